@@ -85,6 +85,7 @@ if TYPE_CHECKING:
         RequestDeadlines,
         deadline_of,
     )
+    from imgsearch.store.page_key import page_key
     from imgsearch.text import (
         clock,
         format_count,
@@ -170,6 +171,7 @@ _MODULES = {
     "has_objects": "imgsearch.analysis.removal_script",
     "in_earlier_years": "imgsearch.query.anniversary",
     "name_of_field": "imgsearch.records.names",
+    "page_key": "imgsearch.store.page_key",
     "parse": "imgsearch.query.grammar",
     "path_text": "imgsearch.text",
     "plain_text": "imgsearch.text",
@@ -254,6 +256,7 @@ __all__ = [
     "has_objects",
     "in_earlier_years",
     "name_of_field",
+    "page_key",
     "parse",
     "path_text",
     "plain_text",

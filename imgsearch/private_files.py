@@ -24,6 +24,7 @@ _HAS_MODES = os.name != "nt"
 _LIBRARY_FILES = (
     *("library.db", "writer.", "serve.", "query-vectors.db", "thumbnails.db"),
     "past-queries.db",
+    "page.key",
     "trial.json",
 )
 _LIBRARY_FOLDERS = ("snapshots", "thumbnails", "examples", "watch-canary", "archives")
@@ -68,6 +69,31 @@ def create_file(path: Path) -> None:
         os.close(_opened(path, os.O_EXCL))
 
 
+def create_whole(path: Path, content: bytes) -> bool:
+    """Create a file where there is none, whole or not at all; its folder is created as well.
+
+    Returns whether it was created. Raises OSError.
+    """
+    make_folder(path.parent)
+    part = _part_of(path)
+    try:
+        with open_for_writing(part) as file:
+            file.write(content)
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a disk without links
+            with os.fdopen(_opened(path, os.O_EXCL), "wb") as file:
+                file.write(content)
+    except FileExistsError:
+        return False
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return True
+
+
 def open_for_writing(path: Path) -> BinaryIO:
     """The file, emptied or created, open for writing. Raises OSError."""
     return os.fdopen(_opened(path, os.O_TRUNC), "wb")
@@ -79,7 +105,7 @@ def replace_file(path: Path, content: bytes) -> None:
     It is not synced to the disk: a power failure may cost its content.
     """
     make_folder(path.parent)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{_PART}")
+    part = _part_of(path)
     try:
         with open_for_writing(part) as file:
             file.write(content)
@@ -140,6 +166,11 @@ def make_tree_private(folder: Path) -> None:
             _close(entry)
             if entry.is_dir(follow_symlinks=False):
                 make_tree_private(Path(entry.path))
+
+
+def _part_of(path: Path) -> Path:
+    """The file that becomes `path` when it is complete."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{_PART}")
 
 
 def _opened(path: Path, flag: int) -> int:

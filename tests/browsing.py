@@ -9,9 +9,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,7 +85,8 @@ def serving(
     data_dir: Path, *options: str, open_browser: bool = False, **environment: str
 ) -> Iterator[str]:
     """`imgsearch ui` as a user starts it; yields the address of the page, without the token."""
-    with page_server(data_dir, *options, open_browser=open_browser, **environment) as (address, _):
+    served = page_server(data_dir, *options, open_browser=open_browser, environment=environment)
+    with served as (address, _):
         yield address
 
 
@@ -96,7 +98,7 @@ def page_server(
     open_files: int | None = None,
     soft_open_files: int | None = None,
     open_browser: bool = False,
-    **environment: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """As `serving`; yields the process as well, which may have no more than `open_files` open.
 

@@ -44,7 +44,7 @@ def run_script(connection: ClientConnection) -> None:
     asked.rerun_script.query_string = ""
     connection.send(asked.SerializeToString())
     while True:
-        told = ForwardMsg.FromString(connection.recv(PATIENCE_MS / 1000))  # type: ignore[arg-type]
+        told = ForwardMsg.FromString(connection.recv(PATIENCE_MS / 1000))
         if told.WhichOneof("type") == "script_finished":
             assert told.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
             return

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import html
-import secrets
+import time
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -27,6 +27,8 @@ LOGIN = "/login"
 NEXT = "next"  # the parameter of the login's address: where to go afterwards
 TOKEN = "token"  # the parameter of an address
 MAX_FORM_BYTES = 4096
+MAX_AGE_DAYS = 30  # of a login
+MAX_AGE_S = MAX_AGE_DAYS * 24 * 3600
 WRONG_PASSWORD_S = 1.0  # one guess per second, no matter how many clients guess
 
 _SECURITY_HEADERS = {
@@ -35,14 +37,18 @@ _SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "SAMEORIGIN",
 }
-_LOGIN_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
-<meta name="viewport" content="width=device-width"><style>
-:root { color-scheme: light dark; font: 16px system-ui, sans-serif; }
-body { display: grid; place-items: center; min-height: 90vh; }
+_STYLE = """<meta name="viewport" content="width=device-width"><style>
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { display: grid; place-items: center; min-height: 90vh; margin: 0 16px; }
 form { display: grid; gap: 12px; width: min(320px, 90vw); }
+main { width: min(560px, 100%%); }
 input, button { font: inherit; padding: 10px 12px; border-radius: 8px; border: 1px solid #8886; }
 button { background: #0f766e; color: #fff; border: 0; cursor: pointer; }
-</style><form method="post"><h1>imgsearch</h1>
+code { white-space: nowrap; padding: 2px 6px; border-radius: 6px; background: #8883; }
+li { margin: 8px 0; }
+</style>"""
+_LOGIN_PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
+{_STYLE}<form method="post"><h1>imgsearch</h1>
 <label for="password">Password for this library</label>
 <input id="password" name="password" type="password" autocomplete="current-password" autofocus>
 <button>Log in</button><p role="alert">%s</p></form></html>"""
@@ -52,6 +58,15 @@ _TOKEN_ACCEPTED = """<!doctype html><html lang="en"><meta charset="utf-8"><title
 <meta http-equiv="refresh" content="0;url=%s"></html>"""
 _TOKEN_NEEDED = """This page is for the user who started it.
 Open the address that imgsearch ui printed: it ends with a token."""
+_TOKEN_NEEDED_PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8">
+<title>Not logged in – imgsearch</title>{_STYLE % ()}<main><h1>This browser is not logged in</h1>
+<p>The photos are shown to the user who started imgsearch, and to nobody else on this machine.</p>
+<ol><li>Go to the terminal in which <code>imgsearch ui</code> runs. It has printed an address that
+ends with a token.</li>
+<li>Open that address in this browser. It stays logged in for {MAX_AGE_DAYS} days, and your
+bookmarks work again.</li></ol>
+<p>If that terminal is gone, end the program that still runs, and run <code>imgsearch ui</code>
+again: it opens the browser by itself.</p></main></html>"""
 
 
 class SecurityHeaders:
@@ -92,37 +107,52 @@ class SameOrigin:
         await self._app(scope, receive, send)
 
 
-class BrowserSession:
-    """The cookie of those who have logged in. A restart of the server logs everybody out."""
+class SignedCookie:
+    """The cookie of those who have logged in: until when it counts, and a signature of that.
 
-    def __init__(self) -> None:
-        self._value = secrets.token_urlsafe()
+    So it survives a restart of the server, as long as the `key` and the `purpose` stay the same.
+    Without `is_kept` the browser forgets it when it is closed.
+    """
+
+    def __init__(self, key: bytes, purpose: str, is_kept: bool) -> None:
+        self._key = key
+        self._purpose = purpose
+        self._is_kept = is_kept
 
     def must_begin(self, scope: Scope) -> bool:
         """Whether this is a request or a websocket without the cookie."""
         if scope["type"] not in ("http", "websocket"):
             return False
         connection = HTTPConnection(scope)
-        return not _equal(connection.cookies.get(_cookie_name(connection), ""), self._value)
+        until, _, signature = connection.cookies.get(_cookie_name(connection), "").partition(".")
+        is_signed = _equal(signature, self._signature(until))
+        return not (is_signed and 0 <= int(until) - time.time() <= MAX_AGE_S)
 
     def begin(self, request: Request, response: Response) -> None:
         """Give the cookie with a response."""
+        until = str(int(time.time()) + MAX_AGE_S)
         response.set_cookie(
             _cookie_name(request),
-            self._value,
+            f"{until}.{self._signature(until)}",
+            max_age=MAX_AGE_S if self._is_kept else None,
             httponly=True,
             samesite="strict",
             secure=request.url.scheme == "https",
         )
 
+    def _signature(self, until: str) -> str:
+        signed = f"{self._purpose}\n{until}".encode("utf-8", "surrogateescape")
+        return hmac.new(self._key, signed, "sha256").hexdigest()
+
 
 class TokenLogin:
     """ASGI middleware: nothing is served, websockets included, before an address with the token."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, key: bytes) -> None:
         self._app = app
         self._token = token
-        self._session = BrowserSession()
+        # Not signed with the token, which may be another one at each start.
+        self._session = SignedCookie(key, "token", is_kept=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._has_token(HTTPConnection(scope)):
@@ -132,7 +162,7 @@ class TokenLogin:
         elif scope["type"] == "websocket":
             await _refuse_websocket(receive, send)
         else:
-            await PlainTextResponse(_TOKEN_NEEDED, 403, NOT_STORED)(scope, receive, send)
+            await _token_needed(Request(scope))(scope, receive, send)
 
     def _has_token(self, connection: HTTPConnection) -> bool:
         return _equal(connection.query_params.get(TOKEN, ""), self._token)
@@ -149,10 +179,11 @@ class TokenLogin:
 class PasswordLogin:
     """ASGI middleware: nothing is served, websockets included, before a login with the password."""
 
-    def __init__(self, app: ASGIApp, password: str) -> None:
+    def __init__(self, app: ASGIApp, password: str, key: bytes) -> None:
         self._app = app
         self._password = password
-        self._session = BrowserSession()
+        # Another password ends all sessions.
+        self._session = SignedCookie(key, f"password {password}", is_kept=False)
         self._guessing = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -168,7 +199,7 @@ class PasswordLogin:
 
     async def _login(self, request: Request) -> Response:
         if request.url.path != LOGIN:
-            if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            if request.method == "GET" and _wants_html(request):
                 asked = _own_address(request.scope["path"], request.url.query)
                 return RedirectResponse(f"{LOGIN}?{urlencode({NEXT: asked})}", 303)
             return PlainTextResponse("Log in first.", 403)
@@ -186,6 +217,17 @@ class PasswordLogin:
         response = RedirectResponse(_next_address(request), 303)
         self._session.begin(request, response)
         return response
+
+
+def _token_needed(request: Request) -> Response:
+    """The refusal: a page for people, a text for programs."""
+    if _wants_html(request):
+        return HTMLResponse(_TOKEN_NEEDED_PAGE, 403, NOT_STORED)
+    return PlainTextResponse(_TOKEN_NEEDED, 403, NOT_STORED)
+
+
+def _wants_html(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _own_address(path: str, query: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import html
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -38,6 +39,7 @@ from imgsearch import (
     ImgsearchError,
     RequestDeadlines,
     Settings,
+    page_key,
     printable,
 )
 from ui import (
@@ -129,15 +131,27 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
     )
 
 
-def access_by_password(password: str) -> list[Middleware]:
+def access_by_password(password: str, key: bytes) -> list[Middleware]:
     """Lets in those who know the password, under any name of this machine."""
-    return [Middleware(PasswordLogin, password=password)]
+    return [Middleware(PasswordLogin, password=password, key=key)]
 
 
-def access_by_token(token: str) -> list[Middleware]:
+def access_by_token(token: str, key: bytes) -> list[Middleware]:
     """Lets in those who know the token, under the names by which a machine calls itself."""
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_HOSTS, www_redirect=False)
-    return [hosts, Middleware(TokenLogin, token=token)]
+    return [hosts, Middleware(TokenLogin, token=token, key=key)]
+
+
+def _key() -> bytes:
+    """The key that signs cookies; of this process only, where it cannot be kept."""
+    try:
+        return page_key(Settings.load().data_dir)
+    except ImgsearchError as error:
+        click.echo(
+            printable(f"Warning: {error} Until then, browsers have to log in again at each start."),
+            err=True,
+        )
+        return secrets.token_bytes()
 
 
 def opened_in_browser(address: str, host: str, port: int) -> Lifespan:
@@ -232,7 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"{options.host} can be reached from other machines: set {PASSWORD_VARIABLE}.")
     if not password and not token:
         parser.error(f"Set {PASSWORD_VARIABLE} or {TOKEN_VARIABLE}.")
-    access = access_by_password(password) if password else access_by_token(token)
+    key = _key()
+    access = access_by_password(password, key) if password else access_by_token(token, key)
     host, port, token_or_none = options.host, options.port, None if password else token
     is_for_all = host in ("0.0.0.0", "::")
     local = _address("localhost" if is_for_all else host, port, token_or_none)

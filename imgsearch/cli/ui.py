@@ -43,9 +43,10 @@ def command(
 
     The page runs until Ctrl-C. Only this machine can reach it, and only you can open it: its
     address ends with a token, which is new at each start unless the variable IMGSEARCH_UI_TOKEN has
-    one. With --host 0.0.0.0 others on your network can reach it as well. It then asks for the
-    password in the variable IMGSEARCH_UI_PASSWORD (8 characters or more). The connection is not
-    encrypted: on networks that you do not trust, use an SSH tunnel or a proxy with TLS.
+    one. A browser that has opened it stays logged in for 30 days, also after a restart. With
+    --host 0.0.0.0 others on your network can reach it as well. It then asks for the password in the
+    variable IMGSEARCH_UI_PASSWORD (8 characters or more). The connection is not encrypted: on
+    networks that you do not trust, use an SSH tunnel or a proxy with TLS.
 
     With --library the page searches an archive, and shows its photos and its state; it has no
     other views.

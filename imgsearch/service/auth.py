@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 import stat
 from pathlib import Path
@@ -12,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from imgsearch import private_files
 from imgsearch.errors import DiskError, UsageError
 from imgsearch.operations.records import to_json
 from imgsearch.service.refusals import refusal_of
@@ -60,16 +60,12 @@ def stored_token(data_dir: Path) -> str:
     Raises DiskError if it cannot be read or written, and UsageError if it is not secret.
     """
     file = data_dir / TOKEN_FILE
+    token = secrets.token_urlsafe(32)
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read_token(file)
+        is_new = private_files.create_whole(file, f"{token}\n".encode())
     except OSError as error:
         raise DiskError(f"Cannot write {file} ({error.strerror}).") from error
-    token = secrets.token_urlsafe(32)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(token + "\n")
-    return token
+    return token if is_new else _read_token(file)
 
 
 def _read_token(file: Path) -> str:

@@ -1,13 +1,15 @@
-// What frames every view: its heading for screen readers, and on narrow screens the name of the
-// product and a bar with the views where the thumb reaches it.
+// What frames every view: its heading for screen readers, on narrow screens the name of the product and
+// a bar with the views where the thumb reaches it, and a notice when the server has ended.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { element } from "../shared/dom.js";
+import { ServerWatch } from "./server_watch.js";
 import { Shortcuts } from "./shortcuts.js";
 
 export default function (box, { data }) {
   if (!box.shortcuts) {
     box.shortcuts = new Shortcuts();
+    box.server = new ServerWatch();
     box.bars = element("div");
     box.replaceChildren(box.bars, box.shortcuts.dialog);
   }
@@ -33,5 +35,10 @@ export default function (box, { data }) {
   }
   box.bars.replaceChildren(heading, brand, bar);
   // The element of an earlier run stays; it is gone only when the page is.
-  return () => queueMicrotask(() => { if (!box.isConnected) { box.shortcuts?.close(); box.shortcuts = null; } });
+  return () => queueMicrotask(() => {
+    if (box.isConnected) return;
+    box.shortcuts?.close();
+    box.server?.close();
+    box.shortcuts = box.server = null;
+  });
 }
