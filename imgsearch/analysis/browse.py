@@ -18,6 +18,7 @@ from imgsearch.records.browse import (
     RegionCount,
     Timeline,
     TownCount,
+    ValueCount,
     YearCount,
 )
 
@@ -56,6 +57,9 @@ class BrowsedPhotos(Protocol):
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
         """How many photos have each of the people or keywords; most first, then by text."""
+
+    def value_counts(self, fact: str, ids: Ids | None = None) -> list[tuple[str | None, int]]:
+        """How many photos have each text of a fact, None where it is unknown; in any order."""
 
     def moments(self, ids: Ids | None = None) -> Moments:
         """When and where the photos with a date in their metadata were taken, in order of time."""
@@ -105,6 +109,12 @@ def name_counts_of(photos: BrowsedPhotos) -> NameCounts:
     return NameCounts(
         photos.folder_counts(), photos.text_counts_of("people"), photos.text_counts_of("keywords")
     )
+
+
+def value_counts_of(photos: BrowsedPhotos, fact: str, ids: Ids | None) -> tuple[ValueCount, ...]:
+    """How many of these photos, or of all, have each value of a fact; most first, then by name."""
+    counts = sorted(photos.value_counts(fact, ids), key=lambda row: _rank(row[1], row[0]))
+    return tuple(ValueCount(value, number) for value, number in counts)
 
 
 def _year(year: int, months: Iterable[MonthCount]) -> YearCount:

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
 
 COMMANDS = (
-    *("browse", "completion", "copy", "demo", "doctor", "duplicates", "encoders", "evaluate"),
+    *(
+        "browse",
+        "cameras",
+        "completion",
+        "copy",
+        "demo",
+        "doctor",
+        "duplicates",
+        "encoders",
+        "evaluate",
+    ),
     *("explain", "failures", "folders", "forget", "help", "index", "label", "mcp", "pack"),
     *("places", "prune"),
     *("read-text", "rebuild", "save", "saved", "search", "serve", "status", "suggest", "teach"),

@@ -194,7 +194,7 @@ def _find(
     name = saved_name_of(query)
     saved = None if name is None else searches[name]
     if k is None:
-        k = (saved and saved.k) or _DEFAULT_K
+        k = _DEFAULT_K if saved is None or saved.k is None else saved.k
     answer = ask(Library.find, query, k, cursor)
     if saved is not None and is_look:
         from imgsearch.operations.saved import Saved

@@ -14,6 +14,7 @@ from imgsearch.records.browse import (
     PhotoPositions,
     PlaceCounts,
     Timeline,
+    ValueCount,
 )
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Query
@@ -66,6 +67,18 @@ class Browse:
 
         return find_events(self._engine.browsing().moments(self._counted(query, k)))
 
+    @operation("POST /cameras", tool="Count photos by camera")
+    def cameras(
+        self, query: str | Query | None = None, k: CountedPhotos = 1000
+    ) -> tuple[ValueCount, ...]:
+        """Count the photos of each camera, most first; None where the camera is not known.
+
+        The filter camera:NAME finds the photos of a camera.
+        """
+        from imgsearch.analysis.browse import value_counts_of
+
+        return value_counts_of(self._engine.browsing(), "camera", self._counted(query, k))
+
     def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
         """List the photos of each day, the newest day first."""
         from imgsearch.analysis.browse import days_of
@@ -94,7 +107,10 @@ class Browse:
 
     def values(self, fact: Literal["camera", "format"]) -> dict[str, int]:
         """Count the photos with each value of a fact, most first; unknown values are left out."""
-        return self._engine.browsing().text_counts_of(fact)
+        from imgsearch.analysis.browse import value_counts_of
+
+        counts = value_counts_of(self._engine.browsing(), fact, None)
+        return {each.value: each.photos for each in counts if each.value is not None}
 
     def _counted(self, query: str | Query | None, k: int) -> Ids | None:
         from imgsearch.search.engine import counted_ids

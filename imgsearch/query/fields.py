@@ -93,9 +93,6 @@ def _lower(unit: str | None) -> str | None:
     return unit.lower() if unit else None
 
 
-read_number = number_with_unit({})
-
-
 def decimal_text(number: float) -> str:
     """The shortest decimal that reads back as `number`, never with an exponent."""
     text = format(Decimal(repr(float(number))), "f")

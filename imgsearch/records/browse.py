@@ -109,6 +109,13 @@ class PlaceCounts(Struct, frozen=True):
     unknown: int  # photos without coordinates and without the name of a place
 
 
+class ValueCount(Struct, frozen=True):
+    """The photos with one value of a fact, such as a camera; None where it is not known."""
+
+    value: str | None
+    photos: int
+
+
 class NameCounts(Struct, frozen=True):
     """How many photos are in each folder, show each person and have each keyword.
 

@@ -350,13 +350,7 @@ class Reads:
         }
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
-        """How many photos have each text of a fact; most first, then by text."""
-        if fact not in LIST_FACTS:
-            query = (
-                f"SELECT {fact}, count(*) AS photos FROM photos WHERE {fact} IS NOT NULL AND {{}} "
-                f"GROUP BY {fact} ORDER BY photos DESC, {fact}"
-            )
-            return dict(self._counts_of_live_photos(query, None))
+        """How many photos have each text of one of `LIST_FACTS`; most first, then by text."""
         table = f"photo_{fact}"
         return dict(
             self._database.fetch_all(
@@ -366,6 +360,11 @@ class Reads:
                 "GROUP BY name ORDER BY photos DESC, name"
             )
         )
+
+    def value_counts(self, fact: str, ids: Ids | None = None) -> list[tuple[str | None, int]]:
+        """How many of these photos, or of all, have each value of a fact, None where unknown."""
+        query = f"SELECT {fact}, count(*) FROM photos WHERE {{}} GROUP BY {fact}"
+        return self._counts_of_live_photos(query, ids)
 
     def moments(self, ids: Ids | None = None) -> Moments:
         """When and where these photos, or all, were taken, in order of time.
@@ -689,10 +688,6 @@ class Reads:
         if row is None:
             raise UsageError("The library is empty. Add photos: imgsearch index FOLDER")
         return row
-
-    def building_encoder(self) -> EncoderRow | None:
-        """The encoder that `rebuild --encoder` is embedding all photos with, if any."""
-        return self._encoder_in("building")
 
     def _encoder_in(self, state: str) -> EncoderRow | None:
         row = self._database.fetch_one(

@@ -47,6 +47,7 @@ TOOLS = {
     "labels",
     "concepts",
     "saved",
+    "cameras",
     "places",
     "timeline",
     "events",

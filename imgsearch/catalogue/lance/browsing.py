@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from imgsearch.catalogue.lance.tables import loaded
@@ -83,12 +82,16 @@ class LanceBrowsing:
         return dict(sorted((Path(loaded(folder) or "/"), n) for folder, n in _counted(folders)))
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
-        """How many photos have each text of a fact; most first, then by text."""
-        texts = self._catalogue.whole_photos([fact])[fact]
-        if pa.types.is_list(texts.type):
-            texts = pc.list_flatten(texts)
+        """How many photos have each of the people or keywords; most first, then by text."""
+        texts = pc.list_flatten(self._catalogue.whole_photos([fact])[fact])
         counts = [(loaded(text), number) for text, number in _counted(texts)]
         return dict(sorted(counts, key=lambda count: (-count[1], count[0])))
+
+    def value_counts(self, fact: str, ids: Ids | None = None) -> list[tuple[str | None, int]]:
+        """How many of these photos, or of all, have each value of a fact, None where unknown."""
+        values = self._catalogue.whole_photos([fact], ids)[fact]
+        counted = pc.value_counts(values).to_pylist()
+        return [(_loaded(row["values"]), row["counts"]) for row in counted]
 
     def moments(self, ids: Ids | None = None) -> Moments:
         """When and where these photos, or all, were taken, in order of time.
