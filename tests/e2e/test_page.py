@@ -516,7 +516,7 @@ def test_the_address_with_the_token_opens_the_page_and_its_pictures(
 ) -> None:
     page.context.clear_cookies()
     page.goto(f"{address}/?q=name:chelsea")
-    page.get_by_text("Open the address that imgsearch ui printed").wait_for()
+    page.get_by_role("heading", name="This browser is not logged in").wait_for()
     page.goto(f"{address}/?q=name:chelsea&token={TOKEN}")
     wait_for_only(page, "chelsea.png")
     wait_until_shown(page.locator(".tile:first-child img"))
