@@ -21,7 +21,15 @@ from msgspec.structs import replace
 
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
-from imgsearch.operations.declared import Cursor, PhotoId, ResultCount, Seconds, SidePx, operation
+from imgsearch.operations.declared import (
+    Cursor,
+    OrKept,
+    PhotoId,
+    ResultCount,
+    Seconds,
+    SidePx,
+    operation,
+)
 from imgsearch.paths import absolute
 from imgsearch.query.grammar import is_expressible, resolve_query
 from imgsearch.records.answer import (
@@ -524,7 +532,7 @@ class Library:
         side_px: SidePx = 320,
         at_s: Seconds = None,
         *,
-        or_kept: bool = True,
+        or_kept: OrKept = True,
     ) -> bytes | None:
         """Make a picture of a photo, a WebP image; None for an unknown id.
 

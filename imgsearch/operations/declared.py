@@ -31,6 +31,9 @@ Seconds = Annotated[
     Annotated[float, Meta(ge=0, le=1e6)] | None,
     Meta(description="The moment of a video. Default: its middle."),
 ]
+OrKept = Annotated[
+    bool, Meta(description="Whether a small picture will do where the photo cannot be read now.")
+]
 Cursor = Annotated[
     str | None, Meta(description="The cursor of the page before, for the page after it.")
 ]

@@ -40,6 +40,7 @@ MAX_ROWS = 200  # of a result
 MAX_INNER_ROWS = 30  # of a list within a row
 PHOTO_URI = "imgsearch://photo/"
 _LEFT_OUT = "_left_out"  # behind the name of a list: how many rows it lacks
+_NOTHING: tuple[object, ...] = (None, [], (), {})
 _DIGITS = 5  # behind the point
 
 
@@ -159,10 +160,10 @@ def _for_assistants(hint: Any, default: Any) -> tuple[Any, Any]:
         return Annotated[int, side], min(default, USUAL_SIDE_PX)
     members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if Query in members:
-        is_required = default is inspect.Parameter.empty
-        about = query_help() if is_required else "Only photos that match this query, as for search."
-        line = Annotated[str, Meta(description=about)]
-        return (line if is_required else line | None), default
+        if default is inspect.Parameter.empty:
+            return Annotated[str, Meta(description=query_help())], default
+        about = Meta(description="Only photos that match this query, as for search.")
+        return Annotated[str | None, about], default
     if Example in members:
         return _PhotoExample, default
     if Path in members and int in members:
@@ -236,11 +237,11 @@ def _summary(hit: Hit) -> JsonObject:
 def _fields(form: JsonObject, most: int, newest_last: bool) -> JsonObject:
     fields: JsonObject = {}
     for name, value in form.items():
-        if value is None or value is False or value == [] or value == {}:
+        if value in _NOTHING:
             continue
         shown = printable(name)
         fields[shown] = _readable(value, most, newest_last)
-        if isinstance(value, list) and len(value) > most:
+        if isinstance(value, list | tuple) and len(value) > most:
             fields[f"{shown}{_LEFT_OUT}"] = len(value) - most
     return fields
 
@@ -252,7 +253,7 @@ def _readable(value: Any, most: int, newest_last: bool) -> Any:
         return round(value, _DIGITS)
     if isinstance(value, dict):
         return _fields(value, MAX_INNER_ROWS, newest_last)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         rows = value[-most:] if newest_last else value[:most]
         return [_readable(each, MAX_INNER_ROWS, newest_last) for each in rows]
     return value
