@@ -10,7 +10,7 @@ NONE_OF_THESE = "none of these"
 # ---------------------------------------------------------------------------- labels
 
 
-class Classes(Struct, frozen=True):
+class Classes(Struct, frozen=True, forbid_unknown_fields=True):
     """Classes named in words. `template` has `{}` in the place of the name.
 
     With `none_of_these`, a photo that resembles none of the classes gets that label.

@@ -29,6 +29,7 @@ from PIL import Image
 
 from imgsearch import Answer, Library, Settings
 from imgsearch.errors import QueryError
+from imgsearch.operations.records import dump_json
 from imgsearch.operations.saved import Saved
 from imgsearch.service.address import SOCKET
 from imgsearch.service.auth import TOKEN_FILE
@@ -478,9 +479,9 @@ def test_other_host_names_are_refused(served: Served, host: str) -> None:
 def test_no_file_is_read_for_a_network_request(served: Served, form: object) -> None:
     status, answer = served.post("/search", form)
     assert status == 403 and "bytes" in json.dumps(answer)
-    assert served.post("/similar", {"path": str(served.photos / CAT)})[0] == 403
+    assert served.post("/similar", {"example": {"path": str(served.photos / CAT)}})[0] == 403
     image = base64.b64encode((served.photos / CAT).read_bytes()).decode()
-    assert served.post("/similar", {"image": image, "k": 1})[0] == 200
+    assert served.post("/similar", {"example": {"image": image}, "k": 1})[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -570,7 +571,7 @@ def test_saved_searches_are_those_of_the_library(served: Served) -> None:
 # ------------------------------------------------------------------------- the documentation
 
 
-DOCUMENT: Any = openapi_document(operations())
+DOCUMENT: Any = json.loads(dump_json(openapi_document(operations())))
 
 
 def checked(schema: Mapping[str, object], value: object) -> None:
@@ -680,7 +681,8 @@ def test_the_schemas_are_exact() -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
         if "properties" in schema:
             assert schema["additionalProperties"] is False, name
-        if not name.endswith(("Request", "Body")) and "properties" in schema and name != "Classes":
+        is_asked = name.endswith(("Request", "Body")) or name == "Classes"
+        if "properties" in schema and not is_asked:
             assert schema["required"] == list(schema["properties"]), name
 
 
