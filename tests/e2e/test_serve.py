@@ -612,6 +612,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/timeline": [{}, {"query": query, "k": 9}],
         "/events": [{}, {"query": "in:/"}],
         "/places": [{}, {"query": "type:png"}],
+        "/cameras": [{}],
         "/saved": [
             {"name": "cats", "query": query, "k": 9, "include_weak": True},
             {"name": "cats", "query": "a cat", "replace": True},
