@@ -161,10 +161,9 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def with_columns(
-    rows: pa.Table, derived: Mapping[str, Mapping[str, object]], schema: pa.Schema
-) -> pa.Table:
+def with_columns(rows: pa.Table, derived: Mapping[str, Mapping[str, object]]) -> pa.Table:
     """Rows of photos with these columns in place of theirs, by hash."""
+    schema = rows.schema
     hashes = rows["hash"].to_pylist()
     for name in dict.fromkeys(name for columns in derived.values() for name in columns):
         at = schema.get_field_index(name)
