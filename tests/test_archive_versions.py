@@ -85,7 +85,8 @@ def an_archive(folder: Path, lacking: Iterable[str] = ()) -> str:
 
 
 def ids(catalogue: LanceCatalogue, line: str) -> list[int]:
-    return catalogue.ids(Selection(parse(line).filters)).tolist()
+    found: list[int] = catalogue.ids(Selection(parse(line).filters)).tolist()
+    return found
 
 
 def number_id(number: int) -> int:

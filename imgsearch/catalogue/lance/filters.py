@@ -323,12 +323,14 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
         return _part(plain_column(fact.name))
 
     def condition(column: Column, value: FilterValue) -> str:
-        number = column(fact.name)
+        stored = column(fact.name)
         if spec.missing_as is not None:
-            number = f"coalesce({number}, {fact.type(spec.missing_as)!r})"
+            stored = f"coalesce({stored}, {fact.type(spec.missing_as)!r})"
+        if spec.kind == "yes/no":
+            return f"{stored} = {value == 'yes'}"
         if fact.type is int:
-            return _compared_whole(number, value)
-        return _compared(number, value, tolerance=FACT_TOLERANCE)
+            return _compared_whole(stored, value)
+        return _compared(stored, value, tolerance=FACT_TOLERANCE)
 
     return condition
 

@@ -238,15 +238,11 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
     facts: dict[str, Any] = {}
     for fact in FACTS:
         value = row[fact.name]
-        if fact.type is tuple:
-            value = tuple(map(loaded, value or ()))
-        elif fact.type is bool:
-            value = bool(value)
-        elif value is not None and fact.type is datetime:
-            value = datetime.fromisoformat(value)
-        elif isinstance(value, str):
+        if isinstance(value, str):
             value = loaded(value)
-        facts[fact.name] = value
+        elif isinstance(value, list):
+            value = map(loaded, value)
+        facts[fact.name] = fact.loaded(value)
     return Facts(**facts)
 
 
