@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from imgsearch.query.fields import FIELDS
 from imgsearch.query.grammar import parse
 from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.photo import FACTS, Facts
+from imgsearch.records.photo import YES_OR_NO_FILTERS, Facts
 from imgsearch.records.query import Filter, Interval, Listed, Place, Selection
 from imgsearch.store.filters import CONDITIONS
 from imgsearch.store.store import Store
@@ -35,12 +35,6 @@ LENSES = (None, "EF50mm f/1.8", "50 mm", "150mm", "18-50mm", "1.50mm")
 KEYWORDS = ("family", "Family|Oma", "places/Paris", "Öl", "fam")
 PEOPLE = ("Anna Smith", "anna", "Bob", "Smith Bob", "Жанна")
 TEXTS = (None, "Lake Genève, at night", "At the lake", "night\u200f lake: Genève 2019", "夜の湖")
-# The facts that are true, false or unknown, by the filters that ask for yes or no.
-YES_OR_NO = {
-    fact.filter.name: fact.name
-    for fact in FACTS
-    if fact.filter is not None and fact.filter.kind == "yes/no"
-}
 DATES = ("2019-12-31T23:59:59", "2023-06-15T14:30:00.5", "2023-06-15T14:30:01", "2024-01-01T00:00")
 
 
@@ -96,7 +90,7 @@ def random_facts(chance: random.Random) -> Facts:
         aperture=chance.choice([None, 1.8, 2.8, 8.0]),
         iso=chance.choice([None, 100, 1600, 25_600]),
         focal_mm=chance.choice([None, 35.0, 50.0, 200.0]),
-        **{name: chance.choice([None, True, False]) for name in YES_OR_NO.values()},
+        **{name: chance.choice([None, True, False]) for name in YES_OR_NO_FILTERS.values()},  # type: ignore[arg-type]
     )
 
 
@@ -209,6 +203,11 @@ def is_known_in(number: float | None, value: Interval) -> bool:
     return number is not None and number in value
 
 
+def says(fact: str) -> Callable[[Known, Any], bool]:
+    """Whether a photo says yes or no, as it is asked for."""
+    return lambda photo, value: getattr(photo.facts, fact) is (value == "yes")
+
+
 ORACLE: dict[str, Callable[[Known, Any], bool]] = {
     "after": lambda photo, value: date_of(photo) >= value,
     "before": lambda photo, value: date_of(photo) < value,
@@ -257,10 +256,7 @@ ORACLE: dict[str, Callable[[Known, Any], bool]] = {
     "aperture": lambda photo, value: is_known_in(photo.facts.aperture, value),
     "iso": lambda photo, value: is_known_in(photo.facts.iso, value),
     "focal": lambda photo, value: is_known_in(photo.facts.focal_mm, value),
-    **{
-        name: lambda photo, value, fact=fact: getattr(photo.facts, fact) is (value == "yes")
-        for name, fact in YES_OR_NO.items()
-    },
+    **{name: says(fact) for name, fact in YES_OR_NO_FILTERS.items()},
 }
 
 
@@ -332,7 +328,7 @@ VALUES = {
     "type": st.sampled_from(["jpeg", "heif", "raw", "png"]),
     "orientation": st.sampled_from(["landscape", "portrait", "square"]),
     "is": st.sampled_from(["online", "offline", "motion", "live", "animated"]),
-    **dict.fromkeys(YES_OR_NO, st.sampled_from(["yes", "no"])),
+    **dict.fromkeys(YES_OR_NO_FILTERS, st.sampled_from(["yes", "no"])),
 }  # fmt: skip
 filters = st.sampled_from(sorted(VALUES)).flatmap(
     lambda name: st.builds(

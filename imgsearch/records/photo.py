@@ -305,6 +305,12 @@ def _plain_type(hint: Any) -> type:
 
 
 FACTS = _declared()
+# The facts that are true, false or unknown, by the filters that ask for yes or no.
+YES_OR_NO_FILTERS = {
+    fact.filter.name: fact.name
+    for fact in FACTS
+    if fact.filter is not None and fact.filter.kind == "yes/no"
+}
 
 
 class Photo(Struct, frozen=True):
