@@ -260,6 +260,15 @@ class Facts(Struct, frozen=True):
             ),
         ),
     ] = None
+    flash: Annotated[
+        bool | None,
+        _fact(
+            "Whether the flash fired",
+            "Flash",
+            lambda fired: "fired" if fired else "did not fire",
+            filter=FilterSpec("flash", "yes/no", "whose flash fired: yes, or did not fire: no"),
+        ),
+    ] = None
 
     @property
     def place(self) -> str | None:
