@@ -695,7 +695,7 @@ def _facts(values: dict[str, Any]) -> Facts:
         elif fact.type is tuple:
             value = tuple(map(str, value or ()))
         elif fact.type is bool:
-            value = bool(value)
+            value = fact.loaded(value)
         elif fact.type is float and value is not None and not abs(value) < float("inf"):
             raise ValueError(f"{fact.name} is not a number")
         facts[fact.name] = value

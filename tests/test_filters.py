@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from imgsearch.query.fields import FIELDS
 from imgsearch.query.grammar import parse
 from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.photo import Facts
+from imgsearch.records.photo import YES_OR_NO_FILTERS, Facts
 from imgsearch.records.query import Filter, Interval, Listed, Place, Selection
 from imgsearch.store.filters import CONDITIONS
 from imgsearch.store.store import Store
@@ -90,6 +90,7 @@ def random_facts(chance: random.Random) -> Facts:
         aperture=chance.choice([None, 1.8, 2.8, 8.0]),
         iso=chance.choice([None, 100, 1600, 25_600]),
         focal_mm=chance.choice([None, 35.0, 50.0, 200.0]),
+        **{name: chance.choice([None, True, False]) for name in YES_OR_NO_FILTERS.values()},  # type: ignore[arg-type]
     )
 
 
@@ -202,6 +203,11 @@ def is_known_in(number: float | None, value: Interval) -> bool:
     return number is not None and number in value
 
 
+def says(fact: str) -> Callable[[Known, Any], bool]:
+    """Whether a photo says yes or no, as it is asked for."""
+    return lambda photo, value: getattr(photo.facts, fact) is (value == "yes")
+
+
 ORACLE: dict[str, Callable[[Known, Any], bool]] = {
     "after": lambda photo, value: date_of(photo) >= value,
     "before": lambda photo, value: date_of(photo) < value,
@@ -250,6 +256,7 @@ ORACLE: dict[str, Callable[[Known, Any], bool]] = {
     "aperture": lambda photo, value: is_known_in(photo.facts.aperture, value),
     "iso": lambda photo, value: is_known_in(photo.facts.iso, value),
     "focal": lambda photo, value: is_known_in(photo.facts.focal_mm, value),
+    **{name: says(fact) for name, fact in YES_OR_NO_FILTERS.items()},
 }
 
 
@@ -321,6 +328,7 @@ VALUES = {
     "type": st.sampled_from(["jpeg", "heif", "raw", "png"]),
     "orientation": st.sampled_from(["landscape", "portrait", "square"]),
     "is": st.sampled_from(["online", "offline", "motion", "live", "animated"]),
+    **dict.fromkeys(YES_OR_NO_FILTERS, st.sampled_from(["yes", "no"])),
 }  # fmt: skip
 filters = st.sampled_from(sorted(VALUES)).flatmap(
     lambda name: st.builds(

@@ -73,6 +73,7 @@ FACTS = Facts(
     aperture=2.8,
     iso=1600,
     focal_mm=50.0,
+    flash=False,
     motion="beside",
     animated=True,
 )

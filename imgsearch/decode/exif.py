@@ -41,6 +41,7 @@ _CHANGED = (_DATE_TIME, 0x9010, 0x9290)
 _LENS_MODEL, _LENS_RANGE, _MAKER_NOTES = 0xA434, 0xA432, 0x927C
 _EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH = 0x829A, 0x829D, 0x920A
 _ISO, _ISO_INDEX = 0x8827, 0x8832  # the second where the first cannot hold the value
+_FLASH = 0x9209
 _SHUTTER_SPEED_APEX, _APERTURE_APEX = 0x9201, 0x9202
 APPLE_MAKER_NOTE = b"Apple iOS\0"  # an iPhone's maker note begins with this
 _APPLE_IDENTIFIER, _APPLE_DIRECTORY_AT = 0x0011, 14
@@ -56,7 +57,7 @@ _READ_TAGS = frozenset(
         _APPLE_IDENTIFIER,
         *(*_ORIGINAL, *_DIGITISED, *_CHANGED),
         *(_EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH, _ISO, _ISO_INDEX),
-        *(_SHUTTER_SPEED_APEX, _APERTURE_APEX),
+        *(_SHUTTER_SPEED_APEX, _APERTURE_APEX, _FLASH),
         *(1, 2, 3, 4),  # in the GPS directory; 1 also in that of interoperability
     }
 )
@@ -188,6 +189,7 @@ def _exif(found: _Directories) -> Exif:
             "lat": _degrees(gps, *_LATITUDE),
             "lon": _degrees(gps, *_LONGITUDE),
             **_exposure(photo),
+            "flash": _flash(_number(photo.get(_FLASH))),
         },
     )
     by_camera = "camera" in shot.facts  # else a program wrote the time of the last change
@@ -339,6 +341,11 @@ def _exposure(photo: Directory) -> dict[str, object]:
         },
     )
     return {**fallback.facts, **plain.facts}
+
+
+def _flash(bits: float | None) -> bool | None:
+    """Whether the flash fired: the lowest of seven bits. Of a larger number nothing is known."""
+    return bool(int(bits) & 1) if bits is not None and 0 <= bits < 128 else None
 
 
 def _text(value: Value | None) -> str | None:

@@ -34,6 +34,8 @@ _DATES = (  # the first with a date that exists counts
 )
 _LENSES = ("http://cipa.jp/exif/1.0/ LensModel", "http://ns.adobe.com/exif/1.0/aux/ Lens")
 _ISO = (_EXIF + "ISOSpeedRatings", "http://cipa.jp/exif/1.0/ PhotographicSensitivity")
+_FLASH, _FIRED = _EXIF + "Flash", _EXIF + "Fired"
+_BOOLEANS = {"true": True, "false": False}
 _KEYWORDS = (
     "http://ns.adobe.com/lightroom/1.0/ hierarchicalSubject",  # A|B|C
     "http://www.digikam.org/ns/1.0/ TagsList",  # A/B/C
@@ -84,6 +86,7 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
             "aperture": _rational(first(_EXIF + "FNumber")),
             "iso": _rational(first(*_ISO)),
             "focal_mm": _rational(first(_EXIF + "FocalLength")),
+            "flash": _BOOLEANS.get(collector.flash.get(_FIRED, "").casefold()),
             "keywords": merge_texts(*(properties.get(name, ()) for name in _KEYWORDS)),
             "people": merge_texts(
                 collector.faces(), properties.get(_IPTC_EXTENSION + "PersonInImage", ())
@@ -163,15 +166,17 @@ class _Collector:
     """Handles expat's events, and keeps RDF/Description/property, the items of lists, and regions.
 
     `properties` are the values by "namespace name", each at least one; `regions` the simple
-    properties of each region of an image.
+    properties of each region of an image; `flash` those of the structure that describes the flash.
     """
 
     def __init__(self) -> None:
         self.properties: dict[str, list[str]] = {}
         self.regions: list[dict[str, str]] = []
+        self.flash: dict[str, str] = {}
         self._open: list[str] = []
         self._text: list[str] = []
         self._region_depth = 0  # how many elements around a region are open; 0 outside of one
+        self._flash_depth = 0  # the same of the flash
 
     def faces(self) -> list[str]:
         """The names of the regions that are faces."""
@@ -193,6 +198,10 @@ class _Collector:
             self.regions.append({})
         if self._region_depth:
             self.regions[-1].update(attributes)
+        if not self._flash_depth and name == _FLASH:
+            self._flash_depth = len(self._open)
+        if self._flash_depth:
+            self.flash.update(attributes)
 
     def text(self, text: str) -> None:
         self._text.append(text)
@@ -207,7 +216,11 @@ class _Collector:
             self.properties.setdefault(path[0], []).append(text)
         if self._region_depth and text:
             self.regions[-1][name] = text
+        if self._flash_depth and text:
+            self.flash[name] = text
         self._text = []
         if len(self._open) == self._region_depth:
             self._region_depth = 0
+        if len(self._open) == self._flash_depth:
+            self._flash_depth = 0
         self._open.pop()

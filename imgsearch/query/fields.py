@@ -252,6 +252,8 @@ def read_type(text: str) -> str:
 
 def field_of(spec: FilterSpec) -> Field:
     """The field that reads and writes a filter on one fact of a photo."""
+    if spec.kind == "yes/no":
+        return _word_field("yes|no", spec.meaning, "yes no")
     if spec.kind != "number":
         return text_field("TEXT", spec.meaning)
     return Field(

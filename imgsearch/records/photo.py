@@ -16,18 +16,35 @@ if TYPE_CHECKING:
 class Fact(Struct, frozen=True):
     """Everything the rest of the program needs to know of one field of `Facts`.
 
-    The columns of the database, its SELECT and UPDATE statements, the OpenAPI document, the output
-    of `explain` and the simple filters are all made from these.
+    The columns of databases, archives and packs, the statements that read and write them, the
+    OpenAPI document, the output of `explain` and the simple filters are all made from these.
     """
 
     name: str
     type: type  # str, int, float, bool, datetime, or tuple (of str)
     required: bool  # every photo has it
+    unknown: Any  # the value of a photo of which it is not known: None, or what `Facts` declares
     meaning: str  # for the OpenAPI document
     label: str | None = None  # heading for people; None: shown elsewhere or not at all
     text: Callable[[Any], str] = str  # the value for people
     maximum: float | None = None  # above it, or not above 0, a value is a placeholder or damage
     filter: FilterSpec | None = None
+
+    @property
+    def is_stored_as_is(self) -> bool:
+        """Whether a column holds the very value: see `loaded`."""
+        return self.unknown is None and self.type in (str, int, float)
+
+    def loaded(self, stored: Any) -> Any:
+        """The value that a column holds as this: a date as ISO text, yes and no as 1 and 0.
+
+        Null is the value of a photo of which the fact is not known.
+        """
+        if stored is None:
+            return self.unknown
+        if self.type is datetime:
+            return datetime.fromisoformat(stored)
+        return self.type(stored) if self.type in (bool, tuple) else stored
 
 
 def _exposure_text(seconds: float) -> str:
@@ -243,6 +260,15 @@ class Facts(Struct, frozen=True):
             ),
         ),
     ] = None
+    flash: Annotated[
+        bool | None,
+        _fact(
+            "Whether the flash fired",
+            "Flash",
+            lambda fired: "fired" if fired else "did not fire",
+            filter=FilterSpec("flash", "yes/no", "whose flash fired: yes, or did not fire: no"),
+        ),
+    ] = None
 
     @property
     def place(self) -> str | None:
@@ -264,12 +290,19 @@ class Facts(Struct, frozen=True):
 
 def _declared() -> tuple[Fact, ...]:
     hints = get_type_hints(Facts, include_extras=True)
-    optional = Facts.__struct_fields__[-len(Facts.__struct_defaults__) :]
+    names, defaults = Facts.__struct_fields__, Facts.__struct_defaults__
+    unknown = dict(zip(names[-len(defaults) :], defaults, strict=True))
     facts = []
-    for name in Facts.__struct_fields__:
+    for name in names:
         hint, about = get_args(hints[name])
         facts.append(
-            Fact(name=name, type=_plain_type(hint), required=name not in optional, **about.extra)
+            Fact(
+                name=name,
+                type=_plain_type(hint),
+                required=name not in unknown,
+                unknown=unknown.get(name),
+                **about.extra,
+            )
         )
     return tuple(facts)
 
@@ -281,6 +314,12 @@ def _plain_type(hint: Any) -> type:
 
 
 FACTS = _declared()
+# The facts that are true, false or unknown, by the filters that ask for yes or no.
+YES_OR_NO_FILTERS = {
+    fact.filter.name: fact.name
+    for fact in FACTS
+    if fact.filter is not None and fact.filter.kind == "yes/no"
+}
 
 
 class Photo(Struct, frozen=True):

@@ -162,7 +162,8 @@ class Filter(Struct, frozen=True):
 class FilterSpec(Struct, frozen=True):
     """A filter that compares one fact of a photo with words, a text or a number.
 
-    "words" finds the value's words in the fact, whole and in their order; "text" any part of it.
+    "words" finds the value's words in the fact, whole and in their order; "text" any part of it;
+    "yes/no" is for facts that are true or false, and takes yes or no.
 
     `meaning` completes the sentence "Photos …" of the help text. `units` maps the suffixes that a
     number may have to their size in the unit of the fact, for example {"s": 1, "ms": 0.001}; a
@@ -171,7 +172,7 @@ class FilterSpec(Struct, frozen=True):
     """
 
     name: str
-    kind: Literal["words", "text", "number"]
+    kind: Literal["words", "text", "number", "yes/no"]
     meaning: str
     units: Mapping[str, float] = field(default_factory=dict)
     fractions: bool = False

@@ -26,12 +26,14 @@ SuggestionKind: TypeAlias = Literal[
     "source",
     "month",
     "order",
+    "choice",
 ]
 # What a kind is called for people, where that is another word.
 _KIND_NAMES: dict[SuggestionKind, str] = {
     "query": "past query",
     "saved": "saved search",
     "source": "source of the date",
+    "choice": "yes or no",
 }
 
 

@@ -14,6 +14,7 @@ from imgsearch.query.completion import typed_end
 from imgsearch.query.fields import FIELDS
 from imgsearch.query.grammar import check_k, to_text
 from imgsearch.records.names import NameField
+from imgsearch.records.photo import YES_OR_NO_FILTERS
 from imgsearch.records.query import MINUS_WEIGHT, Filter, Query, Sort, TaughtConcept, Term
 from imgsearch.records.suggestion import Suggestion, SuggestionKind
 from imgsearch.search.understanding import LINKS, PERSON_WORDS, PLACE_WORDS
@@ -50,6 +51,7 @@ _VALUES: dict[str, SuggestionKind] = {
     "dated": "source",
     "month": "month",
     "sort": "order",
+    **dict.fromkeys(YES_OR_NO_FILTERS, "choice"),
 }
 _NAMED = ("camera", "lens", "label", "shows", "saved")
 _MAX_VALUES = 3  # among names of all kinds

@@ -380,7 +380,9 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
         return _contains(fact.name)
     column = f"photos.{fact.name}"
     if spec.missing_as is not None:
-        return _number(f"coalesce({column}, {spec.missing_as})")
+        column = f"coalesce({column}, {spec.missing_as})"
+    if spec.kind == "yes/no":
+        return lambda context, value: SqlCondition(f"{column} = {int(value == 'yes')}")
     return _number(column, tolerance=FACT_TOLERANCE if fact.type is float else 0.0)
 
 

@@ -488,6 +488,11 @@ CREATE TABLE duplicate_choices (
 ) WITHOUT ROWID;
 """
 
+# Whether the flash fired.
+_FLASH = """
+ALTER TABLE photos ADD COLUMN flash BOOLEAN;
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -511,6 +516,7 @@ MIGRATIONS: dict[str, str] = {
     "text-looks": _TEXT_LOOKS,
     "creators": _CREATORS,
     "duplicate-choices": _DUPLICATE_CHOICES,
+    "flash": _FLASH,
 }
 _NAMES = tuple(MIGRATIONS)
 

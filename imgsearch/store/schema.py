@@ -95,8 +95,8 @@ photos = Table(
         Column(
             fact.name,
             _COLUMN_TYPES[fact.type],
-            nullable=not (fact.required or fact.type is bool),
-            server_default="0" if fact.type is bool else None,
+            nullable=not fact.required and fact.unknown is None,
+            server_default="0" if fact.unknown is False else None,
         )
         for fact in FACT_COLUMNS
     ),

@@ -128,6 +128,7 @@ def is_called(name: bytes, text: str | bytes) -> bool:
 
 # The facts that are columns of the table `photos`.
 FACT_COLUMNS = tuple(fact for fact in FACTS if fact.type is not tuple)
+_CONVERTED = frozenset(fact.name for fact in FACT_COLUMNS if not fact.is_stored_as_is)
 # The others are lists of texts, each with two tables: `keywords` has the texts, and in
 # `photo_keywords` this column says which of them a photo has.
 LIST_FACTS = {"keywords": "keyword_id", "people": "person_id"}
@@ -154,7 +155,5 @@ def from_columns(values: Sequence[Any], lists: Mapping[str, tuple[str, ...]]) ->
     """The facts of a row of `FACT_COLUMNS`, in their order, and those of `LIST_FACTS` by name."""
     row: dict[str, Any] = dict(lists)
     for fact, value in zip(FACT_COLUMNS, values, strict=True):
-        if value is not None and fact.type is datetime:
-            value = datetime.fromisoformat(value)
-        row[fact.name] = bool(value) if fact.type is bool else value
+        row[fact.name] = fact.loaded(value) if fact.name in _CONVERTED else value
     return Facts(**row)

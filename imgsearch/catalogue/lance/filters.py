@@ -2,6 +2,9 @@
 
 The results are those of a library on this machine (`imgsearch.store.filters`). Every value is
 written as a literal or, in a pattern, character by character.
+
+A condition on a column that the table lacks, as it was made before there was such a column, is
+unknown for every photo, as it is for a photo of which nobody has read that fact.
 """
 
 from __future__ import annotations
@@ -36,33 +39,36 @@ from imgsearch.records.query import (
 from imgsearch.sphere import EARTH_RADIUS_KM, box_around
 from imgsearch.text import plain_text, without_spaces, words_of
 
+# A column of the table of photos in SQL: see `View.column`.
+Column = Callable[[str], str]
+
 NEVER, ALWAYS = "false", "true"
 _LARGEST = 2**63 - 1  # of a column of whole numbers
 _DAY_AT, _MONTH_AT = 5, 5  # in ISO text
 
 
-def where(selection: Selection) -> str:
+def where(selection: Selection, column: Column) -> str:
     """The condition that a photo is in a selection.
 
     Raises QueryError for a filter on what a catalogue of tables does not have.
     """
-    conditions = [condition_of(each) for each in selection.filters]
+    conditions = [condition_of(each, column) for each in selection.filters]
     if selection.among is not None:
         conditions.insert(0, is_one_of("id", selection.among.tolist()))
-    phrases = [named(phrase) for phrase in selection.named]
+    phrases = [named(phrase, column) for phrase in selection.named]
     if phrases:
         conditions.append(any_of(phrases) if selection.any_named else all_of(phrases))
     return all_of(conditions)
 
 
-def condition_of(condition: Filter) -> str:
+def condition_of(condition: Filter, column: Column) -> str:
     """The condition that a photo passes a filter."""
     make = CONDITIONS.get(condition.field)
     if make is None:
         raise QueryError(
             f"{condition.field}: does not work here: only a library on one machine knows that."
         )
-    any_value = any_of(make(value) for value in condition.values)
+    any_value = any_of(make(column, value) for value in condition.values)
     return f"({any_value}) IS NOT TRUE" if condition.negated else any_value
 
 
@@ -79,69 +85,73 @@ def any_of(conditions: Iterable[str]) -> str:
 # ------------------------------------------------------------------------- names
 
 
-def named(phrase: NamedPhrase) -> str:
+def named(phrase: NamedPhrase, column: Column) -> str:
     """The condition that a photo has a phrase in a name or in its text, or as a whole name."""
     if phrase.is_whole:
-        return any_of(has_whole_name(field, phrase.text) for field in WHOLE_NAME_FIELDS)
-    return any_of([has_phrase(phrase.text, NAME_FIELDS), has_text(phrase.text)])
+        return any_of(has_whole_name(field, phrase.text, column) for field in WHOLE_NAME_FIELDS)
+    return any_of([has_phrase(phrase.text, NAME_FIELDS, column), has_text(phrase.text, column)])
 
 
-def has_phrase(phrase: str, fields: Iterable[NameField]) -> str:
+def has_phrase(phrase: str, fields: Iterable[NameField], column: Column) -> str:
     """The condition that the words of a phrase follow each other in one name of these fields."""
     words = " ".join(words_of(phrase))
     if not words:
         return NEVER
-    return _with_words(f" {words} ", any_of(_has(field, f" {words} ") for field in fields))
+    part = f" {words} "
+    return _with_words(part, any_of(_has(field, part, column) for field in fields), column)
 
 
-def has_text(phrase: str) -> str:
+def has_text(phrase: str, column: Column) -> str:
     """The condition that the words of a phrase follow each other in the text of a photo."""
     words = " ".join(words_in_text(phrase))
     if not words:
         return NEVER
-    return _with_words(f" {words} ", _contains(TEXT_COLUMN, f" {words} "))
+    part = f" {words} "
+    return _with_words(part, _contains(column(TEXT_COLUMN), part), column)
 
 
-def has_whole_name(field: NameField, name: str) -> str:
+def has_whole_name(field: NameField, name: str, column: Column) -> str:
     """The condition that a photo has this name in a field; of a file, without its suffix."""
     words = " ".join(words_of(name))
     if not words:
         return NEVER
     if field == "file_name":  # the suffix is one more word
         pattern = f"{_escaped(NAME_END + words)} [^ ]+{_escaped(NAME_END)}"
-        matches = f"regexp_like({words_column(field)}, {literal(pattern)})"
+        matches = f"regexp_like({column(words_column(field))}, {literal(pattern)})"
     else:
-        matches = _has(field, f"{NAME_END}{words}{NAME_END}")
-    return _with_words(f"{NAME_END}{words} ", matches)
+        matches = _has(field, f"{NAME_END}{words}{NAME_END}", column)
+    return _with_words(f"{NAME_END}{words} ", matches, column)
 
 
-def has_name_beginning(field: NameField, name: str) -> str:
+def has_name_beginning(field: NameField, name: str, column: Column) -> str:
     """The condition that the first words of a name in a field are these."""
     words = " ".join(words_of(name))
     if not words:
         return NEVER
-    return _with_words(f"{NAME_END}{words} ", _has(field, f"{NAME_END}{words} "))
+    part = f"{NAME_END}{words} "
+    return _with_words(part, _has(field, part, column), column)
 
 
-def has_name_ending(field: NameField, name: str) -> str:
+def has_name_ending(field: NameField, name: str, column: Column) -> str:
     """The condition that the last words of a name in a field are these."""
     words = " ".join(words_of(name))
     if not words:
         return NEVER
-    return _with_words(f" {words}{NAME_END}", _has(field, f" {words}{NAME_END}"))
+    part = f" {words}{NAME_END}"
+    return _with_words(part, _has(field, part, column), column)
 
 
-def _with_words(part: str, condition: str) -> str:
+def _with_words(part: str, condition: str, column: Column) -> str:
     """A condition that only photos with this part in their words can fulfil: these are indexed."""
-    return all_of([_contains(ALL_WORDS, part), condition])
+    return all_of([_contains(column(ALL_WORDS), part), condition])
 
 
-def _has(field: NameField, part: str) -> str:
-    return _contains(words_column(field), part)
+def _has(field: NameField, part: str, column: Column) -> str:
+    return _contains(column(words_column(field)), part)
 
 
-def _contains(column: str, part: str) -> str:
-    return f"contains({column}, {literal(part)})"
+def _contains(texts: str, part: str) -> str:
+    return f"contains({texts}, {literal(part)})"
 
 
 def _escaped(text: str) -> str:
@@ -153,158 +163,157 @@ def _escaped(text: str) -> str:
 
 # ------------------------------------------------------------------------- one condition a filter
 
-Condition = Callable[[FilterValue], str]
+Condition = Callable[[Column, FilterValue], str]
 
 
-def _after(value: FilterValue) -> str:
-    return f"date >= {literal(str(value))}"  # ISO text of any precision sorts by time
+def _after(column: Column, value: FilterValue) -> str:
+    # ISO text of any precision sorts by time.
+    return f"{column('date')} >= {literal(str(value))}"
 
 
-def _before(value: FilterValue) -> str:
-    return f"date < {literal(str(value))}"
+def _before(column: Column, value: FilterValue) -> str:
+    return f"{column('date')} < {literal(str(value))}"
 
 
-def _on(value: FilterValue) -> str:
+def _on(column: Column, value: FilterValue) -> str:
     # What follows a shorter date sorts before "~".
-    return f"date >= {literal(str(value))} AND date < {literal(f'{value}~')}"
+    date = column("date")
+    return f"{date} >= {literal(str(value))} AND {date} < {literal(f'{value}~')}"
 
 
 def _part_of_date(start: int, length: int) -> Condition:
-    def condition(value: FilterValue) -> str:
+    def condition(column: Column, value: FilterValue) -> str:
         text = str(value)
         if len(text) != length:
             return NEVER
         pattern = f"^.{{{start}}}{_escaped(text)}"
-        return f"regexp_like(date, {literal(pattern)})"
+        return f"regexp_like({column('date')}, {literal(pattern)})"
 
     return condition
 
 
-def _part(column: str) -> Condition:
-    def condition(value: FilterValue) -> str:
+def _part(name: str) -> Condition:
+    def condition(column: Column, value: FilterValue) -> str:
         part = without_spaces(str(value))
         if part[:1].isdigit():  # 50mm must not match 150mm or 1.50mm
             pattern = r"(^|[^\d.])" + _escaped(part)
-            return f"regexp_like({column}, {literal(pattern)})"
-        return _contains(column, part)
+            return f"regexp_like({column(name)}, {literal(pattern)})"
+        return _contains(column(name), part)
 
     return condition
 
 
-def _keyword(value: FilterValue) -> str:
-    return f"array_has(keyword_names, {literal(plain_text(str(value)))})"
+def _keyword(column: Column, value: FilterValue) -> str:
+    return f"array_has({column('keyword_names')}, {literal(plain_text(str(value)))})"
 
 
-def _near(value: FilterValue) -> str:
+def _near(column: Column, value: FilterValue) -> str:
     if not isinstance(value, Place):
         raise QueryError("near: needs a point here: near:48.85,2.35,5km")
     latitudes, longitudes = box_around(value.lat, value.lon, value.radius_km)
+    lat, lon = column("lat"), column("lon")
     # The box is what an index can find. It contains the circle, by the haversine formula.
     half = (
-        f"power(sin((radians(lat) - {radians(value.lat)!r}) / 2.0), 2.0) + "
-        f"cos(radians(lat)) * cos({radians(value.lat)!r}) * "
-        f"power(sin(radians(lon - {float(value.lon)!r}) / 2.0), 2.0)"
+        f"power(sin((radians({lat}) - {radians(value.lat)!r}) / 2.0), 2.0) + "
+        f"cos(radians({lat})) * cos({radians(value.lat)!r}) * "
+        f"power(sin(radians({lon} - {float(value.lon)!r}) / 2.0), 2.0)"
     )
     return all_of(
         [
-            _between("lat", latitudes),
-            any_of(_between("lon", each) for each in longitudes),
+            _between(lat, latitudes),
+            any_of(_between(lon, each) for each in longitudes),
             f"{2 * EARTH_RADIUS_KM!r} * asin(sqrt(least(1.0, {half}))) <= {value.radius_km!r}",
         ]
     )
 
 
-def _between(column: str, ends: tuple[float, float]) -> str:
-    return f"{column} >= {ends[0]!r} AND {column} <= {ends[1]!r}"
+def _between(number: str, ends: tuple[float, float]) -> str:
+    return f"{number} >= {ends[0]!r} AND {number} <= {ends[1]!r}"
 
 
-def _number(number: str, tolerance: float = 0.0) -> Condition:
+def _compared(number: str, value: FilterValue, tolerance: float = 0.0) -> str:
     """A bound or a range of a number; ends are widened by `tolerance`, a share of their value."""
-
-    def condition(value: FilterValue) -> str:
-        assert isinstance(value, Interval)
-        ends = []
-        span = value.widened(tolerance)
-        if span.low is not None:
-            ends.append(f"{number} {'>' if span.low_open else '>='} {float(span.low)!r}")
-        if span.high is not None:
-            ends.append(f"{number} {'<' if span.high_open else '<='} {float(span.high)!r}")
-        return all_of(ends)
-
-    return condition
+    assert isinstance(value, Interval)
+    ends = []
+    span = value.widened(tolerance)
+    if span.low is not None:
+        ends.append(f"{number} {'>' if span.low_open else '>='} {float(span.low)!r}")
+    if span.high is not None:
+        ends.append(f"{number} {'<' if span.high_open else '<='} {float(span.high)!r}")
+    return all_of(ends)
 
 
-def _whole_number(number: str) -> Condition:
-    """As `_number` for a column of whole numbers, which Lance compares with nothing else."""
-
-    def condition(value: FilterValue) -> str:
-        assert isinstance(value, Interval)
-        ends = []
-        if value.low is not None:
-            low = floor(value.low) + 1 if value.low_open else ceil(value.low)
-            ends.append(f"{number} >= {max(-_LARGEST, min(low, _LARGEST))}")
-        if value.high is not None:
-            high = ceil(value.high) - 1 if value.high_open else floor(value.high)
-            ends.append(f"{number} <= {max(-_LARGEST, min(high, _LARGEST))}")
-        return all_of(ends)
-
-    return condition
+def _compared_whole(number: str, value: FilterValue) -> str:
+    """As `_compared` for a column of whole numbers, which Lance compares with nothing else."""
+    assert isinstance(value, Interval)
+    ends = []
+    if value.low is not None:
+        low = floor(value.low) + 1 if value.low_open else ceil(value.low)
+        ends.append(f"{number} >= {max(-_LARGEST, min(low, _LARGEST))}")
+    if value.high is not None:
+        high = ceil(value.high) - 1 if value.high_open else floor(value.high)
+        ends.append(f"{number} <= {max(-_LARGEST, min(high, _LARGEST))}")
+    return all_of(ends)
 
 
-def _in(value: FilterValue) -> str:
+def _megapixels(column: Column, value: FilterValue) -> str:
+    return _compared(f"{column('width_px')} * {column('height_px')} / 1000000.0", value)
+
+
+def _in(column: Column, value: FilterValue) -> str:
     text = str(value)
     if "://" in text:
-        return f"array_has(folders, {literal(text.rstrip('/'))})"
+        return f"array_has({column('folders')}, {literal(text.rstrip('/'))})"
     if text.startswith(("/", "~")):
-        return f"array_has(folders, {literal(absolute(text))})"
+        return f"array_has({column('folders')}, {literal(absolute(text))})"
     path = f"/{plain_text(text.strip('/'))}/"
     names = [name for name in path.split("/") if name]
     # Each name is in an index of names; where there are several, their order counts as well.
-    conditions = [f"array_has(folder_names, {literal(name)})" for name in names]
+    conditions = [f"array_has({column('folder_names')}, {literal(name)})" for name in names]
     if len(names) != 1 or path != f"/{names[0]}/":
-        conditions.append(_in_a_text_of_files("folder_text", path))
+        conditions.append(_in_a_text_of_files(column("folder_text"), path))
     return all_of(conditions)
 
 
-def _name(value: FilterValue) -> str:
-    return _in_a_text_of_files("file_text", plain_text(str(value)))
+def _name(column: Column, value: FilterValue) -> str:
+    return _in_a_text_of_files(column("file_text"), plain_text(str(value)))
 
 
-def _in_a_text_of_files(column: str, part: str) -> str:
-    return NEVER if FILE_END in part else _contains(column, part)
+def _in_a_text_of_files(texts: str, part: str) -> str:
+    return NEVER if FILE_END in part else _contains(texts, part)
 
 
 def _words(*fields: NameField) -> Condition:
     """The words of the value in their order, in one name of these fields."""
-    return lambda value: has_phrase(str(value), fields)
+    return lambda column, value: has_phrase(str(value), fields, column)
 
 
-def _text(value: FilterValue) -> str:
-    return has_text(str(value))
+def _text(column: Column, value: FilterValue) -> str:
+    return has_text(str(value), column)
 
 
-def _state(value: FilterValue) -> str:
+def _state(column: Column, value: FilterValue) -> str:
     return {
-        "animated": "animated",
-        "motion": "motion IS NOT NULL",
-        "live": "motion = 'beside'",
+        "animated": column("animated"),
+        "motion": f"{column('motion')} IS NOT NULL",
+        "live": f"{column('motion')} = 'beside'",
         # Shared storage has no drives that come and go.
         "online": ALWAYS,
         "offline": NEVER,
     }[str(value)]
 
 
-def _type(value: FilterValue) -> str:
-    return f"lower(format) = {literal(str(value))}"
+def _type(column: Column, value: FilterValue) -> str:
+    return f"lower({column('format')}) = {literal(str(value))}"
 
 
-def _dated(value: FilterValue) -> str:
-    return f"date_source = {literal(str(value))}"
+def _dated(column: Column, value: FilterValue) -> str:
+    return f"{column('date_source')} = {literal(str(value))}"
 
 
-def _orientation(value: FilterValue) -> str:
+def _orientation(column: Column, value: FilterValue) -> str:
     sign = {"landscape": ">", "portrait": "<", "square": "="}[str(value)]
-    return f"width_px {sign} height_px"
+    return f"{column('width_px')} {sign} {column('height_px')}"
 
 
 def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
@@ -312,12 +321,18 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
         return _words(*(field for field in NAME_FIELDS if field == fact.name))
     if spec.kind == "text":
         return _part(plain_column(fact.name))
-    column = fact.name
-    if spec.missing_as is not None:
-        column = f"coalesce({column}, {fact.type(spec.missing_as)!r})"
-    if fact.type is int:
-        return _whole_number(column)
-    return _number(column, tolerance=FACT_TOLERANCE)
+
+    def condition(column: Column, value: FilterValue) -> str:
+        stored = column(fact.name)
+        if spec.missing_as is not None:
+            stored = f"coalesce({stored}, {fact.type(spec.missing_as)!r})"
+        if spec.kind == "yes/no":
+            return f"{stored} = {value == 'yes'}"
+        if fact.type is int:
+            return _compared_whole(stored, value)
+        return _compared(stored, value, tolerance=FACT_TOLERANCE)
+
+    return condition
 
 
 # By the names of `imgsearch.query.fields.FIELDS`. Not here are root (there are no indexed folders
@@ -337,7 +352,7 @@ CONDITIONS: dict[str, Condition] = {
     "text": _text,
     "type": _type,
     "orientation": _orientation,
-    "megapixels": _number("width_px * height_px / 1000000.0"),
+    "megapixels": _megapixels,
     "is": _state,
     **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
@@ -130,31 +130,34 @@ class LanceCatalogue:
     ) -> Neighbours:
         """The k photos nearest to a query (dim,) of length 1: best first, equal scores by id."""
         with self._errors():
-            condition = None if among is None else filters.where(among)
-            return self._current().nearest(query, k, condition, kind)
+            current = self._current()
+            condition = None if among is None else filters.where(among, current.view.column)
+            return current.nearest(query, k, condition, kind)
 
     def count(self, among: Selection | None = None) -> PhotoCount:
         """How many photos there are in a selection."""
-        condition = filters.ALWAYS if among is None else filters.where(among)
         with self._errors():
             view = self.photos_view()
+            condition = filters.ALWAYS if among is None else filters.where(among, view.column)
             return PhotoCount(
                 view.count(filters.all_of([_WHOLES, condition])), view.count(condition)
             )
 
     def ids(self, among: Selection) -> Ids:
         """The photos of a selection, sorted, unique: for views of everything, not for a search."""
-        condition = filters.all_of([_WHOLES, filters.where(among)])
         with self._errors():
-            rows = self.photos_view().read(["id"], condition)
+            view = self.photos_view()
+            condition = filters.all_of([_WHOLES, filters.where(among, view.column)])
+            rows = view.read(["id"], condition)
         ids: Ids = np.sort(rows["id"].to_numpy()).astype(np.int64)
         return ids
 
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
         """Which of these photos are in a selection."""
-        also = f" AND {_WHOLES} AND ({filters.where(among)})"
         with self._errors():
-            rows = self.photos_view().read_with("id", _plain_ids(ids), ["id"], also)
+            view = self.photos_view()
+            also = f" AND {_WHOLES} AND ({filters.where(among, view.column)})"
+            rows = view.read_with("id", _plain_ids(ids), ["id"], also)
         return set(rows["id"].to_pylist())
 
     def listing(
@@ -171,7 +174,7 @@ class LanceCatalogue:
         if limit == 0:
             return []
         column, sign = ("date", "<") if sort == "date" else ("first_path", ">")
-        conditions = [_WHOLES, filters.where(among)]
+        conditions = [_WHOLES]
         if after is not None:
             key = literal(after.key)
             conditions.append(
@@ -179,9 +182,10 @@ class LanceCatalogue:
             )
         ascending = sort == "path"
         with self._errors():
-            rows = self.photos_view().read(
+            view = self.photos_view()
+            rows = view.read(
                 ["id", column],
-                filters.all_of(conditions),
+                filters.all_of([*conditions, filters.where(among, view.column)]),
                 order_by=[ColumnOrdering(column, ascending), ColumnOrdering("id", ascending)],
                 limit=None if limit < 0 else limit,
             )
@@ -358,10 +362,12 @@ class LanceCatalogue:
         """The newest version of the table of photos."""
         return self._photos.newest()
 
-    def has_photo(self, condition: str) -> bool:
-        """Whether a photo fulfils an SQL condition."""
+    def has_photo(self, condition: Callable[[filters.Column], str]) -> bool:
+        """Whether a photo fulfils an SQL condition, given the columns of the table."""
         with self._errors():
-            return self.photos_view().has(condition)
+            view = self.photos_view()
+            text = condition(view.column)
+            return text != filters.NEVER and view.has(text)
 
     def frequent_words(self) -> list[str]:
         """The words of all names when the catalogue was settled last, most photos first."""
@@ -403,20 +409,28 @@ class LanceNames:
 
     def knows_name(self, field: NameField, name: str) -> bool:
         """Whether some photo has exactly this name in a field."""
-        is_known = filters.has_whole_name(field, name)
-        if field == "people":  # the first words of a person's name are enough, and the last ones
-            is_known = filters.any_of(
-                [filters.has_name_beginning(field, name), filters.has_name_ending(field, name)]
+
+        def is_known(column: filters.Column) -> str:
+            if field != "people":
+                return filters.has_whole_name(field, name, column)
+            # The first words of a person's name are enough, and the last ones.
+            return filters.any_of(
+                [
+                    filters.has_name_beginning(field, name, column),
+                    filters.has_name_ending(field, name, column),
+                ]
             )
-        return self._has(is_known)
+
+        return self._catalogue.has_photo(is_known)
 
     def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:
         """Whether some photo has the words of this phrase, in their order, in one of the fields."""
-        return self._has(filters.has_phrase(phrase, fields))
+        return self._catalogue.has_photo(lambda column: filters.has_phrase(phrase, fields, column))
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
         """Whether some photo has this phrase in a name or in its text; `is_whole`: as a name."""
-        return self._has(filters.named(NamedPhrase(phrase, is_whole)))
+        named = NamedPhrase(phrase, is_whole)
+        return self._catalogue.has_photo(lambda column: filters.named(named, column))
 
     def fields_named(self, phrase: str) -> tuple[NameField, ...]:
         """The fields in which some photo has this phrase."""
@@ -450,11 +464,16 @@ class LanceNames:
 
     def has_date_from(self, first: str, end: str) -> bool:
         """Whether some photo was taken from the day `first` until before the day `end` (ISO)."""
-        return self._has(f"date >= {literal(first)} AND date < {literal(end)}")
+        return self._catalogue.has_photo(
+            lambda column: (
+                f"{column('date')} >= {literal(first)} AND {column('date')} < {literal(end)}"
+            )
+        )
 
     def has_any(self, conditions: Sequence[Filter]) -> bool:
         """Whether some photo passes all of these filters, none of which names a town or root."""
-        return self._has(filters.where(Selection(tuple(conditions))))
+        selection = Selection(tuple(conditions))
+        return self._catalogue.has_photo(lambda column: filters.where(selection, column))
 
     def words_of_names(self, limit: int) -> list[str]:
         """The words of all names, of three letters or more and without digits, most photos first.
@@ -471,9 +490,6 @@ class LanceNames:
         )
         with lance_errors(self._catalogue.address):
             return self._catalogue.photos_view().count(f"{_WHOLES} AND {box}")
-
-    def _has(self, condition: str) -> bool:
-        return condition != filters.NEVER and self._catalogue.has_photo(condition)
 
 
 def _plain_ids(ids: Iterable[int]) -> list[int]:

@@ -161,10 +161,9 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def with_columns(
-    rows: pa.Table, derived: Mapping[str, Mapping[str, object]], schema: pa.Schema
-) -> pa.Table:
+def with_columns(rows: pa.Table, derived: Mapping[str, Mapping[str, object]]) -> pa.Table:
     """Rows of photos with these columns in place of theirs, by hash."""
+    schema = rows.schema
     hashes = rows["hash"].to_pylist()
     for name in dict.fromkeys(name for columns in derived.values() for name in columns):
         at = schema.get_field_index(name)
@@ -239,15 +238,11 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
     facts: dict[str, Any] = {}
     for fact in FACTS:
         value = row[fact.name]
-        if fact.type is tuple:
-            value = tuple(map(loaded, value or ()))
-        elif fact.type is bool:
-            value = bool(value)
-        elif value is not None and fact.type is datetime:
-            value = datetime.fromisoformat(value)
-        elif isinstance(value, str):
+        if isinstance(value, str):
             value = loaded(value)
-        facts[fact.name] = value
+        elif isinstance(value, list):
+            value = map(loaded, value)
+        facts[fact.name] = fact.loaded(value)
     return Facts(**facts)
 
 

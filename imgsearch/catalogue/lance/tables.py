@@ -15,6 +15,10 @@
 A change is a commit: whole or not at all, and Lance lets two writers at once commit one after the
 other. Two that insert the same new key would both succeed, unless the schema marks the key: so each
 table has this mark, and a table without it is refused.
+
+A catalogue may be older or newer than the program that opens it. A column that a table lacks reads
+as null, and whoever opens the table for writing adds it. Each table states which version of the
+tables a program must know to read it, and which to write to it.
 """
 
 from __future__ import annotations
@@ -22,8 +26,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -61,14 +65,20 @@ TableName: TypeAlias = Literal[
     "photos", "kept", "files", "texts", "facts", "thumbnails", "pending", "baselines"
 ]
 
-FORMAT_VERSION = 1
+# The version of the tables that this program makes and knows. A new column does not change it: a
+# program that does not know the column reads and writes the others.
+VERSION = 1
 IDS_AT_ONCE = 5_000  # in one condition
 _MOST_COUNTS = 1_000  # that are kept of a version
-_FORMAT, _TABLE = b"imgsearch:format", b"imgsearch:table"
+_TABLE = b"imgsearch:table"
+# The versions that a program must know to read the table, and to write to it. A table from before
+# there were these numbers has version 1.
+_READS, _WRITES = b"imgsearch:reads", b"imgsearch:writes"
 _ENCODER = (b"imgsearch:encoder", b"imgsearch:encoder-name", b"imgsearch:dim")
 _KEY_MARK = b"lance-schema:unenforced-primary-key"
 _RETRIES = 1000  # of a commit, while others commit; the time is the limit
 _PATIENCE = timedelta(minutes=10)
+_ATTEMPTS = 100  # to add columns, while others commit
 _KEYS: dict[TableName, str] = {
     "photos": "key",
     "kept": "key",
@@ -110,6 +120,12 @@ _FACT_TYPES = {
     tuple: _STRINGS,
 }
 _FACT_COLUMNS = {fact.name: _FACT_TYPES[fact.type] for fact in FACTS}
+_SQL_TYPES = {
+    pa.string(): "STRING",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+}
 # What follows from the files of a photo, and what from the text that was read in it.
 PLACE_COLUMNS = {
     "date": pa.string(),  # as `Hit.date`: ISO text, local time
@@ -159,7 +175,8 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
         for column, kind in columns.items()
     ]
     encoder_texts = (encoder.encoder_id, encoder.name, str(encoder.dim))
-    marks = {_FORMAT: str(FORMAT_VERSION).encode(), _TABLE: name.encode()}
+    version = str(VERSION).encode()
+    marks = {_READS: version, _WRITES: version, _TABLE: name.encode()}
     return pa.schema(
         fields,
         marks | {mark: text.encode() for mark, text in zip(_ENCODER, encoder_texts, strict=True)},
@@ -299,10 +316,14 @@ def _is_not_found(error: Exception) -> bool:
 class View(Struct, frozen=True, eq=False):
     """A version of a table, which no writer changes any more.
 
-    `counts` has the conditions whose rows were counted: one answer asks for the same several times.
+    `known` is the schema that the table has in a new catalogue. A column of it that this table
+    lacks is null in every row. `counts` has the conditions whose rows were counted: one answer asks
+    for the same several times.
     """
 
     dataset: Any  # lance.LanceDataset
+    known: pa.Schema
+    names: frozenset[str]  # of the columns that the table has
     counts: dict[str | None, int] = field(default_factory=dict)
 
     @property
@@ -311,14 +332,40 @@ class View(Struct, frozen=True, eq=False):
 
     def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
         """The rows (a pyarrow.Table) that fulfil an SQL condition."""
-        return self.dataset.to_table(columns=list(columns), filter=condition, **options)
+        rows = self.dataset.to_table(columns=self._stored(columns), filter=condition, **options)
+        return self._completed(rows, columns)
 
     def batches(self, columns: Sequence[str], condition: str | None, rows: int) -> Iterator[Any]:
         """As `read`, in tables of about this many rows, for what may be too much at once."""
-        scanner = self.dataset.scanner(columns=list(columns), filter=condition, batch_size=rows)
+        stored = self._stored(columns)
+        scanner = self.dataset.scanner(columns=stored, filter=condition, batch_size=rows)
         for batch in scanner.to_batches():
             if batch.num_rows:
-                yield pa.Table.from_batches([batch])
+                yield self._completed(pa.Table.from_batches([batch]), columns)
+
+    def column(self, name: str) -> str:
+        """A column in SQL: its name, or a null of its type if the table lacks it."""
+        if name in self.names:
+            return name
+        sql_type = _SQL_TYPES.get(self.known.field(name).type)
+        return "NULL" if sql_type is None else f"CAST(NULL AS {sql_type})"
+
+    def _stored(self, columns: Sequence[str]) -> list[str]:
+        """Those of these columns that the table has; its key if it has none of them."""
+        lacking = {each for each in columns if each not in self.names}
+        if lacking.isdisjoint(self.known.names):  # Lance says what it thinks of other names
+            return list(columns)
+        return [each for each in columns if each not in lacking] or [self.known.names[0]]
+
+    def _completed(self, rows: Any, columns: Sequence[str]) -> Any:
+        """Rows of `_stored` columns, with nulls for those that the table lacks."""
+        if rows.num_columns == len(columns) and rows.column_names == list(columns):
+            return rows
+        for name in columns:
+            if name not in rows.column_names:
+                kind = self.known.field(name).type
+                rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
+        return rows.select(list(columns))
 
     def has(self, condition: str) -> bool:
         """Whether a row fulfils an SQL condition."""
@@ -347,18 +394,27 @@ class View(Struct, frozen=True, eq=False):
 class Table:
     """One table of a catalogue. Any number of threads may use it at once."""
 
-    def __init__(self, address: str, name: TableName, index_cache_bytes: int | None = None) -> None:
-        """Open a table. Raises StoreError for one that is missing, foreign or damaged.
+    def __init__(
+        self,
+        address: str,
+        name: TableName,
+        index_cache_bytes: int | None = None,
+        *,
+        writable: bool = False,
+    ) -> None:
+        """Open a table; columns that it lacks are added to one that is opened for writing.
 
-        Of its indexes at most `index_cache_bytes` stay in memory; None: as many as Lance chooses.
+        Raises StoreError for one that is missing, foreign or damaged, and SchemaTooNew. Of its
+        indexes at most `index_cache_bytes` stay in memory; None: as many as Lance chooses.
         """
         self.address = address
         self.name = name
+        self._writable = writable
         self._lock = threading.Lock()
         with lance_errors(address):
             try:
-                self._view = View(
-                    lance.dataset(_uri(address, name), index_cache_size_bytes=index_cache_bytes)
+                dataset = lance.dataset(
+                    _uri(address, name), index_cache_size_bytes=index_cache_bytes
                 )
             except (ValueError, OSError) as error:
                 if not _is_not_found(error):
@@ -367,27 +423,26 @@ class Table:
                     f"There is no catalogue at {address}, or its table {name} is missing. "
                     "Check the address."
                 ) from error
-            self._check()
+            self._check(dataset)
+            self._known = schema_of(name, _encoder_of(dataset))
+            self._view = self._view_of(dataset)
+        if writable:
+            self.add_lacking_columns()
 
     @classmethod
     def if_there(cls, address: str, name: TableName) -> Table | None:
         """A table that a catalogue may lack, None where it does. Raises as opening one does."""
         return cls(address, name) if exists(address, name) else None
 
-    def _check(self) -> None:
-        marks = self._view.dataset.schema.metadata or {}
+    def _check(self, dataset: Any) -> None:
+        marks = dataset.schema.metadata or {}
         if marks.get(_TABLE) != self.name.encode():
             raise StoreError(
                 f"The table {self.name} in {self.address} is not one of imgsearch. "
                 "Check the address."
             )
-        version = marks.get(_FORMAT, b"").decode()
-        if version != str(FORMAT_VERSION):
-            raise SchemaTooNew(
-                f"The catalogue {self.address} has format {version}, and this imgsearch knows "
-                f"format {FORMAT_VERSION}. Update it: {update_command()}"
-            )
-        key = self._view.dataset.schema.field(_KEYS[self.name])
+        self._check_version(marks)
+        key = dataset.schema.field(_KEYS[self.name])
         if (key.metadata or {}).get(_KEY_MARK) != b"true":
             raise StoreError(
                 f"The key of the table {self.name} in {self.address} is not marked as one, so two "
@@ -395,30 +450,61 @@ class Table:
                 f"index the photos into a new one."
             )
 
+    def _check_version(self, marks: Mapping[bytes, bytes]) -> None:
+        reads, writes = (int(marks.get(mark, b"1")) for mark in (_READS, _WRITES))
+        if reads > VERSION:
+            raise SchemaTooNew(
+                f"The catalogue {self.address} was written by a newer imgsearch (version {reads} "
+                f"of the tables, this one knows {VERSION}). Update it: {update_command()}"
+            )
+        if self._writable and writes > VERSION:
+            raise SchemaTooNew(
+                f"The catalogue {self.address} was written by a newer imgsearch. This one can "
+                f"search it, but not write to it (that needs version {writes} of the tables, this "
+                f"one knows {VERSION}). Update it: {update_command()}"
+            )
+
+    def _view_of(self, dataset: Any) -> View:
+        schema = dataset.schema
+        self._check_version(schema.metadata or {})
+        return View(dataset, self._known, frozenset(schema.names))
+
     @property
     def encoder(self) -> EncoderRow:
         """The encoder that the catalogue was made for."""
-        encoder_id, name, dim = (
-            self._view.dataset.schema.metadata[mark].decode() for mark in _ENCODER
-        )
-        return EncoderRow(1, encoder_id, name, int(dim))
+        return _encoder_of(self._view.dataset)
 
     @property
     def schema(self) -> Any:
         return self._view.dataset.schema
+
+    def add_lacking_columns(self) -> None:
+        """Add the columns of a new catalogue that this table lacks; null in all its rows.
+
+        No data is written anew, and other programs go on reading and writing meanwhile. Raises
+        LibraryLocked if others commit all the time.
+        """
+        for attempt in range(_ATTEMPTS):
+            view = self.newest()
+            lacking = [field for field in self._known if field.name not in view.names]
+            if not lacking:
+                return
+            last = attempt == _ATTEMPTS - 1
+            with suppress(*(() if last else (LibraryLocked,))), self.changing() as dataset:
+                dataset.add_columns(pa.schema(lacking))
 
     def newest(self) -> View:
         """The newest version."""
         with self._lock, lance_errors(self.address):
             latest = self._view.dataset.latest_version
             if latest != self._view.version:
-                self._view = View(self._view.dataset.checkout_version(latest))
+                self._view = self._view_of(self._view.dataset.checkout_version(latest))
             return self._view
 
     def before(self, version: int) -> View:
         """What this version was made from."""
         with lance_errors(self.address):
-            return View(self.newest().dataset.checkout_version(max(1, version - 1)))
+            return self._view_of(self.newest().dataset.checkout_version(max(1, version - 1)))
 
     def merge(self, rows: Any, *, update: bool = False) -> int:
         """Insert the rows whose keys are new, with `update` in place of old ones too.
@@ -443,13 +529,20 @@ class Table:
         """A dataset at the newest version, to call methods of Lance that commit."""
         with lance_errors(self.address):
             # One of its own: views share the other, and a commit moves the dataset it is made by.
-            yield lance.dataset(_uri(self.address, self.name))
+            dataset = lance.dataset(_uri(self.address, self.name))
+            self._check_version(dataset.schema.metadata or {})
+            yield dataset
 
     @contextmanager
     def tagging(self) -> Iterator[Any]:
         """A dataset at the newest version, to write tags."""
         with lance_errors(self.address):
             yield lance.dataset(_uri_for_tags(self.address, self.name))
+
+
+def _encoder_of(dataset: Any) -> EncoderRow:
+    encoder_id, name, dim = (dataset.schema.metadata[mark].decode() for mark in _ENCODER)
+    return EncoderRow(1, encoder_id, name, int(dim))
 
 
 # ------------------------------------------------------------------------- conditions

@@ -152,12 +152,12 @@ class LanceWriter:
         self._make_baseline = make_baseline
         self._policy = policy
         self._build_large_index = build_large_index
-        self._photos = Table(self.address, "photos")
-        self._kept = Table(self.address, "kept")
-        self._files = Table(self.address, "files")
-        self._texts = Table(self.address, "texts")
-        self._pending = Table(self.address, "pending")
-        self._baselines = Table(self.address, "baselines")
+        self._photos = Table(self.address, "photos", writable=True)
+        self._kept = Table(self.address, "kept", writable=True)
+        self._files = Table(self.address, "files", writable=True)
+        self._texts = Table(self.address, "texts", writable=True)
+        self._pending = Table(self.address, "pending", writable=True)
+        self._baselines = Table(self.address, "baselines", writable=True)
 
     @classmethod
     def open(
@@ -303,7 +303,7 @@ class LanceWriter:
         """A table that a catalogue from before there was such a one does not have."""
         if not tables.exists(self.address, name):
             tables.create(self.address, self.encoder)
-        return Table(self.address, name)
+        return Table(self.address, name, writable=True)
 
     def _hashes_at(self, files: View, paths: Sequence[str]) -> set[str]:
         """Which contents are at these paths in a version of the table of files."""
@@ -336,6 +336,8 @@ class LanceWriter:
 
     def _follow(self, hashes: Collection[str], fresh: Mapping[str, NewPhoto]) -> None:
         """Make the photos with these contents follow from their files, texts and new facts."""
+        for table in (self._kept, self._photos):  # they lack what an earlier version lacked
+            table.add_lacking_columns()
         left = set(hashes)
         for _ in range(_ROUNDS):
             changed = set[str]()
@@ -358,15 +360,14 @@ class LanceWriter:
             self._photos.merge(photo_rows(new, self._photos.schema))
         back = {each: derived for each, derived in steps.insert.items() if each not in fresh}
         if back:
-            rows = self._rows(self._kept, back)
-            self._photos.merge(with_columns(rows, back, self._photos.schema))
+            rows = self._rows(self._kept, back, self._photos)
+            self._photos.merge(with_columns(rows, back))
         if steps.update:
-            rows = self._rows(self._photos, steps.update)
+            rows = self._rows(self._photos, steps.update, self._photos)
             if rows.num_rows:  # others may have removed them meanwhile
-                rows = with_columns(rows, steps.update, self._photos.schema)
-                self._photos.merge(rows, update=True)
+                self._photos.merge(with_columns(rows, steps.update), update=True)
         if steps.remove:
-            rows = self._rows(self._photos, steps.remove)
+            rows = self._rows(self._photos, steps.remove, self._kept)
             if rows.num_rows:
                 self._kept.merge(rows)
             self._photos.delete(is_one_of("id", [id_of(each) for each in steps.remove]))
@@ -422,11 +423,16 @@ class LanceWriter:
             files.setdefault(row["hash"], []).append(known)
         return files
 
-    def _rows(self, table: Table, hashes: Iterable[str]) -> Any:
-        """All columns of the photos with these contents."""
+    def _rows(self, table: Table, hashes: Iterable[str], target: Table) -> Any:
+        """The photos with these contents, with the columns that another table has as well.
+
+        A newer imgsearch may have added one to one of the tables, and not yet to the other.
+        """
         wanted = set(hashes)
         ids = [id_of(each) for each in wanted]
-        rows = table.newest().read_with("id", ids, table.schema.names)
+        view, names = table.newest(), target.newest().names
+        columns = [each for each in view.dataset.schema.names if each in names]
+        rows = view.read_with("id", ids, columns)
         return rows.filter(
             pa.array([each in wanted for each in rows["hash"].to_pylist()], pa.bool_())
         )

@@ -1,0 +1,289 @@
+"""Archives that an older or a newer imgsearch has made: read, searched, and written to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from imgsearch.errors import SchemaTooNew
+from imgsearch.query.grammar import parse
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.names import NAME_FIELDS
+from imgsearch.records.photo import Facts
+from imgsearch.records.query import Selection
+from tests.factories import run_cli
+from tests.test_filters import random_facts
+
+lance = pytest.importorskip("lance", reason="needs the extra scale")
+pa = pytest.importorskip("pyarrow")
+
+from imgsearch.catalogue.lance.browsing import LanceBrowsing  # noqa: E402
+from imgsearch.catalogue.lance.nearest import LancePolicy  # noqa: E402
+from imgsearch.catalogue.lance.packing import PhotosToPack  # noqa: E402
+from imgsearch.catalogue.lance.reader import LanceCatalogue  # noqa: E402
+from imgsearch.catalogue.lance.rows import NewPhoto, id_of, photo_rows  # noqa: E402
+from imgsearch.catalogue.lance.tables import Table  # noqa: E402
+from imgsearch.catalogue.lance.writer import LanceWriter  # noqa: E402
+from tests.catalogue_writer import DIM, content_of, photo  # noqa: E402
+
+ENCODER = EncoderRow(1, "test/1", "test", DIM)
+POLICY = LancePolicy(scalar_index_from=1)
+WITH_FACTS = ("photos", "kept", "facts")
+# What an archive may lack, the columns of it, and a fact as it then is: unknown.
+LACKING: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "a number": (("focal_mm",), {"focal_mm": None}),
+    "a whole number": (("iso",), {"iso": None}),
+    "a number with a value to assume": (("rating",), {"rating": None}),
+    "a text": (("lens", "plain_lens"), {"lens": None}),
+    "a name": (("title", "words_title"), {"title": None}),
+    "a list": (("keywords", "keyword_names", "words_keywords"), {"keywords": ()}),
+    "yes or no": (("animated", "near_town"), {"animated": False, "near_town": False}),
+    "a place": (("lat", "lon"), {"lat": None, "lon": None}),
+    "several": (("exposure_s", "aperture", "motion"),
+                {"exposure_s": None, "aperture": None, "motion": None}),
+}  # fmt: skip
+LINES = (
+    "focal:35..70", "-focal:50", "iso:>=100", "-iso:100", "rating:0", "rating:>=3", "-rating:0",
+    "lens:50mm", "-lens:50mm", "title:lake", "-title:lake", "keyword:oma", "-keyword:oma",
+    "is:animated", "-is:animated", "near:48.85,2.35,9km", "-near:48.85,2.35,9km", "is:motion",
+    "-is:motion", "is:live", "exposure:<1", "aperture:2.8 iso:>0", "camera:canon focal:>1",
+)  # fmt: skip
+
+
+def facts_of(number: int) -> Facts:
+    return random_facts(Random(number))
+
+
+def lanced(address: str, name: str) -> Any:
+    return lance.dataset(f"{address}/{name}.lance")
+
+
+def drop(address: str, columns: Iterable[str]) -> None:
+    """Make an archive one that knows fewer facts."""
+    for name in WITH_FACTS:
+        table = lanced(address, name)
+        there = [column for column in columns if column in table.schema.names]
+        if there:
+            table.drop_columns(there)
+
+
+def an_archive(folder: Path, lacking: Iterable[str] = ()) -> str:
+    writer = LanceWriter.open(folder, ENCODER, policy=POLICY)
+    writer.put([photo(number, f"/photos/{number}.jpg", facts_of(number)) for number in range(30)])
+    writer.put_facts({content_of(7): facts_of(1007)})
+    writer.forget(["/photos/9.jpg"])
+    drop(writer.address, lacking)
+    return str(writer.address)
+
+
+def ids(catalogue: LanceCatalogue, line: str) -> list[int]:
+    found: list[int] = catalogue.ids(Selection(parse(line).filters)).tolist()
+    return found
+
+
+def number_id(number: int) -> int:
+    return id_of(content_of(number).hex())
+
+
+def fact_of(catalogue: LanceCatalogue, number: int) -> Facts:
+    return catalogue.photos([number_id(number)])[number_id(number)].photo.facts
+
+
+@pytest.mark.parametrize("what", LACKING)
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_fact_that_an_archive_lacks_is_unknown(
+    tmp_path: Path, what: str, is_written: bool
+) -> None:
+    columns, unknown = LACKING[what]
+    catalogue = LanceCatalogue(an_archive(tmp_path / "older", columns))
+    like = LanceWriter.open(tmp_path / "like", ENCODER, policy=POLICY)
+    numbers = [number for number in range(30) if number != 9]
+    facts = {n: replace(facts_of(1007 if n == 7 else n), **unknown) for n in numbers}
+    like.put([photo(n, f"/photos/{n}.jpg", facts[n]) for n in numbers])
+    if is_written:
+        LanceWriter(catalogue.address).put([])
+        LanceWriter(catalogue.address, policy=POLICY).settle()
+    expected = LanceCatalogue(like.address)
+    some = 0
+    for line in LINES:
+        assert ids(catalogue, line) == ids(expected, line), line
+        some += len(ids(catalogue, line))
+        selection = Selection(parse(line).filters)
+        assert catalogue.count(selection) == expected.count(selection)
+        assert catalogue.listing(selection, "date") == expected.listing(selection, "date")
+        assert catalogue.names.has_any(selection.filters) == bool(ids(expected, line))
+        inside = catalogue.within([number_id(n) for n in numbers], selection)
+        assert inside == set(ids(expected, line))
+        query = np.eye(DIM, dtype=np.float32)[0]
+        found = catalogue.nearest(query, 5, selection, kind="text")
+        assert found.ids.tolist() == expected.nearest(query, 5, selection, kind="text").ids.tolist()
+    assert some, "the lines would find nothing anyway"
+    for number in numbers:
+        assert fact_of(catalogue, number) == facts[number]
+    names, named = catalogue.names, expected.names
+    for phrase in ("lake", "oma", "anna"):
+        assert names.has_phrase(phrase) == named.has_phrase(phrase)
+        assert names.fields_named(phrase) == named.fields_named(phrase)
+        assert names.fields_with_any([number_id(1)], [phrase]) == named.fields_with_any(
+            [number_id(1)], [phrase]
+        )
+    for field in NAME_FIELDS:
+        assert names.knows_name(field, "oma") == named.knows_name(field, "oma")
+    browsed, browsed_like = LanceBrowsing(catalogue), LanceBrowsing(expected)
+    assert browsed.positions() == browsed_like.positions()
+    assert browsed.text_counts_of("keywords") == browsed_like.text_counts_of("keywords")
+    assert browsed.text_counts_of("lens") == browsed_like.text_counts_of("lens")
+    (packed,) = PhotosToPack(catalogue.address, "/photos").read(100)
+    assert {each.content_hash: each.facts for each in packed} == {
+        content_of(number): facts[number] for number in numbers
+    }
+
+
+def test_a_writer_adds_the_facts_that_an_archive_lacks(tmp_path: Path) -> None:
+    address = an_archive(tmp_path, ("focal_mm", "title", "words_title"))
+    rows_before = lanced(address, "photos").count_rows()
+    reader = LanceCatalogue(address)
+    writer = LanceWriter.open(address, ENCODER, policy=POLICY)
+    for name in ("photos", "kept"):
+        assert "focal_mm" in lanced(address, name).schema.names
+    assert lanced(address, "photos").count_rows() == rows_before
+    known = replace(facts_of(1), focal_mm=35.0, title="Night train")
+    writer.put([photo(40, "/photos/40.jpg", known)])
+    assert fact_of(reader, 40) == known
+    assert ids(reader, "focal:35") == ids(reader, "title:train") == [number_id(40)]
+    # Facts that are read again; a photo that has lost its file, and comes back.
+    writer.put_facts({content_of(3): replace(facts_of(3), focal_mm=35.0)})
+    writer.put([replace(photo(9, "/photos/again.jpg"), vectors=None, facts=None)])
+    assert ids(reader, "focal:35") == sorted([number_id(3), number_id(40)])
+    assert fact_of(reader, 9) == replace(facts_of(9), focal_mm=None, title=None)
+    writer.forget(["/photos/40.jpg"])
+    writer.settle()
+    writer.put([replace(photo(40, "/photos/back.jpg"), vectors=None, facts=None)])
+    assert fact_of(LanceCatalogue(address), 40) == known
+
+
+def test_a_program_that_knows_fewer_facts_goes_on_writing(tmp_path: Path) -> None:
+    """It writes the rows of its own columns, as Lance sees them."""
+    address = an_archive(tmp_path, ("focal_mm",))
+    older = Table(address, "photos")  # opened before there was the column
+    schema = older.schema
+    assert "focal_mm" not in schema.names
+    LanceWriter(address)
+    new = NewPhoto.from_result(photo(50, "", facts_of(50)))
+    assert new is not None
+    name = {column: "" for column in schema.names if column.startswith("words_")}
+    rows = photo_rows([(new, name | {"date": "2020-01-01T00:00:00", "paths": []})], schema)
+    older.merge(rows)
+    older.merge(rows, update=True)
+    reader = LanceCatalogue(address)
+    assert number_id(50) in ids(reader, "-focal:>0")
+    assert not ids(reader, "focal:>0")
+
+
+def test_going_back_to_a_version_without_a_fact_does_not_lose_it(tmp_path: Path) -> None:
+    address = an_archive(tmp_path)
+    writer = LanceWriter(address, policy=POLICY)
+    writer.settle()
+    writer.settle()
+    drop(address, ["focal_mm"])
+    table = lanced(address, "photos")
+    table.tags.update("before", table.version)
+    writer.put([photo(41, "/photos/41.jpg", replace(facts_of(1), focal_mm=35.0))])
+    assert ids(LanceCatalogue(address), "focal:35") == [number_id(41)]
+    writer.go_back()
+    assert "focal_mm" not in lanced(address, "photos").schema.names
+    writer.put([photo(42, "/photos/42.jpg", replace(facts_of(1), focal_mm=35.0))])
+    assert ids(LanceCatalogue(address), "focal:35") == [number_id(42)]
+
+
+def test_writers_that_open_an_archive_at_once_all_add_what_it_lacks(tmp_path: Path) -> None:
+    """Lance refuses a commit of columns that another commit has overtaken."""
+    address = an_archive(tmp_path, ("focal_mm",))
+    known = replace(facts_of(1), focal_mm=35.0)
+    start = threading.Barrier(4)
+
+    def open_and_put(number: int) -> None:
+        start.wait()
+        LanceWriter(address).put([photo(number, f"/photos/{number}.jpg", known)])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(open_and_put, range(40, 44)))
+    names = lanced(address, "photos").schema.names
+    assert names.count("focal_mm") == 1
+    expected = sorted(number_id(number) for number in range(40, 44))
+    assert ids(LanceCatalogue(address), "focal:35") == expected
+
+
+# ------------------------------------------------------------------------- newer ones
+
+
+def mark(address: str, **numbers: int) -> None:
+    """State which version of the tables a program must know."""
+    marks = {f"imgsearch:{name}": str(number) for name, number in numbers.items()}
+    lanced(address, "photos").update_schema_metadata(marks)
+
+
+def test_a_new_archive_states_both_numbers(tmp_path: Path) -> None:
+    marks = lanced(an_archive(tmp_path), "photos").schema.metadata
+    assert (marks[b"imgsearch:reads"], marks[b"imgsearch:writes"]) == (b"1", b"1")
+
+
+def test_an_archive_from_before_there_were_the_numbers_is_read_and_written(tmp_path: Path) -> None:
+    address = an_archive(tmp_path, ("focal_mm",))
+    for name in ("photos", "kept", "files", "texts", "facts"):
+        table = lanced(address, name)
+        marks = {key.decode(): text.decode() for key, text in table.schema.metadata.items()}
+        del marks["imgsearch:reads"], marks["imgsearch:writes"]
+        table.update_schema_metadata(marks | {"imgsearch:format": "1"}, replace=True)
+    assert LanceCatalogue(address).count().photos == 29
+    LanceWriter(address).put([photo(40, "/photos/40.jpg")])
+    assert LanceCatalogue(address).count().photos == 30
+
+
+def test_an_archive_that_a_newer_imgsearch_has_made_is_refused(tmp_path: Path) -> None:
+    address = an_archive(tmp_path)
+    reader, writer = LanceCatalogue(address), LanceWriter(address)
+    mark(address, reads=2, writes=2)
+    for opened in (LanceCatalogue, LanceWriter):
+        with pytest.raises(SchemaTooNew, match=r"by a newer imgsearch \(version 2 .* Update it"):
+            opened(address)
+    # Those that have it open learn of it as well.
+    with pytest.raises(SchemaTooNew):
+        reader.count()
+    with pytest.raises(SchemaTooNew):
+        writer.put([photo(40, "/photos/40.jpg")])
+    for arguments in (("status",), ("search", "sort:date")):
+        refused = run_cli(*arguments, "--library", address, data=tmp_path / "data")
+        assert refused.returncode == SchemaTooNew.exit_code == 8
+        assert "was written by a newer imgsearch" in refused.stderr
+
+
+def test_an_archive_that_only_a_newer_imgsearch_may_change_is_read(tmp_path: Path) -> None:
+    address = an_archive(tmp_path)
+    writer = LanceWriter(address)
+    mark(address, writes=2)
+    catalogue = LanceCatalogue(address)
+    assert catalogue.count().photos == 29
+    assert ids(catalogue, "iso:>0")
+    with pytest.raises(SchemaTooNew, match="can search it, but not write to it"):
+        LanceWriter.open(address, ENCODER)
+    versions = len(lanced(address, "photos").versions())
+    for change in (
+        lambda: writer.put([photo(40, "/photos/40.jpg", facts_of(40))]),
+        lambda: writer.put_facts({content_of(1): facts_of(2)}),
+        lambda: writer.forget(["/photos/1.jpg"]),
+        writer.settle,
+    ):
+        with pytest.raises(SchemaTooNew):
+            change()
+    assert len(lanced(address, "photos").versions()) == versions
+    status = run_cli("status", "--library", address, data=tmp_path / "data")
+    assert status.returncode == 0, status.stderr
