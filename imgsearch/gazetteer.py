@@ -35,7 +35,7 @@ _PLACES, _COUNTRIES = "geocode.gz", "countries.csv"
 # A town of a million people reaches 5 km from its centre, others in proportion to the root of
 # their population: people live about as densely in all. So the centre of a large town wins over
 # its quarters, and a village beside a large town over the town. Chosen on 212 known points in
-# towns and 24 in suburbs, see docs/decisions/0018-gazetteer.md.
+# towns and 24 in suburbs, see research/notes/gazetteer.md.
 _REACH_OF_A_MILLION_KM = 5.0
 _INSIDE_KM = 5.0  # beyond a town's reach it is still the photo's town
 NEAR_KM = 30.0  # beyond a town's reach it is "near" the town; farther away no town is named
@@ -90,7 +90,6 @@ _COUNTRY_NAMES = {
     "VN": "Vietnam",
 }
 
-
 class Town(Struct, frozen=True):
     """A populated place: degrees (WGS 84), and region and country in English, "" if unknown."""
 
@@ -101,13 +100,11 @@ class Town(Struct, frozen=True):
     lon: float
     population: int
 
-
 class TownOfPoint(Struct, frozen=True):
     """The town that a point is in, or only near."""
 
     town: Town
     is_near: bool
-
 
 class Gazetteer:
     """Looks up towns. Safe to use from several threads; the file is made at the first look-up.
@@ -218,11 +215,9 @@ class Gazetteer:
         uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
         return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
-
 def town_names() -> Iterator[str]:
     """The name of each town. Raises MissingPackage."""
     return (str(row[0]) for row in _read_package())
-
 
 def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int | None]:
     """The row id of the town beyond whose reach a point is the least, and by how many km.
@@ -235,11 +230,9 @@ def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int |
     )
     return min(away, default=(math.inf, None))
 
-
 def reach_km(population: int) -> float:
     """How far a town of this many people reaches from its centre."""
     return _REACH_OF_A_MILLION_KM * math.sqrt(population / 1e6)
-
 
 def _fill(connection: sqlite3.Connection) -> None:
     """Bring all towns of the package into an empty database."""
@@ -254,7 +247,6 @@ def _fill(connection: sqlite3.Connection) -> None:
         connection.executemany("INSERT INTO towns VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     connection.executescript(_INDEXES)
 
-
 def _data_file(name: str) -> Path:
     """A file of the package, which is not imported."""
     spec = find_spec(PACKAGE)
@@ -264,7 +256,6 @@ def _data_file(name: str) -> Path:
             f"{pip_install('--no-deps', PACKAGE)}"
         )
     return Path(spec.origin).with_name(name)
-
 
 def _read_package() -> Iterator[tuple[object, ...]]:
     """The rows of `towns`. The package itself is not imported: it would load SciPy and all data."""
@@ -284,7 +275,6 @@ def _read_package() -> Iterator[tuple[object, ...]]:
             place["population"],
         )
 
-
 def _places(file: Path) -> Iterator[dict[str, Any]]:
     """The objects in a gzipped JSON list of flat objects, in portions: all need 100 MB."""
     decompressor = zlib.decompressobj(wbits=31)
@@ -296,7 +286,6 @@ def _places(file: Path) -> Iterator[dict[str, Any]]:
             yield from json.loads(b"[" + rest[:end].lstrip(b"[,") + b"]")
             rest = rest[end:]
     yield from json.loads(b"[" + rest.lstrip(b"[,"))
-
 
 def _plain(name: str) -> str:
     return " ".join(words_of(name))
