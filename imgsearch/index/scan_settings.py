@@ -24,7 +24,8 @@ FILTER_POWER = 0.4  # unless it was calibrated
 CANDIDATES_PER_RESULT = 7.0  # unless it was calibrated: what a million vectors need
 _CALIBRATED_K = 10
 _CLOSE = 0.005  # of recall: as good as the best that can be reached
-# Results beyond the ten best need more candidates, from more lists: research/notes/compressed-lists.md.
+# Results beyond the ten best need more candidates, from more lists
+# (research/notes/compressed-lists.md).
 _DEEP_LISTS_SHARE = 0.7
 _DEEP_RECALL = 0.97  # that the candidates of deep results shall allow
 # Small filters need results that are deeper than those known, and a limit of lists that is too low
