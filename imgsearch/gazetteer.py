@@ -90,6 +90,7 @@ _COUNTRY_NAMES = {
     "VN": "Vietnam",
 }
 
+
 class Town(Struct, frozen=True):
     """A populated place: degrees (WGS 84), and region and country in English, "" if unknown."""
 
@@ -100,11 +101,13 @@ class Town(Struct, frozen=True):
     lon: float
     population: int
 
+
 class TownOfPoint(Struct, frozen=True):
     """The town that a point is in, or only near."""
 
     town: Town
     is_near: bool
+
 
 class Gazetteer:
     """Looks up towns. Safe to use from several threads; the file is made at the first look-up.
@@ -215,9 +218,11 @@ class Gazetteer:
         uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
         return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
+
 def town_names() -> Iterator[str]:
     """The name of each town. Raises MissingPackage."""
     return (str(row[0]) for row in _read_package())
+
 
 def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int | None]:
     """The row id of the town beyond whose reach a point is the least, and by how many km.
@@ -230,9 +235,11 @@ def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int |
     )
     return min(away, default=(math.inf, None))
 
+
 def reach_km(population: int) -> float:
     """How far a town of this many people reaches from its centre."""
     return _REACH_OF_A_MILLION_KM * math.sqrt(population / 1e6)
+
 
 def _fill(connection: sqlite3.Connection) -> None:
     """Bring all towns of the package into an empty database."""
@@ -247,6 +254,7 @@ def _fill(connection: sqlite3.Connection) -> None:
         connection.executemany("INSERT INTO towns VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     connection.executescript(_INDEXES)
 
+
 def _data_file(name: str) -> Path:
     """A file of the package, which is not imported."""
     spec = find_spec(PACKAGE)
@@ -256,6 +264,7 @@ def _data_file(name: str) -> Path:
             f"{pip_install('--no-deps', PACKAGE)}"
         )
     return Path(spec.origin).with_name(name)
+
 
 def _read_package() -> Iterator[tuple[object, ...]]:
     """The rows of `towns`. The package itself is not imported: it would load SciPy and all data."""
@@ -275,6 +284,7 @@ def _read_package() -> Iterator[tuple[object, ...]]:
             place["population"],
         )
 
+
 def _places(file: Path) -> Iterator[dict[str, Any]]:
     """The objects in a gzipped JSON list of flat objects, in portions: all need 100 MB."""
     decompressor = zlib.decompressobj(wbits=31)
@@ -286,6 +296,7 @@ def _places(file: Path) -> Iterator[dict[str, Any]]:
             yield from json.loads(b"[" + rest[:end].lstrip(b"[,") + b"]")
             rest = rest[end:]
     yield from json.loads(b"[" + rest.lstrip(b"[,"))
+
 
 def _plain(name: str) -> str:
     return " ".join(words_of(name))
