@@ -35,7 +35,7 @@ _PLACES, _COUNTRIES = "geocode.gz", "countries.csv"
 # A town of a million people reaches 5 km from its centre, others in proportion to the root of
 # their population: people live about as densely in all. So the centre of a large town wins over
 # its quarters, and a village beside a large town over the town. Chosen on 212 known points in
-# towns and 24 in suburbs, see docs/decisions/0018-gazetteer.md.
+# towns and 24 in suburbs, see research/notes/gazetteer.md.
 _REACH_OF_A_MILLION_KM = 5.0
 _INSIDE_KM = 5.0  # beyond a town's reach it is still the photo's town
 NEAR_KM = 30.0  # beyond a town's reach it is "near" the town; farther away no town is named

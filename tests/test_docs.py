@@ -14,7 +14,17 @@ from imgsearch.cli import COMMANDS, commands
 from tests.operations_page import operations_page
 
 HOUSE = Path(__file__).parent.parent
-PAGES = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+PAGES = [
+    HOUSE / "README.md",
+    HOUSE / "CONTRIBUTING.md",
+    *sorted((HOUSE / "docs").rglob("*.md")),
+    *sorted((HOUSE / "research").rglob("*.md")),
+]
+DECISIONS = sorted((HOUSE / "docs" / "decisions").glob("0*.md"))
+_NUMBERS = r"\[\d+\]\(\d{4}-[\w-]+\.md\)(?:(?:, | and )\[\d+\]\(\d{4}-[\w-]+\.md\))*"
+STATUS = re.compile(
+    rf"Status: accepted, \d{{4}}-\d\d-\d\d(?:; (?P<later>(?:changed|superseded) by {_NUMBERS}))?"
+)
 HELP = re.compile(r"(<!-- help: .* -->\n).*(<!-- /help -->)", re.DOTALL)
 
 
@@ -85,7 +95,30 @@ def test_links_have_a_target(page: Path) -> None:
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_decisions_are_short(page: Path) -> None:
-    if page.parent.name == "decisions":
-        assert len(page.read_text().splitlines()) < 40
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name)
+def test_decisions_are_short_and_have_one_form(page: Path) -> None:
+    title, empty, status, *rest = page.read_text().splitlines()
+    assert re.match(rf"# {int(page.name[:4])}\. \S", title) and not empty
+    assert STATUS.fullmatch(status), status
+    assert [line for line in rest if line.startswith("#")] == [
+        "## Context",
+        "## Decision",
+        "## Consequences",
+        "## What would change our mind",
+    ]
+    words = [word for word in page.read_text().split() if re.search(r"\w", word)]
+    assert len(words) <= 300
+
+
+def test_the_index_lists_every_decision_with_its_status() -> None:
+    """Once each, by its title, with the status that the decision itself has."""
+    index = (HOUSE / "docs" / "decisions" / "README.md").read_text()
+    rows = re.findall(r"^\| \[(.+)\]\((.+)\) \| (.+) \|$", index, re.M)
+    expected = []
+    for page in DECISIONS:
+        title, _, status, *_ = page.read_text().splitlines()
+        found = STATUS.fullmatch(status)
+        assert found, page.name
+        plain = re.sub(r"\[(\d+)\]\([^)]*\)", r"\1", found["later"] or "accepted")
+        expected.append((title.removeprefix("# "), page.name, plain))
+    assert sorted(rows, key=lambda row: row[1]) == expected

@@ -1,4 +1,4 @@
-"""What an index is, and what a backend does: the protocols that every kind of index follows.
+"""The protocols of vector indexes and of index backends.
 
 A built index is read-only. Scores are inner products of rows of length 1, so cosines. A photo may
 have several vectors (its parts); its id may then occur several times in one result.
@@ -20,12 +20,11 @@ from imgsearch.index.policy import IndexPolicy, Options
 from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vectors
 
-# How thoroughly an approximate index searches: as calibrated for text or for image queries, or
-# everywhere.
+# The effort of an approximate search: as calibrated for text or image queries, or exhaustive.
 Effort: TypeAlias = Literal["text", "image", "exact"]
-Details: TypeAlias = Mapping[str, float | int | str]  # kept in the database beside an index file
+Details: TypeAlias = Mapping[str, float | int | str]  # stored in the database with an index file
 EncodeTexts: TypeAlias = Callable[[Sequence[str]], Vectors]
-_LARGE_BYTES = 64 << 20  # of a sample that is kept in a file
+_LARGE_BYTES = 64 << 20  # of a sample that is stored in a file
 OnStep: TypeAlias = Callable[[str], None]  # called with the name of each step of a build
 
 
@@ -33,7 +32,7 @@ class VectorIndex(Protocol):
     """Nearest vectors by inner product. Any number of threads may search at once."""
 
     def __len__(self) -> int:
-        """How many vectors it holds."""
+        """The number of vectors."""
 
     @property
     def dim(self) -> int:
@@ -46,10 +45,10 @@ class VectorIndex(Protocol):
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
     ) -> list[Neighbours]:
-        """The k nearest of each query row (n, dim): best first, equal scores by id.
+        """Find the k nearest vectors of each query row (n, dim): best first, equal scores by id.
 
         `only` restricts the results to these ids (sorted, unique). With effort "exact" a result
-        is shorter than k only when fewer vectors qualify.
+        is shorter than k only if fewer vectors qualify.
         """
 
 
@@ -57,8 +56,8 @@ class VectorSource(Struct, frozen=True):
     """The vectors that an index is built from: `count` of them.
 
     `chunks` reads them all, as pairs of ids and vectors, in the same order every time. A large
-    sample is kept in a file without a name in the folder `scratch`, whose pages the system can take
-    back when memory is short; without a folder, in memory.
+    sample is stored in an unnamed file in the folder `scratch`, whose pages the system can reclaim
+    when memory is short; without a folder, in memory.
     """
 
     count: int
@@ -70,11 +69,11 @@ class VectorSource(Struct, frozen=True):
         return self._read([np.arange(self.count)])[0]
 
     def sample(self, count: int, seed: int) -> tuple[Ids, Vectors]:
-        """At most `count` of them, in the order of `chunks`; the same seed gives the same ones."""
+        """A sample of at most `count` vectors, in the order of `chunks`; determined by the seed."""
         return self.samples((count, seed))[0]
 
     def samples(self, *wanted: tuple[int, int]) -> list[tuple[Ids, Vectors]]:
-        """A sample for each pair of count and seed, as `sample` gives it, by reading once."""
+        """One sample as by `sample` for each pair of count and seed, in a single pass."""
         return self._read([self._sampled_rows(count, seed) for count, seed in wanted])
 
     def _sampled_rows(self, count: int, seed: int) -> Ids:
@@ -103,7 +102,7 @@ class VectorSource(Struct, frozen=True):
 
     def _room_for(self, rows: int, dim: int) -> Vectors:
         size_bytes = rows * dim * np.dtype(np.float32).itemsize
-        # With holes in the file, a disk that is full would kill the process that writes to it.
+        # In a file with holes, a full disk would kill the process that writes to it.
         if self.scratch and size_bytes >= _LARGE_BYTES and hasattr(os, "posix_fallocate"):
             with suppress(OSError), TemporaryFile(dir=self.scratch) as file:
                 os.posix_fallocate(file.fileno(), 0, size_bytes)
@@ -114,7 +113,7 @@ class VectorSource(Struct, frozen=True):
 class PreviousIndex(Struct, frozen=True):
     """The index file that a build will replace, written by the same backend.
 
-    `verified_path` checks the whole file first; it raises SnapshotError when that is damaged.
+    `verified_path` checks the whole file first, and raises SnapshotError if it is damaged.
     """
 
     details: Details
@@ -122,12 +121,12 @@ class PreviousIndex(Struct, frozen=True):
 
 
 class BuildContext(Struct, frozen=True):
-    """What a backend builds from.
+    """The inputs of a build.
 
-    `options` are those of the policy's spec. `previous` is None where the backend wrote no index
-    yet, or where nothing of it may be used again. `encode_texts` embeds sample captions to
-    calibrate text queries with. `on_step` is called with "sampling", "training", "adding" and
-    "calibrating", where a backend does such a thing.
+    `options` come from the policy's spec. `previous` is None if the backend has written no index
+    yet, or must not reuse it. `encode_texts` embeds sample captions to calibrate text queries. A
+    backend calls `on_step` with "sampling", "training", "adding" and "calibrating", as far as it
+    has these steps.
     """
 
     source: VectorSource
@@ -151,15 +150,15 @@ class IndexBackend(Protocol):
 
     @property
     def name(self) -> str:
-        """What policies and snapshots call it; also the suffix of its files."""
+        """The name in policies and snapshots; also the suffix of its files."""
 
     def build(self, context: BuildContext) -> BuiltIndex:
-        """An index of all vectors of the source; the same vectors give the same file.
+        """Build an index of all vectors of the source; the same vectors give the same file.
 
-        A backend whose index is approximate calibrates it for the policy's recall target, each
-        for text and for image queries, and puts what its `open` needs for that into the details.
-        The recall measured goes there as "recall_text" and "recall_image", for people to see.
+        The backend of an approximate index calibrates it for the policy's recall target,
+        separately for text and for image queries, and puts the settings that its `open` needs into
+        the details. For people, it adds the measured recall as "recall_text" and "recall_image".
         """
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> VectorIndex:
-        """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
+        """Open an index file, memory-mapped. Raises SnapshotError if it is not a valid index."""

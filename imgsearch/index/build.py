@@ -30,16 +30,16 @@ def build_snapshot(
 ) -> SnapshotInfo:
     """Build a snapshot of every vector whose photo is in the library, and make it current.
 
-    Only the writer may call this. Until the row in the database changes the old snapshot serves,
-    and after that too for those who have it open. `encode_texts` calibrates an approximate index
-    for text queries. With `fresh`, nothing of the last snapshot is used again. `on_step` is
-    called with the name of every step: counting, those of the backend (see BuildContext), writing
-    (once a block), synced, renamed, published, cleaned.
-    Raises DiskError, with the old snapshot still current, and MissingPackage without FAISS.
+    Only the writer may call this. The old snapshot is used until the row in the database changes,
+    and longer by processes that have it open. `encode_texts` calibrates an approximate index for
+    text queries. With `fresh`, nothing of the last snapshot is reused. `on_step` is called with the
+    name of every step: counting, the backend's steps (see BuildContext), writing (once a block),
+    synced, renamed, published, cleaned. Raises DiskError, with the old snapshot still current, and
+    MissingPackage without FAISS.
     """
     policy = policy or IndexPolicy()
     on_step("counting")
-    # Before the vectors are read: one that comes later then belongs to the tail.
+    # Read before the vectors, so that vectors that are added meanwhile belong to the tail.
     last_seq = store.reads.last_seq(encoder_key)
     chunks = partial(_live_chunks, store, encoder_key, store.reads.live_ids())
     source = VectorSource(store.vectors.live_count(encoder_key), chunks, store.data_dir)
@@ -78,7 +78,7 @@ def build_snapshot(
 
 
 def _live_chunks(store: Store, encoder_key: int, live: Ids) -> Iterator[tuple[Ids, Vectors]]:
-    """Ids and vectors of live photos, in the order of `seq`."""
+    """Yield the ids and vectors of photos with a path, in the order of `seq`."""
     for _, ids, vectors in store.reads.vectors(encoder_key, 0, _CHUNK_ROWS):
         alive = contains(live, ids)
         yield (ids, vectors) if alive.all() else (ids[alive], vectors[alive])

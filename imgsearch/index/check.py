@@ -1,4 +1,4 @@
-"""Measures how much of the exact result the index in use finds."""
+"""Measures the recall of the current index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imgsearch.store.store import Store
 
 
 class RecallReport(Struct, frozen=True):
-    """Recall@10 of searches now, for text and for image queries, and what it should be."""
+    """The current recall@10 of text and of image queries, and its target."""
 
     text: Recall
     image: Recall
@@ -23,7 +23,7 @@ class RecallReport(Struct, frozen=True):
 
     @property
     def is_enough(self) -> bool:
-        """Whether both reach the target, within two standard errors of the sample."""
+        """Whether both recalls reach the target, within two standard errors of the sample."""
         return all(
             recall.mean + 2 * recall.error >= self.target for recall in (self.text, self.image)
         )
@@ -34,9 +34,9 @@ def check_recall(
 ) -> RecallReport:
     """Compare searches of the live index with exact ones over every stored vector.
 
-    The text queries are the shipped captions. The image queries are photos of the library, other
-    than those the index was calibrated with. Raises SnapshotError when the snapshot's file is
-    not, byte for byte, what was written.
+    The text queries are the shipped captions. The image queries are photos of the library that
+    the calibration did not use. Raises SnapshotError if any byte of the snapshot's file has
+    changed since it was written.
     """
     policy = policy or IndexPolicy()
     info = store.reads.current_snapshot(encoder_key)

@@ -1,4 +1,4 @@
-"""Sorts codes into the lists of an index on the disk: only a part of them is in memory."""
+"""Sorts codes into the lists of an index on disk, with only a part of them in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imgsearch.records.arrays import Ids
 
 ID_BYTES = 8
 _PART_BYTES = 64 << 20
-_NO_ID = -1  # of what fills the last block of a list
+_NO_ID = -1  # of the padding in the last block of a list
 
 Codes = NDArray[np.uint8]  # (vectors, bytes of a code)
 Pack = Callable[[Codes], bytes]
@@ -26,10 +26,10 @@ Pack = Callable[[Codes], bytes]
 class CodeLists:
     """Codes of vectors, gathered chunk by chunk and read once, list by list.
 
-    Vectors have the numbers 0, 1, 2, … in the order in which they are added. They are kept in files
-    without a name in the folder `scratch` (the system's without one), each for a range of lists, as
-    in a bucket sort; `part_bytes` is about how much of them is in memory at once. They are written
-    in whole blocks of `block` codes. Raises OSError when the disk is full.
+    Vectors are numbered 0, 1, 2, … in the order in which they are added. The codes are stored in
+    unnamed files in the folder `scratch` (by default the system's), each for a range of lists, as
+    in a bucket sort; about `part_bytes` of them are in memory at once. They are written in whole
+    blocks of `block` codes. Raises OSError if the disk is full.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class CodeLists:
         self.sizes = np.zeros(nlist, np.int64)
 
     def add(self, lists: Ids, codes: Codes) -> None:
-        """The next vectors, whose lists and codes these are, in the order that lists shall have."""
+        """Add the lists and codes of the next vectors; lists keep the order of the vectors."""
         first = int(self.sizes.sum())
         records = np.empty(len(lists), self._record)
         records["list"], records["code"] = lists, codes
@@ -63,7 +63,7 @@ class CodeLists:
             file.write(records[parts == part].tobytes())
 
     def take(self) -> Iterator[tuple[NDArray[np.uint32], Codes]]:
-        """The numbers and codes of each list, in the order of the lists; what was read is gone."""
+        """Yield the numbers and codes of each list, in the order of the lists, and forget them."""
         for part, file in enumerate(self._files):
             file.seek(0)
             records = np.frombuffer(file.read(), self._record)
@@ -76,11 +76,11 @@ class CodeLists:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes `write` writes."""
+        """The number of bytes that `write` writes."""
         return int(self._rooms().sum()) * self._bytes_per_vector
 
     def table(self, start: int) -> NDArray[np.uint64]:
-        """For each list how many vectors it has, for how many there is room, and where it is.
+        """The number of vectors, the capacity and the position of each list.
 
         Shape (lists, 3), for a file with the lists from byte `start` on.
         """
@@ -90,9 +90,9 @@ class CodeLists:
         return np.stack([self.sizes, rooms, places], axis=1).astype(np.uint64)
 
     def write(self, file: BinaryIO, pack: Pack, ids: Ids | NDArray[np.uint32]) -> None:
-        """Take the lists, and write of each its codes in whole blocks, and then as many ids.
+        """Write each list: its codes in whole blocks, then one id per code. The lists are used up.
 
-        `ids` has that of each number.
+        `ids` maps the number of a vector to its id.
         """
         rooms = self._rooms().tolist()
         for room, (numbers, codes) in zip(rooms, self.take(), strict=True):
@@ -104,12 +104,12 @@ class CodeLists:
             file.write(filled_ids.tobytes())
 
     def _rooms(self) -> Ids:
-        """How many vectors fit into the blocks of each list."""
+        """The number of vectors that fit into the blocks of each list."""
         return -(-self.sizes // self._block) * self._block
 
 
 def close_scratch(file: IO[bytes]) -> None:
-    """Close a file that nobody reads any more, also if what is not written yet does not fit."""
+    """Close a file that is no longer needed, even if its unwritten part exceeds the disk."""
     with suppress(OSError):
         file.close()
 
@@ -117,9 +117,9 @@ def close_scratch(file: IO[bytes]) -> None:
 def mapped_scratch(
     size_bytes: int, scratch: Path | None, map_file: Callable[[str], None]
 ) -> BinaryIO:
-    """A file to write to, of this size (above 0), that `map_file` has mapped by its name.
+    """A writable file of this size (above 0), mapped by `map_file` from its name.
 
-    It loses its name at once, so a killed process leaves nothing. Raises OSError.
+    The file loses its name at once, so a killed process leaves nothing behind. Raises OSError.
     """
     descriptor, name = mkstemp(dir=scratch)
     file = os.fdopen(descriptor, "w+b")

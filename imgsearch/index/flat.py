@@ -1,4 +1,4 @@
-"""The exact index: a matrix and its ids. All others are measured against it."""
+"""The exact index: a matrix and its ids. All other indexes are measured against it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from imgsearch.records.arrays import Ids, Vector, Vectors
 
 _BLOCK_ROWS = 16_384  # vectors scored at once
 _BLOCK_QUERIES = 256  # with _BLOCK_ROWS: at most 16 MiB of scores
-_EXTRA = 5  # vectors searched beyond the k photos wanted: some may be of one photo
+_EXTRA = 5  # vectors beyond k, since several may belong to one photo
 NO_NEIGHBOURS = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
@@ -41,7 +41,7 @@ class FlatIndex:
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
     ) -> list[Neighbours]:
-        """The k nearest of each query row. Exact, whatever the effort."""
+        """Find the k nearest vectors of each query row, exactly, whatever the effort."""
         rows = None if only is None else np.flatnonzero(contains(only, self.ids))
         k = min(k, len(self) if rows is None else len(rows))
         results: list[Neighbours] = []
@@ -60,7 +60,7 @@ class FlatIndex:
         return best
 
     def write(self, file: BinaryIO) -> None:
-        """Two arrays in NumPy's own format, one after the other: the ids, the vectors."""
+        """Write two arrays in NumPy's own format, one after the other: the ids, the vectors."""
         npy.write_array(file, np.ascontiguousarray(self.ids, np.int64), version=(1, 0))
         npy.write_array(file, np.ascontiguousarray(self.vectors, np.float32), version=(1, 0))
 
@@ -71,12 +71,12 @@ class FlatBackend:
     name = "flat"
 
     def build(self, context: BuildContext) -> BuiltIndex:
-        """All vectors in one matrix."""
+        """Read all vectors into one matrix."""
         index = FlatIndex(*context.source.read_all())
         return BuiltIndex(index, {}, index.write)
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> FlatIndex:
-        """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
+        """Open an index file, memory-mapped. Raises SnapshotError if it is not a valid index."""
         try:
             with path.open("rb") as file:
                 ids: Any = map_array(path, file)
@@ -91,7 +91,7 @@ class FlatBackend:
 
 
 def contains(haystack: Ids, ids: Ids) -> NDArray[np.bool_]:
-    """Which of `ids` are in `haystack` (sorted, unique): a mask of the shape of `ids`."""
+    """A mask, of the shape of `ids`, of the ids in `haystack` (sorted, unique)."""
     if not len(haystack):
         return np.zeros(len(ids), np.bool_)
     places = np.minimum(np.searchsorted(haystack, ids), len(haystack) - 1)
@@ -107,8 +107,8 @@ def sorted_unique(ids: Ids) -> Ids:
 
 
 def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
-    """The k best of those found so far and of new candidates; equal scores by id."""
-    if len(best.ids) == k:  # most blocks hold few that can still get in
+    """The k best of the results so far and of new candidates; equal scores by id."""
+    if len(best.ids) == k:  # most blocks hold few vectors that can still enter
         better = np.flatnonzero(scores >= best.scores[-1])
         ids, scores = ids[better], scores[better]
     elif len(scores) > k:
@@ -119,7 +119,7 @@ def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
 
 
 def merge(left: Neighbours, right: Neighbours, k: int) -> Neighbours:
-    """The k best of both; equal scores by id."""
+    """The k best of two results; equal scores by id."""
     ids, scores = np.append(left.ids, right.ids), np.append(left.scores, right.scores)
     order = np.lexsort((ids, -scores))[:k]
     return Neighbours(ids[order], scores[order])
@@ -137,7 +137,7 @@ def first_of_each(near: Neighbours, k: int) -> Neighbours:
 def nearest_photos(
     search: Callable[[Vectors, int], list[Neighbours]], queries: Vectors, k: int
 ) -> list[Neighbours]:
-    """The k nearest photos of each query row, each once.
+    """Find the k nearest photos of each query row, each once.
 
     `search(queries, limit)` finds the nearest vectors; it is called again with a larger limit for
     queries whose vectors belong to fewer than k photos.
@@ -161,7 +161,7 @@ def _scores(vectors: Vectors, queries: Vectors) -> Vectors:
 
 
 def map_array(path: Path, file: BinaryIO) -> NDArray[np.generic]:
-    """The array whose header comes next in `file`, mapped; `file` is moved past it."""
+    """Map the array whose header comes next in `file`, and move `file` past it."""
     if npy.read_magic(file) != (1, 0):
         raise ValueError("an array of an unknown version")
     shape, _, dtype = npy.read_array_header_1_0(file)

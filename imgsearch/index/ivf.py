@@ -1,7 +1,7 @@
 """The inverted-file indexes of FAISS. The one module that imports faiss.
 
-"ivf" keeps whole vectors in its lists. "ivfpq" keeps codes there, an eighth of the bytes, and
-scores the candidates that they give by the stored vectors, which are in the same file (`rows`).
+"ivf" stores whole vectors in its lists. "ivfpq" stores codes of an eighth of the bytes, and scores
+the candidates that they propose by the stored vectors, which are in the same file (`rows`).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vector, Vectors
 
 try:
-    faiss: Any = import_module("faiss")  # its type stubs lack half of what is called here
+    faiss: Any = import_module("faiss")  # its type stubs lack half of the names used here
 except ImportError as error:
     raise MissingPackage(
         f"The index needs FAISS, which is not installed. Run: {pip_install('faiss-cpu')} "
@@ -80,19 +80,19 @@ _POINTS_PER_LIST_WHOLE = 64  # for lists of vectors: "sq8" finds its ranges in t
 _ROUNDS = 7  # of k-means: three more take half as long again, and find nothing more
 _LISTS_MAX = 8_192  # unless a policy says otherwise: more centres need a larger sample
 _SAMPLE_MAX = _POINTS_PER_LIST_MIN * _LISTS_MAX  # 650 MB of 512 numbers
-_BLOCK_RESULTS = 1 << 21  # results held at once in a bulk search: 12 bytes each
+_BLOCK_RESULTS = 1 << 21  # results in memory at once in a bulk search: 12 bytes each
 _BITMAP_IDS = 1 << 29  # above this id a bitmap (64 MiB) gives way to a hash set
 
 _BITS = 4  # of a code: 16 points for every two dimensions
 _BLOCK_CODES = 32  # the codes that fast-scan compares at once
 _COPIED_BYTES = 1 << 22
 _FILTERS_KEPT = 4  # of up to 17 bytes for each photo that passes
-_FILTER_SAMPLE = 2_048  # photos that pass a filter, to see which lists they are in
-# A filter depends on a query where an eighth, a quarter, half or all of the lists nearest to it
-# hold less than this part of what they would hold of photos taken at random.
+_FILTER_SAMPLE = 2_048  # photos sampled from a filter, to estimate their share of each list
+# A filter depends on a query if an eighth, a quarter, half or all of the lists nearest to the query
+# hold fewer than this share of the photos that a random filter of the same size would have there.
 _DEPTHS = (8, 4, 2, 1)
 _USUAL_PART = 0.6
-# At the end of a file: where the table of its lists and then the stored vectors begin in it.
+# The end of a file: the positions of the table of its lists and of the stored vectors.
 _TRAILER = struct.Struct("<8sQ")
 _MAGIC = b"imgsposn"
 _MAGIC_WITH_IDS = b"imgslist"  # older files have the ids of photos in their lists ...
@@ -102,8 +102,8 @@ _MAGIC_WITHOUT_TABLE = b"imgsrows"  # ... and still older ones only the lengths 
 class IvfIndex:
     """An IVF of FAISS, its lists in memory or memory-mapped.
 
-    `nprobe_text` and `nprobe_image` are how many lists are searched for each kind of query;
-    `trained_on` is how many vectors there were when its centroids were found.
+    `nprobe_text` and `nprobe_image` are the numbers of lists searched for each kind of query;
+    `trained_on` is the number of vectors when its centroids were trained.
     """
 
     def __init__(self, index: Any, details: Details, policy: IndexPolicy) -> None:
@@ -128,10 +128,10 @@ class IvfIndex:
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
     ) -> list[Neighbours]:
-        """The k nearest of each query row, from as many lists as the effort says.
+        """Find the k nearest vectors of each query row, in as many lists as the effort says.
 
-        A small filter is searched exactly: skipping what it excludes costs next to nothing. Under
-        a larger one more lists are probed, so that as many vectors are compared as without it.
+        A small filter is searched exactly: skipping the other vectors costs next to nothing. Under
+        a larger filter more lists are probed, so that as many vectors are compared as without it.
         """
         nprobe = {"text": self.nprobe_text, "image": self.nprobe_image, "exact": self.nlist}[effort]
         if only is not None:
@@ -146,14 +146,14 @@ class IvfIndex:
     def probe(
         self, queries: Vectors, k: int, nprobe: int, only: Ids | None = None
     ) -> list[Neighbours]:
-        """The k nearest of each query row in the `nprobe` lists closest to it."""
+        """Find the k nearest vectors of each query row in the `nprobe` lists closest to it."""
         k = min(k, len(self))
         if k <= 0 or (only is not None and not len(only)):
             return [NO_NEIGHBOURS for _ in queries]
         return _search(self._index, queries, k, nprobe, only)
 
     def recall(self, benchmark: RecallBenchmark, nprobe: int) -> float:
-        """Recall@10 of a benchmark's queries in `nprobe` lists each."""
+        """The recall@10 of a benchmark's queries with `nprobe` lists each."""
         return benchmark.recall(lambda queries, k: self.probe(queries, k, nprobe))
 
     @property
@@ -163,7 +163,7 @@ class IvfIndex:
 
     @property
     def imbalance(self) -> float:
-        """How uneven the lists are: 1 when all are equally long, nlist when one holds all."""
+        """The imbalance of the lists: 1 if all are equally long, nlist if one holds all vectors."""
         return float(self._index.invlists.imbalance_factor())
 
 
@@ -171,8 +171,9 @@ class IvfOptions(Struct, frozen=True):
     """The options of an "ivf" spec, for one number of vectors.
 
     Without "nlist" it is 2^round(log2(4·√n)), at most 8,192; FAISS wants 39 vectors a list, so
-    there may be fewer. "storage" is how a list stores vectors: "fp32" (the default), "fp16" or
-    "sq8" (8 bits a number). With "probe_all" every search goes through all lists, so it is exact.
+    there may be fewer. "storage" is the format of vectors in a list: "fp32" (the default), "fp16"
+    or "sq8" (8 bits a number). With "probe_all" every search goes through all lists, so it is
+    exact.
     """
 
     nlist: int
@@ -181,7 +182,7 @@ class IvfOptions(Struct, frozen=True):
 
     @classmethod
     def read(cls, options: Options, vectors: int) -> IvfOptions:
-        """Raises UsageError for a storage that is not known."""
+        """Read the options. Raises UsageError for an unknown storage."""
         storage = str(options.get("storage", "fp32"))
         if storage not in _STORAGE:
             raise UsageError(f"Unknown storage {storage!r}. Known: {', '.join(_STORAGE)}.")
@@ -197,11 +198,11 @@ class IvfBackend:
     name = "ivf"
 
     def build(self, context: BuildContext) -> BuiltIndex:
-        """Train on a sample, add all vectors, and calibrate where not all lists are probed.
+        """Train on a sample, add all vectors, and calibrate if not all lists are probed.
 
-        Training takes longest, so the centroids of the previous index are used again while they
-        suit. Details: nlist, storage, trained_on (how many vectors there were at the last
-        training), imbalance and, where it is calibrated, nprobe_text and nprobe_image.
+        Training takes longest, so the centroids of the previous index are reused while they suit.
+        Details: nlist, storage, trained_on (the number of vectors at the last training), imbalance
+        and, if calibrated, nprobe_text and nprobe_image.
         """
         source, policy, on_step = context.source, context.policy, context.on_step
         options = IvfOptions.read(context.options, source.count)
@@ -218,7 +219,7 @@ class IvfBackend:
             on_step("adding")
             _add_all(index, source, _observers(benchmarks))
             if _has_drifted(IvfIndex(index, {}, policy), previous, benchmarks):
-                index = None  # before the next one needs as much memory
+                index = None  # freed before the next one needs as much memory
         if index is None:
             on_step("training")
             index = _trained_index(sample, options, policy.seed)
@@ -240,7 +241,7 @@ class IvfBackend:
         return BuiltIndex(IvfIndex(index, details, policy), details, partial(_write_lists, index))
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> IvfIndex:
-        """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
+        """Open an index file, memory-mapped. Raises SnapshotError if it is not a valid index."""
         try:
             return IvfIndex(_mapped(path), details, policy)
         except (RuntimeError, MemoryError, AttributeError) as error:
@@ -250,11 +251,11 @@ class IvfBackend:
 class CompressedIndex:
     """An IVF whose lists hold product-quantised codes, with the stored vectors beside them.
 
-    A search compares codes, takes the best as candidates, and scores these by the stored vectors:
-    its scores are exact, and what it may miss are photos whose code was not good enough.
-    `read_rows` gives the stored vectors when they are first needed: a build needs none. `sizes` is
-    how many vectors each list has. The lists have the positions of vectors among the stored ones
-    or, `with_ids`, the ids of their photos, as in older files.
+    A search compares codes, takes the best as candidates, and scores these by the stored vectors.
+    Its scores are exact; it may miss photos whose code scores too low. `read_rows` is called when
+    the stored vectors are first needed, which a build never does. `sizes` has the number of vectors
+    in each list. The lists hold the positions of the stored vectors or, `with_ids`, the ids of
+    their photos, as in older files.
     """
 
     is_exact = False
@@ -281,7 +282,7 @@ class CompressedIndex:
             kind: ScanSetting(
                 min(self.nlist, int(details.get(f"nprobe_{kind}", self.nlist))),
                 int(details.get(f"candidates_{kind}", CANDIDATES_MAX)),
-                float(details.get(f"gap_{kind}", inf)),  # files of before have none
+                float(details.get(f"gap_{kind}", inf)),  # older files have none
                 float(details.get(f"nprobe_power_{kind}", FILTER_POWER)),
                 float(details.get(f"gap_power_{kind}", FILTER_POWER)),
                 float(details.get(f"per_result_{kind}", CANDIDATES_PER_RESULT)),
@@ -307,9 +308,9 @@ class CompressedIndex:
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
     ) -> list[Neighbours]:
-        """The k nearest of each query row, by codes or exactly, whichever costs less.
+        """Find the k nearest vectors of each query row, by codes or exactly, whichever is cheaper.
 
-        With effort "exact", or for a large part of all vectors, every vector that qualifies is
+        With effort "exact", or if k is a large part of all vectors, every vector that qualifies is
         scored.
         """
         k = min(k, len(self))
@@ -330,15 +331,15 @@ class CompressedIndex:
             candidates = self._filtered_candidates(queries, setting, passing)
         results: list[Neighbours] = []
         for row, near in enumerate(candidates):
-            # In their order, memory is read faster.
+            # Reading memory in order is faster.
             found = self.rows.positions(sorted_unique(near)) if self._with_ids else np.sort(near)
             results += self.rows.search(queries[row : row + 1], k, found)
         return results
 
     def candidates(self, queries: Vectors, setting: ScanSetting) -> list[Ids]:
-        """What the lists have of the vectors of each query row whose codes score best, best first.
+        """For each query row, the candidates with the best code scores, best first.
 
-        That is all of a search but the exact scores of these.
+        This is a search without the exact scores.
         """
         return _candidates(self._index, self._sizes, queries, setting)
 
@@ -348,9 +349,9 @@ class CompressedIndex:
         return self.rows.search(queries, k, None if passing is None else passing.positions)
 
     def _filter(self, only: Ids) -> _Filter:
-        """What searches need of a filter, found before if this is one of the last.
+        """The prepared form of a filter, from the cache if it was among the last ones.
 
-        Only read-only arrays are kept: others may have been changed since.
+        Only read-only arrays are cached: others may have changed meanwhile.
         """
         for known in self._filters:
             if known.ids is only:
@@ -363,9 +364,9 @@ class CompressedIndex:
     def _filtered_candidates(
         self, queries: Vectors, setting: ScanSetting, passing: _Filter
     ) -> list[Ids]:
-        """Candidates that pass a filter, from all lists where those near a query hold too few.
+        """Candidates that pass a filter, from all lists if the lists near a query hold too few.
 
-        `setting` is that of searches without a filter.
+        `setting` is the setting of searches without a filter.
         """
         wider = setting.under_filter(passing.share, self.nlist)
         every = replace(setting, nprobe=self.nlist, gap=inf)
@@ -378,10 +379,10 @@ class CompressedIndex:
         return found
 
     def _depends_on_query(self, lists: Ids, passing: _Filter) -> bool:
-        """Whether the lists nearest to a query hold fewer that pass than others do.
+        """Whether the lists nearest to a query hold fewer matching photos than other lists.
 
-        What is searched for then lies in lists so far off that their order means little. `lists`
-        are the nearest ones, nearest first.
+        The results then lie in lists so far off that their order means little. `lists` are the
+        nearest ones, nearest first.
         """
         counts = passing.sample_by_list
         passed = np.cumsum(counts[lists]) / max(1, int(counts.sum()))
@@ -399,7 +400,7 @@ class CompressedIndex:
 
 
 class _Filter:
-    """The photos that pass a filter, sorted and unique, and what searches need of them."""
+    """The photos that pass a filter, sorted and unique, prepared for searches."""
 
     def __init__(self, ids: Ids, rows: StoredRows, nlist: int, *, with_ids: bool) -> None:
         self.ids = ids
@@ -410,33 +411,33 @@ class _Filter:
 
     @cached_property
     def positions(self) -> Ids:
-        """Where their vectors are among the stored ones."""
+        """The positions of their vectors among the stored ones."""
         return self._rows.positions(self.ids)
 
     @cached_property
     def selector(self) -> Any:
-        """FAISS's form of what the lists have of them."""
+        """The filter as a selector of FAISS."""
         return _selector(self.ids if self._with_ids else self.positions)
 
     @cached_property
     def sample_by_list(self) -> NDArray[np.int64]:
-        """How many of a sample of them are in each list."""
+        """The number of sampled photos in each list."""
         sample = self.ids[:: max(1, len(self.ids) // _FILTER_SAMPLE)]
         return np.bincount(self._rows.groups_of(sample), minlength=self._nlist)
 
 
 class IvfPqBackend:
-    """Builds and opens compressed indexes. Their one option is "nlist", as that of "ivf"."""
+    """Builds and opens compressed indexes. Their one option is "nlist", as for "ivf"."""
 
     name = "ivfpq"
 
     def build(self, context: BuildContext) -> BuiltIndex:
         """Train on a sample, add all vectors, and calibrate.
 
-        The lists and codes of the previous index are used again while they suit. Details: nlist,
-        trained_on (how many vectors there were at the last training), imbalance, and for text and
-        for image queries nprobe (lists compared), candidates (vectors scored) and recall. Raises
-        DiskError when the codes do not fit on the disk.
+        The lists and codes of the previous index are reused while they suit. Details: nlist,
+        trained_on (the number of vectors at the last training), imbalance, and for text and for
+        image queries nprobe (lists compared), candidates (vectors scored) and recall. Raises
+        DiskError if the codes do not fit on the disk.
         """
         source, policy, on_step = context.source, context.policy, context.on_step
         options = IvfOptions.read(context.options, source.count)
@@ -455,7 +456,7 @@ class IvfPqBackend:
             filled = _FilledIndex(previous.without_vectors(), source, observers, previous.rows)
             trained_on = previous.trained_on
             if _codes_have_drifted(filled, previous, benchmarks):
-                filled = None  # before the next one needs as much room
+                filled = None  # freed before the next one needs as much room
                 samples = source.samples(training)
         if filled is None:
             on_step("training")
@@ -476,7 +477,7 @@ class IvfPqBackend:
         return BuiltIndex(built, details, filled.write)
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> CompressedIndex:
-        """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
+        """Open an index file, memory-mapped. Raises SnapshotError if it is not a valid index."""
         try:
             with path.open("rb") as file:
                 file.seek(-_TRAILER.size, 2)
@@ -517,7 +518,7 @@ def _reusable(
 
 
 def _mapped(path: Path) -> Any:
-    """The index in FAISS's format that a file begins with, its lists memory-mapped."""
+    """Read the index in FAISS's format at the beginning of a file, its lists memory-mapped."""
     index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
     # FAISS would start 32 threads at every search to read ahead, which doubles its time.
     faiss.downcast_InvertedLists(index.invlists).prefetch_nthread = 0
@@ -532,7 +533,7 @@ def _unreadable(path: Path, error: Exception) -> SnapshotError:
 
 
 def _trained_index(sample: Vectors, options: IvfOptions, seed: int) -> Any:
-    """Empty lists around centres found in a sample."""
+    """Find centres in a sample and make empty lists around them."""
     dim = sample.shape[1]
     index = _STORAGE[options.storage](faiss.IndexFlatIP(dim), dim, options.nlist)
     _train(index, sample, seed)
@@ -540,7 +541,7 @@ def _trained_index(sample: Vectors, options: IvfOptions, seed: int) -> Any:
 
 
 def _train(index: Any, sample: Vectors, seed: int) -> None:
-    """Find the centres by spherical k-means, on a GPU where FAISS has one.
+    """Find the centres by spherical k-means, on a GPU if FAISS has one.
 
     The same sample and seed give the same centres.
     """
@@ -555,7 +556,7 @@ def _train(index: Any, sample: Vectors, seed: int) -> None:
 
 
 def _index_around(centroids: Vectors, sample: Vectors, options: IvfOptions) -> Any:
-    """Empty lists around known centres; the sample trains a storage that needs it."""
+    """Make empty lists around known centres; the sample trains storages that need it."""
     dim = sample.shape[1]
     quantizer = faiss.IndexFlatIP(dim)
     quantizer.add(np.ascontiguousarray(centroids, np.float32))
@@ -572,11 +573,11 @@ def _candidates(
     passing: _Filter | None = None,
     scores: Vectors | None = None,
 ) -> list[Ids]:
-    """What the lists have of the vectors of each query row whose codes score best, best first.
+    """For each query row, the candidates with the best code scores, best first.
 
-    Even where few lists are near, those compared hold as many vectors as candidates are wanted:
-    with too few candidates, every vector would be scored. `scores` are those of the centres, if
-    they are known.
+    The compared lists always hold as many vectors as candidates are wanted, even if few lists are
+    near: with too few candidates, every vector would be scored. `scores` are the scores of the
+    centres, if known.
     """
     k = min(setting.candidates, int(index.ntotal))
     share, selector = (1.0, None) if passing is None else (passing.share, passing.selector)
@@ -587,7 +588,7 @@ def _candidates(
         of_block = _scores_of_centres(index, block) if scores is None else scores[start:][:step]
         near = [_lists_to_compare(row, sizes, setting, k / share) for row in of_block]
         nprobe = max(map(len, near))
-        lists = np.full((len(block), nprobe), -1, np.int64)  # FAISS leaves those out
+        lists = np.full((len(block), nprobe), -1, np.int64)  # FAISS skips -1
         list_scores = np.zeros(lists.shape, np.float32)
         for row, own in enumerate(near):
             lists[row, : len(own)], list_scores[row, : len(own)] = own, of_block[row, own]
@@ -609,7 +610,7 @@ def _candidates(
 
 
 def _scores_of_centres(index: Any, queries: Vectors) -> Vectors:
-    """The product of each query row with the centre of each list: (queries, lists)."""
+    """The scores of each query row with the centre of each list: (queries, lists)."""
     dim, nlist = int(index.d), int(index.nlist)
     scores = np.empty((len(queries), nlist), np.float32)
     centres = faiss.downcast_index(index.quantizer).get_xb()
@@ -623,7 +624,7 @@ def _scores_of_centres(index: Any, queries: Vectors) -> Vectors:
 
 
 def _nearest_lists(scores: Vector, count: int, least: float = -inf) -> Ids:
-    """The lists whose centres score best, best first: at most `count`, with `least` or more."""
+    """The lists with the best centres, best first: at most `count`, with scores of `least` up."""
     lists = np.flatnonzero(scores >= least)
     if len(lists) > count:
         lists = lists[np.argpartition(-scores[lists], count - 1)[:count]]
@@ -633,7 +634,7 @@ def _nearest_lists(scores: Vector, count: int, least: float = -inf) -> Ids:
 def _lists_to_compare(scores: Vector, sizes: Ids, setting: ScanSetting, vectors: float) -> Ids:
     """The lists that a setting chooses by the scores of their centres, best first.
 
-    More than that if these have fewer vectors than wanted.
+    Further lists follow if these have fewer vectors than wanted.
     """
     best = float(np.fmax.reduce(scores))  # NaN, the score of a damaged centre, is left out
     lists = _nearest_lists(scores, setting.nprobe, best - setting.gap)
@@ -644,7 +645,7 @@ def _lists_to_compare(scores: Vector, sizes: Ids, setting: ScanSetting, vectors:
 
 
 def _cost(index: Any, setting: ScanSetting) -> float:
-    """What a query costs, as the number of codes compared in the same time."""
+    """The cost of a query, as the number of codes compared in the same time."""
     vectors = int(index.ntotal)
     compared = vectors * setting.nprobe / int(index.nlist)
     return compared + CODES_PER_ROW * min(setting.candidates, vectors)
@@ -653,14 +654,14 @@ def _cost(index: Any, setting: ScanSetting) -> float:
 def _recall_by_depth(
     filled: _FilledIndex, benchmark: RecallBenchmark, setting: ScanSetting
 ) -> Vector:
-    """Recall@10 of a benchmark's queries with only the first 1, 2, 3, … of the candidates."""
+    """The recall@10 of a benchmark's queries with the first 1, 2, 3, … candidates only."""
     depth = min(setting.candidates, int(filled.index.ntotal))
     found = filled.candidates(benchmark.queries, setting)
     return benchmark.recall_by_depth([filled.photos.ids[row] for row in found], depth)
 
 
 def _code_lists(dim: int, nlist: int, centroids: Vectors | None = None) -> Any:
-    """Empty lists of codes: four bits for every two dimensions."""
+    """Make empty lists of codes of four bits for every two dimensions."""
     quantizer = faiss.IndexFlatIP(dim)
     if centroids is not None:
         quantizer.add(np.ascontiguousarray(centroids, np.float32))
@@ -674,9 +675,9 @@ def _code_lists(dim: int, nlist: int, centroids: Vectors | None = None) -> Any:
 
 
 def _trained_codes(sample: Vectors, options: IvfOptions, seed: int) -> Any:
-    """Empty lists of codes, around centres and with a quantiser found in a sample."""
+    """Make empty lists of codes, with centres and a quantiser trained on a sample."""
     index = _code_lists(sample.shape[1], options.nlist)
-    if len(sample) < 1 << _BITS:  # as many as a quantiser has points
+    if len(sample) < 1 << _BITS:  # the number of points of a quantiser
         sample = np.resize(sample, (1 << _BITS, sample.shape[1]))
     _train(index, sample, seed)
     return index
@@ -686,10 +687,10 @@ Observer: TypeAlias = Callable[[Ids, Vectors], None]
 
 
 class _FilledIndex:
-    """An index with codes of all vectors of a source, its lists in a file without a name.
+    """An index with codes of all vectors of a source, its lists in an unnamed file.
 
-    A vector that `known` has as well goes into the same list, if its photo has only that one there:
-    to find the nearest of all centres takes half of the time. Raises DiskError when the disk is
+    A vector that `known` has as well goes into the same list, if it is the only one of its photo
+    there: finding the nearest centre would take half of the time. Raises DiskError if the disk is
     full.
     """
 
@@ -734,11 +735,11 @@ class _FilledIndex:
 
     @property
     def sizes(self) -> Ids:
-        """How many vectors each list has."""
+        """The number of vectors in each list."""
         return self._codes.sizes
 
     def scanned(self) -> Scanned:
-        """What a calibration asks."""
+        """The view of the index that a calibration needs."""
         nlist = int(self.index.nlist)
         return Scanned(
             self.photos,
@@ -748,7 +749,7 @@ class _FilledIndex:
         )
 
     def candidates(self, queries: Vectors, setting: ScanSetting) -> list[Ids]:
-        """Positions of the vectors of each query row whose codes score best, best first."""
+        """For each query row, the positions of the best codes' vectors, best first."""
         return _candidates(self.index, self.sizes, queries, setting)
 
     @cached_property
@@ -758,7 +759,7 @@ class _FilledIndex:
         return ListsOfPhotos(ids, lists)
 
     def write(self, file: BinaryIO) -> None:
-        """FAISS's index without lists, the lists, where they are, and then the stored vectors."""
+        """Write FAISS's index without lists, the lists, their table, and the stored vectors."""
         start = len(self._without_lists) + len(padding(len(self._without_lists)))
         file.write(self._without_lists + padding(len(self._without_lists)))
         self._lists.seek(0)
@@ -771,7 +772,7 @@ class _FilledIndex:
 
 
 def _lists_of(index: Any, ids: Ids, vectors: Vectors, known: StoredRows | None) -> Ids:
-    """The list that each vector goes into."""
+    """Choose the list of each vector."""
     lists = np.full(len(ids), -1) if known is None else known.groups_of_same(ids, vectors)
     new = np.flatnonzero(lists < 0)
     lists[new] = index.quantizer.search(vectors[new], 1)[1][:, 0]
@@ -779,14 +780,14 @@ def _lists_of(index: Any, ids: Ids, vectors: Vectors, known: StoredRows | None) 
 
 
 def _encoded(index: Any, vectors: Vectors, lists: Ids) -> Codes:
-    """The code of each vector, in the list that it shall be in."""
+    """The code of each vector for its list."""
     codes = np.empty((len(vectors), int(index.code_size)), np.uint8)
     index.encode_vectors(len(vectors), *map(faiss.swig_ptr, (vectors, lists, codes)))
     return codes
 
 
 def _packed(packer: Any, codes: Codes) -> bytes:
-    """Codes in the blocks that fast-scan reads; as many as fill whole blocks."""
+    """Arrange codes, as many as fill whole blocks, in the blocks that fast-scan reads."""
     blocks = np.empty((len(codes) // _BLOCK_CODES, packer.block_size), np.uint8)
     for number, block in enumerate(blocks):
         first = codes[number * _BLOCK_CODES :]
@@ -808,14 +809,14 @@ def _observers(benchmarks: Sequence[RecallBenchmark]) -> list[Observer]:
 def _has_drifted(
     index: IvfIndex, previous: IvfIndex, benchmarks: Sequence[RecallBenchmark]
 ) -> bool:
-    """Whether the old centroids, probed as before, find too little of what is there now."""
+    """Whether the recall of the old centroids, probed as before, is now too low."""
     nprobes = {"text": previous.nprobe_text, "image": previous.nprobe_image}
     floor = index.policy.recall_target - index.policy.recall_drift
     return any(index.recall(each, nprobes[each.kind]) < floor for each in benchmarks)
 
 
 def _calibrate(index: IvfIndex, benchmarks: Sequence[RecallBenchmark]) -> Details:
-    """The fewest lists that reach the recall wanted, for each kind of query, and that recall."""
+    """For each kind of query, the fewest lists that reach the wanted recall, and that recall."""
     details: dict[str, float | int] = {}
     goal = index.policy.recall_target + index.policy.recall_margin
     for benchmark in benchmarks:
@@ -823,7 +824,7 @@ def _calibrate(index: IvfIndex, benchmarks: Sequence[RecallBenchmark]) -> Detail
         nprobe, recall = smallest_setting(recall_at, index.nlist, goal)
         details[f"nprobe_{benchmark.kind}"] = nprobe
         details[f"recall_{benchmark.kind}"] = round(recall, 4)
-    if "nprobe_text" not in details:  # no texts could be embedded
+    if "nprobe_text" not in details:  # texts could not be embedded
         details["nprobe_text"] = min(index.nlist, TEXT_FACTOR * int(details["nprobe_image"]))
     return details
 
@@ -831,7 +832,7 @@ def _calibrate(index: IvfIndex, benchmarks: Sequence[RecallBenchmark]) -> Detail
 def _codes_have_drifted(
     filled: _FilledIndex, previous: CompressedIndex, benchmarks: Sequence[RecallBenchmark]
 ) -> bool:
-    """Whether the old lists and codes, searched as before, find too little of what is there now."""
+    """Whether the recall of the old lists and codes, searched as before, is now too low."""
     floor = previous.policy.recall_target - previous.policy.recall_drift
     return any(
         _recall_by_depth(filled, each, previous.settings[each.kind])[-1] < floor
@@ -844,7 +845,7 @@ def _write_lists(index: Any, file: BinaryIO) -> None:
 
 
 def _shorten(index: Any, sizes: NDArray[Any]) -> None:
-    """Give lists that were written as whole blocks their lengths again."""
+    """Restore the lengths of lists that were written as whole blocks."""
     lists = faiss.downcast_InvertedLists(index.invlists)
     table = np.empty((int(index.nlist), 3), np.uint64)
     faiss.memcpy(faiss.swig_ptr(table), lists.lists.data(), table.nbytes)
@@ -855,7 +856,7 @@ def _shorten(index: Any, sizes: NDArray[Any]) -> None:
 
 
 def _map_lists(index: Any, path: str, table: NDArray[Any]) -> None:
-    """Give an empty index the lists in a file, where a table says that they are (see CodeLists)."""
+    """Attach the lists in a file to an empty index, by their table (see CodeLists)."""
     lists = faiss.OnDiskInvertedLists()
     lists.nlist, lists.code_size = int(index.nlist), int(index.code_size)
     ends = table[:, 2] + table[:, 1] * np.uint64(lists.code_size + ID_BYTES)
@@ -873,7 +874,7 @@ def _map_lists(index: Any, path: str, table: NDArray[Any]) -> None:
 
 
 def _write(index: Any, file: BinaryIO) -> int:
-    """The index in FAISS's own format: how many bytes. OSError when the disk is full."""
+    """Write the index in FAISS's own format; returns the bytes written. Raises OSError."""
     failures: list[OSError] = []
     written = 0
 
@@ -919,7 +920,7 @@ _STORAGE = {"fp32": _flat_lists, "fp16": _half_lists, "sq8": _byte_lists}
 def _search(
     index: Any, queries: Vectors, k: int, nprobe: int, only: Ids | None
 ) -> list[Neighbours]:
-    """What FAISS finds for each query row in the `nprobe` lists closest to it."""
+    """Search the `nprobe` lists closest to each query row with FAISS."""
     queries = np.ascontiguousarray(queries, np.float32)
     results: list[Neighbours] = []
     step = max(1, _BLOCK_RESULTS // k)
@@ -937,7 +938,7 @@ def _centroids(index: Any) -> Vectors:
 
 
 def _selector(only: Ids) -> Any:
-    """FAISS's form of a filter; it keeps the bitmap alive."""
+    """A filter as a selector of FAISS, which keeps the bitmap alive."""
     if int(only[-1]) >= _BITMAP_IDS:
         return faiss.IDSelectorBatch(only)
     mask = np.zeros(int(only[-1]) + 1, np.bool_)
@@ -946,7 +947,7 @@ def _selector(only: Ids) -> Any:
 
 
 def _neighbours(ids: Ids, scores: Vector) -> Neighbours:
-    """FAISS's row of results without its -1, equal scores in the order of their ids."""
+    """A row of FAISS's results without its -1, equal scores in the order of ids."""
     found = ids >= 0
     ids, scores = ids[found], scores[found]
     order = np.lexsort((ids, -scores))

@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 POLL_S = 0.25  # a search may miss what was committed in the last quarter of a second
 _BLOCK_QUERIES = 256
-_MAX_COSINE = 1.001  # rounding gives no more
+_MAX_COSINE = 1.001  # rounding does not exceed this
 
 
 class LiveIndex:
     """Every committed vector of one encoder, searchable; follows the writer without locks.
 
     Safe in any number of threads. A search first looks for new vectors, at most every `POLL_S`
-    seconds; a search under way keeps the view it began with.
-    Raises SnapshotError when the current snapshot is damaged or missing. With `use_snapshot`
-    false it reads all vectors from the database instead: no file is needed, but memory and time.
+    seconds; a running search keeps the view it began with.
+    Raises SnapshotError if the current snapshot is damaged or missing. Without `use_snapshot` it
+    reads all vectors from the database instead, which needs no file, but memory and time.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class LiveIndex:
 
     @property
     def tail(self) -> int:
-        """How many vectors came after the snapshot."""
+        """The number of vectors added after the snapshot."""
         return len(self._view.tail)
 
     def __len__(self) -> int:
         return len(self._view)
 
     def refresh(self) -> bool:
-        """Take in what was committed since the last time; whether there was anything.
+        """Take in the commits since the last call; returns whether there were any.
 
-        Cheap when there was not. Where a new snapshot cannot be opened the old one stays: with
-        its longer tail it is as complete.
+        This is cheap if there were none. If a new snapshot cannot be opened, the old one stays in
+        use: with its longer tail it is as complete.
         """
         with self._refreshing:
             self._polled_s = time.monotonic()
@@ -125,12 +125,12 @@ class LiveIndex:
     ) -> list[Neighbours]:
         """The k photos nearest to each query row (n, dim), best first, each photo once.
 
-        Shorter than k only when fewer photos qualify: those in `only`, if given, that some path
-        points at now. `kind` says what the queries were embedded from. Any number of rows may be
-        given; they are searched in blocks, so that memory stays bounded. Raises SnapshotError if
-        impossible scores show that the file has been damaged since it was opened.
+        A result is shorter than k only if fewer photos qualify: photos in `only`, if given, that a
+        path points at now. `kind` says whether the queries are texts or images. Any number of rows
+        may be given; they are searched in blocks, so that memory stays bounded. Raises
+        SnapshotError if impossible scores show that the file has been damaged since it was opened.
         """
-        # While one thread refreshes, others search what they have.
+        # While one thread refreshes, the others search their current view.
         if time.monotonic() - self._polled_s > POLL_S and not self._refreshing.locked():
             self.refresh()
         if only is not None:
@@ -147,9 +147,9 @@ class LiveIndex:
     def _search_block(
         self, view: _View, queries: Vectors, k: int, only: Ids | None, effort: Effort
     ) -> list[Neighbours]:
-        """Search for some vectors more than k, then drop deleted photos and repeated ones.
+        """Search for some more vectors than k, then drop deleted and repeated photos.
 
-        Where fewer than k are left, search again for more.
+        If fewer than k are left, search again for more.
         """
         results = [NO_NEIGHBOURS] * len(queries)
         pending = np.arange(len(queries) if k else 0)
@@ -166,13 +166,13 @@ class LiveIndex:
                 if len(results[row].ids) < k and not found.is_all:
                     short.append(row)
             if any(found.is_short for found in candidates):
-                effort = "exact"  # what was searched holds too few
+                effort = "exact"  # the searched lists hold too few
             pending = np.array(short, np.int64)
             limit *= 4
         return results if view.is_exact else self._with_best_parts(queries, results)
 
     def _with_best_parts(self, queries: Vectors, results: list[Neighbours]) -> list[Neighbours]:
-        """The results, each photo scored by its best part: the index may not have compared it."""
+        """Score each photo by its best part, which the index may not have compared."""
         ids = sorted_unique(np.concatenate([near.ids for near in results]))
         parts = self._store.parts(self.encoder_key, ids.tolist(), only_several=True)
         if not parts:
@@ -191,15 +191,15 @@ def _are_cosines(results: list[Neighbours]) -> bool:
 
 
 class _Candidates(Struct, frozen=True):
-    """The best vectors for one query, those of deleted photos and several of one among them."""
+    """The best vectors for one query, including deleted photos and several parts of one photo."""
 
     near: Neighbours
-    is_all: bool  # there are no others
-    is_short: bool  # too few, and there may be others that an approximate search has not seen
+    is_all: bool  # no other vectors qualify
+    is_short: bool  # too few, and an approximate search may have missed others
 
 
 class _Tail(Struct, frozen=True):
-    """Vectors in memory. Extending a tail rarely copies, and never changes what others see."""
+    """Vectors in memory. Extending a tail rarely copies, and never changes other tails."""
 
     ids: Ids = field(default_factory=lambda: NO_NEIGHBOURS.ids)
     vectors: Vectors | None = None  # with spare rows at the end, like `ids`
@@ -209,7 +209,7 @@ class _Tail(Struct, frozen=True):
         return self.count
 
     def extended(self, ids: Ids, vectors: Vectors) -> _Tail:
-        """A longer tail. It shares the arrays of this one, and writes past its end only."""
+        """A longer tail, which shares the arrays of this one and writes only past its end."""
         count = self.count + len(ids)
         all_ids, all_vectors = self.ids, self.vectors
         if all_vectors is None or count > len(all_ids):
@@ -231,7 +231,7 @@ class _Tail(Struct, frozen=True):
 
 
 class _View(Struct, frozen=True):
-    """What one search sees from beginning to end: a snapshot, and its tail up to `last_seq`."""
+    """The constant view of one search: a snapshot, and its tail up to `last_seq`."""
 
     info: SnapshotInfo | None
     index: VectorIndex | None

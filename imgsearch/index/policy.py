@@ -1,4 +1,4 @@
-"""Which index suits how many vectors, how good it must be, and when it is rebuilt."""
+"""The index policy: the index for each number of vectors, its recall, and when to rebuild it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Options: TypeAlias = Mapping[str, float | int | str]
 
 
 class IndexSpec(Struct, frozen=True):
-    """A registered backend, by name, and the options to build with; the backend defines them."""
+    """The name of a registered backend, and its build options, which the backend defines."""
 
     backend: str
     options: Options = field(default_factory=dict)
@@ -20,7 +20,7 @@ class IndexSpec(Struct, frozen=True):
 class IndexPolicy(Struct, frozen=True):
     """Every threshold of the index. Numbers count vectors unless the name says otherwise."""
 
-    # The fewest vectors that a spec is for, ascending from 0, and the spec.
+    # The fewest vectors for a spec, ascending from 0, and the spec.
     specs: tuple[tuple[int, IndexSpec], ...] = (
         (0, IndexSpec("flat")),  # exact: one matrix product
         (5_000, IndexSpec("ivf", {"nlist": 128, "probe_all": True})),  # exact too, and faster
@@ -31,10 +31,12 @@ class IndexPolicy(Struct, frozen=True):
     recall_target: float = 0.98  # recall@10, for text and for image queries each
     recall_margin: float = 0.005  # calibration aims above the target: its sample has noise
     new_photo_margin: float = 0.0035  # more for image queries: new photos are found less well
-    image_queries: int = 512  # how many photos serve as queries of a calibration or a check
+    image_queries: int = (
+        512  # photos that serve as queries of a calibration or a check
+    )
 
-    # What an index was trained on is used again by later builds until its recall on the
-    # calibration queries is this far below the target, or the library has grown this many times.
+    # Later builds reuse the training of an index until its recall on the calibration queries is
+    # this far below the target, or the library has grown by this factor.
     recall_drift: float = 0.02
     retrain_growth: float = 4.0
 
@@ -42,11 +44,11 @@ class IndexPolicy(Struct, frozen=True):
     exact_filter_rows: int = 50_000
     exact_filter_share: float = 0.05
 
-    # A snapshot is rebuilt when more vectors than both of these came after it ...
+    # A snapshot is rebuilt if its tail exceeds both of these ...
     tail_rows: int = 5_000
     tail_share: float = 0.05
-    dead_share: float = 0.10  # ... or when this share of its vectors has left the library.
+    dead_share: float = 0.10  # ... or if this share of its vectors has left the library.
 
     def spec_for(self, vectors: int) -> IndexSpec:
-        """The index to build of this many vectors."""
+        """The index to build for this many vectors."""
         return [spec for fewest, spec in self.specs if fewest <= vectors][-1]

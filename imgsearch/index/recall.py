@@ -1,4 +1,4 @@
-"""Measures how much of the exact result an approximate index finds, and calibrates it by that."""
+"""Measures the recall of an approximate index, and calibrates the index by it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vector, Vectors
 
 AT = 10  # recall@10
-_KEPT = 64  # of the exact result, so that photos tied with the tenth count as well
+_KEPT = 64  # exact results per query, so that ties with the tenth count as well
 _TIE = 1e-5  # scores closer than this are equal: float32 sums differ in their order
 _CLOSE = 0.005  # of recall
 
 
 class Recall(Struct, frozen=True):
-    """Recall over a sample of queries: its mean, in [0, 1], and the standard error of the mean."""
+    """The mean recall over a sample of queries, in [0, 1], and the standard error of the mean."""
 
     mean: float
     error: float
 
 
 def prompts() -> list[str]:
-    """Short photo captions, as a sample of what people type."""
+    """Short photo captions, as a sample of typical queries."""
     text = (files("imgsearch.index") / "prompts.txt").read_text("utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
@@ -44,8 +44,8 @@ def prompts() -> list[str]:
 class RecallBenchmark:
     """A set of queries (n, dim) with their exact results, found by observing every vector once.
 
-    `own` names the photo that each image query was taken from. It does not count as a result,
-    since any index would find it.
+    `own` has the photo of each image query. It does not count as a result, since any index would
+    find it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class RecallBenchmark:
         self._exact = [NO_NEIGHBOURS for _ in queries]
 
     def observe(self, ids: Ids, vectors: Vectors) -> None:
-        """Take a chunk of the library, with all vectors of its photos, into the exact results."""
+        """Add a chunk of the library, with all vectors of its photos, to the exact results."""
         if not len(ids):
             return
         if len(self._exact) and all(len(best.ids) == _KEPT for best in self._exact):
@@ -70,7 +70,7 @@ class RecallBenchmark:
         ]
 
     def _observe_better(self, ids: Ids, vectors: Vectors) -> None:
-        """The same once every query has all results that are kept: few vectors are better."""
+        """Observe a chunk once every query has all its results: few vectors are better."""
         scores = self.queries @ vectors.T
         floors = np.array([best.scores[-1] for best in self._exact])
         for row in np.flatnonzero(scores.max(axis=1) >= floors).tolist():
@@ -80,9 +80,9 @@ class RecallBenchmark:
             self._exact[row] = merge(self._exact[row], photos, _KEPT)
 
     def score(self, results: Sequence[Neighbours]) -> Recall:
-        """Recall@10 of results for the queries; 1 when there is nothing to find.
+        """The recall@10 of results for the queries; 1 if nothing can be found.
 
-        A photo counts once. One that scores as high as the tenth is as good as the tenth.
+        A photo counts once. A photo with the score of the tenth is as good as the tenth.
         """
         shares = []
         for row, result in enumerate(results):
@@ -96,7 +96,7 @@ class RecallBenchmark:
         return Recall(float(np.mean(shares)), float(np.std(shares) / np.sqrt(len(shares))))
 
     def recall_by_depth(self, candidates: Sequence[Ids], depth: int) -> Vector:
-        """Recall@10 if the best of the first 1, 2, … `depth` candidates were the results.
+        """The recall@10 with only the first 1, 2, … `depth` candidates.
 
         The candidates of each query are photos, in the order in which they would be scored exactly.
         """
@@ -112,11 +112,11 @@ class RecallBenchmark:
         return np.asarray(np.cumsum(gained) / asked if asked else gained + 1, np.float32)
 
     def wanted(self) -> list[tuple[set[int], int]]:
-        """For each query the photos that are right, and how many of these count as all."""
+        """For each query the right photos, and the number of them that counts as full recall."""
         return [self._right(row)[:2] for row in range(len(self.queries))]
 
     def deep_results(self) -> list[set[int]]:
-        """For each query all exact results that are known, without its own photo."""
+        """For each query all known exact results, without its own photo."""
         own = [-1] * len(self.queries) if self.own is None else self.own.tolist()
         return [
             set(exact.ids.tolist()) - {photo_id}
@@ -124,7 +124,7 @@ class RecallBenchmark:
         ]
 
     def _right(self, row: int) -> tuple[set[int], int, int]:
-        """The photos that are right for a query, how many of them count, and its own photo."""
+        """The right photos of a query, the number that counts as full recall, and its own photo."""
         own = -1 if self.own is None else int(self.own[row])
         exact = self._exact[row]
         best: dict[int, float] = {}
@@ -136,15 +136,15 @@ class RecallBenchmark:
         return {photo_id for photo_id, score in best.items() if score >= floor}, most, own
 
     def recall(self, search: Callable[[Vectors, int], list[Neighbours]]) -> float:
-        """Recall@10 of `search(queries, k)`, which finds the k nearest vectors."""
-        # One more than ten: a query's own photo may be among them.
+        """The recall@10 of `search(queries, k)`, which finds the k nearest vectors."""
+        # Eleven, since a query's own photo may be among them.
         return self.score(nearest_photos(search, self.queries, AT + 1)).mean
 
 
 def calibration_benchmarks(
     source: VectorSource, policy: IndexPolicy, encode_texts: EncodeTexts | None
 ) -> list[RecallBenchmark]:
-    """The shipped captions, where they can be embedded, and a sample of the photos.
+    """Benchmarks of the shipped captions, if they can be embedded, and of a sample of the photos.
 
     They have observed nothing yet.
     """
@@ -152,14 +152,14 @@ def calibration_benchmarks(
 
 
 def photo_queries(policy: IndexPolicy) -> tuple[int, int]:
-    """How many photos serve as queries, and the seed of that sample."""
+    """The number of photos that serve as queries, and the seed of that sample."""
     return policy.image_queries, policy.seed + 1
 
 
 def benchmarks_with(
     photos: tuple[Ids, Vectors], encode_texts: EncodeTexts | None
 ) -> list[RecallBenchmark]:
-    """The benchmarks of `calibration_benchmarks`, with a sample of photos that was read already."""
+    """The benchmarks of `calibration_benchmarks`, from a sample of photos that is in memory."""
     ids, vectors = photos
     image = RecallBenchmark("image", vectors, ids)
     if encode_texts is None:
@@ -172,8 +172,8 @@ def smallest_setting(
 ) -> tuple[int, float]:
     """The smallest setting, of 1 to `largest`, whose recall reaches `goal`, and that recall.
 
-    A larger setting must search more. Where not even the largest reaches the goal (vectors were
-    rounded), the smallest that comes close to it.
+    A larger setting must search more. If not even the largest reaches the goal (vectors are
+    rounded), the smallest that comes close to its recall is chosen.
     """
     enough, recall = 1, recall_at(1)
     while recall < goal and enough < largest:

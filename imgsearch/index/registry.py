@@ -1,4 +1,4 @@
-"""The index backends by name: those that are built in, and those that others register."""
+"""The index backends by name: built-in ones, and ones that other packages register."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def register(backend: IndexBackend) -> None:
 
 
 def find_backend(name: str) -> IndexBackend:
-    """The backend of this name. SnapshotError when there is none."""
+    """The backend with this name. Raises SnapshotError if there is none."""
     if name not in _backends:
         raise SnapshotError(
             f"Unknown kind of index {name!r}. Known: {', '.join(_backends)}. If a newer imgsearch "

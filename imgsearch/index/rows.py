@@ -1,4 +1,4 @@
-"""Exact scores of stored vectors, which are read row by row from a memory-mapped file."""
+"""Scores stored vectors exactly, row by row from a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from imgsearch.index.flat import NO_NEIGHBOURS, map_array, top
 from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vectors
 
-_BLOCK_ROWS = 16_384  # scored between two selections of the best
-_PART_ROWS = 256  # converted at once: both forms stay in the cache
+_BLOCK_ROWS = 16_384  # rows scored between two selections of the best
+_PART_ROWS = 256  # rows converted at once: both forms stay in the processor's cache
 _BLOCK_QUERIES = 256  # with _BLOCK_ROWS: at most 16 MiB of scores
 _ALIGNMENT = 64
 _KEPT_ROWS = 250_000  # 256 MB of 512 numbers
-# The bits of a half, moved to where a float has them, are the number divided by 2^112, since the
-# exponents have other offsets. A query is multiplied by it instead. NumPy's own conversion takes
-# four times as long.
+# The bits of a half, shifted to the positions of a float's, represent the number divided by 2^112,
+# since the exponents have different offsets. The query is multiplied by 2^112 instead. NumPy's own
+# conversion takes four times as long.
 _SCALE = np.float32(2.0**112)
 _MOVED_BITS = 13
 _KEPT_BITS = np.int32(-0x70002000)  # sign, exponent and fraction: without the copies of the sign
 
 
 class StoredRows:
-    """Vectors in fp16, as the database has them, and where those of each photo are.
+    """Vectors in fp16, as the database has them, and their positions by photo.
 
-    `ids` is sorted; a photo of several parts occurs several times. For each of them `places` has
-    the row of `halves`, and `groups` the number of the list that it is in. `lengths` are those of
-    the rows: rounding changes them by up to 2^-11, enough to reorder near ties.
+    `ids` is sorted; a photo of several parts occurs several times. For each entry `places` has the
+    row of `halves`, and `groups` the number of its list. `lengths` are the lengths of the rows:
+    rounding changes them by up to 2^-11, enough to reorder near ties.
     """
 
     def __init__(
@@ -55,20 +55,20 @@ class StoredRows:
         return len(self.ids)
 
     def search(self, queries: Vectors, k: int, positions: Ids | None = None) -> list[Neighbours]:
-        """The k nearest of each query row among the vectors at these positions, or all, exactly."""
+        """Find exactly the k nearest vectors of each query row, at these positions or among all."""
         results: list[Neighbours] = []
         for start in range(0, len(queries), _BLOCK_QUERIES):
             results += self._search_block(queries[start : start + _BLOCK_QUERIES], k, positions)
         return results
 
     def groups_of(self, ids: Ids) -> NDArray[np.uint32]:
-        """The lists of these photos (sorted, unique), once for each of their vectors."""
+        """The list of each vector of these photos (sorted, unique)."""
         return self.groups[self.positions(ids)]
 
     def groups_of_same(self, ids: Ids, vectors: Vectors) -> Ids:
-        """The list of each of these photos' vectors that is the same here, and -1 of others.
+        """The list of each of these photos' vectors if the same vector is here, else -1.
 
-        -1 also of the vectors of a photo that has several here.
+        The vectors of a photo with several parts also get -1.
         """
         groups = np.full(len(ids), -1, np.int64)
         first, is_there, is_repeated = self._looked_up(ids)
@@ -80,7 +80,7 @@ class StoredRows:
         return groups
 
     def positions(self, ids: Ids) -> Ids:
-        """Where in `self.ids` these photos (sorted, unique) are, once for each of their vectors."""
+        """The positions in `self.ids` of each vector of these photos (sorted, unique)."""
         first, is_there, is_repeated = self._looked_up(ids)
         if not is_repeated.any():  # the usual case, with half the steps
             return np.asarray(first[is_there], np.int64)
@@ -89,7 +89,7 @@ class StoredRows:
         return np.repeat(first - (ends - counts), counts) + np.arange(int(ends[-1]))
 
     def _looked_up(self, ids: Ids) -> tuple[Ids, NDArray[np.bool_], NDArray[np.bool_]]:
-        """Where in `ids` each of these photos would be, which are there, and which are repeated."""
+        """The position of each of these photos in `ids`, and masks of found and repeated ones."""
         first = np.searchsorted(self.ids, ids)
         if not len(self):
             return first, np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.bool_)
@@ -110,7 +110,7 @@ class StoredRows:
         return best
 
     def _scores(self, queries: Vectors, rows: NDArray[np.uint32]) -> NDArray[np.float32]:
-        """The cosine of each query with each of these rows: (queries, rows)."""
+        """The cosines of each query with each of these rows: (queries, rows)."""
         scores = np.empty((len(queries), len(rows)), np.float32)
         scaled = queries * _SCALE
         most = min(_PART_ROWS, len(rows))
@@ -133,10 +133,10 @@ class StoredRows:
 
 
 class RowsWriter:
-    """Gathers what is needed of the vectors while an index is built from them, and writes them.
+    """Collects ids and lengths of the vectors while an index is built, and writes the vectors.
 
-    `note` takes a chunk of the source. The vectors themselves are kept if they are few. Others are
-    read a second time for `write`, so that a build needs little memory however many there are.
+    `note` takes a chunk of the source. A small number of vectors is kept in memory. A larger one is
+    read a second time by `write`, so a build always needs little memory.
     """
 
     def __init__(self, source: VectorSource) -> None:
@@ -148,7 +148,7 @@ class RowsWriter:
         self._count = 0
 
     def note(self, ids: Ids, vectors: Vectors, groups: Ids) -> None:
-        """The next chunk, in the order of the source, and the list of each vector."""
+        """Take the next chunk, in the order of the source, and the list of each vector."""
         chunk = slice(self._count, self._count + len(ids))
         self._ids[chunk] = ids
         self._groups[chunk] = groups
@@ -161,27 +161,27 @@ class RowsWriter:
 
     @cached_property
     def by_id(self) -> tuple[Ids, NDArray[np.uint32], NDArray[np.uint32]]:
-        """The ids, sorted, and of each vector its row and its list, once all have been noted."""
+        """The sorted ids, with the row and the list of each vector, once all have been noted."""
         ids, groups = self._ids[: self._count], self._groups[: self._count]
-        if bool(np.all(ids[1:] >= ids[:-1])):  # usually, and then nothing is copied
+        if bool(np.all(ids[1:] >= ids[:-1])):  # the usual case, without a copy
             return ids, np.arange(len(ids), dtype=np.uint32), groups
         order = np.argsort(ids, kind="stable").astype(np.uint32)
         return ids[order], order, groups[order]
 
     def positions(self) -> NDArray[np.uint32]:
-        """Where in the sorted ids each vector is, in the order in which they were noted."""
+        """The position of each vector in the sorted ids, in the order of `note`."""
         _, rows, _ = self.by_id
         positions = np.empty_like(rows)
         positions[rows] = np.arange(len(rows), dtype=np.uint32)
         return positions
 
     def read(self) -> StoredRows:
-        """All of it in memory."""
+        """Read everything into memory."""
         halves = np.concatenate(list(self._chunks()))
         return StoredRows(*self.by_id, self._lengths[: self._count], halves)
 
     def write(self, file: BinaryIO, dim: int) -> None:
-        """Five arrays in NumPy's own format, one after the other: see `open_rows`."""
+        """Write five arrays in NumPy's own format, one after the other: see `open_rows`."""
         for array in (*self.by_id, self._lengths[: self._count]):
             npy.write_array(file, array, version=(1, 0))
         header = {"descr": "<f2", "fortran_order": False, "shape": (self._count, dim)}
@@ -198,7 +198,7 @@ class RowsWriter:
 
 
 def open_rows(path: Path, file: BinaryIO) -> StoredRows:
-    """The rows that begin at the position of `file`, mapped. ValueError when there are none."""
+    """Map the rows that begin at the position of `file`. Raises ValueError without any."""
     arrays = [map_array(path, file) for _ in range(5)]
     types = [array.dtype for array in arrays]
     if types != [np.int64, np.uint32, np.uint32, np.float32, np.float16]:
@@ -209,7 +209,7 @@ def open_rows(path: Path, file: BinaryIO) -> StoredRows:
 
 
 def padding(position: int) -> bytes:
-    """What to write at this position of a file so that an array's numbers are aligned."""
+    """The padding at this position of a file that aligns the numbers of an array."""
     return bytes(-position % _ALIGNMENT)
 
 

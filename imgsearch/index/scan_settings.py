@@ -1,4 +1,4 @@
-"""How much of an index with codes a search compares, and what is enough: its calibration."""
+"""Calibrates how many lists and candidates of an index with codes a search compares."""
 
 from __future__ import annotations
 
@@ -17,32 +17,38 @@ from imgsearch.records.arrays import Ids, Vector, Vectors
 
 # Text queries need 3.2 to 3.7 times the lists of image queries (1M CLIP vectors, VIBE).
 TEXT_FACTOR = 4
-CANDIDATES_MAX = 1_000  # of a calibrated search; FAISS takes much longer to select more
+CANDIDATES_MAX = 1_000  # of a calibrated search; selecting more takes FAISS much longer
 # Scoring a stored vector takes as long as comparing this many codes.
 CODES_PER_ROW = 32
-FILTER_POWER = 0.4  # unless it was calibrated
-CANDIDATES_PER_RESULT = 7.0  # unless it was calibrated: what a million vectors need
+FILTER_POWER = 0.4  # if it was not calibrated
+CANDIDATES_PER_RESULT = 7.0  # if it was not calibrated: the need of a million vectors
 _CALIBRATED_K = 10
-_CLOSE = 0.005  # of recall: as good as the best that can be reached
-# Results beyond the ten best need more candidates, from more lists: docs/decisions/0028.
+_CLOSE = 0.005  # of recall: a difference that does not matter
+# Results beyond the ten best need more candidates, from more lists
+# (research/notes/compressed-lists.md).
 _DEEP_LISTS_SHARE = 0.7
-_DEEP_RECALL = 0.97  # that the candidates of deep results shall allow
-# Small filters need results that are deeper than those known, and a limit of lists that is too low
-# costs the hardest queries their results.
+_DEEP_RECALL = 0.97  # the recall that the candidates of deep results must allow
+# Small filters need deeper results than the known ones, and too low a limit of lists costs the
+# hardest queries their results.
 _LISTS_POWER_MIN, _GAP_POWER_MIN = 0.3, 0.1
-_LISTS_BEYOND = (1.0, 1.25, 1.5, 2.0)  # times the fewest lists for all queries alike: tried limits
+_LISTS_BEYOND = (
+    1.0,
+    1.25,
+    1.5,
+    2.0,
+)  # limits to try, by the fewest lists for all queries
 _GAPS_TRIED = 16
-_SCANNED = 4 * CANDIDATES_MAX  # candidates that settings are tried on
+_SCANNED = 4 * CANDIDATES_MAX  # candidates for trying settings
 
 
 class ScanSetting(Struct, frozen=True):
-    """Which lists a search compares the codes of, and how many vectors it scores then.
+    """Chooses the lists whose codes a search compares, and the number of vectors it scores.
 
-    It goes through the lists whose centre scores at most `gap` less than the best one with the
-    query, `nprobe` at most. What is clearly of one topic then takes few lists, and what lies
-    between many topics takes many, as in SPANN (Chen et al., NeurIPS 2021, query-aware pruning).
-    Results n times as deep lie in n^`nprobe_power` times the lists, which are n^`gap_power` times
-    as far behind; each of them needs `per_result` candidates.
+    A search compares the lists whose centre scores at most `gap` less than the best one with the
+    query, at most `nprobe` lists. A query about one topic thus takes few lists, and a query between
+    many topics takes many, as in SPANN (Chen et al., NeurIPS 2021, query-aware pruning). Results n
+    times as deep lie in n^`nprobe_power` times as many lists, which are n^`gap_power` times as far
+    behind; each result needs `per_result` candidates.
     """
 
     nprobe: int
@@ -53,7 +59,7 @@ class ScanSetting(Struct, frozen=True):
     per_result: float = CANDIDATES_PER_RESULT
 
     def for_results(self, k: int, nlist: int) -> ScanSetting:
-        """The setting is calibrated for ten results; more of them need more of everything."""
+        """The setting for so many results; the calibrated one is for ten."""
         depth = max(1.0, k / _CALIBRATED_K)
         lists = ceil(self.nprobe * depth ** (_DEEP_LISTS_SHARE * self.nprobe_power))
         return replace(
@@ -64,10 +70,11 @@ class ScanSetting(Struct, frozen=True):
         )
 
     def under_filter(self, share: float, nlist: int) -> ScanSetting:
-        """With a filter that leaves this share of the vectors.
+        """The setting under a filter that leaves this share of the vectors.
 
-        The results then have ranks of ten by the share among all vectors. To reach these takes far
-        fewer lists than that many times, where the filter does not depend on the query.
+        The ten best results then have ranks up to ten divided by the share among all vectors.
+        Reaching them takes far fewer lists than in proportion, if the filter does not depend on
+        the query.
         """
         nprobe = min(nlist, ceil(self.nprobe / share**self.nprobe_power))
         return replace(self, nprobe=nprobe, gap=self.gap / share**self.gap_power)
@@ -83,10 +90,10 @@ class ListsOfPhotos(Struct, frozen=True):
     lists: NDArray[np.uint32]
 
     def places(self, ids: Ids, place_of_list: Ids) -> Ids:
-        """Where each photo's list comes in a query's order of lists; the first of its parts."""
+        """The rank of each photo's list in a query's order of lists; the best of its parts."""
         rows, at = np.arange(len(ids)), np.searchsorted(self.ids, ids)
         places = place_of_list[self.lists[at]]
-        while True:  # as long as some have further parts
+        while True:  # until no photo has further parts
             at = at + 1
             is_part = self.ids[np.minimum(at, len(self.ids) - 1)] == ids[rows]
             is_part &= at < len(self.ids)
@@ -97,11 +104,11 @@ class ListsOfPhotos(Struct, frozen=True):
 
 
 class Scanned(Struct, frozen=True):
-    """What a calibration asks of an index with codes.
+    """The view of an index with codes that a calibration needs.
 
-    `sizes` is how many vectors each list has. `centres` gives for query rows all lists, nearest
-    first: the scores of their centres, and their numbers. `scan` gives the candidates of query rows
-    with a setting, best first, as positions among the vectors of `photos`.
+    `sizes` has the number of vectors in each list. `centres` returns all lists for query rows,
+    nearest first: the scores of their centres, and their numbers. `scan` returns the candidates of
+    query rows with a setting, best first, as positions among the vectors of `photos`.
     """
 
     photos: ListsOfPhotos
@@ -113,9 +120,9 @@ class Scanned(Struct, frozen=True):
 def calibrated(
     index: Scanned, policy: IndexPolicy, benchmarks: Sequence[RecallBenchmark]
 ) -> dict[str, float | int | str]:
-    """For each kind of query what it costs least to reach the recall wanted with, and that recall.
+    """The cheapest setting that reaches the wanted recall, for each kind of query, and its recall.
 
-    As the details of an index have it: `recall_text`, `nprobe_text` and so on.
+    The result is for the details of an index: `recall_text`, `nprobe_text` and so on.
     """
     goals = {"text": policy.recall_target + policy.recall_margin}
     goals["image"] = goals["text"] + policy.new_photo_margin
@@ -126,10 +133,10 @@ def calibrated(
         settings[benchmark.kind], recall = trial.cheapest_setting(goals[benchmark.kind])
         recalls[f"recall_{benchmark.kind}"] = round(recall, 4)
     image = settings["image"]
-    # Without a model for texts: as many lists more as they usually need.
+    # Without a model for texts, assume the usual factor of lists.
     usual = replace(image, nprobe=TEXT_FACTOR * image.nprobe, candidates=2 * image.candidates)
     text = settings.get("text", usual)
-    # Texts lie off the manifold of photos, so what photos need is the least that they need.
+    # Texts lie off the manifold of photos, so they need at least as much as photos.
     text = replace(
         text,
         nprobe=min(len(index.sizes), max(text.nprobe, image.nprobe)),
@@ -146,9 +153,9 @@ def calibrated(
 class _WideScan(Struct, frozen=True):
     """The candidates of each query in a scan of more lists than any setting has.
 
-    `places` (queries, candidates) is where their lists come; `rows` and `columns` are which of them
-    are right, each photo once, in the order of both. `deep` is how many candidates each of the deep
-    results takes, of those that are among them.
+    `places` (queries, candidates) has the ranks of their lists; `rows` and `columns` index the
+    right ones, each photo once, in the order of both. `deep` has the number of candidates that
+    reaches each of the deep results among them.
     """
 
     places: NDArray[np.int32]
@@ -158,7 +165,7 @@ class _WideScan(Struct, frozen=True):
 
 
 class _SettingsTrial:
-    """A benchmark's queries, scanned once more widely than any setting that is tried on them."""
+    """The queries of a benchmark with one scan, wider than any setting that is tried on them."""
 
     def __init__(self, index: Scanned, benchmark: RecallBenchmark) -> None:
         self._index = index
@@ -170,10 +177,10 @@ class _SettingsTrial:
         self._deep = benchmark.deep_results()
 
     def cheapest_setting(self, goal: float) -> tuple[ScanSetting, float]:
-        """The setting whose recall reaches the goal and that compares least, and that recall.
+        """The cheapest setting whose recall reaches the goal, and that recall.
 
-        With more lists fewer candidates may be enough. Where no setting reaches the goal (codes
-        are rough), one that comes close to the best.
+        With more lists, fewer candidates may be enough. If no setting reaches the goal (codes are
+        rough), a setting that comes close to the best is chosen.
         """
         nlist = self._gaps.shape[1]
         places, gaps = self._places_of([right for right, _ in self._wanted])
@@ -203,10 +210,10 @@ class _SettingsTrial:
         return setting, recall
 
     def _powers(self, lists: int, gap: float, goal: float) -> tuple[float, float]:
-        """How lists and gap grow with the depth of results, from that of ten to the deepest known.
+        """The powers with which lists and gap grow from ten results to the deepest known ones.
 
-        `lists` and `gap` are what ten results need. The ten best of those that pass a filter are
-        spread among that many more of all.
+        `lists` and `gap` are the need of ten results. The ten best results under a filter lie as
+        deep among all.
         """
         depth = max(map(len, self._deep)) / _CALIBRATED_K
         if depth <= 1 or gap <= 0:
@@ -227,7 +234,7 @@ class _SettingsTrial:
         return round(float(np.quantile(scan.deep, _DEEP_RECALL)) / results, 2)
 
     def _places_of(self, photos: Sequence[Collection[int]]) -> tuple[Ids, Vector]:
-        """Where the lists of each query's photos come, and how far these are behind the best."""
+        """The ranks of the lists of each query's photos, and their gaps to the best list."""
         places, gaps = [], []
         for row, ids in enumerate(photos):
             own = self._index.photos.places(
@@ -261,7 +268,7 @@ class _SettingsTrial:
         return _WideScan(places, rows, columns, np.concatenate(deep))
 
     def _recall_by_depth(self, scan: _WideScan, limit: int, gap: float) -> Vector:
-        """Recall@10 of a setting with only the first 1, 2, 3, … of the candidates."""
+        """The recall@10 of a setting with the first 1, 2, 3, … candidates only."""
         wanted = np.array([most for _, most in self._wanted], np.int64)
         is_near = scan.places < self._compared_lists(limit, gap)[:, None]
         found = is_near[scan.rows, scan.columns]
@@ -273,17 +280,17 @@ class _SettingsTrial:
         return np.asarray(np.cumsum(gained) / max(1, int(np.count_nonzero(wanted))), np.float32)
 
     def _compared_lists(self, limit: int, gap: float) -> Ids:
-        """How many lists each query compares."""
+        """The number of lists that each query compares."""
         return np.asarray(np.minimum((self._gaps <= gap).sum(axis=1), limit), np.int64)
 
     def _mean_compared(self, limit: int, gap: float) -> float:
-        """How many codes a query compares."""
+        """The mean number of codes that a query compares."""
         lists = self._compared_lists(limit, gap)
         return float(self._compared[np.arange(len(lists)), lists - 1].mean())
 
 
 def _is_first(ids: Ids) -> NDArray[np.bool_]:
-    """Which ids occur for the first time."""
+    """A mask of the ids that occur for the first time."""
     _, first = np.unique(ids, return_index=True)
     is_first = np.zeros(len(ids), np.bool_)
     is_first[first] = True

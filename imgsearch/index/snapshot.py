@@ -1,4 +1,4 @@
-"""Snapshot files: written so that no crash leaves half a file, verified, and when to rebuild."""
+"""Writes and verifies snapshot files, crash-safe, and decides when to rebuild them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from imgsearch.errors import DiskError, SnapshotError
 from imgsearch.index.base import OnStep
 from imgsearch.index.policy import IndexPolicy
 
-if TYPE_CHECKING:  # a query opens snapshots, but must not load what writes
+if TYPE_CHECKING:  # a query opens snapshots, but must not load the writer
     from imgsearch.records.index import SnapshotInfo
     from imgsearch.store.store import Store
 
@@ -71,10 +71,10 @@ def write(path: Path, suffix: str, dump: Callable[[BinaryIO], None], on_step: On
 
 
 def verify(folder: Path, info: SnapshotInfo, full: bool = False) -> Path:
-    """The path of a snapshot whose file is as it was written; SnapshotError when it is not.
+    """Return the path of an intact snapshot. Raises SnapshotError if the file has changed.
 
-    Size and modification time are always compared. Where the time differs (the file was written
-    to, or copied), and with `full`, the checksum decides: about 2 GB/s once in memory.
+    Size and modification time are always compared. If the time differs (the file was written to,
+    or copied), and with `full`, the checksum decides: about 2 GB/s once in memory.
     """
     path = folder / info.file_name
     cure = "Nothing is lost; rebuild it: imgsearch rebuild"
@@ -96,16 +96,16 @@ def verify(folder: Path, info: SnapshotInfo, full: bool = False) -> Path:
         )
     if sha256 != info.sha256:
         raise SnapshotError(f"The index file {path} is damaged: its checksum differs. {cure}")
-    with suppress(OSError):  # an intact copy gets its stamp back, where we may write
+    with suppress(OSError):  # an intact copy gets its time back, if the file is ours
         os.utime(path, (stamp_s, stamp_s))
     return path
 
 
 def clean(store: Store) -> None:
-    """Remove index files that are no longer current, and those left behind by a crash.
+    """Remove index files that are no longer current, and files left behind by a crash.
 
-    Only the writer may do this: a temporary file may be one that another process is writing.
-    Readers that have an old file open keep it.
+    Only the writer may do this: a temporary file may belong to a process that is writing it.
+    Readers with an open file keep it.
     """
     for path in leftovers(store):
         with suppress(FileNotFoundError):
@@ -113,14 +113,14 @@ def clean(store: Store) -> None:
 
 
 def leftovers(store: Store) -> list[Path]:
-    """Index files that are no longer current, or that a crash left behind; sorted by name."""
+    """List index files that are no longer current, or left behind by a crash; sorted by name."""
     current = store.vectors.snapshot_file_names()
     files = sorted(store.snapshots_dir.glob("*"))
     return [path for path in files if path.name not in current and path.is_file()]
 
 
 def rebuild_reason(store: Store, encoder_key: int, policy: IndexPolicy | None = None) -> str | None:
-    """Why a new snapshot should be built now, as half a sentence; None when none should.
+    """The reason to build a new snapshot now, as half a sentence; None if there is none.
 
     The tail has outgrown its share, too many of the snapshot's vectors have left the library, or
     its file is missing or damaged.
@@ -136,7 +136,7 @@ def rebuild_reason(store: Store, encoder_key: int, policy: IndexPolicy | None = 
         return str(error)
     tail = (
         store.reads.last_seq(encoder_key) - info.last_seq
-    )  # numbers have gaps, so at most this many
+    )  # an upper limit, since numbers have gaps
     if tail > max(policy.tail_rows, policy.tail_share * info.vectors):
         return f"{tail} vectors were added since the index was built"
     dead = info.vectors - store.vectors.live_count(encoder_key, info.last_seq)
@@ -146,7 +146,7 @@ def rebuild_reason(store: Store, encoder_key: int, policy: IndexPolicy | None = 
 
 
 class _HashingFile(io.RawIOBase):
-    """A file that keeps the checksum of what is written to it."""
+    """A file that computes the checksum of everything written to it."""
 
     def __init__(self, file: BinaryIO, on_step: OnStep) -> None:
         self._file = file
@@ -173,7 +173,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def disk_error(folder: Path, error: OSError) -> DiskError:
-    """The error to raise when an index file cannot be written."""
+    """The error about an index file that cannot be written."""
     if error.errno in _FULL:
         return DiskError(
             f"The disk is full: a new index file does not fit into {folder}. The old one stays in "

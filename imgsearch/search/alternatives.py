@@ -1,4 +1,4 @@
-"""What a filter that no photo passes may have meant: the nearest name, or a larger circle."""
+"""Suggests a replacement for a filter that no photo passes: the nearest name, a larger circle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imgsearch.records.names import KnownName, NameField
     from imgsearch.search.context import SearchContext
 
-# The names that stand in a filter, and what one of them is called.
+# The filters that take names, and the word for one such name.
 _FIELDS: dict[str, tuple[tuple[NameField, ...], str]] = {
     "person": (("people",), "person"),
     "place": (("place", "country"), "place"),
@@ -24,23 +24,23 @@ _FIELDS: dict[str, tuple[tuple[NameField, ...], str]] = {
     "in": (("folder",), "folder"),
     "keyword": (("keywords",), "keyword"),
 }
-_COMPARED_NAMES = 1000  # those of the most photos
-_NAMED = 3  # names that are told where none is near
-_LEAST_SIMILARITY = 0.6  # of a name that may have been meant: one letter of three, two of five
+_COMPARED_NAMES = 1000  # at most, those with the most photos
+_NAMED = 3  # names listed where none is similar
+_LEAST_SIMILARITY = 0.6  # of a suggested name: one wrong letter of three, two of five
 _RADII_KM = (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 20_000.0)
 
 
 class Alternative(Struct, frozen=True):
-    """What the library has in place of a filter, as a sentence, and a filter that finds some."""
+    """A sentence about what the library has instead, and a filter that finds photos."""
 
     sentence: str
     filter: Filter | None = None
 
 
 def alternative_to(context: SearchContext, condition: Filter) -> Alternative | None:
-    """What the library has in place of a filter that no photo passes; None if nothing is known.
+    """An alternative to a filter that no photo passes; None if there is none.
 
-    Only for filters of one value, which is a name or a place.
+    Only filters with a single value, a name or a place, have alternatives.
     """
     if condition.negated or len(condition.values) != 1:
         return None
@@ -68,7 +68,7 @@ def alternative_to(context: SearchContext, condition: Filter) -> Alternative | N
 
 
 def _nearest(value: str, known: Sequence[KnownName]) -> KnownName | None:
-    """The name most like a value, as a whole or by one of its words; the first of those alike."""
+    """The name most similar to a value, as a whole or by one of its words; the first of equals."""
     from imgsearch.query.spelling import similarity  # lazy: only an empty answer needs it
 
     wanted = " ".join(words_of(value))
@@ -82,7 +82,7 @@ def _nearest(value: str, known: Sequence[KnownName]) -> KnownName | None:
 
 
 def _larger_circle(context: SearchContext, condition: Filter) -> Alternative | None:
-    """The smallest of some circles around the same place that has photos."""
+    """The filter with the smallest larger circle around the same place that contains photos."""
     (place,) = condition.values
     assert isinstance(place, Place | NamedPlace)
     for radius_km in _RADII_KM:

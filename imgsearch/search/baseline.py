@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imgsearch.store.store import Store
 
 SAMPLE_PHOTOS = 256
-PROVISIONAL_PHOTOS = 300  # from so many on, a baseline is made while more are being added
+PROVISIONAL_PHOTOS = 300  # in the library before a first baseline is made during indexing
 _GROWTH = 4
 _STALE_SHARE = 0.05  # refresh once the number of vectors has changed by more than this
 _SEED = 11
@@ -40,8 +40,8 @@ EmbedQueries: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 class LibraryBaseline(Struct, frozen=True):
     """The score baseline of a library, read once to embed queries and to assess answers.
 
-    `scores` has the nouns as they are searched for: less a share of `mean_noun` (dim,), which is
-    None where nothing is subtracted with this encoder.
+    The nouns in `scores` are as queries search for them: less a share of `mean_noun` (dim,), which
+    is None if this encoder subtracts nothing.
     """
 
     catalogue: Catalogue
@@ -50,7 +50,7 @@ class LibraryBaseline(Struct, frozen=True):
 
     @classmethod
     def read(cls, catalogue: Catalogue) -> Self | None:
-        """None where the library had fewer than `MIN_PHOTOS` photos when it was last indexed."""
+        """Read it; None if the library had fewer than `MIN_PHOTOS` photos when last indexed."""
         scores = catalogue.baseline()
         if scores is None:
             return None
@@ -58,14 +58,14 @@ class LibraryBaseline(Struct, frozen=True):
 
     @property
     def usual_caption(self) -> Vector:
-        """The mean vector (dim,) of captions of all kinds."""
+        """The mean vector (dim,) of all kinds of captions."""
         usual: Vector = self.scores.prompts.mean(axis=0)
         return usual
 
     def assess(
         self, query: ScoredQuery, hits: Neighbours, among: Selection | None = None
     ) -> Verdict:
-        """How far an answer can be trusted, given its best hits, best first, all in `among`."""
+        """The verdict on an answer, given its best hits, best first, all in `among`."""
         import numpy as np
 
         hits = Neighbours(
@@ -82,7 +82,7 @@ class LibraryBaseline(Struct, frozen=True):
 
 @lru_cache(maxsize=2)  # catalogues give the same baseline until it changes
 def _as_searched_for(scores: ScoreBaseline, encoder_id: str) -> tuple[ScoreBaseline, Vector | None]:
-    """A baseline with the nouns as they are searched for, and their mean."""
+    """A baseline whose nouns are as queries search for them, and the mean of the nouns."""
     mean_noun = mean_noun_of(scores, encoder_id)
     if mean_noun is None:
         return scores, None
@@ -91,9 +91,9 @@ def _as_searched_for(scores: ScoreBaseline, encoder_id: str) -> tuple[ScoreBasel
 
 
 def mean_noun_of(scores: ScoreBaseline | None, encoder_id: str) -> Vector | None:
-    """The mean vector (dim,) of the nouns, a share of which is taken off short texts.
+    """The mean vector (dim,) of the nouns, a share of which is subtracted from short texts.
 
-    None where nothing is, and without a baseline.
+    None if the encoder subtracts nothing, and without a baseline.
     """
     if scores is None or not mean_noun_share(encoder_id) or not len(scores.nouns):
         return None  # a baseline of an early version has no nouns
@@ -105,10 +105,10 @@ def mean_noun_of(scores: ScoreBaseline | None, encoder_id: str) -> Vector | None
 
 
 def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
-    """Renew the baseline if the library has changed enough; returns whether it did.
+    """Renew the baseline if the library has changed enough; returns whether it was renewed.
 
     A library with fewer than `MIN_PHOTOS` photos gets no baseline. `embed_queries` embeds texts as
-    those of queries are; it is called once for each encoder.
+    queries; it is called once for each encoder.
     """
     from imgsearch.index.recall import prompts
 
@@ -136,20 +136,20 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
 class GrowingBaseline:
     """Renews the baseline of a library while photos are being added to it.
 
-    So that answers have a verdict before the first index is complete: from `PROVISIONAL_PHOTOS`
-    photos on, and again each time that there are `_GROWTH` times as many. What it was made from may
-    be the photos of one folder, so the end of the run renews it as well.
+    Answers therefore have a verdict before the first index is complete. The baseline is made at
+    `PROVISIONAL_PHOTOS` photos, and again each time that the library has grown `_GROWTH`-fold. Such
+    a baseline may rest on the photos of one folder, so the end of the run renews it as well.
     """
 
     def __init__(self, photos: int, made_from: int, renew: Callable[[], object]) -> None:
-        """`photos` are in the library now; the baseline was made from `made_from`, 0 for none."""
+        """The library has `photos` photos, its baseline was made from `made_from`, 0 for none."""
         self._photos = photos
         self._renew = renew
         self._due = PROVISIONAL_PHOTOS
         self._wait_beyond(made_from)
 
     def add(self, photos: int) -> None:
-        """Note that so many photos were added, and renew the baseline if that is due."""
+        """Count photos that were added, and renew the baseline if that is due."""
         self._photos += photos
         if self._photos >= self._due:
             self._renew()
@@ -165,7 +165,7 @@ def new_baseline(
 ) -> ScoreBaseline:
     """The score baseline of a library with this many vectors.
 
-    `photos` (n, dim) are a sample of them, and `mean` (dim,) is the mean of all or of many.
+    `photos` (n, dim) is a sample of the vectors, and `mean` (dim,) the mean of all or of many.
     """
     from imgsearch.index.recall import prompts
 

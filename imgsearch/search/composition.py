@@ -1,11 +1,12 @@
-"""How the terms of a query become one vector.
+"""Combines the terms of a query into one vector.
 
 Positive terms are added. Negative terms turn the sum away from them, in the plane of both and by
 an angle that depends only on the weights and on the kinds of the terms: the weight, times a factor
-for the kinds, is the tangent of the angle. A plain difference turns further the less A and B have
-in common, and it takes from A what B shares with it: it finds less of A without B than A alone.
+for the kinds, is the tangent of the angle. A plain difference A - B turns further the less A and B
+have in common, and it removes from A all that it shares with B: it finds less of A without B than A
+alone.
 
-A few words say little about a photo, so a large angle costs little of what they mean; a caption is
+A few words say little about a photo, so a large angle loses little of their meaning; a caption is
 precise, and a large angle loses the photo that it describes. The vector of an example image points
 to everything that the image shows, so words are turned away from it by a small angle only.
 
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 # The kind of a term; "short" is a text averaged over templates, see `encoders.prompts`.
 TermKind: TypeAlias = Literal["text", "short", "image", "concept"]
 
-_ALIKE = 1e-3  # the least part of a negative term that counts as different from the positive ones
+_ALIKE = 1e-3  # the least part of a negative term that must differ from the positive terms
 
-# Chosen on the dev split of Flickr8k and on coco-dev, docs/models.md: by the kind of the positive
-# term, the tangent of the angle by which a negative term of the same weight turns it.
+# For each kind of positive term, the tangent of the angle by which a negative term of the same
+# weight turns it. Chosen on the dev split of Flickr8k and on coco-dev (docs/models.md).
 _TURN_FROM_WORDS: dict[TermKind, float] = {
     "short": 1.5,
     "text": 0.4,
@@ -46,13 +47,13 @@ _TURN_FROM_EXAMPLE: dict[TermKind, float] = {
     "concept": 0.5,
 }
 _TURN_FROM_CONCEPT = 0.15  # whatever the positive term: a concept is far from the usual photo
-# Photos differ more along a concept than along words. So that both count the same in a query, a
-# positive concept has this part of its weight (benchmarks/bench_concepts.py).
+# Photos differ more along a concept than along words. A positive concept therefore gets this part
+# of its weight, so that both count the same in a query (benchmarks/bench_concepts.py).
 CONCEPT_SHARE = 0.6
-_USUAL_SHARE = 0.5  # of the usual caption, is added to what a few words are turned away from
-# Where short texts are less a share of the mean noun, they have less in common: a smaller angle
-# takes away as much, and the usual caption matters more.
-_TURN_LESS_MEAN_NOUN = 0.9  # in place of that from words to words
+_USUAL_SHARE = 0.5  # of the usual caption is added to negative short texts
+# If a share of the mean noun is subtracted from short texts, they have less in common: a smaller
+# angle removes as much, and the usual caption matters more.
+_TURN_LESS_MEAN_NOUN = 0.9  # replaces the turn of words by words
 _USUAL_SHARE_LESS_MEAN_NOUN = 1.0
 
 
@@ -65,15 +66,15 @@ def negative_rows(
     *,
     is_less_mean_noun: bool = False,
 ) -> Vectors:
-    """What each negative term adds to a query, as rows (m, dim) whose sum `compose` takes.
+    """The contribution of each negative term, as rows (m, dim) whose sum `compose` takes.
 
     `positives` are the kind and weight of each positive term. The negative terms have these
     `kinds` (m,), `weights` (m,), all below 0, and `vectors` (m, dim) of length 1. `usual_caption`
     (dim,) is the mean vector of captions of all kinds, None where it is not known.
-    `is_less_mean_noun` says that short texts are less a share of the mean noun, see `short_texts`.
+    `is_less_mean_noun`: a share of the mean noun is subtracted from short texts, see `short_texts`.
 
-    Several terms turn less than the sum of their angles: their tangents add up as the sides of a
-    right-angled triangle do. Else "food -pizza -broccoli" would lose the food.
+    Several terms turn less than the sum of their angles: their tangents add up like the sides of a
+    right-angled triangle. Otherwise "food -pizza -broccoli" would lose the food.
     """
     import numpy as np
 
@@ -113,11 +114,11 @@ def _turn(positive: TermKind, negative: TermKind, is_less_mean_noun: bool) -> fl
 
 
 def compose(positive: Vectors, negative: Vector) -> Vectors:
-    """Each row of `positive` (n, dim), turned away from what `negative` (dim,) stands for.
+    """Turn each row of `positive` (n, dim) away from `negative` (dim,).
 
     A row is the weighted sum of the positive terms of a query, and `negative` the sum of its
-    `negative_rows`. To the row is added the part of `negative` that is orthogonal to it, scaled to
-    the length of `negative`. The results (n, dim) are not of length 1.
+    `negative_rows`. The part of `negative` that is orthogonal to the row is scaled to the length
+    of `negative` and added to it. The results (n, dim) are not of length 1.
     """
     positive_factors, negative_factors = factors(positive, negative)
     rows: Vectors = positive * positive_factors[:, None] + negative * negative_factors[:, None]
@@ -136,7 +137,7 @@ def factors(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
 
 
 def cancels_out(positive: Vector, negative: Vector) -> bool:
-    """Whether `negative` (dim,) has nothing that `positive` (dim,) does not have.
+    """Whether `negative` (dim,) has no direction of its own beside `positive` (dim,).
 
     Both are weighted sums of the vectors of terms.
     """

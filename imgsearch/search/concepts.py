@@ -23,9 +23,10 @@ _POSSIBLE = 0.2  # the probability from which a photo is possible
 
 
 def probe_of(definitions: Definitions, row: EncoderRow, name: str) -> ConceptProbe:
-    """The concept of this name. Raises QueryError for an unknown one, with a similar name.
+    """The concept with this name. Raises QueryError for an unknown name and suggests a similar one.
 
-    Also for one that this encoder has not learned, since all its liked examples have left.
+    It also raises QueryError for a concept that this encoder has not learned, because all its liked
+    examples have left the library.
     """
     probe = definitions.concept(name, row.key)
     if probe is None:
@@ -38,7 +39,7 @@ def probe_of(definitions: Definitions, row: EncoderRow, name: str) -> ConceptPro
 
 
 def require_concept(definitions: Definitions, name: str) -> str:
-    """The name of a concept as it was taught. Raises QueryError for an unknown one."""
+    """The name of a concept as it was taught. Raises QueryError for an unknown name."""
     known = {plain_text(each): each for each in definitions.concept_names()}
     wanted = plain_text(name)
     if wanted in known:
@@ -56,7 +57,7 @@ def require_concept(definitions: Definitions, name: str) -> str:
 
 
 def checked(definitions: Definitions, condition: Filter) -> Filter:
-    """The filter as it is. Raises QueryError if it is `shows:` with an unknown name or level."""
+    """Return the filter. Raises QueryError if it is `shows:` with an unknown name or level."""
     if condition.field == "shows":
         for value in condition.values:
             name, _, level = str(value).partition("/")
@@ -70,7 +71,7 @@ def checked(definitions: Definitions, condition: Filter) -> Filter:
 
 
 def only_concept(definitions: Definitions, row: EncoderRow, query: Query) -> ConceptProbe | None:
-    """The concept that a query asks for, if it asks for nothing else; filters do not count."""
+    """The concept that is the only term of a query, else None; filters do not count."""
     if len(query.terms) != 1 or query.terms[0].weight < 0:
         return None
     what = query.terms[0].what
@@ -78,18 +79,18 @@ def only_concept(definitions: Definitions, row: EncoderRow, query: Query) -> Con
 
 
 def learned_concepts(definitions: Definitions, row: EncoderRow, query: Query) -> bytes:
-    """Identifies the concepts of a query as they are now; nothing without any.
+    """Identify the current versions of the concepts in a query; empty without any.
 
-    It changes when one of them is taught again.
+    The result changes when one of them is taught again.
     """
     names = [term.what.name for term in query.terms if isinstance(term.what, TaughtConcept)]
     return b"".join(probe_of(definitions, row, name).direction.tobytes() for name in names)
 
 
 def concept_verdict(probe: ConceptProbe, verdict: Verdict, scores: Sequence[float]) -> Verdict:
-    """The verdict on an answer to one concept, by what the concept itself is sure of.
+    """The verdict on an answer to a single concept, from the bounds of the concept itself.
 
-    `scores` are those of the best photos, best first. The strength stays that of `verdict`.
+    `scores` are the scores of the best photos, best first. The strength of `verdict` is kept.
     """
     counted = scores[:COUNTED_HITS]
     possible_from = probe.score_of(_POSSIBLE)
@@ -111,14 +112,14 @@ def concept_verdict(probe: ConceptProbe, verdict: Verdict, scores: Sequence[floa
 
 
 def _reachable(bound: float) -> float | None:
-    """The bound, or None if no score reaches it."""
+    """The bound; None if no score can reach it."""
     return bound if isfinite(bound) else None
 
 
 def verdicts(
     definitions: Definitions, row: EncoderRow, query: Query, photo_id: int, photo: PhotoVectors
 ) -> tuple[ConceptVerdict, ...]:
-    """What each concept that a query names says of one photo."""
+    """The verdict of each concept in the query on one photo."""
     names = [term.what.name for term in query.terms if isinstance(term.what, TaughtConcept)]
     for condition in query.filters:
         if condition.field == "shows":

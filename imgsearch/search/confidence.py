@@ -1,4 +1,4 @@
-"""How far an answer can be trusted: whether anything matches the query, and which hits do.
+"""Computes the verdict on an answer: whether anything matches the query, and which hits do.
 
 Every photo has a score with every query, so the best score alone means nothing. Three comparisons
 give it a meaning.
@@ -15,8 +15,8 @@ give it a meaning.
 The strength of an answer is the first less the second, plus a share of the third. It decides
 between three states: something was found, unsure, nothing.
 
-Below the best hit, the level of a photo depends on how far its score is on the way from the query's
-mean score in this library to its best score.
+Below the best hit, the level of a photo depends on the position of its score between the query's
+mean score in this library and its best score.
 
 `docs/search.md` shows how well this works; `benchmarks/bench_confidence.py` measures it and fits
 the thresholds. This module is arithmetic on arrays, without files or models.
@@ -45,26 +45,25 @@ if TYPE_CHECKING:
 MIN_PHOTOS = 12  # with fewer, a library has no meaningful mean score
 COMPARED_HITS = 10  # hits whose z-score is computed; an outstanding one is among the first
 COUNTED_HITS = 200  # hits that are counted by level
-MIN_UNSURE_HITS, MAX_UNSURE_HITS = 3, 10  # hits that are shown in an answer that is unsure
+MIN_UNSURE_HITS, MAX_UNSURE_HITS = 3, 10  # hits shown in an unsure answer
 _SAME_PHOTO_SCORE = 0.98  # photos at least this alike count as one: a copy, or a burst
 
-_GAIN_SHARE = 0.5  # of what a query gains with every photo, is no sign of a match
+_GAIN_SHARE = 0.5  # of a query's gain with every photo is no sign of a match
 _SPREAD_WEIGHT = 0.6
 _SPREAD_STRIDE = 4  # every fourth unrelated query is enough for the usual spread
 _MIN_DEVIATION = 1e-4  # at least the rounding error
 
 
 class Thresholds(Struct, frozen=True):
-    """The operating point, see docs/search.md.
+    """The thresholds of verdicts, see docs/search.md.
 
-    The first seven are about strengths: where anything is found, by the kind of the terms. The
-    shares of hits say how far a score is on the way from the query's mean score in the library (0)
-    to its best score (1).
+    The first seven are strengths, for each kind of term. The shares are positions of a score
+    between the query's mean score in the library (0) and its best score (1).
     """
 
     unsure: float = -1.2  # below, nothing is found
     unsure_short: float = -1.0
-    unsure_share: float = -0.4  # of what chance gives: the limit in a large library
+    unsure_share: float = -0.4  # of the strength that chance reaches: the limit in a large library
     found_text: float = 1.0
     found_short: float = 1.7
     found_image: float = 1.0
@@ -74,7 +73,7 @@ class Thresholds(Struct, frozen=True):
     possible_share: float = 0.5
 
     def unsure_from(self, query: ScoredQuery, candidates: PhotoCount) -> float:
-        """The strength below which nothing is found: the mean for the terms, by their weights."""
+        """The strength below which nothing is found: the mean over the terms, weighted."""
         of_kind = {
             "text": self.unsure,
             "short": self.unsure_short,
@@ -84,7 +83,7 @@ class Thresholds(Struct, frozen=True):
         return min(_mean_of(of_kind, query), self.unsure_share * chance(candidates.vectors))
 
     def found_from(self, query: ScoredQuery) -> float:
-        """The strength from which something is found: the mean for the terms, by their weights."""
+        """The strength from which something is found: the mean over the terms, weighted."""
         of_kind = {
             "text": self.found_text,
             "short": self.found_short,
@@ -99,17 +98,17 @@ def _mean_of(of_kind: Mapping[str, float], query: ScoredQuery) -> float:
     return sum(of_kind[kind] * abs(weight) for kind, weight in query.terms) / total
 
 
-# Chosen on coco-dev and on the dev split of Flickr8k, so that they hold for either. Measured for
-# `lite`; strength means the same for every encoder, so the others share them.
+# Chosen so that they hold on both coco-dev and the dev split of Flickr8k, with `lite`. Strength
+# means the same for every encoder, so all share them.
 THRESHOLDS = Thresholds()
 
 
 class ScoredQuery(Struct, frozen=True):
     """A query as a vector of length 1, and the terms it was made of.
 
-    `terms` are the kind and weight of each positive term. `negative` (dim,) is what the negative
-    terms add to their sum, as `compose` takes it: they narrow the answer, but they are not what is
-    looked for. An `everyday` query names only what nearly every library shows.
+    `terms` are the kind and weight of each positive term. `negative` (dim,) is the
+    contribution of the negative terms, as `compose` takes it: they narrow the answer, but nobody
+    looks for them. An `everyday` query names only what nearly every library shows.
     """
 
     vector: Vector
@@ -126,10 +125,10 @@ def assess(
     candidates: PhotoCount,
     thresholds: Thresholds = THRESHOLDS,
 ) -> Verdict:
-    """How far an answer can be trusted.
+    """Compute the verdict on an answer.
 
-    `hits` are the best `COUNTED_HITS` photos, best first; `closest` (m, dim) are the vectors of
-    the first `COMPARED_HITS` of them, of each photo its best part. Without hits, nothing is found.
+    `hits` are the best `COUNTED_HITS` photos, best first; `closest` (m, dim) has the vector of the
+    best part of each of the first `COMPARED_HITS`. Without hits, nothing is found.
     """
     if not len(hits.ids) or not len(closest):
         return Verdict("nothing", strength=0.0)
@@ -172,16 +171,16 @@ def answer_strength(
     above_chance = _z_score(baseline, query, closest, others) - chance(candidates.vectors)
     spread = _spread_z(baseline, query, others)
     if candidates.vectors < baseline.vectors:
-        spread = min(spread, 0.0)  # what spreads the scores may have been filtered out
+        spread = min(spread, 0.0)  # the filters may have removed the photos that spread the scores
     return above_chance + _SPREAD_WEIGHT * spread
 
 
 class _Others(Struct, frozen=True):
-    """Unrelated queries that an answer is compared with, and what is the same for every answer.
+    """Unrelated queries that answers are compared with, and their statistics.
 
-    `rows` (n, dim) have length 1. `mean_score` is theirs with the usual photo of the library. Their
-    scores with the sample photos have a standard deviation, whose mean and deviation are `spread`:
-    None if the sample photos are all the same.
+    `rows` (n, dim) have length 1. `mean_score` is their mean score with the usual photo of the
+    library. `spread` is the mean and deviation of the standard deviations of their scores with the
+    sample photos; None if the sample photos are all the same.
     """
 
     rows: Vectors
@@ -209,10 +208,10 @@ def _others(baseline: ScoreBaseline, query: ScoredQuery) -> _Others:
 def _z_score(
     baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors, others: _Others
 ) -> float:
-    """The highest z-score among photos (m, dim): how unusual the query's score with them is.
+    """The highest z-score of the query's scores with photos (m, dim).
 
-    An example is left out of its own results. So for each photo, unrelated queries that have this
-    very photo as their example are left out as well: in a library of fifty, one in fifty unrelated
+    An example is left out of its own results. Therefore unrelated queries whose example is the
+    photo itself are left out for that photo as well: in a library of fifty, one in fifty unrelated
     examples would be that photo, and any score would look usual.
     """
     import numpy as np
@@ -230,9 +229,9 @@ def _z_score(
 
 
 def _spread_z(baseline: ScoreBaseline, query: ScoredQuery, others: _Others) -> float:
-    """How much the query's scores differ between the sample photos, compared with other queries.
+    """The spread of the query's scores over the sample photos, as a z-score from -3 to 3.
 
-    In standard deviations of what unrelated queries have, from -3 to 3.
+    It is compared with the spreads of unrelated queries.
     """
     import numpy as np
 
@@ -248,7 +247,7 @@ def _spread_z(baseline: ScoreBaseline, query: ScoredQuery, others: _Others) -> f
 def _usual_spread(
     baseline: ScoreBaseline, query: ScoredQuery, unrelated: Vectors
 ) -> tuple[float, float] | None:
-    """See `_Others`."""
+    """The field `spread` of `_Others`."""
     import numpy as np
 
     numbers = np.arange(0, len(unrelated), _SPREAD_STRIDE)
@@ -276,7 +275,7 @@ def _row_by_row(rows: Vectors, photos: Vectors) -> Vectors:
 def _examples(
     baseline: ScoreBaseline, query: ScoredQuery, numbers: NDArray[np.intp]
 ) -> list[Vectors]:
-    """The examples (n, dim) in the unrelated queries of these numbers, for each example term."""
+    """For each example term, the examples (n, dim) in the unrelated queries with these numbers."""
     return [
         baseline.photos[_stand_ins(position, numbers, len(baseline.photos))]
         for position, (kind, _) in enumerate(query.terms)
@@ -294,7 +293,7 @@ def chance(vectors: int) -> float:
 
 
 def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
-    """Queries (n, dim) built like this one but about other things; rows of length 1.
+    """Queries (n, dim) about other things but built like this one; rows of length 1.
 
     They have as many positive terms, with the same weights, and the same negative terms, composed
     in the same way.
@@ -320,8 +319,8 @@ def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
 
 
 def _stand_ins(position: int, numbers: NDArray[np.intp], bank_size: int) -> NDArray[np.intp]:
-    """Which row of a bank stands in for the term at this position, in unrelated queries (n,).
+    """The row of a bank that replaces the term at this position, for each unrelated query (n,).
 
-    The stride differs from term to term, so that the same two do not always come together.
+    The stride differs from term to term, so that the same two rows do not always meet.
     """
     return (numbers * (2 * position + 1) + position) % bank_size

@@ -1,4 +1,4 @@
-"""SearchContext: everything that a query needs."""
+"""The context of a search: encoder, catalogue, definitions and settings."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def selection_of(
 ) -> Selection:
     """The photos that pass these filters. Raises QueryError for an unknown town or concept.
 
-    `online` are the ids of the roots that can be reached now.
+    `online` are the ids of the roots that are reachable now.
     """
     conditions = tuple(located(names, cache_dir, checked(definitions, each)) for each in filters)
     return Selection(conditions, online, among)
 
 
 class SearchContext(Struct, frozen=True):
-    """Everything that a query needs. `encoder` loads on its first call.
+    """The encoder, catalogue, definitions and settings of a search. `encoder` loads when called.
 
-    `catalogue` has the photos that are searched, and `definitions` are what queries may name
-    besides. `online_roots` are the ids of the roots that can be reached now, and
-    `cache_dir` holds the vectors of past queries. `name_list` gives the names that there are, for
-    a query that has none of them; an archive reads them on its first call. With `stack_raw`, the
-    RAW file of a JPEG is not a result of its own.
+    `catalogue` has the photos, and `definitions` the saved searches and concepts. `online_roots`
+    are the ids of the roots that are reachable now, and `cache_dir` holds the vectors of past
+    queries. `name_list` returns all names of the library, for queries with an unknown name; an
+    archive reads them on its first call. With `stack_raw`, the RAW file of a JPEG is not a result
+    of its own.
     """
 
     catalogue: Catalogue

@@ -1,4 +1,4 @@
-"""Cursors: short texts that mark where a page of an answer ended.
+"""Cursors: short texts that mark the end of a page of an answer.
 
 A cursor holds the last hit itself rather than an offset, so photos that come or go do not shift
 the pages: the next page begins with the first photo after that hit that has not been shown.
@@ -18,12 +18,13 @@ from msgspec import Struct
 from imgsearch.errors import QueryError
 from imgsearch.records.query import Query
 
-# The score of a photo may differ this much between two searches: other blocks, another index.
+# The score of a photo may differ by this much between two searches, with another order of sums or
+# another index.
 SCORE_NOISE = 1e-5
 
 
 class ByScore(Struct, frozen=True):
-    """After a hit of this score. `shown` are all hits so far that scored about the same."""
+    """The page ended at this score. `shown` are all hits so far with about the same score."""
 
     score: float
     shown: tuple[int, ...]
@@ -35,14 +36,14 @@ class ByScore(Struct, frozen=True):
 
 
 class ByTwoScores(Struct, frozen=True):
-    """After these hits of the photos that were found by name, and of all others; None for none."""
+    """The page ended at these hits by name and by meaning; None where there was none yet."""
 
     named: ByScore | None
     others: ByScore | None
 
 
 class ByKey(Struct, frozen=True):
-    """After the photo with this id, in an answer that is sorted by this key."""
+    """The page of a sorted answer ended at the photo with this id and this key."""
 
     key: str
     id: int
@@ -51,8 +52,8 @@ class ByKey(Struct, frozen=True):
 def write(query: Query, end: ByScore | ByTwoScores | ByKey, learned: bytes = b"") -> str:
     """The cursor for the page after `end`.
 
-    `learned` are the concepts of the query as they are now: after they were taught again, all
-    scores are others, so the cursor leads nowhere.
+    `learned` identifies the current versions of the query's concepts. Teaching them again changes
+    all scores, which makes the cursor invalid.
     """
     fields: list[object] = [_fingerprint(query, learned)]
     if isinstance(end, ByScore):
@@ -65,10 +66,10 @@ def write(query: Query, end: ByScore | ByTwoScores | ByKey, learned: bytes = b""
 
 
 def read_by_score(cursor: str | None, query: Query, learned: bytes = b"") -> ByTwoScores:
-    """Where the previous page of a ranked answer ended; nowhere without a cursor.
+    """The end of the previous page of a ranked answer; without a cursor, the beginning.
 
-    Raises QueryError for a cursor of another query, for one from before a concept was taught again
-    (see `write`), and for text that is not a cursor.
+    Raises QueryError for a cursor of another query, for a cursor older than the last teaching of a
+    concept in the query (see `write`), and for text that is not a cursor.
     """
     if cursor is None:
         return ByTwoScores(None, None)
@@ -91,7 +92,7 @@ def _read_score(fields: Any) -> ByScore:
 
 
 def read_by_key(cursor: str | None, query: Query) -> ByKey | None:
-    """Where the previous page of a sorted answer ended; like `read_by_score`."""
+    """The end of the previous page of a sorted answer; errors as in `read_by_score`."""
     if cursor is None:
         return None
     with _cursor_errors(cursor):

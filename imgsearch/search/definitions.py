@@ -1,4 +1,4 @@
-"""What a user has defined for queries: saved searches, and concepts taught by examples."""
+"""The interface to a user's definitions: saved searches, and concepts taught by examples."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ class Definitions(Protocol):
     """The saved searches and the concepts that queries may name."""
 
     def saved_search(self, name: str) -> SavedSearch | None:
-        """The search that is saved under this name; case and accents do not count."""
+        """The saved search with this name; case and accents do not count."""
 
     def saved_search_names(self) -> list[str]:
         """The names of all saved searches."""
 
     def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
-        """The concept of this name, as this encoder has learned it."""
+        """The concept with this name, as this encoder has learned it."""
 
     def concept_names(self) -> list[str]:
         """The names of all concepts."""
 
     def concept_photo_count(self, name: str) -> int:
-        """How many photos show a concept."""
+        """The number of photos that show a concept."""
 
     def concept_judgements(self, name: str) -> dict[int, bool]:
         """The photos that are examples of a concept, and whether each is liked."""
 
 
 class NoDefinitions:
-    """Nothing is defined."""
+    """Definitions without saved searches and concepts."""
 
     def saved_search(self, name: str) -> SavedSearch | None:
         return None

@@ -1,4 +1,4 @@
-"""Answers queries: which photos, in which order, page by page."""
+"""Answers queries: finds and orders photos, page by page."""
 
 from __future__ import annotations
 
@@ -43,14 +43,13 @@ _FIRST_RANKED = 1000  # photos of the first attempt to find all that are not wea
 
 
 def search_page(context: SearchContext, query: Query, k: int, cursor: str | None = None) -> Answer:
-    """The best k photos, or with the `cursor` of an answer to this query, the k after those.
+    """Find the best k photos or, with the `cursor` of an answer to this query, the next k.
 
-    Names and dates in free words of the query are filters: see `understanding`. If the encoder
-    reads nothing of the words that are left, the photos that pass the filters are the answer. With
-    terms, sorting
-    by date or path puts the best k photos in that order, in one page; with a minimum score, all
-    photos that reach it. Raises QueryError for an empty query, a k below 1, an image that cannot be
-    read, or a cursor of another query.
+    Names and dates in free words of the query become filters: see `understanding`. If the encoder
+    cannot read any of the remaining words, the photos that pass the filters are the answer. For a
+    query with terms, sorting by date or path returns the best k photos in that order, in one page;
+    with a minimum score, all photos that reach it. Raises QueryError for an empty query, a k below
+    1, an image that cannot be read, or a cursor of another query.
     """
     understanding = context.understood(query)
     exact = understanding.query
@@ -71,9 +70,9 @@ def search_page(context: SearchContext, query: Query, k: int, cursor: str | None
 
 
 def searched_query(context: SearchContext, query: Query) -> Query:
-    """What is searched for a query: its exact form, less words that the encoder cannot read.
+    """The exact form of a query, without words that the encoder cannot read.
 
-    The latter only where filters are left: see `without_unread`.
+    Such words are left out only if filters remain: see `without_unread`.
     """
     return without_unread(context, context.understood(query).query)
 
@@ -100,7 +99,7 @@ def matching_ids(
 ) -> Ids:
     """The ids of all photos that pass the filters; with terms, of the best k that are not weak.
 
-    Without terms the newest `most_listed`, if that is given.
+    `most_listed` limits an answer without terms to that many of the newest photos.
     """
     import numpy as np
 
@@ -122,8 +121,8 @@ def found_ids(
 ) -> list[int]:
     """The ids of the photos of an answer, at most k, in its order; each shot once.
 
-    Weak ones only if they are to be included. k is needed for a query with terms. Raises
-    QueryError as `search_page` does.
+    Weak photos are included on request only. A query with terms needs k. Raises QueryError as
+    `search_page` does.
     """
     query = searched_query(context, query)
     if query == Query():
@@ -143,8 +142,10 @@ def found_ids(
 def find_all(
     context: SearchContext, query: Query, k: int, most_listed: int | None = None
 ) -> FoundPhotos:
-    """All photos of an answer in its order; with terms, about k at most, and no fewer than those
-    that are not weak, as far as k allows. Without terms `most_listed` at most, if that is given.
+    """All photos of an answer in its order.
+
+    With terms, these are all photos that are not weak, and about k at most; without terms, at most
+    `most_listed`, if given.
 
     Raises QueryError as `search_page` does.
     """
@@ -185,7 +186,7 @@ def find_all(
 
 
 def _ends_weak(ranked: FusedRanking, limit: int) -> bool:
-    """Whether a ranking of `limit` photos goes down to weak ones, and has all that were named."""
+    """Whether a ranking of `limit` photos reaches weak ones and has all photos found by name."""
     if ranked.verdict is None or not ranked.photos or ranked.named_photos > limit:
         return False
     last_id, last_score = ranked.photos[-1]
@@ -193,7 +194,7 @@ def _ends_weak(ranked: FusedRanking, limit: int) -> bool:
 
 
 def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> tuple[Hit, ...]:
-    """These photos of an answer, as it has them; those that were deleted since are left out."""
+    """The hits for these photos of an answer; photos deleted meanwhile are left out."""
     scores: dict[int, float] = {}
     if found.scores is not None:
         wanted = set(ids)
@@ -206,12 +207,12 @@ def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> t
 
 
 def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:
-    """The ids of `matching_ids` with each shot once; None for all photos without a query."""
+    """The ids of `matching_ids`, each shot once; None stands for all photos without a query."""
     import numpy as np
 
     if query is not None:
         query = searched_query(context, query)
-    is_stacked = context.stack_raw and not (query and query.terms)  # search results are already
+    is_stacked = context.stack_raw and not (query and query.terms)  # those are stacked already
     if query is None and not is_stacked:
         return None
     if query is None:
@@ -235,15 +236,15 @@ class Ranking(Struct, frozen=True):
     """The best photos for a query, as (id, score), best first."""
 
     photos: list[tuple[int, float]]
-    is_complete: bool  # there are no more
+    is_complete: bool  # no further photos exist
 
 
 def rank(
     context: SearchContext, query: QueryVector, among: Selection | None, limit: int
 ) -> Ranking:
-    """The best `limit` photos, or slightly more, of those in `among` if given.
+    """The best `limit` photos, or slightly more, restricted to `among` if given.
 
-    The query's own examples are left out, and RAW files that are hidden by their JPEG.
+    The query's own examples are left out, and so are RAW files that are hidden by their JPEG.
     """
     k = limit + len(query.example_ids)
     found = context.catalogue.nearest(query.vector, k, among, kind=query.kind)
@@ -259,7 +260,7 @@ def make_hits(
     scores: Mapping[int, float] | None = None,
     stack_raw: bool = False,
 ) -> list[Hit]:
-    """Hits for these photos, in this order; photos that have been deleted are left out.
+    """Make hits for these photos, in this order; photos deleted meanwhile are left out.
 
     With `stack_raw`, the paths of the RAW file of the same shot follow a photo's own.
     """
@@ -302,15 +303,15 @@ def _raw_paths(catalogue: Catalogue, ids: Sequence[int]) -> dict[int, list[Path]
 
 
 class FusedRanking(Struct, frozen=True):
-    """The photos of an answer in their order, as far as they were ranked, and its verdict."""
+    """The ranked photos of an answer in their order, and its verdict."""
 
     photos: list[tuple[int, float]]  # ids and scores
     named: frozenset[int]  # the photos among them that were found by name
-    named_photos: int  # how many there are, ranked or not
-    phrases: tuple[str, ...]  # by which they were found
+    named_photos: int  # the number found by name, ranked or not
+    phrases: tuple[str, ...]  # the names that found them
     verdict: Verdict | None
     is_complete: bool
-    is_below: bool  # the ranking goes down to photos that do not reach the minimum score
+    is_below: bool  # the ranking reaches photos below the minimum score
 
 
 def rank_fused(
@@ -322,7 +323,7 @@ def rank_fused(
     limit: int,
     baseline: LibraryBaseline | None,
 ) -> FusedRanking:
-    """The best photos by name and by meaning, at least `limit` of each if there are as many.
+    """The best photos by name and by meaning, at least `limit` of each if so many exist.
 
     Without a baseline there is no verdict.
     """
@@ -391,7 +392,7 @@ def _ranked_page(
         rest = [each for each in ranked.photos if is_after(each, ranked.named)]
         if len(rest) > k or ranked.is_complete or ranked.is_below:
             break
-        limit *= 2  # photos were added that rank before this page
+        limit *= 2  # photos that rank before this page were added
     shown = rest[:k]
     ids = [photo_id for photo_id, _ in shown]
     hits = make_hits(context.catalogue, ids, dict(shown), context.stack_raw)
@@ -413,12 +414,12 @@ def _end_of_page(
 
 
 def _ends_below(ranking: Ranking, min_score: float | None) -> bool:
-    """Whether the ranking goes down to photos that do not reach the minimum score."""
+    """Whether the ranking reaches photos below the minimum score."""
     return min_score is not None and bool(ranking.photos) and ranking.photos[-1][1] < min_score
 
 
 def _end(after: ByScore | None, shown: Sequence[tuple[int, float]]) -> ByScore:
-    """Where the page of `shown` photos ends, which began after `after`."""
+    """The end of the page of `shown` photos that began after `after`."""
     last_score = shown[-1][1]
     alike = [photo_id for photo_id, score in shown if score <= last_score + SCORE_NOISE]
     if after is None:
@@ -430,7 +431,7 @@ def _end(after: ByScore | None, shown: Sequence[tuple[int, float]]) -> ByScore:
 def _verdict(
     baseline: LibraryBaseline, query: QueryVector, among: Selection | None, ranking: Ranking
 ) -> Verdict | None:
-    """How far the best photos of a ranking can be trusted."""
+    """The verdict on the best photos of a ranking."""
     import numpy as np
 
     best = ranking.photos[:COUNTED_HITS]
@@ -455,9 +456,7 @@ def _rated(
     phrases: tuple[str, ...],
     hits: Sequence[Hit],
 ) -> list[Hit]:
-    """The hits with their level, the frame of a video that is nearest to `vector`, and the names
-    that they were found by.
-    """
+    """Add to each hit its level, the names that matched, and the frame nearest to `vector`."""
     ids = [hit.photo.id for hit in hits]
     parts = context.catalogue.vectors_of(ids, only_several=True)
     times_s = {

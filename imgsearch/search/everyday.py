@@ -1,4 +1,4 @@
-"""Words for what nearly every library of photos shows: most of all, people."""
+"""Recognises queries for things that nearly every library shows: most of all, people."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _WORDS = {
 }
 
 
-# Ways to take a photo of something; that one was taken so is not what a search is about.
+# Ways to take a photo of something, which add nothing to the subject of a search.
 _VIEWS = (["close-up"], ["closeup"], ["close", "up"], ["portrait"], ["view"])
 
 
 def is_everyday(text: str) -> bool:
-    """Whether a text of a query names only what nearly every library shows, such as "a man".
+    """Whether a text names only things that nearly every library shows, such as "a man".
 
     "A close-up of a face" names no more than "a face".
     """
@@ -37,10 +37,10 @@ def is_everyday(text: str) -> bool:
 
 
 def texts_meant(text: str) -> tuple[str, ...]:
-    """The texts that together say what a term is about: mostly the text itself.
+    """The texts that together replace a term in a search: mostly the text itself.
 
     "people" stands for men, women and children. The model recognises any of these much better than
-    the bare word, `benchmarks/bench_nouns.py` and `bench_minus.py`.
+    the bare word (`benchmarks/bench_nouns.py`, `bench_minus.py`).
     """
     words = [word.lower() for word in without_article(unwrapped(text).split())]
     if len(words) == 1 and words[0] in _ANY_PERSON:

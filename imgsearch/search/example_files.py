@@ -1,4 +1,4 @@
-"""What an example image is known by."""
+"""Identifies an example image by its content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imgsearch.errors import QueryError
 
 
 def content_hash_of(source: Path | bytes) -> bytes:
-    """The hash of an example's bytes, as the library has that of a photo. Raises QueryError."""
+    """The content hash of an example, comparable with the library's hashes. Raises QueryError."""
     if isinstance(source, bytes):
         return content_hash(BytesIO(source))
     try:

@@ -1,4 +1,4 @@
-"""Explains why a photo is where it is in an answer, or why it is not there."""
+"""Explains the rank of a photo in an answer, or its absence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo 
 
 
 def explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
-    """Rank, score and shares of the photo at `path`, which filters it passes, and its text."""
+    """The rank, score, shares, passed filters and text of the photo at `path`."""
     text = context.catalogue.texts([photo_id]).get(photo_id)
     explanation = _explain(context, photo_id, path, query)
     return replace(explanation, text=text, text_lines=lines_of_query(text, query))
@@ -83,7 +83,7 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
 
 
 def _term_text(term: Term) -> str:
-    """A term as a query line, or in words where it has no such form."""
+    """A term as a query line, or in words if it has no such form."""
     if is_expressible(term):
         return to_text(Query((term,)))
     sign = "-" if term.weight < 0 else ""
@@ -109,7 +109,7 @@ def _rank_of(
 ) -> int | None:
     """The rank of a photo, from 1; None if it is not found."""
     if names is None:
-        baseline = None  # the verdict only orders photos that were found by name among the others
+        baseline = None  # the verdict only decides whether photos found by name come first
     limit = _FIRST_LIMIT
     while True:
         ranking = rank_fused(context, query, vector, names, among, limit, baseline)

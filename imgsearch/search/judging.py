@@ -1,4 +1,4 @@
-"""Examples of concepts: what a user names as one, and which photos to judge next."""
+"""Examples of concepts: resolves those that a user names, and proposes photos to judge next."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from imgsearch.search.vector import stored_vector
 if TYPE_CHECKING:
     from imgsearch.search.context import SearchContext
 
-PICTURE_SIDE_PX = 512  # of the copy that is kept of an example from elsewhere
+PICTURE_SIDE_PX = 512  # of the copy of an example from outside the library
 _PHOTO = "photo:"
-_CANDIDATES = 300  # photos below likely that are looked at for the next ones to judge
-_ALIKE = 0.95  # cosine from which two photos tell the same
+_CANDIDATES = 300  # photos below likely that are considered for judging
+_ALIKE = 0.95  # cosine from which two photos are redundant as examples
 
 
 def judged_example(context: SearchContext, source: ExampleSource, is_like: bool) -> ConceptExample:
     """A judged photo: by its path, "photo:ID", its id, or the bytes of an image file.
 
-    A file whose content the library has is that photo. Of any other, a reduced copy is made.
+    A file with the content of a photo of the library stands for that photo. Any other file gets a
+    reduced copy.
     Raises QueryError for an unknown photo and for an image that cannot be read.
     """
     content_hash, photo_id, file = _identity(context, source)
@@ -44,11 +45,11 @@ def example_hash(context: SearchContext, source: ExampleSource) -> bytes:
 
 
 def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
-    """The ids of up to k photos whose judgement would help a concept most, the first most.
+    """The ids of up to k photos whose judgement would help a concept most, the best first.
 
     These are the photos that its probe is least certain of (uncertainty sampling, Lewis and Gale
-    1994), among those that score highest. Photos that are nearly alike tell the same, so all but
-    one of them come last. Raises QueryError for an unknown concept.
+    1994), among those that score highest. Of photos that are nearly alike, all but
+    one come last. Raises QueryError for an unknown concept.
     """
     probe = probe_of(context.definitions, context.row, name)
     judged = context.definitions.concept_judgements(name)

@@ -1,7 +1,7 @@
-"""Example images that are kept for a while, so that the address of a search can name one.
+"""Stores example images for a while, so that the address of a search can name one.
 
-An image that was dropped on the page has no path. It is kept under a short id, in a folder that
-only this user can open, until there are too many or it is too old.
+An image that was dropped on the page has no path. It is stored under a short id, in a folder
+that only this user can open, until it is too old or the folder is full.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _ID = re.compile(r"[0-9a-f]{16}")
 class KeptExamples:
     """A folder of example images. Safe in any thread and any number of processes.
 
-    Images older than `max_age_s` are deleted, and so are the oldest ones while all together take
-    more than `limit_bytes`; the newest is kept in any case. A search renews the age of its image.
+    Images older than `max_age_s` are deleted, and so are the oldest while the folder takes more
+    than `limit_bytes`; the newest always stays. A search renews the age of its image.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class KeptExamples:
         self._max_age_s = max_age_s
 
     def keep(self, content: bytes) -> str:
-        """Keep the bytes of an image file; returns its id, the same for the same bytes.
+        """Store the bytes of an image file; returns its id, which is the same for the same bytes.
 
         Raises DiskError where the folder cannot be written.
         """
@@ -54,7 +54,7 @@ class KeptExamples:
         return example_id
 
     def get(self, example_id: str) -> bytes:
-        """The bytes of the image. Raises PhotoError where it is not kept, or no longer."""
+        """The bytes of the image. Raises PhotoError if it is not stored, or no longer."""
         if _ID.fullmatch(example_id):
             file = self._folder / example_id
             with suppress(OSError):
@@ -81,7 +81,7 @@ class KeptExamples:
                     held_bytes -= size_bytes
 
     def _files(self, newest: Path) -> list[tuple[float, int, Path]]:
-        """When each image was last used (Unix seconds), its size in bytes, and its path.
+        """The last use (Unix seconds), size in bytes and path of each image.
 
         The newest comes first even if the clock was set back.
         """

@@ -1,6 +1,6 @@
 """Finds photos by the words of a query that are names in the library, and joins both rankings.
 
-The ranking by names has the photos that match, the one that looks most like the query first. It is
+The ranking by names has the matching photos, the most similar to the query first. It is
 joined with the ranking by meaning by reciprocal rank fusion: G. V. Cormack, C. L. A. Clarke,
 S. Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods",
 SIGIR 2009.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue, KnownNames
 
 RANK_OFFSET = 60  # k of the paper
-FUSED_RANKS = 200  # of the ranking by meaning: below, it adds nothing to a photo found by name
+FUSED_RANKS = 200  # ranks by meaning that count for a photo found by name
 MAX_WORDS = 30  # of a text that is looked up
 _MAX_PHRASE_WORDS = 5
 _MIN_LETTERS = 3
@@ -40,7 +40,7 @@ _SUFFIXES = {
 
 
 class NameMatches(Struct, frozen=True):
-    """The photos that are found by the names in a query, and how many they are."""
+    """The photos found by the names in a query, and their number."""
 
     selection: Selection
     photos: int
@@ -52,11 +52,11 @@ class NameMatches(Struct, frozen=True):
 
 
 def find_names(catalogue: Catalogue, query: Query, among: Selection | None) -> NameMatches | None:
-    """The photos in `among`, or of all, that have the names in this query; None for none.
+    """The photos, restricted to `among` if given, with the names in this query; None for none.
 
-    Those with all names in it, or if there are none, those with any. A usual English word is looked
-    for alone if it is the whole text, and then only as a whole name: "beach" is a keyword, but not
-    "dog-beach-2.jpg".
+    Photos with all names are returned, or if there are none, photos with any name. A common English
+    word is looked up alone only if it is the whole text, and then only as a whole name: "beach" is
+    a keyword, but not "dog-beach-2.jpg".
     """
     phrases = tuple(
         dict.fromkeys(
@@ -79,7 +79,7 @@ def find_names(catalogue: Catalogue, query: Query, among: Selection | None) -> N
 
 
 def fused_score(rank_by_name: int | None, rank_by_meaning: int | None) -> float:
-    """The score of a photo with these ranks, from 1; None for a ranking that lacks it."""
+    """The fused score of a photo from its two ranks, from 1; None where a ranking lacks it."""
     ranks = (rank_by_name, rank_by_meaning)
     return sum(1 / (RANK_OFFSET + rank) for rank in ranks if rank is not None)
 
@@ -114,7 +114,7 @@ def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
 
 
 def _named_phrase(names: KnownNames, words: Sequence[str]) -> NamedPhrase | None:
-    """These words as a phrase, if they are a name that a query may mean."""
+    """The phrase of these words if they are a name that a query may mean, else None."""
     if words[0] in _STOP_WORDS or words[-1] in _STOP_WORDS:
         return None
     is_distinctive = any(map(_is_distinctive, words))

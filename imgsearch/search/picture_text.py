@@ -1,4 +1,4 @@
-"""The lines of text in a photo that the filters of a query stand in."""
+"""Finds the lines of text in a photo that match the filters of a query."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def with_text_lines(catalogue: Catalogue, query: Query, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """The hits with their `text_lines`; as they are if the query has no `text:` filter."""
+    """Add `text_lines` to the hits; unchanged if the query has no `text:` filter."""
     phrases = _phrases(query)
     if not phrases:
         return tuple(hits)
@@ -25,7 +25,7 @@ def with_text_lines(catalogue: Catalogue, query: Query, hits: Sequence[Hit]) -> 
 
 
 def lines_of_query(text: PhotoText | None, query: Query) -> tuple[TextLine, ...]:
-    """The lines of one photo that the `text:` filters of a query stand in, in their order."""
+    """The lines of one photo that match the `text:` filters of a query, in reading order."""
     return _lines(text, _phrases(query))
 
 

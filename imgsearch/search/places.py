@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def located(names: KnownNames, cache_dir: Path, condition: Filter) -> Filter:
-    """The filter with a circle on the Earth for each town that it names.
+    """Add to the filter a circle on the Earth for each town that it names.
 
-    Raises QueryError for a town that is not known.
+    Raises QueryError for an unknown town.
     """
     if not any(isinstance(value, NamedPlace) for value in condition.values):
         return condition

@@ -32,8 +32,8 @@ CREATE TABLE IF NOT EXISTS vectors (
 class QueryCache:
     """The newest `capacity` query vectors of one encoder, in a file in the cache folder.
 
-    The file holds hashes of the texts and images, never these themselves. Errors are not raised:
-    without a usable file every query is embedded again, which only takes longer.
+    The file holds hashes of the texts and images, never the texts and images themselves. No method
+    raises an error: without a usable file every query is embedded again, which only takes longer.
 
     Writes are not synced to the disk, since that takes longer than a whole query. After a power
     failure the file may be damaged, so each vector has a checksum, and a file that is not a
@@ -48,7 +48,7 @@ class QueryCache:
     def texts(
         self, encoder_name: str, texts: Sequence[str], embed: Callable[[list[str]], Vectors]
     ) -> list[Vector]:
-        """The vector of each text as a query; `embed` makes those that are not in the cache."""
+        """The query vector of each text; `embed` makes the vectors that are not cached."""
         keys = [_text_key(encoder_name, text) for text in texts]
         found = self._find(keys)
         missing = [position for position, key in enumerate(keys) if key not in found]
@@ -60,11 +60,11 @@ class QueryCache:
         return [found[key] for key in keys]
 
     def get(self, content: bytes) -> Vector | None:
-        """The cached vector of this content."""
+        """The cached vector of this content; None if there is none."""
         return self._find([content]).get(content)
 
     def put(self, content: bytes, vector: Vector) -> None:
-        """Cache a vector; beyond the capacity, the oldest are dropped."""
+        """Cache a vector; beyond the capacity, the oldest vectors are dropped."""
         self._write({content: vector})
 
     def _find(self, contents: Iterable[bytes]) -> dict[bytes, Vector]:
@@ -114,7 +114,7 @@ class QueryCache:
 
 
 def is_damaged(cache_dir: Path) -> bool:
-    """Whether there is a cache file that SQLite finds damaged."""
+    """Whether the cache file exists and SQLite finds it damaged."""
     file = cache_dir / FILE
     if not file.exists():
         return False

@@ -1,4 +1,4 @@
-"""What to tell about a query besides its answer: words not understood, examples known already."""
+"""Adds remarks to an answer: unknown words, known examples, filters that leave nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MULTILINGUAL = "openclip:ViT-B-16-SigLIP2-256/webli"  # docs/models.md: many languages
 _MAX_NAMES = 50_000  # of the library, to suggest
-_MAX_FILTERS = 10  # of an empty answer, each of which is left out once
+_MAX_FILTERS = 10  # of an empty answer, each of which is left out in turn
 _PREPOSITIONS = {
     "on": "of",
     "after": "since",
@@ -44,10 +44,10 @@ _PREPOSITIONS = {
 
 
 def with_remarks(context: SearchContext, query: Query, answer: Answer) -> Answer:
-    """The answer with what there is to tell about the words of its query.
+    """Add remarks about the query's words to the answer.
 
-    Costs nearly nothing where all words are English. If the encoder cannot read the query, the
-    answer has no verdict, and all of its hits are weak.
+    This costs nearly nothing if all words are English. If the encoder cannot read the query, the
+    answer gets no verdict, and all of its hits become weak.
     """
     texts = [with_emoji_named(term.what) for term in query.terms if isinstance(term.what, str)]
     if any(map(has_negation, texts)):
@@ -62,9 +62,9 @@ def with_remarks(context: SearchContext, query: Query, answer: Answer) -> Answer
 
 
 def with_known_examples(context: SearchContext, query: Query, answer: Answer) -> Answer:
-    """The answer with a remark for each example that is a copy of a photo of the library.
+    """Add a remark for each example that is a copy of a photo of the library.
 
-    A search by such a copy leaves the photo out, which may be what was looked for.
+    A search by such a copy leaves out the photo, which may be the one that the user wants.
     """
     remarks = []
     for term in query.terms:
@@ -86,7 +86,7 @@ def with_known_examples(context: SearchContext, query: Query, answer: Answer) ->
 
 
 def with_empty_dates(understanding: Understanding, answer: Answer) -> Answer:
-    """The answer with a remark for each date in the query of which the library has no photo."""
+    """Add a remark for each date in the query without photos in the library."""
     if not understanding.empty_dates:
         return answer
     remarks = [
@@ -97,10 +97,10 @@ def with_empty_dates(understanding: Understanding, answer: Answer) -> Answer:
 
 
 def with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:
-    """The empty answer with the part of the query to leave out, if its filters let nothing pass.
+    """Add to an empty answer the part of the query to leave out, if no photo passes its filters.
 
-    Of a name or a place that no photo has, it says what there is in its place; the suggestion is
-    the query with that.
+    For a name or a place that no photo has, the remark names an alternative, and the suggestion is
+    the query with it.
     """
     if not query.filters or len(query.filters) > _MAX_FILTERS:
         return answer
@@ -127,7 +127,7 @@ def with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> 
 
 
 def _without_one(context: SearchContext, query: Query) -> str:
-    """How many photos pass without the filter that lets the fewest pass; "" if none does."""
+    """A sentence with the number of photos without the strictest filter; "" if still none pass."""
     counts = []
     for number, condition in enumerate(query.filters):
         others = query.filters[:number] + query.filters[number + 1 :]
@@ -156,14 +156,14 @@ def _with_preposition(condition: Filter) -> str:
 
 
 def _value(condition: Filter) -> str:
-    """The value of a filter for people, or the filter as a query has it."""
+    """The value of a filter as people read it, else the filter as a query has it."""
     if condition.field not in _PREPOSITIONS or condition.negated:
         return to_text(Query(filters=(condition,)))
     return " or ".join(map(str, condition.values))
 
 
 def _name_of(condition: Filter) -> str:
-    """What a filter is called without its preposition."""
+    """The name of a filter without its preposition."""
     is_bound = condition.field in ("after", "before")
     return to_text(Query(filters=(condition,))) if is_bound else _value(condition)
 
@@ -192,7 +192,7 @@ def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer)
 
 
 def _remark_on_unread(encoder: str, text: str, found_by: str | None) -> str:
-    """That the encoder cannot read a text; `found_by` is what the answer was found by instead."""
+    """A remark that the encoder cannot read a text; `found_by` says what found the answer."""
     left_out = "" if found_by is None else f"It was left out: these are the photos {found_by}. "
     return (
         f"{encoder} reads English, and this looks like another language: {text}. {left_out}A "
@@ -203,7 +203,7 @@ def _remark_on_unread(encoder: str, text: str, found_by: str | None) -> str:
 def _suggestion(
     context: SearchContext, query: Query, readable: Sequence[Term], is_name: Callable[[str], bool]
 ) -> str | None:
-    """The query as a line, with misspelt words of the readable terms corrected; None if none is."""
+    """The query as a line with its misspelt words corrected; None if none is misspelt."""
     from imgsearch.query.language import words_in
 
     texts = [term.what for term in readable if isinstance(term.what, str)]

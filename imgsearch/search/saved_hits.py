@@ -1,4 +1,4 @@
-"""Which photos a saved search finds now, and how many of them are new."""
+"""Runs saved searches and counts their new photos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imgsearch.search.saved_queries import query_of
 if TYPE_CHECKING:
     from imgsearch.search.context import SearchContext
 
-MAX_RANKED = 1000  # photos of a search with words or an example, unless it says how many
+MAX_RANKED = 1000  # photos of a search with words or an example, unless it has a number of its own
 
 
 def photos_of(context: SearchContext, search: SavedSearch) -> list[int]:
@@ -26,9 +26,9 @@ def photos_of(context: SearchContext, search: SavedSearch) -> list[int]:
 def summary_of(
     context: SearchContext, search: SavedSearch, seen: Collection[int]
 ) -> SavedSearchSummary:
-    """A saved search and what it finds now; `seen` are the photos that are not new.
+    """The summary of a saved search and its current photos; `seen` are the photos that are not new.
 
-    A search that cannot be answered, because its example is gone for instance, says so.
+    A search that cannot be answered, for instance because its example is gone, has a message.
     """
     photos: list[int] = []
     problem = None

@@ -1,4 +1,4 @@
-"""Saved searches as queries: what `saved:NAME` in a query stands for, and how a query is saved."""
+"""Replaces `saved:NAME` in queries, and turns queries into saved searches."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 SAVED = "saved"  # the filter
 MAX_NAME_CHARACTERS = 100
-MAX_IMAGE_BYTES = 32 << 20  # of an example that is not in the library: it is copied
-_NOT_IN_NAMES = '|"\\/=:'  # they have a meaning in a query, in an address or in an option
+MAX_IMAGE_BYTES = 32 << 20  # of an example outside the library, which is copied
+_NOT_IN_NAMES = '|"\\/=:'  # characters with a meaning in a query, an address or an option
 _LISTED_NAMES = 10
 _LIST = "To list the saved searches: imgsearch saved"
 
@@ -34,8 +34,8 @@ def with_saved(definitions: Definitions, query: Query) -> Query:
     """The query with the saved searches that it names in place of their names.
 
     Their terms come first, and free words join those of the query, as if the saved query had been
-    typed at its beginning. The order and the least score of the query count, where it has any.
-    Raises QueryError for an unknown name, and for one that is negated or one of several.
+    typed at its beginning. The query's own order and least score win over those of the saved
+    search. Raises QueryError for an unknown name, for a negated one and for several at once.
     """
     named = [condition for condition in query.filters if condition.field == SAVED]
     if not named:
@@ -49,7 +49,7 @@ def with_saved(definitions: Definitions, query: Query) -> Query:
 
 
 def saved_name_of(query: Query) -> str | None:
-    """The name of the saved search that is all of this query; None for any other query."""
+    """The name of the saved search if the query consists of nothing else, else None."""
     if len(query.filters) != 1 or query != Query(filters=query.filters):
         return None
     (condition,) = query.filters
@@ -62,7 +62,7 @@ def saved_names(query: Query) -> tuple[str, ...]:
 
 
 def find_saved(definitions: Definitions, name: str) -> SavedSearch:
-    """The search that is saved under this name. Raises QueryError, with a similar name."""
+    """The saved search with this name. Raises QueryError, which suggests a similar name."""
     found = definitions.saved_search(name)
     if found is None:
         raise QueryError(unknown_name(name, definitions.saved_search_names()))
@@ -70,7 +70,7 @@ def find_saved(definitions: Definitions, name: str) -> SavedSearch:
 
 
 def unknown_name(name: str, names: Sequence[str]) -> str:
-    """What to tell about a name that no saved search has; `names` are those that there are."""
+    """The message about an unknown saved search; `names` are the existing ones."""
     import difflib
 
     if not names:
@@ -87,7 +87,7 @@ def unknown_name(name: str, names: Sequence[str]) -> str:
 
 
 def query_of(search: SavedSearch) -> Query:
-    """The query of a saved search. Raises QueryError for one that this version cannot read."""
+    """The query of a saved search. Raises QueryError if this version cannot read it."""
     try:
         query = parse(search.line) if search.line else Query()
     except QueryError as error:
@@ -102,7 +102,7 @@ def query_of(search: SavedSearch) -> Query:
 
 
 def read_name(name: str) -> str:
-    """A name for a saved search, in normal form. Raises UsageError for one that cannot be used."""
+    """The normal form of a name for a saved search. Raises UsageError for an unusable name."""
     text = " ".join(unicodedata.normalize("NFC", name).split())
     if not plain_text(text).strip():
         raise UsageError("The name of the saved search is empty. For example: beach")
@@ -129,10 +129,10 @@ def new_search(
     k: int | None = None,
     include_weak: bool = False,
 ) -> SavedSearch:
-    """A search to save, of now: it needs no other saved search.
+    """A new saved search, created now, that does not depend on other saved searches.
 
-    Example files of the query have been kept: see `with_kept_examples`. Raises UsageError for a bad
-    name and for a value of a filter that is not UTF-8, and QueryError for an empty query and a k
+    The query has no example files: see `with_kept_examples`. Raises UsageError for a bad name
+    and for a filter value that is not UTF-8, and QueryError for an empty query and a k
     below 1.
     """
     from imgsearch.records.saved import PlacedTerm, SavedSearch  # lazy: few queries have one
@@ -169,7 +169,7 @@ def _name_in(condition: Filter) -> str:
 
 
 def _joined(saved: Query, query: Query) -> Query:
-    """A query with all of a saved query before its own terms and filters."""
+    """Put the terms and filters of a saved query before those of a query."""
     free = [term for term in (*saved.terms, *query.terms) if term.is_free]
     terms = [*saved.terms, *query.terms]
     if len(free) > 1:  # all words outside of quotes are one text
@@ -186,7 +186,7 @@ def _joined(saved: Query, query: Query) -> Query:
 
 
 def with_kept_examples(catalogue: Catalogue, query: Query) -> Query:
-    """The query with a photo, or else the bytes of the file, in place of each example file.
+    """Replace each example file of a query by a photo of the library, or else by its bytes.
 
     Raises QueryError for an example that is too large or cannot be read.
     """
@@ -194,7 +194,7 @@ def with_kept_examples(catalogue: Catalogue, query: Query) -> Query:
 
 
 def _kept_term(catalogue: Catalogue, term: Term) -> Term:
-    """The term with a photo of the library, or else the bytes of its file, as its example."""
+    """Replace the example file of a term by a photo of the library, or else by its bytes."""
     what = term.what
     if not isinstance(what, Example) or isinstance(what.source, int):
         return term

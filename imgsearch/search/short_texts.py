@@ -1,9 +1,9 @@
-"""Which vector a text of a query is searched for with: a few words are more than their embedding.
+"""Chooses the search vector of a query text: for a few words, not their embedding alone.
 
-The vectors of nouns have much in common: all of them point to what any noun could show, and some
-photos score high with all of them (hubs, Radovanović et al. 2010). A part of the mean vector of
-many nouns is therefore subtracted from that of a few words, as is done with the names of classes in
-zero-shot classification. A caption is searched for as it was embedded.
+The vectors of nouns have a large common part, and some photos score high with all of them (hubs,
+Radovanović et al. 2010). A share of the mean vector of many nouns is therefore subtracted from the
+vector of a few words, as zero-shot classification does with the names of classes. The vector of a
+caption is used unchanged.
 
 `benchmarks/bench_nouns.py` measures what this gains.
 """
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 def text_kind(encoder_name: str, text: str) -> TermKind:
     """ "short" for a text that this encoder averages over prompts, else "text".
 
-    An id will do in place of the name.
+    The encoder may be given by its name or its id.
     """
     return "short" if len(prompts_for(encoder_name, text)) > 1 else "text"
 
 
 def mean_noun_share(encoder_id: str) -> float:
-    """The share of the mean noun that is subtracted from short texts, 0 to 1; 0 for no such kind.
+    """The share of the mean noun that is subtracted from short texts, 0 to 1; 0 for other kinds.
 
     Each kind of encoder has its own, chosen by measurement.
     """
@@ -43,10 +43,10 @@ def mean_noun_share(encoder_id: str) -> float:
 
 
 def texts_meant(encoder_id: str, text: str, negative: bool = False) -> tuple[str, ...]:
-    """The texts that a term of a query is searched for with: mostly its own text.
+    """The texts whose vectors replace a term of a query: mostly its own text.
 
-    See `everyday.texts_meant`. What an encoder without a share of the mean noun finds was not
-    measured, so only its negative terms stand for other texts.
+    See `everyday.texts_meant`. Encoders without a share of the mean noun were not measured, so only
+    their negative terms are replaced.
     """
     if negative or mean_noun_share(encoder_id):
         return everyday.texts_meant(text)
@@ -62,9 +62,9 @@ def embed_meant(
 ) -> Vectors:
     """The vector of each group of texts, as `texts_meant` returns them: rows (n, dim) of length 1.
 
-    `embed` takes different texts and embeds them as those of queries. `mean_noun` (dim,) is the
-    mean of the vectors of many nouns, of which this share is subtracted from each short text, or
-    that of the encoder. Where it is None, nothing is subtracted.
+    `embed` takes distinct texts and embeds them as queries. `mean_noun` (dim,) is the mean of the
+    vectors of many nouns; this share of it, or by default the encoder's, is subtracted from each
+    short text. If it is None, nothing is subtracted.
     """
     import numpy as np
 
@@ -86,13 +86,13 @@ def embed_alone(
     mean_noun: Vector | None,
     embed: Callable[[list[str]], Sequence[Vector] | Vectors],
 ) -> Vectors:
-    """What queries of one of these texts each are searched for with: rows (n, dim) of length 1."""
+    """The search vectors of queries with one of these texts each: rows (n, dim) of length 1."""
     groups = [texts_meant(encoder_id, text) for text in texts]
     return embed_meant(encoder_id, groups, mean_noun, embed)
 
 
 def less_mean_noun(vectors: Vectors, mean_noun: Vector, share: float) -> Vectors:
-    """Vectors of short texts (n, dim) less a share of the mean noun (dim,): rows of length 1."""
+    """Subtract a share of the mean noun (dim,) from vectors of short texts (n, dim): unit rows."""
     import numpy as np
 
     return _unit(vectors - np.float32(share) * mean_noun)

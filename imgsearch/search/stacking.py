@@ -1,6 +1,4 @@
-"""Stacks: the RAW and the JPEG of one shot as one result, if the setting `stack_raw` is on, and
-photos of an answer that are nearly the same.
-"""
+"""Stacks of photos: RAW and JPEG of one shot (setting `stack_raw`), and photos nearly the same."""
 
 from __future__ import annotations
 
@@ -21,12 +19,11 @@ _COMPARED = 40  # photos after each one, in the order of the answer and in that 
 
 
 def stacks_of(context: SearchContext, ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """The photos among `ids` that have others behind them, with those: nearly the same photo, or
-    one of the same burst.
+    """Group photos that are nearly the same or of the same burst: each top photo with the others.
 
-    The first in the order of `ids` is on top, and everything behind it resembles it. Compared are
-    photos near each other in that order, where near-duplicates have about the same score, and in
-    the order of dates. A photo and a video are never in one stack.
+    The first in the order of `ids` is on top, and every other photo of the stack resembles it. Only
+    photos near each other in that order, where near-duplicates have about the same score, or in the
+    order of dates are compared. A photo and a video are never in one stack.
     """
     import numpy as np
 
@@ -78,7 +75,7 @@ def _is_burst(one: datetime | None, other: datetime | None) -> bool:
 def hidden_by_stack(
     context: SearchContext, ids: Sequence[int], among: Selection | None
 ) -> dict[int, int]:
-    """Which of these photos are RAW files hidden by their JPEG: RAW id to JPEG id.
+    """Find the RAW files that their JPEG hides, among these photos: RAW id to JPEG id.
 
     A JPEG that is not in `among` (None for all photos) hides nothing. So whether a
     photo is hidden never depends on its rank, and pages, cursors and counts stay simple.
@@ -100,7 +97,7 @@ def list_photos(
     after: Listed | None,
     limit: int,
 ) -> list[Listed]:
-    """At most `limit` photos of a selection, sorted, after a given one; each shot once."""
+    """At most `limit` photos of a selection, sorted, after a given photo; each shot once."""
     among = selection if selection.filters else None
     shown: list[Listed] = []
     while True:

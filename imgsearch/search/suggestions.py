@@ -1,4 +1,4 @@
-"""Suggests how to go on with a query line: names in the library, values, and past queries."""
+"""Suggests completions of a query line: names in the library, filter values, past queries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_PAST_QUERIES = 3  # among other suggestions
 _MAX_CHARS = 500  # of a line, beyond which nothing is suggested
-# By the field of the names: what one is called, and its filter.
+# For each field of names: the word for one name, and its filter.
 _NAMES: dict[NameField, tuple[SuggestionKind, str]] = {
     "people": ("person", "person"),
     "place": ("place", "place"),
@@ -34,8 +34,8 @@ _NAMES: dict[NameField, tuple[SuggestionKind, str]] = {
     "folder": ("folder", "in"),
     "keywords": ("keyword", "keyword"),
 }
-# Other values of filters, and what one is called. Those of `_NAMED` are the user's own names, so
-# free words are completed from them as well.
+# Other filters with values, and the word for one value. The values in `_NAMED` are the user's own
+# names, so free words are completed from them as well.
 _VALUES: dict[str, SuggestionKind] = {
     "camera": "camera",
     "lens": "lens",
@@ -58,7 +58,7 @@ _MAX_VALUES = 3  # among names of all kinds
 _NOT_NEGATED = ("saved", "sort")
 # Where a filter also takes names of other fields.
 _ALSO: dict[str, tuple[NameField, ...]] = {"place": ("country",)}
-# Words before a name that mean nothing any more once it is a filter: "with" in "a dog with Anna".
+# Words before a name that lose their meaning once it is a filter: "with" in "a dog with Anna".
 _LINKS_BEFORE: dict[SuggestionKind, set[str]] = {
     "person": PERSON_WORDS | {"&"},
     "place": PLACE_WORDS,
@@ -90,11 +90,11 @@ class SuggestedNames(Protocol):
 def suggest(
     known: SuggestedNames, past: PastQueries | None, line: str, limit: int
 ) -> list[Suggestion]:
-    """At most `limit` suggestions for a line that is typed to its end, the best first.
+    """At most `limit` completions of a line, for a cursor at its end, the best first.
 
-    Past queries, where they are kept, come first, at most three of them unless nothing was typed
-    yet. Then those names that have the most of the words that were typed, those that begin with
-    them, and those of the most photos. Raises QueryError for a limit below 1.
+    Past queries, if recorded, come first, at most three of them unless nothing was typed yet. Names
+    follow: first names that match most of the typed words, then names that begin with them, then
+    names of the most photos. Raises QueryError for a limit below 1.
     """
     check_k(limit, "suggestions")
     if len(line) > _MAX_CHARS:
@@ -115,7 +115,7 @@ def suggest(
 
 
 class _End(Struct, frozen=True):
-    """The end of a line as words: phrases as in `Reads.names_beginning`, and where each begins."""
+    """The end of a line as words: phrases as in `Reads.names_beginning`, and their positions."""
 
     phrases: tuple[str, ...]
     starts: tuple[int, ...]
@@ -124,7 +124,7 @@ class _End(Struct, frozen=True):
 
 
 def _as_words(line: str) -> _End | None:
-    """The end of a line; None where no name is being typed."""
+    """The end of a line; None if no name is being typed."""
     end = typed_end(line)
     if end is None:
         return None
@@ -155,9 +155,9 @@ def _of_names(known: SuggestedNames, line: str, end: _End, limit: int) -> Iterat
 
 
 def _of_values(known: SuggestedNames, line: str, end: _End) -> list[Suggestion]:
-    """Values of filters with a word that begins so: the longest phrase first, then the beginning.
+    """Filter values with a word that begins like this; matches of longer phrases come first.
 
-    Values that are alike in both stay in their own order.
+    Values of equal rank keep their order.
     """
     found = []
     for field in _NAMED if end.field is None else (end.field,):
@@ -174,7 +174,7 @@ def _of_values(known: SuggestedNames, line: str, end: _End) -> list[Suggestion]:
 
 
 def _values_of(known: SuggestedNames, field: str, line: str) -> list[tuple[str, str]]:
-    """All values of a filter: what people call them, and what stands in the filter."""
+    """All values of a filter, each as people call it and as the filter takes it."""
     names: dict[str, Callable[[], list[str]]] = {
         "camera": lambda: known.distinct_values("camera"),
         "lens": lambda: known.distinct_values("lens"),
@@ -192,7 +192,7 @@ def _values_of(known: SuggestedNames, field: str, line: str) -> list[tuple[str, 
 
 
 def _labels(known: SuggestedNames, with_facet: bool) -> list[str]:
-    """The labels; one of several facets with the name of each, and all if that is asked for."""
+    """The labels, with their facet if there are several; all of them on request."""
     facets = known.label_names()
     times = Counter(label for labels in facets.values() for label in labels)
     return [label for label, number in times.items() if number == 1] + [
@@ -204,14 +204,14 @@ def _labels(known: SuggestedNames, with_facet: bool) -> list[str]:
 
 
 def _roots(known: SuggestedNames) -> list[str]:
-    """The indexed folders by their names, those of one name by their paths."""
+    """The indexed folders by name, or by path where two have the same name."""
     name_of = {path: PurePath(path).name for path in known.roots().values()}
     times = Counter(name_of.values())
     return [name if name and times[name] == 1 else path for path, name in name_of.items()]
 
 
 def _fields_of(field: str | None) -> list[NameField]:
-    """The fields of the names that complete a filter, or for None, free words."""
+    """The fields of names that complete a filter, or free words for None."""
     if field is None:
         return list(_NAMES)
     own = [each for each, (_, filter_name) in _NAMES.items() if filter_name == field]
@@ -228,7 +228,7 @@ def _suggestion(
     value: str,
     photos: int | None = None,
 ) -> Iterator[Suggestion]:
-    """The suggestion of a name, or of a value that is called `text`; none if it cannot be typed."""
+    """The suggestion of a name, or of a value called `text`; None if it cannot be typed."""
     text, value = _typeable(text), _typeable(value)
     if not (text and value):
         return
@@ -240,7 +240,7 @@ def _suggestion(
 
 
 def _query_of(field: str, value: str, negated: bool) -> Query:
-    """The query that has only this value of a filter, or of another name before a colon."""
+    """A query with only this value, of a filter or another name before a colon."""
     if field == "concept":
         return Query((Term(TaughtConcept(value), -MINUS_WEIGHT if negated else 1.0),))
     if field == "sort":
@@ -249,13 +249,13 @@ def _query_of(field: str, value: str, negated: bool) -> Query:
 
 
 def _typeable(text: str) -> str:
-    """A name without marks of direction and the like; "" for one with a line break or the like."""
+    """A name without invisible marks such as direction; "" if it has a line break or similar."""
     kept = "".join(each for each in text if unicodedata.category(each) != "Cf").strip()
     return "" if any(unicodedata.category(each)[0] == "C" for each in kept) else kept
 
 
 def _without_link(before: str, links: set[str]) -> str:
-    """What comes before a name without such a word at its end: "a dog in the" is "a dog"."""
+    """Strip link words from the end of the text before a name: "a dog in the" becomes "a dog"."""
     words = before.removesuffix(" the").rstrip()
     rest, _, last = words.rpartition(" ")
     return rest.rstrip() if last.lower() in links else before

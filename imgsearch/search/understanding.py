@@ -1,9 +1,9 @@
 """Takes names and dates out of the words of a query: "Anna at the beach in Italy 2019".
 
-Only words outside of quotes are looked at, and only names of people, towns, regions and countries
-that photos of the library have, and dates of which it has photos, or that count from today ("last
-summer"). The first or the last words of a person's name are enough. The longest match counts. A
-usual English word is no name, unless it is written as one: with a capital letter after a
+Only words outside of quotes count. They become filters if they are names of people, towns, regions
+or countries in the library, dates with photos, or dates that count from today ("last summer"). The
+first or the last words of a person's name are enough. The longest match counts. A common English
+word is a name only if it is written as one: with a capital letter after a
 preposition ("in Nice"), or as part of a longer name.
 """
 
@@ -53,16 +53,16 @@ _CALLED: tuple[NameField, ...] = ("people", "place", "country")
 _BOUNDS = {"since", "after", "before", "until"}
 _ONLY_PLACES = {"in", "at", "near", "around", "to"}
 _ONLY_PEOPLE = {"with"}
-# Before a word, they say that it is a thing: "a rose", "my orange".
+# Words that mark the next word as a thing: "a rose", "my orange".
 _DETERMINERS = {
     *("a", "an", "the", "my", "your", "his", "her", "its", "our", "their", "this", "that", "these"),
     *("those", "some", "any", "no", "two", "three", "four", "many", "several", "one"),
 }
-# What may be left at the ends of the rest, and means nothing there.
+# Words without meaning at the ends of the remaining text.
 LINKS = {
     *PLACE_WORDS, *PERSON_WORDS, *_DATE_WORDS, "by", "taken", "the", "a", "an", "&", "+", "-", "–",
 }  # fmt: skip
-# Who is called so in a library is a particular person.
+# Words that stand for a particular person if the library has a person of that name.
 _KIN = {
     *("mom", "mum", "mommy", "mummy", "mama", "dad", "daddy", "papa", "grandma", "grandpa"),
     *("granny", "grandmother", "grandfather", "nana"),
@@ -79,7 +79,7 @@ _COUNTRIES = {
 
 
 class _Match(Struct, frozen=True):
-    """Words from `start` to `end` that are a name or a date, which begins at `name`."""
+    """A name or a date in the words from `start` to `end`; the name itself begins at `name`."""
 
     start: int
     name: int
@@ -88,9 +88,9 @@ class _Match(Struct, frozen=True):
 
 
 def understand(names: KnownNames, query: Query, today: date | None = None) -> Understanding:
-    """The exact query that a query with free words stands for, and the parts understood.
+    """Turn a query with free words into an exact query, and list the parts understood.
 
-    `query` names no saved search: see `with_saved`. `today` is what "last summer" counts from.
+    `query` names no saved search: see `with_saved`. "last summer" counts from `today`.
     """
     free = next((term for term in query.terms if term.is_free and isinstance(term.what, str)), None)
     if free is None:
@@ -121,7 +121,7 @@ def understand(names: KnownNames, query: Query, today: date | None = None) -> Un
 
 
 def exact_line(names: KnownNames, query: Query) -> str:
-    """The line of an exact query, with quotes where its texts would be understood without.
+    """The line of an exact query; texts that contain names or dates are quoted.
 
     Raises ValueError for an example that a line cannot express.
     """
@@ -154,12 +154,12 @@ def _part(query: Query, free: Term, words: Sequence[str], match: _Match) -> Unde
 
 
 def _merged(filters: Sequence[Filter]) -> tuple[Filter, ...]:
-    """The filters, each once."""
+    """The filters without duplicates."""
     return tuple(dict.fromkeys(filters))
 
 
 def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
-    """The words outside of the matches, without links that lead nowhere; "" for none."""
+    """The words outside of the matches, without leftover link words; "" for none."""
     kept = [
         word
         for at, word in enumerate(words)
@@ -184,7 +184,7 @@ class _Words:
         self._typed = [word.strip(_PUNCTUATION) for word in words]
         self._lower = [word.lower().replace("’", "'") for word in self._typed]
         self._ends_phrase = [word.rstrip("'’\"”)").endswith((",", ";", ":")) for word in words]
-        self.empty_dates: list[tuple[int, int]] = []  # see `Understanding`: the longest of each
+        self.empty_dates: list[tuple[int, int]] = []  # see `Understanding`: only the longest
 
     def matches(self) -> list[_Match]:
         """The names and dates, from left to right; none overlap."""
@@ -205,13 +205,13 @@ class _Words:
         return found
 
     def _is_one_name(self) -> bool:
-        """Whether all words together are in the name of a file, a folder or the like."""
+        """Whether all words together are in one name, such as that of a file or a folder."""
         return len(self._typed) > 1 and self._names.has_phrase(
             " ".join(self._typed), WHOLE_NAME_FIELDS
         )
 
     def _longest(self, at: int, taken: int) -> _Match | None:
-        """The longest name or date that begins at a word; the words before `taken` are taken."""
+        """The longest name or date that begins at a word; words before `taken` are used already."""
         for end in range(min(at + _MAX_NAME_WORDS, len(self._typed)), at, -1):
             match = self._date(at, end, taken) or self._name(at, end, taken)
             if match is not None:
@@ -276,7 +276,7 @@ class _Words:
         return read_period(words, self._today)
 
     def _foreign_period(self, words: Sequence[str]) -> Period | None:
-        """The period that these words name in another language, none of them a name here."""
+        """The period that these words name in another language, if none of them is a name here."""
         meanings = [meaning_of(word) or word[:1].isdecimal() for word in words]
         if not all(meanings) or {FUNCTION_WORD, True}.issuperset(meanings):
             return None
@@ -289,11 +289,11 @@ class _Words:
         return None if is_name else period
 
     def _meaning(self, at: int, taken: int) -> str | None:
-        """What a word stands for in dates of another language; None for one that is taken."""
+        """The English form of a foreign date word; None for a word that is used already."""
         return meaning_of(self._lower[at]) if at >= taken else None
 
     def _is_in_file_name(self, at: int, end: int, taken: int) -> bool:
-        """Whether this number is one of a file: "IMG 2019"."""
+        """Whether this number is part of a file name: "IMG 2019"."""
         return (
             end == at + 1
             and at > taken
@@ -301,7 +301,7 @@ class _Words:
         )
 
     def _is_time_of_year(self, period: Period, words: Sequence[str], before: str, end: int) -> bool:
-        """Whether words such as "summer", "may" or "christmas" are meant as a time."""
+        """Whether words such as "summer", "may" or "christmas" mean a time here."""
         if period.kind == "day" and any(word[0].isdecimal() for word in words):
             return True
         is_last = end == len(self._typed) or self._ends_phrase[end - 1]
@@ -335,7 +335,7 @@ class _Words:
         return _Match(start, at, end, (Filter(kind, (value,)),))
 
     def _kind(self, text: str, before: str) -> _Kind | None:
-        """What the library knows by this name; None for nothing, or nothing that fits here."""
+        """The kind of name that the library has for these words; None if none fits here."""
         kinds: list[_Kind] = ["person", "country", "place"]
         if before in _ONLY_PEOPLE:
             kinds = ["person"]
@@ -353,7 +353,7 @@ class _Words:
         return self._names.knows_name("people" if kind == "person" else "place", text)
 
     def _is_meant(self, kind: _Kind, words: Sequence[str], before: str, at: int, end: int) -> bool:
-        """Whether these words, which are a name in the library, are meant as one here."""
+        """Whether these words, which are a name in the library, mean that name here."""
         is_thing = before in _DETERMINERS
         if kind == "country" and " ".join(words) in _COUNTRIES:
             return True

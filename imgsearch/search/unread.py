@@ -1,4 +1,4 @@
-"""Which words of a query the encoder cannot read, and what is searched for without them."""
+"""Finds the words of a query that the encoder cannot read, and removes them if possible."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def plain_words(text: str) -> list[str]:
-    """The words of a text, lower-case: cheaper to find than by `words_in`, and good for most.
+    """The words of a text, lower-case: cheaper than `words_in`, and sufficient for most texts.
 
-    Words with digits are left out: "dscn0042" is no English word, and not a misspelt one.
+    Words with digits are left out: "dscn0042" is neither an English word nor a misspelt one.
     """
     words = (word.strip(".,;:!?()'\"").lower() for word in text.replace("-", " ").split())
     return [word for word in words if word and not any(map(str.isdecimal, word))]
 
 
 def terms_in_other_languages(context: SearchContext, query: Query) -> tuple[Term, ...]:
-    """The texts of a query that are not English. Costs nearly nothing where all words are."""
+    """The texts of a query that are not English. Cheap if all words are English."""
     suspected = [
         term
         for term in query.terms
@@ -54,10 +54,10 @@ def unread_terms(context: SearchContext, query: Query) -> tuple[Term, ...]:
 
 
 def without_unread(context: SearchContext, query: Query) -> Query:
-    """The query as it is searched: its filters alone, if the encoder reads nothing else of it.
+    """Reduce a query to its filters if the encoder can read none of its words.
 
-    "München Mai 2022" finds the photos of May 2022. Without filters a query stays as it is, and so
-    does one with names of photos.
+    "München Mai 2022" then finds the photos of May 2022. A query without filters, or with names of
+    photos, stays as it is.
     """
     if not (query.filters and query.terms):
         return query

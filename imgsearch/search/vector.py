@@ -34,11 +34,11 @@ _CANCEL_OUT = "The terms of this query cancel each other out. Change one of them
 
 
 class QueryVector(Struct, frozen=True):
-    """A query as one vector of length 1, and what it was made of.
+    """A query as one vector of length 1, with its terms.
 
-    `vector` is the sum of `contributions` (terms, dim). `term_vectors` (terms, dim) are the terms
-    alone, as rows of length 1. `scored` is the query as `imgsearch.search.confidence` takes it.
-    `example_ids` are the photos of the library that are examples of the query.
+    `vector` is the sum of `contributions` (terms, dim). `term_vectors` (terms, dim) has the vector
+    of each term alone, of length 1. `scored` is the query as `imgsearch.search.confidence` takes
+    it. `example_ids` are the photos of the library that are examples of the query.
     """
 
     vector: Vector
@@ -52,11 +52,11 @@ class QueryVector(Struct, frozen=True):
 def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None) -> QueryVector:
     """The vector of a query. The model is loaded only for terms that are not in the cache.
 
-    A library that is too small for a baseline has no mean noun and no usual caption either, and
-    the query is composed without these.
+    A library that is too small for a baseline has neither a mean noun nor a usual caption, and the
+    query is composed without them.
 
-    Raises QueryError where a text is empty or too long, an image cannot be read, a weight is
-    invalid, or the terms cancel each other out.
+    Raises QueryError if a text is empty or too long, an image cannot be read, a weight is invalid,
+    or the terms cancel each other out.
     """
     import numpy as np
 
@@ -88,7 +88,7 @@ def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None
         _as_meant(encoder_id, query, term_vectors, text_vectors),
         baseline,
     )
-    # With negative terms only, they are what is looked for.
+    # Without positive terms, the negative ones count as the wanted terms.
     wanted = [at for at, weight in enumerate(weights) if weight > 0] or range(len(weights))
     wanted_texts = [term.what for term in query.terms if term.weight > 0]
     vector = contributions.sum(axis=0)
@@ -113,7 +113,7 @@ def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None
 def _text_vectors(
     context: SearchContext, query: Query, baseline: LibraryBaseline | None
 ) -> dict[tuple[str, ...], Vector]:
-    """The vectors of what the texts of a query stand for, and of what these do with a minus."""
+    """The search vectors of the texts of a query, for positive and for negative terms."""
     encoder_id = context.row.encoder_id
     texts = [(term.what.strip(), term.weight) for term in query.terms if isinstance(term.what, str)]
     groups = [texts_meant(encoder_id, text) for text, _ in texts]
@@ -132,9 +132,9 @@ def _as_meant(
     vectors: Vectors,
     text_vectors: Mapping[tuple[str, ...], Vector],
 ) -> Vectors:
-    """The vectors (terms, dim), those of texts with a minus replaced by what these stand for.
+    """Replace the vectors of negative texts among these (terms, dim) by their search vectors.
 
-    See `short_texts.texts_meant`. Rows of length 1.
+    See `short_texts.texts_meant`. The rows have length 1.
     """
     rows = vectors.copy()
     for at, term in enumerate(query.terms):
@@ -150,10 +150,10 @@ def _composed(
     meant: Vectors,
     baseline: LibraryBaseline | None,
 ) -> tuple[Vectors, Vector | None]:
-    """What each term adds to the vector of the query, which has length 1, as rows (terms, dim).
+    """The contributions of the terms to the vector of the query, which has length 1: (terms, dim).
 
-    Also what the negative terms add as `composition.compose` takes it (dim,), None if all terms are
-    of one sign. Raises QueryError where the terms cancel each other out.
+    Returns also the contribution of the negative terms as `composition.compose` takes it (dim,),
+    None if all terms have one sign. Raises QueryError where the terms cancel each other out.
     """
     import numpy as np
 
@@ -251,7 +251,7 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
 
 
 def stored_vector(context: SearchContext, photo_id: int) -> Vector:
-    """The vector of a photo of the library. Raises QueryError for an unknown one."""
+    """The vector of a photo of the library. Raises QueryError for an unknown photo."""
     stored = context.catalogue.vectors_of([photo_id]).get(photo_id)
     if stored is None:
         raise QueryError(
@@ -263,7 +263,7 @@ def stored_vector(context: SearchContext, photo_id: int) -> Vector:
 
 
 def _file_of(context: SearchContext, photo_id: int) -> Path:
-    """A file of this photo that can be read now."""
+    """A file of this photo that is readable now."""
     stored_vector(context, photo_id)
     photo = context.catalogue.photos([photo_id]).get(photo_id)
     for file in () if photo is None else photo.files:
