@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 from tests.browsing import (
-    FIREFOX,
     axe_violations,
     give_file,
     launch_firefox,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import OpenTab
 
 pytestmark = [
-    pytest.mark.skipif(FIREFOX is None, reason="needs Firefox: tests/e2e/install_browser.sh"),
+    pytest.mark.needs("firefox"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 SIZES = ((1440, 900), (390, 844))
