@@ -26,7 +26,7 @@ from tests.browsing import (
 from tests.factories import index_demo_photos
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
     from tests.e2e.conftest import OpenTab
 
@@ -39,13 +39,11 @@ VIEWS = ("", "?q=sort:path", "photo?id=1", "timeline", "map", "similar", "labels
 
 
 @pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+def browser(driver: Playwright, request: pytest.FixtureRequest) -> Iterator[Browser]:
     """Firefox, in the colour scheme "light" or "dark" that a test names."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = launch_firefox(driver, getattr(request, "param", "light"))
-        yield browser
-        browser.close()
+    browser = launch_firefox(driver, getattr(request, "param", "light"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="module")
