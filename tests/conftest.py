@@ -15,6 +15,7 @@ from PIL import Image
 
 from imgsearch.config import default_cache_dir
 from imgsearch.search import query_cache
+from tests.groups import group_of
 from tests.programs import need_programs
 from tests.stand_in import StandIn
 
@@ -50,6 +51,13 @@ os.environ["XDG_CACHE_HOME"] = str(_CACHE / os.environ.get("PYTEST_XDIST_WORKER"
 SHARED = Path(
     os.environ.get("IMGSEARCH_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data")
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of a group (groups.py) with its name."""
+    for item in items:
+        if group := group_of(item.path):
+            item.add_marker(group)
 
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture

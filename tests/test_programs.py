@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.factories import CHECKOUT, PATIENCE_S
+from tests.factories import CHECKOUT, run_pytest
 from tests.programs import INSTALLED_BY_CI, find_program, need_programs
 
 # One test for each program that CI installs and each way to say that it is needed.
@@ -33,13 +31,7 @@ def empty_path(tmp_path: Path) -> str:
 
 def run_tests(path: str, **environment: str) -> tuple[int, dict[str, int], str]:
     """Run `TESTS` with this PATH: the exit code, how many ended in which way, and the output."""
-    kept = {name: value for name, value in os.environ.items() if name != "CI"}
-    # Another process must not share the cache folder of this one: see conftest.py.
-    kept |= {"PATH": path, "PYTEST_XDIST_WORKER": "without-programs", **environment}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
-        cwd=CHECKOUT, env=kept, capture_output=True, text=True, timeout=PATIENCE_S,
-    )  # fmt: skip
+    done = run_pytest(*TESTS, PATH=path, **environment)
     found = re.findall(r"(\d+) (skipped|passed|error|failed)", done.stdout.splitlines()[-1])
     counts = {kind: int(count) for count, kind in found}
     return done.returncode, counts, done.stdout
