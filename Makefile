@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check release docs format install clean
+.PHONY: help demo test test-library test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check release docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -21,11 +21,24 @@ demo: install  ## Index about 20 real photos and search them
 	$(BIN)/imgsearch demo
 
 # Tests that measure time run one by one, after the others, and also when one of those failed.
-test: install  ## Run all tests
+define run_tests
 	@status=0; \
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not alone" || status=$$?; \
-	$(BIN)/python -m pytest -m alone || status=$$?; \
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not alone$(1)" || status=$$?; \
+	$(BIN)/python -m pytest -m "alone$(1)" || status=$$?; \
 	exit $$status
+endef
+
+test: install  ## Run all tests: those of the next three targets
+	$(call run_tests)
+
+test-library: install  ## Run the tests of a library on one machine, with its page and service
+	$(call run_tests, and not archives and not research)
+
+test-archives: install  ## Run the tests of archives, fleets and object storage
+	$(call run_tests, and archives)
+
+test-research: install  ## Run the tests of training and of comparisons with other programs
+	$(call run_tests, and research)
 
 # No browser, no whole commands, no exports of models, nothing that measures time.
 test-fast: install  ## Run most tests, in 90 seconds on two cores

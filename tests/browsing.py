@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -18,15 +17,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.ports import free_port
+from tests.programs import find_program
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Playwright
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next(filter(None, map(shutil.which, _BROWSERS)), None)
-FIREFOX = next(filter(None, map(shutil.which, ("firefox", "firefox-esr"))), None)
+BROWSER = find_program("chromium")
 NEEDS_BROWSER = [
-    pytest.mark.skipif(BROWSER is None, reason="needs Chromium: tests/e2e/install_browser.sh"),
+    pytest.mark.needs("chromium"),
     # Streamlit and the browser leave sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
@@ -74,7 +72,7 @@ def launch_firefox(driver: Playwright, color_scheme: str) -> Browser:
     scheme = "layout.css.prefers-color-scheme.content-override"
     return driver.firefox.launch(
         channel="moz-firefox",
-        executable_path=FIREFOX,
+        executable_path=find_program("firefox"),
         timeout=PATIENCE_MS,
         firefox_user_prefs={scheme: int(color_scheme == "light")},
     )

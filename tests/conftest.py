@@ -15,6 +15,8 @@ from PIL import Image
 
 from imgsearch.config import default_cache_dir
 from imgsearch.search import query_cache
+from tests.groups import group_of
+from tests.programs import need_programs
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -49,6 +51,19 @@ os.environ["XDG_CACHE_HOME"] = str(_CACHE / os.environ.get("PYTEST_XDIST_WORKER"
 SHARED = Path(
     os.environ.get("IMGSEARCH_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data")
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of a group (groups.py) with its name."""
+    for item in items:
+        if group := group_of(item.path):
+            item.add_marker(group)
+
+
+@pytest.hookimpl(tryfirst=True)  # before any fixture
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips a test whose marker `needs` names a missing program, or fails it in CI."""
+    need_programs(*(name for marker in item.iter_markers("needs") for name in marker.args))
 
 
 @pytest.fixture(scope="session")

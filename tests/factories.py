@@ -289,6 +289,21 @@ def run_cli(
     )
 
 
+def run_pytest(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run tests in another process, as outside CI."""
+    kept = {name: value for name, value in os.environ.items() if name != "CI"}
+    # It must not share the cache folder of the tests that run here: see conftest.py.
+    kept |= {"PYTEST_XDIST_WORKER": "tests-of-tests", **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=CHECKOUT,
+        env=kept,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
 def start_cli(*arguments: str | Path, data: Path, **environment: str) -> subprocess.Popen[str]:
     """Start `imgsearch`; its output goes into pipes."""
     return subprocess.Popen(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,10 +20,10 @@ from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")
 pytest.importorskip("moto", reason="needs moto")
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("rclone") and shutil.which("fusermount3") and Path("/dev/fuse").exists()),
-    reason="needs rclone and FUSE: apt-get install rclone fuse3",
-)
+pytestmark = [
+    pytest.mark.needs("rclone", "fusermount3"),  # apt-get install rclone fuse3
+    pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="needs /dev/fuse"),
+]
 ALL = "sort:path width:>0"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from imgsearch.decode.reader import decode, read_facts, side_to_embed
 from imgsearch.encoders.base import Encoder
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.photo import Facts
+from tests.programs import need_programs
 
 TAGS = ("Make", "Model", "DateTimeOriginal", "CreateDate", "ModifyDate", "DateCreated",
         "TimeCreated", "OffsetTimeOriginal", "GPSLatitude", "GPSLongitude", "LensModel", "Lens",
@@ -53,8 +53,7 @@ class File:
 
 @pytest.fixture(scope="module")
 def files(shared_data: Path) -> list[File]:
-    if shutil.which("exiftool") is None:
-        pytest.skip("needs exiftool (Debian: libimage-exiftool-perl)")
+    need_programs("exiftool")
     command = ["exiftool", "-json", "-n", "-G1", "-r", *(f"-{tag}" for tag in TAGS)]
     done = subprocess.run(
         [*command, str(shared_data / "camera")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
@@ -158,4 +159,10 @@ def test_the_files_of_the_map_are_small_and_name_their_licences() -> None:
     assert (MAP_FILES / "world.json").stat().st_size < 1_000_000
     licences = (MAP_FILES / "LICENCES.md").read_text()
     assert "public domain" in licences and "BSD 2-Clause" in licences
-    assert "BSD 2-Clause" in (MAP_FILES / "leaflet" / "LICENSE").read_text()
+
+
+def test_leaflet_is_a_package_with_its_licence() -> None:
+    package = distribution("django-js-lib-leaflet")
+    assert package.requires is None, "no Django"
+    (licence,) = (file for file in package.files or () if file.name == "LICENSE")
+    assert "BSD 2-Clause" in licence.read_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from click.testing import CliRunner
 
 from imgsearch.cli import COMMANDS, commands
 from tests.factories import CHECKOUT, PATIENCE_S
+from tests.programs import need_programs
 
 BASH = r"""
 source <(imgsearch completion bash)
@@ -52,8 +52,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def output_of(shell: str, code: str, environment: dict[str, str], *options: str) -> str:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+    need_programs(shell)
     done = subprocess.run(
         [shell, *options, "-c", code],
         env=environment,
@@ -86,9 +85,8 @@ def test_an_unknown_shell_is_refused() -> None:
     assert done.exit_code == 2 and "'bash', 'zsh', 'fish'" in done.output
 
 
+@pytest.mark.needs("man")
 def test_the_manual_page_in_man() -> None:
-    if shutil.which("man") is None:
-        pytest.skip("man is not installed")
     page = CHECKOUT / "docs" / "imgsearch.1"
     done = subprocess.run(
         ["man", "--warnings", "-l", str(page)],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import struct
 import subprocess
 from io import BytesIO
@@ -193,9 +192,8 @@ def test_a_mov_file_beside_a_photo_may_be_anything(tmp_path: Path) -> None:
     assert decode(scan, 8).facts.motion is None, "no phone writes a PNG"
 
 
+@pytest.mark.needs("exiftool")
 def test_exiftool_reads_the_same_identifiers(tmp_path: Path) -> None:
-    if shutil.which("exiftool") is None:
-        pytest.skip("needs exiftool")
     (tmp_path / "a.jpg").write_bytes(still(IDENTIFIER))
     (tmp_path / "a.mov").write_bytes(mov(IDENTIFIER))
     command = ["exiftool", "-json", "-ContentIdentifier", str(tmp_path)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import struct
 import subprocess
 import sys
@@ -322,9 +321,8 @@ def test_the_properties_of_an_x3f() -> None:
     }
 
 
+@pytest.mark.needs("exiftool")
 def test_exiftool_reads_the_same_of_an_x3f(tmp_path: Path) -> None:
-    if shutil.which("exiftool") is None:
-        pytest.skip("needs exiftool (Debian: libimage-exiftool-perl)")
     path = tmp_path / "photo.x3f"
     path.write_bytes(x3f(SIGMA))
     names = ("Make", "Model", "DateTimeOriginal", "ISO", "ExposureTime", "FNumber", "FocalLength")

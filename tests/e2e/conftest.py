@@ -16,16 +16,24 @@ import pytest
 from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium, serving, settle
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+# Not for the whole session: while Playwright runs, no test can start an event loop.
+@pytest.fixture(scope="package")
+def driver() -> Iterator[Playwright]:
+    """What starts and drives browsers, for all tests in this folder."""
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        browser = launch_chromium(driver)
-        yield browser
-        browser.close()
+        yield driver
+
+
+@pytest.fixture(scope="package")
+def browser(driver: Playwright) -> Iterator[Browser]:
+    """Chromium, for all tests in this folder; `open_tab` gives each a profile of its own."""
+    browser = launch_chromium(driver)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="module")

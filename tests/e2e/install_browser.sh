@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs Chromium and Firefox for the tests of the page, if run as root on a system with apt.
-# Elsewhere the tests use the browsers that are there, and are skipped without them.
+# Elsewhere it fails; the tests use the browsers that are there, and are skipped without them.
 set -euo pipefail
 missing=()
 command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || missing+=(chromium)
@@ -14,5 +14,6 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$browser" >/dev/null
   done
 else
-  echo "Not installed: ${missing[*]}. The tests of the page in it will be skipped." >&2
+  echo "Not installed: ${missing[*]}. This needs root and apt." >&2
+  exit 1
 fi

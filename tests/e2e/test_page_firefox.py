@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 from tests.browsing import (
-    FIREFOX,
     axe_violations,
     give_file,
     launch_firefox,
@@ -27,12 +26,12 @@ from tests.browsing import (
 from tests.factories import index_demo_photos
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
     from tests.e2e.conftest import OpenTab
 
 pytestmark = [
-    pytest.mark.skipif(FIREFOX is None, reason="needs Firefox: tests/e2e/install_browser.sh"),
+    pytest.mark.needs("firefox"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 SIZES = ((1440, 900), (390, 844))
@@ -40,13 +39,11 @@ VIEWS = ("", "?q=sort:path", "photo?id=1", "timeline", "map", "similar", "labels
 
 
 @pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+def browser(driver: Playwright, request: pytest.FixtureRequest) -> Iterator[Browser]:
     """Firefox, in the colour scheme "light" or "dark" that a test names."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = launch_firefox(driver, getattr(request, "param", "light"))
-        yield browser
-        browser.close()
+    browser = launch_firefox(driver, getattr(request, "param", "light"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from PIL import Image
 
 from imgsearch.cli import COMMANDS
 from imgsearch.ocr import is_installed
-from tests.browsing import BROWSER
+from tests.programs import need_programs
 
 CHECKOUT = Path(__file__).parent.parent.parent
 MODEL_HUB = {"huggingface.co"}
@@ -24,23 +23,12 @@ NEW_LIBRARY = ("index", "demo")  # asks the hub whether its model can be had
 Report = dict[str, Any]
 
 
-def _cannot_record() -> str | None:
-    """Why the recorder cannot run here, or None."""
-    for tool in ("unshare", "ip", "strace", "mount"):
-        if shutil.which(tool) is None:
-            return f"needs {tool}"
-    if BROWSER is None:
-        return "needs Chromium: tests/e2e/install_browser.sh"
-    allowed = subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True)
-    return None if allowed.returncode == 0 else "needs the right to make a network namespace"
-
-
-WHY_NOT = _cannot_record()
-pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
-
-
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
+    need_programs("unshare", "ip", "strace", "mount", "chromium")
+    allowed = subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True)
+    if allowed.returncode:
+        pytest.skip("needs the right to make a network namespace")
     work = tmp_path_factory.mktemp("privacy")
     (work / "photos").mkdir()
     for number, colour in enumerate(("red", "green", "blue", "yellow")):

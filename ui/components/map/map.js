@@ -2,7 +2,7 @@
 // elsewhere. Python gives the search, as the parameters of its address; clusters come from the page's
 // own server as the map moves. The address keeps what is in sight.
 
-import "./leaflet/leaflet.js"; // defines window.L
+import "../leaflet/leaflet.js"; // of the package django-js-lib-leaflet; defines window.L
 import { countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";

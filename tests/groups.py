@@ -1,0 +1,41 @@
+"""The groups of test files that have a target of their own in the Makefile.
+
+Their tests get the name of the group as a marker: `pytest -m archives`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+# Patterns of paths in the folder `tests`. What no group has, tests the library of one machine.
+GROUPS = {
+    # Catalogues in Lance tables, fleets that fill them, object storage and clusters.
+    "archives": (
+        "test_archive*.py",
+        "test_catalogue.py",
+        "test_deploy.py",
+        "test_fleet*.py",
+        "test_mounts.py",
+        "e2e/test_page_archive.py",
+        "e2e/test_serve_archive.py",
+    ),
+    # How the built-in model was trained, and how imgsearch compares with other programs.
+    "research": (
+        "test_bench_*.py",
+        "test_lite_train.py",
+        "test_objectives.py",
+    ),
+}
+_TESTS = Path(__file__).parent
+
+
+def group_of(file: Path) -> str | None:
+    """The group of a test file, or None."""
+    return next((name for name in GROUPS if file in files_of(name)), None)
+
+
+@cache
+def files_of(name: str) -> frozenset[Path]:
+    """The test files of a group."""
+    return frozenset(file for pattern in GROUPS[name] for file in _TESTS.glob(pattern))
