@@ -262,7 +262,7 @@ def test_the_command_tells_how_it_understood(demo: Library) -> None:
     assert f"Understood this year as on:{year}" in done.stderr
     (part,) = json.loads(done.stdout)["understood"]
     assert part == {
-        "words": "this year", "filters": f"on:{year}", "undo": 'a cat "this year"',
+        "words": "this year", "filters": f"on:{year}", "undo": 'a cat "this year"', "rest": "a cat",
     }  # fmt: skip
 
 

@@ -232,6 +232,20 @@ def test_each_part_can_be_undone(reads: Reads) -> None:
         assert Term(part.words) in undone.query.terms and Term("red hat") in undone.query.terms
 
 
+def test_each_part_can_be_left_out(reads: Reads) -> None:
+    line = 'Anna at the beach in Italy 2019 -cars "red hat" camera:canon'
+    parts = understand(reads, parse(line), TODAY).parts
+    assert [part.rest for part in parts] == [
+        'at the beach in Italy 2019 -cars "red hat" camera:canon',
+        'Anna at the beach 2019 -cars "red hat" camera:canon',
+        'Anna at the beach in Italy -cars "red hat" camera:canon',
+    ]
+    (part,) = understand(reads, parse('in Italy "red hat" sort:date'), TODAY).parts
+    assert part.rest == '"red hat" sort:date'
+    (part,) = understand(reads, parse("in Italy"), TODAY).parts
+    assert part.rest == ""
+
+
 def test_an_exact_query_is_taken_as_it_is(reads: Reads) -> None:
     query = Query((Term("Anna in Italy"),))
     assert understand(reads, query, TODAY).query == query

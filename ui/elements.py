@@ -107,13 +107,17 @@ class AnswerEvents(Struct, frozen=True):
     stacked: bool | None  # whether similar photos are to be stacked; None if nothing was said
 
 
-ChipKind: TypeAlias = Literal["words", "filter"]
+# What a click on a chip asks for: to remove words or a filter, or to take words as plain ones.
+ChipAction: TypeAlias = Literal["words", "filter", "plain"]
 
 
 class Chip(Struct, frozen=True):
-    """A filter of the search: words that stand for it, or the filter itself."""
+    """A filter of the search: words that stand for it, or the filter itself.
 
-    kind: ChipKind
+    Words have a second button, which takes them as plain words.
+    """
+
+    kind: Literal["words", "filter"]
     name: str  # the words, or the filter in the query language
     label: str
     explanation: str
@@ -295,12 +299,13 @@ def suggestions(label: str) -> None:
 
 
 def chips(shown: Sequence[Chip]) -> None:
-    """A button for each filter. `clicked_chips` returns the clicks."""
+    """A chip for each filter. `clicked_chips` returns the clicks on their buttons."""
     data = {
         "chips": [
             {
                 "kind": chip.kind,
                 "name": chip.name,
+                "words": printable(chip.name),
                 "label": printable(chip.label),
                 "help": printable(chip.explanation),
             }
@@ -311,10 +316,11 @@ def chips(shown: Sequence[Chip]) -> None:
     _chips(key=_CHIPS, data=data, on_events_change=query_line().note_click)
 
 
-def clicked_chips() -> Iterator[tuple[ChipKind, str]]:
-    """Kinds and names of the chips that were clicked since the last call."""
-    for kind, name in _new_events(_CHIPS):
-        yield ("words" if kind == "words" else "filter"), name
+def clicked_chips() -> Iterator[tuple[ChipAction, str]]:
+    """What was asked for since the last call, and the names of the chips."""
+    for action, name in _new_events(_CHIPS):
+        known: dict[str, ChipAction] = {"words": "words", "plain": "plain"}
+        yield known.get(action, "filter"), name
 
 
 def period(first: date | None, last: date | None, range_: tuple[date, date]) -> None:

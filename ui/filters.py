@@ -133,9 +133,9 @@ def chips_of(query: Query) -> Iterator[FilterChip]:
 
 
 def filter_chips() -> None:
-    """A button for each filter: a click removes it from the search box.
+    """A chip for each filter, with a button that removes it from the search box.
 
-    A filter that words stand for is undone by quotes around them, and the words stay.
+    Words that stand for a filter are removed, or taken as plain words by quotes around them.
     """
     try:
         query = parse_line(query_line().line)
@@ -151,8 +151,7 @@ def filter_chips() -> None:
                     "words",
                     part.words,
                     part.filters,
-                    f"Understood from “{part.words}”. A click puts it in quotes: then the words "
-                    "are searched for.",
+                    f"Remove “{part.words}”, which is understood as {part.filters}",
                 )
                 for part in parts
             ),
@@ -164,13 +163,16 @@ def filter_chips() -> None:
     )
 
 
-def _without_chip(line: str, kind: elements.ChipKind, name: str) -> str:
-    """`line` without this filter, or with these words, which stand for one, in quotes."""
+def _after_click(line: str, action: elements.ChipAction, name: str) -> str:
+    """`line` without this filter, without these words, which stand for one, or with them in quotes."""
     query = parse_line(line)
-    if kind == "filter":
+    if action == "filter":
         return next((chip.rest for chip in chips_of(query) if chip.text == name), line)
     parts = session().library.understand(query).parts
-    return next((part.undo for part in parts if part.words == name), line)
+    part = next((part for part in parts if part.words == name), None)
+    if part is None:
+        return line
+    return part.rest if action == "words" else part.undo
 
 
 # ------------------------------------------------------------------------- the form
@@ -179,8 +181,8 @@ def _without_chip(line: str, kind: elements.ChipKind, name: str) -> str:
 def take_changes() -> None:
     """Pass clicks on chips and changes in the form to the query. Before `QueryLine.start`."""
     line = query_line()
-    for kind, name in elements.clicked_chips():
-        line.change(partial(_without_chip, kind=kind, name=name))
+    for action, name in elements.clicked_chips():
+        line.change(partial(_after_click, action=action, name=name))
     for field, value in elements.clicked_choices():
         line.change(partial(toggled, field=field, value=value))
     for name, day in elements.changed_days():

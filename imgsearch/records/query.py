@@ -199,12 +199,14 @@ class UnderstoodPart(Struct, frozen=True):
     """Words of a query that stand for a filter: `words` as typed, `filters` as a query line.
 
     `undo` is the query line in which these words are in quotes, so that they stand for what they
-    mean; without the examples that a line cannot express.
+    mean, and `rest` the line without these words; both without the examples that a line cannot
+    express.
     """
 
     words: str
     filters: str
     undo: str
+    rest: str
 
 
 class Understanding(Struct, frozen=True):

@@ -142,15 +142,19 @@ def _part(query: Query, free: Term, words: Sequence[str], match: _Match) -> Unde
     others = " ".join([*words[: match.start], *words[match.end :]])
     rest = (Term(others, is_free=True),) if others else ()
     both = (quoted, *rest) if match.start == 0 else (*rest, quoted)
-    terms = [
-        each
-        for term in query.terms
-        if is_expressible(term)
-        for each in (both if term is free else (term,))
-    ]
-    undone = replace(query, terms=tuple(terms))
+
+    def line_with(terms: Sequence[Term]) -> str:
+        """The line of the query with these terms in place of the free words."""
+        expressible = [
+            each
+            for term in query.terms
+            if is_expressible(term)
+            for each in (terms if term is free else (term,))
+        ]
+        return to_text(replace(query, terms=tuple(expressible)), exact=not others)
+
     filters = to_text(Query(filters=match.filters))
-    return UnderstoodPart(matched, filters, to_text(undone, exact=not others))
+    return UnderstoodPart(matched, filters, line_with(both), line_with(rest))
 
 
 def _merged(filters: Sequence[Filter]) -> tuple[Filter, ...]:

@@ -120,6 +120,50 @@ def test_select_a_range_and_all(page: Page, address: str) -> None:
     expect(box_of(page, last)).not_to_be_checked(timeout=PATIENCE_MS)
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(1440, 900, "light"), (800, 700, "light"), (390, 844, "dark")]
+)
+def test_nothing_moves_under_the_pointer_when_a_photo_is_selected(
+    open_tab: OpenTab,
+    address: str,
+    width: int,
+    height: int,
+    scheme: Any,
+    screenshot: Callable[..., None],
+) -> None:
+    """What can be done with the selected photos appears, and stays while the page is scrolled."""
+    tab = open_tab(address, width, height, scheme)
+    open_answer(tab, address)
+    tile = tab.locator(".tile", has=box_of(tab, "0002.jpg"))
+    places = [tile.bounding_box()]
+    box_of(tab, "0002.jpg").check()
+    wait_until_selected(tab, 1)
+    settle(tab)
+    places.append(tile.bounding_box())
+    assert places[1] == places[0]
+    screenshot(tab, f"selected-{width}-{scheme}")
+    bar = tab.locator(".st-key-selection")
+    clear = bar.get_by_role("button", name="Clear", exact=True)
+    shown = bar.bounding_box()
+    assert shown is not None and shown["y"] >= 0
+    assert shown["x"] >= 0 and shown["x"] + shown["width"] <= width
+    grid = tab.locator(".scroller").bounding_box()
+    box = tab.get_by_role("combobox", name="Search").bounding_box()
+    assert grid is not None and box is not None
+    assert shown["y"] + shown["height"] <= min(grid["y"], box["y"]), (
+        "it covers no photo, and no box"
+    )
+    assert not axe_violations(tab)
+    assert width > 390 or not small_targets(tab)
+    tab.evaluate("document.querySelector('[data-testid=stMain]').scrollTop = 60")
+    clear.click()
+    tab.get_by_text(re.compile("photos? selected")).wait_for(state="detached")
+    tab.evaluate("document.querySelector('[data-testid=stMain]').scrollTop = 0")
+    settle(tab)
+    places.append(tile.bounding_box())
+    assert places[2] == places[0]
+
+
 def test_captions_can_be_hidden(page: Page, address: str) -> None:
     open_answer(page, address)
     page.locator(".caption").first.wait_for()

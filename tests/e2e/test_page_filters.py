@@ -24,6 +24,7 @@ from tests.browsing import (
     PATIENCE_MS,
     axe_violations,
     settle,
+    small_targets,
     wait_for_count,
     wait_for_line,
     wait_for_only,
@@ -298,9 +299,10 @@ def test_a_filter_that_a_chip_removed_stays_removed_if_that_has_not_been_answere
     ("line", "first", "second", "left"),
     [
         ("person:Anna keyword:boat camera:none", "Person Anna", "Keyword boat", "camera:none"),
-        ("Anna Switzerland", "person:Anna", "country:Switzerland", '"Anna" "Switzerland"'),
+        ("lake Anna Switzerland", "person:Anna", "country:Switzerland", "lake"),
+        ("Anna Switzerland", "for “Anna”", "for “Switzerland”", '"Anna" "Switzerland"'),
     ],
-    ids=["filters", "understood words"],
+    ids=["filters", "understood words", "plain words"],
 )
 def test_two_clicks_on_chips_count_if_they_arrive_together(
     page: Page, address: str, line: str, first: str, second: str, left: str
@@ -316,6 +318,39 @@ def test_two_clicks_on_chips_count_if_they_arrive_together(
         chip(page, second).click()
         are_held(2)
     wait_for_line(page, left)
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
+def test_understood_words_are_removed_or_taken_as_plain_words(
+    open_tab: OpenTab,
+    address: str,
+    width: int,
+    height: int,
+    scheme: Any,
+    screenshot: Callable[..., None],
+) -> None:
+    """With the pointer and with the keyboard; the names of both buttons say what they do."""
+    tab = open_tab(address, width, height, scheme)
+    remove = "Remove country:Switzerland, understood from “Switzerland”"
+    plain = "Search for “Switzerland” as plain words"
+    for with_keys in (False, True):
+        for name, line in ((remove, "a lake"), (plain, 'a lake "Switzerland"')):
+            tab.goto(f"{address}/?q={quote('a lake Switzerland')}")
+            button = tab.get_by_role("button", name=name, exact=True)
+            button.wait_for()
+            settle(tab)
+            if with_keys:
+                tab.get_by_role("button", name=remove, exact=True).focus()
+                tab.keyboard.press("Enter" if name == remove else "Tab")
+                if name == plain:
+                    tab.keyboard.press("Space")
+            else:
+                screenshot(tab, f"chip-words-{width}-{scheme}")
+                assert not axe_violations(tab)
+                assert width > 390 or not small_targets(tab)
+                button.click()
+            wait_for_line(tab, line)
+            button.wait_for(state="detached")
 
 
 def test_two_clicks_on_choices_count_if_they_arrive_together(page: Page, address: str) -> None:

@@ -285,7 +285,8 @@ def _result_grid(search_input: SearchInput, answer: WholeAnswer, with_weak: bool
     version = photos.version
     there = set(photos.ids.tolist())
     selected = [photo_id for photo_id in state.get("selected", ()) if photo_id in there]
-    bar = st.container()
+    # It stands above the page (page.css): in its flow, it would move the photos when it appears.
+    bar = st.container(horizontal=True, vertical_alignment="center", key="selection")
     events = elements.answer(
         "grid",
         AnswerOptions(
@@ -322,27 +323,26 @@ def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:
     def hits() -> list[Hit]:
         return session().library.hits_of(answer.found, selected)
 
-    with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(f"**{format_count(len(selected), 'photo')} selected**")
-        st.download_button(
-            "Paths",
-            lambda: exports.paths_text(hit.path for hit in hits()),
-            "photos.txt",
-            "text/plain",
-            on_click="ignore",
-            icon=":material/list:",
-        )
-        st.download_button(
-            "JSON",
-            lambda: exports.hits_json(hits()),
-            "photos.json",
-            "application/json",
-            on_click="ignore",
-            icon=":material/data_object:",
-        )
-        if session().has("folders"):
-            _library_exports(hits, selected)
-        st.button("Clear", icon=":material/close:", on_click=_clear_selection)
+    st.button("Clear", icon=":material/close:", on_click=_clear_selection)
+    st.markdown(f"**{format_count(len(selected), 'photo')} selected**", width="content")
+    st.download_button(
+        "Paths",
+        lambda: exports.paths_text(hit.path for hit in hits()),
+        "photos.txt",
+        "text/plain",
+        on_click="ignore",
+        icon=":material/list:",
+    )
+    st.download_button(
+        "JSON",
+        lambda: exports.hits_json(hits()),
+        "photos.json",
+        "application/json",
+        on_click="ignore",
+        icon=":material/data_object:",
+    )
+    if session().has("folders"):
+        _library_exports(hits, selected)
 
 
 def _library_exports(hits: Callable[[], Sequence[Hit]], selected: Sequence[int]) -> None:

@@ -1,4 +1,5 @@
-// The filters of the query. A click on one is sent to Python, which takes it out of the search box.
+// The filters of the query. A click on a button is sent to Python, which changes the search box. Words that stand
+// for a filter have two: one removes them, the other takes them as plain words.
 
 import { element } from "../shared/dom.js";
 import { UnhandledEvents } from "../shared/unhandled_events.js";
@@ -8,37 +9,50 @@ export default function (box, { data, setStateValue }) {
   clicks.drop(data.handled);
   box.role = "group";
   box.ariaLabel = "Filters of this search";
-  const buttons = chipButtons(box, data.chips);
-  buttons.forEach((button, place) => {
-    const { kind, name } = data.chips[place];
-    button.onclick = () => setStateValue("events", clicks.add(kind, name));
+  const chips = chipsOf(box, data.chips);
+  chips.forEach((chip, place) => {
+    const { name } = data.chips[place];
+    for (const button of chip.buttons) button.onclick = () => setStateValue("events", clicks.add(button.action, name));
   });
-  arrange(box, buttons);
+  arrange(box, chips);
 }
 
-// The buttons that are there are used again: one may have the focus, or be pressed just now.
-function chipButtons(box, chips) {
+// The chips that are there are used again: a button may have the focus, or be pressed just now.
+function chipsOf(box, chips) {
   const there = [...box.children];
-  return chips.map(({ kind, name, label, help }) => {
-    const key = `${kind}\n${name}`, place = there.findIndex((button) => button.key === key);
-    if (place >= 0) return there.splice(place, 1)[0];
-    const button = element("button", kind), icon = element("span", "icon", "close");
-    button.type = "button";
-    button.key = key;
-    button.title = help;
-    icon.ariaHidden = "true";
-    button.append(icon, element("span", "", label));
-    return button;
+  return chips.map((data) => {
+    const key = `${data.kind}\n${data.name}\n${data.label}`, place = there.findIndex((chip) => chip.key === key);
+    return place >= 0 ? there.splice(place, 1)[0] : chipOf(data, key);
   });
+}
+
+function chipOf({ kind, words, label, help }, key) {
+  const chip = element("span", `chip ${kind}`), remove = element("button", "remove"), icon = element("span", "icon", "close");
+  icon.ariaHidden = "true";
+  remove.append(icon, element("span", "", label));
+  Object.assign(remove, { type: "button", title: help, action: kind });
+  Object.assign(chip, { key, buttons: [remove] });
+  if (kind === "words") {
+    chip.role = "group";
+    chip.ariaLabel = `“${words}” is understood as ${label}`;
+    remove.ariaLabel = `Remove ${label}, understood from “${words}”`;
+    const plain = element("button", "plain", `“${words}”`);
+    plain.ariaLabel = plain.title = `Search for “${words}” as plain words`;
+    Object.assign(plain, { type: "button", action: "plain" });
+    chip.buttons.push(plain);
+  }
+  chip.append(...chip.buttons);
+  return chip;
 }
 
 // The next chip gets the focus of one that is removed, so that the keyboard can remove several.
-function arrange(box, buttons) {
-  const focused = [...box.children].indexOf(box.getRootNode().activeElement);
-  const isRemoved = focused >= 0 && !buttons.includes(box.children[focused]);
-  for (const button of [...box.children]) if (!buttons.includes(button)) button.remove();
-  buttons.forEach((button, place) => {
-    if (box.children[place] !== button) box.insertBefore(button, box.children[place] ?? null);
+function arrange(box, chips) {
+  const active = box.getRootNode().activeElement;
+  const focused = [...box.children].findIndex((chip) => chip.contains(active));
+  const isRemoved = focused >= 0 && !chips.includes(box.children[focused]);
+  for (const chip of [...box.children]) if (!chips.includes(chip)) chip.remove();
+  chips.forEach((chip, place) => {
+    if (box.children[place] !== chip) box.insertBefore(chip, box.children[place] ?? null);
   });
-  if (isRemoved) buttons[Math.min(focused, buttons.length - 1)]?.focus();
+  if (isRemoved) chips[Math.min(focused, chips.length - 1)]?.buttons[0].focus();
 }

@@ -22,6 +22,12 @@ function made(box) {
   const status = element("div", "status");
   status.role = "status";
   box.replaceChildren(button, status);
+  // It covers a part of the page until the next click.
+  const clear = (event) => {
+    if (event.composedPath().includes(status)) return;
+    if (box.isConnected) status.textContent = ""; else document.removeEventListener("pointerdown", clear);
+  };
+  document.addEventListener("pointerdown", clear);
   button.onclick = async () => {
     const ids = box.ids;
     button.ariaBusy = "true";
