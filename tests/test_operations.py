@@ -91,7 +91,7 @@ HIT = Hit(
     matched_by=("file_name", "people"),
 )
 BARE = Hit(Photo(8, "cd" * 32, 5, Facts("PNG", 1, 2)), (Path("/c.png"),), None)
-PART = UnderstoodPart("in Italy", "country:Italy", '"Italy" a dog')
+PART = UnderstoodPart("in Italy", "country:Italy", '"Italy" a dog', "a dog")
 STATUS = Status(
     kind="library",
     address="/data",
