@@ -193,7 +193,7 @@ def test_an_empty_answer_names_the_part_that_emptied_it(
             ),
             "a dog place:Arezzo",
         ),
-        ("person:Anna", ("No photo with Anna.", "The photos have no person at all."), None),
+        ("person:Anna", ("No photo with Anna.", "No person is named in any photo."), None),
         (
             "near:Florence",
             ("No photo with near:Florence,5km.", "Within 100 km are 4 photos."),

@@ -54,7 +54,7 @@ def alternative_to(context: SearchContext, condition: Filter) -> Alternative | N
     fields, kind = _FIELDS[condition.field]
     known = context.name_list().names_beginning(("",), fields, _COMPARED_NAMES)
     if not known:
-        return Alternative(f"The photos have no {kind} at all.")
+        return Alternative(f"No {kind} is named in any photo.")
     nearest = _nearest(value, known)
     if nearest is None:
         names = ", ".join(name.text for name in known[:_NAMED])
