@@ -195,6 +195,10 @@ def test_an_archive_from_before_the_fact_learns_it(
         assert_it_is_unknown(archive)
         archive.index([photos]).run()
         assert_it_is_unknown(archive)
+        report = archive.fleet.read_metadata([photos]).run()
+        assert (report.reread, report.new, report.unchanged) == (len(FIRED | NOT_FIRED), 0, 0)
+        assert_it_is_known(archive)
+        assert archive.fleet.read_metadata([photos]).run().reread == 0
 
 
 def test_an_archive_learns_it_from_a_library(

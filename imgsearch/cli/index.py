@@ -94,10 +94,9 @@ def command(
     is made if there is none (docs/scale.md).
     """
     if address is not None:
-        if verify or metadata or thumbnails:
-            wrong = "--verify, --metadata and --thumbnails do not go with --library."
-            raise click.UsageError(wrong)
-        _index_archive(address, folders, ray, encoder, accept_removals, as_json, data_dir)
+        if verify or thumbnails:
+            raise click.UsageError("--verify and --thumbnails do not go with --library.")
+        _index_archive(address, folders, ray, encoder, accept_removals, metadata, as_json, data_dir)
         return
     if ray is not None or any(folder.startswith("s3://") for folder in folders):
         raise click.UsageError(
@@ -147,11 +146,15 @@ def _index_archive(
     ray: str | None,
     encoder: str | None,
     accept_removals: bool,
+    metadata: bool,
     as_json: bool,
     data_dir: str | None,
 ) -> None:
     with open_archive(address, data_dir, encoder) as archive:
-        job = archive.index(sources, ray=ray, accept_removals=accept_removals)
+        if metadata:
+            job = archive.fleet.read_metadata(sources, ray=ray, accept_removals=accept_removals)
+        else:
+            job = archive.index(sources, ray=ray, accept_removals=accept_removals)
         report = run_with_progress(job, "Indexing")
     if as_json:
         print_json(report)
@@ -161,7 +164,11 @@ def _index_archive(
         f"{report.gone} gone, {report.missing} missing, {report.failed} failed "
         f"in {report.seconds:.1f} s"
     )
-    _say_what_was_read_again(report)
+    if metadata:
+        photos = format_count(report.reread, "photo")
+        info(f"Read the metadata again: that of {photos} changed.")
+    else:
+        _say_what_was_read_again(report)
 
 
 def _say_what_was_read_again(report: SyncReport) -> None:

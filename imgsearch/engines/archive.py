@@ -348,8 +348,16 @@ class ArchiveEngine:
             raise UsageError("Files of an archive cannot be verified. Leave --verify out.")
         return Job(self._index(list(sources), ray, accept_removals))
 
+    def read_metadata(
+        self, sources: Sequence[str], accept_removals: bool, ray: str | None
+    ) -> Job[SyncReport]:
+        """As `index`; then read the facts of all photos of these sources again."""
+        from imgsearch.progress import Job
+
+        return Job(self._index(list(sources), ray, accept_removals, metadata=True))
+
     def _index(
-        self, sources: list[str], ray: str | None, accept_removals: bool
+        self, sources: list[str], ray: str | None, accept_removals: bool, metadata: bool = False
     ) -> Generator[Progress, None, SyncReport]:
         from imgsearch.fleet.cluster import index_vectors, ray_workers
         from imgsearch.fleet.embedding import FleetRun, embed_photos
@@ -376,7 +384,7 @@ class ArchiveEngine:
             self._notify,
             keep_thumbnails,
         )
-        return (yield from embed_photos(run, sources, start, accept_removals))
+        return (yield from embed_photos(run, sources, start, accept_removals, metadata))
 
     def copy_from(self, data_dir: Path) -> Generator[Progress, None, CopyReport]:
         """Carry the library in a data folder over, with its vectors."""

@@ -59,12 +59,14 @@ def embed_photos(
     addresses: Sequence[str],
     start_workers: Callable[[WorkPlan], AbstractContextManager[Workers]],
     accept_removals: bool = False,
+    metadata: bool = False,
 ) -> Generator[Progress, None, SyncReport]:
     """Bring the catalogue up to date with these folders and `s3://` addresses; settle it.
 
-    Workers are started only if something is to be read. Photos that are gone are forgotten, unless
-    that are many at once and not `accept_removals`. Raises FolderError where no photo is found, and
-    whatever sources, workers and the writer raise.
+    With `metadata`, the facts of all photos that were done before are read again, and none of them
+    is embedded. Workers are started only if something is to be read. Photos that are gone are
+    forgotten, unless that are many at once and not `accept_removals`. Raises FolderError where no
+    photo is found, and whatever sources, workers and the writer raise.
     """
     started = time.monotonic()
     plan = replace(run.plan, make_thumbnails=run.keep_thumbnails is not None)
@@ -79,6 +81,8 @@ def embed_photos(
         report, unreadable = SyncReport(), set[str]()
         for source in sources:
             unreadable |= yield from _list(manifest, source, run.notify)
+            if metadata:
+                manifest.make_facts_due(source.address)
         fingerprint = plan.fingerprint
         counts = {each.address: manifest.count(each.address) for each in sources}
         to_do = {

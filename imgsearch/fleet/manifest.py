@@ -220,6 +220,14 @@ class Manifest:
         """These photos, by their paths, up to `limit` at once. Each is given once."""
         return self._pages(address, limit, _TO_DO, fingerprint)
 
+    def make_facts_due(self, address: str) -> None:
+        """The facts of all photos of a source that are done are due to be read again."""
+        self._connection.execute(
+            "UPDATE files SET facts_due = 1 WHERE source = ? AND listing = ? AND is_photo "
+            "AND content_hash IS NOT NULL",
+            (address, self._listing(address)),
+        )
+
     def count_facts_due(self, address: str) -> int:
         """How many photos are to be read again for their facts alone."""
         return self._count(_FACTS_DUE, address, self._listing(address))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.lance.writer import LanceWriter
     from imgsearch.engines.archive import ArchiveEngine
-    from imgsearch.progress import CopyReport, Job
+    from imgsearch.progress import CopyReport, Job, SyncReport
     from imgsearch.records.index import EncoderRow
 
 
@@ -28,6 +29,22 @@ class Fleet:
         from imgsearch.progress import Job
 
         return Job(self._engine.copy_from(Path(data_dir)))
+
+    def read_metadata(
+        self,
+        folders: Iterable[str | Path],
+        *,
+        accept_removals: bool = False,
+        ray: str | None = None,
+    ) -> Job[SyncReport]:
+        """Bring the archive up to date with folders, and read the facts of their photos again.
+
+        The arguments are those of `Library.index`. Facts are read of the photos that this machine
+        has indexed into the archive before, and none of these is embedded. The report says of how
+        many photos they changed (`reread`).
+        """
+        sources = [self._engine.absolute(folder) for folder in folders]
+        return self._engine.read_metadata(sources, accept_removals, ray)
 
     def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
         """Return what opens the original at a path of this archive, for other programs.
