@@ -31,9 +31,7 @@ class IndexPolicy(Struct, frozen=True):
     recall_target: float = 0.98  # recall@10, for text and for image queries each
     recall_margin: float = 0.005  # calibration aims above the target: its sample has noise
     new_photo_margin: float = 0.0035  # more for image queries: new photos are found less well
-    image_queries: int = (
-        512  # photos that serve as queries of a calibration or a check
-    )
+    image_queries: int = 512  # photos that serve as queries of a calibration or a check
 
     # Later builds reuse the training of an index until its recall on the calibration queries is
     # this far below the target, or the library has grown by this factor.
