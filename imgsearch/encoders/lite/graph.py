@@ -91,7 +91,7 @@ class Graph:
         inputs: dict[str, tuple[int, list[int | str]]],
         outputs: dict[str, list[int | str]],
     ) -> onnx.ModelProto:
-        """Return the checked model. Inputs have a type and a shape, outputs only a shape (float32)."""
+        """Return the checked model. Inputs have type and shape, outputs a shape (float32)."""
         graph = helper.make_graph(
             self._nodes,
             "tower",
