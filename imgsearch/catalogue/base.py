@@ -1,9 +1,10 @@
-"""Where a search meets what it searches: the protocols of a catalogue, whatever engine it is on.
+"""The interface of a search backend: the protocols of a catalogue and of its writer.
 
-A catalogue holds what is known of photos: vectors, facts, paths, names, and the text in pictures.
-The query language, encoders, confidence and the page stay on this side of it. A library on one
-machine is SQLite and FAISS (`local`); an archive is Lance tables (`lance`). The identity of a photo
-is its content hash; its `id` is a number of 63 bits that belongs to one catalogue.
+A catalogue stores everything that is known about photos: vectors, facts, paths, names, and text in
+pictures. The query language, encoders, verdicts and the page do not depend on its implementation. A
+library on one machine is SQLite and FAISS (`local`); an archive is Lance tables (`lance`). The
+identity of a photo is its content hash; its `id` is a number of 63 bits that belongs to one
+catalogue.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class PhotoCount(Struct, frozen=True):
-    """How many photos there are, and how many vectors these have."""
+    """A number of photos, and the number of their vectors."""
 
     photos: int
     vectors: int
 
 
 class PhotoFile(Struct, frozen=True):
-    """A file of a photo. Its removal is held where it `is_missing`: see `Hit.missing`."""
+    """A file of a photo. If it `is_missing`, its removal is on hold: see `Hit.missing`."""
 
     path: Path
     is_online: bool = True
@@ -42,7 +43,7 @@ class PhotoFile(Struct, frozen=True):
 
 
 class CataloguedPhoto(Struct, frozen=True):
-    """A photo with its files, the best first: those that can be read now, then by path.
+    """A photo with its files, the best first: readable files, then the others, by path.
 
     `date` and `dated_by` are as in `Hit`; the date is ISO text.
     """
@@ -54,7 +55,7 @@ class CataloguedPhoto(Struct, frozen=True):
 
 
 class KnownNames(Protocol):
-    """Which names and dates the photos of a catalogue have, to understand a query by.
+    """The names and dates of the photos in a catalogue, for understanding queries.
 
     Case, accents and punctuation of names do not matter.
     """
@@ -70,7 +71,7 @@ class KnownNames(Protocol):
         """Whether some photo has the words of this phrase, in their order, in one of the fields."""
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
-        """Whether some photo has this phrase in a name or in its text; `is_whole`: as a name."""
+        """Whether some photo has this phrase in a name or its text; `is_whole`: as a whole name."""
 
     def fields_named(self, phrase: str) -> tuple[NameField, ...]:
         """The fields in which some photo has this phrase."""
@@ -90,14 +91,14 @@ class KnownNames(Protocol):
         """The words of all names, without digits, of three letters or more; most photos first."""
 
     def photos_around(self, lat: float, lon: float) -> int:
-        """How many photos were taken around a point, roughly: to choose between two towns."""
+        """The approximate number of photos around a point, for choosing between two towns."""
 
 
 class Catalogue(Protocol):
     """The read side of a library, for one encoder. Any number of threads may use it at once.
 
-    A photo is found only while some path points at it, and once, however many parts it has; its
-    score is that of its best part. Where `among` is None, all photos are meant.
+    A photo is found only while a path points at it, and only once, whatever its number of parts;
+    its score is the score of its best part. `among` of None stands for all photos.
     """
 
     @property
@@ -106,7 +107,7 @@ class Catalogue(Protocol):
 
     @property
     def names(self) -> KnownNames:
-        """What its photos are called."""
+        """The names of its photos."""
 
     def nearest(
         self,
@@ -116,23 +117,23 @@ class Catalogue(Protocol):
         *,
         kind: Literal["text", "image"],
     ) -> Neighbours:
-        """The k photos nearest to a query (dim,) of length 1: best first, equal scores by id.
+        """Find the k photos nearest to a query (dim,) of length 1: best first, equal scores by id.
 
-        Shorter than k only when fewer photos qualify. `kind` says what the query was embedded
-        from: an approximate index looks further for texts. Scores are exact.
+        The result is shorter than k only if fewer photos qualify. `kind` says whether the query is
+        a text or an image: an approximate index compares more for texts. Scores are exact.
         """
 
     def count(self, among: Selection | None = None) -> PhotoCount:
-        """How many photos there are in a selection; of all, when it was last brought up to date.
+        """The number of photos in a selection; for all photos, at the last update.
 
-        Without a baseline the number of all is 0.
+        Without a baseline the number of all photos is 0.
         """
 
     def ids(self, among: Selection) -> Ids:
-        """The photos of a selection, sorted, unique: for views of everything, not for a search."""
+        """The ids of a selection, sorted, unique: for views of all photos, not for searches."""
 
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
-        """Which of these photos are in a selection."""
+        """The photos among these that are in a selection."""
 
     def listing(
         self,
@@ -144,21 +145,21 @@ class Catalogue(Protocol):
         """The photos of a selection, newest first or by path; only those after `after`."""
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
-        """What is known of these photos; those without a path are left out."""
+        """The records of these photos; photos without a path are left out."""
 
     def vectors_of(
         self, ids: Iterable[int], *, only_several: bool = False
     ) -> dict[int, PhotoVectors]:
-        """The vectors of these photos; with `only_several`, of those that have several parts."""
+        """The vectors of these photos; with `only_several`, of photos with several parts."""
 
     def whole_vectors(self) -> Iterator[tuple[Ids, HalfVectors]]:
-        """The vectors of photos as wholes, some thousands at a time: ids (n,) and rows (n, dim).
+        """Yield the vectors of whole photos, some thousands at a time: ids (n,), rows (n, dim).
 
-        For work on all photos: reading them takes as long as there are photos.
+        This is for work on all photos: it takes time in proportion to their number.
         """
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
-        """The text that was read in these photos; those that were not read are left out."""
+        """The text in these photos; photos that were not read are left out."""
 
     def photo_with(self, content_hash: bytes) -> int | None:
         """The id of the photo with this content."""
@@ -170,18 +171,18 @@ class Catalogue(Protocol):
         """Pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
 
     def baseline(self) -> ScoreBaseline | None:
-        """What scores unrelated queries have with these photos; None for too few photos."""
+        """The scores of unrelated queries with these photos; None for too few photos."""
 
 
 class CatalogueWriter(Protocol):
     """The write side of a library, for one encoder.
 
-    Photos are known by their content: to put one twice, in one process or in two at once, adds
-    nothing. What was put is kept once `put` has returned.
+    Photos are identified by their content: putting one twice, in one process or in two at once,
+    adds nothing. The photos are stored when `put` returns.
     """
 
     def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
-        """Which of these contents have vectors already."""
+        """The contents among these that have vectors already."""
 
     def put(self, results: Sequence[IngestResult]) -> None:
         """Record new photos with facts and vectors, known contents at new paths, and failures."""
@@ -189,14 +190,14 @@ class CatalogueWriter(Protocol):
     def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
         """Replace the facts of photos, by their content; returns how many changed.
 
-        Contents that the library does not have are passed over.
+        Unknown contents are skipped.
         """
 
     def forget(self, paths: Sequence[str]) -> int:
-        """Remove paths; returns how many there were. A photo without a path is not found any more.
+        """Remove paths; returns how many existed. A photo without a path is not found any more.
 
-        Its vectors stay: it comes back, when a path points at it again, without being embedded.
+        Its vectors stay: when a path points at it again, it returns without being embedded.
         """
 
     def settle(self) -> None:
-        """Compact, index and calibrate what was put, and publish it to readers."""
+        """Compact, index and calibrate new photos, and publish the result to readers."""

@@ -1,8 +1,8 @@
-"""The two interfaces of this package: what an encoder does, and what a kind of encoder provides.
+"""The two interfaces of this package: `Encoder`, and `EncoderKind`, a plug-in that opens encoders.
 
-A kind is a plug-in: `lite` and `openclip` come with imgsearch, and a program adds its own with
-`registry.register`. Whatever differs from kind to kind is a field of `EncoderKind`, so no code
-outside a kind has to know which one it deals with.
+The kinds `lite` and `openclip` come with imgsearch, and a program adds its own with
+`registry.register`. Every difference between kinds is a field of `EncoderKind`, so no code outside
+a kind depends on which one it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imgsearch.records.status import EncoderInfo
 
 
-TEMPLATES = ("{}",)  # of a kind that was not measured: texts are embedded as they are
+TEMPLATES = ("{}",)  # of a kind without measurements: texts are embedded unchanged
 CLASS_TEMPLATES = ("a photo of a {}",)  # CLIP's own
 
 
@@ -33,29 +33,30 @@ class Encoder(Protocol):
 
     @property
     def id(self) -> str:
-        """Names kind, model, weights, preprocessing and version: equal ids mean comparable vectors.
+        """The unique id of the vectors: equal ids mean comparable vectors.
 
-        Begins with the prefix of its kind, followed by a punctuation mark.
+        It names kind, model, weights, preprocessing and version, and begins with the prefix of its
+        kind, followed by a punctuation mark.
         """
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """The length of a vector."""
 
     @property
     def side_px(self) -> int:
-        """Side of the square image that the model takes."""
+        """The side of the square image that the model takes."""
 
     @property
     def batch_size(self) -> int:
-        """How many images to pass to `encode_pixels` at once on this machine.
+        """The number of images to pass to `encode_pixels` at once on this machine.
 
-        Larger batches are allowed and cut up. Shrinks when memory runs out.
+        Larger batches are allowed and cut up. It shrinks when memory runs out.
         """
 
     @property
     def batches_at_once(self) -> int:
-        """How many threads to call `encode_pixels` from: two where one batch is uploaded to a
+        """The number of threads to call `encode_pixels` from: two if one batch is uploaded to a
         device while another is computed, else one."""
 
     @property
@@ -64,10 +65,10 @@ class Encoder(Protocol):
 
     @property
     def context_length(self) -> int:
-        """How many tokens of a text are read; the rest is cut off."""
+        """The maximum number of tokens of a text; the rest is cut off."""
 
     def token_count(self, text: str) -> int:
-        """How many tokens `text` has before it is cut off, begin and end marks included."""
+        """The number of tokens of `text` before it is cut off, including begin and end marks."""
 
     def prepare(self, image: Image) -> Pixels:
         """Scale and crop an upright sRGB image to (3, side_px, side_px). Safe in any thread."""
@@ -83,7 +84,7 @@ class Encoder(Protocol):
 
 
 class OpenEncoder(Protocol):
-    """How a kind opens one of its encoders; see `registry.open_encoder` for the arguments."""
+    """The function of a kind that opens an encoder; arguments as of `registry.open_encoder`."""
 
     def __call__(
         self,
@@ -100,10 +101,10 @@ Notify: TypeAlias = Callable[[str], None]  # called with a sentence for a person
 
 
 class Recommendation(Struct, frozen=True):
-    """What a kind offers when the user leaves the choice to imgsearch.
+    """The offer of a kind when the user leaves the choice to imgsearch.
 
-    `name` is None where the kind has nothing that can be used now. `reason` says why this encoder
-    or why none, as part of a sentence.
+    `name` is None if the kind has no usable encoder now. `reason` explains the offer, as part of a
+    sentence.
     """
 
     name: str | None
@@ -113,8 +114,8 @@ class Recommendation(Struct, frozen=True):
 class Int8Option(Struct, frozen=True):
     """An int8 variant that may replace a float32 encoder, if a trial on this machine favours it.
 
-    Results of trials are kept in `results_file`, relative to the cache folder, by the id of the
-    float32 encoder and by `conditions`: whatever else a result depends on.
+    Results of trials are stored in `results_file`, relative to the cache folder, by the id of the
+    float32 encoder and by `conditions`, everything else that a result depends on.
     """
 
     int8_name: str
@@ -138,58 +139,58 @@ class EncoderKind(Struct, frozen=True, kw_only=True):
     """
 
     prefix: str
-    """Letters, digits, `-` and `_`: what its names and ids begin with."""
+    """The beginning of its names and ids: letters, digits, `-` and `_`."""
 
     open: OpenEncoder
 
     name_format: str = ""
-    """How its names are written, for messages; by default the prefix."""
+    """The syntax of its names, for messages; by default the prefix."""
 
     check: Callable[[str], None] = _any_name
-    """Raises UsageError for a name with this prefix that is not valid."""
+    """Checks a name with this prefix. Raises UsageError for an invalid one."""
 
     names: Callable[[str], tuple[str, ...]] = lambda requested: (requested,)
     """The names, as a library stores them, of the encoders that satisfy a requested name.
 
-    The one that opens by default comes first. Does not check the name.
+    The default comes first. The name is not checked.
     """
 
     name_of: Callable[[str], str] = _before_at
-    """The name of the encoder with this id; by default what precedes the `@`."""
+    """The name of the encoder with this id; by default the part before the `@`."""
 
     choices: Callable[[], tuple[EncoderInfo, ...]] = lambda: ()
-    """The encoders to offer. May read the disk, never the network."""
+    """The encoders to offer. The function may read the disk, but not the network."""
 
     verify: Callable[[str], None] = _any_name
-    """Raises EncoderError if the weights of a name, as far as they are here, are damaged."""
+    """Checks the local weights of a name. Raises EncoderError if they are damaged."""
 
     recommend: Callable[[str, Notify], Recommendation] | None = None
-    """The encoder for a device (auto, cpu, cuda, …) when the user names none.
+    """The encoder for a device (auto, cpu, cuda, …) if the user names none.
 
-    Where the network has to be asked for that, a person is told first.
+    Before a request to the network, the user is notified.
     """
 
     int8: Callable[[str, str], Int8Option | None] = lambda requested, device: None
     """The int8 variant to try for a requested name on a device, if any."""
 
     reads_only_english: Callable[[str], bool] = lambda name: False
-    """Whether the encoder of this name reads no other language, so that users are told."""
+    """Whether the encoder with this name reads English only, so that users are told."""
 
     templates: tuple[str, ...] = TEMPLATES
     """Prompt templates over which the vector of a short query is averaged."""
 
     noun_templates: tuple[str, ...] = ()
-    """The same for a single noun, with `{singular}` and `{plural}`; by default `templates`.
+    """Prompt templates for a single noun, with `{singular}` and `{plural}`; default `templates`.
 
-    With them, both forms of a noun find the same.
+    With them, both forms of a noun find the same photos.
     """
 
     mean_noun_share: Callable[[str], float] = lambda encoder_id: 0.0
-    """The share of the mean vector of many nouns that is subtracted from that of a short query.
+    """The share of the mean vector of many nouns that is subtracted from short queries.
 
-    For the encoder with this id, from 0 to 1. With a share, "people" stands for men, women and
-    children; see `imgsearch.search.short_texts`.
+    It is from 0 to 1, for the encoder with this id. With a share, "people" stands for men, women
+    and children; see `imgsearch.search.short_texts`.
     """
 
     class_templates: tuple[str, ...] = CLASS_TEMPLATES
-    """The same for the class names of labels."""
+    """Prompt templates for the class names of labels."""

@@ -1,9 +1,9 @@
-"""Batches: photos cut up into batches for a device, and texts of many threads joined into one.
+"""Cuts photos into batches for a device, and joins texts of many threads into one batch.
 
-A GPU works while the CPU does other things. So two batches are under way at any time: while one is
+A GPU works beside the CPU. So two batches are under way at any time: while one is
 computed, the next is copied into the other slot and uploaded, and the vectors of the previous one
-are downloaded. A CPU has nothing to copy, but computes the next batch on the cores that the last
-photos of one leave idle.
+are downloaded. A CPU copies nothing, but computes the next batch on the cores that the last photos
+of a batch leave idle.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _FAST_ENOUGH = 0.95  # of the best images/s: differences below are noise, and me
 class BatchScheduler:
     """Embeds any number of photos on a device, from any number of threads.
 
-    The one place where batches are cut. Their size is `batch_size`, else the one in `sizes`, else
-    found by trial with times of `clock`, in which no candidate is tried after `trials_s` seconds.
-    When memory runs out the size is halved, and stays so.
+    Only this class cuts batches. Their size is `batch_size`, else the one in `sizes`, else the
+    result of a trial timed by `clock`, which tries no candidate after `trials_s` seconds. When
+    memory runs out, the size is halved for good.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class BatchScheduler:
         self._device, self._sizes = device, sizes
         self._trials_s, self._clock = trials_s, clock
         self._size = batch_size or None
-        self._limit: int | None = None  # what fits into memory, once a batch did not
+        self._limit: int | None = None  # the size that fits into memory, once a batch did not
         self._choosing = threading.Lock()
         self._workers = ThreadPoolExecutor(device.slots, "imgsearch-device")
         self._slots: SimpleQueue[int] = SimpleQueue()
@@ -68,12 +68,12 @@ class BatchScheduler:
 
     @property
     def batches_at_once(self) -> int:
-        """How many calls, of one batch each, keep the device busy."""
+        """The number of calls, of one batch each, that keep the device busy."""
         return self._device.slots
 
     @property
     def batch_size(self) -> int:
-        """How many photos the device embeds at once. The first call may wait for a trial."""
+        """The number of photos embedded at once. The first call may wait for a trial."""
         with self._choosing:
             if self._size is None:
                 self._size = self._best_size()
@@ -82,7 +82,7 @@ class BatchScheduler:
     def __call__(self, batch: PixelBatch) -> Vectors:
         """Embed photos (n, 3, side_px, side_px) as (n, dim) rows of length 1, in their order.
 
-        Raises EncoderError where not even one photo fits into memory.
+        Raises EncoderError if not even one photo fits into memory.
         """
         size = self._size_for(len(batch))
         parts = [batch[start : start + size] for start in range(0, len(batch), size)]
@@ -97,7 +97,7 @@ class BatchScheduler:
         return list(self._workers.map(self._embed, parts))
 
     def _embed(self, part: PixelBatch) -> Vectors:
-        """Embed one batch in a worker, which takes a slot; in pieces where it does not fit."""
+        """Embed one batch in a worker, which takes a slot; in pieces if it does not fit."""
         slot = self._slots.get()
         try:
             pieces: list[Vectors] = []
@@ -115,9 +115,9 @@ class BatchScheduler:
             self._slots.put(slot)
 
     def _run(self, slot: int, piece: PixelBatch) -> Vectors | None:
-        """The vectors of a piece; None where memory ran out.
+        """The vectors of a piece; None if memory ran out.
 
-        Returns None because an error would keep alive the frames that hold the memory.
+        An error instead of None would keep alive the frames that hold the memory.
         """
         try:
             self._device.upload(slot, piece)
@@ -157,7 +157,7 @@ class BatchScheduler:
         return size
 
     def _images_per_s(self, size: int) -> float | None:
-        """The rate with batches of this size, one after the other; None where one does not fit."""
+        """The rate with batches of this size, one after the other; None if one does not fit."""
         shape = (size, 3, self._device.side_px, self._device.side_px)
         batch = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         self._embed_all([batch] * self._device.slots)  # the first allocate and choose kernels
@@ -179,8 +179,8 @@ class BatchScheduler:
 def smallest_fast_size(sizes: Sequence[int], images_per_s: Callable[[int], float | None]) -> int:
     """The smallest of ascending batch sizes that is about as fast as the fastest.
 
-    `images_per_s` measures one size. It returns None where memory or time does not suffice: then
-    no larger one is tried. Returns the first size where that happens at once.
+    `images_per_s` measures one size. It returns None if memory or time does not suffice; then no
+    larger size is tried. If the first size already fails, it is the result.
     """
     rates = {sizes[0]: 0.0}
     for size in sizes:
@@ -262,7 +262,7 @@ class BatchingEncoder:
     def _next_batch(self) -> list[_TextRequest]:
         """The waiting requests in the order they came, up to `MAX_BATCH_TEXTS` texts.
 
-        At least one request, however many texts it has.
+        The batch has at least one request, however many texts that has.
         """
         batch = [self._waiting.popleft()]
         count = len(batch[0].texts)

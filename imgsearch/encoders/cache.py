@@ -1,4 +1,4 @@
-"""Measurements that are kept in the cache folder, and checksums of files."""
+"""Stores measurements in the cache folder, and computes checksums of files."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _BATCH_SIZES = "batch_sizes.json"
 class JsonCache:
     """Values by key, in one JSON file.
 
-    What cannot be read counts as not measured yet; what cannot be written is measured again.
+    An unreadable value counts as not measured; a value that cannot be written is measured again.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def get(self, key: str) -> Any:
-        """The value of a key, as JSON gives it; None where there is none."""
+        """The value of a key, as JSON gives it; None if there is none."""
         return self._read().get(key)
 
     def put(self, key: str, value: object) -> None:
-        """Store a value. The file is replaced whole or left as it was."""
+        """Store a value. The file is replaced completely or left unchanged."""
         text = json.dumps({**self._read(), key: value}, indent=1)
         with suppress(OSError):
             private_files.replace_file(self._file, text.encode())
@@ -48,12 +48,12 @@ class BatchSizeCache:
         self._encoder_id = encoder_id
 
     def get(self, device: str) -> int | None:
-        """The size that was found on the device of this name, if any."""
+        """The stored size for the device with this name, if any."""
         size = self._cache.get(self._key(device))
         return size if type(size) is int and size >= 1 else None
 
     def put(self, device: str, size: int) -> None:
-        """Store the size that was found."""
+        """Store the size for a device."""
         self._cache.put(self._key(device), size)
 
     def _key(self, device: str) -> str:

@@ -1,4 +1,4 @@
-"""Where image towers run: the interface of a device, which ones there are, and the CPU as one.
+"""Devices that run image towers: their interface, their detection, and the CPU as a device.
 
 The GPU is in `gpu`, which needs torch. `batching` keeps devices busy.
 """
@@ -16,17 +16,17 @@ from imgsearch.cores import usable_cores
 if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Vectors
 
-CPU_BATCHES = 2  # at once: threads that the end of one does not need begin with the next
+CPU_BATCHES = 2  # at once: threads that the end of one batch does not need begin the next
 _MIN_CPU_BATCH = 16
 _PHOTOS_PER_CORE = 8  # one at a time takes a core 7 to 14 % longer: each run reads all weights
 
 
-class DeviceOutOfMemory(Exception):  # never leaves BatchScheduler: a caller sees EncoderError
+class DeviceOutOfMemory(Exception):  # BatchScheduler turns it into EncoderError
     """A device has no memory for a batch; a smaller one may fit."""
 
 
 class Device(Protocol):
-    """Where an image tower runs. Pixels go into one of `slots` and come out as vectors.
+    """A device that runs an image tower. Pixels go into one of `slots` and come out as vectors.
 
     A slot belongs to one thread at a time, which calls `upload`, `compute` and `download` in this
     order; other threads do the same with other slots meanwhile. `upload` and `compute` only start
@@ -34,9 +34,9 @@ class Device(Protocol):
     any other error, the slot can take the next upload.
     """
 
-    name: str  # as its maker calls it: devices of equal names are equally fast
+    name: str  # the maker's name: devices with equal names are equally fast
     slots: int
-    batch_sizes: tuple[int, ...]  # candidates, ascending; a single one where no trial is needed
+    batch_sizes: tuple[int, ...]  # candidates, ascending; a single one needs no trial
     side_px: int
     dim: int
 
@@ -50,11 +50,11 @@ class Device(Protocol):
         """Wait for the vectors and return them, (n, dim) float32 rows of length 1."""
 
     def release(self, slot: int) -> None:
-        """Free the memory that this slot holds, and cached memory that nothing holds."""
+        """Free the memory of this slot, and unused cached memory."""
 
 
 class CpuDevice:
-    """The CPU as a device: there is nothing to copy.
+    """The CPU as a device, which copies nothing.
 
     `slots` of 1 is for a `tower` that one thread at a time may call.
     """
@@ -78,7 +78,7 @@ class CpuDevice:
         self._batches[slot] = batch
 
     def compute(self, slot: int) -> None:
-        """Nothing: starting early gains nothing on the CPU, so `download` does the work."""
+        """Do nothing: starting early gains nothing on the CPU, so `download` does the work."""
 
     def download(self, slot: int) -> Vectors:
         return self._tower(self._batches.pop(slot))
@@ -88,14 +88,14 @@ class CpuDevice:
 
 
 def cpu_batch_size(cores: int) -> int:
-    """How many photos at once keep this many cores busy."""
+    """The number of photos at once that keep this many cores busy."""
     return max(_MIN_CPU_BATCH, _PHOTOS_PER_CORE * cores)
 
 
 def has_gpu(device: str = "auto") -> bool:
     """Whether work on `device` runs on a CUDA GPU. torch is loaded only if there is a driver.
 
-    Without torch, nothing does: `auto` then means the CPU.
+    Without torch, nothing runs on a GPU: `auto` then means the CPU.
     """
     if device != "auto":
         return device.startswith("cuda")

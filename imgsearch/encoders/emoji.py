@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 
-# The blocks of Unicode that hold emoji, and what joins and colours them.
+# The blocks of Unicode with emoji, and the characters that join and colour them.
 _EMOJI = (
     *(("\u2300", "\u23ff"), ("\u2600", "\u27bf"), ("\u2b00", "\u2bff")),
     *(("\U0001f000", "\U0001faff"), ("\U000e0020", "\U000e007f")),
     *(("\u200d", "\u200d"), ("\ufe0e", "\ufe0f"), ("\u20e3", "\u20e3")),
 )
 _SKIN_TONES = ("\U0001f3fb", "\U0001f3ff")
-_EMOJI_NAMES = {  # where a photo would be described in other words than Unicode's
+_EMOJI_NAMES = {  # emoji that a description of a photo would not call by Unicode's name
     "adult": "person",
     "automobile": "car",
     "beach with umbrella": "beach",
@@ -42,7 +42,7 @@ _FACES = {
 
 
 def named(text: str) -> str:
-    """See `phrasing.with_emoji_named`."""
+    """Replace emoji by their names: see `phrasing.with_emoji_named`."""
     if not any(map(_is_emoji, text)):
         return text
     words: list[str] = []
@@ -62,9 +62,9 @@ def _is_emoji(character: str) -> bool:
 
 
 def _emoji_name(character: str) -> str:
-    """The name of an emoji; nothing for what joins or colours them.
+    """The name of an emoji; empty for a character that joins or colours emoji.
 
-    It is Unicode's, without what only describes the drawing.
+    It is Unicode's name, without the words that only describe the drawing.
     """
     name = unicodedata.name(character, "").lower()
     is_part = unicodedata.category(character)[0] in "MC"

@@ -2,7 +2,7 @@
 
 Pixels are copied into page-locked memory, which the card reads by itself, and uploaded on one
 stream; the model runs on another; vectors are downloaded on a third. Events make each stream wait
-for what it needs and no more. A buffer is written again only after `download` has waited for the
+only for the data that it needs. A buffer is written again only after `download` has waited for the
 last event of the batch in it, so memory of one stream may be used on another without
 `record_stream`: see the notes on `torch.Tensor.record_stream`.
 """
@@ -102,14 +102,14 @@ class _Lane:
         self.count = 0  # photos of the current batch
         self._device, self._dim, self._pin_memory = device, dim, pin_memory
         self._buffer = torch.empty(0)  # on the GPU
-        # Blocking: a thread that waits sleeps, and its core is free for the decoders.
+        # Blocking events: a waiting thread sleeps, and its core is free for the decoders.
         self.uploaded, self.computed, self.downloaded = (
             torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
             for _ in range(3)
         )
 
     def make_room(self, batch: PixelBatch) -> None:
-        """Allocate buffers for this batch, in page-locked memory and on the GPU, where needed."""
+        """Allocate buffers for this batch, in page-locked memory and on the GPU, if needed."""
         self.count = len(batch)
         like, dtype = batch.shape[1:], torch.from_numpy(np.empty(0, batch.dtype)).dtype
         buffer = self._buffer
@@ -119,7 +119,7 @@ class _Lane:
             pin = self._pin_memory
             self.pinned_pixels = torch.empty(batch.shape, dtype=dtype, pin_memory=pin)
             self.pinned_rows = torch.empty((self.count, self._dim), pin_memory=pin)
-            # Last: that this buffer has the size shows that all three are allocated.
+            # Allocated last: if this buffer has the size, all three are allocated.
             self._buffer = torch.empty(batch.shape, dtype=dtype, device=self._device)
         self.pixels = self._buffer[: self.count]
 
@@ -129,10 +129,9 @@ def _stream(device: torch.device) -> torch.cuda.Stream:
 
 
 def _fits(work: Callable[[], None]) -> bool:
-    """Do the work; False where the GPU runs out of memory.
+    """Do the work; returns False if the GPU runs out of memory.
 
-    Returns rather than raises, because the error would keep alive the frames of the model and all
-    memory that they hold.
+    An error instead would keep alive the frames of the model and all memory that they hold.
     """
     try:
         work()

@@ -1,4 +1,4 @@
-"""The one encoder that a library has in memory: chosen when first needed, then kept."""
+"""Chooses the encoder of a library when first needed, and keeps it in memory."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class EncoderLoader:
     # ------------------------------------------------------------------------ choosing
 
     def choose(self, row: EncoderRow | None = None) -> EncoderChoice:
-        """The encoder that the library of `row`, or without one a new library, uses; and why."""
+        """Choose the encoder of the library of `row`, or of a new library, and say why."""
         if self._given is not None:
             name = self.name_of(self._given)
             return registry.EncoderChoice(name, f"Encoder {name}, given by the program.")
@@ -92,7 +92,7 @@ class EncoderLoader:
             raise
 
     def check(self, row: EncoderRow) -> None:
-        """Raise EncoderMismatch if the settings name another encoder than the library's."""
+        """Raise EncoderMismatch if the settings name an encoder other than the library's."""
         requested = self._settings.encoder
         if (
             self._given is None
@@ -105,7 +105,7 @@ class EncoderLoader:
             )
 
     def dim_of(self, encoder_id: str) -> int | None:
-        """The length of the vectors of an encoder; None where that is not known without a model."""
+        """The length of the vectors of an encoder; None if it is not known without a model."""
         if self._given is not None:
             return self._given.dim if self._given.id == encoder_id else None
         return registry.dim_of(encoder_id)
@@ -113,7 +113,7 @@ class EncoderLoader:
     # ------------------------------------------------------------------------ loading
 
     def open(self, name: str) -> Encoder:
-        """The encoder of that name. Any other is released first: memory never holds two."""
+        """Open the encoder with this name. Any other is released first: memory never holds two."""
         if self._given is not None:
             return self._given
         with self._lock:
@@ -133,7 +133,7 @@ class EncoderLoader:
     def of(self, row: EncoderRow) -> Encoder:
         """The encoder that made the vectors of `row`. Raises EncoderMismatch for any other."""
         self.check(row)
-        # By its id: the stored name `lite` may by now stand for a newer encoder.
+        # Found by its id: the stored name `lite` may by now stand for a newer encoder.
         name = row.name if self._given is not None else registry.name_of(row.encoder_id)
         encoder = self.open(name)
         if encoder.id != row.encoder_id:
@@ -145,7 +145,7 @@ class EncoderLoader:
         return encoder
 
     def shared(self, row: EncoderRow) -> BatchingEncoder:
-        """As `of`, for queries from many threads: texts that arrive together form one batch."""
+        """The encoder as by `of`, for many threads: texts that arrive together form one batch."""
         from imgsearch.encoders.batching import BatchingEncoder
 
         with self._lock:
@@ -172,4 +172,4 @@ class EncoderLoader:
 
             self.close()
             gc.collect()
-            c_memory.give_back()  # of 175 MB that `lite` takes, 130 MB would be kept
+            c_memory.give_back()  # else 130 of the 175 MB of `lite` would stay allocated

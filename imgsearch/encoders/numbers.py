@@ -48,7 +48,7 @@ _IRREGULAR = {
     "avalanche": "avalanches",
 }
 _SINGULARS = {plural: singular for singular, plural in _IRREGULAR.items()}
-# Words that have one form only, or whose other form is another thing.
+# Words with one form only, or with another meaning in the other form.
 _NO_NUMBER = {
     *("always", "arms", "atlas", "canvas", "christmas", "clothes", "gas", "glasses", "goggles"),
     *("goods", "headphones", "indoors", "jeans", "kansas", "leggings", "lens", "news", "outdoors"),
@@ -58,7 +58,7 @@ _NO_NUMBER = {
     *("black", "white", "red", "blue", "green", "yellow", "brown", "grey", "gray"),
     *("pink", "purple"),
 }
-_NO_NOUN_ENDINGS = ("ing", "ed", "ly", "is")  # of most words
+_NO_NOUN_ENDINGS = ("ing", "ed", "ly", "is")  # endings of words that are mostly no nouns
 _NOUNS = {
     *("building", "painting", "wedding", "ceiling", "string", "earring", "railing", "drawing"),
     *("crossing", "meeting", "herring", "family", "butterfly", "dragonfly", "belly", "assembly"),
@@ -69,8 +69,8 @@ _MIN_LETTERS = 3
 def number_forms(word: str) -> tuple[str, str] | None:
     """The singular and the plural of a noun, lower-case, whichever of them `word` is.
 
-    None for other than letters, and for words that are known to have one form only. Whether the
-    word is a noun is not checked.
+    None for text other than letters, and for words that are known to have one form only. Whether
+    the word is a noun is not checked.
     """
     word = word.lower()
     if not (word.isascii() and word.isalpha()) or len(word) < _MIN_LETTERS or word in _NO_NUMBER:

@@ -1,9 +1,9 @@
-"""Models exported to ONNX: kept in the cache folder, and run by ONNX Runtime on the CPU.
+"""Models exported to ONNX: stored in the cache folder, and run by ONNX Runtime on the CPU.
 
-An export is a folder of files and a `manifest.json`, written last, that names what it was made
-for, the packages that made it, the facts its reader needs, and size, time and sha256 of every file.
-It is written whole or not at all, and checked when it is read: a file whose size and time agree is
-trusted, a copied file is hashed once, and anything else is exported again.
+An export is a folder of files and a `manifest.json`, written last, with the purpose of the export,
+the packages that made it, the facts that its reader needs, and size, time and sha256 of every file.
+It is written completely or not at all, and checked when it is read: a file with the right size and
+time is trusted, a copied file is hashed once, and anything else is exported again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ExportFacts: TypeAlias = dict[str, object]  # JSON values
 MANIFEST = "manifest.json"
 _MAKERS = ("imgsearch-photos", "onnxruntime", "onnx", "torch", "open_clip_torch", "numpy")
-_ROWS = 4  # at once in a thread: with more, the numbers between two layers leave the cache
+_ROWS = 4  # at once in a thread: with more, intermediate values do not fit the processor's cache
 _PROBE_BYTES = 1 << 20
 _LOCK_S = 600  # the largest model takes a few minutes; a process that takes longer is stuck
 
@@ -49,11 +49,11 @@ class ParallelModel:
         self._workers = ThreadPoolExecutor(threads, "imgsearch-model")
 
     def __call__(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
-        """The first output, a row for each of the batch."""
+        """Compute the first output, one row for each row of the batch."""
         return self.outputs(batch)[0]
 
     def outputs(self, batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
-        """All outputs, in the order of the graph."""
+        """Compute all outputs, in the order of the graph."""
         share = min(self._rows, ceil(len(batch) / self.threads))
         if self.threads == 1 or len(batch) <= share:
             return self.run(batch)
@@ -62,7 +62,7 @@ class ParallelModel:
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
     def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
-        """All outputs for a few rows, computed in the calling thread."""
+        """Compute all outputs for a few rows in the calling thread."""
         raise NotImplementedError
 
 
@@ -84,9 +84,9 @@ class OnnxModel(ParallelModel):
 
 
 def import_onnxruntime() -> Any:
-    """The module onnxruntime, with its telemetry off.
+    """Import onnxruntime with its telemetry off.
 
-    From version 1.30 on it sends data to its maker and writes to the home folder, unless this
+    From version 1.30 on it sends data to its maker and writes to the home folder, unless a
     variable is set before the import; its function `disable_telemetry_events` comes too late.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -96,10 +96,10 @@ def import_onnxruntime() -> Any:
 
 
 def open_session(path: Path, threads: int | None = None, lean: bool = False) -> InferenceSession:
-    """An ONNX file ready to run on the CPU, on `threads` of the cores this process may use.
+    """Open an ONNX file on the CPU, on `threads` of the cores that this process may use.
 
-    `lean` is for a graph that `optimise` wrote and that runs seldom but must start fast: its
-    weights are used where they are in the mapped file. That opens in a tenth of the time and runs
+    `lean` is for a graph that `optimise` wrote and that runs seldom but must start fast: it uses
+    the weights directly in the mapped file. That opens in a tenth of the time and runs
     a few rows as fast; only many rows gain from copied and rearranged weights. Integer arithmetic
     gives the same results on every CPU. Raises EncoderError for a file that cannot be loaded.
     """
@@ -149,7 +149,7 @@ def optimise(model: bytes | Path, path: Path) -> None:
 
 
 def read_export(folder: Path, made_for: str) -> ExportFacts | None:
-    """The facts of a complete and undamaged export that was made for this, or None."""
+    """The facts of a complete and undamaged export with this purpose, or None."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["made_for"] != made_for:
@@ -165,7 +165,7 @@ def read_export(folder: Path, made_for: str) -> ExportFacts | None:
 
 
 def damaged_exports(cache_dir: Path) -> list[Path]:
-    """The exports below the cache folder whose files are not, byte for byte, what was written."""
+    """The exports below the cache folder with a file that has changed since it was written."""
     damaged = []
     for manifest in sorted(cache_dir.rglob(MANIFEST)):
         folder = manifest.parent
@@ -184,7 +184,7 @@ def damaged_exports(cache_dir: Path) -> list[Path]:
 
 
 def exports_left_behind(cache_dir: Path) -> list[Path]:
-    """What exports of killed processes left below the cache folder; not those under way."""
+    """Folders that killed processes left below the cache folder; running exports are excluded."""
     from filelock import FileLock, Timeout
 
     left = []
@@ -200,8 +200,8 @@ def write_export(folder: Path, made_for: str, build: Callable[[Path], ExportFact
     """Write an export with `build`, which fills an empty folder and returns the facts.
 
     If several processes do so at once, the first one builds and the others wait for its export.
-    What `build` raises is passed on and leaves nothing behind. Raises DiskError where the folder
-    cannot be written, EncoderError where another process does not finish.
+    Errors of `build` are passed on and leave nothing behind. Raises DiskError if the folder cannot
+    be written, EncoderError if another process does not finish.
     """
     from filelock import FileLock, Timeout
 
@@ -257,9 +257,9 @@ def _build(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) ->
 
 
 def _check_space(folder: Path) -> None:
-    """Raise OSError where a file in the folder cannot grow.
+    """Raise OSError if a file in the folder cannot grow.
 
-    A program that writes a model reports a full disk in its own words, if at all.
+    Libraries that write a model report a full disk in words of their own, if at all.
     """
     with private_files.open_for_writing(folder / "space") as file:
         file.write(bytes(_PROBE_BYTES))
@@ -300,7 +300,7 @@ def _is_undamaged(path: Path, entry: Mapping[str, object]) -> bool:
 
 
 def _flush(path: Path) -> None:
-    """Make sure that a file or folder is on the disk before the export gets its name."""
+    """Sync a file or folder to the disk before the export gets its name."""
     if os.name == "nt" and path.is_dir():
         return
     handle = os.open(path, os.O_RDONLY)

@@ -1,7 +1,7 @@
 """Exported graphs run by OpenVINO, the runtime for weights in int8.
 
-It multiplies int8 weights with int8 activations, scaled in groups of a row, and computes the rest
-in bfloat16 where that is faster. Everything else runs in ONNX Runtime, which opens faster.
+OpenVINO multiplies int8 weights by int8 activations, scaled in groups of a row, and computes the
+rest in bfloat16 if that is faster. All other models run in ONNX Runtime, which opens faster.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPILED = "compiled"  # a folder next to the graph, which OpenVINO maintains
-PRECISION = "precision.json"  # next to the graph, too: which float type is faster, by machine
+PRECISION = "precision.json"  # next to the graph, too: the faster float type, by machine
 FLOAT_TYPES = ("bf16", "f32")
 _ROWS = 8  # at once in a thread: each run reads all weights from memory
 _ROUNDS = 8  # for each type; the shortest time counts, as other work only adds to it
@@ -37,11 +37,11 @@ _importing = threading.Lock()
 
 
 class OpenVinoModel(ParallelModel):
-    """One exported graph, run by OpenVINO on the CPU. To be called, it must have one input.
+    """One exported graph, run by OpenVINO on the CPU. Only a graph with one input is callable.
 
-    As with OnnxModel, a batch is split among `threads`, and any number of threads may call.
-    `group` is how many values of a row of activations have one scale: as many as weights have, or
-    fewer. Raises EncoderError for a file that cannot be loaded.
+    As with OnnxModel, a batch is split among `threads`, and any number of threads may call. `group`
+    is the number of activations in a row with one scale: as many as for weights, or fewer. Raises
+    EncoderError for a file that cannot be loaded.
     """
 
     def __init__(self, path: Path, group: int, threads: int | None = None) -> None:
@@ -62,14 +62,14 @@ class OpenVinoModel(ParallelModel):
 
     @property
     def float_type(self) -> str:
-        """What everything but the int8 products is computed in: one of FLOAT_TYPES."""
+        """The type of all computations but the int8 products: one of FLOAT_TYPES."""
         return str(self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
 
     def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         return self.infer({0: np.ascontiguousarray(rows)})
 
     def infer(self, inputs: Mapping[int | str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
-        """All outputs for inputs by their position or name, computed in the calling thread."""
+        """Compute all outputs, for inputs by position or name, in the calling thread."""
         if not hasattr(self._of_thread, "request"):
             self._of_thread.request = self._compiled.create_infer_request()
         outputs = self._of_thread.request.infer(inputs, share_inputs=True)
@@ -77,7 +77,7 @@ class OpenVinoModel(ParallelModel):
 
 
 def _compiled(path: Path, options: dict[str, object]) -> Any:
-    """The graph, its weights rearranged for this processor. The result is cached next to it."""
+    """Compile the graph for this processor. The result is cached next to it."""
     folder = path.with_name(COMPILED)
     try:
         private_files.make_folder(folder)
@@ -107,9 +107,9 @@ def fastest_float_type(
     machine_name: str,
     measure: Callable[[], Mapping[str, float]],
 ) -> str:
-    """The type in which a graph is fastest, by `measure` or by an earlier result for the machine.
+    """The fastest type for a graph, from `measure` or an earlier result for the machine.
 
-    A processor may have bfloat16 and be slower with it, as it converts numbers at each step. A
+    A processor with bfloat16 may be slower with it, since it converts numbers at each step. A
     single candidate is not measured.
     """
     if len(candidates) == 1:
@@ -123,7 +123,7 @@ def fastest_float_type(
 
 
 def float_type_seconds(path: Path, options: dict[str, object]) -> dict[str, float]:
-    """The shortest time that a few rows of noise take in each float type."""
+    """The shortest time of a few rows of noise in each float type."""
     requests = {}
     for float_type in FLOAT_TYPES:
         compiled = core().compile_model(
@@ -150,7 +150,7 @@ def has_bfloat16() -> bool:
 
 
 def machine() -> str:
-    """The processor and the version of OpenVINO: what a measurement holds for."""
+    """The processor and the version of OpenVINO, for which a measurement is valid."""
     name = str(core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
     return f"OpenVINO {_openvino().get_version()} on {name}"
 
@@ -165,19 +165,19 @@ def is_installed() -> bool:
 
 @cache
 def core() -> Any:
-    """OpenVINO itself, loaded once."""
+    """The core of OpenVINO, loaded once."""
     return _openvino().Core()
 
 
 def _openvino() -> Any:
-    """The package. Safe in any thread."""
+    """The package OpenVINO. Safe in any thread."""
     with _importing:
         return _imported()
 
 
 @cache
 def _imported() -> Any:
-    """The package without its converters, which would load a client that sends usage figures."""
+    """Import the package without its converters, whose client would send usage figures."""
     converters = sys.modules.get(_CONVERTERS)
     sys.modules[_CONVERTERS] = None  # type: ignore[assignment]  # import sees: there is none
     try:

@@ -30,7 +30,7 @@ _REQUESTS = (
 
 
 def with_emoji_named(text: str) -> str:
-    """The text with each emoji replaced by its name: "a 🐶 in a 🚗" -> "a dog in a car"."""
+    """Replace each emoji by its name: "a 🐶 in a 🚗" -> "a dog in a car"."""
     if text.isascii():
         return text
     from imgsearch.encoders import emoji  # lazy: few queries have one
@@ -39,10 +39,10 @@ def with_emoji_named(text: str) -> str:
 
 
 def unwrapped(text: str) -> str:
-    """The text without what merely asks for a photo: "show me a photo of a dog" -> "a dog".
+    """Remove words that merely ask for a photo: "show me a photo of a dog" -> "a dog".
 
     "show me" and the like are removed before any text; "a photo of" and the like before at most
-    `MAX_WRAPPED_WORDS` words, an article not counted. A text that is nothing else stays as it is.
+    `MAX_WRAPPED_WORDS` words, an article not counted. A text without other words stays as it is.
     """
     words = text.split()
     lower = [word.lower() for word in words]
@@ -55,7 +55,7 @@ def unwrapped(text: str) -> str:
 
 
 def asks_for_any_photo(text: str) -> bool:
-    """Whether a text only asks for photos, and not for what they show: "all my pictures"."""
+    """Whether a text asks for photos but not for their content: "all my pictures"."""
     words = [word.lower() for word in text.split()]
     rest = words[_after_request(words) :]
     while rest and rest[0] in _DETERMINERS:
@@ -64,12 +64,12 @@ def asks_for_any_photo(text: str) -> bool:
 
 
 def without_article(words: Sequence[str]) -> Sequence[str]:
-    """The words without an article that they begin with."""
+    """The words without a leading article."""
     return words[1:] if len(words) > 1 and words[0].lower() in _ARTICLES else words
 
 
 def _after_request(words: Sequence[str]) -> int:
-    """Where the words begin after "show me", "find all" and the like; 0 without such words."""
+    """The position after a leading "show me", "find all" or similar; 0 without such words."""
     start = _after(_REQUESTS, words, 0)
     if start and words[start] in _QUANTIFIERS and start + 1 < len(words):
         return start + 1
@@ -77,7 +77,7 @@ def _after_request(words: Sequence[str]) -> int:
 
 
 def _after_pictures(words: Sequence[str], start: int) -> int:
-    """Where the words from `start` on begin after "a photo of" and the like, else `start`."""
+    """The position after "a photo of" or similar at `start`, else `start`."""
     at = start
     while at < len(words) and words[at] in _DETERMINERS:
         at += 1
@@ -89,7 +89,7 @@ def _after_pictures(words: Sequence[str], start: int) -> int:
 
 
 def _after(phrases: Sequence[str], words: Sequence[str], start: int) -> int:
-    """Where the words begin after the longest of these phrases that is at `start`; else 0."""
+    """The position after the longest of these phrases at `start`; else 0."""
     text = " ".join([*words[start:], ""])
     lengths = [len(phrase.split()) for phrase in phrases if text.startswith(phrase + " ")]
     if not lengths or start + max(lengths) == len(words):

@@ -1,4 +1,4 @@
-"""Short texts are embedded as the average over a few templates, where an encoder gains by it.
+"""Embeds short texts as the average over prompt templates, for encoders that gain by it.
 
 CLIP (Radford et al. 2021, section 3.1.4) averages the name of a class over templates such as "a
 photo of a {}.". Each kind of encoder has its own templates; docs/models.md says what they gain.
@@ -23,7 +23,7 @@ MAX_SHORT_WORDS = 3  # a longer text is a caption already
 
 
 def prompts_for(encoder_name: str, text: str) -> tuple[str, ...]:
-    """What to embed for a text of a query: its vector is the average over these."""
+    """The prompts for a text of a query, whose vector is the average over them."""
     text = unwrapped(with_emoji_named(text))
     if not is_short(text):
         return (text,)

@@ -1,8 +1,8 @@
-"""Knows the kinds of encoder, and finds the encoder for a name.
+"""The registry of encoder kinds, which finds the encoder for a name.
 
-A name is `lite` or `openclip:ARCH/PRETRAINED`, or whatever a registered kind defines. Built-in
-kinds are imported when a name of theirs first comes up, so that a query with one loads nothing of
-the other.
+A name is `lite`, `openclip:ARCH/PRETRAINED`, or a form that a registered kind defines. A built-in
+kind is imported when one of its names is first used, so a query with one kind loads nothing of the
+other.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class EncoderChoice(Struct, frozen=True):
 def register(kind: EncoderKind) -> None:
     """Make a kind of encoder known to this process, before a library that uses it is opened.
 
-    Raises ValueError for a prefix that is taken, or that has characters which are not allowed.
+    Raises ValueError for a prefix that is taken or has characters that are not allowed.
     """
     if not kind.prefix or not _PREFIX.fullmatch(kind.prefix):
         raise ValueError(f"{kind.prefix!r} is not a prefix: use letters, digits, '-' and '_'.")
@@ -68,7 +68,7 @@ def kinds() -> tuple[EncoderKind, ...]:
 
 
 def kind_of(name_or_id: str) -> EncoderKind | None:
-    """The kind of an encoder with this name or id; None where no kind has its prefix."""
+    """The kind of an encoder with this name or id; None if no kind has its prefix."""
     match = _PREFIX.match(name_or_id)
     prefix = match[0] if match else ""
     return _built_in(prefix) if prefix in _BUILT_IN else _registered.get(prefix)
@@ -88,20 +88,20 @@ def open_encoder(
     on_download: OnDownload | None = None,
     batch_size: int = 0,
 ) -> Encoder:
-    """The encoder of that name, ready to use; its weights are downloaded if need be.
+    """Open the encoder with this name; its weights are downloaded if necessary.
 
-    `auto` is resolved as by `choose`. Exports and the like are kept in `cache_dir`. `device` is
-    auto, cpu, cuda, cuda:1 or mps. `on_download` is called for each download: with its size first,
-    then with its progress. `batch_size` is how many photos the model takes at once; 0: as many as
-    are fastest here. Raises UsageError for an unknown name, EncoderUnavailable when weights are
-    not on this machine and cannot be downloaded, EncoderError when they cannot be used.
+    `auto` is resolved as by `choose`. Exports and other caches are stored in `cache_dir`. `device`
+    is auto, cpu, cuda, cuda:1 or mps. `on_download` is called for each download: with its size
+    first, then with its progress. `batch_size` is the number of photos that the model takes at
+    once; 0 chooses the fastest. Raises UsageError for an unknown name, EncoderUnavailable if
+    weights are not on this machine and cannot be downloaded, EncoderError if they cannot be used.
     """
     name = choose(name, device).name
     return _known_kind(name).open(name, cache_dir, device, on_download, batch_size)
 
 
 def name_of(encoder_id: str) -> str:
-    """The name of the encoder that has this id. Raises UsageError where no kind has its prefix."""
+    """The name of the encoder with this id. Raises UsageError if no kind has its prefix."""
     kind = kind_of(encoder_id)
     if kind is None:
         raise UsageError(
@@ -112,7 +112,7 @@ def name_of(encoder_id: str) -> str:
 
 
 def dim_of(encoder_id: str) -> int | None:
-    """The length of the vectors of the encoder with this id; None where it is not known here."""
+    """The length of the vectors of the encoder with this id; None if it is unknown here."""
     kind = kind_of(encoder_id)
     if kind is None:
         return None
@@ -121,37 +121,37 @@ def dim_of(encoder_id: str) -> int | None:
 
 
 def name_in_library(row: EncoderRow) -> str:
-    """The name by which a stored encoder is told from the others of its library.
+    """The unique name of a stored encoder in its library.
 
-    It is that of its id: the name in the row may stand for a newer generation by now.
+    It follows from the id: the name in the row may by now stand for a newer generation.
     """
     kind = kind_of(row.encoder_id)
     return row.name if kind is None else kind.name_of(row.encoder_id)
 
 
 def verify(name: str) -> None:
-    """Read the weights of an encoder, as far as they are here. EncoderError where damaged."""
+    """Read the local weights of an encoder. Raises EncoderError if they are damaged."""
     _known_kind(name).verify(name)
 
 
 def satisfies(name: str, requested: str) -> bool:
-    """Whether a library made with the encoder `name` suits a user who requested `requested`."""
+    """Whether the encoder `name` of a library satisfies a request for `requested`."""
     kind = kind_of(requested)
     return name in (kind.names(requested) if kind else (requested,))
 
 
 def stored_name(requested: str) -> str:
-    """The name that a library stores when `requested` is opened."""
+    """The name that a library stores for the requested encoder."""
     return _known_kind(requested).names(requested)[0]
 
 
 def int8_option(requested: str, device: str) -> Int8Option | None:
-    """The int8 variant that a trial on `device` may favour over `requested`, if there is one."""
+    """The int8 variant that a trial on `device` may favour over `requested`, if any."""
     return _known_kind(requested).int8(requested, device)
 
 
 def encoder_choices() -> tuple[EncoderInfo, ...]:
-    """The recommended encoders, `lite` first. Reads the disk only, never the network."""
+    """The recommended encoders, `lite` first, from the disk without the network."""
     return tuple(choice for kind in kinds() for choice in kind.choices())
 
 
@@ -160,11 +160,10 @@ def choose(
 ) -> EncoderChoice:
     """The encoder that `name` stands for. Raises UsageError for an unknown name.
 
-    `notify` is called with a sentence for a person before the network is asked, which is done for
-    `auto` alone.
+    `notify` is called with a sentence before a request to the network, which only `auto` makes.
 
-    `auto` takes the recommendation of the kind registered last that has one, then of the one
-    before it, and so on: `lite`, the first, always has one.
+    `auto` takes the recommendation of the last registered kind that has one; `lite`, the first,
+    always has one.
     """
     if name == AUTO:
         return _auto(device, notify)

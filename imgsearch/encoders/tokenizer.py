@@ -18,14 +18,15 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-_ID_DIGITS = 12  # no vocabulary has more
+_ID_DIGITS = 12  # more than any vocabulary needs
 
 
 class TokenizerSpec(Struct, frozen=True):
-    """How a tokenizer splits plain texts: into the matches of `words`, each followed by `end`,
-    between a begin and an end mark. With `lower`, the text is lower-cased first.
+    """The rules by which a tokenizer splits plain texts.
 
-    Only for tokenizers that keep a word whole if it is an entry of their vocabulary.
+    A text becomes the matches of `words`, each followed by `end`, between a begin and an end mark.
+    With `lower`, the text is lower-cased first. The rules hold only for tokenizers that never split
+    a word that is an entry of their vocabulary.
     """
 
     words: re.Pattern[str]
@@ -47,11 +48,11 @@ class WholeWordVocabulary:
         self._spec = spec
 
     def __contains__(self, part: bytes) -> bool:
-        """Whether the file contains this anywhere."""
+        """Whether the file contains this text anywhere."""
         return self._text.find(part) >= 0
 
     def ids(self, text: str) -> list[int] | None:
-        """The tokens of a clean text with its marks; None where a word is not in the vocabulary."""
+        """The tokens of a clean text with its marks; None if a word is not in the vocabulary."""
         if not is_plain(text):
             return None
         if self._spec.lower:
@@ -77,9 +78,9 @@ class WholeWordVocabulary:
 
 
 class FastPathTokenizer:
-    """The tokens of any text.
+    """A tokenizer for any text, fast for plain words.
 
-    The first text that is more than whole words loads the library's tokenizer with `load`, which
+    The first text with more than whole words loads the library's tokenizer with `load`, which
     tokenizes all texts from then on.
     """
 

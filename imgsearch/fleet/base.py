@@ -1,4 +1,4 @@
-"""What a fleet works with: listed files, what became of them, and who does the work."""
+"""The records of a fleet, listed files and outcomes, and the interface of its workers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FILES_PER_TASK = 256  # at most
 
 
 class ListedFile(Struct, frozen=True):
-    """A file or object as it was listed.
+    """A file or object from a listing.
 
     `path` is absolute, or `s3://BUCKET/KEY`. Equal versions mean equal content: the etag of an
-    object, size and modification time of a file. `beside` are the metadata files and the other half
-    of a Live Photo that lie beside an object, which are fetched with it. If `is_done`, this version
-    is in the catalogue already, and its facts alone are read again.
+    object, size and modification time of a file. `beside` are the sidecar files and the other half
+    of a Live Photo next to an object, which are fetched with it. If `is_done`, this version is in
+    the catalogue already, and only its facts are read again.
     """
 
     path: str
@@ -37,10 +37,10 @@ class ListedFile(Struct, frozen=True):
 
 
 class FileOutcome(Struct, frozen=True):
-    """What became of a listed file.
+    """The outcome of a listed file.
 
-    Without a result it is no photo of its own (the video of a Live Photo), or was gone when it was
-    its turn: then `is_gone`. A new photo may have a thumbnail, WebP. A known one whose facts were
+    A file without a result is no photo of its own (the video of a Live Photo), or it was deleted
+    meanwhile: `is_gone`. A new photo may have a thumbnail, WebP. A known photo whose facts were
     read again has a result with facts and without vectors.
     """
 
@@ -57,7 +57,7 @@ class KnownContents(Protocol):
 
 
 def patiently(action: Callable[[], _Result], attempts: int = 8) -> _Result:
-    """The result of asking a catalogue, which may be asked again: its storage may be away a while.
+    """Ask a catalogue, and ask again while its storage is unreachable.
 
     Raises the error of the last attempt, after about a minute.
     """
@@ -70,7 +70,7 @@ def patiently(action: Callable[[], _Result], attempts: int = 8) -> _Result:
 
 
 class Workers(Protocol):
-    """Whoever embeds listed files: the processes of a cluster, or this one."""
+    """Embeds listed files, in this process or on a cluster."""
 
     def embed(self, files: Sequence[ListedFile]) -> Iterator[list[FileOutcome]]:
-        """The outcome of each file once, in any order. Raises ImgsearchError."""
+        """Yield the outcome of each file once, in any order. Raises ImgsearchError."""

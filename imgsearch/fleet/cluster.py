@@ -1,7 +1,7 @@
 """The processes of a Ray cluster as workers. Hides ray.
 
-Only a cluster that somebody else has started is used: a Ray asks the metadata services of clouds
-when it starts, also with its statistics of use switched off.
+imgsearch only uses a cluster that is running already: Ray asks the metadata services of clouds when
+it starts, even with its usage statistics switched off.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ _Result = TypeVar("_Result")
 
 AUTO = "auto"
 _COLUMN = "pickled"
-_LOOK_EVERY_S = 2.0  # whether the cluster is still there
+_LOOK_EVERY_S = 2.0  # between two checks that the cluster answers
 _PATIENCE_S = 20.0
-_ROWS_PER_PARTITION = 4_096  # of an index of vectors, as Lance has it in one process
-_STEPS_WAITING = 4  # for whoever takes them; then the workers wait
+_ROWS_PER_PARTITION = 4_096  # of an index of vectors, as Lance chooses in one process
+_STEPS_WAITING = 4  # results that wait to be taken; beyond, the workers wait
 # Read by Ray when it is imported, and by the processes that it starts.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # what its parts say on standard error
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # for its messages on standard error
 }
 
 
 class WorkerShape(Struct, frozen=True):
-    """How many workers a cluster has room for, and what each of them is given."""
+    """The number of workers of a cluster, and the resources of each."""
 
     count: int
     cpus: int
@@ -58,10 +58,10 @@ class WorkerShape(Struct, frozen=True):
 
 
 def shape_of(nodes: Sequence[tuple[int, int]]) -> WorkerShape:
-    """The workers of a cluster whose nodes have these numbers of CPUs and GPUs.
+    """The workers for a cluster whose nodes have these numbers of CPUs and GPUs.
 
-    One for each GPU where there are any, with its share of the CPUs of its node; else one a node.
-    All are alike: the smallest share decides. Raises FleetError for a cluster without CPUs.
+    Each GPU gets a worker with a share of its node's CPUs; without GPUs, each node gets one. All
+    workers are alike: the smallest share decides. Raises FleetError for a cluster without CPUs.
     """
     with_gpus = [(cpus, gpus) for cpus, gpus in nodes if gpus and cpus >= gpus]
     if with_gpus:
@@ -82,10 +82,10 @@ def require_ray() -> None:
 
 @contextmanager
 def ray_workers(plan: WorkPlan, address: str) -> Iterator[RayWorkers]:
-    """Workers on the cluster at an address, `auto` for the one of this machine, until the block
-    ends.
+    """Provide workers on the cluster at an address until the block ends.
 
-    A worker that dies is replaced, and its files are done again. Raises FleetError, MissingPackage.
+    The address `auto` is the cluster of this machine. A worker that dies is replaced, and its files
+    are done again. Raises FleetError, MissingPackage.
     """
     with _connected(address):
         yield RayWorkers(plan)
@@ -94,9 +94,9 @@ def ray_workers(plan: WorkPlan, address: str) -> Iterator[RayWorkers]:
 def index_vectors(address: str, dataset: Any, name: str, bits: int) -> None:
     """Index the column `vector` of a Lance dataset on the cluster at an address.
 
-    The index has this name, and the kind IVF_RQ with so many bits. This process trains it; the
-    machines of the cluster encode the vectors, some fragments of the dataset each. Raises
-    FleetError and MissingPackage, and what Lance raises.
+    The index has this name and the kind IVF_RQ with this number of bits. This process trains it;
+    the machines of the cluster encode the vectors, each for some fragments of the dataset. Raises
+    FleetError, MissingPackage, and the errors of Lance.
     """
     with _connected(address):
         for _ in _watched(_index_vectors(dataset, name, bits)):
@@ -123,10 +123,10 @@ def _index_vectors(dataset: Any, name: str, bits: int) -> Iterator[None]:
 
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
-    """Connected to the cluster at an address until the block ends, or to that which is already."""
+    """Connect to the cluster at an address until the block ends, unless connected already."""
     require_ray()
     with _environment(_ENVIRONMENT), warnings.catch_warnings():
-        # Ray starts its processes anew, and forks none that goes on here.
+        # Ray starts new programs and never forks this process.
         warnings.filterwarnings("ignore", message="lance is not fork-safe")
         import ray
 
@@ -138,7 +138,7 @@ def _connected(address: str) -> Iterator[None]:
         try:
             yield
         finally:
-            with suppress(Exception):  # also of a cluster that is not there any more
+            with suppress(Exception):  # the cluster may be gone
                 ray.shutdown()
 
 
@@ -179,7 +179,7 @@ def _connect(address: str) -> None:
 
 
 def _current_cluster() -> str:
-    """The address of the cluster that this machine is a node of, as `ray start` has noted it."""
+    """The address of the cluster of this machine, as recorded by `ray start`."""
     if address := os.environ.get("RAY_ADDRESS"):
         return address
     folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
@@ -199,10 +199,10 @@ def _no_cluster(address: str, reason: str = "") -> FleetError:
 
 
 class _RayWorker:
-    """What runs in a process of the cluster: a `PhotoWorker` behind tables of Arrow.
+    """The actor in a process of the cluster: a `PhotoWorker` behind Arrow tables.
 
-    A table that comes back has outcomes, or the error that ends the run. That is no exception here,
-    since Ray would repeat the task, and describe the error in its own words.
+    A returned table has outcomes, or the error that ends the run. The error is not raised, since
+    Ray would repeat the task and describe the error in its own words.
     """
 
     def __init__(self, plan: bytes, threads: int, version: str) -> None:
@@ -235,9 +235,9 @@ class RayWorkers:
         self._plan = plan
 
     def embed(self, files: Sequence[ListedFile]) -> Iterator[list[FileOutcome]]:
-        """The outcome of each file, as tasks end.
+        """Yield the outcome of each file, as tasks end.
 
-        Raises what a worker raises, and FleetError when the cluster went away.
+        Raises the errors of workers, and FleetError if the cluster disappears.
         """
         yield from _watched(self._run(files))
 
@@ -245,7 +245,7 @@ class RayWorkers:
         import ray.data
 
         shape = _shape()
-        logging.getLogger("ray.data").setLevel(logging.ERROR)  # Ray sets it when it is imported
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # Ray sets it when imported
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
@@ -272,10 +272,10 @@ class RayWorkers:
 
 
 def _watched(steps: Iterable[_Step]) -> Iterator[_Step]:
-    """The steps of work on the cluster that this process is connected to.
+    """Run the steps of work on the connected cluster.
 
-    In a thread of their own, since Ray waits for a cluster that is gone until it ends this process.
-    Raises what a step raises, and FleetError when the cluster went away.
+    They run in a thread of their own, since Ray waits for a lost cluster and then ends the process.
+    Raises the errors of steps, and FleetError if the cluster disappears.
     """
     import ray
 
@@ -310,7 +310,7 @@ def _watched(steps: Iterable[_Step]) -> Iterator[_Step]:
 
 
 def _shape() -> WorkerShape:
-    """The workers that the cluster has room for."""
+    """The workers for the connected cluster."""
     import ray
 
     return shape_of([_resources(node) for node in ray.nodes() if node["Alive"]])
@@ -332,11 +332,11 @@ def _rows_of(table: Any) -> list[Any]:
 
 
 def _unpickle(data: bytes) -> Any:
-    return pickle.loads(data)  # of our own processes
+    return pickle.loads(data)  # from our own processes
 
 
 def _next(results: queue.Queue[_Result], control: str) -> _Result:
-    """The next result. Raises FleetError when the cluster's head has not answered for a while."""
+    """The next result. Raises FleetError if the cluster's head stops answering."""
     silent_s = 0.0
     while True:
         try:
@@ -365,10 +365,10 @@ def _answers(address: str) -> bool:
 
 
 def _error_of(error: BaseException) -> BaseException:
-    """The error that a person is shown: that of a worker, or that Ray has failed."""
+    """The error to show: the error of a worker, or one that says that Ray has failed."""
     import ray
 
-    is_defect = isinstance(error, ray.exceptions.RayTaskError)  # of ours: with its traceback
+    is_defect = isinstance(error, ray.exceptions.RayTaskError)  # of imgsearch: with its traceback
     if isinstance(error, ray.exceptions.RayError) and not is_defect:
         return FleetError(_WENT_AWAY)
     return error

@@ -1,7 +1,7 @@
 """Brings a catalogue up to date with folders and object storage: lists, embeds, records.
 
-Workers embed; this process alone writes, thousands of rows at once. What was written is noted in
-the manifest after it, so whatever ends a run costs at most what was not written yet.
+Workers embed; only this process writes, thousands of rows at once. The manifest records each write
+afterwards, so an interrupted run loses at most the rows that were not written yet.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from imgsearch.fleet.worker import WorkPlan
     from imgsearch.indexer.reading import KeepThumbnails
 
-FILES_PER_ROUND = 100_000  # that the workers are given at once; all of them wait at its end
+FILES_PER_ROUND = 100_000  # that the workers get at once; all of them wait at the end of a round
 _ROWS_PER_COMMIT = 5000
 _COMMIT_EVERY_S = 15.0
 
 
 class FleetRun(Struct, frozen=True):
-    """What a run works with.
+    """The inputs of a run.
 
-    `folder` is the working folder of the catalogue on this machine. `keep_thumbnails` stores small
-    pictures by content hash, before their photos are written; None: none are made. `notify` is
+    `folder` is the working folder of the catalogue on this machine. `keep_thumbnails` stores
+    thumbnails by content hash, before their photos are written; None makes none. `notify` is
     called with sentences for a person.
     """
 
@@ -63,10 +63,10 @@ def embed_photos(
 ) -> Generator[Progress, None, SyncReport]:
     """Bring the catalogue up to date with these folders and `s3://` addresses; settle it.
 
-    With `metadata`, the facts of all photos that were done before are read again, and none of them
-    is embedded. Workers are started only if something is to be read. Photos that are gone are
-    forgotten, unless that are many at once and not `accept_removals`. Raises FolderError where no
-    photo is found, and whatever sources, workers and the writer raise.
+    Workers start only if there are files to read. With `metadata`, the facts of all photos that were
+    done before are read again, and none of them is embedded. Deleted photos are forgotten, but a
+    large number at once only with `accept_removals`. Raises FolderError if no photo is found, and
+    the errors of sources, workers and the writer.
     """
     started = time.monotonic()
     plan = replace(run.plan, make_thumbnails=run.keep_thumbnails is not None)
@@ -118,10 +118,10 @@ def embed_photos(
 def _list(
     manifest: Manifest, source: PhotoSource, notify: Callable[[str], None]
 ) -> Generator[Progress, None, set[str]]:
-    """List a source, or go on where it was interrupted; returns the folders that are unreadable."""
+    """List a source, or resume its listing; returns the unreadable folders."""
     after = manifest.resume(source.address, source.is_listed_anew)
     if after is None:
-        return {source.address}  # what is gone now is seen by the next listing
+        return {source.address}  # the next listing finds deleted files
     listed, unreadable = 0, set[str]()
     for page in source.pages(after):
         manifest.add(source.address, page)
@@ -139,7 +139,7 @@ def _list(
 
 
 class _Recorder:
-    """Collects outcomes, and writes them when they are enough or the last time was long ago."""
+    """Collects outcomes, and writes them when they are many or the last write was long ago."""
 
     def __init__(self, run: FleetRun, manifest: Manifest, report: SyncReport, total: int) -> None:
         self.report = report
@@ -153,7 +153,7 @@ class _Recorder:
     def record_all(
         self, workers: Workers, files: Sequence[ListedFile]
     ) -> Generator[Progress, None, None]:
-        """Have files embedded and record them, with what is finished when the run is stopped."""
+        """Have files embedded and record them; a stopped run also records its finished files."""
         try:
             for outcomes in workers.embed(files):
                 self._waiting += outcomes
@@ -216,7 +216,7 @@ def _thumbnails(outcomes: Sequence[FileOutcome]) -> Mapping[bytes, bytes]:
 
 
 def _is_final(outcome: FileOutcome) -> bool:
-    """Whether a later run need not read this version of the file again."""
+    """Whether later runs skip this version of the file."""
     if outcome.is_gone:
         return False
     failure = None if outcome.result is None else outcome.result.failure
@@ -230,9 +230,9 @@ def _forget_gone(
     unreadable: set[str],
     accept_removals: bool,
 ) -> tuple[int, int]:
-    """Forget the photos that are gone from a source; returns how many, and how many are held."""
+    """Forget the photos deleted from a source; returns the numbers of forgotten and held ones."""
     if any(folder.startswith(source.address) for folder in unreadable):
-        return 0, 0  # they may be there still
+        return 0, 0  # they may still exist
     gone, known = manifest.count_gone(source.address)
     if gone >= HELD_FROM and gone > HELD_SHARE * known and not accept_removals:
         run.notify(

@@ -17,7 +17,7 @@ class WorkersHere:
         self._files_per_task = files_per_task
 
     def embed(self, files: Sequence[ListedFile]) -> Iterator[list[FileOutcome]]:
-        """The outcome of each file, task by task. Raises what `PhotoWorker.embed` raises."""
+        """Yield the outcome of each file, task by task. Raises as `PhotoWorker.embed` does."""
         for start in range(0, len(files), self._files_per_task):
             yield self._worker.embed(files[start : start + self._files_per_task])
 
@@ -26,6 +26,6 @@ class WorkersHere:
 def workers_here(
     plan: WorkPlan, threads: int, files_per_task: int = FILES_PER_TASK
 ) -> Iterator[WorkersHere]:
-    """Workers with this many threads, until the block ends. Raises as `PhotoWorker` does."""
+    """Provide workers with this many threads until the block ends. Raises as `PhotoWorker` does."""
     with PhotoWorker(plan, threads) as worker:
         yield WorkersHere(worker, files_per_task)

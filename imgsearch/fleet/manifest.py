@@ -1,7 +1,7 @@
-"""What a fleet has listed and what it has done: the state that lets a run go on where it stopped.
+"""The manifest of a fleet: its listed and finished files, from which a stopped run resumes.
 
-It is a SQLite file in the working folder of one catalogue. Losing it costs reading all photos once
-more, and embeds none of them: the catalogue knows their contents.
+It is a SQLite file in the working folder of one catalogue. If it is lost, all photos are read once
+more but none is embedded: the catalogue knows their contents.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MANIFEST_FILE = "fleet.db"
 _LOCK_FILE = "fleet.lock"
-_SAMPLE = 200  # done contents that the catalogue is asked for, to see whether it is still the same
+_SAMPLE = 200  # finished contents to look up in the catalogue, in case it was replaced
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sources (
     address TEXT PRIMARY KEY,
@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS files (
     facts_due INTEGER NOT NULL DEFAULT 0  -- a file beside it has changed since they were read
 ) WITHOUT ROWID;
 """
-# A manifest from before that column: what lies beside photos was read with them.
+# For a manifest without that column: sidecar files were read together with photos.
 _ADD_FACTS_DUE = """
 BEGIN;
 ALTER TABLE files ADD COLUMN facts_due INTEGER NOT NULL DEFAULT 0;
@@ -127,9 +127,9 @@ class Manifest:
     # ------------------------------------------------------------------ listing
 
     def resume(self, address: str, anew: bool) -> str | None:
-        """Where the listing of a source goes on, or begins: after this path; None: it is complete.
+        """The path after which the listing of a source continues or begins; None if it is complete.
 
-        After everything of a listing is done, the next one begins; with `anew`, at once.
+        A new listing begins once all work of the last one is done, or with `anew` at once.
         """
         row = self._connection.execute(
             "SELECT after, is_listed, is_done FROM sources WHERE address = ?", (address,)
@@ -158,9 +158,9 @@ class Manifest:
             )
 
     def end_listing(self, address: str) -> None:
-        """The current listing of a source is complete.
+        """Mark the current listing of a source as complete.
 
-        The facts of photos are due again if a file beside them was added, changed or removed.
+        The facts of photos become due if a sidecar file was added, changed or removed.
         """
         listing = self._listing(address)
         with self._transaction():
@@ -181,7 +181,7 @@ class Manifest:
             )
 
     def _photos_of_changed(self, address: str, listing: int) -> Iterator[bytes]:
-        """The paths of photos that are done, and of which a file beside them has changed."""
+        """The paths of finished photos with a changed sidecar file."""
         changed = self._connection.execute(
             f"SELECT path FROM files WHERE {_CHANGED_BESIDE} ORDER BY path", (address, listing)
         )
@@ -207,17 +207,17 @@ class Manifest:
     # ------------------------------------------------------------------ work
 
     def count(self, address: str) -> int:
-        """How many photos the current listing of a source has."""
+        """The number of photos in the current listing of a source."""
         return self._count(
             "source = ? AND listing = ? AND is_photo", address, self._listing(address)
         )
 
     def count_to_do(self, address: str, fingerprint: str) -> int:
-        """How many photos are new or changed, or failed and other decoders may read them."""
+        """The number of photos to read: new, changed, or failed with other decoders."""
         return self._count(_TO_DO, address, self._listing(address), fingerprint)
 
     def to_do(self, address: str, fingerprint: str, limit: int) -> Iterator[list[ListedFile]]:
-        """These photos, by their paths, up to `limit` at once. Each is given once."""
+        """Yield these photos once each, by path, up to `limit` at once."""
         return self._pages(address, limit, _TO_DO, fingerprint)
 
     def make_facts_due(self, address: str) -> None:
@@ -229,11 +229,11 @@ class Manifest:
         )
 
     def count_facts_due(self, address: str) -> int:
-        """How many photos are to be read again for their facts alone."""
+        """The number of photos whose facts alone must be read again."""
         return self._count(_FACTS_DUE, address, self._listing(address))
 
     def facts_due(self, address: str, limit: int) -> Iterator[list[ListedFile]]:
-        """These photos, by their paths, up to `limit` at once. Each is given once."""
+        """Yield these photos once each, by path, up to `limit` at once."""
         for page in self._pages(address, limit, _FACTS_DUE):
             yield [replace(file, is_done=True) for file in page]
 
@@ -273,7 +273,7 @@ class Manifest:
         return tuple(ListedFile(os.fsdecode(path), *values) for path, *values in rows)
 
     def mark_done(self, outcomes: Sequence[FileOutcome]) -> None:
-        """Record what the catalogue has a row of, so that no later run reads it again."""
+        """Record files that the catalogue has, so that no later run reads them again."""
         rows = []
         for outcome in outcomes:
             result = outcome.result
@@ -287,13 +287,13 @@ class Manifest:
             self._connection.executemany(_DONE, rows)
 
     def finish(self, address: str) -> None:
-        """Everything of the current listing of a source is done: the next run lists anew."""
+        """Mark all work of the current listing of a source as done: the next run lists anew."""
         self._connection.execute("UPDATE sources SET is_done = 1 WHERE address = ?", (address,))
 
     def forget_work(self, is_known: Callable[[Sequence[bytes]], set[bytes]]) -> bool:
-        """Take nothing for done any more if the catalogue lacks some of it; returns whether so.
+        """Reset all finished work if the catalogue lacks part of it; returns whether it did.
 
-        A sample is looked up: the catalogue may have been deleted and made anew.
+        A sample is looked up, since the catalogue may have been deleted and made anew.
         """
         (count,) = self._connection.execute(
             "SELECT count(*) FROM files WHERE content_hash IS NOT NULL"
@@ -317,16 +317,15 @@ class Manifest:
     # ------------------------------------------------------------------ gone
 
     def count_gone(self, address: str) -> tuple[int, int]:
-        """How many photos were in an earlier listing of a source only, and how many in any."""
+        """The number of photos only in earlier listings of a source, and the number in any."""
         is_known = "is_photo AND done_version IS NOT NULL"
         gone = self._count(f"{_GONE} AND {is_known}", address, self._listing(address))
         return gone, self._count(f"source = ? AND {is_known}", address)
 
     def gone(self, address: str, limit: int) -> Iterator[list[str]]:
-        """The paths that only an earlier listing has, up to `limit` at once; forgotten when given.
+        """Yield and forget the paths that only an earlier listing has, up to `limit` at once.
 
-        A page is forgotten when the next one is asked for, so that a run that ends meanwhile gives
-        it again.
+        A page is forgotten when the next one is requested, so an interrupted run yields it again.
         """
         parameters = (address, self._listing(address))
         while True:

@@ -1,4 +1,4 @@
-"""Object storage that is also mounted as folders of this machine, by other programs."""
+"""Finds objects as files, if other programs mount the object storage on this machine."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _NO_NAMES = frozenset(("", ".", ".."))
 
 
 class MountPoints(Struct, frozen=True):
-    """Where objects are files.
+    """The folders on which object storage is mounted.
 
-    `folders` are by the address of what is mounted, which ends in "/"; the longest address first.
+    `folders` maps mounted addresses, which end in "/", to folders; the longest address comes first.
     """
 
     folders: Mapping[str, Path]
 
     @classmethod
     def parse(cls, setting: str) -> Self:
-        """Of `s3://BUCKET/FOLDER=/FOLDER`, several of them separated by ";"; of "", none.
+        """Parse `s3://BUCKET/FOLDER=/FOLDER`, or several separated by ";"; "" has none.
 
         Raises SettingsError.
         """
@@ -46,7 +46,7 @@ class MountPoints(Struct, frozen=True):
         return cls({mounted: folders[mounted] for mounted in longest_first})
 
     def file_of(self, address: str) -> Path | None:
-        """The file that an object is; None where it is not mounted, or not there now."""
+        """The file of an object; None if it is not mounted or does not exist now."""
         for mounted, folder in self.folders.items():
             if address.startswith(mounted):
                 names = address.removeprefix(mounted).split("/")

@@ -1,4 +1,4 @@
-"""Objects of S3, and of any object storage that speaks its language. Hides boto3.
+"""Objects of S3 and of any object storage with its protocol. Hides boto3.
 
 Credentials, region and endpoint come from the environment's usual chain (`AWS_…` variables, the
 files in ~/.aws, the role of a machine) and are never passed on or written anywhere.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 SCHEME = "s3://"
-ATTEMPTS = 10  # with growing pauses, about a minute: as long as a server may take to start again
+ATTEMPTS = 10  # with growing pauses, about a minute: a server may need that to restart
 _ATTEMPTS_WAITED_FOR = 2  # while somebody waits for a picture
 _CONNECT_LIMIT_S = 10
 _READ_LIMIT_S = 60
@@ -38,14 +38,14 @@ _REFUSED = ("AccessDenied", "403", "InvalidObjectState", "KMS.DisabledException"
 
 
 class S3Address(Struct, frozen=True):
-    """A bucket, and the beginning of the keys in it that are meant: a folder, or empty for all."""
+    """A bucket and a key prefix in it: a folder, or empty for all objects."""
 
     bucket: str
     prefix: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of `s3://BUCKET/PREFIX`. Raises UsageError for one without a bucket."""
+        """Parse `s3://BUCKET/PREFIX`. Raises UsageError without a bucket."""
         bucket, _, prefix = text.removeprefix(SCHEME).partition("/")
         if not text.startswith(SCHEME) or not bucket:
             raise UsageError(f"{text!r} names no bucket. Write s3://BUCKET/FOLDER.")
@@ -61,24 +61,26 @@ def is_object(path: str) -> bool:
 
 
 class ShownObjects:
-    """Objects that somebody waits to see. A storage that is away is not waited for."""
+    """Objects to display. Fails fast if the storage is unreachable."""
 
     @cached_property
     def _storage(self) -> ObjectStorage:
-        return ObjectStorage(attempts=_ATTEMPTS_WAITED_FOR)  # a tenth of a second, so only once
+        return ObjectStorage(attempts=_ATTEMPTS_WAITED_FOR)  # takes 0.1 s, so only once
 
     def signed_address(self, path: str, valid_s: int) -> str:
-        """An address that opens an object without credentials for so long, at most seven days.
+        """An address that opens an object without credentials for a time, at most seven days.
 
-        Made on this machine alone: whether there is such an object is not asked. Raises
+        It is computed on this machine, without checking that the object exists. Raises
         ObjectStorageError without credentials.
         """
         return self._storage.signed_address(path, valid_s)
 
     @contextmanager
     def fetched(self, path: str, with_video: bool = False) -> Iterator[Path]:
-        """An object as a file, until the block ends; `with_video` also brings what lies beside it
-        as the other half of a Live Photo. Raises PhotoError where it cannot be fetched.
+        """Provide an object as a file until the block ends.
+
+        `with_video` also fetches the other half of a Live Photo next to it. Raises PhotoError if
+        the object cannot be fetched.
         """
         with tempfile.TemporaryDirectory(prefix="imgsearch-") as folder:
             file = Path(folder, name_of(path))
@@ -103,7 +105,7 @@ def name_of(path: str) -> str:
 class ObjectStorage:
     """The objects that this process may read. Safe in any thread.
 
-    A connection that breaks is tried again, with the usual attempts for about a minute. Raises
+    A broken connection is tried again, with the usual attempts for about a minute. Raises
     MissingPackage without boto3.
     """
 
@@ -125,7 +127,7 @@ class ObjectStorage:
             self._client = boto3.session.Session().client("s3", config=config)
 
     def pages(self, address: S3Address, after: str) -> Iterator[list[ListedFile]]:
-        """Every object of an address whose path sorts after `after`, by its key, a page at a time.
+        """Yield the objects of an address whose path sorts after `after`, by key, in pages.
 
         Raises ObjectStorageError.
         """
@@ -146,16 +148,16 @@ class ObjectStorage:
                 ]
 
     def fetch(self, file: ListedFile, into: Path) -> None:
-        """Write the object, as it was listed, into a file.
+        """Write the listed version of an object into a file.
 
-        Raises FileNotFoundError for one that is gone, PhotoError for one that has changed or may
-        not be read, and ObjectStorageError where the storage does not answer.
+        Raises FileNotFoundError if it is gone, PhotoError if it has changed or is not readable, and
+        ObjectStorageError if the storage does not answer.
         """
         if self._fetch(file.path, into, {"IfMatch": f'"{file.version}"'}) != file.size_bytes:
             raise _changed()
 
     def fetch_newest(self, path: str, into: Path) -> None:
-        """Write the object at a path, as it is now, into a file. Raises as `fetch` does."""
+        """Write the current version of an object into a file. Raises as `fetch` does."""
         self._fetch(path, into, {})
 
     def signed_address(self, path: str, valid_s: int) -> str:
@@ -175,7 +177,7 @@ class ObjectStorage:
             with _storage_errors(path):
                 try:
                     return _save(self._get(path, condition)["Body"], into)
-                except _broken_transfers():  # of a body; what precedes it boto3 itself repeats
+                except _broken_transfers():  # of a body; boto3 itself repeats all earlier steps
                     if attempt == self._attempts:
                         raise
             time.sleep(min(20.0, 2.0 ** (attempt - 1)) * random.random())

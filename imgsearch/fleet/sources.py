@@ -1,4 +1,4 @@
-"""Lists the photos of folders and of object storage, page by page, and brings objects to a disk."""
+"""Lists photos of folders and object storage, page by page, and fetches objects to disk."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _FILES_AT_ONCE = 10_000
 
 
 class ListedPage(Struct, frozen=True):
-    """Some of the files of a source: photos, and what may lie beside one.
+    """A page of the files of a source: photos, and possible sidecar files.
 
-    `after` is where the listing goes on from, if it is interrupted after this page; empty where it
-    has to begin again. `unreadable` are folders whose photos may be there still.
+    An interrupted listing continues after the path `after`; if that is empty, it begins again.
+    `unreadable` are folders whose photos may still exist.
     """
 
     photos: tuple[ListedFile, ...]
@@ -38,22 +38,22 @@ class ListedPage(Struct, frozen=True):
 
 
 class PhotoSource(Protocol):
-    """Where photos are."""
+    """A source of photos: a folder, or part of a bucket."""
 
     @property
     def address(self) -> str:
-        """What names it: a folder, or `s3://BUCKET/PREFIX`."""
+        """Its name: a folder, or `s3://BUCKET/PREFIX`."""
 
     @property
     def is_listed_anew(self) -> bool:
-        """Whether it is listed by each run, also while the work of its last listing is not done."""
+        """Whether each run lists it, even if the work of its last listing is not done."""
 
     def pages(self, after: str) -> Iterator[ListedPage]:
-        """The files whose path sorts after `after`. Raises ImgsearchError."""
+        """Yield the files whose path sorts after `after`. Raises ImgsearchError."""
 
 
 def source_of(address: str) -> PhotoSource:
-    """The source of an address. Raises UsageError, FolderError and MissingPackage."""
+    """The source at an address. Raises UsageError, FolderError and MissingPackage."""
     if is_object(address):
         return _Objects(S3Address.parse(address))
     folder = absolute(address)
@@ -92,7 +92,7 @@ def _listed(stat: FileStat) -> ListedFile:
 
 
 class _Objects:
-    """The objects of a bucket whose keys begin alike."""
+    """The objects of a bucket with a common key prefix."""
 
     is_listed_anew = False  # 100 million keys take hours
 
@@ -115,12 +115,12 @@ class _Objects:
 
 
 def beside_paths(path: str) -> tuple[str, ...]:
-    """Where the files may be that are read together with an object; none for a file."""
+    """Possible paths of sidecar files of an object; none for a file."""
     return (*sidecar_paths(path), *live_photo_paths(path)) if is_object(path) else ()
 
 
 class Fetcher:
-    """Makes listed files readable: a file where it lies, an object in a folder of its own."""
+    """Makes listed files readable: files in place, objects in temporary folders."""
 
     def __init__(self, folder: Path, connections: int) -> None:
         self._folder = folder
@@ -133,9 +133,9 @@ class Fetcher:
             self._storage = ObjectStorage(self._connections)
 
     def fetch(self, file: ListedFile, number: int) -> FileStat:
-        """The stat of a file that can be read now; `number` differs for each.
+        """Make a file readable and return its stat; `number` differs for each.
 
-        Raises PhotoError for one that has changed, FileNotFoundError for one that is gone, and
+        Raises PhotoError if it has changed, FileNotFoundError if it is gone, and
         ObjectStorageError.
         """
         if self._storage is None or not is_object(file.path):
@@ -146,11 +146,11 @@ class Fetcher:
             try:
                 self._storage.fetch(beside, folder / name_of(beside.path))
             except FileNotFoundError:
-                continue  # gone since it was listed, as if it had never been there
+                continue  # deleted since the listing, so ignored
         path = folder / name_of(file.path)
         self._storage.fetch(file, path)
         return stat_of(path)
 
     def release(self, number: int) -> None:
-        """Delete what was fetched under this number."""
+        """Delete the files fetched under this number."""
         shutil.rmtree(self._folder / str(number), ignore_errors=True)

@@ -1,7 +1,7 @@
 """One worker of a fleet: fetches, hashes, decodes and embeds listed files, as the indexer does.
 
-Threads fetch and decode ahead while the model works on the batch before. A worker records nothing:
-what it has is lost with it, and is done again by another one.
+Threads fetch and decode ahead while the model works on the previous batch. A worker records
+nothing: if it dies, another worker repeats its work.
 """
 
 from __future__ import annotations
@@ -42,41 +42,41 @@ if TYPE_CHECKING:
 
 
 class WorkPlan(Struct, frozen=True):
-    """How photos are embedded: what every worker is sent. It can be pickled.
+    """The picklable instructions that every worker gets to embed photos.
 
-    The functions are called in the worker. `encoder_id` is that of the catalogue.
+    The functions are called in the worker. `encoder_id` is the encoder of the catalogue.
     """
 
     encoder_id: str
     open_encoder: Callable[[], Encoder]
     open_known: Callable[[], KnownContents]
     max_megapixels: float
-    cache_dir: Path | None = None  # None: the usual one of each machine
+    cache_dir: Path | None = None  # None: the default of each machine
     make_thumbnails: bool = True
     decoder: PhotoDecoder = field(default_factory=PhotoDecoder)
 
     @property
     def fingerprint(self) -> str:
-        """Identifies how files are decoded here."""
+        """Identifies the decoders of this machine."""
         return self.decoder.fingerprint_with(self.max_megapixels)
 
 
 def open_named_encoder(name: str, cache_dir: Path | None, device: str, batch_size: int) -> Encoder:
-    """The encoder of that name on the machine of a worker; for `WorkPlan.open_encoder`."""
+    """Open the encoder with this name on a worker's machine; for `WorkPlan.open_encoder`."""
     return open_encoder(name, cache_dir or default_cache_dir(), device, None, batch_size)
 
 
 def given_encoder(encoder: Encoder) -> Encoder:
-    """An encoder that a program has made, and that can be pickled; for the same."""
+    """Return a picklable encoder of the program; for `WorkPlan.open_encoder`."""
     return encoder
 
 
 class _Fetched(Struct, frozen=True):
-    """A file that was fetched and hashed, or why it was not."""
+    """A fetched and hashed file, or the reason of its failure."""
 
     number: int
     file: ListedFile
-    stat: FileStat | None = None  # where it can be read now
+    stat: FileStat | None = None  # of the readable file
     content_hash: bytes | None = None
     failure: Failure | None = None
     is_gone: bool = False
@@ -87,8 +87,8 @@ class _Fetched(Struct, frozen=True):
 class PhotoWorker:
     """Embeds files with `threads` threads. Use it as a context manager, in one thread at a time.
 
-    Raises EncoderMismatch where this machine has another encoder than the catalogue, and what
-    opening the encoder and the catalogue raises.
+    Raises EncoderMismatch if this machine has an encoder other than the catalogue's, and the errors
+    of opening the encoder and the catalogue.
     """
 
     def __init__(self, plan: WorkPlan, threads: int) -> None:
@@ -158,9 +158,9 @@ class PhotoWorker:
     def _to_read(
         self, fetched: Iterator[_Fetched], known: set[bytes]
     ) -> Iterator[tuple[_Fetched, bool]]:
-        """Each file, and whether to decode it: as the first with its content, if that is new.
+        """Yield each file, and whether to decode it: only the first with a new content.
 
-        What the catalogue knows is added to `known`.
+        Contents that the catalogue knows are added to `known`.
         """
         claimed: set[bytes] = set()
         waiting: list[_Fetched] = []
@@ -218,7 +218,7 @@ class PhotoWorker:
 
 def _outcome(fetched: _Fetched, embedded: PhotoVectors | None) -> FileOutcome:
     if fetched.is_gone or (fetched.file.is_done and fetched.failure is not None):
-        # What the catalogue has of a photo stays if it cannot be read again now.
+        # The catalogue keeps its facts of a photo that is unreadable now.
         return FileOutcome(fetched.file, is_gone=True)
     if fetched.content_hash is None and fetched.failure is None:
         return FileOutcome(fetched.file)
@@ -239,9 +239,9 @@ def _outcome(fetched: _Fetched, embedded: PhotoVectors | None) -> FileOutcome:
 def _with_results_of_copies(
     outcomes: Sequence[FileOutcome], known: set[bytes]
 ) -> list[FileOutcome]:
-    """The outcomes in which a copy of a file that failed has failed, too.
+    """Give each copy of a failed file the same failure.
 
-    A copy of one that was gone when it was decoded counts as gone: the next run decodes it.
+    A copy of a file that was deleted before decoding counts as gone: the next run decodes it.
     """
     results = {
         outcome.result.content_hash: outcome.result

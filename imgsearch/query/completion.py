@@ -1,4 +1,4 @@
-"""What is being typed at the end of a query line: a value of a filter, or free words."""
+"""Finds the word being typed at the end of a query line: a filter value, or free words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from imgsearch.query.fields import FIELDS, OTHER_NAMES
 
-COMPLETED = (*FIELDS, "concept", "sort")  # the names before a colon after which names are typed
+COMPLETED = (*FIELDS, "concept", "sort")  # prefixes before a colon whose values can be completed
 MAX_PHRASE_WORDS = 5  # of a name
 # An item of the grammar; the quote of the last one may be open.
 _ITEM = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*(?:"|\\?$))+', re.DOTALL)
@@ -24,11 +24,10 @@ class TypedPhrase(Struct, frozen=True):
 
 
 class TypedEnd(Struct, frozen=True):
-    """What is being typed at the end of a line.
+    """The unfinished end of a query line.
 
-    `phrases` are the words that a name may be completed from, the longest first: "trip to gen", "to
-    gen", "gen". `field` is the filter that they are a value of, None for free words, which are
-    `negated` by a minus.
+    `phrases` are the words to complete to a name, the longest first: "trip to gen", "to gen",
+    "gen". `field` is their filter, None for free words; a minus makes them `negated`.
     """
 
     phrases: tuple[TypedPhrase, ...]
@@ -37,9 +36,9 @@ class TypedEnd(Struct, frozen=True):
 
 
 def typed_end(line: str) -> TypedEnd | None:
-    """What is being typed at the end of a line; None where it cannot become a name.
+    """The unfinished end of a line; None if it cannot become a name.
 
-    That is in a phrase, in a filter of several values, and after a weight.
+    Quoted phrases, filters with several values and weighted words cannot.
     """
     items = list(_ITEM.finditer(line))
     if not items:
@@ -64,7 +63,7 @@ def typed_end(line: str) -> TypedEnd | None:
 
 
 def _value(start: int, found: re.Match[str]) -> TypedEnd | None:
-    """The value that is being typed of the filter that begins at `start`."""
+    """The unfinished value of the filter that begins at `start`."""
     name = found[2].lower()
     name = OTHER_NAMES.get(name, name)
     value = found[3].removeprefix('"')

@@ -1,4 +1,4 @@
-"""Words for dates in other languages, as `training/date_words.py` has made the table of them."""
+"""Date words of other languages, from a table that `training/date_words.py` makes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from functools import cache, lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-FUNCTION_WORD = "of"  # for what stands between the words of a date, or before it
+FUNCTION_WORD = "of"  # stands for words between or before the words of a date
 _ELIDED = ("l", "d", "dell", "nell", "all", "dall")  # before an apostrophe: "l'été"
 
 
-@lru_cache(1000)  # of one query, each word is asked for several times
+@lru_cache(1000)  # a query looks each word up several times
 def meaning_of(word: str) -> str | None:
-    """What a lower-case word stands for in dates, in English: "june", "last", "since", "of"."""
+    """The English meaning of a lower-case date word: "june", "last", "since", "of"."""
     article, _, rest = word.partition("'")
     return _looked_up(word) or (_looked_up(rest) if rest and article in _ELIDED else None)
 
@@ -29,6 +29,6 @@ def _looked_up(word: str) -> str | None:
 
 @cache
 def _table() -> mmap:
-    """A word, a tab and its meaning in each line. Reading all of it would take milliseconds."""
+    """The mapped table, a word, a tab and its meaning per line. Parsing it takes milliseconds."""
     with Path(__file__).with_name("date_words.txt").open("rb") as file:
         return mmap(file.fileno(), 0, access=ACCESS_READ)

@@ -1,11 +1,10 @@
 """Dates as people write them: "June 2021", "last summer", "15.6.2021", "Christmas 2020".
 
-The words must be a date and nothing else; which words of a query to try is decided elsewhere.
-They are English; `foreign_dates` reads others. Seasons are those of meteorology on the northern
+The words must be a date and nothing else; the caller chooses which words of a query to try. They
+are English; `foreign_dates` reads others. Seasons are those of meteorology on the northern
 hemisphere: summer is June to August, and "winter 2019" is January, February and December of 2019.
-New Year's Eve of a year is 31 December with the night that follows, until 6 o'clock. A day that a
-country writes before the month and another after it is none, such as 6/7/2021, unless both are
-equal.
+New Year's Eve of a year is 31 December with the night that follows, until 6 o'clock. An
+ambiguous order of day and month, such as 6/7/2021, is not read, unless both are equal.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from msgspec.structs import replace
 
 from imgsearch.records.query import Filter
 
-FIRST_YEAR = 1826  # of the oldest photograph that is kept
+FIRST_YEAR = 1826  # of the oldest surviving photograph
 _MONTH_NAMES = (
     *("january", "february", "march", "april", "may", "june", "july"),
     *("august", "september", "october", "november", "december"),
@@ -69,7 +68,7 @@ _NUMERIC = (
 )
 _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})$")
 _RANGE = re.compile(r"(\d{4})\s?[-–]\s?(\d{4})$")
-# What a date can begin with, besides a number; that of "two years ago" is told by its end.
+# First words of a date, besides numbers; "two years ago" is recognised by its end.
 FIRST_WORDS = {
     *("last", "this", "today", "yesterday"),
     *_MONTHS,
@@ -79,12 +78,11 @@ FIRST_WORDS = {
 
 
 class Period(Struct, frozen=True):
-    """What some words say of the time: alternatives, each "2021", "2021-06" or "2021-06-15".
+    """The time that words name: alternatives, each "2021", "2021-06" or "2021-06-15".
 
     If `kind` is "day", they are days of any year, "12-24", and if it is "month", months, "06".
-    `until` is the last of a range that begins with the first alternative: of years, or the last
-    hour of a night, "2018-01-01T05". `is_relative`
-    says that it depends on today.
+    `until` is the end of a range that begins with the first alternative: a year, or the last hour
+    of a night, "2018-01-01T05". `is_relative` says that the period depends on today.
     """
 
     parts: tuple[str, ...]
@@ -93,7 +91,7 @@ class Period(Struct, frozen=True):
     is_relative: bool = False
 
     def filters(self) -> tuple[Filter, ...]:
-        """The filters that say the same."""
+        """The equivalent filters."""
         if self.until is not None:
             return (Filter("after", self.parts), Filter("before", (_next(self.until),)))
         return (Filter(self.kind, self.parts),)
@@ -117,10 +115,10 @@ class Period(Struct, frozen=True):
 
 
 def read_period(words: Sequence[str], today: date) -> Period | None:
-    """The period that these lower-case words name; None if they name none, or not only one.
+    """The period that these lower-case words name; None if they name none or have other words.
 
-    A month or a season without a year is one of any year; whether it is meant as such depends on
-    the words around it.
+    A month or a season without a year is one of any year; the caller decides from the words around
+    it whether it is meant as a time.
     """
     words = [word for word in words if word not in ("of", "the")] or words
     text = " ".join(words)

@@ -1,4 +1,4 @@
-"""The filters of the query language: how values are read and written, and their help texts."""
+"""The filters of the query language: reading and writing values, and help texts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _WITH_RADIUS = rf"(.*?)\s*,\s*{_RADIUS}$"
 class Field(Struct, frozen=True):
     """One filter: `read` parses a value, `write` turns it back into text that `read` accepts.
 
-    `read` raises ValueError, with a sentence for the user, when the text is invalid. `choices` are
-    all values by what people call them, where they are few and the same in every library.
+    `read` raises ValueError, with a sentence for the user, if the text is invalid. `choices` maps
+    readable names to all values, if these are few and the same in every library.
     """
 
     read: Callable[[str], FilterValue]
@@ -100,7 +100,7 @@ def decimal_text(number: float) -> str:
 
 
 def fraction_text(number: float) -> str:
-    """1/n where that is exactly `number`, else its decimal."""
+    """1/n if that is exactly `number`, else its decimal."""
     if 1e-9 < number < 1 and 1 / round(1 / number) == number:
         return f"1/{round(1 / number)}"
     return decimal_text(number)
@@ -114,7 +114,7 @@ def _number_writer(number_text: Callable[[float], str]) -> Callable[[FilterValue
             return number_text(low) if low == high else f"{number_text(low)}..{number_text(high)}"
         if low is not None:
             return f"{'>' if value.low_open else '>='}{number_text(low)}"
-        assert high is not None  # no text reads as an interval without ends
+        assert high is not None  # every text that is read has at least one end
         return f"{'<' if value.high_open else '<='}{number_text(high)}"
 
     return write
@@ -236,7 +236,7 @@ def _formats() -> dict[str, str]:
 
 
 def read_type(text: str) -> str:
-    """The name of a format, given by that name or by a file suffix."""
+    """The name of a format, from that name or a file suffix."""
     from imgsearch.decode.formats import (  # lazy: queries rarely need it
         FORMATS_BY_NAME,
         FORMATS_BY_SUFFIX,
@@ -338,7 +338,7 @@ FIELDS: dict[str, Field] = {
     ),
 }
 
-# Names from other programs, and the filter they stand for here.
+# Filter names of other programs, and the filters that they stand for.
 OTHER_NAMES = {
     "artist": "creator",
     "author": "creator",

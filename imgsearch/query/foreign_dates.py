@@ -1,7 +1,8 @@
 """Dates in other languages: "juin 2021", "été 2019", "Weihnachten 2020", "vorigen Sommer".
 
-Each word is put into English by a table, and the English words are read. Months, seasons and feasts
-count only with a year, a day or "last": many of their names are usual words of another language.
+A table translates each word into English, and the English words are read. Months, seasons and
+feasts count only with a year, a day or "last": many of their names are common words of another
+language.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ _MAX_ID_DIGITS = 19
 _SETTINGS = ("t", "sort")
 
 # A query within these bounds takes a few seconds at most, and SQLite accepts its conditions.
-MAX_CHARS = 10_000  # of a line, and of all texts, paths and values of a query together
+MAX_CHARS = 10_000  # of a line, and the total of all texts, paths and values of a query
 MAX_TERMS = 100
 MAX_RESULTS = 1_000_000_000  # in one answer; SQLite and Lance count no further than 2^63
 MAX_VALUES = 500  # of all filters together
@@ -81,7 +81,7 @@ def to_text(query: Query, exact: bool = False) -> str:
     Raises ValueError for an example given as bytes or with a region: a line cannot express those.
     """
     items: list[str] = []
-    # All words outside quotes are one text, so only one term can be bare: that which was.
+    # All words outside quotes are one text, so only one term can be bare: the free one.
     bare = [term for term in query.terms if term.weight == 1 and _reads_as_itself(term.what)]
     free = [term for term in bare if term.is_free] or bare
     unquoted = free[0] if free and not exact else None
@@ -100,7 +100,7 @@ def to_text(query: Query, exact: bool = False) -> str:
 
 
 def is_expressible(term: Term) -> bool:
-    """Whether a line can express this term: no example as bytes, and none with a region."""
+    """Whether a line can express this term; examples as bytes or with a region have no form."""
     what = term.what
     return not isinstance(what, Example) or not (
         isinstance(what.source, bytes) or what.region is not None
@@ -160,7 +160,7 @@ class _Reader(Struct):
     min_score: float | None = None
     sort: Sort | None = None
     words: list[str] = field(default_factory=list)  # outside quotes; together they are one term
-    words_position: int = 0  # of that term among the others
+    words_position: int = 0  # of their term among the others
 
     def skip_space(self) -> bool:
         """Move to the next item. False at the end of the line."""
@@ -314,7 +314,7 @@ class _Reader(Struct):
         return text
 
     def fail(self, message: str, at: int, suggestion: str | None = None) -> NoReturn:
-        """Point at a character; `suggestion` is the line that may have been meant."""
+        """Raise an error that points at a character; `suggestion` is a corrected line."""
         with _query_errors(self.line, at, suggestion):
             raise ValueError(message)
 
@@ -425,7 +425,7 @@ def resolve_query(query: str | Query) -> Query:
     """Parse a query line, if it is one, and make the paths of the examples absolute.
 
     Raises QueryError, also for a query that exceeds MAX_CHARS, MAX_TERMS or MAX_VALUES, for words
-    that are not UTF-8, and for what is neither a line nor a Query.
+    that are not UTF-8, and for values that are neither a line nor a Query.
     """
     parsed = parse(query) if isinstance(query, str) else query
     if not isinstance(parsed, Query):
@@ -448,7 +448,7 @@ def _resolved(term: Term) -> Term:
 def check_size(query: Query, filters: int = 0) -> None:
     """Raise QueryError for a query with too many terms, values of filters or characters.
 
-    `filters` is the number of filters that are to be added to it, of one value at least.
+    `filters` is the number of filters to be added to it, with one value each at least.
     """
     values = [value for filter_ in query.filters for value in filter_.values]
     sources = [_source_of(term) for term in query.terms]
@@ -474,7 +474,7 @@ def _words_of(term: Term) -> str:
 
 
 def _source_of(term: Term) -> str | Path | int | bytes:
-    """The text or the name of a term, or where its example comes from."""
+    """The text or the name of a term, or the source of its example."""
     return term.what.source if isinstance(term.what, Example) else _words_of(term)
 
 

@@ -1,8 +1,8 @@
 """Tells whether a text is written in English, for models that read nothing else.
 
-A word list decides, and no statistics of letters: queries of one or two words are too short for
-those (docs/models.md). Unknown words alone are no sign of another language: they may be names or
-typing errors.
+Word lists decide, not statistics of letters, for which queries of one or two words are too short
+(docs/models.md). Unknown words alone are no sign of another language: they may be names or typing
+errors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LATIN_ADDITIONAL = ("\u1e00", "\u1eff")
 
 
 def words_in(text: str) -> list[str]:
-    """The words of a text, lower-case, without what is not made of letters."""
+    """The words of a text, lower-case; other characters than letters are left out."""
     letters = "".join(
         character if character.isalpha() or character in "'’" else " " for character in text
     )
@@ -25,9 +25,9 @@ def words_in(text: str) -> list[str]:
 
 
 def is_other_language(text: str, is_name: Callable[[str], bool]) -> bool:
-    """Whether a text is written in another language than English, or in another script.
+    """Whether a text is written in a language other than English, or in another script.
 
-    `is_name` tells of a word that it is a name in the library: names belong to no language.
+    `is_name` says whether a word is a name in the library: names belong to no language.
     """
     words = words_in(text)
     unread = sum(not _is_latin(word) for word in words)
@@ -38,7 +38,7 @@ def is_other_language(text: str, is_name: Callable[[str], bool]) -> bool:
         if len(word) == 1 or is_name(word):
             continue
         if word in other_languages() or not word.isascii():
-            # A frequent English word that is also one of another language says nothing.
+            # A frequent English word that is also a word of another language is no evidence.
             foreign += not english().has_frequent(word)
         elif is_english(word):
             in_english += 1

@@ -1,7 +1,7 @@
 """Understands "without dogs", "no dog" and "other than a dog" in words of a query as a minus.
 
-Only in short texts: the photo of a caption such as "a man without a shirt on is rock climbing" is
-found better by the text as it is (`benchmarks/bench_phrasing.py`).
+Negations are understood in short texts only: the unchanged text finds the photo of a caption such
+as "a man without a shirt on is rock climbing" better (`benchmarks/bench_phrasing.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _WITHOUT = {"without", "except", "excluding", "minus", "w/o"}
 _OTHER_THAN = (["other", "than"], ["apart", "from"], ["aside", "from"])
 _ANYTHING = {"something", "anything", "everything", "things", "stuff"}
 _BUT_AFTER = {"anything", "everything"}  # "anything but a dog"
-# What may stand before it, and is left out as well: "but no dogs", "with no leaves".
+# Words before a negation that are left out as well: "but no dogs", "with no leaves".
 _CONNECTORS = {"but", "and", "with", "wearing", "having", "showing", "has", "have", "there", "is"}
 _ARTICLES = {"a", "an", "the", "any", "some"}
 # Signs say so; the words belong together.
@@ -22,7 +22,7 @@ _PROHIBITED = {
     *("parking", "smoking", "entry", "stopping", "trespassing", "littering", "swimming", "fishing"),
     *("cycling", "diving", "loitering", "vacancy", "way", "exit", "man's", "mans"),
 }
-# Where what is negated ends.
+# Words that end the negated part.
 _ENDS = {
     *("in", "on", "at", "with", "near", "under", "over", "behind", "beside", "by", "from", "to"),
     *("and", "or", "but", "while", "who", "that", "which", "is", "are", "no", "not", "of", "into"),
@@ -30,17 +30,18 @@ _ENDS = {
     *_WITHOUT,
 }
 _MAX_NEGATED_WORDS = 3
-# Further words that say what not to find; they are not understood.
+# Further negative words, which are not understood.
 _OTHER_NEGATIONS = {"not", "never", "nothing", "nobody", "none", "nowhere", "neither", "nor"}
 
 
 def split_negations(
     words: Sequence[str], max_words: int = MAX_WORDS
 ) -> tuple[list[str], list[str]]:
-    """The words without those that say what not to find, and what not to find: a text for each.
+    """Split the words into what to find and what to exclude, a text for each exclusion.
 
-    "a street without cars or people" gives a street, and cars and people. A negation that is not
-    understood stays in the words, see `has_negation`; so does any in more than `max_words` words.
+    "a street without cars or people" becomes "a street", without "cars" and "people". A negation
+    that is not understood stays in the words, see `has_negation`; so does any negation in more than
+    `max_words` words.
     """
     rest: list[str] = []
     negated: list[str] = []
@@ -63,12 +64,12 @@ def split_negations(
 
 
 def names_anything(words: Sequence[str]) -> bool:
-    """Whether words say nothing of what a photo shows: "something", "anything"."""
+    """Whether words say nothing about the content of a photo: "something", "anything"."""
     return len(words) == 1 and words[0].lower().strip(",") in _ANYTHING
 
 
 def has_negation(text: str) -> bool:
-    """Whether a text still says what not to find, in a way that is not understood."""
+    """Whether a text still has a negation, which was not understood."""
     words = text.lower().replace("’", "'").split()
     if any(list(pair) in _OTHER_THAN for pair in pairwise(words)):
         return True
@@ -82,7 +83,7 @@ def has_negation(text: str) -> bool:
 
 
 def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
-    """Where the negation that begins at a word ends, and what it negates; nothing if none does."""
+    """The end of the negation that begins at a word, and the negated texts, if there is one."""
     lower = [word.lower() for word in words]
     if lower[at] == "not":
         starts_text = at == 0 or lower[at - 1].endswith(",") or lower[at - 1] in {"but", "and"}
@@ -110,7 +111,7 @@ def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
 
 
 def _read_phrase(words: Sequence[str], at: int) -> tuple[str, int]:
-    """What is negated from a word on, without an article, and where it ends."""
+    """The negated phrase that begins at a word, without an article, and its end."""
     if at < len(words) and words[at].lower() in _ARTICLES:
         at += 1
     start = at

@@ -1,4 +1,4 @@
-"""Suggests a word for one that is in no list: the closest one, frequent ones first."""
+"""Suggests a correction for an unknown word: the closest known word, preferably a frequent one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from imgsearch.query.words import english, is_english, photo_words
 
 _SUGGESTED_WORDS = 50_000  # by frequency: rarer words are known, but not suggested
 _MIN_LETTERS = 3
-_LONG_WORD = 6  # letters, from which on two edits are allowed
-_MAX_EDITS = 2  # of a long word, and of one that sounds the same
+_LONG_WORD = 6  # letters; from here on, two edits are allowed
+_MAX_EDITS = 2  # of a long word, and of a word that sounds the same
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # Spellings of one sound, in the order in which they are replaced.
 _SOUNDS = tuple(
@@ -27,15 +27,15 @@ _SOUNDS = tuple(
 )
 
 # The cost of a suggestion, in edits. Chosen with the unknown words in the captions of coco-dev and
-# Flickr8k's dev split: misspelt ones get the right word, names and rare words mostly none. Those of
-# sounds and of letters left out were chosen with `benchmarks/misspelt.txt`.
+# Flickr8k's dev split: misspelt words get the right word, names and rare words mostly none. The
+# costs of sounds and of missing letters were chosen with `benchmarks/misspelt.txt`.
 _MAX_COST = 3.0
 _OTHER_FIRST_LETTER = 0.4
 _SAME_LETTERS = -0.4  # in another order
 _SAME_LETTER_SET = -0.2  # a letter doubled or halved
 _SAME_SOUND = -0.4  # "elefant"
 _FURTHER_EDIT_OF_SOUND = 0.4  # beyond the first
-_LETTERS_LEFT_OUT = -0.3  # and no other edit: it happens more often than any other
+_LETTERS_LEFT_OUT = -0.3  # and no other edit: the most frequent error
 _PER_DOUBLED_RANK = 0.11  # a word of rank 2n costs so much more than one of rank n
 _RANK_OFFSET = 50
 
@@ -43,10 +43,10 @@ _RANK_OFFSET = 50
 def corrected(
     text: str, is_name: Callable[[str], bool], names: Callable[[], Sequence[str]] = tuple
 ) -> str | None:
-    """The text with its misspelt words corrected; None if there is nothing to suggest.
+    """Correct the misspelt words of a text; None if there is nothing to correct.
 
-    `is_name` tells of a word that it is a name in the library; `names` gives those to suggest as
-    well, the most frequent first.
+    `is_name` says whether a word is a name in the library; `names` returns the names to suggest,
+    the most frequent first.
     """
 
     def replacement(match: re.Match[str]) -> str:
@@ -60,12 +60,12 @@ def corrected(
 
 
 def similarity(word: str, other: str) -> float:
-    """How much alike two words are, from 0 to 1: 1 less the edits between them for each letter."""
+    """The similarity of two words, from 0 to 1: 1 less the edits between them per letter."""
     return float(OSA.normalized_similarity(word, other))
 
 
 def _closest(word: str, names: Sequence[str]) -> str | None:
-    """The word that costs least, if that is little."""
+    """The cheapest correction, if its cost is low enough."""
     if len(word) < _MIN_LETTERS:
         return None
     edits = 1 if len(word) < _LONG_WORD else _MAX_EDITS
@@ -113,7 +113,7 @@ def _has_letters_in_order(word: str, letters: str) -> bool:
 
 @cache
 def _choices() -> tuple[str, ...]:
-    """The words to suggest: those of captions of photos before any other, each by frequency.
+    """The words to suggest: first words of photo captions, then others, each by frequency.
 
     A query names what a photo shows: "keybord" is a keyboard and no keyword.
     """

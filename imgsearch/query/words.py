@@ -1,7 +1,7 @@
-"""Word lists: which words are English, which are names, and which belong to other languages.
+"""Word lists: English words, names, and words of other languages.
 
-Every query is compared with them, so a list is a memory-mapped file that is searched for a word:
-that takes microseconds for a usual word, and reading all of it would take milliseconds.
+Every query is compared with them, so a list is a memory-mapped file that is searched for a word.
+This takes microseconds for a common word; reading the whole list would take milliseconds.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class WordList:
         return self._text.find(b"\n%b\n" % word.encode("utf-8", "replace")) >= 0
 
     def has_frequent(self, word: str) -> bool:
-        """Whether this word stands before the rare ones."""
+        """Whether the list has this word before its rare ones."""
         end = self._text.find(f"\n{RARE_MARK}\n".encode())
         return self._text.find(b"\n%b\n" % word.encode("utf-8", "replace"), 0, end + 1) >= 0
 
     def words(self, limit: int) -> list[str]:
-        """The first words, in their order."""
+        """The first words of the list, in their order."""
         lines = self._text[:].decode().split("\n", limit + 1)[:-1]
         return [line for line in lines if not line.startswith("#")]
 
 
 @cache
 def english() -> WordList:
-    """English words, the most frequent first, as `training/words.py` has made them."""
+    """English words, the most frequent first, from `training/words.py`."""
     return WordList(Path(__file__).with_name("english.txt"))
 
 
@@ -58,7 +58,7 @@ def other_languages() -> WordList:
 
 @cache
 def names_only() -> WordList:
-    """Words of the English list that are names, and hardly ever anything else."""
+    """Words of the English list that are almost only used as names."""
     return WordList(Path(__file__).with_name("names_only.txt"))
 
 
@@ -68,12 +68,12 @@ def is_english(word: str) -> bool:
 
 
 def is_common(word: str) -> bool:
-    """Whether a lower-case word is English, and more than a name: "nice", but not "geneva"."""
+    """Whether a lower-case word is English and not only a name: "nice", but not "geneva"."""
     return any(form in english() and form not in names_only() for form in _forms(word))
 
 
 def _forms(word: str) -> Iterator[str]:
-    """The word, and what it may be a form of."""
+    """The word, and words that it may be a form of."""
     yield word
     for ending, stem_ending in _ENDINGS:
         stem = word.removesuffix(ending) + stem_ending

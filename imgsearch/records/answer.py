@@ -23,13 +23,13 @@ if TYPE_CHECKING:  # a client of the service loads no NumPy
 
 State: TypeAlias = Literal["found", "unsure", "nothing"]
 Level: TypeAlias = Literal["sure", "likely", "possible", "weak"]
-# By the id of a photo and the moment of a video: a WebP image, or None where none can be made.
+# Maps the id of a photo and the moment of a video to a WebP image, or None if none can be made.
 ThumbnailSource: TypeAlias = Callable[[int, float | None], bytes | None]
 
 _THUMBNAILS = "thumbnails"  # in the `__dict__` of a hit
 _TABLE_COLUMNS = ("photo", "score", "level", "date", "path")
-_TABLE_ROWS = 50  # of a table in a notebook; each holds a picture of some kilobytes
-_NOT_IN_DATA_FRAME = ("taken_at", "dated_by")  # the hit's own date and source are there
+_TABLE_ROWS = 50  # of a table in a notebook; each has a picture of some kilobytes
+_NOT_IN_DATA_FRAME = ("taken_at", "dated_by")  # replaced by the hit's own date and source
 
 
 class Neighbours(Struct, frozen=True):
@@ -40,15 +40,15 @@ class Neighbours(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """How far an answer can be trusted, as `imgsearch.search.confidence` computes it.
+    """The verdict on an answer, as `imgsearch.search.confidence` computes it.
 
-    In the state "found", some hits are sure or likely, and those after them possible. In the state
+    In the state "found", the first hits are sure or likely, and further ones possible. In the state
     "unsure", the nearest three to ten are possible. In the state "nothing", all are weak.
 
-    `strength` is how far the best hits exceed chance, in standard deviations; 0 is chance. Scores
+    `strength` says by how many standard deviations the best hits exceed chance; 0 is chance. Scores
     from `possible_from` up are possible, from `likely_from` up likely, from `sure_from` up sure; a
-    bound that nothing reaches is None. `sure`, `likely` and `possible` count hits among the
-    best 200; `more` says that there are further possible hits after those. `named` counts the
+    bound that no score can reach is None. `sure`, `likely` and `possible` count hits among the
+    best 200; `more` says that further possible hits follow. `named` counts the
     photos that the query finds by their names; if there are any, the state is "found".
     """
 
@@ -69,7 +69,7 @@ class Verdict(Struct, frozen=True):
         return self.state == "found"
 
     def level(self, score: float) -> Level:
-        """How far a hit with this score can be trusted; a higher score never has a lower level."""
+        """The level of a hit with this score; a higher score never has a lower level."""
         if self.sure_from is not None and score >= self.sure_from:
             return "sure"
         if self.likely_from is not None and score >= self.likely_from:
@@ -79,7 +79,7 @@ class Verdict(Struct, frozen=True):
         )
 
     def level_of(self, score: float, *, is_named: bool) -> Level | None:
-        """As `level`; None for a photo that was found by its name alone."""
+        """The level as by `level`; None for a photo that only its name has found."""
         level = self.level(score)
         return None if is_named and level in ("possible", "weak") else level
 
@@ -108,15 +108,15 @@ class Hit(Struct, frozen=True, dict=True):
     photo: Photo
     paths: tuple[Path, ...]
     score: float | None
-    offline: bool = False  # none of its paths can be reached now
-    missing: bool = False  # its removal is held: many files vanished at once
+    offline: bool = False  # none of its paths is reachable now
+    missing: bool = False  # its removal is on hold, since many files vanished at once
     date: datetime | None = None
     dated_by: str | None = None
-    level: Level | None = None  # None without a verdict, and for a photo found by name alone
+    level: Level | None = None  # None without a verdict, and for a photo found only by name
     at_s: float | None = None  # the matching moment of a video, in seconds
-    text_lines: tuple[TextLine, ...] = ()  # that a `text:` filter of the query stands in
-    # The names, or the text, that words of the query match. If it was found by those alone, it has
-    # no level.
+    text_lines: tuple[TextLine, ...] = ()  # lines that match the `text:` filters
+    # The names, or the text, that match words of the query. A hit that only they have found has no
+    # level.
     matched_by: tuple[MatchedField, ...] = ()
 
     @property
@@ -124,11 +124,11 @@ class Hit(Struct, frozen=True, dict=True):
         return self.paths[0]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What a copy and a pickle are made from: the fields, and what makes the picture."""
+        """The parts of a copy or a pickle: the fields, and the source of the thumbnail."""
         return _restored, (astuple(self), self.__dict__.get(_THUMBNAILS))
 
     def _repr_html_(self) -> str:
-        """The picture for a notebook, or the path where no picture can be made now."""
+        """The picture for a notebook, or the path if no picture can be made now."""
         from imgsearch.records.notebook import html_picture  # base64 and html: for notebooks only
 
         thumbnails: ThumbnailSource | None = self.__dict__.get(_THUMBNAILS)
@@ -143,9 +143,10 @@ def _restored(fields: tuple[Any, ...], thumbnails: ThumbnailSource | None) -> Hi
 
 
 def with_thumbnails(hits: Iterable[Hit], thumbnails: ThumbnailSource) -> Iterator[Hit]:
-    """The hits, with what makes their pictures in a notebook.
+    """Add to the hits the source of their thumbnails for notebooks.
 
-    It is no field of a hit: it has no form in JSON, and does not count when hits are compared.
+    The source is no field of a hit: it has no form in JSON, and does not count when hits are
+    compared.
     """
     for hit in hits:
         shown = replace(hit)
@@ -160,10 +161,10 @@ class Hits(list[Hit]):
         return _html_table(self, "")
 
     def to_dataframe(self) -> DataFrame:
-        """One row a hit, as a pandas DataFrame. Raises MissingPackage without pandas.
+        """Make a pandas DataFrame, one row per hit. Raises MissingPackage without pandas.
 
-        The columns are `path`, those of a hit, and the facts of the photo's file. `date` is local
-        time, without the UTC offset.
+        The columns are `path`, the fields of a hit, and the facts of the photo's file. `date` is
+        local time, without the UTC offset.
         """
         return _data_frame(self)
 
@@ -174,10 +175,10 @@ class Answer(Struct, frozen=True):
     A cursor remains valid while the library changes: no hit is repeated or skipped. There is no
     `verdict` for a query without terms, nor in a library that is too small for one.
 
-    The first page also has what there is to tell about the query: `suggestion` is the query line
-    with misspelt words corrected, without examples that a line cannot express, and `remarks` are
-    sentences. If the encoder cannot read the query, `is_read` is False, the hits are weak, and
-    there is no verdict. `understood` are the words of the query that stand for filters.
+    The first page also has remarks about the query: `suggestion` is the query line with misspelt
+    words corrected, without examples that a line cannot express, and `remarks` are sentences. If
+    the encoder cannot read the query, `is_read` is False, the hits are weak, and there is no
+    verdict. `understood` are the words of the query that became filters.
     """
 
     hits: tuple[Hit, ...]
@@ -197,7 +198,7 @@ class Answer(Struct, frozen=True):
         return _html_table(self.hits, "" if self.verdict is None else str(self.verdict))
 
     def to_dataframe(self) -> DataFrame:
-        """As `Hits.to_dataframe`, for this page of the answer."""
+        """Make a pandas DataFrame of this page, as `Hits.to_dataframe` does."""
         return _data_frame(self.hits)
 
 
@@ -243,8 +244,8 @@ def _data_frame(hits: Sequence[Hit]) -> DataFrame:
 class FoundPhotos(Struct, frozen=True, eq=False):
     """All photos of an answer in its order, without their facts; `Library.hits_of` adds those.
 
-    `scores` has one for each photo, in the same order; None for a query without terms. `named` are
-    the photos that were found by one of the `phrases`; `vector` is that of the query.
+    `scores` has the score of each photo, in the same order; None for a query without terms. `named`
+    are the photos found by one of the `phrases`; `vector` is the vector of the query.
     """
 
     query: Query  # in its exact form
@@ -256,7 +257,7 @@ class FoundPhotos(Struct, frozen=True, eq=False):
     vector: Vector | None = None
 
     def levels(self) -> list[Level | None]:
-        """How far each photo can be trusted, in their order: see `Hit.level`."""
+        """The level of each photo, in their order: see `Hit.level`."""
         verdict = self.verdict
         if verdict is None or self.scores is None:
             return [None] * len(self.ids)
@@ -267,7 +268,7 @@ class FoundPhotos(Struct, frozen=True, eq=False):
 
 
 class ConceptVerdict(Struct, frozen=True):
-    """What a concept says of one photo. `judged` is what the user said: like, unlike or nothing."""
+    """The verdict of a concept on one photo. `judged` is the user's own: like, unlike or none."""
 
     name: str
     score: float
@@ -285,8 +286,8 @@ class ConceptVerdict(Struct, frozen=True):
 class TermShare(Struct, frozen=True):
     """The contribution of one term to a photo's score: all shares add up to the score.
 
-    `term` is the term as a query line; a part of an image, and one without a file, have no such
-    form, and are described in words. `cosine` is that of the photo with the term alone.
+    `term` is the term as a query line; part of an image, or an image without a file, has no such
+    form and is described in words. `cosine` is the similarity of the photo to the term alone.
     """
 
     term: str
@@ -302,10 +303,10 @@ class FilterResult(Struct, frozen=True):
 
 
 class PhotoDetails(Struct, frozen=True):
-    """What a library knows of a photo: as a hit, its saved labels, and the text in it.
+    """The details of a photo in a library: its hit, its saved labels, and the text in it.
 
-    `labels` has the name of each by the name under which it was saved; `text` is None if it was
-    not tried to read any.
+    `labels` maps the name of each facet to the photo's label; `text` is None if text was not looked
+    for yet.
     """
 
     hit: Hit
@@ -314,12 +315,12 @@ class PhotoDetails(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """Why a photo has its rank in an answer, or why it is not in it.
+    """An explanation of the rank of a photo in an answer, or of its absence.
 
-    `reason` is a sentence that says why the photo is not in the answer, otherwise None. `rank`
+    `reason` is a sentence about the photo's absence, None if it is in the answer. `rank`
     counts from 1 among the photos that pass all filters; None if this one does not, or if there
-    are no terms. `matched_by` are its names that words of the query match, and `concepts` what each
-    concept in the query says of it.
+    are no terms. `matched_by` are its names that match words of the query, and `concepts` the
+    verdict of each concept in the query.
     """
 
     path: Path
@@ -330,16 +331,16 @@ class Explanation(Struct, frozen=True):
     shares: tuple[TermShare, ...] = ()
     filters: tuple[FilterResult, ...] = ()
     text: PhotoText | None = None  # None if the text of the photo was not read yet
-    text_lines: tuple[TextLine, ...] = ()  # that a `text:` filter of the query stands in
+    text_lines: tuple[TextLine, ...] = ()  # lines that match the `text:` filters
     matched_by: tuple[MatchedField, ...] = ()
     concepts: tuple[ConceptVerdict, ...] = ()
 
 
 class ScoreBaseline(Struct, frozen=True, eq=False):
-    """What unrelated queries and usual photos of a library look like, to compare scores with."""
+    """Unrelated queries and usual photos of a library, with which scores are compared."""
 
     prompts: Vectors  # (p, dim): captions of other things
     nouns: Vectors  # (q, dim): short texts about other things
     photos: Vectors  # (s, dim): other example photos, of the library
     mean: Vector  # (dim,), of all photos; its length is not 1
-    vectors: int  # how many the library had, those of parts included
+    vectors: int  # in the library, including vectors of parts

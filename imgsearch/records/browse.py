@@ -1,4 +1,4 @@
-"""What a library is browsed by: days, months and years, places, events."""
+"""Records for browsing a library: days, months and years, places, events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TO_THE_SECOND = len("2023-06-15T12:30:00")
 
 
 class MonthCount(Struct, frozen=True):
-    """The photos of one month; `dated_by_file` of them have only the date of their file."""
+    """The number of photos in a month; `dated_by_file` of them have only the date of their file."""
 
     month: str  # "2023-06"
     photos: int
@@ -27,7 +27,7 @@ class MonthCount(Struct, frozen=True):
 
 
 class YearCount(Struct, frozen=True):
-    """The photos of one year, and its months that have any, in order."""
+    """The number of photos in a year, and its months with photos, in order."""
 
     year: int
     photos: int
@@ -36,7 +36,7 @@ class YearCount(Struct, frozen=True):
 
 
 class Timeline(Struct, frozen=True):
-    """All years from the first photo to the last, also those without a photo, in order."""
+    """All years from the first photo to the last, including years without photos, in order."""
 
     years: tuple[YearCount, ...]
 
@@ -50,7 +50,7 @@ class DayPhotos(Struct, frozen=True):
 
 
 class PhotoPositions(Struct, frozen=True):
-    """Where photos were taken, the latest first, in degrees (WGS 84)."""
+    """The positions of photos, the latest first, in degrees (WGS 84)."""
 
     photo_ids: Ids  # (n,)
     lat: Degrees  # (n,), -90 to 90
@@ -79,14 +79,14 @@ class PhotoCluster(Struct, frozen=True):
 
 
 class TownCount(Struct, frozen=True):
-    """The photos in or near a town; None for those of the region without a town."""
+    """The photos in or near a town; a name of None counts photos of the region without a town."""
 
     town: str | None
     photos: int
 
 
 class RegionCount(Struct, frozen=True):
-    """The photos of a region, also without a town; None for those of the country without one."""
+    """The photos of a region and its towns; a name of None counts photos without a region."""
 
     region: str | None
     photos: int
@@ -94,7 +94,7 @@ class RegionCount(Struct, frozen=True):
 
 
 class CountryCount(Struct, frozen=True):
-    """The photos of a country; None for those with a region or town and no country."""
+    """The photos of a country; a name of None counts photos with a region or town only."""
 
     country: str | None
     photos: int
@@ -102,7 +102,7 @@ class CountryCount(Struct, frozen=True):
 
 
 class PlaceCounts(Struct, frozen=True):
-    """Countries, their regions, and the towns of these: most photos first, then by name."""
+    """Countries with their regions and towns: most photos first, then by name."""
 
     countries: tuple[CountryCount, ...]
     unnamed: int  # photos with coordinates far from any town
@@ -110,17 +110,17 @@ class PlaceCounts(Struct, frozen=True):
 
 
 class ValueCount(Struct, frozen=True):
-    """The photos with one value of a fact, such as a camera; None where it is not known."""
+    """The photos with one value of a fact, such as a camera; None counts unknown values."""
 
     value: str | None
     photos: int
 
 
 class NameCounts(Struct, frozen=True):
-    """How many photos are in each folder, show each person and have each keyword.
+    """The number of photos in each folder, of each person and with each keyword.
 
-    A photo with paths in several folders counts in each of them, and only in the folder of its
-    file, not in those above. People and keywords: most photos first, then by name.
+    A photo with files in several folders counts in each of them, but not in the folders above.
+    People and keywords: most photos first, then by name.
     """
 
     folders: dict[Path, int]
@@ -129,14 +129,14 @@ class NameCounts(Struct, frozen=True):
 
 
 class Moments(Struct, frozen=True, eq=False):
-    """When and where n photos were taken, each fact in an array (n,) or a list of its own.
+    """The times and places of n photos, each fact in an array (n,) or a list of its own.
 
-    In order of time, and of the same time by id.
+    Photos are sorted by time, then by id.
     """
 
     photo_ids: Ids
     taken_at: NDArray[np.datetime64]  # the camera's local time, in microseconds
-    lats: Degrees  # NaN where they are not known
+    lats: Degrees  # NaN if unknown
     lons: Degrees
     towns: Sequence[str | None]
     countries: Sequence[str | None]
@@ -154,7 +154,7 @@ class Moments(Struct, frozen=True, eq=False):
         towns: Sequence[str | None],
         countries: Sequence[str | None],
     ) -> Moments:
-        """Those of photos in any order. The times are ISO text; UTC offsets do not count."""
+        """The moments of photos in any order. Times are ISO text; UTC offsets do not count."""
         import numpy as np
 
         ids, times = np.array(photo_ids, np.int64), _local_times(taken_at)
@@ -184,7 +184,7 @@ def _local_times(texts: Sequence[str]) -> NDArray[np.datetime64]:
 class PhotoEvent(Struct, frozen=True):
     """Photos of one occasion, in order: an afternoon, a party, or a whole trip.
 
-    Towns and countries are those of its photos, the most frequent first.
+    Towns and countries of its photos are sorted, the most frequent first.
     """
 
     start: datetime  # the camera's local time, of the first photo

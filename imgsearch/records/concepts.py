@@ -1,4 +1,4 @@
-"""Concepts: what a library was taught by examples, and how well it tells them from the rest."""
+"""Records for concepts: examples, fitted probes, and tests of how well they separate photos."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ExampleSource: TypeAlias = str | Path | int | bytes
 
 
 class ConceptTest(Struct, frozen=True):
-    """A cross-validation: each liked example in turn was judged by a probe that had not seen it.
+    """A cross-validation: a probe judges each liked example without having seen it.
 
-    `recall` is the share of liked examples that would be found, and `precision` the estimated share
-    of right photos among all that would be; both from 0 to 1. `above` is the probability that a
+    `recall` is the share of liked examples that are found, and `precision` the estimated share of
+    right photos among all found ones; both from 0 to 1. `above` is the probability that a
     liked example scores higher than another photo (the area under the ROC curve): 0.5 is chance.
-    `unlike_above` is the same against the unliked examples alone, None without any.
+    `unlike_above` is the same against unliked examples only, None without any.
     """
 
     precision: float
@@ -35,7 +35,7 @@ class ConceptTest(Struct, frozen=True):
     separates: bool
 
     def sentence(self) -> str:
-        """How well the examples separate, for people."""
+        """A sentence about how well the examples separate."""
         shares = (
             f"About {self.recall:.0%} of such photos are found, and about {self.precision:.0%} of "
             "what is found is right (cross-validated)."
@@ -48,15 +48,15 @@ class ConceptTest(Struct, frozen=True):
 
 
 class Concept(Struct, frozen=True):
-    """A concept by its name, with the number of examples and of photos that it was found in.
+    """A concept, with its name and the numbers of its examples and of its photos.
 
     `sure` and `likely` count photos by the verdict of the concept, the liked examples included.
-    `test` is None while there are too few examples for one, and `is_ready` is False for a concept
-    that the model in use has not learned, because all its liked examples have left the library.
+    `test` is None while the examples are too few for one. `is_ready` is False for a concept that
+    the current model has not learned, because all its liked examples have left the library.
     """
 
     name: str
-    words: str | None  # that describe it, if any were given
+    words: str | None  # that describe it, if given
     likes: int
     unlikes: int
     sure: int
@@ -66,7 +66,7 @@ class Concept(Struct, frozen=True):
     taught_at: datetime
 
     def sentence(self) -> str:
-        """What is known of the concept, for people."""
+        """A sentence about the state of the concept."""
         if not self.is_ready:
             return "It has no examples left. Teach it again."
         counts = (
@@ -80,11 +80,11 @@ class Concept(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ConceptExample:
-    """A photo that was judged: a photo of the library, or a picture from elsewhere.
+    """A judged photo: a photo of the library, or a picture from elsewhere.
 
-    `source` is the file that was named, None for a photo named by its id and for bytes. Of a
-    picture from elsewhere, `picture` is a reduced copy as WebP and `vector` (dim,) its vector; both
-    are None for a photo of the library, whose vectors the library has.
+    `source` is the named file, None for a photo named by its id and for bytes. For a picture from
+    elsewhere, `picture` is a reduced copy as WebP and `vector` (dim,) its vector; both are None for
+    a photo of the library, whose vectors are stored already.
     """
 
     content_hash: bytes
@@ -96,7 +96,7 @@ class ConceptExample:
 
 
 class ConceptProbe(Struct, frozen=True):
-    """A concept as a query uses it: a direction (dim,) of length 1, and what scores along it mean.
+    """A concept as a query uses it: a direction (dim,) of length 1, and its calibration.
 
     The probability that a photo with the score s shows the concept is 1 / (1 + exp(-z)), where
     z = `slope` · s + `intercept` (Platt 1999).
@@ -110,7 +110,7 @@ class ConceptProbe(Struct, frozen=True):
     likely_from: float
 
     def probability(self, score: float) -> float:
-        """That a photo with this score shows the concept, from 0 to 1."""
+        """The probability that a photo with this score shows the concept, from 0 to 1."""
         import math
 
         z = max(-60.0, min(60.0, self.slope * score + self.intercept))
@@ -130,8 +130,8 @@ class ConceptProbe(Struct, frozen=True):
 
 
 class FittedConcept(Struct, frozen=True):
-    """A probe, what its cross-validation gave, the words that it was fitted with, if any, and how
-    many vectors the library had then.
+    """A probe with its cross-validation, the words that it was fitted with, if any, and the number
+    of vectors in the library at that time.
     """
 
     probe: ConceptProbe
@@ -141,8 +141,8 @@ class FittedConcept(Struct, frozen=True):
 
 
 class ConceptState(Struct, frozen=True):
-    """How far a concept is up to date: the encoder that it was fitted to, None if that is gone, the
-    last `seq` that it has judged, and how many vectors the library had when it was fitted.
+    """The state of a concept: the encoder that it was fitted to, None if that is gone, the last
+    `seq` that it has judged, and the number of vectors in the library when it was fitted.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Near-duplicates: pairs of similar photos, and groups of them with a proposal which to keep."""
+"""Records for near-duplicates: pairs of similar photos, and groups with proposed keepers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Pair(Struct, frozen=True):
 class Pairs(Struct, frozen=True):
     """All pairs of photos with a score of at least `min_score`, best first.
 
-    `sharpness` has those photos of the pairs, by id, that could be read.
+    `sharpness` maps the ids of readable photos to their sharpness.
     """
 
     min_score: float
@@ -32,15 +32,15 @@ class Pairs(Struct, frozen=True):
     sharpness: Mapping[int, Sharpness] = field(default_factory=dict)
 
     def photo_ids(self, min_score: float = -1.0) -> list[int]:
-        """The photos of pairs with at least this score, each once, the best pairs first."""
+        """The photos of all pairs with at least this score, each once, the best pairs first."""
         linked = (pair for pair in self.pairs if pair.score >= min_score)
         return list(dict.fromkeys(photo_id for pair in linked for photo_id in (pair.a, pair.b)))
 
 
 class GroupedPhoto(Struct, frozen=True):
-    """One photo of a group: whether it is proposed to keep it, and why, in words for a person.
+    """One photo of a group, with the proposal to keep it or not, and the reason in words.
 
-    `score` is the one with the photo that is kept in its place; None for a kept photo.
+    `score` compares it with the photo kept in its place; None for a kept photo.
     """
 
     hit: Hit
@@ -50,7 +50,7 @@ class GroupedPhoto(Struct, frozen=True):
 
 
 class DuplicateGroup(Struct, frozen=True):
-    """Photos that are nearly the same; those to keep come first, and there is at least one."""
+    """Photos that are nearly the same; the photos to keep come first, at least one."""
 
     photos: tuple[GroupedPhoto, ...]
 

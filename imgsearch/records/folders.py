@@ -1,4 +1,4 @@
-"""Folders of this machine that may become photo folders, and how many photos they hold."""
+"""Records for choosing photo folders on this machine, with counts of their photos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FolderChoice(Struct, frozen=True):
 
 
 class PhotoFileCount(Struct, frozen=True):
-    """How many photos and videos are in a folder and below; at least, if it is not complete."""
+    """The number of photos and videos in and below a folder; a minimum if not complete."""
 
     files: int
     is_complete: bool

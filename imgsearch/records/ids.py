@@ -10,12 +10,12 @@ from imgsearch.errors import UsageError
 
 
 def as_ids(ids: Iterable[SupportsIndex]) -> list[int]:
-    """Ids as Python's own integers, from those of NumPy too. Raises UsageError as `as_id` does."""
+    """Convert ids, also NumPy's, to Python's integers. Raises UsageError as `as_id` does."""
     return [as_id(each) for each in ids]
 
 
 def as_id(photo_id: SupportsIndex) -> int:
-    """An id as an integer of Python. Raises UsageError for what is not a whole number."""
+    """Convert an id to an integer of Python. Raises UsageError unless it is a whole number."""
     try:
         return index(photo_id)
     except TypeError:

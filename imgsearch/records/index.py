@@ -1,4 +1,4 @@
-"""Whose vectors a library has, and the index file that holds them.
+"""Records for encoders and index snapshots.
 
 Every query reads these two records, but not the others of a library's state (docs/decisions/0015).
 """
@@ -20,13 +20,13 @@ class EncoderRow(Struct, frozen=True):
     dim: int
 
 
-# "current" answers queries. "building" embeds all photos now, or did when it was stopped. "kept"
-# has answered queries before, or came with photos of another library.
+# "current" answers queries. "building" is embedding all photos, or was interrupted in that. "kept"
+# answered queries before, or came with photos of another library.
 EncoderState: TypeAlias = Literal["current", "building", "kept"]
 
 
 class StoredVectors(Struct, frozen=True):
-    """What a library has of one encoder: vectors, photos that have them, bytes of its index."""
+    """The stored data of one encoder: vectors, photos with vectors, bytes of its index."""
 
     row: EncoderRow
     state: EncoderState
@@ -36,7 +36,7 @@ class StoredVectors(Struct, frozen=True):
 
     @property
     def size_bytes(self) -> int:
-        """What it takes on the disk: fp16 vectors and the index file."""
+        """Its size on the disk: fp16 vectors and the index file."""
         return self.vectors * self.row.dim * 2 + self.index_bytes
 
 

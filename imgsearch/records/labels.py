@@ -1,4 +1,4 @@
-"""Labels, and how well labels and searches do on known photos."""
+"""Records for labels, and for the quality of labels and searches on known photos."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Facet(Struct, frozen=True):
 
 
 class LabelCount(Struct, frozen=True):
-    """How many photos have a label."""
+    """The number of photos with a label."""
 
     label: str
     photos: int
 
 
 class SavedLabels(Struct, frozen=True):
-    """Labels saved under a name, and how many photos have each, most first."""
+    """Labels saved under a name, with the number of photos of each, most first."""
 
     name: str
     counts: tuple[LabelCount, ...]
@@ -57,7 +57,7 @@ class Label(Struct, frozen=True):
 
 
 class Confusion(Struct, frozen=True):
-    """A confusion matrix: how photos of known classes were labelled.
+    """A confusion matrix of the labels of photos with known classes.
 
     `counts[i][j]` photos of class i got label j; "none of these" may be a further label. `unread`
     photos could not be read.
@@ -83,7 +83,7 @@ class Confusion(Struct, frozen=True):
 
 
 class Evaluation(Struct, frozen=True):
-    """How well a library finds photos by their captions. Shares are from 0 to 1.
+    """The quality of finding photos by their captions. Shares are from 0 to 1.
 
     `kept` is the share of captions whose photo is not hidden as weak, None without verdicts;
     `index_recall` is the share of the exact ten best photos that the index finds.

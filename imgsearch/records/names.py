@@ -1,4 +1,4 @@
-"""The names that photos are known by: those of files, folders, people, places and more."""
+"""Names of photos: of files, folders, people, places and more."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NameField: TypeAlias = Literal[
     "country",
 ]
 NAME_FIELDS: tuple[NameField, ...] = get_args(NameField)
-# Where a usual word counts only if it is a whole name.
+# Fields in which a common word counts only as a whole name.
 WHOLE_NAME_FIELDS: tuple[NameField, ...] = ("file_name", "folder", "title", "headline", "keywords")
-# What words of a query can match: names, and the text that was read in the picture.
+# Fields that words of a query can match: names, and the text in the picture.
 MatchedField: TypeAlias = NameField | Literal["text"]
 _LEVELS = re.compile(r"[|/]")  # of a hierarchical keyword
-# What one name of a field is called, where it is not as the field.
+# The word for one name of a field, if it differs from the field's name.
 _ONE_NAME: dict[MatchedField, str] = {
     "file_name": "file name",
     "keywords": "keyword",
@@ -40,15 +40,15 @@ def names_of_keyword(keyword: str) -> list[str]:
 
 
 def name_of_field(field: MatchedField) -> str:
-    """What a name of this field is called for people: "file name"."""
+    """The readable word for a name of this field: "file name"."""
     return _ONE_NAME.get(field, field)
 
 
 class NameMatch(Struct, frozen=True):
-    """A photo with a name that was looked for.
+    """A photo whose names match a look-up.
 
-    `fields` are those that matched, in the order of `NAME_FIELDS`. `score` is that of BM25 with a
-    weight for each field: higher is better, and comparable within one look-up only.
+    `fields` are the matching fields, in the order of `NAME_FIELDS`. `score` is BM25 with a weight
+    for each field: higher is better, and comparable within one look-up only.
     """
 
     photo_id: int
@@ -57,9 +57,9 @@ class NameMatch(Struct, frozen=True):
 
 
 class KnownName(Struct, frozen=True):
-    """A name in a library, as it is spelled there, and how many photos have it.
+    """A name in a library, as it is spelled there, and its number of photos.
 
-    `phrase` is the position of the longest of the phrases looked for that begins a word of it.
+    `phrase` is the position of the longest given phrase that begins a word of it.
     """
 
     field: NameField

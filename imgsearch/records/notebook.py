@@ -1,4 +1,4 @@
-"""Shows records in notebooks: as pictures and tables in HTML, and as data frames of pandas."""
+"""Shows records in notebooks: pictures and tables in HTML, and data frames of pandas."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]], remark: st
 def data_frame(columns: Mapping[str, Sequence[object]], times: str) -> DataFrame:
     """A pandas DataFrame of these columns. `times` names the column of times, which may lack some.
 
-    Times are as the camera's clock showed them; their UTC offsets, which only some photos state,
-    are left out. Raises MissingPackage without pandas.
+    Times are local times of the camera; UTC offsets, which only some photos state, are left out.
+    Raises MissingPackage without pandas.
     """
     try:
         import pandas

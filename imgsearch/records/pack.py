@@ -1,4 +1,4 @@
-"""Packs: photos of a library with all that is known of them, in a file for other machines."""
+"""Records of packs: files that carry all data about photos to other machines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PackedFile(Struct, frozen=True):
 
 
 class PackedVectors(Struct, frozen=True):
-    """The embeddings of one photo by one encoder, one a part, the whole image first.
+    """The vectors of one photo by one encoder, one per part, the whole image first.
 
     Each is fp16, little-endian. `times_s` are the moments of a video's parts, in seconds; it is
     empty for a photo.
@@ -39,12 +39,12 @@ class PackedPhoto(Struct, frozen=True):
     facts_at: datetime  # when the facts were read, UTC
     files: tuple[PackedFile, ...]
     vectors: tuple[PackedVectors, ...] = ()
-    text: PhotoText | None = None  # None: not tried yet
+    text: PhotoText | None = None  # None: not read yet
     thumbnail: bytes | None = None
 
 
 class PackEncoder(Struct, frozen=True):
-    """An encoder whose vectors a pack has; one of them answered the queries of its library."""
+    """An encoder with vectors in a pack; one of them answered the queries of its library."""
 
     encoder_id: str
     name: str
@@ -53,7 +53,7 @@ class PackEncoder(Struct, frozen=True):
 
 
 class PackedSearch(Struct, frozen=True):
-    """A saved search. `photos` has the content hashes of the photos that its line names by id."""
+    """A saved search. `photos` has the content hashes of photos that its line names by id."""
 
     name: str
     line: str
@@ -64,7 +64,7 @@ class PackedSearch(Struct, frozen=True):
 
 
 class PackedExample(Struct, frozen=True):
-    """An example of a concept; `picture` is WebP, of an example that is no photo of the library."""
+    """An example of a concept; `picture` is WebP, for an example from outside the library."""
 
     content_hash: str  # hexadecimal
     is_like: bool
@@ -72,7 +72,7 @@ class PackedExample(Struct, frozen=True):
 
 
 class PackedConcept(Struct, frozen=True):
-    """A concept that was taught, and the words that describe it, if any."""
+    """A taught concept, and the words that describe it, if any."""
 
     name: str
     words: str | None
@@ -80,11 +80,11 @@ class PackedConcept(Struct, frozen=True):
 
 
 class PackInfo(Struct, frozen=True):
-    """What a pack states about itself.
+    """The header of a pack.
 
-    `folder` is the name of the folder that the paths are below, without its parents; `volume` and
-    `volume_path` say where it is if its drive can be identified. `fact_names` are the facts that
-    the pack knows: an older imgsearch knew fewer. `searches` and `concepts` are those of the whole
+    `folder` is the name, without parents, of the folder that contains all paths; `volume` and
+    `volume_path` locate it if its drive can be identified. `fact_names` are the facts that
+    the pack knows: an older imgsearch knew fewer. `searches` and `concepts` belong to the whole
     library.
     """
 
@@ -102,13 +102,13 @@ class PackInfo(Struct, frozen=True):
 
 
 class MergeCounts(Struct, frozen=True):
-    """What merging photos of a pack changed."""
+    """The changes made by merging photos of a pack."""
 
     new: int = 0  # photos
-    newer_facts: int = 0  # known photos whose facts were older than those of the pack
+    newer_facts: int = 0  # known photos with older facts than the pack
     embedded: int = 0  # photos that got vectors
-    texts: int = 0  # photos whose text was read later than here, or only there
-    files: int = 0  # that the library did not have
+    texts: int = 0  # photos whose text in the pack is newer, or new
+    files: int = 0  # new to the library
 
     def plus(self, other: MergeCounts) -> MergeCounts:
         """The counts of both."""

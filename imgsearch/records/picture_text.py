@@ -1,4 +1,4 @@
-"""Text that was read in pictures: its lines with their places, and what was read so far."""
+"""Records for text in pictures: lines with their positions, and the progress of reading."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imgsearch.text import words_of
 TextState: TypeAlias = Literal["read", "none", "failed"]
 
 # Recognition often loses or adds the space between letters and digits, and Chinese and Japanese
-# have none between words: each run of letters or digits, and each such character, is a word.
+# have no spaces: each run of letters or digits, and each such character, is a word.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CJK}]|\d+|[^\W\d_{_CJK}]+")
 _HYPHENS = ("-", "\u2010", "\u00ad", "\u00ac")
@@ -22,10 +22,10 @@ _LARGEST_GAP = 1.5  # between two lines of a column, in heights of the upper one
 
 
 class TextLine(Struct, frozen=True):
-    """One line of text in a picture and where it stands.
+    """One line of text in a picture, and its position.
 
-    The box is upright: the left and top edge, width and height as shares of the width and the
-    height of the upright picture, from 0 to 1. `confidence` is that of the recognition, 0 to 1.
+    The box is upright: left and top edge, width and height, as shares of the width and height of
+    the upright picture, from 0 to 1. `confidence` is the confidence of the recognition, 0 to 1.
     """
 
     text: str
@@ -37,7 +37,7 @@ class TextLine(Struct, frozen=True):
 
 
 class PhotoText(Struct, frozen=True):
-    """What reading the text of one photo gave.
+    """The result of reading the text of one photo.
 
     The state is "read" (with at least one line), "none" (there is no legible text) or "failed"
     (the photo could not be decoded; `message` says why). `reader` names the software and its
@@ -52,16 +52,16 @@ class PhotoText(Struct, frozen=True):
 
 
 class TextMatch(Struct, frozen=True):
-    """A photo with the text that was looked for. `score` is that of BM25, higher is better."""
+    """A photo whose text matches. `score` is BM25, higher is better."""
 
     photo_id: int
     score: float
 
 
 class TextCounts(Struct, frozen=True):
-    """How many photos of a library are in each state; `unread` ones were not tried yet.
+    """The number of photos in each state; `unread` ones were not tried yet.
 
-    `passed_over` are those of the unread in whose small copy no text was seen.
+    `passed_over` counts unread photos without visible text in a small copy.
     """
 
     read: int
@@ -74,22 +74,22 @@ class TextCounts(Struct, frozen=True):
 def words_in_text(text: str) -> list[str]:
     """The words of a text, without case and accents.
 
-    Letters and digits are separate words: "Table12" gives table, 12. So is each character of
-    Chinese and Japanese.
+    Letters and digits are separate words: "Table12" gives table, 12. Each character of Chinese and
+    Japanese is a word, too.
     """
     return [part for word in words_of(text) for part in _WORD.findall(word)]
 
 
 def searchable_texts(lines: Sequence[TextLine]) -> list[str]:
-    """The words of all lines in reading order, joined with spaces: each order once."""
+    """The words of all lines, joined with spaces, once for each possible reading order."""
     orders = (" ".join(word for word, _ in order) for order in _reading_orders(lines))
     return list(dict.fromkeys(orders))
 
 
 def lines_with(lines: Sequence[TextLine], phrase: str) -> tuple[TextLine, ...]:
-    """The lines that a phrase stands in: its words one after another, within or across lines.
+    """The lines that contain a phrase: its words in sequence, within or across lines.
 
-    Empty if the phrase is not there. A phrase without a word stands nowhere.
+    The result is empty for an absent phrase and for a phrase without words.
     """
     wanted = words_in_text(phrase)
     found: set[int] = set()
@@ -102,13 +102,13 @@ def lines_with(lines: Sequence[TextLine], phrase: str) -> tuple[TextLine, ...]:
     return tuple(lines[number] for number in sorted(found))
 
 
-_Words: TypeAlias = list[tuple[str, tuple[int, ...]]]  # with the numbers of the lines each is in
+_Words: TypeAlias = list[tuple[str, tuple[int, ...]]]  # with the numbers of their lines
 
 
 def _reading_orders(lines: Sequence[TextLine]) -> Iterator[_Words]:
     """The words of all lines from top to bottom, and column by column.
 
-    A sign has its words beside each other, a menu or a receipt has columns.
+    The words of a sign stand side by side; a menu or a receipt has columns.
     """
     yield _words(lines, range(len(lines)))
     yield _words(lines, _by_column(lines))
@@ -129,7 +129,7 @@ def _words(lines: Sequence[TextLine], order: Sequence[int]) -> _Words:
 
 
 def _by_column(lines: Sequence[TextLine]) -> list[int]:
-    """The numbers of the lines so that each is followed by the one below it, where there is one."""
+    """The numbers of the lines, each followed by the line below it, if any."""
     left = set(range(len(lines)))
     order = []
     while left:

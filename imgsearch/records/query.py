@@ -1,4 +1,4 @@
-"""Queries: terms, filters and sort order, and what a selection of photos is made of."""
+"""Records for queries: terms, filters, sort order, and selections of photos."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class NamedPhrase(Struct, frozen=True):
-    """Words that are in the names of photos, in their order; `is_whole` as a whole name.
+    """Words in sequence in the names of photos; with `is_whole`, as a whole name.
 
-    A whole name is that of a file, without its suffix, a folder, a title, a headline or a keyword.
-    Other phrases may also be in the text that was read in a photo.
+    A whole name is the name of a file without its suffix, a folder, a title, a headline or a
+    keyword. Other phrases may also be in the text in a photo.
     """
 
     text: str
@@ -28,10 +28,10 @@ class NamedPhrase(Struct, frozen=True):
 
 
 class Selection(Struct, frozen=True):
-    """The photos that have a path and pass all filters; with `among`, only those of these ids.
+    """The photos that have a path and pass all filters; `among` restricts them to these ids.
 
-    With `named`, only those that have all of these phrases in their names, or with `any_named`, any
-    of them. `online` are the ids of the roots that can be reached now.
+    `named` restricts it to photos with all of these phrases in their names, or with `any_named`,
+    any of them. `online` are the ids of the roots that are reachable now.
     """
 
     filters: tuple[Filter, ...] = ()
@@ -69,7 +69,7 @@ class Example(Struct, frozen=True):
 
 
 class TaughtConcept(Struct, frozen=True):
-    """A concept that was taught by examples, by its name: see `imgsearch.records.concepts`."""
+    """The name of a concept taught by examples: see `imgsearch.records.concepts`."""
 
     name: str
 
@@ -81,10 +81,10 @@ MINUS_WEIGHT = 1.0  # of a term with a minus and no number
 class Term:
     """A text, an example or a concept with its weight; a negative weight asks for photos unlike it.
 
-    `is_free` marks words that were typed outside of quotes: a search first takes the names and
-    dates out of them. How a text was typed does not count when terms are compared, and is not in
-    their `repr`, from which cursors are made. Nor do full-width letters and the like: a term has
-    its text as `in_usual_characters` gives it, so that everything that reads words reads the same.
+    `is_free` marks words typed outside of quotes, which a search first checks for names and dates.
+    The mark does not count when terms are compared, and is not in their `repr`, from which cursors
+    are made. Full-width letters and similar characters are replaced (`in_usual_characters`), so
+    that every reader of the text sees the same words.
     """
 
     what: str | Example | TaughtConcept
@@ -105,10 +105,10 @@ class Place(Struct, frozen=True):
 
 
 class NamedPlace(Struct, frozen=True):
-    """A circle around a town: "Paris", or "Paris, Texas" where there are several.
+    """A circle around a town: "Paris", or "Paris, Texas" if there are several.
 
-    Of several towns, the one with the most photos of the library around it is meant; without any,
-    the most populous.
+    Of several towns, the one with the most photos of the library around it is chosen; without
+    photos, the most populous.
     """
 
     name: str
@@ -130,7 +130,7 @@ class Interval(Struct, frozen=True):
         return above and below
 
     def widened(self, tolerance: float) -> Interval:
-        """With each end moved by this share of its value: outwards, or inwards if it is open."""
+        """Move each end by this share of its value: outwards, or inwards if it is open."""
         low_factor = 1 + tolerance if self.low_open else 1 - tolerance
         high_factor = 1 - tolerance if self.high_open else 1 + tolerance
         return replace(
@@ -140,7 +140,7 @@ class Interval(Struct, frozen=True):
         )
 
 
-# Of a fact that is no whole number, when a filter compares it: 1/3 s is not exact in binary, and
+# The tolerance of filters for facts that are no whole numbers: 1/3 s is not exact in binary, and
 # cameras round; their steps are far larger than 0.1 %.
 FACT_TOLERANCE = 0.001
 
@@ -149,7 +149,7 @@ FilterValue: TypeAlias = str | Place | NamedPlace | Interval
 
 
 class Filter(Struct, frozen=True):
-    """A condition on photos, by its name in `imgsearch.query.fields`: one of `values` must match.
+    """A condition on photos, named as in `imgsearch.query.fields`: one of `values` must match.
 
     Dates are text, "2023", "2023-06" or "2023-06-15T14:30", and stand for the whole period.
     """
@@ -198,9 +198,8 @@ class Query(Struct, frozen=True):
 class UnderstoodPart(Struct, frozen=True):
     """Words of a query that stand for a filter: `words` as typed, `filters` as a query line.
 
-    `undo` is the query line in which these words are in quotes, so that they stand for what they
-    mean, and `rest` the line without these words; both without the examples that a line cannot
-    express.
+    `undo` is the query line with these words in quotes, so that they are searched by meaning, and
+    `rest` the line without them; examples that a line cannot express are left out of both.
     """
 
     words: str
@@ -210,10 +209,10 @@ class UnderstoodPart(Struct, frozen=True):
 
 
 class Understanding(Struct, frozen=True):
-    """How a query was understood: the exact query, and the parts of it that were words before.
+    """The result of understanding a query: the exact query, and the parts that were words.
 
-    `empty_dates` are words that are a date of which the library has no photo, where a part of them,
-    mostly the year, is understood in their place.
+    `empty_dates` are dates in words without photos in the library; a part of them, mostly the year,
+    is understood instead.
     """
 
     query: Query

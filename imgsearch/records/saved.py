@@ -1,4 +1,4 @@
-"""Saved searches: queries that are kept in the library under a name."""
+"""Records for saved searches: queries stored in the library under a name."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class SavedSearch(Struct, frozen=True):
     """A query with a name. `saved:NAME` stands for it in other queries.
 
     `line` is the query in the query language, without the `examples` that a line cannot express:
-    images that are not in the library, and parts of images. `k` is how many photos the search has
-    at most; None for the best 1,000, or all photos of a query without words and examples. With
-    `include_weak`, photos with a weak score are among them.
+    images that are not in the library, and parts of images. `k` is the maximum number of
+    photos; None stands for the best 1,000, or for all photos of a query without words and examples.
+    With `include_weak`, photos with a weak score are included.
     """
 
     name: str
@@ -36,11 +36,11 @@ class SavedSearch(Struct, frozen=True):
 
 
 class SavedSearchSummary(Struct, frozen=True):
-    """A saved search and what it finds now, as far as that can be told.
+    """A saved search with its current counts.
 
-    `photos` is how many photos it finds, `new` how many of them it did not find when the user last
-    looked, and `cover_id` the first of them. `problem` says why the search cannot be answered now;
-    the counts are 0 then.
+    `photos` is the number of photos that it finds, `new` the number that it did not find when the
+    user last looked, and `cover_id` the first photo. `problem` is the reason if the search cannot
+    be answered now; the counts are then 0.
     """
 
     name: str
@@ -57,12 +57,12 @@ class SavedSearchSummary(Struct, frozen=True):
 
 
 class SavedSearchOutputs(Struct, frozen=True):
-    """What is kept in step with the saved search of this name; absolute paths.
+    """The outputs that follow the saved search with this name; paths are absolute.
 
     `links` is a folder of symbolic links to its photos, `playlist` an M3U file of their paths, and
-    `command` a program with its arguments that is told about each new photo once. An argument `{}`
-    stands for the paths; without it, they are on the standard input of the command, each with a
-    line break after it, or with NUL if `nul` is set.
+    `command` a program with its arguments that runs once for each new photo. An argument `{}`
+    stands for the paths; without it, the command reads them from its standard input, each followed
+    by a line break, or by NUL if `nul` is set.
     """
 
     name: str
@@ -73,11 +73,11 @@ class SavedSearchOutputs(Struct, frozen=True):
 
 
 class OutputsReport(Struct, frozen=True):
-    """What one update of `SavedSearchOutputs` has done.
+    """The changes of one update of `SavedSearchOutputs`.
 
-    `photos` is how many photos the search finds, `linked` and `unlinked` count links made and
-    removed, `listed` says whether the list was written, and `announced` counts the photos that the
-    command was told about.
+    `photos` is the number of photos that the search finds, `linked` and `unlinked` count links made
+    and removed, `listed` says whether the list was written, and `announced` counts the photos given
+    to the command.
     """
 
     name: str
@@ -89,5 +89,5 @@ class OutputsReport(Struct, frozen=True):
 
     @property
     def is_change(self) -> bool:
-        """Whether anything was done."""
+        """Whether the update changed anything."""
         return bool(self.linked or self.unlinked or self.listed or self.announced)

@@ -1,4 +1,4 @@
-"""The state of a library: roots, failures, counts and the encoders to choose from."""
+"""Records for the state of a library: roots, failures, counts and encoders."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ class Counts(Struct, frozen=True):
 class EncoderInfo(Struct, frozen=True):
     """One encoder to choose, as `imgsearch encoders` shows it."""
 
-    name: str  # what --encoder takes: "lite", "openclip:ARCH/PRETRAINED"
+    name: str  # the value of --encoder: "lite", "openclip:ARCH/PRETRAINED"
     dim: int
     size_mb: int  # download, in megabytes
     licence: str
-    accuracy: str  # published or measured, with what it was measured on
+    accuracy: str  # published or measured, with the data set
     weights_here: bool
     note: str = ""
 
 
 class StoredEncoder(Struct, frozen=True):
-    """An encoder whose vectors a library has. `imgsearch encoders --use` and `--drop` take it."""
+    """An encoder with vectors in a library, for `imgsearch encoders --use` and `--drop`."""
 
     name: str
     encoder_id: str
     state: EncoderState
-    photos: int  # that have vectors of it
-    missing: int  # photos of the library that have none
+    photos: int  # with vectors of it
+    missing: int  # photos of the library without
     vectors: int
     size_bytes: int  # of the vectors and the index
 
 
 class DroppedEncoder(Struct, frozen=True):
-    """What deleting the vectors and the index of an encoder has given back."""
+    """The space that deleting the vectors and the index of an encoder has freed."""
 
     name: str
-    size_bytes: int  # that they took
-    freed_bytes: int  # that the disk has more now
-    reusable_bytes: int  # free space in the database, for what is indexed next
+    size_bytes: int  # of the deleted data
+    freed_bytes: int  # additional free space on the disk
+    reusable_bytes: int  # free space in the database, for later photos
 
 
 class ThumbnailCounts(Struct, frozen=True):
-    """How many photos have a kept thumbnail, and the size of the file that holds them.
+    """The number of photos with a stored thumbnail, and the size of the file.
 
-    `photos` is None where that file is damaged, and where they are not counted.
+    `photos` is None if that file is damaged, and if they are not counted.
     """
 
     photos: int | None
@@ -68,9 +68,9 @@ class ThumbnailCounts(Struct, frozen=True):
 class Status(Struct, frozen=True):
     """The state of a library at one moment.
 
-    A vector that is in the `tail` is not in the index yet, and compared on its own. The recall@10
-    was measured when the index was built; None without one. An archive counts its failures and
-    does not list them, and has no folders, no index file and no small pictures of its own.
+    The vectors of the `tail` are not in the index yet and are compared one by one. The recall@10
+    was measured when the index was built; None without an index. An archive counts its failures but
+    does not list them, and has no folders, no index file and no thumbnails of its own.
     """
 
     kind: Literal["library", "archive"]
@@ -94,7 +94,7 @@ class Failure(Struct, frozen=True):
     """A file that could not be indexed, or a folder that could not be read, and why.
 
     `extra` is the extra of imgsearch-photos that would read it, if only that is missing. `read_by`
-    is the fingerprint of the decoders: the file is tried again once it has changed.
+    is the fingerprint of the decoders: when that changes, the file is tried again.
     """
 
     path: Path
@@ -117,28 +117,28 @@ class MissingExtra(Struct, frozen=True):
 class Root(Struct, frozen=True):
     """A photo folder that the library follows.
 
-    It is offline if it cannot be reached now. While it is paused, indexing and watching leave it
-    as it is, and its photos are found as before.
+    It is offline if it is unreachable now. While it is paused, indexing and watching skip it, and
+    its photos are found as before.
     """
 
     id: int
     path: Path
     online: bool
     photos: int
-    missing: int = 0  # of these: removals that are held
+    missing: int = 0  # of these: removals on hold
     paused: bool = False
 
 
 class Finding(Struct, frozen=True):
     """One result of `Library.doctor`.
 
-    `exit_code` is that of the command for this finding: 0 for "ok" and "note", 1 for "warning",
-    and for "error" that of the error that it would cause (see `imgsearch.errors`).
+    `exit_code` is the exit code of the command for this finding: 0 for "ok" and "note", 1 for
+    "warning", and for "error" the code of the error that it would cause (see `imgsearch.errors`).
     """
 
     area: str  # versions, data folder, database, vectors, index, …
     level: Literal["ok", "note", "warning", "error"]
     message: str
     cure: str | None = None  # what to do about it
-    repairable: bool = False  # `Library.repair` does it
+    repairable: bool = False  # `library.upkeep.repair` applies the cure
     exit_code: int = 0

@@ -1,4 +1,4 @@
-"""What to type next: a name in the library, a value of a filter, or a past query."""
+"""Records for suggestions: a name in the library, a filter value, or a past query."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-SUGGESTIONS = 8  # where no other number is given
+SUGGESTIONS = 8  # by default
 SuggestionKind: TypeAlias = Literal[
     "query",
     "person",
@@ -28,7 +28,7 @@ SuggestionKind: TypeAlias = Literal[
     "order",
     "choice",
 ]
-# What a kind is called for people, where that is another word.
+# The readable word for a kind, if it differs.
 _KIND_NAMES: dict[SuggestionKind, str] = {
     "query": "past query",
     "saved": "saved search",
@@ -38,12 +38,12 @@ _KIND_NAMES: dict[SuggestionKind, str] = {
 
 
 class Suggestion(Struct, frozen=True):
-    """One way to go on with a query line.
+    """One completion of a query line.
 
-    `text` is the name, as the library spells it, the value, or the past query. `line` is what was
-    typed with the filter for it in place of the words that were being typed, or the past query.
-    `photos` is how many photos have the name of a person, a place, a country, a folder or a
-    keyword; None for the other kinds, and for a folder that is a value of `root:`.
+    `text` is the name, as the library spells it, the value, or the past query. `line` is the typed
+    line with a filter in place of its unfinished words, or the past query. `photos` is the number
+    of photos with the name of a person, a place, a country, a folder or a keyword; None for other
+    kinds, and for a folder that is a value of `root:`.
     """
 
     kind: SuggestionKind
@@ -53,5 +53,5 @@ class Suggestion(Struct, frozen=True):
 
     @property
     def kind_name(self) -> str:
-        """What this is, for people: "past query"."""
+        """The readable word for its kind: "past query"."""
         return _KIND_NAMES.get(self.kind, self.kind)

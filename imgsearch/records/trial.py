@@ -1,4 +1,4 @@
-"""What a trial of another encoder found out, on a sample of the library's photos."""
+"""Records for the trial of another encoder on a sample of the library's photos."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-# Where a query comes from: given by the user for the trial, typed on the page before, a saved
-# search, the description or title of a photo, a keyword, or, where there are not enough of these, a
-# list of what people often search for.
+# The source of a query: given by the user for the trial, typed on the page before, a saved search,
+# the description or title of a photo, a keyword, or, if these are too few, a list of frequent
+# searches.
 QuerySource: TypeAlias = Literal["own", "recent", "saved", "caption", "keyword", "usual"]
 
 
 class SourcedQuery(Struct, frozen=True):
-    """A query line and where it comes from."""
+    """A query line and its source."""
 
     line: str
     source: QuerySource
@@ -23,16 +23,16 @@ class SourcedQuery(Struct, frozen=True):
 class TrialQuery(Struct, frozen=True):
     """One query as two encoders answer it: the ids of the best photos of the sample, best first.
 
-    `text` is what was embedded; only photos that pass `filters`, as a line of the query language,
-    are in the answers. `right` are photos that are known to be right: the one with that caption, or
-    those with that keyword. None are known for other queries.
+    `text` is the embedded text; only photos that pass `filters`, as a line of the query language,
+    are in the answers. `right` are the known right photos: the photo with that caption, or the
+    photos with that keyword. Other queries have none.
     """
 
     text: str
     source: QuerySource
     right: tuple[int, ...]
-    before: tuple[int, ...]  # by the encoder in use
-    after: tuple[int, ...]  # by the encoder that is tried
+    before: tuple[int, ...]  # by the current encoder
+    after: tuple[int, ...]  # by the encoder under trial
     filters: str = ""
 
     @property
@@ -42,16 +42,16 @@ class TrialQuery(Struct, frozen=True):
 
     @property
     def shared(self) -> int:
-        """How many photos are in both answers."""
+        """The number of photos in both answers."""
         return len(set(self.before) & set(self.after))
 
     def right_in(self, photo_ids: tuple[int, ...]) -> int:
-        """How many of these photos are known to be right."""
+        """The number of these photos that are known to be right."""
         return len(set(self.right) & set(photo_ids))
 
 
 class KnownItems(Struct, frozen=True):
-    """How well two encoders find what is known to be right, as means over queries, 0 to 1.
+    """The quality of two encoders on queries with known answers, as means, 0 to 1.
 
     For captions: the share whose photo is among the first ten (recall at 10). For keywords: the
     share of right photos among the first ten, or among as many as there are right ones.
@@ -64,15 +64,15 @@ class KnownItems(Struct, frozen=True):
 
 
 class EncoderTrial(Struct, frozen=True):
-    """An encoder compared with the one in use, before anything is decided."""
+    """The comparison of an encoder with the current one, before any decision."""
 
     encoder: str
     encoder_in_use: str
-    photos: int  # the sample that both answered queries about
-    left: int  # photos that have no vector of the encoder yet
+    photos: int  # in the sample for both encoders
+    left: int  # photos without a vector of the encoder
     photos_per_s: float | None  # embedded and stored here; None if too few were
     size_bytes: int  # estimate: vectors and index of all photos
-    memory_bytes: int  # the most that the process of the trial took
+    memory_bytes: int  # the peak of the trial's process
     known_items: tuple[KnownItems, ...]
     queries: tuple[TrialQuery, ...]
     made_at: datetime  # UTC

@@ -1,4 +1,4 @@
-"""The built-in encoder `lite`: photos and words in one space, on any CPU, with no model hub."""
+"""The built-in encoder `lite`: photos and words in one space, on any CPU, without a model hub."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Lite:
     """An Encoder of 768 dimensions made of two frozen towers and small trained heads.
 
-    With `views`, the vector of a photo is the mean of two: of the whole photo, and of its middle,
-    where small things are larger. That finds more and takes twice as long.
+    With `views`, the vector of a photo is the mean of the vectors of the whole photo and of its
+    middle, where small things are larger. This finds more photos and takes twice as long.
 
     Each tower is exported once to `cache_dir` and loads when first used: a text query loads no
     image tower, and neither loads torch once exported. Safe to use from several threads.
@@ -44,11 +44,12 @@ class Lite:
         heads_file: HeadsFile = CURRENT,
         views: bool = False,
     ) -> None:
-        """Read the heads of a generation. `threads` defaults to the cores this process may use, and
-        `batch_size`, how many photos the model takes at once, to what keeps them busy.
+        """Read the heads of a generation.
 
-        Raises EncoderUnavailable when a weight package is missing, EncoderError when a file is
-        not what `lite` was made with.
+        `threads` defaults to the cores that this process may use, and `batch_size`, the number of
+        photos that the model takes at once, to the number that keeps these cores busy. Raises
+        EncoderUnavailable if a weight package is missing, EncoderError if a file is not the one
+        that `lite` was made with.
         """
         path = heads_file.path
         if not path.is_file() or sha256_of(path) != heads_file.sha256:
@@ -91,7 +92,7 @@ class Lite:
 
     @property
     def logit_scale(self) -> float:
-        """Fitted on Flickr8k's dev split, to the likelihood of the right photo among 1,000."""
+        """The scale fitted on Flickr8k's dev split to the likelihood of the right photo."""
         return self._heads.logit_scale
 
     @property
@@ -101,7 +102,7 @@ class Lite:
     # ------------------------------------------------------------------------ images
 
     def prepare(self, image: Image) -> Pixels:
-        """The whole image squashed to a square, (3, side_px, side_px) uint8, nothing cropped away.
+        """Squash the whole image to a square, (3, side_px, side_px) uint8, without cropping.
 
         Bicubic with antialias. Safe in any thread.
         """
@@ -144,7 +145,7 @@ class Lite:
     # ------------------------------------------------------------------------ texts
 
     def token_count(self, text: str) -> int:
-        """How many word pieces `text` has before it is cut off, begin and end marks included."""
+        """The number of word pieces of `text` before it is cut off, with begin and end marks."""
         return len(self._tokenizer().ids(text))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:

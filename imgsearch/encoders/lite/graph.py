@@ -12,15 +12,15 @@ layer (Jacob et al. 2018, arXiv 1712.05877). Pixels enter as they are, because (
 is itself a scale and a zero point. ReLU6 costs nothing: [0, 6] is the whole range of the uint8.
 Only the layers without ReLU6 need measured ranges.
 
-Its features are means over the image: of the last layer, and of what the last block of each of the
-four late stages projects. Captions speak of colours, places and numbers, which the last layer,
-trained to tell classes apart, has partly lost: with the stages R@1 on Flickr8k's dev split is 26.9,
-without them 24.5.
+Its features are means over the image: of the last layer, and of the projection of the last block of
+each of the four late stages. Captions speak of colours, places and numbers, which the last layer,
+trained to tell classes apart, has partly lost: R@1 on Flickr8k's dev split is 26.9 with the stages
+and 24.5 without them.
 
 **The text tower** is all-MiniLM-L6-v2: BERT (Devlin et al. 2018, arXiv 1810.04805), six layers of
 384, twelve heads; pooled as sentence-transformers does (Reimers and Gurevych 2019, arXiv
-1908.10084). Its last layer was trained to tell what a sentence says as a whole; the third layer and
-the embeddings, pooled in the same way, still have the words. There is one kind of segment, so its
+1908.10084). Its last layer was trained to represent a sentence as a whole; the third layer and the
+embeddings, pooled in the same way, still represent the words. There is one kind of segment, so its
 embedding is folded into the positions. Large weights are stored as float16, which halves the file;
 all arithmetic is in float32.
 """
@@ -83,7 +83,7 @@ class Graph:
         return name
 
     def name(self, value: str, name: str) -> None:
-        """Give a value a name of its own, as the outputs of a model have."""
+        """Name a value, as the outputs of a model need."""
         self._nodes.append(helper.make_node("Identity", [value], [name]))
 
     def finish(
@@ -91,7 +91,7 @@ class Graph:
         inputs: dict[str, tuple[int, list[int | str]]],
         outputs: dict[str, list[int | str]],
     ) -> onnx.ModelProto:
-        """The checked model. Inputs have a type and a shape, outputs are float32 of a shape."""
+        """Return the checked model. Inputs have type and shape, outputs a shape (float32)."""
         graph = helper.make_graph(
             self._nodes,
             "tower",
@@ -164,10 +164,10 @@ def _folded(tensors: Tensors, conv: str, norm: str) -> tuple[Floats, Floats]:
 
 
 def image_model_float32(tensors: Tensors, *, with_ranges: bool = False) -> onnx.ModelProto:
-    """uint8 pixels (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000), in float32.
+    """The model from uint8 pixels (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000).
 
-    `with_ranges` adds `lows` and `highs`, (n, 35): the extremes in each image of every value that
-    `image_model_int8` needs a range for.
+    It computes in float32. `with_ranges` adds `lows` and `highs`, (n, 35): for each image, the
+    extremes of every value that `image_model_int8` needs a range for.
     """
     graph = Graph()
     value = graph.node("Cast", "pixels", attributes={"to": _FLOAT})
@@ -214,9 +214,9 @@ class _Quantised(Struct, frozen=True):
 
 
 def image_model_int8(tensors: Tensors, ranges: Floats) -> onnx.ModelProto:
-    """The same as `image_model_float32`, in int8.
+    """The model of `image_model_float32` in int8.
 
-    `ranges`, (35, 2), are low and high of each value without ReLU6, in the order they are computed.
+    `ranges`, (35, 2), has low and high of each value without ReLU6, in order of computation.
     """
     graph, unbounded = Graph(), iter(ranges)
     value = _Quantised("pixels", np.float32(_PIXEL_SCALE), _PIXEL_ZERO)
@@ -341,7 +341,7 @@ class _BertBuilder:
         graph = self.graph
         last, middle = graph.constant([-1], np.int64), graph.constant([1], np.int64)
         mask = graph.node("Unsqueeze", graph.node("Cast", "mask", attributes={"to": _FLOAT}), last)
-        # The sum will do: it has the direction of the mean, and the length becomes 1.
+        # The sum suffices: it has the direction of the mean, and its length becomes 1.
         total = graph.node(
             "ReduceSum", graph.node("Mul", hidden, mask), middle, attributes={"keepdims": 0}
         )

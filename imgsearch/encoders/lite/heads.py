@@ -1,10 +1,11 @@
-"""The part of `lite` that was trained here: small heads on top of the two frozen towers.
+"""The trained part of `lite`: small heads on top of the two frozen towers.
 
 The vector of an image has two halves. ConSE (Norouzi et al. 2014, arXiv 1312.5650) places the image
 among the texts of the classes it most resembles, which serves photos of any kind. The head, trained
-on captions with CLIP's loss (Radford et al. 2021) over locked towers (LiT, Zhai et al. 2022), reads
-what happens in it. The vector of a text is the tower's own and the head's. The halves are weighted
-so that one inner product is alpha · cosine(conse, text) + (1 - alpha) · cosine(head, head).
+on captions with CLIP's loss (Radford et al. 2021) over locked towers (LiT, Zhai et al. 2022),
+captures what happens in it. The vector of a text joins the vectors of the tower and of the head.
+The halves are weighted so that one inner product is alpha · cosine(conse, text) + (1 - alpha) ·
+cosine(head, head).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class HeadsFile(Struct, frozen=True):
     sha256: str
 
 
-# The first generation stays, so that the libraries made with it go on working.
+# The first generation stays, so that libraries made with it still work.
 FIRST = HeadsFile(
     1,
     Path(__file__).with_name("heads-1.safetensors"),
@@ -48,10 +49,10 @@ CURRENT = HeadsFile(
 
 
 class Heads(Struct, frozen=True):
-    """All trained arrays, float32 in memory and float16 on disk where that loses nothing."""
+    """All trained arrays, float32 in memory and float16 on disk if that loses nothing."""
 
     class_texts: Floats  # (1000, 384): the text tower's vector of each ImageNet class
-    conse_classes: int  # how many of the likeliest classes a photo is placed among
+    conse_classes: int  # the number of likeliest classes that place a photo
     conse_map: Floats  # (384, out): C in the model card
     feature_map: Floats  # (2048, out): W, for raw pooled features
     feature_bias: Floats  # (out,)
@@ -67,14 +68,14 @@ class Heads(Struct, frozen=True):
         return int(self.class_texts.shape[1] + self.text_map.shape[1])
 
     def image_vectors(self, features: Floats, logits: Floats) -> Vectors:
-        """(n, 2048) features and (n, 1000) logits to (n, dim) rows of length 1."""
+        """Turn (n, 2048) features and (n, 1000) logits into (n, dim) rows of length 1."""
         placed = conse(logits, self.class_texts, self.conse_classes)
         head = _product(placed, self.conse_map) + _product(features, self.feature_map)
         head += self.feature_bias
         return self._joined(placed, head)
 
     def text_vectors(self, texts: Floats) -> Vectors:
-        """(n, 1152) rows from the text tower to (n, dim) rows of length 1."""
+        """Turn (n, 1152) rows of the text tower into (n, dim) rows of length 1."""
         own = unit(texts[:, :TEXT_WIDTH] - self.text_mean)
         read = np.concatenate([own, texts[:, TEXT_WIDTH : len(self.text_map)]], axis=1)
         return self._joined(own, _product(read, self.text_map) + self.text_bias)
@@ -85,12 +86,12 @@ class Heads(Struct, frozen=True):
 
 
 def conse(logits: Floats, class_texts: Floats, classes: int) -> Floats:
-    """Where a photo is among the texts of its likeliest classes: rows of length 1."""
+    """The positions of photos among the texts of their likeliest classes: rows of length 1."""
     return unit(_product(class_shares(logits, classes), class_texts))
 
 
 def class_shares(logits: Floats, classes: int) -> Floats:
-    """softmax(logits / 2) over the likeliest classes, 0 for the others: (n, 1000)."""
+    """Compute softmax(logits / 2) over the likeliest classes, 0 for the others: (n, 1000)."""
     if classes < logits.shape[1]:
         least = np.partition(logits, -classes, axis=1)[:, [-classes]]
         logits = np.where(logits >= least, logits, -np.inf)
@@ -109,7 +110,7 @@ def _product(rows: Floats, matrix: Floats) -> Floats:
 
 
 def unit(rows: Floats) -> Floats:
-    """Rows scaled to length 1, float32."""
+    """Scale rows to length 1, float32."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)
 

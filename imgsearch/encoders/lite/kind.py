@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from imgsearch.records.status import EncoderInfo
 
 NAME = "lite"
-# Not offered to choose from: it opens the libraries made with it, whose stored name is `lite`.
+# Not offered for new libraries: it opens the libraries made with it, whose stored name is `lite`.
 _FIRST_NAME = "lite:1"
-_FIRST_ID = "lite/1:"  # begins its id
+_FIRST_ID = "lite/1:"  # the beginning of its id
 _VIEWS_NAME = "lite+views"
 # Chosen by measurement: see docs/models.md.
 _TEMPLATES = ("{}", "a {}", "there is a {}")

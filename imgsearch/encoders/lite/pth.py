@@ -27,8 +27,8 @@ _DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
     """Each tensor of a state dict by its name, as float32.
 
-    Raises EncoderError for any other file. Nothing that a file names is run but the functions that
-    put tensors together.
+    Raises EncoderError for any other file. Of the functions that a file names, only those that
+    assemble tensors are run.
     """
     with path.open("rb") as file:
         if _TensorUnpickler(file).load() != _MAGIC:
@@ -46,7 +46,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Unpickles tensors as views of `storages`, whose content follows later in the file."""
+    """Unpickles tensors as views of `storages`, which the file fills later."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
@@ -62,7 +62,7 @@ class _TensorUnpickler(pickle.Unpickler):
         raise EncoderError(f"A file of tensors has no need of {module}.{name}.")
 
     def persistent_load(self, pid: Any) -> NDArray[Any]:
-        """The storage, empty so far, that ("storage", dtype, key, place, count, …) stands for."""
+        """The storage, empty so far, for ("storage", dtype, key, place, count, …)."""
         _, dtype, key, _, count, *_ = pid
         return self.storages.setdefault(key, np.empty(count, dtype))
 

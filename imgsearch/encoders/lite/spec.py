@@ -1,4 +1,4 @@
-"""The shapes that the parts of `lite` agree on. Changing one makes another encoder."""
+"""The shapes shared by the parts of `lite`. Changing one makes another encoder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ VIEWS_SIDE_PX = 371  # the middle 260 px of it are 70 % of its side
 FEATURES = 1280 + 88 + 120 + 208 + 352  # of the last layer and of four stages: see graph.py
 CLASSES = 1000  # of ImageNet
 TEXT_WIDTH = 384
-TEXT_LAYERS = (3, 0)  # of the text tower, whose means are read besides the last; 0: the embeddings
+TEXT_LAYERS = (3, 0)  # layers of the text tower read besides the last; 0: the embeddings
 TEXT_FEATURES = TEXT_WIDTH * (1 + len(TEXT_LAYERS))
-CONTEXT_LENGTH = 128  # what the text tower was trained with, and what its tokenizer file says
+CONTEXT_LENGTH = 128  # as in the training of the text tower and in its tokenizer file

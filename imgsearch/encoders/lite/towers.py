@@ -1,7 +1,7 @@
 """The two towers of `lite`, ready to run: exported to the cache when first needed, then loaded.
 
-Each export is a folder, `lite-text-…`, whose name carries a fingerprint of what it was made from,
-so that two versions of imgsearch can share a cache. Once both are exported, nothing here imports
+Each export is a folder, `lite-text-…`, whose name has a fingerprint of its ingredients, so that two
+versions of imgsearch can share a cache. Once both are exported, nothing here imports
 torch or onnx.
 """
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 _MODEL = "tower.onnx"
 _BATCH_TEXTS = 32
-# Raise one when its graph changes: exports of another revision are then not used again.
+# Raise one when its graph changes: exports of other revisions are not used.
 _IMAGE_REVISION, _TEXT_REVISION = 2, 3
-# WordPiece takes the longest entry that fits, so a whole word where it can.
+# WordPiece takes the longest entry that fits, so a whole word if possible.
 BERT_WORDS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"), lower=True)
 
 
@@ -43,7 +43,7 @@ BERT_WORDS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "
 
 
 class TowerRecipe(Struct, frozen=True):
-    """What a tower is made from. `ingredients` determine the content of all files.
+    """The recipe of a tower. `ingredients` determine the content of all files.
 
     `build` writes the model to a path; files with its weights may lie next to it.
     """
@@ -63,9 +63,9 @@ class TowerRecipe(Struct, frozen=True):
 
 
 def export_tower(recipe: TowerRecipe, cache_dir: Path) -> Path:
-    """The path of the tower's undamaged ONNX file, made now if need be. Safe in any process.
+    """The path of the tower's undamaged ONNX file, made now if necessary. Safe in any process.
 
-    Raises DiskError when the cache cannot be written, and whatever the weight files raise.
+    Raises DiskError if the cache cannot be written, and the errors of the weight files.
     """
     folder = cache_dir / recipe.folder_name
     if read_export(folder, recipe.made_for) is None:
@@ -79,7 +79,7 @@ def export_tower(recipe: TowerRecipe, cache_dir: Path) -> Path:
 
 
 def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> OnnxModel:
-    """uint8 `pixels` (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000)."""
+    """Open the tower from uint8 `pixels` (n, 3, 260, 260) to `features` and `logits`."""
 
     def build(path: Path) -> None:
         from imgsearch.encoders.lite.graph import image_model_int8  # onnx: for an export only
@@ -97,7 +97,7 @@ def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> OnnxModel
 
 
 def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
-    """int64 `tokens` and `mask` (n, t) to `texts` (n, 1152): see `graph.text_model`."""
+    """Open the tower from int64 `tokens` and `mask` (n, t) to `texts`: see `graph.text_model`."""
 
     def build(path: Path) -> None:
         from imgsearch.encoders.lite.graph import text_model
@@ -115,7 +115,7 @@ def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
 class WordPieces:
     """The tokenizer of the text tower: lower-cased word pieces, neither padded nor cut off.
 
-    Raises EncoderError where its file is not the one that `lite` was made with.
+    Raises EncoderError if its file is not the one that `lite` was made with.
     """
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ def _load_tokenizer(path: Path) -> Tokenizer:
 
 
 def encode(tower: InferenceSession, pieces: WordPieces, texts: Sequence[str]) -> Floats:
-    """What the text tower makes of `texts`, (n, 1152), in the order given."""
+    """Embed `texts` with the text tower, (n, 1152), in the order given."""
     tokens = [truncated(pieces.ids(text)) for text in texts]
     by_length = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))  # needs little padding
     rows = np.empty((len(tokens), TEXT_FEATURES), np.float32)

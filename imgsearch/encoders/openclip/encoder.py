@@ -1,4 +1,4 @@
-"""OpenClip: the Encoder over one open_clip model."""
+"""OpenClip, an Encoder for one open_clip model."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
-VERSION = 1  # of everything here between a photo and its vector; part of every id
+VERSION = 1  # of the steps from a photo to its vector; part of every id
 
 
 class OpenClip:
     """One open_clip model, ready to use once it is created.
 
     `model` is ARCH/PRETRAINED, followed by +int8 for an image tower in int8, which runs on the CPU.
-    `device` is auto (CUDA where there is one), cpu, cuda, cuda:1 or mps. `batch_size` is how many
-    photos the model takes at once; 0: as many as are fastest here. Raises UsageError for an unknown
-    name, EncoderUnavailable when the weights are not on this machine and cannot be downloaded,
-    EncoderError when they cannot be read. Warns where a CPU must use torch.
+    `device` is auto (CUDA if there is any), cpu, cuda, cuda:1 or mps. `batch_size` is the number of
+    photos that the model takes at once; 0 chooses the fastest. Raises UsageError for an unknown
+    name, EncoderUnavailable if the weights are not on this machine and cannot be downloaded,
+    EncoderError if they cannot be read. Warns if a CPU must use torch.
     """
 
     def __init__(

@@ -33,9 +33,9 @@ _OPSET = 17
 
 
 def export(model: TorchModel, folder: Path) -> ExportFacts:
-    """Write both graphs and the tokenizer into `folder`; return what a reader needs besides.
+    """Write both graphs and the tokenizer into `folder`; return the facts that a reader needs.
 
-    Raises EncoderError where a graph cannot be written or run, or does not agree with torch.
+    Raises EncoderError if a graph cannot be written or run, or does not agree with torch.
     """
     pixels = _probe_pixels(model.preprocess.side_px)
     _write(_ImageGraph(model), pixels[:2], folder / IMAGE)
@@ -43,7 +43,7 @@ def export(model: TorchModel, folder: Path) -> ExportFacts:
     try:
         ids = model.tokens.ids(PROBES)
         tokenizer = model.tokens.write(folder / TOKENIZER)
-    except EncoderUnavailable:  # its vocabulary is not here; the graph does not need it
+    except EncoderUnavailable:  # its vocabulary is not on this machine; the graph does not need it
         ids, tokenizer = np.ones((4, model.context_length), np.int64), None
     cuts = cuts_padding(model.module)
     text_graph = _CausalTextGraph(model) if cuts else _TextGraph(model)
@@ -85,7 +85,7 @@ class _TextGraph(torch.nn.Module):
 
 
 class _CausalTextGraph(torch.nn.Module):
-    """As _TextGraph, for a causal tower: takes tokens of any length, not of one only."""
+    """A _TextGraph of a causal tower, which takes tokens of any length, not of one only."""
 
     def __init__(self, model: TorchModel) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class _CausalTextGraph(torch.nn.Module):
 def _attend(
     attention: torch.nn.MultiheadAttention, rows: torch.Tensor, mask: torch.Tensor
 ) -> torch.Tensor:
-    """Attention over rows (n, length, width). torch's own, when traced, is fixed to one length."""
+    """Attention over rows (n, length, width). A trace of torch's own is fixed to one length."""
     n, length, width = rows.shape
     mixed = torch.nn.functional.linear(rows, attention.in_proj_weight, attention.in_proj_bias)
     heads = mixed.reshape(n, length, 3, attention.num_heads, attention.head_dim)
@@ -122,8 +122,8 @@ def _attend(
 def cuts_padding(module: torch.nn.Module) -> bool:
     """Whether tokens after a text's end mark, its highest token, have no influence.
 
-    That is so in CLIP as it was published: each token attends to earlier ones only, and the output
-    at the end mark is used. Towers of other kinds are run at their full length.
+    They have none in CLIP as published: each token attends to earlier ones only, and the output at
+    the end mark is used. Other towers run at their full length.
     """
     transformer: Any = getattr(module, "transformer", None)
     return (

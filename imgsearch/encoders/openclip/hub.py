@@ -1,4 +1,4 @@
-"""Files of the model hub: which are cached here, whether the hub has one, and downloading it.
+"""Files of the model hub: finds cached files, asks the hub for files, and downloads them.
 
 The cache is Hugging Face's own (`HF_HOME`, `HF_HUB_CACHE`), shared with every other program; its
 client looks into it and downloads. `HF_HUB_OFFLINE`, `HF_ENDPOINT` and the proxy variables are
@@ -31,14 +31,14 @@ _SHA256_CHARS = 64
 
 
 class HubFile(Struct, frozen=True):
-    """A file that the hub has. Its size is 0 where the hub does not say."""
+    """A file on the hub. Its size is 0 if the hub does not state it."""
 
     name: str
     size_bytes: int
 
 
 def weight_files(filename: str) -> tuple[str, ...]:
-    """The names the weights may have, the preferred one (safetensors) first."""
+    """The possible names of the weights, the preferred one (safetensors) first."""
     if not filename:
         return WEIGHT_FILES
     return (str(Path(filename).with_suffix(".safetensors")), filename)
@@ -53,12 +53,12 @@ def cached(repo: str, files: Sequence[str]) -> Path | None:
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a cached file: the name of its blob if that is one, else computed."""
+    """The sha256 of a cached file, from the name of its blob if possible, else computed."""
     return _named_sha256(path) or cache.sha256_of(path)
 
 
 def verify(path: Path) -> None:
-    """Raise EncoderError if the content of a cached file is not what its blob is named after."""
+    """Raise EncoderError if the content of a cached file differs from the hash in its name."""
     expected = _named_sha256(path)
     if expected is not None and cache.sha256_of(path) != expected:
         raise EncoderError(
@@ -68,7 +68,7 @@ def verify(path: Path) -> None:
 
 
 def _named_sha256(path: Path) -> str | None:
-    """The sha256 that a cached file is named after; small files are named after another hash."""
+    """The sha256 in the name of a cached file; small files have another hash there."""
     blob = path.resolve().name
     return blob if len(blob) == _SHA256_CHARS and set(blob) <= set("0123456789abcdef") else None
 
@@ -83,7 +83,7 @@ def is_offline() -> bool:
 def find(repo: str, files: Sequence[str], within_s: float = 4.0) -> HubFile | None:
     """The first of `files` that the hub has, if it answers within `within_s` seconds, else None.
 
-    The request runs in a thread of its own, because a socket timeout bounds neither name resolution
+    The request runs in a thread of its own, because a socket timeout limits neither name resolution
     nor a server that accepts the connection and then stays silent.
     """
     if is_offline():
@@ -104,11 +104,11 @@ def find(repo: str, files: Sequence[str], within_s: float = 4.0) -> HubFile | No
 
 
 def _size_on_hub(repo: str, file: str, timeout_s: float) -> int | None:
-    """The size of a file in bytes, 0 if unknown; None where the hub has no such file.
+    """The size of a file in bytes, 0 if unknown; None if the hub has no such file.
 
-    Not by huggingface_hub's get_hf_file_metadata: version 2.4 sends a second request before it
+    huggingface_hub's get_hf_file_metadata is not used: version 2.4 sends another request first
     (/api/agent-harnesses), and the versions of Python and torch with both. Nothing but the question
-    itself is to leave the machine.
+    itself may leave the machine.
     """
     import urllib.error
     import urllib.request
@@ -126,7 +126,7 @@ def _size_on_hub(repo: str, file: str, timeout_s: float) -> int | None:
         with contextlib.closing(reply):
             if not 300 <= reply.code < 400:
                 return None
-            # A large file is on another host; the hub says its size together with the redirect.
+            # A large file is on another host; the redirect of the hub states its size.
             return int(reply.headers.get("X-Linked-Size") or 0)
     except (OSError, ValueError):
         return None
@@ -135,7 +135,7 @@ def _size_on_hub(repo: str, file: str, timeout_s: float) -> int | None:
 def fetch(repo: str, files: Sequence[str], on_download: OnDownload | None = None) -> Path:
     """The first of `files` that the repository has, from the cache or downloaded.
 
-    Raises EncoderUnavailable when it is not cached and cannot be downloaded, DiskError on a full
+    Raises EncoderUnavailable if it is not cached and cannot be downloaded, DiskError on a full
     disk.
     """
     path = cached(repo, files)
@@ -148,7 +148,7 @@ def fetch(repo: str, files: Sequence[str], on_download: OnDownload | None = None
         raise _unavailable(repo, files, "the model hub does not answer or does not have it")
     try:
         return _download(repo, file, on_download or (lambda download: None))
-    except Exception as error:  # which class depends on the client's HTTP library
+    except Exception as error:  # its class depends on the client's HTTP library
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise DiskError(
                 f"The disk is full: {file.name} of {repo} does not fit under {_cache_dir()}. "

@@ -1,12 +1,12 @@
 """Converts the graph of an image tower from float32 to int8 weights.
 
-The weights of each output of a matrix have a scale of their own, the largest of them divided by
-127. When the graph runs, so have the activations of each token, in groups as wide as the tower.
-Trained transformers have a few channels whose activations are far larger than all others, and
-would leave few of the 255 steps to the others. So what a layer norm gives is divided by a factor
-for each channel, and the weights that it is multiplied by are multiplied by the same factor, which
-leaves the product as it is (SmoothQuant, Xiao et al. 2023, https://arxiv.org/abs/2211.10438). The
-factors come from the activations of a few pictures that are made here.
+The weights of each output of a matrix have a scale of their own, their largest value divided by
+127. At run time the activations of each token have one, too, in groups as wide as the tower. In
+trained transformers the activations of a few channels are far larger than all others, and would
+leave few of the 255 steps to the others. The output of a layer norm is therefore divided by a
+factor for each channel, and the weights of the next product are multiplied by it, so the product is
+unchanged (SmoothQuant, Xiao et al. 2023, https://arxiv.org/abs/2211.10438). The factors come from
+the activations of a few pictures that this module generates.
 
 The first format has a scale for each 128 weights and activations, and no such factors; it takes
 up to a tenth more time. llama.cpp's Q8_0 rounds in the same way, in groups of 32 (ggml-quants.c).
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 _MIN_WEIGHTS = 2**16  # a smaller matrix gains nothing
 _MAX_INT8 = 127
 _FIRST_GROUP = 128
-_SMOOTHING = 0.5  # α in the paper: how much of the differences between channels weights take over
+_SMOOTHING = 0.5  # α in the paper: the weights' part of the differences between channels
 _PICTURES = 8  # eight random sentences served MiniLM as well as sixty captions
 
 
 class Int8Facts(Struct, frozen=True):
-    """What a reader of a converted graph needs: how many matrices are in int8, and the group.
+    """Facts about a converted graph for its reader: the number of int8 matrices, and the group.
 
-    `group` is how many activations of a token have one scale.
+    `group` is the number of activations of a token with one scale.
     """
 
     matrices: int
@@ -61,8 +61,8 @@ class Int8Facts(Struct, frozen=True):
 def convert(source: Path, target: Path, samples: Sequence[NDArray[np.generic]]) -> Int8Facts:
     """Write the graph of `source` to `target`, its large matrices in int8.
 
-    `samples` has an array for each input of the graph, for which it is run once to see which
-    activations are large. The folder of `target` takes the graph in float32 meanwhile.
+    `samples` has an array for each input of the graph, which is run once to find large activations.
+    The folder of `target` temporarily holds the graph in float32.
     """
     largest = _largest_activations(source, target, samples)
     model = onnx.load(source)
@@ -73,13 +73,13 @@ def convert(source: Path, target: Path, samples: Sequence[NDArray[np.generic]]) 
 
 
 def convert_to_first_format(source: Path, target: Path) -> Int8Facts:
-    """As `convert`, with one scale for each 128 weights and activations."""
+    """Convert as `convert` does, but with one scale for each 128 weights and activations."""
     matrices = _write(onnx.load(source), target, _FIRST_GROUP, by_group=True)
     return Int8Facts(matrices, _FIRST_GROUP)
 
 
 def made_pictures(side_px: int) -> NDArray[np.uint8]:
-    """A few pictures, (n, 3, side_px, side_px), with the spectrum and the contrast of photos.
+    """Make a few pictures, (n, 3, side_px, side_px), with the spectrum and contrast of photos.
 
     Amplitudes fall with the frequency, by a power around 1: Field 1987, "Relations between the
     statistics of natural images and the response properties of cortical cells".
@@ -102,8 +102,8 @@ def made_pictures(side_px: int) -> NDArray[np.uint8]:
 def _write(model: onnx.ModelProto, target: Path, group: int, by_group: bool) -> int:
     """Write a graph with its large matrices in int8; returns their count.
 
-    Takes the matrices whose depth consists of whole groups. With `by_group`, each group of a row
-    of weights has a scale; else the whole row has.
+    Only matrices whose depth consists of whole groups are converted. With `by_group`, each group of
+    a row of weights has a scale; otherwise the whole row has one.
     """
     graph = model.graph
     patches_as_product(graph, group)
@@ -129,7 +129,7 @@ def _write(model: onnx.ModelProto, target: Path, group: int, by_group: bool) -> 
 def _norms_before_products(
     graph: onnx.GraphProto,
 ) -> list[tuple[onnx.NodeProto, list[onnx.NodeProto]]]:
-    """Each layer norm whose output only goes into products with large matrices, and these."""
+    """Each layer norm whose output goes only into products with large matrices, with them."""
     constants = {constant.name: constant for constant in graph.initializer}
     users = consumers(graph)
     products = {node.output[0]: node.input[1] for node in _products(graph)}
@@ -137,7 +137,7 @@ def _norms_before_products(
     outputs = {output.name for output in graph.output}
 
     def products_of(name: str) -> list[onnx.NodeProto] | None:
-        """The products that take this value, None where anything else does."""
+        """The products that take this value; None if any other node takes it."""
         found: list[onnx.NodeProto] = []
         for user in users.get(name, []):
             matrix = products.get(user.output[0]) if user.input[0] == name else None
@@ -164,7 +164,7 @@ def _norms_before_products(
 
 
 def _keeps_channels(node: onnx.NodeProto) -> bool:
-    """Whether a node only moves tokens about, and leaves the last axis of its input where it is."""
+    """Whether a node only rearranges tokens and leaves the last axis of its input in place."""
     if node.op_type != "Transpose":
         return False
     order = next(list(a.ints) for a in node.attribute if a.name == "perm")
@@ -174,7 +174,7 @@ def _keeps_channels(node: onnx.NodeProto) -> bool:
 def _largest_activations(
     source: Path, target: Path, samples: Sequence[NDArray[np.generic]]
 ) -> dict[str, NDArray[np.float32]]:
-    """The largest activation of each channel that such a layer norm gives, by its output's name."""
+    """The largest activation of each channel of these layer norms, by the output's name."""
     model = onnx.load(source)
     names = [norm.output[0] for norm, _ in _norms_before_products(model.graph)]
     if not names:
@@ -200,8 +200,8 @@ def _smooth(
 ) -> None:
     """Divide each channel of a layer norm by a factor, and multiply the weights behind it by it.
 
-    The factors are powers of two, so that nothing is rounded, and do not depend on the last digits
-    that a processor computes.
+    The factors are powers of two, so that nothing is rounded and the last digits of a processor do
+    not matter.
     """
     constants = {constant.name: constant for constant in graph.initializer}
     matrices = [numpy_helper.to_array(constants[node.input[1]]) for node in products]
@@ -226,7 +226,7 @@ def _smooth(
 
 
 def _usual_depth(graph: onnx.GraphProto) -> int:
-    """How many values each output of most large matrices is summed over: the width of a tower."""
+    """The depth of most large matrices, which is the width of the tower."""
     dims = {constant.name: constant.dims for constant in graph.initializer}
     depths = Counter(dims[node.input[1]][_depth_axis(node)] for node in _products(graph))
     return depths.most_common(1)[0][0] if depths else _FIRST_GROUP

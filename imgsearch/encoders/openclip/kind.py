@@ -2,9 +2,10 @@
 
 A name may end in `+int8` (the image tower in int8) or `+fp32`. Without either, a trial on the
 user's photos decides for a new library, and an existing library may be in either precision. `+fp32`
-is not part of a stored name: float32 is what a stored name without a suffix means.
+is not part of a stored name: a stored name without a suffix means float32.
 
-Imports neither torch nor NumPy: `imgsearch encoders` and the choice by `auto` need only this.
+This module imports neither torch nor NumPy: `imgsearch encoders` and the choice by `auto` need
+nothing else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Rewrites the graph of an image tower: the same results with fewer operations.
 
-Where the patches of a photo do not overlap, the convolution that embeds them is a matrix product
-too, and is written as one. What the last layers compute for tokens that the output does not depend
-on is left out.
+If the patches of a photo do not overlap, the convolution that embeds them becomes a matrix product.
+Computations of the last layers for tokens without influence on the output are removed.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from onnx import helper, numpy_helper
 def patches_as_product(graph: onnx.GraphProto, group: int) -> None:
     """Replace a convolution over patches that do not overlap by a product with each patch.
 
-    Where a patch does not consist of whole groups, it stays.
+    If a patch does not consist of whole groups, the convolution stays.
     """
     constants = {constant.name: constant for constant in graph.initializer}
     side_px = graph.input[0].type.tensor_type.shape.dim[-1].dim_value
@@ -34,9 +33,9 @@ def patches_as_product(graph: onnx.GraphProto, group: int) -> None:
 
 
 def keep_one_token(graph: onnx.GraphProto) -> None:
-    """Where the output depends on one token, compute the last layers for it alone.
+    """If the output depends on one token, compute the last layers for it alone.
 
-    Those layers are the ones behind the last attention: they take each token by itself. In a tower
+    These are the layers behind the last attention, which take each token by itself. In a tower
     of twelve blocks they are a twentieth of the work. The results stay the same.
     """
     constants = {constant.name: constant for constant in graph.initializer}
@@ -45,7 +44,7 @@ def keep_one_token(graph: onnx.GraphProto) -> None:
     if chosen is None:
         return
     outputs = {output.name for output in graph.output}
-    alone = {chosen.output[0]}  # what is computed for one token
+    alone = {chosen.output[0]}  # values computed for one token
     for node in reversed(graph.node):
         needed_by = users.get(node.output[0], [])
         if (
@@ -55,7 +54,7 @@ def keep_one_token(graph: onnx.GraphProto) -> None:
             and _takes_each_token_by_itself(node, constants)
         ):
             alone.add(node.output[0])
-    before = {  # what is computed for all tokens, and goes into what is computed for one
+    before = {  # values computed for all tokens that are inputs of values for one
         name
         for node in graph.node
         if node.output[0] in alone and node is not chosen
@@ -93,7 +92,7 @@ def _takes_first_token(node: onnx.NodeProto, constants: Mapping[str, onnx.Tensor
 def _takes_each_token_by_itself(
     node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
 ) -> bool:
-    """Whether each row of the result, (n, tokens, width), depends on that row of the input only."""
+    """Whether each row of the result, (n, tokens, width), depends only on that input row."""
     dims = [len(constants[name].dims) for name in node.input[1:] if name in constants]
     if node.op_type == "LayerNormalization":
         return is_along_channels(node)
@@ -109,7 +108,7 @@ def _takes_each_token_by_itself(
 def _product(
     graph: onnx.GraphProto, conv: onnx.NodeProto, kernels: np.ndarray, side_px: int
 ) -> list[onnx.NodeProto]:
-    """Add the constants of the product; the nodes that replace the convolution."""
+    """Add the constants of the product; return the nodes that replace the convolution."""
     name, (width, channels, patch_px, _) = conv.output[0], kernels.shape
     patches = side_px // patch_px
     parts = {

@@ -1,9 +1,9 @@
 """The ways to run an open_clip model, and the choice between them.
 
-On a GPU, or any device requested by name, torch runs it. On a CPU an export does, made at the first
-use: in ONNX Runtime, or in OpenVINO with the image tower's weights in int8. In float32 all give the
-same vectors, on a CPU to a cosine of .9999; int8 has a name and vectors of its own. Once the export
-is made, the CPU needs neither torch nor open_clip nor the weights, and they need not be installed.
+On a GPU, or any device requested by name, torch runs the model. On a CPU an export runs, made at
+the first use: in ONNX Runtime, or in OpenVINO with the image tower's weights in int8. In float32
+all give the same vectors, on a CPU to a cosine of .9999; int8 has a name and vectors of its own.
+Once the export is made, a CPU needs neither torch nor open_clip nor the weights.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Vectors
 
 
-# Distributions that only the preparation of a model needs, and a GPU; and their modules.
+# Distributions that only the preparation of a model and GPUs need, with their modules.
 _PREPARING = {"torch": "torch", "open_clip_torch": "open_clip", "timm": "timm"}
 
 
 class Tokens(Protocol):
-    """A tokenizer: ids of shape (n, context_length), and how many tokens a text has."""
+    """A tokenizer: ids of shape (n, context_length), and the number of tokens of a text."""
 
     def ids(self, texts: Sequence[str]) -> NDArray[np.int64]: ...
 
@@ -59,7 +59,7 @@ class Tokens(Protocol):
 
 
 class Runtime(Protocol):
-    """A model that can be run from any thread. `label` says by what and where."""
+    """A runnable model, safe in any thread. `label` names the runtime and the device."""
 
     weights_id: str
     dim: int
@@ -82,7 +82,7 @@ class Runtime(Protocol):
 
 
 class Int8Tower(Struct, frozen=True):
-    """Where an image tower in int8 is, and how many of its activations have one scale."""
+    """The file of an image tower in int8, and the number of activations with one scale."""
 
     folder: Path
     group: int
@@ -91,7 +91,7 @@ class Int8Tower(Struct, frozen=True):
 class OnnxRuntime:
     """A model that runs from its export. Each tower loads when it is first used.
 
-    `int8` is the image tower in int8, if that is to be used.
+    `int8` is the image tower in int8, if wanted.
     """
 
     text_batch_size = 16
@@ -114,7 +114,7 @@ class OnnxRuntime:
         self.preprocess = Preprocess.of(facts["preprocess"])
 
     def in_int8(self, tower: Int8Tower) -> OnnxRuntime:
-        """The same model with this image tower."""
+        """The same model with this int8 image tower."""
         return OnnxRuntime(self._arch, self.folder, self._facts, tower)
 
     @property
@@ -169,11 +169,10 @@ class OnnxRuntime:
 def open_runtime(
     spec: ModelSpec, cache_dir: Path, device: str, on_download: OnDownload | None
 ) -> Runtime:
-    """The model of `spec` on `device`, downloaded and exported if need be.
+    """Open the model of `spec` on `device`, downloaded and exported if necessary.
 
-    In int8 it runs on the CPU, whatever the device. Warns where a CPU must use torch because the
-    model cannot be exported. Raises MissingPackage where it must be prepared and torch or open_clip
-    is not installed.
+    In int8 it always runs on the CPU. Warns if a CPU must use torch because the model cannot be
+    exported. Raises MissingPackage if it must be prepared and torch or open_clip is not installed.
     """
     if spec.int8:
         return _open_int8(spec, cache_dir, on_download)
@@ -224,7 +223,7 @@ def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None)
 
 
 def require_torch(name: str) -> None:
-    """Raise MissingPackage if a package is missing that the preparation of a model needs."""
+    """Raise MissingPackage if the preparation of a model lacks a package."""
     missing = [package for package, module in _PREPARING.items() if find_spec(module) is None]
     if missing:
         raise MissingPackage(

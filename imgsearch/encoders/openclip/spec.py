@@ -1,6 +1,6 @@
-"""Which open_clip model it is, how it takes photos, and the files of its export.
+"""The identity of an open_clip model, its preprocessing of photos, and the files of its export.
 
-What the encoder, the exporter and the runtimes agree on.
+The encoder, the exporter and the runtimes share these.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Pixels
 
 IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
-FORMAT = 3  # of an export: raise it when earlier exports must be made again
-INT8_EXPORT = 3  # of the int8 weights: raise it when they must be converted again
+FORMAT = 3  # of an export: raise it to have earlier exports made again
+INT8_EXPORT = 3  # of the int8 weights: raise it to have them converted again
 
 _RANDOM = "random"
 
 
 class ModelSpec(Struct, frozen=True):
-    """Which model: its architecture, and the tag of its weights or the seed of random ones.
+    """An open_clip model: its architecture, and the tag of its weights or a random seed.
 
     `int8` is a key of INT8_FORMATS for an image tower with int8 weights, "" for float32.
     """
@@ -41,7 +41,7 @@ class ModelSpec(Struct, frozen=True):
 
     @classmethod
     def of(cls, name: str) -> ModelSpec:
-        """The model of a name, with or without prefix and precision. Raises UsageError."""
+        """The model with a name, with or without prefix and precision. Raises UsageError."""
         arch, tag = split(name)
         return cls(arch, tag, seed_of(tag), int8_of(name))
 
@@ -66,10 +66,10 @@ def seed_of(tag: str) -> int | None:
 
 
 class Preprocess(Struct, frozen=True):
-    """How a model takes photos: scaled and cropped as by open_clip's transform, into uint8.
+    """The preprocessing of photos: scaled and cropped to uint8, like open_clip's transform.
 
-    `mean` and `std` are for pixels in [0, 1], one a channel. The tower applies them: there it
-    costs next to nothing, and a quarter of the bytes are moved.
+    `mean` and `std` are for pixels in [0, 1], one per channel. The tower applies them: this costs
+    next to nothing there, and uint8 pixels are a quarter of the bytes.
     """
 
     side_px: int
@@ -81,17 +81,17 @@ class Preprocess(Struct, frozen=True):
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Preprocess:
-        """The one that `asdict` wrote, as JSON gives it back."""
+        """The preprocessing that `asdict` wrote, read back from JSON."""
         return cls(**{**facts, "mean": tuple(facts["mean"]), "std": tuple(facts["std"])})
 
     @property
     def fingerprint(self) -> str:
-        """Short name of this preprocessing, for an encoder's id."""
+        """A short name of this preprocessing, for an encoder's id."""
         digest = hashlib.sha256(repr((self.mean, self.std, self.fill_color)).encode()).hexdigest()
         return f"{self.side_px}px-{self.resize_mode}-{self.interpolation}-{digest[:6]}"
 
     def __call__(self, image: Image) -> Pixels:
-        """An upright RGB image as uint8 of shape (3, side_px, side_px)."""
+        """Turn an upright RGB image into uint8 of shape (3, side_px, side_px)."""
         from PIL.Image import Resampling  # Pillow: not for a text query
 
         if image.mode != "RGB":
@@ -109,13 +109,13 @@ class Preprocess(Struct, frozen=True):
         if self.resize_mode == "longest":
             ratio = max(width, height) / side
             return max(1, round(width / ratio)), max(1, round(height / ratio))
-        # As torchvision: the longer side is rounded down.
+        # Like torchvision, round the longer side down.
         if width <= height:
             return side, int(side * height / width)
         return int(side * width / height), side
 
     def _cropped(self, image: Image, filter_: Resampling) -> Image:
-        """The middle of the scaled image. What is outside is not computed: a quarter of a photo."""
+        """The middle of the scaled image. The rest, a quarter of a photo, is not computed."""
         side, (width, height) = self.side_px, self._scaled_size(image)
         left, top = round((width - side) / 2), round((height - side) / 2)
         unit_x, unit_y = image.width / width, image.height / height

@@ -44,14 +44,14 @@ def _canonical(text: str) -> str:
     return " ".join(_whitespace(text).translate(_NO_PUNCTUATION).lower().split())
 
 
-# How a text is cleaned first, by open_clip's names for it.
+# The functions that clean a text first, by open_clip's names.
 CLEANERS: dict[str, Callable[[str], str]] = {
     "whitespace": _whitespace,
     "lower": lambda text: _whitespace(text).lower(),
     "canonicalize": _canonical,
 }
 
-# Plain, empty, long, accented, many scripts, emoji, mark-up: where tokenizers differ.
+# Texts on which tokenizers differ: plain, empty, long, accented, many scripts, emoji, mark-up.
 PROBES = (
     "a photo of a dog running through snow",
     "",
@@ -65,7 +65,7 @@ PROBES = (
 )
 
 
-# What CLIP takes for a word: as its tokenizer.json has it, and the same for ASCII.
+# CLIP's pattern of a word: as in its tokenizer.json, and the same for ASCII.
 _CLIP_WORDS_IN_FILE = rb"'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
 CLIP_WORDS = TokenizerSpec(
     re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]+"),
@@ -75,7 +75,7 @@ CLIP_WORDS = TokenizerSpec(
 
 
 class FileTokens:
-    """Token ids as open_clip makes them, from a `tokenizer.json`."""
+    """A tokenizer from a `tokenizer.json`, with the same ids as open_clip."""
 
     def __init__(self, path: Path, cleaner: str, pad_id: int, context_length: int) -> None:
         words = WholeWordVocabulary(path, CLIP_WORDS)
@@ -96,7 +96,7 @@ class FileTokens:
         return rows
 
     def count(self, text: str) -> int:
-        """How many tokens a text has before it is cut off, begin and end marks included."""
+        """The number of tokens of a text before it is cut off, including begin and end marks."""
         return len(self._encode(text))
 
     def _encode(self, text: str) -> list[int]:
@@ -110,5 +110,5 @@ def _load(path: Path) -> Tokenizer:
 
 
 def without_padding(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Token ids up to the last end mark, the highest id of a row: mostly a tenth of them."""
+    """Cut token ids after the last end mark, the highest id of a row: mostly to a tenth."""
     return np.ascontiguousarray(ids[:, : int(ids.argmax(axis=1).max()) + 1])

@@ -1,6 +1,6 @@
-"""An open_clip model in torch, with its tokenizer: the one module that knows open_clip.
+"""An open_clip model in torch, with its tokenizer. Only this module imports open_clip.
 
-Loaded on a GPU, for the export to ONNX, and where ONNX Runtime cannot run the model.
+It is loaded on a GPU, for the export to ONNX, and if ONNX Runtime cannot run the model.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class TorchModel:
         return 256 if self.device.type == "cuda" else 16
 
     def image_device(self) -> Device:
-        """The GPU, if the model is on one; else the CPU, or what torch drives through it (mps)."""
+        """The GPU, if the model is on one; else the CPU, through which torch also drives mps."""
         if self.device.type == "cuda":
             return CudaDevice(self.device, self.image_rows, self.dim, self.preprocess.side_px)
         return CpuDevice(self.images, self.dim, self.preprocess.side_px, slots=1)
@@ -71,7 +71,7 @@ class TorchModel:
         return self.image_rows(pixels.to(self.device)).cpu().numpy()
 
     def image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
-        """As `images`, for pixels that are on the device and rows that stay there."""
+        """Embed pixels that are on the device, as rows that stay there."""
         with torch.inference_mode(), self._autocast():
             return _rows(self.module.encode_image(self.normalise(pixels)))  # type: ignore[operator]
 
@@ -82,7 +82,7 @@ class TorchModel:
             return _rows(features).cpu().numpy()
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 pixels as the model takes them: (x / 255 - mean) / std for each channel."""
+        """Normalise uint8 pixels for the model: (x / 255 - mean) / std for each channel."""
         return (pixels.float() - self._shift) / self._scale
 
     def _autocast(self) -> torch.autocast:
@@ -115,7 +115,7 @@ def _device(name: str) -> torch.device:
 
 
 def pretrained_config(arch: str, tag: str) -> dict[str, object]:
-    """open_clip's entry for the weights: where they are and how photos are prepared for them.
+    """The entry of open_clip for weights, with their source and the preprocessing of photos.
 
     Raises UsageError for weights that open_clip does not know.
     """
@@ -232,7 +232,7 @@ class TorchTokens:
         return np.asarray(self._inner(list(texts)).numpy(), dtype=np.int64)
 
     def count(self, text: str) -> int:
-        """How many tokens a text has before it is cut off, begin and end marks included."""
+        """The number of tokens of a text before it is cut off, including begin and end marks."""
         if isinstance(self._inner, HFTokenizer):
             return len(self._inner.tokenizer(self._inner.clean_fn(text))["input_ids"])
         return len(self._inner.encode(text)) + 2
@@ -240,7 +240,7 @@ class TorchTokens:
     def write(self, path: Path) -> dict[str, str | int] | None:
         """Write `path` for FileTokens and return its other arguments.
 
-        Returns None and writes nothing where FileTokens would not give exactly the same ids.
+        Returns None and writes nothing if FileTokens would not give exactly the same ids.
         """
         tokenizer, pad_id = _fast_tokenizer(self._inner)
         if tokenizer is None:
@@ -258,7 +258,7 @@ class TorchTokens:
 
 
 def _from_hub(repo: str, config: dict[str, object]) -> HFTokenizer:
-    """Read by path from the cache folder, so that nothing contacts the network."""
+    """The tokenizer read by path from the cache folder, without contacting the network."""
     folder = hub.fetch(repo, ("tokenizer.json",)).parent
     for companion in ("tokenizer_config.json", "special_tokens_map.json"):
         hub.fetch_optional(repo, companion)
@@ -273,9 +273,9 @@ def _from_hub(repo: str, config: dict[str, object]) -> HFTokenizer:
 
 
 def _fast_tokenizer(inner: HFTokenizer | SimpleTokenizer) -> tuple[Tokenizer | None, int]:
-    """As a tokenizer of the `tokenizers` library, without truncation and padding; the padding id.
+    """Convert to the `tokenizers` library, without truncation and padding, with the padding id.
 
-    None where it cannot be converted.
+    None if it cannot be converted.
     """
     if isinstance(inner, SimpleTokenizer):
         return _clip_bpe(inner), 0
