@@ -181,8 +181,8 @@ def download(tab: Page, button: str) -> Path:
 
 
 def wait_until_images_are_taken(tab: Page) -> None:
-    """Wait until the page takes images that are dropped or pasted: its button does it."""
-    tab.get_by_role("button", name="Search by image").wait_for()
+    """Wait until the page takes images dropped or pasted: its button does it, if unseen."""
+    tab.locator("button[aria-label='Search by image']").wait_for(state="attached")
     tab.locator('[data-testid="stFileUploader"] input[type="file"]').wait_for(state="attached")
 
 

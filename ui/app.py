@@ -7,8 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
-from ui import cards, elements, navigation
-from ui.addresses import address_of
+from ui import cards, elements, examples, navigation
+from ui.addresses import START, address_of
 from ui.session import session
 from ui.views import archive, labels, library, map, photo, search, similar, timeline
 
@@ -100,6 +100,8 @@ def main() -> None:
     title = begin(name)
     st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
     elements.shell(title, [_link_to(view, name) for view in _views() if view != HIDDEN])
+    if name != START:  # which takes them beside its search box
+        examples.take_images()
     shown.run()
 
 

@@ -277,15 +277,21 @@ def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] |
     return (Region(x, y, width, height, percent=True),)
 
 
-def example_button() -> str | None:
+def example_button(*, is_shown: bool = True) -> str | None:
     """A button for the file uploader, which gets pasted and dropped images as well.
 
-    Returns the name of a file that was dropped or pasted and is no image.
+    Where it is not shown, it takes these alone. Returns the name of a file that was dropped or
+    pasted and is no image.
     """
-    refused = _example_button(
-        key="example", data={}, on_refused_change=query_line().note_click
-    ).get("refused")
+    # A click in another view tells nothing of the search box, see `QueryLine.note_click`.
+    noted = query_line().note_click if is_shown else _rerun
+    data = {"isShown": is_shown}
+    refused = _example_button(key="example", data=data, on_refused_change=noted).get("refused")
     return refused if isinstance(refused, str) else None
+
+
+def _rerun() -> None:
+    """The callback of an event that reruns the page and does nothing else."""
 
 
 def zip_button(photo_ids: Sequence[int], refusal: str) -> None:

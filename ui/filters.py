@@ -164,7 +164,7 @@ def filter_chips() -> None:
 
 
 def _after_click(line: str, action: elements.ChipAction, name: str) -> str:
-    """`line` without a filter, without words that stand for one, or with these in quotes."""
+    """`line` without this filter, or without these words or with quotes around them."""
     query = parse_line(line)
     if action == "filter":
         return next((chip.rest for chip in chips_of(query) if chip.text == name), line)

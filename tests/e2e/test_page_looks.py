@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browsing import (
@@ -20,6 +22,7 @@ from tests.browsing import (
     wait_for_first,
     wait_for_line,
 )
+from tests.e2e.test_page_filters import Traffic
 from tests.factories import index_demo_photos
 
 if TYPE_CHECKING:
@@ -171,3 +174,61 @@ def test_a_dropped_file_that_is_no_image_is_told(page: Page, address: str) -> No
     open_view(page, address, "")
     give_file(page, "notes.txt", "text/plain", b"words")
     page.get_by_text("notes.txt is not an image").wait_for()
+
+
+OTHER_VIEWS = ["photo", "timeline", "map", "similar", "labels", "library"]
+
+
+@pytest.mark.parametrize("view", OTHER_VIEWS)
+def test_a_slash_leads_to_the_search_box_from_every_view(
+    page: Page, address: str, view: str
+) -> None:
+    """What is typed before the server has answered is typed into the box."""
+    traffic = Traffic(page)
+    queries = ("", "?q=a+cat") if view in ("timeline", "map") else ("",)
+    box = page.get_by_role("combobox", name="Search")
+    for query in queries:
+        open_view(page, address, view + query)
+        entries = page.evaluate("history.length")
+        page.keyboard.press("/")
+        expect(box).to_be_focused(timeout=PATIENCE_MS)
+        wait_for_line(page, "a cat" if query or view == "photo" else "")
+        assert page.evaluate("[location.pathname, history.length]") == ["/", entries + 1]
+        settle(page)
+        page.go_back()
+        page.wait_for_url(f"**/{view}*")
+        expect(box).to_have_count(0, timeout=PATIENCE_MS)
+        settle(page)
+        with traffic.replies_held():
+            page.keyboard.press("/")
+            page.keyboard.type("a dogz")
+            page.keyboard.press("Backspace")
+        wait_for_line(page, "a dog")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/?q=a+dog")
+
+
+@pytest.mark.parametrize("view", OTHER_VIEWS)
+def test_an_image_is_searched_by_from_every_view(
+    page: Page, address: str, demo_photos: Path, view: str
+) -> None:
+    example = BytesIO()  # like a photo of the library; an exact copy would be left out
+    Image.open(demo_photos / "chelsea.png").convert("RGB").save(example, "JPEG", quality=70)
+    open_view(page, address, view)
+    shown = page.url
+    give_file(page, "notes.txt", "text/plain", b"words")
+    page.get_by_text("notes.txt is not an image").wait_for()
+    give_file(page, "broken.jpg", "image/jpeg", b"this is no image at all")
+    page.get_by_text("Cannot read this image").wait_for()
+    settle(page)
+    assert page.url == shown
+    for way in ("drop", "paste"):
+        give_file(page, "example.jpg", "image/jpeg", example.getvalue(), way)
+        page.wait_for_url("**/?image=*")
+        page.locator(".tile:nth-child(-n+2) a[aria-label^='chelsea.png']").wait_for()
+        wait_for_line(page, "")
+        settle(page)
+        page.go_back()
+        page.wait_for_url(shown)
+        page.locator(".crop").wait_for(state="detached")
+        settle(page)

@@ -13,8 +13,16 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from imgsearch import Library, Settings
-from tests.browsing import NEEDS_BROWSER, serving, settle, wait_until_shown
+from tests.browsing import (
+    NEEDS_BROWSER,
+    focused_name,
+    serving,
+    settle,
+    wait_for_first,
+    wait_until_shown,
+)
 from tests.e2e.test_page import PASSWORD, cookie_of, fetch
+from tests.e2e.test_page_filters import Traffic
 from tests.factories import heic, scene
 
 if TYPE_CHECKING:
@@ -102,6 +110,133 @@ def test_an_arrow_key_shows_a_neighbour_that_was_loaded_ahead(page: Page, addres
     page.get_by_text("2 of").wait_for()
     page.get_by_text("chelsea.png").first.wait_for()  # Python follows with the facts
     assert not [url for url in requested if "/large/2?" in url]
+
+
+@pytest.mark.parametrize("query", ["?q=sort:path", "timeline"])
+@pytest.mark.parametrize("way", ["a click", "Enter"])
+def test_escape_leads_back_before_the_photo_has_come(
+    page: Page, address: str, query: str, way: str
+) -> None:
+    traffic = Traffic(page)
+    page.goto(f"{address}/{query}")
+    tile = page.locator(".tile a[aria-label^='coffee.png']")
+    tile.wait_for()
+    settle(page)
+    before = page.evaluate("[location.pathname, history.length]")
+    with traffic.replies_held():
+        if way == "Enter":
+            tile.focus()
+            page.keyboard.press("Enter")
+        else:
+            tile.click()
+        page.wait_for_url("**/photo?*")
+        page.keyboard.press("Escape")
+        page.wait_for_url(lambda url: "/photo?" not in url)
+    settle(page)
+    assert page.evaluate("[location.pathname, history.length]") == [before[0], before[1] + 1]
+    assert page.locator(".frame").count() == 0
+    assert focused_name(page) == "coffee.png"
+    tile.click()  # a photo opens as ever, and Esc is that of its view
+    page.locator(".frame img[alt^='coffee.png']").wait_for()
+    settle(page)
+    page.keyboard.press("Escape")
+    page.wait_for_url(lambda url: "/photo?" not in url)
+    assert focused_name(page) == "coffee.png"
+
+
+def test_escape_before_the_photo_has_come_keeps_the_selection(page: Page, address: str) -> None:
+    traffic = Traffic(page)
+    page.goto(f"{address}/?q=sort:path")
+    wait_for_first(page, "brick.png")
+    settle(page)
+    page.get_by_role("checkbox", name="Select brick.png").check()
+    page.get_by_text("1 photo selected").wait_for()
+    settle(page)
+    with traffic.replies_held():
+        page.locator(".tile a[aria-label^='coffee.png']").click()
+        page.wait_for_url("**/photo?*")
+        page.keyboard.press("Escape")
+        page.wait_for_url("**/?q=*")
+    settle(page)
+    assert focused_name(page) == "coffee.png"
+    assert page.get_by_role("checkbox", name="Select brick.png").is_checked()
+
+
+@pytest.mark.parametrize("way", ["Escape", "Results", "Back"])
+@pytest.mark.parametrize("query", ["?q=sort:path", "timeline"])
+def test_the_way_back_leads_to_the_photo_seen_last(
+    page: Page, address: str, query: str, way: str
+) -> None:
+    page.set_viewport_size({"width": 500, "height": 600})  # not all photos are in sight
+    page.goto(f"{address}/{query}")
+    first = page.locator(".tile a[aria-label]").first
+    first.click()
+    page.locator(".frame img").wait_for()
+    page.get_by_text("1 of").wait_for()
+    settle(page)
+    while page.get_by_role("link", name="Next").is_visible():
+        page.keyboard.press("ArrowRight")
+    last = str(page.locator(".frame [alt]").get_attribute("alt")).split(",")[0]
+    if way == "Escape":
+        page.keyboard.press("Escape")
+    elif way == "Results":
+        page.get_by_role("link", name="Results").click()
+    else:
+        page.go_back()
+    page.wait_for_url(lambda url: "/photo?" not in url)
+    assert focused_name(page) == last
+    tile = page.locator(".tile", has=page.locator("a:focus")).bounding_box()
+    scroller = page.locator(".scroller").bounding_box()
+    assert tile is not None and scroller is not None
+    assert tile["y"] >= scroller["y"] - 1
+    assert tile["y"] + tile["height"] <= scroller["y"] + scroller["height"] + 1
+    settle(page)
+    page.keyboard.press("Enter")
+    page.locator(f".frame [alt^='{last}']").wait_for()
+
+
+def test_the_way_back_to_a_row_of_tiles_leads_to_the_photo_seen_last(
+    page: Page, address: str
+) -> None:
+    page.goto(f"{address}/labels?c=coffee,rocket")
+    page.locator(".tile a[aria-label]").nth(1).wait_for()
+    settle(page)
+    names = page.locator(".tile a").evaluate_all("all => all.map(a => a.ariaLabel.split(',')[0])")
+    page.locator(".tile a").first.click()
+    page.get_by_text("1 of").wait_for()
+    settle(page)
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("2 of").wait_for()
+    settle(page)
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/labels*")
+    assert focused_name(page) == names[1]
+
+
+@pytest.mark.parametrize("way", ["a click", "Enter", "its address"])
+def test_the_focus_is_on_a_photo_that_was_opened(page: Page, address: str, way: str) -> None:
+    page.goto(f"{address}/?q=sort:path")
+    tile = page.locator(".tile a[aria-label^='coffee.png']")
+    tile.wait_for()
+    settle(page)
+    if way == "a click":
+        tile.click()
+    elif way == "Enter":
+        tile.focus()
+        page.keyboard.press("Enter")
+    else:
+        page.goto(f"{address}{tile.get_attribute('href')}")
+    page.locator(".frame img[alt^='coffee.png']").wait_for()
+    settle(page)
+    page.locator(".frame:focus[role=group][aria-label^='coffee.png']").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.locator(".frame:focus[aria-label^='large.jpg']").wait_for()
+    page.keyboard.press("f")
+    page.locator(".pswp").wait_for()
+    page.wait_for_function("document.fullscreenElement !== null")
+    page.keyboard.press("Escape")
+    page.locator(".pswp").wait_for(state="detached")
+    page.locator(".frame:focus").wait_for()
 
 
 def test_full_screen_zoom_and_escape(

@@ -19,7 +19,7 @@ from imgsearch import (
     format_count,
     parse,
 )
-from ui import cards, elements, exports, filters, saved_shelf, teaching, zip_copies
+from ui import cards, elements, examples, exports, filters, saved_shelf, teaching, zip_copies
 from ui.addresses import START, address_of, put_in_address
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.elements import AnswerOptions, Selected
@@ -30,7 +30,6 @@ from ui.session import session
 from ui.tasks import show_coming_photos
 
 EXAMPLES = ("a cat", "espresso", "sunset over water", "people at a table", "a motorcycle")
-EXAMPLE_SIDE_PX = 480
 HELP = """
 | Type | To find |
 |---|---|
@@ -43,7 +42,7 @@ HELP = """
 | `near:48.85,2.35,5km` | taken near a location |
 | `rating:>=4 type:raw orientation:portrait` | by rating, format and orientation |
 
-To find photos like an image, drop the image anywhere on this page, or paste it. `?` lists the
+To find photos like an image, drop the image anywhere, in every view, or paste it. `?` lists the
 keyboard shortcuts.
 """
 
@@ -99,11 +98,7 @@ def _search_box() -> SearchInput:
         search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
         if session().has("saved"):
             saved_shelf.save_popover(search_input)
-    if refused is not None:
-        st.toast(
-            f"{escape_markdown(refused)} is not an image that can be searched by.",
-            icon=":material/broken_image:",
-        )
+    examples.tell_refused(refused)
     # Before the elements that follow reach the browser: a click on one of them sends the URL along,
     # and an old one would bring back the old query.
     _set_address(search_input)
@@ -131,14 +126,9 @@ def _set_address(search_input: SearchInput) -> None:
 
 def _example_image(search_input: SearchInput) -> None:
     """Takes an image to search by, and shows it with the part of it that counts."""
-    number = st.session_state.get("uploads", 0)
-    with st.container(key="uploader"):  # unseen: `elements.example_button` opens it
-        uploaded = st.file_uploader("Image to search by", key=f"upload {number}")
     try:
-        if uploaded is not None:
-            image_id = _kept(uploaded.getvalue())
-            # A file uploader cannot be emptied, so the next run gets a new one.
-            st.session_state["uploads"] = number + 1
+        image_id = examples.uploaded_image()
+        if image_id is not None:
             _set_address(SearchInput(search_input.line, image_id=image_id))
             st.rerun()
         if search_input.has_example:
@@ -149,13 +139,6 @@ def _example_image(search_input: SearchInput) -> None:
         cards.error_card(error)
         if search_input.has_example:
             st.button("Remove the image", icon=":material/close:", on_click=_remove_example)
-
-
-def _kept(content: bytes) -> str:
-    """The id under which an image is kept. Raises PhotoError for one that cannot be read."""
-    library = session().library
-    library.thumbnail_of(content, EXAMPLE_SIDE_PX)
-    return library.keep_example(content)
 
 
 def _show_example(search_input: SearchInput) -> None:
@@ -175,10 +158,10 @@ def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
     if cached is None or cached[0] != key:
         library = session().library
         if search_input.photo_id:
-            picture = library.thumbnail(search_input.photo_id, EXAMPLE_SIDE_PX)
+            picture = library.thumbnail(search_input.photo_id, examples.THUMBNAIL_PX)
         else:
             content = library.kept_example(search_input.image_id)
-            picture = library.thumbnail_of(content, EXAMPLE_SIDE_PX)
+            picture = library.thumbnail_of(content, examples.THUMBNAIL_PX)
         cached = (key, picture or b"")
         st.session_state["example_thumbnail"] = cached
     return cached[1]

@@ -3,9 +3,10 @@
 
 const RAW_OR_HEIF = /\.(heic|heif|hif|avif|jxl|dng|nef|nrw|cr[23w]|arw|raf|rw2|orf|pef|srw|x3f|jp2|tiff?)$/i;
 
-export default function (box, { setTriggerValue }) {
+export default function (box, { data, setTriggerValue }) {
   const state = (box.state ??= {});
   state.refuse = (name) => setTriggerValue("refused", name);
+  box.hidden = !data.isShown;
   if (state.button) return;
   const button = state.button = document.createElement("button");
   button.type = "button";

@@ -91,12 +91,11 @@ export class PhotoGrid {
 
   // ---------------------------------------------------------------- photos
 
-  // Fetch the list, and go to the photo with this id, else to a height.
-  async load(photoId, { below = 0, isOpened = false, top = 0 } = {}) {
+  // Fetch the list, and go to the photo with this id, else to a height. A photo that was opened gets the focus, or
+  // that which was `seen` last since.
+  async load(photoId, { below = 0, isOpened = false, top = 0, seen = null } = {}) {
     const number = (this.loads = (this.loads ?? 0) + 1);
-    const address = new URL(this.listAddress(), location.href);
-    if (photoId) address.searchParams.set("at", photoId);
-    const answer = await ask(address);
+    const [answer, atSeen] = await Promise.all([this.askAt(photoId), seen && seen !== photoId ? this.askAt(seen) : null]);
     if (number !== this.loads || !this.box.isConnected) return false; // another list was asked for meanwhile
     if (!answer?.ok) {
       this.message.textContent = answer ? answer.content : NO_SERVER;
@@ -116,9 +115,18 @@ export class PhotoGrid {
     this.message.hidden = this.layout.count > 0;
     this.scroller.scrollTop = list.offset === null ? top : placeOf(this.layout, list.offset).y - below;
     this.render(isOpened ? list.offset : undefined);
-    if (isOpened && list.offset !== null) this.focusTile(list.offset);
+    const lastSeen = atSeen?.ok ? atSeen.content.offset : null;
+    if (isOpened && lastSeen !== null && lastSeen < this.layout.count) this.focus(lastSeen);
+    else if (isOpened && list.offset !== null) this.focusTile(list.offset);
     this.restored = this.scroller.scrollTop; // which is remembered already
     return true;
+  }
+
+  // The list, with the offset of the photo with this id.
+  askAt(photoId) {
+    const address = new URL(this.listAddress(), location.href);
+    if (photoId) address.searchParams.set("at", photoId);
+    return ask(address);
   }
 
   tilesArrived() {

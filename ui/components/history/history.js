@@ -5,8 +5,45 @@
 // is added first, and then announced in the same way.
 export function visit(address) {
   if (address === location.pathname + location.search) return;
-  history.pushState({ cameFrom: location.pathname }, "", address);
+  const { pathname, searchParams } = new URL(address, location.origin), opened = pathname === PHOTO ? searchParams.get("id") : null;
+  history.pushState({ cameFrom: location.pathname, opened }, "", address);
   announce();
+  if (opened) awaitPhoto();
+}
+
+// The view of a photo comes when the server has answered. Until then, Esc turns back.
+export const PHOTO = "/photo"; // the path of that view
+let stopAwaiting = () => {};
+
+function awaitPhoto() {
+  stopAwaiting();
+  const onKey = (event) => {
+    if (event.key !== "Escape" || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // it belongs to the photo: it does not end the selection in the grid
+    stopAwaiting();
+    history.back();
+  };
+  const onPop = () => { if (location.pathname !== PHOTO) stopAwaiting(); };
+  addEventListener("keydown", onKey, { capture: true });
+  addEventListener("popstate", onPop);
+  stopAwaiting = () => {
+    removeEventListener("keydown", onKey, { capture: true });
+    removeEventListener("popstate", onPop);
+  };
+}
+
+// To be called by the view of a photo, which takes the keys from then on.
+export function photoHasCome() { stopAwaiting(); }
+
+// The photo that the entry of a photo was opened with: the arrow keys exchange its address.
+export const openedPhoto = () => history.state?.opened ?? null;
+
+// To be called when the browser has gone back from the view of a photo: the entry that it came to remembers
+// which photo was seen last, if the place in it is that of the photo that was opened.
+export function rememberSeen(opened, seen) {
+  const place = history.state?.place;
+  if (place && opened && String(place.id) === opened) history.replaceState({ ...history.state, place: { ...place, seen } }, "");
 }
 
 // The path and the parameters of an address, whatever their order and their form.
@@ -21,6 +58,7 @@ export function normalized(address) {
 // an object with `update`, `save` and `close`. For grids that scroll with the page.
 const SAVE_AFTER_MS = 250; // browsers limit how often an entry may be changed
 const SETTLE_MS = 1500; // while what is above the grid may still change its height
+const ABOVE_PX = 80, BELOW_PX = 80; // what bars may cover
 
 export function placeInHistory() {
   const area = document.querySelector('[data-testid="stMain"]') ?? document.scrollingElement;
@@ -50,11 +88,14 @@ export function placeInHistory() {
     const node = tiles.get(place.id);
     if (!node) return;
     isReturning = true;
-    node.querySelector("a")?.focus({ preventScroll: true });
+    const seen = tiles.get(place.seen) ?? node; // the arrow keys went there from the photo that was opened
+    seen.querySelector("a")?.focus({ preventScroll: true });
+    const lowest = area.clientHeight - seen.offsetHeight - BELOW_PX;
+    const top = seen === node ? place.top : Math.max(ABOVE_PX, Math.min(place.top + topOf(seen) - topOf(node), lowest));
     const until = performance.now() + SETTLE_MS;
     const hold = () => {
-      if (!isReturning || !node.isConnected || !isShown()) return;
-      const shift = topOf(node) - place.top;
+      if (!isReturning || !seen.isConnected || !isShown()) return;
+      const shift = topOf(seen) - top;
       if (Math.abs(shift) > 1) area.scrollTop += shift;
       if (performance.now() < until) requestAnimationFrame(hold); else isReturning = false;
     };

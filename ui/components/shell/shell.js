@@ -3,6 +3,7 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { element } from "../shared/dom.js";
+import "./late_replies.js";
 import { ServerWatch } from "./server_watch.js";
 import { Shortcuts } from "./shortcuts.js";
 

@@ -1,10 +1,11 @@
-// The list of keyboard shortcuts, which `?` opens in every view.
+// The keys that work in every view: `?` opens the list of keyboard shortcuts, and `/` leads to the search box.
 
 import { element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
+import { goToSearchBox } from "../shared/search_box.js";
 
 const SHORTCUTS = [
-  ["Everywhere", [["/", "to the search box"], ["?", "this list"]]],
+  ["Everywhere", [["/", "to the search box, also from another view"], ["?", "this list"]]],
   ["Photos in a grid", [
     ["← → ↑ ↓", "from photo to photo"],
     ["Page Up, Page Down", "a window further"],
@@ -21,7 +22,7 @@ const SHORTCUTS = [
     ["Space", "slideshow, in the whole screen"],
     ["+ −", "zoom, in the whole screen"],
     ["Shift + d", "download the original"],
-    ["Esc", "back"],
+    ["Esc", "back to the photo seen last in the grid"],
   ]],
 ];
 
@@ -32,9 +33,14 @@ export class Shortcuts {
     this.dialog.onclose = () => this.dialog.replaceChildren();
     this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
     this.onKey = (event) => {
-      if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
-      event.preventDefault();
-      if (this.dialog.open) this.dialog.close(); else if (this.dialog.isConnected) this.show();
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+      if (event.key === "?") {
+        event.preventDefault();
+        if (this.dialog.open) this.dialog.close(); else if (this.dialog.isConnected) this.show();
+      } else if (event.key === "/" && !this.dialog.open) { // where the box is there, suggest.js leads to it
+        event.preventDefault();
+        goToSearchBox();
+      }
     };
     document.addEventListener("keydown", this.onKey);
   }

@@ -5,6 +5,7 @@
 import { ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
+import { searchBoxHasCome, typeInto } from "../shared/search_box.js";
 
 const WAIT_MS = 60; // for more keys
 const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the box
@@ -44,6 +45,7 @@ function start(box) {
     field.setAttribute("aria-expanded", String(isOpen()));
     if (isOpen() && active >= 0) field.setAttribute("aria-activedescendant", OPTION + active);
     else field.removeAttribute("aria-activedescendant");
+    searchBoxHasCome(field);
   };
   const close = () => {
     clearTimeout(timer);
@@ -110,9 +112,7 @@ function start(box) {
     const rest = option.kind === "query" ? "" : field.value.slice(field.selectionStart ?? field.value.length);
     const line = option.line + (rest && !/^\s/.test(rest) ? " " : "") + rest;
     close();
-    // As if it were typed: Streamlit takes the value from the event, and Enter searches.
-    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, line);
-    field.dispatchEvent(new InputEvent("input", { bubbles: true, data: null, inputType: "insertReplacementText" }));
+    typeInto(field, line); // and Enter searches
     field.setSelectionRange(option.line.length, option.line.length);
     close();
     field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", code: "Enter", keyCode: 13, bubbles: true, cancelable: true }));

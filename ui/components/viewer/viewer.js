@@ -1,7 +1,7 @@
 // One photo of a list: its picture or player, links to its neighbours, and all that can be done with
 // it. The neighbours are loaded ahead, so the arrow keys show them at once; Python follows with facts.
 
-import { announce, exchange, isPlainClick, leave, normalized, visit } from "../history/history.js";
+import { PHOTO, announce, exchange, isPlainClick, leave, normalized, openedPhoto, photoHasCome, rememberSeen, visit } from "../history/history.js";
 import { pictureOf, preload } from "./media.js";
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
@@ -22,7 +22,9 @@ class Viewer {
     this.shown = "";
     this.full = null; // the view that fills the window, while it is open
     this.timer = 0;
+    this.opened = null; // the id of the photo that a click has opened; the keys go on from there
     this.frame = element("div", "frame");
+    Object.assign(this.frame, { tabIndex: -1, role: "group" });
     this.position = element("span", "position");
     this.links = {
       results: this.link("arrow_back", "Results", () => leave(this.data.results)),
@@ -49,9 +51,15 @@ class Viewer {
     box.replaceChildren(bar, this.frame);
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
-    this.onPop = () => { if (location.pathname !== "/photo") this.full?.close(); };
+    this.onPop = () => {
+      if (location.pathname === PHOTO) return;
+      this.full?.close();
+      if (this.current) rememberSeen(this.opened, idOf(this.current));
+    };
     addEventListener("popstate", this.onPop);
     this.listenForSwipes();
+    photoHasCome();
+    this.mustFocus = location.pathname === PHOTO;
   }
 
   get current() { return this.slides[this.index]; }
@@ -63,9 +71,15 @@ class Viewer {
     const asked = normalized(location.href);
     // A run for an earlier photo may end after a further step.
     if (!this.current || normalized(this.current.address) !== asked) this.index = data.index;
+    if (location.pathname === PHOTO) this.opened = openedPhoto();
     this.show();
     this.full?.listGrew();
+    if (this.mustFocus) this.focus();
+    this.mustFocus = false;
   }
+
+  // What had the focus, such as the tile of the photo, goes with its view.
+  focus() { this.frame.focus({ preventScroll: true }); }
 
   show() {
     const { current, links } = this;
@@ -84,6 +98,7 @@ class Viewer {
     if (this.shown !== key) {
       this.shown = key;
       this.frame.replaceChildren(pictureOf(current));
+      this.frame.ariaLabel = current.alt;
     }
     for (const by of AHEAD) preload(this.slides[this.index + by]);
   }
@@ -111,6 +126,7 @@ class Viewer {
     await this.full.closed;
     this.full = null;
     this.show();
+    if (this.box.isConnected && document.activeElement === document.body) this.focus();
   }
 
   showMovingPart() {
@@ -134,6 +150,7 @@ class Viewer {
   }
 
   key(event) {
+    if (this.full && event.key === "Escape") this.full.close(); // also while it opens
     if (this.full || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
     const act = {
       ArrowLeft: () => this.step(-1),
@@ -178,6 +195,8 @@ class Viewer {
     return button;
   }
 }
+
+const idOf = (slide) => new URL(slide.address, location.origin).searchParams.get("id");
 
 // Whether the key belongs to an element that uses it itself.
 function isTyping(event) {

@@ -1,0 +1,55 @@
+// The way to the search box from a view without one. It comes when the server has answered; what is typed until then is
+// typed into it.
+
+import { visit } from "../history/history.js";
+
+const SEARCHED = ["q", "image", "photo", "region"]; // parameters of addresses that say what is searched for
+
+let isAwaited = false, typed = "";
+
+// Visits the search that the view is about, if it is about one, and lets the box have the focus as soon as it is there.
+export function goToSearchBox() {
+  const given = new URLSearchParams(location.search), parameters = new URLSearchParams();
+  for (const name of SEARCHED) if (given.get(name)) parameters.set(name, given.get(name));
+  const query = parameters.toString();
+  visit(query ? `/?${query}` : "/");
+  isAwaited = true;
+  typed = "";
+  addEventListener("keydown", onKey, { capture: true });
+  addEventListener("popstate", onPop);
+  addEventListener("pointerdown", giveUp, { capture: true });
+}
+
+// To be called with the box when it is there.
+export function searchBoxHasCome(field) {
+  if (!isAwaited) return;
+  const text = typed;
+  giveUp();
+  field.focus();
+  field.select();
+  if (text) typeInto(field, text);
+}
+
+// As if this was typed: Streamlit takes the value from the event.
+export function typeInto(field, text) {
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
+  field.dispatchEvent(new InputEvent("input", { bubbles: true, data: null, inputType: "insertReplacementText" }));
+}
+
+function giveUp() {
+  isAwaited = false;
+  removeEventListener("keydown", onKey, { capture: true });
+  removeEventListener("popstate", onPop);
+  removeEventListener("pointerdown", giveUp, { capture: true });
+}
+
+function onPop() { if (location.pathname !== "/") giveUp(); }
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.key === "Backspace") typed = typed.slice(0, -1);
+  else if (event.key.length === 1) typed += event.key;
+  else return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
