@@ -222,6 +222,22 @@ def test_writers_that_open_an_archive_at_once_all_add_what_it_lacks(tmp_path: Pa
     assert ids(LanceCatalogue(address), "focal:35") == expected
 
 
+def test_columns_that_others_add_at_the_same_time_are_no_error(tmp_path: Path) -> None:
+    address = an_archive(tmp_path)
+    for _ in range(30):
+        drop(address, ["focal_mm", "iso"])
+        opened = [Table(address, "photos") for _ in range(6)]
+        start = threading.Barrier(len(opened))
+
+        def add(table: Table, start: threading.Barrier = start) -> None:
+            start.wait()
+            table.add_lacking_columns()
+
+        with ThreadPoolExecutor(len(opened)) as pool:
+            list(pool.map(add, opened))
+        assert {"focal_mm", "iso"} <= set(lanced(address, "photos").schema.names)
+
+
 # ------------------------------------------------------------------------- newer ones
 
 

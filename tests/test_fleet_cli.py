@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, Settings
+from imgsearch.errors import SchemaTooNew
 from tests.factories import run_cli, write_xmp
 
-pytest.importorskip("lance", reason="needs the extra scale")
+lance = pytest.importorskip("lance", reason="needs the extra scale")
 
 
 def found(data: Path, *more: str) -> list[tuple[str, float]]:
@@ -50,6 +51,12 @@ def test_an_archive_that_is_indexed_or_copied_answers_as_the_library(
     for address in (archive, copied):
         rated = run_cli("search", "rating:5", "--paths", "--library", address, data=data)
         assert Path(rated.stdout.strip()).name == "chelsea.png"
+    # A newer imgsearch may have changed what only it can write.
+    lance.dataset(str(archive / "photos.lance")).update_schema_metadata({"imgsearch:writes": "2"})
+    assert found(data, "--library", str(archive))
+    refused = run_cli("index", photos, "--library", archive, data=data)
+    assert refused.returncode == SchemaTooNew.exit_code == 8
+    assert "can search it, but not write to it" in refused.stderr
 
 
 def test_mistakes_about_archives_are_said_in_a_sentence(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import create_engine
 
 from imgsearch import Library, Settings
@@ -224,6 +225,31 @@ def test_opening_twice_migrates_once(tmp_path: Path, store: Store) -> None:
     assert again.reads.photo_count() == 1
     assert again.database.check_integrity() == "ok"
     again.close()
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_fact_that_a_database_lacks_is_added_and_unknown(
+    tmp_path: Path, store: Store, writable: bool
+) -> None:
+    """A version that did not know these facts has made it, and goes on with it."""
+    fill(store, photo("/p/a.jpg", b"1"))
+    store.close()
+    lacking = {"focal_mm": None, "iso": None, "dated_by": None, "near_town": False, "flash": None}
+    older = sqlite3.connect(tmp_path / "library.db", isolation_level=None)
+    for name in lacking:
+        older.execute(f"ALTER TABLE photos DROP COLUMN {name}")
+    columns = [name for _, name, *_ in older.execute("PRAGMA table_info(photos)")]
+    with Store.open(tmp_path, writable=writable) as again:
+        (found,) = again.reads.photos([1]).values()
+        assert found.facts == replace(FACTS, **lacking)
+    with Store.open(tmp_path, writable=True) as again:
+        again.photos.update_facts({1: replace(FACTS, flash=False)})
+        assert again.reads.photos([1])[1].facts == replace(FACTS, flash=False)
+    listed = ", ".join(name for name in columns if name not in ("id", "content_hash"))
+    older.execute(f"INSERT INTO photos (content_hash, {listed}) SELECT x'02', {listed} FROM photos")
+    older.close()
+    with Store.open(tmp_path) as again:
+        assert again.reads.photos([2])[2].facts == replace(FACTS, **lacking)
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path, store: Store) -> None:

@@ -69,8 +69,9 @@ def _fact(
 class Facts(Struct, frozen=True):
     """What a photo's file and the metadata files beside it state. Unknown is None, never a guess.
 
-    This is the one place where a fact is declared. To add one: a field here, a migration, and the
-    tags it is read from in `imgsearch.decode`. What else there is to know of it stands in its
+    This is the one place where a fact is declared. To add one: a field here, and the tags it is
+    read from in `imgsearch.decode`. Libraries and archives from before get a column for it, and it
+    is unknown until the metadata is read again. What else there is to know of it stands in its
     annotation.
     """
 

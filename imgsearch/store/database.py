@@ -88,7 +88,7 @@ class Database:
         try:
             if not writable:
                 with database.reading() as connection:
-                    is_current = not migrations.pending(connection)
+                    is_current = migrations.is_current(connection)
             if writable or not is_current:
                 database._migrate(file)
         except BaseException:

@@ -1,5 +1,8 @@
 """Brings a database to the schema of this version, one named migration after another.
 
+A new fact of photos needs no migration: its column is added because `Facts` declares it, and a
+version that does not know it goes on reading and writing the others.
+
 Each migration runs in a transaction of its own and is recorded by name in the table `migrations`.
 A released migration is never edited: a change is a new migration at the end. `application_id`
 tells our files from others; `user_version` counts the migrations for versions that know no names.
@@ -12,6 +15,7 @@ import sqlite3
 from imgsearch.errors import SchemaTooNew, StoreError
 from imgsearch.installation import update_command
 from imgsearch.store.names import refresh
+from imgsearch.store.sql import FACT_COLUMNS, column_of
 
 APPLICATION_ID = 0x696D6773  # "imgs"
 
@@ -488,11 +492,6 @@ CREATE TABLE duplicate_choices (
 ) WITHOUT ROWID;
 """
 
-# Whether the flash fired.
-_FLASH = """
-ALTER TABLE photos ADD COLUMN flash BOOLEAN;
-"""
-
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -516,7 +515,6 @@ MIGRATIONS: dict[str, str] = {
     "text-looks": _TEXT_LOOKS,
     "creators": _CREATORS,
     "duplicate-choices": _DUPLICATE_CHOICES,
-    "flash": _FLASH,
 }
 _NAMES = tuple(MIGRATIONS)
 
@@ -546,6 +544,17 @@ def pending(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(name for name in _NAMES if name not in applied)
 
 
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether a database has the schema of this version. Raises as `pending` does."""
+    return not pending(connection) and not _lacking_columns(connection)
+
+
+def _lacking_columns(connection: sqlite3.Connection) -> list[str]:
+    """The columns of facts that `photos` lacks, as SQL declares them."""
+    known = {name for _, name, *_ in connection.execute("PRAGMA table_info(photos)")}
+    return [column_of(fact) for fact in FACT_COLUMNS if fact.name not in known]
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply the pending migrations, each all or nothing. Safe to run from several processes.
 
@@ -558,6 +567,8 @@ def migrate(connection: sqlite3.Connection) -> None:
             if names:
                 _apply(connection, names[0])
             if len(names) <= 1:  # with the newest schema only, which `refresh` knows
+                for column in _lacking_columns(connection):
+                    connection.execute(f"ALTER TABLE photos ADD COLUMN {column}")
                 refresh(connection)
             connection.execute("COMMIT")
         except BaseException:

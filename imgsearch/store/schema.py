@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any
 
+import sqlalchemy
 from sqlalchemy import (
     JSON,
     BindParameter,
@@ -31,9 +30,8 @@ from sqlalchemy import (
     bindparam,
     text,
 )
-from sqlalchemy.types import TypeEngine
 
-from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS
+from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, SQL_TYPES
 
 
 class FileName(TypeDecorator[str]):
@@ -53,13 +51,6 @@ class FileName(TypeDecorator[str]):
 
 
 metadata = MetaData()
-_COLUMN_TYPES: dict[type, type[TypeEngine[Any]]] = {
-    str: Text,
-    int: Integer,
-    float: Float,
-    bool: Boolean,
-    datetime: Text,  # ISO 8601
-}
 
 migrations = Table(
     "migrations",
@@ -94,7 +85,7 @@ photos = Table(
     *(
         Column(
             fact.name,
-            _COLUMN_TYPES[fact.type],
+            getattr(sqlalchemy, SQL_TYPES[fact.type]),
             nullable=not fact.required and fact.unknown is None,
             server_default="0" if fact.unknown is False else None,
         )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from imgsearch.records.photo import FACTS, Facts
+from imgsearch.records.photo import FACTS, Fact, Facts
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
@@ -128,10 +128,26 @@ def is_called(name: bytes, text: str | bytes) -> bool:
 
 # The facts that are columns of the table `photos`.
 FACT_COLUMNS = tuple(fact for fact in FACTS if fact.type is not tuple)
+# The types of their columns.
+SQL_TYPES = {
+    str: "TEXT",
+    int: "INTEGER",
+    float: "FLOAT",
+    bool: "BOOLEAN",
+    datetime: "TEXT",  # ISO 8601
+}
 _CONVERTED = frozenset(fact.name for fact in FACT_COLUMNS if not fact.is_stored_as_is)
 # The others are lists of texts, each with two tables: `keywords` has the texts, and in
 # `photo_keywords` this column says which of them a photo has.
 LIST_FACTS = {"keywords": "keyword_id", "people": "person_id"}
+
+
+def column_of(fact: Fact) -> str:
+    """The column of a fact as SQL declares it: null, or 0 for no, where the fact is not known."""
+    declared = f"{fact.name} {SQL_TYPES[fact.type]}"
+    if fact.unknown is False:
+        return f"{declared} NOT NULL DEFAULT 0"
+    return f"{declared} NOT NULL" if fact.required else declared
 
 
 def to_columns(facts: Facts) -> dict[str, object]:

@@ -485,13 +485,14 @@ class Table:
         LibraryLocked if others commit all the time.
         """
         for attempt in range(_ATTEMPTS):
-            view = self.newest()
-            lacking = [field for field in self._known if field.name not in view.names]
-            if not lacking:
+            if self.newest().names.issuperset(self._known.names):
                 return
             last = attempt == _ATTEMPTS - 1
             with suppress(*(() if last else (LibraryLocked,))), self.changing() as dataset:
-                dataset.add_columns(pa.schema(lacking))
+                there = dataset.schema.names  # others may have added some since
+                lacking = [field for field in self._known if field.name not in there]
+                if lacking:
+                    dataset.add_columns(pa.schema(lacking))
 
     def newest(self) -> View:
         """The newest version."""

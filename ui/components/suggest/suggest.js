@@ -11,7 +11,7 @@ const WAIT_MS = 60; // for more keys
 const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the box
 const ICONS = {
   query: "history", person: "person", place: "location_on", country: "public", folder: "folder", keyword: "sell",
-  camera: "photo_camera", lens: "camera", creator: "person", concept: "school", saved: "bookmark", format: "image", shape: "aspect_ratio",
+  camera: "photo_camera", lens: "camera", creator: "person", concept: "school", saved: "bookmark", format: "image", shape: "aspect_ratio", choice: "rule",
   source: "event", month: "event", order: "sort", clear: "delete",
 };
 const LIST = "imgsearch-suggest-list", OPTION = "imgsearch-suggest-option-";
