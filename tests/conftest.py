@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -105,13 +106,26 @@ def stand_in() -> StandIn:
 
 
 @pytest.fixture(scope="session")
-def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def demo_data(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of an indexed library of the demo photos.
+
+    It is closed and stays so: a test that opens such a library copies the folder.
+    """
+    from imgsearch import Library, Settings
+
+    data = tmp_path_factory.mktemp("demo-data") / "library"
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([demo_photos]).run()
+    return data
+
+
+@pytest.fixture(scope="session")
+def demo(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """A library of the demo photos; tests that use it only read."""
     from imgsearch import Library, Settings
 
-    settings = Settings.load(data_dir=tmp_path_factory.mktemp("demo-library"), encoder="lite")
-    with Library.open(settings) as opened:
-        opened.index([demo_photos]).run()
+    data = Path(shutil.copytree(demo_data, tmp_path_factory.mktemp("demo-library") / "library"))
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as opened:
         yield opened
 
 

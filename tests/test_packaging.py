@@ -115,6 +115,18 @@ def test_the_wheel_has_every_file() -> None:
     assert len(files) > 10 and files - matched == set()
 
 
+def test_no_code_of_other_projects_is_committed() -> None:
+    scripts = [
+        file for suffix in ("js", "mjs", "css") for file in (CHECKOUT / "ui").rglob(f"*.{suffix}")
+    ]
+    assert len(scripts) > 20
+    for file in scripts:
+        text = file.read_text()
+        notice = re.search(r"copyright|\(c\) [12]\d{3}|@licen[cs]e|@preserve", text, re.IGNORECASE)
+        assert not notice, f"{file} is of another project"
+        assert max(map(len, text.splitlines())) < 400, f"{file} is minified"
+
+
 def test_the_wheel_takes_no_name_but_its_own() -> None:
     assert {package.split(".")[0] for package in SETUPTOOLS["packages"]} == {"imgsearch"}
     assert page_package() == "ui", "here, in a checkout"

@@ -88,9 +88,9 @@ def test_arrow_keys_full_screen_and_escape(page: Page, address: str) -> None:
     page.keyboard.press("ArrowRight")
     wait_until_shown(page.locator(".frame img:not([alt^='brick.png'])"))
     page.keyboard.press("f")
-    page.locator(".pswp--open").wait_for()
+    page.locator(".full-view").wait_for()
     page.keyboard.press("Escape")
-    page.locator(".pswp--open").wait_for(state="detached")
+    page.locator(".full-view").wait_for(state="detached")
 
 
 def test_an_image_dropped_on_the_page(page: Page, address: str, demo_photos: Path) -> None:

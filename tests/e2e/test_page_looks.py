@@ -56,7 +56,7 @@ def open_view(tab: Page, address: str, view: str) -> None:
         tab.get_by_text("Why it matched").wait_for()
     if view == "full screen":
         tab.keyboard.press("f")
-        tab.locator(".pswp--ui-visible .pswp__img").first.wait_for()
+        tab.locator(".full-view.controls-shown img").first.wait_for()
     tab.locator("h1").first.wait_for(state="attached")
     settle(tab)
 

@@ -78,12 +78,12 @@ def open_photo(tab: Page, address: str, name: str, query: str = "sort:path") -> 
 
 def shown_px(tab: Page) -> float:
     """How wide the photo is in the view that fills the window."""
-    box = tab.locator(".pswp__item[aria-hidden=false] img.pswp__img").last.bounding_box()
+    box = tab.locator(".full-view-pane[aria-hidden=false] img").last.bounding_box()
     return box["width"] if box else 0.0
 
 
 def wait_until_wider_than(tab: Page, width: float) -> None:
-    selector = ".pswp__item[aria-hidden=false] img.pswp__img"
+    selector = ".full-view-pane[aria-hidden=false] img"
     tab.wait_for_function(
         "([selector, width]) => [...document.querySelectorAll(selector)].some("
         "(image) => image.getBoundingClientRect().width > width)",
@@ -246,7 +246,7 @@ def test_full_screen_zoom_and_escape(
     opened = page.url
     page.keyboard.press("f")
     page.wait_for_function("document.fullscreenElement !== null")
-    image = page.locator(".pswp__item[aria-hidden=false] img.pswp__img").last
+    image = page.locator(".full-view-pane[aria-hidden=false] img").last
     wait_until_shown(image)
     screenshot(page, "full-screen")
     fit = shown_px(page)
@@ -257,7 +257,7 @@ def test_full_screen_zoom_and_escape(
     page.get_by_role("button", name="Original pixels").click()
     wait_until_wider_than(page, 2999)
     page.wait_for_function(
-        "[...document.querySelectorAll('.pswp__img')].some((i) => i.naturalWidth === 3000)"
+        "[...document.querySelectorAll('.full-view img')].some((i) => i.naturalWidth === 3000)"
     )
     before = image.bounding_box()
     page.mouse.move(640, 430)
@@ -266,20 +266,20 @@ def test_full_screen_zoom_and_escape(
     page.mouse.up()
     assert before is not None
     page.wait_for_function(  # it is drawn where it was dragged to
-        "(x) => [...document.querySelectorAll('.pswp__item[aria-hidden=false] img.pswp__img')]"
+        "(x) => [...document.querySelectorAll('.full-view-pane[aria-hidden=false] img')]"
         ".at(-1).getBoundingClientRect().x < x - 50",
         arg=before["x"],
     )
     page.mouse.dblclick(640, 430)
     page.wait_for_function(
-        "(fit) => [...document.querySelectorAll('.pswp__item[aria-hidden=false] img.pswp__img')]"
+        "(fit) => [...document.querySelectorAll('.full-view-pane[aria-hidden=false] img')]"
         ".some((image) => Math.abs(image.getBoundingClientRect().width - fit) < 2)",
         arg=fit,
     )
     page.keyboard.press("ArrowRight")
     page.wait_for_url(lambda url: url != opened)
     page.keyboard.press("Escape")
-    page.locator(".pswp").wait_for(state="detached")
+    page.locator(".full-view").wait_for(state="detached")
     page.locator(".frame img[alt^='motion.jpg']").wait_for()
     assert page.evaluate("document.fullscreenElement === null")
     page.keyboard.press("Escape")
@@ -291,7 +291,7 @@ def test_a_heic_is_shown_with_all_its_pixels(page: Page, address: str) -> None:
     page.locator(".frame img").click()
     page.get_by_role("button", name="Original pixels").click()
     page.wait_for_function(
-        "[...document.querySelectorAll('.pswp__img')].some((i) => i.naturalWidth === 2400)"
+        "[...document.querySelectorAll('.full-view img')].some((i) => i.naturalWidth === 2400)"
     )
 
 
@@ -299,11 +299,11 @@ def test_a_slideshow_goes_on_by_itself_and_stops(page: Page, address: str) -> No
     open_photo(page, address, "brick.png")
     first = page.url
     page.get_by_role("button", name="Slideshow").click()
-    button = page.locator(".pswp__button--slideshow[aria-pressed=true]")
+    button = page.locator(".full-view button[aria-label=Slideshow][aria-pressed=true]")
     button.wait_for()
     page.wait_for_url(lambda url: url != first)
     page.keyboard.press(" ")
-    page.locator(".pswp__button--slideshow[aria-pressed=false]").wait_for()
+    page.locator(".full-view button[aria-label=Slideshow][aria-pressed=false]").wait_for()
 
 
 def test_a_swipe_shows_the_next_photo_and_a_tap_fills_the_window(
@@ -322,7 +322,7 @@ def test_a_swipe_shows_the_next_photo_and_a_tap_fills_the_window(
     )
     tab.locator(".frame img[alt^='chelsea.png']").wait_for()
     tab.locator(".frame img").click()
-    tab.locator(".pswp").wait_for()
+    tab.locator(".full-view").wait_for()
 
 
 def test_a_video_is_played_from_the_moment_found(page: Page, address: str, place: Path) -> None:
@@ -427,7 +427,7 @@ def test_originals_are_those_of_the_library_only(address: str, place: Path) -> N
     still = ids_in(address, place)["brick.png"]
     assert fetch(address, f"/moving-part/{still}", Cookie=cookie).status == 404
     assert fetch(address, f"/original/{still}", form="x", Cookie=cookie).status == 405
-    for component in ("../server.py", "viewer/../../server.py", "photoswipe/LICENSE"):
+    for component in ("../server.py", "viewer/../../server.py", "map/LICENCES.md"):
         reply = fetch(address, f"/component/0/{component}", Cookie=cookie)
         assert b"import" not in reply.body or reply.status == 404, component
 

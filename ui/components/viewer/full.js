@@ -1,16 +1,20 @@
-// The view that fills the window or the screen: zoom, pan, swipes, slideshow. PhotoSwipe does the work.
+// The view that fills the window or the screen: zoom, pan, swipes, slideshow.
 
-import PhotoSwipe from "../photoswipe/photoswipe.esm.min.js";
-import { playerOf } from "./media.js";
+import { imageOf, playerOf, preload } from "./media.js";
+import { Zoom } from "./zoom.js";
+import { Gestures } from "./gestures.js";
 
 const SLIDE_MS = 4000;
+const MOVE_MS = 250; // how long a photo takes to its new place
 const LARGE_PX = 1600; // the long side of a large picture; closer than that, all pixels are needed
-const PLAY = "slideshow", PAUSE = "pause"; // icons
+const GAP_PX = 32; // between two photos
+const KEY_PAN_PX = 80;
+const AHEAD = [1, -1, 2];
 
 const styles = new Promise((resolve) => {
   const link = document.createElement("link");
   link.rel = "stylesheet";
-  link.href = new URL("../photoswipe/photoswipe.css", import.meta.url);
+  link.href = new URL("./full.css", import.meta.url);
   link.onload = link.onerror = resolve;
   document.head.append(link);
 });
@@ -21,105 +25,116 @@ export class FullView {
     this.viewer = viewer;
     this.timer = 0;
     this.isPlaying = false;
-    this.isUnwanted = false;
+    this.isClosing = false;
+    this.panes = new Map(); // the photo that is shown and its neighbours, by index
+    this.moveMs = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : MOVE_MS;
     this.closed = styles.then(() => new Promise((resolve) => this.open(how, resolve)));
   }
 
   open(how, resolve) {
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const pswp = this.pswp = new PhotoSwipe({
-      index: this.viewer.index,
-      loop: false,
-      preload: [1, 2],
-      bgOpacity: 1,
-      wheelToZoom: true,
-      showHideAnimationType: calm ? "none" : "fade",
-      zoomAnimationDuration: calm ? false : 200,
-      imageClickAction: false, // a double click zooms; PhotoSwipe knows only single ones of a mouse
-      bgClickAction: () => { if (!isZoomedIn(pswp.currSlide)) pswp.close(); },
-      tapAction: "toggle-controls",
-      doubleTapAction: "zoom",
-      clickToCloseNonZoomable: false,
-      secondaryZoomLevel: (levels) => secondaryOf(levels),
-      maxZoomLevel: (levels) => Math.max(4 * originalLevel(), 3 * levels.fit),
-      errorMsg: "This photo cannot be shown now.",
-    });
-    pswp.addFilter("numItems", () => this.viewer.slides.length);
-    pswp.addFilter("itemData", (item, index) => itemOf(this.viewer.slides[index]));
-    pswp.addFilter("contentErrorElement", (node, content) => smallPicture(content.data.slide) ?? node);
-    pswp.on("contentLoad", (event) => {
-      const { slide } = event.content.data;
-      if (!slide?.video) return;
-      event.preventDefault();
-      const holder = document.createElement("div");
-      holder.className = "pswp__video";
-      Object.assign(holder.style, { width: "100%", height: "100%", display: "grid", placeItems: "center" });
-      const player = playerOf(slide);
-      Object.assign(player.style, { maxWidth: "100%", maxHeight: "100%" });
-      holder.append(player);
-      event.content.element = holder;
-      event.content.onLoaded();
-    });
-    pswp.on("contentDeactivate", ({ content }) => content.element?.querySelector("video")?.pause());
-    pswp.on("pointerDown", (event) => { // the player's own controls
-      if (event.originalEvent.target.closest?.("video")) event.preventDefault();
-    });
-    pswp.on("change", () => {
-      if (this.viewer.index !== pswp.currIndex) this.viewer.goTo(pswp.currIndex);
-      this.next();
-    });
-    pswp.on("zoomPanUpdate", ({ slide }) => showAllPixels(slide));
-    pswp.on("openingAnimationEnd", () => { if (this.isUnwanted) pswp.close(); });
-    pswp.on("keydown", (event) => {
-      if (event.originalEvent.key === "Escape") this.close();
-      if (event.originalEvent.key !== " " || event.originalEvent.target.closest?.("button, video")) return;
-      event.originalEvent.preventDefault();
-      this.play(!this.isPlaying);
-    });
-    pswp.on("uiRegister", () => {
-      pswp.ui.registerElement({
-        name: "pixels", title: "Original pixels", order: 8, isButton: true, html: "1:1",
-        onClick: () => zoomToPixels(pswp),
-      });
-      pswp.ui.registerElement({
-        name: "slideshow", title: "Slideshow (Space)", order: 9, isButton: true, html: "",
-        onInit: (node) => { this.playButton = node; this.showPlaying(); },
-        onClick: () => this.play(!this.isPlaying),
-      });
-    });
-    pswp.on("initialLayout", () => pswp.element.setAttribute("aria-label", "Photo in full size"));
-    pswp.on("bindEvents", () => {
-      pswp.element.style.setProperty("--pswp-root-z-index", "1000000"); // above Streamlit's header
-      let kind = "mouse";
-      pswp.element.addEventListener("pointerdown", (event) => { kind = event.pointerType; }, true);
-      pswp.element.addEventListener("dblclick", (event) => {
-        if (kind === "mouse" && !event.target.closest("button, video")) pswp.currSlide?.toggleZoom({ x: event.clientX, y: event.clientY });
-      });
-    });
-    const onScreen = () => { if (!document.fullscreenElement) this.close(); };
-    pswp.on("close", () => this.play(false));
-    pswp.on("destroy", () => {
-      document.removeEventListener("fullscreenchange", onScreen);
-      if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
-      resolve();
-    });
-    pswp.init();
-    document.addEventListener("fullscreenchange", onScreen);
+    this.resolve = resolve;
+    if (this.isClosing) { resolve(); return; }
+    this.focusedBefore = focused();
+    this.node = this.build();
+    document.body.append(this.node);
+    this.gestures = new Gestures(this.node, this);
+    this.listeners = [
+      [document, "keydown", (event) => this.onKey(event)],
+      [document, "focusin", (event) => { if (!this.node.contains(event.target)) this.node.focus(); }],
+      [document, "fullscreenchange", () => { if (!document.fullscreenElement) this.close(); }],
+      [window, "resize", () => this.onResize()],
+    ];
+    for (const [target, kind, act] of this.listeners) target.addEventListener(kind, act);
+    this.node.focus();
+    this.arrange();
+    this.node.animate({ opacity: [0, 1] }, this.moveMs);
     if (how.playing) this.play(true);
   }
 
-  // PhotoSwipe does not close while it opens; then it closes as soon as it is open.
   close() {
-    this.isUnwanted = true;
-    this.pswp?.close();
+    if (this.isClosing) return;
+    this.isClosing = true;
+    this.play(false);
+    if (!this.node) return; // `open` has still to come
+    this.gestures.end();
+    for (const [target, kind, act] of this.listeners) target.removeEventListener(kind, act);
+    if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
+    const fade = this.node.animate({ opacity: 0 }, { duration: this.moveMs, fill: "forwards" });
+    const remove = () => { this.node.remove(); this.focusedBefore?.focus?.(); this.resolve(); };
+    fade.finished.then(remove, remove);
   }
 
-  // Python has sent more slides: update the arrows.
-  listGrew() { this.pswp?.dispatch("change"); }
+  // ---------------------------------------------------------------------- elements
+
+  build() {
+    const node = element("div", "full-view controls-shown");
+    Object.assign(node, { role: "dialog", ariaModal: "true", ariaLabel: "Photo in full size", tabIndex: -1 });
+    this.background = element("div", "full-view-background");
+    this.stage = element("div", "full-view-stage");
+    this.count = element("span", "full-view-count");
+    const bar = element("div", "full-view-bar");
+    this.zoomButton = button(ICONS.zoom, "Zoom (z)", () => this.toggleZoom());
+    this.pixelsButton = button("1:1", "Original pixels", () => this.pane?.zoom?.to(this.pane.zoom.levels.pixels, centre(), this.moveMs));
+    this.playButton = button(ICONS.play, "Slideshow (Space)", () => this.play(!this.isPlaying));
+    this.playButton.ariaPressed = "false";
+    bar.append(this.count, this.zoomButton, this.pixelsButton, this.playButton, button(ICONS.close, "Close (Esc)", () => this.close()));
+    this.previousButton = button(ICONS.previous, "Previous", () => this.step(-1), "full-view-previous");
+    this.nextButton = button(ICONS.next, "Next", () => this.step(1), "full-view-next");
+    node.append(this.background, this.stage, bar, this.previousButton, this.nextButton);
+    return node;
+  }
+
+  // The panes of the photo that is shown and of its neighbours, and what the controls can do. The
+  // photos are `offset` pixels to the right of their places.
+  arrange(offset = 0, ms = 0) {
+    const { index, slides } = this.viewer;
+    for (const at of [index - 1, index, index + 1]) {
+      if (slides[at] && !this.panes.has(at)) this.panes.set(at, new Pane(slides[at], this.stage));
+    }
+    for (const [at, pane] of this.panes) {
+      // One that leaves stays until it is out of sight.
+      if (Math.abs(at - index) > 2) { pane.node.remove(); this.panes.delete(at); continue; }
+      pane.place((at - index) * (innerWidth + GAP_PX) + offset, ms);
+      pane.setShown(at === index);
+    }
+    for (const by of AHEAD) if (!this.panes.has(index + by)) preload(slides[index + by]);
+    this.count.textContent = `${(index + 1).toLocaleString("en")} / ${slides.length.toLocaleString("en")}`;
+    this.previousButton.disabled = !slides[index - 1];
+    this.nextButton.disabled = !slides[index + 1];
+    this.zoomButton.hidden = this.pixelsButton.hidden = !this.pane?.zoom;
+  }
+
+  get pane() { return this.panes.get(this.viewer.index); }
+
+  // Python has sent more slides.
+  listGrew() { if (this.node && !this.isClosing) this.arrange(); }
+
+  onResize() {
+    for (const pane of this.panes.values()) pane.fit();
+    this.arrange();
+  }
+
+  toggleControls() { this.node.classList.toggle("controls-shown"); }
+
+  // ---------------------------------------------------------------------- which photo
+
+  canStep(by) { return Boolean(this.viewer.slides[this.viewer.index + by]); }
+
+  step(by) {
+    if (!this.canStep(by)) return;
+    const left = this.pane;
+    this.viewer.goTo(this.viewer.index + by);
+    this.arrange(0, this.moveMs);
+    left?.leave(this.moveMs);
+    this.next();
+  }
 
   play(isPlaying) {
     this.isPlaying = isPlaying;
-    this.showPlaying();
+    if (this.playButton) {
+      this.playButton.innerHTML = isPlaying ? ICONS.pause : ICONS.play;
+      this.playButton.ariaPressed = String(isPlaying);
+    }
     this.next();
   }
 
@@ -127,69 +142,147 @@ export class FullView {
   next() {
     clearTimeout(this.timer);
     if (!this.isPlaying) return;
-    const goOn = () => {
-      const hasNext = this.pswp.currIndex < this.pswp.getNumItems() - 1;
-      if (hasNext) this.pswp.next(); else this.play(false);
-    };
-    const player = this.pswp.currSlide?.content.element?.querySelector?.("video");
+    const goOn = () => { if (this.canStep(1)) this.step(1); else this.play(false); };
+    const player = this.pane?.node.querySelector("video");
     if (player) {
       player.onended = () => { if (this.isPlaying) goOn(); };
       player.play().catch(() => { this.timer = setTimeout(goOn, SLIDE_MS); });
     } else this.timer = setTimeout(goOn, SLIDE_MS);
   }
 
-  showPlaying() {
-    if (!this.playButton) return;
-    this.playButton.innerHTML = ICONS[this.isPlaying ? PAUSE : PLAY];
-    this.playButton.setAttribute("aria-pressed", String(this.isPlaying));
+  // ---------------------------------------------------------------------- what is pressed
+
+  toggleZoom(point = centre()) {
+    const { zoom } = this.pane ?? {};
+    zoom?.to(zoom.isIn ? zoom.levels.fit : zoom.levels.second, point, this.moveMs);
+  }
+
+  // A mouse was clicked at a place where no photo is.
+  clickedBeside() { if (!this.pane?.zoom?.isIn) this.close(); }
+
+  // A photo is dragged aside: it and its neighbours follow, less so where there is no neighbour.
+  dragged(px) { this.arrange(this.canStep(px < 0 ? 1 : -1) ? px : px / 3); }
+
+  droppedAside(by) { if (by && this.canStep(by)) this.step(by); else this.arrange(0, this.moveMs); }
+
+  // A photo is pulled up or down, to close the view.
+  pulled(px, ms = 0) {
+    this.pane?.place(0, ms, px);
+    this.background.style.transition = `opacity ${ms}ms`;
+    this.background.style.opacity = String(Math.max(0.2, 1 - Math.abs(px) / innerHeight));
+  }
+
+  droppedBelow(isClosing) { if (isClosing) this.close(); else this.pulled(0, this.moveMs); }
+
+  onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const pan = (by) => this.pane?.zoom?.panBy(0, by, this.moveMs);
+    const act = {
+      Escape: () => this.close(),
+      ArrowLeft: () => this.step(-1),
+      ArrowRight: () => this.step(1),
+      ArrowUp: () => pan(KEY_PAN_PX),
+      ArrowDown: () => pan(-KEY_PAN_PX),
+      z: () => this.toggleZoom(),
+      " ": () => this.play(!this.isPlaying),
+      Tab: () => this.moveFocus(event.shiftKey ? -1 : 1),
+    }[event.key];
+    // The player and the buttons have their own keys.
+    if (!act || (event.target.closest?.("video") && !["Escape", "Tab"].includes(event.key))) return;
+    if (event.key === " " && event.target.closest?.("button")) return;
+    event.preventDefault();
+    act();
+  }
+
+  // The keyboard reaches nothing behind this view.
+  moveFocus(by) {
+    const stops = [...this.node.querySelectorAll("button, video")].filter((node) => !node.disabled && !node.closest("[inert]") && node.checkVisibility({ visibilityProperty: true }));
+    const at = stops.indexOf(document.activeElement);
+    stops.at(at < 0 ? Math.min(by, 0) : (at + by) % stops.length)?.focus();
   }
 }
 
-const svg = (path) => `<svg aria-hidden="true" class="pswp__icn" viewBox="0 0 32 32" width="32" height="32"><path d="${path}"/></svg>`;
-const ICONS = { [PLAY]: svg("M11 8v16l13-8z"), [PAUSE]: svg("M10 8h4v16h-4zM18 8h4v16h-4z") };
+// One photo or video in its place on the stage.
+class Pane {
+  constructor(slide, stage) {
+    this.slide = slide;
+    this.hasAllPixels = false;
+    this.node = element("div", "full-view-pane");
+    this.zoom = null; // of a photo only
+    if (slide.video) this.node.append(playerOf(slide));
+    else {
+      this.image = imageOf(slide);
+      this.image.classList.add("full-view-photo");
+      this.node.append(this.image);
+      if (!this.image.complete) this.showSmall();
+      this.zoom = new Zoom(this.image, slide, (zoom) => this.showAllPixels(zoom));
+    }
+    stage.append(this.node);
+  }
 
-// At which zoom a pixel of the photo is a pixel of the screen.
-const originalLevel = () => 1 / devicePixelRatio;
+  // What is there until the large picture is.
+  showSmall() {
+    this.image.style.backgroundImage = `url(${JSON.stringify(this.slide.small)})`;
+    this.image.addEventListener("load", () => { this.image.style.backgroundImage = ""; }, { once: true });
+  }
 
-// Beside a photo that is zoomed in, a click may be half of a double click, which zooms out.
-function isZoomedIn(slide) {
-  return Boolean(slide) && slide.currZoomLevel > slide.zoomLevels.fit;
+  place(x, ms, y = 0) {
+    this.node.style.transition = ms ? `transform ${ms}ms ease-out` : "none";
+    this.node.style.transform = `translate(${x}px, ${y}px)`;
+  }
+
+  setShown(isShown) {
+    this.node.ariaHidden = String(!isShown);
+    this.node.inert = !isShown;
+  }
+
+  // It leaves the window, and is as at first when it comes back.
+  leave(ms) {
+    this.node.querySelector("video")?.pause();
+    setTimeout(() => { if (this.node.inert) this.zoom?.reset(); }, ms);
+  }
+
+  fit() { this.zoom?.reset(); }
+
+  // The picture of all pixels takes the place of the large one as soon as that is not enough.
+  showAllPixels(zoom) {
+    const { width, height, full } = this.slide;
+    const shownPx = Math.max(width, height) * zoom.level * devicePixelRatio;
+    if (this.hasAllPixels || shownPx <= LARGE_PX) return;
+    this.hasAllPixels = true;
+    const image = new Image();
+    image.onload = () => { this.image.src = full; };
+    image.onerror = () => { this.hasAllPixels = false; }; // the next zoom tries again
+    image.src = full;
+  }
 }
 
-function secondaryOf(levels) {
-  return originalLevel() > 1.2 * levels.fit ? originalLevel() : 2 * levels.fit;
+const svg = (path) => `<svg aria-hidden="true" viewBox="0 0 32 32" width="32" height="32"><path d="${path}"/></svg>`;
+const ICONS = {
+  play: svg("M11 8v16l13-8z"),
+  pause: svg("M10 8h4v16h-4zM18 8h4v16h-4z"),
+  close: svg("m9 7.600 7 7 7-7L24.400 9l-7 7 7 7-1.400 1.400-7-7-7 7L7.600 23l7-7-7-7z"),
+  zoom: svg("M14 6a8 8 0 1 0 4.900 14.300l5.400 5.400 1.400-1.400-5.400-5.400A8 8 0 0 0 14 6m0 2a6 6 0 1 1 0 12 6 6 0 0 1 0-12m-1 3v2h-2v2h2v2h2v-2h2v-2h-2v-2z"),
+  previous: svg("m19.400 7.600 1.400 1.400-7 7 7 7-1.400 1.400L11 16z"),
+  next: svg("m12.600 7.600-1.400 1.400 7 7-7 7 1.400 1.400L21 16z"),
+};
+
+const centre = () => ({ x: innerWidth / 2, y: innerHeight / 2 });
+
+function focused() {
+  let node = document.activeElement;
+  while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+  return node;
 }
 
-function itemOf(slide) {
-  if (!slide) return {};
-  const item = { slide, src: slide.large, msrc: slide.small, width: slide.width, height: slide.height, alt: slide.alt };
-  return slide.video ? { ...item, type: "video" } : item;
+function button(html, title, act, className = "") {
+  const node = element("button", className);
+  Object.assign(node, { type: "button", title, ariaLabel: title.replace(/ \(.*/, ""), innerHTML: html, onclick: act });
+  return node;
 }
 
-function smallPicture(slide) {
-  if (!slide) return null;
-  const image = new Image();
-  image.src = slide.small;
-  image.alt = slide.alt;
-  image.onerror = () => { const text = document.createElement("p"); text.textContent = slide.unavailable; image.replaceWith(text); };
-  return image;
-}
-
-function zoomToPixels(pswp) {
-  const slide = pswp.currSlide;
-  if (!slide?.isZoomable()) return;
-  const centre = { x: pswp.viewportSize.x / 2, y: pswp.viewportSize.y / 2 };
-  slide.zoomTo(originalLevel(), centre, 200);
-}
-
-// The picture of all pixels takes the place of the large one as soon as that is not enough.
-function showAllPixels(slide) {
-  const { content, data, currZoomLevel } = slide;
-  const shownPx = Math.max(data.width, data.height) * currZoomLevel * devicePixelRatio;
-  if (!content.isImageContent() || content.hasAllPixels || shownPx <= LARGE_PX) return;
-  content.hasAllPixels = true;
-  const image = new Image();
-  image.onload = () => { if (content.element) content.element.src = image.src; };
-  image.onerror = () => { content.hasAllPixels = false; }; // the next zoom tries again
-  image.src = data.slide.full;
+function element(tag, className) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  return node;
 }
