@@ -56,7 +56,11 @@ def test_mistakes_about_archives_are_said_in_a_sentence(tmp_path: Path) -> None:
     empty.mkdir()
     for arguments, code, message in (
         (("index", "s3://photos"), 2, "--ray and s3:// need an archive"),
-        (("index", str(tmp_path), "--library", archive, "--verify"), 2, "cannot be used with --library"),
+        (
+            ("index", str(tmp_path), "--library", archive, "--verify"),
+            2,
+            "cannot be used with --library",
+        ),
         (("index", "--library", archive), 2, "Name the folders or buckets"),
         (("index", str(empty), "--library", archive), 4, "No photos were found in"),
         (("copy", "--to", archive + "2"), 2, "imgsearch index"),

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @click.option("--list", "as_list", is_flag=True, help="Print the paths of photos not to keep.")
 @click.option("-0", "nul", is_flag=True, help="With --list: end each path with NUL, for xargs -0.")
 @click.option(
-    "--script", is_flag=True, help="Print a shell script to read, which moves photos not to keep."
+    "--script", is_flag=True, help="Print a shell script that moves photos not to keep, for review."
 )
 @json_option
 @archive_option
@@ -72,9 +72,9 @@ def command(
       sh move.sh --trash
       imgsearch duplicates --library s3://index/archive --list
 
-    For each group, imgsearch proposes to keep one photo or more, with the reason: a preferred
-    folder, a RAW file, more sharpness, more pixels, an older date, or a folder other than copies
-    and downloads. A photo is proposed for removal only if it resembles a photo to keep.
+    For each group, imgsearch proposes to keep one photo or more, with the reason: it is in a
+    preferred folder, is a RAW file, is sharper, larger or older, or is not in a folder of copies or
+    downloads. A photo is proposed for removal only if it resembles a photo to keep.
 
     imgsearch touches no photo. --script prints a shell script to read and to run: it lists its
     moves, makes them with --trash or --to DIR, and skips files that have changed. No script moves

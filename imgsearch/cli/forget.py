@@ -29,8 +29,8 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
     """Remove FOLDER and its photos from the library, after showing their number.
 
     No file is touched. FOLDER may be offline. Photos that are also in another folder of the
-    library stay in it. The data of the other photos is deleted after 30 days; until then, imgsearch
-    index FOLDER undoes this at no cost. See imgsearch prune.
+    library stay in it. The data of the other photos stays for 30 days, so that imgsearch index
+    FOLDER can undo this at no cost. See imgsearch prune.
     """
     with open_library(data_dir) as library:
         root = library.folders.get(folder)

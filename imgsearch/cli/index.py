@@ -84,8 +84,8 @@ def command(
     run continues from there. Photos are never changed.
 
     The photos of a drive that is not connected are offline and stay in the library. If more than a
-    fifth of the photos of a folder disappear at once, they are marked as missing but not removed
-    until they return or you run this with --accept-removals.
+    fifth of the photos of a folder disappear at once, they are marked as missing, and stay in
+    the library until you run this with --accept-removals, or until they return.
 
     \b
       imgsearch index s3://photos/archive --library s3://index/archive --ray auto

@@ -8,7 +8,7 @@ from imgsearch.cli.output import data_option, json_option, open_library, print_j
 from imgsearch.text import format_count
 
 
-@click.command("prune", short_help="Delete the data of long removed photos.")
+@click.command("prune", short_help="Delete the data of photos removed long ago.")
 @click.option(
     "--days",
     metavar="N",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     shell_complete=complete_folder,
     help="Folder with the photos of the pack. Default: search for it.",
 )
-@click.option("--offline", is_flag=True, help="FOLDER is not connected now, but has the photos.")
+@click.option("--offline", is_flag=True, help="The folder of --at is not connected now.")
 @click.option(
     "--beside",
     is_flag=True,
