@@ -43,7 +43,7 @@ def test_an_archive_that_is_indexed_or_copied_answers_as_the_library(
     assert found(data, "--library", str(copied)) == expected
     write_xmp(photos / "chelsea.xmp", rating=5)
     assert run_cli("index", data=data).returncode == 0
-    changed = "The metadata of 1 photo changed with the files beside them."
+    changed = "Updated the metadata of 1 photo from sidecar files."
     assert changed in run_cli("index", photos, "--library", archive, data=data).stderr
     assert "The metadata of 1 photo there" in run_cli("copy", "--to", copied, data=data).stderr
     metadata = run_cli("index", photos, "--metadata", "--library", archive, data=data)
@@ -65,7 +65,11 @@ def test_mistakes_about_archives_are_said_in_a_sentence(tmp_path: Path) -> None:
     empty.mkdir()
     for arguments, code, message in (
         (("index", "s3://photos"), 2, "--ray and s3:// need an archive"),
-        (("index", str(tmp_path), "--library", archive, "--verify"), 2, "do not go with --library"),
+        (
+            ("index", str(tmp_path), "--library", archive, "--verify"),
+            2,
+            "cannot be used with --library",
+        ),
         (("index", "--library", archive), 2, "Name the folders or buckets"),
         (("index", str(empty), "--library", archive), 4, "No photos were found in"),
         (("copy", "--to", archive + "2"), 2, "imgsearch index"),

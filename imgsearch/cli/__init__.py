@@ -63,7 +63,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         with _recognise_closed_output():
             result = super().invoke(ctx)
-            sys.stdout.flush()  # what is still in its buffer may find a full disk
+            sys.stdout.flush()  # the buffered rest may meet a full disk
             return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -82,7 +82,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         is_unknown = name not in COMMANDS and not name.startswith("-")
-        if is_unknown and not ctx.resilient_parsing:  # as it is while a shell completes a word
+        if is_unknown and not ctx.resilient_parsing:  # resilient while a shell completes a word
             import difflib
             import shlex
 
@@ -115,8 +115,8 @@ def commands() -> None:
 def main(encoder: Encoder | None = None) -> None:
     """Run the command and exit with its code. Errors are printed without a traceback.
 
-    With IMGSEARCH_DEBUG set, an unexpected error prints one. `encoder` is used in place of the one
-    that the settings name; tests need that.
+    With IMGSEARCH_DEBUG set, an unexpected error prints one. `encoder`, for tests, replaces the
+    encoder of the settings.
     """
     # The threads of OpenBLAS, which NumPy loads, spin while they wait for work and slow down the
     # other threads. This makes them sleep at once. (Fewer threads would round some scores
@@ -134,7 +134,7 @@ def main(encoder: Encoder | None = None) -> None:
         code = _exit_code(error)
         try:
             _print_failure(error)
-            sys.stdout.flush()  # if this fails now, it would at the end: Python exits with 120 then
+            sys.stdout.flush()  # a failure at Python's end would give exit code 120
         except OSError:  # nobody reads, or the disk behind standard output or error is full
             _discard_output()
     # The system takes back all memory anyway; Python's search for garbage at exit would take a
@@ -156,9 +156,7 @@ def _exit_code(error: BaseException) -> int:
 
 def _print_failure(error: BaseException) -> None:
     if isinstance(error, _STOPPED):
-        print_error(
-            "Stopped. What was done so far is kept; run the same command again to continue."
-        )
+        print_error("Stopped. Finished work is saved; run the same command again to continue.")
     elif isinstance(error, click.ClickException):
         _show(error)
         if _is_minus_in_query(error):
@@ -184,7 +182,7 @@ def _print_failure(error: BaseException) -> None:
 
 
 def _show(error: click.ClickException) -> None:
-    """Print click's message, which quotes what was typed, with the usage before it."""
+    """Print the usage and click's message, which quotes the command line."""
     shown = StringIO()
     error.show(shown)
     for line in shown.getvalue().removesuffix("\n").split("\n"):
@@ -210,7 +208,7 @@ def _is_full_disk(error: BaseException) -> TypeGuard[OSError]:
 
 @contextmanager
 def _recognise_closed_output() -> Iterator[None]:
-    """Raise OutputClosed for the BrokenPipeError that printing to a closed pipe raises.
+    """Turn the BrokenPipeError of printing to a closed pipe into OutputClosed.
 
     Click ends the process with exit code 1 and no message at any BrokenPipeError, so none may
     reach it.
@@ -230,14 +228,14 @@ def _has_no_reader(descriptor: int) -> bool:
 
 
 def _discard_output() -> None:
-    """Send what is still printed, and what Python flushes at its end, nowhere."""
+    """Discard all further output, including what Python flushes at its end."""
     null = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(null, stream.fileno())
 
 
 def _replace_closed_streams() -> None:
-    """Open the null device for the standard streams that this process was started without."""
+    """Open the null device for standard streams that were closed at the start."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

@@ -22,8 +22,8 @@ def command(words: tuple[str, ...], data_dir: str | None) -> None:
 
     QUERY is in the query language of docs/search.md. Without it, the newest photos are shown. The
     arrow keys move between photos; Enter opens one in the program of your desktop, c copies its
-    path, n shows the next photos, p those before, / leads to the query, q ends. Pictures are shown
-    as well as the terminal can: see imgsearch search --preview.
+    path, n shows the next page, p the previous one, / moves to the query, q quits. The quality of
+    the pictures depends on the terminal: see imgsearch search --preview.
     """
     from imgsearch.cli.preview import is_terminal_for_pictures, require_terminal_extra
 
@@ -37,6 +37,6 @@ def command(words: tuple[str, ...], data_dir: str | None) -> None:
     remarks: list[str] = []
     encoder = click.get_current_context().obj  # see `imgsearch.cli.main`
     with Library.open(Settings.load(data_dir=data_dir), remarks.append, encoder=encoder) as library:
-        library.photo_count()  # raises if there is no library, while the terminal is as usual
+        library.photo_count()  # raises without a library, before the terminal changes
         PhotoBrowser(library, " ".join(words), remarks).run()
     sys.stdout.flush()

@@ -44,7 +44,7 @@ def command(
       imgsearch search camera:leica
 
     QUERY limits the photos, as in imgsearch search; with words, weak results are left out. Exit
-    code 1 means that there is no photo to count.
+    code 1 means that no photo was counted.
     """
     from imgsearch.operations.browse import Browse
 

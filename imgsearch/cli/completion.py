@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 SHELLS = ("bash", "zsh", "fish")
-_VARIABLE = "_IMGSEARCH_COMPLETE"  # in which the script of the shell asks; click's name for it
+_VARIABLE = "_IMGSEARCH_COMPLETE"  # the variable that click's completion scripts set
 
 
 @click.command("completion", short_help="Print the completion script of a shell.")

@@ -9,28 +9,28 @@ from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count, printable
 
 
-@click.command("copy", short_help="Carry the library over to an archive.")
+@click.command("copy", short_help="Copy the library to an archive.")
 @click.option(
     "--to",
     "address",
     metavar="ADDRESS",
     required=True,
-    help="The archive: a folder, or s3://BUCKET/NAME. It is made if there is none.",
+    help="The archive: a folder, or s3://BUCKET/NAME. It is created if it does not exist.",
 )
 @json_option
 @data_option
 def command(address: str, as_json: bool, data_dir: str | None) -> None:
-    """Carry all that the library knows of its photos over to an archive, embedding nothing again.
+    """Copy everything that the library knows about its photos to an archive, without embedding.
 
     \b
       imgsearch copy --to s3://index/archive
       imgsearch search "a ferry at dawn" --library s3://index/archive
 
-    An archive has vectors, facts, paths, the text in pictures, small pictures, and the files that
-    could not be read, in tables that many machines search at once (docs/scale.md). The photos
-    themselves are not copied, nor are saved searches and concepts. The library stays as it is. What
-    the archive has is not copied again, so a copy that was stopped goes on; facts that have changed
-    replace those that it has.
+    An archive has vectors, facts, paths, the text in pictures, thumbnails, and the list of
+    unreadable files, in tables that many machines search at once (docs/scale.md). The photos
+    themselves, saved searches and concepts are not copied. The library stays as it is. Photos that
+    the archive has already are not copied again, so a stopped copy continues; changed facts replace
+    older ones.
     """
     with open_archive(address, data_dir) as archive:
         job = archive.fleet.copy_from(archive.settings.data_dir)

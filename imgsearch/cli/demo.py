@@ -86,7 +86,7 @@ def _print(answer: Answer) -> None:
 
 
 def copy_photos(folder: Path) -> None:
-    """Copy the demo photos into `folder`; those that are there already are left as they are."""
+    """Copy the demo photos into `folder`; existing copies are left as they are."""
     try:
         private_files.make_folder(folder)
         for package, (inside, names) in PHOTOS.items():

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor", short_help="Check the library, its index, cache and model.")
-@click.option("--repair", is_flag=True, help="Repair what is safe to repair. No photo is touched.")
+@click.option("--repair", is_flag=True, help="Make the repairs that are safe. No photo is touched.")
 @json_option
 @data_option
 def command(repair: bool, as_json: bool, data_dir: str | None) -> None:
     """Check the library: database, vectors, index, cache, model, rights, disk, versions.
 
-    It reads everything, so it takes a while, and changes nothing without --repair. Put its output
-    into a report of a problem. The exit code is that of the worst finding: 0 if all is well, 1 for
-    a warning, and for an error that of the error, such as 7 for the index and 8 for the database.
+    The check reads everything, so it takes a while, and changes nothing without --repair. Include
+    its output when you report a problem. The exit code stands for the worst finding: 0 if all is
+    well, 1 for a warning, and the code of the error otherwise, such as 7 for the index and 8 for
+    the database.
     """
     with open_library(data_dir) as library:
         if repair:
@@ -48,7 +49,7 @@ def _print(finding: Finding) -> None:
 
 
 def _service_finding(data_dir: Path) -> Finding:
-    """Whether a service of this library listens."""
+    """A finding that says whether a service of this library listens."""
     from imgsearch.records.status import Finding
     from imgsearch.service.address import SOCKET, socket_address
 
@@ -58,5 +59,5 @@ def _service_finding(data_dir: Path) -> Finding:
         probe.settimeout(1.0)
         if probe.connect_ex(address) == 0:
             return Finding("service", "ok", f"A service listens on {data_dir / SOCKET}.")
-    message = f"{data_dir / SOCKET} is left over from a service that was killed."
-    return Finding("service", "note", message, "It is replaced by the next imgsearch serve.")
+    message = f"{data_dir / SOCKET} was left behind by a service that was killed."
+    return Finding("service", "note", message, "The next imgsearch serve replaces it.")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto
 
 
-@click.command("duplicates", short_help="Find near-duplicates, and propose which to keep.")
+@click.command("duplicates", short_help="Find near-duplicates, and propose photos to keep.")
 @click.option(
     "--min-score",
     metavar="SCORE",
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     shell_complete=complete_folder,
     help="Keep the photos in this folder. May be given several times, the best first.",
 )
-@click.option("--list", "as_list", is_flag=True, help="Print the paths of those not kept.")
+@click.option("--list", "as_list", is_flag=True, help="Print the paths of photos not to keep.")
 @click.option("-0", "nul", is_flag=True, help="With --list: end each path with NUL, for xargs -0.")
 @click.option(
-    "--script", is_flag=True, help="Print a shell script that moves those not kept, to be read."
+    "--script", is_flag=True, help="Print a shell script that moves photos not to keep, for review."
 )
 @json_option
 @archive_option
@@ -72,13 +72,13 @@ def command(
       sh move.sh --trash
       imgsearch duplicates --library s3://index/archive --list
 
-    Of each group one photo or more are proposed to be kept, with the reason: the one in a preferred
-    folder, a RAW file, the sharper, the larger, the older, the one that is not in a folder of
-    copies or downloads. A photo is only proposed for removal if it resembles one that is kept.
+    For each group, imgsearch proposes to keep one photo or more, with the reason: it is in a
+    preferred folder, is a RAW file, is sharper, larger or older, or is not in a folder of copies or
+    downloads. A photo is proposed for removal only if it resembles a photo to keep.
 
-    imgsearch touches no photo. --script prints a shell script to read and to run: it says what it
-    would move, moves with --trash or --to DIR, and leaves alone what has changed. No script moves
-    photos in object storage: take their --list. Exact copies of a file are one photo with several
+    imgsearch touches no photo. --script prints a shell script to read and to run: it lists its
+    moves, makes them with --trash or --to DIR, and skips files that have changed. No script moves
+    photos in object storage: use --list for them. Exact copies of a file are one photo with several
     paths; all paths of a photo are kept or moved together.
 
     Exit code 1 means that no photos are this similar.
@@ -112,7 +112,7 @@ def command(
 
 
 def _line(photo: GroupedPhoto) -> str:
-    """Whether to keep it, its score with a kept photo, its path, and why."""
+    """The line of a photo: keep or not, its score with a kept photo, its path, the reason."""
     hit = photo.hit
     marks = [photo.reason]
     if len(hit.paths) > 1:
@@ -134,4 +134,4 @@ def _summary(groups: Sequence[DuplicateGroup], is_list: bool) -> None:
         f"{size_mb:.1f} MB. Nothing was changed."
     )
     if is_list:
-        info("For a script that moves them, to be read and run: imgsearch duplicates --script")
+        info("To print a script that moves them: imgsearch duplicates --script")

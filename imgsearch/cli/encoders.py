@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
 
 
-@click.command("encoders", short_help="List the available models, and go back to a former one.")
-@click.option("--use", "use", metavar="NAME", help="Use a model whose vectors the library has.")
+@click.command("encoders", short_help="List the available models, or return to an earlier one.")
+@click.option("--use", "use", metavar="NAME", help="Use a model that has vectors in the library.")
 @click.option("--drop", "drop", metavar="NAME", help="Delete the vectors of a model not in use.")
 @json_option
 @data_option
@@ -26,8 +26,8 @@ def command(use: str | None, drop: str | None, as_json: bool, data_dir: str | No
 
     A library keeps its model. To change it: imgsearch rebuild --encoder NAME
 
-    The vectors of the model before are kept, until --drop deletes them, and so are those that
-    imgsearch unpack --beside has brought. --use goes back to them at once: no photo is read.
+    The library stores the vectors of earlier models, and those from imgsearch unpack --beside,
+    until --drop deletes them. --use returns to such a model at once, without reading a photo.
     """
     if use is not None and drop is not None:
         raise click.UsageError("Choose one of --use and --drop.")
@@ -49,7 +49,7 @@ def _use(library: Library, name: str, as_json: bool) -> None:
     if stored.missing:
         photos = format_count(stored.missing, "photo")
         info(
-            f"{photos} have no vector of it, and are not found by what they show. To embed them: "
+            f"{photos} have no vector of it, and are not found by their content. To embed them: "
             f"imgsearch rebuild --encoder {name}"
         )
 
@@ -63,13 +63,13 @@ def _drop(library: Library, name: str, as_json: bool) -> None:
 
 
 def dropped_line(dropped: DroppedEncoder) -> str:
-    """What was deleted, and what has become of its space."""
+    """A sentence about deleted vectors and the space that they freed."""
     parts = [f"Deleted the vectors of {dropped.name}, {dropped.size_bytes / 1e6:.1f} MB"]
     if dropped.freed_bytes > 0:
-        parts.append(f"the disk has {dropped.freed_bytes / 1e6:.1f} MB more")
+        parts.append(f"{dropped.freed_bytes / 1e6:.1f} MB of the disk are free again")
     if dropped.reusable_bytes:
         reusable = f"{dropped.reusable_bytes / 1e6:.1f} MB"
-        parts.append(f"the database keeps {reusable} for what is indexed next")
+        parts.append(f"the database reuses {reusable} for later photos")
     return "; ".join([*parts, "no photo was touched"])
 
 
@@ -97,11 +97,11 @@ def _list(library: Library, as_json: bool) -> None:
 
 
 def stored_line(stored: StoredEncoder) -> str:
-    """What there is of an encoder that is not in use, and what can be done with it."""
+    """A sentence about an encoder that is not in use, with the commands for it."""
     size = f"{format_count(stored.photos, 'photo')}, {stored.size_bytes / 1e6:.1f} MB"
     if stored.state == "building":
         return (
-            f"{stored.name} is being built: {size}. To go on: imgsearch rebuild --encoder "
+            f"{stored.name} is being built: {size}. To continue: imgsearch rebuild --encoder "
             f"{stored.name}. To delete it: imgsearch encoders --drop {stored.name}"
         )
     return (
@@ -113,9 +113,9 @@ def stored_line(stored: StoredEncoder) -> str:
 def _as_json(
     choices: Sequence[EncoderInfo], stored: Sequence[StoredEncoder], used: str
 ) -> list[dict[str, object]]:
-    """The encoders to choose from, then those that only the library has.
+    """The available encoders, then those that only the library has.
 
-    `stored` is what the library has of each, or null.
+    `stored` has the library's data of each, or null.
     """
     by_name = {each.name: asdict(each) for each in stored}
     rows: list[dict[str, object]] = [

@@ -19,7 +19,7 @@ from imgsearch.text import format_count
 @json_option
 @data_option
 def command(captions: str, as_json: bool, data_dir: str | None) -> None:
-    """Measure how well photos of the library are found by captions that you wrote for them.
+    """Measure how well the library finds photos by captions that you wrote for them.
 
     FILE is a CSV file with the columns photo,caption, with or without a header. A photo is a path,
     or a file name that only one photo of the library has. It may have several captions.
@@ -43,4 +43,4 @@ def command(captions: str, as_json: bool, data_dir: str | None) -> None:
     click.echo(f"The index finds {result.index_recall:.1%} of the ten best")
     if result.unknown:
         captions = format_count(result.unknown, "caption")
-        info(f"Left out, because the library does not have their photo: {captions}.")
+        info(f"Left out, because their photos are not in the library: {captions}.")

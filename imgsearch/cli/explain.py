@@ -97,7 +97,7 @@ def _print(explanation: Explanation) -> None:
 
 
 def _print_text(explanation: Explanation) -> None:
-    """The lines of text, each with where its middle is; a star marks those that were looked for."""
+    """Print the lines of text with the positions of their centres; a star marks matching lines."""
     text = explanation.text
     if text is None:
         return
@@ -116,7 +116,7 @@ def _print_text(explanation: Explanation) -> None:
 
 
 def _shown_lines(explanation: Explanation) -> list[TextLine]:
-    """At most `_SHOWN_LINES` lines in their order, first of all those that were looked for."""
+    """At most `_SHOWN_LINES` lines in their order, preferably matching ones."""
     lines = () if explanation.text is None else explanation.text.lines
     first = sorted(lines, key=lambda line: line not in explanation.text_lines)[:_SHOWN_LINES]
     return [line for line in lines if line in first][:_SHOWN_LINES]

@@ -34,15 +34,17 @@ if TYPE_CHECKING:
     help="Only files that failed for this reason, see imgsearch status. May be given several "
     "times.",
 )
-@click.option("--retry", is_flag=True, help="Read them again, then list those that still fail.")
+@click.option(
+    "--retry", is_flag=True, help="Read the files again, then list those that still fail."
+)
 @json_option
 @data_option
 def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str | None) -> None:
     """List the files that could not be read, with the reason and what to do about it.
 
-    Folders that could not be read come first; every imgsearch index looks at them again.
+    Unreadable folders come first; every imgsearch index tries them again.
 
-    imgsearch index retries them when they change, when a decoder or an extra is installed or
+    imgsearch index retries files when they change, when a decoder or an extra is installed or
     updated, and on every run if the reason may be temporary (unreadable, changed, timed-out).
     docs/formats.md explains the reasons.
     """
@@ -60,7 +62,7 @@ def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str 
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
-    """Failures for people: reason, path, message."""
+    """Print failures for people: reason, path, message."""
     text = standard_output()
     for failure in failures:
         reason = text.styled(f"{failure.reason.value:<12}", "yellow")

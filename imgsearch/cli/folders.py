@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     type=PATH,
     shell_complete=complete_folder,
-    help="Leave this folder as it is until it is resumed.",
+    help="Do not scan this folder until it is resumed.",
 )
 @click.option(
     "--resume",
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 def command(paused: str | None, resumed: str | None, as_json: bool, data_dir: str | None) -> None:
     """List the folders of the library, with their photos and their state.
 
-    imgsearch index and imgsearch watch leave a paused folder as it is: it is not scanned, and none
-    of its files is read. Its photos stay in the library and are found as before. A running
-    imgsearch watch follows within seconds. After --resume, imgsearch index brings the folder up to
-    date. To add a folder: imgsearch index FOLDER. To remove one: imgsearch forget FOLDER.
+    imgsearch index and imgsearch watch skip a paused folder: it is not scanned, and none of its
+    files is read. Its photos stay in the library and are found as before. A running imgsearch watch
+    applies the change within seconds. After --resume, imgsearch index brings the folder up to date.
+    To add a folder: imgsearch index FOLDER. To remove one: imgsearch forget FOLDER.
     """
     if paused is not None and resumed is not None:
         raise UsageError("Use either --pause or --resume.")
@@ -67,7 +67,7 @@ def command(paused: str | None, resumed: str | None, as_json: bool, data_dir: st
 
 
 def describe_root(root: Root) -> str:
-    """Its photos and its state: "1,204 photos, online, paused"."""
+    """The photos and the state of a folder: "1,204 photos, online, paused"."""
     parts = [format_count(root.photos, "photo"), "online" if root.online else "offline"]
     if root.paused:
         parts.append("paused")

@@ -26,11 +26,11 @@ from imgsearch.text import format_count, printable, shell_word
 @json_option
 @data_option
 def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None:
-    """Remove FOLDER and its photos from the library, after showing how many they are.
+    """Remove FOLDER and its photos from the library, after showing their number.
 
     No file is touched. FOLDER may be offline. Photos that are also in another folder of the
-    library stay in it. The data of the others is kept for 30 days, so that you can undo this at
-    no cost: imgsearch index FOLDER. See imgsearch prune.
+    library stay in it. The data of the other photos stays for 30 days, so that imgsearch index
+    FOLDER can undo this at no cost. See imgsearch prune.
     """
     with open_library(data_dir) as library:
         root = library.folders.get(folder)

@@ -8,7 +8,7 @@ import click
 def complete_command(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """The names of commands that begin so, for the completion of a shell."""
+    """The commands that begin with the typed text, for shell completion."""
     group = context.find_root().command
     assert isinstance(group, click.Group)
     return [name for name in group.list_commands(context) if name.startswith(incomplete)]

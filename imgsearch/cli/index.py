@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-removals",
     is_flag=True,
-    help="Remove photos that are held as missing, because you deleted them on purpose.",
+    help="Remove photos on hold as missing, because you deleted them on purpose.",
 )
 @click.option(
     "--verify",
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 @click.option(
     "--thumbnails",
     is_flag=True,
-    help="Then make the small pictures of photos that have none yet.",
+    help="Then make missing thumbnails.",
 )
 @click.option(
     "--ray",
@@ -83,19 +83,19 @@ def command(
     photo that moved is recognised by its content. You can stop at any time with Ctrl-C; the next
     run continues from there. Photos are never changed.
 
-    The photos of a drive that is not connected are offline and stay in the library. When more than
-    a fifth of the photos of a folder disappear at once, they are held as missing until they come
-    back or you run this with --accept-removals.
+    The photos of a drive that is not connected are offline and stay in the library. If more than a
+    fifth of the photos of a folder disappear at once, they are marked as missing, and stay in
+    the library until you run this with --accept-removals, or until they return.
 
     \b
       imgsearch index s3://photos/archive --library s3://index/archive --ray auto
 
     With --library, FOLDER may also be s3://BUCKET/FOLDER, and the photos go into an archive, which
-    is made if there is none (docs/scale.md).
+    is created if it does not exist (docs/scale.md).
     """
     if address is not None:
         if verify or thumbnails:
-            raise click.UsageError("--verify and --thumbnails do not go with --library.")
+            raise click.UsageError("--verify and --thumbnails cannot be used with --library.")
         _index_archive(address, folders, ray, encoder, accept_removals, metadata, as_json, data_dir)
         return
     if ray is not None or any(folder.startswith("s3://") for folder in folders):
@@ -117,7 +117,7 @@ def command(
             made = run_with_progress(library.upkeep.make_thumbnails(), "Making thumbnails")
             info(
                 f"Made {format_count(made.made, 'thumbnail')}; could not be read now: "
-                f"{format_count(made.failed, 'photo')}. Kept in all: "
+                f"{format_count(made.failed, 'photo')}. Stored in total: "
                 f"{format_count(made.kept, 'thumbnail')}."
             )
     if as_json:
@@ -174,4 +174,4 @@ def _index_archive(
 def _say_what_was_read_again(report: SyncReport) -> None:
     if report.reread:
         photos = format_count(report.reread, "photo")
-        info(f"The metadata of {photos} changed with the files beside them.")
+        info(f"Updated the metadata of {photos} from sidecar files.")

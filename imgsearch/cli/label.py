@@ -65,7 +65,7 @@ def command(
     address: str | None,
     data_dir: str | None,
 ) -> None:
-    """Label each photo with the likeliest of some classes. Classes are just words; no training.
+    """Label each photo with the likeliest of several classes, which are words; no training.
 
     \b
       imgsearch label "dog,cat,horse"
@@ -77,8 +77,8 @@ def command(
     QUERY limits the photos, as in imgsearch search; it may also be a folder. A photo that fits no
     class is labelled "none of these". Saved labels are found with label:NAME or label:FACET/NAME.
     --evaluate takes a folder with one subfolder for each class, and shows how many photos get the
-    right label. Without arguments, the command lists saved labels. With --library, photos of an
-    archive are labelled; it has no saved labels.
+    right label. Without arguments, the command lists saved labels. With --library, it labels photos
+    of an archive, which has no saved labels.
     """
     classes = _classes(names, template, only_these, save_as)
     if address is not None:

@@ -1,7 +1,7 @@
 """The manual page of `man`, written from the help texts of the commands.
 
-click-man does not see commands that are loaded when they are used, joins the lines of examples, and
-cuts the description of the program off.
+click-man does not see lazily loaded commands, joins the lines of examples, and truncates the
+description of the program.
 """
 
 from __future__ import annotations
@@ -95,6 +95,6 @@ def _first_sentence(group: click.Group) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that roff shows as it is: hyphens can be copied, and no line is a command of roff."""
+    """Escape text for roff: hyphens can be copied, and no line is a command of roff."""
     escaped = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq")
     return f"\\&{escaped}" if escaped.startswith(".") else escaped

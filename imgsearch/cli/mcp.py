@@ -15,7 +15,7 @@ IDLE_S = 600.0  # an assistant's program keeps its servers running for days
 
 
 @click.command("mcp", short_help="Let an AI assistant search your photos (MCP).")
-@click.option("--no-pictures", is_flag=True, help="Never send a picture, only what is known of it.")
+@click.option("--no-pictures", is_flag=True, help="Never send pictures, only facts about them.")
 @data_option
 def command(no_pictures: bool, data_dir: str | None) -> None:
     """Answer an AI assistant by the Model Context Protocol, at standard input and output.
@@ -25,9 +25,9 @@ def command(no_pictures: bool, data_dir: str | None) -> None:
 
     The program of the assistant starts this command; docs/mcp.md has the lines for its
     configuration. The assistant can search, and see dates, places, people, labels, text and the
-    paths of photos, and a small picture when it asks for one. It cannot change anything.
+    paths of photos, and a thumbnail on request. It cannot change anything.
 
-    What an assistant sees goes to its maker, unless its model runs on your machine.
+    Whatever the assistant sees goes to its provider, unless its model runs on your machine.
     """
     if find_spec("mcp") is None:
         raise MissingPackage(

@@ -1,4 +1,4 @@
-"""What the commands share: common options, opening the library, and printing."""
+"""Shared parts of the commands: common options, opening the library, and printing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 
 NO_RESULT = 1  # exit code
 INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT
-PATH = click.Path(readable=False)  # the library checks what it needs, and says what to do
+PATH = click.Path(readable=False)  # the library checks paths, and its messages say what to do
 _CONTEXT_CHARACTERS = 60  # shown of a query line on either side of an error
 
 # ------------------------------------------------------------------------- completion
@@ -45,7 +45,7 @@ def complete_folder(
 def complete_encoder(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """The names of encoders that begin so, for the completion of a shell."""
+    """The encoders that begin with the typed text, for shell completion."""
     from imgsearch.encoders.registry import encoder_choices
 
     return [each.name for each in encoder_choices() if each.name.startswith(incomplete)]
@@ -72,7 +72,7 @@ def archive_option(function: _Command) -> _Command:
         "--library",
         "address",
         metavar="ADDRESS",
-        help="An archive in place of the library of this machine: a folder, or s3://BUCKET/NAME.",
+        help="An archive instead of the library of this machine: a folder, or s3://BUCKET/NAME.",
     )(function)
 
 
@@ -91,7 +91,7 @@ def open_library(
     encoder: str | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Library:
-    """The library that the options and the environment name.
+    """Open the library that the options and the environment name.
 
     Its remarks go to `notify`, by default to standard error.
     """
@@ -103,7 +103,7 @@ def open_library(
 def open_archive(
     address: str, data_dir: str | None = None, encoder_name: str | None = None
 ) -> Library:
-    """The archive at this address. Raises MissingPackage without the extra `scale`."""
+    """Open the archive at this address. Raises MissingPackage without the extra `scale`."""
     from imgsearch.config import Settings
     from imgsearch.library import Library
 
@@ -113,13 +113,13 @@ def open_archive(
 
 
 def open_either(data_dir: str | None, address: str | None) -> Library:
-    """The archive at an address, or, without one, the library of the data folder."""
+    """Open the archive at an address, or without one the library of the data folder."""
     return open_library(data_dir) if address is None else open_archive(address, data_dir)
 
 
 @contextmanager
 def asking(data_dir: str | None, address: str | None = None) -> Iterator[Asking]:
-    """Something that calls operations: of the running service, or of the library itself.
+    """Provide an object that calls operations of the running service, or of the library.
 
     The library is opened when the first call needs it, and closed at the end of the block.
     """
@@ -156,7 +156,7 @@ def info(sentence: str) -> None:
 
 
 def print_error(sentence: str) -> None:
-    """Print what went wrong, to standard error."""
+    """Print an error to standard error."""
     click.echo(f"imgsearch: {printable(sentence)}", err=True)
 
 
@@ -169,7 +169,7 @@ def print_position(line: str, at: int) -> None:
 
 
 def print_bytes(content: bytes) -> None:
-    """Print bytes as they are: file names need not be valid text."""
+    """Print bytes unchanged: file names need not be valid text."""
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 

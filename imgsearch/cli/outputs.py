@@ -1,4 +1,4 @@
-"""The options that keep links, a list or a command in step with a saved search."""
+"""The options that update links, a list or a command from a saved search."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def outputs_options(function: _Command) -> _Command:
             "playlists",
             metavar="NAME=FILE",
             multiple=True,
-            help="Keep FILE as an M3U list of the photos of the saved search NAME.",
+            help="Write and update FILE, an M3U list of the photos of the saved search NAME.",
         ),
         click.option(
             "--links",
@@ -60,8 +60,8 @@ def outputs_options(function: _Command) -> _Command:
 def outputs_from(
     links: Sequence[str], playlists: Sequence[str], commands: Sequence[str], nul: bool
 ) -> list[SavedSearchOutputs]:
-    """What the options ask for, by saved search. Raises UsageError."""
-    if not (links or playlists or commands):  # most often; the rest takes time to load
+    """The outputs that the options request, by saved search. Raises UsageError."""
+    if not (links or playlists or commands):  # the usual case; the rest takes time to load
         if nul:
             raise click.UsageError("-0 needs --exec.")
         return []
@@ -85,7 +85,7 @@ def outputs_from(
 
 
 def _pairs(option: str, texts: Sequence[str], what: str) -> Iterator[tuple[str, str]]:
-    """The names and values of one option. Raises UsageError for a name that comes twice."""
+    """The names and values of one option. Raises UsageError for a repeated name."""
     names: set[str] = set()
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
@@ -104,7 +104,7 @@ def _key(name: str) -> str:
 
 
 def outputs_in_words(done: Mapping[str, object]) -> str:
-    """What an update has done, for people: the values of an `OutputsReport` by name."""
+    """The changes of an update in words, from the values of an `OutputsReport` by name."""
     linked, unlinked, announced = (
         int(str(done[name])) for name in ("linked", "unlinked", "announced")
     )
@@ -113,7 +113,7 @@ def outputs_in_words(done: Mapping[str, object]) -> str:
         *([f"{format_count(linked, 'link')} made"] if linked else []),
         *([f"{format_count(unlinked, 'link')} removed"] if unlinked else []),
         *(["list written"] if done["listed"] else []),
-        *([f"command told about {format_count(announced, 'photo')}"] if announced else []),
+        *([f"command run for {format_count(announced, 'photo')}"] if announced else []),
     ]
     return ", ".join(parts)
 
@@ -126,7 +126,7 @@ def updating(
     notify: Callable[[str], None],
     stop: threading.Event,
 ) -> Iterator[Callable[[], None]]:
-    """Update the outputs while the block runs, at each call of what it gets, and now and then.
+    """Update the outputs while the block runs: at each call of the given function, and regularly.
 
     Links and lists are updated at once, so that their errors are raised before the block begins.
     """

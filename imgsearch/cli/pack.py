@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import Job, PackReport
 
 
-@click.command("pack", short_help="Write photos' vectors and facts into a file to carry.")
+@click.command("pack", short_help="Write photos' vectors and facts into a portable file.")
 @click.argument("folder", required=False, type=PATH, shell_complete=complete_folder)
 @click.argument("pack", required=False, type=PATH)
 @click.option(
@@ -52,19 +52,19 @@ def command(
     address: str | None,
     data_dir: str | None,
 ) -> None:
-    """Write all that is known of the photos below FOLDER into the file PACK.
+    """Write all data about the photos below FOLDER into the file PACK.
 
     \b
       imgsearch pack ~/Pictures/Holidays holidays.imgsearch
       imgsearch unpack holidays.imgsearch --at /mnt/nas/Holidays     (on another machine)
 
     A pack has vectors, facts, names, text in pictures and thumbnails, not the photos themselves.
-    Saved searches and concepts of the library go with it, unless you say --photos-only. imgsearch
-    unpack merges it into another library, where nothing has to be embedded again. The
-    file is Parquet, which pandas and DuckDB read; docs/packs.md describes it. It is written whole
-    or not at all: a pack that is there stays until the new one is complete.
+    Saved searches and concepts of the library are included, except with --photos-only. imgsearch
+    unpack merges the pack into another library, where nothing has to be embedded again. The file is
+    Parquet, which pandas and DuckDB read; docs/packs.md describes it. It is written completely or
+    not at all: an existing pack stays until the new one is complete.
 
-    PACK may not be in a photo folder, where imgsearch writes nothing, except with --inside.
+    PACK may not be in a photo folder, where imgsearch writes nothing except with --inside.
 
     With --library, the photos are those of an archive; FOLDER may also be s3://BUCKET/FOLDER.
     """
@@ -76,7 +76,7 @@ def command(
     if folder is None:
         raise click.UsageError("Name the folder of the photos, and the file of the pack.")
     if (pack is None) != inside:
-        raise click.UsageError("Name the file of the pack, or use --inside; one of the two.")
+        raise click.UsageError("Name the file of the pack or use --inside, not both.")
     if address is None:
         with open_library(data_dir) as library:
             report = _run(library.packs.make(folder, pack, inside=inside, photos_only=photos_only))
@@ -99,7 +99,7 @@ def _run(job: Job[PackReport]) -> PackReport:
     try:
         return run_with_progress(job, "Packing")
     except KeyboardInterrupt:
-        print_error("Stopped. The pack was not written; one that was there is unchanged.")
+        print_error("Stopped. The pack was not written; an existing one is unchanged.")
         sys.exit(INTERRUPTED)
 
 

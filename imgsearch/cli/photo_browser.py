@@ -24,7 +24,7 @@ from imgsearch.cli.preview import image_of
 from imgsearch.errors import ImgsearchError, MissingPackage
 from imgsearch.text import clock, format_count, printable
 
-logging.getLogger("textual_image").setLevel(logging.ERROR)  # it warns where it must guess
+logging.getLogger("textual_image").setLevel(logging.ERROR)  # it warns if it must guess
 from textual_image.widget import Image as Picture  # noqa: E402  # asks the terminal meanwhile
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _TILE_COLUMNS, _TILE_LINES = 24, 10
 class PhotoTile(Vertical, can_focus=True):
     """A photo of the grid: its picture, once there is one, and its name."""
 
-    # Here, since the scrolling container around the grid has a use of its own for these keys.
+    # Bound here, since the scrolling container around the grid uses these keys otherwise.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, f"app.move('{key}')", show=False) for key in ("left", "right", "up", "down")
     ]
@@ -57,7 +57,7 @@ class PhotoTile(Vertical, can_focus=True):
         yield Label(_caption(self.hit), markup=False)
 
     def show(self, image: Image.Image | None) -> None:
-        """Show the picture, or that there is none now."""
+        """Show the picture, or a note that there is none now."""
         if image is None:
             self._picture.remove()
             self.mount(Static("no picture now", markup=False), before=0)
@@ -71,9 +71,9 @@ class PhotoTile(Vertical, can_focus=True):
 
 
 def open_on_desktop(path: Path) -> None:
-    """Open a file in the program that the desktop has for it.
+    """Open a file in the default program of the desktop.
 
-    Raises MissingPackage where there is no desktop that could.
+    Raises MissingPackage without a desktop.
     """
     opener = "open" if sys.platform == "darwin" else "xdg-open"
     if shutil.which(opener) is None:
@@ -94,15 +94,15 @@ class PageOfPhotos(Struct, frozen=True):
 
 
 class PhotoBrowser(App[None]):
-    """Searches `library` for what is typed, and shows the photos found.
+    """Searches `library` for the typed query, and shows the photos found.
 
-    `remarks` are sentences that the library has for a person; they are shown as they come in.
-    `open_file` is called with the path of a photo that is to be opened.
+    `remarks` are messages of the library, shown as they arrive. `open_file` is called with the path
+    of a photo to open.
     """
 
     TITLE = "imgsearch"
     ENABLE_COMMAND_PALETTE = False
-    AUTO_FOCUS = None  # `_show_tiles` says what the keys are for
+    AUTO_FOCUS = None  # `_show_tiles` explains the keys
     CSS = f"""
     #query {{ dock: top; }}
     #state {{ height: 1; padding: 0 1; color: $text-muted; }}
@@ -152,7 +152,7 @@ class PhotoBrowser(App[None]):
         self.show_results(event.value)
 
     def show_results(self, query: str) -> None:
-        """Show the first page of what a query finds; the newest photos for an empty one."""
+        """Show the first page of results of a query; the newest photos for an empty one."""
         self._line, self._earlier = query, []
         self._show_page(None)
 
@@ -191,7 +191,7 @@ class PhotoBrowser(App[None]):
     def action_copy(self) -> None:
         tile = self.focused_tile
         if tile is not None:
-            # Terminals take UTF-8 only, and a name may have other bytes.
+            # Terminals accept only UTF-8, and a name may have other bytes.
             self.copy_to_clipboard(os.fsencode(tile.hit.path).decode("utf-8", "replace"))
             self.notify(f"Copied {printable(tile.hit.path)}", markup=False)
 
@@ -217,7 +217,7 @@ class PhotoBrowser(App[None]):
 
     @property
     def focused_tile(self) -> PhotoTile | None:
-        """The photo that the keys are for."""
+        """The photo with the focus, to which the keys apply."""
         return self.focused if isinstance(self.focused, PhotoTile) else None
 
     @work(thread=True, exclusive=True)

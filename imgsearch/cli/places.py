@@ -49,9 +49,9 @@ def command(
       imgsearch search place:Arezzo
 
     QUERY limits the photos, as in imgsearch search; with words, weak results are left out. A town
-    also counts photos that were taken near it. The names are those that another program has
-    written into a photo, or else the nearest town's by the coordinates. Exit code 1 means that no
-    photo has a place.
+    also counts photos that were taken near it. A name comes from the photo, if another
+    program has written one, or else from the town nearest to the coordinates. Exit code 1 means
+    that no photo has a place.
     """
     query = optional_query_from(words)
     from imgsearch.operations.browse import Browse
@@ -75,7 +75,7 @@ def _print_counts(places: PlaceCounts) -> None:
 
 
 def _rows(places: PlaceCounts) -> Iterator[tuple[str, int]]:
-    """The lines of the tree. A level without a name that is alone in the one above is left out."""
+    """The lines of the tree. A nameless level that is the only one of its parent is left out."""
     for country in places.countries:
         yield country.country or "(no country)", country.photos
         for region in country.regions:

@@ -1,6 +1,6 @@
 """Pictures in the terminal, by textual-image: in the protocol of kitty, as sixels, or half blocks.
 
-The library asks the terminal what it can show when it is imported, and waits up to a quarter of a
+When imported, textual-image asks the terminal for its capabilities, and waits up to a quarter of a
 second for the answer.
 """
 
@@ -28,7 +28,7 @@ LINES = 12  # the height of a picture
 
 
 def require_terminal_extra(what: str) -> None:
-    """Raise MissingPackage where the extra `terminal` is not installed; `what` needs it."""
+    """Raise MissingPackage if the extra `terminal` is not installed; `what` needs it."""
     if find_spec("textual_image") is None or find_spec("textual") is None:
         raise MissingPackage(
             f"{what} needs one more package. Install it: {install_command('terminal')}"
@@ -36,13 +36,13 @@ def require_terminal_extra(what: str) -> None:
 
 
 def is_terminal_for_pictures() -> bool:
-    """Whether a person looks at standard output, and the terminal can answer questions."""
+    """Whether standard output is a terminal that can report its capabilities."""
     is_dumb = os.environ.get("TERM", "") in ("", "dumb")
     return sys.stdin.isatty() and sys.stdout.isatty() and not is_dumb
 
 
 def image_of(library: Library, hit: Hit, side_px: int) -> Image | None:
-    """The picture of a hit; None where none can be made now, as for a photo of an offline drive."""
+    """The picture of a hit; None if none can be made now, for instance of an offline photo."""
     from PIL import Image
 
     try:
@@ -53,8 +53,8 @@ def image_of(library: Library, hit: Hit, side_px: int) -> Image | None:
 
 
 def picture_printer() -> Callable[[Image], None]:
-    """Prints a picture at the best quality that this terminal has."""
-    logging.getLogger("textual_image").setLevel(logging.ERROR)  # it warns where it must guess
+    """Print a picture at the best quality of this terminal."""
+    logging.getLogger("textual_image").setLevel(logging.ERROR)  # it warns if it must guess
     from rich.console import Console
     from textual_image.renderable import Image as Picture
 

@@ -20,7 +20,7 @@ def run_with_progress(job: Job[_Report], title: str) -> _Report:
 
     Progress goes to standard error: a bar on a terminal, otherwise a line every few seconds.
     """
-    c_memory.share_between_threads()  # else what decoders free is kept for them: 65 MB
+    c_memory.share_between_threads()  # else 65 MB that decoders free stay reserved for them
     return _run_with_bar(job, title) if sys.stderr.isatty() else _run_with_lines(job, title)
 
 

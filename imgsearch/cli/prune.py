@@ -21,8 +21,8 @@ from imgsearch.text import format_count
 def command(days: int, as_json: bool, data_dir: str | None) -> None:
     """Delete the data of photos that have had no file for 30 days.
 
-    Until then a photo that comes back, from a recycle bin or a backup, is known at once. Photos
-    that are offline or held as missing are not affected. imgsearch watch does this automatically.
+    Before that, a photo that returns from a recycle bin or a backup is recognised at once. Offline
+    and missing photos are not affected. imgsearch watch does this automatically.
     """
     with open_library(data_dir) as library:
         photos = library.folders.prune(days)

@@ -20,7 +20,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 _PIPE_ONE_IN = "Pipe one in: cat beach.jpg | imgsearch search --image -"
 _META_KEY = "imgsearch.query_options"
 NOTHING_TO_COUNT = "No photo matches, or all matches are weak. Try fewer filters, or other words."
-MAX_INPUT_BYTES = 256 << 20  # of an image on standard input, which is held in memory
+MAX_INPUT_BYTES = 256 << 20  # of an image on standard input, which is read into memory
 
 
 class _QueryOptions(Struct):
@@ -36,7 +36,7 @@ class _QueryOptions(Struct):
 def query_options(function: _Command) -> _Command:
     """`--image`, `--minus`, `--sort` and more, and an option for each filter.
 
-    `query_from` returns the query that they form.
+    `query_from` makes a query of their values.
     """
     for name, condition in reversed(FIELDS.items()):
         help_text = f"Photos {condition.meaning}."
@@ -54,7 +54,7 @@ def counted_option(function: _Command) -> _Command:
         metavar="N",
         default=1000,
         show_default=True,
-        help="Count at most the best N photos of a QUERY with words or an example.",
+        help="For a QUERY with words or an example, count at most the best N photos.",
     )(function)
 
 

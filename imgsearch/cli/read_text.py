@@ -26,10 +26,12 @@ from imgsearch.text import format_count
     "--all",
     "everything",
     is_flag=True,
-    help="Also read the photos in whose small copy no text is seen.",
+    help="Also read photos that show no text in a small copy.",
 )
 @click.option(
-    "--again", is_flag=True, help="Also read what another version of the reader has read."
+    "--again",
+    is_flag=True,
+    help="Read again the photos that another version of the reader has read.",
 )
 @json_option
 @data_option
@@ -46,10 +48,10 @@ def command(
       imgsearch read-text
       imgsearch search 'text:"table 12"'
 
-    Each photo is read once, the ones that are likely to have text first. Those in whose small copy
-    no text is seen are passed over. Without FOLDER, photos of all folders are read. You can stop at
-    any time with Ctrl-C; the next run continues from there. Everything happens on this machine.
-    Needs the extra ocr; docs/text.md describes the details.
+    Each photo is read once, photos that are likely to have text first. Photos that show no text in
+    a small copy are skipped. Without FOLDER, photos of all folders are read. You can stop at any
+    time with Ctrl-C; the next run continues from there. Everything happens on this machine. The
+    command needs the extra ocr; docs/text.md describes the details.
     """
     with open_library(data_dir) as library:
         report = run_with_progress(
@@ -67,7 +69,7 @@ def command(
         info("Photos are offline, or have changed since they were indexed. They are tried again.")
     if report.below_gate:
         info(
-            "Passed over because a small copy of them shows no text: "
+            "Skipped because a small copy shows no text: "
             f"{format_count(report.below_gate, 'photo')}. To read them as well: "
             "imgsearch read-text --all"
         )

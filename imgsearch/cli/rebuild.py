@@ -39,7 +39,7 @@ _SHOWN_CHARS = 40  # of a query
     "--trial",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Only try the model of --encoder on N photos, and compare it with the one in use.",
+    help="Only try the model of --encoder on N photos, and compare it with the current model.",
 )
 @click.option(
     "--query",
@@ -59,16 +59,16 @@ def command(
     as_json: bool,
     data_dir: str | None,
 ) -> None:
-    """Rebuild the index from the stored vectors. No photo is read for that.
+    """Rebuild the index from the stored vectors, without reading any photo.
 
     With --encoder, every photo is embedded again with another model. Searches use the old model
     until the new one is complete. You can stop with Ctrl-C and continue later. The vectors of the
-    old model are kept: imgsearch encoders --use goes back to it, and --drop deletes them.
+    old model stay: imgsearch encoders --use returns to it, and --drop deletes them.
 
-    With --trial as well, only a sample is embedded, and nothing is decided: it says how long all
-    photos would take, how much disk and memory, and how both models answer ten queries: yours,
-    recent and saved ones, and captions and keywords of which the right answer is known. The page
-    shows the answers side by side. The sample is not embedded again by the rebuild.
+    With --trial as well, only a sample is embedded, and the library keeps its model. The command
+    estimates time, disk and memory for all photos, and compares the answers of both models to ten
+    queries: yours, recent and saved ones, and captions and keywords with known right answers. The
+    page shows the answers side by side. A later rebuild does not embed the sample again.
 
     \b
       imgsearch rebuild --encoder lite+views --trial 2000 --query "our old house"
@@ -106,7 +106,7 @@ def command(
         photos = format_count(report.missing, "photo")
         info(
             f"{photos} could not be read, so the library keeps its old model for now. Connect "
-            "their drives, or remove what is gone with imgsearch index; then run this again."
+            "their drives, or remove deleted photos with imgsearch index; then run this again."
         )
         sys.exit(FolderError.exit_code)
 
@@ -126,13 +126,13 @@ def _print_trial(trial: EncoderTrial, as_json: bool) -> None:
         click.echo(f"{what:{width}}" + "".join(f"  {text:>{cell}}" for text, cell in cells))
     info(
         "The photos side by side: imgsearch ui, Library. To change the model: imgsearch rebuild "
-        f"--encoder {trial.encoder}. To forget the sample: imgsearch encoders --drop "
+        f"--encoder {trial.encoder}. To delete the sample: imgsearch encoders --drop "
         f"{trial.encoder}"
     )
 
 
 def _costs(trial: EncoderTrial) -> Iterator[tuple[str, str]]:
-    """What it would take to change the model."""
+    """The estimated costs of changing the model."""
     photos = format_count(trial.left, "further photo")
     if not trial.left:
         yield "Time", "none: all photos were embedded in the trial"
@@ -141,12 +141,12 @@ def _costs(trial: EncoderTrial) -> Iterator[tuple[str, str]]:
     else:
         rate = f"{trial.photos_per_s:.1f} a second"
         yield "Time", f"{format_duration(trial.left_s)} for {photos}, at {rate}"
-    yield "Disk", f"{trial.size_bytes / 1e6:,.0f} MB, beside what {trial.encoder_in_use} has"
+    yield "Disk", f"{trial.size_bytes / 1e6:,.0f} MB, besides the data of {trial.encoder_in_use}"
     yield "Memory", f"{trial.memory_bytes / 1e6:,.0f} MB at most, in this trial"
 
 
 def _rows(trial: EncoderTrial) -> Iterator[tuple[str, str, str, str]]:
-    """The table: what, by the model in use, by the other one, how many photos both have."""
+    """The rows of the table: query, results of the current and the new model, shared photos."""
     yield "", trial.encoder_in_use, trial.encoder, "in both"
     for known in trial.known_items:
         what = f"{format_count(known.queries, known.source)}: right among the first ten"
@@ -159,7 +159,7 @@ def _rows(trial: EncoderTrial) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _found(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
-    """Where a single right photo is among the first ten, or how many right ones are there."""
+    """The rank of a single right photo among the first ten, or the number of right ones."""
     if not query.right:
         return "-"
     if len(query.right) > 1:

@@ -10,15 +10,15 @@ from imgsearch.records.query import Query
 from imgsearch.text import printable
 
 
-@click.command("save", short_help="Keep a search under a name.")
+@click.command("save", short_help="Save a search under a name.")
 @click.argument("search_name", metavar="NAME")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @query_options
 @click.option(
-    "-k", "k", metavar="N", type=int, help="Photos it has at most. Default: the best 1,000."
+    "-k", "k", metavar="N", type=int, help="Maximum number of photos. Default: the best 1,000."
 )
-@click.option("--all", "show_all", is_flag=True, help="Weak results belong to it as well.")
-@click.option("--replace", is_flag=True, help="Replace the search that has this name.")
+@click.option("--all", "show_all", is_flag=True, help="Include weak results.")
+@click.option("--replace", is_flag=True, help="Replace an existing search with this name.")
 @data_option
 def command(
     search_name: str,
@@ -55,7 +55,7 @@ def command(
 
 
 def described(line: str, example_count: int) -> str:
-    """A saved search for people: its line, and how many example images it has beside that."""
+    """A saved search in words: its line, and the number of its other example images."""
     if not example_count:
         return line
     images = "an example image" if example_count == 1 else f"{example_count} example images"

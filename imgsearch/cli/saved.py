@@ -52,10 +52,10 @@ def command(
       imgsearch saved --rename beach "by the sea"
       imgsearch saved --remove "by the sea"
 
-    --links, --list and --exec bring a folder of links or a list in step with a saved search, or
-    tell a command about its new photos, once; imgsearch watch does so for as long as it runs.
+    --links, --list and --exec update a folder of links or a list from a saved search once, or run a
+    command for its new photos; imgsearch watch does so as long as it runs.
 
-    New are the photos that a search did not find when you last looked: when you saved it, ran
+    New photos are those that a search did not find when you last looked: when you saved it, ran
     imgsearch search saved:NAME, or opened it on the web page.
     """
     outputs = outputs_from(links, playlists, commands, nul)

@@ -47,9 +47,7 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 @click.command("search", short_help="Find photos by words, example images, dates, places and more.")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @query_options
-@click.option(
-    "-k", "k", metavar="N", type=int, help="Number of results. Default: 20, or as it was saved."
-)
+@click.option("-k", "k", metavar="N", type=int, help="Number of results. Default: 20, or as saved.")
 @click.option("--all", "show_all", is_flag=True, help="Show weak results as well.")
 @click.option(
     "--cursor", metavar="CURSOR", help="Show the next page; each page ends with its cursor."
@@ -59,14 +57,14 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
     "--explain-query",
     "explain_query",
     is_flag=True,
-    help="Print the exact form of QUERY, in which nothing has to be understood, and end.",
+    help="Print QUERY with all names and dates as explicit filters, and exit.",
 )
 @click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes.")
 @click.option(
     "--signed",
     is_flag=True,
-    help="With --paths and --library: print what opens each original here, which is a file or an "
-    "address signed for an hour.",
+    help="With --paths and --library: print a file or, valid for an hour, a signed address "
+    "for each original.",
 )
 @click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL, for xargs -0.")
 @json_option
@@ -102,14 +100,14 @@ def command(
     QUERY may contain words, "a phrase", -unlike, 2:weighted, and NAME:VALUE with the name of any
     filter option below; -NAME:VALUE excludes. docs/search.md describes the whole language.
 
-    People, places and dates that the library knows are understood in words without quotes; a line
-    on standard error says how. Files, folders, titles and keywords are found by their names, too.
+    In words without quotes, people, places and dates that the library knows become filters; a line
+    on standard error says which. Names of files, folders, titles and keywords are found, too.
 
     Each result has a score: the cosine similarity of photo and query, higher is better. Scores for
     words and for example images are on different scales. Results are marked (sure) or (possible);
-    those without a mark are likely. If nothing matches well, the three to ten nearest are shown as
-    possible, and the answer says that it is unsure. Weak results, no better than chance, are hidden
-    without --all. Exit code 1 means that nothing was found and nothing is shown.
+    results without a mark are likely. If nothing matches well, the three to ten nearest are shown
+    as possible, and the answer says that it is unsure. Weak results, no better than chance, are
+    hidden without --all. Exit code 1 means that nothing was found and nothing is shown.
     """
     if paths and as_json:
         raise click.UsageError("Choose one of --paths and --json.")
@@ -159,10 +157,10 @@ def command(
 
 
 class _Page(NamedTuple):
-    """An answer, and for how many results.
+    """An answer, and the requested number of results.
 
-    `include_weak` says whether weak ones belong to the saved search that the query is, and
-    `saved_examples` are those of the saved searches in it that a line cannot express.
+    `include_weak` says whether the query is a saved search with weak results, and `saved_examples`
+    are the examples of its saved searches that a line cannot express.
     """
 
     answer: Answer
@@ -172,7 +170,7 @@ class _Page(NamedTuple):
 
 
 def _saved_in(query: Query, data_dir: str | None, address: str | None) -> dict[str, SavedSearch]:
-    """The saved searches that a query names, by these names."""
+    """The saved searches that a query names, by name."""
     names = saved_names(query)
     if not names:
         return {}
@@ -188,7 +186,7 @@ def _find(
     cursor: str | None,
     is_look: bool,
 ) -> _Page:
-    """The answer. With `is_look`, it is recorded that the user has looked at a saved search."""
+    """Find the answer. With `is_look`, record that the user has looked at a saved search."""
     from imgsearch.library import Library
 
     name = saved_name_of(query)
@@ -202,13 +200,13 @@ def _find(
         try:
             ask(Saved.mark_looked_at, saved.name)
         except (DiskError, LibraryLocked) as error:
-            info(f"That you looked at {saved.name} could not be recorded. {error}")
+            info(f"The photos of {saved.name} could not be marked as seen. {error}")
     examples = tuple(placed.term for each in searches.values() for placed in each.examples)
     return _Page(answer, k, saved is not None and saved.include_weak, examples)
 
 
 class _Output(NamedTuple):
-    """How the results are printed."""
+    """The options for printing results."""
 
     show_all: bool
     as_json: bool
@@ -221,7 +219,7 @@ class _Output(NamedTuple):
 
 
 def _show(answer: Answer, output: _Output) -> bool:
-    """Print an answer and what there is to tell about it; returns whether it has results."""
+    """Print an answer with its remarks; returns whether it has results."""
     if answer.understood:
         parts = [f"{part.words} as {part.filters}" for part in answer.understood]
         info(f"Understood {', '.join(parts)}. To undo it, put the words in quotes.")
@@ -251,7 +249,7 @@ def _show(answer: Answer, output: _Output) -> bool:
 
 
 def _accepts(suggestion: str, output: _Output) -> bool:
-    """Tell what may have been meant; at a terminal, wait for the key that accepts it."""
+    """Print a suggestion; at a terminal, wait for the key that accepts it."""
     question = f"Did you mean {suggestion}?"
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
     if output.as_json or output.paths or not is_terminal:
@@ -262,14 +260,14 @@ def _accepts(suggestion: str, output: _Output) -> bool:
 
 
 def _corrected(query: Query, suggestion: str, saved_examples: tuple[Term, ...]) -> Query:
-    """The query that was suggested, with the examples that a line cannot express."""
+    """The suggested query, with the examples that a line cannot express."""
     corrected = parse(suggestion)
     examples = tuple(term for term in query.terms if not is_expressible(term))
     return replace(corrected, terms=(*corrected.terms, *saved_examples, *examples))
 
 
 def print_answer(answer: Answer, first_rank: int = 1) -> None:
-    """The results for people, and how far to trust them."""
+    """Print the results and the verdict for people."""
     text = standard_output()
     for rank, hit in enumerate(answer.hits, first_rank):
         text.print(f"{rank:3}  {_line(hit, text)}")
@@ -277,7 +275,7 @@ def print_answer(answer: Answer, first_rank: int = 1) -> None:
 
 
 def _print_paths(answer: Answer, output: _Output) -> None:
-    """The paths alone, or what opens the originals in their place."""
+    """Print only paths, or files and addresses of the originals instead."""
     paths = [hit.path for hit in answer.hits]
     if output.address is None or not output.signed:
         print_paths(paths, output.nul)
@@ -287,7 +285,7 @@ def _print_paths(answer: Answer, output: _Output) -> None:
 
 
 def _print_with_pictures(answer: Answer, output: _Output) -> None:
-    """As `print_answer`, with the picture of each hit below its line."""
+    """Print results as `print_answer` does, with the picture of each hit below its line."""
     from imgsearch.cli import preview
 
     if not preview.is_terminal_for_pictures():
@@ -310,7 +308,7 @@ def _print_verdict(answer: Answer) -> None:
 
 
 def _line(hit: Hit, text: TerminalText) -> str:
-    """Score or date, path, and what is special about the photo."""
+    """The line of a hit: score or date, path, and notes about the photo."""
     marks: list[str] = []
     if hit.level is not None and hit.level != "likely":
         marks.append(text.styled(hit.level, _LEVEL_COLOURS[hit.level]))

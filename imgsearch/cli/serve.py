@@ -31,14 +31,14 @@ def command(
 ) -> None:
     """Keep the library and its model open, and answer requests until Ctrl-C or SIGTERM.
 
-    While it runs, imgsearch search, imgsearch status and the page get their answers from it, so
-    that they need not load the model. Without it they give the same answers themselves. It listens
-    at a socket in the data folder that no other user can open, and on the network only with
-    --port. Network requests need a token: the one in the variable IMGSEARCH_SERVE_TOKEN, or else
-    one that is created and stored in the data folder. docs/serve.md describes the requests.
+    While it runs, imgsearch search, imgsearch status and the page get their answers from it and
+    need not load the model. Without it they compute the same answers themselves. It listens at a
+    socket in the data folder that no other user can open, and on the network only with --port.
+    Network requests need a token: the value of the variable IMGSEARCH_SERVE_TOKEN, or else one that
+    is created and stored in the data folder. docs/serve.md describes the requests.
 
-    With --library, imgsearch search --library ADDRESS gets its answers from it. Any number of
-    machines may serve one archive.
+    With --library, it answers imgsearch search --library ADDRESS. Any number of machines may serve
+    one archive.
     """
     from imgsearch.service.auth import MIN_TOKEN_LENGTH
     from imgsearch.service.server import Network, serve

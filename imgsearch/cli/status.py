@@ -84,13 +84,13 @@ def _running_text(running: RunningJob) -> str:
 
 def _thumbnails_text(thumbnails: ThumbnailCounts) -> str:
     if thumbnails.photos is None:
-        return "the kept thumbnails are damaged: imgsearch doctor --repair"
+        return "the stored thumbnails are damaged: imgsearch doctor --repair"
     size_mb = thumbnails.size_bytes / 1e6
     return f"{format_count(thumbnails.photos, 'kept thumbnail')} ({size_mb:.1f} MB)"
 
 
 def print_status(status: Status) -> None:
-    """The status for people."""
+    """Print the status for people."""
     click.echo(f"Library   {printable(status.address)} ({status.disk_bytes / 1e6:.1f} MB)")
     for root in status.roots:
         click.echo(f"Folder    {printable(root.path)} ({describe_root(root)})")

@@ -21,34 +21,34 @@ from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 from imgsearch.text import format_count, printable
 
 
-@click.command("suggest", short_help="Suggest how to go on with a query.")
+@click.command("suggest", short_help="Suggest completions of a query.")
 @click.argument("line", default="", metavar="[QUERY]")
 @click.option(
     "-k", "k", metavar="N", default=SUGGESTIONS, show_default=True, help="At most N suggestions."
 )
-@click.option("--clear", is_flag=True, help="Delete the past queries of the page, and end.")
+@click.option("--clear", is_flag=True, help="Delete the past queries of the page, and exit.")
 @json_option
 @archive_option
 @data_option
 def command(
     line: str, k: int, clear: bool, as_json: bool, address: str | None, data_dir: str | None
 ) -> None:
-    """Suggest how to go on with a query, as the page does while you type.
+    """Suggest completions of a query, as the page does while you type.
 
     \b
       imgsearch suggest "a dog with ann"
       imgsearch suggest camera:
       imgsearch suggest --clear
 
-    Printed are queries with the name of a person, a place, a folder, a keyword, a camera, a lens, a
-    label, a concept or a saved search of the library in place of the last words of QUERY, and
-    queries that were typed on the page; without QUERY, the newest of these. After the colon of any
-    filter with names or words for values, such as type:, these are printed. An archive keeps no
-    queries. Exit code 1 means that there is no suggestion.
+    The command completes the last words of QUERY to the name of a person, a place, a folder, a
+    keyword, a camera, a lens, a label, a concept or a saved search of the library, and adds queries
+    that were typed on the page; without QUERY, it prints the newest of these. After the colon of a
+    filter with names or words as values, such as type:, it prints these values. An archive records
+    no queries. Exit code 1 means that there is no suggestion.
     """
     if clear:
         if address is not None:
-            raise UsageError("An archive keeps no queries. Leave out --clear or --library.")
+            raise UsageError("An archive records no queries. Leave out --clear or --library.")
         with open_library(data_dir) as library:
             number = library.forget_queries()
         info(f"Past queries deleted: {number}.")
@@ -62,7 +62,7 @@ def command(
     else:
         _print_lines(suggestions)
     if not suggestions:
-        info("No name in the library begins so, and no past query has these words.")
+        info("No name in the library begins like this, and no past query has these words.")
         sys.exit(NO_RESULT)
 
 

@@ -30,7 +30,7 @@ _PROPOSED = 5
 class _ListOptions(click.Command):
     """A command in which each of `_LISTS` takes all arguments up to the next option.
 
-    So a shell's pattern can be given: --like max/*.jpg
+    This allows shell patterns: --like max/*.jpg
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -58,18 +58,16 @@ class _ListOptions(click.Command):
 @click.argument("name", required=False)
 @click.option("--like", metavar="PHOTO...", multiple=True, help="Photos that show the concept.")
 @click.option("--unlike", metavar="PHOTO...", multiple=True, help="Photos that do not show it.")
-@click.option("--withdraw", metavar="PHOTO...", multiple=True, help="Take examples back.")
-@click.option(
-    "--words", metavar="TEXT", help="Words that describe it, if words can; '' takes them back."
-)
-@click.option("--new", "is_new", is_flag=True, help="Fail if there is a concept of this name.")
+@click.option("--withdraw", metavar="PHOTO...", multiple=True, help="Remove these examples.")
+@click.option("--words", metavar="TEXT", help="Optional text description; '' removes it.")
+@click.option("--new", "is_new", is_flag=True, help="Fail if a concept with this name exists.")
 @click.option(
     "-k",
     "k",
     metavar="N",
     default=_PROPOSED,
     show_default=True,
-    help="How many photos to propose for judging next.",
+    help="Number of photos to propose for judging next.",
 )
 @click.option("--forget", is_flag=True, help="Delete the concept; no photo is touched.")
 @json_option
@@ -96,13 +94,13 @@ def command(
       imgsearch teach
 
     PHOTO is a file, in the library or not, or photo:ID. Three to ten photos that show the concept
-    in different ways are a good start; photos that look like it but are not it help most after
-    that. Run the command again to add examples. It says how well the examples separate from the
-    other photos, and which photos to judge next.
+    in different ways are a good start; after that, photos of similar things help most. Run the
+    command again to add examples. It says how well the examples separate from the other photos, and
+    proposes photos to judge next.
 
     concept:NAME is a term of a query like words and examples: 2:concept:max and -concept:max work.
-    shows:NAME is a filter. Photos that are indexed later are judged as they come. With a NAME
-    alone, the command shows what is known of it; without one, it lists all concepts.
+    shows:NAME is a filter. New photos are judged when they are indexed. With a NAME alone,
+    the command shows the state of the concept; without one, it lists all concepts.
     """
     is_lesson = bool(like or unlike or withdraw or is_new or words is not None)
     if name is None:

@@ -1,4 +1,4 @@
-"""Colours and clickable paths, where standard output is a terminal that has them."""
+"""Colours and clickable paths, if standard output is a terminal that supports them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from imgsearch.text import printable
 
 Colour: TypeAlias = Literal["green", "yellow", "red"]
 
-# These print the address of a link as text, or crash at it:
+# These terminals print the address of a link as text, or crash:
 # https://gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda
 _WITHOUT_LINKS = ("linux", "rxvt")
 _FIRST_VTE_WITH_LINKS = 5000  # 0.50
 
 
 class TerminalText(Struct, frozen=True):
-    """Formats text for people. Without colours and links it is the text itself, escaped."""
+    """Formats text for people; without colours and links, it only escapes the text."""
 
     has_colours: bool = False
     has_links: bool = False
@@ -41,21 +41,21 @@ class TerminalText(Struct, frozen=True):
             return text
         from urllib.parse import quote
 
-        # With the name of the machine, so that a terminal at the other end of SSH opens no file
-        # of its own.
+        # The link has the name of the machine, so that a terminal at the other end of SSH does not
+        # open a file of its own.
         address = f"file://{quote(os.uname().nodename)}{quote(os.fsencode(path.absolute()))}"
         return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\"
 
     def print(self, line: str) -> None:
-        """Print a line made of such texts. click.echo would take forced colours out again."""
+        """Print a line of formatted texts. click.echo would remove forced colours."""
         click.echo(line, color=self.has_colours)
 
 
 def terminal_text(environment: Mapping[str, str], is_terminal: bool) -> TerminalText:
-    """What an output with this environment has.
+    """The formatting for an output with this environment.
 
     NO_COLOR and CLICOLOR=0 switch both off, CLICOLOR_FORCE switches colours on for any output:
-    https://no-color.org and https://bixense.com/clicolors. Links are for terminals alone.
+    https://no-color.org and https://bixense.com/clicolors. Links are for terminals only.
     """
     if environment.get("NO_COLOR"):
         return TerminalText()
@@ -75,5 +75,5 @@ def _has_links(environment: Mapping[str, str]) -> bool:
 
 
 def standard_output() -> TerminalText:
-    """What standard output of this process has."""
+    """The formatting for standard output of this process."""
     return terminal_text(os.environ, sys.stdout.isatty())

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Answer
     from imgsearch.records.browse import PhotoEvent, Timeline
 
-MIN_PHOTOS = 5  # of an event that is listed
-_NAMES = 3  # towns and countries of an event that are shown
+MIN_PHOTOS = 5  # of a listed event
+_NAMES = 3  # shown towns and countries of an event
 _MAX_BAR = 60  # characters
 _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of its file
 
@@ -53,7 +53,7 @@ _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of 
     "--min-photos",
     metavar="N",
     type=click.IntRange(min=1),
-    help="With --events: only those of at least N photos.  [default: 5]",
+    help="With --events: only events of at least N photos.  [default: 5]",
 )
 @json_option
 @archive_option
@@ -69,7 +69,7 @@ def command(
     address: str | None,
     data_dir: str | None,
 ) -> None:
-    """Show how many photos each year or month has, as bars.
+    """Show the number of photos of each year or month, as bars.
 
     \b
       imgsearch timeline
@@ -78,9 +78,9 @@ def command(
       imgsearch timeline --events after:2023
 
     QUERY limits the photos, as in imgsearch search; with words, weak results are left out. Years
-    and months without a photo between others are shown, several in a row on one line. The lighter
-    part of a bar are photos whose metadata has no date: they count by the date of their file, as
-    in a search. dated:file finds them. Exit code 1 means that no photo matches.
+    and months without photos between others are shown, several in a row on one line. The lighter
+    part of a bar stands for photos without a date in their metadata: they count by the date of
+    their file, as in a search. dated:file finds them. Exit code 1 means that no photo matches.
 
     --events lists events instead: an occasion at home or near it, or a whole trip, with its days,
     the number of photos and the places. docs/search.md states how events are found. --on-this-day
@@ -160,7 +160,7 @@ def _yearly(timeline: Timeline) -> Iterator[_Period]:
 
 
 def _monthly(timeline: Timeline) -> Iterator[_Period]:
-    """Every month from the first with a photo to the last."""
+    """Every month from the first to the last one with photos."""
     counts = {month.month: month for year in timeline.years for month in year.months}
     first, last = min(counts, default=""), max(counts, default="")
     for name in (f"{year.year:04}-{n:02}" for year in timeline.years for n in range(1, 13)):
@@ -187,7 +187,7 @@ def _print_bars(periods: list[_Period]) -> None:
 
 
 def _rows(periods: list[_Period]) -> Iterator[_Period]:
-    """The periods, those without a photo in a row as one."""
+    """The periods; consecutive ones without photos are joined."""
     for is_empty, group in groupby(periods, lambda period: period.photos == 0):
         members = list(group)
         if is_empty and len(members) > 1:

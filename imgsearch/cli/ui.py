@@ -32,7 +32,7 @@ PAGE_MODULES = {"streamlit": "Streamlit", "js_lib_leaflet": "Leaflet (django-js-
     metavar="ADDRESS",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen at. Any other than this machine's own needs a password.",
+    help="Address to listen at. Addresses other than this machine's own need a password.",
 )
 @click.option("--port", metavar="N", default=8501, show_default=True, help="Port to listen at.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
@@ -45,8 +45,8 @@ def command(
 
     The page runs until Ctrl-C. Only this machine can reach it, and only you can open it: its
     address ends with a token, which is new at each start unless the variable IMGSEARCH_UI_TOKEN has
-    one. A browser that has opened it stays logged in for 30 days, also after a restart. With
-    --host 0.0.0.0 others on your network can reach it as well. It then asks for the password in the
+    one. A browser that has opened it stays logged in for 30 days, even after a restart. With --host
+    0.0.0.0 others on your network can reach it as well. The page then asks for the password in the
     variable IMGSEARCH_UI_PASSWORD (8 characters or more). The connection is not encrypted: on
     networks that you do not trust, use an SSH tunnel or a proxy with TLS.
 
@@ -69,7 +69,7 @@ def command(
     environment.pop(ARCHIVE_VARIABLE, None)
     if address is not None:
         with open_archive(address, data_dir) as archive:
-            archive.photo_count()  # raises, before a page opens, where there is no archive
+            archive.photo_count()  # raises without an archive, before a page opens
         environment[ARCHIVE_VARIABLE] = normal_address(address)
     if not os.environ.get(PASSWORD_VARIABLE):
         environment[TOKEN_VARIABLE] = _token()
@@ -79,7 +79,7 @@ def command(
     if checkout is not None:  # `ui` is found there, whatever the current folder is
         paths = [str(checkout), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
-    # -P: a folder `imgsearch` or `ui` in the current folder is not meant.
+    # -P: ignore folders `imgsearch` and `ui` in the current folder.
     server = [sys.executable, "-P", "-m", page_package(), *arguments]
     # The server prints the address when it listens. It replaces this process, so that signals
     # reach it directly.

@@ -32,15 +32,13 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     type=PATH,
     shell_complete=complete_folder,
-    help="Folder with the photos of the pack. Default: it is looked for.",
+    help="Folder with the photos of the pack. Default: search for it.",
 )
-@click.option(
-    "--offline", is_flag=True, help="FOLDER is not connected now; its photos will be there."
-)
+@click.option("--offline", is_flag=True, help="The folder of --at is not connected now.")
 @click.option(
     "--beside",
     is_flag=True,
-    help="Merge a pack of another model, too; its vectors are kept and not searched.",
+    help="Also merge a pack of another model; its vectors are stored but not searched.",
 )
 @json_option
 @data_option
@@ -52,19 +50,19 @@ def command(
     as_json: bool,
     data_dir: str | None,
 ) -> None:
-    """Merge PACK, which imgsearch pack has written, into the library.
+    """Merge PACK, a file written by imgsearch pack, into the library.
 
     \b
       imgsearch unpack holidays.imgsearch --at /mnt/nas/Holidays
       imgsearch unpack /media/drive              (a folder that carries its pack)
 
-    Photos are recognised by their content, so nothing is there twice. Facts and texts that were
-    read later win. You can stop at any time with Ctrl-C; run it again, and it continues from there.
-    Photos are never changed.
+    Photos are recognised by their content, so none is added twice. Facts and texts that were read
+    later win. You can stop at any time with Ctrl-C; run the command again to continue. Photos are
+    never changed.
 
-    Without --at, the photos are looked for: around a pack that a folder carries, on the drive that
-    the pack was made of, in the folders of the library, and beside the pack. On a terminal you are
-    asked where they are if they are not found.
+    Without --at, imgsearch searches for the photos: in the folder that carries the pack, on the
+    drive of the packed folder, in the folders of the library, and next to the pack. On a terminal
+    it asks for the folder if it does not find them.
     """
     with open_library(data_dir) as library:
 
@@ -94,8 +92,8 @@ def command(
     if report.missing:
         info(
             f"Not there, of another size, or no photo of this folder: "
-            f"{format_count(report.missing, 'file')}. Their photos are kept for a month; imgsearch "
-            "index FOLDER finds them at another place."
+            f"{format_count(report.missing, 'file')}. Their data is stored for a month; imgsearch "
+            "index FOLDER finds them in another place."
         )
     if report.to_verify:
         info(
@@ -103,4 +101,4 @@ def command(
             f"{format_count(report.to_verify, 'file')}. The next imgsearch index reads them."
         )
     if report.beside:
-        info(f"Kept beside, and not searched: vectors of {', '.join(report.beside)}.")
+        info(f"Stored but not searched: vectors of {', '.join(report.beside)}.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from imgsearch.records.saved import OutputsReport
 
 PROGRESS_EVERY_S = 5.0
-GRACE_S = 1.5  # for the current batch after a signal; what is lost is done again
+GRACE_S = 1.5  # for the current batch after a signal; lost work is done again
 Values: TypeAlias = dict[str, object]
 
 
@@ -45,7 +45,7 @@ def command(
 ) -> None:
     """Add photo folders, and keep the library up to date until Ctrl-C or SIGTERM.
 
-    A new photo can be found a few seconds after it was written. Moved photos are not embedded
+    A new photo is searchable a few seconds after it was written. Moved photos are not embedded
     again, and drives may come and go. All folders are rescanned every hour. You can search and run
     other commands at the same time. docs/watching.md describes the details, and how to start this
     command at login.
@@ -54,8 +54,8 @@ def command(
       imgsearch watch --links beach=~/Frame
       imgsearch watch --list beach=~/beach.m3u8 --exec beach='notify-send "New at the beach" {}'
 
-    With these options it also keeps a folder of links or a list in step with a saved search, and
-    tells a command about its new photos. docs/saved-searches.md has the details.
+    With these options it also updates a folder of links or a list from a saved search, and runs a
+    command for its new photos. docs/saved-searches.md has the details.
     """
     outputs = outputs_from(links, playlists, commands, nul)
     print_event = _print_json if log_json else _print_status if sys.stdout.isatty() else _print_line
@@ -122,13 +122,13 @@ def _print_line(event: str, values: Values) -> None:
 
 
 def _print_status(event: str, values: Values) -> None:
-    """On a terminal: the last line shows the current state, lines worth keeping stay above it."""
+    """Print to a terminal: the last line shows the current state, important lines stay above it."""
     clear = "\r\x1b[K"
     clock = f"{datetime.now().astimezone():%H:%M:%S}"
     if event == "progress":
         click.echo(f"{clear}{clock}  {values['done']} of {values['total']} …", nl=False)
     elif event == "report":
-        # "moved" includes the copies, for programs; people are told of each by itself.
+        # "moved" includes the copies, for programs; people see both numbers.
         moved = int(str(values["moved"])) - int(str(values["copied"]))
         numbers = {**values, "moved": moved, "photos": 0}
         done = ", ".join(f"{numbers[name]} {name}" for name in numbers if numbers[name])
@@ -146,7 +146,7 @@ def _print_status(event: str, values: Values) -> None:
             f"{clear}{clock}  {printable(str(values['name']))}: {done}. Watching …", nl=False
         )
     elif event == "stopped":
-        click.echo(f"{clear}{clock}  Stopped; what was done is kept.")
+        click.echo(f"{clear}{clock}  Stopped; finished work is saved.")
     else:
         for line in _folder_lines(values):
             click.echo(f"{clear}{clock}  {printable(line)}")
@@ -162,7 +162,7 @@ def _folder_lines(values: Values) -> list[str]:
         if folder not in polled
         else f"Scanning {folder} every {values['poll_s']:.0f} s: {polled[folder]}"
         for folder in folders
-    ] or ["Every folder is offline or paused; waiting for one to come back"]
+    ] or ["Every folder is offline or paused; waiting for one to return"]
 
 
 def _now() -> str:
@@ -173,7 +173,7 @@ def _now() -> str:
 
 
 def _stop_at_signals() -> threading.Event:
-    """Set when Ctrl-C or SIGTERM comes. The process ends at most `GRACE_S` later.
+    """An event that Ctrl-C and SIGTERM set. The process ends at most `GRACE_S` later.
 
     A separate thread handles the signals, since the main thread may be blocked inside the model.
     Nothing is lost by a forced exit: a batch is recorded completely or not at all.

@@ -63,10 +63,10 @@ def embed_photos(
 ) -> Generator[Progress, None, SyncReport]:
     """Bring the catalogue up to date with these folders and `s3://` addresses; settle it.
 
-    Workers start only if there are files to read. With `metadata`, the facts of all photos that were
-    done before are read again, and none of them is embedded. Deleted photos are forgotten, but a
-    large number at once only with `accept_removals`. Raises FolderError if no photo is found, and
-    the errors of sources, workers and the writer.
+    Workers start only if there are files to read. With `metadata`, the facts of all photos that
+    were done before are read again, and none of them is embedded. Deleted photos are forgotten,
+    but a large number at once only with `accept_removals`. Raises FolderError if no photo is
+    found, and the errors of sources, workers and the writer.
     """
     started = time.monotonic()
     plan = replace(run.plan, make_thumbnails=run.keep_thumbnails is not None)

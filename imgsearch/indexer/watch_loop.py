@@ -40,11 +40,11 @@ class WatchSchedule(Struct, frozen=True):
 
 
 class WatchContext(Struct, frozen=True):
-    """What a watch works with.
+    """The inputs of a watch.
 
-    `compare(store, scopes, notify)` finds what changed and `sync(store, changes)` applies it.
-    `texts` are the photos whose text is read while nothing else is to be done; None: it is not.
-    `release_models` frees their memory.
+    `compare(store, scopes, notify)` finds the changes and `sync(store, changes)` applies them.
+    `texts` are the photos to run OCR on while idle; None disables it. `release_models` frees the
+    memory of models.
     """
 
     data_dir: Path

@@ -52,7 +52,7 @@ class Concepts:
         An example is a path, the id of a photo of the library, or the bytes of an image file. For a
         concept that was taught before, they are added to its examples; a photo that is judged again
         changes sides, and `withdraw` takes examples back. `words` describe the concept, for what
-        words can name; "" takes them back. With `new`, the name must not be taken.
+        words can name; "" removes it. With `new`, the name must not be taken.
 
         Nothing is embedded but pictures from elsewhere. Photos that are indexed later are judged as
         they come. Raises UsageError for an empty list of examples, for a name that is not valid or
