@@ -332,16 +332,19 @@ class View(Struct, frozen=True, eq=False):
 
     def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
         """The rows (a pyarrow.Table) that fulfil an SQL condition."""
-        rows = self.dataset.to_table(columns=self._stored(columns), filter=condition, **options)
-        return self._completed(rows, columns)
+        lacking = self._lacking(columns)
+        stored = self._without(lacking, columns)
+        rows = self.dataset.to_table(columns=stored, filter=condition, **options)
+        return self._with_nulls(rows, lacking, columns)
 
     def batches(self, columns: Sequence[str], condition: str | None, rows: int) -> Iterator[Any]:
         """As `read`, in tables of about this many rows, for what may be too much at once."""
-        stored = self._stored(columns)
+        lacking = self._lacking(columns)
+        stored = self._without(lacking, columns)
         scanner = self.dataset.scanner(columns=stored, filter=condition, batch_size=rows)
         for batch in scanner.to_batches():
             if batch.num_rows:
-                yield self._completed(pa.Table.from_batches([batch]), columns)
+                yield self._with_nulls(pa.Table.from_batches([batch]), lacking, columns)
 
     def column(self, name: str) -> str:
         """A column in SQL: its name, or a null of its type if the table lacks it."""
@@ -350,22 +353,20 @@ class View(Struct, frozen=True, eq=False):
         sql_type = _SQL_TYPES.get(self.known.field(name).type)
         return "NULL" if sql_type is None else f"CAST(NULL AS {sql_type})"
 
-    def _stored(self, columns: Sequence[str]) -> list[str]:
-        """Those of these columns that the table has; its key if it has none of them."""
-        lacking = {each for each in columns if each not in self.names}
-        if lacking.isdisjoint(self.known.names):  # Lance says what it thinks of other names
-            return list(columns)
+    def _lacking(self, columns: Sequence[str]) -> list[str]:
+        """Those of these columns that are known, and that the table lacks."""
+        return [each for each in columns if each not in self.names and each in self.known.names]
+
+    def _without(self, lacking: Sequence[str], columns: Sequence[str]) -> list[str]:
+        """The other columns; the key of the table if there are none."""
         return [each for each in columns if each not in lacking] or [self.known.names[0]]
 
-    def _completed(self, rows: Any, columns: Sequence[str]) -> Any:
-        """Rows of `_stored` columns, with nulls for those that the table lacks."""
-        if rows.num_columns == len(columns) and rows.column_names == list(columns):
-            return rows
-        for name in columns:
-            if name not in rows.column_names:
-                kind = self.known.field(name).type
-                rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
-        return rows.select(list(columns))
+    def _with_nulls(self, rows: Any, lacking: Sequence[str], columns: Sequence[str]) -> Any:
+        """Rows with nulls for the columns that the table lacks."""
+        for name in lacking:
+            kind = self.known.field(name).type
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
+        return rows.select(list(columns)) if lacking else rows
 
     def has(self, condition: str) -> bool:
         """Whether a row fulfils an SQL condition."""
