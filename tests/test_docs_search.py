@@ -175,7 +175,7 @@ def test_the_python_example_runs(
     (code,) = re.findall(r"^```python\n(.*?)^```$", page_file.read_text(), re.MULTILINE | re.DOTALL)
     exec(compile(code, str(page_file), "exec"), {})
     starts = {
-        "search": "(Share(term=Term(what='a dog', weight=2.0)",
+        "search": "(TermShare(term='2:\"a dog\"', ",
         "concepts": "2 examples",
     }
     assert capfd.readouterr().out.startswith(starts[page_file.stem])

@@ -212,8 +212,8 @@ class _SettingsTrial:
     def _powers(self, lists: int, gap: float, goal: float) -> tuple[float, float]:
         """The powers with which lists and gap grow from ten results to the deepest known ones.
 
-        `lists` and `gap` are the need of ten results. The ten best results under a filter lie as
-        deep among all.
+        `lists` and `gap` are enough for ten results. Filters use the same powers, since the ten
+        best photos under a filter lie deeper among all photos.
         """
         depth = max(map(len, self._deep)) / _CALIBRATED_K
         if depth <= 1 or gap <= 0:
