@@ -87,7 +87,7 @@ def test_ids_that_are_kept_cannot_be_changed_by_who_gets_them(
 
 def test_no_more_is_kept_than_fits(stores: tuple[Store, Store]) -> None:
     _, reader = stores
-    recent = RecentReads(reader.reads._database, most_bytes=1_000)
+    recent = RecentReads(reader.database, most_bytes=1_000)
     read: list[str] = []
 
     def get(name: str, rows: int) -> None:

@@ -40,24 +40,28 @@ def test_a_task_that_takes_long_keeps_no_other_from_running() -> None:
     async def run() -> None:
         turns = Turns(1, long_s=0.05)
         held = asyncio.Event()
+        running: list[int] = []
 
-        async def long_task() -> None:
+        async def long_task(number: int) -> None:
             async with turns.turn():
+                running.append(number)
                 await held.wait()
 
         async def short_task() -> None:
             async with turns.turn():
                 pass
 
-        slow = [asyncio.create_task(long_task()) for _ in range(3)]
+        slow = [asyncio.create_task(long_task(number)) for number in range(3)]
         await asyncio.wait_for(short_task(), 20)
         held.set()
         await asyncio.gather(*slow)
         # Each gave its turn back once: still only one runs at a time.
         held.clear()
-        slow = [asyncio.create_task(long_task()) for _ in range(2)]
-        await asyncio.sleep(0.01)
-        assert turns._free.locked()
+        running.clear()
+        slow = [asyncio.create_task(long_task(number)) for number in range(2)]
+        for _ in range(5):  # until nothing more can go on, and well before `long_s`
+            await asyncio.sleep(0)
+        assert running == [0]
         held.set()
         await asyncio.gather(*slow)
 
