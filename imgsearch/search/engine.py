@@ -144,7 +144,8 @@ def find_all(
 ) -> FoundPhotos:
     """All photos of an answer in its order.
 
-    With terms, the answer has about k photos at most and, as far as k allows, all that are not weak.
+    With terms, the answer has about k photos at most and, as far as k allows, all that are not
+    weak.
     Without terms, it has at most `most_listed`, if given.
 
     Raises QueryError as `search_page` does.

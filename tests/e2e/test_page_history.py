@@ -173,7 +173,7 @@ def test_a_dropped_image_is_part_of_the_address(
     open_photo(page, "chelsea.png")
     assert entries(page) == before + 1
     page.get_by_text("Why it matched").wait_for()
-    page.get_by_text("Example image", exact=True).wait_for()
+    page.get_by_text("an example image", exact=True).wait_for()
     page.get_by_role("link", name="Results").click()
     wait_until_shown(page.locator(".crop img"))
     of_example.wait_for()

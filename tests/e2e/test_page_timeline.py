@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -56,12 +55,14 @@ def add_photos(
 ) -> None:
     """Add photos of these dates and places to a library. The names are 0000.jpg, 0001.jpg, ….
 
-    They are links to copies of the pictures with the content hashes of different ones: the
+    They are links to copies of the pictures as JPEG, with the content hashes of different ones: the
     timeline shows what the library says. A file is of 2012 where its photo has no date.
     """
     folder.mkdir(parents=True)
-    copies = [shutil.copy(picture, folder.parent / picture.name) for picture in pictures]
-    for copy in copies:
+    copies = [folder.parent / f"{picture.stem}.jpg" for picture in pictures]
+    for picture, copy in zip(pictures, copies, strict=True):
+        with Image.open(picture) as image:  # in the format that the library states
+            image.convert("RGB").save(copy)
         os.utime(copy, (datetime(2012, 3, 4, 12).timestamp(),) * 2)
     with writing(data) as store:
         root_id = store.files.add_root(str(folder))
