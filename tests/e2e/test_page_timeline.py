@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from imgsearch.records.files import FileStat, IngestResult
