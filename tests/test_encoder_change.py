@@ -21,11 +21,10 @@ QUERIES = ("a cat", "a cup of coffee", "a motorcycle", "a rocket launch")
 
 
 @pytest.fixture(scope="module")
-def changed(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def changed(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a library that was moved from `lite` to `lite+views`."""
-    data = tmp_path_factory.mktemp("changed")
+    data = Path(shutil.copytree(demo_data, tmp_path_factory.mktemp("changed") / "library"))
     with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
-        library.index([demo_photos]).run()
         library.labels.save("animals", Classes(("cat", "horse")))
     with Library.open(data) as library:
         library.rebuild("lite+views").run()

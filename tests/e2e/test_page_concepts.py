@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -50,11 +51,10 @@ ACT = """steps => {
 
 
 @pytest.fixture(scope="module")
-def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the indexed library of the demo photos."""
     folder = tmp_path_factory.mktemp("concepts")
-    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
-        library.index([demo_photos]).run()
+    shutil.copytree(demo_data, folder / "library")
     return folder
 
 

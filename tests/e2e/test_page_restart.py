@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
@@ -34,11 +34,10 @@ OTHER_TOKEN = "another-token-of-the-tests"
 
 
 @pytest.fixture(scope="module")
-def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the indexed library of the demo photos."""
     folder = tmp_path_factory.mktemp("restart")
-    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
-        library.index([demo_photos]).run()
+    shutil.copytree(demo_data, folder / "library")
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shutil
 import socket
 import sys
 import time
@@ -14,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch import Library, Settings
 from tests.browsing import PATIENCE_MS, page_server, serving
 from tests.page_loads import connect, cookie_of, load, run_script
 
@@ -26,11 +26,10 @@ PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="module")
-def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the indexed library of the demo photos."""
     folder = tmp_path_factory.mktemp("server")
-    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
-        library.index([demo_photos]).run()
+    shutil.copytree(demo_data, folder / "library")
     return folder
 
 

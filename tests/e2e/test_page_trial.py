@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from imgsearch import EncoderTrial, Library, Settings
+from imgsearch import EncoderTrial, Library
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
@@ -28,11 +29,9 @@ pytestmark = NEEDS_BROWSER
 
 
 @pytest.fixture(scope="module")
-def tried(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EncoderTrial]:
+def tried(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EncoderTrial]:
     """The data folder of a library of `lite`, and what a trial of `lite+views` found out."""
-    data = tmp_path_factory.mktemp("trial")
-    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
-        library.index([demo_photos]).run()
+    data = Path(shutil.copytree(demo_data, tmp_path_factory.mktemp("trial") / "library"))
     with Library.open(data) as library:
         return data, library.encoders.try_out("lite+views", queries=["a motorcycle"]).run()
 
@@ -82,11 +81,9 @@ def wait_for_tiles(tab: Page, ids: list[int], names: dict[int, str]) -> None:
 
 
 def test_a_model_is_tried_used_and_deleted_from_the_page(
-    demo_photos: Path, open_tab: OpenTab, tmp_path: Path, screenshot: Callable[..., None]
+    demo_data: Path, open_tab: OpenTab, tmp_path: Path, screenshot: Callable[..., None]
 ) -> None:
-    data = tmp_path / "library"
-    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
-        library.index([demo_photos]).run()
+    data = Path(shutil.copytree(demo_data, tmp_path / "library"))
     with Library.open(data) as library, serving(data, IMGSEARCH_ENCODER="auto") as address:
 
         def states() -> dict[str, str]:
