@@ -1,8 +1,8 @@
 """Applies new and changed files to the library: hash, decode, embed, record.
 
 Threads hash and decode the next batch while the model embeds this one, and another thread records
-the one before. Each batch is one transaction, so an interrupted run loses at most the batches in
-work, and the next run continues from there.
+the one before. The photos that a batch has of one folder are one transaction, so an interrupted run
+loses at most the batches in work, and the next run continues from there.
 """
 
 from __future__ import annotations
