@@ -59,7 +59,7 @@ async def ask():
     server = StdioServerParameters(command=sys.executable, args=command, env=dict(os.environ))
     async with Client(server, mode="2026-07-28") as client:
         found = await client.call_tool("search", {"query": "a yellow square"})
-        seen = await client.call_tool("photo", {"photo_id": 1, "picture": True})
+        seen = await client.call_tool("thumbnail", {"photo_id": 1})
         assert not found.is_error and len(seen.content) == 2, (found, seen)
 
 asyncio.run(ask())
@@ -256,6 +256,7 @@ def main(arguments: Sequence[str]) -> None:
     run("saved", "saved")
     run("timeline", "timeline")
     run("places", "places")
+    run("cameras", "cameras")
     run("suggest", "suggest", "photos")
     run("duplicates", "duplicates", "--min-score", "0.5", "--script")
     run("status", "status", "--json")

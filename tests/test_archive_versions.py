@@ -140,7 +140,9 @@ def test_a_fact_that_an_archive_lacks_is_unknown(
     browsed, browsed_like = LanceBrowsing(catalogue), LanceBrowsing(expected)
     assert browsed.positions() == browsed_like.positions()
     assert browsed.text_counts_of("keywords") == browsed_like.text_counts_of("keywords")
-    assert browsed.text_counts_of("lens") == browsed_like.text_counts_of("lens")
+    assert sorted(browsed.value_counts("lens"), key=str) == sorted(
+        browsed_like.value_counts("lens"), key=str
+    )
     (packed,) = PhotosToPack(catalogue.address, "/photos").read(100)
     assert {each.content_hash: each.facts for each in packed} == {
         content_of(number): facts[number] for number in numbers

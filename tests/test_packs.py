@@ -1155,7 +1155,7 @@ def test_the_commands_have_an_exit_code_for_each_error(
     for code, sentence, *arguments in (
         (12, "is cut off", "unpack", cut),
         (4, "--at FOLDER", "unpack", packed, "--at", tmp_path / "first"),
-        (2, "one of the two", "pack", tmp_path),
+        (2, "not both", "pack", tmp_path),
     ):
         done = run_command(*arguments)
         assert done.returncode == code, (arguments, done.stderr)

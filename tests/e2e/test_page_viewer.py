@@ -232,10 +232,10 @@ def test_the_focus_is_on_a_photo_that_was_opened(page: Page, address: str, way: 
     page.keyboard.press("ArrowRight")
     page.locator(".frame:focus[aria-label^='large.jpg']").wait_for()
     page.keyboard.press("f")
-    page.locator(".pswp").wait_for()
+    page.locator(".full-view").wait_for()
     page.wait_for_function("document.fullscreenElement !== null")
     page.keyboard.press("Escape")
-    page.locator(".pswp").wait_for(state="detached")
+    page.locator(".full-view").wait_for(state="detached")
     page.locator(".frame:focus").wait_for()
 
 
