@@ -1,12 +1,16 @@
 // When the reply of a view arrives and the address is another view's by then, Streamlit adds an entry to the history
-// for it. For a photo that somebody has turned back from meanwhile, that entry would lead to no photo: the view of a
-// photo is opened by `visit` alone, with the photo's id.
+// for it: the path of that view with the parameters of the present one. Such an entry would lead back to a view that
+// nobody has opened, or to no photo at all. Our own entries are made by `visit`, which says where they came from;
+// Streamlit's for another view have no parameters.
 
 import { PHOTO } from "../history/history.js";
 
 const push = history.pushState.bind(history);
 
+const isLate = ({ pathname, search, searchParams }) =>
+  (pathname === PHOTO && !searchParams.has("id")) ||
+  (search === location.search && (search !== "" || pathname === location.pathname));
+
 history.pushState = (state, unused, address) => {
-  const { pathname, searchParams } = new URL(address ?? "", location.href);
-  if (pathname !== PHOTO || searchParams.has("id")) push(state, unused, address);
+  if (state?.cameFrom !== undefined || !isLate(new URL(address ?? "", location.href))) push(state, unused, address);
 };
