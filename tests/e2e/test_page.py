@@ -41,6 +41,7 @@ from tests.browsing import (
     wait_until_shown,
 )
 from tests.factories import wait_until
+from ui.zip_copies import LIST_NAME
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -219,9 +220,10 @@ def test_select_and_export(
     assert len(json.loads(records.read_text())) == 2
     archive = download(page, "Zip of copies")
     with zipfile.ZipFile(archive) as copies:
+        content = {name: copies.read(name) for name in copies.namelist()}
+        assert sorted(content) == ["chelsea.png", "horse.png"], content.get(LIST_NAME)
         original = place / "photos" / "animals" / "chelsea.png"
-        assert copies.read("chelsea.png") == original.read_bytes()
-        assert sorted(copies.namelist()) == ["chelsea.png", "horse.png"]
+        assert content["chelsea.png"] == original.read_bytes()
 
 
 def test_a_zip_file_says_what_it_lacks(
@@ -244,7 +246,7 @@ def test_a_zip_file_says_what_it_lacks(
         ).wait_for()
         screenshot(page, "zip")
         with zipfile.ZipFile(archive) as copies:
-            assert copies.namelist() == ["chelsea.png", "photos that are not in this zip.txt"]
+            assert copies.namelist() == ["chelsea.png", LIST_NAME]
             listed = copies.read("photos that are not in this zip.txt").decode()
             assert str(animals / "horse.png") in listed and "chelsea.png" not in listed
         assert len(downloads) == 1
