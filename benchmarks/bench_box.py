@@ -1,4 +1,4 @@
-"""How well one search box finds what people type: names, folders, places, dates, people, meaning.
+"""Measures one search box on typed names, folders, places, dates, people and meaning.
 
     python -m benchmarks.bench_box FLICKR8K [--folder DIR] [--seed 1] [--failures]
     python -m benchmarks.bench_box --photos 100000 [--folder DIR] [FLICKR8K]
@@ -150,7 +150,7 @@ class MadePhoto:
 
 @dataclass(frozen=True)
 class MadeQuery:
-    """What to type, of which kinds it is, and which photos it is for."""
+    """A line to type, its kinds, and the photos that it is for."""
 
     text: str
     kind: str
@@ -613,7 +613,7 @@ def measure_gathering(flickr: Path | None) -> None:
 
 
 def _forget_stale(connection: sqlite3.Connection) -> None:
-    """What `names.refresh` does, without the names."""
+    """Do as `names.refresh` does, without the names."""
     connection.execute("DELETE FROM stale_names")
 
 

@@ -1,4 +1,4 @@
-"""How fast a catalogue in Lance tables takes photos and answers queries, and what it finds.
+"""Measures a catalogue in Lance tables: speed of writing and searching, and recall.
 
     python -m benchmarks.bench_catalogue FOLDER --photos 1000000 [--bits 1] [--s3] [--forget]
 
@@ -132,12 +132,12 @@ def fill(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
 
 
 def is_forgotten(number: int) -> bool:
-    """Which photos `forget_a_tenth` forgets."""
+    """Whether `forget_a_tenth` forgets a photo."""
     return number % 10 == 3
 
 
 def forget_a_tenth(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
-    """What that takes, and the answers after it."""
+    """Measure forgetting a tenth of the photos, and the answers afterwards."""
     space = space_for(photos)
     writer = LanceWriter(address, lambda texts: space.texts(len(texts), seed=4), policy=policy)
     numbers = list(filter(is_forgotten, range(photos)))
@@ -155,7 +155,7 @@ def forget_a_tenth(address: Path, photos: int, policy: LancePolicy) -> dict[str,
 
 
 def browse(address: Path) -> dict[str, Any]:
-    """How long counting and listing all photos takes, in seconds."""
+    """Measure counting and listing all photos, in seconds."""
     browsing = LanceBrowsing(LanceCatalogue(address))
     return {
         "months_s": timed(browsing.month_counts),

@@ -1,4 +1,4 @@
-"""How well a concept taught by examples finds photos, beside words and beside the examples alone.
+"""Compares concepts taught by examples with words and with the examples alone.
 
     python -m benchmarks.bench_concepts FLICKR8K IMAGENET-SAMPLES --split dev
     python -m benchmarks.bench_concepts FLICKR8K IMAGENET-SAMPLES --split test --curve CURVE.svg
@@ -232,7 +232,7 @@ def print_table(labelled: LabelledPhotos, found: Mapping[int, Mapping[str, list[
 
 
 def print_verdicts(labelled: LabelledPhotos) -> None:
-    """How many photos that are sure or likely are right, and the estimates of the command."""
+    """Print the share of sure and likely photos that are right, and the command's estimates."""
     photos = labelled.photos
     print("\n| examples | sure: right | likely: right | recall | estimated precision, recall |")
     print("|---|---|---|---|---|")
@@ -297,7 +297,7 @@ def print_mixes(labelled: LabelledPhotos, embed: TextVectors) -> None:
 
 
 def print_mixed_verdicts(labelled: LabelledPhotos, embed: TextVectors) -> None:
-    """What verdicts on queries for a concept of ten examples and a thing in words are worth.
+    """Print the precision of verdicts on a concept of ten examples with a thing in words.
 
     For two things that photos show together, and for two that none shows together.
     """

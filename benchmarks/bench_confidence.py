@@ -1,4 +1,4 @@
-"""How well queries with an answer can be told from queries without one, on photos with captions.
+"""Measures how well verdicts separate queries with and without an answer, on captioned photos.
 
     python -m benchmarks.bench_confidence COCO-DEV FLICKR8K --split dev
     python -m benchmarks.bench_confidence COCO-DEV FLICKR8K --split dev --more FLICKR8K --fit
@@ -234,7 +234,7 @@ def noun_queries(split: Split, captions: int = 1) -> dict[str, set[int]]:
 
 @dataclass(frozen=True)
 class Things:
-    """What the captions of a set mention: by noun the rows of photos, and nouns of no caption."""
+    """Nouns in the captions of a set, with their photos' rows, and nouns of no caption."""
 
     present: dict[str, set[int]]
     absent: list[str]

@@ -1,4 +1,4 @@
-"""How long it takes to find all near-duplicates in a library of synthetic vectors.
+"""Measures the time to find all near-duplicates in a library of synthetic vectors.
 
     python -m benchmarks.bench_duplicates --photos 100000
 
@@ -34,7 +34,7 @@ SAMPLED = 1_000
 
 
 def own_memory_mb() -> float:
-    """What this process has in memory that is of no file."""
+    """The anonymous memory of this process in MB."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("RssAnon:")[2].split()[0]) / 1024
 

@@ -1,4 +1,4 @@
-"""How well `find_events` finds the known events of made libraries.
+"""Measures how well `find_events` finds the known events of generated libraries.
 
 Each library is some years of one life: occasions at home and around it, outings, weekend trips and
 longer trips with moves between places and days without a photo, by phones that record coordinates
@@ -26,7 +26,7 @@ YEARS = 5
 
 @dataclass(frozen=True)
 class Life:
-    """How somebody takes photos."""
+    """The habits of a simulated photographer."""
 
     occasions_a_week: float = 1.2
     trips_a_year: int = 4

@@ -340,7 +340,7 @@ def curve(folder: Path) -> Result:
 def bytes_read(
     index: CompressedIndex, queries: np.ndarray, kind: Literal["text", "image"]
 ) -> float:
-    """How much the median search reads of the centres, the codes and the vectors."""
+    """Bytes of centres, codes and vectors that the median search reads."""
     lists = index.without_vectors()  # owns the quantizer
     centres = lists.quantizer.reconstruct_n(0, index.nlist)
     sizes = np.bincount(index.rows.groups, minlength=index.nlist)
@@ -365,7 +365,7 @@ def scaled(details: Mapping[str, float | int | str], scale: float) -> dict[str, 
 
 
 def memory_gb_s() -> float:
-    """How fast one thread reads memory."""
+    """The rate at which one thread reads memory, in GB/s."""
     numbers = np.ones(1 << 27, np.float32)  # half a gigabyte, more than any cache
     took = []
     for _ in range(5):
@@ -376,7 +376,7 @@ def memory_gb_s() -> float:
 
 
 def measure_tail(folder: Path) -> Result:
-    """How soon another process finds what one commits, and how fast queries over long tails are."""
+    """Measure the delay until another process finds a commit, and queries over long tails."""
     from imgsearch.index.live import LiveIndex
     from imgsearch.store.store import Store
 
@@ -684,7 +684,7 @@ def plot(results: dict[str, Result], size: int) -> str:
 
 
 def real(photos: Path, captions: Path) -> None:
-    """How many lists real and synthetic vectors need for recall .98, side by side."""
+    """Compare the lists that real and synthetic vectors need for recall .98."""
     from imgsearch.index.base import BuildContext, VectorSource
     from imgsearch.index.ivf import IvfBackend, IvfIndex
     from imgsearch.index.policy import IndexPolicy

@@ -1,4 +1,4 @@
-"""How near each layer of an int8 image tower comes to the machine's rate for matrix products.
+"""Compares each layer of an int8 image tower with the machine's rate for matrix products.
 
     python -m benchmarks.bench_layers [--model ARCH/PRETRAINED] [--cache DIR] [--float-type TYPE]
 
@@ -87,7 +87,7 @@ def measure(graph: Path, group: int, float_type: str) -> tuple[float, dict[str, 
 
 
 def describe(node: Any) -> tuple[str, float]:
-    """What a layer does; and for a product with weights, its Gflop a photo."""
+    """Describe a layer; for a product with weights, also its Gflop per photo."""
     kind = str(node.get_rt_info()["layerType"].astype(str))
     if not kind.startswith("FullyConnected"):
         return kind, 0.0

@@ -43,7 +43,7 @@ _LENS_NAME = re.compile(r"(?!unknown)(?=.*[a-z])(?=.*\d)", re.IGNORECASE)
 
 @dataclass
 class Agreement:
-    """How often one fact is the same; `differences` are name, our value and exiftool's."""
+    """Agreement on one fact; `differences` are file name, our value and exiftool's."""
 
     fact: str
     same: int = 0

@@ -1,4 +1,4 @@
-"""What a minus does: "A -B" against A alone, on sets of photos with captions.
+"""Compares "A -B" with A alone, on sets of captioned photos.
 
     python -m benchmarks.bench_minus COCO-DEV FLICKR8K --split dev
 

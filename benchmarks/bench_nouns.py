@@ -1,4 +1,4 @@
-"""What queries of a few words gain by subtracting a share of the mean vector of many nouns.
+"""Measures the gain of subtracting a share of a mean noun vector from short queries.
 
     python -m benchmarks.bench_nouns COCO-DEV FLICKR8K --split dev
 
@@ -106,7 +106,7 @@ def people_shown(split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 
 def area(split: Split, vector: np.ndarray) -> float:
-    """How often a photo that shows people scores above one that does not."""
+    """The probability that a photo with people scores above one without."""
     shown, others = (split.photos[rows] @ vector for rows in people_shown(split))
     return float((shown[:, None] > others[None]).mean())
 

@@ -248,7 +248,7 @@ def machine() -> Result:
 
 
 def busy_cores() -> float:
-    """How many cores other programs keep busy, while this one waits."""
+    """The number of cores that other programs keep busy while this one waits."""
     return round(psutil.cpu_percent(interval=3) / 100 * (psutil.cpu_count() or 1), 1)
 
 

@@ -1,4 +1,4 @@
-"""What it gains to read queries as they are meant, on sets of photos with captions.
+"""Measures the gain of rephrasing queries as they are meant, on sets of captioned photos.
 
     python -m benchmarks.bench_phrasing COCO-DEV FLICKR8K --split dev
 

@@ -1,4 +1,4 @@
-"""What int8 costs in accuracy and saves in time, for `lite` and for an open_clip model.
+"""Measures the accuracy and speed of int8, for `lite` and for an open_clip model.
 
     python -m benchmarks.bench_precision lite --flickr8k FOLDER
     python -m benchmarks.bench_precision openclip --flickr8k FOLDER [--model ARCH/PRETRAINED]

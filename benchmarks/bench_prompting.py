@@ -1,4 +1,4 @@
-"""What short queries gain by averaging over templates: mean average precision on Flickr8k.
+"""Measures the gain of prompt templates for short queries: mAP on Flickr8k.
 
     python -m benchmarks.bench_prompting FLICKR8K --split dev
 

@@ -1,4 +1,4 @@
-"""What one query on the command line costs as a whole process, from its start to its end.
+"""Times one query on the command line as a whole process, from start to end.
 
     python -m benchmarks.bench_query --work DIR [--beside CHECKOUT] [--rounds 15]
 

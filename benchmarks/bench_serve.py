@@ -1,4 +1,4 @@
-"""What the service saves: commands with it compared with the same commands without it.
+"""Compares commands that use the service with the same commands without it.
 
     .venv/bin/python -m benchmarks.bench_serve
     .venv/bin/python -m benchmarks.bench_serve --library DIR --photos 1000000

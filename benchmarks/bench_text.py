@@ -1,4 +1,4 @@
-"""How much of the text in photos is found, by the gate and by the reader, and how long it takes.
+"""Measures the text that the gate and the reader find in photos, and their time.
 
     python -m benchmarks.bench_text DATA --work build/bench-text
 
@@ -55,7 +55,7 @@ def link_photos(data: Path, words: Mapping[str, Sequence[str]], folder: Path) ->
 
 
 def look_at(links: Mapping[str, Path], megapixels: float) -> dict[str, float]:
-    """What a look at each photo gives, by one thread; prints how long it takes."""
+    """Look at each photo with one thread. Prints the time."""
     reader = open_reader(1)
     looks, started_s, decode_s = {}, time.process_time(), 0.0
     for photo, link in links.items():
@@ -74,7 +74,7 @@ def look_at(links: Mapping[str, Path], megapixels: float) -> dict[str, float]:
 def report_gate(
     scores: Mapping[str, float], looks: Mapping[str, float], words: Mapping[str, Sequence[str]]
 ) -> None:
-    """Which share of the text stands in the photos that are read: by vectors alone, and looked at.
+    """Print the share of text in the photos that are read: by vectors alone, and after a look.
 
     Photos with a certain score come first, then those with text in the small copy, then the rest.
     """
@@ -107,7 +107,7 @@ def report_gate(
 
 
 def report_reader(read: Mapping[str, Sequence[str]], words: Mapping[str, Sequence[str]]) -> None:
-    """Which of the words were read."""
+    """Print the share of words that were read."""
     with_text = [photo for photo in words if words[photo] and photo in read]
     found = sum(word in read[photo] for photo in with_text for word in words[photo])
     total = sum(len(words[photo]) for photo in with_text)

@@ -1,4 +1,4 @@
-"""How much time the kept thumbnails cost while photos are indexed, and how large they are.
+"""Measures the time that thumbnails cost during indexing, and their size.
 
     python -m benchmarks.bench_thumbnails FOLDER --photos 1000 --megapixels 12
 

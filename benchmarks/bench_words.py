@@ -1,4 +1,4 @@
-"""How well misspelt words and other languages are told from English, without a model.
+"""Measures the detection of misspelt words and other languages, without a model.
 
     python -m benchmarks.bench_words COCO-DEV FLICKR8K --split dev
 
@@ -29,7 +29,7 @@ SHOWN = 60
 
 
 def no_name(word: str) -> bool:
-    """There is no library whose names could be asked."""
+    """Treat no word as a name: there is no library."""
     return False
 
 

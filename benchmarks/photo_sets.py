@@ -40,7 +40,7 @@ def flickr_test(data: Path, parent: Path, count: int) -> Path:
 
 
 def facts(folder: Path) -> dict[str, float | int]:
-    """How many photos there are, how many of them enlarged, and their mean size in Mpx and MB."""
+    """The numbers of photos and of enlarged photos, and their mean size in Mpx and MB."""
     paths = sorted(folder.glob("*.jpg"))
     sizes = [Image.open(path).size for path in paths]
     return {

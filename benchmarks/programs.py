@@ -239,7 +239,7 @@ def python_version(python: Path) -> str:
 
 
 def output_of(python: Path, code: str) -> str:
-    """What a short program prints."""
+    """The output of a short program."""
     done = subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.strip()
 

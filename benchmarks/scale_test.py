@@ -190,7 +190,7 @@ def make_photos(folder: Path, count: int) -> None:
 
 
 def of_library(data_dir: Path, folder: Path) -> dict[str, Any]:
-    """What a library has: vectors, facts and paths by content, and failures."""
+    """The contents of a library: vectors, facts and paths by content, and failures."""
     with Store.open(data_dir) as store:
         photos = store.packs.photos(store.reads.live_ids().tolist(), str(folder))
         failed = {
@@ -240,7 +240,7 @@ def of_catalogue(address: str, source: str) -> dict[str, Any]:
 
 
 def compare(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """How two of these differ, in lines; none where they are equal."""
+    """The differences between two of these, one per line; none where they are equal."""
     lines = []
     for kind, values in expected.items():
         others = found[kind]

@@ -89,7 +89,7 @@ def class_samples(place: Path, classes: int) -> tuple[list[Path], list[str]]:
 
 
 def class_names() -> list[str]:
-    """How people call ImageNet's 1,000 classes, in class order: the names of CLIP's authors.
+    """Everyday names of ImageNet's 1,000 classes, in class order, by the authors of CLIP.
 
     ImageNet's own are scientific, ambiguous or out of use at times ("crane", twice).
     """

@@ -1,4 +1,4 @@
-"""What more photos would give the heads of `lite`: `python -m training.learning_curve`.
+"""Estimates the gain of more training photos for `lite`: `python -m training.learning_curve`.
 
 Trains the heads on random parts of the captioned photos, each part within the next larger one, with
 the recipe of `training.train`, and prints the recall of each on the two development sets. The class

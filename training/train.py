@@ -113,7 +113,7 @@ class FrozenTowers:
 
 @dataclass(frozen=True, slots=True)
 class TextScale:
-    """How the text tower's rows (n, 1152) become the input of the text head.
+    """Scales the text tower's rows (n, 1152) for the text head.
 
     Of the last layer, `mean` (384,) is subtracted and the length made 1, so that texts differ by
     what they say and not by being captions. The other layers are standardised by `offset` (768,)
@@ -269,7 +269,7 @@ def measured_ranges(flickr8k: Path, samples: Sequence[Path]) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Everything that trains and chooses the heads, as features of the frozen towers."""
+    """The features of the frozen towers that train the heads and select among them."""
 
     flickr: EmbeddedPhotos
     samples: EmbeddedPhotos

@@ -111,7 +111,7 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
         return len(self.found.ids) <= MAX_STACKED
 
     def photos(self, *, with_weak: bool, stacked: bool = False) -> PhotoList:
-        """What a grid shows."""
+        """The photos of the grid, in its order."""
         if stacked and self.can_be_stacked:
             return self.everything_stacked if with_weak else self.strong_stacked
         return self.everything if with_weak else self.strong
@@ -189,7 +189,7 @@ def list_parameters(
     stacked: bool = False,
     is_newest: bool = False,
 ) -> str:
-    """What a grid sends along to get the photos of a search."""
+    """The request parameters with which a grid asks for the photos of a search."""
     given = {"from": "newest"} if is_newest else dict(search_input.parameters)
     switches = {"weak": with_weak, "stacked": stacked}
     return urlencode({**given, **{name: "1" for name, is_on in switches.items() if is_on}})
@@ -247,7 +247,7 @@ def _listed_photos(parameters: Mapping[str, str]) -> PhotoList:
 
 
 def tiles(request: Request) -> Response:
-    """What tiles `first` to `first + count - 1` show, for the version of the list named.
+    """Answer a request for tiles `first` to `first + count - 1` of one version of a list.
 
     An answer that was computed a while ago is served as it was, so that a grid does not change
     while it is looked at and photos are being indexed.

@@ -63,7 +63,7 @@ def _link_to(view: str, shown: str) -> dict[str, object]:
 
 
 def _views() -> dict[str, tuple[Callable[[], None], str, str]]:
-    """Those of `VIEWS` that this page has."""
+    """The views of `VIEWS` that this library can show."""
     here = session()
     return {
         name: view

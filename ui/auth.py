@@ -237,7 +237,7 @@ def _own_address(path: str, query: str) -> str:
 
 
 def _next_address(request: Request) -> str:
-    """Where to go after the login: the address that was asked for, or the start."""
+    """The address to open after the login: the one that was requested, or the start page."""
     asked = urlsplit(request.query_params.get(NEXT, "/"))
     return _own_address(unquote(asked.path), asked.query)
 

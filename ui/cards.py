@@ -35,7 +35,7 @@ def card(title: str, body: str, icon: str) -> None:
 
 
 def suggestion_button(line: str, key: str = "suggestion") -> None:
-    """What may have been meant: a click searches for it."""
+    """Show a corrected query as a button; a click searches for it."""
     st.button(
         f"Did you mean {escape_markdown(line)}?",
         icon=":material/spellcheck:",
@@ -76,7 +76,7 @@ def unexpected_error(error: Exception) -> bool:
 
 
 def empty_library() -> None:
-    """There are no photos yet; while the first are being indexed, they appear by themselves."""
+    """Show how to add the first photos. They appear by themselves while they are indexed."""
     here = session()
     if not here.has("folders"):
         card(

@@ -77,7 +77,7 @@ _zip = component("zip")
 
 
 class AnswerOptions(Struct, frozen=True):
-    """What a grid of found photos shows and offers."""
+    """The contents of a grid of found photos and the actions that it offers."""
 
     address: str  # of the view: the browser comes back to the same place in it
     photos: str  # what the grid sends along to get them
@@ -100,7 +100,7 @@ _NOTHING = Selected("")
 
 
 class AnswerEvents(Struct, frozen=True):
-    """What the visitor did in a grid of found photos since the last run."""
+    """The visitor's actions in a grid of found photos since the last run."""
 
     selected: Selected | None  # None if nothing was selected or unselected
     weaker: bool  # whether weaker matches were asked for
@@ -124,7 +124,7 @@ class Chip(Struct, frozen=True):
 
 
 class ViewerOptions(Struct, frozen=True):
-    """Where the links of the viewer lead, and what it says."""
+    """The addresses of the viewer's links, and its texts."""
 
     results: str  # address of the view with the results
     photo_parameters: Mapping[str, str]  # of the addresses of all photos
@@ -178,7 +178,7 @@ def _run_fragment() -> None:
 
 
 def _selected(told: Mapping[str, object]) -> Selected:
-    """What the browser told of a selection."""
+    """The selection that the browser reported."""
     ranges = told.get("ranges")
     assert isinstance(ranges, list)
     return Selected(
@@ -232,7 +232,7 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> None:
 
 
 def _slide(hit: Hit, options: ViewerOptions) -> dict[str, object]:
-    """What the viewer needs to show a photo, and to load its neighbours ahead."""
+    """The data with which the viewer shows a photo and preloads its neighbours."""
     photo, photo_facts = hit.photo, hit.photo.facts
     version = f"{photo.id}?v={photo.content_hash[:12]}"
     original = f"/original/{version}"
@@ -323,7 +323,7 @@ def chips(shown: Sequence[Chip]) -> None:
 
 
 def clicked_chips() -> Iterator[tuple[ChipAction, str]]:
-    """What was asked for since the last call, and the names of the chips."""
+    """The clicks on chips since the last call, each with the name of its chip."""
     for action, name in _new_events(_CHIPS):
         known: dict[str, ChipAction] = {"words": "words", "plain": "plain"}
         yield known.get(action, "filter"), name
@@ -339,7 +339,7 @@ def period(first: date | None, last: date | None, range_: tuple[date, date]) -> 
 
 
 def changed_days() -> Iterator[tuple[Literal["from", "to"], date | None]]:
-    """What was changed in `period` since the last call: which day, and to what."""
+    """The changes in `period` since the last call: each day with its new value."""
     for name, text in _new_events(_PERIOD):
         day = date.fromisoformat(text) if text else None
         yield ("from" if name == "from" else "to"), day

@@ -1,4 +1,4 @@
-"""What leaves the page: lists of paths, JSON, CSV, folders of links. See also `zip_copies`."""
+"""Exports of found photos: lists of paths, JSON, CSV, folders of links. See also `zip_copies`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the photos of the library can be filtered by, as the filters of the page ask for it.
+"""Serves the values that the photos of the library can be filtered by.
 
 Folders and places are trees, people, keywords and labels are lists; each choice with its number of
 photos and the filter it stands for.

@@ -100,7 +100,7 @@ class FilterChip(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What it means, for people: "Folder Genève", "Until 30 June 2023"."""
+        """The meaning of the filter in words: "Folder Genève", "Until 30 June 2023"."""
         if not self.negated:
             if self.field == "in":
                 return f"Folder {Path(self.value).name or self.value}"

@@ -111,7 +111,7 @@ def _go_to(folder: Path | None) -> None:
 
 
 def _counts(folders: Iterable[Path]) -> dict[Path, PhotoFileCount]:
-    """How many photos are in these folders; counted once a minute at most."""
+    """The number of photos in each of these folders, counted once a minute at most."""
     kept: dict[Path, tuple[float, PhotoFileCount]]
     kept = st.session_state.setdefault("picker_counts", {})
     now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Where photos were taken, as the map asks for it: clusters in sight, and how many in a circle."""
+"""Serves the map: clusters of photos in sight, and the number of photos in a circle."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MIN_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by so
 
 
 def photo_positions(search_input: SearchInput) -> PhotoPositions:
-    """Where the photos that a search finds were taken, all for an empty one; up to a minute old.
+    """The positions of the photos that a search finds, or of all photos; up to a minute old.
 
     Raises the errors of the query language and of the library.
     """
@@ -96,7 +96,7 @@ def clusters(request: Request) -> Response:
 
 
 def circle(request: Request) -> Response:
-    """How many of a search's photos were taken in a circle."""
+    """Answer a request for the number of a search's photos that were taken in a circle."""
     lat, lon = _number(request, "lat", 90), _number(request, "lon", 180)
     radius_km = _number(request, "radius_km", 20_038)  # half the circumference of the Earth
     if lat is None or lon is None or radius_km is None or radius_km < 0:

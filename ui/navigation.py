@@ -1,4 +1,4 @@
-"""How the script of the page goes to another view.
+"""Lets the script of the page go to another view.
 
 Each view makes one entry in the browser's history: `st.switch_page` would make two of it.
 """

@@ -87,7 +87,7 @@ class QueryLine:
         return typed
 
     def _changed(self, line: str) -> tuple[str, str | None]:
-        """What all changes make of the query, and why the last that was refused was."""
+        """Apply all changes to the query. Returns it and the reason of the last refusal."""
         refusal = None
         for changed in self._changes:
             try:

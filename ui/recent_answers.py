@@ -16,7 +16,7 @@ _Value = TypeVar("_Value")
 
 
 class RecentAnswers(Generic[_Key, _Value]):
-    """What was computed for the last few searches, or whatever else is a key. Thread-safe.
+    """A cache of the results of the last few searches or other keys. Thread-safe.
 
     A value is used for a minute at most, and only while the content of the library is the same. One
     thread computes at a time, so a page that asks twice at once has it computed once.

@@ -1,4 +1,4 @@
-"""What the responses of the page's own addresses have in common."""
+"""Headers and values shared by the responses of the page's own addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a visitor searches for, and lists of photos kept across the reruns of Streamlit."""
+"""The visitor's search, and lists of photos that outlive the reruns of Streamlit."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SearchInput(Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """What it is for, for people: "country:Italy, like an image"; empty for all photos."""
+        """The search in words: "country:Italy, like an image"; empty for all photos."""
         parts = [f"for {self.line.strip()}"] if self.line.strip() else []
         if self.has_example:
             parts.append("like an image" if self.photo_id is None else "like a photo")
@@ -117,6 +117,6 @@ def remember_list(view: str, hits: Iterable[Hit]) -> None:
 
 
 def remembered_list(view: str) -> tuple[Hit, ...]:
-    """What `remember_list` kept; nothing after the page was loaded again."""
+    """The list that `remember_list` stored; empty after the page was loaded again."""
     hits: tuple[Hit, ...] = st.session_state.get("lists", {}).get(view, ())
     return hits

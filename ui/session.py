@@ -72,7 +72,7 @@ class Session:
         return self.library.photo_count() if self.library.exists() else 0
 
     def content_state(self) -> tuple[int, int]:
-        """What the answers to searches depend on, as old as `photo_count`: it, and the baseline."""
+        """The number of photos and the baseline's size; answers depend on both."""
         if not self.photo_count():
             return (0, 0)
         vectors = self._cached("baseline", self.library.baseline_vectors, PHOTO_COUNT_S)
@@ -84,7 +84,7 @@ class Session:
             self._cache.pop(name, None)
 
     def counts(self) -> Counts:
-        """What the photos can be filtered by, up to a minute old."""
+        """The values that photos can be filtered by, with their counts; up to a minute old."""
         return self._cached("counts", self.library.folders.counts, COUNTS_S)
 
     def values_of(self, fact: Literal["camera", "format"]) -> tuple[str, ...]:

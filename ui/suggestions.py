@@ -1,4 +1,4 @@
-"""What the search box suggests while somebody types: the requests of `components/suggest`."""
+"""Serves suggestions while somebody types in the search box, for `components/suggest`."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ INDEX = "index"  # the name of the task that indexes
 
 
 class LongJob(Protocol):
-    """What `Library.index` and similar methods return."""
+    """The interface of the jobs that `Library.index` and similar methods return."""
 
     def __iter__(self) -> Iterator[Progress]: ...
     @property
@@ -180,7 +180,7 @@ def is_indexing(library: Library, tasks: BackgroundTasks) -> bool:
 
 
 class Shown(Protocol):
-    """What is shown on the page: see `ui.session.Session`."""
+    """The parts of `ui.session.Session` that tasks need."""
 
     @property
     def library(self) -> Library: ...

@@ -74,7 +74,7 @@ def teach_form(ids: Sequence[int], key: str) -> None:
 
 
 def _search_buttons(name: str, key: str) -> None:
-    """What to do with a concept that was just taught."""
+    """Offer to search for a concept that was just taught."""
     if st.button("Search for it", icon=":material/search:", key=f"search taught {key}"):
         open_search(concept_line(name))
 

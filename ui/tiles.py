@@ -1,4 +1,4 @@
-"""What a tile shows of a photo, as JSON for the browser."""
+"""The data of a photo's tile, as JSON for the browser."""
 
 from __future__ import annotations
 

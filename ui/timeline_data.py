@@ -83,7 +83,7 @@ def _recent(here: Session) -> RecentAnswers[SearchInput, PhotosByDay]:
 
 
 class EventHeadings(Struct, frozen=True):
-    """What the events of a search add to the headings of its days."""
+    """The trips of a search and the town of each day, for the headings of its days."""
 
     trips: tuple[PhotoEvent, ...]  # in order of time
     towns: dict[date, str]  # where most photos of a day were taken
@@ -192,7 +192,7 @@ def headings(request: Request) -> Response:
 
 
 def tiles(request: Request) -> Response:
-    """What tiles `first` to `first + count - 1` show, for the version of the days named.
+    """Answer a request for tiles `first` to `first + count - 1` of one version of the days.
 
     Days that were computed a while ago are served as they were, so that a grid does not change
     while it is looked at and photos are being indexed.
@@ -223,7 +223,7 @@ def tiles(request: Request) -> Response:
 def day_tile_json(
     hit: Hit, search_input: SearchInput, at_s: float | None = None
 ) -> dict[str, object]:
-    """What a tile shows of a photo that a search found; of a video, the moment found."""
+    """The data of a found photo's tile; for a video, of the moment that was found."""
     return tile_json(replace(hit, at_s=at_s), {"from": "timeline", **search_input.parameters})
 
 
@@ -238,13 +238,13 @@ def _trip_json(trip: PhotoEvent) -> dict[str, object]:
 
 
 def days_json(days: Sequence[DayPhotos]) -> list[tuple[str, int, str]]:
-    """What a grid is told of each day: its date, its number of photos and a remark."""
+    """The data of each day for the grid: its date, its number of photos and a remark."""
     today = date.today()
     return [(day.day.isoformat(), len(day.photo_ids), _remark_on(day, today)) for day in days]
 
 
 def _remark_on(day: DayPhotos, today: date) -> str:
-    """What is doubtful about the date of these photos; empty if nothing is."""
+    """A sentence about doubtful dates of these photos; empty if no date is doubtful."""
     if day.day == CLOCK_NOT_SET:
         return "the date of a clock that was not set"
     if day.day > today + timedelta(days=1):  # a camera's clock may be ahead by a time zone

@@ -51,7 +51,7 @@ _MAX_NAME_BYTES = 200
 
 
 def check(request: Request) -> Response:
-    """How many of the photos can be copied now, and a sentence about those that cannot."""
+    """Answer with the number of photos that can be copied now, and a sentence about the others."""
     photos = _requested(request)
     if isinstance(photos, Response):
         return photos
@@ -217,7 +217,7 @@ def _chunks(found: OriginalFile) -> Iterator[bytes]:
 
 
 class _Sink:
-    """What `zipfile` writes to: a file without positions, emptied after each piece."""
+    """A file without positions for `zipfile` to write to, emptied after each piece."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -230,7 +230,7 @@ class _Sink:
         pass
 
     def take(self) -> bytes:
-        """What was written since the last call."""
+        """Return the bytes written since the last call."""
         content = b"".join(self._pieces)
         self._pieces.clear()
         return content

@@ -1,4 +1,4 @@
-"""Which objective learns best from captions? Five of them, trained on the same image features.
+"""Compares five objectives that learn from captions, on the same image features.
 
 `python -m training.objectives`; docs/objectives.md has the answer.
 """

@@ -74,7 +74,7 @@ class CaptionedFeatures:
 
 @dataclass(frozen=True, slots=True)
 class StudyData:
-    """What the runs read.
+    """The data that the runs read.
 
     `classes` has a photo and a prompt for each class. `dev` and `other` are samples.
     """

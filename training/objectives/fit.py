@@ -57,7 +57,7 @@ class RecallShares:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """What was measured after `examples`. A search measures `dev` alone."""
+    """The scores after `examples`. A search for hyperparameters measures `dev` alone."""
 
     examples: int
     loss: float  # the mean of the training loss since the point before

@@ -32,7 +32,7 @@ MASKED_SHARE = 0.15  # of the words of a caption; BERT's
 
 @dataclass(frozen=True, slots=True)
 class TextScores:
-    """How well m texts fit n photos: `scores` (m, n), higher is better.
+    """Scores of m texts for n photos: `scores` (m, n), higher is better.
 
     They are cosines, or the sums of the log-likelihoods of `terms` (m,) tokens each.
     """
@@ -54,7 +54,7 @@ class Objective(Protocol):
         """Each text with each photo."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """What is trained, as torch's modules have it."""
+        """The trained parameters, as in torch modules."""
 
     def train(self, mode: bool = True) -> object:
         """Turn dropout on or off, as torch's modules do."""

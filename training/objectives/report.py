@@ -131,7 +131,7 @@ def _percent(shares: Sequence[float]) -> str:
 
 
 def _search_table(results: StudyResults) -> str:
-    """What the search for the learning rate found, on a part of the training split."""
+    """The table of the search for a learning rate, on a part of the training split."""
     rates = results.plan.learning_rates
     lines = [
         f"| mean of R@1, R@5, R@10 at the learning rate | {' | '.join(f'{r:g}' for r in rates)} |",

@@ -1,4 +1,4 @@
-"""What a study found, as one file: the plan, the sizes of the data, the machine, and all runs."""
+"""The results of a study in one file: plan, sizes of the data, machine, and all runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StudySizes:
-    """How much data a study had."""
+    """The amounts of data of a study."""
 
     features: int  # values for each photo
     words: int  # of the vocabulary, marks included
@@ -52,7 +52,7 @@ class StudySizes:
 
 @dataclass(frozen=True, slots=True)
 class StudyResults:
-    """Everything that tables and plot show."""
+    """All results shown by the tables and the plot."""
 
     date: str
     machine: str
@@ -62,7 +62,7 @@ class StudyResults:
 
     @classmethod
     def of(cls, data: StudyData, plan: StudyPlan, runs: list[FittedRun]) -> StudyResults:
-        """As of today, on this machine."""
+        """Make results with today's date and this machine."""
         today = datetime.now(UTC).strftime("%Y-%m-%d")
         return cls(today, _machine(), StudySizes.of(data), plan, runs)
 

@@ -1,4 +1,4 @@
-"""What an objective has learnt: recall of captions, and zero-shot accuracy."""
+"""Scores a trained objective: recall of captions, and zero-shot accuracy."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class StudyPlan:
 
 @dataclass(frozen=True, slots=True)
 class StudyProgress:
-    """Where a study stands. `examples_per_s` is the true rate since this start, of all runs."""
+    """The progress of a study. `examples_per_s` is the rate of all runs since this start."""
 
     done: int
     total: int
@@ -162,7 +162,7 @@ class Study:
         return decided, undecided
 
     def _result(self, spec: RunSpec) -> FittedRun | None:
-        """What a run found, if it has ended, with this data and this code."""
+        """The result of a run if it has ended, with this data and this code."""
         if spec not in self._finished:
             try:
                 content = result_file(self._work, spec).read_bytes()
@@ -279,7 +279,7 @@ class RunWorker:
 
 
 def work_here(work: Path, study_fingerprint: str, requests: Iterable[str]) -> None:
-    """What a RunWorker does: for each line a run, whose result goes to its file.
+    """Run a RunWorker: one run per input line, with its result written to the run's file.
 
     The numbers of examples seen go to standard output, a line each. Raises BrokenPipeError when
     nobody reads them, because the study was killed.
@@ -297,7 +297,7 @@ def work_here(work: Path, study_fingerprint: str, requests: Iterable[str]) -> No
 
 
 def result_file(work: Path, spec: RunSpec) -> Path:
-    """Where a run's result is once it has ended."""
+    """The file with a run's result, written when the run ends."""
     return work / _RUNS / f"{spec.name}.json"
 
 

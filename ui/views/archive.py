@@ -1,4 +1,4 @@
-"""What the archive of this page has, and how it is searched."""
+"""The view "Archive": the contents of the archive, and the encoder that searches it."""
 
 from __future__ import annotations
 

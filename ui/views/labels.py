@@ -62,7 +62,7 @@ def _class_inputs() -> Classes | None:
 
 
 def _introduction() -> None:
-    """What this view is for, with examples."""
+    """Explain the purpose of this view, with examples."""
     cards.card(
         "Sort your photos into classes",
         "Name as many classes as you like, and every photo gets the most likely one. Nothing is "

@@ -33,7 +33,7 @@ MAX_FAILURES_SHOWN = 500
 
 
 def show() -> None:
-    """What the library holds, its state, and what can be done about it."""
+    """Show the contents and state of the library, and the actions to maintain it."""
     library = session().library
     busy = False
     titles = {
@@ -84,7 +84,7 @@ def _until_it_exists() -> None:
 
 
 def _outcome(name: str, task: Task) -> None:
-    """How a job ended, until it is dismissed."""
+    """Show the outcome of a job until the visitor dismisses it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"outcome {name}"):
         if task.error is not None:
             cards.error_card(task.error)
@@ -423,7 +423,7 @@ def _change_models(change: Callable[[Library], object]) -> None:
 
 
 def _trial(busy: bool) -> None:
-    """What the last trial of another model found out: its costs, and answers side by side."""
+    """Show the result of the last trial of a model: its costs, and answers side by side."""
     trial = session().library.encoders.last_trial()
     if trial is None:
         return
@@ -480,7 +480,7 @@ def _query_name(query: TrialQuery) -> str:
 
 
 def _judged(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
-    """How good an answer is, as far as that is known."""
+    """A sentence about the quality of an answer, as far as it is known."""
     if not query.right:
         return f"{query.shared} of {len(photo_ids)} photos are in both answers."
     right = query.right_in(photo_ids)
@@ -493,7 +493,7 @@ def _judged(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
 
 
 def _text(status: Status, busy: bool) -> None:
-    """What is known of text in pictures, and buttons to read it."""
+    """Show how much text in pictures was read, with buttons to read more."""
     st.header("Text in pictures", anchor=False)
     counts = session().library.upkeep.text_counts()
     rows = [

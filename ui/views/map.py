@@ -44,7 +44,7 @@ def show() -> None:
 
 
 def _heading(search_input: SearchInput, positions: PhotoPositions) -> None:
-    """How many photos are on the map and how many are not, and the way back to a search."""
+    """Show the numbers of photos with and without a place, and a link back to the search."""
     number = len(positions.photo_ids)
     text = f"**{format_count(number, 'photo')}**"
     if search_input:
@@ -60,6 +60,6 @@ def _heading(search_input: SearchInput, positions: PhotoPositions) -> None:
 
 
 def _area(positions: PhotoPositions) -> list[list[float]]:
-    """What the map shows at first: south-west and north-east corner of all photos."""
+    """The area that the map shows at first: south-west and north-east corner of all photos."""
     lat, lon = positions.lat, positions.lon
     return [[float(lat.min()), float(lon.min())], [float(lat.max()), float(lon.max())]]

@@ -184,7 +184,7 @@ def _stars(rating: int | None) -> str:
 
 
 def _location(lat: float, lon: float) -> None:
-    """Where it was taken. Nothing is requested from a map server before the map is switched on."""
+    """Show where the photo was taken. No map server is contacted before the map is switched on."""
     if st.toggle(
         "Show a map", key="map", help="Sends this location to a map server on the internet."
     ):

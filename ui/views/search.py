@@ -226,7 +226,7 @@ def _show_results(search_input: SearchInput) -> None:
 
 
 def _remarks(results: Answer) -> None:
-    """What there is to tell about the query, and what may have been meant."""
+    """Show remarks about the query, and a corrected query if there is one."""
     for remark in results.remarks:
         st.info(escape_markdown(remark), icon=":material/info:")
     if results.suggestion is not None:
@@ -329,7 +329,7 @@ def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:
 
 
 def _library_exports(hits: Callable[[], Sequence[Hit]], selected: Sequence[int]) -> None:
-    """What can be done with photos whose files are on this machine."""
+    """Offer the exports that need the files of the photos on this machine."""
     is_too_large = len(selected) > zip_copies.MAX_PHOTOS or (
         sum(hit.photo.size_bytes for hit in hits()) > zip_copies.MAX_BYTES
     )

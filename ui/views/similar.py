@@ -92,7 +92,7 @@ def _start() -> None:
 
 
 class _Choice(Struct, frozen=True):
-    """What the visitor has set: the lowest score in a group, and the folders to keep."""
+    """The visitor's settings: the lowest score within a group, and the folders to keep."""
 
     min_score: float
     prefer: tuple[Path, ...]
@@ -162,7 +162,7 @@ def _chosen() -> Mapping[int, bool]:
 
 
 def _summary(groups: Sequence[DuplicateGroup], chosen: int) -> None:
-    """How many there are, and the lists and the script to export.
+    """Show the number of groups, with lists and a script to export.
 
     `chosen` photos are in them that somebody has chosen to keep, or not to.
     """

@@ -42,7 +42,7 @@ def show() -> None:
 
 
 def _heading(search_input: SearchInput, photos: PhotosByDay) -> None:
-    """How many photos there are, which dates are doubtful, and the way back to a search."""
+    """Show the number of photos, remarks about doubtful dates, and a link back to the search."""
     text = f"**{format_count(len(photos.photo_ids), 'photo')}**"
     if search_input:
         text += f" {escape_markdown(search_input.title)}"
@@ -56,7 +56,7 @@ def _heading(search_input: SearchInput, photos: PhotosByDay) -> None:
 
 
 def _doubts(photos: PhotosByDay) -> list[str]:
-    """What there is to say of photos whose date is not, or may not be, when they were taken."""
+    """Sentences about photos with a date that is not, or may not be, when they were taken."""
     latest = date.today() + timedelta(days=1)  # a camera's clock may be ahead by a time zone
     by_file = sum(day.dated_by_file for day in photos.days)
     not_set = sum(len(day.photo_ids) for day in photos.days if day.day == CLOCK_NOT_SET)
