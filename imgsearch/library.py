@@ -49,9 +49,10 @@ from imgsearch.records.status import Status
 from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 
 if TYPE_CHECKING:
+    from imgsearch.archive.engine import ArchiveEngine
+    from imgsearch.archive.operations import Fleet
     from imgsearch.decode.original import OriginalFile
     from imgsearch.encoders.base import Encoder
-    from imgsearch.engines.archive import ArchiveEngine
     from imgsearch.engines.base import Engine
     from imgsearch.engines.local import LocalEngine
     from imgsearch.index.policy import IndexPolicy
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.concepts import Concepts
     from imgsearch.operations.duplicates import Duplicates
     from imgsearch.operations.encoders import Encoders
-    from imgsearch.operations.fleet import Fleet
     from imgsearch.operations.folders import Folders
     from imgsearch.operations.labels import Labels
     from imgsearch.operations.packs import Packs
@@ -155,7 +155,7 @@ class Library:
         the rest is as for `open`. Raises MissingPackage without the extra `scale`, and
         SettingsError for `mounts` that cannot be understood.
         """
-        from imgsearch.engines.archive import ArchiveEngine
+        from imgsearch.archive.engine import ArchiveEngine
 
         engine = ArchiveEngine(str(address), settings, notify or _say_nothing, on_download, encoder)
         return cls(engine, archive=engine)
@@ -284,7 +284,7 @@ class Library:
     @property
     def fleet(self) -> Fleet:
         """What fills an archive."""
-        from imgsearch.operations.fleet import Fleet
+        from imgsearch.archive.operations import Fleet
 
         if self._archive_engine is None:
             raise UsageError("Only an archive is filled by a fleet: imgsearch copy --to ADDRESS")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.catalogue.lance.tables import lance_errors
+from imgsearch.archive.lance.tables import lance_errors
 from imgsearch.errors import ObjectStorageError, PhotoError, StoreError
 from tests.factories import write_photos
 from tests.object_storage import S3Server

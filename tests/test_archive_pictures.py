@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from imgsearch import Library, Settings, removal_script
-from imgsearch.catalogue.lance import tables
+from imgsearch.archive.lance import tables
 from imgsearch.errors import PhotoError, UsageError
 from tests.factories import write_photos
 from tests.object_storage import S3Server

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
+from imgsearch.archive.fleet.mounts import MountPoints
 from imgsearch.errors import SettingsError
-from imgsearch.fleet.mounts import MountPoints
 from tests.factories import run_cli
 from tests.object_storage import S3Server
 from tests.stand_in import StandIn

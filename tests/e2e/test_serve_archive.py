@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.catalogue.address import working_folder
+from imgsearch.addresses import working_folder
 from imgsearch.operations.records import dump_json, to_json
 from imgsearch.service.auth import TOKEN_FILE
 from tests.factories import run_cli, wait_until

@@ -1,7 +1,7 @@
 """The engine of an archive: a library that outgrew one machine, in Lance tables at an address.
 
-A fleet fills it: see `imgsearch.fleet`. What belongs to one machine (watching folders, drives,
-saved searches, concepts) it does not have.
+A fleet fills it: see `imgsearch.archive.fleet`. What belongs to one machine (watching folders,
+drives, saved searches, concepts) it does not have.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from imgsearch.catalogue.address import normal_address, working_folder
+from imgsearch.addresses import normal_address, working_folder
+from imgsearch.archive.fleet.mounts import MountPoints
+from imgsearch.archive.fleet.objects import ShownObjects, is_object
 from imgsearch.config import default_cache_dir
 from imgsearch.decode.thumbnails import Thumbnails
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import FolderError, MissingPackage, UsageError
-from imgsearch.fleet.mounts import MountPoints
-from imgsearch.fleet.objects import ShownObjects, is_object
 from imgsearch.installation import install_command
 from imgsearch.outputs.places import refuse_archive_in_photos
 from imgsearch.paths import absolute
@@ -36,14 +36,14 @@ from imgsearch.text import SCHEME, path_text
 
 if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
-    from imgsearch.catalogue.lance.browsing import LanceBrowsing
-    from imgsearch.catalogue.lance.name_list import NameList
-    from imgsearch.catalogue.lance.reader import LanceCatalogue
-    from imgsearch.catalogue.lance.writer import BuildIndex, LanceWriter
+    from imgsearch.archive.fleet.base import Workers
+    from imgsearch.archive.fleet.worker import WorkPlan
+    from imgsearch.archive.lance.browsing import LanceBrowsing
+    from imgsearch.archive.lance.name_list import NameList
+    from imgsearch.archive.lance.reader import LanceCatalogue
+    from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
-    from imgsearch.fleet.base import Workers
-    from imgsearch.fleet.worker import WorkPlan
     from imgsearch.progress import (
         CopyReport,
         Job,
@@ -104,7 +104,7 @@ class ArchiveEngine:
 
     def exists(self) -> bool:
         """Whether there is an archive at the address."""
-        from imgsearch.catalogue.lance.tables import exists
+        from imgsearch.archive.lance.tables import exists
 
         return exists(self.address)
 
@@ -313,7 +313,7 @@ class ArchiveEngine:
         return self._writer(self._catalogue.encoder if encoder is None else encoder)
 
     def _writer(self, row: EncoderRow, build_large_index: BuildIndex | None = None) -> LanceWriter:
-        from imgsearch.catalogue.lance.writer import LanceWriter
+        from imgsearch.archive.lance.writer import LanceWriter
 
         self._encoders.check(row)
 
@@ -359,10 +359,10 @@ class ArchiveEngine:
     def _index(
         self, sources: list[str], ray: str | None, accept_removals: bool, metadata: bool = False
     ) -> Generator[Progress, None, SyncReport]:
-        from imgsearch.fleet.cluster import index_vectors, ray_workers
-        from imgsearch.fleet.embedding import FleetRun, embed_photos
-        from imgsearch.fleet.here import workers_here
-        from imgsearch.fleet.sources import source_of
+        from imgsearch.archive.fleet.cluster import index_vectors, ray_workers
+        from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
+        from imgsearch.archive.fleet.here import workers_here
+        from imgsearch.archive.fleet.sources import source_of
 
         if not sources:
             raise UsageError("Name the folders or buckets whose photos the archive is to have.")
@@ -388,7 +388,7 @@ class ArchiveEngine:
 
     def copy_from(self, data_dir: Path) -> Generator[Progress, None, CopyReport]:
         """Carry the library in a data folder over, with its vectors."""
-        from imgsearch.indexer.copying import check_encoder, copy_library
+        from imgsearch.archive.copying import check_encoder, copy_library
         from imgsearch.store.store import Store
         from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -417,7 +417,7 @@ class ArchiveEngine:
         self, folder: str, file: Path | None, photos_only: bool
     ) -> Generator[Progress, None, PackReport]:
         """Write the photos below a folder or `s3://BUCKET/FOLDER` into a pack."""
-        from imgsearch.catalogue.lance.packing import PhotosToPack
+        from imgsearch.archive.lance.packing import PhotosToPack
         from imgsearch.indexer.packs import check_destination, describe, write_pack
         from imgsearch.pack_file import PHOTOS_AT_ONCE, require_pyarrow
 
@@ -453,9 +453,9 @@ class ArchiveEngine:
         return EncoderRow(1, encoder.id, self._encoders.name_of(encoder), encoder.dim)
 
     def _plan(self, row: EncoderRow) -> WorkPlan:
-        from imgsearch.catalogue.lance.writer import LanceWriter
+        from imgsearch.archive.fleet.worker import WorkPlan, given_encoder, open_named_encoder
+        from imgsearch.archive.lance.writer import LanceWriter
         from imgsearch.encoders import registry
-        from imgsearch.fleet.worker import WorkPlan, given_encoder, open_named_encoder
 
         settings = self.settings
         is_usual = settings.cache_dir == default_cache_dir()
@@ -472,7 +472,7 @@ class ArchiveEngine:
 
     @cached_property
     def _catalogue(self) -> LanceCatalogue:
-        from imgsearch.catalogue.lance.reader import LanceCatalogue
+        from imgsearch.archive.lance.reader import LanceCatalogue
 
         return LanceCatalogue(
             self.address, index_cache_bytes=self.settings.index_cache_mb * 1_000_000
@@ -480,13 +480,13 @@ class ArchiveEngine:
 
     @cached_property
     def _browsing(self) -> LanceBrowsing:
-        from imgsearch.catalogue.lance.browsing import LanceBrowsing
+        from imgsearch.archive.lance.browsing import LanceBrowsing
 
         return LanceBrowsing(self._catalogue)
 
     @cached_property
     def _names(self) -> NameList:
-        from imgsearch.catalogue.lance.name_list import NameList
+        from imgsearch.archive.lance.name_list import NameList
 
         return NameList(self._catalogue)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.lance.writer import LanceWriter
-    from imgsearch.engines.archive import ArchiveEngine
+    from imgsearch.archive.engine import ArchiveEngine
+    from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.progress import CopyReport, Job, SyncReport
     from imgsearch.records.index import EncoderRow
 
