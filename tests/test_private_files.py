@@ -71,7 +71,7 @@ def use(settings: Settings, photos: Path) -> None:
         library.rebuild().run()
         library.search("a photo")
         library.labels.save("colours", Classes(("red", "blue")))
-        assert library.thumbnail(1, 32)
+        assert library.pictures.thumbnail(1, 32)
         events = library.watch()
         next(events)
         events.close()  # type: ignore[attr-defined]

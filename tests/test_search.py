@@ -357,11 +357,15 @@ def test_ids_may_be_numbers_of_numpy(
             plain = found.ids.tolist()
             assert searched.hits_of(found, ids) == searched.hits_of(found, plain)
             assert [hit.photo.id for hit in searched.photos(ids)] == plain
-            assert searched.stacks_of(ids) == searched.stacks_of(plain)
+            assert searched.duplicates.stacks_of(ids) == searched.duplicates.stacks_of(plain)
             assert [day.photo_ids.tolist() for day in searched.browse.days_of(ids)] == [plain]
-            assert searched.thumbnail(ids[0]) == searched.thumbnail(plain[0]) is not None
-            assert searched.text_of(ids[0]) is None
-            original = searched.original(ids[0])
+            assert (
+                searched.pictures.thumbnail(ids[0])
+                == searched.pictures.thumbnail(plain[0])
+                is not None
+            )
+            assert searched.pictures.text_of(ids[0]) is None
+            original = searched.pictures.original(ids[0])
             assert original is not None
             original.file.close()
             like_it = searched.find(Query((Term(Example(ids[0])),)))

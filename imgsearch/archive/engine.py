@@ -1,51 +1,41 @@
 """The engine of an archive: a library that outgrew one machine, in Lance tables at an address.
 
-A fleet fills it: see `imgsearch.archive.fleet`. What belongs to one machine (watching folders,
-drives, saved searches, concepts) it does not have.
+A fleet fills it: see `filling`. An archive has nothing that belongs to one machine: no drives, no
+watched folders, no saved searches and no concepts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Sequence
-from contextlib import AbstractContextManager, closing
-from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from imgsearch.addresses import normal_address, working_folder
-from imgsearch.archive.fleet.mounts import MountPoints
-from imgsearch.archive.fleet.objects import ShownObjects, is_object
-from imgsearch.config import default_cache_dir
+from imgsearch.addresses import normal_address
+from imgsearch.archive.filling import Filling
+from imgsearch.archive.fleet.objects import is_object
+from imgsearch.archive.operations import Fleet
+from imgsearch.archive.originals import Originals, absolute_place
 from imgsearch.decode.thumbnails import Thumbnails
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import FolderError, MissingPackage, UsageError
 from imgsearch.installation import install_command
-from imgsearch.outputs.places import refuse_archive_in_photos
-from imgsearch.paths import absolute
 from imgsearch.records.photo import IndexedFile
 from imgsearch.records.status import Status
 from imgsearch.search import engine
-from imgsearch.search.baseline import new_baseline
-from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
-from imgsearch.search.kept_examples import KeptExamples
-from imgsearch.text import SCHEME, path_text
+from imgsearch.text import path_text
 
 if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
-    from imgsearch.archive.fleet.base import Workers
-    from imgsearch.archive.fleet.worker import WorkPlan
     from imgsearch.archive.lance.browsing import LanceBrowsing
     from imgsearch.archive.lance.name_list import NameList
     from imgsearch.archive.lance.reader import LanceCatalogue
-    from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
     from imgsearch.progress import (
-        CopyReport,
         Job,
         MergeReport,
         OnDownload,
@@ -53,9 +43,6 @@ if TYPE_CHECKING:
         Progress,
         SyncReport,
     )
-    from imgsearch.records.answer import ScoreBaseline
-    from imgsearch.records.arrays import Vector, Vectors
-    from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import Photo
@@ -68,7 +55,10 @@ _Found = TypeVar("_Found")
 
 
 class ArchiveEngine:
-    """The parts of an open archive. A search sees what writers have put before it began."""
+    """Implements `imgsearch.engines.base.Engine`, which describes the methods without a docstring.
+
+    A search sees what writers have put before it began. Safe in any thread.
+    """
 
     most_listed: int | None = _MOST_LISTED
     capabilities = frozenset({"fleet", "packs"})
@@ -91,25 +81,30 @@ class ArchiveEngine:
             raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
         self.address = normal_address(address)
         self.settings = settings
-        self._notify = notify
-        self._given = encoder
         self._encoders = EncoderLoader(settings, notify, on_download, encoder)
-        self._objects = ShownObjects()
-        self._mounts = MountPoints.parse(settings.mounts)
+        self._originals = Originals(settings.mounts)
+        self._filling = Filling(self.address, settings, notify, self._encoders, encoder)
+        self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)
+        self._lock = RLock()  # the page and the service call from many threads
+        self._catalogue: LanceCatalogue | None = None
+        self._names: NameList | None = None
 
     @property
     def working_folder(self) -> Path:
-        """Where this machine keeps lists of what was put there, and the socket of a service."""
-        return working_folder(self.settings.data_dir, self.address)
+        return self._filling.working_folder
+
+    def on_this_machine(self, what: str) -> NoReturn:
+        raise UsageError(
+            f"The archive {self.address} has no {what}: only a library on one machine has."
+        )
+
+    def fleet(self) -> Fleet:
+        return Fleet(self._filling, self._originals)
 
     def exists(self) -> bool:
-        """Whether there is an archive at the address."""
-        from imgsearch.archive.lance.tables import exists
-
-        return exists(self.address)
+        return self._filling.exists()
 
     def close(self) -> None:
-        """Release the encoder."""
         self._encoders.close()
 
     def raise_if_closed(self) -> None:
@@ -119,24 +114,21 @@ class ArchiveEngine:
         """Do nothing: what is damaged raises where it is read."""
 
     def warm_up(self) -> None:
-        """Load everything that a text query needs."""
-        self._catalogue.warm_up()
+        self.catalogue().warm_up()
         self.context().encoder().encode_texts(["a photo"])
 
     @property
     def encoder_is_loaded(self) -> bool:
-        """Whether the encoder is in memory."""
         return self._encoders.is_loaded
 
     def release_encoder(self) -> None:
-        """Release the encoder and its memory."""
         self._encoders.release()
 
     # ------------------------------------------------------------------ contents
 
     def status(self) -> Status:
         """What the archive has, and how its vectors are indexed. Raises StoreError."""
-        catalogue = self._catalogue
+        catalogue = self.catalogue()
         count, index = catalogue.count(), catalogue.search_settings
         return Status(
             kind="archive",
@@ -150,22 +142,31 @@ class ArchiveEngine:
             failed=catalogue.failure_count(),
         )
 
+    def running(self) -> None:
+        """None: any number of machines may fill an archive, and none says so in it."""
+        return
+
     def photo_count(self) -> int:
         """How many photos can be found. Raises StoreError where there is no archive."""
-        return self._catalogue.count().photos
+        return self.catalogue().count().photos
 
     def baseline_vectors(self) -> int:
-        """How many vectors the score baseline was made from; 0 without one."""
-        baseline = self._catalogue.baseline()
+        baseline = self.catalogue().baseline()
         return 0 if baseline is None else baseline.vectors
 
     def browsing(self) -> LanceBrowsing:
-        """Dates, places and names of all photos, or of some."""
-        return self._browsing
+        from imgsearch.archive.lance.browsing import LanceBrowsing
+
+        return LanceBrowsing(self.catalogue())
 
     def suggested_names(self) -> NameList:
         """The names of up to a minute ago. Reading them takes longer than a suggestion."""
-        return self._names
+        with self._lock:
+            if self._names is None:
+                from imgsearch.archive.lance.name_list import NameList
+
+                self._names = NameList(self.catalogue())
+            return self._names
 
     def past_queries(self) -> None:
         """None: an archive keeps no queries."""
@@ -177,10 +178,9 @@ class ArchiveEngine:
 
     def photo_at(self, path: Path) -> int | None:
         """The id of the photo at this path or address."""
-        return self._catalogue.photo_at(path)
+        return self.catalogue().photo_at(path)
 
     def why_unknown(self, path: Path) -> str:
-        """A sentence that says why there is no photo at this path."""
         return f"The archive {self.address} has no photo there."
 
     def labels(self, classes: Classes, query: Query | None, k: int) -> list[Label]:
@@ -200,22 +200,28 @@ class ArchiveEngine:
 
     def context(self) -> SearchContext:
         """What a query needs. Raises StoreError where there is no archive, and EncoderMismatch."""
-        row = self._catalogue.encoder
+        row = self.catalogue().encoder
         self._encoders.check(row)
         return SearchContext(
-            self._catalogue,
+            self.catalogue(),
             NoDefinitions(),
             lambda: self._encoders.shared(row),
             frozenset(),
             self.settings.max_megapixels,
             self.settings.cache_dir,
-            lambda: self._names,
+            self.suggested_names,
             self.settings.stack_raw,
         )
 
     def catalogue(self) -> LanceCatalogue:
-        """The photos of the archive."""
-        return self._catalogue
+        with self._lock:
+            if self._catalogue is None:
+                from imgsearch.archive.lance.reader import LanceCatalogue
+
+                self._catalogue = LanceCatalogue(
+                    self.address, index_cache_bytes=self.settings.index_cache_mb * 1_000_000
+                )
+            return self._catalogue
 
     def understood(self, query: Query) -> Understanding:
         """How a query is understood."""
@@ -234,16 +240,13 @@ class ArchiveEngine:
     # ------------------------------------------------------------------ pictures
 
     def thumbnails(self) -> Thumbnails:
-        """Makes pictures of photos, and keeps large ones in the cache folder."""
         return self._thumbnails
 
     def kept_thumbnail(self, content_hash: bytes) -> bytes | None:
-        """The small picture that the archive has of a photo."""
-        return self._catalogue.thumbnail(content_hash)
+        return self.catalogue().thumbnail(content_hash)
 
     def photo(self, photo_id: int) -> Photo | None:
-        """The photo with this id."""
-        found = self._catalogue.photos([photo_id]).get(photo_id)
+        found = self.catalogue().photos([photo_id]).get(photo_id)
         return None if found is None else found.photo
 
     def files_of(
@@ -253,85 +256,41 @@ class ArchiveEngine:
 
         That takes the credentials of this process. Raises PhotoError where one cannot be.
         """
-        found = self._catalogue.photos([photo_id]).get(photo_id)
+        found = self.catalogue().photos([photo_id]).get(photo_id)
         if found is None:
             return
-        times = self._catalogue.file_times(found.photo.content_hash)
+        times = self.catalogue().file_times(found.photo.content_hash)
         for each in found.files:
             address = path_text(each.path)
-            file = self._file_at(address)
+            file = self._originals.file_at(address)
             if file is not None:
                 yield IndexedFile(file, None, times.get(address))
             else:
-                with self._objects.fetched(address, with_video) as path:
+                with self._originals.fetched(address, with_video) as path:
                     yield IndexedFile(path)  # the copy has another time
-
-    def _file_at(self, path: str) -> Path | None:
-        """The file at a path of this archive; None for an object that is not mounted here."""
-        return self._mounts.file_of(path) if is_object(path) else Path(path)
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """The first file of each photo, or its small picture where all are objects elsewhere."""
-        found = self._catalogue.photos(ids).values()
+        found = self.catalogue().photos(ids).values()
         files = {
             each.photo.id: path
             for each in found
             for file in reversed(each.files)
-            if (path := self._file_at(path_text(file.path))) is not None
+            if (path := self._originals.file_at(path_text(file.path))) is not None
         }
         objects = [each.photo.content_hash for each in found if each.photo.id not in files]
-        images = self._catalogue.thumbnails(objects)
+        images = self.catalogue().thumbnails(objects)
         pictures = [
             (each.photo, files.get(each.photo.id) or images.get(each.photo.content_hash))
             for each in found
         ]
         return [(photo, picture) for photo, picture in pictures if picture is not None]
 
-    def kept_examples(self) -> KeptExamples:
-        """Example images that are kept on this machine for a while."""
-        return KeptExamples(self.settings.cache_dir / "examples")
-
-    def openable(self, path: str | Path, valid_s: int) -> str:
-        """The file at a path of this archive, or an address that opens its object."""
-        address = path_text(path)
-        file = self._file_at(address)
-        return self._objects.signed_address(address, valid_s) if file is None else str(file)
-
     def absolute(self, place: str | Path) -> str:
         """An absolute path, or the address of an object as it is."""
-        text = path_text(place)
-        return text if SCHEME.match(text) else absolute(text)
+        return absolute_place(place)
 
     # ------------------------------------------------------------------ filling
-
-    def writer(self, encoder: EncoderRow | None = None) -> LanceWriter:
-        """What writes to the archive; with `encoder`, the archive is made if there is none.
-
-        Settling embeds sample queries. Raises EncoderMismatch for vectors of another encoder, and
-        StoreError where there is no archive.
-        """
-        return self._writer(self._catalogue.encoder if encoder is None else encoder)
-
-    def _writer(self, row: EncoderRow, build_large_index: BuildIndex | None = None) -> LanceWriter:
-        from imgsearch.archive.lance.writer import LanceWriter
-
-        self._encoders.check(row)
-
-        def embed_queries(texts: Sequence[str]) -> Vectors:
-            return embed_texts(self._encoders.shared(row), row.name, texts)
-
-        def make_baseline(photos: Vectors, mean: Vector, vectors: int) -> ScoreBaseline | None:
-            if vectors < MIN_PHOTOS:
-                return None
-            return new_baseline(photos, mean, vectors, embed_queries)
-
-        return LanceWriter.open(
-            self.address,
-            row,
-            embed_queries,
-            make_baseline,
-            build_large_index=build_large_index,
-        )
 
     def index(
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
@@ -342,76 +301,9 @@ class ArchiveEngine:
         this one is stopped. Nothing is written among photos: the job raises UsageError for an
         archive in one of these folders or in one of the library's.
         """
-        from imgsearch.progress import Job
-
         if verify:
             raise UsageError("Files of an archive cannot be verified. Leave --verify out.")
-        return Job(self._index(list(sources), ray, accept_removals))
-
-    def read_metadata(
-        self, sources: Sequence[str], accept_removals: bool, ray: str | None
-    ) -> Job[SyncReport]:
-        """As `index`; then read the facts of all photos of these sources again."""
-        from imgsearch.progress import Job
-
-        return Job(self._index(list(sources), ray, accept_removals, metadata=True))
-
-    def _index(
-        self, sources: list[str], ray: str | None, accept_removals: bool, metadata: bool = False
-    ) -> Generator[Progress, None, SyncReport]:
-        from imgsearch.archive.fleet.cluster import index_vectors, ray_workers
-        from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
-        from imgsearch.archive.fleet.here import workers_here
-        from imgsearch.archive.fleet.sources import source_of
-
-        if not sources:
-            raise UsageError("Name the folders or buckets whose photos the archive is to have.")
-        photo_places = [source_of(source).address for source in sources]
-        refuse_archive_in_photos(self.address, [*photo_places, *self._library_roots()])
-        start: Callable[[WorkPlan], AbstractContextManager[Workers]]
-        row = self._catalogue.encoder if self.exists() else self._new_encoder()
-        if ray is None:
-            start = partial(workers_here, threads=self.settings.thread_count)
-            writer = self._writer(row)
-        else:
-            start = partial(ray_workers, address=ray)
-            writer = self._writer(row, build_large_index=partial(index_vectors, ray))
-        keep_thumbnails = writer.put_thumbnails if self.settings.thumbnails_mb else None
-        run = FleetRun(
-            writer,
-            self._plan(writer.encoder),
-            self.working_folder,
-            self._notify,
-            keep_thumbnails,
-        )
-        return (yield from embed_photos(run, sources, start, accept_removals, metadata))
-
-    def copy_from(self, data_dir: Path) -> Generator[Progress, None, CopyReport]:
-        """Carry the library in a data folder over, with its vectors."""
-        from imgsearch.archive.copying import check_encoder, copy_library
-        from imgsearch.store.store import Store
-        from imgsearch.store.thumbnails import ThumbnailStore
-
-        with Store.open(data_dir) as store, ThumbnailStore(data_dir) as thumbnails:
-            refuse_archive_in_photos(self.address, list(store.reads.roots().values()))
-            row = self._catalogue.encoder if self.exists() else store.reads.encoder_in_use()
-            check_encoder(store, row)
-            writer = self.writer(row)
-            return (
-                yield from copy_library(
-                    store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
-                )
-            )
-
-    def _library_roots(self) -> list[str]:
-        """The photo folders of the library in the data folder, if there is one."""
-        from imgsearch.store.database import DATABASE_FILE
-        from imgsearch.store.reads import Reads
-
-        if not (self.settings.data_dir / DATABASE_FILE).exists():
-            return []
-        with closing(Reads.open(self.settings.data_dir)) as reads:
-            return list(reads.roots().values())
+        return self._filling.index(sources, accept_removals, ray)
 
     def pack(
         self, folder: str, file: Path | None, photos_only: bool
@@ -424,11 +316,11 @@ class ArchiveEngine:
         if file is None:
             raise UsageError("An archive cannot write into its photo folders. Name a file.")
         require_pyarrow()
-        photos = PhotosToPack(self._catalogue.address, folder)
+        photos = PhotosToPack(self.catalogue().address, folder)
         if not len(photos):
             raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
         check_destination(file, [] if is_object(folder) else [folder])
-        info = describe(Path(folder).name, {self._catalogue.encoder: True})
+        info = describe(Path(folder).name, {self.catalogue().encoder: True})
         return (yield from write_pack(file, info, photos.read(PHOTOS_AT_ONCE), len(photos)))
 
     def merge(
@@ -445,51 +337,3 @@ class ArchiveEngine:
         from imgsearch.indexer.packs import verify_pack
 
         return verify_pack(pack, {}, self._encoders.dim_of)
-
-    def _new_encoder(self) -> EncoderRow:
-        from imgsearch.records.index import EncoderRow
-
-        encoder = self._encoders.open(self._encoders.choose_new())
-        return EncoderRow(1, encoder.id, self._encoders.name_of(encoder), encoder.dim)
-
-    def _plan(self, row: EncoderRow) -> WorkPlan:
-        from imgsearch.archive.fleet.worker import WorkPlan, given_encoder, open_named_encoder
-        from imgsearch.archive.lance.writer import LanceWriter
-        from imgsearch.encoders import registry
-
-        settings = self.settings
-        is_usual = settings.cache_dir == default_cache_dir()
-        cache_dir = None if is_usual else settings.cache_dir
-        if self._given is None:
-            name = registry.name_of(row.encoder_id)
-            opening = partial(
-                open_named_encoder, name, cache_dir, settings.device, settings.batch_size
-            )
-        else:
-            opening = partial(given_encoder, self._given)
-        known = partial(LanceWriter, self.address)
-        return WorkPlan(row.encoder_id, opening, known, settings.max_megapixels, cache_dir)
-
-    @cached_property
-    def _catalogue(self) -> LanceCatalogue:
-        from imgsearch.archive.lance.reader import LanceCatalogue
-
-        return LanceCatalogue(
-            self.address, index_cache_bytes=self.settings.index_cache_mb * 1_000_000
-        )
-
-    @cached_property
-    def _browsing(self) -> LanceBrowsing:
-        from imgsearch.archive.lance.browsing import LanceBrowsing
-
-        return LanceBrowsing(self._catalogue)
-
-    @cached_property
-    def _names(self) -> NameList:
-        from imgsearch.archive.lance.name_list import NameList
-
-        return NameList(self._catalogue)
-
-    @cached_property
-    def _thumbnails(self) -> Thumbnails:
-        return Thumbnails(self.settings.cache_dir / "thumbnails", self.settings.max_megapixels)

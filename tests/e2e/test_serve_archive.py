@@ -78,7 +78,7 @@ def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedAr
     assert answer["verdict"]["state"] == (own.verdict and own.verdict.state)
     first = answer["hits"][0]
     status, picture = served.request("GET", f"/thumbnail/{first['photo']['id']}?side_px=200")
-    assert status == 200 and picture == demo.thumbnail(own.hits[0].photo.id, 200)
+    assert status == 200 and picture == demo.pictures.thumbnail(own.hits[0].photo.id, 200)
     similar = served.asked(
         "POST", "/similar", {"example": {"photo_id": first["photo"]["id"]}, "k": 3}
     )
