@@ -27,7 +27,7 @@ FLOORS = (
         "text",
         "version",
     },
-    {"addresses", "concurrency", "config", "gazetteer", "progress", "records"},
+    {"addresses", "caches", "concurrency", "config", "gazetteer", "progress", "records"},
     {"decode", "encoders", "pack_file", "store"},
     {"index", "ocr", "query"},
     {"catalogue"},

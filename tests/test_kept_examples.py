@@ -44,7 +44,7 @@ def test_a_file_whose_content_was_changed_is_not_given(tmp_path: Path) -> None:
 def test_the_least_recently_used_are_deleted_first(tmp_path: Path) -> None:
     kept = KeptExamples(tmp_path, limit_bytes=250)
     first, second = kept.keep(b"a" * 100), kept.keep(b"b" * 100)
-    for age_s, example_id in ((20, first), (10, second)):
+    for age_s, example_id in ((72_000, first), (36_000, second)):
         used_at = time.time() - age_s
         os.utime(tmp_path / example_id, (used_at, used_at))
     kept.get(first)  # its use counts
