@@ -457,7 +457,7 @@ def measure_speed(settings: Settings) -> None:
     By the clock and in processor time, the fastest of all rounds, and how much more than the first.
     """
     with Library.open(settings) as library:
-        library.warm_up()
+        library.memory.warm_up()
         times_ms: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for _ in range(ROUNDS):
             for text in TIMED:

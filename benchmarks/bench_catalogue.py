@@ -28,11 +28,11 @@ import numpy as np
 from benchmarks.synthetic import SyntheticSpace
 from imgsearch.analysis.browse import days_of, name_counts_of, positions_of
 from imgsearch.analysis.events import find_events
-from imgsearch.catalogue.lance.browsing import LanceBrowsing
-from imgsearch.catalogue.lance.nearest import LancePolicy
-from imgsearch.catalogue.lance.reader import LanceCatalogue
-from imgsearch.catalogue.lance.rows import id_of
-from imgsearch.catalogue.lance.writer import LanceWriter
+from imgsearch.archive.lance.browsing import LanceBrowsing
+from imgsearch.archive.lance.nearest import LancePolicy
+from imgsearch.archive.lance.reader import LanceCatalogue
+from imgsearch.archive.lance.rows import id_of
+from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.query.grammar import parse
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult

@@ -178,7 +178,7 @@ def warm_up(benchmark: PeerBenchmark) -> None:
     A program that fails is left out, and the results say why; imgsearch and rclip must work. The
     queries that an earlier run has cached are forgotten.
     """
-    (benchmark.work / "cache" / query_cache.FILE).unlink(missing_ok=True)
+    shutil.rmtree(benchmark.work / "cache" / query_cache.FOLDER, ignore_errors=True)
     for program in list(benchmark.programs):
         library = benchmark.library(program, "warm-up")
         shutil.rmtree(library, ignore_errors=True)

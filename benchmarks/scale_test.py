@@ -34,12 +34,12 @@ from typing import Any
 import psutil
 
 from imgsearch import Library, Settings
-from imgsearch.catalogue.lance.reader import LanceCatalogue
-from imgsearch.catalogue.lance.writer import LanceWriter
+from imgsearch.archive.fleet.cluster import ray_workers
+from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
+from imgsearch.archive.fleet.worker import WorkPlan
+from imgsearch.archive.lance.reader import LanceCatalogue
+from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.encoders.registry import open_encoder
-from imgsearch.fleet.cluster import ray_workers
-from imgsearch.fleet.embedding import FleetRun, embed_photos
-from imgsearch.fleet.worker import WorkPlan
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.query import Selection

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -19,19 +18,17 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.addresses import names_archive
 from imgsearch.config import Settings
-from imgsearch.errors import ImgsearchError, QueryError, UsageError
+from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.operations.declared import (
     Cursor,
-    OrKept,
     PhotoId,
     ResultCount,
-    Seconds,
-    SidePx,
     operation,
 )
 from imgsearch.paths import absolute
-from imgsearch.query.grammar import is_expressible, resolve_query
+from imgsearch.query.grammar import resolve_query
 from imgsearch.records.answer import (
     Answer,
     Explanation,
@@ -41,29 +38,28 @@ from imgsearch.records.answer import (
     PhotoDetails,
     with_thumbnails,
 )
-from imgsearch.records.ids import as_id, as_ids
+from imgsearch.records.ids import as_ids
 from imgsearch.records.labels import Classes, Label
-from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.query import Example, Query, Term, Understanding
 from imgsearch.records.status import Status
 from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 
 if TYPE_CHECKING:
-    from imgsearch.decode.original import OriginalFile
+    from imgsearch.archive.operations import Fleet
     from imgsearch.encoders.base import Encoder
-    from imgsearch.engines.archive import ArchiveEngine
     from imgsearch.engines.base import Engine
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.operations.browse import Browse
     from imgsearch.operations.concepts import Concepts
     from imgsearch.operations.duplicates import Duplicates
     from imgsearch.operations.encoders import Encoders
-    from imgsearch.operations.fleet import Fleet
     from imgsearch.operations.folders import Folders
     from imgsearch.operations.labels import Labels
+    from imgsearch.operations.lines import Lines
+    from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
+    from imgsearch.operations.pictures import Pictures
     from imgsearch.operations.saved import Saved
     from imgsearch.operations.upkeep import Upkeep
     from imgsearch.progress import (
@@ -74,7 +70,6 @@ if TYPE_CHECKING:
         SyncReport,
         WatchEvent,
     )
-    from imgsearch.records.labels import Evaluation
 
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
 
@@ -86,16 +81,9 @@ class Library:
     one address, in any number of processes; one process at a time writes, and readers never wait.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        local: LocalEngine | None = None,
-        archive: ArchiveEngine | None = None,
-    ) -> None:
-        """Use `Library.open`. The engine is given once more as what it is besides an engine."""
+    def __init__(self, engine: Engine) -> None:
+        """Use `Library.open`."""
         self._engine = engine
-        self._local_engine = local
-        self._archive_engine = archive
 
     @classmethod
     def open(
@@ -127,7 +115,7 @@ class Library:
                 f"A library is opened by its data folder, the address of an archive or Settings, "
                 f'not by {place!r}. For example: Library.open("my-library")'
             )
-        elif _is_archive(os.fspath(place)):
+        elif names_archive(os.fspath(place)):
             return cls.open_archive(
                 os.fspath(place), Settings.load(), notify, on_download, encoder=encoder
             )
@@ -135,8 +123,9 @@ class Library:
             settings = Settings.load(data_dir=Path(place))
         from imgsearch.engines.local import LocalEngine
 
-        engine = LocalEngine(settings, notify or _say_nothing, on_download, encoder, index_policy)
-        return cls(engine, local=engine)
+        return cls(
+            LocalEngine(settings, notify or _say_nothing, on_download, encoder, index_policy)
+        )
 
     @classmethod
     def open_archive(
@@ -155,10 +144,11 @@ class Library:
         the rest is as for `open`. Raises MissingPackage without the extra `scale`, and
         SettingsError for `mounts` that cannot be understood.
         """
-        from imgsearch.engines.archive import ArchiveEngine
+        from imgsearch.archive.engine import ArchiveEngine
 
-        engine = ArchiveEngine(str(address), settings, notify or _say_nothing, on_download, encoder)
-        return cls(engine, archive=engine)
+        return cls(
+            ArchiveEngine(str(address), settings, notify or _say_nothing, on_download, encoder)
+        )
 
     def __enter__(self) -> Self:
         self._engine.raise_if_closed()
@@ -198,23 +188,10 @@ class Library:
     def capabilities(self) -> frozenset[str]:
         """The names of the parts that this library has, and "watch" if it can follow folders.
 
-        Every library has `browse` and `duplicates`. Using another part that it lacks raises
-        UsageError.
+        Every library has `browse`, `duplicates`, `lines`, `memory` and `pictures`. Using another
+        part that it lacks raises UsageError.
         """
         return self._engine.capabilities
-
-    def warm_up(self) -> None:
-        """Load everything that a text query needs, so that the first one is as fast as others."""
-        self._engine.warm_up()
-
-    @property
-    def encoder_is_loaded(self) -> bool:
-        """Whether the encoder is in memory."""
-        return self._engine.encoder_is_loaded
-
-    def release_encoder(self) -> None:
-        """Release the encoder and its memory; the next query that needs it loads it again."""
-        self._engine.release_encoder()
 
     # ------------------------------------------------------------------ parts
 
@@ -224,6 +201,27 @@ class Library:
         from imgsearch.operations.browse import Browse
 
         return Browse(self._engine)
+
+    @property
+    def pictures(self) -> Pictures:
+        """Thumbnails and files of photos, and example images that are kept."""
+        from imgsearch.operations.pictures import Pictures
+
+        return Pictures(self._engine)
+
+    @property
+    def lines(self) -> Lines:
+        """Queries as lines, and those that somebody typed before."""
+        from imgsearch.operations.lines import Lines
+
+        return Lines(self._engine)
+
+    @property
+    def memory(self) -> Memory:
+        """What the library has in the memory of this process."""
+        from imgsearch.operations.memory import Memory
+
+        return Memory(self._engine)
 
     @property
     def duplicates(self) -> Duplicates:
@@ -237,35 +235,35 @@ class Library:
         """Saved searches."""
         from imgsearch.operations.saved import Saved
 
-        return Saved(self._local("saved searches"))
+        return Saved(self._engine.on_this_machine("saved searches"))
 
     @property
     def concepts(self) -> Concepts:
         """Concepts that were taught by examples."""
         from imgsearch.operations.concepts import Concepts
 
-        return Concepts(self._local("concepts"))
+        return Concepts(self._engine.on_this_machine("concepts"))
 
     @property
     def labels(self) -> Labels:
         """Labels that are kept."""
         from imgsearch.operations.labels import Labels
 
-        return Labels(self._local("saved labels"))
+        return Labels(self._engine.on_this_machine("saved labels"))
 
     @property
     def encoders(self) -> Encoders:
         """Encoders to choose from, and those whose vectors the library has."""
         from imgsearch.operations.encoders import Encoders
 
-        return Encoders(self._local("choice of encoders"))
+        return Encoders(self._engine.on_this_machine("choice of encoders"))
 
     @property
     def folders(self) -> Folders:
         """The photo folders that the library follows."""
         from imgsearch.operations.folders import Folders
 
-        return Folders(self._local("folders that it follows"))
+        return Folders(self._engine.on_this_machine("folders that it follows"))
 
     @property
     def packs(self) -> Packs:
@@ -279,23 +277,12 @@ class Library:
         """Reading metadata and text again, and repairs."""
         from imgsearch.operations.upkeep import Upkeep
 
-        return Upkeep(self._local("upkeep of its own"))
+        return Upkeep(self._engine.on_this_machine("upkeep of its own"))
 
     @property
     def fleet(self) -> Fleet:
         """What fills an archive."""
-        from imgsearch.operations.fleet import Fleet
-
-        if self._archive_engine is None:
-            raise UsageError("Only an archive is filled by a fleet: imgsearch copy --to ADDRESS")
-        return Fleet(self._archive_engine)
-
-    def _local(self, what: str) -> LocalEngine:
-        if self._local_engine is None:
-            raise UsageError(
-                f"The archive {self.address} has no {what}: only a library on one machine has."
-            )
-        return self._local_engine
+        return self._engine.fleet()
 
     # ------------------------------------------------------------------ search
 
@@ -364,35 +351,12 @@ class Library:
 
         return Hits(self._shown(engine.hits_of(self._engine.context(), found, as_ids(ids))))
 
-    def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-        """Find which of these photos are nearly the same as one before them, or of the same burst.
-
-        By the id of the photo on top, which is the first of its stack: the ids of those behind it.
-        """
-        from imgsearch.search.stacking import stacks_of
-
-        return stacks_of(self._engine.context(), as_ids(photo_ids))
-
     def understand(self, query: str | Query) -> Understanding:
         """Return how `find` understands a query: exactly, and which words stand for filters.
 
         Raises QueryError for an invalid query, and UsageError if there is no library yet.
         """
         return self._engine.understood(resolve_query(query))
-
-    def exact_line(self, query: str | Query) -> str:
-        """Return the exact form of a query, in which nothing has to be understood.
-
-        Raises QueryError for an invalid query and for an example that a line cannot express.
-        """
-        from imgsearch.search.understanding import exact_line
-
-        exact = self.understand(query).query
-        if not all(map(is_expressible, exact.terms)):
-            raise QueryError(
-                "A query line cannot express a part of an image, or one without a file."
-            )
-        return exact_line(self._engine.catalogue().names, exact)
 
     @operation("GET /suggest")
     def suggest(self, line: str = "", k: ResultCount = SUGGESTIONS) -> tuple[Suggestion, ...]:
@@ -405,27 +369,6 @@ class Library:
         from imgsearch.search.suggestions import suggest
 
         return tuple(suggest(self._engine.suggested_names(), self._engine.past_queries(), line, k))
-
-    def remember_query(self, line: str) -> None:
-        """Keep a query line, so that `suggest` suggests it. The page does so with what is typed.
-
-        The newest are kept in the data folder, as many as the setting `past_queries` says; an
-        archive keeps none.
-        """
-        past = self._engine.past_queries()
-        if past is not None:
-            past.add(line)
-
-    def forget_queries(self) -> int:
-        """Delete the past queries; returns how many there were. Raises DiskError.
-
-        The last trial of an encoder is deleted as well, since it may have used some.
-        """
-        from imgsearch.indexer.encoder_trial import delete_trial
-
-        past = self._engine.past_queries()
-        delete_trial(self.settings.data_dir)
-        return 0 if past is None else past.clear()
 
     @operation("POST /explain", tool="Explain a result")
     def explain(self, photo: int | str | Path, query: str | Query) -> Explanation:
@@ -461,19 +404,6 @@ class Library:
         resolved = None if query is None else resolve_query(query)
         return self._engine.labels(classes, resolved, k)
 
-    def evaluate(self, captions: str | Path) -> Evaluation:
-        """Measure how well captions find their photos, from a CSV file of photo and caption.
-
-        Raises UsageError for a file that cannot be used.
-        """
-        from imgsearch.analysis.captions import evaluate_captions, read_captions
-
-        engine = self._local("photos with known captions")
-        context, store = engine.context(), engine.store()
-        parsed = read_captions(store, Path(absolute(captions)))
-        index = engine.live_index(context.row)
-        return evaluate_captions(store, context.catalogue, context.encoder(), index, parsed)
-
     # ------------------------------------------------------------------ photos
 
     @operation("GET /status")
@@ -484,11 +414,10 @@ class Library:
     def running(self) -> RunningJob | None:
         """Return what a process, perhaps this one, is changing in the library now, and how far.
 
-        None if nothing is running, also after a process was killed.
+        None if nothing is running, also after a process was killed, and for an archive: any number
+        of machines may fill it.
         """
-        from imgsearch.store.progress_file import running_job
-
-        return running_job(self.settings.data_dir)
+        return self._engine.running()
 
     def photo_count(self) -> int:
         """Count the photos of the library."""
@@ -517,81 +446,10 @@ class Library:
         hit = self._hit_of(photo_id)
         labels = self.labels.of_photo(photo_id) if "labels" in self.capabilities else {}
         return PhotoDetails(
-            hit, {name: label.name for name, label in labels.items()}, self.text_of(photo_id)
+            hit,
+            {name: label.name for name, label in labels.items()},
+            self.pictures.text_of(photo_id),
         )
-
-    def text_of(self, photo_id: int) -> PhotoText | None:
-        """Return what reading the text of a photo gave; None if that was not tried yet."""
-        number = as_id(photo_id)
-        return self._engine.catalogue().texts([number]).get(number)
-
-    @operation("GET /thumbnail/{photo_id}", tool="Look at a photo")
-    def thumbnail(
-        self,
-        photo_id: PhotoId,
-        side_px: SidePx = 320,
-        at_s: Seconds = None,
-        *,
-        or_kept: OrKept = True,
-    ) -> bytes | None:
-        """Make a picture of a photo, a WebP image; None for an unknown id.
-
-        Upright, the long side at most `side_px`; of a video, the frame at `at_s` seconds or the
-        one in the middle. A side of 256 px or less is that of the picture that the library keeps of
-        each photo; larger ones are made from the photo and cached. Where no file of the photo can
-        be read, the kept picture takes their place, unless `or_kept` is False. Raises PhotoError
-        for a photo that cannot be read and has no picture at all.
-        """
-        from imgsearch.decode.thumbnails import photo_thumbnail
-
-        engine, photo_id = self._engine, as_id(photo_id)
-        photo = engine.photo(photo_id)
-        if photo is None:
-            return None
-        content_hash = bytes.fromhex(photo.content_hash)
-        with closing(engine.files_of(photo_id)) as files:
-            return photo_thumbnail(
-                photo,
-                lambda: files,
-                lambda: engine.kept_thumbnail(content_hash),
-                engine.thumbnails(),
-                side_px,
-                at_s,
-                or_kept,
-            )
-
-    def thumbnail_of(self, content: bytes, side_px: int = 320) -> bytes:
-        """Make a WebP picture of the image in a file's bytes. Raises PhotoError."""
-        return self._engine.thumbnails().of_bytes(content, side_px)
-
-    def original(self, photo_id: int, *, moving_part: bool = False) -> OriginalFile | None:
-        """Open the file of a photo as it is, for reading; None for an unknown id.
-
-        With `moving_part`, the video of a motion photo or Live Photo. Raises PhotoError if there
-        is none, or if no file of the photo can be read or all have changed since they were indexed:
-        a file that is no longer of the same size and time must have the same content, and so must
-        one behind a link that leads out of its folder.
-        """
-        from imgsearch.decode.original import open_moving_part, open_original
-
-        photo_id = as_id(photo_id)
-        photo = self._engine.photo(photo_id)
-        if photo is None:
-            return None
-        with closing(self._engine.files_of(photo_id, with_video=moving_part)) as files:
-            return (open_moving_part if moving_part else open_original)(photo, files)
-
-    def keep_example(self, content: bytes) -> str:
-        """Keep the bytes of an example image for `kept_example`; returns a short id.
-
-        It is kept in the cache folder, where only this user can read it: up to 30 days after its
-        last use, and up to 200 MB of images. Raises DiskError if the folder cannot be written.
-        """
-        return self._engine.kept_examples().keep(content)
-
-    def kept_example(self, example_id: str) -> bytes:
-        """Return the bytes of a kept example image. Raises PhotoError if it is not kept."""
-        return self._engine.kept_examples().get(example_id)
 
     # ------------------------------------------------------------------ filling
 
@@ -631,7 +489,7 @@ class Library:
 
         if encoder is not None and not encoder.strip():
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
-        return Job(self._local("index to rebuild").writer().rebuild(encoder))
+        return Job(self._engine.on_this_machine("index to rebuild").writer().rebuild(encoder))
 
     def watch(
         self,
@@ -647,12 +505,12 @@ class Library:
         during a round. Raises as `index` does.
         """
         paths = tuple(absolute(folder) for folder in folders)
-        indexer = self._local("folders to watch").indexer()
-        return indexer.watch(paths, stop or Event(), schedule)
+        engine = self._engine.on_this_machine("folders to watch")
+        return engine.indexer().watch(paths, stop or Event(), schedule)
 
     def _shown(self, hits: Iterable[Hit]) -> Iterator[Hit]:
         """The hits, with what makes their pictures in a notebook."""
-        if self._local_engine is None:
+        if "folders" not in self.capabilities:  # opening an archive for each picture is too slow
             return iter(hits)
         return with_thumbnails(hits, NotebookThumbnails(self.settings))
 
@@ -677,15 +535,10 @@ class NotebookThumbnails(Struct, frozen=True):
         """A WebP image; None where none can be made now, as for a photo of an offline drive."""
         try:
             with Library.open(self.settings) as library:
-                return library.thumbnail(photo_id, _NOTEBOOK_SIDE_PX, at_s)
+                return library.pictures.thumbnail(photo_id, _NOTEBOOK_SIDE_PX, at_s)
         except (ImgsearchError, OSError):
             return None
 
 
 def _say_nothing(sentence: str) -> None:
     """Where nobody wants to be told."""
-
-
-def _is_archive(place: str) -> bool:
-    """Whether a place is the address of an archive: in object storage, or a folder that has one."""
-    return "://" in place or (Path(place).expanduser() / "photos.lance").is_dir()

@@ -22,12 +22,14 @@ _OTHERS = 0o077
 _HAS_MODES = os.name != "nt"
 # What is in a data or cache folder, by the beginning of its name after the dot of a temporary one.
 _LIBRARY_FILES = (
-    *("library.db", "writer.", "serve.", "query-vectors.db", "thumbnails.db"),
+    *("library.db", "writer.", "serve.", "thumbnails.db"),
     "past-queries.db",
     "page.key",
     "trial.json",
 )
-_LIBRARY_FOLDERS = ("snapshots", "thumbnails", "examples", "watch-canary", "archives")
+_LIBRARY_FOLDERS = (
+    *("snapshots", "thumbnails", "examples", "query-vectors", "watch-canary", "archives"),
+)
 _TABLES = frozenset(  # of an archive, in its folder
     f"{name}.lance"
     for name in ["baselines", "facts", "files", "kept", "pending", "photos", "texts", "thumbnails"]

@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-from imgsearch.catalogue.lance.writer import LanceWriter
+from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts

@@ -47,7 +47,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # minute, and queries are forgotten, as on a new machine.
 _CACHE = Path(__file__).parent.parent / "build" / "test-cache"
 os.environ["XDG_CACHE_HOME"] = str(_CACHE / os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
-(default_cache_dir() / query_cache.FILE).unlink(missing_ok=True)
+shutil.rmtree(default_cache_dir() / query_cache.FOLDER, ignore_errors=True)
 
 SHARED = Path(
     os.environ.get("IMGSEARCH_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data")

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.archive.fleet import here as fleet_here
+from imgsearch.archive.fleet.embedding import FleetRun
+from imgsearch.archive.fleet.worker import WorkPlan
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.registry import open_encoder
-from imgsearch.fleet import here as fleet_here
-from imgsearch.fleet.embedding import FleetRun
-from imgsearch.fleet.worker import WorkPlan
 from imgsearch.indexer.reading import PhotoDecoder
 from tests.small_catalogue import SmallCatalogue
 from tests.stand_in import StandIn

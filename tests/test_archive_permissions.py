@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.catalogue.lance.tables import lance_errors
+from imgsearch.archive.lance.tables import lance_errors
 from imgsearch.errors import ObjectStorageError, PhotoError, StoreError
 from tests.factories import write_photos
 from tests.object_storage import S3Server
@@ -77,7 +77,7 @@ def test_a_reader_searches_and_does_not_write(tmp_path: Path, s3: S3Server) -> N
     with as_reader(s3), open_archive(tmp_path) as archive:
         hits = archive.search("sort:path width:>0")
         assert len(hits) == 3
-        assert archive.thumbnail(hits[0].photo.id, 64) is not None
+        assert archive.pictures.thumbnail(hits[0].photo.id, 64) is not None
         of_object = next(hit for hit in hits if len(hit.paths) == 2)
         others = [path for path in of_object.paths if str(path).startswith("s3:")]
         assert others
@@ -94,9 +94,11 @@ def test_an_object_that_may_not_be_read_has_its_small_picture(tmp_path: Path, s3
         archive.index(["s3://photos"]).run()
     with as_reader(s3), open_archive(tmp_path) as archive:
         (hit,) = archive.search("sort:path width:>0")
-        assert archive.thumbnail(hit.photo.id, 1000) == archive.thumbnail(hit.photo.id, 256)
+        assert archive.pictures.thumbnail(hit.photo.id, 1000) == archive.pictures.thumbnail(
+            hit.photo.id, 256
+        )
         with pytest.raises(PhotoError, match="cannot be read"):
-            archive.original(hit.photo.id)
+            archive.pictures.original(hit.photo.id)
 
 
 def test_a_clock_that_is_wrong_is_named() -> None:

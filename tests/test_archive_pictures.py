@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from imgsearch import Library, Settings, removal_script
-from imgsearch.catalogue.lance import tables
+from imgsearch.archive.lance import tables
 from imgsearch.errors import PhotoError, UsageError
 from tests.factories import write_photos
 from tests.object_storage import S3Server
@@ -46,20 +46,23 @@ def test_pictures_are_kept_and_larger_ones_are_made_of_the_file(tmp_path: Path) 
     with open_archive(tmp_path) as archive:
         archive.index([photos]).run()
         large = ids_by_name(archive)["large.jpg"]
-        assert size_of(archive.thumbnail(large, 256)) == (256, 171)
-        assert size_of(archive.thumbnail(large, 100)) == (100, 67)
-        assert size_of(archive.thumbnail(large, 600)) == (600, 400)
-        original = archive.original(large)
+        assert size_of(archive.pictures.thumbnail(large, 256)) == (256, 171)
+        assert size_of(archive.pictures.thumbnail(large, 100)) == (100, 67)
+        assert size_of(archive.pictures.thumbnail(large, 600)) == (600, 400)
+        original = archive.pictures.original(large)
         assert original is not None
         with original.file as file:
             assert file.read() == (photos / "large.jpg").read_bytes()
-        assert archive.thumbnail(large + 1) is None and archive.original(large + 1) is None
+        assert (
+            archive.pictures.thumbnail(large + 1) is None
+            and archive.pictures.original(large + 1) is None
+        )
         shutil.rmtree(photos)
-        assert size_of(archive.thumbnail(large, 900)) == (256, 171)
+        assert size_of(archive.pictures.thumbnail(large, 900)) == (256, 171)
         with pytest.raises(PhotoError):
-            archive.thumbnail(large, 900, or_kept=False)
+            archive.pictures.thumbnail(large, 900, or_kept=False)
         with pytest.raises(PhotoError, match="cannot be read now"):
-            archive.original(large)
+            archive.pictures.original(large)
 
 
 def test_an_object_is_fetched_for_a_larger_picture(tmp_path: Path, s3: S3Server) -> None:
@@ -69,16 +72,16 @@ def test_an_object_is_fetched_for_a_larger_picture(tmp_path: Path, s3: S3Server)
     with open_archive(tmp_path) as archive:
         archive.index(["s3://photos"]).run()
         large = ids_by_name(archive)["large.jpg"]
-        assert size_of(archive.thumbnail(large, 256)) == (256, 171)
-        assert size_of(archive.thumbnail(large, 600)) == (600, 400)
-        original = archive.original(large)
+        assert size_of(archive.pictures.thumbnail(large, 256)) == (256, 171)
+        assert size_of(archive.pictures.thumbnail(large, 600)) == (600, 400)
+        original = archive.pictures.original(large)
         assert original is not None and original.name == "large.jpg"
         with original.file as file:
             assert file.read() == content
         s3.delete("2020/large.jpg")
-        assert size_of(archive.thumbnail(large, 900)) == (256, 171)
+        assert size_of(archive.pictures.thumbnail(large, 900)) == (256, 171)
         with pytest.raises(PhotoError, match=r"no object s3://photos/2020/large\.jpg"):
-            archive.original(large)
+            archive.pictures.original(large)
 
 
 def test_of_near_duplicates_in_object_storage_the_sharper_is_kept(
@@ -108,7 +111,9 @@ def test_a_copied_library_brings_its_pictures(demo: Library, tmp_path: Path) -> 
         archive.fleet.copy_from(demo.settings.data_dir).run()
         for own in demo.search("a cat", k=3):
             (there,) = (hit for hit in archive.search("a cat", k=3) if hit.path == own.path)
-            assert archive.thumbnail(there.photo.id, 256) == demo.thumbnail(own.photo.id, 256)
+            assert archive.pictures.thumbnail(there.photo.id, 256) == demo.pictures.thumbnail(
+                own.photo.id, 256
+            )
 
 
 def test_without_thumbnails_in_the_settings_none_are_kept(tmp_path: Path) -> None:
@@ -116,10 +121,10 @@ def test_without_thumbnails_in_the_settings_none_are_kept(tmp_path: Path) -> Non
     with open_archive(tmp_path, thumbnails_mb=0) as archive:
         archive.index([photos]).run()
         (photo,) = ids_by_name(archive).values()
-        assert archive.thumbnail(photo, 64) is not None
+        assert archive.pictures.thumbnail(photo, 64) is not None
         shutil.rmtree(photos)
         with pytest.raises(PhotoError):
-            archive.thumbnail(photo, 65)
+            archive.pictures.thumbnail(photo, 65)
 
 
 def test_an_archive_from_before_there_were_pictures_gets_them(tmp_path: Path) -> None:
@@ -129,10 +134,10 @@ def test_an_archive_from_before_there_were_pictures_gets_them(tmp_path: Path) ->
     shutil.rmtree(tmp_path / "archive" / "thumbnails.lance")
     with open_archive(tmp_path) as archive:
         (old,) = ids_by_name(archive).values()
-        assert archive.thumbnail(old, 64) is not None
+        assert archive.pictures.thumbnail(old, 64) is not None
         second.mkdir()
         Image.new("RGB", (300, 200), "blue").save(second / "new.png")
         archive.index([second]).run()
         assert tables.exists(str(tmp_path / "archive"), "thumbnails")
         shutil.rmtree(second)
-        assert size_of(archive.thumbnail(ids_by_name(archive)["new.png"], 64)) == (64, 43)
+        assert size_of(archive.pictures.thumbnail(ids_by_name(archive)["new.png"], 64)) == (64, 43)

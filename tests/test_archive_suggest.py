@@ -21,9 +21,9 @@ from tests.test_suggestions import NAMES, PHOTOS, library
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
-from imgsearch.catalogue.lance.name_list import NameList
-from imgsearch.catalogue.lance.reader import LanceCatalogue
-from imgsearch.catalogue.lance.writer import LanceWriter
+from imgsearch.archive.lance.name_list import NameList
+from imgsearch.archive.lance.reader import LanceCatalogue
+from imgsearch.archive.lance.writer import LanceWriter
 
 __all__ = ["library"]  # the fixture
 FOLDER = "/home/ada/Pictures"

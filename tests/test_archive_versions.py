@@ -25,13 +25,13 @@ from tests.test_filters import random_facts
 lance = pytest.importorskip("lance", reason="needs the extra scale")
 pa = pytest.importorskip("pyarrow")
 
-from imgsearch.catalogue.lance.browsing import LanceBrowsing  # noqa: E402
-from imgsearch.catalogue.lance.nearest import LancePolicy  # noqa: E402
-from imgsearch.catalogue.lance.packing import PhotosToPack  # noqa: E402
-from imgsearch.catalogue.lance.reader import LanceCatalogue  # noqa: E402
-from imgsearch.catalogue.lance.rows import NewPhoto, id_of, photo_rows  # noqa: E402
-from imgsearch.catalogue.lance.tables import Table  # noqa: E402
-from imgsearch.catalogue.lance.writer import LanceWriter  # noqa: E402
+from imgsearch.archive.lance.browsing import LanceBrowsing  # noqa: E402
+from imgsearch.archive.lance.nearest import LancePolicy  # noqa: E402
+from imgsearch.archive.lance.packing import PhotosToPack  # noqa: E402
+from imgsearch.archive.lance.reader import LanceCatalogue  # noqa: E402
+from imgsearch.archive.lance.rows import NewPhoto, id_of, photo_rows  # noqa: E402
+from imgsearch.archive.lance.tables import Table  # noqa: E402
+from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
 from tests.catalogue_writer import DIM, content_of, photo  # noqa: E402
 
 ENCODER = EncoderRow(1, "test/1", "test", DIM)

@@ -137,7 +137,7 @@ def test_understood_parts_are_filters(travels: Library) -> None:
     assert set(names(answer)) == {f"IMG_{2041 + number}" for number in range(4)}
     exact = travels.find('"a red car" country:Italy on:2018', 60)
     assert names(exact) == names(answer) and exact.understood == ()
-    assert travels.exact_line("a red car in Italy 2018") == "a red car country:Italy on:2018"
+    assert travels.lines.exact("a red car in Italy 2018") == "a red car country:Italy on:2018"
     assert travels.browse.timeline("in Italy 2018").years[0].photos == 4
     line = answer.understood[0].undo
     assert set(names(travels.find(line, 60))) == set(names(travels.find("on:2018", 60)))
@@ -245,7 +245,7 @@ def test_names_that_come_later_do_not_disturb_a_cursor(travels: Library, tmp_pat
 def test_a_part_of_an_image_has_no_exact_line(travels: Library) -> None:
     part = Term(Example(1, Region(0, 0, 50, 50, percent=True)))
     with pytest.raises(QueryError, match="cannot express"):
-        travels.exact_line(Query((Term("a car"), part)))
+        travels.lines.exact(Query((Term("a car"), part)))
 
 
 def run(library: Library, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,7 @@ def test_right_captions_find_their_photo_and_a_wrong_one_does_not(
     file = tmp_path / "captions.csv"
     lines = [f'{name},"{caption}"' for name, caption in CAPTIONS.items()]
     file.write_text("\n".join(["photo,caption", *lines, "unknown.jpg,a dog"]))
-    found = demo.evaluate(file)
+    found = demo.encoders.evaluate(file)
     assert (found.captions, found.photos, found.unknown) == (5, 21, 1)
     assert (found.recall_at_1, found.recall_at_5) == (0.8, 0.8)
     assert found.median_rank == 1
@@ -39,7 +39,7 @@ def test_photos_can_be_given_by_path_and_columns_in_any_order(
     plain.write_text(f"{demo_photos / 'chelsea.png'},a cat\n")
     named = tmp_path / "named.csv"
     named.write_text("caption,number,image\na cat,0,chelsea.png\n")
-    assert demo.evaluate(plain) == demo.evaluate(named)
+    assert demo.encoders.evaluate(plain) == demo.encoders.evaluate(named)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_unusable_files(demo: Library, tmp_path: Path, text: bytes, message: str
     file = tmp_path / "captions.csv"
     file.write_bytes(text)
     with pytest.raises(UsageError, match=message):
-        demo.evaluate(file)
+        demo.encoders.evaluate(file)
     with pytest.raises(UsageError, match="cannot be read"):
-        demo.evaluate(tmp_path / "missing.csv")
+        demo.encoders.evaluate(tmp_path / "missing.csv")

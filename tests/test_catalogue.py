@@ -55,12 +55,12 @@ from tests.test_filters import FOLDERS, ROOTS, Known, date_of, filters, passes, 
 lance = pytest.importorskip("lance", reason="needs the extra scale")
 pa = pytest.importorskip("pyarrow")
 
-from imgsearch.catalogue.lance import filters as lance_filters  # noqa: E402
-from imgsearch.catalogue.lance import tables  # noqa: E402
-from imgsearch.catalogue.lance.nearest import LancePolicy  # noqa: E402
-from imgsearch.catalogue.lance.reader import LanceCatalogue  # noqa: E402
-from imgsearch.catalogue.lance.rows import id_of  # noqa: E402
-from imgsearch.catalogue.lance.writer import LanceWriter  # noqa: E402
+from imgsearch.archive.lance import filters as lance_filters  # noqa: E402
+from imgsearch.archive.lance import tables  # noqa: E402
+from imgsearch.archive.lance.nearest import LancePolicy  # noqa: E402
+from imgsearch.archive.lance.reader import LanceCatalogue  # noqa: E402
+from imgsearch.archive.lance.rows import id_of  # noqa: E402
+from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
 from tests.catalogue_writer import DIM, content_of, photo, vectors_of  # noqa: E402
 
 ENCODER = EncoderRow(1, "test/1", "test", DIM)

@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from imgsearch import Library
+from imgsearch.archive.copying import copy_library
 from imgsearch.errors import EncoderMismatch, UsageError
-from imgsearch.indexer.copying import copy_library
 from imgsearch.progress import CopyReport, Job
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.picture_text import PhotoText, TextLine

@@ -61,7 +61,7 @@ def test_the_former_encoder_answers_again_as_before(library: Library, demo: Libr
 def test_the_way_back_loads_no_model(library: Library, demo: Library) -> None:
     library.labels.forget("animals")  # these would be given anew
     library.encoders.use("lite")
-    assert not library.encoder_is_loaded
+    assert not library.memory.has_encoder
     stored = {each.name: each for each in library.encoders.stored()}
     assert {name: each.state for name, each in stored.items()} == {
         "lite": "current",
@@ -212,8 +212,8 @@ def untried(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         library.index([photos]).run()
         library.saved.save("machines", "an old machine")
         library.saved.save("pngs", "an old machine type:png")
-        library.remember_query("a bright flower")
-        library.remember_query("a bright flower type:png")
+        library.lines.remember("a bright flower")
+        library.lines.remember("a bright flower type:png")
     return place / "library"
 
 
@@ -323,7 +323,7 @@ def test_a_trial_leaves_a_rebuild_that_was_stopped_as_it_is(untried: Path, tmp_p
         after = {each.name: each for each in library.encoders.stored()}["lite:1"]
         assert after == before
         assert library.encoders.last_trial() is not None
-        library.forget_queries()
+        library.lines.forget()
         assert library.encoders.last_trial() is None, "it had some of them"
         library.encoders.try_out("lite+views", photos=20).run()
         library.encoders.drop("lite+views")

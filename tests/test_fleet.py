@@ -15,13 +15,13 @@ import pytest
 from msgspec.structs import replace
 
 from imgsearch import Library, Settings
+from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
+from imgsearch.archive.fleet.manifest import MANIFEST_FILE, Manifest
+from imgsearch.archive.fleet.sources import source_of
+from imgsearch.archive.fleet.worker import WorkPlan
 from imgsearch.decode.reader import decode
 from imgsearch.encoders.base import Encoder
 from imgsearch.errors import EncoderMismatch, FolderError, LibraryLocked, StoreError
-from imgsearch.fleet.embedding import FleetRun, embed_photos
-from imgsearch.fleet.manifest import MANIFEST_FILE, Manifest
-from imgsearch.fleet.sources import source_of
-from imgsearch.fleet.worker import WorkPlan
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded, IngestResult

@@ -20,12 +20,12 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
+from imgsearch.archive.fleet.base import Workers
+from imgsearch.archive.fleet.cluster import WorkerShape, index_vectors, ray_workers, shape_of
+from imgsearch.archive.fleet.embedding import embed_photos
+from imgsearch.archive.fleet.worker import WorkPlan
 from imgsearch.decode.reader import decode
 from imgsearch.errors import EncoderMismatch, FleetError, UsageError
-from imgsearch.fleet.base import Workers
-from imgsearch.fleet.cluster import WorkerShape, index_vectors, ray_workers, shape_of
-from imgsearch.fleet.embedding import embed_photos
-from imgsearch.fleet.worker import WorkPlan
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job
 from imgsearch.records.files import Decoded
@@ -37,9 +37,9 @@ from tests.small_catalogue import SmallCatalogue
 if find_spec("ray") is None:  # not imported here: it would read its environment too early
     pytest.skip("needs the extra scale", allow_module_level=True)
 
-from imgsearch.catalogue.lance.nearest import LancePolicy
-from imgsearch.catalogue.lance.reader import LanceCatalogue
-from imgsearch.catalogue.lance.writer import LanceWriter
+from imgsearch.archive.lance.nearest import LancePolicy
+from imgsearch.archive.lance.reader import LanceCatalogue
+from imgsearch.archive.lance.writer import LanceWriter
 from tests.catalogue_writer import DIM, content_of, photo, vectors_of
 
 pytestmark = pytest.mark.alone  # a cluster of Ray is a dozen processes that start at once
@@ -196,8 +196,8 @@ warnings.simplefilter("ignore")  # those of Ray
 from functools import partial
 from pathlib import Path
 from imgsearch.errors import FleetError
-from imgsearch.fleet.cluster import ray_workers
-from imgsearch.fleet.embedding import embed_photos
+from imgsearch.archive.fleet.cluster import ray_workers
+from imgsearch.archive.fleet.embedding import embed_photos
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job
 from tests.fleets import run_in
@@ -268,7 +268,7 @@ def test_a_cluster_that_is_not_there_is_named(
     code = (
         "import sys\n"
         "from imgsearch.errors import ImgsearchError\n"
-        "from imgsearch.fleet.cluster import ray_workers\n"
+        "from imgsearch.archive.fleet.cluster import ray_workers\n"
         "try:\n"
         "    with ray_workers(None, sys.argv[1]): pass\n"
         "except ImgsearchError as error: print(type(error).__name__, error)\n"

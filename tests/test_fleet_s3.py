@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
+from imgsearch.archive.fleet.objects import ObjectStorage, S3Address
 from imgsearch.decode.reader import decode
 from imgsearch.errors import FolderError, ObjectStorageError, UsageError
-from imgsearch.fleet.embedding import FleetRun, embed_photos
-from imgsearch.fleet.objects import ObjectStorage, S3Address
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded
@@ -173,7 +173,7 @@ def test_mistakes_about_object_storage_are_said_in_a_sentence(
         with pytest.raises(ObjectStorageError, match=r"no credentials.*AWS_ACCESS_KEY_ID"):
             embed(run, "s3://photos/other")
     with monkeypatch.context() as patch:
-        patch.setattr("imgsearch.fleet.objects.ATTEMPTS", 1)
+        patch.setattr("imgsearch.archive.fleet.objects.ATTEMPTS", 1)
         patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         with pytest.raises(ObjectStorageError, match="cannot be reached") as error:
             embed(run, "s3://photos/third")

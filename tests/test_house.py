@@ -27,13 +27,14 @@ FLOORS = (
         "text",
         "version",
     },
-    {"concurrency", "config", "gazetteer", "progress", "records"},
+    {"addresses", "caches", "concurrency", "config", "gazetteer", "progress", "records"},
     {"decode", "encoders", "pack_file", "store"},
     {"index", "ocr", "query"},
     {"catalogue"},
     {"concepts", "labels", "search"},
     {"indexer"},
-    {"analysis", "fleet", "outputs"},
+    {"analysis", "outputs"},
+    {"archive"},
     {"engines"},
     {"operations"},
     {"library"},
@@ -111,3 +112,26 @@ def test_the_page_uses_only_what_the_package_exports() -> None:
                 assert node.module == "imgsearch", f"{file}:{node.lineno} imports {node.module}"
                 unknown = {name.name for name in node.names} - set(imgsearch.__all__)
                 assert not unknown, f"{file}:{node.lineno} imports {unknown}"
+
+
+def test_archives_come_in_by_one_door() -> None:
+    """What belongs to archives is imported where one is opened; elsewhere only as types."""
+    doors = set()
+    for file in MODULES:
+        if part_of(name_of(file)) == "archive":
+            continue
+        tree = ast.parse(file.read_text())
+        types = {
+            node
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+            for node in ast.walk(block)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom | ast.Import) and node not in types:
+                named = ast.unparse(node)
+                if "imgsearch.archive" in named:
+                    doors.add((name_of(file), named))
+    assert doors == {
+        ("imgsearch.library", "from imgsearch.archive.engine import ArchiveEngine"),
+    }

@@ -17,9 +17,9 @@ from imgsearch.search.kept_examples import KeptExamples
 def test_an_image_is_kept_where_only_this_user_can_read_it(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path / "library", cache_dir=tmp_path / "cache")
     with Library.open(settings) as library:
-        example_id = library.keep_example(b"an image")
-        assert library.keep_example(b"an image") == example_id
-        assert library.kept_example(example_id) == b"an image"
+        example_id = library.pictures.keep_example(b"an image")
+        assert library.pictures.keep_example(b"an image") == example_id
+        assert library.pictures.kept_example(example_id) == b"an image"
     (file,) = (tmp_path / "cache" / "examples").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
@@ -44,7 +44,7 @@ def test_a_file_whose_content_was_changed_is_not_given(tmp_path: Path) -> None:
 def test_the_least_recently_used_are_deleted_first(tmp_path: Path) -> None:
     kept = KeptExamples(tmp_path, limit_bytes=250)
     first, second = kept.keep(b"a" * 100), kept.keep(b"b" * 100)
-    for age_s, example_id in ((20, first), (10, second)):
+    for age_s, example_id in ((72_000, first), (36_000, second)):
         used_at = time.time() - age_s
         os.utime(tmp_path / example_id, (used_at, used_at))
     kept.get(first)  # its use counts

@@ -83,7 +83,7 @@ def test_every_photo_has_a_picture_when_its_drive_is_gone(tmp_path: Path) -> Non
         photos.rename(tmp_path / "unplugged")
         for hit in hits:
             for side_px in (360, 1600):
-                shown = picture(library.thumbnail(hit.photo.id, side_px))
+                shown = picture(library.pictures.thumbnail(hit.photo.id, side_px))
                 assert max(shown.size) == KEPT_SIDE_PX
                 name = hit.path.stem
                 if name == "scene":
@@ -91,11 +91,11 @@ def test_every_photo_has_a_picture_when_its_drive_is_gone(tmp_path: Path) -> Non
                 else:
                     assert abs(rgb_at(shown, 128, 96)[0] - int(name)) <= 4
             with pytest.raises(PhotoError):
-                library.thumbnail(hit.photo.id, 360, or_kept=False)
+                library.pictures.thumbnail(hit.photo.id, 360, or_kept=False)
             # A hit shows itself in a notebook.
             assert "data:image/webp" in hit._repr_html_()
         (tmp_path / "unplugged").rename(photos)
-        assert max(picture(library.thumbnail(hits[0].photo.id, 360)).size) == 360
+        assert max(picture(library.pictures.thumbnail(hits[0].photo.id, 360)).size) == 360
     assert not list((tmp_path / "cache").rglob("*-160.webp")), "small ones need no cache"
 
 
@@ -108,7 +108,7 @@ def test_a_copy_and_a_move_share_the_picture_and_a_new_content_gets_its_own(tmp_
         library.index().run()
         assert library.status().thumbnails.photos == 3, "the old content is known for 30 days"
         for hit in library.search("anything", k=10):
-            red = rgb_at(picture(library.thumbnail(hit.photo.id, 256)), 9, 9)[0]
+            red = rgb_at(picture(library.pictures.thumbnail(hit.photo.id, 256)), 9, 9)[0]
             assert abs(red - {"moved.png": 0, "001.png": 250}[hit.path.name]) <= 4
         wait_until(lambda: library.folders.prune(0))  # what was removed in an earlier second
         assert library.status().thumbnails.photos == 2
@@ -265,7 +265,7 @@ def test_a_file_that_is_no_database_is_noticed_and_replaced(tmp_path: Path) -> N
     (tmp_path / "data" / THUMBNAIL_FILE).write_bytes(b"no database at all" * 1000)
     with Library.open(settings_of(tmp_path), told.append, encoder=StandIn()) as library:
         assert library.status().thumbnails.photos is None
-        assert library.thumbnail(1, 200) is not None, "from the photo"
+        assert library.pictures.thumbnail(1, 200) is not None, "from the photo"
         write(photos, 1, first=9)
         assert library.index().run().new == 1, "photos are indexed nevertheless"
         assert "imgsearch doctor --repair" in told[-1]
@@ -359,7 +359,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_cannot_be_made_again(tmp_path: 
         hits = library.search("anything", k=300)
         assert len(hits) == 250
         for hit in hits:
-            red = rgb_at(picture(library.thumbnail(hit.photo.id, 256)), 128, 96)[0]
+            red = rgb_at(picture(library.pictures.thumbnail(hit.photo.id, 256)), 128, 96)[0]
             assert abs(red - int(hit.path.stem)) <= 4
 
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
+from imgsearch.archive.fleet.mounts import MountPoints
 from imgsearch.errors import SettingsError
-from imgsearch.fleet.mounts import MountPoints
 from tests.factories import run_cli
 from tests.object_storage import S3Server
 from tests.stand_in import StandIn
@@ -56,7 +56,7 @@ def test_a_mounted_object_is_a_file_and_another_gets_a_signed_address(
 
         s3.stop()
         (photo_id,) = (hit.photo.id for hit in hits if hit.path.name == "a sunset+sea.jpg")
-        original = archive.original(photo_id)
+        original = archive.pictures.original(photo_id)
         assert original is not None
         with original.file as file:
             assert file.read() == sunset

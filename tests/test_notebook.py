@@ -49,12 +49,12 @@ def test_a_closed_library_says_so(photos: Path, library: Library) -> None:
         library.__enter__,
         library.photo_count,
         library.status,
-        library.warm_up,
+        library.memory.warm_up,
         lambda: library.search("a square"),
         lambda: library.find("a square"),
         lambda: library.index([photos]),
         lambda: library.folders.prune(1),
-        lambda: library.thumbnail(1),
+        lambda: library.pictures.thumbnail(1),
     )
     for call in calls:
         with pytest.raises(UsageError, match=r"was closed.* Open it again: Library\.open"):

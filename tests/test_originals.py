@@ -180,7 +180,7 @@ def test_photos_behind_links_are_given_as_they_were_indexed(
         hits = library.search("sort:path")
         assert sum(len(hit.paths) for hit in hits) == 3
         for hit in hits:
-            found = library.original(hit.photo.id)
+            found = library.pictures.original(hit.photo.id)
             assert found is not None
             with found.file:
                 assert found.file.read() == hit.path.read_bytes()
@@ -190,7 +190,7 @@ def test_photos_behind_links_are_given_as_they_were_indexed(
         photo.symlink_to(secret)
         inside = next(hit for hit in hits if folder / "inside.png" in hit.paths)
         with pytest.raises(PhotoError, match="has changed"):
-            library.original(inside.photo.id)
+            library.pictures.original(inside.photo.id)
 
 
 def test_what_is_no_photo_is_not_given_whatever_its_name(tmp_path: Path) -> None:
@@ -208,12 +208,12 @@ def test_the_library_gives_only_its_own_files(tmp_path: Path, stand_in: StandIn)
     with Library.open(settings, encoder=stand_in) as library:
         library.index([tmp_path / "photos"]).run()
         (hit,) = library.find("name:one").hits
-        found = library.original(hit.photo.id)
-        assert found is not None and library.original(hit.photo.id + 1) is None
+        found = library.pictures.original(hit.photo.id)
+        assert found is not None and library.pictures.original(hit.photo.id + 1) is None
         with found.file:
             assert found.file.read() == hit.path.read_bytes()
         with pytest.raises(PhotoError):
-            library.original(hit.photo.id, moving_part=True)
+            library.pictures.original(hit.photo.id, moving_part=True)
 
 
 @pytest.mark.parametrize(

@@ -415,7 +415,7 @@ def test_photos_of_a_drive_that_is_not_connected_are_offline(
         assert (report.new, report.files, report.missing) == (11, 12, 0)
         hit = library.search("keyword:garden")[0]
         assert hit.offline and hit.path == drive / "a" / "3.png"
-        assert library.thumbnail(hit.photo.id) is not None
+        assert library.pictures.thumbnail(hit.photo.id) is not None
         assert library.index().run().offline == 12
         shutil.copytree(album, drive)
         after = library.index().run()
@@ -475,7 +475,7 @@ def test_a_pack_makes_no_other_files_photos(
         shown = library.search("sort:path")
         assert [hit.path.name for hit in shown] == ["inside.jpg", "note.jpg", "real.jpg"]
         with pytest.raises(PhotoError, match="has changed"):
-            library.original(shown[1].photo.id)
+            library.pictures.original(shown[1].photo.id)
     with open_library("offline", StandIn()) as library:
         report = library.packs.merge(pack, at=folder, offline=True).run()
         assert (report.files, report.missing) == (5, 4)

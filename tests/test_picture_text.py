@@ -471,7 +471,7 @@ def test_text_is_a_filter_and_is_shown_with_where_it_stands(
         assert hit.path == folder / "sign.png"
         assert [each.text for each in hit.text_lines] == ["Table 12", "reserved"]
         assert [each.path.name for each in library.search("a sign -text:12")] == ["other.png"]
-        text = library.text_of(hit.photo.id)
+        text = library.pictures.text_of(hit.photo.id)
         assert text is not None and text.state == "read"
     for name, value in {"DATA": data, "CACHE": model_cache, "SERVICE": "off"}.items():
         monkeypatch.setenv(f"IMGSEARCH_{name}", str(value))

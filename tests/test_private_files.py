@@ -71,7 +71,7 @@ def use(settings: Settings, photos: Path) -> None:
         library.rebuild().run()
         library.search("a photo")
         library.labels.save("colours", Classes(("red", "blue")))
-        assert library.thumbnail(1, 32)
+        assert library.pictures.thumbnail(1, 32)
         events = library.watch()
         next(events)
         events.close()  # type: ignore[attr-defined]
@@ -92,7 +92,7 @@ def test_all_that_is_created_is_private_whatever_the_umask(tmp_path: Path, mask:
     with umask(mask):
         use(settings, photos)
     created = {path.name for path in (tmp_path / "own").rglob("*")}
-    assert {"library.db", "writer.lock", "snapshots", "query-vectors.db"} <= created
+    assert {"library.db", "writer.lock", "snapshots", "query-vectors"} <= created
     assert not_private(tmp_path / "own") == {}
     assert {mode(photo) for photo in photos.iterdir()} == {0o644}
 

@@ -55,7 +55,7 @@ def test_it_finds_what_its_query_finds(library: Library, demo_photos: Path) -> N
     page = library.find("saved:pets", 5, saved.cursor)
     assert page.hits == library.find(line, 5, typed.cursor).hits
     assert library.explain(demo_photos / "chelsea.png", "saved:pets").rank == 1
-    assert library.exact_line("saved:pets") == library.exact_line(line)
+    assert library.lines.exact("saved:pets") == library.lines.exact(line)
     assert library.browse.timeline("saved:pets") == library.browse.timeline(line)
     (summary,) = library.saved.all()
     weak = [hit for hit in library.find(line, 21).hits if hit.level == "weak"]
@@ -156,7 +156,7 @@ def test_an_example_file_may_go_afterwards(
         Term(Example(content), 2.0),
     )
     with pytest.raises(QueryError, match="A query line cannot express"):
-        stocked.exact_line("saved:part")
+        stocked.lines.exact("saved:part")
 
 
 def test_an_example_that_is_gone_is_told_and_breaks_no_other_search(

@@ -20,7 +20,7 @@ from imgsearch.query.grammar import parse
 from imgsearch.records.answer import FilterResult
 from imgsearch.search import cursor as cursors
 from imgsearch.search.cursor import ByKey, ByScore, ByTwoScores
-from imgsearch.search.query_cache import FILE, QueryCache
+from imgsearch.search.query_cache import FOLDER, QueryCache
 from tests.factories import write_noise
 from tests.stand_in import StandIn
 
@@ -230,28 +230,27 @@ def test_a_repeated_query_loads_no_model(demo: Library, demo_photos: Path, tmp_p
         names(other, line)
 
 
-def test_the_query_cache_stores_hashes_has_a_capacity_and_survives_damage(tmp_path: Path) -> None:
-    cache = QueryCache(tmp_path / "cache", "one", capacity=3)
+def test_the_query_cache_stores_hashes_has_a_bound_and_survives_damage(tmp_path: Path) -> None:
+    cache = QueryCache(tmp_path / "cache", "one")
     vectors = np.eye(5, dtype=np.float32)
     for number in range(5):
         cache.put(b"secret %d" % number, vectors[number])
-    kept = [cache.get(b"secret %d" % number) for number in range(5)]
-    assert [vector is None for vector in kept] == [True, True, False, False, False]
-    assert kept[4] is not None and kept[4].tolist() == vectors[4].tolist()
+    found = [cache.get(b"secret %d" % number) for number in range(5)]
+    assert [None if each is None else each.tolist() for each in found] == vectors.tolist()
     assert QueryCache(tmp_path / "cache", "two").get(b"secret 4") is None
-    file = tmp_path / "cache" / FILE
-    content = file.read_bytes()
-    assert b"secret" not in content
-    at = content.index(vectors[4].tobytes())
-    file.write_bytes(content[:at] + b"\1" + content[at + 1 :])
+    files = [path for path in (tmp_path / "cache" / FOLDER).rglob("*") if path.is_file()]
+    assert len(files) == 5
+    assert not any(b"secret" in file.read_bytes() or "secret" in file.name for file in files)
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(content[:1] + b"\1" + content[2:])
     assert cache.get(b"secret 4") is None, "a damaged vector is not used"
     cache.put(b"secret 4", vectors[4])
     assert cache.get(b"secret 4") is not None
-    file.write_bytes(b"no database" * 500)
-    cache.put(b"secret 5", vectors[0])
-    assert cache.get(b"secret 5") is None, "nothing is cached in a damaged file"
-    cache.put(b"secret 5", vectors[0])
-    assert cache.get(b"secret 5") is not None, "and the file is replaced"
+    small = QueryCache(tmp_path / "small", "one", most_bytes=0)
+    for number in range(2000):  # of any two in one of the 256 folders, the first is deleted
+        small.put(b"%d" % number, vectors[0])
+    assert len(list((tmp_path / "small" / FOLDER).rglob("*"))) == 2 * 256
     (tmp_path / "file").write_text("x")
     QueryCache(tmp_path / "file" / "below", "one").put(b"x", vectors[0])  # cannot be written
 
@@ -357,11 +356,15 @@ def test_ids_may_be_numbers_of_numpy(
             plain = found.ids.tolist()
             assert searched.hits_of(found, ids) == searched.hits_of(found, plain)
             assert [hit.photo.id for hit in searched.photos(ids)] == plain
-            assert searched.stacks_of(ids) == searched.stacks_of(plain)
+            assert searched.duplicates.stacks_of(ids) == searched.duplicates.stacks_of(plain)
             assert [day.photo_ids.tolist() for day in searched.browse.days_of(ids)] == [plain]
-            assert searched.thumbnail(ids[0]) == searched.thumbnail(plain[0]) is not None
-            assert searched.text_of(ids[0]) is None
-            original = searched.original(ids[0])
+            assert (
+                searched.pictures.thumbnail(ids[0])
+                == searched.pictures.thumbnail(plain[0])
+                is not None
+            )
+            assert searched.pictures.text_of(ids[0]) is None
+            original = searched.pictures.original(ids[0])
             assert original is not None
             original.file.close()
             like_it = searched.find(Query((Term(Example(ids[0])),)))

@@ -263,7 +263,7 @@ def test_the_phrases_of_a_line() -> None:
 
 def test_past_queries_are_suggested(library: Library) -> None:
     for line in ("a dog", "sunset person:Bob", "a café by night", "a dog"):
-        library.remember_query(line)
+        library.lines.remember(line)
     assert lines(library, "") == ["a dog", "a café by night", "sunset person:Bob"]
     assert lines(library, "caf") == ["a café by night"]
     assert lines(library, "CAFÉ by") == ["a café by night"]
@@ -274,13 +274,13 @@ def test_past_queries_are_suggested(library: Library) -> None:
 
 def test_past_queries_are_deleted_from_the_file(library: Library) -> None:
     file = library.settings.data_dir / PAST_QUERIES_FILE
-    library.remember_query("a secret meeting")
+    library.lines.remember("a secret meeting")
     assert b"secret" in file.read_bytes()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert library.forget_queries() == 1
+    assert library.lines.forget() == 1
     assert b"secret" not in file.read_bytes() and lines(library, "") == []
     assert not [path for path in file.parent.iterdir() if path.name.startswith(f"{file.name}-")]
-    assert library.forget_queries() == 0
+    assert library.lines.forget() == 0
 
 
 def test_the_oldest_queries_are_dropped(tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ def test_the_command(library: Library) -> None:
     assert done.stdout == 'a dog person:"Anna Weidinger"  person, 2 photos\n'
     done = run(commands, ["suggest", "can", "--json", *data])
     assert '"kind": "camera"' in done.stdout and '"photos": null' in done.stdout
-    library.remember_query("a dog")
+    library.lines.remember("a dog")
     assert run(commands, ["suggest", *data]).stdout == "a dog  past query\n"
     done = run(commands, ["suggest", "--clear", *data])
     assert "Past queries deleted: 1." in done.stderr

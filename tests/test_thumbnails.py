@@ -83,7 +83,7 @@ def test_the_least_recently_used_are_deleted_first(tmp_path: Path, make_photo: M
     path = make_photo("one.png")
     folder = tmp_path / "kept"
     size_bytes = len(Thumbnails(folder, 200).get(a_photo(0, path), [indexed(path)], 32))
-    thumbnails = Thumbnails(folder, 200, limit_bytes=10 * size_bytes)
+    thumbnails = Thumbnails(folder, 200, limit_bytes=256 * 10 * (size_bytes + 8))
     for number in range(10):
         thumbnails.get(a_photo(number, path), [indexed(path)], 32)
         (file,) = folder.rglob(f"{number:064x}-32.webp")

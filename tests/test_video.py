@@ -193,8 +193,8 @@ def test_the_right_moment_is_found(clips: Library, text: str, from_s: int) -> No
     assert hits[0].path.name == "clip.mp4"
     assert hits[0].at_s is not None and from_s <= hits[0].at_s < from_s + 4
     assert len(hits) == clips.photo_count() and all(hit.at_s is None for hit in hits[1:])
-    shown = clips.thumbnail(hits[0].photo.id, 96, hits[0].at_s)
-    middle = clips.thumbnail(hits[0].photo.id, 96)
+    shown = clips.pictures.thumbnail(hits[0].photo.id, 96, hits[0].at_s)
+    middle = clips.pictures.thumbnail(hits[0].photo.id, 96)
     assert shown is not None and middle is not None
     like = clips.search(image=hits[0].path, k=1)
     assert like[0].photo.id != hits[0].photo.id, "the example itself is left out"

@@ -662,8 +662,8 @@ def test_the_model_is_released_while_it_is_not_needed(tmp_path: Path) -> None:
         settings = Settings.load(data_dir=tmp_path / "library", encoder=KIND.prefix)
         with Library.open(settings) as library:
             watching = Watched(library, here, schedule=WatchSchedule(QUICK, idle_s=1))
-            watching.wait_for(lambda: library.encoder_is_loaded)
-            watching.wait_for(lambda: not library.encoder_is_loaded)
+            watching.wait_for(lambda: library.memory.has_encoder)
+            watching.wait_for(lambda: not library.memory.has_encoder)
             write_photo(here / "new.png", 10)
             watching.wait_for_disk()
             watching.stop()

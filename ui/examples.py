@@ -26,8 +26,8 @@ def uploaded_image() -> str | None:
     if uploaded is None:
         return None
     content, library = uploaded.getvalue(), session().library
-    library.thumbnail_of(content, THUMBNAIL_PX)  # raises PhotoError
-    image_id = library.keep_example(content)
+    library.pictures.thumbnail_of(content, THUMBNAIL_PX)  # raises PhotoError
+    image_id = library.pictures.keep_example(content)
     # A file uploader cannot be emptied, so the next run gets a new one.
     st.session_state["uploads"] = number + 1
     return image_id

@@ -43,7 +43,7 @@ def _response(request: Request, *, moving_part: bool) -> Response:
         found = (
             None
             if photo_id is None
-            else session().library.original(photo_id, moving_part=moving_part)
+            else session().library.pictures.original(photo_id, moving_part=moving_part)
         )
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 404, NOT_STORED)

@@ -72,7 +72,7 @@ class SearchInput(Struct, frozen=True):
         query = parse(self.line) if self.line.strip() else Query()
         if not self.has_example:
             return query
-        source = self.photo_id or session().library.kept_example(self.image_id)
+        source = self.photo_id or session().library.pictures.kept_example(self.image_id)
         return replace(query, terms=(*query.terms, Term(Example(source, self.region))))
 
 

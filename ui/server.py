@@ -91,9 +91,9 @@ def thumbnail(request: Request) -> Response:
     searched, headers = session().library, _CACHE_FOR_EVER
     try:
         try:
-            content = searched.thumbnail(photo_id, side_px, at_s, or_kept=False)
+            content = searched.pictures.thumbnail(photo_id, side_px, at_s, or_kept=False)
         except ImgsearchError:  # the original cannot be read now, so only a small picture is there
-            content, headers = searched.thumbnail(photo_id, KEPT_SIDE_PX), NOT_STORED
+            content, headers = searched.pictures.thumbnail(photo_id, KEPT_SIDE_PX), NOT_STORED
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 404, NOT_STORED)
     if content is None:

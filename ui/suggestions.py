@@ -36,7 +36,7 @@ def suggest(request: Request) -> Response:
 def forget(request: Request) -> Response:
     """Delete the past queries."""
     try:
-        session().library.forget_queries()
+        session().library.lines.forget()
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 500, NOT_STORED)
     return Response(status_code=204, headers=NOT_STORED)

@@ -1,7 +1,7 @@
 """The zip file of copies of selected photos: what can be copied now, and the file itself.
 
 It is made while the browser reads it, so neither a photo nor the file is ever held in memory whole.
-Each copy is of a file that is still the photo (`Library.original`), never of what has taken its
+Each copy is of a file that is still the photo (`Pictures.original`), never of what has taken its
 place. Photos that cannot be copied are told before, and listed in a text file inside.
 """
 
@@ -136,7 +136,7 @@ def _requested(request: Request) -> Response | dict[int, str]:
 def _opened(library: Library, photo_id: int) -> OriginalFile | str:
     """The file of a photo, which the caller closes, or why there is none."""
     try:
-        found = library.original(photo_id)
+        found = library.pictures.original(photo_id)
     except ImgsearchError as error:
         return str(error)
     return "It is not in the library any more." if found is None else found

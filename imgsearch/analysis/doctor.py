@@ -30,7 +30,6 @@ from imgsearch.indexer.roots import list_roots
 from imgsearch.indexer.scan import find_changes, scan
 from imgsearch.private_files import ABANDONED_S
 from imgsearch.records.status import Finding
-from imgsearch.search import query_cache
 from imgsearch.store import lock
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.progress_file import PROGRESS_FILE, running_job
@@ -156,10 +155,6 @@ def _cache(cache_dir: Path) -> Iterator[Finding]:
         message = f"The model in {folder} is damaged: a checksum differs."
         cure = "imgsearch doctor --repair deletes it; it is made again when it is next needed."
         yield Finding("cache", "warning", message, cure, repairable=True, exit_code=1)
-    if query_cache.is_damaged(cache_dir):
-        message = f"The vectors of earlier queries in {cache_dir / query_cache.FILE} are damaged."
-        cure = "imgsearch doctor --repair deletes them."
-        yield Finding("cache", "warning", message, cure, repairable=True, exit_code=1)
     left = _left_behind(cache_dir)
     if left:
         leftovers = format_count(len(left), "leftover")
@@ -182,9 +177,6 @@ def repair_cache(cache_dir: Path) -> list[str]:
     for folder in onnx.damaged_exports(cache_dir):
         shutil.rmtree(folder, ignore_errors=True)
         done.append(f"Deleted the damaged model in {folder}.")
-    if query_cache.is_damaged(cache_dir):
-        (cache_dir / query_cache.FILE).unlink(missing_ok=True)
-        done.append("Deleted the damaged vectors of earlier queries.")
     left = _left_behind(cache_dir)
     for path in left:
         if path.is_dir():

@@ -28,7 +28,7 @@ def command(captions: str, as_json: bool, data_dir: str | None) -> None:
     whose photo is shown and not hidden as weak.
     """
     with open_library(data_dir) as library:
-        result = library.evaluate(captions)
+        result = library.encoders.evaluate(captions)
     if as_json:
         print_json(result)
         return

@@ -43,5 +43,5 @@ def command(no_pictures: bool, data_dir: str | None) -> None:
                 "This command is for the program of an assistant, which talks to it at standard "
                 "input: see docs/mcp.md. To end it: Ctrl-C"
             )
-        idle = IdleTimer(IDLE_S, library.release_encoder)
+        idle = IdleTimer(IDLE_S, library.memory.release_encoder)
         serve_stdio(PhotoTools(library, not no_pictures, idle.restart))

@@ -128,7 +128,7 @@ def asking(data_dir: str | None, address: str | None = None) -> Iterator[Asking]
 
     settings, folder = Settings.load(data_dir=data_dir), None
     if address is not None:
-        from imgsearch.catalogue.address import working_folder
+        from imgsearch.addresses import working_folder
 
         folder = working_folder(settings.data_dir, address)
     with ExitStack() as stack:

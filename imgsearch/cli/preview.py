@@ -46,7 +46,7 @@ def image_of(library: Library, hit: Hit, side_px: int) -> Image | None:
     from PIL import Image
 
     try:
-        content = library.thumbnail(hit.photo.id, side_px, hit.at_s)
+        content = library.pictures.thumbnail(hit.photo.id, side_px, hit.at_s)
     except ImgsearchError:
         return None
     return None if content is None else Image.open(BytesIO(content))

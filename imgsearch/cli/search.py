@@ -128,7 +128,7 @@ def command(
         )
     if explain_query:
         with open_either(data_dir, address) as library:
-            standard_output().print(printable(library.exact_line(query)))
+            standard_output().print(printable(library.lines.exact(query)))
         return
     is_look = cursor is None and not (paths or as_json)
 

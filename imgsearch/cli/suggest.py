@@ -50,7 +50,7 @@ def command(
         if address is not None:
             raise UsageError("An archive records no queries. Leave out --clear or --library.")
         with open_library(data_dir) as library:
-            number = library.forget_queries()
+            number = library.lines.forget()
         info(f"Past queries deleted: {number}.")
         return
     from imgsearch.library import Library

@@ -53,7 +53,7 @@ def command(
     With --library the page searches an archive, and shows its photos and its state; it has no
     other views.
     """
-    from imgsearch.catalogue.address import normal_address
+    from imgsearch.addresses import normal_address
     from imgsearch.config import Settings
 
     settings = Settings.load(data_dir=data_dir)

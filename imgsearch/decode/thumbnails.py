@@ -8,9 +8,7 @@ keeps of each photo (`imgsearch.store.thumbnails`), from the pixels that are emb
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from io import BytesIO
@@ -18,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from imgsearch import private_files
+from imgsearch.caches import FileCache
 from imgsearch.cores import usable_cores
 from imgsearch.decode.original import no_unchanged_file, open_unchanged
 from imgsearch.decode.reader import decode, decode_bytes
@@ -28,23 +26,18 @@ from imgsearch.records.photo import IndexedFile, Photo
 
 KEPT_SIDE_PX = 256
 LIMIT_BYTES = 2 << 30  # some 150,000 thumbnails of 320 px
-_KEPT_SHARE = 0.9  # of the limit, after deleting: the next thumbnail need not delete again
-_TOUCH_AFTER_S = 3600.0  # a use is recorded at most once an hour
 
 
 class Thumbnails:
-    """A folder of thumbnails that never holds more than `limit_bytes`. Safe in any thread.
+    """A folder of thumbnails that takes `limit_bytes` at most. Safe in any thread.
 
     The least recently used ones are deleted first. Where the folder cannot be written, thumbnails
     are made each time they are needed.
     """
 
     def __init__(self, folder: Path, max_megapixels: float, limit_bytes: int = LIMIT_BYTES) -> None:
-        self._folder = folder
+        self._files = FileCache(folder, limit_bytes, parts=256)
         self._max_megapixels = max_megapixels
-        self._limit_bytes = limit_bytes
-        self._held_bytes: int | None = None  # None: not counted yet
-        self._counting = threading.Lock()
         # A page requests sixty at once; more decoders than cores would only take memory.
         self._decoding = threading.BoundedSemaphore(usable_cores())
 
@@ -60,16 +53,16 @@ class Thumbnails:
         at_s = None if photo.facts.duration_s is None else at_s
         suffix = "" if at_s is None else f"-{at_s:.3f}s"
         name = f"{photo.content_hash}-{side_px}{suffix}.webp"
-        file = self._folder / photo.content_hash[:2] / name
-        kept = _read(file)
+        kept = self._files.get(name)
         if kept is not None:
             return kept
         with self._decoding:
-            kept = _read(file)  # another thread may have made it while this one waited
+            kept = self._files.get(name)  # another thread may have made it while this one waited
             if kept is not None:
                 return kept
             made = self._make(photo, files, side_px, at_s)
-        self._keep(file, made)
+        with suppress(OSError):  # on a full or read-only disk it is made again next time
+            self._files.put(name, made)
         return made
 
     def of_bytes(self, content: bytes, side_px: int) -> bytes:
@@ -95,45 +88,6 @@ class Thumbnails:
             except OSError as error:
                 failure = PhotoError(Reason.UNREADABLE, f"It cannot be read ({error.strerror}).")
         raise failure
-
-    def _keep(self, file: Path, content: bytes) -> None:
-        with suppress(OSError):  # on a full or read-only disk it is made again next time
-            private_files.replace_file(file, content)
-            with self._counting:
-                if self._held_bytes is None:
-                    self._delete_abandoned()
-                    self._held_bytes = sum(size_bytes for _, size_bytes, _ in self._files())
-                else:
-                    self._held_bytes += len(content)
-                if self._held_bytes > self._limit_bytes:
-                    self._delete_oldest()
-
-    def _delete_abandoned(self) -> None:
-        for folder in self._folder.iterdir():
-            private_files.delete_abandoned(folder)
-
-    def _delete_oldest(self) -> None:
-        """Delete the least recently used files. Counts again: other processes write here, too."""
-        files = sorted(self._files())
-        held_bytes = sum(size_bytes for _, size_bytes, _ in files)
-        for _, size_bytes, path in files:
-            if held_bytes <= _KEPT_SHARE * self._limit_bytes:
-                break
-            with suppress(OSError):
-                Path(path).unlink()
-                held_bytes -= size_bytes
-        self._held_bytes = held_bytes
-
-    def _files(self) -> list[tuple[float, int, str]]:
-        """Every file: its last use (Unix seconds), its size in bytes, its path."""
-        files = []
-        for folder in self._folder.iterdir():
-            if folder.is_dir():
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        stat = entry.stat()
-                        files.append((stat.st_mtime, stat.st_size, entry.path))
-        return files
 
 
 def encode_thumbnail(decoded: Decoded, side_px: int) -> bytes:
@@ -197,14 +151,3 @@ def _encode(image: Image.Image, quality: int, method: int = 2) -> bytes:
     buffer = BytesIO()
     image.save(buffer, "WEBP", quality=quality, method=method)
     return buffer.getvalue()
-
-
-def _read(file: Path) -> bytes | None:
-    """The content of the file, whose use is recorded; None where there is no such file."""
-    try:
-        content = file.read_bytes()
-        if time.time() - file.stat().st_mtime > _TOUCH_AFTER_S:
-            os.utime(file)  # not atime, which many systems do not record
-    except OSError:
-        return None
-    return content

@@ -1,7 +1,8 @@
 """The interface of an engine: a library is searched and shown alike, whatever it is kept in.
 
-`local` is SQLite and FAISS on this machine; `archive` is Lance tables at an address, filled by a
-fleet. What an engine lacks is missing from its `capabilities`, and nobody asks which one it is.
+`LocalEngine` is SQLite and FAISS on this machine; `imgsearch.archive` has the engine of Lance
+tables at an address, filled by a fleet. What an engine lacks is missing from its `capabilities`,
+and nobody asks which one it is.
 """
 
 from __future__ import annotations
@@ -13,17 +14,25 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from imgsearch.analysis.browse import BrowsedPhotos
     from imgsearch.analysis.duplicates import Picture
+    from imgsearch.archive.operations import Fleet
     from imgsearch.catalogue.base import Catalogue
     from imgsearch.config import Settings
     from imgsearch.decode.thumbnails import Thumbnails
-    from imgsearch.progress import Job, MergeReport, PackReport, Progress, SyncReport
+    from imgsearch.engines.local import LocalEngine
+    from imgsearch.progress import (
+        Job,
+        MergeReport,
+        PackReport,
+        Progress,
+        RunningJob,
+        SyncReport,
+    )
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Status
     from imgsearch.search.context import SearchContext
-    from imgsearch.search.kept_examples import KeptExamples
     from imgsearch.search.suggestions import SuggestedNames
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
@@ -44,7 +53,7 @@ class Engine(Protocol):
 
     @property
     def working_folder(self) -> Path:
-        """The folder of this machine where a service of the library has its files."""
+        """The folder of this machine where a service of the library, and a fleet, keep files."""
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -52,7 +61,16 @@ class Engine(Protocol):
 
     @property
     def most_listed(self) -> int | None:
-        """How many photos are listed at most by filters alone; None without a limit."""
+        """The number of photos that filters alone list at most; None without a limit."""
+
+    def on_this_machine(self, what: str) -> LocalEngine:
+        """The engine of a library on this machine, for what only such a library has.
+
+        `what` names that. Raises UsageError where the library is an archive.
+        """
+
+    def fleet(self) -> Fleet:
+        """The part that fills an archive. Raises UsageError for a library on this machine."""
 
     def exists(self) -> bool:
         """Whether there is a library; the first `index` makes one."""
@@ -77,13 +95,16 @@ class Engine(Protocol):
         """Release the encoder and its memory."""
 
     def status(self) -> Status:
-        """What the library has, and its state."""
+        """The contents and state of the library. Raises UsageError or StoreError without one."""
+
+    def running(self) -> RunningJob | None:
+        """The job that changes the library now, in this process or another; None without one."""
 
     def photo_count(self) -> int:
-        """How many photos can be found."""
+        """The number of photos that can be found. Raises as `status` does."""
 
     def baseline_vectors(self) -> int:
-        """How many vectors the score baseline was made from; 0 without one."""
+        """The number of vectors that the score baseline was made from; 0 without one."""
 
     # ------------------------------------------------------------------ searching
 
@@ -147,9 +168,6 @@ class Engine(Protocol):
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """The photos that can be read now, each with what is read of it."""
-
-    def kept_examples(self) -> KeptExamples:
-        """Example images that are kept on this machine for a while."""
 
     def absolute(self, place: str | Path) -> str:
         """A path of this machine, or an address where the library has those, in full."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
@@ -20,7 +20,6 @@ from imgsearch.indexer.roots import online_roots
 from imgsearch.paths import absolute
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
-from imgsearch.search.kept_examples import KeptExamples
 from imgsearch.search.saved_queries import with_saved
 from imgsearch.search.understanding import understand
 from imgsearch.store.database import DATABASE_FILE, Database
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
         OnDownload,
         PackReport,
         Progress,
+        RunningJob,
         SyncReport,
     )
     from imgsearch.records.index import EncoderRow
@@ -58,7 +58,10 @@ _Found = TypeVar("_Found")
 
 
 class LocalEngine:
-    """The parts of an open library, each opened when it is first needed. Safe in any thread."""
+    """Implements `imgsearch.engines.base.Engine`, which describes the methods without a docstring.
+
+    Each part of the library is opened when it is first needed. Safe in any thread.
+    """
 
     most_listed: int | None = None
     capabilities = frozenset(
@@ -92,22 +95,24 @@ class LocalEngine:
 
     @property
     def address(self) -> str:
-        """The data folder."""
         return str(self.settings.data_dir)
 
     @property
     def working_folder(self) -> Path:
-        """The data folder."""
         return self.settings.data_dir
+
+    def on_this_machine(self, what: str) -> LocalEngine:
+        return self
+
+    def fleet(self) -> NoReturn:
+        raise UsageError("Only an archive is filled by a fleet: imgsearch copy --to ADDRESS")
 
     # ------------------------------------------------------------------ opening and closing
 
     def exists(self) -> bool:
-        """Whether there is a database in the data folder."""
         return (self.settings.data_dir / DATABASE_FILE).exists()
 
     def raise_if_closed(self) -> None:
-        """Raise UsageError after `close`."""
         if self._is_closed:
             raise UsageError(
                 f"The library in {self.settings.data_dir} was closed, by close() or at the end of "
@@ -115,12 +120,10 @@ class LocalEngine:
             )
 
     def raise_if_damaged(self, error: Exception) -> None:
-        """Raise StoreError if an unexpected error came from a damaged database."""
         if not self._is_closed and self.exists():
             self.database().raise_if_damaged(error)
 
     def close(self) -> None:
-        """Close files and release the encoder."""
         with self._lock:
             self._is_closed = True
             if self._database is not None:
@@ -165,13 +168,11 @@ class LocalEngine:
         return SavedSearchStore(self.database())
 
     def past_queries(self) -> PastQueries:
-        """The queries that were typed before."""
         from imgsearch.store.past_queries import PastQueries
 
         return PastQueries(self.settings.data_dir, self.settings.past_queries)
 
     def duplicate_choices(self) -> DuplicateChoices:
-        """Which near-duplicates are to be kept."""
         from imgsearch.store.duplicate_choices import DuplicateChoices
 
         return DuplicateChoices(self.database())
@@ -197,58 +198,52 @@ class LocalEngine:
         return self.indexer()
 
     def warm_up(self) -> None:
-        """Load everything that a text query needs."""
         context = self.context()
         self.live_index(context.row)
         context.encoder().encode_texts(["a photo"])
 
     @property
     def encoder_is_loaded(self) -> bool:
-        """Whether the encoder is in memory."""
         return self.encoders.is_loaded
 
     def release_encoder(self) -> None:
-        """Release the encoder and its memory."""
         self.encoders.release()
 
     # ------------------------------------------------------------------ contents
 
     def status(self) -> Status:
-        """What the library has, and its state."""
         from imgsearch.analysis.status import status_of
 
         return status_of(self.store())
 
+    def running(self) -> RunningJob | None:
+        from imgsearch.store.progress_file import running_job
+
+        return running_job(self.settings.data_dir)
+
     def photo_count(self) -> int:
-        """How many photos can be found."""
         return self.reads().photo_count()
 
     def baseline_vectors(self) -> int:
-        """How many vectors the score baseline was made from; 0 without one."""
         row = self.reads().current_encoder()
         baseline = None if row is None else self.reads().baseline(row.key)
         return 0 if baseline is None else baseline.vectors
 
     def browsing(self) -> Reads:
-        """Dates, places and names of all photos, or of some."""
         return self.reads()
 
     def suggested_names(self) -> Reads:
-        """The names that a line can be completed with."""
         return self.reads()
 
     def photo_at(self, path: Path) -> int | None:
-        """The id of the photo at this absolute path."""
         return self.catalogue().photo_at(path)
 
     def why_unknown(self, path: Path) -> str:
-        """A sentence that says why there is no photo at this path."""
         from imgsearch.indexer.absence import why_not_indexed
 
         return why_not_indexed(self.store(), path)
 
     def labels(self, classes: Classes, query: Query | None, k: int) -> list[Label]:
-        """The likeliest class of each photo that a query finds, or of all."""
         from imgsearch.labels.labels import label_photos
 
         context = self.context()
@@ -338,7 +333,6 @@ class LocalEngine:
     # ------------------------------------------------------------------ pictures
 
     def thumbnails(self) -> Thumbnails:
-        """Makes pictures of photos, and keeps large ones in the cache folder."""
         with self._lock:
             if self._thumbnails is None:
                 from imgsearch.decode.thumbnails import Thumbnails
@@ -358,33 +352,25 @@ class LocalEngine:
             return self._kept_thumbnails
 
     def kept_thumbnail(self, content_hash: bytes) -> bytes | None:
-        """The small picture that the library has of a photo."""
         return self.kept_thumbnails().get(content_hash)
 
     def files_of(
         self, photo_id: int, with_video: bool = False
     ) -> Generator[IndexedFile, None, None]:
-        """The files of a photo."""
         yield from self.reads().indexed_files(photo_id)
 
     def photo(self, photo_id: int) -> Photo | None:
-        """The photo with this id, also one without a path."""
         return self.reads().photos([photo_id]).get(photo_id)
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
-        """The photos that can be read now, each with its first such file."""
+        """As the protocol says, each with its first file that can be read."""
         from imgsearch.indexer.metadata import readable_photos
 
         store = self.store()
         online = {root_id for root_id, online in online_roots(store.reads).items() if online}
         return list(readable_photos(store, online, ids))
 
-    def kept_examples(self) -> KeptExamples:
-        """Example images that are kept on this machine for a while."""
-        return KeptExamples(self.settings.cache_dir / "examples")
-
     def absolute(self, place: str | Path) -> str:
-        """A path of this machine in full."""
         return absolute(place)
 
     # ------------------------------------------------------------------ filling

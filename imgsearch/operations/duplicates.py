@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
+from imgsearch.records.ids import as_ids
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
@@ -55,6 +56,15 @@ class Duplicates:
 
         folders = [Path(self._engine.absolute(folder)) for folder in prefer]
         return propose_among(self._engine.catalogue(), pairs, min_score, folders)
+
+    def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+        """Find which of these photos are nearly the same as one before them, or of the same burst.
+
+        By the id of the photo on top, which is the first of its stack: the ids of those behind it.
+        """
+        from imgsearch.search.stacking import stacks_of
+
+        return stacks_of(self._engine.context(), as_ids(photo_ids))
 
     def choices(self) -> dict[int, bool]:
         """Return whether a near-duplicate is to be kept, by its photo id, where that was chosen.

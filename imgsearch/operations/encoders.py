@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
 from imgsearch.operations.declared import operation
+from imgsearch.paths import absolute
 from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
 from imgsearch.records.trial import EncoderTrial, SourcedQuery
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
     from imgsearch.index.check import RecallReport
     from imgsearch.progress import Job
+    from imgsearch.records.labels import Evaluation
 
 _RECENT = 50  # past queries that a trial of an encoder may use
 
@@ -109,6 +112,19 @@ class Encoders:
         stored = self.stored() if trial is not None else ()
         names = {each.name for each in stored if each.state != "current"}
         return trial if trial is not None and trial.encoder in names else None
+
+    def evaluate(self, captions: str | Path) -> Evaluation:
+        """Measure how well captions find their photos, from a CSV file of photo and caption.
+
+        The encoder in use answers. Raises UsageError for a file that cannot be used.
+        """
+        from imgsearch.analysis.captions import evaluate_captions, read_captions
+
+        engine = self._engine
+        context, store = engine.context(), engine.store()
+        parsed = read_captions(store, Path(absolute(captions)))
+        index = engine.live_index(context.row)
+        return evaluate_captions(store, context.catalogue, context.encoder(), index, parsed)
 
     def check_recall(self) -> RecallReport:
         """Measure how much of the exact answer the index finds, for texts and example images.

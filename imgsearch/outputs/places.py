@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from imgsearch.catalogue.address import TABLE_SUFFIX, is_folder
+from imgsearch.addresses import TABLE_SUFFIX, is_folder
 from imgsearch.errors import UsageError
 
 

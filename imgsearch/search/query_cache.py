@@ -3,47 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from imgsearch import private_files
+from imgsearch.caches import FileCache
 from imgsearch.encoders.prompts import prompts_for
-from imgsearch.store.sql import with_pragmas
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
 
-FILE = "query-vectors.db"
-CAPACITY = 10_000  # vectors; 20 MB at 512 dimensions
-_BUSY_TIMEOUT_S = 0.2  # embedding again costs less than a long wait
-_CHECKSUM_BYTES = 8
-_TABLE = """
-CREATE TABLE IF NOT EXISTS vectors (
-    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL
-)
-"""
+FOLDER = "query-vectors"
+MOST_BYTES = 20 << 20  # 10,000 vectors of 512 dimensions
 
 
 class QueryCache:
-    """The newest `capacity` query vectors of one encoder, in a file in the cache folder.
+    """The query vectors of one encoder that were used last, in the cache folder.
 
-    The file holds hashes of the texts and images, never the texts and images themselves. No method
-    raises an error: without a usable file every query is embedded again, which only takes longer.
-
-    Writes are not synced to the disk, since that takes longer than a whole query. After a power
-    failure the file may be damaged, so each vector has a checksum, and a file that is not a
-    database is deleted.
+    Its files are named by hashes of the texts and images and hold only vectors. No method raises an
+    error: without a usable folder every query is embedded again, which only takes longer.
     """
 
-    def __init__(self, cache_dir: Path, encoder_id: str, capacity: int = CAPACITY) -> None:
-        self._file = cache_dir / FILE
+    def __init__(self, cache_dir: Path, encoder_id: str, most_bytes: int = MOST_BYTES) -> None:
+        self._files = FileCache(cache_dir / FOLDER, most_bytes, parts=256)
         self._encoder_id = encoder_id
-        self._capacity = capacity
 
     def texts(
         self, encoder_name: str, texts: Sequence[str], embed: Callable[[list[str]], Vectors]
@@ -64,73 +48,29 @@ class QueryCache:
         return self._find([content]).get(content)
 
     def put(self, content: bytes, vector: Vector) -> None:
-        """Cache a vector; beyond the capacity, the oldest vectors are dropped."""
+        """Cache a vector."""
         self._write({content: vector})
 
     def _find(self, contents: Iterable[bytes]) -> dict[bytes, Vector]:
         import numpy as np
 
-        found = {}
-        with suppress(sqlite3.Error), closing(self._connect()) as connection:
-            for content in contents:
-                key = self._key(content)
-                query = "SELECT vector FROM vectors WHERE key = ?"
-                row = connection.execute(query, (key,)).fetchone()
-                if row is not None and isinstance(row[0], bytes):
-                    vector, checksum = row[0][:-_CHECKSUM_BYTES], row[0][-_CHECKSUM_BYTES:]
-                    if checksum == _checksum(key, vector):
-                        found[content] = np.frombuffer(vector, np.float32)
-        return found
+        stored = {content: self._files.get(self._name(content)) for content in contents}
+        return {
+            content: np.frombuffer(vector, np.float32)
+            for content, vector in stored.items()
+            if vector is not None
+        }
 
     def _write(self, vectors: Mapping[bytes, Vector]) -> None:
-        rows = [(self._key(content), vector.tobytes()) for content, vector in vectors.items()]
-        try:
-            private_files.make_folder(self._file.parent)
-            private_files.create_file(self._file)
-            with closing(self._connect()) as connection, connection:
-                connection.execute(_TABLE)
-                connection.executemany(
-                    "INSERT OR REPLACE INTO vectors (key, vector) VALUES (?, ?)",
-                    [(key, vector + _checksum(key, vector)) for key, vector in rows],
-                )
-                connection.execute(
-                    "DELETE FROM vectors WHERE id <= (SELECT max(id) FROM vectors) - ?",
-                    (self._capacity,),
-                )
-        except (sqlite3.OperationalError, OSError):
-            return  # busy, disk full or read-only: nothing is cached
-        except sqlite3.DatabaseError:
-            with suppress(OSError):
-                self._file.unlink()
+        with suppress(OSError):  # the disk is full or read-only: nothing is cached
+            for content, vector in vectors.items():
+                self._files.put(self._name(content), vector.tobytes())
 
-    def _connect(self) -> sqlite3.Connection:
-        uri = f"file:{quote(os.fsencode(self._file))}?mode=rw"  # does not create it
-        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)
-        return with_pragmas(connection, "synchronous = OFF")
-
-    def _key(self, content: bytes) -> bytes:
+    def _name(self, content: bytes) -> str:
         text = self._encoder_id.encode() + b"\0" + content
-        return hashlib.blake2b(text, digest_size=16).digest()
-
-
-def is_damaged(cache_dir: Path) -> bool:
-    """Whether the cache file exists and SQLite finds it damaged."""
-    file = cache_dir / FILE
-    if not file.exists():
-        return False
-    try:
-        with closing(sqlite3.connect(file, timeout=_BUSY_TIMEOUT_S)) as connection:
-            return str(connection.execute("PRAGMA integrity_check").fetchone()[0]) != "ok"
-    except sqlite3.OperationalError:  # busy, or it cannot be opened
-        return False
-    except sqlite3.DatabaseError:
-        return True
+        return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _text_key(encoder_name: str, text: str) -> bytes:
     prompts = "\0".join(prompts_for(encoder_name, text))
     return b"text\0" + prompts.encode("utf-8", "surrogatepass")
-
-
-def _checksum(key: bytes, vector: bytes) -> bytes:
-    return hashlib.blake2b(key + vector, digest_size=_CHECKSUM_BYTES).digest()

@@ -79,7 +79,7 @@ def serve(
     private_files.make_folder(folder)
     with _single_service(folder):
         token = None if network is None else network.token or stored_token(folder)
-        library.warm_up()
+        library.memory.warm_up()
         with _private_socket(folder) as private:
             sockets = [private] if network is None else [private, _network_socket(network.port)]
             token_is_stored = network is not None and network.token is None
@@ -99,7 +99,7 @@ def _run(
     on_ready: Callable[[], None],
     limits: ConnectionLimits,
 ) -> None:
-    idle = IdleTimer(idle_s, library.release_encoder)
+    idle = IdleTimer(idle_s, library.memory.release_encoder)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -9,16 +9,17 @@ from imgsearch.operations.browse import Browse
 from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
+from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.saved import Saved
 
-_ALWAYS = (None, "browse", "duplicates")  # parts that every library has
+_ALWAYS = (None, "browse", "duplicates", "pictures")  # parts that every library has
 
 
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
-    return operations_of((Library, Browse, Saved, Concepts, Labels, Encoders))
+    return operations_of((Library, Pictures, Browse, Saved, Concepts, Labels, Encoders))
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:

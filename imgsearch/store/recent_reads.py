@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from threading import Lock
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
+
+from imgsearch.caches import MemoryCache
 
 if TYPE_CHECKING:
     from imgsearch.store.database import Database
@@ -21,7 +21,7 @@ def _array_bytes(value: object) -> int:
 
 
 class RecentReads:
-    """Keeps what was read last. Safe to use from several threads.
+    """Caches what was read from a database, until anything is committed to it.
 
     To read the ids of a filter that most of a million photos pass takes 0.1 s and more, and who
     searches with a filter asks for the same soon: for other words, or for the next page.
@@ -29,11 +29,7 @@ class RecentReads:
 
     def __init__(self, database: Database, most_bytes: int = MOST_BYTES) -> None:
         self._database = database
-        self._most_bytes = most_bytes
-        self._lock = Lock()
-        self._version: tuple[int, int] | None = None
-        self._kept: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
-        self._bytes = 0
+        self._cache: MemoryCache[Hashable] = MemoryCache(most_bytes)
 
     def get(
         self,
@@ -41,25 +37,8 @@ class RecentReads:
         read: Callable[[], _Read],
         size_of: Callable[[_Read], int] = _array_bytes,
     ) -> _Read:
-        """What `read` gives, or gave for this key since the last change. Never to be changed.
+        """What `read` gives, or gave for this key since the last change; nobody may change it.
 
         `size_of` says how many bytes it takes.
         """
-        version = self._database.version()  # before reading: later changes then show
-        with self._lock:
-            if version != self._version:
-                self._kept.clear()
-                self._version, self._bytes = version, 0
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return cast(_Read, self._kept[key][0])
-        value = read()
-        size_bytes = size_of(value)
-        with self._lock:
-            if version == self._version and key not in self._kept:
-                self._kept[key] = value, size_bytes
-                self._bytes += size_bytes
-                while self._bytes > self._most_bytes:
-                    _, (_, oldest_bytes) = self._kept.popitem(last=False)
-                    self._bytes -= oldest_bytes
-        return value
+        return self._cache.get(key, read, self._database.version, size_of)

@@ -447,7 +447,7 @@ def test_a_running_service_answers_and_no_model_is_loaded_here(data: Path) -> No
             assert found["hits"]
             for tool in ("places", "timeline"):
                 tools.call(tool, {"query": "something that nobody has looked for"})
-            assert not library.encoder_is_loaded
+            assert not library.memory.has_encoder
     finally:
         service.terminate()
         service.communicate(timeout=PATIENCE_S)

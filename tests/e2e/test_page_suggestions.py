@@ -97,7 +97,7 @@ def test_what_was_chosen_stays_chosen_when_an_answer_is_late(
     from playwright.sync_api import expect
 
     with Library.open(place / "library") as library:
-        library.forget_queries()  # else one may be suggested first
+        library.lines.forget()  # else one may be suggested first
     page.goto(address)
     page.locator(".tile img").first.wait_for()
     box = box_of(page)
@@ -157,7 +157,7 @@ def test_past_queries_are_suggested_and_deleted(
     from playwright.sync_api import expect
 
     with Library.open(place / "library") as library:
-        library.forget_queries()
+        library.lines.forget()
         page.goto(address)
         page.locator(".tile img").first.wait_for()
         box = box_of(page)

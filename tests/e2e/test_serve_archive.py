@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.catalogue.address import working_folder
+from imgsearch.addresses import working_folder
 from imgsearch.operations.records import dump_json, to_json
 from imgsearch.service.auth import TOKEN_FILE
 from tests.factories import run_cli, wait_until
@@ -78,7 +78,7 @@ def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedAr
     assert answer["verdict"]["state"] == (own.verdict and own.verdict.state)
     first = answer["hits"][0]
     status, picture = served.request("GET", f"/thumbnail/{first['photo']['id']}?side_px=200")
-    assert status == 200 and picture == demo.thumbnail(own.hits[0].photo.id, 200)
+    assert status == 200 and picture == demo.pictures.thumbnail(own.hits[0].photo.id, 200)
     similar = served.asked(
         "POST", "/similar", {"example": {"photo_id": first["photo"]["id"]}, "k": 3}
     )

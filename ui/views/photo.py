@@ -167,7 +167,7 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
     if session().has("labels"):
         for facet, label in session().library.labels.of_photo(photo.id).items():
             rows.append((facet, f"{label.name}, {label.probability:.0%}"))
-    text = session().library.text_of(photo.id)
+    text = session().library.pictures.text_of(photo.id)
     if text is not None and text.lines:
         shown = " · ".join(line.text for line in text.lines)
         rows.append(("Text in it", shown if len(shown) <= MAX_TEXT else f"{shown[:MAX_TEXT]} …"))

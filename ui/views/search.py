@@ -115,7 +115,7 @@ def _remember(line: str) -> None:
         parse(line)
     except QueryError:
         return
-    session().library.remember_query(line)
+    session().library.lines.remember(line)
 
 
 def _set_address(search_input: SearchInput) -> None:
@@ -158,10 +158,10 @@ def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
     if cached is None or cached[0] != key:
         library = session().library
         if search_input.photo_id:
-            picture = library.thumbnail(search_input.photo_id, examples.THUMBNAIL_PX)
+            picture = library.pictures.thumbnail(search_input.photo_id, examples.THUMBNAIL_PX)
         else:
-            content = library.kept_example(search_input.image_id)
-            picture = library.thumbnail_of(content, examples.THUMBNAIL_PX)
+            content = library.pictures.kept_example(search_input.image_id)
+            picture = library.pictures.thumbnail_of(content, examples.THUMBNAIL_PX)
         cached = (key, picture or b"")
         st.session_state["example_thumbnail"] = cached
     return cached[1]

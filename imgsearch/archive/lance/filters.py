@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from math import ceil, floor, radians
 
-from imgsearch.catalogue.lance.rows import FILE_END, NAME_END
-from imgsearch.catalogue.lance.tables import (
+from imgsearch.archive.lance.rows import FILE_END, NAME_END
+from imgsearch.archive.lance.tables import (
     ALL_WORDS,
     TEXT_COLUMN,
     is_one_of,

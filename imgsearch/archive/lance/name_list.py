@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imgsearch.catalogue.lance.rows import folder_names
-from imgsearch.catalogue.lance.tables import loaded
+from imgsearch.archive.lance.rows import folder_names
+from imgsearch.archive.lance.tables import loaded
 from imgsearch.records.names import KnownName, NameField, names_of_keyword
 from imgsearch.store.names import ranked_names
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.lance.reader import LanceCatalogue
+    from imgsearch.archive.lance.reader import LanceCatalogue
 
 _KEPT_S = 60.0
 _KEPT_PER_READ = 20.0  # times as long as reading took, so that this takes a twentieth at most

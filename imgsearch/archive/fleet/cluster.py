@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
+from imgsearch.archive.fleet.base import FILES_PER_TASK, FileOutcome, ListedFile
+from imgsearch.archive.fleet.worker import PhotoWorker, WorkPlan
 from imgsearch.errors import FleetError, ImgsearchError, MissingPackage, UsageError
-from imgsearch.fleet.base import FILES_PER_TASK, FileOutcome, ListedFile
-from imgsearch.fleet.worker import PhotoWorker, WorkPlan
 from imgsearch.installation import install_command
 from imgsearch.version import VERSION
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from imgsearch.catalogue.lance.tables import (
+from imgsearch.archive.lance.tables import (
     ALL_WORDS,
     PART_FACTS,
     TEXT_COLUMN,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from imgsearch.fleet.base import FILES_PER_TASK, FileOutcome, ListedFile
-from imgsearch.fleet.worker import PhotoWorker, WorkPlan
+from imgsearch.archive.fleet.base import FILES_PER_TASK, FileOutcome, ListedFile
+from imgsearch.archive.fleet.worker import PhotoWorker, WorkPlan
 
 
 class WorkersHere:

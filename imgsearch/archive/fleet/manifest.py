@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Self
 from msgspec.structs import replace
 
 from imgsearch import private_files
+from imgsearch.archive.fleet.base import ListedFile
+from imgsearch.archive.fleet.sources import beside_paths
 from imgsearch.decode.sidecars import sidecar_paths
 from imgsearch.errors import DiskError, LibraryLocked
-from imgsearch.fleet.base import ListedFile
-from imgsearch.fleet.sources import beside_paths
 
 if TYPE_CHECKING:
-    from imgsearch.fleet.base import FileOutcome
-    from imgsearch.fleet.sources import ListedPage
+    from imgsearch.archive.fleet.base import FileOutcome
+    from imgsearch.archive.fleet.sources import ListedPage
 
 MANIFEST_FILE = "fleet.db"
 _LOCK_FILE = "fleet.lock"

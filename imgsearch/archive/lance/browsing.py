@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from imgsearch.catalogue.lance.tables import loaded
+from imgsearch.archive.lance.tables import loaded
 from imgsearch.records.browse import Moments, MonthCount
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.lance.reader import LanceCatalogue
+    from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.records.arrays import Ids
 
 _TO_THE_MONTH, _TO_THE_DAY = len("2023-06"), len("2023-06-15")

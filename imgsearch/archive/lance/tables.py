@@ -36,7 +36,7 @@ from urllib.parse import quote
 from msgspec import Struct, field
 
 from imgsearch import private_files
-from imgsearch.catalogue.address import TABLE_SUFFIX, is_folder
+from imgsearch.addresses import TABLE_SUFFIX, is_folder
 from imgsearch.errors import (
     DiskError,
     LibraryLocked,

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from msgspec import Struct
 
+from imgsearch.archive.fleet.base import ListedFile
 from imgsearch.decode.motion import live_photo_paths
 from imgsearch.errors import MissingPackage, ObjectStorageError, PhotoError, Reason, UsageError
-from imgsearch.fleet.base import ListedFile
 from imgsearch.installation import install_command
 
 if TYPE_CHECKING:

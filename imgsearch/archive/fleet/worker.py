@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from imgsearch.archive.fleet.base import FileOutcome, ListedFile, patiently
+from imgsearch.archive.fleet.objects import is_object
+from imgsearch.archive.fleet.sources import Fetcher
 from imgsearch.concurrency import WriteBehind, prefetch, write_behind
 from imgsearch.config import default_cache_dir
 from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.errors import EncoderMismatch, PhotoError
-from imgsearch.fleet.base import FileOutcome, ListedFile, patiently
-from imgsearch.fleet.objects import is_object
-from imgsearch.fleet.sources import Fetcher
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.indexer.reading import (
     VANISHED,
@@ -35,8 +35,8 @@ from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.status import Failure
 
 if TYPE_CHECKING:
+    from imgsearch.archive.fleet.base import KnownContents
     from imgsearch.encoders.base import Encoder
-    from imgsearch.fleet.base import KnownContents
     from imgsearch.indexer.reading import ModelInput
     from imgsearch.records.photo import Facts, PhotoVectors
 

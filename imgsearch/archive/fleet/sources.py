@@ -10,12 +10,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from imgsearch.archive.fleet.base import ListedFile
+from imgsearch.archive.fleet.objects import ObjectStorage, S3Address, is_object, name_of
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.motion import live_photo_paths
 from imgsearch.decode.sidecars import is_sidecar_name, sidecar_paths
 from imgsearch.errors import FolderError
-from imgsearch.fleet.base import ListedFile
-from imgsearch.fleet.objects import ObjectStorage, S3Address, is_object, name_of
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.scan import scan, stat_of
 from imgsearch.paths import absolute

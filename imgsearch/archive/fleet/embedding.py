@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.archive.fleet.base import patiently
+from imgsearch.archive.fleet.manifest import Manifest
+from imgsearch.archive.fleet.sources import source_of
 from imgsearch.errors import FolderError
-from imgsearch.fleet.base import patiently
-from imgsearch.fleet.manifest import Manifest
-from imgsearch.fleet.sources import source_of
 from imgsearch.indexer.removals import HELD_FROM, HELD_SHARE
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.store.failures import TRANSIENT
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
+    from imgsearch.archive.fleet.base import FileOutcome, ListedFile, Workers
+    from imgsearch.archive.fleet.sources import PhotoSource
+    from imgsearch.archive.fleet.worker import WorkPlan
     from imgsearch.catalogue.base import CatalogueWriter
-    from imgsearch.fleet.base import FileOutcome, ListedFile, Workers
-    from imgsearch.fleet.sources import PhotoSource
-    from imgsearch.fleet.worker import WorkPlan
     from imgsearch.indexer.reading import KeepThumbnails
 
 FILES_PER_ROUND = 100_000  # that the workers get at once; all of them wait at the end of a round

@@ -1,6 +1,6 @@
 """Addresses of archives, and the folder on this machine that belongs to one.
 
-Needs nothing of an archive's packages: a command that asks the running service starts fast.
+Nothing here needs the extra `scale`: a command that asks the running service starts fast.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ def normal_address(address: str | Path) -> str:
             "not UTF-8. Choose another one."
         )
     return folder
+
+
+def names_archive(place: str) -> bool:
+    """Whether a place is an archive: an address in object storage, or a folder that has one."""
+    return "://" in place or (Path(place).expanduser() / f"photos{TABLE_SUFFIX}").is_dir()
 
 
 def is_folder(address: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Self
 
 from msgspec import Struct
 
+from imgsearch.archive.fleet.objects import S3Address
 from imgsearch.errors import SettingsError, UsageError
-from imgsearch.fleet.objects import S3Address
 from imgsearch.paths import expand_home
 
 _NO_NAMES = frozenset(("", ".", ".."))

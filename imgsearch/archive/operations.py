@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.archive.originals import absolute_place
+
 if TYPE_CHECKING:
-    from imgsearch.catalogue.lance.writer import LanceWriter
-    from imgsearch.engines.archive import ArchiveEngine
+    from imgsearch.archive.filling import Filling
+    from imgsearch.archive.lance.writer import LanceWriter
+    from imgsearch.archive.originals import Originals
     from imgsearch.progress import CopyReport, Job, SyncReport
     from imgsearch.records.index import EncoderRow
 
@@ -16,8 +19,9 @@ if TYPE_CHECKING:
 class Fleet:
     """What an archive has beyond a library on one machine."""
 
-    def __init__(self, engine: ArchiveEngine) -> None:
-        self._engine = engine
+    def __init__(self, filling: Filling, originals: Originals) -> None:
+        self._filling = filling
+        self._originals = originals
 
     def copy_from(self, data_dir: str | Path) -> Job[CopyReport]:
         """Carry the library in a data folder over, with its vectors; nothing is embedded.
@@ -28,7 +32,7 @@ class Fleet:
         """
         from imgsearch.progress import Job
 
-        return Job(self._engine.copy_from(Path(data_dir)))
+        return Job(self._filling.copy_from(Path(data_dir)))
 
     def read_metadata(
         self,
@@ -43,8 +47,8 @@ class Fleet:
         has indexed into the archive before, and none of these is embedded. The report says of how
         many photos they changed (`reread`).
         """
-        sources = [self._engine.absolute(folder) for folder in folders]
-        return self._engine.read_metadata(sources, accept_removals, ray)
+        sources = [absolute_place(folder) for folder in folders]
+        return self._filling.read_metadata(sources, accept_removals, ray)
 
     def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
         """Return what opens the original at a path of this archive, for other programs.
@@ -53,7 +57,7 @@ class Fleet:
         opens the object without credentials for `valid_s` seconds, at most seven days. Whoever has
         it can open it. Raises ObjectStorageError without credentials.
         """
-        return self._engine.openable(path, valid_s)
+        return self._originals.openable(path, valid_s)
 
     def writer(self, encoder: EncoderRow | None = None) -> LanceWriter:
         """Open what writes to the archive; with `encoder`, the archive is made if there is none.
@@ -61,4 +65,4 @@ class Fleet:
         Settling embeds sample queries. Raises EncoderMismatch for vectors of another encoder, and
         StoreError where there is no archive.
         """
-        return self._engine.writer(encoder)
+        return self._filling.writer(encoder)

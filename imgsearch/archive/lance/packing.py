@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from imgsearch.catalogue.lance.rows import (
+from imgsearch.archive.lance.rows import (
     PHOTO_COLUMNS,
     id_of,
     images_by_hash,
     photo_of,
     reading_of,
 )
-from imgsearch.catalogue.lance.tables import Table, lance_errors, literal, loaded
+from imgsearch.archive.lance.tables import Table, lance_errors, literal, loaded
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors
 
 

@@ -22,9 +22,9 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct, field
 
-from imgsearch.catalogue.address import normal_address
-from imgsearch.catalogue.lance import tables
-from imgsearch.catalogue.lance.nearest import (
+from imgsearch.addresses import normal_address
+from imgsearch.archive.lance import tables
+from imgsearch.archive.lance.nearest import (
     CONFIG_KEY,
     INDEX_NAME,
     USUAL_POLICY,
@@ -35,7 +35,7 @@ from imgsearch.catalogue.lance.nearest import (
     sample_rows,
     settings_text,
 )
-from imgsearch.catalogue.lance.rows import (
+from imgsearch.archive.lance.rows import (
     PHOTO_COLUMNS,
     KnownFile,
     NewPhoto,
@@ -52,7 +52,7 @@ from imgsearch.catalogue.lance.rows import (
     to_json,
     with_columns,
 )
-from imgsearch.catalogue.lance.tables import (
+from imgsearch.archive.lance.tables import (
     ALL_WORDS,
     IDS_AT_ONCE,
     TEXT_COLUMN,

@@ -12,17 +12,16 @@ from typing import Any, Literal
 import numpy as np
 from lance.dataset import ColumnOrdering
 
-from imgsearch.catalogue.address import normal_address
-from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
-from imgsearch.catalogue.lance import filters
-from imgsearch.catalogue.lance.nearest import (
+from imgsearch.addresses import normal_address
+from imgsearch.archive.lance import filters
+from imgsearch.archive.lance.nearest import (
     USUAL_POLICY,
     LancePolicy,
     PhotoVectorsView,
     SearchSettings,
     indexed_rows,
 )
-from imgsearch.catalogue.lance.rows import (
+from imgsearch.archive.lance.rows import (
     PHOTO_COLUMNS,
     id_of,
     images_by_hash,
@@ -31,7 +30,7 @@ from imgsearch.catalogue.lance.rows import (
     stem_of,
     vectors_in,
 )
-from imgsearch.catalogue.lance.tables import (
+from imgsearch.archive.lance.tables import (
     Table,
     View,
     is_one_of,
@@ -41,6 +40,7 @@ from imgsearch.catalogue.lance.tables import (
     stored,
     words_column,
 )
+from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
 from imgsearch.errors import Reason
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.records.arrays import HalfVectors, Ids, Vector

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from imgsearch.catalogue.lance.rows import vectors_in
-from imgsearch.catalogue.lance.tables import View
+from imgsearch.archive.lance.rows import vectors_in
+from imgsearch.archive.lance.tables import View
 from imgsearch.index.flat import NO_NEIGHBOURS
 from imgsearch.index.recall import RecallBenchmark
 from imgsearch.records.answer import Neighbours

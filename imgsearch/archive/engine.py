@@ -1,0 +1,339 @@
+"""The engine of an archive: a library that outgrew one machine, in Lance tables at an address.
+
+A fleet fills it: see `filling`. An archive has nothing that belongs to one machine: no drives, no
+watched folders, no saved searches and no concepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from imgsearch.addresses import normal_address
+from imgsearch.archive.filling import Filling
+from imgsearch.archive.fleet.objects import is_object
+from imgsearch.archive.operations import Fleet
+from imgsearch.archive.originals import Originals, absolute_place
+from imgsearch.decode.thumbnails import Thumbnails
+from imgsearch.encoders.loader import EncoderLoader
+from imgsearch.errors import FolderError, MissingPackage, UsageError
+from imgsearch.installation import install_command
+from imgsearch.records.photo import IndexedFile
+from imgsearch.records.status import Status
+from imgsearch.search import engine
+from imgsearch.search.context import SearchContext
+from imgsearch.search.definitions import NoDefinitions
+from imgsearch.text import path_text
+
+if TYPE_CHECKING:
+    from imgsearch.analysis.duplicates import Picture
+    from imgsearch.archive.lance.browsing import LanceBrowsing
+    from imgsearch.archive.lance.name_list import NameList
+    from imgsearch.archive.lance.reader import LanceCatalogue
+    from imgsearch.config import Settings
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.progress import (
+        Job,
+        MergeReport,
+        OnDownload,
+        PackReport,
+        Progress,
+        SyncReport,
+    )
+    from imgsearch.records.labels import Classes, Label
+    from imgsearch.records.pack import PackInfo
+    from imgsearch.records.photo import Photo
+    from imgsearch.records.query import Query, Understanding
+
+_PACKAGE = "lance"
+_MOST_LISTED = 100_000  # a page can show that many, and an archive may have a thousand million
+
+_Found = TypeVar("_Found")
+
+
+class ArchiveEngine:
+    """Implements `imgsearch.engines.base.Engine`, which describes the methods without a docstring.
+
+    A search sees what writers have put before it began. Safe in any thread.
+    """
+
+    most_listed: int | None = _MOST_LISTED
+    capabilities = frozenset({"fleet", "packs"})
+
+    def __init__(
+        self,
+        address: str,
+        settings: Settings,
+        notify: Callable[[str], None],
+        on_download: OnDownload | None,
+        encoder: Encoder | None,
+    ) -> None:
+        """Nothing is read before it is needed.
+
+        Of the settings count those for encoders, `cache_dir`, `max_megapixels`, `stack_raw`,
+        `mounts`, `index_cache_mb`, and whether `thumbnails_mb` is 0. Raises MissingPackage without
+        the extra `scale`, and SettingsError for `mounts` that cannot be understood.
+        """
+        if find_spec(_PACKAGE) is None:
+            raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
+        self.address = normal_address(address)
+        self.settings = settings
+        self._encoders = EncoderLoader(settings, notify, on_download, encoder)
+        self._originals = Originals(settings.mounts)
+        self._filling = Filling(self.address, settings, notify, self._encoders, encoder)
+        self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)
+        self._lock = RLock()  # the page and the service call from many threads
+        self._catalogue: LanceCatalogue | None = None
+        self._names: NameList | None = None
+
+    @property
+    def working_folder(self) -> Path:
+        return self._filling.working_folder
+
+    def on_this_machine(self, what: str) -> NoReturn:
+        raise UsageError(
+            f"The archive {self.address} has no {what}: only a library on one machine has."
+        )
+
+    def fleet(self) -> Fleet:
+        return Fleet(self._filling, self._originals)
+
+    def exists(self) -> bool:
+        return self._filling.exists()
+
+    def close(self) -> None:
+        self._encoders.close()
+
+    def raise_if_closed(self) -> None:
+        """Do nothing: an archive has nothing open that cannot be opened again."""
+
+    def raise_if_damaged(self, error: Exception) -> None:
+        """Do nothing: what is damaged raises where it is read."""
+
+    def warm_up(self) -> None:
+        self.catalogue().warm_up()
+        self.context().encoder().encode_texts(["a photo"])
+
+    @property
+    def encoder_is_loaded(self) -> bool:
+        return self._encoders.is_loaded
+
+    def release_encoder(self) -> None:
+        self._encoders.release()
+
+    # ------------------------------------------------------------------ contents
+
+    def status(self) -> Status:
+        """What the archive has, and how its vectors are indexed. Raises StoreError."""
+        catalogue = self.catalogue()
+        count, index = catalogue.count(), catalogue.search_settings
+        return Status(
+            kind="archive",
+            address=self.address,
+            photos=count.photos,
+            vectors=count.vectors,
+            encoder=catalogue.encoder.name,
+            tail=count.vectors - catalogue.indexed_vectors(),
+            recall_text=None if index is None or index.text is None else index.text.recall,
+            recall_image=None if index is None else index.image.recall,
+            failed=catalogue.failure_count(),
+        )
+
+    def running(self) -> None:
+        """None: any number of machines may fill an archive, and none says so in it."""
+        return
+
+    def photo_count(self) -> int:
+        """How many photos can be found. Raises StoreError where there is no archive."""
+        return self.catalogue().count().photos
+
+    def baseline_vectors(self) -> int:
+        baseline = self.catalogue().baseline()
+        return 0 if baseline is None else baseline.vectors
+
+    def browsing(self) -> LanceBrowsing:
+        from imgsearch.archive.lance.browsing import LanceBrowsing
+
+        return LanceBrowsing(self.catalogue())
+
+    def suggested_names(self) -> NameList:
+        """The names of up to a minute ago. Reading them takes longer than a suggestion."""
+        with self._lock:
+            if self._names is None:
+                from imgsearch.archive.lance.name_list import NameList
+
+                self._names = NameList(self.catalogue())
+            return self._names
+
+    def past_queries(self) -> None:
+        """None: an archive keeps no queries."""
+        return
+
+    def duplicate_choices(self) -> NoReturn:
+        """Raise UsageError: an archive is written only when photos are put into it."""
+        raise UsageError("An archive does not keep which near-duplicates you chose.")
+
+    def photo_at(self, path: Path) -> int | None:
+        """The id of the photo at this path or address."""
+        return self.catalogue().photo_at(path)
+
+    def why_unknown(self, path: Path) -> str:
+        return f"The archive {self.address} has no photo there."
+
+    def labels(self, classes: Classes, query: Query | None, k: int) -> list[Label]:
+        """The likeliest class of each photo that a query finds; of filters alone, the newest."""
+        from imgsearch.labels.labels import label_catalogued
+
+        if query is None:
+            raise UsageError(
+                "Say which photos of the archive to label: imgsearch label CLASSES QUERY --library "
+                "ADDRESS"
+            )
+        context = self.context()
+        ids = engine.matching_ids(context, query, k, _MOST_LISTED)
+        return label_catalogued(context.catalogue, context.encoder(), classes, ids)
+
+    # ------------------------------------------------------------------ searching
+
+    def context(self) -> SearchContext:
+        """What a query needs. Raises StoreError where there is no archive, and EncoderMismatch."""
+        row = self.catalogue().encoder
+        self._encoders.check(row)
+        return SearchContext(
+            self.catalogue(),
+            NoDefinitions(),
+            lambda: self._encoders.shared(row),
+            frozenset(),
+            self.settings.max_megapixels,
+            self.settings.cache_dir,
+            self.suggested_names,
+            self.settings.stack_raw,
+        )
+
+    def catalogue(self) -> LanceCatalogue:
+        with self._lock:
+            if self._catalogue is None:
+                from imgsearch.archive.lance.reader import LanceCatalogue
+
+                self._catalogue = LanceCatalogue(
+                    self.address, index_cache_bytes=self.settings.index_cache_mb * 1_000_000
+                )
+            return self._catalogue
+
+    def understood(self, query: Query) -> Understanding:
+        """How a query is understood."""
+        return self.context().understood(query)
+
+    def kept(
+        self, key: Hashable, compute: Callable[[], _Found], size_of: Callable[[_Found], int]
+    ) -> _Found:
+        """What `compute` gives: answers of an archive are not kept."""
+        return compute()
+
+    def search(self, context: SearchContext, find: Callable[[], _Found]) -> _Found:
+        """What `find` finds."""
+        return find()
+
+    # ------------------------------------------------------------------ pictures
+
+    def thumbnails(self) -> Thumbnails:
+        return self._thumbnails
+
+    def kept_thumbnail(self, content_hash: bytes) -> bytes | None:
+        return self.catalogue().thumbnail(content_hash)
+
+    def photo(self, photo_id: int) -> Photo | None:
+        found = self.catalogue().photos([photo_id]).get(photo_id)
+        return None if found is None else found.photo
+
+    def files_of(
+        self, photo_id: int, with_video: bool = False
+    ) -> Generator[IndexedFile, None, None]:
+        """The files of a photo. Objects that are not mounted here are fetched.
+
+        That takes the credentials of this process. Raises PhotoError where one cannot be.
+        """
+        found = self.catalogue().photos([photo_id]).get(photo_id)
+        if found is None:
+            return
+        times = self.catalogue().file_times(found.photo.content_hash)
+        for each in found.files:
+            address = path_text(each.path)
+            file = self._originals.file_at(address)
+            if file is not None:
+                yield IndexedFile(file, None, times.get(address))
+            else:
+                with self._originals.fetched(address, with_video) as path:
+                    yield IndexedFile(path)  # the copy has another time
+
+    def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
+        """The first file of each photo, or its small picture where all are objects elsewhere."""
+        found = self.catalogue().photos(ids).values()
+        files = {
+            each.photo.id: path
+            for each in found
+            for file in reversed(each.files)
+            if (path := self._originals.file_at(path_text(file.path))) is not None
+        }
+        objects = [each.photo.content_hash for each in found if each.photo.id not in files]
+        images = self.catalogue().thumbnails(objects)
+        pictures = [
+            (each.photo, files.get(each.photo.id) or images.get(each.photo.content_hash))
+            for each in found
+        ]
+        return [(photo, picture) for photo, picture in pictures if picture is not None]
+
+    def absolute(self, place: str | Path) -> str:
+        """An absolute path, or the address of an object as it is."""
+        return absolute_place(place)
+
+    # ------------------------------------------------------------------ filling
+
+    def index(
+        self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
+    ) -> Job[SyncReport]:
+        """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be.
+
+        What was listed and done is kept in the working folder, so that the next run goes on where
+        this one is stopped. Nothing is written among photos: the job raises UsageError for an
+        archive in one of these folders or in one of the library's.
+        """
+        if verify:
+            raise UsageError("Files of an archive cannot be verified. Leave --verify out.")
+        return self._filling.index(sources, accept_removals, ray)
+
+    def pack(
+        self, folder: str, file: Path | None, photos_only: bool
+    ) -> Generator[Progress, None, PackReport]:
+        """Write the photos below a folder or `s3://BUCKET/FOLDER` into a pack."""
+        from imgsearch.archive.lance.packing import PhotosToPack
+        from imgsearch.indexer.packs import check_destination, describe, write_pack
+        from imgsearch.pack_file import PHOTOS_AT_ONCE, require_pyarrow
+
+        if file is None:
+            raise UsageError("An archive cannot write into its photo folders. Name a file.")
+        require_pyarrow()
+        photos = PhotosToPack(self.catalogue().address, folder)
+        if not len(photos):
+            raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
+        check_destination(file, [] if is_object(folder) else [folder])
+        info = describe(Path(folder).name, {self.catalogue().encoder: True})
+        return (yield from write_pack(file, info, photos.read(PHOTOS_AT_ONCE), len(photos)))
+
+    def merge(
+        self, pack: Path, place: str | None, offline: bool, beside: bool
+    ) -> Generator[Progress, None, MergeReport]:
+        """Raise UsageError: an archive takes libraries, not packs."""
+        raise UsageError(
+            "A pack is merged into a library of this machine. Merge it there, and copy that "
+            "library into the archive: imgsearch copy --to ADDRESS"
+        )
+
+    def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
+        """Read a whole pack and compare it with its checksums."""
+        from imgsearch.indexer.packs import verify_pack
+
+        return verify_pack(pack, {}, self._encoders.dim_of)

@@ -1,0 +1,191 @@
+"""Fills an archive: with photos that this machine or a cluster embeds, and with whole libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.addresses import working_folder
+from imgsearch.config import default_cache_dir
+from imgsearch.encoders.prompts import embed_texts
+from imgsearch.errors import UsageError
+from imgsearch.outputs.places import refuse_archive_in_photos
+from imgsearch.search.baseline import new_baseline
+from imgsearch.search.confidence import MIN_PHOTOS
+
+if TYPE_CHECKING:
+    from imgsearch.archive.fleet.base import Workers
+    from imgsearch.archive.fleet.worker import WorkPlan
+    from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
+    from imgsearch.config import Settings
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.encoders.loader import EncoderLoader
+    from imgsearch.progress import CopyReport, Job, Progress, SyncReport
+    from imgsearch.records.answer import ScoreBaseline
+    from imgsearch.records.arrays import Vector, Vectors
+    from imgsearch.records.index import EncoderRow
+
+
+class Filling:
+    """Writes to the archive at an address, and makes one where there is none."""
+
+    def __init__(
+        self,
+        address: str,
+        settings: Settings,
+        notify: Callable[[str], None],
+        encoders: EncoderLoader,
+        given: Encoder | None,
+    ) -> None:
+        """`given` is the encoder that takes the place of the one that the settings name."""
+        self.address = address
+        self.settings = settings
+        self._notify = notify
+        self._encoders = encoders
+        self._given = given
+
+    @property
+    def working_folder(self) -> Path:
+        """The folder of this machine with the lists of photos that it put into the archive."""
+        return working_folder(self.settings.data_dir, self.address)
+
+    def exists(self) -> bool:
+        """Whether there is an archive at the address."""
+        from imgsearch.archive.lance.tables import exists
+
+        return exists(self.address)
+
+    def _encoder(self) -> EncoderRow:
+        """The encoder of the archive. Raises StoreError where there is none."""
+        from imgsearch.archive.lance.tables import Table
+
+        return Table(self.address, "photos").encoder
+
+    def writer(self, encoder: EncoderRow | None = None) -> LanceWriter:
+        """What writes to the archive; with `encoder`, the archive is made if there is none.
+
+        Settling embeds sample queries. Raises EncoderMismatch for vectors of another encoder, and
+        StoreError where there is no archive.
+        """
+        return self._writer(self._encoder() if encoder is None else encoder)
+
+    def _writer(self, row: EncoderRow, build_large_index: BuildIndex | None = None) -> LanceWriter:
+        from imgsearch.archive.lance.writer import LanceWriter
+
+        self._encoders.check(row)
+
+        def embed_queries(texts: Sequence[str]) -> Vectors:
+            return embed_texts(self._encoders.shared(row), row.name, texts)
+
+        def make_baseline(photos: Vectors, mean: Vector, vectors: int) -> ScoreBaseline | None:
+            if vectors < MIN_PHOTOS:
+                return None
+            return new_baseline(photos, mean, vectors, embed_queries)
+
+        return LanceWriter.open(
+            self.address,
+            row,
+            embed_queries,
+            make_baseline,
+            build_large_index=build_large_index,
+        )
+
+    def index(
+        self, sources: Sequence[str], accept_removals: bool, ray: str | None
+    ) -> Job[SyncReport]:
+        """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be."""
+        from imgsearch.progress import Job
+
+        return Job(self._index(list(sources), ray, accept_removals))
+
+    def read_metadata(
+        self, sources: Sequence[str], accept_removals: bool, ray: str | None
+    ) -> Job[SyncReport]:
+        """As `index`; then read the facts of all photos of these sources again."""
+        from imgsearch.progress import Job
+
+        return Job(self._index(list(sources), ray, accept_removals, metadata=True))
+
+    def _index(
+        self, sources: list[str], ray: str | None, accept_removals: bool, metadata: bool = False
+    ) -> Generator[Progress, None, SyncReport]:
+        from imgsearch.archive.fleet.cluster import index_vectors, ray_workers
+        from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
+        from imgsearch.archive.fleet.here import workers_here
+        from imgsearch.archive.fleet.sources import source_of
+
+        if not sources:
+            raise UsageError("Name the folders or buckets whose photos the archive is to have.")
+        photo_places = [source_of(source).address for source in sources]
+        refuse_archive_in_photos(self.address, [*photo_places, *self._library_roots()])
+        start: Callable[[WorkPlan], AbstractContextManager[Workers]]
+        row = self._encoder() if self.exists() else self._new_encoder()
+        if ray is None:
+            start = partial(workers_here, threads=self.settings.thread_count)
+            writer = self._writer(row)
+        else:
+            start = partial(ray_workers, address=ray)
+            writer = self._writer(row, build_large_index=partial(index_vectors, ray))
+        keep_thumbnails = writer.put_thumbnails if self.settings.thumbnails_mb else None
+        run = FleetRun(
+            writer,
+            self._plan(writer.encoder),
+            self.working_folder,
+            self._notify,
+            keep_thumbnails,
+        )
+        return (yield from embed_photos(run, sources, start, accept_removals, metadata))
+
+    def copy_from(self, data_dir: Path) -> Generator[Progress, None, CopyReport]:
+        """Carry the library in a data folder over, with its vectors."""
+        from imgsearch.archive.copying import check_encoder, copy_library
+        from imgsearch.store.store import Store
+        from imgsearch.store.thumbnails import ThumbnailStore
+
+        with Store.open(data_dir) as store, ThumbnailStore(data_dir) as thumbnails:
+            refuse_archive_in_photos(self.address, list(store.reads.roots().values()))
+            row = self._encoder() if self.exists() else store.reads.encoder_in_use()
+            check_encoder(store, row)
+            writer = self.writer(row)
+            return (
+                yield from copy_library(
+                    store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
+                )
+            )
+
+    def _library_roots(self) -> list[str]:
+        """The photo folders of the library in the data folder, if there is one."""
+        from imgsearch.store.database import DATABASE_FILE
+        from imgsearch.store.reads import Reads
+
+        if not (self.settings.data_dir / DATABASE_FILE).exists():
+            return []
+        with closing(Reads.open(self.settings.data_dir)) as reads:
+            return list(reads.roots().values())
+
+    def _new_encoder(self) -> EncoderRow:
+        from imgsearch.records.index import EncoderRow
+
+        encoder = self._encoders.open(self._encoders.choose_new())
+        return EncoderRow(1, encoder.id, self._encoders.name_of(encoder), encoder.dim)
+
+    def _plan(self, row: EncoderRow) -> WorkPlan:
+        from imgsearch.archive.fleet.worker import WorkPlan, given_encoder, open_named_encoder
+        from imgsearch.archive.lance.writer import LanceWriter
+        from imgsearch.encoders import registry
+
+        settings = self.settings
+        is_usual = settings.cache_dir == default_cache_dir()
+        cache_dir = None if is_usual else settings.cache_dir
+        if self._given is None:
+            name = registry.name_of(row.encoder_id)
+            opening = partial(
+                open_named_encoder, name, cache_dir, settings.device, settings.batch_size
+            )
+        else:
+            opening = partial(given_encoder, self._given)
+        known = partial(LanceWriter, self.address)
+        return WorkPlan(row.encoder_id, opening, known, settings.max_megapixels, cache_dir)

@@ -1,0 +1,40 @@
+"""The original files of the photos in an archive: files of this machine, or objects."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from imgsearch.archive.fleet.mounts import MountPoints
+from imgsearch.archive.fleet.objects import ShownObjects, is_object
+from imgsearch.paths import absolute
+from imgsearch.text import SCHEME, path_text
+
+
+class Originals:
+    """Finds and opens originals. Safe in any thread."""
+
+    def __init__(self, mounts: str) -> None:
+        """`mounts` is the setting of this name. Raises SettingsError if it cannot be understood."""
+        self._objects = ShownObjects()
+        self._mounts = MountPoints.parse(mounts)
+
+    def file_at(self, path: str) -> Path | None:
+        """The file at a path of the archive; None for an object that is not mounted here."""
+        return self._mounts.file_of(path) if is_object(path) else Path(path)
+
+    def fetched(self, path: str, with_video: bool) -> AbstractContextManager[Path]:
+        """Provide an object as a file until the block ends, as `ShownObjects.fetched` does."""
+        return self._objects.fetched(path, with_video)
+
+    def openable(self, path: str | Path, valid_s: int) -> str:
+        """The file at a path of the archive, or an address that opens its object."""
+        address = path_text(path)
+        file = self.file_at(address)
+        return self._objects.signed_address(address, valid_s) if file is None else str(file)
+
+
+def absolute_place(place: str | Path) -> str:
+    """An absolute path, or the address of an object as it is."""
+    text = path_text(place)
+    return text if SCHEME.match(text) else absolute(text)

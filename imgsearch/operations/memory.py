@@ -1,0 +1,28 @@
+"""Memory: loading what queries need into this process, and releasing the encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imgsearch.engines.base import Engine
+
+
+class Memory:
+    """Loads and releases what a library has in the memory of this process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def warm_up(self) -> None:
+        """Load everything that a text query needs, so that the first one is as fast as others."""
+        self._engine.warm_up()
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the encoder is loaded."""
+        return self._engine.encoder_is_loaded
+
+    def release_encoder(self) -> None:
+        """Release the encoder and its memory; the next query that needs it loads it again."""
+        self._engine.release_encoder()

@@ -1,0 +1,100 @@
+"""Pictures: thumbnails and files of photos, the text in them, and example images that are kept."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from imgsearch.operations.declared import OrKept, PhotoId, Seconds, SidePx, operation
+from imgsearch.records.ids import as_id
+from imgsearch.records.picture_text import PhotoText
+
+if TYPE_CHECKING:
+    from imgsearch.decode.original import OriginalFile
+    from imgsearch.engines.base import Engine
+    from imgsearch.search.kept_examples import KeptExamples
+
+
+class Pictures:
+    """Shows and opens the photos of a library."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @operation("GET /thumbnail/{photo_id}", tool="Look at a photo")
+    def thumbnail(
+        self,
+        photo_id: PhotoId,
+        side_px: SidePx = 320,
+        at_s: Seconds = None,
+        *,
+        or_kept: OrKept = True,
+    ) -> bytes | None:
+        """Make a picture of a photo, a WebP image; None for an unknown id.
+
+        Upright, the long side at most `side_px`; of a video, the frame at `at_s` seconds or the
+        one in the middle. A side of 256 px or less is that of the picture that the library keeps of
+        each photo; larger ones are made from the photo and cached. Where no file of the photo can
+        be read, the kept picture takes their place, unless `or_kept` is False. Raises PhotoError
+        for a photo that cannot be read and has no picture at all.
+        """
+        from imgsearch.decode.thumbnails import photo_thumbnail
+
+        engine, photo_id = self._engine, as_id(photo_id)
+        photo = engine.photo(photo_id)
+        if photo is None:
+            return None
+        content_hash = bytes.fromhex(photo.content_hash)
+        with closing(engine.files_of(photo_id)) as files:
+            return photo_thumbnail(
+                photo,
+                lambda: files,
+                lambda: engine.kept_thumbnail(content_hash),
+                engine.thumbnails(),
+                side_px,
+                at_s,
+                or_kept,
+            )
+
+    def thumbnail_of(self, content: bytes, side_px: int = 320) -> bytes:
+        """Make a WebP picture of the image in a file's bytes. Raises PhotoError."""
+        return self._engine.thumbnails().of_bytes(content, side_px)
+
+    def original(self, photo_id: int, *, moving_part: bool = False) -> OriginalFile | None:
+        """Open the file of a photo as it is, for reading; None for an unknown id.
+
+        With `moving_part`, the video of a motion photo or Live Photo. Raises PhotoError if there
+        is none, or if no file of the photo can be read or all have changed since they were indexed:
+        a file that is no longer of the same size and time must have the same content, and so must
+        one behind a link that leads out of its folder.
+        """
+        from imgsearch.decode.original import open_moving_part, open_original
+
+        photo_id = as_id(photo_id)
+        photo = self._engine.photo(photo_id)
+        if photo is None:
+            return None
+        with closing(self._engine.files_of(photo_id, with_video=moving_part)) as files:
+            return (open_moving_part if moving_part else open_original)(photo, files)
+
+    def text_of(self, photo_id: int) -> PhotoText | None:
+        """Return what reading the text of a photo gave; None if that was not tried yet."""
+        number = as_id(photo_id)
+        return self._engine.catalogue().texts([number]).get(number)
+
+    def keep_example(self, content: bytes) -> str:
+        """Keep the bytes of an example image for `kept_example`; returns a short id.
+
+        It is kept in the cache folder, where only this user can read it: up to 30 days after its
+        last use, and up to 200 MB of images. Raises DiskError if the folder cannot be written.
+        """
+        return self._examples().keep(content)
+
+    def kept_example(self, example_id: str) -> bytes:
+        """Return the bytes of a kept example image. Raises PhotoError if it is not kept."""
+        return self._examples().get(example_id)
+
+    def _examples(self) -> KeptExamples:
+        from imgsearch.search.kept_examples import KeptExamples
+
+        return KeptExamples(self._engine.settings.cache_dir / "examples")
