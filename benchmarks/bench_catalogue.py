@@ -33,7 +33,7 @@ from imgsearch.catalogue.lance.nearest import LancePolicy
 from imgsearch.catalogue.lance.reader import LanceCatalogue
 from imgsearch.catalogue.lance.rows import id_of
 from imgsearch.catalogue.lance.writer import LanceWriter
-from imgsearch.query.grammar import parse
+from imgsearch.language.grammar import parse
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.index import EncoderRow

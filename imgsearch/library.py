@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
+from imgsearch.language.grammar import is_expressible, resolve_query
 from imgsearch.operations.declared import (
     Cursor,
     OrKept,
@@ -31,7 +32,6 @@ from imgsearch.operations.declared import (
     operation,
 )
 from imgsearch.paths import absolute
-from imgsearch.query.grammar import is_expressible, resolve_query
 from imgsearch.records.answer import (
     Answer,
     Explanation,
@@ -385,7 +385,7 @@ class Library:
 
         Raises QueryError for an invalid query and for an example that a line cannot express.
         """
-        from imgsearch.search.understanding import exact_line
+        from imgsearch.language.understanding import exact_line
 
         exact = self.understand(query).query
         if not all(map(is_expressible, exact.terms)):
