@@ -47,11 +47,11 @@ from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.index.live import LiveIndex
+from imgsearch.language.understanding import understand
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.search.name_search import find_names
-from imgsearch.search.understanding import understand
 from imgsearch.store import names
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store

@@ -33,7 +33,7 @@ from imgsearch.archive.lance.nearest import LancePolicy
 from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.rows import id_of
 from imgsearch.archive.lance.writer import LanceWriter
-from imgsearch.query.grammar import parse
+from imgsearch.language.grammar import parse
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.index import EncoderRow

@@ -45,6 +45,7 @@ from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts, prompts_for
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
+from imgsearch.language.everyday import is_everyday
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.search import confidence
@@ -55,7 +56,6 @@ from imgsearch.search.confidence import (
     Thresholds,
     assess,
 )
-from imgsearch.search.everyday import is_everyday
 from imgsearch.search.short_texts import (
     embed_meant,
     less_mean_noun,

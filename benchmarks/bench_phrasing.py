@@ -27,10 +27,10 @@ from benchmarks.bench_confidence import NAME, Split, chosen_splits, embed_search
 from benchmarks.bench_prompting import average_precision
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.lite.kind import KIND
-from imgsearch.encoders.numbers import number_forms
 from imgsearch.encoders.prompts import embed_in, embed_texts
 from imgsearch.index.recall import prompts
-from imgsearch.query.negation import split_negations
+from imgsearch.language.negation import split_negations
+from imgsearch.language.numbers import number_forms
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.composition import compose, negative_rows

@@ -32,8 +32,8 @@ import numpy as np
 from benchmarks import bench_page
 from imgsearch import Library, Settings
 from imgsearch.cli.demo import copy_photos
+from imgsearch.language.grammar import parse
 from imgsearch.operations.bodies import query_form
-from imgsearch.query.grammar import parse
 from imgsearch.service.client import ANSWER_S, Client, ServiceUnavailable, connect
 
 COMMAND = [sys.executable, "-m", "imgsearch"]

@@ -20,8 +20,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from imgsearch.query.language import is_other_language
-from imgsearch.query.spelling import corrected
+from imgsearch.language.foreign import is_other_language
+from imgsearch.language.spelling import corrected
 
 HERE = Path(__file__).parent
 SHORT_QUERIES = 300

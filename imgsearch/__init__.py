@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from imgsearch.decode.original import OriginalFile
     from imgsearch.errors import ImgsearchError, QueryError, UsageError
     from imgsearch.indexer.folder_choices import count_photo_files, subfolders, usual_folders
+    from imgsearch.language.anniversary import in_earlier_years
+    from imgsearch.language.grammar import filter_of, parse, to_text
     from imgsearch.library import Library
     from imgsearch.operations.saved import Saved
     from imgsearch.page_access import (
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     )
     from imgsearch.paths import expand_home
     from imgsearch.progress import Progress, RateMeter, RunningJob
-    from imgsearch.query.anniversary import in_earlier_years
-    from imgsearch.query.grammar import filter_of, parse, to_text
     from imgsearch.records.answer import Answer, FoundPhotos, Hit, Verdict
     from imgsearch.records.browse import (
         DayPhotos,
@@ -165,14 +165,14 @@ _MODULES = {
     "count_within": "imgsearch.analysis.clusters",
     "clock": "imgsearch.text",
     "deadline_of": "imgsearch.service.connections",
-    "filter_of": "imgsearch.query.grammar",
+    "filter_of": "imgsearch.language.grammar",
     "format_count": "imgsearch.text",
     "format_duration": "imgsearch.text",
     "has_objects": "imgsearch.analysis.removal_script",
-    "in_earlier_years": "imgsearch.query.anniversary",
+    "in_earlier_years": "imgsearch.language.anniversary",
     "name_of_field": "imgsearch.records.names",
     "page_key": "imgsearch.store.page_key",
-    "parse": "imgsearch.query.grammar",
+    "parse": "imgsearch.language.grammar",
     "path_text": "imgsearch.text",
     "plain_text": "imgsearch.text",
     "printable": "imgsearch.text",
@@ -180,7 +180,7 @@ _MODULES = {
     "removal_script": "imgsearch.analysis.removal_script",
     "saved_name_of": "imgsearch.search.saved_queries",
     "subfolders": "imgsearch.indexer.folder_choices",
-    "to_text": "imgsearch.query.grammar",
+    "to_text": "imgsearch.language.grammar",
     "usual_folders": "imgsearch.indexer.folder_choices",
     "with_kept": "imgsearch.analysis.proposal",
 }

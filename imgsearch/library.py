@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from imgsearch.addresses import names_archive
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import (
     Cursor,
     PhotoId,
@@ -28,7 +29,6 @@ from imgsearch.operations.declared import (
     operation,
 )
 from imgsearch.paths import absolute
-from imgsearch.query.grammar import resolve_query
 from imgsearch.records.answer import (
     Answer,
     Explanation,

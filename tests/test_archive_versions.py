@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from imgsearch.errors import SchemaTooNew
-from imgsearch.query.grammar import parse
+from imgsearch.language.grammar import parse
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import Facts

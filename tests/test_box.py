@@ -11,7 +11,7 @@ import pytest
 
 from imgsearch import Answer, Example, Library, Query, Region, Term, Verdict
 from imgsearch.errors import QueryError
-from imgsearch.query.grammar import parse
+from imgsearch.language.grammar import parse
 from imgsearch.records.picture_text import TextLine
 from imgsearch.search.name_search import fused_score
 from imgsearch.store.store import Store

@@ -17,7 +17,7 @@ from imgsearch import Library, Query, Settings, to_text
 from imgsearch.analysis.events import find_events
 from imgsearch.cli import commands
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.query.anniversary import in_earlier_years
+from imgsearch.language.anniversary import in_earlier_years
 from imgsearch.records.browse import (
     CountryCount,
     MonthCount,

@@ -36,8 +36,8 @@ from imgsearch.errors import (
 )
 from imgsearch.index.build import build_snapshot
 from imgsearch.index.live import LiveIndex
-from imgsearch.query.fields import FIELDS
-from imgsearch.query.grammar import parse
+from imgsearch.language.fields import FIELDS
+from imgsearch.language.grammar import parse
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.files import FileStat, IngestResult

@@ -33,7 +33,7 @@ WITH_A_MODEL = {"imgsearch.encoders.batching"}
 MODEL = {"onnxruntime", "tokenizers", "safetensors"}
 HEAVY = {"torch", "faiss", "onnxruntime", "streamlit", "open_clip", "timm", "transformers"}
 SQLALCHEMY = {"sqlalchemy"}
-FILTERS = {"imgsearch.store.filters", "imgsearch.query.dates", *SQLALCHEMY}
+FILTERS = {"imgsearch.store.filters", "imgsearch.language.dates", *SQLALCHEMY}
 INDEX = {"faiss"}
 SEARCH = """
 import sys
@@ -124,7 +124,7 @@ def test_filters_and_dates_load_no_sqlalchemy_and_no_model(
     answers: Path, model_cache: Path, line: str
 ) -> None:
     loaded = loaded_by(answers, model_cache, line, "-k", "3")
-    assert ("imgsearch.query.dates" in loaded) == (line != "type:jpeg")
+    assert ("imgsearch.language.dates" in loaded) == (line != "type:jpeg")
     assert sorted(loaded & (NEVER | DECODERS | SERVICE | MODEL | INDEX | SQLALCHEMY)) == []
 
 

@@ -17,7 +17,7 @@ from imgsearch.cli import commands
 from imgsearch.concepts import probe
 from imgsearch.concepts.probe import TrainingSet
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.query.grammar import parse, to_text
+from imgsearch.language.grammar import parse, to_text
 from imgsearch.records.answer import Hit
 from tests.factories import random_vectors, unit, wait_until
 from tests.stand_in import StandIn

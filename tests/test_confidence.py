@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from imgsearch import Library
 from imgsearch.catalogue.base import PhotoCount
+from imgsearch.language.everyday import is_everyday
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.search.composition import compose
 from imgsearch.search.confidence import (
@@ -24,7 +25,6 @@ from imgsearch.search.confidence import (
     chance,
     unrelated_queries,
 )
-from imgsearch.search.everyday import is_everyday
 from imgsearch.search.short_texts import texts_meant
 from tests.factories import unit
 

@@ -35,10 +35,10 @@ from imgsearch.decode.xmp import read_xmp
 from imgsearch.encoders.cache import JsonCache
 from imgsearch.encoders.onnx import read_export
 from imgsearch.errors import ImgsearchError, PhotoError, QueryError, Reason, UsageError
+from imgsearch.language.grammar import parse
 from imgsearch.library import Library
 from imgsearch.operations.bodies import query_form
 from imgsearch.operations.requests import Operation, operation_of
-from imgsearch.query.grammar import parse
 from imgsearch.records.files import Decoded
 from imgsearch.records.photo import Facts
 from imgsearch.search.cursor import ByScore, read_by_score

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch.cli import main
-from imgsearch.query.fields import FIELDS
+from imgsearch.language.fields import FIELDS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = DOCS / "search.md"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from imgsearch.query.fields import field_of
+from imgsearch.language.fields import field_of
 from imgsearch.records.photo import FACTS, Fact, Facts
 from imgsearch.records.query import FilterSpec
 

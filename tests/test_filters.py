@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgsearch.query.fields import FIELDS
-from imgsearch.query.grammar import parse
+from imgsearch.language.fields import FIELDS
+from imgsearch.language.grammar import parse
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import YES_OR_NO_FILTERS, Facts
 from imgsearch.records.query import Filter, Interval, Listed, Place, Selection

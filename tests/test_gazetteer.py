@@ -13,7 +13,7 @@ from imgsearch import Library
 from imgsearch.errors import QueryError
 from imgsearch.gazetteer import Gazetteer, reach_km
 from imgsearch.indexer.places import with_place_names
-from imgsearch.query.grammar import parse, to_text
+from imgsearch.language.grammar import parse, to_text
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import NamedPlace, Place
 from imgsearch.sphere import away_km

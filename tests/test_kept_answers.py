@@ -142,7 +142,7 @@ def test_yesterday_is_another_day_tomorrow(
             def today(cls) -> date:  # type: ignore[override]
                 return today
 
-        monkeypatch.setattr("imgsearch.search.understanding.date", Today)
+        monkeypatch.setattr("imgsearch.language.understanding.date", Today)
         monkeypatch.setattr("imgsearch.search.kept_answers.date", Today)
         return library.find("a dog yesterday").understood
 

@@ -13,7 +13,7 @@ import pytest
 
 from imgsearch.cli import COMMANDS, commands, main
 from imgsearch.errors import UsageError
-from imgsearch.query.fields import FIELDS
+from imgsearch.language.fields import FIELDS
 from tests.stand_in import StandIn
 
 Run: TypeAlias = Callable[..., tuple[int, str]]

@@ -22,10 +22,10 @@ from imgsearch.errors import (
     SettingsError,
     UsageError,
 )
+from imgsearch.language.grammar import parse
 from imgsearch.operations.bodies import query_form
 from imgsearch.operations.records import dump_json, from_json, load_json, to_json
 from imgsearch.operations.requests import Operation
-from imgsearch.query.grammar import parse
 from imgsearch.records.answer import Answer, Hit, Verdict
 from imgsearch.records.browse import (
     CountryCount,

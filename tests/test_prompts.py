@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from imgsearch.encoders.base import Encoder
-from imgsearch.encoders.numbers import number_forms
-from imgsearch.encoders.phrasing import unwrapped, with_emoji_named
 from imgsearch.encoders.prompts import embed_in, embed_texts, prompts_for
+from imgsearch.language.numbers import number_forms
+from imgsearch.language.phrasing import unwrapped, with_emoji_named
 
 
 def test_only_short_texts_of_measured_encoders_have_several_prompts() -> None:

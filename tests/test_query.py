@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsearch.errors import QueryError
-from imgsearch.query.fields import FIELDS, field_of, number_with_unit
-from imgsearch.query.grammar import (
+from imgsearch.language.fields import FIELDS, field_of, number_with_unit
+from imgsearch.language.grammar import (
     MAX_CHARS,
     example_of,
     filter_of,

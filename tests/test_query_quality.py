@@ -28,9 +28,9 @@ from benchmarks.bench_nouns import area, precisions, query_sets
 from benchmarks.bench_phrasing import NOUNS, WRAPPINGS
 from benchmarks.bench_prompting import average_precision
 from imgsearch.encoders.base import Encoder
-from imgsearch.encoders.numbers import number_forms
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.index.recall import prompts
+from imgsearch.language.numbers import number_forms
 from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.short_texts import less_mean_noun, mean_noun_share
 

@@ -145,7 +145,7 @@ def test_remarks_survive_json(demo: Library) -> None:
 
 def test_known_words_load_no_speller() -> None:
     code = "from imgsearch.search.remarks import with_remarks"
-    assert not modules_after(code) & {"rapidfuzz", "imgsearch.query.spelling"}
+    assert not modules_after(code) & {"rapidfuzz", "imgsearch.language.spelling"}
 
 
 def run(library: Library, *arguments: str) -> subprocess.CompletedProcess[str]:

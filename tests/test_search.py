@@ -16,7 +16,7 @@ from PIL import Image
 
 from imgsearch import Example, Library, Query, Region, Term, UsageError
 from imgsearch.errors import EncoderMismatch, QueryError, Reason
-from imgsearch.query.grammar import parse
+from imgsearch.language.grammar import parse
 from imgsearch.records.answer import FilterResult
 from imgsearch.search import cursor as cursors
 from imgsearch.search.cursor import ByKey, ByScore, ByTwoScores

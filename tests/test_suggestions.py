@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from imgsearch import Classes, Library, Query, Settings, parse
 from imgsearch.cli import commands
 from imgsearch.errors import DiskError, SettingsError, UsageError
-from imgsearch.query.completion import typed_end
-from imgsearch.query.fields import FIELDS
+from imgsearch.language.completion import typed_end
+from imgsearch.language.fields import FIELDS
 from imgsearch.records.concepts import ConceptExample, ConceptProbe, FittedConcept
 from imgsearch.records.photo import Facts
 from imgsearch.store.past_queries import PAST_QUERIES_FILE, PastQueries

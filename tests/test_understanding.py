@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch.query import dates
-from imgsearch.query.date_words import meaning_of
-from imgsearch.query.dates import easter_sunday, read_period
-from imgsearch.query.foreign_dates import read_foreign_period
-from imgsearch.query.grammar import parse, to_text
-from imgsearch.query.words import is_common
+from imgsearch.language import dates
+from imgsearch.language.date_words import meaning_of
+from imgsearch.language.dates import easter_sunday, read_period
+from imgsearch.language.foreign_dates import read_foreign_period
+from imgsearch.language.grammar import parse, to_text
+from imgsearch.language.understanding import DATE_WORDS, exact_line, understand
+from imgsearch.language.words import is_common
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Query, Term
-from imgsearch.search.understanding import DATE_WORDS, exact_line, understand
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
 from tests.factories import ingested, machine_is_busy, random_vectors
@@ -199,7 +199,7 @@ def test_dates_in_other_languages(reads: Reads, line: str, expected: str) -> Non
 
 
 def test_no_word_of_another_language_is_a_date_by_itself() -> None:
-    lines = files("imgsearch.query").joinpath("date_words.txt").read_text("utf-8").splitlines()
+    lines = files("imgsearch.language").joinpath("date_words.txt").read_text("utf-8").splitlines()
     words = [line.split("\t")[0] for line in lines[1:]]
     assert len(words) > 700
     assert [word for word in words if read_foreign_period([word], TODAY) is not None] == []

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench_words import captions_of
-from imgsearch.query.language import is_other_language
-from imgsearch.query.negation import has_negation
-from imgsearch.query.spelling import corrected
-from imgsearch.query.words import english, is_english
+from imgsearch.language.foreign import is_other_language
+from imgsearch.language.negation import has_negation
+from imgsearch.language.spelling import corrected
+from imgsearch.language.words import english, is_english
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

@@ -1,4 +1,4 @@
-"""Makes imgsearch/query/date_words.txt: how other languages of Europe name months, seasons, feasts.
+"""Makes imgsearch/language/date_words.txt: months, seasons and feasts in languages of Europe.
 
     pip install babel
     python -m training.date_words
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from babel import Locale
 
-from imgsearch.query.words import is_english
+from imgsearch.language.words import is_english
 from imgsearch.text import plain_text
 
 LANGUAGES = "de fr it es pt nl pl ro ru uk tr cs hu el sv da nb fi"
@@ -73,7 +73,7 @@ WORDS = {
 }
 # Rare in English, and frequent in dates.
 KEPT = {"primavera", "sinds", "antes"}
-OUT = Path("imgsearch/query/date_words.txt")
+OUT = Path("imgsearch/language/date_words.txt")
 
 
 def main() -> None:

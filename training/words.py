@@ -5,7 +5,7 @@
     apt-get install wamerican wbritish wamerican-huge
     python -m training.words
 
-They are english.txt, photo_words.txt, other_languages.txt and names_only.txt in imgsearch/query.
+They are english.txt, photo_words.txt, other_languages.txt and names_only.txt in imgsearch/language.
 
 english.txt has a word a line, the most frequent first. Its sources are the frequency dictionary of
 symspellpy (MIT; Google Books Ngrams, CC BY 3.0, as far as SCOWL has the word), then whole words of
@@ -37,7 +37,7 @@ import open_clip
 
 from imgsearch.encoders.lite import weights
 from imgsearch.gazetteer import town_names
-from imgsearch.query.words import RARE_MARK
+from imgsearch.language.words import RARE_MARK
 from imgsearch.text import words_of
 
 VOCABULARY_LETTERS = re.compile("[a-z]{3,}")

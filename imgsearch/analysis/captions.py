@@ -12,10 +12,10 @@ from msgspec import Struct
 from imgsearch.analysis.metrics import summary
 from imgsearch.encoders import prompts
 from imgsearch.errors import UsageError
+from imgsearch.language.everyday import is_everyday
 from imgsearch.records.labels import Evaluation
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS, ScoredQuery
-from imgsearch.search.everyday import is_everyday
 from imgsearch.search.short_texts import embed_alone, text_kind
 from imgsearch.store.reads import photo_starts
 

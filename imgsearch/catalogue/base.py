@@ -9,14 +9,14 @@ catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
 
-from imgsearch.records.names import MatchedField, NameField
-from imgsearch.records.query import Filter, Listed, Selection
+from imgsearch.language.known_names import KnownNames
+from imgsearch.records.query import Listed, Selection
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours, ScoreBaseline
@@ -52,46 +52,6 @@ class CataloguedPhoto(Struct, frozen=True):
     files: tuple[PhotoFile, ...]
     date: str
     dated_by: str | None
-
-
-class KnownNames(Protocol):
-    """The names and dates of the photos in a catalogue, for understanding queries.
-
-    Case, accents and punctuation of names do not matter.
-    """
-
-    def knows_name(self, field: NameField, name: str) -> bool:
-        """Whether some photo has exactly this name in a field.
-
-        The field is `folder`, `keywords`, `people`, `place` or `country`. The first words of a
-        person's name are enough, and so are the last: "Anna" or "Smith" for Anna Smith.
-        """
-
-    def has_phrase(self, phrase: str, fields: Collection[NameField] = ...) -> bool:
-        """Whether some photo has the words of this phrase, in their order, in one of the fields."""
-
-    def has_named(self, phrase: str, is_whole: bool = False) -> bool:
-        """Whether some photo has this phrase in a name or its text; `is_whole`: as a whole name."""
-
-    def fields_named(self, phrase: str) -> tuple[NameField, ...]:
-        """The fields in which some photo has this phrase."""
-
-    def fields_with_any(
-        self, ids: Iterable[int], phrases: Sequence[str]
-    ) -> dict[int, tuple[MatchedField, ...]]:
-        """The fields in which each of these photos has any of these phrases, or its text."""
-
-    def has_date_from(self, first: str, end: str) -> bool:
-        """Whether some photo was taken from the day `first` until before the day `end` (ISO)."""
-
-    def has_any(self, conditions: Sequence[Filter]) -> bool:
-        """Whether some photo passes all of these filters, none of which names a town or root."""
-
-    def words_of_names(self, limit: int) -> list[str]:
-        """The words of all names, without digits, of three letters or more; most photos first."""
-
-    def photos_around(self, lat: float, lon: float) -> int:
-        """The approximate number of photos around a point, for choosing between two towns."""
 
 
 class Catalogue(Protocol):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec.structs import replace
 
-from imgsearch.catalogue.base import CataloguedPhoto, KnownNames, PhotoCount, PhotoFile
+from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
 
 if TYPE_CHECKING:
+    from imgsearch.language.known_names import KnownNames
     from imgsearch.records.answer import Neighbours, ScoreBaseline
     from imgsearch.records.arrays import HalfVectors, Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow

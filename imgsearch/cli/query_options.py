@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
-from imgsearch.query.fields import FIELDS
-from imgsearch.query.grammar import example_of, filter_of, parse, region_of, term_of
+from imgsearch.language.fields import FIELDS
+from imgsearch.language.grammar import example_of, filter_of, parse, region_of, term_of
 from imgsearch.records.query import MINUS_WEIGHT, Example, Filter, Query, Term
 
 _Command = TypeVar("_Command", bound=Callable[..., object])

@@ -24,7 +24,7 @@ from imgsearch.cli.output import (
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
 from imgsearch.errors import DiskError, LibraryLocked
-from imgsearch.query.grammar import is_expressible, parse
+from imgsearch.language.grammar import is_expressible, parse
 from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Query, Term
 from imgsearch.search.saved_queries import saved_name_of, saved_names

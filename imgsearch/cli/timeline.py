@@ -28,7 +28,7 @@ from imgsearch.cli.query_options import (
     query_options,
 )
 from imgsearch.cli.search import print_answer
-from imgsearch.query.anniversary import in_earlier_years
+from imgsearch.language.anniversary import in_earlier_years
 from imgsearch.records.query import Query
 from imgsearch.text import format_count, printable
 

@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders.base import CLASS_TEMPLATES, TEMPLATES
-from imgsearch.encoders.numbers import number_forms
-from imgsearch.encoders.phrasing import unwrapped, with_emoji_named, without_article
 from imgsearch.encoders.registry import kind_of
+from imgsearch.language.numbers import number_forms
+from imgsearch.language.phrasing import unwrapped, with_emoji_named, without_article
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder

@@ -17,11 +17,11 @@ from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
 from imgsearch.indexer.roots import online_roots
+from imgsearch.language.understanding import understand
 from imgsearch.paths import absolute
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
 from imgsearch.search.saved_queries import with_saved
-from imgsearch.search.understanding import understand
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
 

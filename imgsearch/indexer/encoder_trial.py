@@ -20,7 +20,8 @@ from msgspec import Struct
 from imgsearch import private_files
 from imgsearch.encoders import prompts
 from imgsearch.errors import DiskError, ImgsearchError, UsageError
-from imgsearch.query.grammar import parse, to_text
+from imgsearch.language.grammar import parse, to_text
+from imgsearch.language.understanding import understand
 from imgsearch.records.query import Filter, Query
 from imgsearch.records.trial import (
     EncoderTrial,
@@ -32,7 +33,6 @@ from imgsearch.records.trial import (
 from imgsearch.search.baseline import mean_noun_of, nouns
 from imgsearch.search.saved_queries import with_saved
 from imgsearch.search.short_texts import embed_alone, mean_noun_share
-from imgsearch.search.understanding import understand
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:

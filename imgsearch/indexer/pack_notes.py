@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from imgsearch.concepts.teaching import Lesson
 from imgsearch.errors import ImgsearchError
-from imgsearch.query.grammar import parse
+from imgsearch.language.grammar import parse
 from imgsearch.records.concepts import ConceptExample
 from imgsearch.records.pack import PackedConcept, PackedExample, PackedSearch
 from imgsearch.records.query import Example, Query

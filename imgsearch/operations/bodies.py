@@ -15,7 +15,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.query.grammar import check_size, parse, resolve_query, to_text
+from imgsearch.language.grammar import check_size, parse, resolve_query, to_text
 from imgsearch.records.concepts import ExampleSource
 from imgsearch.records.query import Example, Filter, Query, Region, Sort, TaughtConcept, Term
 from imgsearch.text import path_text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
+from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
-from imgsearch.query.grammar import resolve_query
 from imgsearch.records.browse import (
     DayPhotos,
     NameCounts,

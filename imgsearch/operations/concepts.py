@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
+from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import ResultCount, operation
-from imgsearch.query.grammar import check_k
 from imgsearch.records.answer import Hits
 from imgsearch.records.concepts import Concept, ExampleSource
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
-from imgsearch.query.grammar import is_expressible, resolve_query
+from imgsearch.language.grammar import is_expressible, resolve_query
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
@@ -24,7 +24,7 @@ class Lines:
         Raises QueryError for an invalid query and for an example that a line cannot express, and as
         `Library.understand` does.
         """
-        from imgsearch.search.understanding import exact_line
+        from imgsearch.language.understanding import exact_line
 
         understood = self._engine.understood(resolve_query(query)).query
         if not all(map(is_expressible, understood.terms)):

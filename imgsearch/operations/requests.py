@@ -12,6 +12,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Struct
 
+from imgsearch.language.grammar import parse
 from imgsearch.operations.bodies import (
     Body,
     ExampleBody,
@@ -22,7 +23,6 @@ from imgsearch.operations.bodies import (
     source_form,
 )
 from imgsearch.operations.declared import Declaration, part_of
-from imgsearch.query.grammar import parse
 from imgsearch.records.concepts import ExampleSource
 from imgsearch.records.query import Example, Query
 

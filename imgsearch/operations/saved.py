@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace as replaced
 
 from imgsearch.errors import UsageError
+from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import operation
-from imgsearch.query.grammar import resolve_query
 from imgsearch.records.query import Query
 from imgsearch.records.saved import SavedSearch, SavedSearchSummary
 

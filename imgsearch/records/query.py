@@ -149,7 +149,7 @@ FilterValue: TypeAlias = str | Place | NamedPlace | Interval
 
 
 class Filter(Struct, frozen=True):
-    """A condition on photos, named as in `imgsearch.query.fields`: one of `values` must match.
+    """A condition on photos, named as in `imgsearch.language.fields`: one of `values` must match.
 
     Dates are text, "2023", "2023-06" or "2023-06-15T14:30", and stand for the whole period.
     """

@@ -69,7 +69,7 @@ def alternative_to(context: SearchContext, condition: Filter) -> Alternative | N
 
 def _nearest(value: str, known: Sequence[KnownName]) -> KnownName | None:
     """The name most similar to a value, as a whole or by one of its words; the first of equals."""
-    from imgsearch.query.spelling import similarity  # lazy: only an empty answer needs it
+    from imgsearch.language.spelling import similarity  # lazy: only an empty answer needs it
 
     wanted = " ".join(words_of(value))
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from imgsearch.language.understanding import understand
 from imgsearch.records.query import Filter, Query, Selection, Understanding
 from imgsearch.search.concepts import checked
 from imgsearch.search.places import located
 from imgsearch.search.saved_queries import with_saved
-from imgsearch.search.understanding import understand
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue, KnownNames
+    from imgsearch.catalogue.base import Catalogue
     from imgsearch.encoders.base import Encoder
+    from imgsearch.language.known_names import KnownNames
     from imgsearch.records.arrays import Ids
     from imgsearch.records.index import EncoderRow
     from imgsearch.search.definitions import Definitions

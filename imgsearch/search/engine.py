@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
-from imgsearch.query.grammar import EMPTY_QUERY, check_k
+from imgsearch.language.grammar import EMPTY_QUERY, check_k
 from imgsearch.records.answer import Answer, FoundPhotos, Hit, Neighbours, Verdict
 from imgsearch.records.query import Listed, Query, Selection
 from imgsearch.search import cursor as cursors

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from imgsearch.query.grammar import is_expressible, to_text
+from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.records.answer import Explanation, FilterResult, TermShare
 from imgsearch.records.names import MatchedField
 from imgsearch.records.query import Filter, Query, Selection, Term

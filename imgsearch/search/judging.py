@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import ImgsearchError, QueryError
+from imgsearch.language.grammar import example_of
 from imgsearch.paths import absolute
-from imgsearch.query.grammar import example_of
 from imgsearch.records.concepts import ConceptExample, ExampleSource
 from imgsearch.records.ids import as_id
 from imgsearch.records.query import Example

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.encoders.phrasing import unwrapped, without_article
-from imgsearch.query.words import is_common
+from imgsearch.language.phrasing import unwrapped, without_article
+from imgsearch.language.words import is_common
 from imgsearch.records.query import NamedPhrase, Query, Selection
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue, KnownNames
+    from imgsearch.catalogue.base import Catalogue
+    from imgsearch.language.known_names import KnownNames
 
 RANK_OFFSET = 60  # k of the paper
 FUSED_RANKS = 200  # ranks by meaning that count for a photo found by name

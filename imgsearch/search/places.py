@@ -11,7 +11,7 @@ from imgsearch.errors import QueryError
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import KnownNames
+    from imgsearch.language.known_names import KnownNames
 
 
 def located(names: KnownNames, cache_dir: Path, condition: Filter) -> Filter:

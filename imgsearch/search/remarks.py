@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.encoders.phrasing import with_emoji_named
-from imgsearch.query.grammar import is_expressible, to_text
-from imgsearch.query.negation import has_negation
-from imgsearch.query.words import is_english
+from imgsearch.language.grammar import is_expressible, to_text
+from imgsearch.language.negation import has_negation
+from imgsearch.language.phrasing import with_emoji_named
+from imgsearch.language.words import is_english
 from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Filter, Query
 from imgsearch.search.alternatives import alternative_to
@@ -204,13 +204,13 @@ def _suggestion(
     context: SearchContext, query: Query, readable: Sequence[Term], is_name: Callable[[str], bool]
 ) -> str | None:
     """The query as a line with its misspelt words corrected; None if none is misspelt."""
-    from imgsearch.query.language import words_in
+    from imgsearch.language.foreign import words_in
 
     texts = [term.what for term in readable if isinstance(term.what, str)]
     unknown = (word for text in texts for word in words_in(text) if not is_english(word))
     if all(map(is_name, unknown)):
         return None
-    from imgsearch.query.spelling import corrected  # brings rapidfuzz
+    from imgsearch.language.spelling import corrected  # brings rapidfuzz
 
     @cache
     def names() -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.query.grammar import check_k, check_size, is_expressible, parse, to_text
+from imgsearch.language.grammar import check_k, check_size, is_expressible, parse, to_text
 from imgsearch.records.query import Example, Filter, Query, Term
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.text import is_utf8, plain_text

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.encoders.prompts import prompts_for
 from imgsearch.encoders.registry import kind_of
-from imgsearch.search import everyday
+from imgsearch.language import everyday
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from msgspec import Struct
 
-from imgsearch.query.completion import typed_end
-from imgsearch.query.fields import FIELDS
-from imgsearch.query.grammar import check_k, to_text
+from imgsearch.language.completion import typed_end
+from imgsearch.language.fields import FIELDS
+from imgsearch.language.grammar import check_k, to_text
+from imgsearch.language.understanding import LINKS, PERSON_WORDS, PLACE_WORDS
 from imgsearch.records.names import NameField
 from imgsearch.records.photo import YES_OR_NO_FILTERS
 from imgsearch.records.query import MINUS_WEIGHT, Filter, Query, Sort, TaughtConcept, Term
 from imgsearch.records.suggestion import Suggestion, SuggestionKind
-from imgsearch.search.understanding import LINKS, PERSON_WORDS, PLACE_WORDS
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from imgsearch.encoders.phrasing import with_emoji_named
 from imgsearch.encoders.registry import kind_of
-from imgsearch.query.words import is_english
+from imgsearch.language.phrasing import with_emoji_named
+from imgsearch.language.words import is_english
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Query, Term
@@ -35,7 +35,7 @@ def terms_in_other_languages(context: SearchContext, query: Query) -> tuple[Term
     ]
     if not suspected:
         return ()
-    from imgsearch.query.language import is_other_language  # lazy: most queries are plain English
+    from imgsearch.language.foreign import is_other_language  # lazy: most queries are plain English
 
     @cache
     def is_name(word: str) -> bool:

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import ImgsearchError, QueryError
-from imgsearch.query.grammar import EMPTY_TEXT
+from imgsearch.language.everyday import is_everyday
+from imgsearch.language.grammar import EMPTY_TEXT
 from imgsearch.records.query import Example, Query, Region, TaughtConcept, Term
 from imgsearch.search import composition
 from imgsearch.search.baseline import LibraryBaseline
@@ -18,7 +19,6 @@ from imgsearch.search.composition import TermKind
 from imgsearch.search.concepts import probe_of
 from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.context import SearchContext
-from imgsearch.search.everyday import is_everyday
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.query_cache import QueryCache
 from imgsearch.search.short_texts import embed_meant, text_kind, texts_meant

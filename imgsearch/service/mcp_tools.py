@@ -19,12 +19,12 @@ from msgspec.json import schema_components
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
+from imgsearch.language.fields import FIELDS
 from imgsearch.library import Library
 from imgsearch.operations.bodies import Body
 from imgsearch.operations.declared import PhotoId, ResultCount, SidePx, method_of
 from imgsearch.operations.records import JsonObject, to_json, without_nulls
 from imgsearch.operations.requests import Operation, in_request, names_files, request_type
-from imgsearch.query.fields import FIELDS
 from imgsearch.records.answer import Answer, Hit
 from imgsearch.records.query import Example, Query
 from imgsearch.service.api import Asking

@@ -386,7 +386,7 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
     return _number(column, tolerance=FACT_TOLERANCE if fact.type is float else 0.0)
 
 
-# By the names of `imgsearch.query.fields.FIELDS`.
+# By the names of `imgsearch.language.fields.FIELDS`.
 CONDITIONS: dict[str, Condition] = {
     "after": _after,
     "before": _before,

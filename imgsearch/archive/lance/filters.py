@@ -335,8 +335,8 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
     return condition
 
 
-# By the names of `imgsearch.query.fields.FIELDS`. Not here are root (there are no indexed folders
-# of a machine), label and shows (labels and concepts are those of a library on one machine).
+# By the names of `imgsearch.language.fields.FIELDS`. Not here are root (there are no indexed
+# folders of a machine), label and shows (only a library on one machine has labels and concepts).
 CONDITIONS: dict[str, Condition] = {
     "after": _after,
     "before": _before,

@@ -10,7 +10,7 @@ from functools import cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from imgsearch.query.words import english, is_english, photo_words
+from imgsearch.language.words import english, is_english, photo_words
 
 _SUGGESTED_WORDS = 50_000  # by frequency: rarer words are known, but not suggested
 _MIN_LETTERS = 3

@@ -33,7 +33,7 @@ def with_emoji_named(text: str) -> str:
     """Replace each emoji by its name: "a 🐶 in a 🚗" -> "a dog in a car"."""
     if text.isascii():
         return text
-    from imgsearch.encoders import emoji  # lazy: few queries have one
+    from imgsearch.language import emoji  # lazy: few queries have one
 
     return emoji.named(text)
 

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from imgsearch.query.fields import FIELDS, OTHER_NAMES
+from imgsearch.language.fields import FIELDS, OTHER_NAMES
 
 COMPLETED = (*FIELDS, "concept", "sort")  # prefixes before a colon whose values can be completed
 MAX_PHRASE_WORDS = 5  # of a name

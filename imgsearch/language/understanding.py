@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.encoders.phrasing import asks_for_any_photo
-from imgsearch.query.date_words import FUNCTION_WORD, meaning_of
-from imgsearch.query.grammar import is_expressible, parse, to_text
-from imgsearch.query.words import is_common
+from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
+from imgsearch.language.grammar import is_expressible, parse, to_text
+from imgsearch.language.phrasing import asks_for_any_photo
+from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.query import Filter, Query, Term, Understanding, UnderstoodPart
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import KnownNames
-    from imgsearch.query.dates import Period
+    from imgsearch.language.dates import Period
+    from imgsearch.language.known_names import KnownNames
 
 MAX_WORDS = 30  # a longer text is a caption, and is taken as it is
 _MAX_NAME_WORDS = 5
@@ -35,8 +35,8 @@ _MIN_NAME_CHARACTERS = 2
 _MIN_DATE_DIGITS = 4  # of a year, and of a date that is one word
 _PUNCTUATION = ".,;:!?()[]'’\"“”"
 
-# The words that `imgsearch.query.dates` reads dates from begin with a number or one of these. That
-# module is loaded only then: its patterns take 3 ms.
+# The words that `dates` reads dates from begin with a number or one of these. That module is
+# loaded only then: its patterns take 3 ms.
 DATE_WORDS = {
     *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
     *("october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep"),
@@ -275,7 +275,7 @@ class _Words:
             or (words[0][:1].isdecimal() and not DATE_WORDS.isdisjoint(words))
         ):
             return None
-        from imgsearch.query.dates import read_period
+        from imgsearch.language.dates import read_period
 
         return read_period(words, self._today)
 
@@ -284,7 +284,7 @@ class _Words:
         meanings = [meaning_of(word) or word[:1].isdecimal() for word in words]
         if not all(meanings) or {FUNCTION_WORD, True}.issuperset(meanings):
             return None
-        from imgsearch.query.foreign_dates import read_foreign_period
+        from imgsearch.language.foreign_dates import read_foreign_period
 
         period = read_foreign_period(words, self._today)
         is_name = period is not None and any(

@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from imgsearch.query.date_words import FUNCTION_WORD, meaning_of
-from imgsearch.query.dates import Period, read_period
-from imgsearch.query.words import is_english
+from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
+from imgsearch.language.dates import Period, read_period
+from imgsearch.language.words import is_english
 
 _NUMBER = re.compile(r"(\d{4}|\d{1,2})(?:er|ère|e|º|°|ª)?$")
 _YEAR_DIGITS = 4

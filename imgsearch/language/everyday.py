@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgsearch.encoders.phrasing import unwrapped, without_article
+from imgsearch.language.phrasing import unwrapped, without_article
 
 _ANY_PERSON = {
     *("people", "person", "persons", "human", "humans", "somebody", "someone", "anybody", "anyone"),

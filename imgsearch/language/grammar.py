@@ -21,11 +21,11 @@ from typing import NoReturn, get_args
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from imgsearch.encoders.phrasing import asks_for_any_photo
 from imgsearch.errors import QueryError
+from imgsearch.language.fields import FIELDS, OTHER_NAMES, decimal_text
+from imgsearch.language.negation import names_anything, split_negations
+from imgsearch.language.phrasing import asks_for_any_photo
 from imgsearch.paths import absolute
-from imgsearch.query.fields import FIELDS, OTHER_NAMES, decimal_text
-from imgsearch.query.negation import names_anything, split_negations
 from imgsearch.records.ids import as_id
 from imgsearch.records.query import (
     MINUS_WEIGHT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from imgsearch.query.words import english, is_english, other_languages
+from imgsearch.language.words import english, is_english, other_languages
 
 _LATIN_ENDS = "\u024f"  # the last letter of Latin Extended-B
 _LATIN_ADDITIONAL = ("\u1e00", "\u1eff")
