@@ -421,7 +421,7 @@ class Library:
 
         The last trial of an encoder is deleted as well, since it may have used some.
         """
-        from imgsearch.indexer.encoder_trial import delete_trial
+        from imgsearch.indexer.trial_file import delete_trial
 
         past = self._engine.past_queries()
         delete_trial(self.settings.data_dir)
@@ -627,11 +627,12 @@ class Library:
         continues where it stopped. Photos that are offline delay the change: the
         report says how many. Raises UsageError for an unknown encoder, and as `index` does.
         """
+        from imgsearch.indexer.rebuild import rebuild
         from imgsearch.progress import Job
 
         if encoder is not None and not encoder.strip():
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
-        return Job(self._local("index to rebuild").writer().rebuild(encoder))
+        return Job(rebuild(self._local("index to rebuild").existing(), encoder))
 
     def watch(
         self,
@@ -646,9 +647,11 @@ class Library:
         Searching and writing by other processes work meanwhile: the writer's lock is held only
         during a round. Raises as `index` does.
         """
+        from imgsearch.indexer.watch_loop import watch
+
         paths = tuple(absolute(folder) for folder in folders)
-        indexer = self._local("folders to watch").indexer()
-        return indexer.watch(paths, stop or Event(), schedule)
+        context = self._local("folders to watch").new_or_existing()
+        return watch(context, paths, stop or Event(), schedule)
 
     def _shown(self, hits: Iterable[Hit]) -> Iterator[Hit]:
         """The hits, with what makes their pictures in a notebook."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -25,15 +25,15 @@ MAX_WORDS_CHARS = 500
 _REFIT_GROWTH = 0.5  # fit again once the library has grown or shrunk by more than this
 _SEED = 18
 
-EmbedWords: TypeAlias = "Callable[[Sequence[str]], Vectors]"
-EmbedPicture: TypeAlias = "Callable[[bytes], Vector]"
 
+class Embedder(Protocol):
+    """Embeds the words and the example pictures of concepts."""
 
-class Embedders(Struct, frozen=True):
-    """Embeds the words of a concept as a query searches for them, and the bytes of a picture."""
+    def words(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts as a search for each of them alone does: (n, dim)."""
 
-    words: EmbedWords
-    picture: EmbedPicture
+    def picture(self, picture: bytes) -> Vector:
+        """Embed an encoded image: (dim,)."""
 
 
 class Lesson(Struct, frozen=True):
@@ -50,7 +50,7 @@ class Lesson(Struct, frozen=True):
     is_new: bool = False
 
 
-def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedders) -> None:
+def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedder) -> None:
     """Teach a concept, or add to one that was taught before, and find the photos that show it.
 
     A photo that is judged again changes sides. Raises UsageError for a name that is not valid, for
@@ -91,7 +91,7 @@ def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedders) -> No
     _find_photos(store, row, concept_id, 0, fitted.probe, embedded)
 
 
-def update_concepts(store: Store, row: EncoderRow, embed: Embedders) -> None:
+def update_concepts(store: Store, row: EncoderRow, embed: Embedder) -> None:
     """Judge new photos by every concept.
 
     A concept is fitted again after a change of the encoder, and when the library has changed much
@@ -134,7 +134,7 @@ def valid_name(name: str) -> str:
 # ------------------------------------------------------------------------- fitting
 
 
-def _embedded(examples: Collection[ConceptExample], embed: Embedders) -> list[ConceptExample]:
+def _embedded(examples: Collection[ConceptExample], embed: Embedder) -> list[ConceptExample]:
     """The examples, those from elsewhere with their vectors."""
     return [
         replace(each, vector=embed.picture(each.picture))
@@ -150,7 +150,7 @@ def _fit(
     name: str,
     examples: Sequence[ConceptExample],
     words: str | None,
-    embed: Embedders,
+    embed: Embedder,
 ) -> FittedConcept:
     training = _training_set(store, row, examples, embed.words([words])[0] if words else None)
     if not len(training.likes):

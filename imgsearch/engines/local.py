@@ -16,7 +16,7 @@ from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
-from imgsearch.indexer.roots import online_roots
+from imgsearch.indexer.roots import online_roots, photos_in
 from imgsearch.paths import absolute
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.index.live import LiveIndex
     from imgsearch.index.policy import IndexPolicy
-    from imgsearch.indexer.indexer import Indexer
+    from imgsearch.indexer.context import IndexingContext
     from imgsearch.progress import (
         Job,
         MergeReport,
@@ -85,7 +85,7 @@ class LocalEngine:
         self._database: Database | None = None
         self._reads: Reads | None = None
         self._index: LiveIndex | None = None
-        self._indexer: Indexer | None = None
+        self._indexing: IndexingContext | None = None
         self._thumbnails: Thumbnails | None = None
         self._kept_thumbnails: ThumbnailStore | None = None
         self._is_closed = False
@@ -176,25 +176,25 @@ class LocalEngine:
 
         return DuplicateChoices(self.database())
 
-    def indexer(self) -> Indexer:
-        """What writes to the library; it makes one where there is none."""
+    def new_or_existing(self) -> IndexingContext:
+        """The context of functions that change the library, and make one where there is none."""
         with self._lock:
             self.raise_if_closed()
-            if self._indexer is None:
-                from imgsearch.indexer.indexer import Indexer
+            if self._indexing is None:
+                from imgsearch.indexer.context import indexing_context
 
                 self._make_private()
                 for folder in (self.settings.data_dir, self.settings.cache_dir):
                     private_files.delete_abandoned(folder)
-                self._indexer = Indexer(
+                self._indexing = indexing_context(
                     self.settings, self.encoders, self.notify, self.index_policy
                 )
-            return self._indexer
+            return self._indexing
 
-    def writer(self) -> Indexer:
-        """As `indexer`, for an existing library. Raises UsageError without one."""
+    def existing(self) -> IndexingContext:
+        """The context of functions that change the library. Raises UsageError without one."""
         self.reads()
-        return self.indexer()
+        return self.new_or_existing()
 
     def warm_up(self) -> None:
         """Load everything that a text query needs."""
@@ -326,9 +326,10 @@ class LocalEngine:
 
     def _replace_index(self, reads: Reads, row: EncoderRow, damage: str) -> LiveIndex:
         from imgsearch.index.live import LiveIndex
+        from imgsearch.indexer.rebuild import rebuild_snapshot
 
         try:
-            self.indexer().build_index(row)
+            rebuild_snapshot(self.new_or_existing(), row)
             self.notify(f"{damage} It was rebuilt from the stored vectors; nothing was lost.")
             return LiveIndex(reads, row.key, self.index_policy)
         except (LibraryLocked, DiskError):
@@ -373,11 +374,9 @@ class LocalEngine:
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """The photos that can be read now, each with its first such file."""
-        from imgsearch.indexer.metadata import readable_photos
-
-        store = self.store()
-        online = {root_id for root_id, online in online_roots(store.reads).items() if online}
-        return list(readable_photos(store, online, ids))
+        reads = self.reads()
+        online = {root_id for root_id, online in online_roots(reads).items() if online}
+        return list(photos_in(reads, online, ids))
 
     def kept_examples(self) -> KeptExamples:
         """Example images that are kept on this machine for a while."""
@@ -393,6 +392,7 @@ class LocalEngine:
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
     ) -> Job[SyncReport]:
         """Bring folders up to date. Raises UsageError for a cluster."""
+        from imgsearch.indexer import sync
         from imgsearch.progress import Job
 
         if ray is not None:
@@ -400,7 +400,7 @@ class LocalEngine:
                 "A library on this machine is indexed by this machine. A cluster fills an archive: "
                 "imgsearch index FOLDER --library ADDRESS --ray ADDRESS"
             )
-        return Job(self.indexer().index(tuple(sources), accept_removals, verify))
+        return Job(sync.index(self.new_or_existing(), tuple(sources), accept_removals, verify))
 
     def pack(
         self, folder: str, file: Path | None, photos_only: bool
@@ -414,7 +414,9 @@ class LocalEngine:
         self, pack: Path, place: str | None, offline: bool, beside: bool
     ) -> Generator[Progress, None, MergeReport]:
         """Merge a pack into the library, which is made if there is none."""
-        return self.indexer().unpack(pack, place, offline, beside)
+        from imgsearch.indexer.merge import unpack
+
+        return unpack(self.new_or_existing(), pack, place, offline, beside)
 
     def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
         """Read a whole pack and compare it with its checksums and the encoders of the library."""

@@ -19,10 +19,11 @@ from imgsearch.errors import UsageError
 from imgsearch.indexer.roots import is_available, is_on_other_drive
 from imgsearch.indexer.scan import ScanResult, find_changes, folder_identity, is_inside, scan
 from imgsearch.indexer.sidecars import SidecarChanges, compare_sidecars
-from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.records.files import Changes, FileStat
 
 if TYPE_CHECKING:
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.volumes import MountTable
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
@@ -133,38 +134,36 @@ def merge_scopes(scopes: Iterable[Scope]) -> list[Scope]:
 
 
 def compare(
+    context: IndexingContext,
     store: Store,
     scopes: Sequence[Scope],
-    notify: Callable[[str], None],
-    fingerprint: str,
-    mounts: MountTable = SYSTEM_MOUNTS,
     list_unchanged: bool = False,
 ) -> LibraryDiff:
     """Scan these scopes and compare them with what the library knows.
 
-    Files that failed before count as changed if another attempt may succeed; `fingerprint`
-    identifies how files are decoded now. A root is offline if it does not exist, is empty but was
-    not, or is on another drive: then its known files are counted, and nothing about them changes.
-    Writes to the store which folders cannot be read and on which volumes roots are, nothing else.
+    Files that failed before count as changed if another attempt may succeed. A root
+    is offline if it does not exist, is empty but was not, or is on another drive: then its known
+    files are counted, and nothing about them changes. Unreadable folders and the volumes of roots
+    are recorded in the store, nothing else.
     """
     roots = store.reads.roots()
     row = store.reads.current_encoder()
     outdated = {str(path) for path in store.photos.unembedded(row.key).values()} if row else set()
-    outdated |= store.failures.to_retry(fingerprint)
+    outdated |= store.failures.to_retry(context.fingerprint)
     offline = 0
     diffs = []
     for scope in scopes:
         root = roots[scope.root_id]
         known = store.files.known(scope.root_id, scope.folder, scope.recursive)
-        result, offline_reason = _scan_scope(store, scope, root, known, mounts)
+        result, offline_reason = _scan_scope(store, scope, root, known, context.mounts)
         if offline_reason:
             offline += len(known)
-            notify(
+            context.notify(
                 f"{root} {offline_reason}. Its photos stay in the library, marked as offline, "
                 "until it is back. To remove them: imgsearch forget FOLDER"
             )
             continue
-        _record_unreadable(store, scope, _unreadable_folders(result, known), notify)
+        _record_unreadable(store, scope, _unreadable_folders(result, known), context.notify)
         changes = find_changes(result, known, outdated)
         unchanged: tuple[FileStat, ...] = ()
         if list_unchanged:

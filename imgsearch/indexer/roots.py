@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from imgsearch.text import shell_word
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imgsearch.records.photo import Photo
     from imgsearch.records.status import Root
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
@@ -87,6 +88,35 @@ def online_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> dict[int, 
         or (is_available(path) and not is_on_other_drive(path, volumes.get(root_id), mounts))
         for root_id, path in reads.roots().items()
     }
+
+
+def readable_photos(
+    reads: Reads, ids: Sequence[int], mounts: MountTable = SYSTEM_MOUNTS
+) -> list[tuple[Photo, Path]]:
+    """Return those of these photos that can be read for indexing, each with one of its paths.
+
+    The path is the first in a root that is online and not paused, unless its removal is held. The
+    photos keep the order of `ids`.
+    """
+    online, paused = online_roots(reads, mounts), reads.paused_roots()
+    readable = {root_id for root_id in online if online[root_id] and root_id not in paused}
+    return photos_in(reads, readable, ids)
+
+
+def photos_in(reads: Reads, roots: Collection[int], ids: Sequence[int]) -> list[tuple[Photo, Path]]:
+    """Return those of these photos that have a path in one of these roots, each with the first.
+
+    Paths whose removal is held do not count. The photos keep the order of `ids`.
+    """
+    photos, held = reads.photos(ids), reads.held_paths(ids)
+    found = []
+    all_paths = reads.paths(ids)
+    for photo_id in ids:
+        for root_id, path in all_paths.get(photo_id, ()):
+            if root_id in roots and path not in held:
+                found.append((photos[photo_id], path))
+                break
+    return found
 
 
 def is_available(folder: str) -> bool:

@@ -60,13 +60,15 @@ class Concepts:
         cannot be read; LibraryLocked.
         """
         from imgsearch.concepts.teaching import Lesson
+        from imgsearch.indexer import definitions
         from imgsearch.search.judging import example_hash, judged_example
 
         context = self._engine.context()
         judged = [judged_example(context, source, True) for source in _listed(like)]
         judged += [judged_example(context, source, False) for source in _listed(unlike)]
         withdrawn = frozenset(example_hash(context, source) for source in _listed(withdraw))
-        self._engine.indexer().teach(Lesson(name, tuple(judged), withdrawn, words, new))
+        lesson = Lesson(name, tuple(judged), withdrawn, words, new)
+        definitions.teach(self._engine.new_or_existing(), lesson)
         return self.get(name)
 
     def judged(self, name: str) -> dict[int, bool]:
@@ -94,7 +96,9 @@ class Concepts:
     @operation("POST /concepts/forget")
     def forget(self, name: str) -> bool:
         """Delete a concept with its examples; returns whether there was one of this name."""
-        return self._engine.writer().forget_concept(name)
+        from imgsearch.indexer.definitions import forget_concept
+
+        return forget_concept(self._engine.existing(), name)
 
 
 def _listed(examples: Iterable[ExampleSource]) -> list[ExampleSource]:

@@ -53,7 +53,9 @@ class Encoders:
         those indexed since, are not found by what they show until `rebuild(name)` has embedded
         them. Raises UsageError for an encoder of which there are no vectors, and LibraryLocked.
         """
-        self._engine.writer().use_encoder(name)
+        from imgsearch.indexer.stored_encoders import use_encoder
+
+        use_encoder(self._engine.existing(), name)
         return next(each for each in self.stored() if each.state == "current")
 
     @operation("POST /encoders/drop")
@@ -64,7 +66,9 @@ class Encoders:
         has the space for that; else their space is used for what is indexed next. Raises UsageError
         for the encoder in use, and for one of which there are no vectors; and LibraryLocked.
         """
-        return self._engine.writer().drop_encoder(name)
+        from imgsearch.indexer.stored_encoders import drop_encoder
+
+        return drop_encoder(self._engine.existing(), name)
 
     def try_out(
         self, name: str, photos: int = 2000, queries: Sequence[str] = ()
@@ -78,6 +82,7 @@ class Encoders:
         `rebuild(name)` goes on from there. Raises UsageError for an unknown encoder, for that in
         use, and for a sample of fewer than 20 photos; and as `Library.index` does.
         """
+        from imgsearch.indexer.encoder_trial import try_encoder
         from imgsearch.progress import Job
 
         if photos < 1:
@@ -90,7 +95,7 @@ class Encoders:
         recent = [SourcedQuery(line, "recent") for line in engine.past_queries().newest(_RECENT)]
         saved = [SourcedQuery(each.line, "saved") for each in engine.saved_searches().all()]
         past = (*recent, *saved)
-        return Job(engine.indexer().try_encoder(name, photos, tuple(queries), past))
+        return Job(try_encoder(engine.new_or_existing(), name, photos, tuple(queries), past))
 
     @operation("POST /encoders/trial")
     def run_trial(self, name: str, photos: int = 2000, queries: Sequence[str] = ()) -> EncoderTrial:
@@ -103,7 +108,7 @@ class Encoders:
     @operation("GET /encoders/trial")
     def last_trial(self) -> EncoderTrial | None:
         """Return what the last trial found out; None without one, or if its encoder is gone."""
-        from imgsearch.indexer.encoder_trial import read_trial
+        from imgsearch.indexer.trial_file import read_trial
 
         trial = read_trial(self._engine.settings.data_dir)
         stored = self.stored() if trial is not None else ()
