@@ -34,11 +34,8 @@ class LocalWriter:
         roots = self._store.reads.roots()
         # New photos of all roots first: a copy in one root may have its original in another.
         for is_new in (True, False):
-            of_roots = defaultdict(list)
-            for result in results:
-                if (result.vectors is not None) is is_new:
-                    of_roots[_root_of(result.stat.path, roots)].append(result)
-            for root_id, of_root in sorted(of_roots.items()):
+            chosen = [result for result in results if (result.vectors is not None) is is_new]
+            for root_id, of_root in _by_root(chosen, roots).items():
                 self._store.record(root_id, self._encoder_key, of_root)
 
     def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
@@ -60,6 +57,16 @@ class LocalWriter:
 
     def settle(self) -> None:
         self._settle()
+
+
+def _by_root(
+    results: Sequence[IngestResult], roots: Mapping[int, str]
+) -> dict[int, list[IngestResult]]:
+    """The results of the files of each root, by its id, in the order of ids."""
+    by_root = defaultdict(list)
+    for result in results:
+        by_root[_root_of(result.stat.path, roots)].append(result)
+    return dict(sorted(by_root.items()))
 
 
 def _root_of(path: str, roots: Mapping[int, str]) -> int:

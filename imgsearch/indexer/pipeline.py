@@ -69,9 +69,8 @@ class EmbeddingRun(Struct, frozen=True):
             keeper = ThumbnailKeeper(thumbnails, context.settings, context.notify)
         return cls(context, store, encoder, row, keeper)
 
-    @property
     def reader(self) -> PhotoReader:
-        """Reads the photos of this run."""
+        """Return what reads the photos of this run."""
         context = self.context
         return PhotoReader(
             self.encoder,
@@ -79,11 +78,6 @@ class EmbeddingRun(Struct, frozen=True):
             context.gazetteer,
             context.settings.max_megapixels,
         )
-
-    @property
-    def writer(self) -> LocalWriter:
-        """Records the results of this run."""
-        return LocalWriter(self.store, self.row.key)
 
     @property
     def threads(self) -> int:
@@ -180,7 +174,11 @@ class Preparation:
 
     def __init__(self, run: EmbeddingRun, retry_failures: bool) -> None:
         self.claims = ClaimedHashes()
-        self._run = run
+        self._reader = run.reader()
+        self._writer = LocalWriter(run.store, run.row.key)
+        self._failures = run.store.failures
+        self._fingerprint = run.context.fingerprint
+        self._makes_thumbnails = run.thumbnails is not None
         self._retry_failures = retry_failures
 
     def prepare(self, stat: FileStat) -> Candidate:
@@ -195,14 +193,13 @@ class Preparation:
             return Candidate(stat, failure=self._failure(stat, error))
         if not self.claims.claim(content_hash):
             return Candidate(stat, content_hash, is_copy=True)
-        if self._run.writer.known([content_hash]):
+        if self._writer.known([content_hash]):
             return Candidate(stat, content_hash)
         known = self._known_failure(stat, content_hash)
         if known is not None:
             return Candidate(stat, content_hash, failure=known)
         try:
-            make_thumbnail = self._run.thumbnails is not None
-            facts, model_input = self._run.reader.read(stat, make_thumbnail)
+            facts, model_input = self._reader.read(stat, self._makes_thumbnails)
         except VANISHED:
             return Candidate(stat, content_hash, vanished=True)
         except PhotoError as error:
@@ -210,15 +207,14 @@ class Preparation:
         return Candidate(stat, content_hash, facts, model_input)
 
     def _failure(self, stat: FileStat, error: PhotoError) -> Failure:
-        fingerprint = self._run.context.fingerprint
-        return Failure(Path(stat.path), error.reason, str(error), error.extra, fingerprint)
+        reason, message, extra = error.reason, str(error), error.extra
+        return Failure(Path(stat.path), reason, message, extra, self._fingerprint)
 
     def _known_failure(self, stat: FileStat, content_hash: bytes) -> Failure | None:
         """The failure of this content at any path, if it is expected to repeat at this one."""
         if self._retry_failures:
             return None
-        fingerprint = self._run.context.fingerprint
-        known = self._run.store.failures.known(content_hash, stat.path, fingerprint)
+        known = self._failures.known(content_hash, stat.path, self._fingerprint)
         return None if known is None else replace(known, path=Path(stat.path))
 
 
@@ -310,13 +306,14 @@ class Recording:
     def __init__(self, run: EmbeddingRun, baseline: GrowingBaseline | None) -> None:
         self.report = SyncReport()
         self._run = run
+        self._writer = LocalWriter(run.store, run.row.key)
         self._baseline = baseline
 
     def record(self, batch: EmbeddedBatch) -> None:
         """Store a batch. Used by one thread at a time."""
         # First: what a kill leaves without its photo is replaced when the photo is read again.
         self._run.keep(batch.thumbnails)
-        self._run.writer.put(batch.results)
+        self._writer.put(batch.results)
         failed = sum(result.failure is not None for result in batch.results)
         new = sum(result.vectors is not None for result in batch.results)
         readable = sum(
@@ -357,6 +354,7 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
     """
     known = run.store.reads.photos(photos).values()
     hashes = {photo.id: bytes.fromhex(photo.content_hash) for photo in known}
+    reader = run.reader()
     with_thumbnail = set() if run.thumbnails is None else run.thumbnails.hashes()
 
     def prepare(item: tuple[int, Path]) -> tuple[int, Path, ModelInput | None]:
@@ -367,7 +365,7 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
             if content_hash != hashes[photo_id]:
                 return photo_id, path, None
             make_thumbnail = run.thumbnails is not None and content_hash not in with_thumbnail
-            _, model_input = run.reader.read(stat, make_thumbnail)
+            _, model_input = reader.read(stat, make_thumbnail)
             return photo_id, path, model_input
         except (PhotoError, OSError):
             return photo_id, path, None
