@@ -250,8 +250,10 @@ def paths_in(data_dir: Path) -> set[str]:
     if not (data_dir / "library.db").exists():
         return set()
     with Store.open(data_dir, writable=False) as store:
-        ids = store.reads.live_ids().tolist()
-        return {str(path) for places in store.reads.paths(ids).values() for _, path in places}
+        ids = store.reads.photos.live_ids().tolist()
+        return {
+            str(path) for places in store.reads.photos.paths(ids).values() for _, path in places
+        }
 
 
 def context_of(

@@ -158,7 +158,7 @@ class DriveLibrary:
         reads = Reads.open(self._data_dir)
         try:
             online = online_roots(reads, self._mounts)
-            return {Path(path): online[root_id] for root_id, path in reads.roots().items()}
+            return {Path(path): online[root_id] for root_id, path in reads.roots.all().items()}
         finally:
             reads.close()
 

@@ -106,29 +106,27 @@ def add(store: Store, name: str) -> int:
     root_id = store.files.add_root(ROOT)
     key = store.vectors.add_encoder("test/1", "test", 2).key
     store.record(root_id, key, [ingested(f"{ROOT}/{name}", random_vectors(1, 2))])
-    photo_id = store.reads.photo_at(Path(ROOT, name))
+    photo_id = store.reads.photos.at(Path(ROOT, name))
     assert photo_id is not None
     return photo_id
 
 
-def found(store: Store, *phrases: str, any_phrase: bool = False) -> list[int]:
-    return [match.photo_id for match in store.reads.with_text(phrases, any_phrase=any_phrase)]
+def found(store: Store, phrase: str) -> list[int]:
+    """The photos whose text has a phrase, in the order of ids."""
+    selection = Selection((Filter("text", (phrase,)),))
+    return list(store.reads.selections.ids(selection).tolist())
 
 
-def test_photos_are_found_by_their_text_best_match_first(store: Store) -> None:
+def test_photos_are_found_by_their_text(store: Store) -> None:
     menu, sign = add(store, "menu.jpg"), add(store, "sign.jpg")
     store.picture_text.record(menu, "r", [line("Café Zoë"), line("Table 12: soup, fish, cake")])
     store.picture_text.record(sign, "r", [line("TABLE 12")])
-    assert found(store, "table 12") == [sign, menu]
-    assert found(store, "cafe ZOE", "fish") == [menu]
-    assert found(store, "cafe", "exit") == found(store, "12 table") == found(store, "!") == []
-    assert found(store, "cafe", "table", any_phrase=True) == [menu, sign]
-    for phrase, expected in {"table 12": [menu, sign], "zoe TABLE": [menu], "exit": []}.items():
-        selection = Selection((Filter("text", (phrase,)),))
-        assert store.reads.matching(selection).tolist() == expected
+    assert found(store, "table 12") == [menu, sign]
+    assert found(store, "cafe ZOE") == found(store, "zoe TABLE") == [menu]
+    assert found(store, "exit") == found(store, "12 table") == found(store, "!") == []
     neither = Selection((Filter("text", ("fish", "exit"), negated=True),))
-    assert store.reads.matching(neither).tolist() == [sign]
-    text = store.reads.texts([menu])[menu]
+    assert store.reads.selections.ids(neither).tolist() == [sign]
+    text = store.reads.photos.texts([menu])[menu]
     assert (text.state, text.reader) == ("read", "r")
     assert text.lines[0] == line("Café Zoë")
 
@@ -175,7 +173,7 @@ def test_each_state_is_kept_and_failures_are_tried_again_by_another_reader(store
     assert store.picture_text.unread("r 1") == [unread]
     assert store.picture_text.unread("r 2") == [failed, unread]
     assert store.picture_text.unread("r 2", again=True) == [read, none, failed, unread]
-    assert store.reads.texts([failed])[failed].message == "It is damaged."
+    assert store.reads.photos.texts([failed])[failed].message == "It is damaged."
 
 
 def test_a_library_of_an_older_version_opens_and_takes_text(tmp_path: Path) -> None:
@@ -199,7 +197,7 @@ def test_a_photo_has_one_score_whether_few_or_many_are_asked_for(store: Store) -
         for number in range(1_199)
     ]
     store.record(root_id, key, results)
-    ids = store.reads.live_ids().tolist()
+    ids = store.reads.photos.live_ids().tolist()
 
     def embed(texts: Sequence[str]) -> Vectors:
         return random_vectors(len(texts), 8, seed=2)
@@ -276,9 +274,9 @@ def test_a_failure_is_recorded_and_ends_nothing(context: IndexingContext, tmp_pa
     report = run(read_text(context, (), True, False))
     assert (report.read, report.failed) == (6, 1)
     with Store.open(tmp_path / "data") as store:
-        failed = store.reads.photo_at(tmp_path / "photos" / "square.png")
+        failed = store.reads.photos.at(tmp_path / "photos" / "square.png")
         assert failed is not None
-        assert store.reads.texts([failed])[failed].message == "Reading its text failed."
+        assert store.reads.photos.texts([failed])[failed].message == "Reading its text failed."
         assert len(found(store, "by 50")) == 6
 
 
@@ -301,7 +299,7 @@ def test_changed_photos_are_read_again_once_they_are_indexed(
     report = run(read_text(context, (), True, False))
     assert (report.read, report.unreached) == (1, 0)
     with Store.open(tmp_path / "data") as store:
-        assert found(store, "333") == [store.reads.photo_at(photos / "signs" / "0.png")]
+        assert found(store, "333") == [store.reads.photos.at(photos / "signs" / "0.png")]
 
 
 def test_photos_without_text_in_a_small_copy_are_passed_over(
@@ -312,11 +310,14 @@ def test_photos_without_text_in_a_small_copy_are_passed_over(
     report = run(read_text(context, (), False, False))
     assert (report.read, report.failed, report.below_gate) == (6, 1, 1)
     with Store.open(tmp_path / "data", writable=True) as store:
-        red = store.reads.photo_at(photos / "red.png")
+        red = store.reads.photos.at(photos / "red.png")
         assert red is not None and store.picture_text.passed_over() == {red}
         assert store.picture_text.passed_over("another reader") == set()
         counts = store.picture_text.counts()
-        assert store.reads.texts([red]) == {} and (counts.unread, counts.passed_over) == (1, 1)
+        assert store.reads.photos.texts([red]) == {} and (counts.unread, counts.passed_over) == (
+            1,
+            1,
+        )
         store.picture_text.pass_over(999, "of a photo that was deleted")
         assert store.picture_text.passed_over() == {red}
     report = run(read_text(context, (), False, False))

@@ -131,13 +131,13 @@ def index(
         report = job.run()
         taken_s = time.perf_counter() - started
         assert report == SyncReport(new=PHOTOS)
-        assert store.reads.photo_count() == PHOTOS
+        assert store.reads.photos.count() == PHOTOS
     return taken_s
 
 
 def photo_count(data_dir: Path) -> int:
     with Store.open(data_dir) as store:
-        return store.reads.photo_count()
+        return store.reads.photos.count()
 
 
 class Meetings:

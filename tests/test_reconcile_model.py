@@ -153,12 +153,14 @@ class Disk(RuleBasedStateMachine):
     def scan_everything(self) -> None:
         self.library.index().run()
         with Store.open(self.library.settings.data_dir, writable=False) as store:
-            ids = store.reads.live_ids().tolist()
-            known = {str(path) for places in store.reads.paths(ids).values() for _, path in places}
+            ids = store.reads.photos.live_ids().tolist()
+            known = {
+                str(path) for places in store.reads.photos.paths(ids).values() for _, path in places
+            }
             assert known == {str(path) for path in self._files()}
             assert store.failures.of_files() == ()
             assert store.failures.to_retry(self.context.fingerprint) == set()
-            hashes = {photo.content_hash for photo in store.reads.photos(ids).values()}
+            hashes = {photo.content_hash for photo in store.reads.photos.records(ids).values()}
             assert len(hashes) == len({path.read_bytes() for path in self._files()})
         report = self.library.index().run()
         assert (report.new, report.moved, report.gone, report.missing) == (0, 0, 0, 0)
@@ -167,7 +169,7 @@ class Disk(RuleBasedStateMachine):
     def no_content_is_embedded_twice(self) -> None:
         if hasattr(self, "library"):
             with Store.open(self.library.settings.data_dir, writable=False) as store:
-                row = store.reads.current_encoder()
+                row = store.reads.encoders.current()
                 known = store.vectors.count(row.key) if row else 0
             assert self.encoder.embedded == known <= len(self.written)
 

@@ -245,7 +245,7 @@ def test_each_operation_ends_in_the_right_library(
     watching.wait_for_disk()
     assert contents(watching) != content, "the test has changed something"
     with Store.open(watching.library.settings.data_dir, writable=False) as store:
-        assert store.reads.photo_count() == len(set(contents(watching).values()))
+        assert store.reads.photos.count() == len(set(contents(watching).values()))
     assert encoder.embedded == before + embedded
 
 
@@ -753,7 +753,7 @@ def test_a_signal_ends_the_command_within_two_seconds_and_loses_nothing(
     assert seconds <= 2 or machine_is_busy()
     with Store.open(data, writable=False) as store:
         assert store.database.check_integrity() == "ok"
-        kept = store.reads.photo_count()
+        kept = store.reads.photos.count()
     assert kept >= 2 * StandIn.batch_size, "all but the batches in work"
     again = start_command(data, "--log-json")
     report = wait_for_event(again, "report")

@@ -11,7 +11,7 @@ from msgspec import Struct
 from imgsearch.concepts import probe
 from imgsearch.errors import UsageError
 from imgsearch.records.concepts import ConceptExample, ConceptLevel, ConceptProbe, FittedConcept
-from imgsearch.store.reads import CHUNK_ROWS, photo_starts
+from imgsearch.store.reading.vectors import CHUNK_ROWS, photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -98,7 +98,7 @@ def update_concepts(store: Store, row: EncoderRow, embed: Embedder) -> None:
     in size. One without a liked example keeps its probe, and is not ready for another encoder.
     """
     vectors = store.vectors.count(row.key)
-    last_seq = store.reads.last_seq(row.key)
+    last_seq = store.reads.vectors.last_seq(row.key)
     for state in store.concepts.states():
         is_fitted = state.encoder_key == row.key
         examples = store.concepts.examples(state.id)
@@ -111,7 +111,7 @@ def update_concepts(store: Store, row: EncoderRow, embed: Embedder) -> None:
             store.concepts.refit(state.id, examples, row.key, fitted)
             seq, is_fitted = 0, True
         if is_fitted and seq < last_seq:
-            fitted_probe = store.reads.concept(state.name, row.key)
+            fitted_probe = store.reads.definitions.concept(state.name, row.key)
             assert fitted_probe is not None
             _find_photos(store, row, state.id, seq, fitted_probe, examples)
 
@@ -187,17 +187,17 @@ def _training_set(
     import numpy as np
 
     ids = [each.photo_id for each in examples if each.photo_id is not None]
-    stored = store.reads.parts(row.key, ids)
+    stored = store.reads.vectors.parts(row.key, ids)
     sides: dict[bool, list[Vector]] = {True: [], False: []}
     for each in examples:
         if each.vector is not None:
             sides[each.is_like].append(each.vector)
         elif each.photo_id in stored:
             sides[each.is_like].append(stored[each.photo_id].vectors[0])
-    live = store.reads.live_ids()
+    live = store.reads.photos.live_ids()
     others = live[~np.isin(live, ids)]
     chosen = np.random.default_rng(_SEED).permutation(others)[:SAMPLE_PHOTOS]
-    sample = store.reads.parts(row.key, chosen.tolist())
+    sample = store.reads.vectors.parts(row.key, chosen.tolist())
     rows = [sample[photo_id].vectors[0] for photo_id in chosen.tolist() if photo_id in sample]
 
     def stacked(vectors: list[Vector]) -> Vectors:
@@ -220,7 +220,7 @@ def _find_photos(
 ) -> None:
     """Store the photos that show a concept among those whose vectors came after `after_seq`."""
     judged = {each.photo_id: each.is_like for each in examples if each.photo_id is not None}
-    for seq, ids, chunk in store.reads.vectors(row.key, after_seq, chunk_rows):
+    for seq, ids, chunk in store.reads.vectors.chunks(row.key, after_seq, chunk_rows):
         found = dict(_levels(fitted, ids, chunk))
         for photo_id in set(ids.tolist()) & judged.keys():
             found.pop(photo_id, None)

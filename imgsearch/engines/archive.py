@@ -393,8 +393,8 @@ class ArchiveEngine:
         from imgsearch.store.thumbnails import ThumbnailStore
 
         with Store.open(data_dir) as store, ThumbnailStore(data_dir) as thumbnails:
-            refuse_archive_in_photos(self.address, list(store.reads.roots().values()))
-            row = self._catalogue.encoder if self.exists() else store.reads.encoder_in_use()
+            refuse_archive_in_photos(self.address, list(store.reads.roots.all().values()))
+            row = self._catalogue.encoder if self.exists() else store.reads.encoders.in_use()
             check_encoder(store, row)
             writer = self.writer(row)
             return (
@@ -411,7 +411,7 @@ class ArchiveEngine:
         if not (self.settings.data_dir / DATABASE_FILE).exists():
             return []
         with closing(Reads.open(self.settings.data_dir)) as reads:
-            return list(reads.roots().values())
+            return list(reads.roots.all().values())
 
     def pack(
         self, folder: str, file: Path | None, photos_only: bool

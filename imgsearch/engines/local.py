@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Status
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
+    from imgsearch.store.reading.browsing import BrowsingReads
+    from imgsearch.store.reading.suggestions import SuggestionReads
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
@@ -221,21 +223,21 @@ class LocalEngine:
 
     def photo_count(self) -> int:
         """How many photos can be found."""
-        return self.reads().photo_count()
+        return self.reads().photos.count()
 
     def baseline_vectors(self) -> int:
         """How many vectors the score baseline was made from; 0 without one."""
-        row = self.reads().current_encoder()
-        baseline = None if row is None else self.reads().baseline(row.key)
+        row = self.reads().encoders.current()
+        baseline = None if row is None else self.reads().encoders.baseline(row.key)
         return 0 if baseline is None else baseline.vectors
 
-    def browsing(self) -> Reads:
+    def browsing(self) -> BrowsingReads:
         """Dates, places and names of all photos, or of some."""
-        return self.reads()
+        return self.reads().browsing
 
-    def suggested_names(self) -> Reads:
+    def suggested_names(self) -> SuggestionReads:
         """The names that a line can be completed with."""
-        return self.reads()
+        return self.reads().suggestions
 
     def photo_at(self, path: Path) -> int | None:
         """The id of the photo at this absolute path."""
@@ -260,17 +262,17 @@ class LocalEngine:
     def context(self) -> SearchContext:
         """What a query needs. Raises UsageError without a library, and EncoderMismatch."""
         reads = self.reads()
-        row = reads.encoder_in_use()
+        row = reads.encoders.in_use()
         self.encoders.check(row)
         online = online_roots(reads)
         return SearchContext(
             self._catalogue(reads, row, online),
-            reads,
+            reads.definitions,
             lambda: self.encoders.shared(row),
             frozenset(root_id for root_id, is_online in online.items() if is_online),
             self.settings.max_megapixels,
             self.settings.cache_dir,
-            lambda: reads,
+            lambda: reads.suggestions,
             self.settings.stack_raw,
         )
 
@@ -282,12 +284,12 @@ class LocalEngine:
     def catalogue(self) -> LocalCatalogue:
         """The photos, whatever encoder the settings name."""
         reads = self.reads()
-        return self._catalogue(reads, reads.encoder_in_use(), online_roots(reads))
+        return self._catalogue(reads, reads.encoders.in_use(), online_roots(reads))
 
     def understood(self, query: Query) -> Understanding:
         """How a query is understood."""
         reads = self.reads()
-        return understand(reads, with_saved(reads, query))
+        return understand(reads.names, with_saved(reads.definitions, query))
 
     def kept(
         self, key: Hashable, compute: Callable[[], _Found], size_of: Callable[[_Found], int]
@@ -366,11 +368,11 @@ class LocalEngine:
         self, photo_id: int, with_video: bool = False
     ) -> Generator[IndexedFile, None, None]:
         """The files of a photo."""
-        yield from self.reads().indexed_files(photo_id)
+        yield from self.reads().photos.indexed_files(photo_id)
 
     def photo(self, photo_id: int) -> Photo | None:
         """The photo with this id, also one without a path."""
-        return self.reads().photos([photo_id]).get(photo_id)
+        return self.reads().photos.records([photo_id]).get(photo_id)
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """The photos that can be read now, each with its first such file."""
@@ -422,5 +424,5 @@ class LocalEngine:
         """Read a whole pack and compare it with its checksums and the encoders of the library."""
         from imgsearch.indexer.packs import verify_pack
 
-        dims = self.reads().encoder_dims() if self.exists() else {}
+        dims = self.reads().encoders.dims() if self.exists() else {}
         return verify_pack(pack, dims, self.encoders.dim_of)

@@ -19,7 +19,7 @@ def save_labels(context: IndexingContext, name: str, classes: Classes) -> Facet:
     """Save labels under this name, and label every photo."""
     with writing(context.data_dir) as store:
         facet = labels.save_facet(store, name, classes)
-        row = store.reads.current_encoder()
+        row = store.reads.encoders.current()
         if row is not None:
             labels.update_facets(store, row, lambda: context.encoders.of(row))
         return facet
@@ -34,7 +34,7 @@ def forget_labels(context: IndexingContext, name: str) -> bool:
 def teach(context: IndexingContext, lesson: teaching.Lesson) -> None:
     """Teach a concept, and find the photos that show it."""
     with writing(context.data_dir) as store:
-        row = store.reads.encoder_in_use()
+        row = store.reads.encoders.in_use()
         teaching.teach(store, row, lesson, ConceptEmbedder(context, store, row))
 
 

@@ -56,7 +56,7 @@ def growing_baseline(
     context: IndexingContext, store: Store, row: EncoderRow
 ) -> baseline.GrowingBaseline:
     """Return what keeps the score baseline up to date while photos are added."""
-    known = store.reads.baseline(row.key)
+    known = store.reads.encoders.baseline(row.key)
     return baseline.GrowingBaseline(
         store.vectors.count(row.key),
         0 if known is None else known.vectors,

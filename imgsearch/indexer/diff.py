@@ -109,9 +109,9 @@ def add_folders(store: Store, folders: Sequence[str]) -> list[Scope]:
 
 def all_scopes(reads: Reads) -> list[Scope]:
     """The scopes of all roots that are not paused. Raises UsageError if there are no roots."""
-    if not reads.roots():
+    if not reads.roots.all():
         raise UsageError("No photo folder is known yet. Name one: imgsearch index FOLDER")
-    return [Scope(root_id, root) for root_id, root in reads.active_roots().items()]
+    return [Scope(root_id, root) for root_id, root in reads.roots.active().items()]
 
 
 def merge_scopes(scopes: Iterable[Scope]) -> list[Scope]:
@@ -146,8 +146,8 @@ def compare(
     files are counted, and nothing about them changes. Unreadable folders and the volumes of roots
     are recorded in the store, nothing else.
     """
-    roots = store.reads.roots()
-    row = store.reads.current_encoder()
+    roots = store.reads.roots.all()
+    row = store.reads.encoders.current()
     outdated = {str(path) for path in store.photos.unembedded(row.key).values()} if row else set()
     outdated |= store.failures.to_retry(context.fingerprint)
     offline = 0
@@ -183,7 +183,7 @@ def diff_of_files(reads: Reads, files: Sequence[FileStat]) -> LibraryDiff:
     Files of paused roots are left out.
     """
     scopes = []
-    for root_id, root in reads.active_roots().items():
+    for root_id, root in reads.roots.active().items():
         upserts = tuple(file for file in files if is_inside(file.path, (root,)))
         scopes.append(ScopeDiff(Scope(root_id, root), Changes(upserts)))
     return LibraryDiff(tuple(scopes))
@@ -195,7 +195,7 @@ def _scan_scope(
     """The files of a scope, and why its root counts as offline; "" if it is online."""
     identity = folder_identity(root)
     result = scan(scope.folder, is_photo_name, scope.recursive, is_sidecar_name)
-    other_drive = is_on_other_drive(root, store.reads.volumes().get(scope.root_id), mounts)
+    other_drive = is_on_other_drive(root, store.reads.roots.volumes().get(scope.root_id), mounts)
     if scope.recursive and scope.folder == root and any(path in known for path in result.files):
         other_drive = False  # the photos were moved or restored to a new drive
     if known and (identity is None or folder_identity(root) != identity):
@@ -210,7 +210,7 @@ def _scan_scope(
 
 def _record_volume(store: Store, root_id: int, root: str, mounts: MountTable) -> None:
     place = mounts.volume_path(root)
-    if place is not None and store.reads.volumes().get(root_id) != (place.volume, place.path):
+    if place is not None and store.reads.roots.volumes().get(root_id) != (place.volume, place.path):
         store.files.set_volume(root_id, place.volume, place.path)
 
 

@@ -45,7 +45,9 @@ class ConceptEmbedder(Struct, frozen=True):
     def words(self, texts: Sequence[str]) -> Vectors:
         """Embed texts as a search for each of them alone does: (n, dim)."""
         row = self.row
-        mean_noun = baseline.mean_noun_of(self.store.reads.baseline(row.key), row.encoder_id)
+        mean_noun = baseline.mean_noun_of(
+            self.store.reads.encoders.baseline(row.key), row.encoder_id
+        )
         return embed_alone(
             row.encoder_id, texts, mean_noun, partial(embed_queries, self.context, row)
         )

@@ -41,7 +41,7 @@ from imgsearch.search.short_texts import embed_alone, mean_noun_share
 from imgsearch.search.understanding import understand
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
-from imgsearch.store.reads import photo_starts
+from imgsearch.store.reading.vectors import photo_starts
 from imgsearch.store.thumbnails import ThumbnailStore
 
 if TYPE_CHECKING:
@@ -109,15 +109,15 @@ def _try_encoder(
     own_queries: Sequence[str],
     past: Sequence[SourcedQuery],
 ) -> Generator[Progress, None, EncoderTrial]:
-    before = store.reads.encoder_in_use()
-    readable = readable_photos(store.reads, store.reads.live_ids().tolist(), context.mounts)
+    before = store.reads.encoders.in_use()
+    readable = readable_photos(store.reads, store.reads.photos.live_ids().tolist(), context.mounts)
     sample = dict(_sample(readable, sample_size))
-    photos = store.reads.photos(list(sample))
+    photos = store.reads.photos.records(list(sample))
     own = [_own_text(context, store, line) for line in own_queries]
     recent = list(_past_texts(context, store, past, photos.keys()))
     shown, measured = _texts(photos, own, recent)
     texts = list(dict.fromkeys(each.text for each in (*shown, *measured)))
-    mean_noun = mean_noun_of(store.reads.baseline(before.key), before.encoder_id)
+    mean_noun = mean_noun_of(store.reads.encoders.baseline(before.key), before.encoder_id)
     # First: memory never holds two encoders.
     embed_before = partial(embed_queries, context, before)
     before_queries = embed_alone(before.encoder_id, texts, mean_noun, embed_before)
@@ -263,7 +263,7 @@ def _single_text(
     context: IndexingContext, store: Store, query: Query, source: QuerySource
 ) -> _AskedText | None:
     """The text of a query, understood as in a search; None unless it is one text, and filters."""
-    exact = understand(store.reads, with_saved(store.reads, query)).query
+    exact = understand(store.reads.names, with_saved(store.reads.definitions, query)).query
     texts = [term.what for term in exact.terms if isinstance(term.what, str) and term.weight > 0]
     if not len(texts) == len(exact.terms) == 1:
         return None
@@ -278,7 +278,9 @@ def _matching(context: IndexingContext, store: Store, filters: tuple[Filter, ...
     online = online_roots(store.reads, context.mounts)
     own = frozenset(root_id for root_id, is_online in online.items() if is_online)
     cache_dir = context.settings.cache_dir
-    return store.reads.matching(selection_of(store.reads, store.reads, cache_dir, filters, own))
+    reads = store.reads
+    selection = selection_of(reads.definitions, reads.names, cache_dir, filters, own)
+    return reads.selections.ids(selection)
 
 
 # ------------------------------------------------------------------------- answers
@@ -300,7 +302,7 @@ def _best_scores(
     store: Store, encoder_key: int, queries: Vectors, ids: Ids
 ) -> Iterator[tuple[int, Vectors]]:
     """The score of each query with each of these photos, the best of its parts."""
-    for _, chunk_ids, vectors in store.reads.vectors(encoder_key):
+    for _, chunk_ids, vectors in store.reads.vectors.chunks(encoder_key):
         wanted = np.isin(chunk_ids, ids)
         own_ids = chunk_ids[wanted]
         if not len(own_ids):

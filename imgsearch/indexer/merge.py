@@ -47,7 +47,7 @@ def unpack(
             steps = packs.merge_pack(store, thumbnails, reader, place, keep)
             report = yield from publish_progress(context.data_dir, "Merging", steps)
             searches = pack_notes.merge_searches(store, reader.info.searches)
-            row = store.reads.current_encoder()
+            row = store.reads.encoders.current()
             concepts = 0
             if row is not None:
                 concepts = _refresh_after_merge(context, store, row, reader.info.concepts)
@@ -70,9 +70,9 @@ def _place_of_merge(
     dims: dict[str, int] = {}
     if (context.data_dir / DATABASE_FILE).exists():
         with closing(Reads.open(context.data_dir)) as reads:
-            known = tuple(reads.roots().values())
-            row = reads.current_encoder()
-            dims = reads.encoder_dims()
+            known = tuple(reads.roots.all().values())
+            row = reads.encoders.current()
+            dims = reads.encoders.dims()
     packs.check_encoders(reader.info, reader.path, dims, context.encoders.dim_of)
     encoder = packs.encoder_of_merge(reader, row, beside)
     if encoder is not None:

@@ -42,7 +42,7 @@ def read_metadata(context: IndexingContext) -> Generator[Progress, None, Metadat
 
 
 def _read_all(context: IndexingContext, store: Store) -> Generator[Progress, None, MetadataReport]:
-    ids = store.reads.live_ids().tolist()
+    ids = store.reads.photos.live_ids().tolist()
     photos = readable_photos(store.reads, ids, context.mounts)
     changed, unread = yield from _reread(context, store, photos)
     return MetadataReport(len(photos) - len(unread), changed, len(unread))

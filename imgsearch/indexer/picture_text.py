@@ -70,7 +70,7 @@ def read_text(
     """
     context.text_readers.open()  # before the lock is taken
     with writing(context.data_dir) as store:
-        row = store.reads.encoder_in_use()
+        row = store.reads.encoders.in_use()
         within = _ids_below(store.reads, folders) if folders else None
         plan = plan_reading(context, store, row, everything=everything, again=again, within=within)
         photos = readable_photos(store.reads, plan.photo_ids, context.mounts)
@@ -88,7 +88,7 @@ def _ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
     """The photos below these absolute paths. Raises FolderError for a path without any."""
     ids: set[int] = set()
     for folder in folders:
-        found = reads.matching(Selection((Filter("in", (folder,)),))).tolist()
+        found = reads.selections.ids(Selection((Filter("in", (folder,)),))).tolist()
         if not found:
             raise FolderError(
                 f"No photo of the library is in {folder}. To add it: imgsearch index FOLDER"
@@ -161,7 +161,7 @@ class TextBacklog:
         """
         if self._is_due:
             last_id = store.photos.last_id()
-            row = store.reads.current_encoder()
+            row = store.reads.encoders.current()
             plan = TextPlan((), 0)  # nothing was indexed yet
             if row is not None:
                 plan = plan_reading(self._context, store, row, after_id=self._planned_to)

@@ -352,7 +352,7 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
     A file that is gone, or whose content is no longer that of the photo, is left to the next
     indexing run. Photos without a small picture get one, if any are kept.
     """
-    known = run.store.reads.photos(photos).values()
+    known = run.store.reads.photos.records(photos).values()
     hashes = {photo.id: bytes.fromhex(photo.content_hash) for photo in known}
     reader = run.reader()
     with_thumbnail = set() if run.thumbnails is None else run.thumbnails.hashes()

@@ -43,7 +43,7 @@ def rebuild_snapshot(context: IndexingContext, row: EncoderRow) -> None:
 def _rebuild(
     context: IndexingContext, store: Store, encoder_name: str | None
 ) -> Generator[Progress, None, RebuildReport]:
-    row = store.reads.encoder_in_use()
+    row = store.reads.encoders.in_use()
     unread = 0
     if encoder_name is not None:
         encoder = yield from open_new_encoder(
@@ -54,7 +54,7 @@ def _rebuild(
             unread = yield from embed_again(run, store.photos.unembedded(run.row.key))
         if not unread:
             store.vectors.promote_encoder(run.row.key)
-            row = store.reads.encoder_in_use()
+            row = store.reads.encoders.in_use()
     if not unread:
         build_index(context, store, row, retrain=True)
         refresh_derived(context, store, row)

@@ -23,13 +23,13 @@ def repair(context: IndexingContext) -> list[str]:
     """
     done = []
     with writing(context.data_dir) as store:
-        row = store.reads.current_encoder()
+        row = store.reads.encoders.current()
         to_rebuild: dict[int, EncoderRow] = {}
         for encoder, is_current in store.vectors.all_encoders().items():
             invalid = store.vectors.invalid(encoder)
             if not invalid:
                 continue
-            if store.reads.current_snapshot(encoder.key) is not None:
+            if store.reads.encoders.current_snapshot(encoder.key) is not None:
                 to_rebuild[encoder.key] = encoder
             store.vectors.delete_of(encoder.key, [photo_id for photo_id, _ in invalid])
             photos = format_count(len(invalid), "photo")
@@ -39,7 +39,7 @@ def repair(context: IndexingContext) -> list[str]:
         if leftovers:
             snapshot.clean(store)
             done.append(f"Deleted {format_count(len(leftovers), 'leftover index file')}.")
-        info = None if row is None else store.reads.current_snapshot(row.key)
+        info = None if row is None else store.reads.encoders.current_snapshot(row.key)
         if row is not None and info is not None:
             try:
                 snapshot.verify(store.snapshots_dir, info, full=True)

@@ -86,9 +86,9 @@ def check_folders(context: IndexingContext, folders: Sequence[str]) -> None:
     paused: tuple[str, ...] = ()
     if not folders or (context.data_dir / DATABASE_FILE).exists():
         with closing(Reads.open(context.data_dir)) as reads:
-            known = tuple(reads.roots().values())
-            paused = tuple(reads.paused_roots().values())
-            row = reads.current_encoder()
+            known = tuple(reads.roots.all().values())
+            paused = tuple(reads.roots.paused().values())
+            row = reads.encoders.current()
         if row is not None:
             context.encoders.check(row)
     for folder in folders:
@@ -131,7 +131,7 @@ def _apply(
     reread = 0
     if refresh.sidecars or refresh.photo_ids:
         reread = yield from metadata.refresh_metadata(context, store, refresh)
-    row = store.reads.current_encoder()
+    row = store.reads.encoders.current()
     if row is not None:
         update_index(context, store, row)
         refresh_derived(context, store, row)
@@ -143,7 +143,7 @@ def _apply(
         missing=removals.missing,
         reread=reread,
         offline=changes.offline,
-        photos=store.reads.photo_count(),
+        photos=store.reads.photos.count(),
     )
 
 
@@ -151,7 +151,7 @@ def _embed_and_record(
     context: IndexingContext, store: Store, files: Sequence[FileStat], retry_failures: bool
 ) -> Generator[Progress, None, SyncReport]:
     """Ingest files with the encoder of the library; the first run chooses it."""
-    row = store.reads.current_encoder()
+    row = store.reads.encoders.current()
     if row is not None:
         encoder = context.encoders.of(row)
     else:
@@ -163,7 +163,7 @@ def _embed_and_record(
 
 
 def _notify_of_paused(context: IndexingContext, reads: Reads) -> None:
-    for root in reads.paused_roots().values():
+    for root in reads.roots.paused().values():
         context.notify(
             f"{root} is paused and stays as it is. To resume it: imgsearch folders --resume "
             f"{shell_word(root)}"

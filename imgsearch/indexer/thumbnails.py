@@ -81,7 +81,7 @@ def _make_missing(
     settings = context.settings
     keeper = ThumbnailKeeper(thumbnails, settings, context.notify)
     kept = thumbnails.hashes()
-    ids = store.reads.live_ids().tolist()
+    ids = store.reads.photos.live_ids().tolist()
     photos = [
         (photo, path)
         for photo, path in readable_photos(store.reads, ids, context.mounts)

@@ -179,7 +179,7 @@ class WatchLoop:
 
     def _roots(self) -> tuple[str, ...]:
         """The folders to watch. They are read anew each time: others may pause and resume them."""
-        return () if self._reads is None else tuple(self._reads.active_roots().values())
+        return () if self._reads is None else tuple(self._reads.roots.active().values())
 
     # ------------------------------------------------------------------ scanning
 
@@ -282,7 +282,7 @@ def _text_backlog(context: IndexingContext) -> TextBacklog | None:
 
 def scopes_of_hints(reads: Reads, hints: Iterable[Hint]) -> list[Scope]:
     """The scopes to scan for these hints, except folders outside all roots or in paused ones."""
-    roots = sorted(reads.active_roots().items(), key=lambda item: -len(item[1]))
+    roots = sorted(reads.roots.active().items(), key=lambda item: -len(item[1]))
     scopes = []
     for hint in hints:
         for root_id, root in roots:

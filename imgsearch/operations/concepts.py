@@ -27,13 +27,13 @@ class Concepts:
 
         In a query, concept:NAME finds a concept, also with words: concept:max on a sofa.
         """
-        return self._engine.store().concepts.all(self._engine.reads().encoder_in_use().key)
+        return self._engine.store().concepts.all(self._engine.reads().encoders.in_use().key)
 
     def get(self, name: str) -> Concept:
         """Return the concept of this name. Raises QueryError, with a similar name if there is."""
         from imgsearch.search.concepts import require_concept
 
-        known = require_concept(self._engine.reads(), name)
+        known = require_concept(self._engine.reads().definitions, name)
         return next(each for each in self.all() if each.name == known)
 
     @operation("POST /concepts/teach")
@@ -76,7 +76,7 @@ class Concepts:
 
         Raises QueryError for an unknown concept.
         """
-        return self._engine.reads().concept_judgements(self.get(name).name)
+        return self._engine.reads().definitions.concept_judgements(self.get(name).name)
 
     @operation("POST /concepts/judge")
     def to_judge(self, name: str, k: ResultCount = 12) -> Hits:

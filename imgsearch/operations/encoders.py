@@ -35,7 +35,7 @@ class Encoders:
     def in_use(self) -> EncoderChoice:
         """Return the encoder that a query or a first indexing run would use, and why."""
         engine = self._engine
-        row = engine.reads().current_encoder() if engine.exists() else None
+        row = engine.reads().encoders.current() if engine.exists() else None
         return engine.encoders.choose(row)
 
     @operation("GET /encoders/stored")
@@ -123,6 +123,6 @@ class Encoders:
         from imgsearch.index.check import check_recall
 
         store = self._engine.store()
-        row = store.reads.encoder_in_use()
+        row = store.reads.encoders.in_use()
         encoder = self._engine.encoders.of(row)
         return check_recall(store, row.key, encoder.encode_texts, self._engine.index_policy)

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids
     from imgsearch.store.database import Database
 
 MOST_BYTES = 100_000_000  # of arrays: the ids of twelve filters that a million photos pass
@@ -63,3 +64,9 @@ class RecentReads:
                     _, (_, oldest_bytes) = self._kept.popitem(last=False)
                     self._bytes -= oldest_bytes
         return value
+
+
+def read_only(ids: Ids) -> Ids:
+    """The same array, which nobody can change any more: several threads may be given it."""
+    ids.flags.writeable = False
+    return ids
