@@ -372,9 +372,9 @@ def recall_at_10(
     """
     captions = [(photo, text) for photo in photos for text in photo.captions]
     reads = Reads.open(settings.data_dir)
-    row = reads.encoder_in_use()
+    row = reads.encoders.in_use()
     encoder = EncoderLoader(settings, print, None, None).of(row)
-    chunks = [(ids, vectors) for _, ids, vectors in reads.vectors(row.key)]
+    chunks = [(ids, vectors) for _, ids, vectors in reads.vectors.chunks(row.key)]
     ids = np.concatenate([chunk for chunk, _ in chunks])
     vectors = np.concatenate([chunk for _, chunk in chunks])
     texts = embed_texts(encoder, row.name, [text for _, text in captions])
@@ -382,9 +382,9 @@ def recall_at_10(
     alone = typed = changed = 0
     for (photo, text), vector in zip(captions, texts, strict=True):
         best = ids[np.argsort(-(vectors @ vector))[:10]]
-        is_alone = reads.photo_at(photo.path) in best
+        is_alone = reads.photos.at(photo.path) in best
         is_typed = is_alone
-        understanding = understand(reads, Query((Term(text, is_free=True),)))
+        understanding = understand(reads.names, Query((Term(text, is_free=True),)))
         if understanding.parts or find_names(catalogue, understanding.query, None) is not None:
             hits = library.find(Query((Term(text, is_free=True),)), 10).hits
             is_typed = any(photo.path in hit.paths for hit in hits)
@@ -419,7 +419,7 @@ def make_large(settings: Settings, photos: int) -> None:
     with Library.open(settings) as library:
         library.index([pictures]).run()
     with Store.open(settings.data_dir, writable=True) as store:
-        row = store.reads.encoder_in_use()
+        row = store.reads.encoders.in_use()
         root = store.files.add_root("/made")
         number = 0
         for vectors in SyntheticSpace(row.dim).photos(photos, 1):

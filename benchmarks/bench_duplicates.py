@@ -66,12 +66,12 @@ def fill(data_dir: Path, photos: int, dim: int) -> None:
 def pairs_of_some(data_dir: Path, min_score: float) -> set[tuple[int, int]]:
     """All pairs of at least this score that some photos have with any other."""
     with Store.open(data_dir) as store:
-        key = store.reads.encoder_in_use().key
-        ids = np.random.default_rng(5).choice(store.reads.live_ids(), SAMPLED, replace=False)
-        parts = store.reads.parts(key, ids.tolist())
+        key = store.reads.encoders.in_use().key
+        ids = np.random.default_rng(5).choice(store.reads.photos.live_ids(), SAMPLED, replace=False)
+        parts = store.reads.vectors.parts(key, ids.tolist())
         sampled = np.stack([parts[photo_id].vectors[0] for photo_id in ids.tolist()])
         found = set()
-        for _, others, rows in store.reads.vectors(key):
+        for _, others, rows in store.reads.vectors.chunks(key):
             at, other = np.nonzero(sampled @ rows.T >= min_score)
             pairs = np.sort(np.stack([ids[at], others[other]], axis=1), axis=1)
             found |= {(a, b) for a, b in pairs.tolist() if a != b}

@@ -303,7 +303,7 @@ def curve(folder: Path) -> Result:
     data = np.load(folder / "truth.npz")
     kinds: tuple[Literal["text", "image"], ...] = ("text", "image")
     with Store.open(folder, writable=True) as store:
-        info = store.reads.current_snapshot(1)
+        info = store.reads.encoders.current_snapshot(1)
         if info is None or info.kind != IvfPqBackend.name:
             return {}
         result: Result = {"read_gb_s": round(memory_gb_s(), 1)}

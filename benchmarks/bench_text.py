@@ -149,15 +149,15 @@ def main() -> None:
             )
     encoder = open_encoder("lite", settings.cache_dir)
     reads = Reads.open(settings.data_dir)
-    found_ids = ((photo, reads.photo_at(link)) for photo, link in links.items())
+    found_ids = ((photo, reads.photos.at(link)) for photo, link in links.items())
     ids = {photo: photo_id for photo, photo_id in found_ids if photo_id is not None}
-    texts = reads.texts(ids.values())
+    texts = reads.photos.texts(ids.values())
     read = {
         photo: " ".join(searchable_texts(texts[photo_id].lines)).split()
         for photo, photo_id in ids.items()
         if photo_id in texts
     }
-    row = reads.encoder_in_use()
+    row = reads.encoders.in_use()
     by_id = gate_scores(
         reads, row.key, lambda each: embed_texts(encoder, row.name, each), ids.values()
     )

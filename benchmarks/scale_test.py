@@ -192,7 +192,7 @@ def make_photos(folder: Path, count: int) -> None:
 def of_library(data_dir: Path, folder: Path) -> dict[str, Any]:
     """The contents of a library: vectors, facts and paths by content, and failures."""
     with Store.open(data_dir) as store:
-        photos = store.packs.photos(store.reads.live_ids().tolist(), str(folder))
+        photos = store.packs.photos(store.reads.photos.live_ids().tolist(), str(folder))
         failed = {
             str(failure.path.relative_to(folder)): failure.reason.value
             for failure in store.failures.of_files()

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -38,15 +38,23 @@ def prefetch(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class WriteBehind:
+class WriteBehind(Generic[_Item, _Result]):
     """Threads that compute results, and one that writes them in order. See `write_behind`."""
 
-    def __init__(self, workers: ThreadPoolExecutor, writer: ThreadPoolExecutor, width: int) -> None:
-        self._workers, self._writer, self._width = workers, writer, width
-        self._tasks: deque[tuple[Future[object], Future[None]]] = deque()  # computed, written
+    def __init__(
+        self,
+        width: int,
+        compute: Callable[[_Item], _Result],
+        write: Callable[[_Result], object],
+        workers: ThreadPoolExecutor,
+        writer: ThreadPoolExecutor,
+    ) -> None:
+        self._width, self._compute, self._write = width, compute, write
+        self._workers, self._writer = workers, writer
+        self._tasks: deque[tuple[Future[_Result], Future[None]]] = deque()  # computed, written
 
-    def submit(self, compute: Callable[[], _Result], write: Callable[[_Result], object]) -> None:
-        """Schedule a computation and then the writing of its result.
+    def submit(self, item: _Item) -> None:
+        """Schedule the computation of an item's result, and then its writing.
 
         Waits while too many are under way, and raises what an earlier one raised. Once one has
         failed, none after it is written.
@@ -56,15 +64,14 @@ class WriteBehind:
         if len(self._tasks) == self._width:
             self._tasks[0][0].result()
         previous = self._tasks[-1][1] if self._tasks else None
-        computed = self._workers.submit(compute)
+        computed = self._workers.submit(self._compute, item)
+        written = self._writer.submit(self._write_in_order, previous, computed)
+        self._tasks.append((computed, written))
 
-        def write_in_order() -> None:
-            if previous is not None:
-                previous.result()
-            write(computed.result())
-
-        written = self._writer.submit(write_in_order)
-        self._tasks.append((cast("Future[object]", computed), written))
+    def _write_in_order(self, previous: Future[None] | None, computed: Future[_Result]) -> None:
+        if previous is not None:
+            previous.result()
+        self._write(computed.result())
 
     def wait(self) -> None:
         """Wait until everything is written; raises what the first task to fail raised."""
@@ -73,16 +80,19 @@ class WriteBehind:
 
 
 @contextmanager
-def write_behind(width: int) -> Iterator[WriteBehind]:
-    """Compute up to `width` tasks at a time while the one before them is written.
+def write_behind(
+    width: int, compute: Callable[[_Item], _Result], write: Callable[[_Result], object]
+) -> Iterator[WriteBehind[_Item, _Result]]:
+    """Compute the results of up to `width` items at a time while those before them are written.
 
-    Everything that was submitted is finished when the block ends, also by an error.
+    Results are written in the order in which their items were submitted. Everything that was
+    submitted is finished when the block ends, also by an error.
     """
     with (
         ThreadPoolExecutor(1, thread_name_prefix="imgsearch-write") as writer,
         ThreadPoolExecutor(width, thread_name_prefix="imgsearch-compute") as workers,
     ):
-        tasks = WriteBehind(workers, writer, width)
+        tasks = WriteBehind(width, compute, write, workers, writer)
         yield tasks
         tasks.wait()
 

@@ -485,11 +485,12 @@ class Library:
         continues where it stopped. Photos that are offline delay the change: the
         report says how many. Raises UsageError for an unknown encoder, and as `index` does.
         """
+        from imgsearch.indexer.rebuild import rebuild
         from imgsearch.progress import Job
 
         if encoder is not None and not encoder.strip():
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
-        return Job(self._engine.on_this_machine("index to rebuild").writer().rebuild(encoder))
+        return Job(rebuild(self._engine.on_this_machine("index to rebuild").existing(), encoder))
 
     def watch(
         self,
@@ -504,9 +505,11 @@ class Library:
         Searching and writing by other processes work meanwhile: the writer's lock is held only
         during a round. Raises as `index` does.
         """
+        from imgsearch.indexer.watch_loop import watch
+
         paths = tuple(absolute(folder) for folder in folders)
-        engine = self._engine.on_this_machine("folders to watch")
-        return engine.indexer().watch(paths, stop or Event(), schedule)
+        context = self._engine.on_this_machine("folders to watch").new_or_existing()
+        return watch(context, paths, stop or Event(), schedule)
 
     def _shown(self, hits: Iterable[Hit]) -> Iterator[Hit]:
         """The hits, with what makes their pictures in a notebook."""

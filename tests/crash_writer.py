@@ -61,7 +61,7 @@ def write(data_dir: Path, deadly_step: str) -> None:
     key = store.vectors.add_encoder("made@1", "made", DIM).key
     snapshot.clean(store)
     while True:
-        count = store.reads.photo_count()
+        count = store.reads.photos.count()
         if count < MOST:  # then it only rebuilds
             batch = [outcome_of(number) for number in range(count, count + BATCH)]
             store.record(root_id, key, batch)

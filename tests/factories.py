@@ -23,9 +23,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgsearch import Library, Settings
+from imgsearch import Library, Settings, ocr
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.indexer.indexer import Indexer
+from imgsearch.gazetteer import Gazetteer
+from imgsearch.indexer.context import IndexingContext, TextReaderLoader
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.records.files import FileStat, IngestResult
@@ -249,21 +250,31 @@ def paths_in(data_dir: Path) -> set[str]:
     if not (data_dir / "library.db").exists():
         return set()
     with Store.open(data_dir, writable=False) as store:
-        ids = store.reads.live_ids().tolist()
-        return {str(path) for places in store.reads.paths(ids).values() for _, path in places}
+        ids = store.reads.photos.live_ids().tolist()
+        return {
+            str(path) for places in store.reads.photos.paths(ids).values() for _, path in places
+        }
 
 
-def indexer_of(
+def context_of(
     settings: Settings,
-    encoder: Encoder,
+    encoder: Encoder | None,
     notify: Callable[[str], None] = lambda sentence: None,
     *,
     decoder: PhotoDecoder | None = None,
     mounts: MountTable = SYSTEM_MOUNTS,
-) -> Indexer:
-    """An indexer of the library in the data folder of the settings, with parts of the test."""
-    encoders = EncoderLoader(settings, notify, None, encoder)
-    return Indexer(settings, encoders, notify, decoder=decoder, mounts=mounts)
+    open_reader: Callable[[int], ocr.TextReader] = ocr.open_reader,
+) -> IndexingContext:
+    """The context that indexes the library of the settings, with parts of the test."""
+    return IndexingContext(
+        settings,
+        EncoderLoader(settings, notify, None, encoder),
+        notify,
+        Gazetteer(settings.cache_dir),
+        TextReaderLoader(settings.thread_count, open_reader),
+        decoder=decoder or PhotoDecoder(),
+        mounts=mounts,
+    )
 
 
 # ---------------------------------------------------------------------------- processes

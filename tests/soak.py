@@ -208,10 +208,12 @@ class Soak:
         if not (self.data_dir / "library.db").exists():  # every watcher was killed before that
             return set()
         with Store.open(self.data_dir, writable=False) as store:
-            ids = store.reads.live_ids().tolist()
-            paths = {str(path) for places in store.reads.paths(ids).values() for _, path in places}
+            ids = store.reads.photos.live_ids().tolist()
+            paths = {
+                str(path) for places in store.reads.photos.paths(ids).values() for _, path in places
+            }
             missing = {
-                path for root_id in store.reads.roots() for path in store.files.held(root_id)
+                path for root_id in store.reads.roots.all() for path in store.files.held(root_id)
             }
             return paths - missing
 
@@ -219,7 +221,7 @@ class Soak:
         with Store.open(self.data_dir, writable=False) as store:
             assert store.database.check_integrity() == "ok"
             assert store.failures.of_files() == (), store.failures.of_files()
-            row = store.reads.current_encoder()
+            row = store.reads.encoders.current()
             assert row is not None and store.photos.unembedded(row.key) == {}
         assert not list(self.data_dir.rglob("*.partial"))
 

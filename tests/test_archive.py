@@ -37,8 +37,8 @@ def archive(demo: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """All photos of the demo library, with its vectors."""
     address = tmp_path_factory.mktemp("archive") / "photos"
     reads = Reads.open(demo.settings.data_dir)
-    row, ids = reads.encoder_in_use(), reads.live_ids().tolist()
-    vectors, paths = reads.parts(row.key, ids), reads.paths(ids)
+    row, ids = reads.encoders.in_use(), reads.photos.live_ids().tolist()
+    vectors, paths = reads.vectors.parts(row.key, ids), reads.photos.paths(ids)
     with Library.open_archive(address, demo.settings) as archive:
         writer = archive.fleet.writer(row)
         writer.put(
@@ -50,7 +50,7 @@ def archive(demo: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                     vectors[photo.id].vectors,
                     times_s=vectors[photo.id].times_s,
                 )
-                for photo in reads.photos(ids).values()
+                for photo in reads.photos.records(ids).values()
                 for _, path in paths[photo.id]
             ]
         )

@@ -82,8 +82,8 @@ def test_there_is_something_to_compare(travels: Library, archive: Library) -> No
 def state_facts(library: Library, folder: Path, stated: Mapping[str, Mapping[str, Any]]) -> None:
     """Replace facts of photos, by the names of their files."""
     with writing(library.settings.data_dir) as store:
-        ids = {name: store.reads.photo_at(folder / name) for name in stated}
-        known = store.reads.photos(photo_id for photo_id in ids.values() if photo_id)
+        ids = {name: store.reads.photos.at(folder / name) for name in stated}
+        known = store.reads.photos.records(photo_id for photo_id in ids.values() if photo_id)
         store.photos.update_facts(
             {
                 photo_id: replace(known[photo_id].facts, **stated[name])

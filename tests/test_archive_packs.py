@@ -23,8 +23,8 @@ pytest.importorskip("lance", reason="needs the extra scale")
 def contents(data: Path) -> Mapping[str, tuple[object, list[bytes], bytes | None]]:
     """What a library has of each photo: its facts, vectors and picture, by the name of its file."""
     reads = Reads.open(data)
-    row, ids = reads.encoder_in_use(), reads.live_ids().tolist()
-    parts, paths = reads.parts(row.key, ids), reads.paths(ids)
+    row, ids = reads.encoders.in_use(), reads.photos.live_ids().tolist()
+    parts, paths = reads.vectors.parts(row.key, ids), reads.photos.paths(ids)
     with ThumbnailStore(data) as thumbnails:
         found = {
             paths[photo.id][0][1].name: (
@@ -32,7 +32,7 @@ def contents(data: Path) -> Mapping[str, tuple[object, list[bytes], bytes | None
                 [each.astype(np.float16).tobytes() for each in parts[photo.id].vectors],
                 thumbnails.get(bytes.fromhex(photo.content_hash)),
             )
-            for photo in reads.photos(ids).values()
+            for photo in reads.photos.records(ids).values()
         }
     reads.close()
     return found

@@ -42,17 +42,17 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
 
         add(0, MIN_PHOTOS - 1)
         assert not baseline.refresh(store, row, embed_texts)
-        assert store.reads.baseline(row.key) is None
+        assert store.reads.encoders.baseline(row.key) is None
         add(100, 400)
         assert baseline.refresh(store, row, embed_texts)
         assert not baseline.refresh(store, row, embed_texts)
         assert len(embedded) == 2, "captions and nouns"
-        made = store.reads.baseline(row.key)
+        made = store.reads.encoders.baseline(row.key)
         assert made is not None
-        of_reader = reader.baseline(row.key)
+        of_reader = reader.encoders.baseline(row.key)
         assert of_reader is not None and np.array_equal(of_reader.photos, made.photos)
-        assert reader.baseline(row.key) is of_reader, "it is read once"
-        vectors = np.concatenate([chunk for _, _, chunk in store.reads.vectors(row.key)])
+        assert reader.encoders.baseline(row.key) is of_reader, "it is read once"
+        vectors = np.concatenate([chunk for _, _, chunk in store.reads.vectors.chunks(row.key)])
         assert np.allclose(made.mean, vectors.mean(axis=0), atol=1e-3)
         assert made.photos.shape == (baseline.SAMPLE_PHOTOS, DIM)
         assert (len(made.prompts), len(made.nouns)) == tuple(embedded)
@@ -60,12 +60,12 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
 
         add(1000, 5)  # too few to matter
         assert not baseline.refresh(store, row, embed_texts)
-        assert reader.baseline(row.key) is of_reader
+        assert reader.encoders.baseline(row.key) is of_reader
         add(2000, 50)
         assert baseline.refresh(store, row, embed_texts)
         assert len(embedded) == 2
-        assert reader.baseline(row.key) is not of_reader, "it has changed"
-        renewed = store.reads.baseline(row.key)
+        assert reader.encoders.baseline(row.key) is not of_reader, "it has changed"
+        renewed = store.reads.encoders.baseline(row.key)
         assert renewed is not None and renewed.vectors == len(vectors) + 55
         assert np.array_equal(renewed.prompts, made.prompts)
 

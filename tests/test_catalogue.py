@@ -122,7 +122,7 @@ class LocalKind:
 
     def catalogue(self) -> Catalogue:
         reads = self._store.reads
-        online = dict.fromkeys(reads.roots(), True)
+        online = dict.fromkeys(reads.roots.all(), True)
         return LocalCatalogue(reads, self._row, lambda: LiveIndex(reads, self._row.key), online)
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class LocalKind:
 
     def _add_roots(self, paths: Iterable[str]) -> None:
         wanted = {f"/{path.split('/')[1]}" for path in paths}
-        for root in sorted(wanted - set(self._store.reads.roots().values())):
+        for root in sorted(wanted - set(self._store.reads.roots.all().values())):
             self._store.files.add_root(root)
 
 

@@ -15,7 +15,7 @@ from tests.factories import modules_after
 
 # The indexer. A query needs only to know which folders are online (`indexer.volumes`).
 INDEXER = {
-    *("watchdog", "imgsearch.indexer.pipeline", "imgsearch.indexer.indexer"),
+    *("watchdog", "imgsearch.indexer.pipeline", "imgsearch.indexer.context"),
     *("imgsearch.indexer.diff", "imgsearch.indexer.scan", "imgsearch.indexer.sidecars"),
     *(f"imgsearch.records.{name}" for name in ("files", "browse")),
     *("imgsearch.indexer.watcher", "imgsearch.indexer.watch_loop", "imgsearch.indexer.metadata"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
 
 import pytest
 
@@ -41,9 +40,9 @@ def test_as_many_as_allowed_are_computed_at_once_and_written_in_order(width: int
     work = GatedWork()
 
     def submit_all() -> None:
-        with write_behind(width) as tasks:
+        with write_behind(width, work.compute, work.written.append) as tasks:
             for number in range(20):
-                tasks.submit(partial(work.compute, number), work.written.append)
+                tasks.submit(number)
 
     thread = threading.Thread(target=submit_all)
     thread.start()
@@ -74,9 +73,9 @@ def test_computing_waits_for_slow_writing(width: int) -> None:
         return number
 
     def submit_all() -> None:
-        with write_behind(width) as tasks:
+        with write_behind(width, compute, write) as tasks:
             for number in range(10):
-                tasks.submit(partial(compute, number), write)
+                tasks.submit(number)
 
     thread = threading.Thread(target=submit_all)
     thread.start()
@@ -98,12 +97,15 @@ def test_nothing_is_written_after_a_task_that_failed(step: str, width: int) -> N
             raise OSError(28, "No space left on device")
         return number
 
+    def compute(number: int) -> int:
+        return fail_at_three(number, "compute")
+
     def write(number: int) -> None:
         written.append(fail_at_three(number, "write"))
 
-    with pytest.raises(OSError, match="space"), write_behind(width) as tasks:
+    with pytest.raises(OSError, match="space"), write_behind(width, compute, write) as tasks:
         for number in range(10):
-            tasks.submit(partial(fail_at_three, number, "compute"), write)
+            tasks.submit(number)
     assert written == [0, 1, 2]
 
 
@@ -111,15 +113,16 @@ def test_nothing_is_written_after_a_task_that_failed(step: str, width: int) -> N
 def test_submitted_tasks_are_written_when_an_error_ends_the_block(width: int) -> None:
     work = GatedWork()
     work.allowed.release(width)
-    with pytest.raises(KeyboardInterrupt), write_behind(width) as tasks:
+    writing = write_behind(width, work.compute, work.written.append)
+    with pytest.raises(KeyboardInterrupt), writing as tasks:
         for number in range(width):
-            tasks.submit(partial(work.compute, number), work.written.append)
+            tasks.submit(number)
         raise KeyboardInterrupt
     assert work.written == list(range(width))
 
 
 def test_waiting_without_tasks_returns() -> None:
-    with write_behind(2) as tasks:
+    with write_behind(2, str, print) as tasks:
         tasks.wait()
 
 

@@ -25,7 +25,7 @@ from tests.stand_in import StandIn
 
 
 def encoder_of(store: Store) -> EncoderRow:
-    encoder = store.reads.current_encoder()
+    encoder = store.reads.encoders.current()
     assert encoder is not None
     return encoder
 
@@ -51,14 +51,14 @@ def test_everything_is_carried_over_and_nothing_embedded(
     kept: dict[bytes, bytes] = {}
     line = TextLine("Platform 9", 0.1, 0.2, 0.3, 0.1, 0.9)
     with Store.open(indexed, writable=True) as store, ThumbnailStore(indexed) as thumbnails:
-        own = store.reads.photo_at(tmp_path / "more" / "own.png")
+        own = store.reads.photos.at(tmp_path / "more" / "own.png")
         assert own is not None
         store.picture_text.record(own, "reader 1", [line])
         steps = copy_library(
             store, catalogue, encoder_of(store), texts.update, thumbnails, kept.update, 10
         )
         report = Job(steps).run()
-        photos = store.packs.photos(store.reads.live_ids().tolist(), "/")
+        photos = store.packs.photos(store.reads.photos.live_ids().tolist(), "/")
     assert stand_in.embedded == embedded
     assert replace(report, seconds=0) == CopyReport(32, 32, 33, 1, 1)
     assert catalogue.settled == 1
@@ -106,9 +106,9 @@ def test_a_second_copy_brings_facts_that_have_changed(
     library.index().run()
     with Store.open(indexed) as store:
         report = Job(copy_library(store, catalogue, encoder_of(store))).run()
-        photo_id = store.reads.photo_at(tmp_path / "photos" / "0003.png")
+        photo_id = store.reads.photos.at(tmp_path / "photos" / "0003.png")
         assert photo_id is not None
-        content_hash = store.reads.photos([photo_id])[photo_id].content_hash
+        content_hash = store.reads.photos.records([photo_id])[photo_id].content_hash
     assert (report.new, report.reread) == (0, 1)
     assert catalogue.photos[bytes.fromhex(content_hash)].facts.rating == 4
 
@@ -119,7 +119,7 @@ def test_vectors_of_a_video_keep_their_times(tmp_path: Path, indexed: Path) -> N
 
     catalogue = SmallCatalogue(tmp_path / "catalogue.db")
     with Store.open(indexed, writable=True) as store:
-        photo_id = store.reads.photo_at(tmp_path / "more" / "own.png")
+        photo_id = store.reads.photos.at(tmp_path / "more" / "own.png")
         assert photo_id is not None
         other = store.vectors.add_encoder("stand-in@2", "stand-in", 16)
         rows = random_vectors(3, 16)

@@ -63,13 +63,13 @@ def check_library(data_dir: Path, at_least: int, found_before: int = 0) -> int:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     database.close()
     reader = Store.open(data_dir, writable=False)
-    row = reader.reads.current_encoder()
+    row = reader.reads.encoders.current()
     if row is None:
         assert at_least == 0
         reader.close()
         return 0
     index = live.LiveIndex(reader.reads, row.key, crash_writer.POLICY)  # the snapshot is whole
-    photos = reader.reads.photo_count()
+    photos = reader.reads.photos.count()
     assert photos % crash_writer.BATCH == 0
     assert photos >= max(at_least, found_before)
     assert len(index) == photos
@@ -78,7 +78,8 @@ def check_library(data_dir: Path, at_least: int, found_before: int = 0) -> int:
         vectors = np.stack([crash_writer.vector_of(number) for number in numbers])
         answers = index.search(vectors, 1, kind="image")
         hashes = {
-            i: photo.content_hash for i, photo in reader.reads.photos(range(photos + 1)).items()
+            i: photo.content_hash
+            for i, photo in reader.reads.photos.records(range(photos + 1)).items()
         }
         for number, near in zip(numbers, answers, strict=True):
             assert bytes.fromhex(hashes[int(near.ids[0])]) == b"%032d" % number
@@ -98,7 +99,7 @@ def check_nothing_is_left(data_dir: Path) -> None:
 
 def current_snapshot(data_dir: Path) -> SnapshotInfo | None:
     store = Store.open(data_dir, writable=False)
-    info = store.reads.current_snapshot(1)
+    info = store.reads.encoders.current_snapshot(1)
     store.close()
     return info
 

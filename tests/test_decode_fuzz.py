@@ -224,7 +224,9 @@ class StoredFacts:
             for name, facts in facts_by_hash.items()
         ]
         self._store.record(self._root_id, self._key, batch)
-        for photo in self._store.reads.photos(self._store.reads.live_ids().tolist()).values():
+        for photo in self._store.reads.photos.records(
+            self._store.reads.photos.live_ids().tolist()
+        ).values():
             if photo.content_hash in facts_by_hash:
                 assert photo.facts == facts_by_hash.pop(photo.content_hash)
         assert not facts_by_hash

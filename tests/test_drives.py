@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, Settings
+from imgsearch.indexer import sync
 from imgsearch.indexer.roots import online_roots
 from imgsearch.indexer.volumes import MountTable, parse_mount_command, parse_mountinfo
 from imgsearch.progress import Job, SyncReport
 from imgsearch.store.reads import Reads
-from tests.factories import indexer_of, paths_in, pngs_below, write_photo, write_photos
+from tests.factories import context_of, paths_in, pngs_below, write_photo, write_photos
 from tests.stand_in import StandIn
 
 
@@ -145,17 +146,19 @@ class DriveLibrary:
     def __init__(self, data_dir: Path, stand_in: StandIn, mounts: MountTable) -> None:
         self._data_dir, self._mounts = data_dir, mounts
         settings = Settings.load(data_dir=data_dir, encoder="lite")
-        self._indexer = indexer_of(settings, stand_in, mounts=mounts)
+        self._context = context_of(settings, stand_in, mounts=mounts)
 
     def index(self, *folders: Path) -> SyncReport:
-        return Job(self._indexer.index([str(folder) for folder in folders], False, False)).run()
+        return Job(
+            sync.index(self._context, [str(folder) for folder in folders], False, False)
+        ).run()
 
     def online(self) -> dict[Path, bool]:
         """Whether each root is online."""
         reads = Reads.open(self._data_dir)
         try:
             online = online_roots(reads, self._mounts)
-            return {Path(path): online[root_id] for root_id, path in reads.roots().items()}
+            return {Path(path): online[root_id] for root_id, path in reads.roots.all().items()}
         finally:
             reads.close()
 

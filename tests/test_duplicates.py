@@ -37,7 +37,7 @@ def fill(store: Store, vectors: np.ndarray) -> None:
 def find_pairs(store: Store, min_score: float, **options: int) -> Generator[Progress, None, Pairs]:
     """As `duplicates.find_pairs`, for the photos of a store."""
     reads = store.reads
-    catalogue = LocalCatalogue(reads, reads.encoder_in_use(), no_index, {})
+    catalogue = LocalCatalogue(reads, reads.encoders.in_use(), no_index, {})
     return duplicates.find_pairs(catalogue, Path(gettempdir()), min_score, **options)
 
 

@@ -13,12 +13,13 @@ import pytest
 from imgsearch import Library, MissingExtra, Settings
 from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.errors import Reason, UsageError
+from imgsearch.indexer import sync
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.installation import install_command
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded
 from imgsearch.store.store import Store
-from tests.factories import indexer_of
+from tests.factories import context_of
 from tests.stand_in import StandIn
 
 MakePhoto = Callable[..., Path]
@@ -63,10 +64,10 @@ Index = Callable[..., SyncReport]
 def index(library: Library, decoder: RecordingDecoder) -> Index:
     """Indexes these folders into the library, or all of its folders, with `decoder`."""
     photo_decoder = PhotoDecoder(decoder.decode, lambda: decoder.fingerprint)
-    indexer = indexer_of(library.settings, StandIn(), decoder=photo_decoder)
+    context = context_of(library.settings, StandIn(), decoder=photo_decoder)
 
     def run(*folders: Path) -> SyncReport:
-        return Job(indexer.index([str(folder) for folder in folders], False, False)).run()
+        return Job(sync.index(context, [str(folder) for folder in folders], False, False)).run()
 
     return run
 
@@ -221,8 +222,8 @@ def test_a_retry_decodes_content_that_is_known_to_fail(
     index(folder)
     decoder.take_names()
     photo_decoder = PhotoDecoder(decoder.decode, lambda: decoder.fingerprint)
-    indexer = indexer_of(library.settings, StandIn(), decoder=photo_decoder)
-    report = Job(indexer.retry([Reason.NOT_AN_IMAGE])).run()
+    context = context_of(library.settings, StandIn(), decoder=photo_decoder)
+    report = Job(sync.retry(context, [Reason.NOT_AN_IMAGE])).run()
     assert decoder.take_names() == ["text.jpg"] and report.failed == 1
 
 

@@ -124,7 +124,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stocked]:
                 store.record(root_id, encoder.key, [outcome])
                 paths.append((root_id, path))
                 times.append(seconds)
-            photo_id = store.reads.photo_with(number.to_bytes(32, "big"))
+            photo_id = store.reads.photos.with_content(number.to_bytes(32, "big"))
             assert photo_id is not None
             file_date = datetime.fromtimestamp(min(times)).isoformat()
             known.append(Known(photo_id, facts, tuple(paths), file_date))
@@ -352,9 +352,9 @@ def test_every_field_of_the_language_has_its_condition() -> None:
 def test_filters_pick_what_the_oracle_picks(library: Stocked, asked: tuple[Filter, ...]) -> None:
     store, known = library.store, library.known
     expected = [photo.id for photo in known if all(passes(photo, each) for each in asked)]
-    assert store.reads.matching(Selection(asked, ONLINE)).tolist() == expected
+    assert store.reads.selections.ids(Selection(asked, ONLINE)).tolist() == expected
     some = np.array([photo.id for photo in known if photo.id % 2], np.int64)
-    among = store.reads.matching(Selection(asked, ONLINE, some)).tolist()
+    among = store.reads.selections.ids(Selection(asked, ONLINE, some)).tolist()
     assert among == [photo_id for photo_id in expected if photo_id % 2]
 
 
@@ -370,13 +370,13 @@ def test_the_filters_tell_photos_apart(library: Stocked) -> None:
                  "exposure:>1s", "exposure:1/250",
                  "focal:35..70", "focal:50mm", "dated:file", "-camera:canon",
                  "on:2023-06-15"):  # fmt: skip
-        found = store.reads.matching(Selection(parse(line).filters, ONLINE))
+        found = store.reads.selections.ids(Selection(parse(line).filters, ONLINE))
         assert 0 < len(found) < len(known), line
 
 
 def test_nothing_among_nothing(library: Stocked) -> None:
     store = library.store
-    assert not len(store.reads.matching(Selection(among=np.empty(0, np.int64))))
+    assert not len(store.reads.selections.ids(Selection(among=np.empty(0, np.int64))))
 
 
 @pytest.mark.parametrize("sort", ["date", "path"])
@@ -392,10 +392,10 @@ def test_listings_come_in_order_page_by_page(
     else:
         wanted.sort(key=lambda photo: min(os.fsencode(path) for _, path in photo.paths))
     expected = [photo.id for photo in wanted]
-    assert [listed.id for listed in store.reads.listing(selection, sort)] == expected
+    assert [listed.id for listed in store.reads.selections.listing(selection, sort)] == expected
     after: Listed | None = None
     pages: list[int] = []
-    while page := store.reads.listing(selection, sort, after, limit=7):
+    while page := store.reads.selections.listing(selection, sort, after, limit=7):
         pages += [listed.id for listed in page]
         after = page[-1]
     assert pages == expected
@@ -403,22 +403,22 @@ def test_listings_come_in_order_page_by_page(
 
 def test_dates_say_who_told_them(library: Stocked) -> None:
     store, known = library.store, library.known
-    dates = store.reads.dates([photo.id for photo in known])
+    dates = store.reads.photos.dates([photo.id for photo in known])
     for photo in known:
         assert dates[photo.id] == (date_of(photo), photo.facts.dated_by or "file")
 
 
 def test_facts_come_back_as_they_went_in(library: Stocked) -> None:
     store, known = library.store, library.known
-    photos = store.reads.photos([photo.id for photo in known])
+    photos = store.reads.photos.records([photo.id for photo in known])
     assert {photo.id: photo.facts for photo in known} == {
         photo_id: photo.facts for photo_id, photo in photos.items()
     }
     for photo in known:
         for _, path in photo.paths:
-            assert store.reads.photo_at(Path(path)) == photo.id
-    assert store.reads.photo_at(Path("/photos/none.jpg")) is None
-    assert store.reads.photo_with(b"\0" * 32) is None
+            assert store.reads.photos.at(Path(path)) == photo.id
+    assert store.reads.photos.at(Path("/photos/none.jpg")) is None
+    assert store.reads.photos.with_content(b"\0" * 32) is None
 
 
 def test_new_facts_replace_the_old(tmp_path: Path) -> None:
@@ -429,8 +429,8 @@ def test_new_facts_replace_the_old(tmp_path: Path) -> None:
         vector = np.array([[1.0, 0.0]], np.float32)
         outcome = IngestResult(FileStat("/photos/a.jpg", 1, 1, 1), b"h" * 32, facts, vector)
         store.record(root, encoder.key, [outcome])
-        assert store.reads.photos([1])[1].facts == facts
+        assert store.reads.photos.records([1])[1].facts == facts
         new = Facts("JPEG", 1, 1, keywords=("a", "c"), lat=1.0, lon=2.0)
         assert store.photos.update_facts({1: new, 2: new}) == 1
-        assert store.reads.photos([1])[1].facts == new
+        assert store.reads.photos.records([1])[1].facts == new
         assert store.photos.update_facts({1: new}) == 0

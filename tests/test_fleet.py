@@ -83,7 +83,7 @@ def test_photos_get_the_vectors_and_facts_of_the_local_indexer(
     with Library.open(settings) as library:
         library.index([demo_photos]).run()
     with Store.open(settings.data_dir) as store:
-        photos = store.packs.photos(store.reads.live_ids().tolist(), str(demo_photos))
+        photos = store.packs.photos(store.reads.photos.live_ids().tolist(), str(demo_photos))
     assert counts(report) == {"new": len(photos)}
     found = small(run).photos
     assert set(found) == {photo.content_hash for photo in photos}

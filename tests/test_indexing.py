@@ -270,7 +270,7 @@ def test_a_library_of_another_encoder_needs_a_rebuild(
     photo = make_photo("photos/a.png")
     library.index([photo.parent]).run()
     with Store.open(library.settings.data_dir, writable=True) as store:  # as an older lite did
-        row = store.reads.current_encoder()
+        row = store.reads.encoders.current()
         with store.database.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE encoders SET encoder_id = 'lite/0'")
     assert row is not None

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.names import NAME_FIELDS, NameField
+from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
 from imgsearch.records.photo import Facts
 from imgsearch.store.store import Store
 from imgsearch.text import words_of
@@ -45,19 +45,16 @@ def add(store: Store, path: str, facts: Facts | None = None, root: str = ROOTS[0
     root_id = store.files.add_root(root)
     key = store.vectors.add_encoder("test/1", "test", 2).key
     store.record(root_id, key, [ingested(path, VECTOR, facts=facts)])
-    photo_id = store.reads.photo_at(Path(path))
+    photo_id = store.reads.photos.at(Path(path))
     assert photo_id is not None
     return photo_id
 
 
-def found(
-    store: Store, *phrases: str, any_phrase: bool = False
-) -> list[tuple[int, tuple[NameField, ...]]]:
-    """Ids and matching fields, best match first."""
-    matches = store.reads.named(phrases, any_phrase=any_phrase)
-    scores = [match.score for match in matches]
-    assert scores == sorted(scores, reverse=True)
-    return [(match.photo_id, match.fields) for match in matches]
+def found(store: Store, phrase: str) -> list[tuple[int, tuple[MatchedField, ...]]]:
+    """The photos with a phrase in their names, in the order of ids: (id, fields with it)."""
+    ids = store.reads.names.ids_named(phrase).tolist()
+    fields = store.reads.names.fields_with_any(ids, [phrase])
+    return [(photo_id, fields[photo_id]) for photo_id in ids]
 
 
 # ------------------------------------------------------------------------- what is found
@@ -67,7 +64,7 @@ def test_a_name_is_known_as_a_whole_and_a_person_by_the_first_or_last_words(stor
     facts = Facts("JPEG", 8, 8, keywords=("Nature|Lake Como",), people=("Anna Maria Smith",),
                   town="New York", country="\u200fItaly")  # fmt: skip
     add(store, f"{ROOTS[0]}/Trip to Genève/one.jpg", facts)
-    knows = store.reads.knows_name
+    knows = store.reads.names.knows_name
     for name in ("anna", "ANNA maria", "Anna Maria Smith", "smith", "Maria Smith"):
         assert knows("people", name), name
     for name in ("ann", "mith", "maria", "anna smith", "", "…"):
@@ -76,9 +73,11 @@ def test_a_name_is_known_as_a_whole_and_a_person_by_the_first_or_last_words(stor
     assert knows("folder", "trip to geneve") and not knows("folder", "geneve")
     assert knows("keywords", "lake como") and knows("keywords", "nature")
     assert knows("country", "italy") and not knows("place", "italy")
-    assert store.reads.ids_named("one", is_whole=True).size == 1
-    assert store.reads.ids_named("trip", is_whole=True).size == 0
-    assert store.reads.ids_named("trip").size == 1 and store.reads.has_named("anna maria")
+    assert store.reads.names.ids_named("one", is_whole=True).size == 1
+    assert store.reads.names.ids_named("trip", is_whole=True).size == 0
+    assert store.reads.names.ids_named("trip").size == 1 and store.reads.names.has_named(
+        "anna maria"
+    )
 
 
 def test_photos_are_found_by_the_words_of_every_field(store: Store) -> None:
@@ -117,55 +116,26 @@ def test_photos_are_found_by_the_words_of_every_field(store: Store) -> None:
     assert set(expected.values()) == set(NAME_FIELDS)
     for phrase, field in expected.items():
         assert found(store, phrase) == [(one, (field,))], phrase
-    assert found(store, "anna", "italy", "geneve") == [(one, ("folder", "people", "country"))]
-    assert found(store, "anna", "france") == found(store, "genev") == found(store, "to trip") == []
-    assert found(store, "anna", "france", any_phrase=True) == [(one, ("people",))]
-    assert found(store) == found(store, "-", "😀") == []
-    assert store.reads.named(["anna"], ("title", "creator")) == []
+    assert found(store, "genev") == found(store, "to trip") == []
+    assert found(store, "") == found(store, "-") == found(store, "😀") == []
+    several = store.reads.names.fields_with_any([one], ["anna", "france", "italy", "geneve"])
+    assert several == {one: ("folder", "people", "country")}
+    assert not store.reads.names.has_phrase("anna", ("title", "creator"))
 
 
 def test_the_fields_that_have_a_phrase_are_known(store: Store) -> None:
     add(store, f"{ROOTS[0]}/Anna/1.jpg", Facts("JPEG", 8, 8, town="Nice", people=("Bob Lee",)))
     add(store, f"{ROOTS[0]}/2.jpg", Facts("JPEG", 8, 8, title="Lee and Anna"))
-    assert store.reads.fields_named("ANNA") == ("folder", "title")
-    assert store.reads.fields_named("bob lee") == ("people",)
-    assert store.reads.fields_named("nice") == ("place",)
-    assert store.reads.fields_named("lee bob") == store.reads.fields_named("?") == ()
+    assert store.reads.names.fields_named("ANNA") == ("folder", "title")
+    assert store.reads.names.fields_named("bob lee") == ("people",)
+    assert store.reads.names.fields_named("nice") == ("place",)
+    assert store.reads.names.fields_named("lee bob") == store.reads.names.fields_named("?") == ()
 
 
 def test_no_phrase_matches_across_two_names(store: Store) -> None:
     add(store, f"{ROOTS[0]}/a/b.jpg", Facts("JPEG", 8, 8, people=("Anna Smith", "Bob Lee")))
     assert found(store, "smith bob") == found(store, "a b") == found(store, "pictures a") == []
     assert len(found(store, "bob lee")) == 1
-
-
-def test_a_title_counts_more_than_a_description(store: Store) -> None:
-    described = add(store, "/home/ada/Pictures/1.jpg", Facts("JPEG", 8, 8, description="Lake"))
-    titled = add(store, "/home/ada/Pictures/2.jpg", Facts("JPEG", 8, 8, title="Lake"))
-    assert found(store, "lake") == [(titled, ("title",)), (described, ("description",))]
-    assert [match.photo_id for match in store.reads.named(["lake"], limit=1)] == [titled]
-
-
-def test_parts_of_names_are_found(store: Store) -> None:
-    facts = Facts("JPEG", 8, 8, title="Münchhausen", description="Elsewhere")
-    one = add(store, f"{ROOTS[0]}/東京タワー/DSCN0042.JPG", facts)
-    add(store, f"{ROOTS[0]}/other.jpg")
-
-    def in_part(*parts: str) -> list[tuple[int, tuple[NameField, ...]]]:
-        return [(match.photo_id, match.fields) for match in store.reads.named_in_part(parts)]
-
-    for part, field in {
-        "0042": "file_name",
-        "scn00": "file_name",
-        "unchh": "title",
-        "京タワ": "folder",
-        "東": "folder",
-        "ds": "file_name",
-    }.items():
-        assert in_part(part) == [(one, (field,))], part
-    assert in_part("0042", "hausen", "東") == [(one, ("file_name", "folder", "title"))]
-    assert in_part("elsew") == in_part("42") == in_part("0042", "xyz") == in_part("") == []
-    assert in_part('"0042"', "hausen*") == [(one, ("file_name", "title"))], "no syntax of its own"
 
 
 @pytest.mark.parametrize(
@@ -190,16 +160,18 @@ def test_names_become_words(name: str, words: list[str]) -> None:
 def plain_scan(store: Store) -> dict[int, dict[str, list[str]]]:
     """The names of each photo with a path, read from the library's other tables."""
     names: dict[int, dict[str, list[str]]] = {}
-    ids = store.reads.live_ids().tolist()
-    photos = store.reads.photos(ids)
-    for photo_id, paths in store.reads.paths(ids).items():
+    ids = store.reads.photos.live_ids().tolist()
+    photos = store.reads.photos.records(ids)
+    for photo_id, paths in store.reads.photos.paths(ids).items():
         facts = photos[photo_id].facts
         names[photo_id] = {
             "file_name": [path.name for _, path in paths],
             "folder": [
                 part
                 for root_id, path in paths
-                for part in path.relative_to(Path(store.reads.roots()[root_id]).parent).parts[:-1]
+                for part in path.relative_to(Path(store.reads.roots.all()[root_id]).parent).parts[
+                    :-1
+                ]
             ],
             **{
                 field: [getattr(facts, field) or ""]
@@ -243,10 +215,7 @@ PHRASES = ["geneve", "trip to", "anna", "lake", "dscn0042", "2041", "jpg", "ete"
 def assert_in_step(store: Store) -> None:
     expected = plain_scan(store)
     for phrase in PHRASES:
-        matches = {
-            match.photo_id: match.fields for match in store.reads.named([phrase], limit=10_000)
-        }
-        assert matches == {
+        assert dict(found(store, phrase)) == {
             photo_id: fields
             for photo_id, names in expected.items()
             if (fields := fields_with(names, phrase))
@@ -285,7 +254,7 @@ def test_the_names_follow_every_change_of_the_library(tmp_path: Path, seed: int)
         def record() -> None:
             root_id, path = some_path()
             content = bytes([chance.randrange(8)]) * 32
-            known = store.reads.photo_with(content) is not None
+            known = store.reads.photos.with_content(content) is not None
             new = None if known and chance.random() < 0.5 else random_facts(chance)
             vector = None if known else VECTOR
             result = IngestResult(FileStat(path, 1, 1, 1), content, new, vector)
@@ -301,7 +270,7 @@ def test_the_names_follow_every_change_of_the_library(tmp_path: Path, seed: int)
             store.files.forget(root_id, chance.sample(known, min(2, len(known))))
 
         def update() -> None:
-            ids = store.reads.live_ids().tolist()
+            ids = store.reads.photos.live_ids().tolist()
             if ids:
                 store.photos.update_facts({chance.choice(ids): random_facts(chance)})
 
@@ -324,7 +293,7 @@ def test_the_names_follow_every_change_of_the_library(tmp_path: Path, seed: int)
             outer = roots[root_id].rpartition("/")[0]
             new_id = store.files.add_root(outer)
             roots.clear()
-            roots.update(store.reads.roots())
+            roots.update(store.reads.roots.all())
             assert new_id in roots
 
         actions = [record] * 8 + [update] * 4 + [fail, forget, forget, prune, move_root]
@@ -334,7 +303,7 @@ def test_the_names_follow_every_change_of_the_library(tmp_path: Path, seed: int)
             if not roots:
                 for root in ROOTS:
                     store.files.add_root(root)
-                roots.update(store.reads.roots())
+                roots.update(store.reads.roots.all())
             before = plain_scan(store)
             action = chance.choice(actions)
             action()
@@ -359,10 +328,10 @@ def test_a_transaction_that_fails_changes_no_names(store: Store) -> None:
 def test_the_names_of_an_older_library_are_found_at_once(tmp_path: Path) -> None:
     shutil.copytree(STORED, tmp_path / "old")
     with Store.open(tmp_path / "old") as store:  # a reader: it migrates, and nothing is indexed
-        ids = [match.photo_id for match in store.reads.named(["lake"])]
-        names = [path.name for paths in store.reads.paths(ids).values() for _, path in paths]
+        ids = store.reads.names.ids_named("lake").tolist()
+        names = [path.name for paths in store.reads.photos.paths(ids).values() for _, path in paths]
         assert "lake.jpg" in names
-        assert store.reads.named(["water"], ["keywords"]) != []
+        assert store.reads.names.has_phrase("water", ["keywords"])
     with closing(sqlite3.connect(tmp_path / "old" / "library.db")) as connection:
         for table in ("names_words", "names_parts"):
             connection.execute(f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)")

@@ -265,7 +265,7 @@ def test_reading_the_metadata_again_fills_what_an_older_version_did_not_know(
     write_takeout(here / "0000.png.json")
     library.index([here]).run()
     with Store.open(library.settings.data_dir, writable=True) as store:
-        (photo_id,) = (match.photo_id for match in store.reads.named(["anna"]))
+        (photo_id,) = store.reads.names.ids_named("anna").tolist()
         before = Facts("PNG", 8, 8)
         assert store.photos.update_facts({photo_id: before}) == 1
     assert library.find("person:anna").hits == library.find("place:genève").hits == ()

@@ -28,7 +28,7 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
 from imgsearch.search import baseline
-from imgsearch.store.reads import photo_starts
+from imgsearch.store.reading.vectors import photo_starts
 from imgsearch.store.store import Store
 from tests.factories import ingested, random_vectors, unit
 from tests.stand_in import StandIn
@@ -65,7 +65,7 @@ def fill(store: Store) -> tuple[EncoderRow, dict[int, np.ndarray]]:
         for number, count in enumerate(counts)
     ]
     store.record(root_id, row.key, photos)
-    own = store.reads.parts(row.key, range(1, PHOTOS + 1))
+    own = store.reads.vectors.parts(row.key, range(1, PHOTOS + 1))
     assert len(own) == PHOTOS
     return row, {photo_id: parts.vectors for photo_id, parts in own.items()}
 
@@ -208,7 +208,7 @@ def test_a_rebuild_embeds_the_tiles_too(stand_in: StandIn, tmp_path: Path) -> No
 def test_all_parts_of_a_photo_are_in_one_chunk(store: Store, chunk_rows: int) -> None:
     row, own = fill(store)
     seen: dict[int, np.ndarray] = {}
-    for _, ids, vectors in store.reads.vectors(row.key, chunk_rows=chunk_rows):
+    for _, ids, vectors in store.reads.vectors.chunks(row.key, chunk_rows=chunk_rows):
         starts = photo_starts(ids)
         assert len(starts) == len(set(ids.tolist()))
         for photo_id, parts in zip(
@@ -226,14 +226,13 @@ def test_times_are_stored_and_survive_when_a_photo_returns(store: Store) -> None
     path, times_s = "/photos/a.mp4", (4.0, 0.0, 8.5)
     video = ingested(path, vectors_of(3), facts=Facts("VIDEO", 8, 8), times_s=times_s)
     store.record(root_id, key, [video])
-    before = store.reads.parts(key, [1])[1]
+    before = store.reads.vectors.parts(key, [1])[1]
     assert before.times_s == times_s
-    vector = store.reads.vector_of(key, 1)
-    assert vector is not None and np.allclose(vector, vectors_of(3)[0], atol=1e-3)
+    assert np.allclose(before.vectors, vectors_of(3), atol=1e-3)
     store.files.forget(root_id, [path])
     store.record(root_id, key, [ingested(path)])
-    assert store.reads.last_seq(key) == 6, "its vectors have new numbers"
-    after = store.reads.parts(key, [1])[1]
+    assert store.reads.vectors.last_seq(key) == 6, "its vectors have new numbers"
+    after = store.reads.vectors.parts(key, [1])[1]
     assert after.times_s == times_s and np.array_equal(after.vectors, before.vectors)
 
 
@@ -336,7 +335,7 @@ def test_the_baseline_counts_photos(store: Store) -> None:
     assert not baseline.refresh(store, row, lambda texts: vectors_of(len(texts)))
     store.record(root_id, row.key, [ingested("/photos/x", vectors_of(9, 99))])
     assert baseline.refresh(store, row, lambda texts: vectors_of(len(texts)))
-    scores = store.reads.baseline(row.key)
+    scores = store.reads.encoders.baseline(row.key)
     assert scores is not None and len(scores.photos) == 12
     wholes = np.stack([vectors_of(9, seed)[0] for seed in (*range(11), 99)])
     assert np.allclose(scores.mean, wholes.mean(axis=0), atol=1e-3)
@@ -352,6 +351,6 @@ def test_duplicates_are_compared_as_whole_photos(store: Store, tmp_path: Path) -
     store.record(root_id, key, [ingested(f"/photos/{n}", rows) for n, rows in enumerate(photos)])
     reads = store.reads
     index = LiveIndex(reads, key)
-    catalogue = LocalCatalogue(reads, reads.encoder_in_use(), lambda: index, {})
+    catalogue = LocalCatalogue(reads, reads.encoders.in_use(), lambda: index, {})
     found = Job(duplicates.find_pairs(catalogue, tmp_path, 0.9)).run()
     assert {(pair.a, pair.b) for pair in found.pairs} == {(1, 3), (1, 4), (3, 4)}

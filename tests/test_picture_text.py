@@ -19,18 +19,19 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imgsearch import Library, Settings
 from imgsearch.cli import commands
-from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import FolderError, MissingPackage, PhotoError, Reason
-from imgsearch.indexer.indexer import Indexer
+from imgsearch.indexer import sync
+from imgsearch.indexer.context import IndexingContext
+from imgsearch.indexer.picture_text import read_text
 from imgsearch.indexer.text_gate import gate_scores
-from imgsearch.indexer.watch_loop import WatchSchedule
+from imgsearch.indexer.watch_loop import WatchSchedule, watch
 from imgsearch.indexer.watcher import WatchTiming
 from imgsearch.ocr import LOOK_THRESHOLD, TextReader, is_installed, open_reader
 from imgsearch.progress import SyncReport, TextReport
 from imgsearch.records.picture_text import TextLine, lines_with, searchable_texts, words_in_text
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
-from tests.factories import PATIENCE_S, ingested, noise, random_vectors, start_cli
+from tests.factories import PATIENCE_S, context_of, ingested, noise, random_vectors, start_cli
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -105,29 +106,27 @@ def add(store: Store, name: str) -> int:
     root_id = store.files.add_root(ROOT)
     key = store.vectors.add_encoder("test/1", "test", 2).key
     store.record(root_id, key, [ingested(f"{ROOT}/{name}", random_vectors(1, 2))])
-    photo_id = store.reads.photo_at(Path(ROOT, name))
+    photo_id = store.reads.photos.at(Path(ROOT, name))
     assert photo_id is not None
     return photo_id
 
 
-def found(store: Store, *phrases: str, any_phrase: bool = False) -> list[int]:
-    return [match.photo_id for match in store.reads.with_text(phrases, any_phrase=any_phrase)]
+def found(store: Store, phrase: str) -> list[int]:
+    """The photos whose text has a phrase, in the order of ids."""
+    selection = Selection((Filter("text", (phrase,)),))
+    return list(store.reads.selections.ids(selection).tolist())
 
 
-def test_photos_are_found_by_their_text_best_match_first(store: Store) -> None:
+def test_photos_are_found_by_their_text(store: Store) -> None:
     menu, sign = add(store, "menu.jpg"), add(store, "sign.jpg")
     store.picture_text.record(menu, "r", [line("Café Zoë"), line("Table 12: soup, fish, cake")])
     store.picture_text.record(sign, "r", [line("TABLE 12")])
-    assert found(store, "table 12") == [sign, menu]
-    assert found(store, "cafe ZOE", "fish") == [menu]
-    assert found(store, "cafe", "exit") == found(store, "12 table") == found(store, "!") == []
-    assert found(store, "cafe", "table", any_phrase=True) == [menu, sign]
-    for phrase, expected in {"table 12": [menu, sign], "zoe TABLE": [menu], "exit": []}.items():
-        selection = Selection((Filter("text", (phrase,)),))
-        assert store.reads.matching(selection).tolist() == expected
+    assert found(store, "table 12") == [menu, sign]
+    assert found(store, "cafe ZOE") == found(store, "zoe TABLE") == [menu]
+    assert found(store, "exit") == found(store, "12 table") == found(store, "!") == []
     neither = Selection((Filter("text", ("fish", "exit"), negated=True),))
-    assert store.reads.matching(neither).tolist() == [sign]
-    text = store.reads.texts([menu])[menu]
+    assert store.reads.selections.ids(neither).tolist() == [sign]
+    text = store.reads.photos.texts([menu])[menu]
     assert (text.state, text.reader) == ("read", "r")
     assert text.lines[0] == line("Café Zoë")
 
@@ -174,7 +173,7 @@ def test_each_state_is_kept_and_failures_are_tried_again_by_another_reader(store
     assert store.picture_text.unread("r 1") == [unread]
     assert store.picture_text.unread("r 2") == [failed, unread]
     assert store.picture_text.unread("r 2", again=True) == [read, none, failed, unread]
-    assert store.reads.texts([failed])[failed].message == "It is damaged."
+    assert store.reads.photos.texts([failed])[failed].message == "It is damaged."
 
 
 def test_a_library_of_an_older_version_opens_and_takes_text(tmp_path: Path) -> None:
@@ -198,7 +197,7 @@ def test_a_photo_has_one_score_whether_few_or_many_are_asked_for(store: Store) -
         for number in range(1_199)
     ]
     store.record(root_id, key, results)
-    ids = store.reads.live_ids().tolist()
+    ids = store.reads.photos.live_ids().tolist()
 
     def embed(texts: Sequence[str]) -> Vectors:
         return random_vectors(len(texts), 8, seed=2)
@@ -240,14 +239,11 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def indexer(tmp_path: Path, photos: Path) -> Indexer:
-    """The indexer of a library with these photos, which reads with `SlowReader`."""
+def context(tmp_path: Path, photos: Path) -> IndexingContext:
+    """The context of a library with these photos, which reads with `SlowReader`."""
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
-    encoders = EncoderLoader(settings, lambda sentence: None, None, StandIn())
-    opened = Indexer(
-        settings, encoders, lambda sentence: None, open_reader=lambda threads: SlowReader()
-    )
-    run(opened.index((str(photos),), False, False))
+    opened = context_of(settings, StandIn(), open_reader=lambda threads: SlowReader())
+    run(sync.index(opened, (str(photos),), False, False))
     return opened
 
 
@@ -260,81 +256,84 @@ def run(steps: Any) -> Any:
             return end.value
 
 
-def test_a_stopped_run_continues_where_it_was(indexer: Indexer, tmp_path: Path) -> None:
-    steps = indexer.read_text((), True, False)
+def test_a_stopped_run_continues_where_it_was(context: IndexingContext, tmp_path: Path) -> None:
+    steps = read_text(context, (), True, False)
     for expected in (1, 2, 3):
         assert next(step for step in steps if step.done).done == expected
     steps.close()
     with Store.open(tmp_path / "data") as store:
         counts = store.picture_text.counts()
     assert counts.unread == 4
-    report = run(indexer.read_text((), True, False))
+    report = run(read_text(context, (), True, False))
     assert (report.read + report.failed, report.none, report.unreached) == (4, 0, 0)
-    report = run(indexer.read_text((), True, False))
+    report = run(read_text(context, (), True, False))
     assert report == TextReport(0, 0, 0, 0, seconds=report.seconds)
 
 
-def test_a_failure_is_recorded_and_ends_nothing(indexer: Indexer, tmp_path: Path) -> None:
-    report = run(indexer.read_text((), True, False))
+def test_a_failure_is_recorded_and_ends_nothing(context: IndexingContext, tmp_path: Path) -> None:
+    report = run(read_text(context, (), True, False))
     assert (report.read, report.failed) == (6, 1)
     with Store.open(tmp_path / "data") as store:
-        failed = store.reads.photo_at(tmp_path / "photos" / "square.png")
+        failed = store.reads.photos.at(tmp_path / "photos" / "square.png")
         assert failed is not None
-        assert store.reads.texts([failed])[failed].message == "Reading its text failed."
+        assert store.reads.photos.texts([failed])[failed].message == "Reading its text failed."
         assert len(found(store, "by 50")) == 6
 
 
-def test_only_photos_of_the_folders_named_are_read(indexer: Indexer, photos: Path) -> None:
-    assert run(indexer.read_text((str(photos / "other"),), True, False)).read == 2
+def test_only_photos_of_the_folders_named_are_read(context: IndexingContext, photos: Path) -> None:
+    assert run(read_text(context, (str(photos / "other"),), True, False)).read == 2
     with pytest.raises(FolderError, match="imgsearch index"):
-        run(indexer.read_text((str(photos / "nowhere"),), True, False))
+        run(read_text(context, (str(photos / "nowhere"),), True, False))
 
 
 def test_changed_photos_are_read_again_once_they_are_indexed(
-    indexer: Indexer, photos: Path, tmp_path: Path
+    context: IndexingContext, photos: Path, tmp_path: Path
 ) -> None:
-    run(indexer.read_text((), True, False))
+    run(read_text(context, (), True, False))
     picture("new", (333, 50)).save(photos / "signs" / "0.png")
     (photos / "signs" / "1.png").unlink()
-    run(indexer.index((str(photos),), True, False))
+    run(sync.index(context, (str(photos),), True, False))
     with Store.open(tmp_path / "data") as store:
         assert found(store, "70") == found(store, "71") == []
     picture("newer", (444, 51)).save(photos / "signs" / "2.png")  # not indexed yet
-    report = run(indexer.read_text((), True, False))
+    report = run(read_text(context, (), True, False))
     assert (report.read, report.unreached) == (1, 0)
     with Store.open(tmp_path / "data") as store:
-        assert found(store, "333") == [store.reads.photo_at(photos / "signs" / "0.png")]
+        assert found(store, "333") == [store.reads.photos.at(photos / "signs" / "0.png")]
 
 
 def test_photos_without_text_in_a_small_copy_are_passed_over(
-    indexer: Indexer, photos: Path, tmp_path: Path
+    context: IndexingContext, photos: Path, tmp_path: Path
 ) -> None:
     Image.new("RGB", (80, 50), "red").save(photos / "red.png")
-    run(indexer.index((str(photos),), False, False))
-    report = run(indexer.read_text((), False, False))
+    run(sync.index(context, (str(photos),), False, False))
+    report = run(read_text(context, (), False, False))
     assert (report.read, report.failed, report.below_gate) == (6, 1, 1)
     with Store.open(tmp_path / "data", writable=True) as store:
-        red = store.reads.photo_at(photos / "red.png")
+        red = store.reads.photos.at(photos / "red.png")
         assert red is not None and store.picture_text.passed_over() == {red}
         assert store.picture_text.passed_over("another reader") == set()
         counts = store.picture_text.counts()
-        assert store.reads.texts([red]) == {} and (counts.unread, counts.passed_over) == (1, 1)
+        assert store.reads.photos.texts([red]) == {} and (counts.unread, counts.passed_over) == (
+            1,
+            1,
+        )
         store.picture_text.pass_over(999, "of a photo that was deleted")
         assert store.picture_text.passed_over() == {red}
-    report = run(indexer.read_text((), False, False))
+    report = run(read_text(context, (), False, False))
     assert (report.read, report.below_gate) == (0, 1), "it is not looked at again"
-    report = run(indexer.read_text((), True, False))
+    report = run(read_text(context, (), True, False))
     assert (report.read, report.below_gate) == (1, 0)
     with Store.open(tmp_path / "data") as store:
         assert store.picture_text.counts().passed_over == 0
 
 
 def test_a_photo_that_changed_since_it_was_indexed_is_not_reached(
-    indexer: Indexer, photos: Path
+    context: IndexingContext, photos: Path
 ) -> None:
     picture("newer", (444, 51)).save(photos / "signs" / "2.png")
     (photos / "signs" / "3.png").unlink()
-    report = run(indexer.read_text((), True, False))
+    report = run(read_text(context, (), True, False))
     assert (report.read, report.unreached) == (4, 2)
 
 
@@ -500,21 +499,18 @@ def test_photos_that_look_as_if_they_had_text_are_read_first(
             [level * part // 255 for part in colour for level in range(256)]
         ).save(folder / f"{name}.png")
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=model_cache, encoder="lite")
-    encoders = EncoderLoader(settings, lambda sentence: None, None, None)
-    indexer = Indexer(
-        settings, encoders, lambda sentence: None, open_reader=lambda threads: SlowReader()
-    )
-    run(indexer.index((str(folder),), False, False))
-    steps = indexer.read_text((), False, False)
+    context = context_of(settings, None, open_reader=lambda threads: SlowReader())
+    run(sync.index(context, (str(folder),), False, False))
+    steps = read_text(context, (), False, False)
     first = [next(steps).path for _ in range(2)]
     assert {path.name for path in first if path} == {"page.png", "sign.png"}
     report = run(steps)
     assert (report.read, report.none, report.below_gate) == (2, 0, 2)
-    report = run(indexer.read_text((), False, False))
+    report = run(read_text(context, (), False, False))
     assert (report.read, report.below_gate) == (0, 2)
-    report = run(indexer.read_text((), False, True))
+    report = run(read_text(context, (), False, True))
     assert (report.read, report.below_gate) == (0, 2), "by the same reader"
-    the_rest = [step.path.name for step in indexer.read_text((), True, False) if step.path]
+    the_rest = [step.path.name for step in read_text(context, (), True, False) if step.path]
     assert sorted(the_rest) == ["blue.png", "green.png"]
 
 
@@ -525,14 +521,11 @@ def test_a_watcher_reads_the_text_of_new_photos(tmp_path: Path, model_cache: Pat
     folder.mkdir()
     picture("Table 12\nreserved").save(folder / "first.png")
     settings = Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite", read_text=True)
-    encoders = EncoderLoader(settings, lambda sentence: None, None, None)
-    indexer = Indexer(
-        settings, encoders, lambda sentence: None, open_reader=lambda threads: SlowReader()
-    )
+    context = context_of(settings, None, open_reader=lambda threads: SlowReader())
     stop = threading.Event()
     timing = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
     reports = []
-    for event in indexer.watch([str(folder)], stop, WatchSchedule(timing)):
+    for event in watch(context, [str(folder)], stop, WatchSchedule(timing)):
         if isinstance(event, TextReport):
             reports.append(event.read)
             if len(reports) == 1:
@@ -546,17 +539,16 @@ def test_a_watcher_reads_the_text_of_new_photos(tmp_path: Path, model_cache: Pat
 
 def test_a_watcher_without_the_extra_says_how_to_install_it(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path, read_text=True)
-    encoders = EncoderLoader(settings, lambda sentence: None, None, StandIn())
     told: list[str] = []
 
     def missing(threads: int) -> TextReader:
         return open_reader(threads, package="no_such_package")
 
-    indexer = Indexer(settings, encoders, told.append, open_reader=missing)
+    context = context_of(settings, StandIn(), told.append, open_reader=missing)
     folder = tmp_path / "photos"
     folder.mkdir()
     stop = threading.Event()
-    for event in indexer.watch([str(folder)], stop):
+    for event in watch(context, [str(folder)], stop):
         if isinstance(event, SyncReport):
             stop.set()
     assert [sentence for sentence in told if "[ocr]" in sentence] != []

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from imgsearch import Settings
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.decode.reader import decode, decoder_fingerprint
+from imgsearch.decode.reader import decode
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
-from imgsearch.gazetteer import Gazetteer
-from imgsearch.indexer.pipeline import IngestContext, embed_again, ingest
-from imgsearch.indexer.reading import DecodeFile
+from imgsearch.indexer.pipeline import EmbeddingRun, embed_again, ingest
+from imgsearch.indexer.reading import DecodeFile, PhotoDecoder
 from imgsearch.indexer.scan import scan
 from imgsearch.progress import Job, SyncReport
 from imgsearch.store.store import Store
-from tests.factories import PATIENCE_S, write_noise
+from tests.factories import PATIENCE_S, context_of, write_noise
 from tests.slow_device import Costs, SlowDevice
 from tests.stand_in import StandIn
 
@@ -104,17 +104,12 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def context_of(store: Store, encoder: StandIn, decode: DecodeFile = decode) -> IngestContext:
-    return IngestContext(
-        store=store,
-        encoder=encoder,
-        encoder_key=store.vectors.add_encoder(encoder.id, "lite", encoder.dim).key,
-        decode=decode,
-        fingerprint=decoder_fingerprint(),
-        gazetteer=Gazetteer(store.data_dir / "cache"),
-        max_megapixels=200,
-        threads=THREADS,
+def run_of(store: Store, encoder: StandIn, decode: DecodeFile = decode) -> EmbeddingRun:
+    settings = Settings.load(
+        data_dir=store.data_dir, cache_dir=store.data_dir / "cache", threads=THREADS
     )
+    context = context_of(settings, encoder, decoder=PhotoDecoder(decode))
+    return EmbeddingRun.begin(context, store, encoder, thumbnails=None)
 
 
 def index(
@@ -131,18 +126,18 @@ def index(
         store.files.add_root(str(photos))
         stats = scan(str(photos), is_photo_name).files.values()
         files = sorted(stats, key=lambda stat: stat.path)
-        job = Job(ingest(context_of(store, encoder, decode), files))
+        job = Job(ingest(run_of(store, encoder, decode), files))
         started = time.perf_counter()
         report = job.run()
         taken_s = time.perf_counter() - started
         assert report == SyncReport(new=PHOTOS)
-        assert store.reads.photo_count() == PHOTOS
+        assert store.reads.photos.count() == PHOTOS
     return taken_s
 
 
 def photo_count(data_dir: Path) -> int:
     with Store.open(data_dir) as store:
-        return store.reads.photo_count()
+        return store.reads.photos.count()
 
 
 class Meetings:
@@ -200,10 +195,10 @@ def test_decoder_and_model_work_at_the_same_time_when_photos_are_embedded_again(
     encoder = MeetingEncoder(meetings, ahead=0)
     encoder.id = "lite/another"
     with Store.open(tmp_path / "library", writable=True) as store:
-        context = context_of(store, encoder, MeetingDecoder(meetings, ahead=1))
-        unread = Job(embed_again(context, store.photos.unembedded(context.encoder_key))).run()
+        again = run_of(store, encoder, MeetingDecoder(meetings, ahead=1))
+        unread = Job(embed_again(again, store.photos.unembedded(again.row.key))).run()
         assert (unread, encoder.embedded) == (0, PHOTOS)
-        assert store.vectors.count(context.encoder_key) == PHOTOS
+        assert store.vectors.count(again.row.key) == PHOTOS
 
 
 @pytest.mark.alone  # measures time

@@ -46,20 +46,20 @@ def test_the_ids_of_a_filter_are_kept_until_anything_is_committed(
     stores: tuple[Store, Store], selection: Selection
 ) -> None:
     writer, reader = stores
-    ids = reader.reads.matching(selection)
+    ids = reader.reads.selections.ids(selection)
     assert ids.tolist() == [1, 2, 3]
-    assert reader.reads.matching(selection) is ids
-    assert reader.reads.photo_count() == 3
+    assert reader.reads.selections.ids(selection) is ids
+    assert reader.reads.photos.count() == 3
     writer.record(1, 1, photos(3, 1))
-    assert reader.reads.matching(selection).tolist() == [1, 2, 3, 4]
-    assert writer.reads.matching(selection).tolist() == [1, 2, 3, 4]
-    assert reader.reads.photo_count() == 4
+    assert reader.reads.selections.ids(selection).tolist() == [1, 2, 3, 4]
+    assert writer.reads.selections.ids(selection).tolist() == [1, 2, 3, 4]
+    assert reader.reads.photos.count() == 4
 
 
 def test_what_another_process_commits_shows_at_once(stores: tuple[Store, Store]) -> None:
     _, reader = stores
-    assert reader.reads.matching(OF_2023).tolist() == [1, 2, 3]
-    assert reader.reads.photos_around(48.86, 2.35) == 3
+    assert reader.reads.selections.ids(OF_2023).tolist() == [1, 2, 3]
+    assert reader.reads.names.photos_around(48.86, 2.35) == 3
     done = run_python(
         "import sqlite3, sys\n"
         "database = sqlite3.connect(sys.argv[1])\n"
@@ -69,10 +69,10 @@ def test_what_another_process_commits_shows_at_once(stores: tuple[Store, Store])
         reader.data_dir / "library.db",
     )
     assert done.returncode == 0, done.stderr
-    assert reader.reads.matching(OF_2023).tolist() == [1, 3]
-    assert reader.reads.matching(NEAR_PARIS).tolist() == [1, 3]
-    assert reader.reads.photos_around(48.86, 2.35) == 2
-    assert reader.reads.photo_count() == 2
+    assert reader.reads.selections.ids(OF_2023).tolist() == [1, 3]
+    assert reader.reads.selections.ids(NEAR_PARIS).tolist() == [1, 3]
+    assert reader.reads.names.photos_around(48.86, 2.35) == 2
+    assert reader.reads.photos.count() == 2
 
 
 def test_ids_that_are_kept_cannot_be_changed_by_who_gets_them(
@@ -80,9 +80,9 @@ def test_ids_that_are_kept_cannot_be_changed_by_who_gets_them(
 ) -> None:
     _, reader = stores
     with pytest.raises(ValueError, match="read-only"):
-        reader.reads.matching(OF_2023)[0] = 7
+        reader.reads.selections.ids(OF_2023)[0] = 7
     with pytest.raises(ValueError, match="read-only"):
-        reader.reads.ids_named("photos")[:] = 7
+        reader.reads.names.ids_named("photos")[:] = 7
 
 
 def test_no_more_is_kept_than_fits(stores: tuple[Store, Store]) -> None:

@@ -28,12 +28,14 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.decode.formats import is_photo_name
+from imgsearch.indexer.diff import compare
 from imgsearch.indexer.ignored import is_ignored
+from imgsearch.indexer.sync import apply_changes
 from imgsearch.indexer.watch_loop import scopes_of_hints
 from imgsearch.indexer.watcher import Hint, PendingFolders, WatchTiming
 from imgsearch.store.lock import writing
 from imgsearch.store.store import Store
-from tests.factories import indexer_of
+from tests.factories import context_of
 from tests.stand_in import StandIn
 
 # The speed of a disk is not what is tested here.
@@ -61,7 +63,7 @@ class Disk(RuleBasedStateMachine):
             (self.place / each / "here.txt").touch()  # an empty root would be offline
         config = Settings.load(data_dir=self.place / "library", encoder="lite")
         self.library = Library.open(config, encoder=self.encoder)
-        self.indexer = indexer_of(config, self.encoder)
+        self.context = context_of(config, self.encoder)
         self.library.index([self.place / "one", self.place / "two"]).run()
 
     def teardown(self) -> None:
@@ -151,12 +153,14 @@ class Disk(RuleBasedStateMachine):
     def scan_everything(self) -> None:
         self.library.index().run()
         with Store.open(self.library.settings.data_dir, writable=False) as store:
-            ids = store.reads.live_ids().tolist()
-            known = {str(path) for places in store.reads.paths(ids).values() for _, path in places}
+            ids = store.reads.photos.live_ids().tolist()
+            known = {
+                str(path) for places in store.reads.photos.paths(ids).values() for _, path in places
+            }
             assert known == {str(path) for path in self._files()}
             assert store.failures.of_files() == ()
-            assert store.failures.to_retry(self.indexer.fingerprint) == set()
-            hashes = {photo.content_hash for photo in store.reads.photos(ids).values()}
+            assert store.failures.to_retry(self.context.fingerprint) == set()
+            hashes = {photo.content_hash for photo in store.reads.photos.records(ids).values()}
             assert len(hashes) == len({path.read_bytes() for path in self._files()})
         report = self.library.index().run()
         assert (report.new, report.moved, report.gone, report.missing) == (0, 0, 0, 0)
@@ -165,7 +169,7 @@ class Disk(RuleBasedStateMachine):
     def no_content_is_embedded_twice(self) -> None:
         if hasattr(self, "library"):
             with Store.open(self.library.settings.data_dir, writable=False) as store:
-                row = store.reads.current_encoder()
+                row = store.reads.encoders.current()
                 known = store.vectors.count(row.key) if row else 0
             assert self.encoder.embedded == known <= len(self.written)
 
@@ -174,8 +178,8 @@ class Disk(RuleBasedStateMachine):
     def _scan(self, hint: Hint) -> None:
         with writing(self.library.settings.data_dir) as store:
             scopes = scopes_of_hints(store.reads, [hint])
-            changes = self.indexer.compare(store, scopes, lambda sentence: None)
-            for _ in self.indexer.sync(store, changes):
+            changes = compare(self.context, store, scopes)
+            for _ in apply_changes(self.context, store, changes):
                 pass
 
     def _add_event(self, path: Path, folder: bool = False) -> None:

@@ -88,7 +88,7 @@ def test_it_stands_for_its_query_in_other_queries(
 ) -> None:
     stocked.saved.save("s", saved)
     with closing(Reads.open(stocked.settings.data_dir)) as reads:
-        assert spelled(with_saved(reads, parse(query))) == spelled(parse(same))
+        assert spelled(with_saved(reads.definitions, parse(query))) == spelled(parse(same))
 
 
 def test_names_and_dates_in_its_words_are_understood_anew(stocked: Library) -> None:

@@ -97,13 +97,13 @@ def test_a_library_that_gets_a_baseline_goes_on_with_the_vectors_in_the_cache(
         assert caption[name] == pytest.approx(score, abs=1e-5), "a caption is never changed"
 
     reads = Reads.open(tmp_path / "library")
-    row = reads.encoder_in_use()
-    mean_noun = mean_noun_of(reads.baseline(row.key), row.encoder_id)
+    row = reads.encoders.in_use()
+    mean_noun = mean_noun_of(reads.encoders.baseline(row.key), row.encoder_id)
     assert mean_noun is not None
     (bare,) = embed_texts(lite, NAME, ["a cat"])
     (expected,) = less_mean_noun(bare[None], mean_noun, mean_noun_share(row.encoder_id))
     hits = small.find('"a cat"', k=50).hits
-    parts = reads.parts(row.key, [hit.photo.id for hit in hits])
+    parts = reads.vectors.parts(row.key, [hit.photo.id for hit in hits])
     for hit in hits:
         vectors, name = parts[hit.photo.id].vectors, hit.path.name
         assert cat[name] == pytest.approx((vectors @ expected).max(), abs=2e-3)
@@ -126,9 +126,9 @@ def test_explain_gives_the_score_of_the_search(small: Library, demo: Library) ->
 
 def test_the_nouns_of_the_baseline_are_searched_for_in_the_same_way(demo: Library) -> None:
     reads = Reads.open(demo.settings.data_dir)
-    row = reads.encoder_in_use()
+    row = reads.encoders.in_use()
     catalogue = LocalCatalogue(reads, row, lambda: LiveIndex(reads, row.key), {})
-    stored, baseline = reads.baseline(row.key), LibraryBaseline.read(catalogue)
+    stored, baseline = reads.encoders.baseline(row.key), LibraryBaseline.read(catalogue)
     assert stored is not None and baseline is not None and baseline.mean_noun is not None
     assert all(text_kind(NAME, text) == "short" for text in nouns()[:50])
     alike_before, alike = (

@@ -129,10 +129,10 @@ class VectorLibrary:
 
     def exact(self, query: np.ndarray, only: Sequence[int] | None = None) -> dict[int, float]:
         """Every live photo that qualifies, with the best of its cosines, best first."""
-        live = set(self.store.reads.live_ids().tolist())
+        live = set(self.store.reads.photos.live_ids().tolist())
         live &= live if only is None else set(only)
         best: dict[int, float] = {}
-        for _, ids, vectors in self.store.reads.vectors(self.key):
+        for _, ids, vectors in self.store.reads.vectors.chunks(self.key):
             for photo_id, score in zip(ids.tolist(), (vectors @ query).tolist(), strict=True):
                 if photo_id in live:
                     best[photo_id] = max(score, best.get(photo_id, -2.0))
@@ -200,7 +200,7 @@ def test_each_kind_of_index_finds_what_it_promises(
     info = library.build()
     assert (info.kind, info.details.get("storage"), info.vectors) == (kind, storage, count)
     assert library.files() == [info.file_name]
-    assert library.store.reads.current_snapshot(library.key) == info
+    assert library.store.reads.encoders.current_snapshot(library.key) == info
     index = library.open()
     assert (len(index), index.tail, index.snapshot) == (count, 0, info)
     report = check_recall(library.store, library.key, encode_texts, POLICY)
@@ -749,7 +749,7 @@ def test_a_full_disk_leaves_the_old_snapshot_in_use(
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert library.files() == [info.file_name]
     assert sorted(path.name for path in library.store.data_dir.iterdir()) == names
-    assert library.store.reads.current_snapshot(library.key) == info
+    assert library.store.reads.encoders.current_snapshot(library.key) == info
     index = library.open()
     assert (len(index), index.tail) == (1_200, 600)
     check_exact(index, library, vectors_of(1, seed=8)[0])

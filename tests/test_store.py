@@ -77,27 +77,27 @@ def fill(store: Store, *outcomes: IngestResult, root: str = "/p") -> tuple[int, 
 
 def test_a_photo_comes_back_as_it_went_in(store: Store) -> None:
     fill(store, photo("/p/a.jpg", b"one"), copy_of("/p/b/copy.jpg", b"one"))
-    (found,) = store.reads.photos([1, 99]).values()
+    (found,) = store.reads.photos.records([1, 99]).values()
     assert found.facts == FACTS
     assert bytes.fromhex(found.content_hash) == b"one"
-    assert [path for _, path in store.reads.paths([1])[1]] == [
+    assert [path for _, path in store.reads.photos.paths([1])[1]] == [
         Path("/p/a.jpg"),
         Path("/p/b/copy.jpg"),
     ]
-    assert store.reads.photo_count() == 1
+    assert store.reads.photos.count() == 1
 
 
 def test_vectors_survive_fp16_and_keep_length_1(store: Store) -> None:
     _, key = fill(store, *(photo(f"/p/{n}.jpg", b"%d" % n, seed=n) for n in range(50)))
-    chunks = list(store.reads.vectors(key, chunk_rows=20))
+    chunks = list(store.reads.vectors.chunks(key, chunk_rows=20))
     assert [len(ids) for _, ids, _ in chunks] == [20, 20, 10]
     stored = np.concatenate([rows for _, _, rows in chunks])
     original = np.concatenate([unit_vector(n) for n in range(50)])
     assert np.allclose(np.linalg.norm(stored, axis=1), 1, atol=1e-6)
     assert np.abs(stored - original).max() < 1e-3
     after = chunks[1][0]
-    assert [seq for seq, _, _ in store.reads.vectors(key, after_seq=after)] == [
-        store.reads.last_seq(key)
+    assert [seq for seq, _, _ in store.reads.vectors.chunks(key, after_seq=after)] == [
+        store.reads.vectors.last_seq(key)
     ]
 
 
@@ -105,7 +105,7 @@ def test_a_name_that_is_not_utf8_is_kept_to_the_byte(store: Store) -> None:
     name = os.fsdecode(b"/p/caf\xe9\n\x1b[31m.jpg")
     root_id, _ = fill(store, photo(name, b"one"))
     assert list(store.files.known(root_id)) == [name]
-    assert os.fsencode(store.reads.paths([1])[1][0][1]) == b"/p/caf\xe9\n\x1b[31m.jpg"
+    assert os.fsencode(store.reads.photos.paths([1])[1][0][1]) == b"/p/caf\xe9\n\x1b[31m.jpg"
 
 
 def test_known_is_limited_to_a_folder_and_not_to_one_whose_name_begins_alike(store: Store) -> None:
@@ -123,7 +123,7 @@ def test_a_root_inside_a_root_is_the_same_root(store: Store) -> None:
 def test_a_root_above_takes_over_and_forgets_nothing(store: Store) -> None:
     _, key = fill(store, photo("/p/x/a.jpg", b"one"), failed("/p/x/bad.jpg"), root="/p/x")
     outer = store.files.add_root("/p")
-    assert store.reads.roots() == {outer: "/p"}
+    assert store.reads.roots.all() == {outer: "/p"}
     assert set(store.files.known(outer)) == {"/p/x/a.jpg", "/p/x/bad.jpg"}
     assert store.failures.of_files()[0].path == Path("/p/x/bad.jpg")
     assert store.vectors.count(key) == 1
@@ -141,10 +141,10 @@ def test_a_batch_is_recorded_whole_or_not_at_all(store: Store) -> None:
 def test_forgotten_paths_leave_the_vectors(store: Store) -> None:
     root_id, key = fill(store, photo("/p/a.jpg", b"1"), copy_of("/p/b.jpg", b"1"))
     assert store.files.forget(root_id, ["/p/a.jpg"]) == 0, "another path still has the photo"
-    assert store.reads.live_ids().tolist() == [1]
+    assert store.reads.photos.live_ids().tolist() == [1]
     assert store.files.forget(root_id, ["/p/b.jpg"]) == 1
-    assert store.reads.live_ids().tolist() == []
-    assert store.reads.has_vectors(b"1", key), "a photo that comes back is not embedded again"
+    assert store.reads.photos.live_ids().tolist() == []
+    assert store.reads.vectors.has(b"1", key), "a photo that comes back is not embedded again"
 
 
 def test_a_mended_file_loses_its_failure(store: Store) -> None:
@@ -159,8 +159,8 @@ def test_a_photo_id_is_never_used_again(store: Store) -> None:
     with store.database.engine.begin() as connection:  # as a later prune does
         connection.execute(schema.photos.delete())
     store.record(root_id, key, [photo("/p/b.jpg", b"2")])
-    assert store.reads.live_ids().tolist() == [2]
-    assert store.reads.last_seq(key) == 2
+    assert store.reads.photos.live_ids().tolist() == [2]
+    assert store.reads.vectors.last_seq(key) == 2
 
 
 def test_a_reader_sees_whole_batches_and_never_waits(tmp_path: Path, store: Store) -> None:
@@ -168,8 +168,8 @@ def test_a_reader_sees_whole_batches_and_never_waits(tmp_path: Path, store: Stor
     reader = Store.open(tmp_path, writable=False)
     with store.database.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM paths")
-        assert reader.reads.photo_count() == 1, "not committed, so not seen, and no waiting"
-    assert reader.reads.photo_count() == 0
+        assert reader.reads.photos.count() == 1, "not committed, so not seen, and no waiting"
+    assert reader.reads.photos.count() == 0
     with pytest.raises(DiskError, match="Cannot write to"):
         reader.record(root_id, key, [photo("/p/b.jpg", b"2")])
     reader.close()
@@ -178,13 +178,13 @@ def test_a_reader_sees_whole_batches_and_never_waits(tmp_path: Path, store: Stor
 def test_a_second_encoder_waits_until_it_is_promoted(store: Store) -> None:
     _, old = fill(store, photo("/p/a.jpg", b"1"))
     new = store.vectors.add_encoder("other/1", "other", DIM)
-    current = store.reads.current_encoder()
+    current = store.reads.encoders.current()
     assert current is not None and current.encoder_id == "test/1"
     assert store.photos.unembedded(new.key) == {1: Path("/p/a.jpg")}
     store.vectors.add(new.key, {1: PhotoVectors(unit_vector(3))})
     assert store.photos.unembedded(new.key) == {}
     store.vectors.promote_encoder(new.key)
-    assert store.reads.current_encoder() == new
+    assert store.reads.encoders.current() == new
     assert store.vectors.count(old) == 1, "until it is dropped"
     states = {each.row.name: (each.state, each.vectors) for each in store.vectors.stored_encoders()}
     assert states == {"test": ("kept", 1), "other": ("current", 1)}
@@ -222,7 +222,7 @@ def test_migrations_end_in_the_tables_that_queries_use(tmp_path: Path, store: St
 def test_opening_twice_migrates_once(tmp_path: Path, store: Store) -> None:
     fill(store, photo("/p/a.jpg", b"1"))
     again = Store.open(tmp_path, writable=True)
-    assert again.reads.photo_count() == 1
+    assert again.reads.photos.count() == 1
     assert again.database.check_integrity() == "ok"
     again.close()
 
@@ -240,16 +240,16 @@ def test_a_fact_that_a_database_lacks_is_added_and_unknown(
         older.execute(f"ALTER TABLE photos DROP COLUMN {name}")
     columns = [name for _, name, *_ in older.execute("PRAGMA table_info(photos)")]
     with Store.open(tmp_path, writable=writable) as again:
-        (found,) = again.reads.photos([1]).values()
+        (found,) = again.reads.photos.records([1]).values()
         assert found.facts == replace(FACTS, **lacking)
     with Store.open(tmp_path, writable=True) as again:
         again.photos.update_facts({1: replace(FACTS, flash=False)})
-        assert again.reads.photos([1])[1].facts == replace(FACTS, flash=False)
+        assert again.reads.photos.records([1])[1].facts == replace(FACTS, flash=False)
     listed = ", ".join(name for name in columns if name not in ("id", "content_hash"))
     older.execute(f"INSERT INTO photos (content_hash, {listed}) SELECT x'02', {listed} FROM photos")
     older.close()
     with Store.open(tmp_path) as again:
-        assert again.reads.photos([2])[2].facts == replace(FACTS, **lacking)
+        assert again.reads.photos.records([2])[2].facts == replace(FACTS, **lacking)
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path, store: Store) -> None:
@@ -290,7 +290,7 @@ def test_text_that_is_no_longer_valid_is_damage(tmp_path: Path, store: Store) ->
                 pytest.raises(StoreError, match=r"damaged.*Nothing was changed"),
                 Store.open(tmp_path, writable=writable) as damaged,
             ):
-                damaged.reads.photos([1])
+                damaged.reads.photos.records([1])
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ from imgsearch.store.store import Store
 import imgsearch.store.database, sqlalchemy.dialects.sqlite
 os.setuid(65534)  # once all is imported: nobody may not read root's Python
 store = Store.open(Path(sys.argv[1]), writable=False)
-print(store.reads.photo_count())
+print(store.reads.photos.count())
 try:
     Store.open(Path(sys.argv[1]), writable=True)
 except DiskError as error:
@@ -388,7 +388,7 @@ except DiskError as error:
     committed = int(done.stdout.split()[0])
     assert "Free some space" in done.stdout
     after = Store.open(tmp_path, writable=True)
-    assert after.reads.photo_count() == committed > 0
+    assert after.reads.photos.count() == committed > 0
     assert after.database.check_integrity() == "ok"
     after.close()
 
@@ -403,7 +403,9 @@ def test_as_many_threads_as_like_may_read_at_once(tmp_path: Path, store: Store) 
     ]
     store.record(root_id, key, outcomes)
     with Store.open(tmp_path, writable=False) as reader, ThreadPoolExecutor(40) as threads:
-        found = list(threads.map(lambda _: len(reader.reads.photos(range(1, 201))), range(400)))
+        found = list(
+            threads.map(lambda _: len(reader.reads.photos.records(range(1, 201))), range(400))
+        )
     assert set(found) == {200}
 
 

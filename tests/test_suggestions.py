@@ -245,7 +245,9 @@ def test_names_are_ranked_by_phrase_then_beginning_then_photos(tmp_path: Path) -
                     rank = (phrase, starts[phrase] > 0, -number, len(name), name, field)
                     ranked.append((rank, (field, name, number, phrase)))
             for limit in (1, 3, 8, 500):
-                names = store.reads.names_beginning(phrases, ["keywords", "people"], limit)
+                names = store.reads.suggestions.names_beginning(
+                    phrases, ["keywords", "people"], limit
+                )
                 assert [(each.field, each.text, each.photos, each.phrase) for each in names] == [
                     about for _, about in sorted(ranked)
                 ][:limit], (phrases, limit)

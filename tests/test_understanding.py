@@ -19,7 +19,7 @@ from imgsearch.language.understanding import DATE_WORDS, exact_line, understand
 from imgsearch.language.words import is_common
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Query, Term
-from imgsearch.store.reads import Reads
+from imgsearch.store.reading.names import NameReads
 from imgsearch.store.store import Store
 from tests.factories import ingested, machine_is_busy, random_vectors
 
@@ -87,7 +87,7 @@ def photo(day: str, *people: str, town: str | None = None, country: str | None =
 
 
 @pytest.fixture(scope="module")
-def reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
+def reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameReads]:
     photos = [
         photo("2019-06-15", "Anna Smith", town="Arezzo", country="Italy"),
         photo("2018-08-01", "Bob", "Zoë Müller", town="Nice", country="France"),
@@ -96,11 +96,11 @@ def reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
         photo("2019-05-01", "May Lindqvist", "李雷", town="Reykjavík", country="The Netherlands"),
     ]
     store = library_of(tmp_path_factory.mktemp("library"), photos)
-    yield store.reads
+    yield store.reads.names
     store.close()
 
 
-def exact(reads: Reads, line: str) -> str:
+def exact(reads: NameReads, line: str) -> str:
     return to_text(understand(reads, parse(line), TODAY).query)
 
 
@@ -152,7 +152,7 @@ def exact(reads: Reads, line: str) -> str:
         ("may lindqvist", 'person:"may lindqvist"'),
     ],
 )  # fmt: skip
-def test_lines_and_their_exact_form(reads: Reads, line: str, expected: str) -> None:
+def test_lines_and_their_exact_form(reads: NameReads, line: str, expected: str) -> None:
     assert exact(reads, line).replace('"Anna" at the beach', 'Anna "at the beach"') == expected
 
 
@@ -194,7 +194,7 @@ def test_lines_and_their_exact_form(reads: Reads, line: str, expected: str) -> N
         *((line, line) for line in FOREIGN_TRAPS),
     ],
 )  # fmt: skip
-def test_dates_in_other_languages(reads: Reads, line: str, expected: str) -> None:
+def test_dates_in_other_languages(reads: NameReads, line: str, expected: str) -> None:
     assert exact(reads, line) == expected
 
 
@@ -209,14 +209,14 @@ def test_no_word_of_another_language_is_a_date_by_itself() -> None:
 def test_a_name_of_the_library_is_no_month(tmp_path: Path) -> None:
     people = photo("2019-04-15", "Avril Martin", "Maja")
     store = library_of(tmp_path, [people, photo("2019-05-15", town="Mayo")])
-    assert exact(store.reads, "Avril 2019") == "person:Avril on:2019"
-    assert exact(store.reads, "avril 15") == "15 person:avril"
-    assert exact(store.reads, "maja 2019") == "person:maja on:2019"
-    assert exact(store.reads, "mai 2019") == "on:2019-05"
+    assert exact(store.reads.names, "Avril 2019") == "person:Avril on:2019"
+    assert exact(store.reads.names, "avril 15") == "15 person:avril"
+    assert exact(store.reads.names, "maja 2019") == "person:maja on:2019"
+    assert exact(store.reads.names, "mai 2019") == "on:2019-05"
     store.close()
 
 
-def test_each_part_can_be_undone(reads: Reads) -> None:
+def test_each_part_can_be_undone(reads: NameReads) -> None:
     line = 'Anna at the beach in Italy 2019 -cars "red hat" camera:canon'
     parts = understand(reads, parse(line), TODAY).parts
     assert [(part.words, part.filters) for part in parts] == [
@@ -232,7 +232,7 @@ def test_each_part_can_be_undone(reads: Reads) -> None:
         assert Term(part.words) in undone.query.terms and Term("red hat") in undone.query.terms
 
 
-def test_each_part_can_be_left_out(reads: Reads) -> None:
+def test_each_part_can_be_left_out(reads: NameReads) -> None:
     line = 'Anna at the beach in Italy 2019 -cars "red hat" camera:canon'
     parts = understand(reads, parse(line), TODAY).parts
     assert [part.rest for part in parts] == [
@@ -246,7 +246,7 @@ def test_each_part_can_be_left_out(reads: Reads) -> None:
     assert part.rest == ""
 
 
-def test_an_exact_query_is_taken_as_it_is(reads: Reads) -> None:
+def test_an_exact_query_is_taken_as_it_is(reads: NameReads) -> None:
     query = Query((Term("Anna in Italy"),))
     assert understand(reads, query, TODAY).query == query
     assert understand(reads, query, TODAY).parts == ()
@@ -262,14 +262,14 @@ def test_a_name_of_a_folder_or_file_is_not_taken_apart(tmp_path: Path) -> None:
     key = store.vectors.add_encoder("test/1", "test", 2).key
     facts = photo("2019-06-15", "Anna", country="Italy")
     store.record(root, key, [ingested("/photos/Italy 2019/IMG 2019.jpg", VECTOR, facts=facts)])
-    assert exact(store.reads, "italy 2019") == "italy 2019"
-    assert exact(store.reads, "img 2019 anna") == "img 2019 person:anna"
-    assert exact(store.reads, "Anna in Italy 2019") == "person:Anna country:Italy on:2019"
+    assert exact(store.reads.names, "italy 2019") == "italy 2019"
+    assert exact(store.reads.names, "img 2019 anna") == "img 2019 person:anna"
+    assert exact(store.reads.names, "Anna in Italy 2019") == "person:Anna country:Italy on:2019"
     store.close()
 
 
 @pytest.fixture(scope="module")
-def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
+def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameReads]:
     """Paul, two Hartmanns and a Smith, in a town that is a usual word; a night of fireworks."""
     photos = [
         photo("2019-06-15", "Paul Berger", "Lena Hartmann", town="Split", country="Croatia"),
@@ -279,7 +279,7 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
         photo("2016-05-01"),
     ]
     store = library_of(tmp_path_factory.mktemp("family"), photos)
-    yield store.reads
+    yield store.reads.names
     store.close()
 
 
@@ -308,12 +308,12 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
     ],
 )  # fmt: skip
 def test_families_surnames_and_the_last_night_of_the_year(
-    family: Reads, line: str, expected: str
+    family: NameReads, line: str, expected: str
 ) -> None:
     assert exact(family, line) == expected
 
 
-def test_a_date_without_photos_is_named(family: Reads) -> None:
+def test_a_date_without_photos_is_named(family: NameReads) -> None:
     def empty_dates(line: str) -> tuple[str, ...]:
         return understand(family, parse(line), TODAY).empty_dates
 
@@ -324,24 +324,24 @@ def test_a_date_without_photos_is_named(family: Reads) -> None:
 
 
 @pytest.fixture(scope="module")
-def trap_reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
+def trap_reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameReads]:
     photos = [
         photo(f"2020-{number % 12 + 1:02}-01", trap.title(), town=trap.title(), country="Italy")
         for number, trap in enumerate(TRAPS)
     ]
     store = library_of(tmp_path_factory.mktemp("traps"), photos)
-    yield store.reads
+    yield store.reads.names
     store.close()
 
 
-def test_there_are_enough_traps(trap_reads: Reads) -> None:
+def test_there_are_enough_traps(trap_reads: NameReads) -> None:
     assert len(set(TRAPS)) >= 100
     for trap in TRAPS:  # each would be understood if it were not a usual word
         assert trap_reads.knows_name("people", trap) and trap_reads.knows_name("place", trap)
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_a_usual_word_is_no_name(trap_reads: Reads, trap: str) -> None:
+def test_a_usual_word_is_no_name(trap_reads: NameReads, trap: str) -> None:
     for line in (trap, trap.title(), f"a {trap}", f"the {trap.title()}", f"{trap} photos",
                  f"a dog and a {trap}", f"{trap} at night", f"{trap.title()} at night",
                  f"two people near a {trap}", IN_USE.get(trap, f"my {trap}")):  # fmt: skip
@@ -349,7 +349,7 @@ def test_a_usual_word_is_no_name(trap_reads: Reads, trap: str) -> None:
 
 
 @pytest.mark.parametrize("trap", ["nice", "reading", "orange", "bath", "cork", "mobile"])
-def test_a_usual_word_written_as_a_name_is_one(trap_reads: Reads, trap: str) -> None:
+def test_a_usual_word_written_as_a_name_is_one(trap_reads: NameReads, trap: str) -> None:
     assert exact(trap_reads, f"a dog in {trap.title()}") == f"a dog place:{trap.title()}"
 
 
@@ -361,7 +361,7 @@ def test_names_are_told_from_usual_words() -> None:
         assert is_common(word) or word in ("april", "june"), word
 
 
-def test_long_and_odd_lines_are_answered_fast(reads: Reads) -> None:
+def test_long_and_odd_lines_are_answered_fast(reads: NameReads) -> None:
     started = time.perf_counter()
     for line in ("Anna " * 1_900, "2019 " * 1_900, "in " * 3_000, "a" * 9_999, "\u200f" * 50,
                  "\u202eAnna\u202c", "Anna,,, ;;; in in in", "1 2 3 4 5 6 7 8 9 0 " * 2,

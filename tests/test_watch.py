@@ -28,9 +28,9 @@ from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from imgsearch import Library, Settings
 from imgsearch.encoders import registry
-from imgsearch.indexer.indexer import Indexer
+from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
-from imgsearch.indexer.watch_loop import WatchSchedule
+from imgsearch.indexer.watch_loop import WatchSchedule, watch
 from imgsearch.indexer.watcher import CANARY_FOLDER, WatchTiming
 from imgsearch.progress import SyncReport, WatchEvent, Watching
 from imgsearch.store.lock import writing
@@ -38,7 +38,7 @@ from imgsearch.store.store import Store
 from tests.factories import (
     CHECKOUT,
     PATIENCE_S,
-    indexer_of,
+    context_of,
     machine_is_busy,
     paths_in,
     pngs_below,
@@ -63,8 +63,8 @@ class Watched:
         library: Library,
         *folders: Path,
         schedule: WatchSchedule | None = None,
-        indexer: Indexer | None = None,
-        create_observer: Callable[[], BaseObserver] | None = None,
+        context: IndexingContext | None = None,
+        create_observer: Callable[[], BaseObserver] = Observer,
     ) -> None:
         self.library = library
         self.folders = folders
@@ -72,11 +72,11 @@ class Watched:
         self.error: BaseException | None = None
         self._stop = threading.Event()
         schedule = schedule or WatchSchedule(QUICK)
-        if indexer is None:
+        if context is None:
             events = library.watch(folders, stop=self._stop, schedule=schedule)
         else:
             paths = [str(folder) for folder in folders]
-            events = indexer.watch(paths, self._stop, schedule, create_observer)
+            events = watch(context, paths, self._stop, schedule, create_observer)
         self._thread = threading.Thread(target=self._run, args=(events,))
         self._thread.start()
 
@@ -130,17 +130,17 @@ def watched(library: Library, stand_in: StandIn) -> Iterator[Callable[..., Watch
         *folders: Path,
         schedule: WatchSchedule | None = None,
         mounts: MountTable = SYSTEM_MOUNTS,
-        create_observer: Callable[[], BaseObserver] | None = None,
+        create_observer: Callable[[], BaseObserver] = Observer,
     ) -> Watched:
-        indexer = None
-        if mounts is not SYSTEM_MOUNTS or create_observer is not None:
-            indexer = indexer_of(library.settings, stand_in, mounts=mounts)
+        context = None
+        if mounts is not SYSTEM_MOUNTS or create_observer is not Observer:
+            context = context_of(library.settings, stand_in, mounts=mounts)
         started.append(
             Watched(
                 library,
                 *folders,
                 schedule=schedule,
-                indexer=indexer,
+                context=context,
                 create_observer=create_observer,
             )
         )
@@ -245,7 +245,7 @@ def test_each_operation_ends_in_the_right_library(
     watching.wait_for_disk()
     assert contents(watching) != content, "the test has changed something"
     with Store.open(watching.library.settings.data_dir, writable=False) as store:
-        assert store.reads.photo_count() == len(set(contents(watching).values()))
+        assert store.reads.photos.count() == len(set(contents(watching).values()))
     assert encoder.embedded == before + embedded
 
 
@@ -753,7 +753,7 @@ def test_a_signal_ends_the_command_within_two_seconds_and_loses_nothing(
     assert seconds <= 2 or machine_is_busy()
     with Store.open(data, writable=False) as store:
         assert store.database.check_integrity() == "ok"
-        kept = store.reads.photo_count()
+        kept = store.reads.photos.count()
     assert kept >= 2 * StandIn.batch_size, "all but the batches in work"
     again = start_command(data, "--log-json")
     report = wait_for_event(again, "report")

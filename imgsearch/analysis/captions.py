@@ -17,7 +17,7 @@ from imgsearch.records.labels import Evaluation
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS, ScoredQuery
 from imgsearch.search.short_texts import embed_alone, text_kind
-from imgsearch.store.reads import photo_starts
+from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
@@ -100,7 +100,9 @@ class _PhotoNames:
         self._folder = folder
         self._by_path: dict[str, int] = {}
         self._by_name: dict[str, int | None] = {}
-        for photo_id, locations in store.reads.paths(store.reads.live_ids().tolist()).items():
+        for photo_id, locations in store.reads.photos.paths(
+            store.reads.photos.live_ids().tolist()
+        ).items():
             for _, path in locations:
                 self._by_path[str(path)] = photo_id
                 if self._by_name.setdefault(path.name, photo_id) != photo_id:
@@ -172,8 +174,8 @@ def _live_vectors(store: Store, row: EncoderRow) -> Iterator[tuple[Ids, Vectors]
     """The vectors of all photos that have a path, in chunks of ids (n,) and rows (n, dim)."""
     import numpy as np
 
-    live = store.reads.live_ids()
-    for _, ids, vectors in store.reads.vectors(row.key):
+    live = store.reads.photos.live_ids()
+    for _, ids, vectors in store.reads.vectors.chunks(row.key):
         is_live = np.isin(ids, live)
         if is_live.any():
             yield ids[is_live], vectors[is_live]

@@ -74,7 +74,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
-    photos, row = store.reads.photo_count(), store.reads.current_encoder()
+    photos, row = store.reads.photos.count(), store.reads.encoders.current()
     dangling = store.database.dangling_rows()
     if dangling:
         message = f"Rows of the database that refer to something that does not exist: {dangling:,}."
@@ -280,7 +280,7 @@ def _invalid_vectors(store: Store, row: EncoderRow) -> Iterator[Finding]:
 
 
 def _index(store: Store, row: EncoderRow) -> Iterator[Finding]:
-    info = store.reads.current_snapshot(row.key)
+    info = store.reads.encoders.current_snapshot(row.key)
     if info is None:
         yield Finding("index", "ok", "No index file yet; vectors are searched exactly.")
     else:
@@ -322,8 +322,10 @@ def _thumbnails(store: Store, settings: Settings) -> Iterator[Finding]:
     size_mb = counts.size_bytes / 1e6
     message = f"{format_count(len(kept), 'kept thumbnail')}, {size_mb:.1f} MB, undamaged."
     yield Finding("thumbnails", "ok", message)
-    ids = store.reads.live_ids().tolist()
-    hashes = {bytes.fromhex(photo.content_hash) for photo in store.reads.photos(ids).values()}
+    ids = store.reads.photos.live_ids().tolist()
+    hashes = {
+        bytes.fromhex(photo.content_hash) for photo in store.reads.photos.records(ids).values()
+    }
     missing = len(hashes - kept)
     if missing and settings.thumbnails_mb:
         message = f"Photos without a kept thumbnail: {missing}."

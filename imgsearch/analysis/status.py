@@ -16,8 +16,8 @@ from imgsearch.store.thumbnails import ThumbnailStore
 
 def status_of(store: Store) -> Status:
     """What the library holds, and the state it is in."""
-    row = store.reads.current_encoder()
-    snapshot = None if row is None else store.reads.current_snapshot(row.key)
+    row = store.reads.encoders.current()
+    snapshot = None if row is None else store.reads.encoders.current_snapshot(row.key)
     failures = (*store.failures.of_folders(), *store.failures.of_files())
     files = (file for file in store.data_dir.rglob("*") if file.is_file())
     with ThumbnailStore(store.data_dir) as thumbnails:
@@ -27,7 +27,7 @@ def status_of(store: Store) -> Status:
         kind="library",
         address=str(store.data_dir),
         roots=list_roots(store.reads),
-        photos=store.reads.photo_count(),
+        photos=store.reads.photos.count(),
         vectors=0 if row is None else store.vectors.count(row.key),
         encoder=None if row is None else row.name,
         snapshot=snapshot,

@@ -156,7 +156,7 @@ def _failures(store: Store) -> Iterator[IngestResult]:
     by_folder = defaultdict(list)
     for failure in store.failures.of_files():
         by_folder[failure.path.parent].append(failure)
-    roots = store.reads.roots().items()
+    roots = store.reads.roots.all().items()
     for folder, failures in by_folder.items():
         root_id = next(number for number, root in roots if folder.is_relative_to(Path(root)))
         known = store.files.known(root_id, str(folder), recursive=False)

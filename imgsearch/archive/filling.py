@@ -146,8 +146,8 @@ class Filling:
         from imgsearch.store.thumbnails import ThumbnailStore
 
         with Store.open(data_dir) as store, ThumbnailStore(data_dir) as thumbnails:
-            refuse_archive_in_photos(self.address, list(store.reads.roots().values()))
-            row = self._encoder() if self.exists() else store.reads.encoder_in_use()
+            refuse_archive_in_photos(self.address, list(store.reads.roots.all().values()))
+            row = self._encoder() if self.exists() else store.reads.encoders.in_use()
             check_encoder(store, row)
             writer = self.writer(row)
             return (
@@ -164,7 +164,7 @@ class Filling:
         if not (self.settings.data_dir / DATABASE_FILE).exists():
             return []
         with closing(Reads.open(self.settings.data_dir)) as reads:
-            return list(reads.roots().values())
+            return list(reads.roots.all().values())
 
     def _new_encoder(self) -> EncoderRow:
         from imgsearch.records.index import EncoderRow

@@ -59,7 +59,7 @@ class LocalCatalogue:
 
     @property
     def names(self) -> KnownNames:
-        return self._reads
+        return self._reads.names
 
     def nearest(
         self,
@@ -85,7 +85,7 @@ class LocalCatalogue:
         import numpy as np
 
         if not among.named:
-            return self._reads.matching(among)
+            return self._reads.selections.ids(among)
         join = np.union1d if among.any_named else np.intersect1d
         named: Ids = reduce(join, map(self._ids_named, among.named))
         if among.among is None and not among.filters:
@@ -95,7 +95,7 @@ class LocalCatalogue:
     def _ids_named(self, phrase: NamedPhrase) -> Ids:
         ids = self._named.get(phrase)
         if ids is None:
-            ids = self._named[phrase] = self._reads.ids_named(phrase.text, phrase.is_whole)
+            ids = self._named[phrase] = self._reads.names.ids_named(phrase.text, phrase.is_whole)
         return ids
 
     def count(self, among: Selection | None = None) -> PhotoCount:
@@ -127,12 +127,12 @@ class LocalCatalogue:
         after: Listed | None = None,
         limit: int = -1,
     ) -> list[Listed]:
-        return self._reads.listing(among, sort, after, limit)
+        return self._reads.selections.listing(among, sort, after, limit)
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
         wanted = list(ids)
-        photos, files = self._reads.photos(wanted), self._reads.paths(wanted)
-        held, dates = self._reads.held_paths(wanted), self._reads.dates(wanted)
+        photos, files = self._reads.photos.records(wanted), self._reads.photos.paths(wanted)
+        held, dates = self._reads.photos.held_paths(wanted), self._reads.photos.dates(wanted)
         found = {}
         for photo_id in wanted:
             if photo_id not in photos or photo_id not in files or photo_id not in dates:
@@ -149,38 +149,38 @@ class LocalCatalogue:
     def vectors_of(
         self, ids: Iterable[int], *, only_several: bool = False
     ) -> dict[int, PhotoVectors]:
-        return self._reads.parts(self._encoder.key, list(ids), only_several=only_several)
+        return self._reads.vectors.parts(self._encoder.key, list(ids), only_several=only_several)
 
     def whole_vectors(self) -> Iterator[tuple[Ids, HalfVectors]]:
         import numpy as np
 
-        from imgsearch.store.reads import photo_starts
+        from imgsearch.store.reading.vectors import photo_starts
 
-        live = self._reads.live_ids()
-        for _, ids, rows in self._reads.vectors(self._encoder.key):
+        live = self._reads.photos.live_ids()
+        for _, ids, rows in self._reads.vectors.chunks(self._encoder.key):
             wholes = photo_starts(ids)
             shown = wholes[np.isin(ids[wholes], live)]
             yield ids[shown], rows[shown].astype(np.float16)
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
-        return self._reads.texts(ids)
+        return self._reads.photos.texts(ids)
 
     def photo_with(self, content_hash: bytes) -> int | None:
-        return self._reads.photo_with(content_hash)
+        return self._reads.photos.with_content(content_hash)
 
     def photo_at(self, path: Path) -> int | None:
-        return self._reads.photo_at(path)
+        return self._reads.photos.at(path)
 
     def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
-        return self._reads.raw_pairs(ids)
+        return self._reads.photos.raw_pairs(ids)
 
     def baseline(self) -> ScoreBaseline | None:
         return self._baseline
 
     @cached_property
     def _baseline(self) -> ScoreBaseline | None:
-        return self._reads.baseline(self._encoder.key)
+        return self._reads.encoders.baseline(self._encoder.key)
 
     @cached_property
     def _further_parts(self) -> tuple[Ids, Ids]:
-        return self._reads.further_parts(self._encoder.key)
+        return self._reads.vectors.further_parts(self._encoder.key)

@@ -28,27 +28,26 @@ class LocalWriter:
 
     def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
         reads = self._store.reads
-        return {each for each in content_hashes if reads.has_vectors(each, self._encoder_key)}
+        return {each for each in content_hashes if reads.vectors.has(each, self._encoder_key)}
 
     def put(self, results: Sequence[IngestResult]) -> None:
-        roots = self._store.reads.roots()
+        roots = self._store.reads.roots.all()
         # New photos of all roots first: a copy in one root may have its original in another.
         for is_new in (True, False):
-            of_roots = defaultdict(list)
-            for result in results:
-                if (result.vectors is not None) is is_new:
-                    of_roots[_root_of(result.stat.path, roots)].append(result)
-            for root_id, of_root in sorted(of_roots.items()):
+            chosen = [result for result in results if (result.vectors is not None) is is_new]
+            for root_id, of_root in _by_root(chosen, roots).items():
                 self._store.record(root_id, self._encoder_key, of_root)
 
     def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
-        with_ids = {self._store.reads.photo_with(each): known for each, known in facts.items()}
+        with_ids = {
+            self._store.reads.photos.with_content(each): known for each, known in facts.items()
+        }
         return self._store.photos.update_facts(
             {photo_id: known for photo_id, known in with_ids.items() if photo_id is not None}
         )
 
     def forget(self, paths: Sequence[str]) -> int:
-        roots = self._store.reads.roots()
+        roots = self._store.reads.roots.all()
         of_roots = defaultdict(list)
         for path in paths:
             of_roots[_root_of(path, roots)].append(path)
@@ -60,6 +59,16 @@ class LocalWriter:
 
     def settle(self) -> None:
         self._settle()
+
+
+def _by_root(
+    results: Sequence[IngestResult], roots: Mapping[int, str]
+) -> dict[int, list[IngestResult]]:
+    """The results of the files of each root, by its id, in the order of ids."""
+    by_root = defaultdict(list)
+    for result in results:
+        by_root[_root_of(result.stat.path, roots)].append(result)
+    return dict(sorted(by_root.items()))
 
 
 def _root_of(path: str, roots: Mapping[int, str]) -> int:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from imgsearch.concepts import probe
 from imgsearch.errors import UsageError
 from imgsearch.records.concepts import ConceptExample, ConceptLevel, ConceptProbe, FittedConcept
-from imgsearch.store.reads import CHUNK_ROWS, photo_starts
+from imgsearch.store.reading.vectors import CHUNK_ROWS, photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -25,15 +25,15 @@ MAX_WORDS_CHARS = 500
 _REFIT_GROWTH = 0.5  # fit again once the library has grown or shrunk by more than this
 _SEED = 18
 
-EmbedWords: TypeAlias = "Callable[[Sequence[str]], Vectors]"
-EmbedPicture: TypeAlias = "Callable[[bytes], Vector]"
 
+class Embedder(Protocol):
+    """Embeds the words and the example pictures of concepts."""
 
-class Embedders(Struct, frozen=True):
-    """Embeds the words of a concept as a query searches for them, and the bytes of a picture."""
+    def words(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts as a search for each of them alone does: (n, dim)."""
 
-    words: EmbedWords
-    picture: EmbedPicture
+    def picture(self, picture: bytes) -> Vector:
+        """Embed an encoded image: (dim,)."""
 
 
 class Lesson(Struct, frozen=True):
@@ -50,7 +50,7 @@ class Lesson(Struct, frozen=True):
     is_new: bool = False
 
 
-def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedders) -> None:
+def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedder) -> None:
     """Teach a concept, or add to one that was taught before, and find the photos that show it.
 
     A photo that is judged again changes sides. Raises UsageError for a name that is not valid, for
@@ -91,14 +91,14 @@ def teach(store: Store, row: EncoderRow, lesson: Lesson, embed: Embedders) -> No
     _find_photos(store, row, concept_id, 0, fitted.probe, embedded)
 
 
-def update_concepts(store: Store, row: EncoderRow, embed: Embedders) -> None:
+def update_concepts(store: Store, row: EncoderRow, embed: Embedder) -> None:
     """Judge new photos by every concept.
 
     A concept is fitted again after a change of the encoder, and when the library has changed much
     in size. One without a liked example keeps its probe, and is not ready for another encoder.
     """
     vectors = store.vectors.count(row.key)
-    last_seq = store.reads.last_seq(row.key)
+    last_seq = store.reads.vectors.last_seq(row.key)
     for state in store.concepts.states():
         is_fitted = state.encoder_key == row.key
         examples = store.concepts.examples(state.id)
@@ -111,7 +111,7 @@ def update_concepts(store: Store, row: EncoderRow, embed: Embedders) -> None:
             store.concepts.refit(state.id, examples, row.key, fitted)
             seq, is_fitted = 0, True
         if is_fitted and seq < last_seq:
-            fitted_probe = store.reads.concept(state.name, row.key)
+            fitted_probe = store.reads.definitions.concept(state.name, row.key)
             assert fitted_probe is not None
             _find_photos(store, row, state.id, seq, fitted_probe, examples)
 
@@ -134,7 +134,7 @@ def valid_name(name: str) -> str:
 # ------------------------------------------------------------------------- fitting
 
 
-def _embedded(examples: Collection[ConceptExample], embed: Embedders) -> list[ConceptExample]:
+def _embedded(examples: Collection[ConceptExample], embed: Embedder) -> list[ConceptExample]:
     """The examples, those from elsewhere with their vectors."""
     return [
         replace(each, vector=embed.picture(each.picture))
@@ -150,7 +150,7 @@ def _fit(
     name: str,
     examples: Sequence[ConceptExample],
     words: str | None,
-    embed: Embedders,
+    embed: Embedder,
 ) -> FittedConcept:
     training = _training_set(store, row, examples, embed.words([words])[0] if words else None)
     if not len(training.likes):
@@ -187,17 +187,17 @@ def _training_set(
     import numpy as np
 
     ids = [each.photo_id for each in examples if each.photo_id is not None]
-    stored = store.reads.parts(row.key, ids)
+    stored = store.reads.vectors.parts(row.key, ids)
     sides: dict[bool, list[Vector]] = {True: [], False: []}
     for each in examples:
         if each.vector is not None:
             sides[each.is_like].append(each.vector)
         elif each.photo_id in stored:
             sides[each.is_like].append(stored[each.photo_id].vectors[0])
-    live = store.reads.live_ids()
+    live = store.reads.photos.live_ids()
     others = live[~np.isin(live, ids)]
     chosen = np.random.default_rng(_SEED).permutation(others)[:SAMPLE_PHOTOS]
-    sample = store.reads.parts(row.key, chosen.tolist())
+    sample = store.reads.vectors.parts(row.key, chosen.tolist())
     rows = [sample[photo_id].vectors[0] for photo_id in chosen.tolist() if photo_id in sample]
 
     def stacked(vectors: list[Vector]) -> Vectors:
@@ -220,7 +220,7 @@ def _find_photos(
 ) -> None:
     """Store the photos that show a concept among those whose vectors came after `after_seq`."""
     judged = {each.photo_id: each.is_like for each in examples if each.photo_id is not None}
-    for seq, ids, chunk in store.reads.vectors(row.key, after_seq, chunk_rows):
+    for seq, ids, chunk in store.reads.vectors.chunks(row.key, after_seq, chunk_rows):
         found = dict(_levels(fitted, ids, chunk))
         for photo_id in set(ids.tolist()) & judged.keys():
             found.pop(photo_id, None)

@@ -16,7 +16,7 @@ from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
-from imgsearch.indexer.roots import online_roots
+from imgsearch.indexer.roots import online_roots, photos_in
 from imgsearch.language.understanding import understand
 from imgsearch.paths import absolute
 from imgsearch.search import engine
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.index.live import LiveIndex
     from imgsearch.index.policy import IndexPolicy
-    from imgsearch.indexer.indexer import Indexer
+    from imgsearch.indexer.context import IndexingContext
     from imgsearch.progress import (
         Job,
         MergeReport,
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Status
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
+    from imgsearch.store.reading.browsing import BrowsingReads
+    from imgsearch.store.reading.suggestions import SuggestionReads
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
@@ -88,7 +90,7 @@ class LocalEngine:
         self._database: Database | None = None
         self._reads: Reads | None = None
         self._index: LiveIndex | None = None
-        self._indexer: Indexer | None = None
+        self._indexing: IndexingContext | None = None
         self._thumbnails: Thumbnails | None = None
         self._kept_thumbnails: ThumbnailStore | None = None
         self._is_closed = False
@@ -177,25 +179,25 @@ class LocalEngine:
 
         return DuplicateChoices(self.database())
 
-    def indexer(self) -> Indexer:
-        """What writes to the library; it makes one where there is none."""
+    def new_or_existing(self) -> IndexingContext:
+        """The context of functions that change the library, and make one where there is none."""
         with self._lock:
             self.raise_if_closed()
-            if self._indexer is None:
-                from imgsearch.indexer.indexer import Indexer
+            if self._indexing is None:
+                from imgsearch.indexer.context import indexing_context
 
                 self._make_private()
                 for folder in (self.settings.data_dir, self.settings.cache_dir):
                     private_files.delete_abandoned(folder)
-                self._indexer = Indexer(
+                self._indexing = indexing_context(
                     self.settings, self.encoders, self.notify, self.index_policy
                 )
-            return self._indexer
+            return self._indexing
 
-    def writer(self) -> Indexer:
-        """As `indexer`, for an existing library. Raises UsageError without one."""
+    def existing(self) -> IndexingContext:
+        """The context of functions that change the library. Raises UsageError without one."""
         self.reads()
-        return self.indexer()
+        return self.new_or_existing()
 
     def warm_up(self) -> None:
         context = self.context()
@@ -222,18 +224,18 @@ class LocalEngine:
         return running_job(self.settings.data_dir)
 
     def photo_count(self) -> int:
-        return self.reads().photo_count()
+        return self.reads().photos.count()
 
     def baseline_vectors(self) -> int:
-        row = self.reads().current_encoder()
-        baseline = None if row is None else self.reads().baseline(row.key)
+        row = self.reads().encoders.current()
+        baseline = None if row is None else self.reads().encoders.baseline(row.key)
         return 0 if baseline is None else baseline.vectors
 
-    def browsing(self) -> Reads:
-        return self.reads()
+    def browsing(self) -> BrowsingReads:
+        return self.reads().browsing
 
-    def suggested_names(self) -> Reads:
-        return self.reads()
+    def suggested_names(self) -> SuggestionReads:
+        return self.reads().suggestions
 
     def photo_at(self, path: Path) -> int | None:
         return self.catalogue().photo_at(path)
@@ -255,17 +257,17 @@ class LocalEngine:
     def context(self) -> SearchContext:
         """What a query needs. Raises UsageError without a library, and EncoderMismatch."""
         reads = self.reads()
-        row = reads.encoder_in_use()
+        row = reads.encoders.in_use()
         self.encoders.check(row)
         online = online_roots(reads)
         return SearchContext(
             self._catalogue(reads, row, online),
-            reads,
+            reads.definitions,
             lambda: self.encoders.shared(row),
             frozenset(root_id for root_id, is_online in online.items() if is_online),
             self.settings.max_megapixels,
             self.settings.cache_dir,
-            lambda: reads,
+            lambda: reads.suggestions,
             self.settings.stack_raw,
         )
 
@@ -277,12 +279,12 @@ class LocalEngine:
     def catalogue(self) -> LocalCatalogue:
         """The photos, whatever encoder the settings name."""
         reads = self.reads()
-        return self._catalogue(reads, reads.encoder_in_use(), online_roots(reads))
+        return self._catalogue(reads, reads.encoders.in_use(), online_roots(reads))
 
     def understood(self, query: Query) -> Understanding:
         """How a query is understood."""
         reads = self.reads()
-        return understand(reads, with_saved(reads, query))
+        return understand(reads.names, with_saved(reads.definitions, query))
 
     def kept(
         self, key: Hashable, compute: Callable[[], _Found], size_of: Callable[[_Found], int]
@@ -321,9 +323,10 @@ class LocalEngine:
 
     def _replace_index(self, reads: Reads, row: EncoderRow, damage: str) -> LiveIndex:
         from imgsearch.index.live import LiveIndex
+        from imgsearch.indexer.rebuild import rebuild_snapshot
 
         try:
-            self.indexer().build_index(row)
+            rebuild_snapshot(self.new_or_existing(), row)
             self.notify(f"{damage} It was rebuilt from the stored vectors; nothing was lost.")
             return LiveIndex(reads, row.key, self.index_policy)
         except (LibraryLocked, DiskError):
@@ -357,18 +360,16 @@ class LocalEngine:
     def files_of(
         self, photo_id: int, with_video: bool = False
     ) -> Generator[IndexedFile, None, None]:
-        yield from self.reads().indexed_files(photo_id)
+        yield from self.reads().photos.indexed_files(photo_id)
 
     def photo(self, photo_id: int) -> Photo | None:
-        return self.reads().photos([photo_id]).get(photo_id)
+        return self.reads().photos.records([photo_id]).get(photo_id)
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """As the protocol says, each with its first file that can be read."""
-        from imgsearch.indexer.metadata import readable_photos
-
-        store = self.store()
-        online = {root_id for root_id, online in online_roots(store.reads).items() if online}
-        return list(readable_photos(store, online, ids))
+        reads = self.reads()
+        online = {root_id for root_id, online in online_roots(reads).items() if online}
+        return list(photos_in(reads, online, ids))
 
     def absolute(self, place: str | Path) -> str:
         return absolute(place)
@@ -379,6 +380,7 @@ class LocalEngine:
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
     ) -> Job[SyncReport]:
         """Bring folders up to date. Raises UsageError for a cluster."""
+        from imgsearch.indexer import sync
         from imgsearch.progress import Job
 
         if ray is not None:
@@ -386,7 +388,7 @@ class LocalEngine:
                 "A library on this machine is indexed by this machine. A cluster fills an archive: "
                 "imgsearch index FOLDER --library ADDRESS --ray ADDRESS"
             )
-        return Job(self.indexer().index(tuple(sources), accept_removals, verify))
+        return Job(sync.index(self.new_or_existing(), tuple(sources), accept_removals, verify))
 
     def pack(
         self, folder: str, file: Path | None, photos_only: bool
@@ -400,11 +402,13 @@ class LocalEngine:
         self, pack: Path, place: str | None, offline: bool, beside: bool
     ) -> Generator[Progress, None, MergeReport]:
         """Merge a pack into the library, which is made if there is none."""
-        return self.indexer().unpack(pack, place, offline, beside)
+        from imgsearch.indexer.merge import unpack
+
+        return unpack(self.new_or_existing(), pack, place, offline, beside)
 
     def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
         """Read a whole pack and compare it with its checksums and the encoders of the library."""
         from imgsearch.indexer.packs import verify_pack
 
-        dims = self.reads().encoder_dims() if self.exists() else {}
+        dims = self.reads().encoders.dims() if self.exists() else {}
         return verify_pack(pack, dims, self.encoders.dim_of)

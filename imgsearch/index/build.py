@@ -40,13 +40,13 @@ def build_snapshot(
     policy = policy or IndexPolicy()
     on_step("counting")
     # Read before the vectors, so that vectors that are added meanwhile belong to the tail.
-    last_seq = store.reads.last_seq(encoder_key)
-    chunks = partial(_live_chunks, store, encoder_key, store.reads.live_ids())
+    last_seq = store.reads.vectors.last_seq(encoder_key)
+    chunks = partial(_live_chunks, store, encoder_key, store.reads.photos.live_ids())
     source = VectorSource(store.vectors.live_count(encoder_key), chunks, store.data_dir)
     spec = policy.spec_for(source.count)
     backend = find_backend(spec.backend)
     previous = None
-    current = store.reads.current_snapshot(encoder_key)
+    current = store.reads.encoders.current_snapshot(encoder_key)
     if current is not None and current.kind == backend.name and not fresh:
         verified_path = partial(snapshot.verify, store.snapshots_dir, current, full=True)
         previous = PreviousIndex(current.details, verified_path)
@@ -79,6 +79,6 @@ def build_snapshot(
 
 def _live_chunks(store: Store, encoder_key: int, live: Ids) -> Iterator[tuple[Ids, Vectors]]:
     """Yield the ids and vectors of photos with a path, in the order of `seq`."""
-    for _, ids, vectors in store.reads.vectors(encoder_key, 0, _CHUNK_ROWS):
+    for _, ids, vectors in store.reads.vectors.chunks(encoder_key, 0, _CHUNK_ROWS):
         alive = contains(live, ids)
         yield (ids, vectors) if alive.all() else (ids[alive], vectors[alive])

@@ -39,23 +39,23 @@ def check_recall(
     changed since it was written.
     """
     policy = policy or IndexPolicy()
-    info = store.reads.current_snapshot(encoder_key)
+    info = store.reads.encoders.current_snapshot(encoder_key)
     if info is not None:
         verify(store.snapshots_dir, info, full=True)
     index = LiveIndex(store.reads, encoder_key, policy)
-    live = store.reads.live_ids()
+    live = store.reads.photos.live_ids()
     generator = np.random.default_rng(policy.seed + 2)
     sample = generator.choice(live, min(policy.image_queries, len(live)), replace=False)
     sample.sort()
     own, queries = [], []
-    for _, ids, vectors in store.reads.vectors(encoder_key):
+    for _, ids, vectors in store.reads.vectors.chunks(encoder_key):
         rows = contains(sample, ids)
         own.append(ids[rows])
         queries.append(vectors[rows])
     benchmarks = [RecallBenchmark("text", encode_texts(prompts()))]
     if queries:
         benchmarks.append(RecallBenchmark("image", np.concatenate(queries), np.concatenate(own)))
-    for _, ids, vectors in store.reads.vectors(encoder_key):
+    for _, ids, vectors in store.reads.vectors.chunks(encoder_key):
         alive = contains(live, ids)
         for benchmark in benchmarks:
             benchmark.observe(ids[alive], vectors[alive])

@@ -45,20 +45,20 @@ class LiveIndex:
 
     def __init__(
         self,
-        store: Reads,
+        reads: Reads,
         encoder_key: int,
         policy: IndexPolicy | None = None,
         use_snapshot: bool = True,
     ) -> None:
         self.encoder_key = encoder_key
-        self._store = store
+        self._reads = reads
         self._policy = policy or IndexPolicy()
         self._use_snapshot = use_snapshot
         self._refreshing = Lock()
         self._polled_s = 0.0
         self._damaged: SnapshotInfo | None = None  # the newest snapshot, if it cannot be opened
         self._view = _View(None, None, _Tail(), 0)
-        info = store.current_snapshot(encoder_key) if use_snapshot else None
+        info = reads.encoders.current_snapshot(encoder_key) if use_snapshot else None
         if info is not None:
             self._view = self._open(info)
         self.refresh()
@@ -85,13 +85,17 @@ class LiveIndex:
         with self._refreshing:
             self._polled_s = time.monotonic()
             old = view = self._view
-            info = self._store.current_snapshot(self.encoder_key) if self._use_snapshot else None
+            info = (
+                self._reads.encoders.current_snapshot(self.encoder_key)
+                if self._use_snapshot
+                else None
+            )
             if info is not None and info not in (old.info, self._damaged):
                 try:
                     view = self._open(info)
                 except SnapshotError:
                     self._damaged = info
-            if self._store.last_seq(self.encoder_key) > view.last_seq:
+            if self._reads.vectors.last_seq(self.encoder_key) > view.last_seq:
                 view = self._with_longer_tail(view)
             self._view = view
             return view is not old
@@ -100,18 +104,18 @@ class LiveIndex:
         """A view of a snapshot, or of its successor if it is replaced meanwhile; no tail yet."""
         while True:
             try:
-                path = verify(self._store.snapshots_dir, info)
+                path = verify(self._reads.snapshots_dir, info)
                 index = find_backend(info.kind).open(path, info.details, self._policy)
                 return _View(info, index, _Tail(), info.last_seq)
             except SnapshotError:
-                newest = self._store.current_snapshot(self.encoder_key)
+                newest = self._reads.encoders.current_snapshot(self.encoder_key)
                 if newest is None or newest == info:
                     raise
                 info = newest
 
     def _with_longer_tail(self, view: _View) -> _View:
         tail, last_seq = view.tail, view.last_seq
-        for last, ids, vectors in self._store.vectors(self.encoder_key, after_seq=last_seq):
+        for last, ids, vectors in self._reads.vectors.chunks(self.encoder_key, after_seq=last_seq):
             tail, last_seq = tail.extended(ids, vectors), last
         return _View(view.info, view.index, tail, last_seq)
 
@@ -141,7 +145,7 @@ class LiveIndex:
             block = queries[start : start + _BLOCK_QUERIES]
             results += self._search_block(view, block, max(0, k), only, kind)
         if view.info is not None and not _are_cosines(results):
-            verify(self._store.snapshots_dir, view.info, full=True)
+            verify(self._reads.snapshots_dir, view.info, full=True)
         return results
 
     def _search_block(
@@ -157,7 +161,7 @@ class LiveIndex:
         while len(pending):
             candidates = view.candidates(queries[pending], limit, only, effort)
             ids = sorted_unique(np.concatenate([found.near.ids for found in candidates]))
-            gone = self._store.ids_without_path(ids)
+            gone = self._reads.photos.ids_without_path(ids)
             short = []
             for row, found in zip(pending.tolist(), candidates, strict=True):
                 alive = ~contains(gone, found.near.ids)
@@ -174,7 +178,7 @@ class LiveIndex:
     def _with_best_parts(self, queries: Vectors, results: list[Neighbours]) -> list[Neighbours]:
         """Score each photo by its best part, which the index may not have compared."""
         ids = sorted_unique(np.concatenate([near.ids for near in results]))
-        parts = self._store.parts(self.encoder_key, ids.tolist(), only_several=True)
+        parts = self._reads.vectors.parts(self.encoder_key, ids.tolist(), only_several=True)
         if not parts:
             return results
         rescored = []

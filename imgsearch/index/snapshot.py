@@ -126,7 +126,7 @@ def rebuild_reason(store: Store, encoder_key: int, policy: IndexPolicy | None = 
     its file is missing or damaged.
     """
     policy = policy or IndexPolicy()
-    info = store.reads.current_snapshot(encoder_key)
+    info = store.reads.encoders.current_snapshot(encoder_key)
     if info is None:
         tail = store.vectors.count(encoder_key)
         return f"{tail} vectors have no index yet" if tail >= policy.tail_rows else None
@@ -135,7 +135,7 @@ def rebuild_reason(store: Store, encoder_key: int, policy: IndexPolicy | None = 
     except SnapshotError as error:
         return str(error)
     tail = (
-        store.reads.last_seq(encoder_key) - info.last_seq
+        store.reads.vectors.last_seq(encoder_key) - info.last_seq
     )  # an upper limit, since numbers have gaps
     if tail > max(policy.tail_rows, policy.tail_share * info.vectors):
         return f"{tail} vectors were added since the index was built"

@@ -28,7 +28,7 @@ def why_not_indexed(store: Store, path: Path) -> str:
     if path.is_dir():
         return "It is a folder. Name a photo in it."
     root = next(
-        (Path(root) for root in store.reads.roots().values() if path.is_relative_to(root)), None
+        (Path(root) for root in store.reads.roots.all().values() if path.is_relative_to(root)), None
     )
     if root is None:
         folder = shell_word(path.parent)
@@ -40,7 +40,7 @@ def why_not_indexed(store: Store, path: Path) -> str:
         return f"Files that end in {path.suffix or 'no suffix'} are not treated as photos."
     if is_live_photo_video(path):
         return "It is the video of a Live Photo: the still image beside it represents both."
-    if str(root) in store.reads.paused_roots().values():
+    if str(root) in store.reads.roots.paused().values():
         resume = f"imgsearch folders --resume {shell_word(root)}"
         return f"It was added or changed while its folder is paused. To end the pause: {resume}"
     return "It was added or changed after the last run. Index it: imgsearch index"

@@ -19,10 +19,11 @@ from imgsearch.errors import UsageError
 from imgsearch.indexer.roots import is_available, is_on_other_drive
 from imgsearch.indexer.scan import ScanResult, find_changes, folder_identity, is_inside, scan
 from imgsearch.indexer.sidecars import SidecarChanges, compare_sidecars
-from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.records.files import Changes, FileStat
 
 if TYPE_CHECKING:
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.volumes import MountTable
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
@@ -108,9 +109,9 @@ def add_folders(store: Store, folders: Sequence[str]) -> list[Scope]:
 
 def all_scopes(reads: Reads) -> list[Scope]:
     """The scopes of all roots that are not paused. Raises UsageError if there are no roots."""
-    if not reads.roots():
+    if not reads.roots.all():
         raise UsageError("No photo folder is known yet. Name one: imgsearch index FOLDER")
-    return [Scope(root_id, root) for root_id, root in reads.active_roots().items()]
+    return [Scope(root_id, root) for root_id, root in reads.roots.active().items()]
 
 
 def merge_scopes(scopes: Iterable[Scope]) -> list[Scope]:
@@ -133,38 +134,36 @@ def merge_scopes(scopes: Iterable[Scope]) -> list[Scope]:
 
 
 def compare(
+    context: IndexingContext,
     store: Store,
     scopes: Sequence[Scope],
-    notify: Callable[[str], None],
-    fingerprint: str,
-    mounts: MountTable = SYSTEM_MOUNTS,
     list_unchanged: bool = False,
 ) -> LibraryDiff:
     """Scan these scopes and compare them with what the library knows.
 
-    Files that failed before count as changed if another attempt may succeed; `fingerprint`
-    identifies how files are decoded now. A root is offline if it does not exist, is empty but was
-    not, or is on another drive: then its known files are counted, and nothing about them changes.
-    Writes to the store which folders cannot be read and on which volumes roots are, nothing else.
+    Files that failed before count as changed if another attempt may succeed. A root
+    is offline if it does not exist, is empty but was not, or is on another drive: then its known
+    files are counted, and nothing about them changes. Unreadable folders and the volumes of roots
+    are recorded in the store, nothing else.
     """
-    roots = store.reads.roots()
-    row = store.reads.current_encoder()
+    roots = store.reads.roots.all()
+    row = store.reads.encoders.current()
     outdated = {str(path) for path in store.photos.unembedded(row.key).values()} if row else set()
-    outdated |= store.failures.to_retry(fingerprint)
+    outdated |= store.failures.to_retry(context.fingerprint)
     offline = 0
     diffs = []
     for scope in scopes:
         root = roots[scope.root_id]
         known = store.files.known(scope.root_id, scope.folder, scope.recursive)
-        result, offline_reason = _scan_scope(store, scope, root, known, mounts)
+        result, offline_reason = _scan_scope(store, scope, root, known, context.mounts)
         if offline_reason:
             offline += len(known)
-            notify(
+            context.notify(
                 f"{root} {offline_reason}. Its photos stay in the library, marked as offline, "
                 "until it is back. To remove them: imgsearch forget FOLDER"
             )
             continue
-        _record_unreadable(store, scope, _unreadable_folders(result, known), notify)
+        _record_unreadable(store, scope, _unreadable_folders(result, known), context.notify)
         changes = find_changes(result, known, outdated)
         unchanged: tuple[FileStat, ...] = ()
         if list_unchanged:
@@ -184,7 +183,7 @@ def diff_of_files(reads: Reads, files: Sequence[FileStat]) -> LibraryDiff:
     Files of paused roots are left out.
     """
     scopes = []
-    for root_id, root in reads.active_roots().items():
+    for root_id, root in reads.roots.active().items():
         upserts = tuple(file for file in files if is_inside(file.path, (root,)))
         scopes.append(ScopeDiff(Scope(root_id, root), Changes(upserts)))
     return LibraryDiff(tuple(scopes))
@@ -196,7 +195,7 @@ def _scan_scope(
     """The files of a scope, and why its root counts as offline; "" if it is online."""
     identity = folder_identity(root)
     result = scan(scope.folder, is_photo_name, scope.recursive, is_sidecar_name)
-    other_drive = is_on_other_drive(root, store.reads.volumes().get(scope.root_id), mounts)
+    other_drive = is_on_other_drive(root, store.reads.roots.volumes().get(scope.root_id), mounts)
     if scope.recursive and scope.folder == root and any(path in known for path in result.files):
         other_drive = False  # the photos were moved or restored to a new drive
     if known and (identity is None or folder_identity(root) != identity):
@@ -211,7 +210,7 @@ def _scan_scope(
 
 def _record_volume(store: Store, root_id: int, root: str, mounts: MountTable) -> None:
     place = mounts.volume_path(root)
-    if place is not None and store.reads.volumes().get(root_id) != (place.volume, place.path):
+    if place is not None and store.reads.roots.volumes().get(root_id) != (place.volume, place.path):
         store.files.set_volume(root_id, place.volume, place.path)
 
 

@@ -15,11 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from msgspec import Struct
 
-from imgsearch import private_files
 from imgsearch.encoders import prompts
-from imgsearch.errors import DiskError, ImgsearchError, UsageError
+from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.indexer.embedding import embed_queries
+from imgsearch.indexer.new_encoder import open_new_encoder
+from imgsearch.indexer.pipeline import EmbeddingRun, embed_again
+from imgsearch.indexer.roots import online_roots, readable_photos
+from imgsearch.indexer.trial_file import write_trial
 from imgsearch.language.grammar import parse, to_text
 from imgsearch.language.understanding import understand
 from imgsearch.records.query import Filter, Query
@@ -31,19 +36,22 @@ from imgsearch.records.trial import (
     TrialQuery,
 )
 from imgsearch.search.baseline import mean_noun_of, nouns
+from imgsearch.search.context import selection_of
 from imgsearch.search.saved_queries import with_saved
 from imgsearch.search.short_texts import embed_alone, mean_noun_share
-from imgsearch.store.reads import photo_starts
+from imgsearch.store.lock import writing
+from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.reading.vectors import photo_starts
+from imgsearch.store.thumbnails import ThumbnailStore
 
 if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
+    from imgsearch.indexer.context import IndexingContext
     from imgsearch.progress import Progress
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
     from imgsearch.store.store import Store
 
-TRIAL_FILE = "trial.json"
 QUERIES = 10  # that are shown
 SHOWN_PHOTOS = 10  # of each answer
 MIN_PHOTOS = 20  # of a sample; with fewer, every answer has most of them
@@ -74,53 +82,55 @@ class _AskedText(Struct, frozen=True):
     among: frozenset[int] | None = None
 
 
-class TrialContext(Struct, frozen=True):
-    """What a trial works with.
-
-    `before` is the encoder in use and `embed_before` embeds queries with it; `open_after` opens the
-    other one, and `embed_photos` embeds these photos (id to path) with it and stores the vectors.
-    `matching` finds the photos that pass filters.
-    """
-
-    store: Store
-    data_dir: Path
-    before: EncoderRow
-    embed_before: Callable[[Sequence[str]], Vectors]
-    open_after: Callable[[Sequence[Path]], Generator[Progress, None, tuple[Encoder, EncoderRow]]]
-    embed_photos: Callable[
-        [Encoder, EncoderRow, Mapping[int, Path]], Generator[Progress, None, int]
-    ]
-    matching: Callable[[tuple[Filter, ...]], Ids]
-
-
 def try_encoder(
-    context: TrialContext,
-    readable: Sequence[tuple[Photo, Path]],
+    context: IndexingContext,
+    name: str,
     sample_size: int,
     own_queries: Sequence[str],
     past: Sequence[SourcedQuery],
 ) -> Generator[Progress, None, EncoderTrial]:
     """Embed a sample of the readable photos, compare the answers, and store the result.
 
-    The same library gives the same sample. Raises UsageError for a sample that is too small and for
-    an own query that is not a single text, and QueryError for one that cannot be parsed.
+    The same library gives the same sample. Raises UsageError for the encoder in use, for a sample
+    that is too small and for an own query that is not a single text, and QueryError for one that
+    cannot be parsed.
     """
-    import numpy as np
+    with writing(context.data_dir) as store, ThumbnailStore(context.data_dir) as thumbnails:
+        steps = _try_encoder(context, store, thumbnails, name, sample_size, own_queries, past)
+        return (yield from publish_progress(context.data_dir, "Trying an encoder", steps))
 
-    store, before = context.store, context.before
+
+def _try_encoder(
+    context: IndexingContext,
+    store: Store,
+    thumbnails: ThumbnailStore,
+    name: str,
+    sample_size: int,
+    own_queries: Sequence[str],
+    past: Sequence[SourcedQuery],
+) -> Generator[Progress, None, EncoderTrial]:
+    before = store.reads.encoders.in_use()
+    readable = readable_photos(store.reads, store.reads.photos.live_ids().tolist(), context.mounts)
     sample = dict(_sample(readable, sample_size))
-    photos = store.reads.photos(list(sample))
-    own = [_own_text(context, line) for line in own_queries]
-    shown, measured = _texts(photos, own, list(_past_texts(context, past, photos.keys())))
+    photos = store.reads.photos.records(list(sample))
+    own = [_own_text(context, store, line) for line in own_queries]
+    recent = list(_past_texts(context, store, past, photos.keys()))
+    shown, measured = _texts(photos, own, recent)
     texts = list(dict.fromkeys(each.text for each in (*shown, *measured)))
-    mean_noun = mean_noun_of(store.reads.baseline(before.key), before.encoder_id)
+    mean_noun = mean_noun_of(store.reads.encoders.baseline(before.key), before.encoder_id)
     # First: memory never holds two encoders.
-    before_queries = embed_alone(before.encoder_id, texts, mean_noun, context.embed_before)
-    encoder, after = yield from context.open_after(list(sample.values()))
+    embed_before = partial(embed_queries, context, before)
+    before_queries = embed_alone(before.encoder_id, texts, mean_noun, embed_before)
+    encoder = yield from open_new_encoder(context, lambda: list(sample.values()), name)
+    if encoder.id == before.encoder_id:
+        raise UsageError(f"The library uses {name} already. Name another encoder.")
+    store.vectors.adopt_encoder(encoder.id, context.encoders.name_of(encoder), encoder.dim)
+    run = EmbeddingRun.begin(context, store, encoder, thumbnails)
+    after = run.row
     missing = store.photos.unembedded(after.key)
     to_embed = {photo_id: path for photo_id, path in sample.items() if photo_id in missing}
     started = time.monotonic()
-    unread = yield from context.embed_photos(encoder, after, to_embed)
+    unread = yield from embed_again(run, to_embed)
     seconds, embedded = time.monotonic() - started, len(to_embed) - unread
     embed_after = partial(prompts.embed_texts, encoder, after.name)
     has_share = mean_noun_share(after.encoder_id) > 0
@@ -153,34 +163,8 @@ def try_encoder(
         queries=tuple(answered[: len(shown)]),
         made_at=datetime.now(UTC),
     )
-    _write(context.data_dir, trial)
+    write_trial(context.data_dir, trial)
     return trial
-
-
-def read_trial(data_dir: Path) -> EncoderTrial | None:
-    """The result of the last trial; None without one, and if its file cannot be read."""
-    import msgspec
-
-    try:
-        return msgspec.json.decode((data_dir / TRIAL_FILE).read_bytes(), type=EncoderTrial)
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def delete_trial(data_dir: Path) -> None:
-    """Delete the result of the last trial. Raises DiskError."""
-    try:
-        (data_dir / TRIAL_FILE).unlink(missing_ok=True)
-    except OSError as error:
-        raise DiskError(
-            f"Cannot delete {data_dir / TRIAL_FILE} ({error.strerror}). Make the folder writable."
-        ) from error
-
-
-def _write(data_dir: Path, trial: EncoderTrial) -> None:
-    import msgspec
-
-    private_files.replace_file(data_dir / TRIAL_FILE, msgspec.json.encode(trial))
 
 
 # ------------------------------------------------------------------------- sample and queries
@@ -188,8 +172,6 @@ def _write(data_dir: Path, trial: EncoderTrial) -> None:
 
 def _sample(readable: Sequence[tuple[Photo, Path]], size: int) -> Iterator[tuple[int, Path]]:
     """Photos at random, the same ones each time; sorted by id."""
-    import numpy as np
-
     if len(readable) < MIN_PHOTOS:
         raise UsageError(
             f"A trial needs at least {MIN_PHOTOS} photos that can be read now, and there are "
@@ -251,8 +233,8 @@ def _keywords(photos: Mapping[int, Photo]) -> Iterator[_AskedText]:
             yield _AskedText(keyword, "keyword", frozenset(ids))
 
 
-def _own_text(context: TrialContext, line: str) -> _AskedText:
-    text = _single_text(context, parse(line), "own")
+def _own_text(context: IndexingContext, store: Store, line: str) -> _AskedText:
+    text = _single_text(context, store, parse(line), "own")
     if text is None:
         raise UsageError(
             f"A trial compares answers to one text each, and {line!r} is something else. Name what "
@@ -262,29 +244,43 @@ def _own_text(context: TrialContext, line: str) -> _AskedText:
 
 
 def _past_texts(
-    context: TrialContext, past: Sequence[SourcedQuery], sample: Collection[int]
+    context: IndexingContext,
+    store: Store,
+    past: Sequence[SourcedQuery],
+    sample: Collection[int],
 ) -> Iterator[_AskedText]:
     """The earlier queries that are a single text, if their filters leave photos of the sample."""
     for each in past:
         try:
-            text = _single_text(context, parse(each.line), each.source)
+            text = _single_text(context, store, parse(each.line), each.source)
         except ImgsearchError:  # of an older version, or with a name that is gone
             continue
         if text is not None and (text.among is None or not text.among.isdisjoint(sample)):
             yield text
 
 
-def _single_text(context: TrialContext, query: Query, source: QuerySource) -> _AskedText | None:
-    """What a query asks for, understood as in a search; None unless it is one text, and filters."""
-    reads = context.store.reads
-    exact = understand(reads, with_saved(reads, query)).query
+def _single_text(
+    context: IndexingContext, store: Store, query: Query, source: QuerySource
+) -> _AskedText | None:
+    """The text of a query, understood as in a search; None unless it is one text, and filters."""
+    exact = understand(store.reads.names, with_saved(store.reads.definitions, query)).query
     texts = [term.what for term in exact.terms if isinstance(term.what, str) and term.weight > 0]
     if not len(texts) == len(exact.terms) == 1:
         return None
     if not exact.filters:
         return _AskedText(texts[0], source)
-    among = frozenset(context.matching(exact.filters).tolist())
+    among = frozenset(_matching(context, store, exact.filters).tolist())
     return _AskedText(texts[0], source, frozenset(), to_text(Query(filters=exact.filters)), among)
+
+
+def _matching(context: IndexingContext, store: Store, filters: tuple[Filter, ...]) -> Ids:
+    """The photos that pass these filters."""
+    online = online_roots(store.reads, context.mounts)
+    own = frozenset(root_id for root_id, is_online in online.items() if is_online)
+    cache_dir = context.settings.cache_dir
+    reads = store.reads
+    selection = selection_of(reads.definitions, reads.names, cache_dir, filters, own)
+    return reads.selections.ids(selection)
 
 
 # ------------------------------------------------------------------------- answers
@@ -294,8 +290,6 @@ def _scores_of_both(
     store: Store, ids: Ids, before: tuple[int, Vectors], after: tuple[int, Vectors]
 ) -> tuple[Ids, Vectors, Vectors]:
     """The photos (n,) that have vectors of both, and the scores (queries, n) by each encoder."""
-    import numpy as np
-
     best = [dict(_best_scores(store, key, queries, ids)) for key, queries in (before, after)]
     both = np.array([each for each in ids.tolist() if all(each in one for one in best)], np.int64)
     columns = [[one[photo_id] for photo_id in both.tolist()] for one in best]
@@ -308,9 +302,7 @@ def _best_scores(
     store: Store, encoder_key: int, queries: Vectors, ids: Ids
 ) -> Iterator[tuple[int, Vectors]]:
     """The score of each query with each of these photos, the best of its parts."""
-    import numpy as np
-
-    for _, chunk_ids, vectors in store.reads.vectors(encoder_key):
+    for _, chunk_ids, vectors in store.reads.vectors.chunks(encoder_key):
         wanted = np.isin(chunk_ids, ids)
         own_ids = chunk_ids[wanted]
         if not len(own_ids):
@@ -323,8 +315,6 @@ def _best_scores(
 def _answered(
     asked: _AskedText, ids: Ids, before_scores: Vectors, after_scores: Vectors
 ) -> TrialQuery:
-    import numpy as np
-
     if asked.among is not None:
         passes = np.isin(ids, list(asked.among))
         ids, before_scores, after_scores = ids[passes], before_scores[passes], after_scores[passes]
@@ -339,8 +329,6 @@ def _answered(
 
 
 def _best(ids: Ids, scores: Vectors) -> tuple[int, ...]:
-    import numpy as np
-
     order = np.argsort(-scores, kind="stable")[:SHOWN_PHOTOS]
     return tuple(ids[order].tolist())
 

@@ -16,11 +16,13 @@ from imgsearch.decode.reader import read_facts
 from imgsearch.decode.sidecars import sidecar_paths
 from imgsearch.errors import PhotoError
 from imgsearch.indexer.places import with_place_names
+from imgsearch.indexer.roots import readable_photos
 from imgsearch.progress import MetadataReport, Progress
+from imgsearch.store.lock import writing
+from imgsearch.store.progress_file import publish_progress
 
 if TYPE_CHECKING:
-    from imgsearch.config import Settings
-    from imgsearch.gazetteer import Gazetteer
+    from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.files import Changes
     from imgsearch.records.photo import Facts, Photo
     from imgsearch.store.store import Store
@@ -28,16 +30,21 @@ if TYPE_CHECKING:
 _BATCH_SIZE = 200  # photos in one transaction
 
 
-def reread_all_metadata(
-    store: Store, online: Collection[int], settings: Settings, gazetteer: Gazetteer
-) -> Generator[Progress, None, MetadataReport]:
-    """Read the metadata of all photos in the roots with these ids again; one Progress a photo.
+def read_metadata(context: IndexingContext) -> Generator[Progress, None, MetadataReport]:
+    """Read the metadata of all photos that can be reached again; one Progress a photo.
 
     A photo keeps its facts if its file cannot be read, or has another size than when it was
     indexed.
     """
-    photos = readable_photos(store, online, store.reads.live_ids().tolist())
-    changed, unread = yield from _reread(store, photos, settings, gazetteer)
+    with writing(context.data_dir) as store:
+        steps = _read_all(context, store)
+        return (yield from publish_progress(context.data_dir, "Reading metadata", steps))
+
+
+def _read_all(context: IndexingContext, store: Store) -> Generator[Progress, None, MetadataReport]:
+    ids = store.reads.photos.live_ids().tolist()
+    photos = readable_photos(store.reads, ids, context.mounts)
+    changed, unread = yield from _reread(context, store, photos)
     return MetadataReport(len(photos) - len(unread), changed, len(unread))
 
 
@@ -49,19 +56,15 @@ class MetadataRefresh(Struct, frozen=True):
 
 
 def refresh_metadata(
-    store: Store,
-    online: Collection[int],
-    settings: Settings,
-    gazetteer: Gazetteer,
-    refresh: MetadataRefresh,
+    context: IndexingContext, store: Store, refresh: MetadataRefresh
 ) -> Generator[Progress, None, int]:
     """Read the metadata of the affected photos again; returns how many changed.
 
     An XMP file is recorded as read only if its photo was, so that the next run tries again if the
     photo is offline or cannot be read.
     """
-    photos = readable_photos(store, online, sorted(refresh.photo_ids))
-    changed, unread = yield from _reread(store, photos, settings, gazetteer)
+    photos = readable_photos(store.reads, sorted(refresh.photo_ids), context.mounts)
+    changed, unread = yield from _reread(context, store, photos)
     unread_sidecars = {sidecar for path in unread for sidecar in sidecar_paths(str(path))}
     for root_id, sidecars in refresh.sidecars:
         read = [sidecar for sidecar in sidecars.upserts if sidecar.path not in unread_sidecars]
@@ -71,12 +74,10 @@ def refresh_metadata(
 
 
 def _reread(
-    store: Store,
-    photos: Sequence[tuple[Photo, Path]],
-    settings: Settings,
-    gazetteer: Gazetteer,
+    context: IndexingContext, store: Store, photos: Sequence[tuple[Photo, Path]]
 ) -> Generator[Progress, None, tuple[int, list[Path]]]:
     """Read and record the facts of photos; returns how many changed and which were unreadable."""
+    settings = context.settings
 
     def read(item: tuple[Photo, Path]) -> Facts | None:
         photo, path = item
@@ -84,7 +85,7 @@ def _reread(
             if path.stat().st_size != photo.size_bytes:
                 return None
             facts = read_facts(path, settings.max_megapixels)
-            return with_place_names(facts, gazetteer)
+            return with_place_names(facts, context.gazetteer)
         except (PhotoError, OSError):
             return None
 
@@ -104,21 +105,3 @@ def _reread(
                 yield Progress(done, len(photos), path)
             changed += store.photos.update_facts(facts_by_id)
     return changed, unread
-
-
-def readable_photos(
-    store: Store, online: Collection[int], ids: Sequence[int]
-) -> list[tuple[Photo, Path]]:
-    """Those of these photos that have a path in an online root that is not missing, with it.
-
-    With several such paths, the first. They keep the order of `ids`.
-    """
-    photos, missing = store.reads.photos(ids), store.reads.held_paths(ids)
-    found = []
-    all_paths = store.reads.paths(ids)
-    for photo_id in ids:
-        for root_id, path in all_paths.get(photo_id, ()):
-            if root_id in online and path not in missing:
-                found.append((photos[photo_id], path))
-                break
-    return found

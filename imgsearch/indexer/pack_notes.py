@@ -64,7 +64,7 @@ def merge_searches(store: Store, searches: Sequence[PackedSearch]) -> int:
 
     One that cannot be answered here, for want of a photo that it names, is left out.
     """
-    seen = store.reads.live_ids().tolist() if searches else []
+    seen = store.reads.photos.live_ids().tolist() if searches else []
     found = [_search_of(store.reads, each) for each in searches]
     return sum(
         search is not None and store.saved_searches.save(search, seen, replace=False)
@@ -92,7 +92,7 @@ def _search_of(reads: Reads, packed: PackedSearch) -> SavedSearch | None:
                 term = dataclasses.replace(term, what=replace(term.what, source=photo_id))
             terms.append(term)
         exact = replace(query, terms=tuple(terms))
-        search = new_search(reads, packed.name, exact, packed.k, packed.include_weak)
+        search = new_search(reads.definitions, packed.name, exact, packed.k, packed.include_weak)
     except ImgsearchError:  # a pack may come from anybody, and from a newer version
         return None
     return replace(search, saved_at=packed.saved_at)
@@ -102,7 +102,7 @@ def _photo_of(reads: Reads, hashes: Mapping[int, str], example: Example) -> int 
     """The photo here that an example stands for; never a file, which a pack must not name."""
     if not isinstance(example.source, int) or example.source not in hashes:
         return None
-    return reads.photo_with(bytes.fromhex(hashes[example.source]))
+    return reads.photos.with_content(bytes.fromhex(hashes[example.source]))
 
 
 def _photos_in(query: Query) -> list[int]:
@@ -111,13 +111,15 @@ def _photos_in(query: Query) -> list[int]:
 
 
 def _hashes(reads: Reads, photo_ids: Sequence[int]) -> dict[int, str]:
-    return {photo_id: photo.content_hash for photo_id, photo in reads.photos(photo_ids).items()}
+    return {
+        photo_id: photo.content_hash for photo_id, photo in reads.photos.records(photo_ids).items()
+    }
 
 
 def _examples_of(reads: Reads, concept: PackedConcept) -> Iterator[ConceptExample]:
     for each in concept.examples:
         content_hash = bytes.fromhex(each.content_hash)
-        photo_id, picture = reads.photo_with(content_hash), each.picture
+        photo_id, picture = reads.photos.with_content(content_hash), each.picture
         if photo_id is not None:
             yield ConceptExample(content_hash, each.is_like, photo_id)
         elif picture is not None and len(picture) <= _MAX_PICTURE_BYTES:

@@ -93,7 +93,7 @@ def make_pack(
         file = pack_inside(folder)
         _make_hidden_folder(file.parent)
     else:
-        check_destination(file, list(store.reads.roots().values()))
+        check_destination(file, list(store.reads.roots.all().values()))
     place = _volume_path(store.reads, folder)
     info = describe(Path(folder).name, store.vectors.all_encoders(), place)
     if not photos_only:
@@ -166,8 +166,8 @@ def describe(
 
 
 def _volume_path(reads: Reads, folder: str) -> VolumePath | None:
-    roots = reads.roots()
-    for root_id, (volume, path) in reads.volumes().items():
+    roots = reads.roots.all()
+    for root_id, (volume, path) in reads.roots.volumes().items():
         if folder == roots[root_id] or folder.startswith(prefix_of(roots[root_id])):
             inside = folder.removeprefix(roots[root_id]).lstrip(os.sep)
             return VolumePath(volume, str(Path(path, inside)))

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,18 +21,23 @@ from msgspec.structs import replace
 
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
-from imgsearch.errors import PhotoError, Reason
+from imgsearch.errors import FolderError, PhotoError, Reason
 from imgsearch.indexer import text_gate
-from imgsearch.ocr import LOOK_SIDE_PX, LOOK_THRESHOLD, MIN_SIDE_PX, TextReader
+from imgsearch.indexer.embedding import embed_queries
+from imgsearch.indexer.roots import readable_photos
+from imgsearch.ocr import LOOK_SIDE_PX, LOOK_THRESHOLD, MIN_SIDE_PX
 from imgsearch.progress import Job, Progress, TextReport
+from imgsearch.records.query import Filter, Selection
+from imgsearch.store.lock import writing
+from imgsearch.store.progress_file import publish_progress
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.config import Settings
-    from imgsearch.indexer.text_gate import EmbedTexts
+    from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
+    from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
 DOING = "Reading text"
@@ -43,8 +49,8 @@ _TRANSIENT = (Reason.UNREADABLE, Reason.CHANGED)
 class TextPlan(Struct, frozen=True):
     """The photos to read, the likeliest first.
 
-    Those in `to_look_at` are read only if their small copy looks as if it had text. `below_gate` is
-    how many were passed over before, and are left out.
+    Photos in `to_look_at` are read only if their small copy looks as if it had text. `below_gate`
+    is the number of photos that were passed over before, and are left out.
     """
 
     photo_ids: tuple[int, ...]
@@ -52,11 +58,49 @@ class TextPlan(Struct, frozen=True):
     to_look_at: frozenset[int] = frozenset()
 
 
-def plan(
+def read_text(
+    context: IndexingContext, folders: Sequence[str], everything: bool, again: bool
+) -> Generator[Progress, None, TextReport]:
+    """Read the text in photos that were not tried yet, below these folders if any are given.
+
+    Photos that are likely to have text come first. A photo whose small copy shows no text is passed
+    over unless `everything` is set. `again` includes photos that another version of the reader has
+    read or passed over. Raises MissingPackage without the extra `ocr`, and FolderError for a folder
+    without photos.
+    """
+    context.text_readers.open()  # before the lock is taken
+    with writing(context.data_dir) as store:
+        row = store.reads.encoders.in_use()
+        within = _ids_below(store.reads, folders) if folders else None
+        plan = plan_reading(context, store, row, everything=everything, again=again, within=within)
+        photos = readable_photos(store.reads, plan.photo_ids, context.mounts)
+        steps = read_texts(context, store, photos, plan.to_look_at)
+        report = yield from publish_progress(context.data_dir, DOING, steps)
+    offline = len(plan.photo_ids) - len(photos)
+    return replace(
+        report,
+        unreached=report.unreached + offline,
+        below_gate=report.below_gate + plan.below_gate,
+    )
+
+
+def _ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
+    """The photos below these absolute paths. Raises FolderError for a path without any."""
+    ids: set[int] = set()
+    for folder in folders:
+        found = reads.selections.ids(Selection((Filter("in", (folder,)),))).tolist()
+        if not found:
+            raise FolderError(
+                f"No photo of the library is in {folder}. To add it: imgsearch index FOLDER"
+            )
+        ids.update(found)
+    return ids
+
+
+def plan_reading(
+    context: IndexingContext,
     store: Store,
     row: EncoderRow,
-    reader_id: str,
-    embed: EmbedTexts,
     *,
     everything: bool = False,
     again: bool = False,
@@ -67,9 +111,10 @@ def plan(
 
     Photos with ids up to `after_id` are left out.
 
-    Those that were passed over are left out unless `everything` is set. `again` adds those that
+    Photos that were passed over are left out unless `everything` is set. `again` adds photos that
     another reader has read or passed over. Photos without a vector come last.
     """
+    reader_id = context.text_readers.open().id
     unread = [each for each in store.picture_text.unread(reader_id, again) if each > after_id]
     if within is not None:
         unread = [photo_id for photo_id in unread if photo_id in within]
@@ -79,7 +124,7 @@ def plan(
     left = [photo_id for photo_id in unread if photo_id not in passed_over]
     if not left:
         return TextPlan((), len(unread))
-    scores = text_gate.gate_scores(store.reads, row.key, embed, left)
+    scores = text_gate.gate_scores(store.reads, row.key, partial(embed_queries, context, row), left)
     lowest = min(scores.values(), default=0.0) - 1.0
     ranked = sorted(left, key=lambda photo_id: (-scores.get(photo_id, lowest), photo_id))
     uncertain = (each for each in ranked if scores.get(each, lowest) < text_gate.CERTAIN)
@@ -90,19 +135,11 @@ def plan(
 class TextBacklog:
     """Photos whose text is still to be read, for a program that does so when it is idle.
 
-    `make_plan(store, after_id)` chooses them among the photos with higher ids, and `read(store,
-    photo_ids, to_look_at)` reads the text of some, as `read_texts` does.
+    It is planned again when photos are added.
     """
 
-    def __init__(
-        self,
-        make_plan: Callable[[Store, int], TextPlan],
-        read: Callable[
-            [Store, Sequence[int], Collection[int]], Generator[Progress, None, TextReport]
-        ],
-    ) -> None:
-        self._make_plan = make_plan
-        self._read = read
+    def __init__(self, context: IndexingContext) -> None:
+        self._context = context
         self._left: deque[int] = deque()
         self._to_look_at: set[int] = set()
         self._done = 0
@@ -124,7 +161,10 @@ class TextBacklog:
         """
         if self._is_due:
             last_id = store.photos.last_id()
-            plan = self._make_plan(store, self._planned_to)
+            row = store.reads.encoders.current()
+            plan = TextPlan((), 0)  # nothing was indexed yet
+            if row is not None:
+                plan = plan_reading(self._context, store, row, after_id=self._planned_to)
             if self._planned_to == 0:
                 self._left.clear()
             self._left.extend(plan.photo_ids)
@@ -132,7 +172,8 @@ class TextBacklog:
             self._planned_to, self._is_due = last_id, False
             self._report = replace(self._report, below_gate=plan.below_gate)
         while self._left:
-            report = Job(self._read(store, [self._left[0]], self._to_look_at)).run()
+            photos = readable_photos(store.reads, [self._left[0]], self._context.mounts)
+            report = Job(read_texts(self._context, store, photos, self._to_look_at)).run()
             self._to_look_at.discard(self._left.popleft())
             self._done += 1
             self._report = self._report.plus(report)
@@ -143,10 +184,9 @@ class TextBacklog:
 
 
 def read_texts(
+    context: IndexingContext,
     store: Store,
-    reader: TextReader,
     photos: Sequence[tuple[Photo, Path]],
-    settings: Settings,
     to_look_at: Collection[int],
 ) -> Generator[Progress, None, TextReport]:
     """Read the text of these photos, each with one of its paths; one Progress a photo.
@@ -157,6 +197,8 @@ def read_texts(
     to the next run.
     """
     started_s = time.monotonic()
+    settings = context.settings
+    reader = context.text_readers.open()
 
     def load(photo: Photo, path: Path, side_px: int) -> Image | PhotoError | None:
         try:

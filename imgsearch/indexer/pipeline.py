@@ -1,91 +1,108 @@
 """Applies new and changed files to the library: hash, decode, embed, record.
 
-Threads hash and decode the next batch while the model embeds this one, and another thread records
-the one before. The photos that a batch has of one folder are one transaction, so an interrupted run
-loses at most the batches in work, and the next run continues from there.
+A file goes through three stages: `Preparation` makes it a `Candidate`, `embed_batch` makes a
+`Batch` of candidates the results to store, and `Recording` stores them. Threads prepare the next
+batch while the model embeds this one, and another thread records the one before. The photos that a
+batch has of one folder are one transaction, so an interrupted run loses at most the batches in
+work, and the next run continues from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.catalogue.local_writer import LocalWriter
-from imgsearch.concurrency import ClaimedHashes, WriteBehind, prefetch, write_behind
+from imgsearch.concurrency import ClaimedHashes, prefetch, write_behind
 from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.errors import PhotoError
 from imgsearch.indexer.reading import VANISHED, PhotoReader, content_hash_of, embed
 from imgsearch.indexer.scan import stat_of
+from imgsearch.indexer.thumbnails import ThumbnailKeeper
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.status import Failure
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
-    from imgsearch.gazetteer import Gazetteer
-    from imgsearch.indexer.reading import DecodeFile, KeepThumbnails, ModelInput
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.reading import ModelInput
+    from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Facts, PhotoVectors
+    from imgsearch.search.baseline import GrowingBaseline
     from imgsearch.store.store import Store
+    from imgsearch.store.thumbnails import ThumbnailStore
 
 MAX_FILES_PER_BATCH = 500  # moved files need no model, so they would never fill its batch
 
 
-class IngestContext(Struct, frozen=True):
-    """What an indexing run works with.
+class EmbeddingRun(Struct, frozen=True):
+    """A run that embeds photos of a library with one encoder.
 
-    `fingerprint` identifies how files are decoded. A failure is stored with it and expected to
-    repeat for the same content until it changes, unless `retry_failures` is set. `on_recorded` is
-    called after each batch, in the thread that records.
+    `thumbnails` keeps a small picture of each photo; None if the settings keep none.
     """
 
+    context: IndexingContext
     store: Store
     encoder: Encoder
-    encoder_key: int
-    decode: DecodeFile
-    fingerprint: str
-    gazetteer: Gazetteer
-    max_megapixels: float
-    threads: int
-    retry_failures: bool = False
-    keep_thumbnails: KeepThumbnails | None = None  # None: none are made
-    on_recorded: Callable[[int], None] = lambda new: None  # the number of photos just added
+    row: EncoderRow
+    thumbnails: ThumbnailKeeper | None
 
-    @property
+    @classmethod
+    def begin(
+        cls,
+        context: IndexingContext,
+        store: Store,
+        encoder: Encoder,
+        thumbnails: ThumbnailStore | None,
+    ) -> Self:
+        """Start a run; the encoder is added to the library if it is new."""
+        name = context.encoders.name_of(encoder)
+        row = store.vectors.add_encoder(encoder.id, name, encoder.dim)
+        keeper = None
+        if thumbnails is not None and context.settings.thumbnails_mb:
+            keeper = ThumbnailKeeper(thumbnails, context.settings, context.notify)
+        return cls(context, store, encoder, row, keeper)
+
     def reader(self) -> PhotoReader:
-        """Reads the photos of this run."""
-        return PhotoReader(self.encoder, self.decode, self.gazetteer, self.max_megapixels)
+        """Return what reads the photos of this run."""
+        context = self.context
+        return PhotoReader(
+            self.encoder,
+            context.decoder.decode,
+            context.gazetteer,
+            context.settings.max_megapixels,
+        )
 
     @property
-    def makes_thumbnails(self) -> bool:
-        """Whether a small picture of each photo is kept."""
-        return self.keep_thumbnails is not None
-
-    @property
-    def writer(self) -> LocalWriter:
-        """Records the results of this run."""
-        return LocalWriter(self.store, self.encoder_key)
+    def threads(self) -> int:
+        """The number of threads that hash and decode."""
+        return self.context.settings.thread_count
 
     @property
     def ahead(self) -> int:
-        """How many photos may be decoded in advance. It limits the memory of a run."""
+        """The number of photos that may be decoded in advance. It limits the memory of a run."""
         return self.encoder.batch_size + self.threads
 
     def keep(self, thumbnails: Mapping[bytes, bytes]) -> None:
-        """Store these thumbnails, if any are kept."""
-        if thumbnails and self.keep_thumbnails is not None:
-            self.keep_thumbnails(thumbnails)
+        """Store these small pictures, by the hash of their photo's content, if any are kept."""
+        if thumbnails and self.thumbnails is not None:
+            self.thumbnails.keep(thumbnails)
 
 
-class _Candidate(Struct, frozen=True):
+# ------------------------------------------------------------------------- new and changed files
+
+
+class Candidate(Struct, frozen=True):
     """A file that was hashed and, if its content is new, decoded.
 
-    One with neither a hash nor a failure is the video of a Live Photo, which has no entry of its
-    own.
+    A candidate with neither a hash nor a failure is the video of a Live Photo, which has no entry
+    of its own.
     """
 
     stat: FileStat
@@ -97,36 +114,248 @@ class _Candidate(Struct, frozen=True):
     vanished: bool = False  # removed since it was scanned; the next scan finds where it went
 
 
+class Batch(Struct, frozen=True):
+    """Candidates to embed and to record together, with the results of copies of earlier files."""
+
+    candidates: tuple[Candidate, ...]
+    copies: tuple[IngestResult, ...]
+
+    @property
+    def thumbnails(self) -> dict[bytes, bytes]:
+        """The small pictures to keep, by the hash of their photo's content."""
+        return {
+            each.content_hash: each.model_input.thumbnail
+            for each in self.candidates
+            if each.content_hash is not None
+            and each.model_input is not None
+            and each.model_input.thumbnail is not None
+        }
+
+
+class EmbeddedBatch(Struct, frozen=True):
+    """The results of a batch, and the small pictures to keep by the hash of the content."""
+
+    results: tuple[IngestResult, ...]
+    thumbnails: dict[bytes, bytes]
+
+
 def ingest(
-    context: IngestContext, files: Sequence[FileStat]
+    run: EmbeddingRun,
+    files: Sequence[FileStat],
+    *,
+    retry_failures: bool = False,
+    baseline: GrowingBaseline | None = None,
 ) -> Generator[Progress, None, SyncReport]:
     """Apply new and changed files; one Progress a file.
 
     Returns the numbers of `new`, `moved` and `failed` files. A file that cannot be read becomes a
-    failure with a reason. Moved and copied files are not embedded again.
+    failure with a reason. It is stored with the fingerprint of the decoders and expected to repeat
+    for the same content until that changes, unless `retry_failures` is set. Moved and copied files
+    are not embedded again. `baseline` counts the new photos.
     """
-    with write_behind(context.encoder.batches_at_once) as model:
-        run = _IngestRun(context, model)
-        with prefetch(context.ahead, context.threads, run.prepare, files) as candidates:
-            for done, candidate in enumerate(candidates, 1):
-                run.add(candidate)
-                yield Progress(done, len(files), Path(candidate.stat.path))
-            run.submit_batch()
-    return run.report
+    preparation = Preparation(run, retry_failures)
+    batches = Batches(preparation, run.encoder.batch_size)
+    recording = Recording(run, baseline)
+    embed_next = partial(embed_batch, run.encoder)
+    with (
+        write_behind(run.encoder.batches_at_once, embed_next, recording.record) as model,
+        prefetch(run.ahead, run.threads, preparation.prepare, files) as candidates,
+    ):
+        for done, candidate in enumerate(candidates, 1):
+            for batch in batches.add(candidate):
+                model.submit(batch)
+            yield Progress(done, len(files), Path(candidate.stat.path))
+        model.submit(batches.take())
+    return recording.report
 
 
-def embed_again(
-    context: IngestContext, photos: Mapping[int, Path], kept: Collection[bytes] = ()
-) -> Generator[Progress, None, int]:
-    """Embed known photos (id to path) with another encoder; returns how many could not be read.
+class Preparation:
+    """Hashes files and decodes those with new content. Safe in any thread."""
+
+    def __init__(self, run: EmbeddingRun, retry_failures: bool) -> None:
+        self.claims = ClaimedHashes()
+        self._reader = run.reader()
+        self._writer = LocalWriter(run.store, run.row.key)
+        self._failures = run.store.failures
+        self._fingerprint = run.context.fingerprint
+        self._makes_thumbnails = run.thumbnails is not None
+        self._retry_failures = retry_failures
+
+    def prepare(self, stat: FileStat) -> Candidate:
+        """Hash a file and, if its content is new, decode it."""
+        if is_live_photo_video(Path(stat.path)):
+            return Candidate(stat)
+        try:
+            content_hash = content_hash_of(stat)
+        except VANISHED:
+            return Candidate(stat, vanished=True)
+        except PhotoError as error:
+            return Candidate(stat, failure=self._failure(stat, error))
+        if not self.claims.claim(content_hash):
+            return Candidate(stat, content_hash, is_copy=True)
+        if self._writer.known([content_hash]):
+            return Candidate(stat, content_hash)
+        known = self._known_failure(stat, content_hash)
+        if known is not None:
+            return Candidate(stat, content_hash, failure=known)
+        try:
+            facts, model_input = self._reader.read(stat, self._makes_thumbnails)
+        except VANISHED:
+            return Candidate(stat, content_hash, vanished=True)
+        except PhotoError as error:
+            return Candidate(stat, content_hash, failure=self._failure(stat, error))
+        return Candidate(stat, content_hash, facts, model_input)
+
+    def _failure(self, stat: FileStat, error: PhotoError) -> Failure:
+        reason, message, extra = error.reason, str(error), error.extra
+        return Failure(Path(stat.path), reason, message, extra, self._fingerprint)
+
+    def _known_failure(self, stat: FileStat, content_hash: bytes) -> Failure | None:
+        """The failure of this content at any path, if it is expected to repeat at this one."""
+        if self._retry_failures:
+            return None
+        known = self._failures.known(content_hash, stat.path, self._fingerprint)
+        return None if known is None else replace(known, path=Path(stat.path))
+
+
+class Batches:
+    """Collects candidates into batches, with the copies of files that have a result by then."""
+
+    def __init__(self, preparation: Preparation, batch_size: int) -> None:
+        self._preparation = preparation
+        self._batch_size = batch_size
+        self._candidates: list[Candidate] = []
+        self._parts = 0  # images that the model has to embed
+        self._copies: list[Candidate] = []  # of files without a result yet
+        self._results: dict[bytes, Failure | None] = {}  # by content; None is success
+
+    def add(self, candidate: Candidate) -> Iterator[Batch]:
+        """Add a file; yields a batch as soon as one is full."""
+        if candidate.is_copy and candidate.content_hash not in self._preparation.claims:
+            # Its original has vanished since.
+            candidate = self._preparation.prepare(candidate.stat)
+        if candidate.vanished:
+            yield from self._replace_by_copies(candidate)
+            return
+        (self._copies if candidate.is_copy else self._candidates).append(candidate)
+        if candidate.model_input is not None:
+            self._parts += len(candidate.model_input.pixels)
+        if (
+            self._parts >= self._batch_size
+            or len(self._candidates) + len(self._copies) >= MAX_FILES_PER_BATCH
+        ):
+            yield self.take()
+
+    def take(self) -> Batch:
+        """Return the files so far as a batch, with the copies whose original has a result."""
+        candidates, self._candidates, self._parts = tuple(self._candidates), [], 0
+        for candidate in candidates:
+            if candidate.content_hash is not None:
+                self._results[candidate.content_hash] = candidate.failure
+        copies = []
+        waiting = []
+        for copy in self._copies:
+            if copy.content_hash not in self._results:
+                waiting.append(copy)
+                continue
+            failure = self._results[copy.content_hash]
+            if failure is not None:
+                failure = replace(failure, path=Path(copy.stat.path))
+            copies.append(IngestResult(copy.stat, copy.content_hash, failure=failure))
+        self._copies = waiting
+        return Batch(candidates, tuple(copies))
+
+    def _replace_by_copies(self, vanished: Candidate) -> Iterator[Batch]:
+        """Let a waiting copy of a file that vanished take its place."""
+        if vanished.content_hash is None:
+            return
+        self._preparation.claims.release(vanished.content_hash)
+        copies = [copy for copy in self._copies if copy.content_hash == vanished.content_hash]
+        self._copies = [copy for copy in self._copies if copy not in copies]
+        for copy in copies:
+            yield from self.add(self._preparation.prepare(copy.stat))
+
+
+def embed_batch(encoder: Encoder, batch: Batch) -> EmbeddedBatch:
+    """Embed the candidates of a batch. Several batches may be embedded at the same time."""
+    inputs = {
+        number: candidate.model_input
+        for number, candidate in enumerate(batch.candidates)
+        if candidate.model_input is not None
+    }
+    embedded = embed(encoder, inputs)
+    results = tuple(
+        _result_of(candidate, embedded.get(number))
+        for number, candidate in enumerate(batch.candidates)
+    )
+    return EmbeddedBatch((*results, *batch.copies), batch.thumbnails)
+
+
+def _result_of(candidate: Candidate, photo: PhotoVectors | None) -> IngestResult:
+    result = IngestResult(
+        candidate.stat, candidate.content_hash, candidate.facts, failure=candidate.failure
+    )
+    if photo is None:
+        return result
+    return replace(result, vectors=photo.vectors, times_s=photo.times_s)
+
+
+class Recording:
+    """Stores the results of batches, one after another, and counts them."""
+
+    def __init__(self, run: EmbeddingRun, baseline: GrowingBaseline | None) -> None:
+        self.report = SyncReport()
+        self._run = run
+        self._writer = LocalWriter(run.store, run.row.key)
+        self._baseline = baseline
+
+    def record(self, batch: EmbeddedBatch) -> None:
+        """Store a batch. Used by one thread at a time."""
+        # First: what a kill leaves without its photo is replaced when the photo is read again.
+        self._run.keep(batch.thumbnails)
+        self._writer.put(batch.results)
+        failed = sum(result.failure is not None for result in batch.results)
+        new = sum(result.vectors is not None for result in batch.results)
+        readable = sum(
+            result.failure is None and result.content_hash is not None for result in batch.results
+        )
+        self.report = replace(
+            self.report,
+            new=self.report.new + new,
+            failed=self.report.failed + failed,
+            moved=self.report.moved + readable - new,
+        )
+        if self._baseline is not None:
+            self._baseline.add(new)
+
+
+# ------------------------------------------------------------------------- known photos
+
+
+class KnownBatch(Struct, frozen=True):
+    """Photos to embed again, by id; `thumbnails` are small pictures by the hash of the content."""
+
+    inputs: dict[int, ModelInput]
+    thumbnails: dict[bytes, bytes]
+
+
+class EmbeddedKnownBatch(Struct, frozen=True):
+    """The vectors of photos by id, and small pictures by the hash of the content."""
+
+    vectors: dict[int, PhotoVectors]
+    thumbnails: dict[bytes, bytes]
+
+
+def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Progress, None, int]:
+    """Embed known photos (id to path) with the encoder; returns how many could not be read.
 
     A file that is gone, or whose content is no longer that of the photo, is left to the next
-    indexing run. `kept` are the contents that have a thumbnail already.
+    indexing run. Photos without a small picture get one, if any are kept.
     """
-    hashes = {
-        photo.id: bytes.fromhex(photo.content_hash)
-        for photo in context.store.reads.photos(photos).values()
-    }
+    known = run.store.reads.photos.records(photos).values()
+    hashes = {photo.id: bytes.fromhex(photo.content_hash) for photo in known}
+    reader = run.reader()
+    with_thumbnail = set() if run.thumbnails is None else run.thumbnails.hashes()
 
     def prepare(item: tuple[int, Path]) -> tuple[int, Path, ModelInput | None]:
         photo_id, path = item
@@ -135,8 +364,8 @@ def embed_again(
             content_hash = content_hash_of(stat)
             if content_hash != hashes[photo_id]:
                 return photo_id, path, None
-            makes_one = context.makes_thumbnails and content_hash not in kept
-            _, model_input = context.reader.read(stat, makes_one)
+            make_thumbnail = run.thumbnails is not None and content_hash not in with_thumbnail
+            _, model_input = reader.read(stat, make_thumbnail)
             return photo_id, path, model_input
         except (PhotoError, OSError):
             return photo_id, path, None
@@ -144,8 +373,12 @@ def embed_again(
     unread = parts = 0
     batch: dict[int, ModelInput] = {}
     with (
-        write_behind(context.encoder.batches_at_once) as model,
-        prefetch(context.ahead, context.threads, prepare, list(photos.items())) as prepared,
+        write_behind(
+            run.encoder.batches_at_once,
+            partial(_embed_known, run.encoder),
+            partial(_record_known, run),
+        ) as model,
+        prefetch(run.ahead, run.threads, prepare, list(photos.items())) as prepared,
     ):
         for done, (photo_id, path, model_input) in enumerate(prepared, 1):
             if model_input is None:
@@ -153,24 +386,28 @@ def embed_again(
             else:
                 batch[photo_id] = model_input
                 parts += len(model_input.pixels)
-            if batch and (parts >= context.encoder.batch_size or done == len(photos)):
+            if batch and (parts >= run.encoder.batch_size or done == len(photos)):
                 thumbnails = {
                     hashes[photo_id]: each.thumbnail
                     for photo_id, each in batch.items()
                     if each.thumbnail is not None
                 }
-                record = partial(_record_again, context, thumbnails)
-                model.submit(partial(embed, context.encoder, batch), record)
+                model.submit(KnownBatch(batch, thumbnails))
                 batch, parts = {}, 0
             yield Progress(done, len(photos), path)
     return unread
 
 
-def _record_again(
-    context: IngestContext, thumbnails: Mapping[bytes, bytes], vectors: Mapping[int, PhotoVectors]
-) -> None:
-    context.keep(thumbnails)
-    context.store.vectors.add(context.encoder_key, vectors)
+def _embed_known(encoder: Encoder, photos: KnownBatch) -> EmbeddedKnownBatch:
+    return EmbeddedKnownBatch(embed(encoder, photos.inputs), photos.thumbnails)
+
+
+def _record_known(run: EmbeddingRun, photos: EmbeddedKnownBatch) -> None:
+    run.keep(photos.thumbnails)
+    run.store.vectors.add(run.row.key, photos.vectors)
+
+
+# ------------------------------------------------------------------------- unchanged files
 
 
 def changed_contents(
@@ -194,154 +431,3 @@ def changed_contents(
                 changed.append(stat)
             yield Progress(done, len(files), Path(stat.path))
     return changed
-
-
-class _IngestRun:
-    """The state of one run: the current batch, waiting copies, and the results so far."""
-
-    def __init__(self, context: IngestContext, model: WriteBehind) -> None:
-        self.report = SyncReport()
-        self._context = context
-        self._model = model
-        self._batch: list[_Candidate] = []
-        self._batch_parts = 0  # images that the model has to embed
-        self._copies: list[_Candidate] = []  # of files without a result yet
-        self._claims = ClaimedHashes()
-        self._results: dict[bytes, Failure | None] = {}  # by content; None is success
-
-    def prepare(self, stat: FileStat) -> _Candidate:
-        """Hash a file and, if its content is new, decode it. Safe in any thread."""
-        if is_live_photo_video(Path(stat.path)):
-            return _Candidate(stat)
-        try:
-            content_hash = content_hash_of(stat)
-        except VANISHED:
-            return _Candidate(stat, vanished=True)
-        except PhotoError as error:
-            return _Candidate(stat, failure=self._failure(stat, error))
-        if not self._claims.claim(content_hash):
-            return _Candidate(stat, content_hash, is_copy=True)
-        if self._context.writer.known([content_hash]):
-            return _Candidate(stat, content_hash)
-        known = self._known_failure(stat, content_hash)
-        if known is not None:
-            return _Candidate(stat, content_hash, failure=known)
-        try:
-            facts, model_input = self._context.reader.read(stat, self._context.makes_thumbnails)
-        except VANISHED:
-            return _Candidate(stat, content_hash, vanished=True)
-        except PhotoError as error:
-            return _Candidate(stat, content_hash, failure=self._failure(stat, error))
-        return _Candidate(stat, content_hash, facts, model_input)
-
-    def _failure(self, stat: FileStat, error: PhotoError) -> Failure:
-        fingerprint = self._context.fingerprint
-        return Failure(Path(stat.path), error.reason, str(error), error.extra, fingerprint)
-
-    def _known_failure(self, stat: FileStat, content_hash: bytes) -> Failure | None:
-        """The failure of this content at any path, if it is expected to repeat at this one."""
-        if self._context.retry_failures:
-            return None
-        store, fingerprint = self._context.store, self._context.fingerprint
-        known = store.failures.known(content_hash, stat.path, fingerprint)
-        return None if known is None else replace(known, path=Path(stat.path))
-
-    def add(self, candidate: _Candidate) -> None:
-        """Add a file to the batch, and submit the batch when it is full."""
-        if candidate.is_copy and candidate.content_hash not in self._claims:
-            # Its original has vanished since.
-            candidate = self.prepare(candidate.stat)
-        if candidate.vanished:
-            self._replace_by_copies(candidate)
-            return
-        (self._copies if candidate.is_copy else self._batch).append(candidate)
-        if candidate.model_input is not None:
-            self._batch_parts += len(candidate.model_input.pixels)
-        if (
-            self._batch_parts >= self._context.encoder.batch_size
-            or len(self._batch) + len(self._copies) >= MAX_FILES_PER_BATCH
-        ):
-            self.submit_batch()
-
-    def _replace_by_copies(self, vanished: _Candidate) -> None:
-        """Let a waiting copy of a file that vanished take its place."""
-        if vanished.content_hash is None:
-            return
-        self._claims.release(vanished.content_hash)
-        copies = [copy for copy in self._copies if copy.content_hash == vanished.content_hash]
-        self._copies = [copy for copy in self._copies if copy not in copies]
-        for copy in copies:
-            self.add(self.prepare(copy.stat))
-
-    def submit_batch(self) -> None:
-        """Have the batch embedded and recorded, with the copies whose original has a result."""
-        batch, self._batch, self._batch_parts = self._batch, [], 0
-        for candidate in batch:
-            if candidate.content_hash is not None:
-                self._results[candidate.content_hash] = candidate.failure
-        copies = []
-        waiting = []
-        for copy in self._copies:
-            if copy.content_hash not in self._results:
-                waiting.append(copy)
-                continue
-            failure = self._results[copy.content_hash]
-            if failure is not None:
-                failure = replace(failure, path=Path(copy.stat.path))
-            copies.append(IngestResult(copy.stat, copy.content_hash, failure=failure))
-        self._copies = waiting
-        thumbnails = {
-            candidate.content_hash: candidate.model_input.thumbnail
-            for candidate in batch
-            if candidate.model_input is not None
-            and candidate.content_hash is not None
-            and candidate.model_input.thumbnail is not None
-        }
-
-        def record(results: Sequence[IngestResult]) -> None:
-            # First: what a kill leaves without its photo is replaced when the photo is read again.
-            self._context.keep(thumbnails)
-            self._record([*results, *copies])
-
-        self._model.submit(partial(self._embed_batch, batch), record)
-
-    def _embed_batch(self, batch: Sequence[_Candidate]) -> list[IngestResult]:
-        """The result of each file. Several batches may be embedded at the same time."""
-        inputs = {
-            number: candidate.model_input
-            for number, candidate in enumerate(batch)
-            if candidate.model_input is not None
-        }
-        embedded = embed(self._context.encoder, inputs)
-        results = []
-        for number, candidate in enumerate(batch):
-            result = IngestResult(
-                candidate.stat,
-                candidate.content_hash,
-                candidate.facts,
-                failure=candidate.failure,
-            )
-            if number in embedded:
-                photo = embedded[number]
-                result = replace(result, vectors=photo.vectors, times_s=photo.times_s)
-            results.append(result)
-        return results
-
-    def _record(self, results: Sequence[IngestResult]) -> None:
-        before = self.report.new
-        self._context.writer.put(results)
-        self._count(results)
-        self._context.on_recorded(self.report.new - before)
-
-    def _count(self, results: Sequence[IngestResult]) -> None:
-        failed = sum(result.failure is not None for result in results)
-        new = sum(result.vectors is not None for result in results)
-        readable = sum(
-            result.failure is None and result.content_hash is not None for result in results
-        )
-        self.report = replace(
-            self.report,
-            new=self.report.new + new,
-            failed=self.report.failed + failed,
-            moved=self.report.moved + readable - new,
-        )

@@ -50,7 +50,7 @@ def apply_removals(
         elif lost:
             to_remove |= _confirmed(store, root_id, lost, notify)
         removed += store.files.forget(root_id, to_remove)
-    return RemovalCounts(removed, sum(store.reads.held_counts().values()))
+    return RemovalCounts(removed, sum(store.reads.roots.held_counts().values()))
 
 
 def _confirmed(
@@ -61,14 +61,15 @@ def _confirmed(
     lost = lost - held
     recent = store.files.recent_losses(root_id)
     count = len(lost) + len(held) + recent
-    total = store.reads.photo_counts().get(root_id, 0) + recent
+    total = store.reads.roots.photo_counts().get(root_id, 0) + recent
     if lost and count >= HELD_FROM and count > HELD_SHARE * total:
         store.files.hold(root_id, lost)
+        root = store.reads.roots.all()[root_id]
         stay = f"The last {count - recent} of them stay" if recent else "They stay"
         notify(
-            f"{count} of the {total} photos of {store.reads.roots()[root_id]} disappeared within "
-            f"a short time. {stay} in the library, marked as missing, until they are back. If you "
-            "removed them on purpose: imgsearch index --accept-removals"
+            f"{count} of the {total} photos of {root} disappeared within a short time. {stay} in "
+            "the library, marked as missing, until they are back. If you removed them on purpose: "
+            "imgsearch index --accept-removals"
         )
         return set()
     if lost:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from imgsearch.text import shell_word
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imgsearch.records.photo import Photo
     from imgsearch.records.status import Root
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
@@ -49,7 +50,7 @@ def check_folder(folder: str, roots: Sequence[str]) -> None:
 
 def root_id_of(reads: Reads, folder: str) -> int:
     """The id of the root at `folder`. Raises UsageError if it is not a root."""
-    roots = reads.roots()
+    roots = reads.roots.all()
     for root_id, root in roots.items():
         if root == folder:
             return root_id
@@ -61,7 +62,11 @@ def list_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> tuple[Root, 
     """All roots, with their numbers of photos and whether they are online."""
     from imgsearch.records.status import Root
 
-    counts, missing, paused = reads.photo_counts(), reads.held_counts(), reads.paused_roots()
+    counts, missing, paused = (
+        reads.roots.photo_counts(),
+        reads.roots.held_counts(),
+        reads.roots.paused(),
+    )
     online = online_roots(reads, mounts)
     return tuple(
         Root(
@@ -72,7 +77,7 @@ def list_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> tuple[Root, 
             missing=missing.get(root_id, 0),
             paused=root_id in paused,
         )
-        for root_id, path in reads.roots().items()
+        for root_id, path in reads.roots.all().items()
     )
 
 
@@ -81,12 +86,41 @@ def online_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> dict[int, 
 
     A root without any known file is online: none of its files can be unavailable.
     """
-    filled, volumes = reads.filled_roots(), reads.volumes()
+    filled, volumes = reads.roots.filled(), reads.roots.volumes()
     return {
         root_id: root_id not in filled
         or (is_available(path) and not is_on_other_drive(path, volumes.get(root_id), mounts))
-        for root_id, path in reads.roots().items()
+        for root_id, path in reads.roots.all().items()
     }
+
+
+def readable_photos(
+    reads: Reads, ids: Sequence[int], mounts: MountTable = SYSTEM_MOUNTS
+) -> list[tuple[Photo, Path]]:
+    """Return those of these photos that can be read for indexing, each with one of its paths.
+
+    The path is the first in a root that is online and not paused, unless its removal is held. The
+    photos keep the order of `ids`.
+    """
+    online, paused = online_roots(reads, mounts), reads.roots.paused()
+    readable = {root_id for root_id in online if online[root_id] and root_id not in paused}
+    return photos_in(reads, readable, ids)
+
+
+def photos_in(reads: Reads, roots: Collection[int], ids: Sequence[int]) -> list[tuple[Photo, Path]]:
+    """Return those of these photos that have a path in one of these roots, each with the first.
+
+    Paths whose removal is held do not count. The photos keep the order of `ids`.
+    """
+    photos, held = reads.photos.records(ids), reads.photos.held_paths(ids)
+    found = []
+    all_paths = reads.photos.paths(ids)
+    for photo_id in ids:
+        for root_id, path in all_paths.get(photo_id, ()):
+            if root_id in roots and path not in held:
+                found.append((photos[photo_id], path))
+                break
+    return found
 
 
 def is_available(folder: str) -> bool:
@@ -112,8 +146,8 @@ def follow_moved_drives(
     store: Store, notify: Callable[[str], None], mounts: MountTable = SYSTEM_MOUNTS
 ) -> None:
     """Change the paths of roots whose drive is now mounted elsewhere."""
-    roots = store.reads.roots()
-    for root_id, (volume, path_on_volume) in store.reads.volumes().items():
+    roots = store.reads.roots.all()
+    for root_id, (volume, path_on_volume) in store.reads.roots.volumes().items():
         old, home = roots[root_id], VolumePath(volume, path_on_volume)
         if mounts.volume_path(old) == home and is_available(old):
             continue

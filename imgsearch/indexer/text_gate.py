@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from imgsearch.index.recall import prompts
-from imgsearch.store.reads import photo_starts
+from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
@@ -67,11 +67,11 @@ def gate_scores(
         return np.asarray((best - usual.mean(axis=1)) / usual.std(axis=1).clip(1e-6))
 
     if len(photo_ids) <= _FEW:
-        parts = reads.parts(encoder_key, photo_ids)
+        parts = reads.vectors.parts(encoder_key, photo_ids)
         return {photo_id: float(score(each.vectors).max()) for photo_id, each in parts.items()}
     wanted = set(photo_ids)
     scores: dict[int, float] = {}
-    for _, ids, chunk in reads.vectors(encoder_key):
+    for _, ids, chunk in reads.vectors.chunks(encoder_key):
         starts = photo_starts(ids)
         of_photos = zip(
             ids[starts].tolist(), np.maximum.reduceat(score(chunk), starts), strict=True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,17 @@ from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
 from imgsearch.errors import ImgsearchError, PhotoError, StoreError
-from imgsearch.indexer.metadata import readable_photos
 from imgsearch.indexer.reading import content_hash_of
+from imgsearch.indexer.roots import readable_photos
 from imgsearch.indexer.scan import stat_of
 from imgsearch.progress import Progress, ThumbnailReport
+from imgsearch.store.lock import writing
+from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.thumbnails import ThumbnailStore
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
+    from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.photo import Photo
     from imgsearch.store.store import Store
 
@@ -38,6 +41,13 @@ class ThumbnailKeeper:
         self._notify = notify
         self._has_stopped = False
 
+    def hashes(self) -> set[bytes]:
+        """The contents that have a thumbnail; none if the file is damaged, as `keep` then tells."""
+        try:
+            return self._thumbnails.hashes()
+        except StoreError:
+            return set()
+
     def keep(self, images: Mapping[bytes, bytes]) -> None:
         """Store pictures, as WebP, by the hash of their photo's content. Raises DiskError."""
         if self._has_stopped or not images:
@@ -55,22 +65,26 @@ class ThumbnailKeeper:
         self._notify(problem)
 
 
-def make_missing_thumbnails(
-    store: Store,
-    thumbnails: ThumbnailStore,
-    keeper: ThumbnailKeeper,
-    online: Collection[int],
-    settings: Settings,
-) -> Generator[Progress, None, ThumbnailReport]:
-    """Make the thumbnails of photos in the roots `online` that have none; one Progress a photo.
+def make_thumbnails(context: IndexingContext) -> Generator[Progress, None, ThumbnailReport]:
+    """Make the thumbnails of all photos that have none and can be reached; one Progress a photo.
 
     A file whose content is no longer that of the photo is left to the next indexing run.
     """
+    with writing(context.data_dir) as store, ThumbnailStore(context.data_dir) as thumbnails:
+        steps = _make_missing(context, store, thumbnails)
+        return (yield from publish_progress(context.data_dir, "Making thumbnails", steps))
+
+
+def _make_missing(
+    context: IndexingContext, store: Store, thumbnails: ThumbnailStore
+) -> Generator[Progress, None, ThumbnailReport]:
+    settings = context.settings
+    keeper = ThumbnailKeeper(thumbnails, settings, context.notify)
     kept = thumbnails.hashes()
-    ids = store.reads.live_ids().tolist()
+    ids = store.reads.photos.live_ids().tolist()
     photos = [
         (photo, path)
-        for photo, path in readable_photos(store, online, ids)
+        for photo, path in readable_photos(store.reads, ids, context.mounts)
         if bytes.fromhex(photo.content_hash) not in kept
     ]
 

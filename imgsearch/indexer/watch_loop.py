@@ -8,25 +8,32 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
+from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.sidecars import is_sidecar_name
-from imgsearch.errors import DiskError, LibraryLocked
-from imgsearch.indexer.diff import LibraryDiff, Scope, add_folders, all_scopes, merge_scopes
+from imgsearch.errors import DiskError, LibraryLocked, MissingPackage
+from imgsearch.indexer.diff import Scope, add_folders, all_scopes, compare, merge_scopes
+from imgsearch.indexer.folders import prune_store
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.picture_text import DOING, TextBacklog
 from imgsearch.indexer.roots import follow_moved_drives, is_available
 from imgsearch.indexer.scan import folder_identity
-from imgsearch.indexer.volumes import MountTable
+from imgsearch.indexer.sync import apply_changes, check_folders
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
-from imgsearch.progress import Progress, SyncReport, TextReport, WatchEvent, Watching
+from imgsearch.progress import WatchEvent, Watching
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
+
+if TYPE_CHECKING:
+    from imgsearch.indexer.context import IndexingContext
 
 
 class WatchSchedule(Struct, frozen=True):
@@ -39,42 +46,32 @@ class WatchSchedule(Struct, frozen=True):
     retry_s: float = 5.0  # before another attempt, if another process writes or the disk is full
 
 
-class WatchContext(Struct, frozen=True):
-    """The inputs of a watch.
-
-    `compare(store, scopes, notify)` finds the changes and `sync(store, changes)` applies them.
-    `texts` are the photos to run OCR on while idle; None disables it. `release_models` frees the
-    memory of models.
-    """
-
-    data_dir: Path
-    compare: Callable[[Store, Sequence[Scope], Callable[[str], None]], LibraryDiff]
-    sync: Callable[[Store, LibraryDiff], Generator[Progress, None, SyncReport]]
-    prune: Callable[[Store], object]
-    release_models: Callable[[], None]
-    texts: TextBacklog | None
-    notify: Callable[[str], None]
-    mounts: MountTable
-    create_observer: Callable[[], BaseObserver]
-
-
-def watch_library(
-    context: WatchContext,
+def watch(
+    context: IndexingContext,
     folders: Sequence[str],
-    schedule: WatchSchedule,
     stop: threading.Event,
+    schedule: WatchSchedule | None = None,
+    create_observer: Callable[[], BaseObserver] = Observer,
 ) -> Iterator[WatchEvent]:
     """Add `folders`, then keep all roots in sync until `stop` is set.
 
     Photos are only read. The writer's lock is held only while there is something to do.
+    `create_observer` makes the source of events, by default that of the operating system. Raises
+    what `check_folders` raises, at once.
     """
+    check_folders(context, folders)
+    return _watch(context, folders, stop, schedule or WatchSchedule(), create_observer)
+
+
+def _watch(
+    context: IndexingContext,
+    folders: Sequence[str],
+    stop: threading.Event,
+    schedule: WatchSchedule,
+    create_observer: Callable[[], BaseObserver],
+) -> Iterator[WatchEvent]:
     with Watcher(
-        schedule.timing,
-        _is_photo_or_sidecar,
-        is_ignored,
-        context.data_dir,
-        stop,
-        context.create_observer,
+        schedule.timing, _is_photo_or_sidecar, is_ignored, context.data_dir, stop, create_observer
     ) as watcher:
         loop = WatchLoop(context, schedule, watcher, stop)
         with closing(loop):
@@ -88,12 +85,15 @@ class WatchLoop:
 
     def __init__(
         self,
-        context: WatchContext,
+        context: IndexingContext,
         schedule: WatchSchedule,
         watcher: Watcher,
         stop: threading.Event,
     ) -> None:
         self._context = context
+        # A scan finds the same problems each time, and each of them is told once.
+        self._scanning = replace(context, notify=self._notify_once)
+        self._texts = _text_backlog(context)
         self._schedule = schedule
         self._watcher = watcher
         self._stop = stop
@@ -102,7 +102,7 @@ class WatchLoop:
         self._notified: set[str] = set()
         self._pending: set[Hint] = set()
         self._scan_all = True
-        self._has_texts_left = context.texts is not None
+        self._has_texts_left = self._texts is not None
         self._not_before_s = 0.0
         self._scanned_all_s = self._indexed_s = time.monotonic()
 
@@ -149,7 +149,8 @@ class WatchLoop:
             yield from self._read_texts()
         elif now - self._indexed_s >= self._schedule.idle_s:
             self._indexed_s = now
-            self._context.release_models()
+            self._context.encoders.release()
+            self._context.text_readers.release()
 
     # ------------------------------------------------------------------ drives
 
@@ -178,7 +179,7 @@ class WatchLoop:
 
     def _roots(self) -> tuple[str, ...]:
         """The folders to watch. They are read anew each time: others may pause and resume them."""
-        return () if self._reads is None else tuple(self._reads.active_roots().values())
+        return () if self._reads is None else tuple(self._reads.roots.active().values())
 
     # ------------------------------------------------------------------ scanning
 
@@ -196,7 +197,7 @@ class WatchLoop:
                     scopes = scopes_of_hints(store.reads, hints)
                 finished = yield from self._sync(store, scopes, scan_all)
                 if scan_all and finished:
-                    self._context.prune(store)
+                    prune_store(self._context, store)
         except (LibraryLocked, DiskError) as error:
             self._notify_once(str(error))
             self._not_before_s = time.monotonic() + self._schedule.retry_s
@@ -209,14 +210,14 @@ class WatchLoop:
         self, store: Store, scopes: Sequence[Scope], always_report: bool
     ) -> Generator[WatchEvent, None, bool]:
         """Bring these scopes up to date; returns whether that was completed."""
-        changes = self._context.compare(store, scopes, self._notify_once)
+        changes = compare(self._scanning, store, scopes)
         if changes.upserts:  # leave out files that are still being written
             changes = changes.limited_to(self._watcher.complete_files(changes.upserts))
         if self._stop.is_set():
             return False
         if not (always_report or changes.changes_library):
             return True
-        with closing(self._context.sync(store, changes)) as job:
+        with closing(apply_changes(self._context, store, changes)) as job:
             while not self._stop.is_set():
                 try:
                     yield next(job)
@@ -232,18 +233,20 @@ class WatchLoop:
     # ------------------------------------------------------------------ text in pictures
 
     def _renew_texts(self, everything: bool) -> None:
-        if self._context.texts is not None:
-            self._context.texts.renew(everything)
+        if self._texts is not None:
+            self._texts.renew(everything)
             self._has_texts_left = True
 
     def _read_texts(self) -> Iterator[WatchEvent]:
         """Read the text of some photos, for a moment: changes on the disk come first."""
-        assert self._context.texts is not None
+        assert self._texts is not None
         until = time.monotonic() + self._schedule.text_s
         try:
             with (
                 writing(self._context.data_dir) as store,
-                closing(self._published_texts(self._context.texts, store)) as steps,
+                closing(
+                    publish_progress(self._context.data_dir, DOING, self._texts.steps(store))
+                ) as steps,
             ):
                 while time.monotonic() < until and not self._stop.is_set():
                     try:
@@ -258,11 +261,6 @@ class WatchLoop:
             self._notify_once(str(error))
             self._not_before_s = time.monotonic() + self._schedule.retry_s
 
-    def _published_texts(
-        self, texts: TextBacklog, store: Store
-    ) -> Generator[Progress, None, TextReport]:
-        return publish_progress(self._context.data_dir, DOING, texts.steps(store))
-
     def _notify_once(self, sentence: str) -> None:
         """Notify, but not again at every scan. A change of drives starts afresh."""
         if sentence not in self._notified:
@@ -270,9 +268,21 @@ class WatchLoop:
             self._context.notify(sentence)
 
 
+def _text_backlog(context: IndexingContext) -> TextBacklog | None:
+    """The photos whose text is read while there is nothing else to do; None to read none."""
+    if not context.settings.read_text:
+        return None
+    try:
+        context.text_readers.open()
+    except MissingPackage as error:
+        context.notify(str(error))
+        return None
+    return TextBacklog(context)
+
+
 def scopes_of_hints(reads: Reads, hints: Iterable[Hint]) -> list[Scope]:
     """The scopes to scan for these hints, except folders outside all roots or in paused ones."""
-    roots = sorted(reads.active_roots().items(), key=lambda item: -len(item[1]))
+    roots = sorted(reads.roots.active().items(), key=lambda item: -len(item[1]))
     scopes = []
     for hint in hints:
         for root_id, root in roots:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imgsearch.encoders.prompts import class_templates, embed_in
 from imgsearch.errors import UsageError
 from imgsearch.records.labels import Classes, Facet, Label
-from imgsearch.store.reads import photo_starts
+from imgsearch.store.reading.vectors import photo_starts
 from imgsearch.text import is_utf8
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ def label_photos(
     import numpy as np
 
     classifier = _new_classifier(classes, row, encoder)
-    wanted = store.reads.live_ids(among)
+    wanted = store.reads.photos.live_ids(among)
     labels: list[Label] = []
-    for _, ids, chunk in store.reads.vectors(row.key):
+    for _, ids, chunk in store.reads.vectors.chunks(row.key):
         rows = np.isin(ids, wanted)
         labels += _classify(classifier, classes, ids[rows], chunk[rows])
     return labels
@@ -167,7 +167,7 @@ def update_facets(
 
     Returns the number of labels. `encoder` is called only if there is something to do.
     """
-    last_seq = store.reads.last_seq(row.key)
+    last_seq = store.reads.vectors.last_seq(row.key)
     labelled = 0
     for facet in store.labels.facets():
         known = store.labels.class_vectors(facet.id, row.key)
@@ -178,7 +178,7 @@ def update_facets(
             vectors, seq = known
         if seq < last_seq:
             classifier = make_classifier(facet.classes, vectors, encoder().logit_scale)
-            for chunk_seq, ids, chunk in store.reads.vectors(row.key, seq, chunk_rows):
+            for chunk_seq, ids, chunk in store.reads.vectors.chunks(row.key, seq, chunk_rows):
                 labels = _classify(classifier, facet.classes, ids, chunk)
                 store.labels.set_labels(facet.id, chunk_seq, labels)
                 labelled += len(labels)

@@ -27,13 +27,13 @@ class Concepts:
 
         In a query, concept:NAME finds a concept, also with words: concept:max on a sofa.
         """
-        return self._engine.store().concepts.all(self._engine.reads().encoder_in_use().key)
+        return self._engine.store().concepts.all(self._engine.reads().encoders.in_use().key)
 
     def get(self, name: str) -> Concept:
         """Return the concept of this name. Raises QueryError, with a similar name if there is."""
         from imgsearch.search.concepts import require_concept
 
-        known = require_concept(self._engine.reads(), name)
+        known = require_concept(self._engine.reads().definitions, name)
         return next(each for each in self.all() if each.name == known)
 
     @operation("POST /concepts/teach")
@@ -60,13 +60,15 @@ class Concepts:
         cannot be read; LibraryLocked.
         """
         from imgsearch.concepts.teaching import Lesson
+        from imgsearch.indexer import definitions
         from imgsearch.search.judging import example_hash, judged_example
 
         context = self._engine.context()
         judged = [judged_example(context, source, True) for source in _listed(like)]
         judged += [judged_example(context, source, False) for source in _listed(unlike)]
         withdrawn = frozenset(example_hash(context, source) for source in _listed(withdraw))
-        self._engine.indexer().teach(Lesson(name, tuple(judged), withdrawn, words, new))
+        lesson = Lesson(name, tuple(judged), withdrawn, words, new)
+        definitions.teach(self._engine.new_or_existing(), lesson)
         return self.get(name)
 
     def judged(self, name: str) -> dict[int, bool]:
@@ -74,7 +76,7 @@ class Concepts:
 
         Raises QueryError for an unknown concept.
         """
-        return self._engine.reads().concept_judgements(self.get(name).name)
+        return self._engine.reads().definitions.concept_judgements(self.get(name).name)
 
     @operation("POST /concepts/judge")
     def to_judge(self, name: str, k: ResultCount = 12) -> Hits:
@@ -94,7 +96,9 @@ class Concepts:
     @operation("POST /concepts/forget")
     def forget(self, name: str) -> bool:
         """Delete a concept with its examples; returns whether there was one of this name."""
-        return self._engine.writer().forget_concept(name)
+        from imgsearch.indexer.definitions import forget_concept
+
+        return forget_concept(self._engine.existing(), name)
 
 
 def _listed(examples: Iterable[ExampleSource]) -> list[ExampleSource]:

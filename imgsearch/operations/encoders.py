@@ -38,7 +38,7 @@ class Encoders:
     def in_use(self) -> EncoderChoice:
         """Return the encoder that a query or a first indexing run would use, and why."""
         engine = self._engine
-        row = engine.reads().current_encoder() if engine.exists() else None
+        row = engine.reads().encoders.current() if engine.exists() else None
         return engine.encoders.choose(row)
 
     @operation("GET /encoders/stored")
@@ -56,7 +56,9 @@ class Encoders:
         those indexed since, are not found by what they show until `rebuild(name)` has embedded
         them. Raises UsageError for an encoder of which there are no vectors, and LibraryLocked.
         """
-        self._engine.writer().use_encoder(name)
+        from imgsearch.indexer.stored_encoders import use_encoder
+
+        use_encoder(self._engine.existing(), name)
         return next(each for each in self.stored() if each.state == "current")
 
     @operation("POST /encoders/drop")
@@ -67,7 +69,9 @@ class Encoders:
         has the space for that; else their space is used for what is indexed next. Raises UsageError
         for the encoder in use, and for one of which there are no vectors; and LibraryLocked.
         """
-        return self._engine.writer().drop_encoder(name)
+        from imgsearch.indexer.stored_encoders import drop_encoder
+
+        return drop_encoder(self._engine.existing(), name)
 
     def try_out(
         self, name: str, photos: int = 2000, queries: Sequence[str] = ()
@@ -81,6 +85,7 @@ class Encoders:
         `rebuild(name)` goes on from there. Raises UsageError for an unknown encoder, for that in
         use, and for a sample of fewer than 20 photos; and as `Library.index` does.
         """
+        from imgsearch.indexer.encoder_trial import try_encoder
         from imgsearch.progress import Job
 
         if photos < 1:
@@ -93,7 +98,7 @@ class Encoders:
         recent = [SourcedQuery(line, "recent") for line in engine.past_queries().newest(_RECENT)]
         saved = [SourcedQuery(each.line, "saved") for each in engine.saved_searches().all()]
         past = (*recent, *saved)
-        return Job(engine.indexer().try_encoder(name, photos, tuple(queries), past))
+        return Job(try_encoder(engine.new_or_existing(), name, photos, tuple(queries), past))
 
     @operation("POST /encoders/trial")
     def run_trial(self, name: str, photos: int = 2000, queries: Sequence[str] = ()) -> EncoderTrial:
@@ -106,7 +111,7 @@ class Encoders:
     @operation("GET /encoders/trial")
     def last_trial(self) -> EncoderTrial | None:
         """Return what the last trial found out; None without one, or if its encoder is gone."""
-        from imgsearch.indexer.encoder_trial import read_trial
+        from imgsearch.indexer.trial_file import read_trial
 
         trial = read_trial(self._engine.settings.data_dir)
         stored = self.stored() if trial is not None else ()
@@ -134,6 +139,6 @@ class Encoders:
         from imgsearch.index.check import check_recall
 
         store = self._engine.store()
-        row = store.reads.encoder_in_use()
+        row = store.reads.encoders.in_use()
         encoder = self._engine.encoders.of(row)
         return check_recall(store, row.key, encoder.encode_texts, self._engine.index_policy)

@@ -59,10 +59,11 @@ class Folders:
         reasons that may be transient. Raises UsageError for an unknown reason, and as
         `Library.index` does.
         """
+        from imgsearch.indexer import sync
         from imgsearch.progress import Job
 
         known = tuple(reason_of(code) for code in reasons)
-        return Job(self._engine.writer().retry(known))
+        return Job(sync.retry(self._engine.existing(), known))
 
     def forget(self, folder: str | Path) -> int:
         """Remove a folder from the library; returns how many photos left the library with it.
@@ -71,7 +72,9 @@ class Folders:
         nothing is embedded again if the folder is added again. Raises UsageError for a folder that
         the library does not follow, and LibraryLocked.
         """
-        return self._engine.writer().forget(absolute(folder))
+        from imgsearch.indexer import folders
+
+        return folders.forget(self._engine.existing(), absolute(folder))
 
     def pause(self, folder: str | Path) -> None:
         """Leave a folder as it is, when indexing and watching, until it is resumed.
@@ -81,14 +84,18 @@ class Folders:
         process follows within seconds. Pausing a paused folder changes nothing. Raises UsageError
         for a folder that the library does not follow, and LibraryLocked.
         """
-        self._engine.writer().set_paused(absolute(folder), True)
+        from imgsearch.indexer import folders
+
+        folders.set_paused(self._engine.existing(), absolute(folder), True)
 
     def resume(self, folder: str | Path) -> None:
         """End the pause of a folder: the next `index`, or a running watcher, brings it up to date.
 
         Raises as `pause` does.
         """
-        self._engine.writer().set_paused(absolute(folder), False)
+        from imgsearch.indexer import folders
+
+        folders.set_paused(self._engine.existing(), absolute(folder), False)
 
     def prune(self, days: float = PRUNE_DAYS) -> int:
         """Delete photos and vectors that have had no path for this many days; returns how many.
@@ -96,11 +103,13 @@ class Folders:
         Photos of offline folders and photos whose removal is held have paths, and stay. Raises
         UsageError for a number of days below 0 or above 36,500.
         """
+        from imgsearch.indexer import folders
+
         if not 0 <= days <= MAX_PRUNE_DAYS:
             raise UsageError(
                 f"The number of days must be from 0 to {MAX_PRUNE_DAYS:,}, not {days:,}."
             )
-        return self._engine.writer().prune(days)
+        return folders.prune(self._engine.existing(), days)
 
 
 def reason_of(code: str) -> Reason:

@@ -28,12 +28,16 @@ class Labels:
         `label:NAME` finds them from then on. Raises UsageError and LibraryLocked.
         """
         self._engine.context()  # raises if there is nothing to label
-        facet = self._engine.indexer().save_labels(name, classes)
+        from imgsearch.indexer.definitions import save_labels
+
+        facet = save_labels(self._engine.new_or_existing(), name, classes)
         return self._engine.store().labels.counts(facet.id)
 
     def forget(self, name: str) -> bool:
         """Delete saved labels; returns whether there were any of this name."""
-        return self._engine.indexer().forget_labels(name)
+        from imgsearch.indexer.definitions import forget_labels
+
+        return forget_labels(self._engine.new_or_existing(), name)
 
     def facets(self) -> dict[Facet, dict[str, int]]:
         """Return the saved labels with their classes, and how many photos have each label."""

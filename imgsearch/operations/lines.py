@@ -48,7 +48,7 @@ class Lines:
 
         The last trial of an encoder is deleted as well, since it may have used some.
         """
-        from imgsearch.indexer.encoder_trial import delete_trial
+        from imgsearch.indexer.trial_file import delete_trial
 
         past = self._engine.past_queries()
         delete_trial(self._engine.settings.data_dir)

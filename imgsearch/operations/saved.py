@@ -51,7 +51,7 @@ class Saved:
         """
         from imgsearch.search.saved_queries import find_saved
 
-        return find_saved(self._engine.reads(), name)
+        return find_saved(self._engine.reads().definitions, name)
 
     @operation("POST /saved")
     def save(
@@ -147,7 +147,7 @@ class Saved:
             replaced(outputs, name=search.name),
             make_hits(engine.catalogue(), ids, stack_raw=settings.stack_raw),
             engine.saved_searches(),
-            list(engine.reads().roots().values()),
+            list(engine.reads().roots.all().values()),
             (settings.data_dir, settings.cache_dir),
             stop or Event(),
         )

@@ -38,10 +38,11 @@ class Upkeep:
         and StoreError for a damaged database, which is left as it is.
         """
         from imgsearch.analysis.doctor import repair_cache
+        from imgsearch.indexer.repair import repair
 
         done = repair_cache(self._engine.settings.cache_dir)
         if self._engine.exists():
-            done += self._engine.writer().repair()
+            done += repair(self._engine.existing())
         return done
 
     def read_metadata(self) -> Job[MetadataReport]:
@@ -49,9 +50,10 @@ class Upkeep:
 
         Dates, places, ratings, keywords and other facts change; nothing is embedded.
         """
+        from imgsearch.indexer.metadata import read_metadata
         from imgsearch.progress import Job
 
-        return Job(self._engine.writer().read_metadata())
+        return Job(read_metadata(self._engine.existing()))
 
     def read_text(
         self,
@@ -68,10 +70,11 @@ class Upkeep:
         for a folder without photos of the library, UsageError if there is no library, and
         LibraryLocked.
         """
+        from imgsearch.indexer.picture_text import read_text
         from imgsearch.progress import Job
 
         paths = tuple(absolute(folder) for folder in folders)
-        return Job(self._engine.writer().read_text(paths, everything, again))
+        return Job(read_text(self._engine.existing(), paths, everything, again))
 
     def text_counts(self) -> TextCounts:
         """Count the photos that have text, have none, could not be read, and were not tried."""
@@ -83,9 +86,10 @@ class Upkeep:
         Raises UsageError where the settings keep none, StoreError for a damaged file of thumbnails,
         LibraryLocked and DiskError.
         """
+        from imgsearch.indexer.thumbnails import make_thumbnails
         from imgsearch.progress import Job
 
-        writer = self._engine.writer()
+        context = self._engine.existing()
         if not self._engine.settings.thumbnails_mb:
             raise UsageError("The setting thumbnails_mb is 0, so no thumbnails are kept.")
-        return Job(writer.make_thumbnails())
+        return Job(make_thumbnails(context))

@@ -44,18 +44,6 @@ def name_of_field(field: MatchedField) -> str:
     return _ONE_NAME.get(field, field)
 
 
-class NameMatch(Struct, frozen=True):
-    """A photo whose names match a look-up.
-
-    `fields` are the matching fields, in the order of `NAME_FIELDS`. `score` is BM25 with a weight
-    for each field: higher is better, and comparable within one look-up only.
-    """
-
-    photo_id: int
-    fields: tuple[NameField, ...]
-    score: float
-
-
 class KnownName(Struct, frozen=True):
     """A name in a library, as it is spelled there, and its number of photos.
 

@@ -51,13 +51,6 @@ class PhotoText(Struct, frozen=True):
     message: str | None = None
 
 
-class TextMatch(Struct, frozen=True):
-    """A photo whose text matches. `score` is BM25, higher is better."""
-
-    photo_id: int
-    score: float
-
-
 class TextCounts(Struct, frozen=True):
     """The number of photos in each state; `unread` ones were not tried yet.
 

@@ -15,7 +15,7 @@ from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.search import confidence
 from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.short_texts import less_mean_noun, mean_noun_share
-from imgsearch.store.reads import photo_starts
+from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
@@ -113,7 +113,7 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
     from imgsearch.index.recall import prompts
 
     vectors = store.vectors.count(row.key)
-    if vectors - int(store.reads.further_parts(row.key)[1].sum()) < confidence.MIN_PHOTOS:
+    if vectors - int(store.reads.vectors.further_parts(row.key)[1].sum()) < confidence.MIN_PHOTOS:
         return False
     captions, short_texts = prompts(), nouns()
     made_from = [
@@ -121,7 +121,11 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
     ]
     fingerprint = hashlib.sha256("\n".join(made_from).encode()).hexdigest()
     basis = store.vectors.baseline_source(row.key)
-    old = store.reads.baseline(row.key) if basis is not None and basis[0] == fingerprint else None
+    old = (
+        store.reads.encoders.baseline(row.key)
+        if basis is not None and basis[0] == fingerprint
+        else None
+    )
     if old is not None and abs(vectors - old.vectors) <= _STALE_SHARE * old.vectors:
         return False
     photos, mean = _sample(store, row)
@@ -187,11 +191,11 @@ def _sample(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:
     """
     import numpy as np
 
-    live = store.reads.live_ids()
+    live = store.reads.photos.live_ids()
     rng = np.random.default_rng(_SEED)
     total, count = np.zeros(row.dim, np.float64), 0
     sample, keys = np.empty((0, row.dim), np.float32), np.empty(0)
-    for _, ids, chunk in store.reads.vectors(row.key):
+    for _, ids, chunk in store.reads.vectors.chunks(row.key):
         wholes = photo_starts(ids)
         vectors = chunk[wholes[np.isin(ids[wholes], live)]]
         total += vectors.sum(axis=0, dtype=np.float64)

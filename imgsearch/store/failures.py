@@ -89,7 +89,7 @@ class FailureStore:
 
     def set_folders(self, root_id: int, scanned: str, folders: Mapping[str, str]) -> None:
         """Store which folders below `scanned` cannot be read (path to message); replaces others."""
-        prefix = prefix_of(self._reads.roots()[root_id])
+        prefix = prefix_of(self._reads.roots.all()[root_id])
         c = schema.folders.c
 
         def relative(path: str) -> str:

@@ -33,7 +33,7 @@ class FileStore:
         A folder inside a known root needs no root of its own. Roots inside a new one become part
         of it, and their files keep everything that is known of them.
         """
-        roots = self._reads.roots()
+        roots = self._reads.roots.all()
         for root_id, root in roots.items():
             if path == root or path.startswith(prefix_of(root)):
                 return root_id
@@ -91,7 +91,7 @@ class FileStore:
         return self._stats("sidecars", root_id, folder, recursive)
 
     def _stats(self, table: str, root_id: int, folder: str, recursive: bool) -> dict[str, FileStat]:
-        root = self._reads.roots()[root_id]
+        root = self._reads.roots.all()[root_id]
         prefix = prefix_of(root)
         query = f"SELECT name, size_bytes, mtime_ns, inode FROM {table} WHERE root_id = ?"
         parameters: list[int | bytes] = [root_id]
@@ -125,7 +125,7 @@ class FileStore:
 
     def photo_ids(self, root_id: int, paths: Iterable[str]) -> dict[str, int]:
         """The photos at these paths of a root, by path; paths without a photo are left out."""
-        prefix = prefix_of(self._reads.roots()[root_id])
+        prefix = prefix_of(self._reads.roots.all()[root_id])
         c = schema.paths.c
         query = select(c.photo_id).where(c.root_id == root_id, c.name == bindparam("file_name"))
         ids: dict[str, int] = {}
@@ -141,7 +141,7 @@ class FileStore:
         self, root_id: int, read: Collection[FileStat], removed: Iterable[str] = ()
     ) -> None:
         """Store that these sidecar files of a root were read as they are here, others removed."""
-        prefix = prefix_of(self._reads.roots()[root_id])
+        prefix = prefix_of(self._reads.roots.all()[root_id])
         c = schema.sidecars.c
         with self._database.engine.begin() as connection:
             if read:
@@ -199,7 +199,7 @@ class FileStore:
 
         The photos keep their vectors: one that comes back is not embedded again.
         """
-        prefix = prefix_of(self._reads.roots()[root_id])
+        prefix = prefix_of(self._reads.roots.all()[root_id])
         c = schema.paths.c
         lost = 0
         with self._database.engine.begin() as connection:
@@ -240,7 +240,7 @@ class FileStore:
         query = select(c.id, c.photo_id).where(
             c.root_id == bindparam("root"), c.name == bindparam("file_name")
         )
-        prefixes = {root_id: prefix_of(root) for root_id, root in self._reads.roots().items()}
+        prefixes = {root_id: prefix_of(root) for root_id, root in self._reads.roots.all().items()}
         with self._database.engine.connect() as connection:
             for root_id, paths in removed.items():
                 for path in paths:
@@ -265,7 +265,7 @@ class FileStore:
         """The paths of one root whose removal is held."""
         c = schema.paths.c
         query = select(c.name).where(c.missing_since.is_not(None), c.root_id == root_id)
-        prefix = prefix_of(self._reads.roots()[root_id])
+        prefix = prefix_of(self._reads.roots.all()[root_id])
         with self._database.engine.connect() as connection:
             return {prefix + name for name in connection.execute(query).scalars()}
 
@@ -281,7 +281,7 @@ class FileStore:
         self, root_id: int, paths: Collection[str], missing_since: str | None
     ) -> None:
         c = schema.paths.c
-        prefix = prefix_of(self._reads.roots()[root_id])
+        prefix = prefix_of(self._reads.roots.all()[root_id])
         names = [{"file_name": path.removeprefix(prefix)} for path in paths]
         if not names:
             return

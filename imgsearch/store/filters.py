@@ -309,7 +309,7 @@ def _in(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 def _name(context: ConditionContext, value: FilterValue) -> SqlCondition:
     called = SqlCondition("is_called(paths.name, ?) = 1", (plain_text(str(value)),))
-    parts = names.parts_expression([str(value)], ["file_name"])
+    parts = names.file_name_expression(str(value))
     if parts is None:  # too short for the index of parts: every file is looked at
         return _some_path(called)
     return _some_path(_joined(" AND ", [_named("photo_id", "names_parts", parts), called]))
@@ -319,7 +319,7 @@ def _words(*fields: NameField) -> Condition:
     """The words of the value in their order, in one of these fields of a photo's names."""
 
     def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
-        words = names.words_expression([str(value)], fields)
+        words = names.words_expression(str(value), fields)
         return SqlCondition(_NEVER) if words is None else _named("photos.id", "names_words", words)
 
     return condition
@@ -327,7 +327,7 @@ def _words(*fields: NameField) -> Condition:
 
 def _text(context: ConditionContext, value: FilterValue) -> SqlCondition:
     """The words of the value in their order, in the text that was read in the picture."""
-    words = names.text_expression([str(value)])
+    words = names.text_expression(str(value))
     return SqlCondition(_NEVER) if words is None else _named("photos.id", "text_words", words)
 
 

@@ -30,37 +30,21 @@ from imgsearch.records.names import (
     KnownName,
     MatchedField,
     NameField,
-    NameMatch,
     names_of_keyword,
 )
 from imgsearch.records.picture_text import (
     TextLine,
-    TextMatch,
     searchable_texts,
     words_in_text,
 )
 from imgsearch.store.sql import IN_IDS, LIST_FACTS, ids_parameter, list_query
 from imgsearch.text import words_of
 
-DEFAULT_LIMIT = 1000
 _MIN_PART_CHARACTERS = 3  # of a trigram
 _PHOTOS_AT_ONCE = 5000  # limits memory after a migration, when all photos are stale
 # Between the names of one field, so that no phrase matches across two of them. A character for
 # private use counts as part of a word in FTS5's tokenizer, and is never one of `words_of`.
 _SEPARATOR = " \ue000 "
-_WEIGHTS: dict[NameField, float] = {
-    "file_name": 3,
-    "folder": 2,
-    "title": 5,
-    "headline": 4,
-    "description": 1,
-    "creator": 2,
-    "keywords": 4,
-    "people": 5,
-    "place": 4,
-    "country": 3,
-}
-_PARTS_FIELDS = tuple(field for field in NAME_FIELDS if field != "description")
 _TEXT_FACTS = ("title", "headline", "description", "creator", "country")
 _COLUMNS = ", ".join(NAME_FIELDS)
 _IN_FIELDS = "field IN (SELECT value FROM json_each(?))"
@@ -170,34 +154,26 @@ def _joined(names: Iterable[str]) -> str:
 # ------------------------------------------------------------------------- searching
 
 
-def words_expression(
-    phrases: Sequence[str], fields: Collection[NameField], any_phrase: bool = False
-) -> str | None:
-    """The expression of `names_words` for photos with all or any of these phrases in these fields.
+def words_expression(phrase: str, fields: Collection[NameField]) -> str | None:
+    """The expression of `names_words` for photos with this phrase in one of these fields.
 
-    None if no phrase has a word.
+    None if the phrase has no word.
     """
-    quoted = [f'"{phrase}"' for phrase in _plain(phrases)]
-    return _expression(quoted, fields, " OR " if any_phrase else " AND ") if quoted else None
+    words = " ".join(words_of(phrase))
+    return f'{{{" ".join(fields)}}} : "{words}"' if words else None
 
 
-def parts_expression(parts: Sequence[str], fields: Collection[NameField]) -> str | None:
-    """The expression of `names_parts` for photos with all of these parts in these fields.
+def file_name_expression(part: str) -> str | None:
+    """The expression of `names_parts` for photos with this part in the name of a file.
 
-    None if a part has fewer than three characters.
+    None if the part has fewer than three characters.
     """
-    plain = _plain(parts)
-    if not plain or min(map(len, plain)) < _MIN_PART_CHARACTERS:
-        return None
-    return _expression(
-        [f'"{part}"' for part in plain],
-        [field for field in fields if field in _PARTS_FIELDS],
-        " AND ",
-    )
+    words = " ".join(words_of(part))
+    return f'{{file_name}} : "{words}"' if len(words) >= _MIN_PART_CHARACTERS else None
 
 
 def is_known(connection: sqlite3.Connection, field: NameField, name: str) -> bool:
-    """See `Reads.knows_name`."""
+    """See `NameReads.knows_name`."""
     words = " ".join(words_of(name))
     if not words:
         return False
@@ -223,7 +199,7 @@ def beginning(
     fields: Collection[NameField],
     limit: int,
 ) -> list[KnownName]:
-    """See `Reads.names_beginning`."""
+    """See `SuggestionReads.names_beginning`."""
     rows = ranked_names(connection, phrases, fields, limit)
     photos = [_photo_named(connection, field, name) for field, name, _, _ in rows]
     known = [photo_id for photo_id in photos if photo_id is not None]
@@ -241,7 +217,7 @@ def ranked_names(
     fields: Collection[NameField],
     limit: int,
 ) -> list[tuple[NameField, str, int, int]]:
-    """The names of `Reads.names_beginning` as words: (field, name, photos, phrase).
+    """The names of `SuggestionReads.names_beginning` as words: (field, name, photos, phrase).
 
     The table `known_names` is all that is read.
     """
@@ -324,7 +300,7 @@ def _photo_named(connection: sqlite3.Connection, field: NameField, name: str) ->
     row = connection.execute(
         "SELECT photo_id FROM names_words(?) AS found JOIN names ON photo_id = found.rowid "
         f"WHERE instr({separated}, ?) > 0 LIMIT 1",
-        (words_expression([name], [field]), f"{_SEPARATOR}{name}{_SEPARATOR}"),
+        (words_expression(name, [field]), f"{_SEPARATOR}{name}{_SEPARATOR}"),
     ).fetchone()
     return None if row is None else int(row[0])
 
@@ -337,8 +313,8 @@ def _spelling(names: Sequence[str], words: str) -> str:
 def is_phrase(
     connection: sqlite3.Connection, phrase: str, fields: Collection[NameField] = NAME_FIELDS
 ) -> bool:
-    """See `Reads.has_phrase`."""
-    expression = words_expression([phrase], fields)
+    """See `NameReads.has_phrase`."""
+    expression = words_expression(phrase, fields)
     return expression is not None and _exists(
         connection, "SELECT 1 FROM names_words(?)", expression
     )
@@ -347,9 +323,9 @@ def is_phrase(
 def ids_with(
     connection: sqlite3.Connection, phrase: str, is_whole: bool, limit: int = -1
 ) -> list[int]:
-    """See `Reads.ids_named`."""
+    """See `NameReads.ids_named`."""
     words = " ".join(words_of(phrase))
-    expression = words_expression([words], WHOLE_NAME_FIELDS if is_whole else NAME_FIELDS)
+    expression = words_expression(words, WHOLE_NAME_FIELDS if is_whole else NAME_FIELDS)
     if expression is None:
         return []
     if not is_whole:
@@ -357,7 +333,7 @@ def ids_with(
             photo_id
             for table, each in (
                 ("names_words", expression),
-                ("text_words", text_expression([words])),
+                ("text_words", text_expression(words)),
             )
             for (photo_id,) in connection.execute(
                 f"SELECT rowid FROM {table}(?) LIMIT ?", (each, limit)
@@ -390,7 +366,7 @@ def _is_file_name(words: str, file_names: str) -> bool:
 def fields_of(
     connection: sqlite3.Connection, ids: Iterable[int], phrases: Sequence[str]
 ) -> dict[int, tuple[MatchedField, ...]]:
-    """See `Reads.fields_with_any`."""
+    """See `NameReads.fields_with_any`."""
     in_names = [f" {phrase} " for phrase in _plain(phrases)]
     in_text = [f" {' '.join(words_in_text(phrase))} " for phrase in phrases]
     wanted: dict[MatchedField, list[str]] = {
@@ -417,12 +393,12 @@ def _exists(connection: sqlite3.Connection, query: str, *parameters: str) -> boo
 
 
 def fields_with(connection: sqlite3.Connection, phrase: str) -> tuple[NameField, ...]:
-    """See `Reads.fields_named`."""
+    """See `NameReads.fields_named`."""
     return tuple(field for field in NAME_FIELDS if is_phrase(connection, phrase, [field]))
 
 
 def words(connection: sqlite3.Connection, limit: int) -> list[str]:
-    """See `Reads.words_of_names`."""
+    """See `NameReads.words_of_names`."""
     connection.execute(
         "CREATE VIRTUAL TABLE IF NOT EXISTS temp.words_of_names "
         "USING fts5vocab (main, names_words, row)"
@@ -435,113 +411,15 @@ def words(connection: sqlite3.Connection, limit: int) -> list[str]:
     return [term for (term,) in rows]
 
 
-def find(
-    connection: sqlite3.Connection,
-    phrases: Sequence[str],
-    fields: Collection[NameField],
-    any_phrase: bool,
-    limit: int,
-) -> list[NameMatch]:
-    """See `Reads.named`."""
-    expression = words_expression(phrases, fields, any_phrase)
-    if expression is None:
-        return []
-    rows = _rows(connection, "names_words", NAME_FIELDS, expression, limit)
-    wanted = [f" {phrase} " for phrase in _plain(phrases)]
-    return [
-        _match(row, fields, lambda text: any(each in f" {text} " for each in wanted))
-        for row in rows
-    ]
+def text_expression(phrase: str) -> str | None:
+    """The expression of `text_words` for photos whose text has this phrase.
 
-
-def find_parts(
-    connection: sqlite3.Connection,
-    parts: Sequence[str],
-    fields: Collection[NameField],
-    limit: int,
-) -> list[NameMatch]:
-    """See `Reads.named_in_part`."""
-    fields = [field for field in fields if field in _PARTS_FIELDS]
-    plain = _plain(parts)
-    long = [part for part in plain if len(part) >= _MIN_PART_CHARACTERS]
-    beginnings = [part for part in plain if len(part) < _MIN_PART_CHARACTERS]
-    if not plain or not fields:
-        return []
-    prefixes = _expression([f'"{part}"*' for part in beginnings], fields, " AND ")
-    if not long:
-        rows = _rows(connection, "names_words", NAME_FIELDS, prefixes, limit)
-    else:
-        expression = _expression([f'"{part}"' for part in long], fields, " AND ")
-        also = prefixes if beginnings else None
-        rows = _rows(connection, "names_parts", _PARTS_FIELDS, expression, limit, also)
-
-    def matches(text: str) -> bool:
-        return any(part in text for part in long) or any(
-            f" {part}" in f" {text}" for part in beginnings
-        )
-
-    return [_match(row, fields, matches) for row in rows]
-
-
-def text_expression(phrases: Sequence[str], any_phrase: bool = False) -> str | None:
-    """The expression of `text_words` for photos whose text has all or any of these phrases.
-
-    None if no phrase has a word.
+    None if the phrase has no word.
     """
-    quoted = [f'"{plain}"' for each in phrases if (plain := " ".join(words_in_text(each)))]
-    return (" OR " if any_phrase else " AND ").join(quoted) or None
-
-
-def find_text(
-    connection: sqlite3.Connection, phrases: Sequence[str], any_phrase: bool, limit: int
-) -> list[TextMatch]:
-    """See `Reads.with_text`."""
-    expression = text_expression(phrases, any_phrase)
-    if expression is None:
-        return []
-    rows = connection.execute(
-        "SELECT rowid, -bm25(text_words) AS score FROM text_words WHERE text_words MATCH ? "
-        "ORDER BY score DESC, rowid LIMIT ?",
-        (expression, limit),
-    )
-    return [TextMatch(photo_id, score) for photo_id, score in rows]
+    words = " ".join(words_in_text(phrase))
+    return f'"{words}"' if words else None
 
 
 def _plain(phrases: Iterable[str]) -> list[str]:
     """The phrases as the index has them, those with a word."""
     return [plain for phrase in phrases if (plain := " ".join(words_of(phrase)))]
-
-
-def _expression(quoted: Sequence[str], fields: Collection[NameField], operator: str) -> str:
-    return f"{{{' '.join(fields)}}} : ({operator.join(quoted)})"
-
-
-def _rows(
-    connection: sqlite3.Connection,
-    table: str,
-    columns: Sequence[NameField],
-    expression: str,
-    limit: int,
-    words: str | None = None,
-) -> list[Any]:
-    """Id, score and names of the best matches of an expression, and of one of words if given."""
-    weights = ", ".join(str(_WEIGHTS[field]) for field in columns)
-    also = "" if words is None else "AND rowid IN (SELECT rowid FROM names_words(?)) "
-    return connection.execute(
-        f"SELECT photo_id, score, {_COLUMNS} FROM (SELECT rowid AS id, bm25({table}, {weights}) "
-        f"AS score FROM {table} WHERE {table} MATCH ? {also}ORDER BY score, rowid LIMIT ?) "
-        "JOIN names ON photo_id = id ORDER BY score, photo_id",
-        (expression, *([] if words is None else [words]), limit),
-    ).fetchall()
-
-
-def _match(
-    row: Sequence[Any], fields: Collection[NameField], matches: Callable[[str], bool]
-) -> NameMatch:
-    photo_id, score, *texts = row
-    matched = [
-        field
-        for field, text in zip(NAME_FIELDS, texts, strict=True)
-        if field in fields and matches(text)
-    ]
-    return NameMatch(photo_id, tuple(matched), -score)  # SQLite's BM25 is lower for better

@@ -123,7 +123,7 @@ class PackStore:
             for photo_id, encoder_id, vector, at_s in vectors:
                 of_photo = embedded.setdefault(photo_id, {})
                 of_photo.setdefault(encoder_id, []).append((vector, at_s))
-        texts = self._reads.texts(row[0] for row in rows)
+        texts = self._reads.photos.texts(row[0] for row in rows)
         return [
             PackedPhoto(
                 content_hash=content_hash,
@@ -147,7 +147,7 @@ class PackStore:
 
     def _parts(self, folder: str) -> list[_Part]:
         parts = []
-        for root_id, root in self._reads.roots().items():
+        for root_id, root in self._reads.roots.all().items():
             if folder == root or folder.startswith(prefix_of(root)):
                 inside = folder.removeprefix(root).lstrip(os.sep)
                 parts.append(_Part(root_id, os.fsencode(prefix_of(inside) if inside else ""), ""))
@@ -181,7 +181,7 @@ class PackStore:
             embedded = _add_vectors(connection, photos, ids, encoder_keys)
             texts = _set_texts(connection, photos, ids)
             linked = 0
-            prefix = prefix_of(self._reads.roots()[root_id])
+            prefix = prefix_of(self._reads.roots.all()[root_id])
             for content_hash, stats in files.items():
                 photo_id = ids[content_hash]
                 if photo_id in returning:

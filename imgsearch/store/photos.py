@@ -84,7 +84,7 @@ class PhotoStore:
 
         Those that did not change have been read now as well.
         """
-        known = self._reads.photos(facts)
+        known = self._reads.photos.records(facts)
         changed = {
             photo_id: new
             for photo_id, new in facts.items()

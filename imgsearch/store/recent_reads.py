@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from imgsearch.caches import MemoryCache
 
 if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids
     from imgsearch.store.database import Database
 
 MOST_BYTES = 100_000_000  # of arrays: the ids of twelve filters that a million photos pass
@@ -42,3 +43,9 @@ class RecentReads:
         `size_of` says how many bytes it takes.
         """
         return self._cache.get(key, read, self._database.version, size_of)
+
+
+def read_only(ids: Ids) -> Ids:
+    """The same array, which nobody can change any more: several threads may be given it."""
+    ids.flags.writeable = False
+    return ids

@@ -83,7 +83,7 @@ class Store:
 
     def record(self, root_id: int, encoder_key: int, results: Sequence[IngestResult]) -> None:
         """Store the results of a batch of files of one root, all or nothing."""
-        prefix = prefix_of(self.reads.roots()[root_id])
+        prefix = prefix_of(self.reads.roots.all()[root_id])
         with self.database.engine.begin() as connection:
             for result in results:
                 photo_id = record_photo(connection, result)

@@ -12,7 +12,7 @@ from imgsearch.records.index import EncoderRow, SnapshotInfo, StoredVectors
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
 from imgsearch.store.database import Database
-from imgsearch.store.reads import CHUNK_ROWS
+from imgsearch.store.reading.vectors import CHUNK_ROWS
 
 # Statements that run for every file are built once: building one costs more than running it.
 _c = schema.vectors.c

@@ -571,10 +571,12 @@ def test_every_command_has_help() -> None:
 def snapshot_of(data: Path) -> tuple[set[str], set[str], int]:
     """Which contents and paths a library has, and how many vectors."""
     with Store.open(data, writable=False) as store:
-        row = store.reads.current_encoder()
-        ids = store.reads.live_ids().tolist()
-        hashes = {photo.content_hash for photo in store.reads.photos(ids).values()}
-        paths = {str(path) for places in store.reads.paths(ids).values() for _, path in places}
+        row = store.reads.encoders.current()
+        ids = store.reads.photos.live_ids().tolist()
+        hashes = {photo.content_hash for photo in store.reads.photos.records(ids).values()}
+        paths = {
+            str(path) for places in store.reads.photos.paths(ids).values() for _, path in places
+        }
         assert store.database.check_integrity() == "ok"
         assert row is not None and store.photos.unembedded(row.key) == {}
         return hashes, paths, store.vectors.count(row.key)
@@ -600,7 +602,7 @@ def test_ctrl_c_keeps_what_was_done(undisturbed: tuple[Path, object], tmp_path: 
     assert code == 130, errors
     assert "continue" in errors and "Traceback" not in errors
     with Store.open(tmp_path, writable=False) as store:
-        kept = store.reads.photo_count()
+        kept = store.reads.photos.count()
     assert kept > 0
     report = json.loads(run_cli("index", "--json", data=tmp_path).stdout)
     assert report["new"] == PHOTOS - kept

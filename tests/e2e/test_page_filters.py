@@ -56,8 +56,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         library.index([place / "photos"]).run()
         library.labels.save("colours", Classes(("red", "green"), none_of_these=False))
     with writing(place / "library") as store:
-        ids = {name: store.reads.photo_at(place / "photos" / name) for name in PHOTOS}
-        known = store.reads.photos(photo_id for photo_id in ids.values() if photo_id)
+        ids = {name: store.reads.photos.at(place / "photos" / name) for name in PHOTOS}
+        known = store.reads.photos.records(photo_id for photo_id in ids.values() if photo_id)
         store.photos.update_facts(
             {
                 photo_id: replace(known[photo_id].facts, **facts)

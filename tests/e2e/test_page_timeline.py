@@ -68,9 +68,9 @@ def add_photos(
         os.utime(copy, (datetime(2012, 3, 4, 12).timestamp(),) * 2)
     with writing(data) as store:
         root_id = store.files.add_root(str(folder))
-        row = store.reads.current_encoder() or store.vectors.add_encoder("lite/none", "lite", 8)
+        row = store.reads.encoders.current() or store.vectors.add_encoder("lite/none", "lite", 8)
         results = []
-        first = store.reads.photo_count()
+        first = store.reads.photos.count()
         for number, (taken_at, place) in enumerate(taken, first):
             path = folder / f"{number:04}.jpg"
             os.link(copies[number % len(copies)], path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -18,7 +17,7 @@ from msgspec.structs import replace
 from imgsearch.archive.fleet.base import FileOutcome, ListedFile, patiently
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.fleet.sources import Fetcher
-from imgsearch.concurrency import WriteBehind, prefetch, write_behind
+from imgsearch.concurrency import prefetch, write_behind
 from imgsearch.config import default_cache_dir
 from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.encoders.registry import open_encoder
@@ -125,7 +124,7 @@ class PhotoWorker:
         known: set[bytes] = set()
         ahead = self._encoder.batch_size + self._threads
         with (
-            write_behind(self._encoder.batches_at_once) as model,
+            write_behind(self._encoder.batches_at_once, self._embed, outcomes.extend) as model,
             prefetch(ahead, self._threads, self._fetch, enumerate(files)) as fetched,
             prefetch(ahead, self._threads, self._read, self._to_read(fetched, known)) as read,
         ):
@@ -135,9 +134,9 @@ class PhotoWorker:
                 batch.append(each)
                 parts += 0 if each.model_input is None else len(each.model_input.pixels)
                 if parts >= self._encoder.batch_size:
-                    self._submit(model, batch, outcomes)
+                    model.submit(batch)
                     batch, parts = [], 0
-            self._submit(model, batch, outcomes)
+            model.submit(batch)
         return _with_results_of_copies(outcomes, known)
 
     # ------------------------------------------------------------------ one file
@@ -205,15 +204,10 @@ class PhotoWorker:
 
     # ------------------------------------------------------------------ one batch
 
-    def _submit(
-        self, model: WriteBehind, batch: Sequence[_Fetched], outcomes: list[FileOutcome]
-    ) -> None:
+    def _embed(self, batch: Sequence[_Fetched]) -> list[FileOutcome]:
         inputs = {each.number: each.model_input for each in batch if each.model_input is not None}
-
-        def add(embedded: dict[int, PhotoVectors]) -> None:
-            outcomes.extend(_outcome(each, embedded.get(each.number)) for each in batch)
-
-        model.submit(partial(embed, self._encoder, inputs), add)
+        embedded = embed(self._encoder, inputs)
+        return [_outcome(each, embedded.get(each.number)) for each in batch]
 
 
 def _outcome(fetched: _Fetched, embedded: PhotoVectors | None) -> FileOutcome:

@@ -1,0 +1,64 @@
+"""Updates what is made of the vectors: index, score baseline, saved labels and concepts."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from imgsearch.concepts import teaching
+from imgsearch.index import build, snapshot
+from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
+from imgsearch.labels import labels
+from imgsearch.search import baseline
+
+if TYPE_CHECKING:
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.store.store import Store
+
+
+def build_index(
+    context: IndexingContext, store: Store, row: EncoderRow, retrain: bool = False
+) -> None:
+    """Build the index snapshot of an encoder from its stored vectors.
+
+    With `retrain`, nothing of the snapshot before is used again.
+    """
+    build.build_snapshot(
+        store,
+        row.key,
+        row.encoder_id,
+        lambda texts: context.encoders.of(row).encode_texts(texts),  # loaded only if needed
+        policy=context.policy,
+        fresh=retrain,
+    )
+
+
+def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> None:
+    """Build an index snapshot if the policy calls for it."""
+    if snapshot.rebuild_reason(store, row.key, context.policy):
+        build_index(context, store, row)
+
+
+def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
+    """Update the score baseline, the saved labels and the concepts."""
+    refresh_baseline(context, store, row)
+    labels.update_facets(store, row, lambda: context.encoders.of(row))
+    teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
+
+
+def refresh_baseline(context: IndexingContext, store: Store, row: EncoderRow) -> None:
+    """Update the score baseline if the library has changed enough."""
+    baseline.refresh(store, row, partial(embed_queries, context, row))
+
+
+def growing_baseline(
+    context: IndexingContext, store: Store, row: EncoderRow
+) -> baseline.GrowingBaseline:
+    """Return what keeps the score baseline up to date while photos are added."""
+    known = store.reads.encoders.baseline(row.key)
+    return baseline.GrowingBaseline(
+        store.vectors.count(row.key),
+        0 if known is None else known.vectors,
+        partial(refresh_baseline, context, store, row),
+    )

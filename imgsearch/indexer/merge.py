@@ -1,0 +1,99 @@
+"""Merges a pack into a library: checks it, then adds its photos, searches and concepts."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from imgsearch.concepts import teaching
+from imgsearch.errors import EncoderError, PhotoError, QueryError, UsageError
+from imgsearch.indexer import pack_notes, packs
+from imgsearch.indexer.derived import refresh_derived, update_index
+from imgsearch.indexer.embedding import ConceptEmbedder
+from imgsearch.indexer.thumbnails import ThumbnailKeeper
+from imgsearch.pack_file import PackReader
+from imgsearch.records.index import EncoderRow
+from imgsearch.store.database import DATABASE_FILE
+from imgsearch.store.lock import writing
+from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.reads import Reads
+from imgsearch.store.thumbnails import ThumbnailStore
+
+if TYPE_CHECKING:
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.progress import MergeReport, Progress
+    from imgsearch.records.pack import PackedConcept
+    from imgsearch.store.store import Store
+
+
+def unpack(
+    context: IndexingContext, pack: Path, at: str | None, offline: bool, beside: bool
+) -> Generator[Progress, None, MergeReport]:
+    """Merge a pack. Everything that can be refused is, before anything is written."""
+    started = time.monotonic()
+    if os.path.isdir(pack):  # noqa: PTH112  # a folder that carries its pack
+        pack, at = packs.pack_inside(str(pack)), at or str(pack)
+    with PackReader(pack) as reader:
+        place = _place_of_merge(context, reader, at, offline, beside)
+        with writing(context.data_dir) as store, ThumbnailStore(context.data_dir) as thumbnails:
+            keeper = ThumbnailKeeper(thumbnails, context.settings, context.notify)
+            keep = keeper.keep if context.settings.thumbnails_mb else None
+            steps = packs.merge_pack(store, thumbnails, reader, place, keep)
+            report = yield from publish_progress(context.data_dir, "Merging", steps)
+            searches = pack_notes.merge_searches(store, reader.info.searches)
+            row = store.reads.encoders.current()
+            concepts = 0
+            if row is not None:
+                concepts = _refresh_after_merge(context, store, row, reader.info.concepts)
+    others = (each.encoder_id for each in reader.info.encoders)
+    return replace(
+        report,
+        beside=tuple(id for id in others if row is None or id != row.encoder_id),
+        searches=searches,
+        concepts=concepts,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _place_of_merge(
+    context: IndexingContext, reader: PackReader, at: str | None, offline: bool, beside: bool
+) -> packs.PackPlace:
+    """Where the photos of a pack are. Raises what merging it can be refused for."""
+    known: tuple[str, ...] = ()
+    row = None
+    dims: dict[str, int] = {}
+    if (context.data_dir / DATABASE_FILE).exists():
+        with closing(Reads.open(context.data_dir)) as reads:
+            known = tuple(reads.roots.all().values())
+            row = reads.encoders.current()
+            dims = reads.encoders.dims()
+    packs.check_encoders(reader.info, reader.path, dims, context.encoders.dim_of)
+    encoder = packs.encoder_of_merge(reader, row, beside)
+    if encoder is not None:
+        context.encoders.check(EncoderRow(0, encoder.encoder_id, encoder.name, encoder.dim))
+    return packs.find_place(reader, at, offline, known, context.mounts)
+
+
+def _refresh_after_merge(
+    context: IndexingContext, store: Store, row: EncoderRow, concepts: Sequence[PackedConcept]
+) -> int:
+    """Update what is derived from the vectors; returns how many concepts were added."""
+    added = 0
+    try:
+        update_index(context, store, row)
+        refresh_derived(context, store, row)
+        for lesson in pack_notes.lessons(store, concepts):
+            # Its examples do not suffice here, or it is none that imgsearch has made.
+            with suppress(UsageError, PhotoError, QueryError):
+                teaching.teach(store, row, lesson, ConceptEmbedder(context, store, row))
+                added += 1
+    # UsageError for an encoder that this imgsearch does not have.
+    except (EncoderError, UsageError) as error:  # searching the merged photos raises the same
+        context.notify(f"The pack was merged, but its encoder cannot be used here yet. {error}")
+    return added

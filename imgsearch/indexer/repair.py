@@ -1,0 +1,66 @@
+"""Repairs what `doctor` finds and what is safe to repair."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import DamagedThumbnails, SnapshotError
+from imgsearch.index import snapshot
+from imgsearch.indexer.derived import build_index
+from imgsearch.store.lock import writing
+from imgsearch.store.thumbnails import ThumbnailStore
+from imgsearch.text import format_count
+
+if TYPE_CHECKING:
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.records.index import EncoderRow
+
+
+def repair(context: IndexingContext) -> list[str]:
+    """Delete invalid vectors and leftover index files, and rebuild a damaged index.
+
+    Returns a sentence for each repair. No photo is touched.
+    """
+    done = []
+    with writing(context.data_dir) as store:
+        row = store.reads.encoders.current()
+        to_rebuild: dict[int, EncoderRow] = {}
+        for encoder, is_current in store.vectors.all_encoders().items():
+            invalid = store.vectors.invalid(encoder)
+            if not invalid:
+                continue
+            if store.reads.encoders.current_snapshot(encoder.key) is not None:
+                to_rebuild[encoder.key] = encoder
+            store.vectors.delete_of(encoder.key, [photo_id for photo_id, _ in invalid])
+            photos = format_count(len(invalid), "photo")
+            by = "" if is_current else f" by {encoder.encoder_id}, which answers no queries"
+            done.append(f"Deleted the invalid vectors of {photos}{by}.")
+        leftovers = snapshot.leftovers(store)
+        if leftovers:
+            snapshot.clean(store)
+            done.append(f"Deleted {format_count(len(leftovers), 'leftover index file')}.")
+        info = None if row is None else store.reads.encoders.current_snapshot(row.key)
+        if row is not None and info is not None:
+            try:
+                snapshot.verify(store.snapshots_dir, info, full=True)
+            except SnapshotError:
+                to_rebuild[row.key] = row
+        for encoder in to_rebuild.values():
+            build_index(context, store, encoder)
+            done.append("Rebuilt the index from the stored vectors.")
+        if store.database.has_much_room():
+            freed_mb = store.database.compact() / 1e6
+            done.append(f"Gave {freed_mb:,.1f} MB of the database back to the disk.")
+        with ThumbnailStore(context.data_dir) as thumbnails:
+            done += _repair_thumbnails(thumbnails)
+    return done
+
+
+def _repair_thumbnails(thumbnails: ThumbnailStore) -> list[str]:
+    try:
+        if not thumbnails.damaged():
+            return []
+    except DamagedThumbnails:  # the file itself
+        pass
+    kept = thumbnails.repair()
+    return [f"Repaired the thumbnails: {format_count(kept, 'photo')} kept theirs."]

@@ -1,0 +1,1 @@
+"""What queries read of a library, by subject, in plain SQL."""

@@ -1,0 +1,90 @@
+"""Reads what users have defined: saved searches, labels and concepts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgsearch.store.database import Database
+from imgsearch.text import plain_text
+
+if TYPE_CHECKING:
+    from imgsearch.records.concepts import ConceptProbe
+    from imgsearch.records.saved import SavedSearch
+
+
+class DefinitionReads:
+    """The part of `Reads` that knows definitions: see `imgsearch.search.definitions`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def saved_search(self, name: str) -> SavedSearch | None:
+        """The search that is saved under this name, compared without case and accents."""
+        from imgsearch.store.saved import SavedSearchStore  # lazy: few queries name one
+
+        return SavedSearchStore(self._database).named(name)
+
+    def saved_search_names(self) -> list[str]:
+        """The names of all saved searches, sorted."""
+        from imgsearch.store.saved import SavedSearchStore
+
+        return SavedSearchStore(self._database).names()
+
+    def label_names(self) -> dict[str, tuple[str, ...]]:
+        """The labels that photos may get, by the name of their facet."""
+        from imgsearch.records.labels import Classes  # lazy: few queries ask
+
+        rows = self._database.fetch_all(
+            "SELECT name, classes, none_of_these FROM facets ORDER BY name"
+        )
+        return {
+            name: Classes(tuple(json.loads(classes)), none_of_these=bool(none_of_these)).labels
+            for name, classes, none_of_these in rows
+        }
+
+    def concept_names(self) -> list[str]:
+        """The names of all concepts, sorted."""
+        return [
+            name
+            for (name,) in self._database.fetch_all("SELECT name FROM concepts ORDER BY plain_name")
+        ]
+
+    def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
+        """The concept of this name, whatever its case and accents, as this encoder has learned it.
+
+        None for an unknown one, and for one that the encoder has not learned.
+        """
+        from imgsearch.records.concepts import ConceptProbe  # lazy: few queries name one
+
+        row = self._database.fetch_one(
+            "SELECT name, direction, slope, intercept, sure_from, likely_from FROM concepts "
+            "WHERE plain_name = ? AND encoder_key = ?",
+            plain_text(name),
+            encoder_key,
+        )
+        if row is None:
+            return None
+        name, direction, slope, intercept, *bounds = row
+        sure_from, likely_from = (float("inf") if each is None else each for each in bounds)
+        vector = np.frombuffer(direction, "<f4")
+        return ConceptProbe(name, vector, slope, intercept, sure_from, likely_from)
+
+    def concept_photo_count(self, name: str) -> int:
+        """In how many photos a concept is likely or sure to be."""
+        query = (
+            "SELECT count(*) FROM concept_photos JOIN concepts ON id = concept_id "
+            "WHERE plain_name = ?"
+        )
+        return int(self._database.fetch_one(query, plain_text(name))[0])
+
+    def concept_judgements(self, name: str) -> dict[int, bool]:
+        """The photos of the library that are examples of a concept, and whether each is liked."""
+        query = (
+            "SELECT photo_id, is_like FROM concept_examples JOIN concepts ON id = concept_id "
+            "WHERE plain_name = ? AND photo_id IS NOT NULL ORDER BY photo_id"
+        )
+        rows = self._database.fetch_all(query, plain_text(name))
+        return {photo_id: bool(is_like) for photo_id, is_like in rows}

@@ -1,0 +1,93 @@
+"""Reads the encoders of a library, with the index snapshot and the score baseline of each."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import numpy as np
+
+from imgsearch.errors import UsageError
+from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.index import EncoderRow, SnapshotInfo
+from imgsearch.store.database import Database
+
+
+class EncoderReads:
+    """The part of `Reads` that knows encoders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # Read last, with what tells whether it is still the same.
+        self._baseline: tuple[tuple[int, object], ScoreBaseline | None] | None = None
+
+    def current(self) -> EncoderRow | None:
+        """The encoder that answers queries; None before the first indexing run."""
+        row = self._database.fetch_one(
+            "SELECT key, encoder_id, name, dim FROM encoders WHERE state = 'current'"
+        )
+        return None if row is None else EncoderRow(*row)
+
+    def in_use(self) -> EncoderRow:
+        """The encoder that answers queries. Raises UsageError for an empty library."""
+        row = self.current()
+        if row is None:
+            raise UsageError("The library is empty. Add photos: imgsearch index FOLDER")
+        return row
+
+    def dims(self) -> dict[str, int]:
+        """The length of a vector of each encoder that the library knows, by its id."""
+        return dict(self._database.fetch_all("SELECT encoder_id, dim FROM encoders"))
+
+    def current_snapshot(self, encoder_key: int) -> SnapshotInfo | None:
+        """The index snapshot that readers should open, if there is one."""
+        query = (
+            "SELECT file_name, encoder_id, kind, last_seq, vectors, size_bytes, sha256, built_at, "
+            "details FROM snapshots JOIN encoders ON encoders.key = encoder_key "
+            "WHERE encoder_key = ?"
+        )
+        row = self._database.fetch_one(query, encoder_key)
+        if row is None:
+            return None
+        file_name, encoder_id, kind, last_seq, vectors, size_bytes, sha256, built_at, details = row
+        return SnapshotInfo(
+            file_name=file_name,
+            encoder_id=encoder_id,
+            kind=kind,
+            last_seq=last_seq,
+            vectors=vectors,
+            size_bytes=size_bytes,
+            sha256=sha256,
+            built_at=datetime.fromisoformat(built_at),
+            details=json.loads(details),
+        )
+
+    def baseline(self, encoder_key: int) -> ScoreBaseline | None:
+        """The score baseline of this encoder, None before it was first computed.
+
+        It is the same object until it changes: every query asks for it, and reading it takes longer
+        than many a search.
+        """
+        query = (
+            "SELECT prompts_sha256, vectors, mean, length(photos), length(nouns) FROM nulls "
+            "WHERE encoder_key = ?"
+        )
+        version = (encoder_key, self._database.fetch_one(query, encoder_key))
+        known = self._baseline  # another thread may replace it
+        if known is None or known[0] != version:
+            known = self._baseline = version, self._read_baseline(encoder_key)
+        return known[1]
+
+    def _read_baseline(self, encoder_key: int) -> ScoreBaseline | None:
+        query = (
+            "SELECT prompts, nouns, photos, mean, vectors, dim FROM nulls "
+            "JOIN encoders ON encoders.key = encoder_key WHERE encoder_key = ?"
+        )
+        row = self._database.fetch_one(query, encoder_key)
+        if row is None:
+            return None
+        *halves, mean, vectors, dim = row
+        prompts, nouns, photos = (
+            np.frombuffer(blob, "<f2").astype(np.float32).reshape(-1, dim) for blob in halves
+        )
+        return ScoreBaseline(prompts, nouns, photos, np.frombuffer(mean, "<f4"), vectors)

@@ -1,0 +1,118 @@
+"""Reads the names of photos, for understanding a query and for finding photos by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
+from imgsearch.records.query import Filter, Selection
+from imgsearch.store import names
+from imgsearch.store.database import Database
+from imgsearch.store.recent_reads import RecentReads, read_only
+from imgsearch.store.sql import HAS_PATH
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids
+
+
+class NameReads:
+    """The part of `Reads` that knows names and dates: see `imgsearch.catalogue.base.KnownNames`."""
+
+    def __init__(self, database: Database, recent: RecentReads) -> None:
+        self._database = database
+        self._recent = recent
+
+    def knows_name(self, field: NameField, name: str) -> bool:
+        """Whether some photo has exactly this name in a field, without case, accents and marks.
+
+        The field is `folder`, `keywords`, `people`, `place` or `country`. The first words of a
+        person's name are enough, and so are the last: "Anna" or "Smith" for Anna Smith.
+        """
+        with self._database.reading() as connection:
+            return names.is_known(connection, field, name)
+
+    def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:
+        """Whether some photo has this phrase in one of these fields: see `named`."""
+        with self._database.reading() as connection:
+            return names.is_phrase(connection, phrase, fields)
+
+    def fields_named(self, phrase: str) -> tuple[NameField, ...]:
+        """The fields in which some photo has this phrase, in a fraction of a millisecond.
+
+        So a query knows whether "anna" is a person, a place or a folder of this library.
+        """
+        with self._database.reading() as connection:
+            return names.fields_with(connection, phrase)
+
+    def ids_named(self, phrase: str, is_whole: bool = False) -> Ids:
+        """The photos that have this phrase in a name, or in the text read in them; sorted, unique.
+
+        With `is_whole`, as a whole name: of a file, without its suffix, a folder, a title, a
+        headline or a keyword. They are read-only.
+        """
+
+        def read() -> Ids:
+            with self._database.reading() as connection:
+                return read_only(np.array(names.ids_with(connection, phrase, is_whole), np.int64))
+
+        return self._recent.get(("named", phrase, is_whole), read)
+
+    def has_named(self, phrase: str, is_whole: bool = False) -> bool:
+        """Whether `ids_named` finds a photo."""
+        with self._database.reading() as connection:
+            return bool(names.ids_with(connection, phrase, is_whole, limit=1))
+
+    def fields_with_any(
+        self, ids: Iterable[int], phrases: Sequence[str]
+    ) -> dict[int, tuple[MatchedField, ...]]:
+        """The fields in which each of these photos has any of these phrases, or its text."""
+        with self._database.reading() as connection:
+            return names.fields_of(connection, ids, phrases)
+
+    def has_date_from(self, first: str, end: str) -> bool:
+        """Whether some photo was taken from the day `first` until before the day `end` (ISO).
+
+        Photos without a date of their own count by that of their file, as everywhere.
+        """
+        by_camera = (
+            f"SELECT 1 FROM photos WHERE taken_at >= ? AND taken_at < ? AND {HAS_PATH} LIMIT 1"
+        )
+        if self._database.fetch_one(by_camera, first, end) is not None:
+            return True
+        by_file = (
+            "SELECT 1 FROM paths JOIN photos ON photos.id = photo_id "
+            "WHERE mtime_ns >= ? AND mtime_ns < ? AND taken_at IS NULL LIMIT 1"
+        )
+        times_ns = [int(datetime.fromisoformat(day).timestamp() * 1e9) for day in (first, end)]
+        return self._database.fetch_one(by_file, *times_ns) is not None
+
+    def has_any(self, conditions: Sequence[Filter]) -> bool:
+        """Whether some photo passes all of these filters, none of which names a town or root."""
+        from imgsearch.store import filters
+
+        with self._database.reading() as connection:
+            return filters.has_any(connection, Selection(tuple(conditions)))
+
+    def words_of_names(self, limit: int) -> list[str]:
+        """The words of all names, of three letters or more and without digits.
+
+        Those that most photos have come first.
+        """
+        with self._database.reading() as connection:
+            return names.words(connection, limit)
+
+    def photos_around(self, lat: float, lon: float) -> int:
+        """How many photos were taken within half a degree of latitude and longitude."""
+        box = "lat BETWEEN ?1 - 0.5 AND ?1 + 0.5 AND lon BETWEEN ?2 - 0.5 AND ?2 + 0.5"
+        # Those without a path are few. To look for that of each photo would take ten times as long.
+        query = (
+            f"SELECT (SELECT count(*) FROM photos WHERE {box}) - (SELECT count(*) FROM photos "
+            f"INDEXED BY photos_gone WHERE gone_at IS NOT NULL AND {box})"
+        )
+        return self._recent.get(
+            ("around", lat, lon), lambda: int(self._database.fetch_one(query, lat, lon)[0])
+        )

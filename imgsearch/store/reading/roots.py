@@ -1,0 +1,55 @@
+"""Reads the photo folders that a library follows."""
+
+from __future__ import annotations
+
+import os
+
+from imgsearch.store.database import Database
+
+
+class RootReads:
+    """The part of `Reads` that knows the photo folders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> dict[int, str]:
+        """The photo folders that the library follows: id to absolute path."""
+        return self._where("1")
+
+    def paused(self) -> dict[int, str]:
+        """The roots that are paused: id to absolute path."""
+        return self._where("paused_at IS NOT NULL")
+
+    def active(self) -> dict[int, str]:
+        """The roots that are not paused: id to absolute path."""
+        return self._where("paused_at IS NULL")
+
+    def _where(self, condition: str) -> dict[int, str]:
+        rows = self._database.fetch_all(f"SELECT id, path FROM roots WHERE {condition} ORDER BY id")
+        return {root_id: os.fsdecode(path) for root_id, path in rows}
+
+    def volumes(self) -> dict[int, tuple[str, str]]:
+        """Roots on an identifiable volume: root id to (identity, path on that volume)."""
+        rows = self._database.fetch_all(
+            "SELECT id, volume, volume_path FROM roots WHERE volume IS NOT NULL"
+        )
+        return {root_id: (volume, os.fsdecode(path)) for root_id, volume, path in rows}
+
+    def filled(self) -> set[int]:
+        """The roots with at least one known file."""
+        query = "SELECT id FROM roots WHERE EXISTS (SELECT 1 FROM paths WHERE root_id = roots.id)"
+        return {root_id for (root_id,) in self._database.fetch_all(query)}
+
+    def photo_counts(self) -> dict[int, int]:
+        """How many photo files each root has."""
+        return dict(
+            self._database.fetch_all("SELECT root_id, count(photo_id) FROM paths GROUP BY root_id")
+        )
+
+    def held_counts(self) -> dict[int, int]:
+        """How many removals are held in each root; roots with none are left out."""
+        query = (
+            "SELECT root_id, count(*) FROM paths WHERE missing_since IS NOT NULL GROUP BY root_id"
+        )
+        return dict(self._database.fetch_all(query))

@@ -1,0 +1,43 @@
+"""Reads the photos that pass filters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from imgsearch.records.query import Listed, Selection
+from imgsearch.store import filters
+from imgsearch.store.database import Database
+from imgsearch.store.recent_reads import RecentReads, read_only
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids
+
+
+class SelectionReads:
+    """The part of `Reads` that applies filters."""
+
+    def __init__(self, database: Database, recent: RecentReads) -> None:
+        self._database = database
+        self._recent = recent
+
+    def ids(self, selection: Selection) -> Ids:
+        """The photos of a selection: ids, sorted, unique, and read-only."""
+
+        def read() -> Ids:
+            with self._database.reading() as connection:
+                return read_only(filters.matching(connection, selection))
+
+        if selection.among is not None:  # it has no hash, and few ask again
+            return read()
+        return self._recent.get((selection.filters, selection.online), read)
+
+    def listing(
+        self,
+        selection: Selection,
+        sort: Literal["date", "path"],
+        after: Listed | None = None,
+        limit: int = -1,
+    ) -> list[Listed]:
+        """The photos of a selection, newest first or by path; only those after `after`."""
+        with self._database.reading() as connection:
+            return filters.listing(connection, selection, sort, after, limit)

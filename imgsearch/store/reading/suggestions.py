@@ -1,0 +1,62 @@
+"""Reads the names with which a query line can be completed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from imgsearch.records.names import KnownName, NameField
+from imgsearch.store import names
+from imgsearch.store.database import Database
+from imgsearch.store.reading.definitions import DefinitionReads
+from imgsearch.store.reading.roots import RootReads
+from imgsearch.store.sql import IS_LIVE
+
+
+class SuggestionReads:
+    """The part of `Reads` that suggests: see `imgsearch.search.suggestions.SuggestedNames`."""
+
+    def __init__(self, database: Database, definitions: DefinitionReads, roots: RootReads) -> None:
+        self._database = database
+        self._definitions = definitions
+        self._roots = roots
+
+    def names_beginning(
+        self, phrases: Sequence[str], fields: Collection[NameField], limit: int
+    ) -> list[KnownName]:
+        """The names in these fields of which words begin with one of these phrases, best first.
+
+        The phrases are words as in `words_of`, the longest first, and each ends with the next. The
+        last word of a phrase may be the beginning of one, unless a space follows it. The fields are
+        those of `knows_name`. Names with a longer phrase come first, then those that begin with it,
+        then those of the most photos.
+        """
+        with self._database.reading() as connection:
+            return names.beginning(connection, phrases, fields, limit)
+
+    def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]:
+        """The cameras, the lenses or the creators of the photos of the library, sorted."""
+        # Each step is one look-up in the index of the column: far fewer than there are photos.
+        query = (
+            f"WITH RECURSIVE each (value) AS (SELECT min({kind}) FROM photos UNION ALL "
+            f"SELECT (SELECT min({kind}) FROM photos WHERE {kind} > value) FROM each "
+            "WHERE value IS NOT NULL) SELECT value FROM each WHERE value IS NOT NULL AND "
+            f"EXISTS (SELECT 1 FROM photos WHERE {kind} = value AND {IS_LIVE})"
+        )
+        return [value for (value,) in self._database.fetch_all(query)]
+
+    def label_names(self) -> dict[str, tuple[str, ...]]:
+        """The labels that photos may get, by the name of their facet."""
+        return self._definitions.label_names()
+
+    def concept_names(self) -> list[str]:
+        """The names of all concepts, sorted."""
+        return self._definitions.concept_names()
+
+    def saved_search_names(self) -> list[str]:
+        """The names of all saved searches, sorted."""
+        return self._definitions.saved_search_names()
+
+    def roots(self) -> dict[int, str]:
+        """The photo folders that the library follows: id to absolute path."""
+        return self._roots.all()

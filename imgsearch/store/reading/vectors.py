@@ -1,0 +1,112 @@
+"""Reads vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, takewhile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgsearch.records.photo import PhotoVectors
+from imgsearch.store.database import Database
+from imgsearch.store.sql import IN_IDS, ids_parameter
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids, Vectors
+
+CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
+_MAX_PARTS = 100  # of a photo; far more than there are
+
+
+class VectorReads:
+    """The part of `Reads` that knows vectors."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def chunks(
+        self, encoder_key: int, after_seq: int = 0, chunk_rows: int = CHUNK_ROWS
+    ) -> Iterator[tuple[int, Ids, Vectors]]:
+        """Chunks of (last seq, photo ids (n,), float32 rows (n, dim)) in the order of `seq`.
+
+        The vectors of a photo are adjacent, in one chunk, in the order of its parts, so a chunk may
+        have a few more than `chunk_rows`; `photo_starts` tells where each photo begins.
+        """
+        query = (
+            "SELECT seq, photo_id, vector FROM vectors WHERE encoder_key = ? AND seq > ? "
+            "ORDER BY seq LIMIT ?"
+        )
+        while rows := self._database.fetch_all(query, encoder_key, after_seq, chunk_rows):
+            if len(rows) == chunk_rows:  # the last photo may have further parts
+                following = self._database.fetch_all(query, encoder_key, rows[-1][0], _MAX_PARTS)
+                rows += _rows_of(rows[-1][1], following)
+            after_seq = rows[-1][0]
+            ids = np.fromiter((row[1] for row in rows), np.int64, len(rows))
+            yield after_seq, ids, _to_float32([row[2] for row in rows])
+
+    def parts(
+        self, encoder_key: int, ids: Iterable[int], only_several: bool = False
+    ) -> dict[int, PhotoVectors]:
+        """All vectors of each of these photos; with `only_several`, of those with several parts."""
+        # SQLite would look up every photo in the index of all vectors. That of further parts is
+        # small: in most libraries it has nothing.
+        several = (
+            "IN (SELECT photo_id FROM vectors INDEXED BY vectors_of_parts "
+            f"WHERE encoder_key = ?1 AND part > 0 AND photo_id {IN_IDS}) "
+        )
+        query = (
+            "SELECT photo_id, vector, at_s FROM vectors "
+            f"WHERE encoder_key = ?1 AND photo_id {several if only_several else IN_IDS} "
+            "ORDER BY photo_id, part"
+        )
+        rows = self._database.fetch_all(query, encoder_key, ids_parameter(ids))
+        return {
+            photo_id: _photo_vectors(list(own))
+            for photo_id, own in groupby(rows, lambda row: row[0])
+        }
+
+    def further_parts(self, encoder_key: int) -> tuple[Ids, Ids]:
+        """Photos with several parts: ids, ascending, and the parts of each besides the first."""
+        query = (
+            "SELECT photo_id, count(*) FROM vectors WHERE encoder_key = ? AND part > 0 "
+            "GROUP BY photo_id ORDER BY photo_id"
+        )
+        table = np.array(self._database.fetch_all(query, encoder_key), np.int64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
+
+    def last_seq(self, encoder_key: int) -> int:
+        """The newest committed `seq` of an encoder; 0 if it has no vector."""
+        row = self._database.fetch_one(
+            "SELECT max(seq) FROM vectors WHERE encoder_key = ?", encoder_key
+        )
+        return row[0] or 0
+
+    def has(self, content_hash: bytes, encoder_key: int) -> bool:
+        """Whether a photo with this content is known and already embedded."""
+        query = (
+            "SELECT 1 FROM photos JOIN vectors ON photo_id = photos.id "
+            "WHERE content_hash = ? AND encoder_key = ? LIMIT 1"
+        )
+        return self._database.fetch_one(query, content_hash, encoder_key) is not None
+
+
+def photo_starts(ids: Ids) -> Ids:
+    """Where each photo begins in a chunk of `Reads.vectors`, for `np.maximum.reduceat`."""
+    return np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else ids
+
+
+def _rows_of(photo_id: int, rows: Iterable[Any]) -> Iterator[Any]:
+    return takewhile(lambda row: bool(row[1] == photo_id), rows)
+
+
+def _photo_vectors(rows: Sequence[Any]) -> PhotoVectors:
+    times_s = tuple(at_s for _, _, at_s in rows if at_s is not None)
+    return PhotoVectors(_to_float32([vector for _, vector, _ in rows]), times_s)
+
+
+def _to_float32(halves: Sequence[bytes]) -> Vectors:
+    rows = np.frombuffer(b"".join(halves), "<f2").astype(np.float32).reshape(len(halves), -1)
+    # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
