@@ -28,7 +28,7 @@ FLOORS = (
         "version",
     },
     {"concurrency", "config", "gazetteer", "progress", "records"},
-    {"decode", "encoders", "pack_file", "store"},
+    {"decode", "encoders", "store"},
     {"index", "ocr", "query"},
     {"catalogue"},
     {"concepts", "labels", "search"},

@@ -56,7 +56,6 @@ from imgsearch.indexer.scan import stat_of
 from imgsearch.indexer.thumbnails import ThumbnailKeeper, make_missing_thumbnails
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.labels import labels
-from imgsearch.pack_file import PackReader
 from imgsearch.progress import (
     MergeReport,
     MetadataReport,
@@ -75,6 +74,7 @@ from imgsearch.search.query_cache import QueryCache
 from imgsearch.search.short_texts import embed_alone
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
+from imgsearch.store.pack_file import PackReader
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
