@@ -133,11 +133,11 @@ settings = Settings.load(data_dir=data, cache_dir=data + "-cache", thumbnails_mb
 started = time.perf_counter()
 with Library.open(settings, encoder=MadeEncoder()) as library:
     if what == "pack":
-        report = library.pack(FOLDER, pack).run()
+        report = library.packs.make(FOLDER, pack).run()
     elif what == "verify":
-        report = library.verify_pack(pack).run()
+        report = library.packs.verify(pack).run()
     else:
-        report = library.unpack(pack, at=FOLDER, offline=True).run()
+        report = library.packs.merge(pack, at=FOLDER, offline=True).run()
 seconds = time.perf_counter() - started
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(f"{what}: {report.photos} photos in {seconds:.1f} s, {report.photos / seconds:.0f} photos/s; "
