@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.synthetic import SyntheticSpace
-from imgsearch.pack_file import PHOTOS_AT_ONCE, writing_pack
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors, PackEncoder, PackInfo
 from imgsearch.records.photo import FACTS, Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
+from imgsearch.store.pack_file import PHOTOS_AT_ONCE, writing_pack
 from tests.stand_in import StandIn
 
 FOLDER = "/drive/photos"
@@ -133,11 +133,11 @@ settings = Settings.load(data_dir=data, cache_dir=data + "-cache", thumbnails_mb
 started = time.perf_counter()
 with Library.open(settings, encoder=MadeEncoder()) as library:
     if what == "pack":
-        report = library.pack(FOLDER, pack).run()
+        report = library.packs.make(FOLDER, pack).run()
     elif what == "verify":
-        report = library.verify_pack(pack).run()
+        report = library.packs.verify(pack).run()
     else:
-        report = library.unpack(pack, at=FOLDER, offline=True).run()
+        report = library.packs.merge(pack, at=FOLDER, offline=True).run()
 seconds = time.perf_counter() - started
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(f"{what}: {report.photos} photos in {seconds:.1f} s, {report.photos / seconds:.0f} photos/s; "

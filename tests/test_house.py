@@ -28,7 +28,7 @@ FLOORS = (
         "version",
     },
     {"addresses", "caches", "concurrency", "config", "gazetteer", "progress", "records"},
-    {"decode", "pack_file", "store"},
+    {"decode", "store"},
     {"index", "language"},
     {"catalogue", "encoders"},
     {"concepts", "labels", "ocr", "search"},

@@ -37,7 +37,6 @@ from imgsearch.errors import (
 from imgsearch.indexer.pack_notes import merge_searches
 from imgsearch.indexer.packs import find_place
 from imgsearch.indexer.volumes import MountTable
-from imgsearch.pack_file import PackReader, require_pyarrow, writing_pack
 from imgsearch.records.pack import (
     PackedConcept,
     PackedExample,
@@ -52,6 +51,7 @@ from imgsearch.records.photo import FACTS, Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.store.lock import writing
+from imgsearch.store.pack_file import PackReader, require_pyarrow, writing_pack
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
 from tests.factories import (
@@ -718,7 +718,7 @@ def test_a_pack_that_unfolds_to_much_takes_little_memory(tmp_path: Path) -> None
         "from pathlib import Path\n"
         "import pyarrow.parquet\n"
         "from imgsearch.errors import PackError\n"
-        "from imgsearch.pack_file import PackReader\n"
+        "from imgsearch.store.pack_file import PackReader\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n"
         "    with PackReader(Path(sys.argv[1])) as reader:\n"

@@ -311,7 +311,7 @@ class ArchiveEngine:
         """Write the photos below a folder or `s3://BUCKET/FOLDER` into a pack."""
         from imgsearch.archive.lance.packing import PhotosToPack
         from imgsearch.indexer.packs import check_destination, describe, write_pack
-        from imgsearch.pack_file import PHOTOS_AT_ONCE, require_pyarrow
+        from imgsearch.store.pack_file import PHOTOS_AT_ONCE, require_pyarrow
 
         if file is None:
             raise UsageError("An archive cannot write into its photo folders. Name a file.")

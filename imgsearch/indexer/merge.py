@@ -17,10 +17,10 @@ from imgsearch.indexer import pack_notes, packs
 from imgsearch.indexer.derived import refresh_derived, update_index
 from imgsearch.indexer.embedding import ConceptEmbedder
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
-from imgsearch.pack_file import PackReader
 from imgsearch.records.index import EncoderRow
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
+from imgsearch.store.pack_file import PackReader
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.thumbnails import ThumbnailStore

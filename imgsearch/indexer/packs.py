@@ -28,11 +28,11 @@ from imgsearch.errors import (
 from imgsearch.indexer import pack_notes
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
-from imgsearch.pack_file import PHOTOS_AT_ONCE, PackReader, require_pyarrow, writing_pack
 from imgsearch.progress import MergeReport, PackReport, Progress
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackEncoder, PackInfo
 from imgsearch.records.photo import FACTS
+from imgsearch.store.pack_file import PHOTOS_AT_ONCE, PackReader, require_pyarrow, writing_pack
 from imgsearch.store.sql import prefix_of
 from imgsearch.version import VERSION
 
