@@ -6,12 +6,13 @@ saved searches, concepts) it does not have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
+from datetime import date
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 from imgsearch.catalogue.address import normal_address, working_folder
 from imgsearch.config import default_cache_dir
@@ -26,12 +27,13 @@ from imgsearch.outputs.places import refuse_archive_in_photos
 from imgsearch.paths import absolute
 from imgsearch.records.photo import IndexedFile
 from imgsearch.records.status import Status
-from imgsearch.search import engine
+from imgsearch.search.answers import matching_ids
 from imgsearch.search.baseline import new_baseline
 from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
 from imgsearch.search.kept_examples import KeptExamples
+from imgsearch.search.prepared import prepare
 from imgsearch.text import SCHEME, path_text
 
 if TYPE_CHECKING:
@@ -63,8 +65,6 @@ if TYPE_CHECKING:
 
 _PACKAGE = "lance"
 _MOST_LISTED = 100_000  # a page can show that many, and an archive may have a thousand million
-
-_Found = TypeVar("_Found")
 
 
 class ArchiveEngine:
@@ -193,7 +193,7 @@ class ArchiveEngine:
                 "ADDRESS"
             )
         context = self.context()
-        ids = engine.matching_ids(context, query, k, _MOST_LISTED)
+        ids = matching_ids(prepare(context, query), k, _MOST_LISTED)
         return label_catalogued(context.catalogue, context.encoder(), classes, ids)
 
     # ------------------------------------------------------------------ searching
@@ -205,11 +205,12 @@ class ArchiveEngine:
         return SearchContext(
             self._catalogue,
             NoDefinitions(),
-            lambda: self._encoders.shared(row),
+            self._encoders,
             frozenset(),
             self.settings.max_megapixels,
             self.settings.cache_dir,
             lambda: self._names,
+            date.today(),
             self.settings.stack_raw,
         )
 
@@ -221,15 +222,9 @@ class ArchiveEngine:
         """How a query is understood."""
         return self.context().understood(query)
 
-    def kept(
-        self, key: Hashable, compute: Callable[[], _Found], size_of: Callable[[_Found], int]
-    ) -> _Found:
-        """What `compute` gives: answers of an archive are not kept."""
-        return compute()
-
-    def search(self, context: SearchContext, find: Callable[[], _Found]) -> _Found:
-        """What `find` finds."""
-        return find()
+    def kept_answers(self) -> None:
+        """None: answers of an archive are not kept."""
+        return
 
     # ------------------------------------------------------------------ pictures
 

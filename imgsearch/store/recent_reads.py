@@ -16,10 +16,6 @@ _SMALL_BYTES = 10_000  # of anything else
 _Read = TypeVar("_Read")
 
 
-def _array_bytes(value: object) -> int:
-    return int(getattr(value, "nbytes", _SMALL_BYTES))
-
-
 class RecentReads:
     """Keeps what was read last. Safe to use from several threads.
 
@@ -35,26 +31,36 @@ class RecentReads:
         self._kept: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
         self._bytes = 0
 
-    def get(
-        self,
-        key: Hashable,
-        read: Callable[[], _Read],
-        size_of: Callable[[_Read], int] = _array_bytes,
-    ) -> _Read:
-        """What `read` gives, or gave for this key since the last change. Never to be changed.
+    def get(self, key: Hashable, read: Callable[[], _Read]) -> _Read:
+        """What `read` gives, or gave for this key since the last change. Never to be changed."""
+        version = self.version()  # before reading: later changes then show
+        kept = self.known(key, version)
+        if kept is not None:
+            return cast(_Read, kept)
+        value = read()
+        self.keep(key, version, value, int(getattr(value, "nbytes", _SMALL_BYTES)))
+        return value
 
-        `size_of` says how many bytes it takes.
+    def version(self) -> tuple[int, int]:
+        """The version of the library as it is now."""
+        return self._database.version()
+
+    def known(self, key: Hashable, version: tuple[int, int]) -> object | None:
+        """What is kept under a key for this version of the library; None for an unknown key.
+
+        What is kept of another version is forgotten. The value must not be changed.
         """
-        version = self._database.version()  # before reading: later changes then show
         with self._lock:
             if version != self._version:
                 self._kept.clear()
                 self._version, self._bytes = version, 0
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return cast(_Read, self._kept[key][0])
-        value = read()
-        size_bytes = size_of(value)
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+
+    def keep(self, key: Hashable, version: tuple[int, int], value: object, size_bytes: int) -> None:
+        """Keep what was read of a version of the library, unless the library has changed since."""
         with self._lock:
             if version == self._version and key not in self._kept:
                 self._kept[key] = value, size_bytes
@@ -62,4 +68,3 @@ class RecentReads:
                 while self._bytes > self._most_bytes:
                     _, (_, oldest_bytes) = self._kept.popitem(last=False)
                     self._bytes -= oldest_bytes
-        return value
