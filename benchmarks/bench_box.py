@@ -378,7 +378,7 @@ def recall_at_10(
     ids = np.concatenate([chunk for chunk, _ in chunks])
     vectors = np.concatenate([chunk for _, chunk in chunks])
     texts = embed_texts(encoder, row.name, [text for _, text in captions])
-    catalogue = LocalCatalogue(reads, row, lambda: LiveIndex(reads, row.key), {})
+    catalogue = LocalCatalogue(reads, row, LiveIndex(reads, row.key), {})
     alone = typed = changed = 0
     for (photo, text), vector in zip(captions, texts, strict=True):
         best = ids[np.argsort(-(vectors @ vector))[:10]]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Self
@@ -311,15 +310,11 @@ class Library:
         anything in the library changes. Raises as `Library.search` does, and QueryError for a
         cursor of another query.
         """
-        from imgsearch.search import engine, kept_answers
+        from imgsearch.search.kept_answers import kept_or_found
 
-        context, resolved = self._engine.context(), resolve_query(query)
-        page = partial(engine.search_page, context, resolved, k, cursor)
-        compute = partial(self._engine.search, context, page)
-        key = kept_answers.key_of(context, resolved, k, cursor)
-        answer = (
-            compute() if key is None else self._engine.kept(key, compute, kept_answers.size_bytes)
-        )
+        context = self._engine.context()
+        resolved = resolve_query(query)
+        answer = kept_or_found(context, self._engine.kept_answers(), resolved, k, cursor)
         return replace(answer, hits=tuple(self._shown(answer.hits)))
 
     @operation("POST /similar", tool="Find similar photos")
@@ -336,20 +331,20 @@ class Library:
         With words or an example, all that are not weak and some weak ones, about k at most. Raises
         as `search` does.
         """
-        from imgsearch.search import engine
+        from imgsearch.search.answers import find_all
+        from imgsearch.search.prepared import prepare
 
         context, resolved = self._engine.context(), resolve_query(query)
-        find = partial(engine.find_all, context, resolved, k, self._engine.most_listed)
-        return self._engine.search(context, find)
+        return find_all(prepare(context, resolved), k, self._engine.most_listed)
 
     def hits_of(self, found: FoundPhotos, ids: Sequence[int]) -> Hits:
         """Return these photos of what `find_all` found, in this order, as an answer has them.
 
         Photos that were deleted since are left out.
         """
-        from imgsearch.search import engine
+        from imgsearch.search.hits import hits_of
 
-        return Hits(self._shown(engine.hits_of(self._engine.context(), found, as_ids(ids))))
+        return Hits(self._shown(hits_of(self._engine.context(), found, as_ids(ids))))
 
     def understand(self, query: str | Query) -> Understanding:
         """Return how `find` understands a query: exactly, and which words stand for filters.
@@ -376,8 +371,8 @@ class Library:
 
         `photo` is an id or a path. Raises UsageError for an unknown id, and as `search` does.
         """
-        from imgsearch.search.engine import searched_query
         from imgsearch.search.explain import explain
+        from imgsearch.search.prepared import prepare
 
         resolved, context = resolve_query(query), self._engine.context()
         if isinstance(photo, int):
@@ -389,7 +384,7 @@ class Library:
             photo_id = self._engine.photo_at(path)
         if photo_id is None:
             return Explanation(path, reason=self._engine.why_unknown(path))
-        return explain(context, photo_id, path, searched_query(context, resolved))
+        return explain(prepare(context, resolved), photo_id, path)
 
     @operation("POST /label")
     def label(
@@ -432,10 +427,10 @@ class Library:
 
     def photos(self, ids: Sequence[int]) -> Hits:
         """Return these photos, in this order, with their paths; unknown ids are left out."""
-        from imgsearch.search import engine
+        from imgsearch.search.hits import make_hits
 
         catalogue, stack_raw = self._engine.catalogue(), self.settings.stack_raw
-        return Hits(self._shown(engine.make_hits(catalogue, as_ids(ids), stack_raw=stack_raw)))
+        return Hits(self._shown(make_hits(catalogue, as_ids(ids), stack_raw=stack_raw)))
 
     @operation("GET /photo/{photo_id}", tool="Describe a photo")
     def photo(self, photo_id: PhotoId) -> PhotoDetails:

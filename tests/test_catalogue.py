@@ -123,7 +123,7 @@ class LocalKind:
     def catalogue(self) -> Catalogue:
         reads = self._store.reads
         online = dict.fromkeys(reads.roots.all(), True)
-        return LocalCatalogue(reads, self._row, lambda: LiveIndex(reads, self._row.key), online)
+        return LocalCatalogue(reads, self._row, LiveIndex(reads, self._row.key), online)
 
     def close(self) -> None:
         self._store.close()

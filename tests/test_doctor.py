@@ -136,6 +136,7 @@ def test_impossible_scores_lead_to_a_new_index(library: Library) -> None:
     file.write_bytes(content)
     os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
     with Library.open(library.settings, encoder=StandIn()) as reopened:
+        assert reopened.explain(before[0][0], "a photo").rank == 1
         after = [(hit.path, hit.score or 0.0) for hit in reopened.search("a photo", k=5)]
     assert [path for path, _ in after] == [path for path, _ in before]
     assert np.allclose([score for _, score in after], [score for _, score in before])

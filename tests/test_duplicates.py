@@ -37,12 +37,15 @@ def fill(store: Store, vectors: np.ndarray) -> None:
 def find_pairs(store: Store, min_score: float, **options: int) -> Generator[Progress, None, Pairs]:
     """As `duplicates.find_pairs`, for the photos of a store."""
     reads = store.reads
-    catalogue = LocalCatalogue(reads, reads.encoders.in_use(), no_index, {})
+    catalogue = LocalCatalogue(reads, reads.encoders.in_use(), NoIndex(), {})
     return duplicates.find_pairs(catalogue, Path(gettempdir()), min_score, **options)
 
 
-def no_index() -> NoReturn:
-    raise AssertionError("every vector is read; the index is not asked")
+class NoIndex:
+    """An index that is not searched: near-duplicates are found by reading every vector."""
+
+    def search(self, *searched: object, kind: str) -> NoReturn:
+        raise AssertionError("the index was searched")
 
 
 def comparing(steps: Iterable[Progress]) -> list[int]:

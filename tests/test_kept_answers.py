@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from imgsearch import Example, Library, Query, Term
+from imgsearch.engines.local import LocalEngine
+from imgsearch.language.grammar import parse
 from imgsearch.records.answer import Answer
+from imgsearch.search.kept_answers import kept_or_found
 from tests.factories import run_cli, write_noise, write_xmp
 
 DOGS = "a dog"
@@ -133,20 +138,15 @@ def test_words_in_quotes_are_another_query(library: Library, photos: Path) -> No
     assert not library.find(quoted).understood
 
 
-def test_yesterday_is_another_day_tomorrow(
-    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def understood(today: date) -> object:
-        class Today(date):
-            @classmethod
-            def today(cls) -> date:  # type: ignore[override]
-                return today
+def test_yesterday_is_another_day_tomorrow(library: Library, photos: Path) -> None:
+    query = parse("a dog yesterday")
+    with closing(LocalEngine(library.settings, print, None, None, None)) as engine:
 
-        monkeypatch.setattr("imgsearch.language.understanding.date", Today)
-        monkeypatch.setattr("imgsearch.search.kept_answers.date", Today)
-        return library.find("a dog yesterday").understood
+        def understood(today: date) -> object:
+            context, kept = replace(engine.context(), today=today), engine.kept_answers()
+            return kept_or_found(context, kept, query, 20, None).understood
 
-    first = understood(date(2026, 11, 28))
-    assert first
-    assert understood(date(2026, 11, 29)) != first
-    assert understood(date(2026, 11, 28)) == first
+        first = understood(date(2026, 11, 28))
+        assert first
+        assert understood(date(2026, 11, 29)) != first
+        assert understood(date(2026, 11, 28)) == first

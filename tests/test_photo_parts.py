@@ -317,7 +317,7 @@ def test_captions_are_ranked_among_photos(store: Store) -> None:
     index = LiveIndex(store.reads, row.key)
     evaluation = captions.evaluate_captions(
         store,
-        LocalCatalogue(store.reads, row, lambda: index, {}),
+        LocalCatalogue(store.reads, row, index, {}),
         FixedTexts(texts, queries),
         index,
         captions.Captions(texts, tuple(photos), 0),
@@ -351,6 +351,6 @@ def test_duplicates_are_compared_as_whole_photos(store: Store, tmp_path: Path) -
     store.record(root_id, key, [ingested(f"/photos/{n}", rows) for n, rows in enumerate(photos)])
     reads = store.reads
     index = LiveIndex(reads, key)
-    catalogue = LocalCatalogue(reads, reads.encoders.in_use(), lambda: index, {})
+    catalogue = LocalCatalogue(reads, reads.encoders.in_use(), index, {})
     found = Job(duplicates.find_pairs(catalogue, tmp_path, 0.9)).run()
     assert {(pair.a, pair.b) for pair in found.pairs} == {(1, 3), (1, 4), (3, 4)}

@@ -74,6 +74,18 @@ def test_a_query_that_lite_cannot_read_is_told_with_the_model_that_can(
     assert "lite reads English" in remark and MULTILINGUAL in remark
 
 
+def test_no_view_of_a_query_that_cannot_be_read_has_a_verdict(demo: Library) -> None:
+    line = "ein Hund im Schnee"
+    second = demo.find(line, 3, demo.find(line, 3).cursor)
+    assert not second.is_read and second.verdict is None
+    found = demo.find_all(line)
+    assert not found.is_read and found.verdict is None
+    assert set(found.levels()) == {"weak"} and len(found.ids) == 21
+    shown = [*demo.hits_of(found, found.ids[:2].tolist()), *second.hits]
+    assert {hit.level for hit in shown} == {"weak"} and len(shown) == 5
+    assert demo.browse.days(line) == ()
+
+
 def test_a_date_beside_words_that_cannot_be_read_is_searched_for(
     library: Library, tmp_path: Path
 ) -> None:

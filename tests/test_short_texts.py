@@ -127,7 +127,7 @@ def test_explain_gives_the_score_of_the_search(small: Library, demo: Library) ->
 def test_the_nouns_of_the_baseline_are_searched_for_in_the_same_way(demo: Library) -> None:
     reads = Reads.open(demo.settings.data_dir)
     row = reads.encoders.in_use()
-    catalogue = LocalCatalogue(reads, row, lambda: LiveIndex(reads, row.key), {})
+    catalogue = LocalCatalogue(reads, row, LiveIndex(reads, row.key), {})
     stored, baseline = reads.encoders.baseline(row.key), LibraryBaseline.read(catalogue)
     assert stored is not None and baseline is not None and baseline.mean_noun is not None
     assert all(text_kind(NAME, text) == "short" for text in nouns()[:50])

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch.language import dates
 from imgsearch.language.date_words import meaning_of
 from imgsearch.language.dates import easter_sunday, read_period
 from imgsearch.language.foreign_dates import read_foreign_period
 from imgsearch.language.grammar import parse, to_text
-from imgsearch.language.understanding import DATE_WORDS, exact_line, understand
+from imgsearch.language.understanding import exact_line, understand
 from imgsearch.language.words import is_common
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Query, Term
@@ -416,10 +415,6 @@ def test_dates_as_people_write_them(text: str, expected: str) -> None:
 )  # fmt: skip
 def test_what_is_no_date_or_not_only_one(text: str) -> None:
     assert read_period(text.split(), TODAY) is None
-
-
-def test_every_date_begins_with_a_word_that_loads_the_module() -> None:
-    assert dates.FIRST_WORDS == DATE_WORDS
 
 
 def test_easter() -> None:

@@ -20,7 +20,7 @@ from imgsearch.analysis.sharpness import is_sharper
 from imgsearch.decode.formats import RAW
 from imgsearch.records.answer import Hit
 from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto, Pair, Pairs, Sharpness
-from imgsearch.search.engine import make_hits
+from imgsearch.search.hits import make_hits
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:

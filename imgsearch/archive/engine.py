@@ -6,11 +6,12 @@ watched folders, no saved searches and no concepts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 from imgsearch.addresses import normal_address
 from imgsearch.archive.filling import Filling
@@ -23,9 +24,10 @@ from imgsearch.errors import FolderError, MissingPackage, UsageError
 from imgsearch.installation import install_command
 from imgsearch.records.photo import IndexedFile
 from imgsearch.records.status import Status
-from imgsearch.search import engine
+from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
+from imgsearch.search.prepared import prepare
 from imgsearch.text import path_text
 
 if TYPE_CHECKING:
@@ -50,8 +52,6 @@ if TYPE_CHECKING:
 
 _PACKAGE = "lance"
 _MOST_LISTED = 100_000  # a page can show that many, and an archive may have a thousand million
-
-_Found = TypeVar("_Found")
 
 
 class ArchiveEngine:
@@ -193,7 +193,7 @@ class ArchiveEngine:
                 "ADDRESS"
             )
         context = self.context()
-        ids = engine.matching_ids(context, query, k, _MOST_LISTED)
+        ids = matching_ids(prepare(context, query), k, _MOST_LISTED)
         return label_catalogued(context.catalogue, context.encoder(), classes, ids)
 
     # ------------------------------------------------------------------ searching
@@ -205,11 +205,12 @@ class ArchiveEngine:
         return SearchContext(
             self.catalogue(),
             NoDefinitions(),
-            lambda: self._encoders.shared(row),
+            self._encoders,
             frozenset(),
             self.settings.max_megapixels,
             self.settings.cache_dir,
             self.suggested_names,
+            date.today(),
             self.settings.stack_raw,
         )
 
@@ -227,15 +228,9 @@ class ArchiveEngine:
         """How a query is understood."""
         return self.context().understood(query)
 
-    def kept(
-        self, key: Hashable, compute: Callable[[], _Found], size_of: Callable[[_Found], int]
-    ) -> _Found:
-        """What `compute` gives: answers of an archive are not kept."""
-        return compute()
-
-    def search(self, context: SearchContext, find: Callable[[], _Found]) -> _Found:
-        """What `find` finds."""
-        return find()
+    def kept_answers(self) -> None:
+        """None: answers of an archive are not kept."""
+        return
 
     # ------------------------------------------------------------------ pictures
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class SearchableVectors(Protocol):
-    """Every committed vector of one encoder, searchable; never a photo without a path."""
+    """Every committed vector of one encoder, searchable; never a photo without a path.
+
+    The first search may open an index file.
+    """
 
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
@@ -33,15 +36,14 @@ class SearchableVectors(Protocol):
 class LocalCatalogue:
     """A library in a data folder, as one request sees it: make a new one for each.
 
-    `vectors` opens the index on its first call; `online` maps each root id to whether it can be
-    reached now.
+    `vectors` are searched, and `online` maps each root id to whether it can be reached now.
     """
 
     def __init__(
         self,
         reads: Reads,
         encoder: EncoderRow,
-        vectors: Callable[[], SearchableVectors],
+        vectors: SearchableVectors,
         online: Mapping[int, bool],
     ) -> None:
         self._reads = reads
@@ -70,7 +72,7 @@ class LocalCatalogue:
         kind: Literal["text", "image"],
     ) -> Neighbours:
         only = None if among is None else self.ids(among)
-        (found,) = self._vectors().search(query[None], k, only, kind=kind)
+        (found,) = self._vectors.search(query[None], k, only, kind=kind)
         return found
 
     def ids(self, among: Selection) -> Ids:

@@ -7,9 +7,9 @@ and nobody asks which one it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from imgsearch.analysis.browse import BrowsedPhotos
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from imgsearch.search.suggestions import SuggestedNames
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
-
-_Found = TypeVar("_Found")
+    from imgsearch.store.recent_reads import RecentReads
 
 
 class Engine(Protocol):
@@ -117,13 +116,8 @@ class Engine(Protocol):
     def understood(self, query: Query) -> Understanding:
         """How a query is understood."""
 
-    def search(self, context: SearchContext, find: Callable[[], _Found]) -> _Found:
-        """What `find` finds; again, if its scores showed that an index file is damaged."""
-
-    def kept(
-        self, key: Hashable, compute: Callable[[], _Found], size_of: Callable[[_Found], int]
-    ) -> _Found:
-        """What `compute` gives, or gave for this key since the library changed last."""
+    def kept_answers(self) -> RecentReads | None:
+        """The answers that were given since the library changed last; None where none are kept."""
 
     def suggested_names(self) -> SuggestedNames:
         """The names that a line can be completed with."""

@@ -7,21 +7,23 @@ as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
 from imgsearch.indexer.roots import online_roots, photos_in
-from imgsearch.language.understanding import understand
 from imgsearch.paths import absolute
-from imgsearch.search import engine
-from imgsearch.search.context import SearchContext
-from imgsearch.search.saved_queries import with_saved
+from imgsearch.search.answers import matching_ids
+from imgsearch.search.context import SearchContext, understood
+from imgsearch.search.prepared import prepare
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
 
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
         RunningJob,
         SyncReport,
     )
+    from imgsearch.records.answer import Neighbours
+    from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
@@ -52,11 +56,10 @@ if TYPE_CHECKING:
     from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.reading.browsing import BrowsingReads
     from imgsearch.store.reading.suggestions import SuggestionReads
+    from imgsearch.store.recent_reads import RecentReads
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
-
-_Found = TypeVar("_Found")
 
 
 class LocalEngine:
@@ -249,7 +252,7 @@ class LocalEngine:
         from imgsearch.labels.labels import label_photos
 
         context = self.context()
-        among = None if query is None else engine.matching_ids(context, query, k)
+        among = None if query is None else matching_ids(prepare(context, query), k)
         return label_photos(self.store(), context.row, context.encoder(), classes, among)
 
     # ------------------------------------------------------------------ searching
@@ -263,18 +266,19 @@ class LocalEngine:
         return SearchContext(
             self._catalogue(reads, row, online),
             reads.definitions,
-            lambda: self.encoders.shared(row),
+            self.encoders,
             frozenset(root_id for root_id, is_online in online.items() if is_online),
             self.settings.max_megapixels,
             self.settings.cache_dir,
             lambda: reads.suggestions,
+            date.today(),
             self.settings.stack_raw,
         )
 
     def _catalogue(
         self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]
     ) -> LocalCatalogue:
-        return LocalCatalogue(reads, row, lambda: self.live_index(row), online)
+        return LocalCatalogue(reads, row, SearchedIndex(self, row), online)
 
     def catalogue(self) -> LocalCatalogue:
         """The photos, whatever encoder the settings name."""
@@ -284,22 +288,11 @@ class LocalEngine:
     def understood(self, query: Query) -> Understanding:
         """How a query is understood."""
         reads = self.reads()
-        return understand(reads.names, with_saved(reads.definitions, query))
+        return understood(reads.names, reads.definitions, query, date.today())
 
-    def kept(
-        self, key: Hashable, compute: Callable[[], _Found], size_of: Callable[[_Found], int]
-    ) -> _Found:
-        """What `compute` gives, or gave for this key since the library changed last."""
-        return self.reads().recent.get(key, compute, size_of)
-
-    def search(self, context: SearchContext, find: Callable[[], _Found]) -> _Found:
-        """What `find` finds; where its scores show that the index is damaged, with another one."""
-        try:
-            return find()
-        except SnapshotError as error:
-            with self._index_lock:
-                self._index = self._replace_index(self.reads(), context.row, str(error))
-            return find()
+    def kept_answers(self) -> RecentReads:
+        """The answers that were given since the library changed last, among what was read last."""
+        return self.reads().recent
 
     def live_index(self, row: EncoderRow) -> LiveIndex:
         """The index of an encoder's vectors, up to date."""
@@ -311,6 +304,16 @@ class LocalEngine:
                 return index
         index.refresh()
         return index
+
+    def replace_index(self, row: EncoderRow, damaged: LiveIndex, damage: str) -> LiveIndex:
+        """The index to search after this one was found to be damaged: rebuilt, or without a file.
+
+        `damage` is a sentence for the user.
+        """
+        with self._index_lock:
+            if self._index is damaged:
+                self._index = self._replace_index(self.reads(), row, damage)
+        return self.live_index(row)
 
     def _open_index(self, reads: Reads, row: EncoderRow) -> LiveIndex:
         """Open the index; a damaged file is rebuilt, or ignored if we may not write."""
@@ -412,3 +415,24 @@ class LocalEngine:
 
         dims = self.reads().encoders.dims() if self.exists() else {}
         return verify_pack(pack, dims, self.encoders.dim_of)
+
+
+class SearchedIndex(Struct, frozen=True):
+    """The index of an encoder's vectors, opened by the first search.
+
+    An index whose scores show that its file is damaged is replaced, and searched again.
+    """
+
+    engine: LocalEngine
+    row: EncoderRow
+
+    def search(
+        self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
+    ) -> list[Neighbours]:
+        """The k photos nearest to each query: see `LiveIndex.search`."""
+        index = self.engine.live_index(self.row)
+        try:
+            return index.search(queries, k, only, kind=kind)
+        except SnapshotError as error:
+            index = self.engine.replace_index(self.row, index, str(error))
+            return index.search(queries, k, only, kind=kind)

@@ -17,44 +17,12 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.language.calendar_words import EASTER, HOLIDAYS, MONTH_NAMES, MONTHS, SEASONS
 from imgsearch.records.query import Filter
 
 FIRST_YEAR = 1826  # of the oldest surviving photograph
-_MONTH_NAMES = (
-    *("january", "february", "march", "april", "may", "june", "july"),
-    *("august", "september", "october", "november", "december"),
-)
-_MONTHS = {
-    **{name: number for number, name in enumerate(_MONTH_NAMES, 1)},
-    **{name[:3]: number for number, name in enumerate(_MONTH_NAMES, 1)},
-    "sept": 9,
-}
-# In a year: months, for those in the order of that year.
-_SEASONS = {
-    "spring": (3, 4, 5),
-    "summer": (6, 7, 8),
-    "autumn": (9, 10, 11),
-    "fall": (9, 10, 11),
-    "winter": (1, 2, 12),
-}
-_HOLIDAYS = {
-    "christmas": ("12-24", "12-25", "12-26"),
-    "xmas": ("12-24", "12-25", "12-26"),
-    "christmas eve": ("12-24",),
-    "christmas day": ("12-25",),
-    "boxing day": ("12-26",),
-    "new years eve": ("12-31",),
-    "new year's eve": ("12-31",),
-    "new years day": ("01-01",),
-    "new year's day": ("01-01",),
-    "valentines day": ("02-14",),
-    "valentine's day": ("02-14",),
-    "halloween": ("10-31",),
-}
 _WITH_ITS_NIGHT = ("new years eve", "new year's eve")
 _NIGHT_ENDS = "T05"  # the last hour of it
-_EASTER = {"easter": (-2, -1, 0, 1), "easter sunday": (0,), "easter monday": (1,),
-           "good friday": (-2,)}  # fmt: skip
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
@@ -68,13 +36,6 @@ _NUMERIC = (
 )
 _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})$")
 _RANGE = re.compile(r"(\d{4})\s?[-–]\s?(\d{4})$")
-# First words of a date, besides numbers; "two years ago" is recognised by its end.
-FIRST_WORDS = {
-    *("last", "this", "today", "yesterday"),
-    *_MONTHS,
-    *_SEASONS,
-    *(name.split()[0] for name in (*_HOLIDAYS, *_EASTER)),
-}
 
 
 class Period(Struct, frozen=True):
@@ -169,7 +130,7 @@ def _month(text: str, words: Sequence[str], today: date) -> Period | None:
     year = int(last) if rest and _is_year(last, today) else None
     if year is None:
         rest = [*words]
-    months = [_MONTHS[word] for word in rest if word in _MONTHS]
+    months = [MONTHS[word] for word in rest if word in MONTHS]
     days = [found for word in rest if (found := _DAY.match(word))]
     if len(months) != 1 or len(months) + len(days) != len(rest) or len(days) > 1:
         return None
@@ -177,7 +138,7 @@ def _month(text: str, words: Sequence[str], today: date) -> Period | None:
     if not days:
         if year is not None:
             return _on(f"{year}-{month:02}")
-        return Period((f"{month:02}",), "month") if text in _MONTH_NAMES else None
+        return Period((f"{month:02}",), "month") if text in MONTH_NAMES else None
     day = int(days[0][1])
     if year is not None:
         return _day_of(year, month, day)
@@ -187,7 +148,7 @@ def _month(text: str, words: Sequence[str], today: date) -> Period | None:
 
 
 def _season(text: str, words: Sequence[str], today: date) -> Period | None:
-    months = _SEASONS.get(words[0])
+    months = SEASONS.get(words[0])
     if months is None or len(words) > 2:
         return None
     if len(words) == 1:
@@ -196,11 +157,11 @@ def _season(text: str, words: Sequence[str], today: date) -> Period | None:
 
 
 def _season_of(season: str, year: int) -> Period:
-    return _on(*(f"{year}-{month:02}" for month in _SEASONS[season]))
+    return _on(*(f"{year}-{month:02}" for month in SEASONS[season]))
 
 
 def _holiday(text: str, words: Sequence[str], today: date) -> Period | None:
-    if days := _HOLIDAYS.get(text):
+    if days := HOLIDAYS.get(text):
         return Period(days, "day")
     name, year = " ".join(words[:-1]), words[-1]
     return _holiday_of(name, int(year)) if name and _is_year(year, today) else None
@@ -209,9 +170,9 @@ def _holiday(text: str, words: Sequence[str], today: date) -> Period | None:
 def _holiday_of(name: str, year: int) -> Period | None:
     if name in _WITH_ITS_NIGHT:
         return Period((f"{year}-12-31",), until=f"{year + 1}-01-01{_NIGHT_ENDS}")
-    if days := _HOLIDAYS.get(name):
+    if days := HOLIDAYS.get(name):
         return _on(*(f"{year}-{day}" for day in days))
-    if offsets := _EASTER.get(name):
+    if offsets := EASTER.get(name):
         sunday = easter_sunday(year)
         return _on(*((sunday + timedelta(days)).isoformat() for days in offsets))
     return None
@@ -252,10 +213,10 @@ def _latest(what: str, today: date) -> Period | None:
 
 
 def _of_year(what: str, year: int) -> Period | None:
-    if what in _SEASONS:
+    if what in SEASONS:
         return _season_of(what, year)
-    if what in _MONTH_NAMES:
-        return _on(f"{year}-{_MONTHS[what]:02}")
+    if what in MONTH_NAMES:
+        return _on(f"{year}-{MONTHS[what]:02}")
     return _holiday_of(what, year)
 
 

@@ -9,29 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from imgsearch.language.function_words import ARTICLES, words_as
+
 MAX_WORDS = 7  # of a text in which negations are understood
-_WITHOUT = {"without", "except", "excluding", "minus", "w/o"}
+_WITHOUT = words_as("without")
 _OTHER_THAN = (["other", "than"], ["apart", "from"], ["aside", "from"])
-_ANYTHING = {"something", "anything", "everything", "things", "stuff"}
-_BUT_AFTER = {"anything", "everything"}  # "anything but a dog"
-# Words before a negation that are left out as well: "but no dogs", "with no leaves".
-_CONNECTORS = {"but", "and", "with", "wearing", "having", "showing", "has", "have", "there", "is"}
-_ARTICLES = {"a", "an", "the", "any", "some"}
+_ANYTHING = words_as("anything")
+_BEFORE_BUT = words_as("before_but")
+_BEFORE_NEGATION = words_as("before_negation")
+_INDEFINITE = words_as("article", "indefinite")
+_AFTER_NOT = ARTICLES | {"any"}  # "not a dog", but neither "not some dogs" nor "not looking"
+_ENDS = words_as("ends_negation")
 # Signs say so; the words belong together.
 _PROHIBITED = {
     *("parking", "smoking", "entry", "stopping", "trespassing", "littering", "swimming", "fishing"),
     *("cycling", "diving", "loitering", "vacancy", "way", "exit", "man's", "mans"),
 }
-# Words that end the negated part.
-_ENDS = {
-    *("in", "on", "at", "with", "near", "under", "over", "behind", "beside", "by", "from", "to"),
-    *("and", "or", "but", "while", "who", "that", "which", "is", "are", "no", "not", "of", "into"),
-    *("around", "during", "next", "inside", "outside", "above", "below", "between", "through"),
-    *_WITHOUT,
-}
 _MAX_NEGATED_WORDS = 3
-# Further negative words, which are not understood.
-_OTHER_NEGATIONS = {"not", "never", "nothing", "nobody", "none", "nowhere", "neither", "nor"}
+_OTHER_NEGATIONS = words_as("other_negation")
 
 
 def split_negations(
@@ -54,7 +49,7 @@ def split_negations(
             rest.append(words[at])
             at += 1
             continue
-        while rest and rest[-1].lower().strip(",") in _CONNECTORS:
+        while rest and rest[-1].lower().strip(",") in _BEFORE_NEGATION:
             rest.pop()
         if rest:
             rest[-1] = rest[-1].rstrip(",")
@@ -87,14 +82,14 @@ def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
     lower = [word.lower() for word in words]
     if lower[at] == "not":
         starts_text = at == 0 or lower[at - 1].endswith(",") or lower[at - 1] in {"but", "and"}
-        if not starts_text and lower[at + 1 : at + 2] not in (["a"], ["an"], ["any"], ["the"]):
+        if not starts_text and _AFTER_NOT.isdisjoint(lower[at + 1 : at + 2]):
             return at, []
     elif lower[at] == "no":
         if set(lower[at + 1 : at + 2]) & _PROHIBITED:
             return at, []
     elif lower[at : at + 2] in _OTHER_THAN:
         at += 1
-    elif lower[at] not in _WITHOUT and not (lower[at] == "but" and lower[at - 1] in _BUT_AFTER):
+    elif lower[at] not in _WITHOUT and not (lower[at] == "but" and lower[at - 1] in _BEFORE_BUT):
         return at, []
     texts: list[str] = []
     at += 1
@@ -103,7 +98,7 @@ def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
         if text:
             texts.append(text)
         is_list = at + 1 < len(words) and (
-            lower[at] == "or" or (lower[at] == "and" and lower[at + 1] not in _ARTICLES)
+            lower[at] == "or" or (lower[at] == "and" and lower[at + 1] not in _INDEFINITE)
         )
         if not (text and is_list) or lower[at + 1] in {"no", "not", *_WITHOUT}:
             return at, texts
@@ -112,7 +107,7 @@ def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
 
 def _read_phrase(words: Sequence[str], at: int) -> tuple[str, int]:
     """The negated phrase that begins at a word, without an article, and its end."""
-    if at < len(words) and words[at].lower() in _ARTICLES:
+    if at < len(words) and words[at].lower() in _INDEFINITE:
         at += 1
     start = at
     while at < len(words) and at - start < _MAX_NEGATED_WORDS and words[at].lower() not in _ENDS:

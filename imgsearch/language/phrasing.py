@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from imgsearch.language.function_words import ARTICLES, words_as
+
 MAX_WRAPPED_WORDS = 6  # a longer text after "a photo of" is a caption, and stays as it is
 
-_ARTICLES = {"a", "an", "the"}
-_QUANTIFIERS = {"all", "any", "every", "some"}
-_DETERMINERS = _ARTICLES | _QUANTIFIERS | {"of", "this", "that", "these", "those", "my", "our"}
+_QUANTIFIERS = words_as("quantifier")
+_DETERMINERS = words_as("article", "quantifier", "before_photos")
 _PICTURES = {
     *("photo", "photos", "photograph", "photographs", "picture", "pictures", "pic", "pics"),
     *("image", "images", "snapshot", "snapshots"),
@@ -65,7 +66,7 @@ def asks_for_any_photo(text: str) -> bool:
 
 def without_article(words: Sequence[str]) -> Sequence[str]:
     """The words without a leading article."""
-    return words[1:] if len(words) > 1 and words[0].lower() in _ARTICLES else words
+    return words[1:] if len(words) > 1 and words[0].lower() in ARTICLES else words
 
 
 def _after_request(words: Sequence[str]) -> int:

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.language.calendar_words import DATE_BEGINNINGS
 from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
+from imgsearch.language.function_words import (
+    ARTICLES,
+    BEFORE_PERSON,
+    BEFORE_PLACE,
+    LINKS,
+    words_as,
+)
 from imgsearch.language.grammar import is_expressible, parse, to_text
 from imgsearch.language.phrasing import asks_for_any_photo
 from imgsearch.language.words import is_common
@@ -35,33 +43,17 @@ _MIN_NAME_CHARACTERS = 2
 _MIN_DATE_DIGITS = 4  # of a year, and of a date that is one word
 _PUNCTUATION = ".,;:!?()[]'’\"“”"
 
-# The words that `dates` reads dates from begin with a number or one of these. That module is
-# loaded only then: its patterns take 3 ms.
-DATE_WORDS = {
-    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
-    *("october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep"),
-    *("sept", "oct", "nov", "dec", "spring", "summer", "autumn", "fall", "winter", "christmas"),
-    *("xmas", "boxing", "new", "valentine's", "valentines", "halloween", "easter", "good"),
-    *("last", "this", "today", "yesterday"),
-}
-
 _Kind: TypeAlias = Literal["person", "place", "country", "date"]
-PLACE_WORDS = {"in", "at", "near", "from", "around", "to", "of"}
-PERSON_WORDS = {"with", "of", "and", "or", "from"}
-_DATE_WORDS = {"in", "on", "at", "from", "of", "during", "over", "for"}
+_BEFORE_DATE = words_as("before_date")
 _CALLED: tuple[NameField, ...] = ("people", "place", "country")
-_BOUNDS = {"since", "after", "before", "until"}
-_ONLY_PLACES = {"in", "at", "near", "around", "to"}
-_ONLY_PEOPLE = {"with"}
-# Words that mark the next word as a thing: "a rose", "my orange".
-_DETERMINERS = {
-    *("a", "an", "the", "my", "your", "his", "her", "its", "our", "their", "this", "that", "these"),
-    *("those", "some", "any", "no", "two", "three", "four", "many", "several", "one"),
-}
-# Words without meaning at the ends of the remaining text.
-LINKS = {
-    *PLACE_WORDS, *PERSON_WORDS, *_DATE_WORDS, "by", "taken", "the", "a", "an", "&", "+", "-", "–",
-}  # fmt: skip
+_BOUNDS = words_as("bound")
+_ONLY_PLACES = BEFORE_PLACE - BEFORE_PERSON
+_ONLY_PEOPLE = words_as("only_person")
+_NAMES_PLACE = words_as("names_place")
+_NAMES_PERSON = words_as("names_person")
+_BEFORE_THING = words_as("before_thing")
+_BEFORE_MONTH = words_as("before_month")
+_BEFORE_FEAST = words_as("before_feast")
 # Words that stand for a particular person if the library has a person of that name.
 _KIN = {
     *("mom", "mum", "mommy", "mummy", "mama", "dad", "daddy", "papa", "grandma", "grandpa"),
@@ -171,9 +163,9 @@ def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
     ]
     while kept and kept[-1].lower().strip(",;") in LINKS:
         kept.pop()
-    while kept and kept[0].lower().strip(",;") in LINKS - {"a", "an", "the"}:
+    while kept and kept[0].lower().strip(",;") in LINKS - ARTICLES:
         kept.pop(0)
-        if kept and kept[0].lower() in ("a", "an", "the") and len(kept) > 1:
+        if kept and kept[0].lower() in ARTICLES and len(kept) > 1:
             kept.pop(0)
     text = " ".join(kept).strip(",; ")
     return "" if asks_for_any_photo(text) or asks_for_any_photo(f"{text} photos") else text
@@ -262,7 +254,7 @@ class _Words:
             if not any(first <= at and end <= last for first, last in self.empty_dates):
                 self.empty_dates.append((at, end))
             return None
-        if bound in _BOUNDS or before in _DATE_WORDS or is_between:
+        if bound in _BOUNDS or before in _BEFORE_DATE or is_between:
             start -= 1
         return _Match(start, at, end, filters)
 
@@ -270,9 +262,9 @@ class _Words:
         """The period that these words name in English."""
         if not (
             (len(words[0]) >= _MIN_DATE_DIGITS and words[0][0].isdecimal())
-            or words[0] in DATE_WORDS
+            or words[0] in DATE_BEGINNINGS
             or words[-1] == "ago"
-            or (words[0][:1].isdecimal() and not DATE_WORDS.isdisjoint(words))
+            or (words[0][:1].isdecimal() and not DATE_BEGINNINGS.isdisjoint(words))
         ):
             return None
         from imgsearch.language.dates import read_period
@@ -309,7 +301,7 @@ class _Words:
         if period.kind == "day" and any(word[0].isdecimal() for word in words):
             return True
         is_last = end == len(self._typed) or self._ends_phrase[end - 1]
-        needed = ("in", "during") if period.kind == "month" else ("at", "on", "during", "over")
+        needed = _BEFORE_MONTH if period.kind == "month" else _BEFORE_FEAST
         return before in needed and (is_last or self._lower[end] in LINKS)
 
     def _has_photos(self, period: Period, filters: Sequence[Filter]) -> bool:
@@ -333,7 +325,7 @@ class _Words:
         kind = self._kind(text, before)
         if kind is None or not self._is_meant(kind, words, before, at, end):
             return None
-        starts_with = PERSON_WORDS | {"&", "+"} if kind == "person" else PLACE_WORDS
+        starts_with = BEFORE_PERSON | {"&", "+"} if kind == "person" else BEFORE_PLACE
         value = _COUNTRIES.get(text, " ".join(typed)) if kind == "country" else " ".join(typed)
         start = at - 1 if before in starts_with else at
         return _Match(start, at, end, (Filter(kind, (value,)),))
@@ -358,16 +350,18 @@ class _Words:
 
     def _is_meant(self, kind: _Kind, words: Sequence[str], before: str, at: int, end: int) -> bool:
         """Whether these words, which are a name in the library, mean that name here."""
-        is_thing = before in _DETERMINERS
+        is_thing = before in _BEFORE_THING
         if kind == "country" and " ".join(words) in _COUNTRIES:
             return True
-        if not all(word.isdecimal() or word in DATE_WORDS or is_common(word) for word in words):
+        if not all(
+            word.isdecimal() or word in DATE_BEGINNINGS or is_common(word) for word in words
+        ):
             return not (is_thing and kind == "person")
         if words[-1] in _KIN and len(words) == 1 and kind == "person":
             return not is_thing
-        if kind != "person" and len(words) > 1 and before in (*_ONLY_PLACES, "from"):
+        if kind != "person" and len(words) > 1 and before in _NAMES_PLACE:
             return True
-        leads = _ONLY_PEOPLE | {"of", "and"} if kind == "person" else _ONLY_PLACES | {"from"}
+        leads = _NAMES_PERSON if kind == "person" else _NAMES_PLACE
         return before in leads and self._is_capitalised(at, end)
 
     def _is_capitalised(self, at: int, end: int) -> bool:
@@ -387,6 +381,6 @@ class _Words:
     def _is_always_capitalised(self, word: str) -> bool:
         """Whether a word has a capital letter wherever it stands, or is a link that has none."""
         lower = word.lower()
-        if lower in LINKS or lower in DATE_WORDS or not is_common(lower):
+        if lower in LINKS or lower in DATE_BEGINNINGS or not is_common(lower):
             return True
         return any(self._names.knows_name(field, word) for field in _CALLED)

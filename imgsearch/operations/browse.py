@@ -113,7 +113,7 @@ class Browse:
         return {each.value: each.photos for each in counts if each.value is not None}
 
     def _counted(self, query: str | Query | None, k: int) -> Ids | None:
-        from imgsearch.search.engine import counted_ids
+        from imgsearch.search.answers import counted_ids
 
         resolved = None if query is None else resolve_query(query)
         return counted_ids(self._engine.context(), resolved, k)

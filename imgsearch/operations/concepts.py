@@ -84,7 +84,7 @@ class Concepts:
 
         Raises QueryError for an unknown concept, and for a k below 1.
         """
-        from imgsearch.search.engine import make_hits
+        from imgsearch.search.hits import make_hits
         from imgsearch.search.judging import photos_to_judge
 
         check_k(k, "photos")

@@ -136,7 +136,7 @@ class Saved:
         DiskError where a place cannot be written; and ImgsearchError for a command that fails.
         """
         from imgsearch.outputs.update import update_outputs
-        from imgsearch.search.engine import make_hits
+        from imgsearch.search.hits import make_hits
         from imgsearch.search.saved_hits import photos_of
 
         engine = self._engine

@@ -78,11 +78,6 @@ class Verdict(Struct, frozen=True):
             "possible" if self.possible_from is not None and score >= self.possible_from else "weak"
         )
 
-    def level_of(self, score: float, *, is_named: bool) -> Level | None:
-        """The level as by `level`; None for a photo that only its name has found."""
-        level = self.level(score)
-        return None if is_named and level in ("possible", "weak") else level
-
     def __str__(self) -> str:
         if self.state == "nothing":
             return "nothing here looks like that"
@@ -96,6 +91,20 @@ class Verdict(Struct, frozen=True):
         )
         parts = [f"{count} {level}" for count, level in counts if count]
         return ", ".join([*parts, "and more" if self.more else "nothing else"])
+
+
+def level_of(verdict: Verdict | None, score: float, is_named: bool, is_read: bool) -> Level | None:
+    """The level of a photo in an answer with this verdict.
+
+    A photo that only its name has found has none, and without a verdict no photo has one; but all
+    photos are weak that a query finds which the encoder cannot read (`is_read`).
+    """
+    if not is_read:
+        return None if is_named else "weak"
+    if verdict is None:
+        return None
+    level = verdict.level(score)
+    return None if is_named and level in ("possible", "weak") else level
 
 
 class Hit(Struct, frozen=True, dict=True):
@@ -245,7 +254,8 @@ class FoundPhotos(Struct, frozen=True, eq=False):
     """All photos of an answer in its order, without their facts; `Library.hits_of` adds those.
 
     `scores` has the score of each photo, in the same order; None for a query without terms. `named`
-    are the photos found by one of the `phrases`; `vector` is the vector of the query.
+    are the photos found by one of the `phrases`; `vector` is the vector of the query. If the
+    encoder cannot read the query, `is_read` is False, and there is no verdict.
     """
 
     query: Query  # in its exact form
@@ -255,16 +265,17 @@ class FoundPhotos(Struct, frozen=True, eq=False):
     named: frozenset[int] = frozenset()
     phrases: tuple[str, ...] = ()
     vector: Vector | None = None
+    is_read: bool = True
+
+    def level_of(self, photo_id: int, score: float) -> Level | None:
+        """The level of one of these photos: see `Hit.level`."""
+        return level_of(self.verdict, score, photo_id in self.named, self.is_read)
 
     def levels(self) -> list[Level | None]:
-        """The level of each photo, in their order: see `Hit.level`."""
-        verdict = self.verdict
-        if verdict is None or self.scores is None:
+        """The level of each photo, in their order."""
+        if self.scores is None:
             return [None] * len(self.ids)
-        return [
-            verdict.level_of(score, is_named=photo_id in self.named)
-            for photo_id, score in zip(self.ids.tolist(), self.scores.tolist(), strict=True)
-        ]
+        return list(map(self.level_of, self.ids.tolist(), self.scores.tolist()))
 
 
 class ConceptVerdict(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,19 @@ from imgsearch.search.saved_queries import with_saved
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
     from imgsearch.encoders.base import Encoder
+    from imgsearch.encoders.loader import EncoderLoader
     from imgsearch.language.known_names import KnownNames
     from imgsearch.records.arrays import Ids
     from imgsearch.records.index import EncoderRow
     from imgsearch.search.definitions import Definitions
     from imgsearch.search.suggestions import SuggestedNames
+
+
+def understood(
+    names: KnownNames, definitions: Definitions, query: Query, today: date
+) -> Understanding:
+    """The exact query that a query stands for. Raises QueryError as `with_saved` does."""
+    return understand(names, with_saved(definitions, query), today)
 
 
 def selection_of(
@@ -41,22 +50,23 @@ def selection_of(
 
 
 class SearchContext(Struct, frozen=True):
-    """The encoder, catalogue, definitions and settings of a search. `encoder` loads when called.
+    """The encoder, catalogue, definitions and settings of a search.
 
-    `catalogue` has the photos, and `definitions` the saved searches and concepts. `online_roots`
-    are the ids of the roots that are reachable now, and `cache_dir` holds the vectors of past
-    queries. `name_list` returns all names of the library, for queries with an unknown name; an
-    archive reads them on its first call. With `stack_raw`, the RAW file of a JPEG is not a result
-    of its own.
+    `catalogue` has the photos, and `definitions` the saved searches and concepts. `encoders` loads
+    the encoder. `online_roots` are the ids of the roots that are reachable now, and `cache_dir`
+    holds the vectors of past queries. `name_list` returns all names of the library, for queries
+    with an unknown name; an archive reads them on its first call. "Yesterday" is the day before
+    `today`. With `stack_raw`, the RAW file of a JPEG is not a result of its own.
     """
 
     catalogue: Catalogue
     definitions: Definitions
-    encoder: Callable[[], Encoder]
+    encoders: EncoderLoader
     online_roots: frozenset[int]
     max_megapixels: float
     cache_dir: Path
     name_list: Callable[[], SuggestedNames]
+    today: date
     stack_raw: bool = False
 
     @property
@@ -66,7 +76,11 @@ class SearchContext(Struct, frozen=True):
 
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for. Raises QueryError as `with_saved` does."""
-        return understand(self.catalogue.names, with_saved(self.definitions, query))
+        return understood(self.catalogue.names, self.definitions, query, self.today)
+
+    def encoder(self) -> Encoder:
+        """The encoder of the catalogue, which is loaded if it is not in memory yet."""
+        return self.encoders.shared(self.row)
 
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
         """The photos that pass these filters. Raises QueryError for an unknown town or concept."""

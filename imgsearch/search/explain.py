@@ -10,62 +10,59 @@ from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.records.answer import Explanation, FilterResult, TermShare
 from imgsearch.records.names import MatchedField
 from imgsearch.records.query import Filter, Query, Selection, Term
-from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.concepts import verdicts
 from imgsearch.search.context import SearchContext
-from imgsearch.search.engine import rank_fused
-from imgsearch.search.name_search import NameMatches, find_names
 from imgsearch.search.picture_text import lines_of_query
+from imgsearch.search.prepared import PreparedQuery
+from imgsearch.search.ranking import rank
 from imgsearch.search.stacking import hidden_by_stack
-from imgsearch.search.vector import QueryVector, embed
 
 _FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo is not among them
 
 
-def explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
+def explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     """The rank, score, shares, passed filters and text of the photo at `path`."""
-    text = context.catalogue.texts([photo_id]).get(photo_id)
-    explanation = _explain(context, photo_id, path, query)
-    return replace(explanation, text=text, text_lines=lines_of_query(text, query))
+    text = query.context.catalogue.texts([photo_id]).get(photo_id)
+    explanation = _explain(query, photo_id, path)
+    return replace(explanation, text=text, text_lines=lines_of_query(text, query.exact))
 
 
-def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
+def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
+    context, exact = query.context, query.exact
     photo = context.catalogue.photos([photo_id])[photo_id].photo
     filters = tuple(
         FilterResult(to_text(Query(filters=(each,))), _passes(context, photo_id, each))
-        for each in query.filters
+        for each in exact.filters
     )
     parts = context.catalogue.vectors_of([photo_id]).get(photo_id)
     if parts is None:
         no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
         return Explanation(path, no_vector, photo, filters=filters)
-    concepts = verdicts(context.definitions, context.row, query, photo_id, parts)
-    if not query.terms:
+    concepts = verdicts(context.definitions, context.row, exact, photo_id, parts)
+    if not exact.terms:
         return Explanation(path, None, photo, filters=filters, concepts=concepts)
-    baseline = LibraryBaseline.read(context.catalogue)
-    query_vector = embed(context, query, baseline)
-    vector = parts.vectors[parts.best_part(query_vector.vector)]
-    cosines = query_vector.term_vectors @ vector
+    embedded = query.vector
+    vector = parts.vectors[parts.best_part(embedded.vector)]
+    cosines = embedded.term_vectors @ vector
     shares = tuple(
         TermShare(_term_text(term), float(cosine), float(share))
         for term, cosine, share in zip(
-            query.terms, cosines, query_vector.contributions @ vector, strict=True
+            exact.terms, cosines, embedded.contributions @ vector, strict=True
         )
     )
-    score = float(query_vector.vector @ vector)
+    score = float(embedded.vector @ vector)
     reason: str | None = None
     position: int | None = None
     matched_by: tuple[MatchedField, ...] = ()
-    if photo_id in query_vector.example_ids:
+    if photo_id in embedded.example_ids:
         reason = "It is the query's own example, and examples are not results."
-    elif query.min_score is not None and score < query.min_score:
-        reason = f"Its score {score:.4f} is below t:{query.min_score:g}."
+    elif exact.min_score is not None and score < exact.min_score:
+        reason = f"Its score {score:.4f} is below t:{exact.min_score:g}."
     elif all(each.passes for each in filters):
-        among = context.among(query)
-        reason = _why_stacked(context, photo_id, among)
-        names = find_names(context.catalogue, query, among)
+        reason = _why_stacked(context, photo_id, query.among)
+        names = query.names
         if not reason:
-            position = _rank_of(context, query, query_vector, names, photo_id, among, baseline)
+            position = _rank_of(query, photo_id)
         if names is not None and context.catalogue.within([photo_id], names.selection):
             fields = context.catalogue.names.fields_with_any([photo_id], names.phrases)
             matched_by = fields[photo_id]
@@ -98,21 +95,11 @@ def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:
     return context.catalogue.count(context.selection((filter_,), only_it)).photos > 0
 
 
-def _rank_of(
-    context: SearchContext,
-    query: Query,
-    vector: QueryVector,
-    names: NameMatches | None,
-    photo_id: int,
-    among: Selection | None,
-    baseline: LibraryBaseline | None,
-) -> int | None:
+def _rank_of(query: PreparedQuery, photo_id: int) -> int | None:
     """The rank of a photo, from 1; None if it is not found."""
-    if names is None:
-        baseline = None  # the verdict only decides whether photos found by name come first
     limit = _FIRST_LIMIT
     while True:
-        ranking = rank_fused(context, query, vector, names, among, limit, baseline)
+        ranking = rank(query, limit)
         ids = [ranked_id for ranked_id, _ in ranking.photos]
         if photo_id in ids:
             return ids.index(photo_id) + 1

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.language.function_words import words_as
 from imgsearch.language.phrasing import unwrapped, without_article
 from imgsearch.language.words import is_common
 from imgsearch.records.query import NamedPhrase, Query, Selection
@@ -29,10 +30,7 @@ MAX_WORDS = 30  # of a text that is looked up
 _MAX_PHRASE_WORDS = 5
 _MIN_LETTERS = 3
 _MIN_NUMBER_DIGITS = 4
-_STOP_WORDS = {
-    *("a", "an", "the", "of", "in", "on", "at", "and", "or", "with", "by", "for", "to", "from"),
-    *("is", "are", "my", "his", "her", "its", "their", "our"),
-}
+_NO_NAMES = words_as("no_name")
 # Nearly every file has one.
 _SUFFIXES = {
     *("jpg", "jpeg", "png", "heic", "heif", "webp", "gif", "tif", "tiff", "raw", "dng", "cr2"),
@@ -94,7 +92,7 @@ def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
     if len(words) == 1:
         phrase = NamedPhrase(whole, is_whole=not _is_distinctive(whole))
         return [phrase] if names.has_named(phrase.text, phrase.is_whole) else []
-    is_whole = sum(word not in _STOP_WORDS for word in words) == 1
+    is_whole = sum(word not in _NO_NAMES for word in words) == 1
     if names.has_named(whole, is_whole):
         return [NamedPhrase(whole, is_whole)]
     is_in_names = [names.has_named(word) for word in words]
@@ -116,7 +114,7 @@ def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
 
 def _named_phrase(names: KnownNames, words: Sequence[str]) -> NamedPhrase | None:
     """The phrase of these words if they are a name that a query may mean, else None."""
-    if words[0] in _STOP_WORDS or words[-1] in _STOP_WORDS:
+    if words[0] in _NO_NAMES or words[-1] in _NO_NAMES:
         return None
     is_distinctive = any(map(_is_distinctive, words))
     if len(words) == 1 and not is_distinctive:
@@ -127,7 +125,7 @@ def _named_phrase(names: KnownNames, words: Sequence[str]) -> NamedPhrase | None
 
 def _is_distinctive(word: str) -> bool:
     """Whether a word is hardly anything but a name: "geneve", "dscn0042", "2041"."""
-    if word in _SUFFIXES or word in _STOP_WORDS:
+    if word in _SUFFIXES or word in _NO_NAMES:
         return False
     if any(character.isdecimal() for character in word):
         return len(word) >= _MIN_NUMBER_DIGITS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,16 +18,11 @@ from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Filter, Query
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
-from imgsearch.search.unread import (
-    plain_words,
-    terms_in_other_languages,
-    unread_terms,
-    without_unread,
-)
 
 if TYPE_CHECKING:
-    from imgsearch.records.query import Term, Understanding
+    from imgsearch.records.query import Understanding
     from imgsearch.search.context import SearchContext
+    from imgsearch.search.prepared import PreparedQuery
 
 MULTILINGUAL = "openclip:ViT-B-16-SigLIP2-256/webli"  # docs/models.md: many languages
 _MAX_NAMES = 50_000  # of the library, to suggest
@@ -43,30 +38,30 @@ _PREPOSITIONS = {
 }
 
 
-def with_remarks(context: SearchContext, query: Query, answer: Answer) -> Answer:
-    """Add remarks about the query's words to the answer.
+def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
+    """Add the remarks about a query to the first page of its answer, and a corrected query.
 
-    This costs nearly nothing if all words are English. If the encoder cannot read the query, the
-    answer gets no verdict, and all of its hits become weak.
+    This costs nearly nothing if the page has hits and all words are English.
     """
-    texts = [with_emoji_named(term.what) for term in query.terms if isinstance(term.what, str)]
-    if any(map(has_negation, texts)):
-        remark = (
-            "A negation in a longer text is not understood. To leave something out, put a minus "
-            "before it: a street -cars"
-        )
-        answer = replace(answer, remarks=(*answer.remarks, remark))
-    if all(is_english(word) for text in texts for word in plain_words(text)):
-        return answer
-    return _with_remarks_on_words(context, query, answer)
+    context, exact = query.context, query.understanding.query
+    if not answer.hits:
+        answer = _with_emptying_part(context, exact, answer)
+    remarks = [
+        *answer.remarks,
+        *_known_examples(context, exact),
+        *_empty_dates(query.understanding),
+        *_negations(exact),
+        *_unread(query),
+    ]
+    suggestion = _corrected(query) or answer.suggestion
+    return replace(answer, remarks=tuple(remarks), suggestion=suggestion)
 
 
-def with_known_examples(context: SearchContext, query: Query, answer: Answer) -> Answer:
-    """Add a remark for each example that is a copy of a photo of the library.
+def _known_examples(context: SearchContext, query: Query) -> Iterator[str]:
+    """A remark for each example that is a copy of a photo of the library.
 
     A search by such a copy leaves out the photo, which may be the one that the user wants.
     """
-    remarks = []
     for term in query.terms:
         example = term.what
         if not isinstance(example, Example) or isinstance(example.source, int) or term.weight < 0:
@@ -78,25 +73,47 @@ def with_known_examples(context: SearchContext, query: Query, answer: Answer) ->
         files = [] if photo is None else [file.path for file in photo.files]
         is_one = isinstance(example.source, Path) and example.source.absolute() in files
         if files and not is_one:
-            remarks.append(
+            yield (
                 f"The example is in the library: {files[0]} (photo:{photo_id}). It is left out of "
                 "its own results."
             )
-    return replace(answer, remarks=(*answer.remarks, *remarks)) if remarks else answer
 
 
-def with_empty_dates(understanding: Understanding, answer: Answer) -> Answer:
-    """Add a remark for each date in the query without photos in the library."""
-    if not understanding.empty_dates:
-        return answer
-    remarks = [
-        f"The library has no photo of {date}. The photos shown are of a longer time."
-        for date in understanding.empty_dates
-    ]
-    return replace(answer, remarks=(*answer.remarks, *remarks))
+def _empty_dates(understanding: Understanding) -> Iterator[str]:
+    """A remark for each date in the query without photos in the library."""
+    for date in understanding.empty_dates:
+        yield f"The library has no photo of {date}. The photos shown are of a longer time."
 
 
-def with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:
+def _negations(query: Query) -> Iterator[str]:
+    """A remark if the words have a negation that was not understood."""
+    if any(
+        has_negation(with_emoji_named(term.what))
+        for term in query.terms
+        if isinstance(term.what, str)
+    ):
+        yield (
+            "A negation in a longer text is not understood. To leave something out, put a minus "
+            "before it: a street -cars"
+        )
+
+
+def _unread(query: PreparedQuery) -> Iterator[str]:
+    """A remark if the encoder cannot read a text, with a model that can."""
+    exact, reading = query.understanding.query, query.reading
+    if not reading.unread:
+        return
+    left_out = ""
+    if reading.query != exact:
+        left_out = f"It was left out: these are the photos {_every(exact.filters)}. "
+    yield (
+        f"{query.context.row.name} reads English, and this looks like another language: "
+        f"{reading.unread[0].what}. {left_out}A model that reads many: imgsearch rebuild "
+        f"--encoder {MULTILINGUAL}"
+    )
+
+
+def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:
     """Add to an empty answer the part of the query to leave out, if no photo passes its filters.
 
     For a name or a place that no photo has, the remark names an alternative, and the suggestion is
@@ -168,45 +185,20 @@ def _name_of(condition: Filter) -> str:
     return to_text(Query(filters=(condition,))) if is_bound else _value(condition)
 
 
-def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer) -> Answer:
-    @cache
-    def is_name(word: str) -> bool:
-        return bool(context.catalogue.names.fields_named(word))
-
-    unread = unread_terms(context, query)
-    if unread:
-        is_left_out = without_unread(context, query) != query
-        positive = [term for term in query.terms if term.weight > 0] or query.terms
-        if not is_left_out and all(term in unread for term in positive):
-            hits = tuple(
-                hit if hit.matched_by else replace(hit, level="weak") for hit in answer.hits
-            )
-            answer = replace(answer, hits=hits, verdict=None, is_read=False)
-        found_by = _every(query.filters) if is_left_out else None
-        remark = _remark_on_unread(context.row.name, str(unread[0].what), found_by)
-        answer = replace(answer, remarks=(*answer.remarks, remark))
-    others = terms_in_other_languages(context, query)
-    readable = [term for term in query.terms if term not in others]
-    suggestion = _suggestion(context, query, readable, is_name) or answer.suggestion
-    return replace(answer, suggestion=suggestion)
-
-
-def _remark_on_unread(encoder: str, text: str, found_by: str | None) -> str:
-    """A remark that the encoder cannot read a text; `found_by` says what found the answer."""
-    left_out = "" if found_by is None else f"It was left out: these are the photos {found_by}. "
-    return (
-        f"{encoder} reads English, and this looks like another language: {text}. {left_out}A "
-        f"model that reads many: imgsearch rebuild --encoder {MULTILINGUAL}"
-    )
-
-
-def _suggestion(
-    context: SearchContext, query: Query, readable: Sequence[Term], is_name: Callable[[str], bool]
-) -> str | None:
+def _corrected(query: PreparedQuery) -> str | None:
     """The query as a line with its misspelt words corrected; None if none is misspelt."""
+    exact, reading = query.understanding.query, query.reading
+    texts = [str(term.what) for term in reading.uncertain if term not in reading.foreign]
+    if not texts:
+        return None
     from imgsearch.language.foreign import words_in
 
-    texts = [term.what for term in readable if isinstance(term.what, str)]
+    known_names = query.context.catalogue.names
+
+    @cache
+    def is_name(word: str) -> bool:
+        return bool(known_names.fields_named(word))
+
     unknown = (word for text in texts for word in words_in(text) if not is_english(word))
     if all(map(is_name, unknown)):
         return None
@@ -214,14 +206,14 @@ def _suggestion(
 
     @cache
     def names() -> list[str]:
-        return context.catalogue.names.words_of_names(_MAX_NAMES)
+        return known_names.words_of_names(_MAX_NAMES)
 
     terms = []
-    for term in query.terms:
+    for term in exact.terms:
         text = None
-        if isinstance(term.what, str) and term in readable:
+        if isinstance(term.what, str) and term not in reading.foreign:
             text = corrected(term.what, is_name, names)
         terms.append(term if text is None else dataclasses.replace(term, what=text))
-    if tuple(terms) == query.terms:
+    if tuple(terms) == exact.terms:
         return None
-    return to_text(replace(query, terms=tuple(filter(is_expressible, terms))))
+    return to_text(replace(exact, terms=tuple(filter(is_expressible, terms))))

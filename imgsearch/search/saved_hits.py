@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
 from imgsearch.records.saved import SavedSearch, SavedSearchSummary
-from imgsearch.search.engine import found_ids
+from imgsearch.search.answers import found_ids
+from imgsearch.search.prepared import prepare
 from imgsearch.search.saved_queries import query_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def photos_of(context: SearchContext, search: SavedSearch) -> list[int]:
     """The ids of the photos that a saved search finds, in its order. Raises QueryError."""
     query = query_of(search)
     k = search.k or (MAX_RANKED if query.terms else None)
-    return found_ids(context, query, k, search.include_weak)
+    return found_ids(prepare(context, query), k, search.include_weak)
 
 
 def summary_of(

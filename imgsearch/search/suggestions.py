@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from imgsearch.language.completion import typed_end
 from imgsearch.language.fields import FIELDS
+from imgsearch.language.function_words import BEFORE_PERSON, BEFORE_PLACE, LINKS, words_as
 from imgsearch.language.grammar import check_k, to_text
-from imgsearch.language.understanding import LINKS, PERSON_WORDS, PLACE_WORDS
 from imgsearch.records.names import NameField
 from imgsearch.records.photo import YES_OR_NO_FILTERS
 from imgsearch.records.query import MINUS_WEIGHT, Filter, Query, Sort, TaughtConcept, Term
@@ -59,13 +59,13 @@ _NOT_NEGATED = ("saved", "sort")
 # Where a filter also takes names of other fields.
 _ALSO: dict[str, tuple[NameField, ...]] = {"place": ("country",)}
 # Words before a name that lose their meaning once it is a filter: "with" in "a dog with Anna".
-_LINKS_BEFORE: dict[SuggestionKind, set[str]] = {
-    "person": PERSON_WORDS | {"&"},
-    "place": PLACE_WORDS,
-    "country": PLACE_WORDS,
-    "folder": {"in", "from"},
-    "camera": {"with", "by", "from"},
-    "lens": {"with", "by", "from"},
+_LINKS_BEFORE: dict[SuggestionKind, frozenset[str]] = {
+    "person": BEFORE_PERSON | {"&"},
+    "place": BEFORE_PLACE,
+    "country": BEFORE_PLACE,
+    "folder": words_as("before_folder"),
+    "camera": words_as("before_camera"),
+    "lens": words_as("before_camera"),
 }
 
 
@@ -234,7 +234,7 @@ def _suggestion(
         return
     before = line[: end.starts[phrase]].rstrip()
     if end.field is None and not end.negated:
-        before = _without_link(before, _LINKS_BEFORE.get(kind, set()))
+        before = _without_link(before, _LINKS_BEFORE.get(kind, frozenset()))
     inserted = to_text(_query_of(field, value, end.negated))
     yield Suggestion(kind, text, f"{before} {inserted}".lstrip(), photos)
 
@@ -254,7 +254,7 @@ def _typeable(text: str) -> str:
     return "" if any(unicodedata.category(each)[0] == "C" for each in kept) else kept
 
 
-def _without_link(before: str, links: set[str]) -> str:
+def _without_link(before: str, links: frozenset[str]) -> str:
     """Strip link words from the end of the text before a name: "a dog in the" becomes "a dog"."""
     words = before.removesuffix(" the").rstrip()
     rest, _, last = words.rpartition(" ")

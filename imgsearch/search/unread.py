@@ -1,72 +1,69 @@
-"""Finds the words of a query that the encoder cannot read, and removes them if possible."""
+"""Tells what an encoder can read of a query, and leaves out the words that it cannot read."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.encoders.registry import kind_of
 from imgsearch.language.phrasing import with_emoji_named
-from imgsearch.language.words import is_english
+from imgsearch.language.words import is_english, plain_words
+from imgsearch.search.name_search import find_names
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Query, Term
     from imgsearch.search.context import SearchContext
 
 
-def plain_words(text: str) -> list[str]:
-    """The words of a text, lower-case: cheaper than `words_in`, and sufficient for most texts.
+class Reading(Struct, frozen=True):
+    """What an encoder can read of a query.
 
-    Words with digits are left out: "dscn0042" is neither an English word nor a misspelt one.
+    `query` is the part to search for: the query itself, or its filters alone. The texts with words
+    that are not English are `uncertain`: they may be misspelt, be names, or be `foreign`, in
+    another language. The encoder cannot read the `unread` ones. `is_read` is False if it can read
+    none of the texts and images to search for.
     """
-    words = (word.strip(".,;:!?()'\"").lower() for word in text.replace("-", " ").split())
-    return [word for word in words if word and not any(map(str.isdecimal, word))]
+
+    query: Query
+    uncertain: tuple[Term, ...] = ()
+    foreign: tuple[Term, ...] = ()
+    unread: tuple[Term, ...] = ()
+    is_read: bool = True
 
 
-def terms_in_other_languages(context: SearchContext, query: Query) -> tuple[Term, ...]:
-    """The texts of a query that are not English. Cheap if all words are English."""
-    suspected = [
+def read_words(context: SearchContext, query: Query) -> Reading:
+    """Tell what the encoder can read of a query; this costs little if all words are English.
+
+    If it can read none of the words and filters remain, the words are left out: "München Mai 2022"
+    then finds the photos of May 2022. A query with names of photos stays as it is.
+    """
+    uncertain = tuple(
         term
         for term in query.terms
         if isinstance(term.what, str)
         and not all(map(is_english, plain_words(with_emoji_named(term.what))))
-    ]
-    if not suspected:
-        return ()
-    from imgsearch.language.foreign import is_other_language  # lazy: most queries are plain English
+    )
+    if not uncertain:
+        return Reading(query)
+    from imgsearch.language.foreign import is_other_language  # lazy: most queries are English
 
     @cache
     def is_name(word: str) -> bool:
         return bool(context.catalogue.names.fields_named(word))
 
-    return tuple(
-        term for term in suspected if is_other_language(with_emoji_named(str(term.what)), is_name)
+    foreign = tuple(
+        term for term in uncertain if is_other_language(with_emoji_named(str(term.what)), is_name)
     )
-
-
-def unread_terms(context: SearchContext, query: Query) -> tuple[Term, ...]:
-    """The texts of a query in a language that the encoder does not read."""
-    others = terms_in_other_languages(context, query)
-    kind = kind_of(context.row.name) if others else None
-    return others if kind is not None and kind.reads_only_english(context.row.name) else ()
-
-
-def without_unread(context: SearchContext, query: Query) -> Query:
-    """Reduce a query to its filters if the encoder can read none of its words.
-
-    "München Mai 2022" then finds the photos of May 2022. A query without filters, or with names of
-    photos, stays as it is.
-    """
-    if not (query.filters and query.terms):
-        return query
-    unread = unread_terms(context, query)
+    kind = kind_of(context.row.name) if foreign else None
+    if kind is None or not kind.reads_only_english(context.row.name):
+        return Reading(query, uncertain, foreign)
     positive = [term for term in query.terms if term.weight > 0] or query.terms
-    if not unread or not all(term in unread for term in positive):
-        return query
-    from imgsearch.search.name_search import find_names
-
-    if find_names(context.catalogue, query, context.selection(query.filters)) is not None:
-        return query
-    return replace(query, terms=(), min_score=None)
+    if not all(term in foreign for term in positive):
+        return Reading(query, uncertain, foreign, unread=foreign)
+    among = context.among(query)
+    if among is None or find_names(context.catalogue, query, among) is not None:
+        return Reading(query, uncertain, foreign, unread=foreign, is_read=False)
+    return Reading(replace(query, terms=(), min_score=None), uncertain, foreign, unread=foreign)

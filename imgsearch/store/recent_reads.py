@@ -17,10 +17,6 @@ _SMALL_BYTES = 10_000  # of anything else
 _Read = TypeVar("_Read")
 
 
-def _array_bytes(value: object) -> int:
-    return int(getattr(value, "nbytes", _SMALL_BYTES))
-
-
 class RecentReads:
     """Caches what was read from a database, until anything is committed to it.
 
@@ -32,20 +28,32 @@ class RecentReads:
         self._database = database
         self._cache: MemoryCache[Hashable] = MemoryCache(most_bytes)
 
-    def get(
-        self,
-        key: Hashable,
-        read: Callable[[], _Read],
-        size_of: Callable[[_Read], int] = _array_bytes,
-    ) -> _Read:
-        """What `read` gives, or gave for this key since the last change; nobody may change it.
+    def get(self, key: Hashable, read: Callable[[], _Read]) -> _Read:
+        """What `read` gives, or gave for this key since the last change; nobody may change it."""
+        return self._cache.get(key, read, self._database.version, _size_bytes)
 
-        `size_of` says how many bytes it takes.
+    def version(self) -> tuple[int, int]:
+        """The version of the library as it is now."""
+        return self._database.version()
+
+    def known(self, key: Hashable, version: tuple[int, int]) -> object | None:
+        """The value of a key for this version of the library; None if there is none.
+
+        Nobody may change the value.
         """
-        return self._cache.get(key, read, self._database.version, size_of)
+        known: object | None = self._cache.known(key, version)
+        return known
+
+    def keep(self, key: Hashable, version: tuple[int, int], value: object, size_bytes: int) -> None:
+        """Cache what was computed from a version of the library."""
+        self._cache.put(key, version, value, size_bytes)
 
 
 def read_only(ids: Ids) -> Ids:
     """The same array, which nobody can change any more: several threads may be given it."""
     ids.flags.writeable = False
     return ids
+
+
+def _size_bytes(value: object) -> int:
+    return int(getattr(value, "nbytes", _SMALL_BYTES))

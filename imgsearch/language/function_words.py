@@ -1,0 +1,167 @@
+"""The table of English function words: articles, prepositions, negations and the like.
+
+They say little by themselves and much about the words beside them. Every rule of this package that
+depends on such words takes them from this table, by the roles that they play in a query.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Role: TypeAlias = Literal[
+    # Determiners
+    "article",
+    "quantifier",  # "all photos", "any photo"
+    "indefinite",  # like an article in "without any people"
+    "before_photos",  # "all of my photos" asks for photos, not for their content
+    "before_thing",  # the next word is a thing and no name: "a rose", "my orange"
+    # What follows is a name or a date, and the word is taken out of the query with it
+    "before_place",
+    "before_person",
+    "before_date",
+    "before_folder",
+    "before_camera",
+    "only_person",  # no place and no date follows
+    "names_place",  # a capitalised English word after it is a place: "in Nice"
+    "names_person",  # a capitalised English word after it is a person: "with Rose"
+    "before_month",  # a month or a season without a year is a time after it: "in summer"
+    "before_feast",  # a feast or a day without a year is a time after it: "at Christmas"
+    "bound",  # "since 2019"
+    # Words to leave out
+    "link",  # it says nothing at the end of the words that are left
+    "no_name",  # no photo is looked up by it, although names contain it
+    # Negations
+    "without",  # the next words say what not to find
+    "other_negation",  # negative, but not understood
+    "before_negation",  # left out with the negation: "but no dogs", "with no leaves"
+    "before_but",  # "anything but a dog"
+    "anything",  # it says nothing about the content of a photo
+    "ends_negation",  # the words that say what not to find end here
+]
+
+_TABLE: dict[str, tuple[Role, ...]] = {
+    # Articles and other determiners
+    "a": ("article", "before_thing", "no_name"),
+    "an": ("article", "before_thing", "no_name"),
+    "the": ("article", "before_thing", "no_name"),
+    "all": ("quantifier",),
+    "every": ("quantifier",),
+    "any": ("quantifier", "indefinite", "before_thing"),
+    "some": ("quantifier", "indefinite", "before_thing"),
+    "no": ("before_thing", "ends_negation"),
+    "many": ("before_thing",),
+    "several": ("before_thing",),
+    "one": ("before_thing",),
+    "two": ("before_thing",),
+    "three": ("before_thing",),
+    "four": ("before_thing",),
+    "my": ("before_photos", "before_thing", "no_name"),
+    "our": ("before_photos", "before_thing", "no_name"),
+    "your": ("before_thing",),
+    "his": ("before_thing", "no_name"),
+    "her": ("before_thing", "no_name"),
+    "its": ("before_thing", "no_name"),
+    "their": ("before_thing", "no_name"),
+    "this": ("before_photos", "before_thing"),
+    "that": ("before_photos", "before_thing", "ends_negation"),
+    "these": ("before_photos", "before_thing"),
+    "those": ("before_photos", "before_thing"),
+    # Prepositions
+    "above": ("ends_negation",),
+    "after": ("bound",),
+    "around": ("before_place", "names_place", "ends_negation"),
+    "at": (
+        *("before_place", "names_place", "before_date", "before_feast"),
+        *("no_name", "ends_negation"),
+    ),
+    "before": ("bound",),
+    "behind": ("ends_negation",),
+    "below": ("ends_negation",),
+    "beside": ("ends_negation",),
+    "between": ("ends_negation",),
+    "by": ("before_camera", "link", "no_name", "ends_negation"),
+    "during": ("before_date", "before_month", "before_feast", "ends_negation"),
+    "for": ("before_date", "no_name"),
+    "from": (
+        *("before_place", "names_place", "before_person", "before_date"),
+        *("before_folder", "before_camera", "no_name", "ends_negation"),
+    ),
+    "in": (
+        *("before_place", "names_place", "before_date", "before_month", "before_folder"),
+        *("no_name", "ends_negation"),
+    ),
+    "inside": ("ends_negation",),
+    "into": ("ends_negation",),
+    "near": ("before_place", "names_place", "ends_negation"),
+    "next": ("ends_negation",),
+    "of": (
+        *("before_photos", "before_place", "before_person", "names_person", "before_date"),
+        *("no_name", "ends_negation"),
+    ),
+    "on": ("before_date", "before_feast", "no_name", "ends_negation"),
+    "outside": ("ends_negation",),
+    "over": ("before_date", "before_feast", "ends_negation"),
+    "since": ("bound",),
+    "through": ("ends_negation",),
+    "to": ("before_place", "names_place", "no_name", "ends_negation"),
+    "under": ("ends_negation",),
+    "until": ("bound",),
+    "with": (
+        *("before_person", "only_person", "names_person", "before_camera"),
+        *("no_name", "before_negation", "ends_negation"),
+    ),
+    # Conjunctions, pronouns and verbs
+    "and": ("before_person", "names_person", "no_name", "before_negation", "ends_negation"),
+    "or": ("before_person", "no_name", "ends_negation"),
+    "but": ("before_negation", "ends_negation"),
+    "while": ("ends_negation",),
+    "who": ("ends_negation",),
+    "which": ("ends_negation",),
+    "there": ("before_negation",),
+    "is": ("no_name", "before_negation", "ends_negation"),
+    "are": ("no_name", "ends_negation"),
+    "has": ("before_negation",),
+    "have": ("before_negation",),
+    "having": ("before_negation",),
+    "showing": ("before_negation",),
+    "wearing": ("before_negation",),
+    "taken": ("link",),
+    # Negations
+    "without": ("without", "ends_negation"),
+    "w/o": ("without", "ends_negation"),
+    "except": ("without", "ends_negation"),
+    "excluding": ("without", "ends_negation"),
+    "minus": ("without", "ends_negation"),
+    "not": ("other_negation", "ends_negation"),
+    "never": ("other_negation",),
+    "neither": ("other_negation",),
+    "nor": ("other_negation",),
+    "none": ("other_negation",),
+    "nobody": ("other_negation",),
+    "nothing": ("other_negation",),
+    "nowhere": ("other_negation",),
+    # Words for anything at all
+    "something": ("anything",),
+    "anything": ("anything", "before_but"),
+    "everything": ("anything", "before_but"),
+    "things": ("anything",),
+    "stuff": ("anything",),
+    # Signs between names
+    "&": ("link",),
+    "+": ("link",),
+    "-": ("link",),
+    "–": ("link",),
+}
+
+
+def words_as(*roles: Role) -> frozenset[str]:
+    """The words, in lower case, that play any of these roles."""
+    wanted = frozenset(roles)
+    return frozenset(word for word, its in _TABLE.items() if not wanted.isdisjoint(its))
+
+
+ARTICLES = words_as("article")
+BEFORE_PLACE = words_as("before_place")
+BEFORE_PERSON = words_as("before_person")
+# Words without meaning at the ends of what is left of a query.
+LINKS = words_as("before_place", "before_person", "before_date", "article", "link")

@@ -1,0 +1,272 @@
+"""The views of the answer to a prepared query: a page of hits, all photos, or their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from imgsearch.errors import QueryError
+from imgsearch.language.grammar import EMPTY_QUERY, MAX_RESULTS, check_k
+from imgsearch.records.answer import Answer, FoundPhotos
+from imgsearch.records.query import Listed, Query
+from imgsearch.search import cursor as cursors
+from imgsearch.search.confidence import COUNTED_HITS
+from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore, ByTwoScores
+from imgsearch.search.hits import hits_on_page
+from imgsearch.search.prepared import PreparedQuery, prepare
+from imgsearch.search.ranking import Ranking, Scored, rank
+from imgsearch.search.remarks import with_remarks
+from imgsearch.search.stacking import hidden_by_stack, list_photos
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids
+    from imgsearch.search.context import SearchContext
+
+_FIRST_RANKED = 1000  # photos of the first attempt to find all that are not weak
+
+
+# ------------------------------------------------------------------------- views
+
+
+def search_page(query: PreparedQuery, k: int, cursor: str | None = None) -> Answer:
+    """Find the best k photos or, with the `cursor` of an answer to this query, the next k.
+
+    The first page has the remarks about the query. If the encoder cannot read any word of the query
+    and filters remain, the photos that pass them are the answer. For a query with terms, sorting by
+    date or path returns the best k photos in that order, in one page; with a minimum score, all
+    photos that reach it. Raises QueryError for an empty query, a k below 1, an image that cannot be
+    read, or a cursor of another query.
+    """
+    page = _page(query, k, cursor)
+    answer = Answer(
+        hits_on_page(query, page.ids, page.ranking),
+        page.cursor,
+        None if page.ranking is None else page.ranking.verdict,
+        is_read=query.is_read,
+        understood=query.understanding.parts,
+    )
+    return answer if cursor is not None else with_remarks(query, answer)
+
+
+def found_ids(query: PreparedQuery, k: int | None, include_weak: bool = False) -> list[int]:
+    """The ids of the photos of an answer, at most k, in its order; each shot once.
+
+    Weak photos are included on request only. A query with terms needs k. Raises QueryError as
+    `search_page` does.
+    """
+    page = _page(query, MAX_RESULTS if k is None else k)
+    return page.ids if include_weak else page.ids_without_weak()
+
+
+def matching_ids(query: PreparedQuery, k: int, most_listed: int | None = None) -> Ids:
+    """The ids of all photos that pass the filters; with terms, of the best k that are not weak.
+
+    `most_listed` limits an answer without terms to that many of the newest photos.
+    """
+    import numpy as np
+
+    if query.exact.terms:
+        return np.array(found_ids(query, k), np.int64)
+    selection = query.context.selection(query.exact.filters)
+    if most_listed is None:
+        return query.context.catalogue.ids(selection)
+    listed = query.context.catalogue.listing(selection, "date", limit=most_listed)
+    return np.array([photo.id for photo in listed], np.int64)
+
+
+def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:
+    """The ids of `matching_ids`, each shot once; None stands for all photos without a query."""
+    import numpy as np
+
+    prepared = None if query is None else prepare(context, query)
+    is_stacked = context.stack_raw and not (prepared and prepared.exact.terms)  # else done already
+    if prepared is None and not is_stacked:
+        return None
+    among = context.selection(())
+    ids = context.catalogue.ids(among) if prepared is None else matching_ids(prepared, k)
+    if not is_stacked:
+        return ids
+    if prepared is not None:
+        among = context.selection((), ids)
+    hidden = hidden_by_stack(context, ids.tolist(), among)
+    return np.array([photo_id for photo_id in ids.tolist() if photo_id not in hidden], np.int64)
+
+
+def find_all(query: PreparedQuery, k: int, most_listed: int | None = None) -> FoundPhotos:
+    """All photos of an answer in its order.
+
+    With terms, the answer has about k photos at most and, as far as k allows, all that are not
+    weak. Without terms, it has at most `most_listed`, if given. Raises QueryError as `search_page`
+    does.
+    """
+    import numpy as np
+
+    check_k(k)
+    exact = query.exact
+    if not exact.terms:
+        return FoundPhotos(exact, np.array(found_ids(query, most_listed), np.int64))
+    if query.excludes_all:
+        return FoundPhotos(exact, np.empty(0, np.int64), is_read=query.is_read)
+    ranking = _ranked_to_weak(query, k)
+    photos = ranking.photos
+    if exact.sort != "relevance":
+        scores = dict(photos)
+        photos = [(photo.id, scores[photo.id]) for photo in _in_order(query, list(scores))]
+    return FoundPhotos(
+        exact,
+        np.array([photo_id for photo_id, _ in photos], np.int64),
+        np.array([score for _, score in photos], np.float32),
+        ranking.verdict,
+        ranking.named,
+        () if query.names is None else query.names.phrases,
+        query.vector.vector,
+        query.is_read,
+    )
+
+
+def _ranked_to_weak(query: PreparedQuery, k: int) -> Ranking:
+    """Rank about k photos; fewer, if they reach weak ones and have all that were found by name."""
+    limit = min(max(COUNTED_HITS, _FIRST_RANKED), k)
+    while True:
+        ranking = rank(query, limit)
+        if ranking.is_complete or ranking.is_below or limit >= k:
+            return ranking
+        named_photos = 0 if query.names is None else query.names.photos
+        if ranking.verdict is not None and ranking.photos and named_photos <= limit:
+            last_id, last_score = ranking.photos[-1]
+            is_named = last_id in ranking.named
+            if not is_named and ranking.level_of(last_id, last_score) == "weak":
+                return ranking
+        limit = min(4 * limit, k)
+
+
+# ------------------------------------------------------------------------- pages
+
+
+class _FoundPage(Struct, frozen=True):
+    """The photos of one page, and the ranking that they are from; None for filters alone."""
+
+    ids: list[int]
+    cursor: str | None = None  # of the next page
+    ranking: Ranking | None = None
+
+    def ids_without_weak(self) -> list[int]:
+        """The photos that are not weak."""
+        if self.ranking is None:
+            return self.ids
+        ranking, scores = self.ranking, dict(self.ranking.photos)
+        return [each for each in self.ids if ranking.level_of(each, scores[each]) != "weak"]
+
+
+def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage:
+    check_k(k)
+    exact = query.exact
+    if exact == Query():
+        raise QueryError(EMPTY_QUERY)
+    if exact.terms and exact.sort == "relevance":
+        return _ranked_page(query, k, cursors.read_by_score(cursor, exact, query.learned))
+    after = cursors.read_by_key(cursor, exact)
+    if exact.terms:
+        return _sorted_page(query, k, after)
+    selection = query.context.selection(exact.filters)
+    listed = list_photos(query.context, selection, _sort_key(exact), _listed(after), k + 1)
+    return _FoundPage(_ids_of(listed, k), _cursor_after(exact, listed, k))
+
+
+# ------------------------------------------------------------------------- by relevance
+
+
+def _ranked_page(query: PreparedQuery, k: int, after: ByTwoScores) -> _FoundPage:
+    """The best k photos of those that come after the pages shown so far."""
+    if query.excludes_all:
+        return _FoundPage([])
+    counts = [0 if each is None else each.count for each in (after.named, after.others)]
+    limit = max(COUNTED_HITS, k + 1 + sum(counts))
+    while True:
+        ranking = rank(query, limit)
+        rest = [each for each in ranking.photos if _is_after(after, each, ranking)]
+        if len(rest) > k or ranking.is_complete or ranking.is_below:
+            break
+        limit *= 2  # photos that rank before this page were added
+    shown = rest[:k]
+    cursor = None
+    if len(rest) > k:
+        cursor = cursors.write(query.exact, _end_of_page(after, shown, ranking), query.learned)
+    return _FoundPage([photo_id for photo_id, _ in shown], cursor, ranking)
+
+
+def _is_after(after: ByTwoScores, photo: Scored, ranking: Ranking) -> bool:
+    end = after.named if photo[0] in ranking.named else after.others
+    return end is None or end.is_after(*photo)
+
+
+def _end_of_page(
+    after: ByTwoScores, shown: Sequence[Scored], ranking: Ranking
+) -> ByScore | ByTwoScores:
+    by_name = [each for each in shown if each[0] in ranking.named]
+    others = [each for each in shown if each[0] not in ranking.named]
+    last_other = _end(after.others, others) if others else after.others
+    if not ranking.named and last_other is not None:
+        return last_other
+    return ByTwoScores(_end(after.named, by_name) if by_name else after.named, last_other)
+
+
+def _end(after: ByScore | None, shown: Sequence[Scored]) -> ByScore:
+    """The end of the page of `shown` photos that began after `after`."""
+    last_score = shown[-1][1]
+    alike = [photo_id for photo_id, score in shown if score <= last_score + SCORE_NOISE]
+    if after is None:
+        return ByScore(last_score, tuple(alike), len(shown))
+    before = after.shown if after.score <= last_score + 2 * SCORE_NOISE else ()
+    return ByScore(last_score, (*before, *alike), after.count + len(shown))
+
+
+# ------------------------------------------------------------------------- by date or path
+
+
+def _sorted_page(query: PreparedQuery, k: int, after: ByKey | None) -> _FoundPage:
+    """The best k photos, or all that reach the minimum score, in the order of date or path."""
+    if query.excludes_all:
+        return _FoundPage([])
+    limit = max(COUNTED_HITS, k)
+    ranking = rank(query, limit)
+    if query.exact.min_score is None:
+        best = ranking.photos[:k]
+    else:
+        while not (ranking.is_complete or ranking.is_below):
+            limit *= 4
+            ranking = rank(query, limit)
+        best = ranking.photos
+    listed = _in_order(query, [photo_id for photo_id, _ in best], after, k + 1)
+    return _FoundPage(_ids_of(listed, k), _cursor_after(query.exact, listed, k), ranking)
+
+
+def _in_order(
+    query: PreparedQuery, ids: Sequence[int], after: ByKey | None = None, limit: int = -1
+) -> list[Listed]:
+    """Photos of a ranking in the order of date or path; the ranking has each shot only once."""
+    import numpy as np
+
+    selection = query.context.selection((), np.array(ids, np.int64))
+    sort = _sort_key(query.exact)
+    return query.context.catalogue.listing(selection, sort, _listed(after), limit)
+
+
+def _ids_of(listed: Sequence[Listed], k: int) -> list[int]:
+    return [photo.id for photo in listed[:k]]
+
+
+def _cursor_after(exact: Query, listed: Sequence[Listed], k: int) -> str | None:
+    """The cursor of the page after the first k of these photos; None if there are no more."""
+    end = listed[k - 1] if len(listed) > k else None
+    return None if end is None else cursors.write(exact, ByKey(end.key, end.id))
+
+
+def _sort_key(exact: Query) -> Literal["date", "path"]:
+    return "path" if exact.sort == "path" else "date"
+
+
+def _listed(after: ByKey | None) -> Listed | None:
+    return None if after is None else Listed(after.id, after.key)

@@ -1,0 +1,84 @@
+"""Prepares a query once: understood, checked and, as soon as it is needed, embedded."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from imgsearch.errors import QueryError
+from imgsearch.search.baseline import LibraryBaseline
+from imgsearch.search.concepts import learned_concepts
+from imgsearch.search.name_search import NameMatches, find_names
+from imgsearch.search.unread import Reading, read_words
+from imgsearch.search.vector import QueryVector, embed
+
+if TYPE_CHECKING:
+    from imgsearch.records.query import Query, Selection, Understanding
+    from imgsearch.search.context import SearchContext
+
+
+class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is computed once
+    """A query that is ready to be searched for; every view of its answer is made of it.
+
+    `understanding` has the exact form of the query, and `reading` the part of it that the encoder
+    can read. The rest is computed when a view first needs it: a list of the photos that pass
+    filters needs neither a vector nor a baseline.
+    """
+
+    context: SearchContext
+    understanding: Understanding
+    reading: Reading
+
+    @property
+    def exact(self) -> Query:
+        """The exact query to search for, without the words that are left out."""
+        return self.reading.query
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the encoder can read any of the words and images to search for."""
+        return self.reading.is_read
+
+    @cached_property
+    def among(self) -> Selection | None:
+        """The photos that pass the filters; None without filters."""
+        return self.context.among(self.exact)
+
+    @cached_property
+    def excludes_all(self) -> bool:
+        """Whether no photo passes the filters."""
+        return self.among is not None and not self.context.catalogue.count(self.among).photos
+
+    @cached_property
+    def baseline(self) -> LibraryBaseline | None:
+        """The score baseline of the library; None in a library that is too small for one."""
+        return LibraryBaseline.read(self.context.catalogue)
+
+    @cached_property
+    def vector(self) -> QueryVector:
+        """The query as a vector. Raises as `embed` does."""
+        return embed(self.context, self.exact, self.baseline)
+
+    @cached_property
+    def names(self) -> NameMatches | None:
+        """The photos that the query finds by their names; None if it finds none by name."""
+        return find_names(self.context.catalogue, self.exact, self.among)
+
+    @cached_property
+    def learned(self) -> bytes:
+        """The current versions of the concepts in the query: see `learned_concepts`."""
+        return learned_concepts(self.context.definitions, self.context.row, self.exact)
+
+
+def prepare(context: SearchContext, query: Query) -> PreparedQuery:
+    """Prepare a query: insert saved searches, understand names and dates, leave out unread words.
+
+    Raises QueryError for an unknown saved search, and for a minimum score without terms.
+    """
+    understanding = context.understood(query)
+    reading = read_words(context, understanding.query)
+    if reading.query.min_score is not None and not reading.query.terms:
+        raise QueryError("t: needs words or an example: without them, photos have no score.")
+    return PreparedQuery(context, understanding, reading)
