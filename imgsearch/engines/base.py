@@ -103,8 +103,8 @@ class Engine(Protocol):
     def photo_count(self) -> int:
         """The number of photos that can be found. Raises as `status` does."""
 
-    def baseline_vectors(self) -> int:
-        """The number of vectors that the score baseline was made from; 0 without one."""
+    def version(self) -> Hashable:
+        """A value that changes whenever anything is written, by any process. Raises as `status`."""
 
     # ------------------------------------------------------------------ searching
 

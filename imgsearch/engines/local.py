@@ -224,10 +224,8 @@ class LocalEngine:
     def photo_count(self) -> int:
         return self.reads().photo_count()
 
-    def baseline_vectors(self) -> int:
-        row = self.reads().current_encoder()
-        baseline = None if row is None else self.reads().baseline(row.key)
-        return 0 if baseline is None else baseline.vectors
+    def version(self) -> tuple[int, int]:
+        return self.database().version()
 
     def browsing(self) -> Reads:
         return self.reads()

@@ -37,6 +37,7 @@ from msgspec import Struct, field
 
 from imgsearch import private_files
 from imgsearch.addresses import TABLE_SUFFIX, is_folder
+from imgsearch.caches import MemoryCache
 from imgsearch.errors import (
     DiskError,
     LibraryLocked,
@@ -324,7 +325,7 @@ class View(Struct, frozen=True, eq=False):
     dataset: Any  # lance.LanceDataset
     known: pa.Schema
     names: frozenset[str]  # of the columns that the table has
-    counts: dict[str | None, int] = field(default_factory=dict)
+    counts: MemoryCache[str | None] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
 
     @property
     def version(self) -> int:
@@ -374,12 +375,9 @@ class View(Struct, frozen=True, eq=False):
 
     def count(self, condition: str | None = None) -> int:
         """How many rows fulfil an SQL condition."""
-        known = self.counts.get(condition)
-        if known is None:
-            if len(self.counts) >= _MOST_COUNTS:
-                self.counts.clear()
-            known = self.counts[condition] = int(self.dataset.count_rows(condition))
-        return known
+        return self.counts.get(
+            condition, lambda: int(self.dataset.count_rows(condition)), lambda: self.version
+        )
 
     def read_with(
         self, column: str, values: Sequence[object], columns: Sequence[str], also: str = ""
