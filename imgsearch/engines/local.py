@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
+from imgsearch.encoders.registry import registered_prefixes
 from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
 from imgsearch.indexer.roots import online_roots
 from imgsearch.paths import absolute
@@ -145,7 +146,7 @@ class LocalEngine:
     def _make_private(self) -> None:
         """Close the library to other users: older versions left that to the umask."""
         private_files.make_private(self.settings.data_dir)
-        private_files.make_private(self.settings.cache_dir)
+        private_files.make_private(self.settings.cache_dir, registered_prefixes())
 
     def reads(self) -> Reads:
         """What a query reads. Raises UsageError without a library."""
