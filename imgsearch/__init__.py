@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from imgsearch.analysis.clusters import cluster_photos, count_within
     from imgsearch.analysis.proposal import with_kept
     from imgsearch.analysis.removal_script import has_objects, removal_paths, removal_script
+    from imgsearch.caches import MemoryCache
     from imgsearch.config import Settings
     from imgsearch.decode.original import OriginalFile
     from imgsearch.errors import ImgsearchError, QueryError, UsageError
@@ -122,6 +123,7 @@ _MODULES = {
     "Label": "imgsearch.records.labels",
     "Library": "imgsearch.library",
     "MapArea": "imgsearch.records.browse",
+    "MemoryCache": "imgsearch.caches",
     "MissingExtra": "imgsearch.records.status",
     "NameCounts": "imgsearch.records.browse",
     "OriginalFile": "imgsearch.decode.original",
@@ -209,6 +211,7 @@ __all__ = [
     "Label",
     "Library",
     "MapArea",
+    "MemoryCache",
     "MissingExtra",
     "NameCounts",
     "OriginalFile",

@@ -9,7 +9,7 @@ the declarations, and has to start fast.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Self
@@ -418,12 +418,9 @@ class Library:
         """Count the photos of the library."""
         return self._engine.photo_count()
 
-    def baseline_vectors(self) -> int:
-        """Count the vectors of photos that the verdicts of answers were calibrated with.
-
-        0 while the library is too small for a verdict. It grows while the first index runs.
-        """
-        return self._engine.baseline_vectors()
+    def version(self) -> Hashable:
+        """A value that changes whenever anything in the library changes, in any process."""
+        return self._engine.version()
 
     def photos(self, ids: Sequence[int]) -> Hits:
         """Return these photos, in this order, with their paths; unknown ids are left out."""

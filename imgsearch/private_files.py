@@ -12,6 +12,7 @@ import os
 import stat
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -128,12 +129,13 @@ def delete_abandoned(folder: Path) -> None:
                     Path(entry.path).unlink()
 
 
-def make_private(folder: Path) -> None:
+def make_private(folder: Path, others: Collection[str] = ()) -> None:
     """Take the rights of others away from a data or cache folder and from all in it.
 
     Only where the folder belongs to this user; where others have no rights, this is one `stat`. A
     folder that holds anything else as well, photos for instance, keeps its rights, and only the
-    library in it is closed. Raises nothing: a disk may be read-only or know no rights.
+    library in it is closed. `others` are further names of what may be in the folder, alone or with
+    "-", "." or "_" behind them. Raises nothing: a disk may be read-only or know no rights.
     """
     with suppress(OSError):
         about = folder.stat()
@@ -141,7 +143,8 @@ def make_private(folder: Path) -> None:
             return
         with os.scandir(folder) as entries:
             listed = list(entries)
-        if not about.st_mode & stat.S_ISVTX and all(map(_is_known, listed)):
+        is_ours = all(_is_known(entry) or _has_name(entry, others) for entry in listed)
+        if is_ours and not about.st_mode & stat.S_ISVTX:
             _set_mode(folder, about.st_mode & FOLDER_MODE)  # first: then nobody can exchange files
             make_entries_private(folder)
         else:
@@ -210,6 +213,13 @@ def _is_of_library(entry: os.DirEntry[str]) -> bool:
     if entry.is_dir(follow_symlinks=False):
         return entry.name in _LIBRARY_FOLDERS or entry.name in _TABLES
     return entry.name.lstrip(".").startswith(_LIBRARY_FILES)
+
+
+def _has_name(entry: os.DirEntry[str], names: Collection[str]) -> bool:
+    name = entry.name.lstrip(".")
+    return any(
+        name == each or name.startswith((f"{each}-", f"{each}.", f"{each}_")) for each in names
+    )
 
 
 def _is_known(entry: os.DirEntry[str]) -> bool:

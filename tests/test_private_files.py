@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, Settings, private_files
+from imgsearch.encoders.base import EncoderKind
 from imgsearch.encoders.cache import JsonCache
 from imgsearch.encoders.onnx import write_export
+from imgsearch.encoders.registry import register, unregister
 from imgsearch.records.labels import Classes
 from tests.factories import CHECKOUT, write_photos
 from tests.stand_in import StandIn
@@ -146,6 +148,26 @@ def test_in_a_folder_with_other_things_only_the_library_becomes_private(tmp_path
     assert len(photos) == 4 and {mode(photo) for photo in photos} == {0o644}
     assert mode(place) == mode(place / "lite-2019") == 0o755
     assert mode(place / "library.db") == 0o600 and mode(place / "snapshots") == 0o700
+
+
+def test_files_of_a_registered_encoder_leave_the_cache_folder_private(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    use(settings, write_photos(tmp_path / "photos", 3))
+    for name in ("mine-1.onnx", "mine"):
+        (settings.cache_dir / name).touch()
+    register(EncoderKind(prefix="mine", open=lambda name, *arguments: StandIn()))
+    try:
+        set_modes(settings.cache_dir)
+        with Library.open(settings, encoder=StandIn()) as library:
+            library.photo_count()
+        assert not_private(settings.cache_dir) == {}
+        set_modes(settings.cache_dir)
+        (settings.cache_dir / "miners.txt").touch()
+        with Library.open(settings, encoder=StandIn()) as library:
+            library.photo_count()
+        assert mode(settings.cache_dir) == 0o755, "a file of somebody else"
+    finally:
+        unregister("mine")
 
 
 def test_a_link_in_the_data_folder_is_not_followed(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def choices(request: Request) -> Response:
     """All choices by kind. Kinds without any are left out."""
     here = session()
     try:
-        content = _recent(here).get("", here.photo_count())
+        content = _recent(here).get("", here.content_state())
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(content, headers=NOT_STORED)

@@ -9,10 +9,10 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import Literal, TypeVar, cast
+from typing import Literal, TypeVar
 
 from imgsearch import (
     ARCHIVE_VARIABLE,
@@ -20,6 +20,7 @@ from imgsearch import (
     Asking,
     Counts,
     Library,
+    MemoryCache,
     Query,
     Saved,
     SavedSearchSummary,
@@ -31,9 +32,12 @@ from ui.tasks import BackgroundTasks, LongJob
 Value = TypeVar("Value")
 
 MESSAGES_KEPT = 20
-PHOTO_COUNT_S = 2.0  # how long a cached value is used
+# For how long a value is used without asking whether the library has changed.
+PHOTO_COUNT_S = 2.0
 COUNTS_S = 60.0
 SAVED_S = 5.0
+MOST_VALUES = 100
+MAX_AGE_S = 60.0  # of an answer: a drive may have been unplugged, which the library does not record
 
 
 class Session:
@@ -45,7 +49,7 @@ class Session:
         self.messages: deque[str] = deque(maxlen=MESSAGES_KEPT)  # the latest from the library
         self._archive_address = address
         self.library = self._open_library()
-        self._cache: dict[str, tuple[float, object]] = {}
+        self._cache: MemoryCache[str] = MemoryCache(MOST_VALUES, keeps_outdated=True)
         self.tasks = BackgroundTasks(on_end=self.forget_counts)
         self._model_lock = threading.Lock()
         self._ask = Asking(settings, self.exclusive_library, self.library.working_folder)
@@ -71,17 +75,20 @@ class Session:
     def _count(self) -> int:
         return self.library.photo_count() if self.library.exists() else 0
 
-    def content_state(self) -> tuple[int, int]:
-        """The number of photos and the baseline's size; answers depend on both."""
-        if not self.photo_count():
-            return (0, 0)
-        vectors = self._cached("baseline", self.library.baseline_vectors, PHOTO_COUNT_S)
-        return (self.photo_count(), vectors)
+    def content_state(self) -> Hashable:
+        """The version of the library and the minute, which the answers to searches depend on.
+
+        The version is up to 2 s old.
+        """
+        version = self._cache.get("version", self._version, object, unchecked_s=PHOTO_COUNT_S)
+        return (version, int(time.monotonic() / MAX_AGE_S))
+
+    def _version(self) -> Hashable:
+        return self.library.version() if self.library.exists() else None
 
     def forget_photo_count(self) -> None:
         """Count the photos anew: those that were added in the meantime are to be shown."""
-        for name in ("photos", "baseline"):
-            self._cache.pop(name, None)
+        self._cache.forget("photos", "version")
 
     def counts(self) -> Counts:
         """The values that photos can be filtered by, with their counts; up to a minute old."""
@@ -107,19 +114,15 @@ class Session:
 
     def forget_saved_searches(self) -> None:
         """Read them anew: one of them has changed."""
-        self._cache.pop("saved", None)
+        self._cache.forget("saved")
 
     def forget_counts(self) -> None:
         """Count anew: folders or vectors were removed, or another model is in use."""
         self._cache.clear()
 
-    def _cached(self, name: str, compute: Callable[[], Value], max_age_s: float) -> Value:
+    def _cached(self, name: str, compute: Callable[[], Value], unchecked_s: float) -> Value:
         """Streamlit reruns the whole page at every click; most reruns need the same values."""
-        computed_at, value = self._cache.get(name, (0.0, None))
-        if value is None or time.monotonic() - computed_at > max_age_s:
-            value = compute()
-            self._cache[name] = (time.monotonic(), value)
-        return cast(Value, value)
+        return self._cache.get(name, compute, self._version, unchecked_s=unchecked_s)
 
     def find(self, query: Query, k: int, cursor: str | None = None) -> Answer:
         """One page of results, from the resident service if it runs: its model is loaded."""

@@ -150,9 +150,8 @@ class ArchiveEngine:
         """How many photos can be found. Raises StoreError where there is no archive."""
         return self.catalogue().count().photos
 
-    def baseline_vectors(self) -> int:
-        baseline = self.catalogue().baseline()
-        return 0 if baseline is None else baseline.vectors
+    def version(self) -> tuple[int, ...]:
+        return self.catalogue().version()
 
     def browsing(self) -> LanceBrowsing:
         from imgsearch.archive.lance.browsing import LanceBrowsing

@@ -62,6 +62,11 @@ def unregister(prefix: str) -> None:
     del _registered[prefix]
 
 
+def registered_prefixes() -> tuple[str, ...]:
+    """The prefixes of registered kinds: names of what they keep in the cache folder begin so."""
+    return tuple(_registered)
+
+
 def kinds() -> tuple[EncoderKind, ...]:
     """All kinds: the built-in ones, then the registered ones in their order."""
     return (*(_built_in(prefix) for prefix in _BUILT_IN), *_registered.values())

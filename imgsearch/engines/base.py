@@ -7,7 +7,7 @@ and nobody asks which one it is.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -102,8 +102,8 @@ class Engine(Protocol):
     def photo_count(self) -> int:
         """The number of photos that can be found. Raises as `status` does."""
 
-    def baseline_vectors(self) -> int:
-        """The number of vectors that the score baseline was made from; 0 without one."""
+    def version(self) -> Hashable:
+        """A value that changes whenever anything is written, by any process. Raises as `status`."""
 
     # ------------------------------------------------------------------ searching
 

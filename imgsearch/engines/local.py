@@ -18,6 +18,7 @@ from msgspec import Struct
 from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
+from imgsearch.encoders.registry import registered_prefixes
 from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
 from imgsearch.indexer.roots import online_roots, photos_in
 from imgsearch.paths import absolute
@@ -150,7 +151,7 @@ class LocalEngine:
     def _make_private(self) -> None:
         """Close the library to other users: older versions left that to the umask."""
         private_files.make_private(self.settings.data_dir)
-        private_files.make_private(self.settings.cache_dir)
+        private_files.make_private(self.settings.cache_dir, registered_prefixes())
 
     def reads(self) -> Reads:
         """What a query reads. Raises UsageError without a library."""
@@ -229,10 +230,8 @@ class LocalEngine:
     def photo_count(self) -> int:
         return self.reads().photos.count()
 
-    def baseline_vectors(self) -> int:
-        row = self.reads().encoders.current()
-        baseline = None if row is None else self.reads().encoders.baseline(row.key)
-        return 0 if baseline is None else baseline.vectors
+    def version(self) -> tuple[int, int]:
+        return self.database().version()
 
     def browsing(self) -> BrowsingReads:
         return self.reads().browsing

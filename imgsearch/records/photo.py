@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_type_hints
 
 from msgspec import Meta, Struct
 
@@ -11,6 +11,9 @@ from imgsearch.records.query import FilterSpec
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
+
+
+PlainType: TypeAlias = type  # in `Fact`, `type` is a field
 
 
 class Fact(Struct, frozen=True):
@@ -34,6 +37,11 @@ class Fact(Struct, frozen=True):
     def is_stored_as_is(self) -> bool:
         """Whether a column holds the very value: see `loaded`."""
         return self.unknown is None and self.type in (str, int, float)
+
+    @property
+    def stored_type(self) -> PlainType:
+        """The type of the values in a column: a date is stored as ISO text."""
+        return str if self.type is datetime else self.type
 
     def loaded(self, stored: Any) -> Any:
         """The value that a column holds as this: a date as ISO text, yes and no as 1 and 0.

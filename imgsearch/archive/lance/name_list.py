@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from imgsearch.archive.lance.rows import folder_names
 from imgsearch.archive.lance.tables import loaded
+from imgsearch.caches import MemoryCache
 from imgsearch.records.names import KnownName, NameField, names_of_keyword
 from imgsearch.store.names import ranked_names
 from imgsearch.text import words_of
@@ -44,9 +45,9 @@ _Texts: TypeAlias = tuple[Any, Any]  # the number of the photo of each text, and
 class NameList:
     """Implements `imgsearch.search.suggestions.SuggestedNames`, as `store.reads.Reads` does.
 
-    Names are read when they are first asked for: a few columns of all photos. They are used for a
-    minute, or for twenty times as long as reading them took if that is longer. Any number of
-    threads may ask at once.
+    Names are read when they are first asked for: a few columns of all photos. They are used without
+    a look at the archive for a minute, or for twenty times as long as reading them took if that is
+    longer. Any number of threads may ask at once.
     """
 
     def __init__(
@@ -54,28 +55,25 @@ class NameList:
     ) -> None:
         self._catalogue = catalogue
         self._now_s = now_s
-        self._lock = Lock()
-        self._until_s = -np.inf
-        self._names: sqlite3.Connection | None = None
-        self._close: Callable[[], object] = lambda: None
-        self._values: dict[str, list[str]] = {}
+        self._lock = Lock()  # the database of names is used by one thread at a time
+        self._cache: MemoryCache[str] = MemoryCache(1, now_s=now_s)
+        self._reading_s = 0.0
 
     def names_beginning(
         self, phrases: Sequence[str], fields: Collection[NameField], limit: int
     ) -> list[KnownName]:
         """The names in these fields of which words begin so, as `Reads.names_beginning`."""
         with self._lock:
-            connection = self._current_names()
+            current = self._current()  # its database is closed when nobody has it any more
+            named = ranked_names(current.names, phrases, fields, limit)
             return [
-                KnownName(field, _spelling(connection, field, name), photos, phrase)
-                for field, name, photos, phrase in ranked_names(connection, phrases, fields, limit)
+                KnownName(field, _spelling(current.names, field, name), photos, phrase)
+                for field, name, photos, phrase in named
             ]
 
     def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]:
         """The cameras, the lenses or the creators of the photos, sorted."""
-        with self._lock:
-            self._current_names()
-            return self._values[kind]
+        return self._current().values[kind]
 
     # What an archive does not have.
 
@@ -91,19 +89,31 @@ class NameList:
     def roots(self) -> dict[int, str]:
         return {}
 
-    def _current_names(self) -> sqlite3.Connection:
+    def _current(self) -> _Names:
         """The names as they were a short time ago."""
+        return self._cache.get(
+            "names",
+            self._read,
+            lambda: self._catalogue.photos_view().version,
+            unchecked_s=max(_KEPT_S, _KEPT_PER_READ * self._reading_s),
+        )
+
+    def _read(self) -> _Names:
         began_s = self._now_s()
-        if self._names is None or began_s >= self._until_s:
-            columns = [column for sources, _ in _NAMES.values() for column in sources]
-            photos = self._catalogue.whole_photos([*columns, *_VALUES])
-            self._values = {kind: _distinct(photos[kind]) for kind in _VALUES}
-            self._close()
-            self._names = _table_of(photos)
-            self._close = finalize(self, self._names.close)
-            read_s = self._now_s() - began_s
-            self._until_s = began_s + max(_KEPT_S, _KEPT_PER_READ * read_s)
-        return self._names
+        columns = [column for sources, _ in _NAMES.values() for column in sources]
+        photos = self._catalogue.whole_photos([*columns, *_VALUES])
+        read = _Names(_table_of(photos), {kind: _distinct(photos[kind]) for kind in _VALUES})
+        self._reading_s = self._now_s() - began_s
+        return read
+
+
+class _Names:
+    """A database in memory with all names, and the values of filters by the name of their fact."""
+
+    def __init__(self, names: sqlite3.Connection, values: dict[str, list[str]]) -> None:
+        self.names = names
+        self.values = values
+        finalize(self, names.close)
 
 
 def _distinct(texts: Any) -> list[str]:

@@ -40,6 +40,7 @@ from imgsearch.archive.lance.tables import (
     stored,
     words_column,
 )
+from imgsearch.caches import MemoryCache
 from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
 from imgsearch.errors import Reason
 from imgsearch.records.answer import Neighbours, ScoreBaseline
@@ -82,8 +83,12 @@ class LanceCatalogue:
         self._baselines = Table(self.address, "baselines")
         self._lock = threading.Lock()
         self._thumbnail_table: Table | None = None
-        self._vectors: PhotoVectorsView | None = None
-        self._baseline: tuple[int, ScoreBaseline | None, list[str]] | None = None
+        self._cache: MemoryCache[str] = MemoryCache(2, keeps_outdated=True)
+
+    def version(self) -> tuple[int, ...]:
+        """A value that changes whenever anything is written to the archive."""
+        tables = (self._photos, self._files, self._texts, self._baselines)
+        return tuple(table.newest().version for table in tables)
 
     @property
     def encoder(self) -> EncoderRow:
@@ -380,13 +385,9 @@ class LanceCatalogue:
 
     def _current(self) -> PhotoVectorsView:
         view = self.photos_view()
-        with self._lock:
-            known = self._vectors
-        if known is None or known.view.version != view.version:
-            known = PhotoVectorsView.of(view, self._policy)
-            with self._lock:
-                self._vectors = known
-        return known
+        return self._cache.get(
+            "vectors", lambda: PhotoVectorsView.of(view, self._policy), lambda: view.version
+        )
 
     def _rows_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.whole_photos(columns, ids).to_pylist()
@@ -395,10 +396,9 @@ class LanceCatalogue:
     def _published(self) -> tuple[ScoreBaseline | None, list[str]]:
         with self._errors():
             view = self._baselines.newest()
-            with self._lock:
-                if self._baseline is None or self._baseline[0] != view.version:
-                    self._baseline = (view.version, *_newest_baseline(view, self.encoder.dim))
-                return self._baseline[1:]
+            return self._cache.get(
+                "baseline", lambda: _newest_baseline(view, self.encoder.dim), lambda: view.version
+            )
 
 
 class LanceNames:

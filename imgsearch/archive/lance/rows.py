@@ -36,7 +36,12 @@ NAME_END = " \ue000 "
 # Between the texts of several files in one column: no path has it.
 FILE_END = "\0"
 _WORDS = [words_column(field) for field in (*NAME_FIELDS, TEXTS)]
-_TEXT_FACTS = ("title", "headline", "description", "creator", "country")
+# The facts of one text that is searched as words.
+_TEXT_FACTS = tuple(
+    fact.name
+    for fact in FACTS
+    if fact.type is str and fact.filter is not None and fact.filter.kind == "words"
+)
 
 
 def id_of(content_hash: str) -> int:

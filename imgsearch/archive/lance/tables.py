@@ -28,7 +28,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
@@ -37,6 +37,7 @@ from msgspec import Struct, field
 
 from imgsearch import private_files
 from imgsearch.addresses import TABLE_SUFFIX, is_folder
+from imgsearch.caches import MemoryCache
 from imgsearch.errors import (
     DiskError,
     LibraryLocked,
@@ -110,48 +111,45 @@ def words_column(field: str) -> str:
 
 # ------------------------------------------------------------------------- columns
 
-_STRINGS = pa.list_(pa.string())
-_FACT_TYPES = {
+# Columns are declared by the types of their values in Python, as facts are, and printed as these
+# types of Arrow and of the SQL of Lance. Two columns of numbers name their Arrow type.
+_ARROW: dict[type, pa.DataType] = {
     str: pa.string(),
     int: pa.int64(),
     float: pa.float64(),
     bool: pa.bool_(),
-    datetime: pa.string(),  # ISO 8601
-    tuple: _STRINGS,
+    bytes: pa.binary(),
+    tuple: pa.list_(pa.string()),
 }
-_FACT_COLUMNS = {fact.name: _FACT_TYPES[fact.type] for fact in FACTS}
-_SQL_TYPES = {
-    pa.string(): "STRING",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-}
+_SQL = {str: "STRING", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
+_SQL_TYPES = {_ARROW[kind]: name for kind, name in _SQL.items()}
+Columns: TypeAlias = Mapping[str, "type | pa.DataType"]
+
+_FACT_COLUMNS: Columns = {fact.name: fact.stored_type for fact in FACTS}
 # What follows from the files of a photo, and what from the text that was read in it.
-PLACE_COLUMNS = {
-    "date": pa.string(),  # as `Hit.date`: ISO text, local time
-    "date_source": pa.string(),  # as `Hit.dated_by`
-    "paths": _STRINGS,
-    "first_path": pa.string(),
-    "folders": _STRINGS,  # paths of all folders that the files are in, at any depth
-    "folder_names": _STRINGS,  # their names, folded
-    "folder_text": pa.string(),  # the folded paths of the folders the files lie in
-    "file_text": pa.string(),  # the folded names of the files
-    words_column("file_name"): pa.string(),
-    words_column("folder"): pa.string(),
+PLACE_COLUMNS: Columns = {
+    "date": str,  # as `Hit.date`: ISO text, local time
+    "date_source": str,  # as `Hit.dated_by`
+    "paths": tuple,
+    "first_path": str,
+    "folders": tuple,  # paths of all folders that the files are in, at any depth
+    "folder_names": tuple,  # their names, folded
+    "folder_text": str,  # the folded paths of the folders the files lie in
+    "file_text": str,  # the folded names of the files
+    words_column("file_name"): str,
+    words_column("folder"): str,
 }
 TEXT_COLUMN = words_column(TEXTS)
 # All columns of words in one: its index of trigrams spares searches for names from reading them.
 ALL_WORDS = words_column("any")
-_OTHER_COLUMNS = {
-    **{plain_column(fact): pa.string() for fact in PART_FACTS},
-    "keyword_names": _STRINGS,  # folded, with the levels of hierarchical ones
+_OTHER_COLUMNS: Columns = {
+    **{plain_column(fact): str for fact in PART_FACTS},
+    "keyword_names": tuple,  # folded, with the levels of hierarchical ones
     **{
-        column: pa.string()
-        for field in NAME_FIELDS
-        if (column := words_column(field)) not in PLACE_COLUMNS
+        column: str for field in NAME_FIELDS if (column := words_column(field)) not in PLACE_COLUMNS
     },
-    TEXT_COLUMN: pa.string(),
-    ALL_WORDS: pa.string(),
+    TEXT_COLUMN: str,
+    ALL_WORDS: str,
 }
 
 
@@ -169,9 +167,9 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
         "baselines": _baseline_columns,
     }[name](encoder.dim)
     fields = [
-        pa.field(column, kind, nullable=False, metadata={_KEY_MARK: b"true"})
+        pa.field(column, _arrow(kind), nullable=False, metadata={_KEY_MARK: b"true"})
         if column == key
-        else pa.field(column, kind)
+        else pa.field(column, _arrow(kind))
         for column, kind in columns.items()
     ]
     encoder_texts = (encoder.encoder_id, encoder.name, str(encoder.dim))
@@ -183,61 +181,65 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
     )
 
 
-def _photo_columns(dim: int) -> dict[str, pa.DataType]:
+def _arrow(kind: type | pa.DataType) -> pa.DataType:
+    return _ARROW[kind] if isinstance(kind, type) else kind
+
+
+def _photo_columns(dim: int) -> Columns:
     return {
-        "key": pa.string(),
-        "id": pa.int64(),
+        "key": str,
+        "id": int,
         "part": pa.int32(),
-        "hash": pa.string(),  # hexadecimal: Lance's index of texts takes no bytes
-        "size_bytes": pa.int64(),
+        "hash": str,  # hexadecimal: Lance's index of texts takes no bytes
+        "size_bytes": int,
         # The numbers are those of fp16, as everywhere. Lance needs several times longer to train
         # an index on a column of fp16.
         "vector": pa.list_(pa.float32(), dim),
-        "at_s": pa.float64(),
+        "at_s": float,
         **_FACT_COLUMNS,
         **PLACE_COLUMNS,
         **_OTHER_COLUMNS,
     }
 
 
-def _file_columns(dim: int) -> dict[str, pa.DataType]:
+def _file_columns(dim: int) -> Columns:
     return {
-        "path": pa.string(),
-        "stem": pa.string(),  # the path without its suffix
-        "hash": pa.string(),  # null: see the reason
-        "size_bytes": pa.int64(),
-        "mtime_ns": pa.int64(),
-        "inode": pa.int64(),
-        "reason": pa.string(),
-        "message": pa.string(),
-        "extra": pa.string(),
-        "read_by": pa.string(),
-        "recorded_at": pa.string(),  # ISO 8601, UTC
+        "path": str,
+        "stem": str,  # the path without its suffix
+        "hash": str,  # null: see the reason
+        "size_bytes": int,
+        "mtime_ns": int,
+        "inode": int,
+        "reason": str,
+        "message": str,
+        "extra": str,
+        "read_by": str,
+        "recorded_at": str,  # ISO 8601, UTC
     }
 
 
-def _text_columns(dim: int) -> dict[str, pa.DataType]:
-    return {"hash": pa.string(), "reading": pa.string()}  # JSON of `PhotoText`
+def _text_columns(dim: int) -> Columns:
+    return {"hash": str, "reading": str}  # JSON of `PhotoText`
 
 
-def _facts_columns(dim: int) -> dict[str, pa.DataType]:
-    return {"hash": pa.string(), **_FACT_COLUMNS}
+def _facts_columns(dim: int) -> Columns:
+    return {"hash": str, **_FACT_COLUMNS}
 
 
-def _thumbnail_columns(dim: int) -> dict[str, pa.DataType]:
-    return {"hash": pa.string(), "image": pa.binary()}  # WebP
+def _thumbnail_columns(dim: int) -> Columns:
+    return {"hash": str, "image": bytes}  # WebP
 
 
-def _pending_columns(dim: int) -> dict[str, pa.DataType]:
-    return {"change": pa.string(), "hashes": _STRINGS, "begun_at": pa.string()}  # ISO 8601, UTC
+def _pending_columns(dim: int) -> Columns:
+    return {"change": str, "hashes": tuple, "begun_at": str}  # ISO 8601, UTC
 
 
-def _baseline_columns(dim: int) -> dict[str, pa.DataType]:
+def _baseline_columns(dim: int) -> Columns:
     return {
-        "number": pa.int64(),
-        **dict.fromkeys(("prompts", "nouns", "photos", "mean"), pa.binary()),  # float32
-        "vectors": pa.int64(),
-        "words": _STRINGS,
+        "number": int,
+        **dict.fromkeys(("prompts", "nouns", "photos", "mean"), bytes),  # float32
+        "vectors": int,
+        "words": tuple,
     }
 
 
@@ -324,7 +326,7 @@ class View(Struct, frozen=True, eq=False):
     dataset: Any  # lance.LanceDataset
     known: pa.Schema
     names: frozenset[str]  # of the columns that the table has
-    counts: dict[str | None, int] = field(default_factory=dict)
+    counts: MemoryCache[str | None] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
 
     @property
     def version(self) -> int:
@@ -374,12 +376,9 @@ class View(Struct, frozen=True, eq=False):
 
     def count(self, condition: str | None = None) -> int:
         """How many rows fulfil an SQL condition."""
-        known = self.counts.get(condition)
-        if known is None:
-            if len(self.counts) >= _MOST_COUNTS:
-                self.counts.clear()
-            known = self.counts[condition] = int(self.dataset.count_rows(condition))
-        return known
+        return self.counts.get(
+            condition, lambda: int(self.dataset.count_rows(condition)), lambda: self.version
+        )
 
     def read_with(
         self, column: str, values: Sequence[object], columns: Sequence[str], also: str = ""
