@@ -6,6 +6,7 @@ Nothing here needs the extra `scale`: a command that asks the running service st
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
 from pathlib import Path
@@ -17,6 +18,7 @@ from imgsearch.text import is_utf8, path_text
 TABLE_SUFFIX = ".lance"  # of the names of the tables in an archive
 _S3 = "s3://"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+_MAX_NAME_BYTES = 255  # NAME_MAX of the file systems of Linux and macOS
 _FOLDER = "archives"  # in the data folder; in it one for each address
 
 
@@ -44,6 +46,12 @@ def normal_address(address: str | Path) -> str:
         raise UsageError(
             f"The folder {folder!r} cannot be an archive: its path has a control character, or is "
             "not UTF-8. Choose another one."
+        )
+    # Lance would try again for seconds, and then tell of an unreadable storage.
+    if any(len(name.encode()) > _MAX_NAME_BYTES for name in folder.split(os.sep)):
+        raise UsageError(
+            f"The folder {folder} cannot be an archive: a name in its path has more than "
+            f"{_MAX_NAME_BYTES} bytes. Check the address."
         )
     return folder
 

@@ -128,6 +128,7 @@ def test_no_argument_starts_what_could_not_work(
         (("copy", "--to", "S3:///"), "names no bucket"),
         (("copy", "--to", "\udcff"), "not UTF-8"),
         (("search", "red", "--library", ""), "The address of the archive is empty"),
+        (("search", "red", "--library", "x" * 300), "a name in its path has more than 255 bytes"),
         (("index", "~nosuchuser/x"), "There is no home folder ~nosuchuser"),
         (("index", "~nosuchuser/x", "--library", "a"), "There is no home folder ~nosuchuser"),
         (("index", "--data", "~nosuchuser/x"), "There is no home folder ~nosuchuser"),

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Installs Chromium and Firefox for the tests of the page, if run as root on a system with apt.
 # Elsewhere it fails; the tests use the browsers that are there, and are skipped without them.
+# Of Chromium the headless shell, where the system has it as a package: it is a third faster.
 set -euo pipefail
+chromium=chromium
+command -v apt-cache >/dev/null && apt-cache show chromium-headless-shell >/dev/null 2>&1 && chromium=chromium-headless-shell
 missing=()
-command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || missing+=(chromium)
+command -v "$chromium" >/dev/null || missing+=("$chromium")
 command -v firefox firefox-esr >/dev/null || missing+=(firefox-esr)
 if [ ${#missing[@]} = 0 ]; then
   exit 0
