@@ -65,13 +65,13 @@ class Client:
         called = operation_of(operation)
         form = called.form(arguments, named)
         try:
-            asked = called.arguments(msgspec.convert(form, called.request))
+            request = msgspec.convert(form, called.request)
         except msgspec.ValidationError as error:
             raise ServiceUnavailable from error  # the library knows better what is wrong
         try:
             answer = self._exchange(called, form)
         except UsageError as error:
-            if names_files(tuple(asked.values())):
+            if names_files(tuple(called.arguments(request).values())):
                 raise ServiceUnavailable from error  # it may see other files than this process
             raise
         try:
