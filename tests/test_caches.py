@@ -14,7 +14,7 @@ from imgsearch.caches import FileCache, MemoryCache
 from tests.factories import SimulatedClock
 
 
-class Counted:
+class Computed:
     """Computes a value that says how often it was computed."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Counted:
 
 
 def test_a_value_is_computed_once_for_each_version() -> None:
-    cache, compute, version = MemoryCache[str](10, keeps_outdated=True), Counted(), [1]
+    cache, compute, version = MemoryCache[str](10, keeps_outdated=True), Computed(), [1]
     for _ in range(3):
         assert cache.get("key", compute, lambda: version[0]) == 1
     version[0] = 2
@@ -73,7 +73,7 @@ def test_the_values_used_longest_ago_go_first() -> None:
 
 
 def test_outdated_values_take_no_memory() -> None:
-    cache, compute, version = MemoryCache[str](10), Counted(), [1]
+    cache, compute, version = MemoryCache[str](10), Computed(), [1]
     for key in ("a", "b"):
         cache.get(key, compute, lambda: version[0])
     version[0] = 2
@@ -83,7 +83,7 @@ def test_outdated_values_take_no_memory() -> None:
 
 def test_a_young_value_is_given_without_asking_for_the_version() -> None:
     clock = SimulatedClock()
-    cache, compute, asked = MemoryCache[str](10, now_s=clock), Counted(), Counted()
+    cache, compute, asked = MemoryCache[str](10, now_s=clock), Computed(), Computed()
 
     def get() -> int:
         return cache.get("key", compute, lambda: min(asked(), 3), unchecked_s=60)
@@ -124,7 +124,7 @@ def test_threads_that_want_the_same_value_compute_it_once_and_do_not_wait_for_ot
 
 
 def test_a_failure_is_not_kept() -> None:
-    cache, compute = MemoryCache[str](10), Counted()
+    cache, compute = MemoryCache[str](10), Computed()
 
     def fail() -> int:
         raise OSError("away")

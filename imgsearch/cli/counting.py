@@ -1,4 +1,4 @@
-"""What the commands share that count photos: of the whole library, or of a query."""
+"""Declares the commands that count photos: all photos, or the photos that a query finds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Counted(Struct, frozen=True):
 def counting_command(
     name: str, short_help: str, *options: Callable[[Any], Any]
 ) -> Callable[[Callable[..., None]], click.Command]:
-    """Declare a command that takes a query, `-k`, these options, and those of all commands.
+    """Declare a command with a query, `-k`, these options, `--json`, `--library` and `--data`.
 
     The function gets a `Counted` and the values of `options` by name.
     """

@@ -149,7 +149,7 @@ class LocalEngine:
         private_files.make_private(self.settings.cache_dir, registered_prefixes())
 
     def reads(self) -> Reads:
-        """What a query reads. Raises UsageError without a library."""
+        """The reading side of the database. Raises UsageError without a library."""
         with self._lock:
             database = self.database()
             if self._reads is None:
@@ -179,7 +179,7 @@ class LocalEngine:
         return DuplicateChoices(self.database())
 
     def indexer(self) -> Indexer:
-        """What writes to the library; it makes one where there is none."""
+        """The writer of the library, which creates one where there is none."""
         with self._lock:
             self.raise_if_closed()
             if self._indexer is None:

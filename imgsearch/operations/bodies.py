@@ -171,7 +171,7 @@ def example_form(example: Example) -> dict[str, Any]:
 
 
 def source_form(source: ExampleSource) -> dict[str, Any]:
-    """What an example is read from, as JSON."""
+    """The source of an example as JSON."""
     if isinstance(source, bytes):
         return {"image": base64.b64encode(source).decode("ascii")}
     if isinstance(source, int):

@@ -43,7 +43,7 @@ _CORE = "library"  # the module of `Library`; every other module is named like i
 
 
 class Declaration(Struct, frozen=True):
-    """What `@operation` states about a method."""
+    """The properties of an operation that `@operation` declares."""
 
     method: str
     path: str

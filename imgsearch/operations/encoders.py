@@ -1,4 +1,4 @@
-"""Encoders: the models to choose from, those whose vectors a library has, and trials of others."""
+"""Encoders: models to choose from, models with vectors in a library, and trials of others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RECENT = 50  # past queries that a trial of an encoder may use
 
 
 class Encoders:
-    """The encoders of a library, and those that it could have."""
+    """The encoders of a library, and other encoders that it could use."""
 
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine

@@ -114,8 +114,8 @@ def request_type(
 ) -> type[Struct]:
     """A Struct with a field for each parameter of a method.
 
-    `field_of` gives the type and the default of a field for those of a parameter. A parameter
-    without a default has `inspect.Parameter.empty`.
+    `field_of` turns the type and the default of a parameter into the type and the default of a
+    field. A parameter without a default has `inspect.Parameter.empty`.
     """
     hints = hints_of(function)
     fields: list[Any] = []

@@ -107,7 +107,7 @@ class Client:
 
 
 def handshake(settings: Settings) -> JsonObject:
-    """What has to be equal in two processes that give the same answers."""
+    """The version and settings that must be equal in client and service."""
     relevant = [name for name in settings.__struct_fields__ if name not in _IRRELEVANT_SETTINGS]
     return {"version": VERSION, **{name: getattr(settings, name) for name in relevant}}
 

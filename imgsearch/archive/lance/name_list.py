@@ -164,7 +164,7 @@ def _counted(
             spellings.append(name)
         return number_of.get(words)
 
-    pairs = []  # of the number of a photo and that of a name
+    pairs = []  # number of a photo, number of a name
     for photos, texts in columns:
         encoded = texts.dictionary_encode()
         # There are far fewer different texts than photos: only they are taken apart.

@@ -1,4 +1,4 @@
-"""What a pack takes from a catalogue of Lance tables: its photos below a folder, with all of it."""
+"""Reads the photos below a folder from a catalogue of Lance tables, with all data, for a pack."""
 
 from __future__ import annotations
 

@@ -114,12 +114,12 @@ _INDEXES: dict[str, dict[str, str]] = {
     "facts": {"hash": "BTREE"},
     "thumbnails": {"hash": "BTREE"},
 }
-# Compacting writes the last fragment anew, so those of pictures have a quarter of a GB.
-_ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; else those of the policy
+# Compacting rewrites the last fragment, so fragments of pictures have a quarter of a GB.
+_ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; for the others, the policy decides
 
 
 class _Steps(Struct, frozen=True):
-    """What has to be done so that photos follow from their files."""
+    """The changes that bring photos in step with their files."""
 
     insert: dict[str, dict[str, Any]] = field(default_factory=dict)  # hash: derived columns
     update: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -193,7 +193,7 @@ class LanceWriter:
     # ------------------------------------------------------------------ changing
 
     def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
-        """Which of these contents have vectors already."""
+        """The contents among these that have vectors already."""
         wanted = {each.hex() for each in content_hashes}
         found: set[str] = set()
         with lance_errors(self.address):
@@ -306,7 +306,7 @@ class LanceWriter:
         return Table(self.address, name, writable=True)
 
     def _hashes_at(self, files: View, paths: Sequence[str]) -> set[str]:
-        """Which contents are at these paths in a version of the table of files."""
+        """The contents at these paths in a version of the table of files."""
         rows = files.read_with("path", paths, ["hash"])
         return {each for each in rows["hash"].to_pylist() if each is not None}
 
@@ -323,7 +323,7 @@ class LanceWriter:
             self._pending.delete(is_one_of("change", [change]))
 
     def _complete(self) -> None:
-        """Complete the changes that were cut off; those that are under way only gain by it."""
+        """Finish interrupted changes; harmless for changes in progress."""
         columns = ["change", "hashes", "begun_at"]
         rows = self._pending.newest().read(columns).to_pylist()
         self._follow({each for row in rows for each in row["hashes"]}, {})
