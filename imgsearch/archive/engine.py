@@ -143,7 +143,7 @@ class ArchiveEngine:
         )
 
     def running(self) -> None:
-        """None: any number of machines may fill an archive, and none says so in it."""
+        """None: any number of machines may fill an archive, and none announces it."""
         return
 
     def photo_count(self) -> int:

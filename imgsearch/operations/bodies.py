@@ -1,4 +1,4 @@
-"""The JSON of queries and examples in requests: what a record cannot state by its fields alone.
+"""The JSON of queries and examples in requests, which their fields alone do not describe.
 
 A query is a line of the query language or an object of its parts. The image of an example is
 Base64 in JSON, its file an absolute path.

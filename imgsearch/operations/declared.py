@@ -1,4 +1,4 @@
-"""Declares operations: what programs can ask of a library, each written once.
+"""Declares operations: the requests that programs can send to a library, each written once.
 
 An operation is a method with `@operation`. The route of the service, the checking of its requests,
 JSON in both directions, the OpenAPI document, the client's call and the assistant's tool follow

@@ -43,14 +43,14 @@ class Encoders:
 
     @operation("GET /encoders/stored")
     def stored(self) -> tuple[StoredEncoder, ...]:
-        """List the encoders whose vectors the library has: in use, kept, or being built."""
+        """List the encoders with vectors in the library: in use, kept, or being built."""
         from imgsearch.analysis.status import stored_encoders
 
         return stored_encoders(self._engine.store())
 
     @operation("POST /encoders/use")
     def use(self, name: str) -> StoredEncoder:
-        """Let an encoder whose vectors the library has, by name or id, answer queries from now on.
+        """Choose the encoder that answers queries, by name or id, among those with vectors.
 
         Returns what the library has of it. No photo is read. Photos without a vector of it, as
         those indexed since, are not found by what they show until `rebuild(name)` has embedded
@@ -105,7 +105,7 @@ class Encoders:
 
     @operation("GET /encoders/trial")
     def last_trial(self) -> EncoderTrial | None:
-        """Return what the last trial found out; None without one, or if its encoder is gone."""
+        """Return the report of the last trial; None without one, or if its encoder is gone."""
         from imgsearch.indexer.encoder_trial import read_trial
 
         trial = read_trial(self._engine.settings.data_dir)

@@ -69,7 +69,7 @@ class Operation(Struct, frozen=True):
         }
 
     def form(self, arguments: Sequence[object], named: Mapping[str, object]) -> dict[str, Any]:
-        """These arguments as JSON; those with their default are left out."""
+        """These arguments as JSON; an argument with its default is left out."""
         parameters = parameters_of(self.function)
         names = [parameter.name for parameter in parameters]
         given = {**dict(zip(names, arguments, strict=False)), **named}

@@ -197,7 +197,7 @@ def query_help() -> str:
 
 
 def _content(operation: Operation, result: object) -> JsonObject:
-    """A result for an assistant: an object without what is unknown, with lists of some length.
+    """A result for an assistant: an object without unknown values, with lists of limited length.
 
     A list that was cut is followed by the number of rows that it lacks.
     """

@@ -110,7 +110,7 @@ class LanceBrowsing:
 
 
 def _counted(texts: Any) -> Iterator[tuple[str, int]]:
-    """How often each text is there; None does not count."""
+    """Count each text; None is left out."""
     for row in pc.value_counts(texts.drop_null()).to_pylist():
         yield row["values"], row["counts"]
 

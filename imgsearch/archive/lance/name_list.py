@@ -152,7 +152,7 @@ def _texts_of(column: Any) -> _Texts:
 def _counted(
     columns: Iterable[_Texts], names_in: Callable[[str], Iterable[str]]
 ) -> Iterator[tuple[str, int, str]]:
-    """Each name as words, how many photos have it, and how it is spelled."""
+    """Each name as words, with its number of photos and its spelling."""
     number_of: dict[str, int] = {}
     spellings: list[str] = []
 

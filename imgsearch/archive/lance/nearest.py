@@ -194,7 +194,7 @@ class PhotoVectorsView(Struct, frozen=True):
         )
 
     def nearest_exactly(self, query: Vector, k: int, condition: str | None) -> Neighbours:
-        """The same by comparing every vector that fulfils the condition."""
+        """The k nearest photos, by comparing every vector that fulfils the condition."""
         ids: list[Ids] = []
         scores: list[Vector] = []
         for batch in self.view.batches(["id", "vector"], condition, _SCAN_ROWS):

@@ -259,7 +259,7 @@ def exists(address: str, name: TableName = "photos") -> bool:
 
 
 def create(address: str, encoder: EncoderRow) -> None:
-    """Make the tables of a catalogue. What others have made meanwhile stays as it is.
+    """Create the tables of a catalogue. Tables that another process creates meanwhile stay.
 
     Folders that are made for it can be opened by this user only.
     """
@@ -340,7 +340,7 @@ class View(Struct, frozen=True, eq=False):
         return self._with_nulls(rows, lacking, columns)
 
     def batches(self, columns: Sequence[str], condition: str | None, rows: int) -> Iterator[Any]:
-        """As `read`, in tables of about this many rows, for what may be too much at once."""
+        """As `read`, in tables of about this many rows, where all rows may take too much memory."""
         lacking = self._lacking(columns)
         stored = self._without(lacking, columns)
         scanner = self.dataset.scanner(columns=stored, filter=condition, batch_size=rows)
@@ -520,7 +520,7 @@ class Table:
             return int(dataset.version)
 
     def delete(self, condition: str) -> tuple[int, int]:
-        """Delete rows; returns how many, and the version that lacks them."""
+        """Delete rows; returns their number and the version without them."""
         with self.changing() as dataset:
             done = dataset.delete(condition, conflict_retries=_RETRIES, retry_timeout=_PATIENCE)
             return int(done["num_deleted_rows"]), int(dataset.version)
@@ -577,7 +577,7 @@ def stored(text: str) -> str:
 
 
 def loaded(text: str) -> str:
-    """The text that is stored as this."""
+    """The text behind a column's text: the reverse of `stored`."""
     return text if text.isascii() else _ESCAPED.sub(_unescape, text)
 
 
