@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.addresses import names_archive
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.operations.declared import (
@@ -108,6 +107,8 @@ class Library:
         Raises UsageError for what is neither settings nor a path, and as `Settings.load` and
         `open_archive` do.
         """
+        from imgsearch.addresses import names_archive
+
         if isinstance(place, Settings):
             settings = place
         elif not isinstance(place, str | os.PathLike):
