@@ -109,6 +109,15 @@ class MemoryCache(Generic[_Key]):
         value = entry.value
         return value
 
+    def known(self, key: _Key, version: Hashable) -> Any:
+        """The value of a key at this version; None without one."""
+        entry = self._at(key, version, self._now_s())
+        return None if entry is None else entry.value
+
+    def keep(self, key: _Key, version: Hashable, value: object, size: int = 1) -> None:
+        """Store a value that was computed at this version, as `get` does."""
+        self._put(key, _Entry(value, version, size, self._now_s()))
+
     def latest(self, key: _Key) -> Any:
         """The value that was computed last for a key, also an outdated one; None without one.
 

@@ -123,6 +123,17 @@ def test_threads_that_want_the_same_value_compute_it_once_and_do_not_wait_for_ot
     assert computed == ["slow"]
 
 
+def test_a_value_can_be_looked_up_and_stored_in_two_steps() -> None:
+    cache = MemoryCache[str](100)
+    assert cache.known("key", 1) is None
+    cache.keep("key", 1, "value", 60)
+    assert cache.known("key", 1) == "value"
+    assert cache.known("key", 2) is None
+    cache.keep("another", 1, "value", 60)
+    assert cache.known("key", 1) is None, "both together are too large"
+    assert cache.get("another", lambda: "computed", lambda: 1) == "value"
+
+
 def test_a_failure_is_not_kept() -> None:
     cache, compute = MemoryCache[str](10), Computed()
 

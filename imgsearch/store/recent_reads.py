@@ -41,4 +41,16 @@ class RecentReads:
 
         `size_of` says how many bytes it takes.
         """
-        return self._cache.get(key, read, self._database.version, size_of)
+        return self._cache.get(key, read, self.version, size_of)
+
+    def version(self) -> tuple[int, int]:
+        """The version of the library as it is now."""
+        return self._database.version()
+
+    def known(self, key: Hashable, version: tuple[int, int]) -> object | None:
+        """The value of a key at this version of the library; None without one."""
+        return self._cache.known(key, version)
+
+    def keep(self, key: Hashable, version: tuple[int, int], value: object, size_bytes: int) -> None:
+        """Cache a value that was read or computed at this version, which was asked for before."""
+        self._cache.keep(key, version, value, size_bytes)
