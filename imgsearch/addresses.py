@@ -67,6 +67,6 @@ def is_folder(address: str) -> bool:
 
 
 def working_folder(data_dir: Path, address: str | Path) -> Path:
-    """Where this machine keeps lists of what was put into an archive, and a service's socket."""
+    """The folder for lists of photos that were put into an archive, and for a service's socket."""
     key = normal_address(address).encode("utf-8", "surrogateescape")
     return data_dir / _FOLDER / hashlib.blake2b(key, digest_size=8).hexdigest()

@@ -51,7 +51,7 @@ class _Turn:
 class MemoryCache(Generic[_Key]):
     """Values that are computed once for each version of what they depend on. Safe in any thread.
 
-    The sizes of all values add up to `most` at most; those that were used longest ago go first.
+    The sizes of all values add up to `most` at most; the least recently used values go first.
     With `keeps_outdated`, `latest` also gives values of earlier versions; else one value of a new
     version takes the place of all others. Values are shared, so nobody may change one.
     """
@@ -79,7 +79,7 @@ class MemoryCache(Generic[_Key]):
         size_of: Callable[[_Value], int] = _one,
         unchecked_s: float = 0.0,
     ) -> _Value:
-        """What `compute` gives, or gave for this key at the version that `version` gives now.
+        """The result of `compute` for this key, computed once at the version that is current.
 
         A value is used for `unchecked_s` seconds without asking for the version. Threads that want
         the same value at once have it computed once.
@@ -110,12 +110,12 @@ class MemoryCache(Generic[_Key]):
         return value
 
     def known(self, key: _Key, version: Hashable) -> Any:
-        """The value of a key at this version; None if it was not computed yet."""
+        """The value of a key at this version; None without one."""
         entry = self._at(key, version, self._now_s())
         return None if entry is None else entry.value
 
-    def put(self, key: _Key, version: Hashable, value: object, size: int = 1) -> None:
-        """Store a value that was computed at this version."""
+    def keep(self, key: _Key, version: Hashable, value: object, size: int = 1) -> None:
+        """Store a value that was computed at this version, as `get` does."""
         self._put(key, _Entry(value, version, size, self._now_s()))
 
     def latest(self, key: _Key) -> Any:
@@ -186,7 +186,7 @@ _KEPT_SHARE = 0.9  # of the bound, after deleting: the next file need not delete
 class FileCache:
     """A folder of files that takes `most_bytes` at most. Safe in any thread and any process.
 
-    The least recently used files are deleted first, and those that were not used for `max_age_s`.
+    The least recently used files are deleted first, and files that were not used for `max_age_s`.
     Only this user can read them, each is written whole or not at all, and one whose content was
     damaged counts as absent. Nothing is synced to the disk.
 
@@ -243,7 +243,7 @@ class FileCache:
         return self._folder / prefix / name if prefix else self._folder / name
 
     def _delete(self, newest: Path) -> None:
-        """Delete old files and, if all take too much, those that were used longest ago.
+        """Delete old files and, if all take too much, the least recently used ones.
 
         The newest one stays, whatever its size. Counts again: other processes write here, too.
         """

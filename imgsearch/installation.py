@@ -19,7 +19,7 @@ DISTRIBUTION = "imgsearch-photos"
 
 
 class _Source(NamedTuple):
-    """Where this copy was installed from: a folder, another URL, or with neither an index.
+    """The origin of this installation: a folder, another URL, or with neither an index.
 
     Not a Struct: what tells how to install packages needs none.
     """
@@ -128,7 +128,7 @@ def _source() -> _Source:
 
 
 def _direct_url() -> dict[str, object]:
-    """What the installer recorded about the origin; nothing after an installation from an index.
+    """The origin as the installer recorded it; nothing after an installation from an index.
 
     https://packaging.python.org/en/latest/specifications/direct-url/
     """

@@ -1,9 +1,9 @@
 """Library: the one object that the command line, the page, the service and a notebook hold.
 
-It is searched and shown alike whatever it is kept in: on this machine, or in an archive. What
-belongs to one subject is a part: `library.saved`, `library.concepts`, `library.folders` and others.
-What a method needs beyond records is imported when it is called: a client of the service only reads
-the declarations, and has to start fast.
+A library on this machine and an archive are searched and shown alike. The methods of one subject
+are a part: `library.saved`, `library.concepts`, `library.folders` and others.
+Methods import what they need, beyond records, when they are called: a client of the service only
+reads the declarations, and has to start fast.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.addresses import names_archive
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.language.grammar import resolve_query
@@ -107,6 +106,8 @@ class Library:
         Raises UsageError for what is neither settings nor a path, and as `Settings.load` and
         `open_archive` do.
         """
+        from imgsearch.addresses import names_archive
+
         if isinstance(place, Settings):
             settings = place
         elif not isinstance(place, str | os.PathLike):
@@ -175,7 +176,7 @@ class Library:
 
     @property
     def address(self) -> str:
-        """Where the library is: its data folder, or the address of an archive."""
+        """The place of the library: its data folder, or the address of an archive."""
         return self._engine.address
 
     @property
@@ -210,14 +211,14 @@ class Library:
 
     @property
     def lines(self) -> Lines:
-        """Queries as lines, and those that somebody typed before."""
+        """Query lines: the exact form of a query, and lines that were typed before."""
         from imgsearch.operations.lines import Lines
 
         return Lines(self._engine)
 
     @property
     def memory(self) -> Memory:
-        """What the library has in the memory of this process."""
+        """The encoder and the index in the memory of this process: loading and releasing them."""
         from imgsearch.operations.memory import Memory
 
         return Memory(self._engine)
@@ -252,7 +253,7 @@ class Library:
 
     @property
     def encoders(self) -> Encoders:
-        """Encoders to choose from, and those whose vectors the library has."""
+        """Encoders to choose from, and the encoders with vectors in the library."""
         from imgsearch.operations.encoders import Encoders
 
         return Encoders(self._engine.on_this_machine("choice of encoders"))
@@ -280,7 +281,7 @@ class Library:
 
     @property
     def fleet(self) -> Fleet:
-        """What fills an archive."""
+        """Filling an archive, and opening its originals."""
         return self._engine.fleet()
 
     # ------------------------------------------------------------------ search
@@ -536,4 +537,4 @@ class NotebookThumbnails(Struct, frozen=True):
 
 
 def _say_nothing(sentence: str) -> None:
-    """Where nobody wants to be told."""
+    """Ignore a sentence for a person."""

@@ -46,7 +46,7 @@ _BILINEAR = 2  # of Pillow's filters
 
 
 class TextReader(Protocol):
-    """What reads the text of a picture. `id` names it and changes when it would read otherwise."""
+    """Reads the text in a picture. `id` changes with every version that may read differently."""
 
     @property
     def id(self) -> str: ...

@@ -1,4 +1,4 @@
-"""What the command that starts the page and the page itself both have to know."""
+"""Names that the page and the command that starts it have in common."""
 
 from __future__ import annotations
 

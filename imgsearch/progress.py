@@ -129,7 +129,7 @@ class Job(Generic[_Report]):
 
     @property
     def report(self) -> _Report:
-        """What the job did. Raises RuntimeError before the end of the job."""
+        """The report of the job. Raises RuntimeError before its end."""
         if self._report is None:
             raise RuntimeError("The job has not ended: iterate over it, or call run().")
         return self._report
@@ -140,7 +140,7 @@ class Job(Generic[_Report]):
 
 
 class RunningJob(Struct, frozen=True):
-    """What a process that writes to a library is doing now."""
+    """A job of the process that writes to a library now."""
 
     doing: str  # "Indexing", "Rebuilding", "Reading metadata"
     done: int
@@ -158,7 +158,7 @@ class RunningJob(Struct, frozen=True):
 
 
 class SyncReport(Struct, frozen=True):
-    """What an indexing run did, in files; `photos` is the size of the library afterwards."""
+    """The report of an indexing run, in files; `photos` is the size of the library afterwards."""
 
     new: int = 0
     moved: int = 0  # known content at a new path: a move, a copy or a restore
@@ -174,7 +174,7 @@ class SyncReport(Struct, frozen=True):
 
 
 class MetadataReport(Struct, frozen=True):
-    """What rereading the metadata did, in photos."""
+    """The report of rereading metadata, in photos."""
 
     read: int
     changed: int
@@ -182,7 +182,7 @@ class MetadataReport(Struct, frozen=True):
 
 
 class TextReport(Struct, frozen=True):
-    """What reading the text in pictures did, in photos."""
+    """The report of reading the text in pictures, in photos."""
 
     read: int  # have text
     none: int  # have no legible text
@@ -193,7 +193,7 @@ class TextReport(Struct, frozen=True):
 
     @property
     def tried(self) -> int:
-        """How many photos are in another state than before."""
+        """The number of photos whose state has changed."""
         return self.read + self.none + self.failed
 
     def plus(self, other: TextReport) -> TextReport:
@@ -209,7 +209,7 @@ class TextReport(Struct, frozen=True):
 
 
 class ThumbnailReport(Struct, frozen=True):
-    """What making the missing thumbnails did, in photos."""
+    """The report of making missing thumbnails, in photos."""
 
     kept: int  # photos that have one now
     made: int
@@ -217,7 +217,7 @@ class ThumbnailReport(Struct, frozen=True):
 
 
 class RebuildReport(Struct, frozen=True):
-    """What a rebuild did. With `missing` above 0 the library still uses its old encoder."""
+    """The report of a rebuild. With `missing` above 0 the library still uses its old encoder."""
 
     encoder: str
     vectors: int
@@ -226,7 +226,7 @@ class RebuildReport(Struct, frozen=True):
 
 
 class PackReport(Struct, frozen=True):
-    """What making a pack did."""
+    """The report of making a pack."""
 
     file: Path
     photos: int
@@ -236,7 +236,7 @@ class PackReport(Struct, frozen=True):
 
 
 class MergeReport(Struct, frozen=True):
-    """What merging a pack did. Photos and files that the library had are not among the new ones."""
+    """The report of merging a pack. New photos and files are new to the library."""
 
     folder: Path  # that the paths of the pack are below
     photos: int  # of the pack
@@ -254,7 +254,7 @@ class MergeReport(Struct, frozen=True):
 
 
 class CopyReport(Struct, frozen=True):
-    """What copying a library to another catalogue did."""
+    """The report of copying a library to another catalogue."""
 
     photos: int = 0  # of the library
     new: int = 0  # the catalogue did not have

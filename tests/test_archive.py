@@ -15,7 +15,8 @@ from imgsearch.errors import QueryError, StoreError, UsageError
 from imgsearch.records.answer import Answer
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.store.reads import Reads
-from tests.factories import run_cli
+from tests.factories import run_cli, write_photo, write_photos
+from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
@@ -65,6 +66,31 @@ def seen(answer: Answer) -> list[Seen]:
         (hit.path, None if hit.score is None else round(hit.score, 3), hit.level, hit.date)
         for hit in answer.hits
     ]
+
+
+def test_the_version_changes_with_what_is_put(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "data")
+    with Library.open_archive(tmp_path / "archive", settings, encoder=StandIn()) as opened:
+        opened.index([write_photos(tmp_path / "photos", 3)]).run()
+        before = opened.version()
+        assert opened.version() == before
+        write_photo(tmp_path / "photos" / "new.png", 9)
+        with Library.open_archive(tmp_path / "archive", settings, encoder=StandIn()) as other:
+            other.index([tmp_path / "photos"]).run()
+        assert opened.version() != before
+        assert opened.photo_count() == 4
+
+
+def test_a_job_of_the_library_is_not_one_of_the_archive(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "data")
+    with (
+        Library.open(settings, encoder=StandIn()) as library,
+        Library.open_archive(tmp_path / "archive", settings) as opened,
+    ):
+        steps = iter(library.index([write_photos(tmp_path / "photos", 3)]))
+        next(steps)
+        assert library.running() is not None and opened.running() is None
+        steps.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("line", LINES)

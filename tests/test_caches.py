@@ -14,7 +14,7 @@ from imgsearch.caches import FileCache, MemoryCache
 from tests.factories import SimulatedClock
 
 
-class Counted:
+class Computed:
     """Computes a value that says how often it was computed."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Counted:
 
 
 def test_a_value_is_computed_once_for_each_version() -> None:
-    cache, compute, version = MemoryCache[str](10, keeps_outdated=True), Counted(), [1]
+    cache, compute, version = MemoryCache[str](10, keeps_outdated=True), Computed(), [1]
     for _ in range(3):
         assert cache.get("key", compute, lambda: version[0]) == 1
     version[0] = 2
@@ -73,7 +73,7 @@ def test_the_values_used_longest_ago_go_first() -> None:
 
 
 def test_outdated_values_take_no_memory() -> None:
-    cache, compute, version = MemoryCache[str](10), Counted(), [1]
+    cache, compute, version = MemoryCache[str](10), Computed(), [1]
     for key in ("a", "b"):
         cache.get(key, compute, lambda: version[0])
     version[0] = 2
@@ -83,7 +83,7 @@ def test_outdated_values_take_no_memory() -> None:
 
 def test_a_young_value_is_given_without_asking_for_the_version() -> None:
     clock = SimulatedClock()
-    cache, compute, asked = MemoryCache[str](10, now_s=clock), Counted(), Counted()
+    cache, compute, asked = MemoryCache[str](10, now_s=clock), Computed(), Computed()
 
     def get() -> int:
         return cache.get("key", compute, lambda: min(asked(), 3), unchecked_s=60)
@@ -123,8 +123,19 @@ def test_threads_that_want_the_same_value_compute_it_once_and_do_not_wait_for_ot
     assert computed == ["slow"]
 
 
+def test_a_value_can_be_looked_up_and_stored_in_two_steps() -> None:
+    cache = MemoryCache[str](100)
+    assert cache.known("key", 1) is None
+    cache.keep("key", 1, "value", 60)
+    assert cache.known("key", 1) == "value"
+    assert cache.known("key", 2) is None
+    cache.keep("another", 1, "value", 60)
+    assert cache.known("key", 1) is None, "both together are too large"
+    assert cache.get("another", lambda: "computed", lambda: 1) == "value"
+
+
 def test_a_failure_is_not_kept() -> None:
-    cache, compute = MemoryCache[str](10), Counted()
+    cache, compute = MemoryCache[str](10), Computed()
 
     def fail() -> int:
         raise OSError("away")

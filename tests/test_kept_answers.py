@@ -59,6 +59,15 @@ def test_an_answer_is_computed_once(library: Library, photos: Path) -> None:
     assert is_kept(library, Query((Term(Example(first.hits[0].photo.id)),)))
 
 
+def test_the_version_changes_with_anything_in_the_library(library: Library, photos: Path) -> None:
+    before = library.version()
+    library.find(DOGS)
+    assert library.version() == before
+    with Library.open(library.settings) as other:
+        other.saved.save("dogs", DOGS)
+    assert library.version() != before
+
+
 def _add(library: Library, photos: Path) -> None:
     write_noise(photos / "noise.png", seed=1)
     library.index().run()

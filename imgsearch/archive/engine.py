@@ -127,7 +127,7 @@ class ArchiveEngine:
     # ------------------------------------------------------------------ contents
 
     def status(self) -> Status:
-        """What the archive has, and how its vectors are indexed. Raises StoreError."""
+        """The contents of the archive and the state of its index. Raises StoreError."""
         catalogue = self.catalogue()
         count, index = catalogue.count(), catalogue.search_settings
         return Status(
@@ -143,11 +143,11 @@ class ArchiveEngine:
         )
 
     def running(self) -> None:
-        """None: any number of machines may fill an archive, and none says so in it."""
+        """None: any number of machines may fill an archive, and none announces it."""
         return
 
     def photo_count(self) -> int:
-        """How many photos can be found. Raises StoreError where there is no archive."""
+        """The number of photos that can be found. Raises StoreError where there is no archive."""
         return self.catalogue().count().photos
 
     def version(self) -> tuple[int, ...]:

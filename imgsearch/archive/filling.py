@@ -65,7 +65,7 @@ class Filling:
         return Table(self.address, "photos").encoder
 
     def writer(self, encoder: EncoderRow | None = None) -> LanceWriter:
-        """What writes to the archive; with `encoder`, the archive is made if there is none.
+        """The writer of the archive; with `encoder`, the archive is created if there is none.
 
         Settling embeds sample queries. Raises EncoderMismatch for vectors of another encoder, and
         StoreError where there is no archive.

@@ -1,4 +1,4 @@
-"""The fleet of an archive: copies of libraries, and what opens an original in object storage."""
+"""The part `fleet` of a library that is an archive: filling it, and opening its originals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Fleet:
-    """What an archive has beyond a library on one machine."""
+    """Fills an archive, and opens its originals: the part that no other library has."""
 
     def __init__(self, filling: Filling, originals: Originals) -> None:
         self._filling = filling
@@ -43,24 +43,24 @@ class Fleet:
     ) -> Job[SyncReport]:
         """Bring the archive up to date with folders, and read the facts of their photos again.
 
-        The arguments are those of `Library.index`. Facts are read of the photos that this machine
-        has indexed into the archive before, and none of these is embedded. The report says of how
-        many photos they changed (`reread`).
+        The arguments are as for `Library.index`. Facts are read of the photos that this machine has
+        indexed into the archive before, and none of these is embedded. In the report, `reread` is
+        the number of photos with changed facts.
         """
         sources = [absolute_place(folder) for folder in folders]
         return self._filling.read_metadata(sources, accept_removals, ray)
 
     def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
-        """Return what opens the original at a path of this archive, for other programs.
+        """Return a path or an address with which other programs open an original of this archive.
 
-        A file, also that of an object below a mount point of the settings; else an address that
-        opens the object without credentials for `valid_s` seconds, at most seven days. Whoever has
-        it can open it. Raises ObjectStorageError without credentials.
+        An object below a mount point of the settings has a path. For another one, the result is an
+        address that opens it without credentials for `valid_s` seconds, at most seven days: anyone
+        who has the address can open it. Raises ObjectStorageError without credentials.
         """
         return self._originals.openable(path, valid_s)
 
     def writer(self, encoder: EncoderRow | None = None) -> LanceWriter:
-        """Open what writes to the archive; with `encoder`, the archive is made if there is none.
+        """Return the writer of the archive; with `encoder`, the archive is created if needed.
 
         Settling embeds sample queries. Raises EncoderMismatch for vectors of another encoder, and
         StoreError where there is no archive.

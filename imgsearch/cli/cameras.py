@@ -6,36 +6,15 @@ import sys
 
 import click
 
-from imgsearch.cli.output import (
-    NO_RESULT,
-    archive_option,
-    asking,
-    data_option,
-    info,
-    json_option,
-    print_json,
-)
-from imgsearch.cli.query_options import (
-    NOTHING_TO_COUNT,
-    counted_option,
-    optional_query_from,
-    query_options,
-)
+from imgsearch.cli.counting import NOTHING_TO_COUNT, Counted, counting_command
+from imgsearch.cli.output import NO_RESULT, info, print_json
 from imgsearch.text import printable
 
 _UNKNOWN = "(not known)"
 
 
-@click.command("cameras", short_help="Count photos by camera.")
-@click.argument("words", nargs=-1, metavar="[QUERY]")
-@query_options
-@counted_option
-@json_option
-@archive_option
-@data_option
-def command(
-    words: tuple[str, ...], k: int, as_json: bool, address: str | None, data_dir: str | None
-) -> None:
+@counting_command("cameras", "Count photos by camera.")
+def command(counted: Counted) -> None:
     """Count the photos of each camera, most first.
 
     \b
@@ -48,9 +27,8 @@ def command(
     """
     from imgsearch.operations.browse import Browse
 
-    with asking(data_dir, address) as ask:
-        counts = ask(Browse.cameras, optional_query_from(words), k)
-    if as_json:
+    counts = counted.ask(Browse.cameras)
+    if counted.as_json:
         print_json(counts)
     else:
         names = [printable(each.value or _UNKNOWN) for each in counts]

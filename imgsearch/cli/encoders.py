@@ -113,7 +113,7 @@ def stored_line(stored: StoredEncoder) -> str:
 def _as_json(
     choices: Sequence[EncoderInfo], stored: Sequence[StoredEncoder], used: str
 ) -> list[dict[str, object]]:
-    """The available encoders, then those that only the library has.
+    """The available encoders, then encoders that only the library has.
 
     `stored` has the library's data of each, or null.
     """

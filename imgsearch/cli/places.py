@@ -8,21 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import (
-    NO_RESULT,
-    archive_option,
-    asking,
-    data_option,
-    info,
-    json_option,
-    print_json,
-)
-from imgsearch.cli.query_options import (
-    NOTHING_TO_COUNT,
-    counted_option,
-    optional_query_from,
-    query_options,
-)
+from imgsearch.cli.counting import NOTHING_TO_COUNT, Counted, counting_command
+from imgsearch.cli.output import NO_RESULT, info, print_json
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
@@ -31,16 +18,8 @@ if TYPE_CHECKING:
 _INDENT = "  "
 
 
-@click.command("places", short_help="Count photos by country, region and town.")
-@click.argument("words", nargs=-1, metavar="[QUERY]")
-@query_options
-@counted_option
-@json_option
-@archive_option
-@data_option
-def command(
-    words: tuple[str, ...], k: int, as_json: bool, address: str | None, data_dir: str | None
-) -> None:
+@counting_command("places", "Count photos by country, region and town.")
+def command(counted: Counted) -> None:
     """Count the photos of each country, of its regions, and of their towns.
 
     \b
@@ -53,12 +32,10 @@ def command(
     program has written one, or else from the town nearest to the coordinates. Exit code 1 means
     that no photo has a place.
     """
-    query = optional_query_from(words)
     from imgsearch.operations.browse import Browse
 
-    with asking(data_dir, address) as ask:
-        places = ask(Browse.places, query, k)
-    if as_json:
+    places = counted.ask(Browse.places)
+    if counted.as_json:
         print_json(places)
     else:
         _print_counts(places)

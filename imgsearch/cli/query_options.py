@@ -19,7 +19,6 @@ from imgsearch.records.query import MINUS_WEIGHT, Example, Filter, Query, Term
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _PIPE_ONE_IN = "Pipe one in: cat beach.jpg | imgsearch search --image -"
 _META_KEY = "imgsearch.query_options"
-NOTHING_TO_COUNT = "No photo matches, or all matches are weak. Try fewer filters, or other words."
 MAX_INPUT_BYTES = 256 << 20  # of an image on standard input, which is read into memory
 
 
@@ -44,24 +43,6 @@ def query_options(function: _Command) -> _Command:
     for flag, metavar, help_text, store in reversed(_OPTIONS):
         function = _option(flag, metavar, help_text, store)(function)
     return function
-
-
-def counted_option(function: _Command) -> _Command:
-    """`-k`, for commands that count the photos of a query."""
-    return click.option(
-        "-k",
-        "k",
-        metavar="N",
-        default=1000,
-        show_default=True,
-        help="For a QUERY with words or an example, count at most the best N photos.",
-    )(function)
-
-
-def optional_query_from(words: Sequence[str]) -> Query | None:
-    """The query of this command line; None without any, for all photos."""
-    query = query_from(words)
-    return None if query == Query() else query
 
 
 def query_from(words: Sequence[str]) -> Query:

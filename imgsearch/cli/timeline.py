@@ -11,22 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
-from imgsearch.cli.output import (
-    NO_RESULT,
-    archive_option,
-    asking,
-    data_option,
-    info,
-    json_option,
-    print_json,
-)
-from imgsearch.cli.query_options import (
-    NOTHING_TO_COUNT,
-    counted_option,
-    optional_query_from,
-    query_options,
-)
+from imgsearch.cli.counting import NOTHING_TO_COUNT, Counted, counting_command
+from imgsearch.cli.output import NO_RESULT, info, print_json
 from imgsearch.cli.search import print_answer
 from imgsearch.language.anniversary import in_earlier_years
 from imgsearch.records.query import Query
@@ -42,32 +30,25 @@ _MAX_BAR = 60  # characters
 _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of its file
 
 
-@click.command("timeline", short_help="Count photos by year or month, as bars.")
-@click.argument("words", nargs=-1, metavar="[QUERY]")
-@query_options
-@counted_option
-@click.option("--months", "by_month", is_flag=True, help="Count by month.")
-@click.option("--events", "as_events", is_flag=True, help="List occasions and trips.")
-@click.option("--on-this-day", is_flag=True, help="List the photos of today's date, years ago.")
-@click.option(
-    "--min-photos",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="With --events: only events of at least N photos.  [default: 5]",
+@counting_command(
+    "timeline",
+    "Count photos by year or month, as bars.",
+    click.option("--months", "by_month", is_flag=True, help="Count by month."),
+    click.option("--events", "as_events", is_flag=True, help="List occasions and trips."),
+    click.option("--on-this-day", is_flag=True, help="List the photos of today's date, years ago."),
+    click.option(
+        "--min-photos",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="With --events: only events of at least N photos.  [default: 5]",
+    ),
 )
-@json_option
-@archive_option
-@data_option
 def command(
-    words: tuple[str, ...],
-    k: int,
+    counted: Counted,
     by_month: bool,
     as_events: bool,
     on_this_day: bool,
     min_photos: int | None,
-    as_json: bool,
-    address: str | None,
-    data_dir: str | None,
 ) -> None:
     """Show the number of photos of each year or month, as bars.
 
@@ -90,25 +71,21 @@ def command(
         raise click.UsageError("Choose one of --months, --events and --on-this-day.")
     if min_photos is not None and not as_events:
         raise click.UsageError("--min-photos needs --events.")
-    query = optional_query_from(words)
     if on_this_day:
-        earlier = in_earlier_years(query or Query(), date.today())
         from imgsearch.library import Library
 
-        with asking(data_dir, address) as ask:
-            found = ask(Library.find, earlier, k)
-        _print_photos(found, as_json)
+        earlier = in_earlier_years(counted.query or Query(), date.today())
+        found = replace(counted, query=earlier).ask(Library.find)
+        _print_photos(found, counted.as_json)
         return
     from imgsearch.operations.browse import Browse
 
     if as_events:
-        with asking(data_dir, address) as ask:
-            events = ask(Browse.events, query, k)
-        _print_events(events, min_photos or MIN_PHOTOS, as_json)
+        events = counted.ask(Browse.events)
+        _print_events(events, min_photos or MIN_PHOTOS, counted.as_json)
         return
-    with asking(data_dir, address) as ask:
-        timeline = ask(Browse.timeline, query, k)
-    if as_json:
+    timeline = counted.ask(Browse.timeline)
+    if counted.as_json:
         print_json(timeline)
     else:
         _print_bars(list(_monthly(timeline) if by_month else _yearly(timeline)))

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """What differs between the kinds of libraries. Any number of threads may use it at once."""
+    """The differences between the kinds of libraries. Any number of threads may use it at once."""
 
     @property
     def settings(self) -> Settings:
@@ -48,7 +48,7 @@ class Engine(Protocol):
 
     @property
     def address(self) -> str:
-        """Where the library is: its data folder, or the address of an archive."""
+        """The place of the library: its data folder, or the address of an archive."""
 
     @property
     def working_folder(self) -> Path:
@@ -126,7 +126,7 @@ class Engine(Protocol):
         """The queries that were typed before; None where none are kept."""
 
     def duplicate_choices(self) -> DuplicateChoices:
-        """Which near-duplicates are to be kept. Raises UsageError where that is not kept."""
+        """The near-duplicates to keep. Raises UsageError where choices are not stored."""
 
     def browsing(self) -> BrowsedPhotos:
         """Dates, places and names of all photos, or of some."""

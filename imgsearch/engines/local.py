@@ -154,7 +154,7 @@ class LocalEngine:
         private_files.make_private(self.settings.cache_dir, registered_prefixes())
 
     def reads(self) -> Reads:
-        """What a query reads. Raises UsageError without a library."""
+        """The reading side of the database. Raises UsageError without a library."""
         with self._lock:
             database = self.database()
             if self._reads is None:

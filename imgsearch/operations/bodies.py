@@ -1,4 +1,4 @@
-"""The JSON of queries and examples in requests: what a record cannot state by its fields alone.
+"""The JSON of queries and examples in requests, which their fields alone do not describe.
 
 A query is a line of the query language or an object of its parts. The image of an example is
 Base64 in JSON, its file an absolute path.
@@ -171,7 +171,7 @@ def example_form(example: Example) -> dict[str, Any]:
 
 
 def source_form(source: ExampleSource) -> dict[str, Any]:
-    """What an example is read from, as JSON."""
+    """The source of an example as JSON."""
     if isinstance(source, bytes):
         return {"image": base64.b64encode(source).decode("ascii")}
     if isinstance(source, int):

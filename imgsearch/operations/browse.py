@@ -1,4 +1,4 @@
-"""Browsing: photos counted and listed by time, by place and by what they are called."""
+"""Browsing: photos counted and listed by time, place and name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Browse:
-    """Counts and lists photos: all of them, or those that a query finds.
+    """Counts and lists photos: all of them, or the photos that a query finds.
 
     A query with terms finds at most its best k photos, and of these the ones that are not weak; one
     of filters alone has no such limit. Dates are those of `Hit.date`: a photo whose metadata has

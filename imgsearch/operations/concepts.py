@@ -80,7 +80,7 @@ class Concepts:
 
     @operation("POST /concepts/judge")
     def to_judge(self, name: str, k: ResultCount = 12) -> Hits:
-        """Find the photos whose judgement would help a concept most, the first most.
+        """Find photos to judge next for a concept; the first helps it most.
 
         Raises QueryError for an unknown concept, and for a k below 1.
         """

@@ -1,4 +1,4 @@
-"""Declares operations: what programs can ask of a library, each written once.
+"""Declares operations: the requests that programs can send to a library, each written once.
 
 An operation is a method with `@operation`. The route of the service, the checking of its requests,
 JSON in both directions, the OpenAPI document, the client's call and the assistant's tool follow
@@ -43,7 +43,7 @@ _CORE = "library"  # the module of `Library`; every other module is named like i
 
 
 class Declaration(Struct, frozen=True):
-    """What `@operation` states about a method."""
+    """The properties of an operation that `@operation` declares."""
 
     method: str
     path: str

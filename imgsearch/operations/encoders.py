@@ -1,4 +1,4 @@
-"""Encoders: the models to choose from, those whose vectors a library has, and trials of others."""
+"""Encoders: models to choose from, models with vectors in a library, and trials of others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RECENT = 50  # past queries that a trial of an encoder may use
 
 
 class Encoders:
-    """The encoders of a library, and those that it could have."""
+    """The encoders of a library, and other encoders that it could use."""
 
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
@@ -43,14 +43,14 @@ class Encoders:
 
     @operation("GET /encoders/stored")
     def stored(self) -> tuple[StoredEncoder, ...]:
-        """List the encoders whose vectors the library has: in use, kept, or being built."""
+        """List the encoders with vectors in the library: in use, kept, or being built."""
         from imgsearch.analysis.status import stored_encoders
 
         return stored_encoders(self._engine.store())
 
     @operation("POST /encoders/use")
     def use(self, name: str) -> StoredEncoder:
-        """Let an encoder whose vectors the library has, by name or id, answer queries from now on.
+        """Choose the encoder that answers queries, by name or id, among those with vectors.
 
         Returns what the library has of it. No photo is read. Photos without a vector of it, as
         those indexed since, are not found by what they show until `rebuild(name)` has embedded
@@ -110,7 +110,7 @@ class Encoders:
 
     @operation("GET /encoders/trial")
     def last_trial(self) -> EncoderTrial | None:
-        """Return what the last trial found out; None without one, or if its encoder is gone."""
+        """Return the report of the last trial; None without one, or if its encoder is gone."""
         from imgsearch.indexer.trial_file import read_trial
 
         trial = read_trial(self._engine.settings.data_dir)

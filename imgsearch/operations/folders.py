@@ -53,7 +53,7 @@ class Folders:
         return (*folders, *failures.of_files(known))
 
     def retry(self, reasons: Iterable[str] = ()) -> Job[SyncReport]:
-        """Try the files that failed again now; with `reasons`, only those that failed for these.
+        """Try the files that failed again now; with `reasons`, only files that failed for these.
 
         `Library.index` does so by itself when the file or the decoders have changed, and for
         reasons that may be transient. Raises UsageError for an unknown reason, and as

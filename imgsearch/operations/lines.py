@@ -1,4 +1,4 @@
-"""Query lines: their exact form, and those that somebody typed before."""
+"""Query lines: the exact form of a query, and the lines that were typed before."""
 
 from __future__ import annotations
 

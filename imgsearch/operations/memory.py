@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Memory:
-    """Loads and releases what a library has in the memory of this process."""
+    """Loads the encoder and the index of a library into memory, and releases the encoder."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -78,7 +78,7 @@ class Pictures:
             return (open_moving_part if moving_part else open_original)(photo, files)
 
     def text_of(self, photo_id: int) -> PhotoText | None:
-        """Return what reading the text of a photo gave; None if that was not tried yet."""
+        """Return the text in a photo; None if it was not read yet."""
         number = as_id(photo_id)
         return self._engine.catalogue().texts([number]).get(number)
 

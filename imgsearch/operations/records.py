@@ -26,7 +26,7 @@ def to_json(value: object) -> Any:
 
 
 def from_json(form: object, kind: type[_Value]) -> _Value:
-    """The reverse of `to_json`. Raises UsageError for what is no such record."""
+    """The reverse of `to_json`. Raises UsageError for JSON of another form."""
     try:
         return msgspec.convert(form, kind, dec_hook=_special)
     except msgspec.ValidationError as error:

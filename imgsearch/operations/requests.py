@@ -69,7 +69,7 @@ class Operation(Struct, frozen=True):
         }
 
     def form(self, arguments: Sequence[object], named: Mapping[str, object]) -> dict[str, Any]:
-        """These arguments as JSON; those with their default are left out."""
+        """These arguments as JSON; an argument with its default is left out."""
         parameters = parameters_of(self.function)
         names = [parameter.name for parameter in parameters]
         given = {**dict(zip(names, arguments, strict=False)), **named}
@@ -114,8 +114,8 @@ def request_type(
 ) -> type[Struct]:
     """A Struct with a field for each parameter of a method.
 
-    `field_of` gives the type and the default of a field for those of a parameter. A parameter
-    without a default has `inspect.Parameter.empty`.
+    `field_of` turns the type and the default of a parameter into the type and the default of a
+    field. A parameter without a default has `inspect.Parameter.empty`.
     """
     hints = hints_of(function)
     fields: list[Any] = []

@@ -1,4 +1,4 @@
-"""Saved searches: queries that the library keeps under a name, and what is kept in step with them.
+"""Saved searches: queries under a name, and the links, lists and commands that follow them.
 
 They are the user's own and do not follow from the disk. They are written in short transactions
 without the writer's lock, also while another process indexes.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Upkeep:
-    """Keeps what a library knows of its photos complete and sound."""
+    """Keeps the data of a library complete and sound."""
 
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
@@ -32,7 +32,7 @@ class Upkeep:
         return tuple(examine(self._engine.settings))
 
     def repair(self) -> list[str]:
-        """Repair what `doctor` finds and what is safe to repair; returns what was done.
+        """Repair the findings of `doctor` that are safe to repair; returns a sentence for each.
 
         Raises LibraryLocked, DiskError where the disk lacks the space to write the database anew,
         and StoreError for a damaged database, which is left as it is.
@@ -46,7 +46,7 @@ class Upkeep:
         return done
 
     def read_metadata(self) -> Job[MetadataReport]:
-        """Read the metadata of all photos again, from their files and those beside them.
+        """Read the metadata of all photos again, from their files and sidecar files.
 
         Dates, places, ratings, keywords and other facts change; nothing is embedded.
         """

@@ -251,7 +251,7 @@ def _data_frame(hits: Sequence[Hit]) -> DataFrame:
 
 
 class FoundPhotos(Struct, frozen=True, eq=False):
-    """All photos of an answer in its order, without their facts; `Library.hits_of` adds those.
+    """All photos of an answer in its order, without their facts, which `Library.hits_of` adds.
 
     `scores` has the score of each photo, in the same order; None for a query without terms. `named`
     are the photos found by one of the `phrases`; `vector` is the vector of the query. If the

@@ -19,7 +19,7 @@ _INT64_LIMIT = 1 << 63
 
 
 class FileStat(Struct, frozen=True):
-    """What the file system states about one file.
+    """The properties of one file in the file system.
 
     `path` is absolute text, not a Path: 100,000 of them are compared in every run.
     """

@@ -75,12 +75,11 @@ def _fact(
 
 
 class Facts(Struct, frozen=True):
-    """What a photo's file and the metadata files beside it state. Unknown is None, never a guess.
+    """Facts that a photo's file and the sidecar files state. Unknown is None, never a guess.
 
     This is the one place where a fact is declared. To add one: a field here, and the tags it is
     read from in `imgsearch.decode`. Libraries and archives from before get a column for it, and it
-    is unknown until the metadata is read again. What else there is to know of it stands in its
-    annotation.
+    is unknown until the metadata is read again. Its annotation has its meaning, label and filter.
     """
 
     format: Annotated[
@@ -383,13 +382,13 @@ def are_raw_pair(
 class PhotoVectors(Struct, frozen=True):
     """The embeddings of one photo: `vectors` (parts, dim), the first of the whole image.
 
-    The score of a photo is that of its best part. `times_s` are the moments of a video's parts, in
-    seconds; it is empty for a photo.
+    The score of a photo is the score of its best part. `times_s` are the moments of a video's
+    parts, in seconds; it is empty for a photo.
     """
 
     vectors: "Vectors"
     times_s: tuple[float, ...] = ()
 
     def best_part(self, query: "Vector") -> int:
-        """Which part has the highest score with a query (dim,)."""
+        """The number of the part with the highest score for a query (dim,)."""
         return int((self.vectors @ query).argmax())

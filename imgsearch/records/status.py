@@ -13,7 +13,7 @@ from imgsearch.records.index import EncoderState, SnapshotInfo
 
 
 class Counts(Struct, frozen=True):
-    """How many photos have each value of a fact. Unknown values are left out; keys are sorted."""
+    """The number of photos with each value of a fact; unknown values are left out, keys sorted."""
 
     cameras: dict[str, int]
     formats: dict[str, int]

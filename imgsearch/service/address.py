@@ -1,4 +1,4 @@
-"""Where a service listens: a socket in the data folder, or in that of an archive."""
+"""The socket of a service: in the data folder, or in the working folder of an archive."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ _Result = TypeVar("_Result")
 class Asking:
     """Calls operations of a library; the running service computes the answers, if there is one.
 
-    `open_directly` opens the library where no service runs. With `folder`, the service is that of
-    the archive whose working folder it is. Both ways give the same result. Finding out that there
+    `open_directly` opens the library where no service runs. With `folder`, the service of the
+    archive with this working folder is used. Both ways give the same result. Finding out that there
     is no service takes at most 50 ms.
     """
 

@@ -65,13 +65,13 @@ class Client:
         called = operation_of(operation)
         form = called.form(arguments, named)
         try:
-            asked = called.arguments(msgspec.convert(form, called.request))
+            request = msgspec.convert(form, called.request)
         except msgspec.ValidationError as error:
             raise ServiceUnavailable from error  # the library knows better what is wrong
         try:
             answer = self._exchange(called, form)
         except UsageError as error:
-            if names_files(tuple(asked.values())):
+            if names_files(tuple(called.arguments(request).values())):
                 raise ServiceUnavailable from error  # it may see other files than this process
             raise
         try:
@@ -107,7 +107,7 @@ class Client:
 
 
 def handshake(settings: Settings) -> JsonObject:
-    """What has to be equal in two processes that give the same answers."""
+    """The version and settings that must be equal in client and service."""
     relevant = [name for name in settings.__struct_fields__ if name not in _IRRELEVANT_SETTINGS]
     return {"version": VERSION, **{name: getattr(settings, name) for name in relevant}}
 

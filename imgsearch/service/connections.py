@@ -50,7 +50,7 @@ class Connections:
 
     @property
     def protocol(self) -> Callable[..., asyncio.Protocol]:
-        """What uvicorn calls for each new connection, as it calls its own H11Protocol."""
+        """The factory that uvicorn calls for each connection, as it calls its own H11Protocol."""
         return partial(Connection, self)
 
     def add(self) -> None:

@@ -1,4 +1,4 @@
-"""Refuses requests that were sent to another name than those of this machine."""
+"""Refuses requests that were sent to a name that this machine does not have."""
 
 from __future__ import annotations
 

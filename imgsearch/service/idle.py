@@ -1,4 +1,4 @@
-"""Releases what has not been used for a while."""
+"""Calls a function when nothing was used for a while."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The tools that `imgsearch mcp` offers to an assistant, made from the declared operations.
 
-All of them only read. They find photos of the library and return what it knows of them; no file is
-read that is not a photo of the library. Texts are escaped as those that a terminal shows, what is
-unknown is left out, and lists are cut to what an assistant can read.
+All tools only read. They find photos of the library and return their data; no other files are read.
+Texts are escaped as for a terminal, unknown values are left out, and lists are cut to a length that
+an assistant can read.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _DIGITS = 5  # behind the point
 
 
 class ToolAnswer(Struct, frozen=True):
-    """What a tool returns: a JSON object, and a WebP image if a picture was asked for."""
+    """The result of a tool: a JSON object, and a WebP image if a picture was asked for."""
 
     content: JsonObject
     picture: bytes | None = None
@@ -67,7 +67,7 @@ class Tool(Struct, frozen=True):
 
     @property
     def description(self) -> str:
-        """What the operation does."""
+        """The description of the operation."""
         return self.operation.description
 
     @property
@@ -134,7 +134,7 @@ class PhotoTools:
         return ToolAnswer({"picture": "It follows."}, picture)
 
     def details(self, photo_id: int) -> JsonObject:
-        """What the library knows of a photo, without its picture. Raises UsageError."""
+        """All data of a photo, without its picture. Raises UsageError for an unknown id."""
         return self.call("photo", {"photo_id": photo_id}).content
 
     def picture(self, photo_id: int) -> bytes:
@@ -197,7 +197,7 @@ def query_help() -> str:
 
 
 def _content(operation: Operation, result: object) -> JsonObject:
-    """A result for an assistant: an object without what is unknown, with lists of some length.
+    """A result for an assistant: an object without unknown values, with lists of limited length.
 
     A list that was cut is followed by the number of rows that it lacks.
     """
@@ -211,7 +211,7 @@ def _content(operation: Operation, result: object) -> JsonObject:
 
 
 def _summary(hit: Hit) -> JsonObject:
-    """What an assistant is told of a photo that it did not ask about.
+    """The data of a photo in a list of results.
 
     Exact coordinates, keywords and the rest are left to the tool `photo`: whatever an assistant
     sees goes to its provider (docs/mcp.md).

@@ -123,7 +123,7 @@ def _json(schema: JsonObject) -> JsonObject:
 
 
 def _schemas(kinds: Sequence[Any]) -> tuple[tuple[JsonObject, ...], JsonObject]:
-    """The schema of each type, and those that they refer to."""
+    """The schema of each type, and the schemas that they refer to."""
     return msgspec.json.schema_components(
         kinds, schema_hook=_schema_of, ref_template="#/components/schemas/{name}"
     )

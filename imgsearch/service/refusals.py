@@ -42,7 +42,7 @@ class RefusedRequest(Struct, frozen=True):
 
 
 def refusal_of(error: ImgsearchError) -> RefusedRequest:
-    """The answer that says what an error says."""
+    """The answer with the sentence of an error."""
     line = error.line if isinstance(error, QueryError) else None
     at = error.at if isinstance(error, QueryError) and line is not None else None
     return RefusedRequest(Refusal(type(error).__name__, str(error), line, at))

@@ -47,7 +47,7 @@ class Network(Struct, frozen=True):
 
 
 class RunningService(Struct, frozen=True):
-    """Where a service that has started can be reached."""
+    """The addresses of a service that has started."""
 
     socket: Path
     port: int | None

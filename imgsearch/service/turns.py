@@ -1,4 +1,4 @@
-"""How many answers the service computes at once."""
+"""Limits the number of answers that the service computes at once."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class RecentReads:
 
     def keep(self, key: Hashable, version: tuple[int, int], value: object, size_bytes: int) -> None:
         """Cache what was computed from a version of the library."""
-        self._cache.put(key, version, value, size_bytes)
+        self._cache.keep(key, version, value, size_bytes)
 
 
 def read_only(ids: Ids) -> Ids:

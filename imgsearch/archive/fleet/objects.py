@@ -109,7 +109,8 @@ class ObjectStorage:
     MissingPackage without boto3.
     """
 
-    def __init__(self, connections: int = 10, attempts: int = ATTEMPTS) -> None:
+    def __init__(self, connections: int = 10, attempts: int | None = None) -> None:
+        """`attempts` is the number of tries over a broken connection; None: `ATTEMPTS`."""
         if find_spec("boto3") is None:
             raise MissingPackage(f"s3:// needs more packages: {install_command('scale')}")
         import boto3
@@ -117,12 +118,12 @@ class ObjectStorage:
 
         config = Config(
             signature_version="s3v4",  # most regions refuse older signatures
-            retries={"mode": "standard", "total_max_attempts": attempts},
+            retries={"mode": "standard", "total_max_attempts": attempts or ATTEMPTS},
             connect_timeout=_CONNECT_LIMIT_S,
             read_timeout=_READ_LIMIT_S,
             max_pool_connections=max(connections, 10),
         )
-        self._attempts = attempts
+        self._attempts = attempts or ATTEMPTS
         with _storage_errors("s3"):
             self._client = boto3.session.Session().client("s3", config=config)
 

@@ -42,7 +42,7 @@ class PhotoSource(Protocol):
 
     @property
     def address(self) -> str:
-        """Its name: a folder, or `s3://BUCKET/PREFIX`."""
+        """The name of the source: a folder, or `s3://BUCKET/PREFIX`."""
 
     @property
     def is_listed_anew(self) -> bool:

@@ -1,4 +1,4 @@
-"""What an archive is browsed by: the dates and places of its photos, or of some of them."""
+"""Counts and lists the photos of an archive, or some of them, by date and place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LanceBrowsing:
         self._catalogue = catalogue
 
     def month_counts(self, ids: Ids | None = None) -> list[MonthCount]:
-        """How many of these photos, or of all, are of each month, in order."""
+        """Count these photos, or all, by month, in order."""
         rows = self._catalogue.whole_photos(["date", "date_source"], ids)
         month = pc.utf8_slice_codeunits(rows["date"], 0, _TO_THE_MONTH)
         by_file = pc.equal(rows["date_source"], "file").cast("int64")
@@ -59,7 +59,7 @@ class LanceBrowsing:
     def place_counts(
         self, ids: Ids | None = None
     ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
-        """How many of these photos, or of all, are of each place: ((country, region, town), …).
+        """Count these photos, or all, by place: ((country, region, town), …).
 
         With each, the number of photos and how many of them have coordinates.
         """
@@ -76,19 +76,19 @@ class LanceBrowsing:
         ]
 
     def folder_counts(self) -> dict[Path, int]:
-        """How many photo files each folder has, without those in its subfolders; sorted."""
+        """Count the photo files of each folder without its subfolders; sorted."""
         paths = pc.list_flatten(self._catalogue.whole_photos(["paths"])["paths"])
         folders = pc.replace_substring_regex(paths, "/[^/]*$", "")
         return dict(sorted((Path(loaded(folder) or "/"), n) for folder, n in _counted(folders)))
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
-        """How many photos have each of the people or keywords; most first, then by text."""
+        """Count the photos of each person or keyword; most first, then by text."""
         texts = pc.list_flatten(self._catalogue.whole_photos([fact])[fact])
         counts = [(loaded(text), number) for text, number in _counted(texts)]
         return dict(sorted(counts, key=lambda count: (-count[1], count[0])))
 
     def value_counts(self, fact: str, ids: Ids | None = None) -> list[tuple[str | None, int]]:
-        """How many of these photos, or of all, have each value of a fact, None where unknown."""
+        """Count these photos, or all, by the value of a fact; None where it is unknown."""
         values = self._catalogue.whole_photos([fact], ids)[fact]
         counted = pc.value_counts(values).to_pylist()
         return [(_loaded(row["values"]), row["counts"]) for row in counted]
@@ -110,7 +110,7 @@ class LanceBrowsing:
 
 
 def _counted(texts: Any) -> Iterator[tuple[str, int]]:
-    """How often each text is there; None does not count."""
+    """Count each text; None is left out."""
     for row in pc.value_counts(texts.drop_null()).to_pylist():
         yield row["values"], row["counts"]
 

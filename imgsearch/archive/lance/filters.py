@@ -1,4 +1,4 @@
-"""Which photos are in a selection, as SQL conditions on the table of photos.
+"""Compiles a selection of photos to SQL conditions on the table of photos.
 
 The results are those of a library on this machine (`imgsearch.store.filters`). Every value is
 written as a literal or, in a pattern, character by character.

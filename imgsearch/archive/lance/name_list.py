@@ -152,7 +152,7 @@ def _texts_of(column: Any) -> _Texts:
 def _counted(
     columns: Iterable[_Texts], names_in: Callable[[str], Iterable[str]]
 ) -> Iterator[tuple[str, int, str]]:
-    """Each name as words, how many photos have it, and how it is spelled."""
+    """Each name as words, with its number of photos and its spelling."""
     number_of: dict[str, int] = {}
     spellings: list[str] = []
 
@@ -164,7 +164,7 @@ def _counted(
             spellings.append(name)
         return number_of.get(words)
 
-    pairs = []  # of the number of a photo and that of a name
+    pairs = []  # number of a photo, number of a name
     for photos, texts in columns:
         encoded = texts.dictionary_encode()
         # There are far fewer different texts than photos: only they are taken apart.

@@ -42,7 +42,7 @@ class LancePolicy(Struct, frozen=True):
     """When tables get indexes, and how good these must be. Numbers count vectors."""
 
     index_from: int = 5_000  # fewer are compared one by one, which is exact
-    exact_filter_rows: int = 500  # so are those that a filter leaves, if they are this few
+    exact_filter_rows: int = 500  # if a filter leaves this few rows, all of them are scored
     scalar_index_from: int = 5_000
     bits: int = 3  # of a dimension in the index
     rows_per_fragment: int = 1 << 20  # of a settled table, as Lance has it
@@ -72,7 +72,7 @@ class SearchEffort(Struct, frozen=True):
     filtered_recall: float
 
     def depth_for(self, k: int, share: float) -> int:
-        """How many candidates are scored for k results of the share that passes a filter."""
+        """The number of candidates to score for k results, for the share that passes a filter."""
         power = min(log(share) / log(SAMPLE_SHARE), _LARGEST_POWER)
         growth = max(1.0, self.filtered_depth / self.depth)
         return ceil(self.depth * float(growth**power)) + 3 * max(0, k - _CALIBRATED_K)
@@ -116,7 +116,7 @@ def segments_of(dataset: Any) -> tuple[str, ...]:
 
 
 def indexed_rows(dataset: Any) -> int:
-    """How many rows the index of vectors has."""
+    """The number of rows in the index of vectors."""
     indexes = dataset.describe_indices()
     return sum(index.num_rows_indexed for index in indexes if index.name == INDEX_NAME)
 
@@ -139,7 +139,7 @@ class PhotoVectorsView(Struct, frozen=True):
         """The vectors of a version."""
         segments = segments_of(view.dataset)
         settings = None
-        with suppress(msgspec.DecodeError):  # none, or those of another version
+        with suppress(msgspec.DecodeError):  # none, or settings of another version
             settings = _settings_of(view.dataset.config().get(CONFIG_KEY, ""))
         if settings is not None and settings.segments != segments:
             settings = None
@@ -194,7 +194,7 @@ class PhotoVectorsView(Struct, frozen=True):
         )
 
     def nearest_exactly(self, query: Vector, k: int, condition: str | None) -> Neighbours:
-        """The same by comparing every vector that fulfils the condition."""
+        """The k nearest photos, by comparing every vector that fulfils the condition."""
         ids: list[Ids] = []
         scores: list[Vector] = []
         for batch in self.view.batches(["id", "vector"], condition, _SCAN_ROWS):

@@ -1,4 +1,4 @@
-"""What a pack takes from a catalogue of Lance tables: its photos below a folder, with all of it."""
+"""Reads the photos below a folder from a catalogue of Lance tables, with all data, for a pack."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PhotosToPack:
         return len(self._hashes)
 
     def read(self, at_once: int) -> Iterator[list[PackedPhoto]]:
-        """All of them, so many at once. Those that are forgotten meanwhile are left out."""
+        """Yield all photos, so many at once; photos that are forgotten meanwhile are left out."""
         for start in range(0, len(self._hashes), at_once):
             with lance_errors(self.address):
                 packed = self._packed(self._hashes[start : start + at_once])
@@ -69,7 +69,7 @@ class PhotosToPack:
     def _files_of(
         self, hashes: Sequence[str]
     ) -> tuple[dict[str, list[PackedFile]], dict[str, datetime]]:
-        """The files below the folder, and when the first of them was recorded; by content."""
+        """By content: the files below the folder, and the time when the first was recorded."""
         columns = ["hash", "path", "size_bytes", "mtime_ns", "recorded_at"]
         rows = self._files.newest().read_with("hash", hashes, columns).sort_by("path").to_pylist()
         files: dict[str, list[PackedFile]] = {}

@@ -97,7 +97,7 @@ class LanceCatalogue:
 
     @property
     def names(self) -> LanceNames:
-        """What its photos are called."""
+        """The names of its photos."""
         return LanceNames(self)
 
     @property
@@ -107,12 +107,12 @@ class LanceCatalogue:
             return self._current().settings
 
     def indexed_vectors(self) -> int:
-        """How many vectors the index has; the others are compared one by one."""
+        """The number of vectors in the index; the others are compared one by one."""
         with self._errors():
             return indexed_rows(self._current().view.dataset)
 
     def failure_count(self) -> int:
-        """How many files could not be indexed."""
+        """The number of files that could not be indexed."""
         with self._errors():
             return self._files.newest().count("reason IS NOT NULL")
 
@@ -140,7 +140,7 @@ class LanceCatalogue:
             return current.nearest(query, k, condition, kind)
 
     def count(self, among: Selection | None = None) -> PhotoCount:
-        """How many photos there are in a selection."""
+        """Count the photos in a selection."""
         with self._errors():
             view = self.photos_view()
             condition = filters.ALWAYS if among is None else filters.where(among, view.column)
@@ -158,7 +158,7 @@ class LanceCatalogue:
         return ids
 
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
-        """Which of these photos are in a selection."""
+        """The photos among these that are in a selection."""
         with self._errors():
             view = self.photos_view()
             also = f" AND {_WHOLES} AND ({filters.where(among, view.column)})"
@@ -200,7 +200,7 @@ class LanceCatalogue:
     # ------------------------------------------------------------------ photos
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
-        """What is known of these photos; those without a path are left out."""
+        """The records of these photos; photos without a path are left out."""
         columns = [*PHOTO_COLUMNS, "paths", "date", "date_source"]
         wanted = _plain_ids(ids)
         rows = {row["id"]: row for row in self._rows_of(wanted, columns)}
@@ -224,7 +224,7 @@ class LanceCatalogue:
     def vectors_of(
         self, ids: Iterable[int], *, only_several: bool = False
     ) -> dict[int, PhotoVectors]:
-        """The vectors of these photos; with `only_several`, of those that have several parts."""
+        """The vectors of these photos; with `only_several`, of photos with several parts."""
         wanted = _plain_ids(ids)
         found: dict[int, PhotoVectors] = {}
         with self._errors():
@@ -251,7 +251,7 @@ class LanceCatalogue:
                 yield rows["id"].to_numpy(), vectors_in(rows).astype(np.float16)
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
-        """The text that was read in these photos; those that were not read are left out."""
+        """The text in these photos; photos that were not read are left out."""
         by_hash = {row["hash"]: row["id"] for row in self._rows_of(ids, ["id", "hash"])}
         with self._errors():
             rows = self._texts.newest().read_with("hash", list(by_hash), ["hash", "reading"])
@@ -358,7 +358,7 @@ class LanceCatalogue:
         ]
 
     def baseline(self) -> ScoreBaseline | None:
-        """What scores unrelated queries have with these photos; None for too few photos."""
+        """The scores of unrelated queries with these photos; None for too few photos."""
         return self._published()[0]
 
     # ------------------------------------------------------------------ for `LanceNames`
@@ -478,12 +478,12 @@ class LanceNames:
     def words_of_names(self, limit: int) -> list[str]:
         """The words of all names, of three letters or more and without digits, most photos first.
 
-        They are those of the time when the catalogue was settled.
+        They date from the last time the catalogue was settled.
         """
         return self._catalogue.frequent_words()[:limit]
 
     def photos_around(self, lat: float, lon: float) -> int:
-        """How many photos were taken around a point, roughly: to choose between two towns."""
+        """The approximate number of photos around a point, for choosing between two towns."""
         box = (
             f"lat >= {lat - 0.5!r} AND lat <= {lat + 0.5!r} AND "
             f"lon >= {lon - 0.5!r} AND lon <= {lon + 0.5!r}"

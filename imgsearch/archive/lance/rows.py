@@ -102,7 +102,7 @@ def _failure_columns(failure: Failure) -> dict[str, object]:
 
 
 def refused(row: Mapping[str, Any], failure: Failure) -> IngestResult:
-    """What a file has become whose photo the catalogue cannot take."""
+    """The result for a file whose photo the catalogue cannot take: a failure."""
     stat = FileStat(loaded(row["path"]), row["size_bytes"], row["mtime_ns"], row["inode"])
     return IngestResult(stat, failure=failure)
 
@@ -229,7 +229,7 @@ def _to_column(value: object) -> object:
     return [stored(each) for each in value] if isinstance(value, tuple) else value
 
 
-# What `photo_of` needs of a row.
+# The columns that `photo_of` reads.
 PHOTO_COLUMNS = ("id", "hash", "size_bytes", *(fact.name for fact in FACTS))
 
 
@@ -270,7 +270,7 @@ def images_by_hash(rows: pa.Table) -> dict[str, bytes]:
 
 
 def place_columns(files: Iterable[KnownFile], facts: Facts) -> dict[str, Any]:
-    """What follows from the files of a photo, of which there is at least one."""
+    """Columns that are derived from the files of a photo, at least one."""
     files = sorted(files, key=lambda file: os.fsencode(file.path))
     paths = [file.path for file in files]
     parts = [_folders_and_name(path) for path in paths]
@@ -315,7 +315,7 @@ def _ancestors(path: str) -> list[str]:
 
 
 def text_columns(reading: PhotoText | None) -> dict[str, Any]:
-    """What follows from the text that was read in a photo."""
+    """Columns that are derived from the text in a photo."""
     texts = [] if reading is None else searchable_texts(reading.lines)
     return {TEXT_COLUMN: _between_ends(texts)}
 
@@ -337,5 +337,5 @@ _read_text = msgspec.json.Decoder(PhotoText).decode
 
 
 def reading_of(text: str) -> PhotoText:
-    """What was read in a photo, as the table of texts has it."""
+    """Parse a reading from the table of texts."""
     return _read_text(text)

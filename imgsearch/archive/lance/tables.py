@@ -4,12 +4,12 @@
   derived from their files and their text, so that a search reads one table.
 - `kept` has the same columns: photos that have lost all their files. They are not found, and come
   back without being embedded.
-- `files` says which content lies at each path, or why it could not be indexed. It is the authority
-  for paths, as `texts` is for what was read in the pictures, and `facts` for the facts of those
-  photos whose facts were read again.
+- `files` has the content at each path, or the reason why it could not be indexed. It is the
+  authority for paths, as `texts` is for the text in pictures, and `facts` for facts that were read
+  again.
 - `thumbnails` has a small picture of each photo. A search does without it, as without `facts`, and
   a catalogue that was made before there were any has no such table.
-- `pending` has the contents of changes that are under way: one that was cut off is completed.
+- `pending` has the contents of changes in progress: an interrupted one is completed.
 - `baselines` has the score baseline that was published last, and the words of all names.
 
 A change is a commit: whole or not at all, and Lance lets two writers at once commit one after the
@@ -17,7 +17,7 @@ other. Two that insert the same new key would both succeed, unless the schema ma
 table has this mark, and a table without it is refused.
 
 A catalogue may be older or newer than the program that opens it. A column that a table lacks reads
-as null, and whoever opens the table for writing adds it. Each table states which version of the
+as null, and opening the table for writing adds it. Each table states which version of the
 tables a program must know to read it, and which to write to it.
 """
 
@@ -259,7 +259,7 @@ def exists(address: str, name: TableName = "photos") -> bool:
 
 
 def create(address: str, encoder: EncoderRow) -> None:
-    """Make the tables of a catalogue. What others have made meanwhile stays as it is.
+    """Create the tables of a catalogue. Tables that another process creates meanwhile stay.
 
     Folders that are made for it can be opened by this user only.
     """
@@ -279,7 +279,7 @@ def create(address: str, encoder: EncoderRow) -> None:
 
 
 def make_private(address: str) -> None:
-    """Take the rights of others away from a catalogue in a folder of this user, that has them.
+    """Take the rights of others away from a catalogue in a folder of this user.
 
     Where the folder has more than the tables, it keeps its rights. Raises nothing.
     """
@@ -340,7 +340,7 @@ class View(Struct, frozen=True, eq=False):
         return self._with_nulls(rows, lacking, columns)
 
     def batches(self, columns: Sequence[str], condition: str | None, rows: int) -> Iterator[Any]:
-        """As `read`, in tables of about this many rows, for what may be too much at once."""
+        """As `read`, in tables of about this many rows, where all rows may take too much memory."""
         lacking = self._lacking(columns)
         stored = self._without(lacking, columns)
         scanner = self.dataset.scanner(columns=stored, filter=condition, batch_size=rows)
@@ -356,7 +356,7 @@ class View(Struct, frozen=True, eq=False):
         return "NULL" if sql_type is None else f"CAST(NULL AS {sql_type})"
 
     def _lacking(self, columns: Sequence[str]) -> list[str]:
-        """Those of these columns that are known, and that the table lacks."""
+        """The known columns among these that the table lacks."""
         return [each for each in columns if each not in self.names and each in self.known.names]
 
     def _without(self, lacking: Sequence[str], columns: Sequence[str]) -> list[str]:
@@ -375,7 +375,7 @@ class View(Struct, frozen=True, eq=False):
         return bool(self.read(["id"], condition, limit=1).num_rows)
 
     def count(self, condition: str | None = None) -> int:
-        """How many rows fulfil an SQL condition."""
+        """Count the rows that fulfil an SQL condition."""
         return self.counts.get(
             condition, lambda: int(self.dataset.count_rows(condition)), lambda: self.version
         )
@@ -503,7 +503,7 @@ class Table:
             return self._view
 
     def before(self, version: int) -> View:
-        """What this version was made from."""
+        """The version before this one."""
         with lance_errors(self.address):
             return self._view_of(self.newest().dataset.checkout_version(max(1, version - 1)))
 
@@ -520,7 +520,7 @@ class Table:
             return int(dataset.version)
 
     def delete(self, condition: str) -> tuple[int, int]:
-        """Delete rows; returns how many, and the version that lacks them."""
+        """Delete rows; returns their number and the version without them."""
         with self.changing() as dataset:
             done = dataset.delete(condition, conflict_retries=_RETRIES, retry_timeout=_PATIENCE)
             return int(done["num_deleted_rows"]), int(dataset.version)
@@ -577,7 +577,7 @@ def stored(text: str) -> str:
 
 
 def loaded(text: str) -> str:
-    """The text that is stored as this."""
+    """The text behind a column's text: the reverse of `stored`."""
     return text if text.isascii() else _ESCAPED.sub(_unescape, text)
 
 
@@ -657,7 +657,7 @@ _PANIC = "pyo3_runtime"  # the module of the exception that a panic in Rust is; 
 
 @contextmanager
 def lance_errors(address: str) -> Iterator[None]:
-    """What Lance raises, as an error of imgsearch with a cure.
+    """Turn errors of Lance into errors of imgsearch with a cure.
 
     StoreError, DiskError, LibraryLocked, and ObjectStorageError for storage that refuses or cannot
     be reached. A panic is none of Python's usual exceptions.

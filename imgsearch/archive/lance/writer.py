@@ -114,12 +114,12 @@ _INDEXES: dict[str, dict[str, str]] = {
     "facts": {"hash": "BTREE"},
     "thumbnails": {"hash": "BTREE"},
 }
-# Compacting writes the last fragment anew, so those of pictures have a quarter of a GB.
-_ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; else those of the policy
+# Compacting rewrites the last fragment, so fragments of pictures have a quarter of a GB.
+_ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; for the others, the policy decides
 
 
 class _Steps(Struct, frozen=True):
-    """What has to be done so that photos follow from their files."""
+    """The changes that bring photos in step with their files."""
 
     insert: dict[str, dict[str, Any]] = field(default_factory=dict)  # hash: derived columns
     update: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -193,7 +193,7 @@ class LanceWriter:
     # ------------------------------------------------------------------ changing
 
     def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
-        """Which of these contents have vectors already."""
+        """The contents among these that have vectors already."""
         wanted = {each.hex() for each in content_hashes}
         found: set[str] = set()
         with lance_errors(self.address):
@@ -231,7 +231,7 @@ class LanceWriter:
                 self._follow(hashes, fresh)
 
     def forget(self, paths: Sequence[str]) -> int:
-        """Remove paths; returns how many there were. A photo without a path is not found any more.
+        """Remove paths; returns how many existed. A photo without a path is not found any more.
 
         Its vectors stay: it comes back, when a path points at it again, without being embedded.
         """
@@ -248,7 +248,7 @@ class LanceWriter:
         return removed
 
     def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
-        """Replace the facts of photos, by their content; returns how many changed.
+        """Replace the facts of photos, by their content; returns the number of changed photos.
 
         Contents that no photo with files has are passed over.
         """
@@ -270,7 +270,7 @@ class LanceWriter:
         return len(changed)
 
     def put_texts(self, readings: Mapping[bytes, PhotoText]) -> None:
-        """Record what was read in photos, by their content."""
+        """Record the text in photos, by their content."""
         if not readings:
             return
         hashes = [each.hex() for each in readings]
@@ -283,7 +283,7 @@ class LanceWriter:
             self._follow(set(hashes), {})
 
     def put_thumbnails(self, images: Mapping[bytes, bytes]) -> None:
-        """Keep small pictures (WebP) of photos, by their content. Those that it has stay."""
+        """Store small pictures (WebP) of photos, by their content; stored pictures stay."""
         if not images:
             return
         with lance_errors(self.address):
@@ -300,13 +300,13 @@ class LanceWriter:
         return self._later_table("facts")
 
     def _later_table(self, name: TableName) -> Table:
-        """A table that a catalogue from before there was such a one does not have."""
+        """A table that older catalogues lack; None without one."""
         if not tables.exists(self.address, name):
             tables.create(self.address, self.encoder)
         return Table(self.address, name, writable=True)
 
     def _hashes_at(self, files: View, paths: Sequence[str]) -> set[str]:
-        """Which contents are at these paths in a version of the table of files."""
+        """The contents at these paths in a version of the table of files."""
         rows = files.read_with("path", paths, ["hash"])
         return {each for each in rows["hash"].to_pylist() if each is not None}
 
@@ -323,7 +323,7 @@ class LanceWriter:
             self._pending.delete(is_one_of("change", [change]))
 
     def _complete(self) -> None:
-        """Complete the changes that were cut off; those that are under way only gain by it."""
+        """Finish interrupted changes; harmless for changes in progress."""
         columns = ["change", "hashes", "begun_at"]
         rows = self._pending.newest().read(columns).to_pylist()
         self._follow({each for row in rows for each in row["hashes"]}, {})
@@ -335,7 +335,7 @@ class LanceWriter:
     # ------------------------------------------------------------------ photos follow from files
 
     def _follow(self, hashes: Collection[str], fresh: Mapping[str, NewPhoto]) -> None:
-        """Make the photos with these contents follow from their files, texts and new facts."""
+        """Derive the photos with these contents anew from their files, texts and new facts."""
         for table in (self._kept, self._photos):  # they lack what an earlier version lacked
             table.add_lacking_columns()
         left = set(hashes)
@@ -353,7 +353,7 @@ class LanceWriter:
         )
 
     def _follow_once(self, hashes: Sequence[str], fresh: Mapping[str, NewPhoto]) -> set[str]:
-        """Do what is still to be done for these photos; returns those it was done for."""
+        """Complete the changes to these photos; returns the photos that were changed."""
         steps = self._steps(hashes, fresh)
         new = [(fresh[each], derived) for each, derived in steps.insert.items() if each in fresh]
         if new:
@@ -455,7 +455,7 @@ class LanceWriter:
     # ------------------------------------------------------------------ settling
 
     def settle(self) -> None:
-        """Compact, index and calibrate what was put, and publish it to readers.
+        """Compact, index and calibrate new photos, and publish the result to readers.
 
         Readers go on meanwhile. The version published before stays, to `go_back` to; others are
         removed once no reader can be reading them. Raises LibraryLocked where another settles.
