@@ -179,7 +179,7 @@ def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage
 
 
 def _ranked_page(query: PreparedQuery, k: int, after: ByTwoScores) -> _FoundPage:
-    """The best k photos of those that come after the pages shown so far."""
+    """The best k photos after the pages shown so far."""
     if query.excludes_all:
         return _FoundPage([])
     counts = [0 if each is None else each.count for each in (after.named, after.others)]
