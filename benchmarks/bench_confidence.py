@@ -32,7 +32,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -57,9 +57,10 @@ from imgsearch.search.confidence import (
     assess,
 )
 from imgsearch.search.short_texts import (
-    embed_meant,
+    distinct_texts,
     less_mean_noun,
     mean_noun_share,
+    meant_vectors,
     text_kind,
     texts_meant,
 )
@@ -151,13 +152,9 @@ def embed_searched(
     share: float | None = None,
 ) -> Vectors:
     """The vectors that texts are searched for with, or turned away from where `negative`."""
-    return embed_meant(
-        encoder.id,
-        [texts_meant(encoder.id, text, negative) for text in texts],
-        mean_noun(encoder),
-        partial(embed_texts, encoder, NAME),
-        share,
-    )
+    groups = [texts_meant(encoder.id, text, negative) for text in texts]
+    vectors = embed_texts(encoder, NAME, distinct_texts(groups))
+    return meant_vectors(encoder.id, groups, vectors, mean_noun(encoder), share)
 
 
 @cache
@@ -187,7 +184,8 @@ class TextVectors:
     def searched(self, texts: Sequence[str]) -> Vectors:
         """The vectors that texts are searched for with."""
         groups = [texts_meant(self.encoder.id, text) for text in texts]
-        return embed_meant(self.encoder.id, groups, self(nouns()).mean(axis=0), self)
+        vectors = self(distinct_texts(groups))
+        return meant_vectors(self.encoder.id, groups, vectors, self(nouns()).mean(axis=0))
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         read_as = [prompt for text in texts for prompt in prompts_for(NAME, text)]

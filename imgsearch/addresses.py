@@ -6,7 +6,6 @@ Nothing here needs the extra `scale`: a command that asks the running service st
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import unicodedata
 from pathlib import Path
@@ -48,7 +47,7 @@ def normal_address(address: str | Path) -> str:
             "not UTF-8. Choose another one."
         )
     # Lance would try again for seconds, and then tell of an unreadable storage.
-    if any(len(name.encode()) > _MAX_NAME_BYTES for name in folder.split(os.sep)):
+    if any(len(name.encode()) > _MAX_NAME_BYTES for name in Path(folder).parts):
         raise UsageError(
             f"The folder {folder} cannot be an archive: a name in its path has more than "
             f"{_MAX_NAME_BYTES} bytes. Check the address."

@@ -297,11 +297,14 @@ class Library:
         k below 1, UsageError if there is no library yet, StoreError where there is no archive, and
         QueryError for filters that make no sense in an archive.
         """
-        query = Query() if text is None else resolve_query(text)
+        query = Query()
+        if text is not None:
+            query = resolve_query(text)
         if image is not None:
             example = Term(Example(Path(absolute(image))))
             query = replace(query, terms=(*query.terms, example))
-        return Hits(self.find(query, k).hits)
+        answer = self.find(query, k)
+        return Hits(answer.hits)
 
     @operation("POST /search", tool="Search photos")
     def find(self, query: str | Query, k: ResultCount = 20, cursor: Cursor = None) -> Answer:
@@ -335,7 +338,8 @@ class Library:
         from imgsearch.search.answers import find_all
         from imgsearch.search.prepared import prepare
 
-        context, resolved = self._engine.context(), resolve_query(query)
+        context = self._engine.context()
+        resolved = resolve_query(query)
         return find_all(prepare(context, resolved), k, self._engine.most_listed)
 
     def hits_of(self, found: FoundPhotos, ids: Sequence[int]) -> Hits:

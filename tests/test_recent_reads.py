@@ -103,3 +103,17 @@ def test_no_more_is_kept_than_fits(stores: tuple[Store, Store]) -> None:
     get("too large", 200)
     get("too large", 200)
     assert read[4:] == ["too large", "too large"]
+
+
+def test_what_changed_while_it_was_computed_is_not_kept(stores: tuple[Store, Store]) -> None:
+    writer, reader = stores
+    recent = RecentReads(reader.database)
+    before = recent.version()
+    assert recent.known("answer", before) is None
+    writer.record(1, 1, photos(3, 1))
+    now = recent.version()
+    assert recent.known("another", now) is None  # another thread has seen the change
+    recent.keep("answer", before, 7, size_bytes=1)
+    assert recent.known("answer", now) is None
+    recent.keep("answer", now, 8, size_bytes=1)
+    assert recent.known("answer", now) == 8

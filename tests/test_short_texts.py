@@ -15,7 +15,13 @@ from imgsearch.encoders.prompts import embed_texts
 from imgsearch.index.live import LiveIndex
 from imgsearch.search.baseline import LibraryBaseline, mean_noun_of, nouns
 from imgsearch.search.confidence import MIN_PHOTOS
-from imgsearch.search.short_texts import embed_meant, less_mean_noun, mean_noun_share, text_kind
+from imgsearch.search.short_texts import (
+    distinct_texts,
+    less_mean_noun,
+    mean_noun_share,
+    meant_vectors,
+    text_kind,
+)
 from imgsearch.store.reads import Reads
 from tests.factories import cosines, random_vectors, unit
 
@@ -42,20 +48,18 @@ def test_only_short_texts_change_and_a_group_is_the_mean_of_its_texts() -> None:
     texts = ["a cat", "dogs", CAPTION]
     vectors = dict(zip(texts, random_vectors(3, 16), strict=True))
     mean = random_vectors(1, 16, seed=5)[0] / 2
-    embedded: list[list[str]] = []
 
-    def embed(asked: list[str]) -> np.ndarray:
-        embedded.append(asked)
-        return np.array([vectors[text] for text in asked])
+    def embedded(groups: list[tuple[str, ...]]) -> np.ndarray:
+        return np.array([vectors[text] for text in distinct_texts(groups)])
 
     groups = [("a cat",), (CAPTION,), ("a cat", "dogs")]
-    cat, caption, both = embed_meant(NAME, groups, mean, embed)
-    assert embedded == [["a cat", CAPTION, "dogs"]], "each text once"
+    assert distinct_texts(groups) == ["a cat", CAPTION, "dogs"], "each text once"
+    cat, caption, both = meant_vectors(NAME, groups, embedded(groups), mean)
     assert np.allclose(caption, vectors[CAPTION], atol=1e-6)
     assert not np.allclose(cat, vectors["a cat"], atol=1e-2)
-    (dogs,) = embed_meant(NAME, [("dogs",)], mean, embed)
+    (dogs,) = meant_vectors(NAME, [("dogs",)], embedded([("dogs",)]), mean)
     assert np.allclose(both, unit((cat + dogs)[None])[0], atol=1e-6)
-    (bare,) = embed_meant(NAME, [("a cat",)], None, embed)
+    (bare,) = meant_vectors(NAME, [("a cat",)], embedded([("a cat",)]), None)
     assert np.allclose(bare, vectors["a cat"], atol=1e-6), "without a mean noun nothing changes"
 
 

@@ -33,7 +33,7 @@ class BrowsedPhotos(Protocol):
     """The photos of a library or an archive; each method is of some of them, or of all."""
 
     def month_counts(self, ids: Ids | None = None) -> list[MonthCount]:
-        """How many photos are of each month, in order."""
+        """Count the photos of each month, in order."""
 
     def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
         """The day of each photo, newest first: (id, day as ISO text, …).
@@ -42,7 +42,7 @@ class BrowsedPhotos(Protocol):
         """
 
     def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
-        """Where each photo was taken, newest first: (id, latitude, longitude), or None twice.
+        """The position of each photo, newest first: (id, latitude, longitude), or None twice.
 
         Not all need be possible: older versions did not check them.
         """
@@ -50,19 +50,19 @@ class BrowsedPhotos(Protocol):
     def place_counts(
         self, ids: Ids | None = None
     ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
-        """How many photos are of each place: ((country, region, town), photos, located photos)."""
+        """Count the photos of each place: ((country, region, town), photos, located photos)."""
 
     def folder_counts(self) -> dict[Path, int]:
-        """How many photo files each folder has, without those in its subfolders; sorted."""
+        """Count the photo files of each folder, without its subfolders; sorted."""
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
-        """How many photos have each of the people or keywords; most first, then by text."""
+        """Count the photos of each person or keyword; most first, then by text."""
 
     def value_counts(self, fact: str, ids: Ids | None = None) -> list[tuple[str | None, int]]:
-        """How many photos have each text of a fact, None where it is unknown; in any order."""
+        """Count the photos with each text of a fact, None where it is unknown; in any order."""
 
     def moments(self, ids: Ids | None = None) -> Moments:
-        """When and where the photos with a date in their metadata were taken, in order of time."""
+        """The time and place of each photo with a date in its metadata, in order of time."""
 
 
 def timeline_of(photos: BrowsedPhotos, ids: Ids | None) -> Timeline:
@@ -90,7 +90,7 @@ def days_of(photos: BrowsedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
 
 
 def positions_of(photos: BrowsedPhotos, ids: Ids | None) -> PhotoPositions:
-    """Where these photos, or all, were taken."""
+    """The positions of these photos, or of all."""
     import numpy as np
 
     rows = photos.positions(ids)
@@ -112,7 +112,7 @@ def name_counts_of(photos: BrowsedPhotos) -> NameCounts:
 
 
 def value_counts_of(photos: BrowsedPhotos, fact: str, ids: Ids | None) -> tuple[ValueCount, ...]:
-    """How many of these photos, or of all, have each value of a fact; most first, then by name."""
+    """Count these photos, or all, by the value of a fact; most first, then by name."""
     counts = sorted(photos.value_counts(fact, ids), key=lambda row: _rank(row[1], row[0]))
     return tuple(ValueCount(value, number) for value, number in counts)
 

@@ -54,7 +54,7 @@ def cluster_photos(positions: PhotoPositions, area: MapArea, zoom: float) -> lis
 
 
 def count_within(positions: PhotoPositions, lat: float, lon: float, radius_km: float) -> int:
-    """How many photos were taken within a circle, as the filter near: finds them."""
+    """Count the photos taken within a circle, as the filter near: finds them."""
     return int(np.count_nonzero(arcs_km(positions.lat, positions.lon, lat, lon) <= radius_km))
 
 

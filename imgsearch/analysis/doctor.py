@@ -140,7 +140,10 @@ def _folder(area: str, folder: Path) -> Iterator[Finding]:
 
 
 def _open_to_others(path: Path) -> Iterator[Path]:
-    """What in a folder others may read, itself included; what is in a closed folder is closed."""
+    """The files and folders that others may read, the folder itself included.
+
+    The content of a folder that is closed to others is closed as well.
+    """
     if sys.platform == "win32" or path.is_symlink():
         return
     if path.lstat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -210,7 +213,7 @@ def _roots(store: Store) -> Iterator[Finding]:
 
 
 def _disk(store: Store, root: Root) -> Iterator[Finding]:
-    """Whether the files of a root are those that the library knows. No file is opened."""
+    """Compare the files of a root with the files that the library knows. No file is opened."""
     result = scan(str(root.path), is_photo_name)
     known = store.files.known(root.id)
     changes = find_changes(result, known)

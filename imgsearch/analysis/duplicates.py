@@ -279,7 +279,7 @@ def photos_to_measure(pairs: Pairs) -> list[int]:
 
 
 def _rows_done(start: int, end: int, total: int, block_rows: int) -> int:
-    """How many of `total` rows the finished work amounts to: early blocks meet the most others.
+    """The finished work as a number of `total` rows: early blocks meet the most others.
 
     Done are all blocks before `start`, and the block at `start` with the rows up to `end`.
     """

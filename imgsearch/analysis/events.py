@@ -69,7 +69,7 @@ def _are_located(moments: Moments) -> NDArray[np.bool_]:
 
 
 def _places(moments: Moments, located: NDArray[np.bool_]) -> tuple[Degrees, Degrees]:
-    """Where each photo was taken; without coordinates, where the nearest in time was.
+    """The position of each photo; without coordinates, the position of the nearest in time.
 
     NaN where none is near enough.
     """

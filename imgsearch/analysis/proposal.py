@@ -109,7 +109,7 @@ def propose(
 def propose_among(
     catalogue: Catalogue, pairs: Pairs, min_score: float, prefer: Sequence[Path]
 ) -> tuple[DuplicateGroup, ...]:
-    """As `propose`, for the photos of a catalogue; those that have left it are left out."""
+    """Propose as `propose` does, for the photos of a catalogue; deleted photos are left out."""
     ids = pairs.photo_ids(min_score)
     hits = {hit.photo.id: hit for hit in make_hits(catalogue, ids)}
     return propose(pairs, hits, min_score, catalogue.raw_pairs(ids), prefer)
@@ -220,7 +220,7 @@ def _criteria(
 def _highest(
     ids: Sequence[int], values: Mapping[int, float], *, share: float = 1.0, within: float = 0.0
 ) -> Sequence[int]:
-    """Those with the highest value, or at least that share of it, or at most `within` less."""
+    """The photos with the highest value, at least that share of it, or at most `within` less."""
     highest = max(values[one] for one in ids)
     return [one for one in ids if values[one] >= share * highest - within]
 

@@ -1,4 +1,4 @@
-"""How sharp a photo is: how much fine detail it shows at a given size.
+"""Measures the sharpness of a photo: the fine detail that it shows at a given size.
 
 The measure is the variance of the Laplacian (Pech-Pacheco and others, "Diatom autofocusing in
 brightfield microscopy", ICPR 2000), divided by the variance of the brightness, so that contrast and

@@ -15,7 +15,7 @@ from imgsearch.store.thumbnails import ThumbnailStore
 
 
 def status_of(store: Store) -> Status:
-    """What the library holds, and the state it is in."""
+    """The content of the library, and its state."""
     row = store.reads.encoders.current()
     snapshot = None if row is None else store.reads.encoders.current_snapshot(row.key)
     failures = (*store.failures.of_folders(), *store.failures.of_files())

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
 
-from imgsearch.language.known_names import KnownNames
 from imgsearch.records.query import Listed, Selection
 
 if TYPE_CHECKING:
+    from imgsearch.language.known_names import KnownNames
     from imgsearch.records.answer import Neighbours, ScoreBaseline
     from imgsearch.records.arrays import HalfVectors, Ids, Vector
     from imgsearch.records.files import IngestResult

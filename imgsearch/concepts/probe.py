@@ -32,7 +32,7 @@ SURE, LIKELY = 0.8, 0.5  # probabilities from which a photo is sure, and likely
 _STEPS = 30  # of Newton's method; it needs about six
 _BELOW = [0.1 + number / 24 for number in range(13)]  # shares of likes below a score
 _SHARE_OF_BOUND = 0.6  # of the bound on the share of others that show the concept
-_PRIOR_LIKES = 4.0  # likes with a deviation of 1, in that of the likes
+_PRIOR_LIKES = 4.0  # as many likes with a deviation of 1 are added to the examples
 _OTHERS_WEIGHT = 10.0  # in likes, of the others in the common deviation
 _MIN_GAP = 0.2  # by which likes are taken to score higher than others, at least
 _MAX_LOWERING, _BISECTIONS = 60.0, 60  # of the intercept
@@ -42,7 +42,7 @@ _MIN_RECALL = 0.3  # and the recall below which they do not
 
 
 class TrainingSet(Struct, frozen=True):
-    """What a probe learns from: rows of length 1, each (n, dim).
+    """The vectors that a probe learns from: rows of length 1, each (n, dim).
 
     `others` is a random sample of the library without the examples; a few of them may show the
     concept, too. `words` (dim,) is the vector of a text that describes it, if there is one.
@@ -223,7 +223,7 @@ def _share(likes: NDArray[np.float64], others: NDArray[np.float64]) -> float:
 
 
 def _deviation_of(likes: NDArray[np.float64]) -> float:
-    """The standard deviation of the likes' scores, drawn towards 1, that of the others."""
+    """The standard deviation of the likes' scores, drawn towards 1, the deviation of others."""
     squares = float(((likes - likes.mean()) ** 2).sum())
     return float(np.sqrt((squares + _PRIOR_LIKES) / (len(likes) + _PRIOR_LIKES - 1)))
 
@@ -236,7 +236,7 @@ def _logistic(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 def assess(
     examples: TrainingSet, direction: Vector, held_out: HeldOut, probe: Probe
 ) -> ConceptTest | None:
-    """How well the examples separate, by the scores of photos that had not been seen.
+    """Measure how well the examples separate, by the scores of photos that had not been seen.
 
     None with fewer than `MIN_TESTED_LIKES` likes. The precision is the mean probability of the
     photos that would be found: the library's own share of right ones is not known.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
 
-SAMPLE_PHOTOS = 4_096  # of the library, that a concept is told from
+SAMPLE_PHOTOS = 4_096  # of the library, against which a concept is fitted
 MAX_NAME_CHARS = 60
 MAX_EXAMPLES = 2_000
 MAX_WORDS_CHARS = 500
@@ -37,7 +37,7 @@ class Embedder(Protocol):
 
 
 class Lesson(Struct, frozen=True):
-    """What is to be taught: new judgements, examples to withdraw, and words that describe it.
+    """A lesson for a concept: new judgements, examples to withdraw, and words that describe it.
 
     `withdrawn` are content hashes. `words` is None to leave them as they are, "" for none. An
     `is_new` concept must not exist yet.

@@ -1,4 +1,4 @@
-"""Evaluates labels on photos whose class is known: they lie in folders named by class."""
+"""Evaluates labels on photos of known classes, in folders that are named by class."""
 
 from __future__ import annotations
 

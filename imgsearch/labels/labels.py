@@ -62,9 +62,9 @@ def validate(classes: Classes) -> Classes:
 
 
 def class_vectors(classes: Classes, row: EncoderRow, encoder: Encoder) -> Vectors:
-    """What photos are compared with: a row for each class, then the captions of "none of these".
+    """The vectors to compare photos with: a row for each class, then "none of these".
 
-    Those captions are unrelated to the classes; without that class there are none.
+    The rows of that class are captions unrelated to the others; without the class there are none.
     """
     import numpy as np
 

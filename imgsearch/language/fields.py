@@ -228,7 +228,7 @@ def _months() -> dict[str, str]:
 
 
 def _formats() -> dict[str, str]:
-    """The formats, those that most libraries have first."""
+    """The formats, the ones that most libraries have first."""
     from imgsearch.decode.formats import FORMATS_BY_NAME
 
     names = dict.fromkeys(("JPEG", "HEIF", "RAW", "VIDEO", "PNG", *FORMATS_BY_NAME))

@@ -20,7 +20,7 @@ _BEFORE_NEGATION = words_as("before_negation")
 _INDEFINITE = words_as("article", "indefinite")
 _AFTER_NOT = ARTICLES | {"any"}  # "not a dog", but neither "not some dogs" nor "not looking"
 _ENDS = words_as("ends_negation")
-# Signs say so; the words belong together.
+# After "no", these are written on signs: "no parking" is something to find.
 _PROHIBITED = {
     *("parking", "smoking", "entry", "stopping", "trespassing", "littering", "swimming", "fishing"),
     *("cycling", "diving", "loitering", "vacancy", "way", "exit", "man's", "mans"),

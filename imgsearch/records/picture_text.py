@@ -16,7 +16,7 @@ TextState: TypeAlias = Literal["read", "none", "failed"]
 # Recognition often loses or adds the space between letters and digits, and Chinese and Japanese
 # have no spaces: each run of letters or digits, and each such character, is a word.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_CJK}]|\d+|[^\W\d_{_CJK}]+")
+_WORD = rf"[{_CJK}]|\d+|[^\W\d_{_CJK}]+"  # compiled when a text is first looked through
 _HYPHENS = ("-", "\u2010", "\u00ad", "\u00ac")
 _LARGEST_GAP = 1.5  # between two lines of a column, in heights of the upper one
 
@@ -70,7 +70,7 @@ def words_in_text(text: str) -> list[str]:
     Letters and digits are separate words: "Table12" gives table, 12. Each character of Chinese and
     Japanese is a word, too.
     """
-    return [part for word in words_of(text) for part in _WORD.findall(word)]
+    return [part for word in words_of(text) for part in re.findall(_WORD, word)]
 
 
 def searchable_texts(lines: Sequence[TextLine]) -> list[str]:

@@ -127,18 +127,15 @@ def find_all(query: PreparedQuery, k: int, most_listed: int | None = None) -> Fo
 
 
 def _ranked_to_weak(query: PreparedQuery, k: int) -> Ranking:
-    """Rank about k photos; fewer, if they reach weak ones and have all that were found by name."""
+    """Rank about k photos, or fewer that reach weak ones and have all photos found by name."""
     limit = min(max(COUNTED_HITS, _FIRST_RANKED), k)
     while True:
         ranking = rank(query, limit)
         if ranking.is_complete or ranking.is_below or limit >= k:
             return ranking
-        named_photos = 0 if query.names is None else query.names.photos
-        if ranking.verdict is not None and ranking.photos and named_photos <= limit:
-            last_id, last_score = ranking.photos[-1]
-            is_named = last_id in ranking.named
-            if not is_named and ranking.level_of(last_id, last_score) == "weak":
-                return ranking
+        has_all_named = query.names is None or query.names.photos <= limit
+        if has_all_named and ranking.photos and ranking.level_of(*ranking.photos[-1]) == "weak":
+            return ranking
         limit = min(4 * limit, k)
 
 
@@ -146,7 +143,7 @@ def _ranked_to_weak(query: PreparedQuery, k: int) -> Ranking:
 
 
 class _FoundPage(Struct, frozen=True):
-    """The photos of one page, and the ranking that they are from; None for filters alone."""
+    """The photos of one page, and their ranking; None for photos that only pass filters."""
 
     ids: list[int]
     cursor: str | None = None  # of the next page
@@ -161,6 +158,7 @@ class _FoundPage(Struct, frozen=True):
 
 
 def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage:
+    """Choose the photos of a page, by relevance or in the order of date or path."""
     check_k(k)
     exact = query.exact
     if exact == Query():
@@ -179,7 +177,7 @@ def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage
 
 
 def _ranked_page(query: PreparedQuery, k: int, after: ByTwoScores) -> _FoundPage:
-    """The best k photos of those that come after the pages shown so far."""
+    """The best k photos after the pages shown so far."""
     if query.excludes_all:
         return _FoundPage([])
     counts = [0 if each is None else each.count for each in (after.named, after.others)]

@@ -82,7 +82,7 @@ class LibraryBaseline(Struct, frozen=True):
 
 @lru_cache(maxsize=2)  # catalogues give the same baseline until it changes
 def _as_searched_for(scores: ScoreBaseline, encoder_id: str) -> tuple[ScoreBaseline, Vector | None]:
-    """A baseline whose nouns are as queries search for them, and the mean of the nouns."""
+    """A baseline with its nouns as queries search for them, and the mean of the nouns."""
     mean_noun = mean_noun_of(scores, encoder_id)
     if mean_noun is None:
         return scores, None

@@ -166,7 +166,7 @@ def assess(
 def answer_strength(
     baseline: ScoreBaseline, query: ScoredQuery, closest: Vectors, candidates: PhotoCount
 ) -> float:
-    """How far an answer exceeds chance, in standard deviations; 0 is chance."""
+    """The strength of an answer: standard deviations above chance; 0 is chance."""
     others = _compared_with(baseline, query)
     above_chance = _z_score(baseline, query, closest, others) - chance(candidates.vectors)
     spread = _spread_z(baseline, query, others)

@@ -1,4 +1,4 @@
-"""Examples of concepts: resolves those that a user names, and proposes photos to judge next."""
+"""Resolves the examples of concepts that a user names, and proposes photos to judge next."""
 
 from __future__ import annotations
 

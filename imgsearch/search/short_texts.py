@@ -10,7 +10,7 @@ caption is used unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders.prompts import prompts_for
@@ -53,31 +53,33 @@ def texts_meant(encoder_id: str, text: str, negative: bool = False) -> tuple[str
     return (text,)
 
 
-def embed_meant(
+def distinct_texts(groups: Iterable[Sequence[str]]) -> list[str]:
+    """The texts of groups, each once: `meant_vectors` takes their vectors."""
+    return list(dict.fromkeys(text for group in groups for text in group))
+
+
+def meant_vectors(
     encoder_id: str,
     groups: Sequence[Sequence[str]],
+    vectors: Sequence[Vector] | Vectors,
     mean_noun: Vector | None,
-    embed: Callable[[list[str]], Sequence[Vector] | Vectors],
     share: float | None = None,
 ) -> Vectors:
     """The vector of each group of texts, as `texts_meant` returns them: rows (n, dim) of length 1.
 
-    `embed` takes distinct texts and embeds them as queries. `mean_noun` (dim,) is the mean of the
-    vectors of many nouns; this share of it, or by default the encoder's, is subtracted from each
-    short text. If it is None, nothing is subtracted.
+    `vectors` are those of the `distinct_texts` of the groups, embedded as queries. `mean_noun`
+    (dim,) is the mean of the vectors of many nouns; this share of it, or by default the encoder's,
+    is subtracted from each short text. If it is None, nothing is subtracted.
     """
     import numpy as np
 
-    texts = list(dict.fromkeys(text for group in groups for text in group))
-    vectors = np.array(embed(texts), np.float32)
+    texts, rows = distinct_texts(groups), np.array(vectors, np.float32)
     if mean_noun is not None:
         is_short = [text_kind(encoder_id, text) == "short" for text in texts]
         share = mean_noun_share(encoder_id) if share is None else share
-        vectors[is_short] = less_mean_noun(vectors[is_short], mean_noun, share)
-    vector_of = dict(zip(texts, vectors, strict=True))
-    return _unit(
-        np.stack([np.sum([vector_of[each] for each in group], axis=0) for group in groups])
-    )
+        rows[is_short] = less_mean_noun(rows[is_short], mean_noun, share)
+    row_of = dict(zip(texts, rows, strict=True))
+    return _unit(np.stack([np.sum([row_of[each] for each in group], axis=0) for group in groups]))
 
 
 def embed_alone(
@@ -86,9 +88,12 @@ def embed_alone(
     mean_noun: Vector | None,
     embed: Callable[[list[str]], Sequence[Vector] | Vectors],
 ) -> Vectors:
-    """The search vectors of queries with one of these texts each: rows (n, dim) of length 1."""
+    """The search vectors of queries with one of these texts each: rows (n, dim) of length 1.
+
+    `embed` embeds distinct texts as queries.
+    """
     groups = [texts_meant(encoder_id, text) for text in texts]
-    return embed_meant(encoder_id, groups, mean_noun, embed)
+    return meant_vectors(encoder_id, groups, embed(distinct_texts(groups)), mean_noun)
 
 
 def less_mean_noun(vectors: Vectors, mean_noun: Vector, share: float) -> Vectors:

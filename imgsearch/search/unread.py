@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Reading(Struct, frozen=True):
-    """What an encoder can read of a query.
+    """The part of a query that an encoder can read.
 
-    `query` is the part to search for: the query itself, or its filters alone. The texts with words
+    `query` is what to search for: the query itself, or its filters alone. The texts with words
     that are not English are `uncertain`: they may be misspelt, be names, or be `foreign`, in
     another language. The encoder cannot read the `unread` ones. `is_read` is False if it can read
     none of the texts and images to search for.

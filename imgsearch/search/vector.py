@@ -21,7 +21,7 @@ from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.context import SearchContext
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.query_cache import QueryCache
-from imgsearch.search.short_texts import embed_meant, text_kind, texts_meant
+from imgsearch.search.short_texts import distinct_texts, meant_vectors, text_kind, texts_meant
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -122,7 +122,8 @@ def _text_vectors(
     if not groups:
         return {}
     mean_noun = None if baseline is None else baseline.mean_noun
-    rows = embed_meant(encoder_id, groups, mean_noun, lambda texts: _embed_texts(context, texts))
+    vectors = _embed_texts(context, distinct_texts(groups))
+    rows = meant_vectors(encoder_id, groups, vectors, mean_noun)
     return dict(zip(groups, rows, strict=True))
 
 
