@@ -19,7 +19,6 @@ from imgsearch.index.ivf import CompressedIndex, IvfPqBackend, faiss
 from imgsearch.index.policy import IndexPolicy
 from tests.factories import random_vectors
 
-OLD_FILES = ("index-without-table.ivfpq", "index-with-ids.ivfpq")
 BLOCK = 4
 
 
@@ -141,22 +140,6 @@ def test_photos_in_any_order_and_of_several_parts_are_found(tmp_path: Path, filt
             assert near.ids[0] == ids[row]
             assert near.scores[0] == pytest.approx(1.0, abs=1e-5)
             assert np.isin(near.ids, passing).all()
-
-
-@pytest.mark.parametrize("name", OLD_FILES)
-def test_older_files_are_opened_and_searched(name: str) -> None:
-    details = {"nprobe_text": 2, "candidates_text": 58, "nprobe_image": 2, "candidates_image": 29}
-    path = Path(__file__).parent / "data" / name
-    index = IvfPqBackend().open(path, details, IndexPolicy())
-    vectors, ids = random_vectors(100, 8, seed=1), np.arange(1, 101)
-    assert len(index) == 100
-    for only in (None, ids[::2]):
-        passing = ids if only is None else only
-        for query in vectors[:10]:
-            scores = vectors[passing - 1] @ query
-            truth = passing[np.lexsort((passing, -scores))[:3]]
-            assert index.search(query[None], 3, only)[0].ids.tolist() == truth.tolist()
-            assert index.search(query[None], 3, only, effort="image")[0].ids[0] == truth[0]
 
 
 def test_a_file_whose_lists_lie_elsewhere_is_not_opened(tmp_path: Path) -> None:
