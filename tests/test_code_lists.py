@@ -124,7 +124,7 @@ def test_the_lists_are_those_that_faiss_makes(tmp_path: Path, dim: int) -> None:
     index, _ = built(vectors, tmp_path)
     theirs = index.without_vectors()
     theirs.add(vectors)
-    assert content_of(index._index) == content_of(theirs)
+    assert content_of(index.index) == content_of(theirs)
 
 
 @pytest.mark.parametrize("filtered", [False, True])
@@ -160,7 +160,7 @@ def test_a_damaged_centre_costs_no_more_than_its_list(tmp_path: Path) -> None:
     _, path = built(vectors, tmp_path)
     made: Details = {"gap_image": 0.3, "nprobe_image": 8, "candidates_image": 300}
     index = IvfPqBackend().open(path, made, IndexPolicy())
-    centres = faiss.downcast_index(index._index.quantizer).reconstruct_n(0, index.nlist)
+    centres = faiss.downcast_index(index.index.quantizer).reconstruct_n(0, index.nlist)
     content = path.read_bytes()
     path.write_bytes(content.replace(centres[3].tobytes(), np.full(16, np.nan, "<f4").tobytes()))
     damaged = IvfPqBackend().open(path, made, IndexPolicy())
@@ -179,7 +179,7 @@ def test_vectors_that_are_known_keep_their_lists(tmp_path: Path) -> None:
     changed = vectors.copy()
     changed[10] = changed[20]
     groups = index.rows.groups_of_same(np.append(ids, 5_000), np.vstack([changed, vectors[:1]]))
-    lists = [set(near) for near, _ in content_of(index._index)]
+    lists = [set(near) for near, _ in content_of(index.index)]
     assert groups[[10, 1_000]].tolist() == [-1, -1]
     known = np.flatnonzero(groups >= 0).tolist()
     assert len(known) == 999

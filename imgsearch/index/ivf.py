@@ -194,7 +194,7 @@ class CompressedIndex:
     A search compares codes, takes the best as candidates, and scores these by the stored vectors.
     Its scores are exact; it may miss photos whose code scores too low. `read_rows` is called when
     the stored vectors are first needed, which a build never does. `sizes` has the number of vectors
-    in each list. The lists hold the positions of the stored vectors.
+    in each list. The lists hold the positions of the stored vectors. `index` is the one of FAISS.
     """
 
     is_exact = False
@@ -207,7 +207,7 @@ class CompressedIndex:
         details: Details,
         policy: IndexPolicy,
     ) -> None:
-        self._index = index
+        self.index = index
         self._sizes = sizes
         self._read_rows = read_rows
         self._rows: StoredRows | None = None
@@ -228,11 +228,11 @@ class CompressedIndex:
         self.trained_on = int(details.get("trained_on", 0))
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return int(self.index.ntotal)
 
     @property
     def dim(self) -> int:
-        return int(self._index.d)
+        return int(self.index.d)
 
     @property
     def rows(self) -> StoredRows:
@@ -257,7 +257,7 @@ class CompressedIndex:
             return self._search_exactly(queries, k, passing)
         setting = self.settings[effort].for_results(k, self.nlist)
         share = 1.0 if passing is None else passing.share
-        cost = _cost(self._index, setting.under_filter(share, self.nlist))
+        cost = _cost(self.index, setting.under_filter(share, self.nlist))
         if CODES_PER_ROW * share * len(self) <= cost:
             return self._search_exactly(queries, k, passing)
         queries = np.ascontiguousarray(queries, np.float32)
@@ -276,7 +276,7 @@ class CompressedIndex:
 
         This is a search without the exact scores.
         """
-        return _candidates(self._index, self._sizes, queries, setting)
+        return _candidates(self.index, self._sizes, queries, setting)
 
     def _search_exactly(
         self, queries: Vectors, k: int, passing: _Filter | None
@@ -307,10 +307,10 @@ class CompressedIndex:
         every = replace(setting, nprobe=self.nlist, gap=inf)
         found: list[Ids] = []
         for query in queries[:, None]:
-            scores = _scores_of_centres(self._index, query)
+            scores = _scores_of_centres(self.index, query)
             nearest = _nearest_lists(scores[0], setting.nprobe)
             of_query = every if self._depends_on_query(nearest, passing) else wider
-            found += _candidates(self._index, self._sizes, query, of_query, passing, scores)
+            found += _candidates(self.index, self._sizes, query, of_query, passing, scores)
         return found
 
     def _depends_on_query(self, lists: Ids, passing: _Filter) -> bool:
@@ -327,8 +327,8 @@ class CompressedIndex:
 
     def without_vectors(self) -> Any:
         """FAISS's index with the same centres and codes, and nothing in its lists."""
-        index = _code_lists(self.dim, self.nlist, _centroids(self._index))
-        codebook = faiss.vector_to_array(self._index.pq.centroids)
+        index = _code_lists(self.dim, self.nlist, _centroids(self.index))
+        codebook = faiss.vector_to_array(self.index.pq.centroids)
         faiss.copy_array_to_vector(codebook, index.pq.centroids)
         index.is_trained = True
         return index
