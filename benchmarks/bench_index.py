@@ -111,7 +111,8 @@ def fill_store(folder: Path, vectors: np.ndarray) -> None:
     with sqlite3.connect(folder / "library.db") as database:
         database.executemany(
             "INSERT INTO photos (id, content_hash, size_bytes, format, width_px, height_px,"
-            " added_at) VALUES (?, ?, 1, 'JPEG', 1, 1, '2026-01-01T00:00:00+00:00')",
+            " added_at, facts_at)"
+            " VALUES (?, ?, 1, 'JPEG', 1, 1, '2026-01-01', '2026-01-01')",
             ((i, hashlib.sha256(b"%d" % i).digest()) for i in ids),
         )
         database.executemany(
@@ -435,7 +436,8 @@ def commit(folder: Path) -> None:
                     last += 1
                     database.execute(
                         "INSERT INTO photos (id, content_hash, size_bytes, format, width_px,"
-                        " height_px, added_at) VALUES (?, ?, 1, 'JPEG', 1, 1, '2026-01-01')",
+                        " height_px, added_at, facts_at)"
+                        " VALUES (?, ?, 1, 'JPEG', 1, 1, '2026-01-01', '2026-01-01')",
                         (last, b"%d" % last),
                     )
                     database.execute(
@@ -685,10 +687,10 @@ def plot(results: dict[str, Result], size: int) -> str:
 
 def real(photos: Path, captions: Path) -> None:
     """Compare the lists that real and synthetic vectors need for recall .98."""
-    from imgsearch.index.base import BuildContext, VectorSource
-    from imgsearch.index.ivf import IvfBackend, IvfIndex
-    from imgsearch.index.policy import IndexPolicy
-    from imgsearch.index.recall import RecallBenchmark, smallest_setting
+    import faiss
+
+    from imgsearch.index.recall import RecallBenchmark
+    from imgsearch.records.answer import Neighbours
 
     vectors, words = np.load(photos), np.load(captions)
     mixed = np.random.default_rng(0).permutation(len(vectors))
@@ -703,16 +705,24 @@ def real(photos: Path, captions: Path) -> None:
     nlist = 2 ** int(np.log2(len(kept) / 39))
     for name, (rows, images, texts) in samples.items():
         ids = np.arange(1, len(rows) + 1)
-        source = VectorSource(len(ids), partial(iter, [(ids, rows)]))
-        options = {"nlist": nlist, "probe_all": True}
-        index = IvfBackend().build(BuildContext(source, IndexPolicy(), options)).index
-        assert isinstance(index, IvfIndex)
+        index = faiss.index_factory(rows.shape[1], f"IVF{nlist},Flat", faiss.METRIC_INNER_PRODUCT)
+        index.train(rows)
+        index.add_with_ids(rows, ids)
+
+        def search(nprobe: int, queries: np.ndarray, k: int) -> list[Neighbours]:
+            parameters = faiss.IVFSearchParameters()
+            parameters.nprobe = nprobe
+            scores, found = index.search(queries, k, params=parameters)  # noqa: B023
+            return [Neighbours(*row) for row in zip(found, scores, strict=True)]
+
         queries_of: dict[Literal["image", "text"], np.ndarray] = {"image": images, "text": texts}
         for kind, queries in queries_of.items():
             benchmark = RecallBenchmark(kind, queries)
             benchmark.observe(ids, rows)
-            recall_at = partial(index.recall, benchmark)
-            nprobe, recall = smallest_setting(recall_at, nlist, 0.98)
+            recalls = (benchmark.recall(partial(search, nprobe)) for nprobe in range(1, nlist + 1))
+            nprobe, recall = next(
+                (number, recall) for number, recall in enumerate(recalls, 1) if recall >= 0.98
+            )
             tenth = np.mean([(rows @ row)[np.argpartition(-(rows @ row), K)[K]] for row in queries])
             print(
                 f"{name} {kind}: {nprobe} of {nlist} lists for recall {recall:.3f} over "

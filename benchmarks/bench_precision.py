@@ -125,7 +125,6 @@ def trained(flickr8k: Path, count: int) -> None:
         separate_norms(source)
         conversions: dict[str, Callable[[Path, Path], int8.Int8Facts]] = {
             "as it is": partial(int8.convert, samples=made_sentences()),
-            "in the first format": int8.convert_to_first_format,
         }
         for number, (name, convert) in enumerate(conversions.items()):
             file = Path(folder) / f"int8-{number}.onnx"

@@ -30,8 +30,8 @@ from tests.stand_in import StandIn
 
 RUNS = 4
 PHOTO = (
-    "INSERT INTO photos (id, content_hash, size_bytes, format, width_px, height_px, added_at) "
-    "VALUES (?, ?, 1, 'JPEG', 4000, 3000, '2026-01-01T00:00:00+00:00')"
+    "INSERT INTO photos (id, content_hash, size_bytes, format, width_px, height_px, added_at, "
+    "facts_at) VALUES (?, ?, 1, 'JPEG', 4000, 3000, '2026-01-01', '2026-01-01')"
 )
 PATH = (
     "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "

@@ -137,6 +137,10 @@ class SchemaTooNew(StoreError):
     """The library was written by a newer imgsearch than this one."""
 
 
+class SchemaTooOld(StoreError):
+    """The library was made by an imgsearch from before the first release."""
+
+
 class LibraryLocked(ImgsearchError):
     """Another process is writing to this library."""
 

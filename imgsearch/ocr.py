@@ -14,13 +14,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from imgsearch.encoders.onnx import import_onnxruntime
 from imgsearch.errors import EncoderError, MissingPackage, PhotoError, Reason
 from imgsearch.installation import install_command, pip_reinstall
 from imgsearch.records.picture_text import TextLine, words_in_text
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
 
@@ -126,8 +127,6 @@ class RapidOcrReader:
 
     def read(self, image: Image) -> tuple[TextLine, ...]:
         """See `TextReader.read`. A long picture, such as a long screenshot, is read in pieces."""
-        import numpy as np
-
         image = _scaled_down(image)
         lines: list[TextLine] = []
         for top, bottom, own_top, own_bottom in _pieces(image.height, image.width):
@@ -142,8 +141,6 @@ class RapidOcrReader:
 
     def look(self, image: Image) -> float:
         """See `TextReader.look`: the confidence of the best line of two characters or more."""
-        import numpy as np
-
         factor = LOOK_SIDE_PX / max(image.size)
         width, height = (max(_NO_LIMIT_PX, round(side * factor)) for side in image.size)
         small = image.resize((width, height), _BILINEAR).convert("RGB")

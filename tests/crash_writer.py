@@ -28,14 +28,12 @@ MOST = 1_000  # photos
 POLICY = IndexPolicy(
     specs=(
         (0, IndexSpec("flat")),
-        (160, IndexSpec("ivf", {"nlist": 4, "probe_all": True})),
-        (400, IndexSpec("ivf")),
+        (160, IndexSpec("ivf", {"nlist": 4})),
         (700, IndexSpec("ivfpq")),
     ),
     image_queries=20,
     tail_rows=40,
     tail_share=0.0,
-    exact_filter_rows=10,
 )
 
 

@@ -22,7 +22,7 @@ from tests.stand_in import KIND
 TIMING = WatchTiming(quiet_ms=200, tick_s=0.5, canary_s=5, burst=100)
 SCHEDULE = WatchSchedule(TIMING, reconcile_s=20, idle_s=3, retry_s=0.5)
 POLICY = IndexPolicy(
-    specs=((0, IndexSpec("flat")), (200, IndexSpec("ivf", {"nlist": 4, "probe_all": True}))),
+    specs=((0, IndexSpec("flat")), (200, IndexSpec("ivf", {"nlist": 4}))),
     tail_rows=100,
 )
 

@@ -19,7 +19,6 @@ from imgsearch.index.ivf import CompressedIndex, IvfPqBackend, faiss
 from imgsearch.index.policy import IndexPolicy
 from tests.factories import random_vectors
 
-OLD_FILES = ("index-without-table.ivfpq", "index-with-ids.ivfpq")
 BLOCK = 4
 
 
@@ -125,7 +124,7 @@ def test_the_lists_are_those_that_faiss_makes(tmp_path: Path, dim: int) -> None:
     index, _ = built(vectors, tmp_path)
     theirs = index.without_vectors()
     theirs.add(vectors)
-    assert content_of(index._index) == content_of(theirs)
+    assert content_of(index.index) == content_of(theirs)
 
 
 @pytest.mark.parametrize("filtered", [False, True])
@@ -141,22 +140,6 @@ def test_photos_in_any_order_and_of_several_parts_are_found(tmp_path: Path, filt
             assert near.ids[0] == ids[row]
             assert near.scores[0] == pytest.approx(1.0, abs=1e-5)
             assert np.isin(near.ids, passing).all()
-
-
-@pytest.mark.parametrize("name", OLD_FILES)
-def test_older_files_are_opened_and_searched(name: str) -> None:
-    details = {"nprobe_text": 2, "candidates_text": 58, "nprobe_image": 2, "candidates_image": 29}
-    path = Path(__file__).parent / "data" / name
-    index = IvfPqBackend().open(path, details, IndexPolicy())
-    vectors, ids = random_vectors(100, 8, seed=1), np.arange(1, 101)
-    assert len(index) == 100
-    for only in (None, ids[::2]):
-        passing = ids if only is None else only
-        for query in vectors[:10]:
-            scores = vectors[passing - 1] @ query
-            truth = passing[np.lexsort((passing, -scores))[:3]]
-            assert index.search(query[None], 3, only)[0].ids.tolist() == truth.tolist()
-            assert index.search(query[None], 3, only, effort="image")[0].ids[0] == truth[0]
 
 
 def test_a_file_whose_lists_lie_elsewhere_is_not_opened(tmp_path: Path) -> None:
@@ -177,7 +160,7 @@ def test_a_damaged_centre_costs_no_more_than_its_list(tmp_path: Path) -> None:
     _, path = built(vectors, tmp_path)
     made: Details = {"gap_image": 0.3, "nprobe_image": 8, "candidates_image": 300}
     index = IvfPqBackend().open(path, made, IndexPolicy())
-    centres = faiss.downcast_index(index._index.quantizer).reconstruct_n(0, index.nlist)
+    centres = faiss.downcast_index(index.index.quantizer).reconstruct_n(0, index.nlist)
     content = path.read_bytes()
     path.write_bytes(content.replace(centres[3].tobytes(), np.full(16, np.nan, "<f4").tobytes()))
     damaged = IvfPqBackend().open(path, made, IndexPolicy())
@@ -196,7 +179,7 @@ def test_vectors_that_are_known_keep_their_lists(tmp_path: Path) -> None:
     changed = vectors.copy()
     changed[10] = changed[20]
     groups = index.rows.groups_of_same(np.append(ids, 5_000), np.vstack([changed, vectors[:1]]))
-    lists = [set(near) for near, _ in content_of(index._index)]
+    lists = [set(near) for near, _ in content_of(index.index)]
     assert groups[[10, 1_000]].tolist() == [-1, -1]
     known = np.flatnonzero(groups >= 0).tolist()
     assert len(known) == 999

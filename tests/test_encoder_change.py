@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from imgsearch import EncoderTrial, Library, Settings, TrialQuery
+from imgsearch.encoders.registry import register, unregister
 from imgsearch.errors import DiskError, UsageError
 from imgsearch.records.labels import Classes
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store.lock import writing
 from tests.factories import run_cli, write_noise
+from tests.stand_in import KIND
 
 QUERIES = ("a cat", "a cup of coffee", "a motorcycle", "a rocket launch")
 
@@ -311,16 +313,26 @@ def test_it_says_what_the_change_would_cost(
     assert 0.6 < part.size_bytes / stored.size_bytes < 3
 
 
-def test_a_trial_leaves_a_rebuild_that_was_stopped_as_it_is(untried: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def third_kind() -> Iterator[str]:
+    """The name of an encoder besides `lite` and `lite+views`."""
+    register(KIND)
+    yield KIND.prefix
+    unregister(KIND.prefix)
+
+
+def test_a_trial_leaves_a_rebuild_that_was_stopped_as_it_is(
+    untried: Path, tmp_path: Path, third_kind: str
+) -> None:
     data = Path(shutil.copytree(untried, tmp_path / "library"))
     with Library.open(data) as library:
-        job = library.rebuild("lite:1")
+        job = library.rebuild(third_kind)
         next(step for step in job if step.done == step.total)
         job.close()
-        before = {each.name: each for each in library.encoders.stored()}["lite:1"]
+        before = {each.name: each for each in library.encoders.stored()}[third_kind]
         assert before.state == "building"
         library.encoders.try_out("lite+views", photos=20).run()
-        after = {each.name: each for each in library.encoders.stored()}["lite:1"]
+        after = {each.name: each for each in library.encoders.stored()}[third_kind]
         assert after == before
         assert library.encoders.last_trial() is not None
         library.lines.forget()

@@ -276,12 +276,10 @@ def test_the_error_for_an_unknown_name_suggests_the_nearest(
 
 
 def test_an_id_gives_the_name() -> None:
-    assert name_of("lite/1:abc") == "lite:1"
     assert name_of("lite/2:abc") == "lite"
     assert name_of("lite/2+views:abc") == "lite+views"
     assert name_of(f"{CLIP}@0123/256px-shortest-bicubic-cc9102/1") == CLIP
     assert name_of(f"{CLIP}+int8@0123/256px-shortest-bicubic-cc9102/1.2") == f"{CLIP}+int8"
-    assert name_of(f"{CLIP}+int8@0123/256px-shortest-bicubic-cc9102/1.1") == f"{CLIP}+int8:1"
     with pytest.raises(UsageError, match="rebuild"):
         name_of("future:model@1")
 

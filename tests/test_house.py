@@ -105,6 +105,52 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         raise AssertionError(" -> ".join(error.args[1])) from None
 
 
+# A command and an operation load what they name when they are called.
+LOADED_WHEN_CALLED = ("cli", "engines", "library", "operations", "pack_file", "service")
+# A query on the command line is a process of its own, so the modules that it goes through load
+# further ones only where a query needs them: see tests/test_cold_start.py. Processes that decode
+# hostile files load one decoder each.
+PATH_OF_A_QUERY = (
+    *("catalogue", "config", "encoders", "gazetteer", "query", "records", "search", "sphere"),
+    *("store", "indexer.roots", "indexer.volumes", "c_memory", "installation", "decode"),
+)
+# Packages of extras, and of what few runs need. `index.ivf` stands for FAISS.
+LOADED_WHEN_NEEDED = {
+    *("boto3", "botocore", "filelock", "imgsearch.index.ivf", "lance_ray", "pyarrow", "rapidocr"),
+    *("ray", "watchdog"),
+}
+
+
+def late_imports(file: Path) -> Iterator[tuple[int, str]]:
+    """Line and module of each import inside a function."""
+    for function in ast.walk(ast.parse(file.read_text())):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    yield from ((node.lineno, name.name) for name in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    yield node.lineno, node.module or ""
+
+
+def is_in(module: str, parts: tuple[str, ...]) -> bool:
+    inside = module.removeprefix("imgsearch.")
+    return any(inside == part or inside.startswith(f"{part}.") for part in parts)
+
+
+def test_modules_are_imported_at_the_top_unless_something_waits_for_a_late_import() -> None:
+    late = []
+    for file in (CHECKOUT / "imgsearch").rglob("*.py"):
+        module = name_of(file)
+        if not is_in(module, (*LOADED_WHEN_CALLED, *PATH_OF_A_QUERY)):
+            late += [
+                f"{file}:{line} imports {name} inside a function"
+                for line, name in late_imports(file)
+                if name not in LOADED_WHEN_NEEDED
+                and name.partition(".")[0] not in LOADED_WHEN_NEEDED
+            ]
+    assert not late, "\n".join(late)
+
+
 def test_the_page_uses_only_what_the_package_exports() -> None:
     for file in sorted((CHECKOUT / "ui").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):

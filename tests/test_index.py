@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,11 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks.synthetic import SyntheticSpace
-from imgsearch.index.base import BuildContext, Details, Effort, VectorSource
+from imgsearch.index.base import BuildContext, Details, VectorSource
 from imgsearch.index.flat import NO_NEIGHBOURS, FlatIndex, contains, merge, top
-from imgsearch.index.ivf import CompressedIndex, IvfBackend, IvfIndex, IvfPqBackend
-from imgsearch.index.policy import IndexPolicy, Options
-from imgsearch.index.recall import AT, RecallBenchmark, prompts, smallest_setting
+from imgsearch.index.ivf import CompressedIndex, IvfBackend, IvfPqBackend
+from imgsearch.index.policy import IndexPolicy
+from imgsearch.index.recall import AT, RecallBenchmark, prompts
 from imgsearch.records.answer import Neighbours
 from tests.factories import random_vectors
 
@@ -26,23 +25,9 @@ def vectors_of(count: int, seed: int = 1) -> np.ndarray:
     return random_vectors(count, DIM, seed)
 
 
-def ivf_of(vectors: np.ndarray, options: Options, policy: IndexPolicy | None = None) -> IvfIndex:
-    """An index of the vectors, whose ids are 1, 2, 3, …"""
-    ids = np.arange(1, len(vectors) + 1)
-    source = VectorSource(len(ids), lambda: iter([(ids, vectors)]))
-    index = IvfBackend().build(BuildContext(source, policy or IndexPolicy(), options)).index
-    assert isinstance(index, IvfIndex)
-    return index
-
-
 @pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
     return vectors_of(2_000)
-
-
-@pytest.fixture(scope="module")
-def index(vectors: np.ndarray) -> IvfIndex:
-    return ivf_of(vectors, {"nlist": 32, "probe_all": True})
 
 
 def benchmark_of(
@@ -139,47 +124,13 @@ def test_recall_by_depth_is_that_of_the_best_among_the_first_candidates(
     assert nothing.recall_by_depth(candidates, 3).tolist() == [1.0, 1.0, 1.0]
 
 
-def test_the_smallest_nprobe_is_the_smallest(index: IvfIndex, vectors: np.ndarray) -> None:
-    recall_at = partial(index.recall, benchmark_of(vectors, vectors_of(200, seed=3)))
-    nprobe, recall = smallest_setting(recall_at, 32, 0.9)
-    assert recall >= 0.9
-    assert recall_at(nprobe) == recall
-    assert recall_at(nprobe - 1) < 0.9
-    assert smallest_setting(recall_at, 32, 0.0)[0] == 1
-
-
-def test_a_goal_out_of_reach_does_not_cost_every_list(vectors: np.ndarray) -> None:
-    rounded = ivf_of(vectors, {"nlist": 32, "storage": "sq8", "probe_all": True})
-    recall_at = partial(rounded.recall, benchmark_of(vectors, vectors_of(200, seed=3)))
-    ceiling = recall_at(32)
-    assert ceiling < 1
-    nprobe, recall = smallest_setting(recall_at, 32, 1.0)
-    assert nprobe < 32
-    assert recall >= ceiling - 0.005
-
-
-def test_under_a_large_filter_more_lists_are_probed(vectors: np.ndarray) -> None:
-    policy = IndexPolicy(recall_target=0.8, exact_filter_rows=0, exact_filter_share=0.0)
-    index = ivf_of(vectors, {"nlist": 16}, policy)
-    effort: Effort = "image"
-    assert 4 <= index.nprobe_image < 16
-    only = np.arange(1, 2_001, 4)  # a quarter: four times the lists, so all 16
-    queries = vectors_of(100, seed=5)
-    results = index.search(queries, 10, only, effort)
-    best = index.search(queries, 10, only, "exact")
-    for near, exact in zip(results, best, strict=True):
-        assert near.ids.tolist() == exact.ids.tolist()
-    unfiltered = index.search(queries, 10, effort=effort)
-    assert benchmark_of(vectors, queries).score(unfiltered).mean < 1
-
-
 def test_lists_are_mapped_not_read(vectors: np.ndarray, tmp_path: Path) -> None:
     maps = Path("/proc/self/maps")
     if not maps.exists():
         pytest.skip("needs /proc to see what is mapped")
     ids = np.arange(1, 2_001)
     source = VectorSource(len(ids), lambda: iter([(ids, vectors)]))
-    built = IvfBackend().build(BuildContext(source, IndexPolicy(), {"probe_all": True}))
+    built = IvfBackend().build(BuildContext(source, IndexPolicy(), {}))
     path = tmp_path / "index"
     with path.open("wb") as file:
         built.write(file)

@@ -16,7 +16,7 @@ from imgsearch.errors import SnapshotError
 from imgsearch.index.base import BuildContext, BuiltIndex, Details, Effort
 from imgsearch.index.flat import FlatIndex
 from imgsearch.index.policy import IndexPolicy, IndexSpec
-from imgsearch.index.recall import RecallBenchmark, calibration_benchmarks, smallest_setting
+from imgsearch.index.recall import RecallBenchmark, benchmarks_with, photo_queries
 from imgsearch.index.registry import register
 from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vectors
@@ -81,12 +81,11 @@ class SketchBackend:
         ids, vectors = context.source.read_all()
         index = SketchIndex(ids, vectors, sketch_dim, {})
         goal = context.policy.recall_target
-        for benchmark in calibration_benchmarks(
-            context.source, context.policy, context.encode_texts
-        ):
+        photos = context.source.sample(*photo_queries(context.policy))
+        for benchmark in benchmarks_with(photos, context.encode_texts):
             benchmark.observe(ids, vectors)
-            recall_at = partial(index.recall, benchmark)
-            count, recall = smallest_setting(recall_at, len(ids), goal)
+            recalls = ((count, index.recall(benchmark, count)) for count in range(1, len(ids) + 1))
+            count, recall = next(each for each in recalls if each[1] >= goal)
             details[f"candidates_{benchmark.kind}"] = count
             details[f"recall_{benchmark.kind}"] = recall
         return BuiltIndex(SketchIndex(ids, vectors, sketch_dim, details), details, index.write)

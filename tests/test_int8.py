@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ import pytest
 from msgspec.structs import asdict, replace
 from PIL import Image
 
-from imgsearch import Example, Library, Query, Settings, Term
+from imgsearch import Library, Settings
 from imgsearch.encoders import openvino
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option
 from imgsearch.encoders.cache import JsonCache
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow  # exports models
 
 SMALL = "openclip:ViT-S-32-alt/random"
-FIRST = f"{SMALL}+int8:1"  # the first format
 WIDTH = 384  # of its image tower
 PHOTOS = 40
 OPTION = Int8Option("trial+int8", "trial+fp32", Path("trial", "int8.json"), lambda: "this machine")
@@ -61,7 +59,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder with the small model exported, in float32 and in int8."""
     folder = tmp_path_factory.mktemp("exports")
     open_encoder(f"{SMALL}+int8", folder, "cpu")
-    open_encoder(FIRST, folder, "cpu")
     return folder
 
 
@@ -344,17 +341,6 @@ def test_int8_is_close_to_float32_and_has_an_id_of_its_own(cache: Path, views: P
     assert similarity.min() >= 0.998
     assert similarity.max() < 1 - 1e-6, "this is float32"
     np.testing.assert_array_equal(in_int8.encode_texts(["a cat"]), float32.encode_texts(["a cat"]))
-
-
-@needs_openvino
-def test_both_formats_of_int8_agree(cache: Path, views: Path) -> None:
-    first, now = (open_encoder(name, cache, "cpu") for name in (FIRST, f"{SMALL}+int8"))
-    assert first.id.endswith("/1.1") and now.id.endswith("/1.2")
-    assert first.id[:-1] == now.id[:-1], "an id from before there were formats"
-    pixels = pixels_of(now, views)
-    similarity = cosines(first.encode_pixels(pixels), now.encode_pixels(pixels))
-    assert similarity.min() >= 0.998
-    assert similarity.max() < 1 - 1e-6, "they are the same"
 
 
 @needs_openvino
@@ -702,37 +688,6 @@ def test_precision_can_be_requested_and_changed(
     assert library.status().photos == PHOTOS
     library.rebuild(f"{SMALL}+fp32").run()
     assert encoder_of(open_library("requested", notes)) == SMALL
-
-
-@needs_openvino
-def test_a_library_in_the_first_format_goes_on_in_it_until_it_is_rebuilt(
-    open_library: Callable[..., Library], tmp_path: Path, views: Path
-) -> None:
-    notes: list[str] = []
-    views = Path(shutil.copytree(views, tmp_path / "views"))
-    library = open_library("old", notes, FIRST)
-    library.index([views]).run()
-    library.close()
-    database = sqlite3.connect(tmp_path / "old" / "library.db")
-    with database:  # as the name was stored before there were formats
-        database.execute("UPDATE encoders SET name = ?", (f"{SMALL}+int8",))
-    database.close()
-    photo, crop = (views / f"{number:02}.png" for number in (3, 24))
-    example = Query((Term(Example(photo)),))
-    copy = Image.open(photo).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    copy.save(views / "mirrored.png")
-    for requested in ("auto", SMALL, f"{SMALL}+int8"):
-        library = open_library("old", notes, requested)
-        assert library.index([views]).run().photos == PHOTOS + 1
-        assert library.find(example, k=1).hits[0].path == crop
-        assert {each.encoder_id[-4:] for each in library.encoders.stored()} == {"/1.1"}
-        library.close()
-    library = open_library("old", notes)
-    library.rebuild(f"{SMALL}+int8").run()
-    assert library.find(example, k=1).hits[0].path == crop
-    assert encoder_of(library) == f"{SMALL}+int8"
-    in_use = [each for each in library.encoders.stored() if each.state == "current"]
-    assert [each.encoder_id[-4:] for each in in_use] == ["/1.2"]
 
 
 def test_too_few_photos_are_not_compared(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 import sqlite3
 import unicodedata
 from collections import Counter
@@ -24,7 +23,6 @@ from imgsearch.store.store import Store
 from imgsearch.text import words_of
 from tests.factories import ingested, random_vectors
 
-STORED = Path(__file__).parent / "data" / "library-0.1" / "library"
 VECTOR = random_vectors(1, 2)
 ROOTS = ("/home/ada/Pictures", "/mnt/Trip to Genève")
 FOLDERS = ("", "2019/Trip to Genève/", "Annas Hochzeit/", "Привет/", os.fsdecode(b"latin-\xe9/"))
@@ -323,15 +321,3 @@ def test_a_transaction_that_fails_changes_no_names(store: Store) -> None:
     with store.database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE photos SET title = 'After'")
     assert (found(store, "before"), found(store, "after")) == ([], [(one, ("title",))])
-
-
-def test_the_names_of_an_older_library_are_found_at_once(tmp_path: Path) -> None:
-    shutil.copytree(STORED, tmp_path / "old")
-    with Store.open(tmp_path / "old") as store:  # a reader: it migrates, and nothing is indexed
-        ids = store.reads.names.ids_named("lake").tolist()
-        names = [path.name for paths in store.reads.photos.paths(ids).values() for _, path in paths]
-        assert "lake.jpg" in names
-        assert store.reads.names.has_phrase("water", ["keywords"])
-    with closing(sqlite3.connect(tmp_path / "old" / "library.db")) as connection:
-        for table in ("names_words", "names_parts"):
-            connection.execute(f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)")

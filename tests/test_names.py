@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from importlib import import_module
 
 import imgsearch
 from tests.factories import CHECKOUT
@@ -38,3 +39,20 @@ def test_the_code_speaks_of_scores_never_of_their_opposite() -> None:
     for file in MODULES:
         if file.name != "spelling.py":  # that of two words is in edits
             assert "distance" not in file.read_text().lower(), f"{file}: say score, or cosine"
+
+
+def test_exports_are_typed_as_they_are_loaded() -> None:
+    """Type checkers read the imports of the package root, and Python reads its table."""
+    typed: dict[str | None, tuple[str | None, str]] = {}
+    for block in ast.parse((CHECKOUT / "imgsearch" / "__init__.py").read_text()).body:
+        if isinstance(block, ast.If):  # TYPE_CHECKING
+            for node in block.body:
+                assert isinstance(node, ast.ImportFrom)
+                typed |= {name.asname: (node.module, name.name) for name in node.names}
+    assert [*imgsearch.__all__] == [*typed]
+    for name, (module, its_name) in typed.items():
+        assert (
+            name is not None
+            and its_name == name
+            and getattr(imgsearch, name) is getattr(import_module(str(module)), name)
+        )

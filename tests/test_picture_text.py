@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import sqlite3
 import threading
@@ -37,7 +36,6 @@ from tests.stand_in import StandIn
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
 
-STORED = Path(__file__).parent / "data" / "library-0.1" / "library"
 ROOT = "/home/ada/Pictures"
 needs_reader = pytest.mark.skipif(not is_installed(), reason="needs the extra ocr")
 
@@ -174,15 +172,6 @@ def test_each_state_is_kept_and_failures_are_tried_again_by_another_reader(store
     assert store.picture_text.unread("r 2") == [failed, unread]
     assert store.picture_text.unread("r 2", again=True) == [read, none, failed, unread]
     assert store.reads.photos.texts([failed])[failed].message == "It is damaged."
-
-
-def test_a_library_of_an_older_version_opens_and_takes_text(tmp_path: Path) -> None:
-    data_dir = shutil.copytree(STORED, tmp_path / "library")
-    with Store.open(data_dir, writable=True) as store:
-        (first, *_) = store.picture_text.unread("r")
-        assert store.picture_text.counts().unread == 16
-        store.picture_text.record(first, "r", [line("Exit")])
-        assert found(store, "exit") == [first]
 
 
 # ------------------------------------------------------------------------- the gate

@@ -125,7 +125,7 @@ def test_an_older_library_becomes_private_when_it_is_opened(tmp_path: Path) -> N
     assert not_private(settings.data_dir, settings.cache_dir) == {}
 
 
-def test_a_stored_library_of_version_0_1_becomes_private(tmp_path: Path) -> None:
+def test_a_stored_library_becomes_private(tmp_path: Path) -> None:
     shutil.copytree(CHECKOUT / "tests" / "data" / "library-0.1" / "library", tmp_path / "library")
     set_modes(tmp_path / "library")
     with Library.open(Settings.load(data_dir=tmp_path / "library")) as library:

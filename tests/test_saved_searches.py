@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgsearch import Example, Library, Query, Region, Settings, Term, parse
+from imgsearch import Example, Library, Query, Region, Term, parse
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.search.saved_queries import query_of, with_saved
 from imgsearch.store.lock import writing
@@ -21,8 +20,6 @@ from imgsearch.store.reads import Reads
 from imgsearch.store.saved import pack_ids, unpack_ids
 from tests.factories import run_cli, wait_until, write_photo, write_photos
 from tests.stand_in import StandIn
-
-STORED = Path(__file__).parent / "data" / "library-0.1" / "library"
 
 
 @pytest.fixture
@@ -221,16 +218,6 @@ def test_it_is_saved_while_another_process_writes(stocked: Library) -> None:
 @given(st.sets(st.integers(1, (1 << 62))))
 def test_packed_ids_are_the_same(ids: set[int]) -> None:
     assert unpack_ids(pack_ids(ids)) == ids
-
-
-def test_a_library_of_an_older_version_can_save(tmp_path: Path, stand_in: StandIn) -> None:
-    shutil.copytree(STORED, tmp_path / "library")
-    with Library.open(Settings.load(data_dir=tmp_path / "library")) as library:
-        library.saved.save("pictures", "type:jpeg")
-        (summary,) = library.saved.all()
-        assert summary.photos == 16
-    with closing(sqlite3.connect(tmp_path / "library" / "library.db")) as connection:
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 # ------------------------------------------------------------------------- what is wrong

@@ -19,12 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from imgsearch.errors import DiskError, SnapshotError, UsageError
+from imgsearch.errors import DiskError, SnapshotError
 from imgsearch.index import snapshot
 from imgsearch.index.base import OnStep
 from imgsearch.index.build import build_snapshot
 from imgsearch.index.check import check_recall
-from imgsearch.index.ivf import IvfOptions
+from imgsearch.index.ivf import list_count
 from imgsearch.index.live import LiveIndex
 from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.index.registry import find_backend
@@ -40,14 +40,10 @@ DIM = 32
 POLICY = IndexPolicy(
     specs=(
         (0, IndexSpec("flat")),
-        (500, IndexSpec("ivf", {"nlist": 8, "probe_all": True})),
-        (1_000, IndexSpec("ivf")),
-        (1_500, IndexSpec("ivf", {"storage": "fp16"})),
-        (2_000, IndexSpec("ivf", {"storage": "sq8"})),
+        (500, IndexSpec("ivf", {"nlist": 8})),
         (3_000, IndexSpec("ivfpq")),
     ),
     image_queries=100,
-    exact_filter_rows=50,
     tail_rows=100,
 )
 EXACT = replace(POLICY, specs=POLICY.specs[:2])  # whatever the size
@@ -86,7 +82,8 @@ class VectorLibrary:
                 self.photos += len(vectors)
                 database.executemany(
                     "INSERT INTO photos (id, content_hash, size_bytes, format, width_px, height_px,"
-                    " added_at) VALUES (?, ?, 1, 'JPEG', 1, 1, '2026-01-01T00:00:00+00:00')",
+                    " added_at, facts_at)"
+                    " VALUES (?, ?, 1, 'JPEG', 1, 1, '2026-01-01', '2026-01-01')",
                     ((i, b"%d" % i) for i in ids),
                 )
                 database.executemany(
@@ -162,64 +159,41 @@ def check_exact(index: LiveIndex, library: VectorLibrary, query: np.ndarray, k: 
 def test_the_policy_has_the_sizes_of_the_design() -> None:
     assert [IndexPolicy().spec_for(n).backend for n in (0, 4_999)] == ["flat", "flat"]
     chosen = []
-    for n in (5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_000, 10_000_000):
+    for n in (5_000, 99_999, 100_000, 10_000_000):
         spec = IndexPolicy().spec_for(n)
-        options = IvfOptions.read(spec.options, n)
-        chosen.append((n, spec.backend, options.nlist, options.probe_all))
+        chosen.append((n, spec.backend))
     assert chosen == [
-        (5_000, "ivf", 128, True),
-        (99_999, "ivf", 128, True),
-        (100_000, "ivfpq", 1_024, False),
-        (1_000_000, "ivfpq", 4_096, False),
-        (2_000_000, "ivfpq", 4_096, False),
-        (4_000_000, "ivfpq", 8_192, False),
-        (10_000_000, "ivfpq", 8_192, False),
+        (5_000, "ivf"),
+        (99_999, "ivf"),
+        (100_000, "ivfpq"),
+        (10_000_000, "ivfpq"),
     ]
+    assert IndexPolicy().spec_for(5_000).options == {"nlist": 128}
 
 
-def test_an_unknown_storage_is_an_error() -> None:
-    with pytest.raises(UsageError, match="fp32, fp16, sq8"):
-        IvfOptions.read({"storage": "fp8"}, 5_000)
+def test_there_are_more_lists_for_more_vectors() -> None:
+    counts = [list_count({}, n) for n in (100_000, 1_000_000, 2_000_000, 4_000_000, 10_000_000)]
+    assert counts == [1_024, 4_096, 4_096, 8_192, 8_192]
+    assert [list_count({"nlist": 128}, n) for n in (0, 39, 500, 5_000)] == [1, 1, 12, 128]
 
 
-@pytest.mark.parametrize(
-    ("count", "kind", "storage"),
-    [
-        (400, "flat", None),
-        (700, "ivf", "fp32"),
-        (1_200, "ivf", "fp32"),
-        (1_800, "ivf", "fp16"),
-        (2_500, "ivf", "sq8"),
-        (3_200, "ivfpq", None),
-    ],
-)
+@pytest.mark.parametrize(("count", "kind"), [(400, "flat"), (700, "ivf"), (3_200, "ivfpq")])
 def test_each_kind_of_index_finds_what_it_promises(
-    library: VectorLibrary, count: int, kind: str, storage: str | None
+    library: VectorLibrary, count: int, kind: str
 ) -> None:
     library.add(vectors_of(count))
     info = library.build()
-    assert (info.kind, info.details.get("storage"), info.vectors) == (kind, storage, count)
+    assert (info.kind, info.vectors) == (kind, count)
     assert library.files() == [info.file_name]
     assert library.store.reads.encoders.current_snapshot(library.key) == info
     index = library.open()
     assert (len(index), index.tail, index.snapshot) == (count, 0, info)
     report = check_recall(library.store, library.key, encode_texts, POLICY)
     assert report.is_enough
-    if count < 1_000:
+    if kind != "ivfpq":
         assert (report.text.mean, report.image.mean) == (1.0, 1.0)
         for query in vectors_of(5, seed=8):
             check_exact(index, library, query)
-
-
-def test_calibration_is_kept_for_text_and_for_image_queries(library: VectorLibrary) -> None:
-    library.add(vectors_of(1_500))
-    details = library.build().details
-    for kind in ("text", "image"):
-        assert 1 <= float(details[f"nprobe_{kind}"]) < float(details["nlist"])
-        assert float(details[f"recall_{kind}"]) >= POLICY.recall_target
-    # Texts lie off the photos' manifold.
-    assert float(details["nprobe_text"]) > float(details["nprobe_image"])
-    assert float(details["imbalance"]) >= 1
 
 
 def test_compressed_lists_are_calibrated_for_lists_and_candidates(library: VectorLibrary) -> None:
@@ -260,7 +234,7 @@ def test_lists_far_behind_the_best_one_are_left_out(library: VectorLibrary) -> N
 
 def test_an_index_of_the_old_kind_serves_until_a_new_one_is_due(library: VectorLibrary) -> None:
     library.add(vectors_of(3_200))
-    old = replace(POLICY, specs=((0, IndexSpec("ivf", {"storage": "fp16"})),))
+    old = replace(POLICY, specs=((0, IndexSpec("ivf")),))
     assert library.build(old).kind == "ivf"
     assert rebuild_reason(library.store, library.key, POLICY) is None
     assert check_recall(library.store, library.key, encode_texts, POLICY).is_enough
@@ -278,7 +252,7 @@ def test_compressed_lists_keep_their_recall_under_a_filter(
 ) -> None:
     library.add(vectors_of(3_200))
     library.build()
-    index = library.open(replace(POLICY, exact_filter_rows=0))
+    index = library.open(POLICY)
     only = np.flatnonzero(np.random.default_rng(4).random(3_200) < share) + 1
     shares = []
     for query in encode_texts([""] * 60):
@@ -309,18 +283,8 @@ def test_photos_that_pass_a_filter_are_found_however_far_from_the_query_they_are
     assert np.mean(shares) >= POLICY.recall_target - 0.02
 
 
-def test_without_a_text_encoder_text_queries_search_four_times_the_lists(
-    library: VectorLibrary,
-) -> None:
-    library.add(vectors_of(1_500))
-    info = build_snapshot(library.store, library.key, "made@1", policy=POLICY)
-    lists, image = info.details["nlist"], info.details["nprobe_image"]
-    assert info.details["nprobe_text"] == min(lists, 4 * image)
-    assert "recall_text" not in info.details
-
-
 def test_recall_below_the_target_is_reported(library: VectorLibrary) -> None:
-    library.add(vectors_of(1_500))
+    library.add(vectors_of(3_200))
     info = library.build()
     low_effort = replace(info, details=info.details | {"nprobe_text": 1, "nprobe_image": 1})
     library.store.vectors.publish_snapshot(library.key, low_effort)
@@ -329,7 +293,7 @@ def test_recall_below_the_target_is_reported(library: VectorLibrary) -> None:
     assert not report.is_enough
 
 
-@pytest.mark.parametrize("count", [1_500, 3_200])
+@pytest.mark.parametrize("count", [700, 3_200])
 def test_same_vectors_same_file(library: VectorLibrary, tmp_path: Path, count: int) -> None:
     library.add(vectors_of(count))
     first = library.build()
@@ -341,10 +305,19 @@ def test_same_vectors_same_file(library: VectorLibrary, tmp_path: Path, count: i
     other.store.close()
 
 
-@pytest.mark.parametrize("policy", [replace(POLICY, specs=POLICY.specs[:3]), COMPRESSED])
-def test_centroids_are_kept_until_they_no_longer_suit(
-    library: VectorLibrary, policy: IndexPolicy
-) -> None:
+def test_centroids_are_kept_until_the_library_has_outgrown_them(library: VectorLibrary) -> None:
+    library.add(vectors_of(500))
+    assert library.build(EXACT).details["trained_on"] == 500
+    library.add(vectors_of(1_499, seed=2))
+    kept = library.build(EXACT)
+    assert (kept.details["trained_on"], kept.vectors) == (500, 1_999)
+    check_exact(library.open(EXACT), library, vectors_of(1, seed=8)[0])
+    library.add(vectors_of(1, seed=3))
+    assert library.build(EXACT).details["trained_on"] == 2_000
+
+
+def test_codes_are_kept_until_they_no_longer_suit(library: VectorLibrary) -> None:
+    policy = COMPRESSED
     library.add(vectors_of(1_100))
     assert library.build(policy).details["trained_on"] == 1_100
     library.add(vectors_of(20, seed=2))
@@ -575,7 +548,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[VectorLibr
     library.build(EXACT)
     library.add(vectors_of(150, seed=2))
     library.add(vectors_of(150, seed=3), again=True)
-    yield library, library.open(replace(POLICY, exact_filter_rows=0, exact_filter_share=0.0))
+    yield library, library.open(POLICY)
     library.store.close()
 
 

@@ -20,7 +20,15 @@ from msgspec.structs import replace
 from sqlalchemy import create_engine
 
 from imgsearch import Library, Settings
-from imgsearch.errors import DiskError, ImgsearchError, Reason, SchemaTooNew, StoreError, UsageError
+from imgsearch.errors import (
+    DiskError,
+    ImgsearchError,
+    Reason,
+    SchemaTooNew,
+    SchemaTooOld,
+    StoreError,
+    UsageError,
+)
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts, PhotoVectors
 from imgsearch.records.status import Failure
@@ -252,12 +260,73 @@ def test_a_fact_that_a_database_lacks_is_added_and_unknown(
         assert again.reads.photos.records([2])[2].facts == replace(FACTS, **lacking)
 
 
-def test_a_newer_schema_is_refused(tmp_path: Path, store: Store) -> None:
-    with store.database.engine.begin() as connection:
-        connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+_NOTES = """
+CREATE TABLE notes (root_id INTEGER NOT NULL PRIMARY KEY REFERENCES roots (id), note TEXT NOT NULL);
+INSERT INTO notes SELECT id, 'from before' FROM roots;
+"""
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_later_migration_is_applied_once_and_keeps_everything(
+    tmp_path: Path, store: Store, writable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by a reader, which goes on to read."""
+    fill(store, photo("/p/a.jpg", b"1"))
+    store.close()
+    monkeypatch.setitem(MIGRATIONS, "notes", _NOTES)
+    for _ in range(2):
+        with Store.open(tmp_path, writable=writable) as again:
+            assert again.reads.photos.count() == 1
+            assert again.database.fetch_all("SELECT note FROM notes") == [("from before",)]
+            applied = again.database.fetch_all("SELECT name FROM migrations ORDER BY applied_at")
+            assert {name for (name,) in applied} == {*MIGRATIONS} > {"notes"}
+            assert again.database.fetch_one("PRAGMA user_version") == (2,)
+
+
+def test_a_migration_that_fails_changes_nothing(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, photo("/p/a.jpg", b"1"))
+    store.close()
+    with monkeypatch.context() as later:
+        later.setitem(MIGRATIONS, "notes", f"{_NOTES}INSERT INTO no_such_table VALUES (1);\n")
+        with pytest.raises(StoreError, match="no_such_table"):
+            Store.open(tmp_path, writable=True)
+    with Store.open(tmp_path, writable=True) as again:
+        assert again.reads.photos.count() == 1
+        query = "SELECT name FROM sqlite_master WHERE name = 'notes'"
+        assert again.database.fetch_all(query) == []
+
+
+def test_a_newer_schema_is_refused(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.close()
+    with monkeypatch.context() as later:
+        later.setitem(MIGRATIONS, "notes", _NOTES)
+        Store.open(tmp_path, writable=True).close()
     for writable in (True, False):
-        with pytest.raises(SchemaTooNew, match="Update imgsearch"):
+        with pytest.raises(SchemaTooNew, match=r"schema 2, this one knows 1.*Update imgsearch"):
             Store.open(tmp_path, writable=writable)
+
+
+@pytest.mark.parametrize("names", [[], ["first-tables", "duplicate-choices"]])
+def test_a_schema_from_before_the_first_release_is_refused(
+    tmp_path: Path, store: Store, names: list[str]
+) -> None:
+    """The earliest had no table of migrations, and the last other names in it."""
+    store.close()
+    file = tmp_path / "library.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM migrations")
+        connection.executemany("INSERT INTO migrations VALUES (?, '')", [(each,) for each in names])
+        if not names:
+            connection.execute("DROP TABLE migrations")
+    before = file.read_bytes()
+    for writable in (True, False):
+        with pytest.raises(SchemaTooOld, match=r"before the first release.*imgsearch index FOLDER"):
+            Store.open(tmp_path, writable=writable)
+    assert file.read_bytes() == before
 
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from imgsearch.analysis import metrics
 from imgsearch.cores import usable_cores
 from imgsearch.encoders.cache import sha256_of
 from imgsearch.encoders.lite import heads, towers
-from imgsearch.encoders.lite.heads import FIRST, Heads
+from imgsearch.encoders.lite.heads import CURRENT, Heads
 from imgsearch.encoders.lite.spec import CLASSES, TEXT_WIDTH
 from imgsearch.errors import ImgsearchError
 from training import datasets, features
@@ -288,15 +288,15 @@ def embed_data(
 ) -> TrainingData:
     """Embed the data sets in these folders. Progress on standard error.
 
-    `ranges` are by default those of the first generation, so that both generations share one
-    prepared image tower.
+    `ranges` are by default those of today's heads, so that new ones share their prepared image
+    tower.
     """
     captions = flickr8k / "captions.csv"
     flickr_data = datasets.captioned(captions, frozenset({"train", "unassigned"}))
     dev_data = datasets.captioned(captions, frozenset({"dev"}))
     other_data = datasets.captioned(other_dev / "captions.csv")
     sample_photos, _ = datasets.class_samples(imagenet, CLASSES)
-    ranges = heads.load(FIRST.path).ranges if ranges is None else ranges
+    ranges = heads.load(CURRENT.path).ranges if ranges is None else ranges
     frozen = FrozenTowers(ranges, cache_dir)
     class_texts = frozen.class_texts(datasets.class_names())
     samples = frozen.views(sample_photos, features.VIEWS)

@@ -8,6 +8,8 @@ from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from imgsearch.records.browse import (
     CountryCount,
     DayPhotos,
@@ -80,8 +82,6 @@ def timeline_of(photos: BrowsedPhotos, ids: Ids | None) -> Timeline:
 
 def days_of(photos: BrowsedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
     """These photos, or all, by day, newest first."""
-    import numpy as np
-
     days = []
     for day, rows in groupby(photos.dated(ids), lambda row: row[1]):
         photo_ids, _, by_file = zip(*rows, strict=True)
@@ -91,8 +91,6 @@ def days_of(photos: BrowsedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
 
 def positions_of(photos: BrowsedPhotos, ids: Ids | None) -> PhotoPositions:
     """The positions of these photos, or of all."""
-    import numpy as np
-
     rows = photos.positions(ids)
     located = [
         (photo_id, lat, lon)

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from msgspec import Struct
 
 from imgsearch.analysis.metrics import summary
 from imgsearch.encoders import prompts
 from imgsearch.errors import UsageError
+from imgsearch.index.recall import AT, RecallBenchmark
 from imgsearch.language.everyday import is_everyday
 from imgsearch.records.labels import Evaluation
 from imgsearch.search.baseline import LibraryBaseline
@@ -124,10 +126,6 @@ def evaluate_captions(
 
     The recall of the index and the verdicts are measured on at most 500 of the captions.
     """
-    import numpy as np
-
-    from imgsearch.index.recall import AT, RecallBenchmark
-
     row, baseline = catalogue.encoder, LibraryBaseline.read(catalogue)
     queries = embed_alone(
         row.encoder_id,
@@ -172,8 +170,6 @@ def evaluate_captions(
 
 def _live_vectors(store: Store, row: EncoderRow) -> Iterator[tuple[Ids, Vectors]]:
     """The vectors of all photos that have a path, in chunks of ids (n,) and rows (n, dim)."""
-    import numpy as np
-
     live = store.reads.photos.live_ids()
     for _, ids, vectors in store.reads.vectors.chunks(row.key):
         is_live = np.isin(ids, live)
@@ -183,8 +179,6 @@ def _live_vectors(store: Store, row: EncoderRow) -> Iterator[tuple[Ids, Vectors]
 
 def _own_scores(store: Store, row: EncoderRow, queries: Vectors, photo_ids: Ids) -> Vector:
     """The score (n,) of each query with the photo it describes, the best of its parts."""
-    import numpy as np
-
     own = np.full(len(queries), -np.inf, np.float32)
     for ids, vectors in _live_vectors(store, row):
         for photo_id, vector in zip(ids.tolist(), vectors, strict=True):
@@ -206,8 +200,6 @@ def _share_kept(
 
     None where the library is too small for verdicts.
     """
-    import numpy as np
-
     if baseline is None:
         return None
     kept = []

@@ -236,7 +236,7 @@ def _forgotten(store: Store) -> Iterator[Finding]:
 
 def _encoder(row: EncoderRow) -> Iterator[Finding]:
     try:
-        name = registry.name_of(row.encoder_id)
+        registry.name_of(row.encoder_id)
     except ImgsearchError as error:
         yield Finding("encoder", "error", str(error), exit_code=error.exit_code)
         return
@@ -251,10 +251,6 @@ def _encoder(row: EncoderRow) -> Iterator[Finding]:
         yield Finding("encoder", "ok", row.encoder_id)
     except ImgsearchError as error:
         yield Finding("encoder", "error", str(error), exit_code=error.exit_code)
-        return
-    if name != row.name:  # the stored name now stands for a newer encoder
-        message = f"There is a newer {row.name}, which finds more. This library goes on as it is."
-        yield Finding("encoder", "note", message, f"imgsearch rebuild --encoder {row.name}")
 
 
 def _vectors(store: Store, row: EncoderRow) -> Iterator[Finding]:

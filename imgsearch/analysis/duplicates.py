@@ -10,6 +10,7 @@ from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
 from msgspec.structs import replace
 
 from imgsearch import private_files
@@ -21,7 +22,6 @@ from imgsearch.progress import Progress
 from imgsearch.records.duplicates import Pair, Pairs, Sharpness
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from imgsearch.catalogue.base import Catalogue
@@ -101,8 +101,6 @@ class _VectorFile:
 
     def read(self) -> tuple[Ids, HalfVectors]:
         """All ids (n,) and rows (n, dim); the rows are read from the file when they are used."""
-        import numpy as np
-
         if not len(self):
             return np.zeros(0, np.int64), np.zeros((0, 0), np.float16)
         with self._disk_errors():
@@ -140,8 +138,6 @@ class _Found:
 
     def compare(self, rows: Rows, others: Rows) -> None:
         """Add the pairs between these rows and the others, each of them a block."""
-        import numpy as np
-
         left, right = (self.vectors[each].astype(np.float32) for each in (rows, others))
         scores = left @ right.T
         places = np.flatnonzero(scores >= self._min_score)  # in 1-D: several times as fast
@@ -158,8 +154,6 @@ class _Found:
 
     def _cut(self) -> None:
         """Keep each pair once, and of too many the best."""
-        import numpy as np
-
         ids = np.concatenate([np.zeros((0, 2), np.int64), *self._pair_ids])
         scores = np.concatenate([np.zeros(0, np.float32), *self._scores])
         ids, scores = _best(ids, scores)
@@ -170,8 +164,6 @@ class _Found:
 
     def pairs(self) -> Pairs:
         """The result: best first, each once."""
-        import numpy as np
-
         self._cut()
         (ids,), (scores,) = self._pair_ids, self._scores
         rows = zip(ids.tolist(), np.minimum(scores, 1).tolist(), strict=True)
@@ -180,8 +172,6 @@ class _Found:
 
 def _compare_all(found: _Found, block_rows: int, blocks_per_step: int) -> Iterator[Progress]:
     """Every photo with every other."""
-    import numpy as np
-
     total, step_rows = len(found.ids), blocks_per_step * block_rows
     rows = np.arange(total)
     for start in range(0, total, block_rows):
@@ -200,8 +190,6 @@ def _compare_neighbours(found: _Found, block_rows: int, blocks_per_step: int) ->
     similar to, and is compared with those whose pivot is among its nearest. So a pair is missed
     only where neither photo's pivot is among the nearest of the other.
     """
-    import numpy as np
-
     total = len(found.ids)
     count = round(sqrt(total))
     places = np.random.default_rng(_SEED).choice(total, count, replace=False)
@@ -232,8 +220,6 @@ def _compare_neighbours(found: _Found, block_rows: int, blocks_per_step: int) ->
 
 def _nearest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """The places of the `count` best scores of each row, the best of all first."""
-    import numpy as np
-
     best = np.argpartition(scores, -count, axis=1)[:, -count:]
     first = np.argmax(np.take_along_axis(scores, best, 1), axis=1)[:, None]
     top = np.take_along_axis(best, first, 1)
@@ -291,8 +277,6 @@ def _rows_done(start: int, end: int, total: int, block_rows: int) -> int:
 
 def _best(ids: Ids, scores: NDArray[np.float32]) -> tuple[Ids, NDArray[np.float32]]:
     """Each pair once, with its best score, best first."""
-    import numpy as np
-
     order = np.lexsort((ids[:, 1], ids[:, 0], -scores))
     ids, scores = ids[order], scores[order]
     _, first = np.unique(ids, axis=0, return_index=True)

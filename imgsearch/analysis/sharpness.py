@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from imgsearch.records.duplicates import Sharpness
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 SIDES_PX = (256, 512, 1024)  # the long sides at which sharpness is measured
@@ -28,8 +28,6 @@ _FLAT = 1.0  # variance of the brightness (0 to 255): below, there is nothing to
 
 def measure_sharpness(image: Image.Image) -> Sharpness:
     """The sharpness at each of `SIDES_PX` that the long side of the image reaches; 0 is flat."""
-    import numpy as np
-
     grey = image.convert("L")
     long_px = max(grey.size)
     measured = []

@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from imgsearch.errors import EncoderMismatch, UsageError
 from imgsearch.progress import CopyReport, Progress
 from imgsearch.records.files import FileStat, IngestResult
@@ -138,8 +140,6 @@ def _results_of(
 
 
 def _float32(halves: Sequence[bytes]) -> Vectors:
-    import numpy as np
-
     rows = np.frombuffer(b"".join(halves), "<f2").astype(np.float32)
     return rows.reshape(len(halves), -1)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 from msgspec import Struct
 
 from imgsearch.concepts import probe
@@ -184,8 +185,6 @@ def _fit(
 def _training_set(
     store: Store, row: EncoderRow, examples: Sequence[ConceptExample], words: Vector | None
 ) -> probe.TrainingSet:
-    import numpy as np
-
     ids = [each.photo_id for each in examples if each.photo_id is not None]
     stored = store.reads.vectors.parts(row.key, ids)
     sides: dict[bool, list[Vector]] = {True: [], False: []}
@@ -231,8 +230,6 @@ def _find_photos(
 
 def _levels(fitted: ConceptProbe, ids: Ids, vectors: Vectors) -> Iterator[tuple[int, ConceptLevel]]:
     """The photos from likely on, each with its level by its best part."""
-    import numpy as np
-
     starts = photo_starts(ids)
     scores = np.maximum.reduceat(vectors @ fitted.direction, starts)
     for place in np.flatnonzero(scores >= fitted.likely_from).tolist():

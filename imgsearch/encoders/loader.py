@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from imgsearch import c_memory
 from imgsearch.encoders import registry
 from imgsearch.errors import EncoderMismatch, UsageError
 
@@ -166,10 +168,6 @@ class EncoderLoader:
     def release(self) -> None:
         """Release the encoder and return its memory to the system; the process goes on."""
         if self._given is None and self._loaded is not None:
-            import gc
-
-            from imgsearch import c_memory
-
             self.close()
             gc.collect()
             c_memory.give_back()  # else 130 of the 175 MB of `lite` would stay allocated

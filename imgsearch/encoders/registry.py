@@ -128,7 +128,7 @@ def dim_of(encoder_id: str) -> int | None:
 def name_in_library(row: EncoderRow) -> str:
     """The unique name of a stored encoder in its library.
 
-    It follows from the id: the name in the row may by now stand for a newer generation.
+    It follows from the id: the name in the row may stand for a later version of an encoder.
     """
     kind = kind_of(row.encoder_id)
     return row.name if kind is None else kind.name_of(row.encoder_id)

@@ -1,7 +1,8 @@
 """The inverted-file indexes of FAISS. The one module that imports faiss.
 
-"ivf" stores whole vectors in its lists. "ivfpq" stores codes of an eighth of the bytes, and scores
-the candidates that they propose by the stored vectors, which are in the same file (`rows`).
+"ivf" stores whole vectors in its lists, and a search compares them all. "ivfpq" stores codes of an
+eighth of the bytes, and scores the candidates that they propose by the stored vectors, which are in
+the same file (`rows`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import struct
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from importlib import import_module
-from math import ceil, inf, log2, sqrt
+from math import inf, log2, sqrt
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import gettempdir
@@ -18,12 +19,11 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 from weakref import finalize
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from imgsearch.errors import MissingPackage, SnapshotError, UsageError
+from imgsearch.errors import MissingPackage, SnapshotError
 from imgsearch.index.base import (
     BuildContext,
     BuiltIndex,
@@ -38,14 +38,12 @@ from imgsearch.index.code_lists import (
     close_scratch,
     mapped_scratch,
 )
-from imgsearch.index.flat import NO_NEIGHBOURS, map_array, sorted_unique
+from imgsearch.index.flat import NO_NEIGHBOURS, map_array
 from imgsearch.index.policy import IndexPolicy, Options
 from imgsearch.index.recall import (
     RecallBenchmark,
     benchmarks_with,
-    calibration_benchmarks,
     photo_queries,
-    smallest_setting,
 )
 from imgsearch.index.rows import RowsWriter, StoredRows, open_rows, padding
 from imgsearch.index.scan_settings import (
@@ -53,7 +51,6 @@ from imgsearch.index.scan_settings import (
     CANDIDATES_PER_RESULT,
     CODES_PER_ROW,
     FILTER_POWER,
-    TEXT_FACTOR,
     ListsOfPhotos,
     Scanned,
     ScanSetting,
@@ -76,7 +73,6 @@ _Opened = TypeVar("_Opened")
 
 _POINTS_PER_LIST_MIN = 39  # FAISS calls k-means on fewer points a centroid unreliable
 _POINTS_PER_LIST = 40  # in the training sample of k-means
-_POINTS_PER_LIST_WHOLE = 64  # for lists of vectors: "sq8" finds its ranges in the sample, too
 _ROUNDS = 7  # of k-means: three more take half as long again, and find nothing more
 _LISTS_MAX = 8_192  # unless a policy says otherwise: more centres need a larger sample
 _SAMPLE_MAX = _POINTS_PER_LIST_MIN * _LISTS_MAX  # 650 MB of 512 numbers
@@ -95,24 +91,19 @@ _USUAL_PART = 0.6
 # The end of a file: the positions of the table of its lists and of the stored vectors.
 _TRAILER = struct.Struct("<8sQ")
 _MAGIC = b"imgsposn"
-_MAGIC_WITH_IDS = b"imgslist"  # older files have the ids of photos in their lists ...
-_MAGIC_WITHOUT_TABLE = b"imgsrows"  # ... and still older ones only the lengths of the lists
 
 
 class IvfIndex:
-    """An IVF of FAISS, its lists in memory or memory-mapped.
+    """An IVF of FAISS that is searched exactly, its lists in memory or memory-mapped.
 
-    `nprobe_text` and `nprobe_image` are the numbers of lists searched for each kind of query;
     `trained_on` is the number of vectors when its centroids were trained.
     """
 
-    def __init__(self, index: Any, details: Details, policy: IndexPolicy) -> None:
+    is_exact = True
+
+    def __init__(self, index: Any, details: Details) -> None:
         self._index = index
-        self.policy = policy
         self.nlist = int(index.nlist)
-        self.nprobe_text = min(self.nlist, int(details.get("nprobe_text", self.nlist)))
-        self.nprobe_image = min(self.nlist, int(details.get("nprobe_image", self.nlist)))
-        self.is_exact = "nprobe_text" not in details
         self.trained_on = int(details.get("trained_on", 0))
         # One thread a query. Sharing a query's lists among threads gained a fifth on an idle
         # machine of two cores, and on a busy one every query waited at a barrier.
@@ -128,122 +119,71 @@ class IvfIndex:
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
     ) -> list[Neighbours]:
-        """Find the k nearest vectors of each query row, in as many lists as the effort says.
-
-        A small filter is searched exactly: skipping the other vectors costs next to nothing. Under
-        a larger filter more lists are probed, so that as many vectors are compared as without it.
-        """
-        nprobe = {"text": self.nprobe_text, "image": self.nprobe_image, "exact": self.nlist}[effort]
-        if only is not None:
-            share = len(only) / max(1, len(self))
-            small = len(only) <= self.policy.exact_filter_rows
-            if small or share <= self.policy.exact_filter_share:
-                nprobe = self.nlist
-            else:
-                nprobe = min(self.nlist, ceil(nprobe / min(1.0, share)))
-        return self.probe(queries, k, nprobe, only)
-
-    def probe(
-        self, queries: Vectors, k: int, nprobe: int, only: Ids | None = None
-    ) -> list[Neighbours]:
-        """Find the k nearest vectors of each query row in the `nprobe` lists closest to it."""
+        """Find the k nearest vectors of each query row in all lists, whatever the effort."""
         k = min(k, len(self))
         if k <= 0 or (only is not None and not len(only)):
             return [NO_NEIGHBOURS for _ in queries]
-        return _search(self._index, queries, k, nprobe, only)
-
-    def recall(self, benchmark: RecallBenchmark, nprobe: int) -> float:
-        """The recall@10 of a benchmark's queries with `nprobe` lists each."""
-        return benchmark.recall(lambda queries, k: self.probe(queries, k, nprobe))
+        return _search(self._index, queries, k, only)
 
     @property
     def centroids(self) -> Vectors:
         """The centres of the lists, shape (nlist, dim)."""
         return _centroids(self._index)
 
-    @property
-    def imbalance(self) -> float:
-        """The imbalance of the lists: 1 if all are equally long, nlist if one holds all vectors."""
-        return float(self._index.invlists.imbalance_factor())
 
+def list_count(options: Options, vectors: int) -> int:
+    """The number of lists for this many vectors: the option "nlist", or by the number of vectors.
 
-class IvfOptions(Struct, frozen=True):
-    """The options of an "ivf" spec, for one number of vectors.
-
-    Without "nlist" it is 2^round(log2(4·√n)), at most 8,192; FAISS wants 39 vectors a list, so
-    there may be fewer. "storage" is the format of vectors in a list: "fp32" (the default), "fp16"
-    or "sq8" (8 bits a number). With "probe_all" every search goes through all lists, so it is
-    exact.
+    Without the option it is 2^round(log2(4·√n)), at most 8,192. FAISS wants 39 vectors a list, so
+    there may be fewer.
     """
-
-    nlist: int
-    storage: str
-    probe_all: bool
-
-    @classmethod
-    def read(cls, options: Options, vectors: int) -> IvfOptions:
-        """Read the options. Raises UsageError for an unknown storage."""
-        storage = str(options.get("storage", "fp32"))
-        if storage not in _STORAGE:
-            raise UsageError(f"Unknown storage {storage!r}. Known: {', '.join(_STORAGE)}.")
-        usual = min(_LISTS_MAX, 2 ** round(log2(4 * sqrt(max(1, vectors)))))
-        nlist = int(options.get("nlist", 0)) or usual
-        nlist = max(1, min(nlist, vectors // _POINTS_PER_LIST_MIN))
-        return cls(nlist, storage, bool(options.get("probe_all", False)))
+    usual = min(_LISTS_MAX, 2 ** round(log2(4 * sqrt(max(1, vectors)))))
+    nlist = int(options.get("nlist", 0)) or usual
+    return max(1, min(nlist, vectors // _POINTS_PER_LIST_MIN))
 
 
 class IvfBackend:
-    """Builds and opens IVF indexes; `IvfOptions` are its options."""
+    """Builds and opens indexes of whole vectors in lists, all of which a search compares.
+
+    Such a search is exact, and faster than one matrix product. The one option is "nlist", the
+    number of lists.
+    """
 
     name = "ivf"
 
     def build(self, context: BuildContext) -> BuiltIndex:
-        """Train on a sample, add all vectors, and calibrate if not all lists are probed.
+        """Train on a sample and add all vectors.
 
         Training takes longest, so the centroids of the previous index are reused while they suit.
-        Details: nlist, storage, trained_on (the number of vectors at the last training), imbalance
-        and, if calibrated, nprobe_text and nprobe_image.
+        Details: nlist, trained_on (the number of vectors at the last training) and imbalance.
         """
         source, policy, on_step = context.source, context.policy, context.on_step
-        options = IvfOptions.read(context.options, source.count)
-        on_step("sampling")
-        _, sample = source.sample(_POINTS_PER_LIST_WHOLE * options.nlist, policy.seed)
-        benchmarks: list[RecallBenchmark] = []
-        if not options.probe_all:
-            benchmarks = calibration_benchmarks(source, policy, context.encode_texts)
-        previous = _reusable(context, options.nlist, self.open)
-        index: Any = None
-        if previous is not None:
-            trained_on = previous.trained_on
-            index = _index_around(previous.centroids, sample, options)
-            on_step("adding")
-            _add_all(index, source, _observers(benchmarks))
-            if _has_drifted(IvfIndex(index, {}, policy), previous, benchmarks):
-                index = None  # freed before the next one needs as much memory
-        if index is None:
+        nlist = list_count(context.options, source.count)
+        previous = _reusable(context, nlist, self.open)
+        if previous is None:
+            on_step("sampling")
+            _, sample = source.sample(_POINTS_PER_LIST * nlist, policy.seed)
             on_step("training")
-            index = _trained_index(sample, options, policy.seed)
-            del sample
-            on_step("adding")
-            observing = benchmarks if previous is None else []  # they observe only once
-            _add_all(index, source, _observers(observing))
-            trained_on = int(index.ntotal)
-        built = IvfIndex(index, {}, policy)
+            index = _flat_lists(sample.shape[1], nlist)
+            _train(index, sample, policy.seed)
+            trained_on = source.count
+        else:
+            index = _flat_lists(previous.dim, nlist, previous.centroids)
+            trained_on = previous.trained_on
+        on_step("adding")
+        for ids, vectors in source.chunks():
+            index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
         details: dict[str, float | int | str] = {
-            "nlist": options.nlist,
-            "storage": options.storage,
+            "nlist": nlist,
             "trained_on": trained_on,
-            "imbalance": round(built.imbalance, 4),
+            "imbalance": round(float(index.invlists.imbalance_factor()), 4),
         }
-        if benchmarks:
-            on_step("calibrating")
-            details |= _calibrate(built, benchmarks)
-        return BuiltIndex(IvfIndex(index, details, policy), details, partial(_write_lists, index))
+        return BuiltIndex(IvfIndex(index, details), details, partial(_write_lists, index))
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> IvfIndex:
         """Open an index file, memory-mapped. Raises SnapshotError if it is not a valid index."""
         try:
-            return IvfIndex(_mapped(path), details, policy)
+            return IvfIndex(_mapped(path), details)
         except (RuntimeError, MemoryError, AttributeError) as error:
             raise _unreadable(path, error) from error
 
@@ -254,8 +194,7 @@ class CompressedIndex:
     A search compares codes, takes the best as candidates, and scores these by the stored vectors.
     Its scores are exact; it may miss photos whose code scores too low. `read_rows` is called when
     the stored vectors are first needed, which a build never does. `sizes` has the number of vectors
-    in each list. The lists hold the positions of the stored vectors or, `with_ids`, the ids of
-    their photos, as in older files.
+    in each list. The lists hold the positions of the stored vectors. `index` is the one of FAISS.
     """
 
     is_exact = False
@@ -267,11 +206,8 @@ class CompressedIndex:
         read_rows: Callable[[], StoredRows],
         details: Details,
         policy: IndexPolicy,
-        *,
-        with_ids: bool = False,
     ) -> None:
-        self._index = index
-        self._with_ids = with_ids
+        self.index = index
         self._sizes = sizes
         self._read_rows = read_rows
         self._rows: StoredRows | None = None
@@ -282,7 +218,7 @@ class CompressedIndex:
             kind: ScanSetting(
                 min(self.nlist, int(details.get(f"nprobe_{kind}", self.nlist))),
                 int(details.get(f"candidates_{kind}", CANDIDATES_MAX)),
-                float(details.get(f"gap_{kind}", inf)),  # older files have none
+                float(details.get(f"gap_{kind}", inf)),
                 float(details.get(f"nprobe_power_{kind}", FILTER_POWER)),
                 float(details.get(f"gap_power_{kind}", FILTER_POWER)),
                 float(details.get(f"per_result_{kind}", CANDIDATES_PER_RESULT)),
@@ -292,11 +228,11 @@ class CompressedIndex:
         self.trained_on = int(details.get("trained_on", 0))
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return int(self.index.ntotal)
 
     @property
     def dim(self) -> int:
-        return int(self._index.d)
+        return int(self.index.d)
 
     @property
     def rows(self) -> StoredRows:
@@ -321,7 +257,7 @@ class CompressedIndex:
             return self._search_exactly(queries, k, passing)
         setting = self.settings[effort].for_results(k, self.nlist)
         share = 1.0 if passing is None else passing.share
-        cost = _cost(self._index, setting.under_filter(share, self.nlist))
+        cost = _cost(self.index, setting.under_filter(share, self.nlist))
         if CODES_PER_ROW * share * len(self) <= cost:
             return self._search_exactly(queries, k, passing)
         queries = np.ascontiguousarray(queries, np.float32)
@@ -332,8 +268,7 @@ class CompressedIndex:
         results: list[Neighbours] = []
         for row, near in enumerate(candidates):
             # Reading memory in order is faster.
-            found = self.rows.positions(sorted_unique(near)) if self._with_ids else np.sort(near)
-            results += self.rows.search(queries[row : row + 1], k, found)
+            results += self.rows.search(queries[row : row + 1], k, np.sort(near))
         return results
 
     def candidates(self, queries: Vectors, setting: ScanSetting) -> list[Ids]:
@@ -341,7 +276,7 @@ class CompressedIndex:
 
         This is a search without the exact scores.
         """
-        return _candidates(self._index, self._sizes, queries, setting)
+        return _candidates(self.index, self._sizes, queries, setting)
 
     def _search_exactly(
         self, queries: Vectors, k: int, passing: _Filter | None
@@ -356,7 +291,7 @@ class CompressedIndex:
         for known in self._filters:
             if known.ids is only:
                 return known
-        new = _Filter(only, self.rows, self.nlist, with_ids=self._with_ids)
+        new = _Filter(only, self.rows, self.nlist)
         if not only.flags.writeable:
             self._filters = (new, *self._filters[: _FILTERS_KEPT - 1])
         return new
@@ -372,10 +307,10 @@ class CompressedIndex:
         every = replace(setting, nprobe=self.nlist, gap=inf)
         found: list[Ids] = []
         for query in queries[:, None]:
-            scores = _scores_of_centres(self._index, query)
+            scores = _scores_of_centres(self.index, query)
             nearest = _nearest_lists(scores[0], setting.nprobe)
             of_query = every if self._depends_on_query(nearest, passing) else wider
-            found += _candidates(self._index, self._sizes, query, of_query, passing, scores)
+            found += _candidates(self.index, self._sizes, query, of_query, passing, scores)
         return found
 
     def _depends_on_query(self, lists: Ids, passing: _Filter) -> bool:
@@ -392,8 +327,8 @@ class CompressedIndex:
 
     def without_vectors(self) -> Any:
         """FAISS's index with the same centres and codes, and nothing in its lists."""
-        index = _code_lists(self.dim, self.nlist, _centroids(self._index))
-        codebook = faiss.vector_to_array(self._index.pq.centroids)
+        index = _code_lists(self.dim, self.nlist, _centroids(self.index))
+        codebook = faiss.vector_to_array(self.index.pq.centroids)
         faiss.copy_array_to_vector(codebook, index.pq.centroids)
         index.is_trained = True
         return index
@@ -402,12 +337,11 @@ class CompressedIndex:
 class _Filter:
     """The photos that pass a filter, sorted and unique, prepared for searches."""
 
-    def __init__(self, ids: Ids, rows: StoredRows, nlist: int, *, with_ids: bool) -> None:
+    def __init__(self, ids: Ids, rows: StoredRows, nlist: int) -> None:
         self.ids = ids
         self.share = min(1.0, len(ids) / len(rows))  # of all photos
         self._rows = rows
         self._nlist = nlist
-        self._with_ids = with_ids
 
     @cached_property
     def positions(self) -> Ids:
@@ -417,7 +351,7 @@ class _Filter:
     @cached_property
     def selector(self) -> Any:
         """The filter as a selector of FAISS."""
-        return _selector(self.ids if self._with_ids else self.positions)
+        return _selector(self.positions)
 
     @cached_property
     def sample_by_list(self) -> NDArray[np.int64]:
@@ -440,9 +374,9 @@ class IvfPqBackend:
         DiskError if the codes do not fit on the disk.
         """
         source, policy, on_step = context.source, context.policy, context.on_step
-        options = IvfOptions.read(context.options, source.count)
-        previous = _reusable(context, options.nlist, self.open)
-        training = (min(_POINTS_PER_LIST * options.nlist, _SAMPLE_MAX), policy.seed)
+        nlist = list_count(context.options, source.count)
+        previous = _reusable(context, nlist, self.open)
+        training = (min(_POINTS_PER_LIST * nlist, _SAMPLE_MAX), policy.seed)
         on_step("sampling")
         photos, *samples = source.samples(
             photo_queries(policy), *([training] if previous is None else [])
@@ -460,14 +394,14 @@ class IvfPqBackend:
                 samples = source.samples(training)
         if filled is None:
             on_step("training")
-            index = _trained_codes(samples.pop()[1], options, policy.seed)
+            index = _trained_codes(samples.pop()[1], nlist, policy.seed)
             on_step("adding")
             # They observe only once.
             filled = _FilledIndex(index, source, _observers(benchmarks if previous is None else []))
             trained_on = source.count
         index = filled.index
         details: dict[str, float | int | str] = {
-            "nlist": options.nlist,
+            "nlist": nlist,
             "trained_on": trained_on,
             "imbalance": round(float(index.invlists.imbalance_factor()), 4),
         }
@@ -482,23 +416,17 @@ class IvfPqBackend:
             with path.open("rb") as file:
                 file.seek(-_TRAILER.size, 2)
                 magic, start = _TRAILER.unpack(file.read())
-                if magic not in (_MAGIC, _MAGIC_WITH_IDS, _MAGIC_WITHOUT_TABLE):
+                if magic != _MAGIC:
                     raise ValueError("it is not complete")
                 file.seek(start)
                 lists = map_array(path, file)
                 rows = open_rows(path, file)
-            if magic == _MAGIC_WITHOUT_TABLE:
-                index = _mapped(path)
-                _shorten(index, lists)
-                sizes = lists.astype(np.int64)
-            else:
-                index = faiss.read_index(str(path))
-                _map_lists(index, str(path), lists)
-                sizes = lists[:, 0].astype(np.int64)
+            index = faiss.read_index(str(path))
+            _map_lists(index, str(path), lists)
+            sizes = lists[:, 0].astype(np.int64)
         except (OSError, ValueError, RuntimeError, MemoryError, AttributeError) as error:
             raise _unreadable(path, error) from error
-        with_ids = magic != _MAGIC
-        return CompressedIndex(index, sizes, lambda: rows, details, policy, with_ids=with_ids)
+        return CompressedIndex(index, sizes, lambda: rows, details, policy)
 
 
 def _reusable(
@@ -532,14 +460,6 @@ def _unreadable(path: Path, error: Exception) -> SnapshotError:
     )
 
 
-def _trained_index(sample: Vectors, options: IvfOptions, seed: int) -> Any:
-    """Find centres in a sample and make empty lists around them."""
-    dim = sample.shape[1]
-    index = _STORAGE[options.storage](faiss.IndexFlatIP(dim), dim, options.nlist)
-    _train(index, sample, seed)
-    return index
-
-
 def _train(index: Any, sample: Vectors, seed: int) -> None:
     """Find the centres by spherical k-means, on a GPU if FAISS has one.
 
@@ -553,16 +473,6 @@ def _train(index: Any, sample: Vectors, seed: int) -> None:
         index.clustering_index = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(index.d))
     index.train(np.ascontiguousarray(sample, np.float32))
     index.clustering_index = None
-
-
-def _index_around(centroids: Vectors, sample: Vectors, options: IvfOptions) -> Any:
-    """Make empty lists around known centres; the sample trains storages that need it."""
-    dim = sample.shape[1]
-    quantizer = faiss.IndexFlatIP(dim)
-    quantizer.add(np.ascontiguousarray(centroids, np.float32))
-    index = _STORAGE[options.storage](quantizer, dim, options.nlist)
-    index.train(np.ascontiguousarray(sample, np.float32))
-    return index
 
 
 def _candidates(
@@ -674,9 +584,9 @@ def _code_lists(dim: int, nlist: int, centroids: Vectors | None = None) -> Any:
     return index
 
 
-def _trained_codes(sample: Vectors, options: IvfOptions, seed: int) -> Any:
+def _trained_codes(sample: Vectors, nlist: int, seed: int) -> Any:
     """Make empty lists of codes, with centres and a quantiser trained on a sample."""
-    index = _code_lists(sample.shape[1], options.nlist)
+    index = _code_lists(sample.shape[1], nlist)
     if len(sample) < 1 << _BITS:  # the number of points of a quantiser
         sample = np.resize(sample, (1 << _BITS, sample.shape[1]))
     _train(index, sample, seed)
@@ -795,38 +705,8 @@ def _packed(packer: Any, codes: Codes) -> bytes:
     return blocks.tobytes()
 
 
-def _add_all(index: Any, source: VectorSource, observers: Sequence[Observer]) -> None:
-    for ids, vectors in source.chunks():
-        index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
-        for observe in observers:
-            observe(ids, vectors)
-
-
 def _observers(benchmarks: Sequence[RecallBenchmark]) -> list[Observer]:
     return [benchmark.observe for benchmark in benchmarks]
-
-
-def _has_drifted(
-    index: IvfIndex, previous: IvfIndex, benchmarks: Sequence[RecallBenchmark]
-) -> bool:
-    """Whether the recall of the old centroids, probed as before, is now too low."""
-    nprobes = {"text": previous.nprobe_text, "image": previous.nprobe_image}
-    floor = index.policy.recall_target - index.policy.recall_drift
-    return any(index.recall(each, nprobes[each.kind]) < floor for each in benchmarks)
-
-
-def _calibrate(index: IvfIndex, benchmarks: Sequence[RecallBenchmark]) -> Details:
-    """For each kind of query, the fewest lists that reach the wanted recall, and that recall."""
-    details: dict[str, float | int] = {}
-    goal = index.policy.recall_target + index.policy.recall_margin
-    for benchmark in benchmarks:
-        recall_at = partial(index.recall, benchmark)
-        nprobe, recall = smallest_setting(recall_at, index.nlist, goal)
-        details[f"nprobe_{benchmark.kind}"] = nprobe
-        details[f"recall_{benchmark.kind}"] = round(recall, 4)
-    if "nprobe_text" not in details:  # texts could not be embedded
-        details["nprobe_text"] = min(index.nlist, TEXT_FACTOR * int(details["nprobe_image"]))
-    return details
 
 
 def _codes_have_drifted(
@@ -842,17 +722,6 @@ def _codes_have_drifted(
 
 def _write_lists(index: Any, file: BinaryIO) -> None:
     _write(index, file)
-
-
-def _shorten(index: Any, sizes: NDArray[Any]) -> None:
-    """Restore the lengths of lists that were written as whole blocks."""
-    lists = faiss.downcast_InvertedLists(index.invlists)
-    table = np.empty((int(index.nlist), 3), np.uint64)
-    faiss.memcpy(faiss.swig_ptr(table), lists.lists.data(), table.nbytes)
-    if sizes.shape != (len(table),) or np.any(table[:, 0].astype(np.int64) - sizes >= _BLOCK_CODES):
-        raise ValueError("its lists have other lengths")
-    table[:, 0] = sizes
-    faiss.memcpy(lists.lists.data(), faiss.swig_ptr(table), table.nbytes)
 
 
 def _map_lists(index: Any, path: str, table: NDArray[Any]) -> None:
@@ -895,38 +764,24 @@ def _write(index: Any, file: BinaryIO) -> int:
     return written
 
 
-def _flat_lists(quantizer: Any, dim: int, nlist: int) -> Any:
-    return faiss.IndexIVFFlat(quantizer, dim, nlist, faiss.METRIC_INNER_PRODUCT)
+def _flat_lists(dim: int, nlist: int, centroids: Vectors | None = None) -> Any:
+    """Make empty lists of whole vectors, ready to be filled if the centroids are known."""
+    quantizer = faiss.IndexFlatIP(dim)
+    if centroids is not None:
+        quantizer.add(np.ascontiguousarray(centroids, np.float32))
+    index = faiss.IndexIVFFlat(quantizer, dim, nlist, faiss.METRIC_INNER_PRODUCT)
+    index.is_trained = centroids is not None
+    return index
 
 
-def _half_lists(quantizer: Any, dim: int, nlist: int) -> Any:
-    return _scalar_lists(quantizer, dim, nlist, faiss.ScalarQuantizer.QT_fp16)
-
-
-def _byte_lists(quantizer: Any, dim: int, nlist: int) -> Any:
-    return _scalar_lists(quantizer, dim, nlist, faiss.ScalarQuantizer.QT_8bit)
-
-
-def _scalar_lists(quantizer: Any, dim: int, nlist: int, form: int) -> Any:
-    by_residual = False  # a code then means the same in every list, and a product is faster
-    return faiss.IndexIVFScalarQuantizer(
-        quantizer, dim, nlist, form, faiss.METRIC_INNER_PRODUCT, by_residual
-    )
-
-
-_STORAGE = {"fp32": _flat_lists, "fp16": _half_lists, "sq8": _byte_lists}
-
-
-def _search(
-    index: Any, queries: Vectors, k: int, nprobe: int, only: Ids | None
-) -> list[Neighbours]:
-    """Search the `nprobe` lists closest to each query row with FAISS."""
+def _search(index: Any, queries: Vectors, k: int, only: Ids | None) -> list[Neighbours]:
+    """Search all lists with FAISS."""
     queries = np.ascontiguousarray(queries, np.float32)
     results: list[Neighbours] = []
     step = max(1, _BLOCK_RESULTS // k)
     # The parameters go with the call: the index is shared between threads.
     selector = None if only is None else _selector(only)
-    parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)
+    parameters = faiss.SearchParametersIVF(nprobe=int(index.nlist), sel=selector)
     for start in range(0, len(queries), step):
         scores, ids = index.search(queries[start : start + step], k, params=parameters)
         results += [_neighbours(*row) for row in zip(ids, scores, strict=True)]

@@ -23,7 +23,7 @@ class IndexPolicy(Struct, frozen=True):
     # The fewest vectors for a spec, ascending from 0, and the spec.
     specs: tuple[tuple[int, IndexSpec], ...] = (
         (0, IndexSpec("flat")),  # exact: one matrix product
-        (5_000, IndexSpec("ivf", {"nlist": 128, "probe_all": True})),  # exact too, and faster
+        (5_000, IndexSpec("ivf", {"nlist": 128})),  # exact too, and faster
         (100_000, IndexSpec("ivfpq")),  # approximate: an eighth of the bytes to read
     )
     seed: int = 20_261  # of every sample and of k-means
@@ -37,10 +37,6 @@ class IndexPolicy(Struct, frozen=True):
     # this far below the target, or the library has grown by this factor.
     recall_drift: float = 0.02
     retrain_growth: float = 4.0
-
-    # A filter that leaves this few vectors, or this share of them, is searched exactly.
-    exact_filter_rows: int = 50_000
-    exact_filter_share: float = 0.05
 
     # A snapshot is rebuilt if its tail exceeds both of these ...
     tail_rows: int = 5_000

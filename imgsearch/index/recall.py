@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from imgsearch.index.base import EncodeTexts, VectorSource
+from imgsearch.index.base import EncodeTexts
 from imgsearch.index.flat import (
     NO_NEIGHBOURS,
     FlatIndex,
@@ -25,7 +25,6 @@ from imgsearch.records.arrays import Ids, Vector, Vectors
 AT = 10  # recall@10
 _KEPT = 64  # exact results per query, so that ties with the tenth count as well
 _TIE = 1e-5  # scores closer than this are equal: float32 sums differ in their order
-_CLOSE = 0.005  # of recall
 
 
 class Recall(Struct, frozen=True):
@@ -141,16 +140,6 @@ class RecallBenchmark:
         return self.score(nearest_photos(search, self.queries, AT + 1)).mean
 
 
-def calibration_benchmarks(
-    source: VectorSource, policy: IndexPolicy, encode_texts: EncodeTexts | None
-) -> list[RecallBenchmark]:
-    """Benchmarks of the shipped captions, if they can be embedded, and of a sample of the photos.
-
-    They have observed nothing yet.
-    """
-    return benchmarks_with(source.sample(*photo_queries(policy)), encode_texts)
-
-
 def photo_queries(policy: IndexPolicy) -> tuple[int, int]:
     """The number of photos that serve as queries, and the seed of that sample."""
     return policy.image_queries, policy.seed + 1
@@ -159,33 +148,9 @@ def photo_queries(policy: IndexPolicy) -> tuple[int, int]:
 def benchmarks_with(
     photos: tuple[Ids, Vectors], encode_texts: EncodeTexts | None
 ) -> list[RecallBenchmark]:
-    """The benchmarks of `calibration_benchmarks`, from a sample of photos that is in memory."""
+    """The benchmarks of a calibration, from a sample of photos: see `photo_queries`."""
     ids, vectors = photos
     image = RecallBenchmark("image", vectors, ids)
     if encode_texts is None:
         return [image]
     return [RecallBenchmark("text", encode_texts(prompts())), image]
-
-
-def smallest_setting(
-    recall_at: Callable[[int], float], largest: int, goal: float
-) -> tuple[int, float]:
-    """The smallest setting, of 1 to `largest`, whose recall reaches `goal`, and that recall.
-
-    A larger setting must search more. If not even the largest reaches the goal (vectors are
-    rounded), the smallest that comes close to its recall is chosen.
-    """
-    enough, recall = 1, recall_at(1)
-    while recall < goal and enough < largest:
-        enough = min(2 * enough, largest)
-        recall = recall_at(enough)
-    goal = min(goal, recall - _CLOSE) if recall < goal else goal
-    too_small = enough // 2
-    while enough - too_small > 1:
-        middle = (too_small + enough) // 2
-        middle_recall = recall_at(middle)
-        if middle_recall >= goal:
-            enough, recall = middle, middle_recall
-        else:
-            too_small = middle
-    return enough, recall

@@ -7,6 +7,7 @@ and dates in them are filters, as in a search.
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -367,7 +368,5 @@ def _size_bytes(store: Store, row: EncoderRow, photos: int, left: int) -> int:
 
 
 def _peak_memory_bytes() -> int:
-    import resource
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

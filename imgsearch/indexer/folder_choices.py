@@ -75,15 +75,19 @@ def subfolders(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in sorted(names, key=lambda name: (name.casefold(), name)))
 
 
-def count_photo_files(folders: Sequence[Path], time_limit_s: float) -> dict[Path, PhotoFileCount]:
-    """How many photos and videos are in these folders and below, judged by their names.
+def count_photo_files(
+    folders: Sequence[Path],
+    time_limit_s: float,
+    is_photo: Callable[[str], bool] = is_photo_name,
+) -> dict[Path, PhotoFileCount]:
+    """Count the photos and videos in these folders and below, judged by their names.
 
-    All folders are counted at once, for `time_limit_s` seconds in all; what is known by then is
-    returned. Symbolic links are not followed, so nothing outside of a folder is counted.
+    All folders are counted at once, for `time_limit_s` seconds in all; the counts reached by then
+    are returned. Symbolic links are not followed, so nothing outside of a folder is counted.
     """
     until = time.monotonic() + time_limit_s
     counts = {folder: _Count() for folder in folders}
-    counting = [_Background(lambda f=f, c=c: _count(f, c)) for f, c in counts.items()]  # type: ignore[misc]
+    counting = [_Background(lambda f=f, c=c: _count(f, c, is_photo)) for f, c in counts.items()]  # type: ignore[misc]
     for each in counting:
         each.wait(until - time.monotonic())
     for count in counts.values():
@@ -103,7 +107,7 @@ class _Count:
         self.stop = False
 
 
-def _count(folder: Path, count: _Count) -> None:
+def _count(folder: Path, count: _Count, is_photo: Callable[[str], bool]) -> None:
     waiting = [os.fspath(folder)]
     while waiting and not count.stop:
         try:
@@ -113,7 +117,7 @@ def _count(folder: Path, count: _Count) -> None:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
-                    elif is_photo_name(entry.name):
+                    elif is_photo(entry.name):
                         count.files += 1
         except OSError:
             continue  # may not be read, so nothing there would be indexed

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -92,8 +93,6 @@ def compare(
     Takes up to `MAX_PHOTOS` of the files, evenly spread, to include every kind of photo. Both
     encoders embed each batch in turn, so that the load of the machine affects both alike.
     """
-    import numpy as np
-
     count = min(MAX_PHOTOS, len(files))
     chosen = [files[number * len(files) // count] for number in range(count)]
     seconds = [0.0, 0.0]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 
+import numpy as np
 from msgspec import Struct
 
 from imgsearch.decode.reader import decode, decoder_fingerprint, read_facts, side_to_embed
@@ -95,8 +96,6 @@ class PhotoReader(Struct, frozen=True):
 
         Raises FileNotFoundError or NotADirectoryError for a file that is gone.
         """
-        import numpy as np
-
         try:
             with _read_errors():
                 path = Path(stat.path)
@@ -132,8 +131,6 @@ class PhotoReader(Struct, frozen=True):
 
 def embed(encoder: Encoder, photos: Mapping[_Key, ModelInput]) -> dict[_Key, PhotoVectors]:
     """The vectors of each photo, by the same keys. All are embedded in one call."""
-    import numpy as np
-
     if not photos:
         return {}
     vectors = encoder.encode_pixels(np.concatenate([photo.pixels for photo in photos.values()]))

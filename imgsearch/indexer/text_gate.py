@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from imgsearch.index.recall import prompts
 from imgsearch.store.reading.vectors import photo_starts
 
@@ -56,8 +58,6 @@ def gate_scores(
     The score of a photo with several parts is that of the likeliest. Photos without a vector are
     left out. `embed` embeds texts as those of queries are.
     """
-    import numpy as np
-
     texts = embed((*_DESCRIPTIONS, *prompts()))
     descriptions, unrelated = texts[: len(_DESCRIPTIONS)], texts[len(_DESCRIPTIONS) :]
 

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 from msgspec.structs import replace
 
 from imgsearch.decode.formats import is_photo_name
@@ -60,8 +61,6 @@ def evaluate_labels(
     `more` may add classes without a folder, a template and "none of these"; without it, there are
     only the classes of the folder. Raises FolderError, and UsageError for invalid classes.
     """
-    import numpy as np
-
     photos = photos_by_class(folder)
     if more is None:
         classes = Classes(tuple(photos), none_of_these=False)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from imgsearch.encoders.prompts import class_templates, embed_in
 from imgsearch.errors import UsageError
+from imgsearch.index.recall import prompts
+from imgsearch.labels.zero_shot import ZeroShotClassifier
 from imgsearch.records.labels import Classes, Facet, Label
 from imgsearch.store.reading.vectors import photo_starts
 from imgsearch.text import is_utf8
@@ -14,7 +18,6 @@ from imgsearch.text import is_utf8
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
     from imgsearch.encoders.base import Encoder
-    from imgsearch.labels.zero_shot import ZeroShotClassifier
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
@@ -66,10 +69,6 @@ def class_vectors(classes: Classes, row: EncoderRow, encoder: Encoder) -> Vector
 
     The rows of that class are captions unrelated to the others; without the class there are none.
     """
-    import numpy as np
-
-    from imgsearch.index.recall import prompts
-
     own = classes.template
     templates = class_templates(row.name) if own is None else (own,)
     named = embed_in(encoder, [(name, templates) for name in classes.names])
@@ -79,8 +78,6 @@ def class_vectors(classes: Classes, row: EncoderRow, encoder: Encoder) -> Vector
 
 def make_classifier(classes: Classes, vectors: Vectors, scale: float) -> ZeroShotClassifier:
     """The classifier for the `class_vectors` of these classes; `scale` is the `logit_scale`."""
-    from imgsearch.labels.zero_shot import ZeroShotClassifier
-
     count = len(classes.names)
     return ZeroShotClassifier(vectors[:count], vectors[count:], scale)
 
@@ -96,8 +93,6 @@ def label_photos(
     In the order in which the photos were indexed. A photo with several parts is as similar to a
     class as the most similar of its parts. Raises UsageError for invalid classes.
     """
-    import numpy as np
-
     classifier = _new_classifier(classes, row, encoder)
     wanted = store.reads.photos.live_ids(among)
     labels: list[Label] = []
@@ -111,8 +106,6 @@ def label_catalogued(
     catalogue: Catalogue, encoder: Encoder, classes: Classes, ids: Ids
 ) -> list[Label]:
     """The likeliest class of each of these photos, in their order; else as `label_photos`."""
-    import numpy as np
-
     classifier = _new_classifier(classes, catalogue.encoder, encoder)
     labels: list[Label] = []
     for start in range(0, len(ids), CHUNK_ROWS):

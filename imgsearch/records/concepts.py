@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -111,15 +112,11 @@ class ConceptProbe(Struct, frozen=True):
 
     def probability(self, score: float) -> float:
         """The probability that a photo with this score shows the concept, from 0 to 1."""
-        import math
-
         z = max(-60.0, min(60.0, self.slope * score + self.intercept))
         return 1 / (1 + math.exp(-z))
 
     def score_of(self, probability: float) -> float:
         """The score of a photo that shows the concept with this probability, between 0 and 1."""
-        import math
-
         return (math.log(probability / (1 - probability)) - self.intercept) / self.slope
 
     def level(self, score: float) -> ConceptLevel | None:

@@ -95,8 +95,8 @@ def mean_noun_of(scores: ScoreBaseline | None, encoder_id: str) -> Vector | None
 
     None if the encoder subtracts nothing, and without a baseline.
     """
-    if scores is None or not mean_noun_share(encoder_id) or not len(scores.nouns):
-        return None  # a baseline of an early version has no nouns
+    if scores is None or not mean_noun_share(encoder_id):
+        return None
     mean_noun: Vector = scores.nouns.mean(axis=0)
     return mean_noun
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -83,8 +84,6 @@ class ConceptStore:
 
     def examples(self, concept_id: int) -> list[ConceptExample]:
         """The examples of a concept, those of the library first, in the order of their ids."""
-        import numpy as np
-
         query = select(schema.concept_examples).where(_examples.concept_id == concept_id)
         query = query.order_by(_examples.photo_id.is_(None), _examples.photo_id)
         with self._database.engine.connect() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -64,8 +65,6 @@ class LabelStore:
 
         None before `start_facet` with this encoder.
         """
-        import numpy as np
-
         query = select(_facets.rows, _facets.last_seq, schema.encoders.c.dim).join(schema.encoders)
         query = query.where(_facets.id == facet_id, _facets.encoder_key == encoder_key)
         with self._database.engine.connect() as connection:

@@ -1,44 +1,81 @@
 """Brings a database to the schema of this version, one named migration after another.
 
-A new fact of photos needs no migration: its column is added because `Facts` declares it, and a
-version that does not know it goes on reading and writing the others.
+The first migration makes the tables of version 0.1.0, the first release. A database from before is
+refused. A new fact of photos needs no migration: its column is added because `Facts` declares it,
+and a version that does not know it goes on reading and writing the others.
 
 Each migration runs in a transaction of its own and is recorded by name in the table `migrations`.
 A released migration is never edited: a change is a new migration at the end. `application_id`
-tells our files from others; `user_version` counts the migrations for versions that know no names.
+tells our files from others; `user_version` is the number of migrations, for people and for tools.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-from imgsearch.errors import SchemaTooNew, StoreError
+from imgsearch.errors import SchemaTooNew, SchemaTooOld, StoreError
 from imgsearch.installation import update_command
 from imgsearch.store.names import refresh
 from imgsearch.store.sql import FACT_COLUMNS, column_of
 
 APPLICATION_ID = 0x696D6773  # "imgs"
 
-_FIRST = """
+# Folders and their files, photos with their facts, and what could not be read.
+_PHOTOS = """
+CREATE TABLE migrations (
+    name TEXT NOT NULL PRIMARY KEY,
+    applied_at TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE roots (
     id INTEGER NOT NULL PRIMARY KEY,
     path BLOB NOT NULL UNIQUE,
-    added_at TEXT NOT NULL
+    added_at TEXT NOT NULL,
+    volume TEXT,
+    volume_path BLOB,
+    lost INTEGER NOT NULL DEFAULT 0,
+    lost_at FLOAT NOT NULL DEFAULT 0,
+    paused_at TEXT
 );
 CREATE TABLE photos (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     content_hash BLOB NOT NULL UNIQUE,
     size_bytes INTEGER NOT NULL,
+    added_at TEXT NOT NULL,
+    gone_at TEXT,
+    facts_at TEXT NOT NULL,
     format TEXT NOT NULL,
     width_px INTEGER NOT NULL,
     height_px INTEGER NOT NULL,
     taken_at TEXT,
+    dated_by TEXT,
     camera TEXT,
     lens TEXT,
     lat FLOAT,
     lon FLOAT,
-    added_at TEXT NOT NULL
+    town TEXT,
+    region TEXT,
+    country TEXT,
+    near_town BOOLEAN NOT NULL DEFAULT 0,
+    title TEXT,
+    headline TEXT,
+    description TEXT,
+    creator TEXT,
+    rating INTEGER,
+    duration_s FLOAT,
+    motion TEXT,
+    animated BOOLEAN NOT NULL DEFAULT 0,
+    exposure_s FLOAT,
+    aperture FLOAT,
+    iso INTEGER,
+    focal_mm FLOAT,
+    flash BOOLEAN
 );
+CREATE INDEX photos_gone ON photos (gone_at) WHERE gone_at IS NOT NULL;
+CREATE INDEX photos_by_date ON photos (taken_at);
+CREATE INDEX photos_by_camera ON photos (camera);
+CREATE INDEX photos_by_lens ON photos (lens);
+CREATE INDEX photos_by_creator ON photos (creator);
+CREATE INDEX photos_by_place ON photos (lat, lon);
 CREATE TABLE paths (
     id INTEGER NOT NULL PRIMARY KEY,
     root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
@@ -47,15 +84,82 @@ CREATE TABLE paths (
     size_bytes INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL,
+    missing_since TEXT,
     UNIQUE (root_id, name)
 );
 CREATE INDEX paths_by_photo ON paths (photo_id);
+CREATE INDEX paths_missing ON paths (root_id) WHERE missing_since IS NOT NULL;
+CREATE TABLE sidecars (
+    id INTEGER NOT NULL PRIMARY KEY,
+    root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+    name BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    UNIQUE (root_id, name)
+);
 CREATE TABLE failures (
     path_id INTEGER NOT NULL PRIMARY KEY REFERENCES paths (id) ON DELETE CASCADE,
     reason TEXT NOT NULL,
     message TEXT NOT NULL,
-    failed_at TEXT NOT NULL
+    failed_at TEXT NOT NULL,
+    content_hash BLOB,
+    extra TEXT,
+    read_by TEXT
 );
+CREATE INDEX failures_by_content ON failures (content_hash);
+CREATE TABLE folders (
+    id INTEGER NOT NULL PRIMARY KEY,
+    root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+    name BLOB NOT NULL,
+    message TEXT NOT NULL,
+    UNIQUE (root_id, name)
+);
+"""
+
+# When the last path of a photo was removed. Triggers see every way in which a path can be removed.
+_GONE = """
+CREATE TRIGGER photo_comes AFTER INSERT ON paths WHEN new.photo_id IS NOT NULL
+    BEGIN UPDATE photos SET gone_at = NULL WHERE id = new.photo_id AND gone_at IS NOT NULL; END;
+CREATE TRIGGER photo_replaces AFTER UPDATE OF photo_id ON paths WHEN new.photo_id IS NOT NULL
+    BEGIN UPDATE photos SET gone_at = NULL WHERE id = new.photo_id AND gone_at IS NOT NULL; END;
+CREATE TRIGGER photo_goes AFTER DELETE ON paths WHEN old.photo_id IS NOT NULL
+    BEGIN UPDATE photos SET gone_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+        WHERE id = old.photo_id
+        AND NOT EXISTS (SELECT 1 FROM paths WHERE photo_id = old.photo_id); END;
+CREATE TRIGGER photo_is_replaced AFTER UPDATE OF photo_id ON paths WHEN old.photo_id IS NOT NULL
+    BEGIN UPDATE photos SET gone_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+        WHERE id = old.photo_id
+        AND NOT EXISTS (SELECT 1 FROM paths WHERE photo_id = old.photo_id); END;
+"""
+
+_LISTS = """
+CREATE TABLE keywords (
+    id INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+CREATE TABLE photo_keywords (
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    keyword_id INTEGER NOT NULL REFERENCES keywords (id) ON DELETE CASCADE,
+    PRIMARY KEY (photo_id, place)
+) WITHOUT ROWID;
+CREATE INDEX photo_keywords_by_keyword ON photo_keywords (keyword_id);
+CREATE TABLE people (
+    id INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+CREATE TABLE photo_people (
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    person_id INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+    PRIMARY KEY (photo_id, place)
+) WITHOUT ROWID;
+CREATE INDEX photo_people_by_person ON photo_people (person_id);
+"""
+
+# Encoders, vectors, index snapshots, and the scores of unrelated queries.
+_VECTORS = """
 CREATE TABLE encoders (
     "key" INTEGER NOT NULL PRIMARY KEY,
     encoder_id TEXT NOT NULL UNIQUE,
@@ -69,8 +173,10 @@ CREATE TABLE vectors (
     photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
     part INTEGER NOT NULL,
     vector BLOB NOT NULL,
+    at_s FLOAT,
     UNIQUE (photo_id, encoder_key, part)
 );
+CREATE INDEX vectors_of_parts ON vectors (encoder_key, photo_id) WHERE part > 0;
 CREATE TABLE snapshots (
     id INTEGER NOT NULL PRIMARY KEY,
     encoder_key INTEGER NOT NULL UNIQUE REFERENCES encoders ("key") ON DELETE CASCADE,
@@ -83,87 +189,10 @@ CREATE TABLE snapshots (
     built_at TEXT NOT NULL,
     details JSON NOT NULL
 );
-"""
-
-# Volumes of roots, removals that are held, when the last path of a photo was removed (triggers
-# see every way a path can be removed), and folders that could not be read.
-_KEEPING = """
-ALTER TABLE roots ADD COLUMN volume TEXT;
-ALTER TABLE roots ADD COLUMN volume_path BLOB;
-ALTER TABLE roots ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE roots ADD COLUMN lost_at FLOAT NOT NULL DEFAULT 0;
-ALTER TABLE paths ADD COLUMN missing_since TEXT;
-CREATE INDEX paths_missing ON paths (root_id) WHERE missing_since IS NOT NULL;
-ALTER TABLE photos ADD COLUMN gone_at TEXT;
-CREATE INDEX photos_gone ON photos (gone_at) WHERE gone_at IS NOT NULL;
-UPDATE photos SET gone_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
-    WHERE id NOT IN (SELECT photo_id FROM paths WHERE photo_id IS NOT NULL);
-CREATE TRIGGER photo_comes AFTER INSERT ON paths WHEN new.photo_id IS NOT NULL
-    BEGIN UPDATE photos SET gone_at = NULL WHERE id = new.photo_id AND gone_at IS NOT NULL; END;
-CREATE TRIGGER photo_replaces AFTER UPDATE OF photo_id ON paths WHEN new.photo_id IS NOT NULL
-    BEGIN UPDATE photos SET gone_at = NULL WHERE id = new.photo_id AND gone_at IS NOT NULL; END;
-CREATE TRIGGER photo_goes AFTER DELETE ON paths WHEN old.photo_id IS NOT NULL
-    BEGIN UPDATE photos SET gone_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
-        WHERE id = old.photo_id
-        AND NOT EXISTS (SELECT 1 FROM paths WHERE photo_id = old.photo_id); END;
-CREATE TRIGGER photo_is_replaced AFTER UPDATE OF photo_id ON paths WHEN old.photo_id IS NOT NULL
-    BEGIN UPDATE photos SET gone_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
-        WHERE id = old.photo_id
-        AND NOT EXISTS (SELECT 1 FROM paths WHERE photo_id = old.photo_id); END;
-CREATE TABLE folders (
-    id INTEGER NOT NULL PRIMARY KEY,
-    root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
-    name BLOB NOT NULL,
-    message TEXT NOT NULL,
-    UNIQUE (root_id, name)
-);
-"""
-
-# For filters: rating, keywords and the source of the date.
-_METADATA = """
-ALTER TABLE photos ADD COLUMN dated_by TEXT;
-ALTER TABLE photos ADD COLUMN rating INTEGER;
-CREATE TABLE keywords (
-    id INTEGER NOT NULL PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
-);
-CREATE TABLE photo_keywords (
-    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
-    place INTEGER NOT NULL,
-    keyword_id INTEGER NOT NULL REFERENCES keywords (id) ON DELETE CASCADE,
-    PRIMARY KEY (photo_id, place)
-) WITHOUT ROWID;
-CREATE INDEX photo_keywords_by_keyword ON photo_keywords (keyword_id);
-CREATE INDEX photos_by_date ON photos (taken_at);
-CREATE INDEX photos_by_camera ON photos (camera);
-CREATE INDEX photos_by_lens ON photos (lens);
-CREATE INDEX photos_by_place ON photos (lat, lon);
-"""
-
-# Saved labels, and the score baselines of unrelated queries.
-_LABELS = """
-CREATE TABLE facets (
-    id INTEGER NOT NULL PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    classes JSON NOT NULL,
-    template TEXT,
-    none_of_these BOOLEAN NOT NULL,
-    encoder_key INTEGER REFERENCES encoders ("key") ON DELETE SET NULL,
-    last_seq INTEGER NOT NULL,
-    rows BLOB
-);
-CREATE TABLE labels (
-    facet_id INTEGER NOT NULL REFERENCES facets (id) ON DELETE CASCADE,
-    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
-    label TEXT NOT NULL,
-    probability FLOAT NOT NULL,
-    PRIMARY KEY (facet_id, photo_id)
-) WITHOUT ROWID;
-CREATE INDEX labels_by_label ON labels (label, photo_id);
-CREATE INDEX labels_by_photo ON labels (photo_id);
 CREATE TABLE nulls (
     encoder_key INTEGER NOT NULL PRIMARY KEY REFERENCES encoders ("key") ON DELETE CASCADE,
     prompts BLOB NOT NULL,
+    nouns BLOB NOT NULL,
     photos BLOB NOT NULL,
     mean BLOB NOT NULL,
     prompts_sha256 TEXT NOT NULL,
@@ -171,80 +200,8 @@ CREATE TABLE nulls (
 );
 """
 
-_NOUNS = """
-ALTER TABLE nulls ADD COLUMN nouns BLOB NOT NULL DEFAULT x'';
-"""
-
-# The duration of a video, the moment of each part of it, and an index of photos of several parts.
-_PARTS = """
-ALTER TABLE photos ADD COLUMN duration_s FLOAT;
-ALTER TABLE vectors ADD COLUMN at_s FLOAT;
-CREATE INDEX vectors_of_parts ON vectors (encoder_key, photo_id) WHERE part > 0;
-"""
-
-# Content that failed is not decoded again at another path, nor until the decoders change.
-_LEDGER = """
-ALTER TABLE failures ADD COLUMN content_hash BLOB;
-ALTER TABLE failures ADD COLUMN extra TEXT;
-ALTER TABLE failures ADD COLUMN read_by TEXT;
-CREATE INDEX failures_by_content ON failures (content_hash);
-"""
-
-# Motion photos and animations.
-_MOTION = """
-ALTER TABLE photos ADD COLUMN motion TEXT;
-ALTER TABLE photos ADD COLUMN animated BOOLEAN NOT NULL DEFAULT 0;
-"""
-
-# The XMP files beside photos, as they were when last read.
-_SIDECARS = """
-CREATE TABLE sidecars (
-    id INTEGER NOT NULL PRIMARY KEY,
-    root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
-    name BLOB NOT NULL,
-    size_bytes INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL,
-    UNIQUE (root_id, name)
-);
-"""
-
-# Which migrations were applied, by name. Before, `user_version` counted them.
-_MIGRATION_NAMES = """
-CREATE TABLE migrations (
-    name TEXT NOT NULL PRIMARY KEY,
-    applied_at TEXT NOT NULL
-) WITHOUT ROWID;
-"""
-
-# How a photo was exposed.
-_EXPOSURE = """
-ALTER TABLE photos ADD COLUMN exposure_s FLOAT;
-ALTER TABLE photos ADD COLUMN aperture FLOAT;
-ALTER TABLE photos ADD COLUMN iso INTEGER;
-ALTER TABLE photos ADD COLUMN focal_mm FLOAT;
-"""
-
-# What a photo is known by, and the full-text indexes of it: see `imgsearch.store.names`.
-_NAMES_OF_PHOTOS = """
-ALTER TABLE photos ADD COLUMN title TEXT;
-ALTER TABLE photos ADD COLUMN headline TEXT;
-ALTER TABLE photos ADD COLUMN description TEXT;
-ALTER TABLE photos ADD COLUMN creator TEXT;
-ALTER TABLE photos ADD COLUMN town TEXT;
-ALTER TABLE photos ADD COLUMN region TEXT;
-ALTER TABLE photos ADD COLUMN country TEXT;
-CREATE TABLE people (
-    id INTEGER NOT NULL PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
-);
-CREATE TABLE photo_people (
-    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
-    place INTEGER NOT NULL,
-    person_id INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,
-    PRIMARY KEY (photo_id, place)
-) WITHOUT ROWID;
-CREATE INDEX photo_people_by_person ON photo_people (person_id);
+# Names of photos and the full-text indexes of them: see `imgsearch.store.names`.
+_NAMES = """
 CREATE TABLE stale_names (photo_id INTEGER NOT NULL);
 CREATE TABLE names (
     photo_id INTEGER NOT NULL PRIMARY KEY,
@@ -309,55 +266,11 @@ CREATE TRIGGER person_added AFTER INSERT ON photo_people
     BEGIN INSERT INTO stale_names VALUES (new.photo_id); END;
 CREATE TRIGGER person_removed AFTER DELETE ON photo_people
     BEGIN INSERT INTO stale_names VALUES (old.photo_id); END;
-INSERT INTO stale_names SELECT id FROM photos;
 """
 
-# Whether a photo was taken outside of its town.
-_NEAR_TOWN = """
-ALTER TABLE photos ADD COLUMN near_town BOOLEAN NOT NULL DEFAULT 0;
-"""
-
-# Text read in pictures, and the full-text index of it: see `imgsearch.store.names`.
-_TEXT_IN_PICTURES = """
-CREATE TABLE text_readings (
-    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
-    state TEXT NOT NULL,
-    reader TEXT NOT NULL,
-    read_at TEXT NOT NULL,
-    message TEXT
-);
-CREATE TABLE text_lines (
-    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
-    place INTEGER NOT NULL,
-    line TEXT NOT NULL,
-    x FLOAT NOT NULL,
-    y FLOAT NOT NULL,
-    width FLOAT NOT NULL,
-    height FLOAT NOT NULL,
-    confidence FLOAT NOT NULL,
-    PRIMARY KEY (photo_id, place)
-) WITHOUT ROWID;
-CREATE TABLE texts (
-    photo_id INTEGER NOT NULL PRIMARY KEY,
-    text TEXT NOT NULL
-);
-CREATE VIRTUAL TABLE text_words USING fts5 (
-    text, content = 'texts', content_rowid = 'photo_id',
-    tokenize = 'unicode61 remove_diacritics 2'
-);
-CREATE TRIGGER text_comes AFTER INSERT ON texts BEGIN
-    INSERT INTO text_words (rowid, text) VALUES (new.photo_id, new.text); END;
-CREATE TRIGGER text_goes AFTER DELETE ON texts BEGIN
-    INSERT INTO text_words (text_words, rowid, text)
-        VALUES ('delete', old.photo_id, old.text); END;
-CREATE TRIGGER text_line_added AFTER INSERT ON text_lines
-    BEGIN INSERT INTO stale_names VALUES (new.photo_id); END;
-CREATE TRIGGER text_line_removed AFTER DELETE ON text_lines
-    BEGIN INSERT INTO stale_names VALUES (old.photo_id); END;
-"""
-# Each name of a folder, keyword, person or place, and how many photos have it. The levels of a
-# hierarchical keyword are names as well, so those are written anew. As a JSON list, the
-# names of one field are rows: they are words, so nothing in them needs an escape. 57344 is U+E000.
+# Each name of a folder, keyword, person or place, and how many photos have it. As a
+# JSON list, the names of one field are rows: they are words, so nothing in them needs an escape.
+# 57344 is U+E000.
 _KNOWN_FIELDS = ("folder", "keywords", "people", "place", "country")
 
 
@@ -377,9 +290,6 @@ CREATE TABLE known_names (
 ) WITHOUT ROWID;""",
         *(
             f"""
-INSERT INTO known_names
-    SELECT '{field}', each.value, count(*) FROM names, {_listed_names("names", field)} AS each
-    WHERE names.{field} != '' GROUP BY each.value;
 CREATE TRIGGER {field}_known AFTER INSERT ON names WHEN new.{field} != '' BEGIN
     INSERT INTO known_names SELECT '{field}', value, 1 FROM {_listed_names("new", field)} WHERE true
         ON CONFLICT DO UPDATE SET photos = photos + 1; END;
@@ -390,21 +300,75 @@ CREATE TRIGGER {field}_unknown AFTER DELETE ON names WHEN old.{field} != '' BEGI
         AND name IN (SELECT value FROM {_listed_names("old", field)}); END;"""
             for field in _KNOWN_FIELDS
         ),
-        """
-INSERT INTO stale_names SELECT DISTINCT photo_id FROM photo_keywords
-    JOIN keywords ON keywords.id = keyword_id WHERE name LIKE '%|%' OR name LIKE '%/%';""",
         "",
     ]
 )
 
-_PAUSED_FOLDERS = """
-ALTER TABLE roots ADD COLUMN paused_at TEXT;
+# Text read in pictures, and the full-text index of it. Photos in whose small copy a reader saw no
+# text are in `text_looks`; they are read in full only on request.
+_TEXT = """
+CREATE TABLE text_readings (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    state TEXT NOT NULL,
+    reader TEXT NOT NULL,
+    read_at TEXT NOT NULL,
+    message TEXT
+);
+CREATE TABLE text_lines (
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    line TEXT NOT NULL,
+    x FLOAT NOT NULL,
+    y FLOAT NOT NULL,
+    width FLOAT NOT NULL,
+    height FLOAT NOT NULL,
+    confidence FLOAT NOT NULL,
+    PRIMARY KEY (photo_id, place)
+) WITHOUT ROWID;
+CREATE TABLE text_looks (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    reader TEXT NOT NULL
+);
+CREATE TABLE texts (
+    photo_id INTEGER NOT NULL PRIMARY KEY,
+    text TEXT NOT NULL
+);
+CREATE VIRTUAL TABLE text_words USING fts5 (
+    text, content = 'texts', content_rowid = 'photo_id',
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER text_comes AFTER INSERT ON texts BEGIN
+    INSERT INTO text_words (rowid, text) VALUES (new.photo_id, new.text); END;
+CREATE TRIGGER text_goes AFTER DELETE ON texts BEGIN
+    INSERT INTO text_words (text_words, rowid, text)
+        VALUES ('delete', old.photo_id, old.text); END;
+CREATE TRIGGER text_line_added AFTER INSERT ON text_lines
+    BEGIN INSERT INTO stale_names VALUES (new.photo_id); END;
+CREATE TRIGGER text_line_removed AFTER DELETE ON text_lines
+    BEGIN INSERT INTO stale_names VALUES (old.photo_id); END;
 """
 
-# When the facts of a photo were read: where two libraries are merged, the newer ones win.
-_FACTS_AT = """
-ALTER TABLE photos ADD COLUMN facts_at TEXT;
-UPDATE photos SET facts_at = added_at;
+# Saved labels.
+_LABELS = """
+CREATE TABLE facets (
+    id INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    classes JSON NOT NULL,
+    template TEXT,
+    none_of_these BOOLEAN NOT NULL,
+    encoder_key INTEGER REFERENCES encoders ("key") ON DELETE SET NULL,
+    last_seq INTEGER NOT NULL,
+    rows BLOB
+);
+CREATE TABLE labels (
+    facet_id INTEGER NOT NULL REFERENCES facets (id) ON DELETE CASCADE,
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    label TEXT NOT NULL,
+    probability FLOAT NOT NULL,
+    PRIMARY KEY (facet_id, photo_id)
+) WITHOUT ROWID;
+CREATE INDEX labels_by_label ON labels (label, photo_id);
+CREATE INDEX labels_by_photo ON labels (photo_id);
 """
 
 # Queries with a name, the examples that a query line cannot express, and which photos were seen.
@@ -471,19 +435,6 @@ CREATE TABLE concept_photos (
 CREATE INDEX concept_photos_by_photo ON concept_photos (photo_id);
 """
 
-# Photos in whose small copy a reader saw no text; they are read in full only on request.
-_TEXT_LOOKS = """
-CREATE TABLE text_looks (
-    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
-    reader TEXT NOT NULL
-);
-"""
-
-# For suggestions of creators.
-_CREATORS = """
-CREATE INDEX photos_by_creator ON photos (creator);
-"""
-
 # Which near-duplicates to keep, where somebody has chosen otherwise than was proposed.
 _DUPLICATE_CHOICES = """
 CREATE TABLE duplicate_choices (
@@ -492,56 +443,48 @@ CREATE TABLE duplicate_choices (
 ) WITHOUT ROWID;
 """
 
+_FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
-    "first-tables": _FIRST,
-    "volumes-and-removals": _KEEPING,
-    "metadata-for-filters": _METADATA,
-    "labels-and-baselines": _LABELS,
-    "baseline-nouns": _NOUNS,
-    "photo-parts": _PARTS,
-    "failure-details": _LEDGER,
-    "motion-photos": _MOTION,
-    "sidecars": _SIDECARS,
-    "migration-names": _MIGRATION_NAMES,
-    "exposure": _EXPOSURE,
-    "names": _NAMES_OF_PHOTOS,
-    "near-town": _NEAR_TOWN,
-    "text-in-pictures": _TEXT_IN_PICTURES,
-    "known-names": _KNOWN_NAMES,
-    "paused-folders": _PAUSED_FOLDERS,
-    "facts-at": _FACTS_AT,
-    "saved-searches": _SAVED_SEARCHES,
-    "concepts": _CONCEPTS,
-    "text-looks": _TEXT_LOOKS,
-    "creators": _CREATORS,
-    "duplicate-choices": _DUPLICATE_CHOICES,
+    _FIRST: "".join(
+        (
+            *(_PHOTOS, _GONE, _LISTS, _VECTORS, _NAMES, _KNOWN_NAMES, _TEXT, _LABELS),
+            *(_SAVED_SEARCHES, _CONCEPTS, _DUPLICATE_CHOICES),
+        )
+    ),
 }
-_NAMES = tuple(MIGRATIONS)
 
 
 def pending(connection: sqlite3.Connection) -> tuple[str, ...]:
     """The migrations that this database lacks, in order.
 
-    Raises StoreError for a database that is not ours, and SchemaTooNew for one that a newer
-    imgsearch has migrated.
+    Raises StoreError for a database that is not ours, SchemaTooOld for one from before the first
+    release, and SchemaTooNew for one that a newer imgsearch has migrated.
     """
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    if tables and application != APPLICATION_ID:
+    if not tables:
+        return tuple(MIGRATIONS)
+    if application != APPLICATION_ID:
         raise StoreError(
             "The database in the data folder was not made by imgsearch. Choose another folder "
             "with --data, or move that file away."
         )
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    applied = set(_NAMES[:version])
+    applied = set()
     if "migrations" in tables:
         applied = {name for (name,) in connection.execute("SELECT name FROM migrations")}
-    if version > len(_NAMES) or not applied <= set(_NAMES):
+    if _FIRST not in applied:
+        raise SchemaTooOld(
+            "This library was made by an imgsearch from before the first release, and is not read "
+            "any more. Its photos are as they were. Move the data folder away, or choose a new one "
+            "with --data, and index the photos again: imgsearch index FOLDER"
+        )
+    if not applied <= MIGRATIONS.keys():
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
         raise SchemaTooNew(
             f"This library was written by a newer imgsearch (schema {version}, this one knows "
-            f"{len(_NAMES)}). Update imgsearch: {update_command()}"
+            f"{len(MIGRATIONS)}). Update imgsearch: {update_command()}"
         )
-    return tuple(name for name in _NAMES if name not in applied)
+    return tuple(name for name in MIGRATIONS if name not in applied)
 
 
 def is_current(connection: sqlite3.Connection) -> bool:
@@ -553,6 +496,12 @@ def _lacking_columns(connection: sqlite3.Connection) -> list[str]:
     """The columns of facts that `photos` lacks, as SQL declares them."""
     known = {name for _, name, *_ in connection.execute("PRAGMA table_info(photos)")}
     return [column_of(fact) for fact in FACT_COLUMNS if fact.name not in known]
+
+
+def add_facts(connection: sqlite3.Connection) -> None:
+    """Add the columns of facts that `photos` lacks."""
+    for column in _lacking_columns(connection):
+        connection.execute(f"ALTER TABLE photos ADD COLUMN {column}")
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -567,8 +516,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             if names:
                 _apply(connection, names[0])
             if len(names) <= 1:  # with the newest schema only, which `refresh` knows
-                for column in _lacking_columns(connection):
-                    connection.execute(f"ALTER TABLE photos ADD COLUMN {column}")
+                add_facts(connection)
                 refresh(connection)
             connection.execute("COMMIT")
         except BaseException:
@@ -583,11 +531,8 @@ def _apply(connection: sqlite3.Connection, name: str) -> None:
     for statement in MIGRATIONS[name].split(";\n"):
         if statement.strip():
             connection.execute(statement)
-    number = _NAMES.index(name) + 1
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {number}")
-    if number > _NAMES.index("migration-names"):
-        connection.executemany(
-            "INSERT OR IGNORE INTO migrations VALUES (?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
-            [(each,) for each in _NAMES[:number]],
-        )
+    connection.execute(f"PRAGMA user_version = {list(MIGRATIONS).index(name) + 1}")
+    connection.execute(
+        "INSERT INTO migrations VALUES (?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))", (name,)
+    )

@@ -81,7 +81,7 @@ photos = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("added_at", Text, nullable=False),
     Column("gone_at", Text),  # when its last path was removed; set by triggers
-    Column("facts_at", Text),  # when its facts were read; null: by an older imgsearch
+    Column("facts_at", Text, nullable=False),  # when its facts were read
     *(
         Column(
             fact.name,
@@ -256,7 +256,7 @@ baselines = Table(
     metadata,
     Column("encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), primary_key=True),
     Column("prompts", LargeBinary, nullable=False),  # fp16, little-endian, as are the next two
-    Column("nouns", LargeBinary, nullable=False, server_default=""),
+    Column("nouns", LargeBinary, nullable=False),
     Column("photos", LargeBinary, nullable=False),
     Column("mean", LargeBinary, nullable=False),  # float32
     Column("prompts_sha256", Text, nullable=False),

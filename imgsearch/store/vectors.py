@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -151,8 +152,6 @@ class VectorStore:
 
         A vector has `row.dim` fp16 numbers, all finite, and a length of 1, give or take rounding.
         """
-        import numpy as np
-
         problems: dict[int, str] = {}
         last = 0
         query = (

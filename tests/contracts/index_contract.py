@@ -29,7 +29,7 @@ from tests.factories import unit
 
 DIM = 24
 EFFORTS: tuple[Effort, ...] = ("image", "text", "exact")
-POLICY = IndexPolicy(recall_target=0.8, exact_filter_rows=40, exact_filter_share=0.0)
+POLICY = IndexPolicy(recall_target=0.8)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save, save_file
 
 from imgsearch.encoders.lite import heads
-from imgsearch.encoders.lite.heads import FIRST
+from imgsearch.encoders.lite.heads import CURRENT
 from imgsearch.encoders.lite.spec import CLASSES
 from imgsearch.private_files import make_folder
 from training import datasets, features
@@ -165,7 +165,7 @@ def prepare(data_dir: Path, cache_dir: Path) -> StudyData:
     `cache_dir`; training.train shares them. Raises FolderError and UsageError.
     """
     make_folder(cache_dir)
-    ranges = heads.load(FIRST.path).ranges
+    ranges = heads.load(CURRENT.path).ranges
     flickr = data_dir / "flickr8k" / "captions.csv"
     train = datasets.captioned(flickr, frozenset({"train", "unassigned"}))
     dev = datasets.captioned(flickr, frozenset({"dev"}))

@@ -44,7 +44,7 @@ class Lite:
         heads_file: HeadsFile = CURRENT,
         views: bool = False,
     ) -> None:
-        """Read the heads of a generation.
+        """Read the heads.
 
         `threads` defaults to the cores that this process may use, and `batch_size`, the number of
         photos that the model takes at once, to the number that keeps these cores busy. Raises

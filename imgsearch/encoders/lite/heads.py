@@ -35,12 +35,6 @@ class HeadsFile(Struct, frozen=True):
     sha256: str
 
 
-# The first generation stays, so that libraries made with it still work.
-FIRST = HeadsFile(
-    1,
-    Path(__file__).with_name("heads-1.safetensors"),
-    "efd6afe1c5f5bd4ee7e646da0ffa9477feea885dfc5a07ccd9950a05590a1452",
-)
 CURRENT = HeadsFile(
     2,
     Path(__file__).with_name("heads-2.safetensors"),
@@ -57,7 +51,7 @@ class Heads(Struct, frozen=True):
     feature_map: Floats  # (2048, out): W, for raw pooled features
     feature_bias: Floats  # (out,)
     text_mean: Floats  # (384,): of the text tower's vectors, subtracted from each
-    text_map: Floats  # (1152, out), in the first generation (384, out): T
+    text_map: Floats  # (1152, out): T
     text_bias: Floats  # (out,)
     ranges: Floats  # (35, 2): the image tower's activation ranges
     alpha: float  # the weight of ConSE, 0 to 1
@@ -77,7 +71,7 @@ class Heads(Struct, frozen=True):
     def text_vectors(self, texts: Floats) -> Vectors:
         """Turn (n, 1152) rows of the text tower into (n, dim) rows of length 1."""
         own = unit(texts[:, :TEXT_WIDTH] - self.text_mean)
-        read = np.concatenate([own, texts[:, TEXT_WIDTH : len(self.text_map)]], axis=1)
+        read = np.concatenate([own, texts[:, TEXT_WIDTH:]], axis=1)
         return self._joined(own, _product(read, self.text_map) + self.text_bias)
 
     def _joined(self, base: Floats, head: Floats) -> Vectors:
@@ -120,7 +114,6 @@ def unit(rows: Floats) -> Floats:
 _FLOAT16 = ("class_texts", "conse_map", "feature_map", "text_map")
 _FLOAT32 = ("feature_bias", "text_bias", "text_mean", "ranges")  # small; half precision shows
 _NUMBERS = ("alpha", "logit_scale", "conse_classes")
-_FIRST_CONSE_CLASSES = 10
 
 
 def load(path: Path) -> Heads:
@@ -128,11 +121,6 @@ def load(path: Path) -> Heads:
     from safetensors.numpy import load_file
 
     stored = load_file(path)
-    if "text_mean" not in stored:  # the first generation subtracted nothing
-        out = stored["text_map"].shape[1]
-        stored["text_mean"] = np.zeros(TEXT_WIDTH, np.float32)
-        stored["text_bias"] = np.zeros(out, np.float32)
-        stored["conse_classes"] = np.array(_FIRST_CONSE_CLASSES)
     arrays = {name: stored[name].astype(np.float32) for name in (*_FLOAT16, *_FLOAT32)}
     alpha, logit_scale, classes = (round(stored[name].item(), 6) for name in _NUMBERS)
     return Heads(**arrays, alpha=alpha, logit_scale=logit_scale, conse_classes=int(classes))

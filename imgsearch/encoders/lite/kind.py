@@ -1,4 +1,4 @@
-"""The kind `lite`: the built-in encoder, and its first generation for libraries made with it."""
+"""The kind `lite`: the built-in encoder."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from imgsearch.records.status import EncoderInfo
 
 NAME = "lite"
-# Not offered for new libraries: it opens the libraries made with it, whose stored name is `lite`.
-_FIRST_NAME = "lite:1"
-_FIRST_ID = "lite/1:"  # the beginning of its id
 _VIEWS_NAME = "lite+views"
 # Chosen by measurement: see docs/models.md.
 _TEMPLATES = ("{}", "a {}", "there is a {}")
@@ -33,14 +30,12 @@ def _open(
 ) -> Encoder:
     # NumPy and more: only where it is opened
     from imgsearch.encoders.lite.encoder import Lite
-    from imgsearch.encoders.lite.heads import CURRENT, FIRST
 
-    heads_file = FIRST if name == _FIRST_NAME else CURRENT
-    return Lite(cache_dir, batch_size=batch_size, heads_file=heads_file, views=name == _VIEWS_NAME)
+    return Lite(cache_dir, batch_size=batch_size, views=name == _VIEWS_NAME)
 
 
 def _check(name: str) -> None:
-    if name not in (NAME, _VIEWS_NAME, _FIRST_NAME):
+    if name not in (NAME, _VIEWS_NAME):
         raise UsageError(
             f"Unknown encoder {name!r}. Did you mean {NAME} or {_VIEWS_NAME}? "
             "`imgsearch encoders` lists the choices."
@@ -53,8 +48,6 @@ def _verify(name: str) -> None:
 
 
 def _name_of(encoder_id: str) -> str:
-    if encoder_id.startswith(_FIRST_ID):
-        return _FIRST_NAME
     return _VIEWS_NAME if "+views:" in encoder_id else NAME
 
 
@@ -89,7 +82,6 @@ KIND = EncoderKind(
     reads_only_english=lambda name: True,
     templates=_TEMPLATES,
     noun_templates=_NOUN_TEMPLATES,
-    # Libraries made with the first generation keep their scores.
-    mean_noun_share=lambda id: 0.0 if id.startswith(_FIRST_ID) else _MEAN_NOUN_SHARE,
+    mean_noun_share=lambda id: _MEAN_NOUN_SHARE,
     class_templates=_TEMPLATES,
 )

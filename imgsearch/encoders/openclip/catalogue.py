@@ -18,9 +18,7 @@ from imgsearch.errors import UsageError
 
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
-# Not offered for new libraries: it opens libraries made with it, whose stored name ends in +int8.
-FIRST_INT8 = "+int8:1"
-INT8_FORMATS = {FIRST_INT8: 1, INT8: 2}  # part of ids, since vectors differ
+INT8_FORMAT = 2  # part of ids: raise it where vectors would differ
 
 # Parts of architecture names that mark text towers for many languages.
 _MULTILINGUAL_ARCHITECTURES = ("SigLIP2", "i18n", "xlm-roberta", "nllb", "mt5", "worldwide")
@@ -109,8 +107,8 @@ def plain(name: str) -> str:
 
 
 def int8_of(name: str) -> str:
-    """The key of INT8_FORMATS at the end of a name; "" if the name does not ask for int8."""
-    return next((suffix for suffix in INT8_FORMATS if name.endswith(suffix)), "")
+    """Return the suffix INT8 of a name; "" if the name does not ask for int8."""
+    return INT8 if name.endswith(INT8) else ""
 
 
 def reads_only_english(name: str) -> bool:

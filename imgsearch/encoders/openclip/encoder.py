@@ -10,7 +10,7 @@ import numpy as np
 
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
-from imgsearch.encoders.openclip.catalogue import INT8, INT8_FORMATS, plain
+from imgsearch.encoders.openclip.catalogue import INT8, INT8_FORMAT, plain
 from imgsearch.encoders.openclip.runtime import Runtime, open_runtime
 from imgsearch.encoders.openclip.spec import ModelSpec
 
@@ -50,7 +50,7 @@ class OpenClip:
     def id(self) -> str:
         name, version = plain(self._spec.name), str(VERSION)
         if self._spec.int8:
-            name, version = f"{name}{INT8}", f"{version}.{INT8_FORMATS[self._spec.int8]}"
+            name, version = f"{name}{INT8}", f"{version}.{INT8_FORMAT}"
         parts = (self.runtime.weights_id, self.runtime.preprocess.fingerprint, version)
         return f"{name}@{'/'.join(parts)}"
 

@@ -8,9 +8,6 @@ factor for each channel, and the weights of the next product are multiplied by i
 unchanged (SmoothQuant, Xiao et al. 2023, https://arxiv.org/abs/2211.10438). The factors come from
 the activations of a few pictures that this module generates.
 
-The first format has a scale for each 128 weights and activations, and no such factors; it takes
-up to a tenth more time. llama.cpp's Q8_0 rounds in the same way, in groups of 32 (ggml-quants.c).
-
 The graph uses operators that every runtime has (weights · scales, on constants): OpenVINO
 recognises them and multiplies integers; ONNX Runtime computes the float32 weights once.
 """
@@ -43,7 +40,7 @@ if TYPE_CHECKING:
 
 _MIN_WEIGHTS = 2**16  # a smaller matrix gains nothing
 _MAX_INT8 = 127
-_FIRST_GROUP = 128
+_DEFAULT_GROUP = 128  # of a graph without a large matrix
 _SMOOTHING = 0.5  # α in the paper: the weights' part of the differences between channels
 _PICTURES = 8  # eight random sentences served MiniLM as well as sixty captions
 
@@ -69,13 +66,7 @@ def convert(source: Path, target: Path, samples: Sequence[NDArray[np.generic]]) 
     for norm, products in _norms_before_products(model.graph):
         _smooth(model.graph, norm, products, largest[norm.output[0]])
     group = _usual_depth(model.graph)
-    return Int8Facts(_write(model, target, group, by_group=False), group)
-
-
-def convert_to_first_format(source: Path, target: Path) -> Int8Facts:
-    """Convert as `convert` does, but with one scale for each 128 weights and activations."""
-    matrices = _write(onnx.load(source), target, _FIRST_GROUP, by_group=True)
-    return Int8Facts(matrices, _FIRST_GROUP)
+    return Int8Facts(_write(model, target, group), group)
 
 
 def made_pictures(side_px: int) -> NDArray[np.uint8]:
@@ -99,11 +90,11 @@ def made_pictures(side_px: int) -> NDArray[np.uint8]:
     return np.stack(pictures)
 
 
-def _write(model: onnx.ModelProto, target: Path, group: int, by_group: bool) -> int:
+def _write(model: onnx.ModelProto, target: Path, group: int) -> int:
     """Write a graph with its large matrices in int8; returns their count.
 
-    Only matrices whose depth consists of whole groups are converted. With `by_group`, each group of
-    a row of weights has a scale; otherwise the whole row has one.
+    Only matrices whose depth consists of whole groups are converted. Each row of weights has one
+    scale.
     """
     graph = model.graph
     patches_as_product(graph, group)
@@ -115,8 +106,7 @@ def _write(model: onnx.ModelProto, target: Path, group: int, by_group: bool) -> 
         weights = numpy_helper.to_array(constants[name])
         depth = weights.shape[axis]
         if name not in rewritten and depth % group == 0:
-            one_scale = group if by_group else depth
-            rewritten[name] = _quantised(graph, name, weights, axis, one_scale)
+            rewritten[name] = _quantised(graph, name, weights, axis)
     set_nodes(graph, [*(node for nodes in rewritten.values() for node in nodes), *graph.node])
     _remove_unused_constants(graph)
     _save(model, target)
@@ -229,7 +219,7 @@ def _usual_depth(graph: onnx.GraphProto) -> int:
     """The depth of most large matrices, which is the width of the tower."""
     dims = {constant.name: constant.dims for constant in graph.initializer}
     depths = Counter(dims[node.input[1]][_depth_axis(node)] for node in _products(graph))
-    return depths.most_common(1)[0][0] if depths else _FIRST_GROUP
+    return depths.most_common(1)[0][0] if depths else _DEFAULT_GROUP
 
 
 # ---------------------------------------------------------------------------- the graph
@@ -251,35 +241,21 @@ def _depth_axis(product: onnx.NodeProto) -> int:
 
 
 def _quantised(
-    graph: onnx.GraphProto,
-    name: str,
-    weights: NDArray[np.float32],
-    axis: int,
-    one_scale: int,
+    graph: onnx.GraphProto, name: str, weights: NDArray[np.float32], axis: int
 ) -> list[onnx.NodeProto]:
-    """Add weights as integers, and a scale for each `one_scale` of them along the axis.
+    """Add weights as integers, with one scale for all of them along the axis.
 
     Returns the nodes that multiply the two.
     """
-    groups = weights.shape[axis] // one_scale
-    rows, columns = weights.shape
-    by_group = (rows, groups, one_scale) if axis else (groups, one_scale, columns)
-    grouped = weights.reshape(by_group)
-    scales = np.abs(grouped).max(axis=axis + 1, keepdims=True) / _MAX_INT8
+    scales = np.abs(weights).max(axis=axis, keepdims=True) / _MAX_INT8
     scales[scales == 0] = 1
-    whole = np.rint(grouped / scales).astype(np.int8)
-    if groups == 1:
-        whole, scales = whole.squeeze(axis), scales.squeeze(axis)
+    whole = np.rint(weights / scales).astype(np.int8)
     add_constants(graph, name, {"whole": whole, "scales": scales.astype(np.float32)})
-    floats, scaled = f"{name}.floats", f"{name}.scaled" if groups > 1 else name
-    nodes = [
+    floats = f"{name}.floats"
+    return [
         helper.make_node("Cast", [f"{name}.whole"], [floats], to=onnx.TensorProto.FLOAT),
-        helper.make_node("Mul", [floats, f"{name}.scales"], [scaled]),
+        helper.make_node("Mul", [floats, f"{name}.scales"], [name]),
     ]
-    if groups > 1:
-        add_constants(graph, name, {"shape": np.array(weights.shape, np.int64)})
-        nodes.append(helper.make_node("Reshape", [scaled, f"{name}.shape"], [name]))
-    return nodes
 
 
 def _remove_unused_constants(graph: onnx.GraphProto) -> None:

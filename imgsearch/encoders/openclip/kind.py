@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify, Recommendation
 from imgsearch.encoders.device import has_gpu
 from imgsearch.encoders.openclip import catalogue, hub
-from imgsearch.encoders.openclip.catalogue import FIRST_INT8, FP32, INT8, plain
+from imgsearch.encoders.openclip.catalogue import FP32, INT8, plain
 from imgsearch.records.status import EncoderInfo
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def _names(requested: str) -> tuple[str, ...]:
 
 
 def _name_of(encoder_id: str) -> str:
-    name, _, version = encoder_id.partition("@")
-    is_first = name.endswith(INT8) and version.endswith(f".{catalogue.INT8_FORMATS[FIRST_INT8]}")
-    return f"{name.removesuffix(INT8)}{FIRST_INT8}" if is_first else name
+    return encoder_id.partition("@")[0]
 
 
 def _choices() -> tuple[EncoderInfo, ...]:
@@ -116,7 +114,7 @@ def _int8(requested: str, device: str) -> Int8Option | None:
         return None
 
     def conditions() -> str:
-        return f"int8 format {catalogue.INT8_FORMATS[INT8]}, {openvino.machine()}"
+        return f"int8 format {catalogue.INT8_FORMAT}, {openvino.machine()}"
 
     return Int8Option(name + INT8, name + FP32, Path("openclip", "int8.json"), conditions)
 

@@ -22,7 +22,7 @@ from imgsearch.encoders import openvino
 from imgsearch.encoders.device import CpuDevice, has_gpu
 from imgsearch.encoders.onnx import ExportFacts, OnnxModel, ParallelModel, read_export, write_export
 from imgsearch.encoders.openclip import catalogue, hub
-from imgsearch.encoders.openclip.catalogue import FIRST_INT8, FP32, plain
+from imgsearch.encoders.openclip.catalogue import FP32, plain
 from imgsearch.encoders.openclip.spec import (
     FORMAT,
     IMAGE,
@@ -213,8 +213,6 @@ def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None)
         from imgsearch.encoders.openclip import int8  # onnx: for an export only
 
         source, target = float32.folder / IMAGE, empty / IMAGE
-        if spec.int8 == FIRST_INT8:
-            return asdict(int8.convert_to_first_format(source, target))
         pictures = int8.made_pictures(float32.preprocess.side_px)
         return asdict(int8.convert(source, target, [pictures]))
 

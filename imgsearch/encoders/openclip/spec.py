@@ -31,7 +31,7 @@ _RANDOM = "random"
 class ModelSpec(Struct, frozen=True):
     """An open_clip model: its architecture, and the tag of its weights or a random seed.
 
-    `int8` is a key of INT8_FORMATS for an image tower with int8 weights, "" for float32.
+    `int8` is the suffix INT8 for an image tower with int8 weights, "" for float32.
     """
 
     arch: str
