@@ -140,7 +140,7 @@ def write(path: Path, comment: str, words: Iterable[str]) -> None:
 
 
 def main() -> None:
-    folder = Path(__file__).parent.parent / "imgsearch" / "query"
+    folder = Path(__file__).parent.parent / "imgsearch" / "language"
     others = other_languages()
     words, of_model = english(others)
     write(
