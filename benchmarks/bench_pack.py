@@ -151,7 +151,7 @@ def run_step(data_dir: Path, what: str, pack: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", STEP, data_dir, what, pack],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     sys.stdout.write(done.stdout)

@@ -273,6 +273,8 @@ class Indexer:
             pack, at = packs.pack_inside(str(pack)), at or str(pack)
         with PackReader(pack) as reader:
             place = self._place_of_merge(reader, at, offline, beside)
+            for done in reader.check():
+                yield Progress(done, reader.info.photos, part="Checking")
             with writing(self._data_dir) as store, ThumbnailStore(self._data_dir) as thumbnails:
                 keeper = ThumbnailKeeper(thumbnails, self._settings, self._notify)
                 keep = keeper.keep if self._settings.thumbnails_mb else None

@@ -516,7 +516,7 @@ MIGRATIONS: dict[str, str] = {
     "creators": _CREATORS,
     "duplicate-choices": _DUPLICATE_CHOICES,
 }
-_NAMES = tuple(MIGRATIONS)
+NAMES = tuple(MIGRATIONS)
 
 
 def pending(connection: sqlite3.Connection) -> tuple[str, ...]:
@@ -533,15 +533,15 @@ def pending(connection: sqlite3.Connection) -> tuple[str, ...]:
             "with --data, or move that file away."
         )
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    applied = set(_NAMES[:version])
+    applied = set(NAMES[:version])
     if "migrations" in tables:
         applied = {name for (name,) in connection.execute("SELECT name FROM migrations")}
-    if version > len(_NAMES) or not applied <= set(_NAMES):
+    if version > len(NAMES) or not applied <= set(NAMES):
         raise SchemaTooNew(
             f"This library was written by a newer imgsearch (schema {version}, this one knows "
-            f"{len(_NAMES)}). Update imgsearch: {update_command()}"
+            f"{len(NAMES)}). Update imgsearch: {update_command()}"
         )
-    return tuple(name for name in _NAMES if name not in applied)
+    return tuple(name for name in NAMES if name not in applied)
 
 
 def is_current(connection: sqlite3.Connection) -> bool:
@@ -553,6 +553,18 @@ def _lacking_columns(connection: sqlite3.Connection) -> list[str]:
     """The columns of facts that `photos` lacks, as SQL declares them."""
     known = {name for _, name, *_ in connection.execute("PRAGMA table_info(photos)")}
     return [column_of(fact) for fact in FACT_COLUMNS if fact.name not in known]
+
+
+def add_facts(connection: sqlite3.Connection) -> None:
+    """Add the columns of facts that `photos` lacks."""
+    for column in _lacking_columns(connection):
+        connection.execute(f"ALTER TABLE photos ADD COLUMN {column}")
+
+
+def apply_first(connection: sqlite3.Connection, count: int) -> None:
+    """Apply the first `count` migrations to an empty database: the schema of an older version."""
+    for name in NAMES[:count]:
+        _apply(connection, name)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -567,8 +579,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             if names:
                 _apply(connection, names[0])
             if len(names) <= 1:  # with the newest schema only, which `refresh` knows
-                for column in _lacking_columns(connection):
-                    connection.execute(f"ALTER TABLE photos ADD COLUMN {column}")
+                add_facts(connection)
                 refresh(connection)
             connection.execute("COMMIT")
         except BaseException:
@@ -583,11 +594,11 @@ def _apply(connection: sqlite3.Connection, name: str) -> None:
     for statement in MIGRATIONS[name].split(";\n"):
         if statement.strip():
             connection.execute(statement)
-    number = _NAMES.index(name) + 1
+    number = NAMES.index(name) + 1
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {number}")
-    if number > _NAMES.index("migration-names"):
+    if number > NAMES.index("migration-names"):
         connection.executemany(
             "INSERT OR IGNORE INTO migrations VALUES (?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
-            [(each,) for each in _NAMES[:number]],
+            [(each,) for each in NAMES[:number]],
         )

@@ -1,8 +1,13 @@
-"""Pack files: photos with all that is known of them, in one Parquet file. Hides pyarrow.
+"""Pack files: small libraries with the photos of one folder, to carry to another library.
 
-A row is a photo. The footer has a manifest: the version of the format, what the pack states about
-itself, and the sha256 of all bytes before the footer. Every page has a checksum of its own, so a
-reader notices damage where it reads. The columns are described in docs/packs.md.
+A pack is an SQLite database with the tables of a library (`pack_tables`). It is written beside its
+place, whole or not at all. Rows of photos are in batches, each with a checksum.
+
+A pack may come from anybody, so nothing in it is believed. It is opened read-only and as a file
+that does not change, which makes SQLite ignore journals beside it, and its schema must be exactly
+the expected one. It is never attached to a library: its rows are read once, into a database in
+memory that has the library's own tables, and are checked there. What is merged is what was checked,
+also if somebody changes the file meanwhile.
 """
 
 from __future__ import annotations
@@ -10,201 +15,90 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import sqlite3
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from importlib.util import find_spec
-from itertools import pairwise
+from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict, replace
 
-from imgsearch import c_memory, private_files
-from imgsearch.errors import (
-    DiskError,
-    MissingPackage,
-    PackError,
-    PackLocked,
-    PackTooNew,
-    UsageError,
+from imgsearch import private_files
+from imgsearch.errors import DiskError, PackError, PackLocked, PackTooNew, UsageError
+from imgsearch.installation import update_command
+from imgsearch.records.pack import (
+    PackedConcept,
+    PackedExample,
+    PackedFile,
+    PackedPhoto,
+    PackedSearch,
+    PackEncoder,
+    PackInfo,
 )
-from imgsearch.installation import install_command, update_command
-from imgsearch.parquet_pages import FLOAT, row_groups, unfolded_bytes
-from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors, PackInfo
-from imgsearch.records.photo import FACTS, Facts
-from imgsearch.records.picture_text import PhotoText, TextLine
+from imgsearch.records.photo import FACTS
+from imgsearch.store import migrations, pack_tables
+from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, to_columns, with_pragmas
+from imgsearch.store.thumbnails import checksum
+from imgsearch.text import plain_text
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-    from numpy.typing import NDArray
-
-FORMAT_VERSION = 1
-PHOTOS_AT_ONCE = 2000  # in one row group; with their thumbnails about 20 MB
-_MAGIC = b"PAR1"  # at the beginning and at the end of every Parquet file
-_TAIL_BYTES = 8  # the size of the footer, and the magic
-_MANIFEST = b"imgsearch.pack"
-_MANIFEST_SHA256 = b"imgsearch.pack.sha256"
+PHOTOS_AT_ONCE = 2000  # in one batch, which is merged in one transaction
+# A batch has fewer photos where they have long texts, many keywords or many vectors.
+_BATCH_BYTES = 6_000_000
+_MAX_BATCH_BYTES = 64_000_000  # in memory: characters take up to four bytes, names have an index
+_MAX_VALUE_BYTES = 2_000_000  # a picture of an example is the largest value
 _MAX_THUMBNAIL_BYTES = 1_000_000
-# What the photos of a row group may take in memory, over what each may: several times of what a
-# thumbnail, a page full of text and the rest take, and the frames of a video by two large models.
-_ROOM_BYTES, _PHOTO_BYTES, _VECTOR_BYTES = 8_000_000, 200_000, 12 * 2048 * 12
-_MAX_LENGTH_ERROR = 0.01  # of a vector; rounding to fp16 makes at most 2^-11
-# What reading damaged data may raise; ArithmeticError for dates beyond all calendars.
-_DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
-_HASH_BYTES = 32  # of a photo's content
+_THUMBNAILS_BYTES = 8_000_000  # that are read at once
+_MAX_NOTES_BYTES = 64_000_000  # of saved searches, and of concepts with all their pictures
 _MAX_DIM = 65_536
-_TEXT_STATES = ("read", "none", "failed")
+_NUMBERS_AT_ONCE = 1_000_000  # of vectors
+_MAX_LENGTH_ERROR = 0.01  # of a vector; rounding to fp16 makes at most 2^-11
+_HASH_BYTES = 32  # of a photo's content
+_CACHE_KB = 64_000  # of a pack that is written: hashes come in no order
+# Steps of SQLite's machine for opening a pack and reading its schema; an honest one takes 3,000.
+_OPENING_STEPS = 1_000_000
+_HEADER_BYTES = 100
+_MAGIC = b"SQLite format 3\0"
+_LOWEST_ID = -(1 << 63)
+# What reading damaged data may raise; ArithmeticError for dates beyond all calendars.
+_DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, LookupError, ArithmeticError)
 
 
-def require_pyarrow(package: str = "pyarrow") -> None:
-    """Raise MissingPackage unless the package that reads and writes Parquet is installed."""
-    if find_spec(package) is None:
-        raise MissingPackage(f"Packs need one more package: {install_command('packs')}")
+class _Digest:
+    """The sha256 of rows, each as a MessagePack array, after the name of their table."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def rows(self, table: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """The same rows, included in the checksum as they are taken."""
+        self._hash.update(table.encode())
+        for row in rows:
+            self._hash.update(self._encode(row))
+            yield row
+
+    def add(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Include rows."""
+        for _ in self.rows(table, rows):
+            pass
+
+    def text(self) -> str:
+        """The checksum, hexadecimal."""
+        return self._hash.hexdigest()
 
 
-class _Manifest(Struct, frozen=True):
-    format: int
-    sha256: str  # of all bytes before the footer
-    pack: PackInfo
-
-
-# ------------------------------------------------------------------------- columns
-
-
-def _schema() -> pa.Schema:
-    import pyarrow as pa
-
-    plain = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-    file = pa.struct(
-        [
-            ("path", pa.string()),
-            ("path_bytes", pa.binary()),  # only where the path is not valid UTF-8
-            ("size_bytes", pa.int64()),
-            ("mtime_ns", pa.int64()),
-        ]
-    )
-    numbers = ("x", "y", "width", "height", "confidence")
-    line = pa.struct([("text", pa.string()), *((name, pa.float64()) for name in numbers)])
-    text = pa.struct(
-        [
-            ("state", pa.string()),
-            ("reader", pa.string()),
-            ("read_at", pa.string()),
-            ("message", pa.string()),
-            ("lines", pa.list_(line)),
-        ]
-    )
-    vector = pa.struct(
-        [
-            ("encoder", pa.string()),
-            ("part", pa.int32()),
-            ("at_s", pa.float64()),
-            ("vector", pa.list_(pa.float32())),
-        ]
-    )
-    types = {**plain, datetime: pa.string(), tuple: pa.list_(pa.string())}
-    facts = [(fact.name, types[fact.type]) for fact in FACTS]
-    return pa.schema(
-        [
-            ("content_hash", pa.string()),
-            ("size_bytes", pa.int64()),
-            *facts,
-            ("facts_at", pa.string()),
-            ("files", pa.list_(file)),
-            ("text", text),
-            ("thumbnail", pa.binary()),
-            ("vectors", pa.list_(vector)),
-        ]
-    )
-
-
-def _table(photos: Sequence[PackedPhoto]) -> pa.Table:
-    import pyarrow as pa
-
-    schema = _schema()
-    columns: dict[str, Any] = {
-        "content_hash": [photo.content_hash.hex() for photo in photos],
-        "size_bytes": [photo.size_bytes for photo in photos],
-        "facts_at": [photo.facts_at.isoformat() for photo in photos],
-        "files": [[_file_row(file) for file in photo.files] for photo in photos],
-        "text": [_text_row(photo.text) for photo in photos],
-        "thumbnail": [photo.thumbnail for photo in photos],
-    }
-    for fact in FACTS:
-        values = [getattr(photo.facts, fact.name) for photo in photos]
-        if fact.type is datetime:
-            values = [None if value is None else value.isoformat() for value in values]
-        columns[fact.name] = values
-    arrays = [
-        _vector_array(photos, field.type)
-        if field.name == "vectors"
-        else pa.array(columns[field.name], field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _file_row(file: PackedFile) -> dict[str, object]:
-    raw = os.fsencode(file.path)
-    shown = raw.decode("utf-8", "replace")
-    return {
-        "path": shown,
-        "path_bytes": None if shown.encode() == raw else raw,
-        "size_bytes": file.size_bytes,
-        "mtime_ns": file.mtime_ns,
-    }
-
-
-def _text_row(text: PhotoText | None) -> dict[str, object] | None:
-    if text is None:
-        return None
-    return {
-        "state": text.state,
-        "reader": text.reader,
-        "read_at": text.read_at.isoformat(),
-        "message": text.message,
-        "lines": [asdict(line) for line in text.lines],
-    }
-
-
-def _vector_array(photos: Sequence[PackedPhoto], column_type: pa.DataType) -> pa.Array:
-    """The vectors as float32: every program reads that, and it holds fp16 exactly."""
-    import numpy as np
-    import pyarrow as pa
-
-    counts, encoders = [], []
-    parts: list[int] = []
-    times: list[float | None] = []
-    halves: list[bytes] = []
-    for photo in photos:
-        counts.append(sum(len(each.vectors) for each in photo.vectors))
-        for each in photo.vectors:
-            encoders += [each.encoder_id] * len(each.vectors)
-            parts += range(len(each.vectors))
-            times += each.times_s or [None] * len(each.vectors)
-            halves += each.vectors
-    sizes = [len(vector) // 2 for vector in halves]
-    numbers = np.frombuffer(b"".join(halves), "<f2").astype(np.float32)
-    vectors = pa.ListArray.from_arrays(_offsets(sizes), pa.array(numbers))
-    rows = pa.StructArray.from_arrays(
-        [pa.array(encoders, pa.string()), pa.array(parts, pa.int32()),
-         pa.array(times, pa.float64()), vectors],
-        fields=list(column_type.value_type),
-    )  # fmt: skip
-    return pa.ListArray.from_arrays(_offsets(counts), rows, type=column_type)
-
-
-def _offsets(counts: Sequence[int]) -> pa.Array:
-    import numpy as np
-    import pyarrow as pa
-
-    return pa.array(np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int32))
+def _common_digest(connection: sqlite3.Connection) -> str:
+    """The checksum of everything but the rows of photos, which the batches have."""
+    digest = _Digest()
+    for table, query in pack_tables.COMMON_ROWS.items():
+        digest.add(table, connection.execute(query))
+    return digest.text()
 
 
 # ------------------------------------------------------------------------- writing
@@ -213,81 +107,206 @@ def _offsets(counts: Sequence[int]) -> pa.Array:
 class PackWriter:
     """Writes photos to a pack that `writing_pack` has begun."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        import pyarrow.parquet as pq
-
-        texts = [fact.name for fact in FACTS if fact.type is str]
-        words = [f"{fact.name}.list.element" for fact in FACTS if fact.type is tuple]
-        encoder, vector = "vectors.list.element.encoder", "vectors.list.element.vector.list.element"
-        self._file = _ChecksumFile(file)
-        self._writer = pq.ParquetWriter(
-            self._file,
-            _schema(),
-            compression="zstd",
-            use_dictionary=[*texts, *words, encoder, "text.state", "text.reader"],
-            column_encoding={vector: "BYTE_STREAM_SPLIT"},  # fp16 leaves two bytes nearly empty
-            write_statistics=["taken_at", "lat", "lon"],
-            write_page_checksum=True,
+    def __init__(self, draft: Path) -> None:
+        # Without SQLite's own locks: `writing_pack` has one, and has the file open itself, so that
+        # closing it would end them.
+        uri = f"file:{quote(os.fsencode(draft))}?mode=rw&nolock=1"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        self._connection = with_pragmas(
+            connection, "journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KB}"
         )
+        self._last_id = 0
         self.photos = 0
         self.files = 0
 
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def begin(self, info: PackInfo) -> None:
+        """Write what belongs to the whole pack: its folder, encoders, searches and concepts."""
+        with self._transaction():
+            pack_tables.create(self._connection)
+            self._add_notes(info)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN")
+        yield  # after an error the file is deleted
+        self._connection.execute("COMMIT")
+
+    def _add_notes(self, info: PackInfo) -> None:
+        execute, many = self._connection.execute, self._connection.executemany
+        place = None if info.volume_path is None else info.volume_path.encode()
+        execute(
+            "INSERT INTO roots (id, path, added_at, volume, volume_path) VALUES (1, ?, ?, ?, ?)",
+            (info.folder.encode(), _moment_text(info.made_at), info.volume, place),
+        )
+        many(
+            "INSERT INTO encoders (encoder_id, name, dim, state) VALUES (?, ?, ?, ?)",
+            [
+                (each.encoder_id, each.name, each.dim, "current" if each.is_current else "kept")
+                for each in info.encoders
+            ],
+        )
+        for search in info.searches:
+            saved_at = _moment_text(search.saved_at)
+            execute(
+                "INSERT INTO saved_searches (key, name, line, k, include_weak, saved_at, "
+                "looked_at, seen, announced) VALUES (?, ?, ?, ?, ?, ?, ?, x'', x'')",
+                (plain_text(search.name), search.name, search.line, search.k,
+                 search.include_weak, saved_at, saved_at),
+            )  # fmt: skip
+            many(
+                "INSERT OR IGNORE INTO named_photos VALUES (?, ?)",
+                [(id, bytes.fromhex(content_hash)) for id, content_hash in search.photos.items()],
+            )
+        for number, concept in enumerate(info.concepts, 1):
+            execute(  # without what it has learned, which the vectors of a library decide
+                "INSERT INTO concepts (id, name, words, plain_name, taught_at, last_seq, vectors, "
+                "direction, slope, intercept) VALUES (?, ?, ?, ?, ?, 0, 0, x'', 0, 0)",
+                (number, concept.name, concept.words, plain_text(concept.name),
+                 _moment_text(info.made_at)),
+            )  # fmt: skip
+            many(
+                "INSERT INTO concept_examples (concept_id, content_hash, is_like, picture) "
+                "VALUES (?, ?, ?, ?)",
+                [
+                    (number, bytes.fromhex(each.content_hash), each.is_like, each.picture)
+                    for each in concept.examples
+                ],
+            )
+
     def add(self, photos: Sequence[PackedPhoto]) -> None:
-        """Write photos, at most `PHOTOS_AT_ONCE`. Raises DiskError."""
-        self._writer.write_table(_table(photos), row_group_size=len(photos))
+        """Write photos, at most `PHOTOS_AT_ONCE`. Raises what `writing_pack` translates."""
+        of_id = dict(enumerate(photos, self._last_id + 1))
+        with self._transaction():
+            for ids in _batches({id: _size_of(photo) for id, photo in of_id.items()}):
+                self._insert({id: of_id[id] for id in ids})
+                self._end_batch(ids[-1], len(ids))
         self.photos += len(photos)
         self.files += sum(len(photo.files) for photo in photos)
 
+    def _insert(self, photos: Mapping[int, PackedPhoto]) -> None:
+        many = self._connection.executemany
+        columns = ("size_bytes", "added_at", "facts_at", *(fact.name for fact in FACT_COLUMNS))
+        many(
+            f"INSERT INTO photos (id, content_hash, {', '.join(columns)}) "
+            f"VALUES (?, ?{', ?' * len(columns)})",
+            [
+                (id, photo.content_hash, photo.size_bytes, *[_moment_text(photo.facts_at)] * 2,
+                 *to_columns(photo.facts).values())
+                for id, photo in photos.items()
+            ],
+        )  # fmt: skip
+        many(
+            "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
+            "VALUES (1, ?, ?, ?, ?, 0)",
+            [
+                (os.fsencode(file.path), id, file.size_bytes, file.mtime_ns)
+                for id, photo in photos.items()
+                for file in photo.files
+            ],
+        )
+        for fact, id_column in LIST_FACTS.items():
+            texts = {id: getattr(photo.facts, fact) for id, photo in photos.items()}
+            names = dict.fromkeys(chain.from_iterable(texts.values()))
+            many(f"INSERT OR IGNORE INTO {fact} (name) VALUES (?)", [(name,) for name in names])
+            many(
+                f"INSERT INTO photo_{fact} (photo_id, place, {id_column}) "
+                f"VALUES (?, ?, (SELECT id FROM {fact} WHERE name = ?))",
+                [
+                    (id, place, name)
+                    for id, of_photo in texts.items()
+                    for place, name in enumerate(of_photo)
+                ],
+            )
+        many(
+            "INSERT INTO vectors (encoder_key, photo_id, part, vector, at_s) VALUES "
+            '((SELECT "key" FROM encoders WHERE encoder_id = ?), ?, ?, ?, ?)',
+            [
+                (each.encoder_id, id, part, vector, each.times_s[part] if each.times_s else None)
+                for id, photo in photos.items()
+                for each in photo.vectors
+                for part, vector in enumerate(each.vectors)
+            ],
+        )
+        read = {id: photo.text for id, photo in photos.items() if photo.text is not None}
+        many(
+            "INSERT INTO text_readings (photo_id, state, reader, read_at, message) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [
+                (id, text.state, text.reader, _moment_text(text.read_at), text.message)
+                for id, text in read.items()
+            ],
+        )
+        many(
+            "INSERT INTO text_lines (photo_id, place, line, x, y, width, height, confidence) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (id, place, line.text, line.x, line.y, line.width, line.height, line.confidence)
+                for id, text in read.items()
+                for place, line in enumerate(text.lines)
+            ],
+        )
+        many(
+            "INSERT INTO thumbnails (photo_id, crc32, image) VALUES (?, ?, ?)",
+            [
+                (id, checksum(photo.content_hash, photo.thumbnail), photo.thumbnail)
+                for id, photo in photos.items()
+                if photo.thumbnail is not None
+            ],
+        )
+
+    def _end_batch(self, last_photo_id: int, photos: int) -> None:
+        """Store the checksum of the rows that were written since the last batch, up to a photo."""
+        digest, ids = _Digest(), {"after": self._last_id, "last": last_photo_id}
+        for table, query in pack_tables.BATCH_ROWS.items():
+            digest.add(table, self._connection.execute(query, ids))
+        digest.add("thumbnails", self._connection.execute(pack_tables.BATCH_THUMBNAILS, ids))
+        self._connection.execute(
+            "INSERT INTO batches VALUES (?, ?, ?)", (last_photo_id, photos, digest.text())
+        )
+        self._last_id = last_photo_id
+
     def finish(self, info: PackInfo) -> None:
-        """Write the footer."""
-        whole = replace(info, photos=self.photos, files=self.files)
-        text = msgspec.json.encode(_Manifest(FORMAT_VERSION, self._file.sha256, whole))
-        checksum = hashlib.sha256(text).hexdigest()
-        self._writer.add_key_value_metadata({_MANIFEST: text, _MANIFEST_SHA256: checksum})
-        self._writer.close()
-
-    def abandon(self) -> None:
-        """End the writing without a usable file."""
-        with suppress(OSError):  # of a disk that is full: the file is deleted next
-            self._writer.close()
+        """Write what the pack states about itself, and its checksum."""
+        self._connection.execute(
+            "INSERT INTO pack VALUES (?, ?, ?, ?, '')",
+            (info.made_by, _moment_text(info.made_at), self.photos, self.files),
+        )
+        self._connection.execute("UPDATE pack SET sha256 = ?", (_common_digest(self._connection),))
 
 
-class _ChecksumFile:
-    """What pyarrow writes to: a file, with the sha256 of what was written so far."""
+def _batches(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Photos, by id, in batches of at most `_BATCH_BYTES`; `sizes` are what they take, in bytes.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-        self._position = 0
-        self.closed = False
+    A batch has at least one photo.
+    """
+    batch: list[int] = []
+    size = 0
+    for photo_id, size_bytes in sizes.items():
+        if batch and size + size_bytes > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(photo_id)
+        size += size_bytes
+    if batch:
+        yield batch
 
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
 
-    def write(self, content: bytes) -> int:
-        self._file.write(content)
-        self._hash.update(content)
-        self._position += len(content)
-        return len(content)
+def _size_of(photo: PackedPhoto) -> int:
+    """About how many bytes the rows of a photo take, without its thumbnail."""
+    texts = (value for fact in FACTS for value in _texts(getattr(photo.facts, fact.name)))
+    lines = () if photo.text is None else (line.text for line in photo.text.lines)
+    vectors = (vector for each in photo.vectors for vector in each.vectors)
+    return sum(map(len, chain(texts, lines, vectors, (file.path for file in photo.files))))
 
-    def tell(self) -> int:
-        return self._position
 
-    def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> None:
-        self.closed = True
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return value if isinstance(value, tuple) else ()
 
 
 @contextmanager
@@ -299,7 +318,7 @@ def writing_pack(path: Path, info: PackInfo) -> Iterator[PackWriter]:
     UsageError where `path` is another file, PackLocked while another process writes this pack, and
     DiskError.
     """
-    if os.path.exists(path) and not is_parquet(path):  # noqa: PTH110  # Path raises for long names
+    if os.path.exists(path) and not is_pack(path):  # noqa: PTH110  # Path raises for long names
         raise UsageError(
             f"{path} exists and is not a pack, so it was left as it is. Choose another name for "
             "the pack."
@@ -308,14 +327,10 @@ def writing_pack(path: Path, info: PackInfo) -> Iterator[PackWriter]:
     with _translating(path), _open_locked(draft, path) as file:
         try:
             file.truncate(0)
-            writer = PackWriter(file)
-            try:
+            with closing(PackWriter(draft)) as writer:
+                writer.begin(info)
                 yield writer
                 writer.finish(info)
-            except BaseException:
-                writer.abandon()
-                raise
-            file.flush()
             os.fsync(file.fileno())
             draft.replace(path)
         except BaseException:
@@ -324,13 +339,19 @@ def writing_pack(path: Path, info: PackInfo) -> Iterator[PackWriter]:
             raise
 
 
-def is_parquet(path: Path) -> bool:
+def is_pack(path: Path) -> bool:
     """Whether a file begins as a pack does."""
     try:
         with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
+            return _application_of(file.read(_HEADER_BYTES)) == pack_tables.APPLICATION_ID
     except OSError:
         return False
+
+
+def _application_of(header: bytes) -> int | None:
+    """The application id that the header of an SQLite database states; None for another file."""
+    is_whole = len(header) == _HEADER_BYTES and header.startswith(_MAGIC)
+    return int.from_bytes(header[68:72], "big") if is_whole else None
 
 
 @contextmanager
@@ -356,213 +377,363 @@ def _open_locked(draft: Path, path: Path) -> Iterator[BinaryIO]:
 def _translating(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except (OSError, sqlite3.Error) as error:
+        name = getattr(error, "sqlite_errorname", "")
+        is_full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if is_full or name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
             raise DiskError(
-                f"The disk that holds {path.parent} is full. The pack was not written; one that "
-                "was there is unchanged. Free some space, or choose another place for it."
+                f"The disk that holds {path.parent} is full or failing. The pack was not written; "
+                "one that was there is unchanged. Free some space, or choose another place for it."
             ) from error
+        if isinstance(error, sqlite3.Error) and not name.startswith("SQLITE_CANTOPEN"):
+            raise  # a bug in this program, not a fault of the disk
+        problem = getattr(error, "strerror", None) or error
         raise DiskError(
-            f"Cannot write the pack {path} ({error.strerror or error}). Check that its folder "
-            "exists and that you may write to it."
+            f"Cannot write the pack {path} ({problem}). Check that its folder exists and that you "
+            "may write to it."
         ) from error
 
 
 # ------------------------------------------------------------------------- reading
 
 
+class PackedBatch(Struct, frozen=True):
+    """Photos of a pack, checked. `library` is an SQLite database of them in memory, serialized.
+
+    It has the tables of a library in the schema of this version. `files` and `thumbnails` are by
+    the id of their photo in the pack; the latter have the hash of its content, and a checksum.
+    """
+
+    photos: int
+    library: bytes
+    files: tuple[tuple[int, PackedFile], ...]
+    thumbnails: dict[int, tuple[bytes, int]]
+
+
 class PackReader:
-    """Reads a pack, a row group at a time. Use it as a context manager.
+    """Reads a pack, a batch of photos at a time. Use it as a context manager.
 
     Raises PackError for a file that is cut off, damaged, or no pack, PackTooNew for one of a newer
-    imgsearch, UsageError for one that is not there, and MissingPackage.
+    imgsearch, and UsageError for one that is not there.
     """
 
     def __init__(self, path: Path) -> None:
-        require_pyarrow()
-        import pyarrow.parquet as pq
-
         self.path = path
+        self._version = self._checked_version()
+        with self._reading():
+            self._connection = self._connect()
         try:
-            self._size_bytes = path.stat().st_size
-            self._file = path.open("rb")
-        except FileNotFoundError:
-            raise UsageError(f"There is no pack {path}. Check its name.") from None
-        except OSError as error:
-            raise PackError(
-                f"The pack {path} cannot be read ({error.strerror}). Check its permissions."
-            ) from error
-        try:
-            self._footer_bytes = self._checked_footer()
             with self._reading():
-                self._parquet = pq.ParquetFile(
-                    self._file, page_checksum_verification=True, pre_buffer=False
-                )
-                manifest = self._read_manifest()
-                self._file.seek(self._size_bytes - _TAIL_BYTES - self._footer_bytes)
-                self._groups = row_groups(self._file.read(self._footer_bytes))
-                self.info, self._sha256 = manifest.pack, manifest.sha256
-                self._check_rows()
+                with self._few_steps():
+                    self._facts = pack_tables.check_schema(self._connection, self._version)
+                self._check_structure()
+                self.info = self._read_info()
+                self._empty_batch = self._make_empty_batch()
         except BaseException:
-            self._file.close()
+            self._connection.close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._file.close()
+        self._connection.close()
 
-    def release_memory(self) -> None:
-        """Give back the memory that reading took and that nothing uses any more.
+    # ------------------------------------------------------------------ opening
 
-        pyarrow and the C library keep it for the next group. Of groups with thumbnails that is
-        100 MB, which what comes after the last one can do without.
-        """
-        import pyarrow as pa
-
-        pa.default_memory_pool().release_unused()
-        c_memory.give_back()
-
-    @property
-    def groups(self) -> int:
-        """How many row groups there are."""
-        return len(self._groups)
-
-    def photos(self, group: int) -> list[PackedPhoto]:
-        """The photos of a row group, checked: a pack may come from anybody."""
-        known = [fact.name for fact in FACTS if fact.name in self.info.fact_names]
-        names = ["content_hash", "size_bytes", "facts_at", "files", "text", "thumbnail", *known]
-        with self._reading():
-            table = self._table(group, [*names, "vectors"])
-            columns = {name: table.column(name).to_pylist() for name in names}
-            vectors = self._vectors(table.column("vectors"))
-            photos = [
-                self._photo(dict(zip(names, values, strict=True)), known, vectors[row])
-                for row, values in enumerate(zip(*columns.values(), strict=True))
-            ]
-            if len({photo.content_hash for photo in photos}) < len(photos):
-                raise ValueError("a photo occurs twice")
-            return photos
-
-    def _table(self, group: int, names: Sequence[str]) -> pa.Table:
-        """Columns of a row group, unless they unfold to more than its photos can take.
-
-        A small file can unfold to gigabytes. It is refused before any page is read.
-        """
-        part = self._groups[group]
-        if part.rows > PHOTOS_AT_ONCE:
-            raise ValueError("too many photos are in one part")
-        left = _ROOM_BYTES + part.rows * _PHOTO_BYTES
-        left_of_vectors = _ROOM_BYTES + part.rows * _VECTOR_BYTES
-        for column in part.columns:
-            if column.name not in names:
-                continue
-            if column.kind == FLOAT:
-                left_of_vectors -= unfolded_bytes(self._file, column, left_of_vectors)
-            else:
-                left -= unfolded_bytes(self._file, column, left)
-        return self._parquet.read_row_group(group, columns=list(names))
-
-    def sample_files(self, count: int) -> list[PackedFile]:
-        """About this many files, from all over the pack."""
-        groups = range(0, self.groups, max(1, self.groups // 10))
-        each = max(1, count // max(1, len(groups)))
-        sample: list[PackedFile] = []
-        for group in groups:
-            with self._reading():
-                rows = self._table(group, ["files"]).column("files")
-                step = max(1, len(rows) // each)
-                for row in rows.take(list(range(0, len(rows), step))).to_pylist():
-                    sample += [self._packed_file(file) for file in row[:1]]
-        return sample
-
-    def verify(self) -> Iterator[int]:
-        """Read everything; yields how many photos were read so far. Raises PackError."""
-        digest, done = hashlib.sha256(), 0
-        end = self._size_bytes - _TAIL_BYTES - self._footer_bytes
-        share = -(-end // max(1, self.groups))
-        for group in range(self.groups):
-            done += len(self.photos(group))
-            with self._reading():
-                self._hash(digest, group * share, min(end, (group + 1) * share))
-            yield done
-        if not self.groups:
-            with self._reading():
-                self._hash(digest, 0, end)
-        if digest.hexdigest() != self._sha256:
-            raise self._damage("its checksum is wrong")
-
-    def _hash(self, digest: Any, start: int, end: int) -> None:
-        self._file.seek(start)
-        while start < end:
-            content = self._file.read(min(1 << 20, end - start))
-            if not content:
-                raise self._damage("it became shorter")
-            digest.update(content)
-            start += len(content)
-
-    # ------------------------------------------------------------------ checks
-
-    def _checked_footer(self) -> int:
-        """The size of the footer in bytes, which the end of the file states."""
+    def _checked_version(self) -> int:
+        """The version of the schema, which the header states; its other fields are checked."""
         try:
-            if self._file.read(len(_MAGIC)) != _MAGIC:
-                raise PackError(
-                    f"{self.path} is not a pack of imgsearch. Name the file that imgsearch pack "
-                    "has written."
-                )
-            self._file.seek(max(0, self._size_bytes - _TAIL_BYTES))
-            tail = self._file.read(_TAIL_BYTES)
+            status = self.path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise self._no_pack()
+            with self.path.open("rb") as file:
+                header = file.read(_HEADER_BYTES)
+        except FileNotFoundError:
+            raise UsageError(f"There is no pack {self.path}. Check its name.") from None
         except OSError as error:
-            raise self._damage(str(error.strerror)) from error
-        footer_bytes = int.from_bytes(tail[:4], "little")
-        is_whole = footer_bytes + _TAIL_BYTES + len(_MAGIC) <= self._size_bytes
-        if tail[4:] != _MAGIC or not is_whole:
+            raise PackError(
+                f"The pack {self.path} cannot be read ({error.strerror}). Check its permissions."
+            ) from error
+        is_short = header and len(header) < _HEADER_BYTES
+        application = _application_of(header)
+        page_bytes, pages = (
+            int.from_bytes(header[at:end], "big") for at, end in ((16, 18), (28, 32))
+        )
+        size_bytes = pages * (65_536 if page_bytes == 1 else page_bytes)
+        if (is_short and header.startswith(_MAGIC[: len(header)])) or (
+            application == pack_tables.APPLICATION_ID and status.st_size < size_bytes
+        ):
             raise PackError(
                 f"The pack {self.path} is cut off: its end is missing, as after a copy that was "
                 "interrupted. Copy it again, or make it again with imgsearch pack."
             )
-        return footer_bytes
-
-    def _read_manifest(self) -> _Manifest:
-        metadata = self._parquet.schema_arrow.metadata or {}
-        metadata |= self._parquet.metadata.metadata or {}
-        text = metadata.get(_MANIFEST)
-        if text is None:
-            raise PackError(
-                f"{self.path} is a Parquet file, and not a pack of imgsearch. Name the file that "
-                "imgsearch pack has written."
-            )
-        version = int(json.loads(text)["format"])
-        if version > FORMAT_VERSION:
+        if application != pack_tables.APPLICATION_ID:
+            raise self._no_pack()
+        version = int.from_bytes(header[60:64], "big")
+        if version > len(migrations.NAMES):
             raise PackTooNew(
-                f"The pack {self.path} was made by a newer imgsearch (format {version}, this one "
-                f"knows {FORMAT_VERSION}). Update imgsearch: {update_command()}"
+                f"The pack {self.path} was made by a newer imgsearch (schema {version}, this one "
+                f"knows {len(migrations.NAMES)}). Update imgsearch: {update_command()}"
             )
-        if hashlib.sha256(text).hexdigest().encode() != metadata.get(_MANIFEST_SHA256):
-            raise self._damage("the checksum of its manifest is wrong")
-        manifest = msgspec.json.decode(text, type=_Manifest)
-        _check_info(manifest.pack)
-        return manifest
+        if version < pack_tables.FIRST_VERSION:
+            raise self._damage(f"there is no schema {version} of packs")
+        return version
 
-    def _check_rows(self) -> None:
-        found = self._parquet.schema_arrow
-        unknown_to_it = {fact.name for fact in FACTS} - set(self.info.fact_names)
-        for field in _schema():
-            if field.name not in unknown_to_it and found.field(field.name).type != field.type:
-                raise self._damage(f"its column {field.name} has another type")
-        if sum(group.rows for group in self._groups) != self.info.photos:
-            raise self._damage("it has another number of photos than it states")
+    def _no_pack(self) -> PackError:
+        return PackError(
+            f"{self.path} is not a pack of imgsearch. Name the file that imgsearch pack has "
+            "written."
+        )
+
+    def _connect(self) -> sqlite3.Connection:
+        # Immutable: SQLite writes nothing, takes no lock and looks for no journal of this file.
+        uri = f"file:{quote(os.fsencode(self.path))}?mode=ro&immutable=1"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
+        return with_pragmas(
+            connection,
+            *("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "query_only = ON"),
+        )
+
+    @contextmanager
+    def _few_steps(self) -> Iterator[None]:
+        """Let SQLite give up where reading the schema takes long: pages may lead in a circle."""
+        calls = iter(range(10))
+        self._connection.set_progress_handler(
+            lambda: int(next(calls, None) is None), _OPENING_STEPS // 10
+        )
+        try:
+            yield
+        finally:
+            self._connection.set_progress_handler(None, 0)
+
+    def _check_structure(self) -> None:
+        """Check that each table is a tree of pages that leads nowhere twice.
+
+        From then on, reading all rows takes time and memory by the size of the file. Pictures are
+        not read for that: they are looked up by the number of their photo.
+        """
+        if self._connection.execute("PRAGMA encoding").fetchone() != ("UTF-8",):
+            raise ValueError("its texts are not in UTF-8")
+        tables = (*pack_tables.PHOTO_TABLES, *pack_tables.COMMON_TABLES)
+        for table in (*tables, "pack", "named_photos", "batches"):
+            self._check_pages(f"PRAGMA quick_check('{table}')")
+
+    def _check_pages(self, pragma: str) -> None:
+        (problem,) = self._connection.execute(pragma).fetchone()
+        if problem != "ok":
+            raise ValueError(problem)
+
+    def _read_info(self) -> PackInfo:
+        """What the pack states about itself; the checksum of that is compared."""
+        execute = self._connection.execute
+        for table in pack_tables.COMMON_ROWS:
+            pack_tables.check_types(self._connection, table)
+        rows = execute("SELECT made_by, made_at, photos, files, sha256 FROM pack LIMIT 2")
+        ((made_by, made_at, photos, files, sha256),) = rows.fetchall()
+        roots = execute("SELECT path, volume, volume_path FROM roots LIMIT 2")
+        ((folder, volume, volume_path),) = roots.fetchall()
+        if _common_digest(self._connection) != sha256:
+            raise ValueError("its checksum is wrong")
+        encoders = tuple(
+            PackEncoder(encoder_id, name, dim, state == "current")
+            for encoder_id, name, dim, state in self._notes(
+                'SELECT encoder_id, name, dim, state FROM encoders ORDER BY "key"'
+            )
+        )
+        info = PackInfo(
+            made_by=made_by,
+            made_at=_moment(made_at),
+            folder=folder.decode(),
+            volume=volume,
+            volume_path=None if volume_path is None else volume_path.decode(),
+            encoders=encoders,
+            fact_names=self._fact_names(),
+            photos=photos,
+            files=files,
+            searches=self._searches(),
+            concepts=self._concepts(),
+        )
+        _check_info(info)
+        return info
+
+    def _fact_names(self) -> tuple[str, ...]:
+        columns = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(photos)")}
+        return tuple(fact.name for fact in FACTS if fact.name in columns | LIST_FACTS.keys())
+
+    def _searches(self) -> tuple[PackedSearch, ...]:
+        named = {
+            photo_id: _hex(content_hash)
+            for photo_id, content_hash in self._notes("SELECT * FROM named_photos")
+        }
+        query = "SELECT name, line, k, include_weak, saved_at FROM saved_searches ORDER BY key"
+        return tuple(
+            PackedSearch(name, line, k, bool(include_weak), _moment(saved_at), named)
+            for name, line, k, include_weak, saved_at in self._notes(query)
+        )
+
+    def _concepts(self) -> tuple[PackedConcept, ...]:
+        examples: dict[int, list[PackedExample]] = {}
+        query = "SELECT concept_id, content_hash, is_like, picture FROM concept_examples"
+        for concept_id, content_hash, is_like, picture in self._notes(query):
+            example = PackedExample(_hex(content_hash), bool(is_like), picture)
+            examples.setdefault(concept_id, []).append(example)
+        query = "SELECT id, name, words FROM concepts ORDER BY plain_name"
+        return tuple(
+            PackedConcept(name, words, tuple(examples.get(concept_id, ())))
+            for concept_id, name, words in self._notes(query)
+        )
+
+    def _notes(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Rows that are not of single photos, unless they take too much memory."""
+        left = _MAX_NOTES_BYTES
+        for row in self._connection.execute(query):
+            left -= 1000 + sum(len(value) for value in row if isinstance(value, str | bytes))
+            if left < 0:
+                raise ValueError(
+                    "its saved searches, concepts or encoders take more memory than they may"
+                )
+            yield row
+
+    def _make_empty_batch(self) -> bytes:
+        """A database for the photos of a batch, with the folder and the encoders of the pack."""
+        with closing(_in_memory()) as batch:
+            pack_tables.create_batch(batch, self._version, self._facts)
+            for table in ("roots", "encoders"):
+                _insert(batch, table, self._connection.execute(f"SELECT * FROM {table}"))
+            return batch.serialize()
+
+    # ------------------------------------------------------------------ photos
+
+    def sample_files(self, count: int) -> list[PackedFile]:
+        """At most this many files, from all over the pack."""
+        with self._reading():
+            execute = self._connection.execute
+            (last,) = execute("SELECT coalesce(max(id), 0) FROM paths").fetchone()
+            step = max(1, last // count)
+            query = "SELECT id, name, size_bytes, mtime_ns FROM paths WHERE id >= ? LIMIT 1"
+            files: dict[int, PackedFile] = {}
+            for first in range(1, last + 1, step):
+                for file_id, *file in execute(query, (first,)):
+                    files[file_id] = _packed_file(*file)
+            return list(files.values())
+
+    def batches(self) -> Iterator[PackedBatch]:
+        """The photos, checked, in the order of the pack."""
+        query = (
+            "SELECT last_photo_id, photos, sha256 FROM batches WHERE last_photo_id > ? "
+            "ORDER BY last_photo_id LIMIT 1"
+        )
+        after = _LOWEST_ID
+        while True:
+            with self._reading():
+                row = self._connection.execute(query, (after,)).fetchone()
+                if row is None:
+                    return
+                batch = self._read_batch(after, *row)
+            yield batch
+            after = row[0]
+
+    def _read_batch(self, after: int, last: int, photos: int, sha256: str) -> PackedBatch:
+        if photos > PHOTOS_AT_ONCE:
+            raise ValueError("too many photos are in one part")
+        ids, digest = {"after": after, "last": last}, _Digest()
+        with closing(_in_memory()) as batch:
+            batch.deserialize(self._empty_batch)
+            (page_bytes,) = batch.execute("PRAGMA page_size").fetchone()
+            batch.execute(f"PRAGMA max_page_count = {_MAX_BATCH_BYTES // page_bytes}")
+            batch.execute("BEGIN")
+            for table, query in pack_tables.BATCH_ROWS.items():
+                rows = self._connection.execute(query, ids)
+                _insert(batch, table, digest.rows(table, rows))
+            batch.execute("COMMIT")
+            crc32s: dict[int, int] = {}
+            rows = self._connection.execute(pack_tables.BATCH_THUMBNAILS, ids)
+            for photo_id, crc32 in digest.rows("thumbnails", rows):
+                crc32s[photo_id] = crc32
+                if len(crc32s) > photos:
+                    raise ValueError("a thumbnail has no photo")
+            if digest.text() != sha256:
+                raise ValueError("a checksum of photos is wrong")
+            pack_tables.check_rows(batch)
+            (found,) = batch.execute("SELECT count(*) FROM photos").fetchone()
+            if found != photos:
+                raise ValueError("it has another number of photos than it states")
+            _check_vectors(batch)
+            _write_moments(batch)
+            hashes = dict(batch.execute("SELECT id, content_hash FROM photos"))
+            if not crc32s.keys() <= hashes.keys():
+                raise ValueError("a thumbnail has no photo")
+            files = batch.execute("SELECT photo_id, name, size_bytes, mtime_ns FROM paths")
+            packed_files = tuple((photo_id, _packed_file(*file)) for photo_id, *file in files)
+            if self._version != pack_tables.VERSION:
+                migrations.migrate(batch)
+            return PackedBatch(
+                photos,
+                batch.serialize(),
+                packed_files,
+                {photo_id: (hashes[photo_id], crc32) for photo_id, crc32 in crc32s.items()},
+            )
+
+    def thumbnails(
+        self, batch: PackedBatch, wanted: Collection[bytes]
+    ) -> Iterator[dict[bytes, bytes]]:
+        """The thumbnails of those photos of a batch, by their content hash, a few at a time."""
+        some: dict[bytes, bytes] = {}
+        size = 0
+        for photo_id, (content_hash, crc32) in batch.thumbnails.items():
+            if content_hash not in wanted:
+                continue
+            with self._reading():
+                some[content_hash] = self._thumbnail(photo_id, content_hash, crc32)
+            size += len(some[content_hash])
+            if size >= _THUMBNAILS_BYTES:
+                yield some
+                some, size = {}, 0
+        if some:
+            yield some
+
+    def _thumbnail(self, photo_id: int, content_hash: bytes, crc32: int) -> bytes:
+        query = "SELECT image FROM thumbnails WHERE photo_id = ?"
+        (image,) = self._connection.execute(query, (photo_id,)).fetchone()
+        if not isinstance(image, bytes) or not _is_webp(image):
+            raise ValueError("a thumbnail is not a WebP image")
+        if checksum(content_hash, image) != crc32:
+            raise ValueError("the checksum of a thumbnail is wrong")
+        return image
+
+    def check(self, with_thumbnails: bool = False) -> Iterator[int]:
+        """Read and check all photos; yields how many were read so far. Raises PackError."""
+        photos = files = 0
+        for batch in self.batches():
+            if with_thumbnails:
+                wanted = {content_hash for content_hash, _ in batch.thumbnails.values()}
+                for _ in self.thumbnails(batch, wanted):
+                    pass
+            photos += batch.photos
+            files += len(batch.files)
+            yield photos
+        with self._reading():
+            (rows,) = self._connection.execute("SELECT count(*) FROM photos").fetchone()
+            if (photos, files) != (self.info.photos, self.info.files) or rows != photos:
+                raise ValueError("it has another number of photos or files than it states")
+
+    def verify(self) -> Iterator[int]:
+        """Read everything, as `check` does, and the structure of the whole file."""
+        yield from self.check(with_thumbnails=True)
+        with self._reading():
+            self._check_pages("PRAGMA integrity_check")
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        import pyarrow as pa
-
         try:
             yield
-        except (pa.ArrowException, msgspec.MsgspecError, *_DAMAGE) as error:
-            raise self._damage(str(error) or type(error).__name__) from error
+        except _DAMAGE as error:
+            raise self._damage(_problem_of(error)) from error
 
     def _damage(self, problem: str) -> PackError:
         return PackError(
@@ -570,94 +741,28 @@ class PackReader:
             "it again with imgsearch pack."
         )
 
-    # ------------------------------------------------------------------ rows
 
-    def _photo(
-        self, row: dict[str, Any], fact_names: Sequence[str], vectors: tuple[PackedVectors, ...]
-    ) -> PackedPhoto:
-        content_hash = _content_hash(row["content_hash"])
-        size_bytes, thumbnail = int(row["size_bytes"]), row["thumbnail"]
-        if size_bytes < 0:
-            raise ValueError("a photo has no content")
-        if thumbnail is not None and not _is_webp(thumbnail):
-            raise ValueError("a thumbnail is not a WebP image")
-        return PackedPhoto(
-            content_hash=content_hash,
-            size_bytes=size_bytes,
-            facts=_facts({name: row[name] for name in fact_names}),
-            facts_at=_moment(row["facts_at"]),
-            files=tuple(self._packed_file(file) for file in row["files"]),
-            vectors=vectors,
-            text=None if row["text"] is None else _photo_text(row["text"]),
-            thumbnail=thumbnail,
-        )
+def _in_memory() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", isolation_level=None)
 
-    def _packed_file(self, row: dict[str, Any]) -> PackedFile:
-        path = row["path"] if row["path_bytes"] is None else os.fsdecode(row["path_bytes"])
-        parts = PurePosixPath(path).parts
-        # A path that leads out of the folder would show files that are no photos.
-        if not parts or path.startswith("/") or ".." in parts or "\0" in path:
-            raise ValueError("a path leads out of its folder")
-        size_bytes = int(row["size_bytes"])
-        if size_bytes < 0:
-            raise ValueError("a file has no size")
-        return PackedFile("/".join(parts), size_bytes, int(row["mtime_ns"]))
 
-    def _vectors(self, column: pa.ChunkedArray) -> list[tuple[PackedVectors, ...]]:
-        import numpy as np
+def _insert(batch: sqlite3.Connection, table: str, rows: Iterator[tuple[Any, ...]]) -> None:
+    """Insert rows that have all columns of a table, in their order."""
+    columns = len(batch.execute(f"PRAGMA table_info({table})").fetchall())
+    batch.executemany(f"INSERT INTO {table} VALUES (?{', ?' * (columns - 1)})", rows)
 
-        rows = column.combine_chunks()
-        if not len(rows):
-            return []
-        parts = rows.values
-        encoders = parts.field("encoder").to_pylist()
-        numbers = parts.field("part").to_pylist()
-        times = parts.field("at_s").to_pylist()
-        vectors = parts.field("vector")
-        halves = np.asarray(vectors.values.to_numpy()).astype("<f2")
-        starts = vectors.offsets.to_numpy().tolist()
-        self._check_vectors(encoders, starts, halves)
-        content = halves.tobytes()
-        ends = rows.offsets.to_numpy().tolist()
-        photos = []
-        for first, end in pairwise(ends):
-            of_photo: dict[str, list[int]] = {}
-            for at in range(first, end):
-                own = of_photo.setdefault(encoders[at], [])
-                if numbers[at] != len(own):
-                    raise ValueError("the parts of a photo are not in order")
-                own.append(at)
-            photos.append(
-                tuple(
-                    PackedVectors(
-                        encoder_id,
-                        tuple(content[2 * starts[at] : 2 * starts[at + 1]] for at in own),
-                        () if times[own[0]] is None else tuple(float(times[at]) for at in own),
-                    )
-                    for encoder_id, own in of_photo.items()
-                )
-            )
-        return photos
 
-    def _check_vectors(
-        self, encoders: Sequence[str], starts: Sequence[int], halves: NDArray[np.float16]
-    ) -> None:
-        """Raise ValueError unless all vectors have the size of their encoder and a length of 1."""
-        import numpy as np
-
-        dims = {encoder.encoder_id: encoder.dim for encoder in self.info.encoders}
-        for encoder, (start, end) in zip(encoders, pairwise(starts), strict=True):
-            if end - start != dims[encoder]:
-                raise ValueError(f"a vector of {encoder} has a wrong size")
-        if encoders:
-            squares = np.square(halves.astype(np.float32))
-            lengths = np.sqrt(np.add.reduceat(squares, np.asarray(starts[:-1])))
-            if not (np.abs(lengths - 1) < _MAX_LENGTH_ERROR).all():
-                raise ValueError("a vector is not of length 1")
+def _problem_of(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    if "UNIQUE constraint failed: photos" in text:
+        return "a photo occurs twice"
+    if "disk is full" in text:  # the database in memory, which may have no more pages
+        return "a part of it takes more memory than it may"
+    return text
 
 
 def _check_info(info: PackInfo) -> None:
-    """Raise ValueError for a manifest that no library writes: a pack may come from anybody."""
+    """Raise ValueError for what no library states: a pack may come from anybody."""
     ids = [encoder.encoder_id for encoder in info.encoders]
     if len(set(ids)) < len(ids) or sum(encoder.is_current for encoder in info.encoders) > 1:
         raise ValueError("an encoder occurs twice")
@@ -666,58 +771,60 @@ def _check_info(info: PackInfo) -> None:
     texts = (info.folder, info.volume or "", info.volume_path or "")
     if "/" in info.folder or info.folder == ".." or any("\0" in text for text in texts):
         raise ValueError("its folder has no name")
-    moments = (info.made_at, *(search.saved_at for search in info.searches))
-    if any(moment.tzinfo is None for moment in moments):
-        raise ValueError("a time has no time zone")
-    for search in info.searches:
-        for content_hash in search.photos.values():
-            _content_hash(content_hash)
-    for concept in info.concepts:
-        for example in concept.examples:
-            _content_hash(example.content_hash)
 
 
-def _content_hash(text: str) -> bytes:
-    content_hash = bytes.fromhex(text)
+def _hex(content_hash: bytes) -> str:
     if len(content_hash) != _HASH_BYTES:
         raise ValueError("a photo has no content")
-    return content_hash
+    return content_hash.hex()
 
 
-def _facts(values: dict[str, Any]) -> Facts:
-    facts: dict[str, Any] = {}
-    for fact in FACTS:
-        value = values.get(fact.name)
-        if fact.required and value is None:
-            raise ValueError(f"a photo has no {fact.name}")
-        if fact.type is datetime and value is not None:
-            value = datetime.fromisoformat(value)
-        elif fact.type is tuple:
-            value = tuple(map(str, value or ()))
-        elif fact.type is bool:
-            value = fact.loaded(value)
-        elif fact.type is float and value is not None and not abs(value) < float("inf"):
-            raise ValueError(f"{fact.name} is not a number")
-        facts[fact.name] = value
-    if facts["width_px"] < 1 or facts["height_px"] < 1:
-        raise ValueError("a photo has no size")
-    lat, lon = facts["lat"], facts["lon"]
-    if (lat is None) != (lon is None) or abs(lat or 0) > 90 or abs(lon or 0) > 180:
-        raise ValueError("a place is not on the Earth")
-    return Facts(**facts)
+def _packed_file(name: bytes, size_bytes: int, mtime_ns: int) -> PackedFile:
+    path = os.fsdecode(name)
+    parts = PurePosixPath(path).parts
+    # A path that leads out of the folder would show files that are no photos.
+    if not parts or path.startswith("/") or ".." in parts or "\0" in path:
+        raise ValueError("a path leads out of its folder")
+    return PackedFile("/".join(parts), size_bytes, mtime_ns)
 
 
-def _photo_text(row: dict[str, Any]) -> PhotoText:
-    if row["state"] not in _TEXT_STATES:
-        raise ValueError("a text has an unknown state")
-    lines = tuple(TextLine(**line) for line in row["lines"])
-    for line in lines:
-        numbers = (line.x, line.y, line.width, line.height, line.confidence)
-        if line.text is None or not all(abs(number) < float("inf") for number in numbers):
-            raise ValueError("a line of text has no place")
-    if row["reader"] is None:
-        raise ValueError("a text has no reader")
-    return PhotoText(row["state"], lines, row["reader"], _moment(row["read_at"]), row["message"])
+def _check_vectors(batch: sqlite3.Connection) -> None:
+    """Raise ValueError unless each vector has a length of 1. Its number of bytes is right."""
+    import numpy as np
+
+    for key, dim in batch.execute('SELECT "key", dim FROM encoders').fetchall():
+        cursor = batch.execute("SELECT vector FROM vectors WHERE encoder_key = ?", (key,))
+        while some := cursor.fetchmany(max(1, _NUMBERS_AT_ONCE // dim)):
+            halves = np.frombuffer(b"".join(vector for (vector,) in some), "<f2")
+            lengths = np.linalg.norm(halves.astype(np.float32).reshape(-1, dim), axis=1)
+            if not (np.abs(lengths - 1) < _MAX_LENGTH_ERROR).all():
+                raise ValueError("a vector is not of length 1")
+
+
+def _write_moments(batch: sqlite3.Connection) -> None:
+    """Write all dates as a library has them. Raises ValueError for what is no date."""
+    local = {fact.name: _local_text for fact in FACTS if fact.type is datetime}
+    for table, key, column, text_of in (
+        *(("photos", "id", name, text_of) for name, text_of in local.items()),
+        *(
+            ("photos", "id", "facts_at", _utc_text),
+            ("text_readings", "photo_id", "read_at", _utc_text),
+        ),
+    ):
+        rows = batch.execute(f"SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL")
+        texts = ((text_of(text), row_id, text) for row_id, text in rows.fetchall())
+        batch.executemany(
+            f"UPDATE {table} SET {column} = ? WHERE {key} = ?",
+            [(right, row_id) for right, row_id, text in texts if right != text],
+        )
+
+
+def _local_text(text: str) -> str:
+    return datetime.fromisoformat(text).isoformat()
+
+
+def _utc_text(text: str) -> str:
+    return _moment_text(_moment(text))
 
 
 def _moment(text: str) -> datetime:
@@ -725,6 +832,10 @@ def _moment(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time has no time zone")
     return moment.astimezone(UTC)
+
+
+def _moment_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _is_webp(content: bytes) -> bool:
