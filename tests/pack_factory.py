@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors, PackEncoder, PackInfo
 from imgsearch.records.photo import Facts
-from imgsearch.store import pack_tables
-from imgsearch.store.pack_file import writing_pack
+from imgsearch.store import pack_format
+from imgsearch.store.pack_writer import writing_pack
 from tests.factories import random_vectors
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -66,7 +66,7 @@ def seal(connection: sqlite3.Connection) -> None:
     after = -(1 << 63)
     for (last,) in connection.execute("SELECT last_photo_id FROM batches ORDER BY 1").fetchall():
         ids = {"after": after, "last": last}
-        queries = {**pack_tables.BATCH_ROWS, "thumbnails": pack_tables.BATCH_THUMBNAILS}
+        queries = {**pack_format.BATCH_ROWS, "thumbnails": pack_format.BATCH_THUMBNAILS}
         sha256 = checksum_of(
             {table: connection.execute(query, ids).fetchall() for table, query in queries.items()}
         )
@@ -75,7 +75,7 @@ def seal(connection: sqlite3.Connection) -> None:
     sha256 = checksum_of(
         {
             table: connection.execute(query).fetchall()
-            for table, query in pack_tables.COMMON_ROWS.items()
+            for table, query in pack_format.COMMON_ROWS.items()
         }
     )
     connection.execute("UPDATE pack SET sha256 = ?", (sha256,))

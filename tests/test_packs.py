@@ -45,9 +45,10 @@ from imgsearch.records.pack import (
 from imgsearch.records.photo import FACTS, Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.search.confidence import MIN_PHOTOS
-from imgsearch.store import migrations, pack_tables
+from imgsearch.store import migrations, pack_format
 from imgsearch.store.lock import writing
-from imgsearch.store.pack_file import PackReader, writing_pack
+from imgsearch.store.pack_reader import PackReader
+from imgsearch.store.pack_writer import writing_pack
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
 from tests.factories import (
@@ -306,14 +307,14 @@ def test_a_pack_of_an_older_schema_gets_the_migrations_that_it_lacks(
     text = PhotoText("read", (line,), "reader 1", NOW)
     facts = Facts("JPEG", 8, 8, title="a title", keywords=("a",), flash=True)
     pack = write_pack(tmp_path / "1.imgsearch", photo_of(1, text=text, facts=facts), photo_of(2))
-    version = pack_tables.VERSION
+    version = pack_format.VERSION
     later = {
         "languages": "ALTER TABLE text_readings ADD COLUMN language TEXT;\n"
         "UPDATE text_readings SET language = 'en';\nUPDATE text_lines SET line = 'EXIT, 12';\n"
     }
     monkeypatch.setattr(migrations, "MIGRATIONS", {**migrations.MIGRATIONS, **later})
     monkeypatch.setattr(migrations, "NAMES", tuple(migrations.MIGRATIONS))
-    monkeypatch.setattr(pack_tables, "VERSION", len(migrations.NAMES))
+    monkeypatch.setattr(pack_format, "VERSION", len(migrations.NAMES))
     with open_library("data") as library:
         report = library.packs.merge(pack, at="/photos", offline=True).run()
         assert (report.new, report.texts, report.embedded) == (2, 1, 2)
@@ -356,6 +357,36 @@ def test_text_that_was_read_later_wins(
             assert report.texts == (expected == word)
             assert library.search(f"text:{expected}")
         assert not library.search("text:bakery")
+
+
+def test_the_version_of_packs_is_that_of_their_tables() -> None:
+    """Whoever adds a migration that changes one of them has to name it in `pack_format`."""
+    with closing(pack_format.in_memory()) as pack, closing(pack_format.in_memory()) as library:
+        pack_format.create(pack)
+        migrations.migrate(library)
+        for table in (*pack_format.PHOTO_TABLES, *pack_format.COMMON_TABLES):
+            query = 'SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(?)'
+            columns = [each.execute(query, (table,)).fetchall() for each in (pack, library)]
+            assert sorted(columns[0]) == sorted(columns[1]), table
+
+
+def test_a_photo_whose_files_come_back_is_in_the_tail_of_every_snapshot(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1), photo_of(2))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.jpg").write_bytes(b"x")
+
+    def places() -> dict[int, int]:
+        with closing(sqlite3.connect(tmp_path / "data" / "library.db")) as connection:
+            return dict(connection.execute("SELECT photo_id, seq FROM vectors"))
+
+    with open_library("data") as library:
+        library.packs.merge(pack, at=tmp_path / "photos").run()
+        assert places() == {1: 1, 2: 2} and library.photo_count() == 1
+        (tmp_path / "photos" / "2.jpg").write_bytes(b"x")
+        assert library.packs.merge(pack, at=tmp_path / "photos").run().files == 1
+        assert places() == {1: 1, 2: 3} and library.photo_count() == 2
 
 
 def test_a_file_that_failed_here_gets_the_photo_of_the_pack(
@@ -907,7 +938,7 @@ def test_the_page_lists_every_table_and_column() -> None:
     for fact in FACTS:
         assert f"| `{fact.name}` |" in described
     with closing(sqlite3.connect(":memory:")) as connection:
-        pack_tables.create(connection)
+        pack_format.create(connection)
         tables = [
             name
             for (name,) in connection.execute(

@@ -419,7 +419,7 @@ class ArchiveEngine:
         """Write the photos below a folder or `s3://BUCKET/FOLDER` into a pack."""
         from imgsearch.catalogue.lance.packing import PhotosToPack
         from imgsearch.indexer.packs import check_destination, describe, write_pack
-        from imgsearch.store.pack_file import PHOTOS_AT_ONCE
+        from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 
         if file is None:
             raise UsageError("An archive cannot write into its photo folders. Name a file.")

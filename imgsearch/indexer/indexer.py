@@ -74,7 +74,7 @@ from imgsearch.search.query_cache import QueryCache
 from imgsearch.search.short_texts import embed_alone
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
-from imgsearch.store.pack_file import PackReader
+from imgsearch.store.pack_reader import PackReader
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store

@@ -31,12 +31,9 @@ from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.progress import MergeReport, PackReport, Progress
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackEncoder, PackInfo
-from imgsearch.store.pack_file import (
-    PHOTOS_AT_ONCE,
-    PackedBatch,
-    PackReader,
-    writing_pack,
-)
+from imgsearch.store.pack_format import PHOTOS_AT_ONCE
+from imgsearch.store.pack_reader import PackedBatch, PackReader
+from imgsearch.store.pack_writer import writing_pack
 from imgsearch.store.packs import FoundFile
 from imgsearch.store.sql import prefix_of
 from imgsearch.version import VERSION

@@ -289,7 +289,7 @@ def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Co
     """
     try:
         connection = sqlite3.connect(
-            uri_of(file, writable),
+            _uri(file, writable),
             uri=True,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
@@ -301,8 +301,7 @@ def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Co
         raise_translated(error, file)
 
 
-def uri_of(file: Path, writable: bool) -> str:
-    """The URI by which SQLite opens a database."""
+def _uri(file: Path, writable: bool) -> str:
     uri = f"file:{quote(os.fsencode(file))}"
     if writable:
         return f"{uri}?mode=rwc"

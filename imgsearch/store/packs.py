@@ -15,7 +15,7 @@ from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackedVectors
 from imgsearch.store import names, schema
 from imgsearch.store.database import DATABASE_FILE, Database, connect, raise_translated
-from imgsearch.store.pack_file import PackedBatch
+from imgsearch.store.pack_reader import PackedBatch
 from imgsearch.store.reads import Reads
 from imgsearch.store.sql import (
     FACT_COLUMNS,

@@ -25,7 +25,7 @@ from imgsearch.records.pack import (
 )
 from imgsearch.records.photo import Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
-from imgsearch.store.pack_file import PackReader
+from imgsearch.store.pack_reader import PackReader
 from imgsearch.store.store import Store
 from tests.factories import run_python, write_noise
 from tests.pack_factory import DIM, ENCODER, INFO, NOW, WEBP, change, photo_of, write_pack
@@ -463,7 +463,7 @@ def test_a_pack_that_takes_much_memory_is_refused_before_it_does(
         "from pathlib import Path\n"
         "import numpy\n"
         "from imgsearch.errors import PackError\n"
-        "from imgsearch.store.pack_file import PackReader\n"
+        "from imgsearch.store.pack_reader import PackReader\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n"
         "    with PackReader(Path(sys.argv[1])) as reader:\n"

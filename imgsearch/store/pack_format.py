@@ -1,4 +1,4 @@
-"""The tables of a pack: those of a library that travel to another one, and a few of its own.
+"""The format of packs: the tables of a library that travel to another one, and a few of its own.
 
 The statements that create them are those of the migrations. So an older pack is brought to the
 schema of today as an older library is, and the tables of a pack from anybody are compared with the
@@ -7,16 +7,25 @@ expected ones text by text, before anything is read from them.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from imgsearch.store import migrations
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, column_of
 
+PHOTOS_AT_ONCE = 2000  # in one batch, which is merged in one transaction
 APPLICATION_ID = 0x696D6770  # "imgp"
+MAGIC = b"SQLite format 3\0"
+HEADER_BYTES = 100
 # A version of the schema is the number of its migrations. Packs were first made in this one:
 FIRST_VERSION = migrations.NAMES.index("concepts") + 1
 # Here their tables were changed last, so that an older imgsearch cannot read them. A fact that is
@@ -60,16 +69,6 @@ _INDEX = "paths_by_photo"
 _FACT_COLUMN = re.compile(
     r"([a-z][a-z0-9_]{0,63}) (TEXT|INTEGER|FLOAT|BOOLEAN)( NOT NULL DEFAULT 0)?"
 )
-_TYPES = {  # of values, by those of columns
-    "INTEGER": "integer",
-    "BOOLEAN": "integer",
-    "FLOAT": "real",
-    "TEXT": "text",
-    "JSON": "text",
-    "BLOB": "blob",
-}
-_LARGEST_FLOAT = 1.7976931348623157e308
-
 # The rows of one batch by table. All columns, so that a checksum includes those of later versions.
 _OF_BATCH = "photo_id > :after AND photo_id <= :last"
 BATCH_ROWS: Mapping[str, str] = {
@@ -102,35 +101,6 @@ COMMON_ROWS: Mapping[str, str] = {
     "named_photos": "SELECT * FROM named_photos ORDER BY photo_id",
     "batches": "SELECT * FROM batches ORDER BY last_photo_id",
 }
-
-# Rows of a batch that no library has, and what is wrong with them.
-_IMPOSSIBLE = (
-    (
-        "SELECT 1 FROM photos WHERE length(content_hash) != 32 OR size_bytes < 0",
-        "a photo has no content",
-    ),
-    ("SELECT 1 FROM photos WHERE width_px < 1 OR height_px < 1", "a photo has no size"),
-    (
-        "SELECT 1 FROM photos WHERE (lat IS NULL) != (lon IS NULL) "
-        "OR abs(lat) > 90 OR abs(lon) > 180",
-        "a place is not on the Earth",
-    ),
-    ("SELECT 1 FROM paths WHERE photo_id IS NULL OR size_bytes < 0", "a file has no size"),
-    ("PRAGMA foreign_key_check", "a row refers to one that does not exist"),
-    (
-        "SELECT 1 FROM vectors JOIN encoders ON key = encoder_key WHERE length(vector) != 2 * dim",
-        "a vector has a wrong size",
-    ),
-    (
-        "SELECT 1 FROM vectors GROUP BY photo_id, encoder_key HAVING min(part) != 0 "
-        "OR max(part) != count(*) - 1 OR count(at_s) NOT IN (0, count(*))",
-        "the parts of a photo are not in order",
-    ),
-    (
-        "SELECT 1 FROM text_readings WHERE state NOT IN ('read', 'none', 'failed')",
-        "a text has an unknown state",
-    ),
-)
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -166,17 +136,15 @@ def check_schema(connection: sqlite3.Connection, version: int) -> tuple[str, ...
 
 def _later_facts(expected: str, found: str) -> tuple[str, ...]:
     """The columns that a table has after the expected ones: facts, and nothing else."""
-    start, end = expected[:-1], found[len(expected) - 1 :]
-    if not found.startswith(start) or not end.endswith(")"):
-        raise ValueError("its table photos is not that of a pack")
-    columns = tuple(end[:-1].split(", ")[1:])
-    if end != "".join(f", {column}" for column in columns) + ")":
-        raise ValueError("its table photos is not that of a pack")
+    start = expected.removesuffix(")")
+    columns = tuple(found[len(start) : -1].split(", ")[1:])
     declared = {fact.name: column_of(fact) for fact in FACT_COLUMNS}
-    for column in columns:
-        fact = _FACT_COLUMN.fullmatch(column)
-        if fact is None or declared.get(fact[1], column) != column:
-            raise ValueError("its table photos is not that of a pack")
+    are_facts = all(
+        (fact := _FACT_COLUMN.fullmatch(column)) and declared.get(fact[1], column) == column
+        for column in columns
+    )
+    if not are_facts or found != start + "".join(f", {column}" for column in columns) + ")":
+        raise ValueError("its table photos is not that of a pack")
     return columns
 
 
@@ -194,38 +162,10 @@ def create_batch(connection: sqlite3.Connection, version: int, facts: tuple[str,
         connection.execute(f"ALTER TABLE photos ADD COLUMN {column}")
 
 
-def check_rows(connection: sqlite3.Connection) -> None:
-    """Check the rows of a batch, as SQL can. Raises ValueError for what no library has."""
-    for table in PHOTO_TABLES:
-        check_types(connection, table)
-    for query, problem in _IMPOSSIBLE:
-        if connection.execute(query).fetchone() is not None:
-            raise ValueError(problem)
-
-
-def check_types(connection: sqlite3.Connection, table: str) -> None:
-    """Check that each value of a table has the type of its column. Raises ValueError."""
-    columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
-    for _, name, declared, is_not_null, *_ in columns:
-        column = f'"{name}"'
-        is_right = f"typeof({column}) = '{_TYPES[declared]}'"
-        if declared == "FLOAT":
-            is_right += f" AND abs({column}) <= {_LARGEST_FLOAT!r}"
-        elif declared == "BOOLEAN":
-            is_right += f" AND {column} IN (0, 1)"
-        if not is_not_null:
-            is_right += f" OR {column} IS NULL"
-        query = f"SELECT 1 FROM {table} WHERE NOT ({is_right}) LIMIT 1"
-        if connection.execute(query).fetchone() is not None:
-            raise ValueError(
-                f"{table}.{name} has a value of another type, or one that is no number"
-            )
-
-
 @cache
 def _statements(version: int) -> tuple[str, ...]:
     """The statements that create the tables of a library that packs have."""
-    with closing(_in_memory()) as connection:
+    with closing(in_memory()) as connection:
         migrations.apply_first(connection, version)
         rows = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY rowid")
         wanted = {*PHOTO_TABLES, *COMMON_TABLES, _INDEX}
@@ -234,12 +174,66 @@ def _statements(version: int) -> tuple[str, ...]:
 
 @cache
 def _expected(version: int) -> Mapping[tuple[str, str, str], str | None]:
-    with closing(_in_memory()) as connection:
+    """The schema of a pack: the statement of each entry, by kind, name and table."""
+    with closing(in_memory()) as connection:
         for statement in (*_statements(version), *_OWN_TABLES):
             connection.execute(statement)
         rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
         return {(kind, name, table): sql for kind, name, table, sql in rows}
 
 
-def _in_memory() -> sqlite3.Connection:
+def in_memory() -> sqlite3.Connection:
+    """A connection to a new database in memory, in autocommit mode."""
     return sqlite3.connect(":memory:", isolation_level=None)
+
+
+class Digest:
+    """The sha256 of rows, each as a MessagePack array, after the name of their table."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def rows(self, table: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """The same rows, included in the checksum as they are taken."""
+        self._hash.update(table.encode())
+        for row in rows:
+            self._hash.update(self._encode(row))
+            yield row
+
+    def add(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Include rows."""
+        for _ in self.rows(table, rows):
+            pass
+
+    def text(self) -> str:
+        """The checksum, hexadecimal."""
+        return self._hash.hexdigest()
+
+
+def common_checksum(connection: sqlite3.Connection) -> str:
+    """The checksum of everything but the rows of photos, which the batches have."""
+    digest = Digest()
+    for table, query in COMMON_ROWS.items():
+        digest.add(table, connection.execute(query))
+    return digest.text()
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a file begins as a pack does."""
+    try:
+        with path.open("rb") as file:
+            return application_of(file.read(HEADER_BYTES)) == APPLICATION_ID
+    except OSError:
+        return False
+
+
+def application_of(header: bytes) -> int | None:
+    """The application id that the header of an SQLite database states; None for another file."""
+    is_whole = len(header) == HEADER_BYTES and header.startswith(MAGIC)
+    return int.from_bytes(header[68:72], "big") if is_whole else None
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment as the database has it: UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
