@@ -174,7 +174,7 @@ class PackReader:
     def _check_pages(self, pragma: str) -> None:
         (problem,) = self._connection.execute(pragma).fetchone()
         if problem != "ok":
-            raise ValueError(problem)
+            raise ValueError(problem.splitlines()[-1])
 
     def _read_info(self) -> PackInfo:
         """What the pack states about itself; the checksum of that is compared."""
