@@ -1,4 +1,4 @@
-"""Makes packs, and merges one into a library: where its photos are, and what is taken of it."""
+"""Makes packs of folders, finds the photos of a pack on this machine, and merges packs."""
 
 from __future__ import annotations
 
@@ -146,10 +146,10 @@ def _make_hidden_folder(folder: Path) -> None:
 def describe(
     folder: str, encoders: Mapping[EncoderRow, bool], place: VolumePath | None = None
 ) -> PackInfo:
-    """What a pack of a folder with this name states about itself.
+    """Describe a pack of a folder with this name.
 
-    `encoders` are those whose vectors it has, and whether they answer queries; `place` is where the
-    folder is on a drive that can be identified.
+    `encoders` made its vectors; the values say which of them answers queries. `place` is the place
+    of the folder on a drive that can be identified.
     """
     return PackInfo(
         made_by=f"imgsearch {VERSION}",
@@ -177,7 +177,7 @@ def _volume_path(reads: Reads, folder: str) -> VolumePath | None:
 
 
 class PackPlace(Struct, frozen=True):
-    """Where the photos of a pack are: below `folder`, now or, if `offline`, at another time."""
+    """The photos of a pack are below `folder`, now or, if `offline`, at another time."""
 
     folder: str
     offline: bool = False
@@ -324,7 +324,7 @@ def _keep_thumbnails(
 
 
 class _PhotoFiles:
-    """The files below a folder that a pack may call photos: those that a scan takes for photos.
+    """The files below a folder that a pack may call photos, because a scan would find them.
 
     A pack may come from anybody, and a photo is shown to whoever may see the page. So their names
     are those of photos, and no link leads to them from outside of the folder.

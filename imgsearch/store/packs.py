@@ -1,4 +1,4 @@
-"""Photos of a library as records, to carry to another one, and the merging of those of a pack."""
+"""Reads photos of a library as records, and merges the photos of packs into one, in SQL."""
 
 from __future__ import annotations
 
@@ -175,12 +175,12 @@ class PackStore:
 
 # ------------------------------------------------------------------------- merging
 
-# A batch is attached as `batch`. In its table `matches`, each of its photos has the id that it has
-# in the library, and whether it is new there, returns there after its files were gone, and has
-# facts that replace those of the library. `found` are the files of the batch that are there.
+# A batch is attached as `batch`. Its table `matches` has the id that each of its photos has in the
+# library, and says whether the photo returns there after its files were gone, and whether its facts
+# are newer, as those of a new photo are. `found` are the files of the batch that are there.
 _MATCHES = (
     "CREATE TABLE batch.matches (pack_id INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, "
-    "is_new INTEGER NOT NULL, returns INTEGER NOT NULL, has_newer_facts INTEGER NOT NULL)"
+    "returns INTEGER NOT NULL, has_newer_facts INTEGER NOT NULL)"
 )
 _FOUND = (
     "CREATE TABLE batch.found (pack_id INTEGER NOT NULL, name BLOB NOT NULL, "
@@ -188,14 +188,14 @@ _FOUND = (
 )
 _SECONDS = "CAST(strftime('%s', {}) AS INTEGER)"
 _MATCH_KNOWN = (
-    "INSERT INTO batch.matches SELECT theirs.id, ours.id, 0, ours.gone_at IS NOT NULL, "
+    "INSERT INTO batch.matches SELECT theirs.id, ours.id, ours.gone_at IS NOT NULL, "
     f"({_SECONDS.format('theirs.facts_at')} > "
     f"{_SECONDS.format('coalesce(ours.facts_at, ours.added_at)')}) IS TRUE "
     "FROM batch.photos AS theirs JOIN main.photos AS ours USING (content_hash)"
 )
 _UNMATCHED = "theirs.id NOT IN (SELECT pack_id FROM batch.matches)"
 _MATCH_NEW = (
-    "INSERT INTO batch.matches SELECT theirs.id, ours.id, 1, 0, 1 "
+    "INSERT INTO batch.matches SELECT theirs.id, ours.id, 0, 1 "
     f"FROM batch.photos AS theirs JOIN main.photos AS ours USING (content_hash) WHERE {_UNMATCHED}"
 )
 _WITH_FACTS = "(SELECT id FROM batch.matches WHERE has_newer_facts)"
