@@ -27,7 +27,8 @@ from benchmarks.synthetic import SyntheticSpace
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors, PackEncoder, PackInfo
 from imgsearch.records.photo import FACTS, Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
-from imgsearch.store.pack_file import PHOTOS_AT_ONCE, writing_pack
+from imgsearch.store.pack_format import PHOTOS_AT_ONCE
+from imgsearch.store.pack_writer import writing_pack
 from tests.stand_in import StandIn
 
 FOLDER = "/drive/photos"
@@ -151,7 +152,7 @@ def run_step(data_dir: Path, what: str, pack: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", STEP, data_dir, what, pack],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     sys.stdout.write(done.stdout)

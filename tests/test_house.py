@@ -21,7 +21,6 @@ FLOORS = (
         "installation",
         "page_access",
         "paths",
-        "parquet_pages",
         "private_files",
         "sphere",
         "text",

@@ -305,11 +305,10 @@ class ArchiveEngine:
         """Write the photos below a folder or `s3://BUCKET/FOLDER` into a pack."""
         from imgsearch.archive.lance.packing import PhotosToPack
         from imgsearch.indexer.packs import check_destination, describe, write_pack
-        from imgsearch.store.pack_file import PHOTOS_AT_ONCE, require_pyarrow
+        from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 
         if file is None:
             raise UsageError("An archive cannot write into its photo folders. Name a file.")
-        require_pyarrow()
         photos = PhotosToPack(self.catalogue().address, folder)
         if not len(photos):
             raise FolderError(f"No photo of the archive is in {folder}. Check the name.")

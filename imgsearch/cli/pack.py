@@ -61,8 +61,8 @@ def command(
     A pack has vectors, facts, names, text in pictures and thumbnails, not the photos themselves.
     Saved searches and concepts of the library are included, except with --photos-only. imgsearch
     unpack merges the pack into another library, where nothing has to be embedded again. The file is
-    Parquet, which pandas and DuckDB read; docs/packs.md describes it. It is written completely or
-    not at all: an existing pack stays until the new one is complete.
+    an SQLite database; docs/packs.md describes it. It is written completely or not at all: an
+    existing pack stays until the new one is complete.
 
     PACK may not be in a photo folder, where imgsearch writes nothing except with --inside.
 

@@ -17,17 +17,18 @@ from imgsearch.indexer import pack_notes, packs
 from imgsearch.indexer.derived import refresh_derived, update_index
 from imgsearch.indexer.embedding import ConceptEmbedder
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
+from imgsearch.progress import Progress
 from imgsearch.records.index import EncoderRow
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
-from imgsearch.store.pack_file import PackReader
+from imgsearch.store.pack_reader import PackReader
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.thumbnails import ThumbnailStore
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import MergeReport, Progress
+    from imgsearch.progress import MergeReport
     from imgsearch.records.pack import PackedConcept
     from imgsearch.store.store import Store
 
@@ -41,6 +42,8 @@ def unpack(
         pack, at = packs.pack_inside(str(pack)), at or str(pack)
     with PackReader(pack) as reader:
         place = _place_of_merge(context, reader, at, offline, beside)
+        for done in reader.check():
+            yield Progress(done, reader.info.photos, part="Checking")
         with writing(context.data_dir) as store, ThumbnailStore(context.data_dir) as thumbnails:
             keeper = ThumbnailKeeper(thumbnails, context.settings, context.notify)
             keep = keeper.keep if context.settings.thumbnails_mb else None

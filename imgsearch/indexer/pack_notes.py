@@ -1,7 +1,7 @@
-"""What a pack carries of its user's own: saved searches, and concepts with their examples.
+"""Saved searches and concepts in packs.
 
-Photos are named by their content there, since ids differ from library to library. A search or a
-concept whose name the library has stays as it is there.
+A pack names photos by their content, since ids differ from library to library. A merge adds the
+searches and concepts whose names the library does not have.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def merge_searches(store: Store, searches: Sequence[PackedSearch]) -> int:
 
 
 def lessons(store: Store, concepts: Sequence[PackedConcept]) -> Iterator[Lesson]:
-    """What teaches the concepts whose names are free, by the examples that are there."""
+    """The lessons of the concepts whose names are free, with the examples that are there."""
     for concept in concepts:
         examples = tuple(_examples_of(store.reads, concept))
         if examples and store.concepts.state_of(concept.name) is None:

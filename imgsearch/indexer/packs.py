@@ -1,4 +1,4 @@
-"""Makes packs, and merges one into a library: where its photos are, and what is taken of it."""
+"""Makes packs of folders, finds the photos of a pack on this machine, and merges packs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch import private_files
+from imgsearch import c_memory, private_files
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.errors import (
     DiskError,
@@ -31,8 +31,10 @@ from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.progress import MergeReport, PackReport, Progress
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackEncoder, PackInfo
-from imgsearch.records.photo import FACTS
-from imgsearch.store.pack_file import PHOTOS_AT_ONCE, PackReader, require_pyarrow, writing_pack
+from imgsearch.store.pack_format import PHOTOS_AT_ONCE
+from imgsearch.store.pack_reader import PackedBatch, PackReader
+from imgsearch.store.pack_writer import writing_pack
+from imgsearch.store.packs import FoundFile
 from imgsearch.store.sql import prefix_of
 from imgsearch.version import VERSION
 
@@ -79,11 +81,9 @@ def make_pack(
     """Write all that is known of the photos below a folder into a pack, `file`.
 
     None stands for the hidden folder in the folder itself. With `photos_only`, saved searches and
-    concepts are left out. Raises FolderError for a folder without
-    photos of the library, UsageError, LibraryLocked while another process writes this pack,
-    DiskError and MissingPackage.
+    concepts are left out. Raises FolderError for a folder without photos of the library,
+    UsageError, LibraryLocked while another process writes this pack, and DiskError.
     """
-    require_pyarrow()
     ids = store.packs.photo_ids(folder)
     if not len(ids):
         raise FolderError(
@@ -101,7 +101,7 @@ def make_pack(
         info = replace(info, searches=searches, concepts=concepts)
     photos = (
         [
-            _with_thumbnail(photo, thumbnails)
+            replace(photo, thumbnail=thumbnails.get(photo.content_hash))
             for photo in store.packs.photos(ids[start : start + PHOTOS_AT_ONCE].tolist(), folder)
         ]
         for start in range(0, len(ids), PHOTOS_AT_ONCE)
@@ -146,10 +146,10 @@ def _make_hidden_folder(folder: Path) -> None:
 def describe(
     folder: str, encoders: Mapping[EncoderRow, bool], place: VolumePath | None = None
 ) -> PackInfo:
-    """What a pack of a folder with this name states about itself.
+    """Describe a pack of a folder with this name.
 
-    `encoders` are those whose vectors it has, and whether they answer queries; `place` is where the
-    folder is on a drive that can be identified.
+    `encoders` made its vectors; the values say which of them answers queries. `place` is the place
+    of the folder on a drive that can be identified.
     """
     return PackInfo(
         made_by=f"imgsearch {VERSION}",
@@ -161,7 +161,6 @@ def describe(
             PackEncoder(row.encoder_id, row.name, row.dim, is_current)
             for row, is_current in encoders.items()
         ),
-        fact_names=tuple(fact.name for fact in FACTS),
     )
 
 
@@ -174,15 +173,11 @@ def _volume_path(reads: Reads, folder: str) -> VolumePath | None:
     return None
 
 
-def _with_thumbnail(photo: PackedPhoto, thumbnails: ThumbnailStore) -> PackedPhoto:
-    return replace(photo, thumbnail=thumbnails.get(photo.content_hash))
-
-
 # ------------------------------------------------------------------------- merging
 
 
 class PackPlace(Struct, frozen=True):
-    """Where the photos of a pack are: below `folder`, now or, if `offline`, at another time."""
+    """The photos of a pack are below `folder`, now or, if `offline`, at another time."""
 
     folder: str
     offline: bool = False
@@ -283,37 +278,29 @@ def merge_pack(
     place: PackPlace,
     keep_thumbnails: KeepThumbnails | None,
 ) -> Generator[Progress, None, MergeReport]:
-    """Merge the photos of a pack, each row group of it in one transaction.
+    """Merge the photos of a pack, each batch of it in one transaction.
 
     What was merged before, perhaps by a run that was interrupted, is passed over. `keep_thumbnails`
     stores small pictures of photos that have none; None: none are kept.
     """
     info = reader.info
-    keys = {}
     for encoder in sorted(info.encoders, key=lambda each: not each.is_current):
-        row = store.vectors.adopt_encoder(encoder.encoder_id, encoder.name, encoder.dim)
-        keys[encoder.encoder_id] = row.key
+        store.vectors.adopt_encoder(encoder.encoder_id, encoder.name, encoder.dim)
     root_id = store.files.add_root(place.folder)
     files_there = _PhotoFiles(place.folder)
     counts, missing, changed, done = MergeCounts(), 0, 0, 0
-    for group in range(reader.groups):
-        photos = reader.photos(group)
-        if keep_thumbnails is not None:
-            images = {photo.content_hash: photo.thumbnail for photo in photos if photo.thumbnail}
-            lacking = thumbnails.lacking(images)
-            keep_thumbnails({key: image for key, image in images.items() if key in lacking})
-        yield Progress(done, info.photos)
-        found = {
-            photo.content_hash: _files_of(photo, files_there, place.offline) for photo in photos
-        }
-        stats = {key: [each.stat for each in files] for key, files in found.items() if files}
-        counts = counts.plus(store.packs.merge(root_id, photos, stats, keys, info.fact_names))
-        present = [each for files in found.values() for each in files]
-        missing += sum(len(photo.files) for photo in photos) - len(present)
-        changed += sum(each.has_other_time for each in present)
-        done += len(photos)
-        yield Progress(done, info.photos)
-    reader.release_memory()  # the index is built next
+    with store.packs.merging(root_id, info.fact_names) as merger:
+        for batch in reader.batches():
+            if keep_thumbnails is not None:
+                _keep_thumbnails(reader, batch, thumbnails, keep_thumbnails)
+            yield Progress(done, info.photos)
+            found = files_there.found(batch.files, place.offline)
+            counts = counts.plus(merger.merge(batch, found))
+            missing += len(batch.files) - len(found)
+            changed += sum(file.has_other_time for file in found)
+            done += batch.photos
+            yield Progress(done, info.photos)
+    c_memory.give_back()  # the index is built next
     return MergeReport(
         folder=Path(place.folder),
         photos=done,
@@ -327,15 +314,17 @@ def merge_pack(
     )
 
 
-class _FoundFile(Struct, frozen=True):
-    """A file of a pack that is there, as it was when it was packed, so that `index` compares it."""
-
-    stat: FileStat
-    has_other_time: bool
+def _keep_thumbnails(
+    reader: PackReader, batch: PackedBatch, thumbnails: ThumbnailStore, keep: KeepThumbnails
+) -> None:
+    """Keep the thumbnails of the photos that have none; those of others are not even read."""
+    lacking = thumbnails.lacking(content_hash for content_hash, _ in batch.thumbnails.values())
+    for images in reader.thumbnails(batch, lacking):
+        keep(images)
 
 
 class _PhotoFiles:
-    """The files below a folder that a pack may call photos: those that a scan takes for photos.
+    """The files below a folder that a pack may call photos, because a scan would find them.
 
     A pack may come from anybody, and a photo is shown to whoever may see the page. So their names
     are those of photos, and no link leads to them from outside of the folder.
@@ -372,16 +361,18 @@ class _PhotoFiles:
                 return FileStat.from_status(path, status)
         return None
 
-
-def _files_of(photo: PackedPhoto, files: _PhotoFiles, offline: bool) -> list[_FoundFile]:
-    found = []
-    for file in photo.files:
-        path, status = files.path_of(file), None if offline else files.stat_of(file)
-        if path is not None and (offline or status is not None):
-            inode = 0 if status is None else status.inode
-            known = FileStat(path, file.size_bytes, file.mtime_ns, inode)
-            found.append(_FoundFile(known, status is not None and not status.matches(known)))
-    return found
+    def found(self, files: Iterable[tuple[int, PackedFile]], offline: bool) -> list[FoundFile]:
+        """The files, by the id of their photo, that are there or, if `offline`, will be."""
+        found = []
+        for photo_id, file in files:
+            path, status = self.path_of(file), None if offline else self.stat_of(file)
+            if path is not None and (offline or status is not None):
+                # As it was when it was packed, so that `index` compares one with another time.
+                inode = 0 if status is None else status.inode
+                known = FileStat(path, file.size_bytes, file.mtime_ns, inode)
+                is_other = status is not None and not status.matches(known)
+                found.append(FoundFile(photo_id, known, is_other))
+        return found
 
 
 # ------------------------------------------------------------------------- verifying

@@ -34,7 +34,7 @@ class Packs:
         `inside`, the folder carries its pack in a hidden folder. Saved searches and concepts go
         with it, unless `photos_only` is set. docs/packs.md describes the file. Raises UsageError,
         FolderError for a folder without photos of the library, LibraryLocked while another process
-        writes this pack, DiskError and MissingPackage.
+        writes this pack, and DiskError.
         """
         from imgsearch.progress import Job
 
@@ -47,7 +47,7 @@ class Packs:
         """Read a whole pack and compare every checksum; the report is what it states about itself.
 
         Needs no library; where there is one, a vector must be as long as it knows. Raises
-        PackError, UsageError and MissingPackage.
+        PackError and UsageError.
         """
         from imgsearch.progress import Job
 
@@ -69,7 +69,7 @@ class Packs:
         carries its pack. `at` is the folder where its photos are; without it they are looked for.
         With `offline` they are taken to be there though it is not connected now. `beside` keeps
         vectors of an encoder that the library does not use. Raises PackError, PhotosNotFound,
-        EncoderMismatch, UsageError, LibraryLocked, DiskError and MissingPackage.
+        EncoderMismatch, UsageError, LibraryLocked and DiskError.
         """
         from imgsearch.progress import Job
 

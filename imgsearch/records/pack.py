@@ -80,12 +80,12 @@ class PackedConcept(Struct, frozen=True):
 
 
 class PackInfo(Struct, frozen=True):
-    """The header of a pack.
+    """What a pack states about itself.
 
     `folder` is the name, without parents, of the folder that contains all paths; `volume` and
-    `volume_path` locate it if its drive can be identified. `fact_names` are the facts that
-    the pack knows: an older imgsearch knew fewer. `searches` and `concepts` belong to the whole
-    library.
+    `volume_path` locate it if its drive can be identified. `searches` and `concepts` belong to the
+    whole library. `fact_names`, the facts that the pack knows (an older imgsearch knew fewer), and
+    the numbers of photos and files are counted when it is written.
     """
 
     made_by: str
@@ -94,7 +94,7 @@ class PackInfo(Struct, frozen=True):
     volume: str | None
     volume_path: str | None
     encoders: tuple[PackEncoder, ...]
-    fact_names: tuple[str, ...]
+    fact_names: tuple[str, ...] = ()
     photos: int = 0
     files: int = 0
     searches: tuple[PackedSearch, ...] = ()

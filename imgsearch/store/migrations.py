@@ -20,7 +20,8 @@ from imgsearch.store.sql import FACT_COLUMNS, column_of
 
 APPLICATION_ID = 0x696D6773  # "imgs"
 
-# Folders and their files, photos with their facts, and what could not be read.
+# Folders and their files, photos with their facts, and what could not be read. `flash` is added as
+# later facts are: an imgsearch that does not know one ignores its column.
 _PHOTOS = """
 CREATE TABLE migrations (
     name TEXT NOT NULL PRIMARY KEY,
@@ -67,8 +68,7 @@ CREATE TABLE photos (
     exposure_s FLOAT,
     aperture FLOAT,
     iso INTEGER,
-    focal_mm FLOAT,
-    flash BOOLEAN
+    focal_mm FLOAT
 );
 CREATE INDEX photos_gone ON photos (gone_at) WHERE gone_at IS NOT NULL;
 CREATE INDEX photos_by_date ON photos (taken_at);
@@ -502,6 +502,12 @@ def add_facts(connection: sqlite3.Connection) -> None:
     """Add the columns of facts that `photos` lacks."""
     for column in _lacking_columns(connection):
         connection.execute(f"ALTER TABLE photos ADD COLUMN {column}")
+
+
+def apply_first(connection: sqlite3.Connection, count: int) -> None:
+    """Apply the first `count` migrations to an empty database: the schema of an older version."""
+    for name in list(MIGRATIONS)[:count]:
+        _apply(connection, name)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -1,20 +1,21 @@
-"""What packs take from a library, and what merging one writes, in batches of photos."""
+"""Reads photos of a library as records, and merges the photos of packs into one, in SQL."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from sqlalchemy import Connection
 
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackedVectors
-from imgsearch.records.photo import Facts
-from imgsearch.store.database import Database
-from imgsearch.store.photos import set_lists
+from imgsearch.store import names, schema
+from imgsearch.store.database import DATABASE_FILE, Database, connect, raise_translated
+from imgsearch.store.pack_reader import PackedBatch
 from imgsearch.store.reads import Reads
 from imgsearch.store.sql import (
     FACT_COLUMNS,
@@ -26,26 +27,18 @@ from imgsearch.store.sql import (
     list_query,
     now,
     prefix_of,
-    to_columns,
 )
-from imgsearch.store.vectors import renumber_vectors
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
-_LINK = (
-    "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
-    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (root_id, name) DO UPDATE "
-    "SET photo_id = excluded.photo_id WHERE photo_id IS NULL "  # it could not be read here
-    "AND size_bytes = excluded.size_bytes AND mtime_ns = excluded.mtime_ns RETURNING id"
-)
-_READ_TEXT = (
-    "INSERT OR REPLACE INTO text_readings (photo_id, state, reader, read_at, message) "
-    "VALUES (?, ?, ?, ?, ?)"
-)
-_ADD_VECTOR = (
-    "INSERT INTO vectors (encoder_key, photo_id, part, vector, at_s) VALUES (?, ?, ?, ?, ?)"
-)
+_FACTS = tuple(fact.name for fact in FACT_COLUMNS)
+_READING = [column.name for column in schema.text_readings.columns if column.name != "photo_id"]
+_LINE = [column.name for column in schema.text_lines.columns if column.name != "photo_id"]
+
+
+def _columns(names: Iterable[str], prefix: str = "") -> str:
+    return ", ".join(prefix + name for name in names)
 
 
 class _Part(Struct, frozen=True):
@@ -57,6 +50,17 @@ class _Part(Struct, frozen=True):
     root_id: int
     inside: bytes
     prefix: str
+
+
+class FoundFile(Struct, frozen=True):
+    """A file of a pack that is there, as it was when it was packed.
+
+    `photo_id` is the id of its photo in the pack.
+    """
+
+    photo_id: int
+    stat: FileStat
+    has_other_time: bool
 
 
 class PackStore:
@@ -157,177 +161,211 @@ class PackStore:
 
     # ------------------------------------------------------------------ merging
 
-    def merge(
+    @contextmanager
+    def merging(self, root_id: int, fact_names: Iterable[str]) -> Iterator[Merger]:
+        """Merge batches of a pack whose files are below a root, and which knows these facts."""
+        file = self._database.data_dir / DATABASE_FILE
+        with closing(connect(file, writable=True)) as connection:
+            try:
+                prefix = prefix_of(self._reads.roots.all()[root_id])
+                yield Merger(connection, root_id, prefix, fact_names)
+            except sqlite3.Error as error:
+                raise_translated(error, file)
+
+
+# ------------------------------------------------------------------------- merging
+
+# A batch is attached as `batch`. Its table `matches` has the id that each of its photos has in the
+# library, and says whether the photo returns there after its files were gone, and whether its facts
+# are newer, as those of a new photo are. `found` are the files of the batch that are there.
+_MATCHES = (
+    "CREATE TABLE batch.matches (pack_id INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, "
+    "returns INTEGER NOT NULL, has_newer_facts INTEGER NOT NULL)"
+)
+_FOUND = (
+    "CREATE TABLE batch.found (pack_id INTEGER NOT NULL, name BLOB NOT NULL, "
+    "size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL)"
+)
+_SECONDS = "CAST(strftime('%s', {}) AS INTEGER)"
+_MATCH_KNOWN = (
+    "INSERT INTO batch.matches SELECT theirs.id, ours.id, ours.gone_at IS NOT NULL, "
+    f"({_SECONDS.format('theirs.facts_at')} > "
+    f"{_SECONDS.format('coalesce(ours.facts_at, ours.added_at)')}) IS TRUE "
+    "FROM batch.photos AS theirs JOIN main.photos AS ours USING (content_hash)"
+)
+_UNMATCHED = "theirs.id NOT IN (SELECT pack_id FROM batch.matches)"
+_MATCH_NEW = (
+    "INSERT INTO batch.matches SELECT theirs.id, ours.id, 0, 1 "
+    f"FROM batch.photos AS theirs JOIN main.photos AS ours USING (content_hash) WHERE {_UNMATCHED}"
+)
+_WITH_FACTS = "(SELECT id FROM batch.matches WHERE has_newer_facts)"
+_ADD_VECTORS = (
+    "INSERT INTO main.vectors (encoder_key, photo_id, part, vector, at_s) "
+    'SELECT ours."key", matches.id, part, vector, at_s FROM batch.vectors AS theirs '
+    'JOIN batch.encoders AS packed ON packed."key" = encoder_key '
+    "JOIN main.encoders AS ours ON ours.encoder_id = packed.encoder_id "
+    "JOIN batch.matches ON pack_id = photo_id "
+    "WHERE NOT EXISTS (SELECT 1 FROM main.vectors AS known "
+    'WHERE known.photo_id = matches.id AND known.encoder_key = ours."key") '
+    'ORDER BY matches.id, ours."key", part'
+)
+_NEWER_TEXTS = (
+    "CREATE TABLE batch.newer_texts AS SELECT pack_id, matches.id "
+    "FROM batch.text_readings AS theirs JOIN batch.matches ON pack_id = theirs.photo_id "
+    "LEFT JOIN main.text_readings AS ours ON ours.photo_id = matches.id "
+    f"WHERE ours.photo_id IS NULL OR {_SECONDS.format('theirs.read_at')} > "
+    f"{_SECONDS.format('ours.read_at')}"
+)
+_SET_TEXTS = (
+    "DELETE FROM main.text_lines WHERE photo_id IN (SELECT id FROM batch.newer_texts)",
+    f"INSERT OR REPLACE INTO main.text_readings (photo_id, {_columns(_READING)}) "
+    f"SELECT newer.id, {_columns(_READING, 'theirs.')} FROM batch.newer_texts AS newer "
+    "JOIN batch.text_readings AS theirs ON photo_id = pack_id",
+    f"INSERT INTO main.text_lines (photo_id, {_columns(_LINE)}) "
+    f"SELECT newer.id, {_columns(_LINE, 'theirs.')} FROM batch.newer_texts AS newer "
+    "JOIN batch.text_lines AS theirs ON photo_id = pack_id ORDER BY newer.id, place",
+)
+# A snapshot that was built while a photo had no file left it out. With a new `seq`, its vectors are
+# in the tail of any snapshot.
+_RENUMBER = (
+    "CREATE TABLE batch.renumbered AS SELECT encoder_key, photo_id, part, vector, at_s "
+    "FROM main.vectors WHERE photo_id IN (SELECT id FROM batch.matches "
+    "WHERE returns AND pack_id IN (SELECT pack_id FROM batch.found))",
+    "DELETE FROM main.vectors WHERE photo_id IN (SELECT photo_id FROM batch.renumbered)",
+    "INSERT INTO main.vectors (encoder_key, photo_id, part, vector, at_s) "
+    "SELECT * FROM batch.renumbered ORDER BY photo_id, encoder_key, part",
+)
+_LINK = (
+    "INSERT INTO main.paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
+    "SELECT :root, name, matches.id, size_bytes, mtime_ns, inode FROM batch.found "
+    "JOIN batch.matches USING (pack_id) WHERE true "
+    "ON CONFLICT (root_id, name) DO UPDATE SET photo_id = excluded.photo_id "
+    "WHERE photo_id IS NULL "  # it could not be read here
+    "AND size_bytes = excluded.size_bytes AND mtime_ns = excluded.mtime_ns"
+)
+_FORGET_FAILURES = (
+    "DELETE FROM main.failures WHERE path_id IN (SELECT paths.id FROM batch.found "
+    "JOIN main.paths ON root_id = :root AND paths.name = found.name WHERE photo_id IS NOT NULL)"
+)
+
+
+class Merger:
+    """Merges batches of a pack into a library, each all or nothing."""
+
+    def __init__(
         self,
+        connection: sqlite3.Connection,
         root_id: int,
-        photos: Sequence[PackedPhoto],
-        files: Mapping[bytes, Sequence[FileStat]],
-        encoder_keys: Mapping[str, int],
+        prefix: str,
         fact_names: Iterable[str],
-    ) -> MergeCounts:
-        """Merge photos by their content, all or nothing; what the library has is not added again.
+    ) -> None:
+        self._connection = connection
+        self._root_id = root_id
+        self._prefix = prefix
+        known = frozenset(fact_names)
+        self._facts = [name for name in _FACTS if name in known]
+        self._lists = {fact: column for fact, column in LIST_FACTS.items() if fact in known}
 
-        `files` are those of this root that are there, by the hash of their content. A file that the
-        library knows keeps its photo, unless it could not be read here. Of facts and texts, those
-        that were read last stay; only the facts of `fact_names` are replaced.
+    def merge(self, batch: PackedBatch, files: Iterable[FoundFile]) -> MergeCounts:
+        """Merge photos by their content; what the library has is not added again.
+
+        `files` are those that are there. A file that the library knows keeps its photo, unless it
+        could not be read here. Of facts and texts, those that were read last stay; facts that the
+        pack does not know stay in any case.
         """
-        known_facts = frozenset(fact_names)
-        with self._database.engine.begin() as connection:
-            ids, returning = _known(connection, photos)
-            new = [photo for photo in photos if photo.content_hash not in ids]
-            for photo in new:
-                ids[photo.content_hash] = _insert(connection, photo)
-            newer = _update_facts(connection, photos, ids, new, known_facts)
-            embedded = _add_vectors(connection, photos, ids, encoder_keys)
-            texts = _set_texts(connection, photos, ids)
-            linked = 0
-            prefix = prefix_of(self._reads.roots.all()[root_id])
-            for content_hash, stats in files.items():
-                photo_id = ids[content_hash]
-                if photo_id in returning:
-                    renumber_vectors(connection, photo_id)
-                linked += sum(_link(connection, root_id, prefix, photo_id, stat) for stat in stats)
-        return MergeCounts(len(new), newer, embedded, texts, linked)
+        connection = self._connection
+        connection.execute("ATTACH ':memory:' AS batch")
+        try:
+            connection.deserialize(batch.library, name="batch")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                counts = self._merge(files)
+                names.refresh(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite has ended it itself on a full disk
+                    connection.execute("ROLLBACK")
+                raise
+        finally:
+            connection.execute("DETACH batch")
+        return counts
 
-
-def _known(
-    connection: Connection, photos: Sequence[PackedPhoto]
-) -> tuple[dict[bytes, int], set[int]]:
-    """The ids of the photos that the library has, by content, and those without a path."""
-    ids: dict[bytes, int] = {}
-    pathless = set()
-    for photo in photos:
-        row = connection.exec_driver_sql(
-            "SELECT id, gone_at FROM photos WHERE content_hash = ?", (photo.content_hash,)
-        ).first()
-        if row is not None:
-            ids[photo.content_hash] = row[0]
-            if row[1] is not None:
-                pathless.add(row[0])
-    return ids, pathless
-
-
-def _insert(connection: Connection, photo: PackedPhoto) -> int:
-    values = {
-        "content_hash": photo.content_hash,
-        "size_bytes": photo.size_bytes,
-        "added_at": now(),
-        "gone_at": now(),  # until it gets a path
-        "facts_at": _text_of(photo.facts_at),
-        **to_columns(photo.facts),
-    }
-    statement = (
-        f"INSERT INTO photos ({', '.join(values)}) VALUES ({', '.join('?' * len(values))}) "
-        "RETURNING id"
-    )
-    return int(connection.exec_driver_sql(statement, tuple(values.values())).scalar_one())
-
-
-def _update_facts(
-    connection: Connection,
-    photos: Sequence[PackedPhoto],
-    ids: Mapping[bytes, int],
-    new: Sequence[PackedPhoto],
-    fact_names: frozenset[str],
-) -> int:
-    """Replace facts that are older than those of the pack; returns of how many known photos."""
-    lists: dict[int, Facts] = {ids[photo.content_hash]: photo.facts for photo in new}
-    known = {ids[photo.content_hash]: photo for photo in photos} if len(new) < len(photos) else {}
-    rows = connection.exec_driver_sql(
-        f"SELECT id, coalesce(facts_at, added_at) FROM photos WHERE id {IN_IDS}",
-        (ids_parameter(id for id in known if id not in lists),),
-    ).all()
-    newer = 0
-    for photo_id, facts_at in rows:
-        photo = known[photo_id]
-        if photo.facts_at <= _moment(facts_at):
-            continue
-        newer += 1
-        values = {k: v for k, v in to_columns(photo.facts).items() if k in fact_names}
-        values["facts_at"] = _text_of(photo.facts_at)
-        changes = ", ".join(f"{name} = ?" for name in values)
-        connection.exec_driver_sql(
-            f"UPDATE photos SET {changes} WHERE id = ?", (*values.values(), photo_id)
+    def _merge(self, files: Iterable[FoundFile]) -> MergeCounts:
+        connection, root = self._connection, {"root": self._root_id}
+        connection.execute(_MATCHES)
+        connection.execute(_FOUND)
+        connection.executemany(
+            "INSERT INTO batch.found VALUES (?, ?, ?, ?, ?)",
+            [
+                (
+                    file.photo_id,
+                    os.fsencode(file.stat.path.removeprefix(self._prefix)),
+                    file.stat.size_bytes,
+                    file.stat.mtime_ns,
+                    file.stat.inode,
+                )
+                for file in files
+            ],
         )
-        lists[photo_id] = photo.facts
-    set_lists(connection, lists, fact_names)
-    return newer
+        connection.execute(_MATCH_KNOWN)
+        newer = self._update_facts()
+        new = self._add_photos()
+        self._set_lists()
+        embedded = self._add_vectors()
+        connection.execute(_NEWER_TEXTS)
+        (texts,) = connection.execute("SELECT count(*) FROM batch.newer_texts").fetchone()
+        for statement in (*_SET_TEXTS, *_RENUMBER):
+            connection.execute(statement)
+        linked = connection.execute(_LINK, root).rowcount
+        connection.execute(_FORGET_FAILURES, root)
+        return MergeCounts(new, newer, embedded, texts, linked)
 
+    def _update_facts(self) -> int:
+        """Replace facts that are older than those of the pack; returns of how many photos."""
+        changes = ", ".join(f"{name} = theirs.{name}" for name in ("facts_at", *self._facts))
+        return self._connection.execute(
+            f"UPDATE main.photos SET {changes} FROM batch.matches "
+            "JOIN batch.photos AS theirs ON theirs.id = pack_id "
+            "WHERE photos.id = matches.id AND has_newer_facts"
+        ).rowcount
 
-def _add_vectors(
-    connection: Connection,
-    photos: Sequence[PackedPhoto],
-    ids: Mapping[bytes, int],
-    encoder_keys: Mapping[str, int],
-) -> int:
-    rows = connection.exec_driver_sql(
-        f"SELECT DISTINCT photo_id, encoder_key FROM vectors WHERE photo_id {IN_IDS}",
-        (ids_parameter(ids.values()),),
-    )
-    have = {(photo_id, key) for photo_id, key in rows}
-    embedded = set()
-    added: list[tuple[Any, ...]] = []
-    for photo in photos:
-        photo_id = ids[photo.content_hash]
-        for each in photo.vectors:
-            key = encoder_keys[each.encoder_id]
-            if (photo_id, key) in have:
-                continue
-            embedded.add(photo_id)
-            times = each.times_s or (None,) * len(each.vectors)
-            added += [
-                (key, photo_id, part, vector, at_s)
-                for part, (vector, at_s) in enumerate(zip(each.vectors, times, strict=True))
-            ]
-    if added:
-        connection.exec_driver_sql(_ADD_VECTOR, added)
-    return len(embedded)
+    def _add_photos(self) -> int:
+        """Add the photos that the library does not have. They are gone until they get a path."""
+        columns = _columns(("facts_at", *self._facts))
+        new = self._connection.execute(
+            f"INSERT INTO main.photos (content_hash, size_bytes, added_at, gone_at, {columns}) "
+            f"SELECT content_hash, size_bytes, :now, :now, {columns} FROM batch.photos AS theirs "
+            f"WHERE {_UNMATCHED} ORDER BY id",
+            {"now": now()},
+        ).rowcount
+        self._connection.execute(_MATCH_NEW)
+        return new
 
+    def _set_lists(self) -> None:
+        """Give photos with newer facts exactly the keywords and people of the pack."""
+        for fact, id_column in self._lists.items():
+            for statement in (
+                f"DELETE FROM main.photo_{fact} WHERE photo_id IN {_WITH_FACTS}",
+                f"INSERT OR IGNORE INTO main.{fact} (name) SELECT name FROM batch.{fact} "
+                f"WHERE id IN (SELECT {id_column} FROM batch.photo_{fact} "
+                "JOIN batch.matches ON pack_id = photo_id WHERE has_newer_facts) ORDER BY id",
+                f"INSERT INTO main.photo_{fact} (photo_id, place, {id_column}) "
+                f"SELECT matches.id, place, ours.id FROM batch.photo_{fact} AS theirs "
+                "JOIN batch.matches ON pack_id = theirs.photo_id "
+                f"JOIN batch.{fact} AS packed ON packed.id = theirs.{id_column} "
+                f"JOIN main.{fact} AS ours ON ours.name = packed.name "
+                "WHERE has_newer_facts ORDER BY matches.id, place",
+            ):
+                self._connection.execute(statement)
 
-def _set_texts(
-    connection: Connection, photos: Sequence[PackedPhoto], ids: Mapping[bytes, int]
-) -> int:
-    rows = connection.exec_driver_sql(
-        f"SELECT photo_id, read_at FROM text_readings WHERE photo_id {IN_IDS}",
-        (ids_parameter(ids.values()),),
-    )
-    read_at = {photo_id: _moment(moment) for photo_id, moment in rows}
-    readings, lines = [], []
-    for photo in photos:
-        photo_id, text = ids[photo.content_hash], photo.text
-        if text is None or (photo_id in read_at and text.read_at <= read_at[photo_id]):
-            continue
-        readings.append((photo_id, text.state, text.reader, _text_of(text.read_at), text.message))
-        lines += [
-            (photo_id, place, line.text, line.x, line.y, line.width, line.height, line.confidence)
-            for place, line in enumerate(text.lines)
-        ]
-    if readings:
-        old = [(photo_id,) for photo_id, *_ in readings]
-        connection.exec_driver_sql("DELETE FROM text_lines WHERE photo_id = ?", old)
-        connection.exec_driver_sql(_READ_TEXT, readings)
-    if lines:
-        connection.exec_driver_sql(
-            f"INSERT INTO text_lines VALUES ({', '.join('?' * len(lines[0]))})", lines
-        )
-    return len(readings)
-
-
-def _link(connection: Connection, root_id: int, prefix: str, photo_id: int, stat: FileStat) -> bool:
-    """Add a path; whether the library did not have it, or could not read its file."""
-    name = os.fsencode(stat.path.removeprefix(prefix))
-    values = (root_id, name, photo_id, stat.size_bytes, stat.mtime_ns, stat.inode)
-    path_id = connection.exec_driver_sql(_LINK, values).scalar()
-    if path_id is None:
-        return False
-    connection.exec_driver_sql("DELETE FROM failures WHERE path_id = ?", (path_id,))
-    return True
+    def _add_vectors(self) -> int:
+        """Add vectors of encoders of which a photo has none; returns of how many photos."""
+        (last,) = self._connection.execute("SELECT max(seq) FROM main.vectors").fetchone()
+        self._connection.execute(_ADD_VECTORS)
+        query = "SELECT count(DISTINCT photo_id) FROM main.vectors WHERE seq > ?"
+        return int(self._connection.execute(query, (last or 0,)).fetchone()[0])
 
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _text_of(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")

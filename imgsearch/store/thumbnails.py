@@ -72,7 +72,7 @@ class ThumbnailStore:
         query = "SELECT image, crc32 FROM thumbnails WHERE content_hash = ?"
         with suppress(ImgsearchError), self._reading() as connection:
             row = connection.execute(query, (content_hash,)).fetchone()
-            if row is not None and row[1] == _checksum(content_hash, row[0]):
+            if row is not None and row[1] == checksum(content_hash, row[0]):
                 return bytes(row[0])
         return None
 
@@ -140,7 +140,7 @@ class ThumbnailStore:
                     free_bytes += replaced[0] + _ROW_BYTES
                 if free_bytes < 0:
                     break
-                row = (content_hash, image, _checksum(content_hash, image))
+                row = (content_hash, image, checksum(content_hash, image))
                 connection.execute(_INSERT, row)
             connection.execute("COMMIT")
             return free_bytes >= 0
@@ -280,7 +280,8 @@ def _delete(file: Path) -> None:
         file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
-def _checksum(content_hash: bytes, image: bytes) -> int:
+def checksum(content_hash: bytes, image: bytes) -> int:
+    """The CRC-32 of a picture and of the hash of its photo's content."""
     return zlib.crc32(image, zlib.crc32(content_hash))
 
 
@@ -288,5 +289,5 @@ def _is_intact(content_hash: object, image: object, crc32: object) -> bool:
     return (
         isinstance(content_hash, bytes)
         and isinstance(image, bytes)
-        and _checksum(content_hash, image) == crc32
+        and checksum(content_hash, image) == crc32
     )

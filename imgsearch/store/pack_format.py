@@ -1,0 +1,239 @@
+"""The format of packs: the tables of a library that travel to another one, and a few of its own.
+
+The statements that create them are those of the migrations. So an older pack is brought to the
+schema of today as an older library is, and the tables of a pack from anybody are compared with the
+expected ones text by text, before anything is read from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from imgsearch.store import migrations
+from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, column_of
+
+PHOTOS_AT_ONCE = 2000  # in one batch, which is merged in one transaction
+APPLICATION_ID = 0x696D6770  # "imgp"
+MAGIC = b"SQLite format 3\0"
+HEADER_BYTES = 100
+# A version of the schema is the number of its migrations. Packs were first made in this one:
+FIRST_VERSION = 1
+# Here their tables were changed last, so that an older imgsearch cannot read them. A fact that is
+# added is no such change: it is a column that an older one ignores.
+VERSION = FIRST_VERSION
+
+# The tables of a library with rows of single photos, in the order in which checksums include them.
+PHOTO_TABLES = (
+    *("photos", "paths"),
+    *(table for fact in LIST_FACTS for table in (fact, f"photo_{fact}")),
+    *("vectors", "text_readings", "text_lines"),
+)
+# Those with rows of the whole pack. Of `roots` there is one row: the folder that was packed.
+COMMON_TABLES = ("roots", "encoders", "saved_searches", "concepts", "concept_examples")
+# `named_photos` has the photos that the lines of saved searches name by their id. `batches` are
+# runs of photos, by id, with a checksum of their rows.
+_OWN_TABLES = (
+    """CREATE TABLE pack (
+    made_by TEXT NOT NULL,
+    made_at TEXT NOT NULL,
+    photos INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+)""",
+    """CREATE TABLE named_photos (
+    photo_id INTEGER NOT NULL PRIMARY KEY,
+    content_hash BLOB NOT NULL
+)""",
+    """CREATE TABLE thumbnails (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    crc32 INTEGER NOT NULL,
+    image BLOB NOT NULL
+)""",
+    """CREATE TABLE batches (
+    last_photo_id INTEGER NOT NULL PRIMARY KEY,
+    photos INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+)""",
+)
+_INDEX = "paths_by_photo"
+_FACT_COLUMN = re.compile(
+    r"([a-z][a-z0-9_]{0,63}) (TEXT|INTEGER|FLOAT|BOOLEAN)( NOT NULL DEFAULT 0)?"
+)
+# The rows of one batch by table. All columns, so that a checksum includes those of later versions.
+_OF_BATCH = "photo_id > :after AND photo_id <= :last"
+BATCH_ROWS: Mapping[str, str] = {
+    "photos": "SELECT * FROM photos WHERE id > :after AND id <= :last ORDER BY id",
+    "paths": f"SELECT * FROM paths WHERE {_OF_BATCH} ORDER BY photo_id, id",
+    **{
+        table: query
+        for fact, id_column in LIST_FACTS.items()
+        for table, query in (
+            (
+                fact,
+                f"SELECT * FROM {fact} WHERE id IN "
+                f"(SELECT {id_column} FROM photo_{fact} WHERE {_OF_BATCH}) ORDER BY id",
+            ),
+            (
+                f"photo_{fact}",
+                f"SELECT * FROM photo_{fact} WHERE {_OF_BATCH} ORDER BY photo_id, place",
+            ),
+        )
+    },
+    "vectors": f"SELECT * FROM vectors WHERE {_OF_BATCH} ORDER BY photo_id, encoder_key, part",
+    "text_readings": f"SELECT * FROM text_readings WHERE {_OF_BATCH} ORDER BY photo_id",
+    "text_lines": f"SELECT * FROM text_lines WHERE {_OF_BATCH} ORDER BY photo_id, place",
+}
+BATCH_THUMBNAILS = f"SELECT photo_id, crc32 FROM thumbnails WHERE {_OF_BATCH} ORDER BY photo_id"
+# The rows of the whole pack, in the order in which its checksum includes them.
+COMMON_ROWS: Mapping[str, str] = {
+    "pack": "SELECT made_by, made_at, photos, files FROM pack",
+    **{table: f"SELECT * FROM {table} ORDER BY 1, 2" for table in COMMON_TABLES},
+    "named_photos": "SELECT * FROM named_photos ORDER BY photo_id",
+    "batches": "SELECT * FROM batches ORDER BY last_photo_id",
+}
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Create the tables of a pack in an empty database, in the schema of this version."""
+    for statement in (*_statements(VERSION), *_OWN_TABLES):
+        connection.execute(statement)
+    migrations.add_facts(connection)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def check_schema(connection: sqlite3.Connection, version: int) -> tuple[str, ...]:
+    """Compare the tables of a pack with those that a schema version has.
+
+    Returns the columns of facts, as SQL declares them, that its `photos` has beyond that version.
+    Raises ValueError for a difference.
+    """
+    expected = _expected(version)
+    found = {
+        (kind, name, table): sql
+        for kind, name, table, sql in connection.execute(
+            "SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT ?", (len(expected) + 1,)
+        )
+    }
+    photos = ("table", "photos", "photos")
+    if found.keys() != expected.keys():
+        raise ValueError("its tables are not those of a pack")
+    for key, sql in expected.items():
+        if key != photos and found[key] != sql:
+            raise ValueError(f"its table {key[2]} is not that of a pack")
+    return _later_facts(str(expected[photos]), str(found[photos]))
+
+
+def _later_facts(expected: str, found: str) -> tuple[str, ...]:
+    """The columns that a table has after the expected ones: facts, and nothing else."""
+    start = expected.removesuffix(")")
+    columns = tuple(found[len(start) : -1].split(", ")[1:])
+    declared = {fact.name: column_of(fact) for fact in FACT_COLUMNS}
+    are_facts = all(
+        (fact := _FACT_COLUMN.fullmatch(column)) and declared.get(fact[1], column) == column
+        for column in columns
+    )
+    if not are_facts or found != start + "".join(f", {column}" for column in columns) + ")":
+        raise ValueError("its table photos is not that of a pack")
+    return columns
+
+
+def create_batch(connection: sqlite3.Connection, version: int, facts: tuple[str, ...]) -> None:
+    """Create the tables of a library of that version in an empty database, with these facts.
+
+    One of the newest version has only the tables that packs have, and none of their triggers.
+    """
+    if version == VERSION:
+        for statement in _statements(VERSION):
+            connection.execute(statement)
+    else:
+        migrations.apply_first(connection, version)
+    for column in facts:
+        connection.execute(f"ALTER TABLE photos ADD COLUMN {column}")
+
+
+@cache
+def _statements(version: int) -> tuple[str, ...]:
+    """The statements that create the tables of a library that packs have."""
+    with closing(in_memory()) as connection:
+        migrations.apply_first(connection, version)
+        rows = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY rowid")
+        wanted = {*PHOTO_TABLES, *COMMON_TABLES, _INDEX}
+        return tuple(sql for name, sql in rows if name in wanted)
+
+
+@cache
+def _expected(version: int) -> Mapping[tuple[str, str, str], str | None]:
+    """The schema of a pack: the statement of each entry, by kind, name and table."""
+    with closing(in_memory()) as connection:
+        for statement in (*_statements(version), *_OWN_TABLES):
+            connection.execute(statement)
+        rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+        return {(kind, name, table): sql for kind, name, table, sql in rows}
+
+
+def in_memory() -> sqlite3.Connection:
+    """A connection to a new database in memory, in autocommit mode."""
+    return sqlite3.connect(":memory:", isolation_level=None)
+
+
+class Digest:
+    """The sha256 of rows, each as a MessagePack array, after the name of their table."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def rows(self, table: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """The same rows, included in the checksum as they are taken."""
+        self._hash.update(table.encode())
+        for row in rows:
+            self._hash.update(self._encode(row))
+            yield row
+
+    def add(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Include rows."""
+        for _ in self.rows(table, rows):
+            pass
+
+    def text(self) -> str:
+        """The checksum, hexadecimal."""
+        return self._hash.hexdigest()
+
+
+def common_checksum(connection: sqlite3.Connection) -> str:
+    """The checksum of everything but the rows of photos, which the batches have."""
+    digest = Digest()
+    for table, query in COMMON_ROWS.items():
+        digest.add(table, connection.execute(query))
+    return digest.text()
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a file begins as a pack does."""
+    try:
+        with path.open("rb") as file:
+            return application_of(file.read(HEADER_BYTES)) == APPLICATION_ID
+    except OSError:
+        return False
+
+
+def application_of(header: bytes) -> int | None:
+    """The application id that the header of an SQLite database states; None for another file."""
+    is_whole = len(header) == HEADER_BYTES and header.startswith(MAGIC)
+    return int.from_bytes(header[68:72], "big") if is_whole else None
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment as the database has it: UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

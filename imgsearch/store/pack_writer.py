@@ -1,0 +1,307 @@
+"""Writes packs: small libraries with the photos of one folder, to carry to another library.
+
+A pack is written beside its place, whole or not at all. Its format is in `pack_format`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from imgsearch import private_files
+from imgsearch.errors import DiskError, PackLocked, UsageError
+from imgsearch.records.pack import PackedPhoto, PackInfo
+from imgsearch.records.photo import FACTS
+from imgsearch.store import pack_format
+from imgsearch.store.pack_format import moment_text
+from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, to_columns, with_pragmas
+from imgsearch.store.thumbnails import checksum
+from imgsearch.text import plain_text
+
+# A batch has fewer photos where they have long texts, many keywords or many vectors.
+_BATCH_BYTES = 6_000_000
+_CACHE_KB = 64_000  # hashes of photos come in no order, and an index has them sorted
+
+
+class PackWriter:
+    """Writes photos to a pack that `writing_pack` has begun."""
+
+    def __init__(self, draft: Path) -> None:
+        # Without SQLite's own locks: `writing_pack` has one, and has the file open itself, so that
+        # closing it would end them.
+        uri = f"file:{quote(os.fsencode(draft))}?mode=rw&nolock=1"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        self._connection = with_pragmas(
+            connection, "journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KB}"
+        )
+        self._last_id = 0
+        self.photos = 0
+        self.files = 0
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def begin(self, info: PackInfo) -> None:
+        """Write what belongs to the whole pack: its folder, encoders, searches and concepts."""
+        with self._transaction():
+            pack_format.create(self._connection)
+            self._add_notes(info)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN")
+        yield  # after an error the file is deleted
+        self._connection.execute("COMMIT")
+
+    def _add_notes(self, info: PackInfo) -> None:
+        execute, many = self._connection.execute, self._connection.executemany
+        place = None if info.volume_path is None else info.volume_path.encode()
+        execute(
+            "INSERT INTO roots (id, path, added_at, volume, volume_path) VALUES (1, ?, ?, ?, ?)",
+            (info.folder.encode(), moment_text(info.made_at), info.volume, place),
+        )
+        many(
+            "INSERT INTO encoders (encoder_id, name, dim, state) VALUES (?, ?, ?, ?)",
+            [
+                (each.encoder_id, each.name, each.dim, "current" if each.is_current else "kept")
+                for each in info.encoders
+            ],
+        )
+        for search in info.searches:
+            saved_at = moment_text(search.saved_at)
+            execute(
+                "INSERT INTO saved_searches (key, name, line, k, include_weak, saved_at, "
+                "looked_at, seen, announced) VALUES (?, ?, ?, ?, ?, ?, ?, x'', x'')",
+                (plain_text(search.name), search.name, search.line, search.k,
+                 search.include_weak, saved_at, saved_at),
+            )  # fmt: skip
+            many(
+                "INSERT OR IGNORE INTO named_photos VALUES (?, ?)",
+                [(id, bytes.fromhex(content_hash)) for id, content_hash in search.photos.items()],
+            )
+        for number, concept in enumerate(info.concepts, 1):
+            execute(  # without what it has learned, which the vectors of a library decide
+                "INSERT INTO concepts (id, name, words, plain_name, taught_at, last_seq, vectors, "
+                "direction, slope, intercept) VALUES (?, ?, ?, ?, ?, 0, 0, x'', 0, 0)",
+                (number, concept.name, concept.words, plain_text(concept.name),
+                 moment_text(info.made_at)),
+            )  # fmt: skip
+            many(
+                "INSERT INTO concept_examples (concept_id, content_hash, is_like, picture) "
+                "VALUES (?, ?, ?, ?)",
+                [
+                    (number, bytes.fromhex(each.content_hash), each.is_like, each.picture)
+                    for each in concept.examples
+                ],
+            )
+
+    def add(self, photos: Sequence[PackedPhoto]) -> None:
+        """Write photos, at most `PHOTOS_AT_ONCE`; `writing_pack` translates its errors."""
+        of_id = dict(enumerate(photos, self._last_id + 1))
+        with self._transaction():
+            for ids in _batches({id: _size_of(photo) for id, photo in of_id.items()}):
+                self._insert({id: of_id[id] for id in ids})
+                self._end_batch(ids[-1], len(ids))
+        self.photos += len(photos)
+        self.files += sum(len(photo.files) for photo in photos)
+
+    def _insert(self, photos: Mapping[int, PackedPhoto]) -> None:
+        many = self._connection.executemany
+        columns = ("size_bytes", "added_at", "facts_at", *(fact.name for fact in FACT_COLUMNS))
+        many(
+            f"INSERT INTO photos (id, content_hash, {', '.join(columns)}) "
+            f"VALUES (?, ?{', ?' * len(columns)})",
+            [
+                (id, photo.content_hash, photo.size_bytes, *[moment_text(photo.facts_at)] * 2,
+                 *to_columns(photo.facts).values())
+                for id, photo in photos.items()
+            ],
+        )  # fmt: skip
+        many(
+            "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
+            "VALUES (1, ?, ?, ?, ?, 0)",
+            [
+                (os.fsencode(file.path), id, file.size_bytes, file.mtime_ns)
+                for id, photo in photos.items()
+                for file in photo.files
+            ],
+        )
+        for fact, id_column in LIST_FACTS.items():
+            texts = {id: getattr(photo.facts, fact) for id, photo in photos.items()}
+            names = dict.fromkeys(chain.from_iterable(texts.values()))
+            many(f"INSERT OR IGNORE INTO {fact} (name) VALUES (?)", [(name,) for name in names])
+            many(
+                f"INSERT INTO photo_{fact} (photo_id, place, {id_column}) "
+                f"VALUES (?, ?, (SELECT id FROM {fact} WHERE name = ?))",
+                [
+                    (id, place, name)
+                    for id, of_photo in texts.items()
+                    for place, name in enumerate(of_photo)
+                ],
+            )
+        many(
+            "INSERT INTO vectors (encoder_key, photo_id, part, vector, at_s) VALUES "
+            '((SELECT "key" FROM encoders WHERE encoder_id = ?), ?, ?, ?, ?)',
+            [
+                (each.encoder_id, id, part, vector, each.times_s[part] if each.times_s else None)
+                for id, photo in photos.items()
+                for each in photo.vectors
+                for part, vector in enumerate(each.vectors)
+            ],
+        )
+        read = {id: photo.text for id, photo in photos.items() if photo.text is not None}
+        many(
+            "INSERT INTO text_readings (photo_id, state, reader, read_at, message) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [
+                (id, text.state, text.reader, moment_text(text.read_at), text.message)
+                for id, text in read.items()
+            ],
+        )
+        many(
+            "INSERT INTO text_lines (photo_id, place, line, x, y, width, height, confidence) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (id, place, line.text, line.x, line.y, line.width, line.height, line.confidence)
+                for id, text in read.items()
+                for place, line in enumerate(text.lines)
+            ],
+        )
+        many(
+            "INSERT INTO thumbnails (photo_id, crc32, image) VALUES (?, ?, ?)",
+            [
+                (id, checksum(photo.content_hash, photo.thumbnail), photo.thumbnail)
+                for id, photo in photos.items()
+                if photo.thumbnail is not None
+            ],
+        )
+
+    def _end_batch(self, last_photo_id: int, photos: int) -> None:
+        """Store the checksum of the rows that were written since the last batch, up to a photo."""
+        digest, ids = pack_format.Digest(), {"after": self._last_id, "last": last_photo_id}
+        for table, query in pack_format.BATCH_ROWS.items():
+            digest.add(table, self._connection.execute(query, ids))
+        digest.add("thumbnails", self._connection.execute(pack_format.BATCH_THUMBNAILS, ids))
+        self._connection.execute(
+            "INSERT INTO batches VALUES (?, ?, ?)", (last_photo_id, photos, digest.text())
+        )
+        self._last_id = last_photo_id
+
+    def finish(self, info: PackInfo) -> None:
+        """Write what the pack states about itself, and its checksum."""
+        self._connection.execute(
+            "INSERT INTO pack VALUES (?, ?, ?, ?, '')",
+            (info.made_by, moment_text(info.made_at), self.photos, self.files),
+        )
+        sha256 = pack_format.common_checksum(self._connection)
+        self._connection.execute("UPDATE pack SET sha256 = ?", (sha256,))
+
+
+def _batches(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Photos, by id, in batches of at most `_BATCH_BYTES`; `sizes` are what they take, in bytes.
+
+    A batch has at least one photo.
+    """
+    batch: list[int] = []
+    size = 0
+    for photo_id, size_bytes in sizes.items():
+        if batch and size + size_bytes > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(photo_id)
+        size += size_bytes
+    if batch:
+        yield batch
+
+
+def _size_of(photo: PackedPhoto) -> int:
+    """About how many bytes the rows of a photo take, without its thumbnail."""
+    texts = (value for fact in FACTS for value in _texts(getattr(photo.facts, fact.name)))
+    lines = () if photo.text is None else (line.text for line in photo.text.lines)
+    vectors = (vector for each in photo.vectors for vector in each.vectors)
+    return sum(map(len, chain(texts, lines, vectors, (file.path for file in photo.files))))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return value if isinstance(value, tuple) else ()
+
+
+@contextmanager
+def writing_pack(path: Path, info: PackInfo) -> Iterator[PackWriter]:
+    """Write a pack, whole or not at all. The numbers of photos and files in `info` are counted.
+
+    It is written beside `path` and then takes its name, in place of a pack that is there. Only
+    this user can open it. What an interrupted process left behind is written over. Raises
+    UsageError where `path` is another file, PackLocked while another process writes this pack, and
+    DiskError.
+    """
+    if os.path.exists(path) and not pack_format.is_pack(path):  # noqa: PTH110  # Path raises for long names
+        raise UsageError(
+            f"{path} exists and is not a pack, so it was left as it is. Choose another name for "
+            "the pack."
+        )
+    draft = path.with_name(f".{path.name}.new")
+    with _translating(path), _open_locked(draft, path) as file:
+        try:
+            file.truncate(0)
+            with closing(PackWriter(draft)) as writer:
+                writer.begin(info)
+                yield writer
+                writer.finish(info)
+            os.fsync(file.fileno())
+            draft.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _open_locked(draft: Path, path: Path) -> Iterator[BinaryIO]:
+    """The draft, open for writing by this process alone; the lock ends with the process."""
+    while True:
+        private_files.create_file(draft)
+        with draft.open("r+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PackLocked(
+                    f"Another imgsearch is writing the pack {path}. Wait for it to finish."
+                ) from None
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), draft.stat()):
+                    yield file
+                    return
+        # Another process has just finished: what was locked is its pack by now.
+
+
+@contextmanager
+def _translating(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        name = getattr(error, "sqlite_errorname", "")
+        is_full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if is_full or name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            raise DiskError(
+                f"The disk that holds {path.parent} is full or failing. The pack was not written; "
+                "one that was there is unchanged. Free some space, or choose another place for it."
+            ) from error
+        if isinstance(error, sqlite3.Error) and not name.startswith("SQLITE_CANTOPEN"):
+            raise  # a bug in this program, not a fault of the disk
+        problem = getattr(error, "strerror", None) or error
+        raise DiskError(
+            f"Cannot write the pack {path} ({problem}). Check that its folder exists and that you "
+            "may write to it."
+        ) from error
