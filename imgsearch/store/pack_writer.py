@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -29,6 +30,8 @@ from imgsearch.text import plain_text
 # A batch has fewer photos where they have long texts, many keywords or many vectors.
 _BATCH_BYTES = 6_000_000
 _CACHE_KB = 64_000  # hashes of photos come in no order, and an index has them sorted
+_TEXTS = attrgetter(*(fact.name for fact in FACTS if fact.type is str))
+_LISTS = attrgetter(*LIST_FACTS)
 
 
 class PackWriter:
@@ -225,16 +228,10 @@ def _batches(sizes: Mapping[int, int]) -> Iterator[list[int]]:
 
 def _size_of(photo: PackedPhoto) -> int:
     """About how many bytes the rows of a photo take, without its thumbnail."""
-    texts = (value for fact in FACTS for value in _texts(getattr(photo.facts, fact.name)))
+    texts, lists = filter(None, _TEXTS(photo.facts)), chain.from_iterable(_LISTS(photo.facts))
     lines = () if photo.text is None else (line.text for line in photo.text.lines)
-    vectors = (vector for each in photo.vectors for vector in each.vectors)
-    return sum(map(len, chain(texts, lines, vectors, (file.path for file in photo.files))))
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return value if isinstance(value, tuple) else ()
+    vectors = chain.from_iterable(each.vectors for each in photo.vectors)
+    return sum(map(len, chain(texts, lists, lines, vectors, (file.path for file in photo.files))))
 
 
 @contextmanager
