@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from operator import attrgetter
@@ -35,14 +35,18 @@ _LISTS = attrgetter(*LIST_FACTS)
 
 
 class PackWriter:
-    """Writes photos to a pack that `writing_pack` has begun."""
+    """Writes photos to a pack that `writing_pack` has begun: records, or rows that SQL copies.
+
+    `connection` is to the database of the pack. Rows that are written there become a batch by
+    `end_batch`. The numbers of photos and files are known at the end.
+    """
 
     def __init__(self, draft: Path) -> None:
         # Without SQLite's own locks: `writing_pack` has one, and has the file open itself, so that
         # closing it would end them.
         uri = f"file:{quote(os.fsencode(draft))}?mode=rw&nolock=1"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-        self._connection = with_pragmas(
+        self.connection = with_pragmas(
             connection, "journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KB}"
         )
         self._last_id = 0
@@ -51,22 +55,22 @@ class PackWriter:
 
     def close(self) -> None:
         """Close the database."""
-        self._connection.close()
+        self.connection.close()
 
     def begin(self, info: PackInfo) -> None:
         """Write what belongs to the whole pack: its folder, encoders, searches and concepts."""
         with self._transaction():
-            pack_format.create(self._connection)
+            pack_format.create(self.connection)
             self._add_notes(info)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN")
+        self.connection.execute("BEGIN")
         yield  # after an error the file is deleted
-        self._connection.execute("COMMIT")
+        self.connection.execute("COMMIT")
 
     def _add_notes(self, info: PackInfo) -> None:
-        execute, many = self._connection.execute, self._connection.executemany
+        execute, many = self.connection.execute, self.connection.executemany
         place = None if info.volume_path is None else info.volume_path.encode()
         execute(
             "INSERT INTO roots (id, path, added_at, volume, volume_path) VALUES (1, ?, ?, ?, ?)",
@@ -111,14 +115,12 @@ class PackWriter:
         """Write photos, at most `PHOTOS_AT_ONCE`; `writing_pack` translates its errors."""
         of_id = dict(enumerate(photos, self._last_id + 1))
         with self._transaction():
-            for ids in _batches({id: _size_of(photo) for id, photo in of_id.items()}):
+            for ids in batches_of({id: _size_of(photo) for id, photo in of_id.items()}):
                 self._insert({id: of_id[id] for id in ids})
-                self._end_batch(ids[-1], len(ids))
-        self.photos += len(photos)
-        self.files += sum(len(photo.files) for photo in photos)
+                self.end_batch(ids[-1], len(ids))
 
     def _insert(self, photos: Mapping[int, PackedPhoto]) -> None:
-        many = self._connection.executemany
+        many = self.connection.executemany
         columns = ("size_bytes", "added_at", "facts_at", *(fact.name for fact in FACT_COLUMNS))
         many(
             f"INSERT INTO photos (id, content_hash, {', '.join(columns)}) "
@@ -179,37 +181,47 @@ class PackWriter:
                 for place, line in enumerate(text.lines)
             ],
         )
-        many(
-            "INSERT INTO thumbnails (photo_id, crc32, image) VALUES (?, ?, ?)",
-            [
-                (id, checksum(photo.content_hash, photo.thumbnail), photo.thumbnail)
-                for id, photo in photos.items()
-                if photo.thumbnail is not None
-            ],
+        self.add_thumbnails(
+            (id, photo.content_hash, photo.thumbnail) for id, photo in photos.items()
         )
 
-    def _end_batch(self, last_photo_id: int, photos: int) -> None:
+    def add_thumbnails(self, images: Iterable[tuple[int, bytes, bytes | None]]) -> None:
+        """Write small pictures: the id of a photo, the hash of its content, and WebP or None."""
+        self.connection.executemany(
+            "INSERT INTO thumbnails (photo_id, crc32, image) VALUES (?, ?, ?)",
+            (
+                (photo_id, checksum(content_hash, image), image)
+                for photo_id, content_hash, image in images
+                if image is not None
+            ),
+        )
+
+    def end_batch(self, last_photo_id: int, photos: int) -> None:
         """Store the checksum of the rows that were written since the last batch, up to a photo."""
         digest, ids = pack_format.Digest(), {"after": self._last_id, "last": last_photo_id}
         for table, query in pack_format.BATCH_ROWS.items():
-            digest.add(table, self._connection.execute(query, ids))
-        digest.add("thumbnails", self._connection.execute(pack_format.BATCH_THUMBNAILS, ids))
-        self._connection.execute(
+            digest.add(table, self.connection.execute(query, ids))
+        digest.add("thumbnails", self.connection.execute(pack_format.BATCH_THUMBNAILS, ids))
+        self.connection.execute(
             "INSERT INTO batches VALUES (?, ?, ?)", (last_photo_id, photos, digest.text())
         )
         self._last_id = last_photo_id
 
     def finish(self, info: PackInfo) -> None:
         """Write what the pack states about itself, and its checksum."""
-        self._connection.execute(
+        (self.photos,) = self.connection.execute(
+            "SELECT coalesce(sum(photos), 0) FROM batches"
+        ).fetchone()
+        (self.files,) = self.connection.execute("SELECT count(*) FROM paths").fetchone()
+        self.connection.execute(
             "INSERT INTO pack VALUES (?, ?, ?, ?, '')",
             (info.made_by, moment_text(info.made_at), self.photos, self.files),
         )
-        sha256 = pack_format.common_checksum(self._connection)
-        self._connection.execute("UPDATE pack SET sha256 = ?", (sha256,))
+        sha256 = pack_format.common_checksum(self.connection)
+        self.connection.execute("UPDATE pack SET sha256 = ?", (sha256,))
 
 
-def _batches(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+def batches_of(sizes: Mapping[int, int]) -> Iterator[list[int]]:
     """Photos, by id, in batches of at most `_BATCH_BYTES`; `sizes` are what they take, in bytes.
 
     A batch has at least one photo.
