@@ -27,6 +27,7 @@ from imgsearch.errors import (
     LibraryLocked,
     PackError,
     PhotoError,
+    StoreError,
     UsageError,
 )
 from imgsearch.indexer.pack_notes import merge_searches
@@ -761,6 +762,26 @@ def test_a_pack_never_replaces_another_file(
         assert library.packs.make(album, packed).run().photos == 11
     assert letter.read_text() == "Dear Max"
     assert packed.stat().st_mode & 0o777 == 0o600
+
+
+def test_damage_to_the_library_is_not_taken_for_damage_to_the_pack(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    before, data = packed.read_bytes(), tmp_path / "first" / "library.db"
+    with closing(sqlite3.connect(data)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'text_lines'"
+        (page,) = connection.execute(query).fetchone()
+    with data.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with (
+        open_library("first") as library,
+        pytest.raises(StoreError, match=r"library\.db is damaged"),
+    ):
+        library.packs.make(album, packed).run()
+    assert packed.read_bytes() == before
+    assert not list(tmp_path.glob(".*.new"))
 
 
 def test_one_process_at_a_time_merges_and_writes_a_pack(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -31,9 +31,8 @@ from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.progress import MergeReport, PackReport, Progress
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackEncoder, PackInfo
-from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 from imgsearch.store.pack_reader import PackedBatch, PackReader
-from imgsearch.store.pack_writer import writing_pack
+from imgsearch.store.pack_writer import PackWriter, writing_pack
 from imgsearch.store.packs import FoundFile
 from imgsearch.store.sql import prefix_of
 from imgsearch.version import VERSION
@@ -84,8 +83,8 @@ def make_pack(
     concepts are left out. Raises FolderError for a folder without photos of the library,
     UsageError, LibraryLocked while another process writes this pack, and DiskError.
     """
-    ids = store.packs.photo_ids(folder)
-    if not len(ids):
+    total = len(store.packs.photo_ids(folder))
+    if not total:
         raise FolderError(
             f"No photo of the library is in {folder}. To add it: imgsearch index FOLDER"
         )
@@ -99,30 +98,39 @@ def make_pack(
     if not photos_only:
         searches, concepts = pack_notes.packed_searches(store), pack_notes.packed_concepts(store)
         info = replace(info, searches=searches, concepts=concepts)
-    photos = (
-        [
-            replace(photo, thumbnail=thumbnails.get(photo.content_hash))
-            for photo in store.packs.photos(ids[start : start + PHOTOS_AT_ONCE].tolist(), folder)
-        ]
-        for start in range(0, len(ids), PHOTOS_AT_ONCE)
-    )
-    return (yield from write_pack(file, info, photos, len(ids)))
+
+    def write(writer: PackWriter) -> Iterator[int]:
+        return store.packs.copy(folder, writer, thumbnails.get)
+
+    return (yield from _write(file, info, write, total))
 
 
 def write_pack(
     file: Path, info: PackInfo, photos: Iterable[Sequence[PackedPhoto]], total: int
 ) -> Generator[Progress, None, PackReport]:
-    """Write photos into a pack, at most `PHOTOS_AT_ONCE` at once; there are about `total`.
+    """Write photos into a pack, at most two thousand at once; there are about `total`.
 
     Raises as `writing_pack` does.
     """
-    started = monotonic()
-    with writing_pack(file, info) as writer:
-        yield Progress(0, total)
+
+    def write(writer: PackWriter) -> Iterator[int]:
         done = 0
         for some in photos:
             writer.add(some)
-            done = min(done + PHOTOS_AT_ONCE, total)
+            done += len(some)
+            yield done
+
+    return (yield from _write(file, info, write, total))
+
+
+def _write(
+    file: Path, info: PackInfo, write: Callable[[PackWriter], Iterator[int]], total: int
+) -> Generator[Progress, None, PackReport]:
+    """Write a pack with a function that yields how many photos it has written."""
+    started = monotonic()
+    with writing_pack(file, info) as writer:
+        yield Progress(0, total)
+        for done in write(writer):
             yield Progress(done, total)
     return PackReport(
         file=file,

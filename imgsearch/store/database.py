@@ -289,7 +289,7 @@ def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Co
     """
     try:
         connection = sqlite3.connect(
-            _uri(file, writable),
+            uri_of(file, writable),
             uri=True,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
@@ -301,7 +301,8 @@ def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Co
         raise_translated(error, file)
 
 
-def _uri(file: Path, writable: bool) -> str:
+def uri_of(file: Path, writable: bool) -> str:
+    """The URI by which SQLite opens a database."""
     uri = f"file:{quote(os.fsencode(file))}"
     if writable:
         return f"{uri}?mode=rwc"

@@ -203,8 +203,9 @@ class Digest:
 
     def add(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Include rows."""
-        for _ in self.rows(table, rows):
-            pass
+        self._hash.update(table.encode())
+        for row in rows:
+            self._hash.update(self._encode(row))
 
     def text(self) -> str:
         """The checksum, hexadecimal."""

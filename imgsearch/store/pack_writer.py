@@ -9,9 +9,10 @@ import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -29,17 +30,23 @@ from imgsearch.text import plain_text
 # A batch has fewer photos where they have long texts, many keywords or many vectors.
 _BATCH_BYTES = 6_000_000
 _CACHE_KB = 64_000  # hashes of photos come in no order, and an index has them sorted
+_TEXTS = attrgetter(*(fact.name for fact in FACTS if fact.type is str))
+_LISTS = attrgetter(*LIST_FACTS)
 
 
 class PackWriter:
-    """Writes photos to a pack that `writing_pack` has begun."""
+    """Writes photos to a pack that `writing_pack` has begun: records, or rows that SQL copies.
+
+    `connection` is to the database of the pack. Rows that are written there become a batch by
+    `end_batch`. The numbers of photos and files are known at the end.
+    """
 
     def __init__(self, draft: Path) -> None:
         # Without SQLite's own locks: `writing_pack` has one, and has the file open itself, so that
         # closing it would end them.
         uri = f"file:{quote(os.fsencode(draft))}?mode=rw&nolock=1"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-        self._connection = with_pragmas(
+        self.connection = with_pragmas(
             connection, "journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KB}"
         )
         self._last_id = 0
@@ -48,22 +55,22 @@ class PackWriter:
 
     def close(self) -> None:
         """Close the database."""
-        self._connection.close()
+        self.connection.close()
 
     def begin(self, info: PackInfo) -> None:
         """Write what belongs to the whole pack: its folder, encoders, searches and concepts."""
         with self._transaction():
-            pack_format.create(self._connection)
+            pack_format.create(self.connection)
             self._add_notes(info)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN")
+        self.connection.execute("BEGIN")
         yield  # after an error the file is deleted
-        self._connection.execute("COMMIT")
+        self.connection.execute("COMMIT")
 
     def _add_notes(self, info: PackInfo) -> None:
-        execute, many = self._connection.execute, self._connection.executemany
+        execute, many = self.connection.execute, self.connection.executemany
         place = None if info.volume_path is None else info.volume_path.encode()
         execute(
             "INSERT INTO roots (id, path, added_at, volume, volume_path) VALUES (1, ?, ?, ?, ?)",
@@ -108,14 +115,12 @@ class PackWriter:
         """Write photos, at most `PHOTOS_AT_ONCE`; `writing_pack` translates its errors."""
         of_id = dict(enumerate(photos, self._last_id + 1))
         with self._transaction():
-            for ids in _batches({id: _size_of(photo) for id, photo in of_id.items()}):
+            for ids in batches_of({id: _size_of(photo) for id, photo in of_id.items()}):
                 self._insert({id: of_id[id] for id in ids})
-                self._end_batch(ids[-1], len(ids))
-        self.photos += len(photos)
-        self.files += sum(len(photo.files) for photo in photos)
+                self.end_batch(ids[-1], len(ids))
 
     def _insert(self, photos: Mapping[int, PackedPhoto]) -> None:
-        many = self._connection.executemany
+        many = self.connection.executemany
         columns = ("size_bytes", "added_at", "facts_at", *(fact.name for fact in FACT_COLUMNS))
         many(
             f"INSERT INTO photos (id, content_hash, {', '.join(columns)}) "
@@ -176,37 +181,47 @@ class PackWriter:
                 for place, line in enumerate(text.lines)
             ],
         )
-        many(
-            "INSERT INTO thumbnails (photo_id, crc32, image) VALUES (?, ?, ?)",
-            [
-                (id, checksum(photo.content_hash, photo.thumbnail), photo.thumbnail)
-                for id, photo in photos.items()
-                if photo.thumbnail is not None
-            ],
+        self.add_thumbnails(
+            (id, photo.content_hash, photo.thumbnail) for id, photo in photos.items()
         )
 
-    def _end_batch(self, last_photo_id: int, photos: int) -> None:
+    def add_thumbnails(self, images: Iterable[tuple[int, bytes, bytes | None]]) -> None:
+        """Write small pictures: the id of a photo, the hash of its content, and WebP or None."""
+        self.connection.executemany(
+            "INSERT INTO thumbnails (photo_id, crc32, image) VALUES (?, ?, ?)",
+            (
+                (photo_id, checksum(content_hash, image), image)
+                for photo_id, content_hash, image in images
+                if image is not None
+            ),
+        )
+
+    def end_batch(self, last_photo_id: int, photos: int) -> None:
         """Store the checksum of the rows that were written since the last batch, up to a photo."""
         digest, ids = pack_format.Digest(), {"after": self._last_id, "last": last_photo_id}
         for table, query in pack_format.BATCH_ROWS.items():
-            digest.add(table, self._connection.execute(query, ids))
-        digest.add("thumbnails", self._connection.execute(pack_format.BATCH_THUMBNAILS, ids))
-        self._connection.execute(
+            digest.add(table, self.connection.execute(query, ids))
+        digest.add("thumbnails", self.connection.execute(pack_format.BATCH_THUMBNAILS, ids))
+        self.connection.execute(
             "INSERT INTO batches VALUES (?, ?, ?)", (last_photo_id, photos, digest.text())
         )
         self._last_id = last_photo_id
 
     def finish(self, info: PackInfo) -> None:
         """Write what the pack states about itself, and its checksum."""
-        self._connection.execute(
+        (self.photos,) = self.connection.execute(
+            "SELECT coalesce(sum(photos), 0) FROM batches"
+        ).fetchone()
+        (self.files,) = self.connection.execute("SELECT count(*) FROM paths").fetchone()
+        self.connection.execute(
             "INSERT INTO pack VALUES (?, ?, ?, ?, '')",
             (info.made_by, moment_text(info.made_at), self.photos, self.files),
         )
-        sha256 = pack_format.common_checksum(self._connection)
-        self._connection.execute("UPDATE pack SET sha256 = ?", (sha256,))
+        sha256 = pack_format.common_checksum(self.connection)
+        self.connection.execute("UPDATE pack SET sha256 = ?", (sha256,))
 
 
-def _batches(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+def batches_of(sizes: Mapping[int, int]) -> Iterator[list[int]]:
     """Photos, by id, in batches of at most `_BATCH_BYTES`; `sizes` are what they take, in bytes.
 
     A batch has at least one photo.
@@ -225,16 +240,10 @@ def _batches(sizes: Mapping[int, int]) -> Iterator[list[int]]:
 
 def _size_of(photo: PackedPhoto) -> int:
     """About how many bytes the rows of a photo take, without its thumbnail."""
-    texts = (value for fact in FACTS for value in _texts(getattr(photo.facts, fact.name)))
+    texts, lists = filter(None, _TEXTS(photo.facts)), chain.from_iterable(_LISTS(photo.facts))
     lines = () if photo.text is None else (line.text for line in photo.text.lines)
-    vectors = (vector for each in photo.vectors for vector in each.vectors)
-    return sum(map(len, chain(texts, lines, vectors, (file.path for file in photo.files))))
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return value if isinstance(value, tuple) else ()
+    vectors = chain.from_iterable(each.vectors for each in photo.vectors)
+    return sum(map(len, chain(texts, lists, lines, vectors, (file.path for file in photo.files))))
 
 
 @contextmanager

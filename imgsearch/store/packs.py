@@ -1,10 +1,10 @@
-"""Reads photos of a library as records, and merges the photos of packs into one, in SQL."""
+"""Copies photos of a library into a pack, and merges those of a pack into a library, in SQL."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,8 +14,17 @@ from msgspec import Struct
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackedVectors
 from imgsearch.store import names, schema
-from imgsearch.store.database import DATABASE_FILE, Database, connect, raise_translated
+from imgsearch.store.database import (
+    DATABASE_FILE,
+    Database,
+    connect,
+    is_damage,
+    raise_translated,
+    uri_of,
+)
+from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 from imgsearch.store.pack_reader import PackedBatch
+from imgsearch.store.pack_writer import PackWriter, batches_of
 from imgsearch.store.reads import Reads
 from imgsearch.store.sql import (
     FACT_COLUMNS,
@@ -41,6 +50,67 @@ def _columns(names: Iterable[str], prefix: str = "") -> str:
     return ", ".join(prefix + name for name in names)
 
 
+# ------------------------------------------------------------------------- copying
+
+# The library is attached to a pack as `library`.
+_THESE = "IN (SELECT value FROM json_each(:ids))"
+_UTC = "strftime('%Y-%m-%dT%H:%M:%S+00:00', {})"
+_LENGTHS = " + ".join(
+    f"ifnull(length({fact.name}), 0)" for fact in FACT_COLUMNS if fact.type is str
+)
+# About how many bytes the rows of each photo take: texts, names and vectors.
+_SIZES = "SELECT id, sum(bytes) FROM ({}) GROUP BY id ORDER BY id".format(
+    " UNION ALL ".join(
+        [
+            f"SELECT id, {_LENGTHS} AS bytes FROM library.photos WHERE id {_THESE}",
+            f"SELECT photo_id, length(name) FROM library.paths WHERE photo_id {_THESE}",
+            f"SELECT photo_id, length(vector) FROM library.vectors WHERE photo_id {_THESE}",
+            f"SELECT photo_id, length(line) FROM library.text_lines WHERE photo_id {_THESE}",
+            *(
+                f"SELECT photo_id, length(name) FROM library.photo_{fact} "
+                f"JOIN library.{fact} ON {fact}.id = {id_column} WHERE photo_id {_THESE}"
+                for fact, id_column in LIST_FACTS.items()
+            ),
+        ]
+    )
+)
+_COPY = (
+    "INSERT INTO main.photos (id, content_hash, size_bytes, added_at, facts_at, "
+    f"{_columns(_FACTS)}) SELECT id, content_hash, size_bytes, {_UTC.format('added_at')}, "
+    f"{_UTC.format('coalesce(facts_at, added_at)')}, {_columns(_FACTS)} "
+    f"FROM library.photos WHERE id {_THESE} ORDER BY id",
+    *(
+        statement
+        for fact, id_column in LIST_FACTS.items()
+        for statement in (
+            f"INSERT OR IGNORE INTO main.{fact} (id, name) SELECT id, name FROM library.{fact} "
+            f"WHERE id IN (SELECT {id_column} FROM library.photo_{fact} WHERE photo_id {_THESE})",
+            f"INSERT INTO main.photo_{fact} (photo_id, place, {id_column}) "
+            f"SELECT photo_id, place, {id_column} FROM library.photo_{fact} "
+            f"WHERE photo_id {_THESE} ORDER BY photo_id, place",
+        )
+    ),
+    "INSERT INTO main.vectors (encoder_key, photo_id, part, vector, at_s) "
+    'SELECT packed."key", photo_id, part, vector, at_s FROM library.vectors '
+    'JOIN library.encoders AS own ON own."key" = encoder_key '
+    "JOIN main.encoders AS packed ON packed.encoder_id = own.encoder_id "
+    f'WHERE photo_id {_THESE} ORDER BY photo_id, packed."key", part',
+    f"INSERT INTO main.text_readings (photo_id, {_columns(_READING)}) SELECT photo_id, "
+    + _columns(_UTC.format(name) if name == "read_at" else name for name in _READING)
+    + f" FROM library.text_readings WHERE photo_id {_THESE} ORDER BY photo_id",
+    f"INSERT INTO main.text_lines (photo_id, {_columns(_LINE)}) SELECT photo_id, "
+    f"{_columns(_LINE)} FROM library.text_lines WHERE photo_id {_THESE} ORDER BY photo_id, place",
+)
+# Of a root, the paths that begin with `inside`; `prefix` comes in place of that. The sign keeps
+# SQLite from going through all paths of the root.
+_COPY_PATHS = (
+    "INSERT INTO main.paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
+    "SELECT 1, CAST(:prefix || substr(name, length(:inside) + 1) AS BLOB), photo_id, size_bytes, "
+    "mtime_ns, 0 FROM library.paths WHERE +root_id = :root "
+    f"AND photo_id {_THESE} AND substr(name, 1, length(:inside)) = :inside ORDER BY photo_id, name"
+)
+
+
 class _Part(Struct, frozen=True):
     """The files of a root that are below a folder: their names begin with `inside`.
 
@@ -64,7 +134,10 @@ class FoundFile(Struct, frozen=True):
 
 
 class PackStore:
-    """The part of a store that reads photos for a pack, and merges those of one."""
+    """The part of a store that copies photos into a pack, and merges those of one.
+
+    It also reads photos as records, with all that is known of them.
+    """
 
     def __init__(self, database: Database, reads: Reads) -> None:
         self._database = database
@@ -72,20 +145,40 @@ class PackStore:
 
     # ------------------------------------------------------------------ reading
 
+    def copy(
+        self, folder: str, writer: PackWriter, thumbnail_of: Callable[[bytes], bytes | None]
+    ) -> Iterator[int]:
+        """Write the photos below an absolute path into a pack; yields how many were written.
+
+        All are of one moment, whatever is written to the library meanwhile. `thumbnail_of` gives
+        the small picture of the photo with a content hash, as WebP.
+        """
+        file = self._database.data_dir / DATABASE_FILE
+        pack, parts = writer.connection, self._parts(folder)
+        pack.execute("ATTACH ? AS library", (uri_of(file, writable=False),))
+        pack.execute("BEGIN")
+        try:
+            ids = _photo_ids(pack, parts, "library.")
+            for start in range(0, len(ids), PHOTOS_AT_ONCE):
+                some = {"ids": ids_parameter(ids[start : start + PHOTOS_AT_ONCE].tolist())}
+                for batch in batches_of(dict(pack.execute(_SIZES, some))):
+                    _copy_batch(pack, batch, parts)
+                    query = f"SELECT id, content_hash FROM main.photos WHERE id {_THESE}"
+                    hashes = pack.execute(query, {"ids": ids_parameter(batch)}).fetchall()
+                    writer.add_thumbnails((id, key, thumbnail_of(key)) for id, key in hashes)
+                    writer.end_batch(batch[-1], len(batch))
+                yield min(start + PHOTOS_AT_ONCE, len(ids))
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):  # of the library: the pack is new
+                raise_translated(error, file)
+            raise
+        pack.execute("COMMIT")
+        pack.execute("DETACH library")
+
     def photo_ids(self, folder: str) -> Ids:
         """The photos with a file below an absolute path, sorted."""
-        import numpy as np
-
-        query = (
-            "SELECT photo_id FROM paths WHERE root_id = ? AND photo_id IS NOT NULL "
-            "AND substr(name, 1, ?) = ?"
-        )
-        found = [np.empty(0, np.int64)]
         with self._database.reading() as connection:
-            for part in self._parts(folder):
-                rows = connection.execute(query, (part.root_id, len(part.inside), part.inside))
-                found.append(ids_of(rows))
-        return np.unique(np.concatenate(found))
+            return _photo_ids(connection, self._parts(folder))
 
     def photos(self, ids: Iterable[int], folder: str) -> list[PackedPhoto]:
         """These photos, sorted by id, with their files below a folder and without thumbnails.
@@ -171,6 +264,31 @@ class PackStore:
                 yield Merger(connection, root_id, prefix, fact_names)
             except sqlite3.Error as error:
                 raise_translated(error, file)
+
+
+def _photo_ids(connection: sqlite3.Connection, parts: Iterable[_Part], schema: str = "") -> Ids:
+    """The photos with a file in one of these parts of roots, sorted."""
+    import numpy as np
+
+    query = (
+        f"SELECT photo_id FROM {schema}paths WHERE root_id = ? AND photo_id IS NOT NULL "
+        "AND substr(name, 1, ?) = ?"
+    )
+    found = [np.empty(0, np.int64)]
+    for part in parts:
+        rows = connection.execute(query, (part.root_id, len(part.inside), part.inside))
+        found.append(ids_of(rows))
+    return np.unique(np.concatenate(found))
+
+
+def _copy_batch(pack: sqlite3.Connection, ids: Sequence[int], parts: Iterable[_Part]) -> None:
+    these = {"ids": ids_parameter(ids)}
+    for statement in _COPY:
+        pack.execute(statement, these)
+    for part in parts:
+        prefix = os.fsencode(part.prefix)
+        about = {"root": part.root_id, "inside": part.inside, "prefix": prefix}
+        pack.execute(_COPY_PATHS, these | about)
 
 
 # ------------------------------------------------------------------------- merging

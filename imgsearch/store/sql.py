@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,6 +135,9 @@ SQL_TYPES = {
     bool: "BOOLEAN",
     datetime: "TEXT",  # ISO 8601
 }
+_FACT_NAMES = tuple(fact.name for fact in FACT_COLUMNS)
+_FACT_VALUES = attrgetter(*_FACT_NAMES)
+_DATES = tuple(fact.name for fact in FACT_COLUMNS if fact.type is datetime)
 _CONVERTED = frozenset(fact.name for fact in FACT_COLUMNS if not fact.is_stored_as_is)
 # The others are lists of texts, each with two tables: `keywords` has the texts, and in
 # `photo_keywords` this column says which of them a photo has.
@@ -150,11 +154,11 @@ def column_of(fact: Fact) -> str:
 
 def to_columns(facts: Facts) -> dict[str, object]:
     """The facts as the columns of `photos` hold them: a date is ISO text."""
-    values = {fact.name: getattr(facts, fact.name) for fact in FACT_COLUMNS}
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in values.items()
-    }
+    values = dict(zip(_FACT_NAMES, _FACT_VALUES(facts), strict=True))
+    for name in _DATES:
+        moment = values[name]
+        values[name] = None if moment is None else moment.isoformat()
+    return values
 
 
 def list_query(fact: str) -> str:
