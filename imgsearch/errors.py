@@ -13,7 +13,8 @@
     ├── SnapshotError             7   an index file is missing, truncated or damaged
     ├── StoreError                8   the database is damaged, foreign, or cannot be opened
     │   ├── DamagedThumbnails     8   the file of kept thumbnails is damaged
-    │   └── SchemaTooNew          8   it was written by a newer imgsearch
+    │   ├── SchemaTooNew          8   it was written by a newer imgsearch
+    │   └── SchemaTooOld          8   it was made by an imgsearch from before the first release
     ├── LibraryLocked             9   another process is writing to this library
     │   └── PackLocked            9   another process is writing this pack
     ├── DiskError                10   the disk is full or the data folder cannot be used

@@ -29,7 +29,7 @@ POLICY = IndexPolicy(
     specs=(
         (0, IndexSpec("flat")),
         (160, IndexSpec("ivf", {"nlist": 4})),
-        (700, IndexSpec("ivfpq")),
+        (400, IndexSpec("ivfpq")),  # trained anew each time: the number of lists grows
     ),
     image_queries=20,
     tail_rows=40,
