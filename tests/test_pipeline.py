@@ -14,7 +14,7 @@ import pytest
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.encoders.batching import BatchScheduler
-from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.encoders.measurements import BatchSizes
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.indexer.pipeline import IngestContext, embed_again, ingest
 from imgsearch.indexer.reading import DecodeFile
@@ -75,9 +75,7 @@ class DeviceEncoder(StandIn):
         super().__init__()
         costs = Costs(up_s, lambda count: model_s)
         self.device = SlowDevice(super().encode_pixels, self.dim, self.side_px, costs)
-        self._scheduler = BatchScheduler(
-            self.device, BatchSizeCache(folder, self.id), self.batch_size
-        )
+        self._scheduler = BatchScheduler(self.device, BatchSizes(folder, self.id), self.batch_size)
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
         return self._scheduler(batch)
