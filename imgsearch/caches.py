@@ -109,7 +109,7 @@ class MemoryCache(Generic[_Key]):
         value = entry.value
         return value
 
-    def known(self, key: _Key, version: Hashable) -> Any:
+    def known(self, key: _Key, version: Hashable) -> object | None:
         """The value of a key at this version; None without one."""
         entry = self._at(key, version, self._now_s())
         return None if entry is None else entry.value

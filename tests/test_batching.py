@@ -19,8 +19,8 @@ from imgsearch.encoders.batching import (
     BatchScheduler,
     smallest_fast_size,
 )
-from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.encoders.device import CpuDevice, DeviceOutOfMemory
+from imgsearch.encoders.measurements import BatchSizes
 from imgsearch.errors import EncoderError
 from tests.factories import PATIENCE_S, SimulatedClock
 from tests.slow_device import Costs, Engine, SlowDevice
@@ -41,7 +41,7 @@ def slow_device(costs: Costs | None = None) -> SlowDevice:
 
 
 def scheduler(device: SlowDevice, folder: Path, batch_size: int = 0) -> BatchScheduler:
-    return BatchScheduler(device, BatchSizeCache(folder, "m@1"), batch_size)
+    return BatchScheduler(device, BatchSizes(folder, "m@1"), batch_size)
 
 
 def photos(count: int, seed: int = 0) -> PixelBatch:
@@ -212,7 +212,7 @@ def test_a_real_model_gives_the_same_vectors_in_halves(tmp_path: Path) -> None:
         return model.images(part)
 
     device = CpuDevice(little_memory, model.dim, model.preprocess.side_px)
-    embed = BatchScheduler(device, BatchSizeCache(tmp_path, "m@1"), batch_size=7)
+    embed = BatchScheduler(device, BatchSizes(tmp_path, "m@1"), batch_size=7)
     np.testing.assert_allclose(embed(batch), model.images(batch), atol=1e-4)
     assert sizes[0] == 7 and embed.batch_size == 2
 
@@ -226,7 +226,7 @@ def simulated(
     """A device on a simulated clock, and a scheduler that measures with it."""
     clock = SimulatedClock()
     device = SlowDevice(MODEL.encode_pixels, MODEL.dim, MODEL.side_px, costs, sleep=clock.sleep)
-    sizes = BatchSizeCache(folder, encoder_id)
+    sizes = BatchSizes(folder, encoder_id)
     return device, BatchScheduler(device, sizes, trials_s=trials_s, clock=clock)
 
 
@@ -263,7 +263,7 @@ def test_a_size_is_found_by_trial_once(tmp_path: Path) -> None:
 
 def test_each_device_and_encoder_is_measured_separately(tmp_path: Path) -> None:
     costs = Costs(model_s=lambda count: (count / 16) ** 2 * 0.005)  # fastest with 16
-    BatchSizeCache(tmp_path, "m@1").put(SlowDevice.name, 128)
+    BatchSizes(tmp_path, "m@1").put(SlowDevice.name, 128)
     assert simulated(tmp_path, costs)[1].batch_size == 128
     device, embed = simulated(tmp_path, costs)
     device.name = "another device"
@@ -278,7 +278,7 @@ def test_a_size_that_does_not_fit_into_memory_is_not_chosen(tmp_path: Path) -> N
     device.capacity = 70
     assert embed.batch_size == 64
     assert np.array_equal(embed(photos(70)), rows_of(photos(70), 64))
-    assert BatchSizeCache(tmp_path, "m@1").get(device.name) == 64
+    assert BatchSizes(tmp_path, "m@1").get(device.name) == 64
 
 
 def test_the_trial_on_a_slow_device_ends_early(tmp_path: Path) -> None:
@@ -288,17 +288,17 @@ def test_the_trial_on_a_slow_device_ends_early(tmp_path: Path) -> None:
 
 
 def test_a_requested_size_wins_over_the_cached_one(tmp_path: Path) -> None:
-    BatchSizeCache(tmp_path, "m@1").put(SlowDevice.name, 128)
+    BatchSizes(tmp_path, "m@1").put(SlowDevice.name, 128)
     device = slow_device()
     embed = scheduler(device, tmp_path, batch_size=7)
     embed(photos(16))
     assert embed.batch_size == 7 and sorted(device.computed) == [2, 7, 7]
-    assert BatchSizeCache(tmp_path, "m@1").get(device.name) == 128
+    assert BatchSizes(tmp_path, "m@1").get(device.name) == 128
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7.5", "0", '"many"', "true", "null"])
 def test_a_damaged_size_is_measured_again(tmp_path: Path, content: str) -> None:
-    cache, file = BatchSizeCache(tmp_path, "m@1"), tmp_path / "batch_sizes.json"
+    cache, file = BatchSizes(tmp_path, "m@1"), tmp_path / "batch_sizes.json"
     cache.put("card", 64)
     cache.put("other", 16)
     assert cache.get("card") == 64
@@ -311,7 +311,7 @@ def test_a_damaged_size_is_measured_again(tmp_path: Path, content: str) -> None:
 
 def test_a_cache_that_cannot_be_written_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    cache = BatchSizeCache(tmp_path / "file", "m@1")
+    cache = BatchSizes(tmp_path / "file", "m@1")
     cache.put("card", 64)
     assert cache.get("card") is None
 

@@ -32,7 +32,7 @@ from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.metadata import merge_metadata
 from imgsearch.decode.reader import decode_bytes, read_facts
 from imgsearch.decode.xmp import read_xmp
-from imgsearch.encoders.cache import JsonCache
+from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import read_export
 from imgsearch.errors import ImgsearchError, PhotoError, QueryError, Reason, UsageError
 from imgsearch.language.grammar import parse
@@ -332,7 +332,7 @@ class Targets:
         self.data = mutated_text(PROGRESS, [PROGRESS], self._chance)
         (data_dir / PROGRESS_FILE).write_bytes(self.data)
         assert running_job(data_dir) is None  # no process holds the lock
-        cache = JsonCache(data_dir / "cache.json")
+        cache = Measurements(data_dir / "cache.json")
         (data_dir / "cache.json").write_bytes(self.data)
         value = cache.get("total")
         cache.put("total", 3)

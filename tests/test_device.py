@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from imgsearch.encoders.batching import BatchScheduler
-from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.encoders.device import CpuDevice, cpu_batch_size
+from imgsearch.encoders.measurements import BatchSizes
 from tests.factories import PATIENCE_S
 from tests.stand_in import StandIn
 
@@ -36,7 +36,7 @@ def test_a_cpu_gets_eight_photos_for_each_core(tmp_path: Path) -> None:
         return model.encode_pixels(batch)
 
     device = CpuDevice(tower, model.dim, model.side_px, cores=6)
-    embed = BatchScheduler(device, BatchSizeCache(tmp_path, "m@1"))
+    embed = BatchScheduler(device, BatchSizes(tmp_path, "m@1"))
     shape = (100, 3, model.side_px, model.side_px)
     photos = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     np.testing.assert_allclose(embed(photos), model.encode_pixels(photos), atol=1e-6)
@@ -51,7 +51,7 @@ def test_a_cpu_computes_a_batch_while_the_one_before_ends(tmp_path: Path) -> Non
         both_are_here.wait(PATIENCE_S)  # breaks where the second waits for the end of the first
         return np.full((len(batch), 4), batch[0, 0, 0, 0], np.float32)
 
-    embed = BatchScheduler(CpuDevice(tower, 4, 8), BatchSizeCache(tmp_path, "m@1"), batch_size=2)
+    embed = BatchScheduler(CpuDevice(tower, 4, 8), BatchSizes(tmp_path, "m@1"), batch_size=2)
     photos = np.repeat(np.arange(2, dtype=np.uint8), 2)[:, None, None, None] + np.zeros(
         (4, 3, 8, 8), np.uint8
     )
@@ -68,7 +68,7 @@ def test_a_tower_for_one_thread_gets_one_batch_at_a_time(tmp_path: Path) -> None
         return np.zeros((len(batch), 4), np.float32)
 
     device = CpuDevice(tower, 4, 8, slots=1)
-    embed = BatchScheduler(device, BatchSizeCache(tmp_path, "m@1"), batch_size=2)
+    embed = BatchScheduler(device, BatchSizes(tmp_path, "m@1"), batch_size=2)
     assert embed(np.zeros((12, 3, 8, 8), np.uint8)).shape == (12, 4)
 
 
@@ -131,7 +131,7 @@ def test_the_streams_of_a_gpu_wait_for_one_another(
     model = random_model("ViT-S-32-alt", 0, "cpu")
     side_px = model.preprocess.side_px
     card = CudaDevice(torch.device("cpu"), tower, model.dim, side_px, pin_memory=False)
-    embed = BatchScheduler(card, BatchSizeCache(tmp_path, "m@1"), batch_size=4)
+    embed = BatchScheduler(card, BatchSizes(tmp_path, "m@1"), batch_size=4)
     batch = np.random.default_rng(0).integers(0, 256, (19, 3, 224, 224), np.uint8)
     batch.flags.writeable = False
     expected = model.images(batch.copy())

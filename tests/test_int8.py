@@ -20,7 +20,7 @@ from PIL import Image
 from imgsearch import Library, Settings
 from imgsearch.encoders import openvino
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option
-from imgsearch.encoders.cache import JsonCache
+from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import OnnxModel
 from imgsearch.encoders.openclip import int8, rewrites
 from imgsearch.encoders.registry import (
@@ -377,7 +377,7 @@ def test_a_model_runs_where_its_compilation_cannot_be_cached(cache: Path, tmp_pa
 
 
 def test_the_fastest_float_type_is_measured_once_for_a_machine(tmp_path: Path) -> None:
-    cache = JsonCache(tmp_path / "precision.json")
+    cache = Measurements(tmp_path / "precision.json")
     measured: list[str] = []
 
     def fastest(bf16_s: float, f32_s: float, machine: str = "this", *candidates: str) -> str:
@@ -405,7 +405,7 @@ def test_a_model_computes_in_the_fastest_float_type(cache: Path, tmp_path: Path)
     seconds = openvino.float_type_seconds(graph, {})
     assert seconds.keys() == {"bf16", "f32"} and all(0 < s < 10 for s in seconds.values())
     for float_type in openvino.FLOAT_TYPES:
-        JsonCache(tmp_path / openvino.PRECISION).put(openvino.machine(), float_type)
+        Measurements(tmp_path / openvino.PRECISION).put(openvino.machine(), float_type)
         expected = float_type if openvino.has_bfloat16() else "f32"
         assert openvino.OpenVinoModel(graph, 128).float_type == expected
 

@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from imgsearch.encoders.cache import sha256_of
+from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.lite import weights
 from imgsearch.encoders.lite.encoder import Lite
 from imgsearch.encoders.lite.heads import CURRENT

@@ -15,7 +15,7 @@ from imgsearch import Settings
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.reader import decode
 from imgsearch.encoders.batching import BatchScheduler
-from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.encoders.measurements import BatchSizes
 from imgsearch.indexer.pipeline import EmbeddingRun, embed_again, ingest
 from imgsearch.indexer.reading import DecodeFile, PhotoDecoder
 from imgsearch.indexer.scan import scan
@@ -75,9 +75,7 @@ class DeviceEncoder(StandIn):
         super().__init__()
         costs = Costs(up_s, lambda count: model_s)
         self.device = SlowDevice(super().encode_pixels, self.dim, self.side_px, costs)
-        self._scheduler = BatchScheduler(
-            self.device, BatchSizeCache(folder, self.id), self.batch_size
-        )
+        self._scheduler = BatchScheduler(self.device, BatchSizes(folder, self.id), self.batch_size)
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
         return self._scheduler(batch)

@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from imgsearch.analysis import metrics
 from imgsearch.cores import usable_cores
-from imgsearch.encoders.cache import sha256_of
+from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.lite import heads, towers
 from imgsearch.encoders.lite.heads import CURRENT, Heads
 from imgsearch.encoders.lite.spec import CLASSES, TEXT_WIDTH

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from imgsearch.encoders.base import Encoder
-    from imgsearch.encoders.cache import BatchSizeCache
     from imgsearch.encoders.device import Device
+    from imgsearch.encoders.measurements import BatchSizes
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
 MAX_BATCH_TEXTS = 256  # with more, the first in the batch would wait for the last
@@ -51,7 +51,7 @@ class BatchScheduler:
     def __init__(
         self,
         device: Device,
-        sizes: BatchSizeCache,
+        sizes: BatchSizes,
         batch_size: int = 0,
         trials_s: float = _TRIALS_S,
         clock: Callable[[], float] = time.perf_counter,

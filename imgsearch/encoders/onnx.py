@@ -22,7 +22,7 @@ import numpy as np
 
 from imgsearch import private_files
 from imgsearch.cores import usable_cores
-from imgsearch.encoders.cache import sha256_of
+from imgsearch.encoders.checksums import sha256_of
 from imgsearch.errors import DiskError, EncoderError
 
 if TYPE_CHECKING:

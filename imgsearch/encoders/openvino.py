@@ -19,7 +19,7 @@ import numpy as np
 
 from imgsearch import private_files
 from imgsearch.cores import usable_cores
-from imgsearch.encoders.cache import JsonCache
+from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import ParallelModel, load_error
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _compiled(path: Path, options: dict[str, object]) -> Any:
 def _float_type_for(path: Path, options: dict[str, object]) -> str:
     return fastest_float_type(
         FLOAT_TYPES if has_bfloat16() else ("f32",),
-        JsonCache(path.with_name(PRECISION)),
+        Measurements(path.with_name(PRECISION)),
         machine(),
         lambda: float_type_seconds(path, options),
     )
@@ -103,7 +103,7 @@ def _float_type_for(path: Path, options: dict[str, object]) -> str:
 
 def fastest_float_type(
     candidates: Sequence[str],
-    cache: JsonCache,
+    cache: Measurements,
     machine_name: str,
     measure: Callable[[], Mapping[str, float]],
 ) -> str:

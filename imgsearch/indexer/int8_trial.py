@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode, side_to_embed
-from imgsearch.encoders.cache import JsonCache
+from imgsearch.encoders.measurements import Measurements
 from imgsearch.errors import PhotoError
 from imgsearch.progress import Progress
 from imgsearch.text import format_count
@@ -65,7 +65,7 @@ class ComparisonCache:
     """The comparison for one encoder, kept in the cache folder of this machine."""
 
     def __init__(self, cache_dir: Path, encoder_id: str, option: Int8Option) -> None:
-        self._cache = JsonCache(cache_dir / option.results_file)
+        self._cache = Measurements(cache_dir / option.results_file)
         self._key = f"{encoder_id}, {option.conditions()}"
 
     def get(self, photos: int) -> Int8Comparison | None:

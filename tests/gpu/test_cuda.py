@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from imgsearch.encoders.base import Encoder
-from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.encoders.measurements import BatchSizes
 from imgsearch.encoders.openclip.encoder import OpenClip
 from imgsearch.encoders.registry import open_encoder
 from tests.factories import cosines, prepared
@@ -114,7 +114,7 @@ def test_the_batch_size_is_measured_once_for_a_card(tmp_path: Path) -> None:
     encoder = OpenClip(SMALL, tmp_path, "cuda")
     size = encoder.batch_size
     assert size in (32, 64, 128, 256, 512)
-    assert BatchSizeCache(tmp_path, encoder.id).get(torch.cuda.get_device_name()) == size
+    assert BatchSizes(tmp_path, encoder.id).get(torch.cuda.get_device_name()) == size
     again = OpenClip(SMALL, tmp_path, "cuda")
     started = time.perf_counter()
     assert again.batch_size == size

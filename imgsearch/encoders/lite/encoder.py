@@ -11,11 +11,12 @@ import numpy as np
 
 from imgsearch.cores import usable_cores
 from imgsearch.encoders.batching import BatchScheduler
-from imgsearch.encoders.cache import BatchSizeCache, sha256_of
+from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.device import CPU_BATCHES, CpuDevice, cpu_batch_size
 from imgsearch.encoders.lite import heads, towers, weights
 from imgsearch.encoders.lite.heads import CURRENT, HeadsFile
 from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX, VIEWS_SIDE_PX
+from imgsearch.encoders.measurements import BatchSizes
 from imgsearch.errors import EncoderError
 from imgsearch.installation import restore_command
 
@@ -139,7 +140,7 @@ class Lite:
             return heads.unit(embed(_shrunk(batch)) + embed(_middle(batch)))
 
         device = CpuDevice(embed_views if self._views else embed, self.dim, self.side_px)
-        sizes = BatchSizeCache(self._cache_dir, self.id)
+        sizes = BatchSizes(self._cache_dir, self.id)
         return BatchScheduler(device, sizes, self.batch_size)
 
     # ------------------------------------------------------------------------ texts

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from imgsearch.encoders.cache import sha256_of
+from imgsearch.encoders.checksums import sha256_of
 from imgsearch.errors import EncoderError, EncoderUnavailable
 from imgsearch.installation import pip_install, pip_reinstall
 

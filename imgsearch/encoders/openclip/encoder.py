@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsearch.encoders.batching import BatchScheduler
-from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.encoders.measurements import BatchSizes
 from imgsearch.encoders.openclip.catalogue import INT8, INT8_FORMAT, plain
 from imgsearch.encoders.openclip.runtime import Runtime, open_runtime
 from imgsearch.encoders.openclip.spec import ModelSpec
@@ -43,7 +43,7 @@ class OpenClip:
     ) -> None:
         self._spec = ModelSpec.of(model)
         self.runtime: Runtime = open_runtime(self._spec, cache_dir, device, on_download)
-        sizes = BatchSizeCache(cache_dir, self.id)
+        sizes = BatchSizes(cache_dir, self.id)
         self._images = BatchScheduler(self.runtime.image_device(), sizes, batch_size)
 
     @property

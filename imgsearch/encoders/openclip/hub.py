@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from imgsearch.encoders import cache
+from imgsearch.encoders import checksums
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
 from imgsearch.progress import Download
 
@@ -54,13 +54,13 @@ def cached(repo: str, files: Sequence[str]) -> Path | None:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a cached file, from the name of its blob if possible, else computed."""
-    return _named_sha256(path) or cache.sha256_of(path)
+    return _named_sha256(path) or checksums.sha256_of(path)
 
 
 def verify(path: Path) -> None:
     """Raise EncoderError if the content of a cached file differs from the hash in its name."""
     expected = _named_sha256(path)
-    if expected is not None and cache.sha256_of(path) != expected:
+    if expected is not None and checksums.sha256_of(path) != expected:
         raise EncoderError(
             f"{path} is damaged: its checksum differs. Delete {path.resolve()}; it is downloaded "
             "again when it is next needed."

@@ -1,8 +1,7 @@
-"""Stores measurements in the cache folder, and computes checksums of files."""
+"""Stores measurements in the cache folder: few values, which never become outdated."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from imgsearch import private_files
 _BATCH_SIZES = "batch_sizes.json"
 
 
-class JsonCache:
+class Measurements:
     """Values by key, in one JSON file.
 
     An unreadable value counts as not measured; a value that cannot be written is measured again.
@@ -40,11 +39,11 @@ class JsonCache:
         return {}
 
 
-class BatchSizeCache:
+class BatchSizes:
     """The best batch sizes of one encoder by device, found by trial."""
 
     def __init__(self, cache_dir: Path, encoder_id: str) -> None:
-        self._cache = JsonCache(cache_dir / _BATCH_SIZES)
+        self._cache = Measurements(cache_dir / _BATCH_SIZES)
         self._encoder_id = encoder_id
 
     def get(self, device: str) -> int | None:
@@ -58,9 +57,3 @@ class BatchSizeCache:
 
     def _key(self, device: str) -> str:
         return f"{self._encoder_id} on {device}"
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
