@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from imgsearch.records.photo import FACTS, Fact, Facts
 from imgsearch.text import plain_text
 
@@ -41,6 +39,8 @@ def ids_of(rows: Iterable[Sequence[Any]]) -> Ids:
 
     They are taken from a cursor row by row: as tuples, those of ten million photos take a gigabyte.
     """
+    import numpy as np
+
     return np.fromiter((row[0] for row in rows), np.int64)
 
 
@@ -49,6 +49,8 @@ def ids_from_text(text: str | None) -> Ids:
 
     This takes a quarter of the time of reading them row by row.
     """
+    import numpy as np
+
     return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
 
