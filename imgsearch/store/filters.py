@@ -1,4 +1,4 @@
-"""Which photos pass the filters of a query, and in which order they are listed: plain SQL.
+"""Finds and sorts the photos that pass the filters of a query, in plain SQL.
 
 A query with filters does without SQLAlchemy, like all others (docs/decisions/0009).
 """

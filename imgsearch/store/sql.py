@@ -79,7 +79,7 @@ def now() -> str:
 
 
 def prefix_of(folder: str) -> str:
-    """What the paths inside `folder` begin with."""
+    """The prefix of the paths inside `folder`."""
     return folder if folder.endswith(os.sep) else folder + os.sep
 
 

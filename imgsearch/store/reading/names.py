@@ -106,7 +106,7 @@ class NameReads:
             return names.words(connection, limit)
 
     def photos_around(self, lat: float, lon: float) -> int:
-        """How many photos were taken within half a degree of latitude and longitude."""
+        """Count the photos that were taken within half a degree of latitude and longitude."""
         box = "lat BETWEEN ?1 - 0.5 AND ?1 + 0.5 AND lon BETWEEN ?2 - 0.5 AND ?2 + 0.5"
         # Those without a path are few. To look for that of each photo would take ten times as long.
         query = (

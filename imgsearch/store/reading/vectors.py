@@ -94,7 +94,7 @@ class VectorReads:
 
 
 def photo_starts(ids: Ids) -> Ids:
-    """Where each photo begins in a chunk of `Reads.vectors`, for `np.maximum.reduceat`."""
+    """The positions at which photos begin in a chunk of vectors, for `np.maximum.reduceat`."""
     import numpy as np
 
     return np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else ids
