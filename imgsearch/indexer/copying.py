@@ -122,7 +122,7 @@ def _of_encoder(photo: PackedPhoto, encoder: EncoderRow) -> PackedVectors | None
 def _results_of(
     photo: PackedPhoto, vectors: PackedVectors | None, is_known: bool
 ) -> Iterator[IngestResult]:
-    """Return the results that put a photo at all of its files; none for a photo without vectors."""
+    """What puts a photo at all of its files; nothing for one that has no vectors yet."""
     if vectors is None and not is_known:
         return
     for number, file in enumerate(photo.files):
@@ -152,7 +152,7 @@ def _thumbnails_of(
 
 
 def _failures(store: Store) -> Iterator[IngestResult]:
-    """Return the results that record the files that could not be read."""
+    """What records the files that could not be read."""
     by_folder = defaultdict(list)
     for failure in store.failures.of_files():
         by_folder[failure.path.parent].append(failure)

@@ -1,4 +1,4 @@
-"""A cache of recent reads, valid until anything in the library changes."""
+"""What was read from a library last, until anything in it changes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RecentReads:
         read: Callable[[], _Read],
         size_of: Callable[[_Read], int] = _array_bytes,
     ) -> _Read:
-        """Return the result of `read`, cached by this key since the last change. Never change it.
+        """What `read` gives, or gave for this key since the last change. Never to be changed.
 
         `size_of` says how many bytes it takes.
         """
