@@ -11,14 +11,18 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library
-from tests.factories import modules_after
+from tests.factories import CHECKOUT, modules_after
 
-# The indexer. A query needs only to know which folders are online (`indexer.volumes`).
+# The indexer. A query needs only to know which folders are online.
+OF_A_QUERY = {"__init__", "ignored", "roots", "volumes"}
 INDEXER = {
-    *("watchdog", "imgsearch.indexer.pipeline", "imgsearch.indexer.context"),
-    *("imgsearch.indexer.diff", "imgsearch.indexer.scan", "imgsearch.indexer.sidecars"),
+    "watchdog",
     *(f"imgsearch.records.{name}" for name in ("files", "browse")),
-    *("imgsearch.indexer.watcher", "imgsearch.indexer.watch_loop", "imgsearch.indexer.metadata"),
+    *(
+        f"imgsearch.indexer.{file.stem}"
+        for file in (CHECKOUT / "imgsearch" / "indexer").glob("*.py")
+        if file.stem not in OF_A_QUERY
+    ),
 }
 # Few queries need these.
 RECORDS = {f"imgsearch.records.{name}" for name in ("concepts", "saved")}
@@ -125,6 +129,7 @@ def test_filters_and_dates_load_no_sqlalchemy_and_no_model(
 ) -> None:
     loaded = loaded_by(answers, model_cache, line, "-k", "3")
     assert ("imgsearch.language.dates" in loaded) == (line != "type:jpeg")
+    assert "numpy" not in loaded, "filters alone are SQL"
     assert sorted(loaded & (NEVER | DECODERS | SERVICE | MODEL | INDEX | SQLALCHEMY)) == []
 
 

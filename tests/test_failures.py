@@ -227,7 +227,7 @@ def test_a_retry_decodes_content_that_is_known_to_fail(
     assert decoder.take_names() == ["text.jpg"] and report.failed == 1
 
 
-def test_failures_without_a_fingerprint_from_older_versions_are_tried_once_more(
+def test_failures_without_a_fingerprint_are_tried_once_more(
     folder: Path, decoder: RecordingDecoder, index: Index, tmp_path: Path
 ) -> None:
     index(folder)

@@ -7,11 +7,9 @@ from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
 from msgspec.structs import replace
 
 from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
-from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.language.known_names import KnownNames
@@ -86,6 +84,8 @@ class LocalCatalogue:
         return known[1]
 
     def _ids(self, among: Selection) -> Ids:
+        import numpy as np
+
         if not among.named:
             return self._reads.selections.ids(among)
         join = np.union1d if among.any_named else np.intersect1d
@@ -101,6 +101,8 @@ class LocalCatalogue:
         return ids
 
     def count(self, among: Selection | None = None) -> PhotoCount:
+        import numpy as np
+
         with_several, further = self._further_parts
         if among is None:
             vectors = 0 if self._baseline is None else self._baseline.vectors
@@ -111,6 +113,8 @@ class LocalCatalogue:
         return PhotoCount(len(ids), len(ids) + int(further[np.isin(with_several, ids)].sum()))
 
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
+        import numpy as np
+
         selected = self.ids(among)
         if not len(selected):
             return set()
@@ -150,6 +154,10 @@ class LocalCatalogue:
         return self._reads.vectors.parts(self._encoder.key, list(ids), only_several=only_several)
 
     def whole_vectors(self) -> Iterator[tuple[Ids, HalfVectors]]:
+        import numpy as np
+
+        from imgsearch.store.reading.vectors import photo_starts
+
         live = self._reads.photos.live_ids()
         for _, ids, rows in self._reads.vectors.chunks(self._encoder.key):
             wholes = photo_starts(ids)

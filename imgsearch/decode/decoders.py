@@ -67,7 +67,7 @@ def decode_in_process(file: BinaryIO, image_format: ImageFormat, request: Decode
 
 
 def _failure(error: Exception, file: BinaryIO, image_format: ImageFormat) -> PhotoError:
-    """What a decoder's exception means for the photo."""
+    """Translate a decoder's exception to an error about the photo."""
     failure = photo_error(error, image_format.title)
     if failure.reason is Reason.TOO_LARGE or image_format not in (TIFF, HEIF, AVIF):
         return failure

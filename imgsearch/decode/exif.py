@@ -85,7 +85,7 @@ _OFFSET = re.compile(r"\s*([+-])(\d\d):?(\d\d)\s*$")
 
 
 class Exif(Struct, frozen=True):
-    """What one EXIF block says.
+    """The facts in one EXIF block.
 
     `orientation` is 1 to 8 (1 upright). `adobe_rgb` is set when the camera says so without
     embedding a profile (interoperability index R03). `xmp` and `iptc` are the blocks that a TIFF,

@@ -20,7 +20,7 @@ _JPEG_MAX_SEGMENTS = 2000  # before the first scan; a real file has a few dozen
 
 
 class JpegWork(NamedTuple):
-    """What decoding a JPEG takes beyond an ordinary one, in megapixels."""
+    """The cost of decoding a JPEG beyond an ordinary one, in megapixels."""
 
     held: float  # kept in memory at once
     scanned: float  # decoded in all scans together

@@ -1,4 +1,4 @@
-"""What the sources of metadata know about a photo, and which of them counts.
+"""Reads the sources of metadata of a photo, in the order of their precedence.
 
 The readers of EXIF, XMP, IPTC and video containers each return a `MetadataSource`, and
 `merge_metadata` combines them. Both work by the field names of `Facts`, so a new fact needs a line

@@ -193,7 +193,7 @@ def _unchanged(
 
 
 def no_unchanged_file() -> PhotoError:
-    """What to tell where no file of a photo is still the photo."""
+    """The error for a photo none of whose files still has its content."""
     return PhotoError(
         Reason.UNREADABLE,
         "The file cannot be read now, or has changed since it was indexed. Connect its drive, or "

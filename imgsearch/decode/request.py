@@ -1,4 +1,4 @@
-"""What all decoders share: the request, the opening of files, and the meaning of failures."""
+"""The shared parts of all decoders: the request, opening files, and the reasons of failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LARGEST_MEGAPIXELS = 65_535**2 / 1e6  # of a JPEG. No setting is advised for mo
 
 
 class DecodeRequest(Struct, frozen=True):
-    """How large the image must be at least, and how large the photo may be at most."""
+    """The smallest size that the image must have, and the largest that the photo may have."""
 
     min_side_px: int  # of the result's short side, if the photo has as much
     max_megapixels: float

@@ -70,7 +70,7 @@ def apply_sidecars(facts: Facts, photo: Path) -> Facts:
 def _first(
     paths: Iterable[str], max_bytes: int, read: Callable[[bytes], MetadataSource | None]
 ) -> MetadataSource | None:
-    """What the first of these files says that exists and that `read` accepts."""
+    """Read the first of these files that exists and that `read` accepts."""
     for path in paths:
         if not os.access(path, os.F_OK):  # cheaper than an error, and most photos have none
             continue

@@ -1,4 +1,4 @@
-"""What of a photo is embedded: the whole image, and tiles of a very wide or very tall one.
+"""Chooses the images of a photo to embed: the whole, and tiles of a very wide or tall one.
 
 A model sees a square of a few hundred pixels. The ends of a panorama are a few pixels wide in it,
 or cropped; as a tile of its own each end can be found. A photo's score is that of its best part.
@@ -20,7 +20,7 @@ Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom; Pillow's
 
 
 class TilingPolicy(Struct, frozen=True):
-    """How panoramas are tiled. Chosen with `benchmarks/bench_panoramas.py`: see docs/formats.md.
+    """The tiling of panoramas. Chosen with `benchmarks/bench_panoramas.py`: see docs/formats.md.
 
     Aspects are the long side divided by the short side.
     """

@@ -146,7 +146,7 @@ class _DocumentTypeDeclared(Exception):
 
 
 def _collect(packet: bytes) -> _Collector:
-    """What is in a packet; what precedes an error counts."""
+    """Read a packet, up to the first error."""
     collector = _Collector()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler = collector.start

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imgsearch.encoders.base import CLASS_TEMPLATES, TEMPLATES
 from imgsearch.encoders.registry import kind_of
 from imgsearch.language.numbers import number_forms
@@ -67,6 +65,8 @@ def embed_in(encoder: Encoder, texts: Sequence[tuple[str, Sequence[str]]]) -> Ve
 
 
 def _embed_averages(encoder: Encoder, prompts: Sequence[Sequence[str]]) -> Vectors:
+    import numpy as np
+
     rows = encoder.encode_texts([prompt for group in prompts for prompt in group])
     ends = np.cumsum([0, *map(len, prompts)])
     total = np.stack([rows[a:b].sum(axis=0) for a, b in pairwise(ends)])

@@ -12,7 +12,7 @@ from imgsearch.text import shell_word
 
 
 def why_not_indexed(store: Store, path: Path) -> str:
-    """Why the library has no photo at `path`, in one or two sentences with the cure."""
+    """Say why the library has no photo at `path`, in one or two sentences with the cure."""
     for failure in store.failures.of_files():
         if failure.path == path:
             return f"It could not be read ({failure.reason.value}): {failure.message}"

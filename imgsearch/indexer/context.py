@@ -44,7 +44,7 @@ class TextReaderLoader:
 
 
 class IndexingContext(Struct, frozen=True):
-    """What a function that changes a library works with, besides the library itself.
+    """The settings, models and readers with which a function changes a library.
 
     `notify` is called with sentences for a person. `policy` replaces the usual sizes and thresholds
     of the index, `decoder` the way in which photos are decoded, and `mounts` the mount table of the

@@ -37,7 +37,7 @@ class Scope(Struct, frozen=True):
 
 
 class ScopeDiff(Struct, frozen=True):
-    """What changed in one scope."""
+    """The changes in one scope."""
 
     scope: Scope
     changes: Changes
@@ -47,7 +47,7 @@ class ScopeDiff(Struct, frozen=True):
 
 
 class LibraryDiff(Struct, frozen=True):
-    """What changed in each scope, and how many known files are offline."""
+    """The changes in each scope, and the number of known files that are offline."""
 
     scopes: tuple[ScopeDiff, ...]
     offline: int = 0

@@ -207,7 +207,7 @@ def _unique(asked: Sequence[_AskedText]) -> list[_AskedText]:
 
 
 def _captions(photos: Mapping[int, Photo]) -> Iterator[_AskedText]:
-    """What a person has written of one photo only."""
+    """Yield the captions that only one photo has."""
     owners: dict[str, list[int]] = {}
     for photo_id, photo in photos.items():
         facts = photo.facts
@@ -360,7 +360,7 @@ def _mean_share(
 
 
 def _size_bytes(store: Store, row: EncoderRow, photos: int, left: int) -> int:
-    """What vectors and index of all photos will take, from those of the sample."""
+    """Estimate the size of the vectors and the index of all photos, from those of the sample."""
     stored = store.vectors.count(row.key)
     per_photo = stored / max(1, photos)
     vector_bytes = 2 * row.dim + _ROW_BYTES + _INDEX_BYTES * row.dim

@@ -158,7 +158,7 @@ class _Background(Generic[_Value]):
         return not self._thread.is_alive()
 
     def result(self) -> _Value:
-        """What the call returned, or its OSError. Only after it has ended."""
+        """The result of the call, or its OSError. Only after it has ended."""
         if self._error is not None:
             raise self._error
         return self._values[0]
@@ -185,7 +185,7 @@ def _xdg_folders(home: Path) -> Iterator[Path]:
 
 
 def _drives(mounts: Iterable[Mount]) -> list[str]:
-    """Where drives and network folders are mounted, sorted; those of the system are left out."""
+    """The mount points of drives and network folders, sorted, without those of the system."""
     return sorted({mount.point for mount in mounts if _is_drive(mount)})
 
 

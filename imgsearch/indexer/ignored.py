@@ -1,4 +1,4 @@
-"""Which names of files and folders are never those of photos."""
+"""Names of files and folders that are never photos."""
 
 from __future__ import annotations
 

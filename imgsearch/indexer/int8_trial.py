@@ -33,7 +33,7 @@ _MIN_SPEEDUP = 1.25  # less is not worth an encoder of its own
 
 
 class Int8Comparison(Struct, frozen=True):
-    """How int8 compares with float32: the cosines of their vectors, and the ratio of their speeds.
+    """A comparison of int8 with float32: cosines of their vectors, and the ratio of their speeds.
 
     The names of the fields are those of the file in the cache folder.
     """

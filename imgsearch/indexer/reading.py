@@ -43,7 +43,7 @@ class DecodeFile(Protocol):
 
 
 class PhotoDecoder(Struct, frozen=True):
-    """How photos are decoded, and what identifies that.
+    """The function that decodes photos, and the function that identifies it.
 
     A file that could not be decoded is tried again when the fingerprint has changed.
     """

@@ -19,7 +19,7 @@ HELD_SHARE = 0.2
 
 
 class RemovalCounts(Struct, frozen=True):
-    """How many photos left the library, and how many files are held as missing."""
+    """The number of photos that left the library, and of files held as missing."""
 
     gone: int
     missing: int

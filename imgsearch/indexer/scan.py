@@ -93,7 +93,7 @@ def scan(
 
 
 class _Walk:
-    """What a scan has found so far, and the folders that it has yet to read."""
+    """The files that a scan has found so far, and the folders that it has yet to read."""
 
     def __init__(self, is_photo: Callable[[str], bool], is_sidecar: Callable[[str], bool]) -> None:
         self.files: dict[str, FileStat] = {}
@@ -136,7 +136,7 @@ class _Walk:
             files[path] = FileStat.from_status(path, status)
 
     def _files_for(self, name: str) -> dict[str, FileStat] | None:
-        """Where files of this name belong, None if they are of no interest."""
+        """The collection that files of this name belong to, None if they are of no interest."""
         if self._is_photo(name):
             return self.files
         return self.sidecars if self._is_sidecar(name) else None

@@ -1,4 +1,4 @@
-"""Which photos are likely to show text, by their stored vectors: no photo is opened for that.
+"""Scores how likely photos are to show text, by their stored vectors. No photo is opened.
 
 A photo is compared with descriptions of photos that show text, as in zero-shot classification
 (Radford et al. 2021, section 3.1). Its mean cosine with the three that fit best is put in standard

@@ -372,7 +372,7 @@ if _ON_LINUX:
 
 
 def _event_queue_length() -> int:
-    """How many events Linux stores for a process before it drops some."""
+    """The number of events that Linux stores for a process before it drops some."""
     try:
         return int(_EVENT_QUEUE_LENGTH.read_text())
     except (OSError, ValueError):
@@ -380,7 +380,7 @@ def _event_queue_length() -> int:
 
 
 def _cannot_watch(error: OSError) -> str:
-    """Why no events can be expected, with the cure."""
+    """A sentence that says why no events can be expected, with the cure."""
     reason = f"the system cannot watch it ({error.strerror or error})"
     if error.errno == errno.ENOSPC and _ON_LINUX:
         reason += "; allow more with: sysctl fs.inotify.max_user_watches=1048576"

@@ -43,7 +43,7 @@ class MakeLink(Protocol):
 
 
 class LinkChanges(Struct, frozen=True):
-    """How many links were made and removed."""
+    """The number of links that were made and removed."""
 
     made: int = 0
     removed: int = 0
@@ -162,7 +162,7 @@ def _exists(link: str, descriptor: int) -> bool:
 
 
 def _target_of(link: str, descriptor: int) -> str | None:
-    """Where a link leads; None for anything that is not a link."""
+    """The target of a link; None for anything that is not a link."""
     try:
         return os.readlink(link, dir_fd=descriptor)
     except OSError:

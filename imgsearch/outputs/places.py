@@ -1,4 +1,4 @@
-"""Where links, lists and archives may be written: never into a photo folder."""
+"""Checks where links, lists and archives may be written: never into a photo folder."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class ConceptStore:
         )
 
     def states(self) -> list[ConceptState]:
-        """How far each concept is up to date, sorted by name."""
+        """The state of each concept, sorted by name."""
         columns = (
             _concepts.id,
             _concepts.name,

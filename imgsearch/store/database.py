@@ -233,7 +233,7 @@ class Database:
         return str(self.fetch_one("PRAGMA integrity_check")[0])
 
     def dangling_rows(self) -> int:
-        """How many rows refer to a row of another table that does not exist."""
+        """Count the rows that refer to a row of another table that does not exist."""
         return len(self.fetch_all("PRAGMA foreign_key_check"))
 
     def free_bytes(self) -> int:

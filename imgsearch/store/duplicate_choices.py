@@ -1,4 +1,4 @@
-"""Which near-duplicates to keep, as chosen by hand.
+"""The near-duplicates that people have chosen to keep.
 
 The choices are the user's own and do not follow from the disk. So they are written in short
 transactions without the writer's lock, and belong to the content of a photo: they stay when it is

@@ -174,7 +174,7 @@ class FileStore:
     def count_copies(
         self, last_path_id: int, last_photo_id: int, removed: Mapping[int, int]
     ) -> int:
-        """How many of the files recorded since then are copies of files that are still there.
+        """Count the files recorded since then that are copies of files that are still there.
 
         `removed` is how many paths of a photo (by id) were removed since. A file with known content
         is a move if such a path went with it, else a copy of the photo's other files. Of a photo
@@ -215,7 +215,7 @@ class FileStore:
         return lost
 
     def recent_losses(self, root_id: int) -> int:
-        """How many photos have left this root in the ten minutes that began with the first."""
+        """Count the photos that left this root in the ten minutes that began with the first."""
         c = schema.roots.c
         query = select(c.lost, c.lost_at).where(c.id == root_id)
         with self._database.engine.connect() as connection:
@@ -231,7 +231,7 @@ class FileStore:
         self._update_root(root_id, values)
 
     def last_paths(self, removed: Mapping[int, Collection[str]]) -> dict[int, set[str]]:
-        """Those of the removed paths (by root id) that were the last path of their photo.
+        """The removed paths (by root id) that were the last path of their photo.
 
         A path whose own removal is held does not count as another path.
         """

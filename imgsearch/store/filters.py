@@ -1,4 +1,4 @@
-"""Which photos pass the filters of a query, and in which order they are listed: plain SQL.
+"""Finds and sorts the photos that pass the filters of a query, in plain SQL.
 
 A query with filters does without SQLAlchemy, like all others (docs/decisions/0009).
 """
@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -62,6 +61,8 @@ class SqlCondition(NamedTuple):
 
 def matching(connection: sqlite3.Connection, selection: Selection) -> Ids:
     """The photos of a selection: ids, sorted, unique."""
+    import numpy as np
+
     # Many photos may be near a place. As a parameter of SQL, their ids would take a second.
     circles = [each for each in selection.filters if each.field == "near"]
     others = tuple(each for each in selection.filters if each.field != "near")
@@ -255,6 +256,8 @@ def _near(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 def _ids_near(connection: sqlite3.Connection, place: FilterValue) -> Ids:
     """The photos in a circle around a place, also those without a path."""
+    import numpy as np
+
     assert isinstance(place, Place)
     box = _box(place)
     rows = connection.execute(

@@ -108,7 +108,7 @@ class LabelStore:
             connection.execute(progress)
 
     def counts(self, facet_id: int) -> dict[str, int]:
-        """How many photos with a path have each label of a facet."""
+        """Count the photos with a path by the label of a facet."""
         c = schema.labels.c
         live = select(schema.paths.c.photo_id).where(schema.paths.c.photo_id.is_not(None))
         query = select(c.label, func.count().label("photos")).group_by(c.label)

@@ -109,7 +109,7 @@ class PhotoStore:
             return connection.execute(statement).rowcount
 
     def prunable(self, before: datetime) -> int:
-        """How many photos `prune` would delete."""
+        """Count the photos that `prune` would delete."""
         query = select(func.count()).where(self._unlinked_since(before))
         with self._database.engine.connect() as connection:
             return connection.execute(query).scalar_one()

@@ -104,7 +104,7 @@ class PictureTextStore:
             return list(connection.execute(query).scalars())
 
     def counts(self) -> TextCounts:
-        """How many photos with a path are in each state."""
+        """Count the photos with a path in each state."""
         live = select(_path.photo_id).where(_path.photo_id.is_not(None))
         query = (
             select(_readings.state, func.count())

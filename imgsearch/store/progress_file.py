@@ -44,7 +44,7 @@ def publish_progress(
 
 
 def running_job(data_dir: Path) -> RunningJob | None:
-    """What some process, perhaps this one, is doing with the library, or None."""
+    """The job that a process, perhaps this one, is doing with the library, or None."""
     try:
         fields = json.loads((data_dir / PROGRESS_FILE).read_bytes())
         job = RunningJob(

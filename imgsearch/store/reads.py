@@ -30,7 +30,7 @@ class Reads:
 
     Its parts are `roots`, `photos`, `names`, `definitions`, `encoders` and `vectors`; and, loaded
     when first used, since few queries do, `selections`, `browsing` and `suggestions`. `recent`
-    keeps what was read or computed last, until anything is committed to the library.
+    caches the results of recent reads until anything is committed to the library.
     """
 
     def __init__(self, database: Database) -> None:

@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from imgsearch.records.query import Example, Region, Term
 from imgsearch.records.saved import PlacedTerm, SavedSearch
 from imgsearch.store.database import Database
@@ -131,12 +129,16 @@ class SavedSearchStore:
 
 def pack_ids(ids: Iterable[int]) -> bytes:
     """A set of ids as bytes: the steps between the sorted ids, compressed."""
+    import numpy as np
+
     steps = np.diff(np.array(sorted(set(ids)), "<i8"), prepend=np.int64(0))
     return zlib.compress(steps.astype("<i8").tobytes(), 1)
 
 
 def unpack_ids(packed: bytes) -> frozenset[int]:
     """The reverse of `pack_ids`."""
+    import numpy as np
+
     return frozenset(np.frombuffer(zlib.decompress(packed), "<i8").cumsum().tolist())
 
 

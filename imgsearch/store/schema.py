@@ -169,9 +169,7 @@ failures = Table(
     Column("failed_at", Text, nullable=False),
     Column("content_hash", LargeBinary),  # null: it could not be read at all
     Column("extra", Text),  # the extra of imgsearch-photos that the file needs
-    Column(
-        "read_by", Text
-    ),  # fingerprint of the decoders; null: not recorded by an older imgsearch
+    Column("read_by", Text),  # fingerprint of the decoders; null: unknown, so it is tried again
     Index("failures_by_content", "content_hash"),
 )
 

@@ -12,8 +12,6 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from imgsearch.records.photo import FACTS, Fact, Facts
 from imgsearch.text import plain_text
 
@@ -42,6 +40,8 @@ def ids_of(rows: Iterable[Sequence[Any]]) -> Ids:
 
     They are taken from a cursor row by row: as tuples, those of ten million photos take a gigabyte.
     """
+    import numpy as np
+
     return np.fromiter((row[0] for row in rows), np.int64)
 
 
@@ -50,6 +50,8 @@ def ids_from_text(text: str | None) -> Ids:
 
     This takes a quarter of the time of reading them row by row.
     """
+    import numpy as np
+
     return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
 
@@ -78,7 +80,7 @@ def now() -> str:
 
 
 def prefix_of(folder: str) -> str:
-    """What the paths inside `folder` begin with."""
+    """The prefix of the paths inside `folder`."""
     return folder if folder.endswith(os.sep) else folder + os.sep
 
 

@@ -77,7 +77,7 @@ class ThumbnailStore:
         return None
 
     def lacking(self, content_hashes: Iterable[bytes]) -> set[bytes]:
-        """Which of these contents have no thumbnail. Raises StoreError for a damaged file."""
+        """The contents among these without a thumbnail. Raises StoreError for a damaged file."""
         wanted = set(content_hashes)
         if not wanted or not self._file.exists():
             return wanted
@@ -87,14 +87,14 @@ class ThumbnailStore:
         return wanted - kept
 
     def count(self) -> int:
-        """How many there are. Raises StoreError for a damaged file."""
+        """Count the thumbnails. Raises StoreError for a damaged file."""
         if not self._file.exists():
             return 0
         with self._reading() as connection:
             return int(connection.execute("SELECT count(*) FROM thumbnails").fetchone()[0])
 
     def counts(self) -> ThumbnailCounts:
-        """How many there are, and the size of their file, 0 without one."""
+        """The number of thumbnails, and the size of their file, 0 without one."""
         if not self._file.exists():
             return ThumbnailCounts(0, 0)
         try:
@@ -112,7 +112,7 @@ class ThumbnailStore:
             return {content_hash for (content_hash,) in connection.execute(query)}
 
     def damaged(self) -> int:
-        """How many rows are damaged; all are read. Raises StoreError if the file itself is."""
+        """Count the damaged rows; all are read. Raises StoreError if the file itself is damaged."""
         if not self._file.exists():
             return 0
         with self._reading() as connection:

@@ -110,7 +110,7 @@ class VectorStore:
             connection.execute(statement)
 
     def stored_encoders(self) -> list[StoredVectors]:
-        """What the library has of each encoder, in the order in which they were added."""
+        """The stored vectors of each encoder, in the order in which they were added."""
         e, s = schema.encoders.c, schema.snapshots.c
         query = (
             select(
@@ -181,7 +181,7 @@ class VectorStore:
             connection.execute(statement)
 
     def count(self, encoder_key: int, after_seq: int = 0) -> int:
-        """How many vectors an encoder has, or has after a `seq`, including unlinked photos'."""
+        """Count the vectors of an encoder, all or after a `seq`, including unlinked photos'."""
         query = select(func.count()).where(_c.encoder_key == encoder_key, _c.seq > after_seq)
         if after_seq:  # SQLite would go through an index of all
             query = query.with_hint(schema.vectors, "NOT INDEXED", "sqlite")
@@ -189,7 +189,7 @@ class VectorStore:
             return connection.execute(query).scalar_one()
 
     def live_count(self, encoder_key: int, up_to_seq: int | None = None) -> int:
-        """How many vectors, of all or up to a `seq`, belong to photos that have a path."""
+        """Count the vectors, all or up to a `seq`, of photos that have a path."""
         live = select(schema.paths.c.photo_id).where(schema.paths.c.photo_id.is_not(None))
         query = select(func.count()).where(_c.encoder_key == encoder_key, _c.photo_id.in_(live))
         if up_to_seq is not None:
@@ -225,7 +225,7 @@ class VectorStore:
     # ------------------------------------------------------------------ baselines
 
     def baseline_source(self, encoder_key: int) -> tuple[str, int] | None:
-        """What the baseline was computed from: the sha256 of its texts, and the vector count."""
+        """The source of the baseline: the sha256 of its texts, and the vector count."""
         c = schema.baselines.c
         query = select(c.prompts_sha256, c.vectors).where(c.encoder_key == encoder_key)
         with self._database.engine.connect() as connection:

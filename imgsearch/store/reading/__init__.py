@@ -1,1 +1,1 @@
-"""What queries read of a library, by subject, in plain SQL."""
+"""The reads of queries in plain SQL, by subject."""

@@ -26,7 +26,7 @@ class BrowsingReads:
         self._recent = recent
 
     def month_counts(self, ids: Ids | None = None) -> list[MonthCount]:
-        """How many of these photos, or of all, are of each month, in order."""
+        """Count these photos, or all, by month, in order."""
         query = (
             f"SELECT substr({DATE_TAKEN}, 1, 7) AS month, count(*), sum(taken_at IS NULL) "
             "FROM photos WHERE {} GROUP BY month ORDER BY month"
@@ -57,7 +57,7 @@ class BrowsingReads:
     def place_counts(
         self, ids: Ids | None = None
     ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
-        """How many of these photos, or of all, are of each place: ((country, region, town), …).
+        """Count these photos, or all, by place: ((country, region, town), …).
 
         With each, the number of photos and how many of them have coordinates.
         """
@@ -69,7 +69,7 @@ class BrowsingReads:
         return [(tuple(row[:3]), *row[3:]) for row in rows]
 
     def folder_counts(self) -> dict[Path, int]:
-        """How many photo files each folder has, without those in its subfolders; sorted."""
+        """Count the photo files in each folder, without those in its subfolders; sorted."""
         rows = self._database.fetch_all(
             "SELECT path, name FROM paths JOIN roots ON roots.id = root_id "
             "WHERE photo_id IS NOT NULL"
@@ -81,7 +81,7 @@ class BrowsingReads:
         }
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
-        """How many photos have each text of one of `LIST_FACTS`; most first, then by text."""
+        """Count the photos with each text of one of `LIST_FACTS`; most first, then by text."""
         table = f"photo_{fact}"
         return dict(
             self._database.fetch_all(
@@ -93,7 +93,7 @@ class BrowsingReads:
         )
 
     def value_counts(self, fact: str, ids: Ids | None = None) -> list[tuple[str | None, int]]:
-        """How many of these photos, or of all, have each value of a fact, None where unknown."""
+        """Count these photos, or all, by the value of a fact, None where unknown."""
         query = f"SELECT {fact}, count(*) FROM photos WHERE {{}} GROUP BY {fact}"
         return self._counts_of_live_photos(query, ids)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imgsearch.store.database import Database
 from imgsearch.text import plain_text
 
@@ -57,6 +55,8 @@ class DefinitionReads:
 
         None for an unknown one, and for one that the encoder has not learned.
         """
+        import numpy as np
+
         from imgsearch.records.concepts import ConceptProbe  # lazy: few queries name one
 
         row = self._database.fetch_one(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-import numpy as np
-
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.index import EncoderRow, SnapshotInfo
@@ -79,6 +77,8 @@ class EncoderReads:
         return known[1]
 
     def _read_baseline(self, encoder_key: int) -> ScoreBaseline | None:
+        import numpy as np
+
         query = (
             "SELECT prompts, nouns, photos, mean, vectors, dim FROM nulls "
             "JOIN encoders ON encoders.key = encoder_key WHERE encoder_key = ?"

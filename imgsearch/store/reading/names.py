@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store import names
@@ -54,6 +52,8 @@ class NameReads:
         With `is_whole`, as a whole name: of a file, without its suffix, a folder, a title, a
         headline or a keyword. They are read-only.
         """
+
+        import numpy as np
 
         def read() -> Ids:
             with self._database.reading() as connection:
@@ -106,7 +106,7 @@ class NameReads:
             return names.words(connection, limit)
 
     def photos_around(self, lat: float, lon: float) -> int:
-        """How many photos were taken within half a degree of latitude and longitude."""
+        """Count the photos that were taken within half a degree of latitude and longitude."""
         box = "lat BETWEEN ?1 - 0.5 AND ?1 + 0.5 AND lon BETWEEN ?2 - 0.5 AND ?2 + 0.5"
         # Those without a path are few. To look for that of each photo would take ten times as long.
         query = (

@@ -50,7 +50,7 @@ class PhotoReads:
         self._roots = roots
 
     def count(self) -> int:
-        """How many photos have at least one path."""
+        """Count the photos that have at least one path."""
         query = "SELECT count(DISTINCT photo_id) FROM paths"
         return self._recent.get("photos", lambda: int(self._database.fetch_one(query)[0]))
 
@@ -154,7 +154,7 @@ class PhotoReads:
         return None if row is None else int(row[0])
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
-        """What reading the text of these photos gave; those that were not tried are left out."""
+        """The text read in these photos; photos that were not tried are left out."""
         query = (
             "SELECT photo_id, state, reader, read_at, message FROM text_readings "
             f"WHERE photo_id {IN_IDS}"

@@ -42,13 +42,13 @@ class RootReads:
         return {root_id for (root_id,) in self._database.fetch_all(query)}
 
     def photo_counts(self) -> dict[int, int]:
-        """How many photo files each root has."""
+        """Count the photo files of each root."""
         return dict(
             self._database.fetch_all("SELECT root_id, count(photo_id) FROM paths GROUP BY root_id")
         )
 
     def held_counts(self) -> dict[int, int]:
-        """How many removals are held in each root; roots with none are left out."""
+        """Count the held removals of each root; roots without any are left out."""
         query = (
             "SELECT root_id, count(*) FROM paths WHERE missing_since IS NOT NULL GROUP BY root_id"
         )

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store.database import Database
 from imgsearch.store.sql import IN_IDS, ids_parameter
@@ -33,6 +31,8 @@ class VectorReads:
         The vectors of a photo are adjacent, in one chunk, in the order of its parts, so a chunk may
         have a few more than `chunk_rows`; `photo_starts` tells where each photo begins.
         """
+        import numpy as np
+
         query = (
             "SELECT seq, photo_id, vector FROM vectors WHERE encoder_key = ? AND seq > ? "
             "ORDER BY seq LIMIT ?"
@@ -68,6 +68,8 @@ class VectorReads:
 
     def further_parts(self, encoder_key: int) -> tuple[Ids, Ids]:
         """Photos with several parts: ids, ascending, and the parts of each besides the first."""
+        import numpy as np
+
         query = (
             "SELECT photo_id, count(*) FROM vectors WHERE encoder_key = ? AND part > 0 "
             "GROUP BY photo_id ORDER BY photo_id"
@@ -92,7 +94,9 @@ class VectorReads:
 
 
 def photo_starts(ids: Ids) -> Ids:
-    """Where each photo begins in a chunk of `Reads.vectors`, for `np.maximum.reduceat`."""
+    """The positions at which photos begin in a chunk of vectors, for `np.maximum.reduceat`."""
+    import numpy as np
+
     return np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else ids
 
 
@@ -106,6 +110,8 @@ def _photo_vectors(rows: Sequence[Any]) -> PhotoVectors:
 
 
 def _to_float32(halves: Sequence[bytes]) -> Vectors:
+    import numpy as np
+
     rows = np.frombuffer(b"".join(halves), "<f2").astype(np.float32).reshape(len(halves), -1)
     # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
