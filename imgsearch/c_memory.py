@@ -1,4 +1,4 @@
-"""How the C library of Linux (glibc) keeps memory that is free. Elsewhere these do nothing."""
+"""Controls how the C library of Linux (glibc) keeps free memory. No effect elsewhere."""
 
 from __future__ import annotations
 

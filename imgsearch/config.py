@@ -23,7 +23,7 @@ PRUNE_DAYS = 30.0  # common recycle bins keep files as long
 
 
 class Settings(Struct, frozen=True):
-    """Everything that a user can configure. Create it with `Settings.load`."""
+    """The settings of a user. Create them with `Settings.load`."""
 
     data_dir: Path  # the library: database and index files
     cache_dir: Path  # models prepared for this machine; may be deleted at any time

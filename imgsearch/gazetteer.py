@@ -237,7 +237,7 @@ def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int |
 
 
 def reach_km(population: int) -> float:
-    """How far a town of this many people reaches from its centre."""
+    """The radius of a town with this many people, in km."""
     return _REACH_OF_A_MILLION_KM * math.sqrt(population / 1e6)
 
 

@@ -1,4 +1,4 @@
-"""How this copy of imgsearch was installed, and the commands that add to it, update it or mend it.
+"""Commands that extend, update or mend this installation of imgsearch.
 
 A copy may run from a checkout, be installed from a folder, an archive or a repository, or come from
 a package index. The commands of this module work for the copy that runs.

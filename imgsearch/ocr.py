@@ -59,7 +59,7 @@ class TextReader(Protocol):
         """
 
     def look(self, image: Image) -> float:
-        """How much a small copy of an upright RGB image looks as if it had legible text, 0 to 1.
+        """Rate a small copy of an upright RGB image for legible text, 0 to 1.
 
         From `LOOK_THRESHOLD` on it is worth reading. Takes a fraction of the time of `read` for a
         large image. Raises PhotoError if this image cannot be read.

@@ -105,12 +105,15 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 # A command and an operation load what they name when they are called.
-LOADED_WHEN_CALLED = ("cli", "engines", "library", "operations", "pack_file", "service")
+LOADED_WHEN_CALLED = (
+    *("cli", "engines", "library", "operations", "service"),
+    *("archive.engine", "archive.filling", "archive.operations"),
+)
 # A query on the command line is a process of its own, so the modules that it goes through load
 # further ones only where a query needs them: see tests/test_cold_start.py. Processes that decode
 # hostile files load one decoder each.
 PATH_OF_A_QUERY = (
-    *("catalogue", "config", "encoders", "gazetteer", "query", "records", "search", "sphere"),
+    *("catalogue", "config", "encoders", "gazetteer", "language", "records", "search", "sphere"),
     *("store", "indexer.roots", "indexer.volumes", "c_memory", "installation", "decode"),
 )
 # Packages of extras, and of what few runs need. `index.ivf` stands for FAISS.

@@ -64,7 +64,7 @@ def _limits_s(gaps_s: _Seconds) -> _Seconds:
 
 
 def _are_located(moments: Moments) -> NDArray[np.bool_]:
-    """Which photos have coordinates; an older version stored impossible ones, too."""
+    """A mask of the photos with valid coordinates."""
     return np.asarray((np.abs(moments.lats) <= 90) & (np.abs(moments.lons) <= 180))
 
 
@@ -91,7 +91,7 @@ def _places(moments: Moments, located: NDArray[np.bool_]) -> tuple[Degrees, Degr
 
 
 def _are_away(moments: Moments) -> NDArray[np.bool_]:
-    """Which photos were taken far from every home."""
+    """A mask of the photos taken far from every home."""
     located = _are_located(moments)
     lats, lons = _places(moments, located)
     away = ~np.isnan(lats)

@@ -198,7 +198,7 @@ class ArchiveEngine:
     # ------------------------------------------------------------------ searching
 
     def context(self) -> SearchContext:
-        """What a query needs. Raises StoreError where there is no archive, and EncoderMismatch."""
+        """The context of a query. Raises EncoderMismatch, and StoreError without an archive."""
         row = self.catalogue().encoder
         self._encoders.check(row)
         return SearchContext(
@@ -224,7 +224,7 @@ class ArchiveEngine:
             return self._catalogue
 
     def understood(self, query: Query) -> Understanding:
-        """How a query is understood."""
+        """The exact query that a query stands for."""
         return self.context().understood(query)
 
     def kept_answers(self) -> None:

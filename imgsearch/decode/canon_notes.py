@@ -21,7 +21,7 @@ _PLAIN_ISO, _NO_ISO = 0x4000, 0x7FFF
 
 
 class CanonNotes(NamedTuple):
-    """What Canon's notes say: None where unknown. `focal_range_mm` is the shortest and longest."""
+    """The content of Canon's notes: None where unknown. `focal_range_mm` is (shortest, longest)."""
 
     lens: str | None = None
     focal_range_mm: tuple[float, float] | None = None

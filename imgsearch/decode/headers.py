@@ -55,7 +55,7 @@ def jpeg_work(file: BinaryIO) -> JpegWork:
 
 
 def _count_scans(file: BinaryIO, at: int) -> int:
-    """How many scans begin at `at` or later. In coded data, 0xFF is followed by 0 or RSTn only."""
+    """Count the scans that begin at `at` or later. Coded data has 0xFF only before 0 or RSTn."""
     file.seek(at)
     count, last_byte = 0, b""
     while block := file.read(1 << 20):

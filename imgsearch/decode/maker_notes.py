@@ -129,7 +129,7 @@ def with_maker_notes(facts: Facts, file: BinaryIO) -> Facts:
 
 
 def _found(notes: _Notes) -> MetadataSource:
-    """Everything that exiv2 knows of a photo, a lens by its numbers."""
+    """Read all tags that exiv2 finds in a photo, with lenses as numbers."""
     make, model = notes.raw_text("Exif.Image.Make"), notes.raw_text("Exif.Image.Model")
 
     def number(key: str) -> float | None:

@@ -70,7 +70,7 @@ def has_video_inside(file: BinaryIO, image_format: ImageFormat) -> bool:
 
 
 def video_inside(file: BinaryIO, image_format: ImageFormat) -> tuple[int, int] | None:
-    """Where the video in a motion photo begins and ends, in bytes; None where there is none.
+    """Start and end of the video in a motion photo, in bytes; None without one.
 
     What follows it, such as Samsung's trailer, is left out.
     """
@@ -177,7 +177,7 @@ def _contains_video(file: BinaryIO, at: int) -> bool:
 
 
 def _video_starts(file: BinaryIO, at: int) -> list[int]:
-    """Where a video may begin: its first box has its size before its kind."""
+    """Possible starts of a video: the size of its first box comes before the kind."""
     starts = []
     file.seek(at)
     tail = b""

@@ -217,7 +217,7 @@ class _Clip:
         return merge_metadata(facts, [read_container_tags(tags), self._camcorder_data(), xmp])
 
     def _camcorder_data(self) -> MetadataSource:
-        """What the first frames of an AVCHD clip say of it."""
+        """Read the camcorder's data from the first frames of an AVCHD clip."""
         if self._container.format.name == "mpegts" and self._stream.codec_context.name == "h264":
             with suppress(av.FFmpegError):
                 self._container.seek(self._before_start, stream=self._stream)

@@ -108,13 +108,13 @@ class Engine(Protocol):
     # ------------------------------------------------------------------ searching
 
     def context(self) -> SearchContext:
-        """What a query needs. Raises as opening the library does."""
+        """The context of a query. Raises as opening the library does."""
 
     def catalogue(self) -> Catalogue:
         """The photos, for what needs no query."""
 
     def understood(self, query: Query) -> Understanding:
-        """How a query is understood."""
+        """The exact query that a query stands for."""
 
     def kept_answers(self) -> RecentReads | None:
         """The answers that were given since the library changed last; None where none are kept."""

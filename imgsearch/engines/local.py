@@ -257,7 +257,7 @@ class LocalEngine:
     # ------------------------------------------------------------------ searching
 
     def context(self) -> SearchContext:
-        """What a query needs. Raises UsageError without a library, and EncoderMismatch."""
+        """The context of a query. Raises UsageError without a library, and EncoderMismatch."""
         reads = self.reads()
         row = reads.encoders.in_use()
         self.encoders.check(row)
@@ -285,7 +285,7 @@ class LocalEngine:
         return self._catalogue(reads, reads.encoders.in_use(), online_roots(reads))
 
     def understood(self, query: Query) -> Understanding:
-        """How a query is understood."""
+        """The exact query that a query stands for."""
         reads = self.reads()
         return understood(reads.names, reads.definitions, query, date.today())
 
@@ -368,7 +368,7 @@ class LocalEngine:
         return self.reads().photos.records([photo_id]).get(photo_id)
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
-        """As the protocol says, each with its first file that can be read."""
+        """The photos with a readable file, each with its first one."""
         reads = self.reads()
         online = {root_id for root_id, online in online_roots(reads).items() if online}
         return list(photos_in(reads, online, ids))

@@ -67,7 +67,7 @@ def unpack(
 def _place_of_merge(
     context: IndexingContext, reader: PackReader, at: str | None, offline: bool, beside: bool
 ) -> packs.PackPlace:
-    """Where the photos of a pack are. Raises what merging it can be refused for."""
+    """Find the photos of a pack. Raises the errors for which its merge is refused."""
     known: tuple[str, ...] = ()
     row = None
     dims: dict[str, int] = {}

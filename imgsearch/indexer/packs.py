@@ -344,7 +344,7 @@ class _PhotoFiles:
         self._real_folder = lru_cache(maxsize=1000)(os.path.realpath)
 
     def path_of(self, file: PackedFile) -> str | None:
-        """Where a file of the pack is; None for a name that no photo has."""
+        """The path of a file of the pack; None for a name that no photo has."""
         *folders, name = file.path.split("/")
         if not is_photo_name(name) or any(map(is_ignored, (*folders, name))):
             return None

@@ -80,7 +80,7 @@ class PackedConcept(Struct, frozen=True):
 
 
 class PackInfo(Struct, frozen=True):
-    """What a pack states about itself.
+    """The statements of a pack about itself.
 
     `folder` is the name, without parents, of the folder that contains all paths; `volume` and
     `volume_path` locate it if its drive can be identified. `searches` and `concepts` belong to the

@@ -34,7 +34,7 @@ def kept_or_found(
 
 
 def key_of(context: SearchContext, query: Query, k: int, cursor: str | None) -> Hashable | None:
-    """Everything that the answer to a query depends on besides the content of the library.
+    """The key of an answer: all that it depends on besides the content of the library.
 
     None for a query with an example that is not a photo of the library: its file may change, and
     its bytes are too many to cache.

@@ -1,4 +1,4 @@
-"""How the service answers a request: in a thread, as JSON, with refusals that say what to do."""
+"""Answers a request of the service in a thread, as JSON, with refusals that name a cure."""
 
 from __future__ import annotations
 

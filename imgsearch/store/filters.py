@@ -151,7 +151,7 @@ Condition = Callable[["ConditionContext", FilterValue], SqlCondition]
 
 
 class ConditionContext(Struct, frozen=True):
-    """What a condition may read while it is being built."""
+    """The data that a condition may read while it is being built."""
 
     connection: sqlite3.Connection
     online: frozenset[int]

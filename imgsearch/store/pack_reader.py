@@ -177,7 +177,7 @@ class PackReader:
             raise ValueError(problem.splitlines()[-1])
 
     def _read_info(self) -> PackInfo:
-        """What the pack states about itself; the checksum of that is compared."""
+        """Read the statements of the pack about itself, and compare their checksum."""
         execute = self._connection.execute
         for table in pack_format.COMMON_ROWS:
             pack_checks.check_types(self._connection, table)

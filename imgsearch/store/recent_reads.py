@@ -1,4 +1,4 @@
-"""What was read from a library last, until anything in it changes."""
+"""A cache of recent reads from a library, until anything in it changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RecentReads:
         self._cache: MemoryCache[Hashable] = MemoryCache(most_bytes)
 
     def get(self, key: Hashable, read: Callable[[], _Read]) -> _Read:
-        """What `read` gives, or gave for this key since the last change; nobody may change it."""
+        """Return the result of `read`, cached by key until the next change. Do not modify it."""
         return self._cache.get(key, read, self._database.version, _size_bytes)
 
     def version(self) -> tuple[int, int]:

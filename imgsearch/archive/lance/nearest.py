@@ -59,7 +59,7 @@ USUAL_POLICY = LancePolicy()
 
 
 class SearchEffort(Struct, frozen=True):
-    """How one kind of query is searched, and the recall@10 that was measured with that.
+    """The settings for one kind of query, and the recall@10 measured with them.
 
     `depth` is how many candidates are scored for ten results; `filtered_depth` how many under a
     filter that `SAMPLE_SHARE` of the photos pass, which are further from the query.
@@ -79,7 +79,7 @@ class SearchEffort(Struct, frozen=True):
 
 
 class SearchSettings(Struct, frozen=True):
-    """How the index of one version is searched.
+    """The search settings of one version of the index.
 
     `segments` are the parts of the index that this holds for. `text` is None where no texts could
     be embedded when it was calibrated.
@@ -91,7 +91,7 @@ class SearchSettings(Struct, frozen=True):
     text: SearchEffort | None
 
     def effort(self, kind: QueryKind) -> SearchEffort:
-        """How a kind of query is searched."""
+        """The settings for a kind of query."""
         return self.text if kind == "text" and self.text is not None else self.image
 
 

@@ -102,7 +102,7 @@ class LanceCatalogue:
 
     @property
     def search_settings(self) -> SearchSettings | None:
-        """How the index is searched, with its recall; None where every vector is compared."""
+        """The search settings of the index and its recall; None where every vector is compared."""
         with self._errors():
             return self._current().settings
 
