@@ -20,13 +20,14 @@ install: $(VENV)/.installed  ## Make .venv with everything in it
 demo: install  ## Index about 20 real photos and search them
 	$(BIN)/imgsearch demo
 
-# One more than there are cores: tests wait for browsers and for processes that they start.
+# One more than there are cores: tests wait for browsers and for processes that they start. Those of the
+# page come first, since their files take longest, and a long one at the end would be waited for.
 WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 
 # Tests that measure time run one by one, after the others, and also when one of those failed.
 define run_tests
 	@status=0; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone$(1)" || status=$$?; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone$(1)" || status=$$?; \
 	$(BIN)/python -m pytest -m "alone$(1)" || status=$$?; \
 	exit $$status
 endef
