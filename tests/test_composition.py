@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from imgsearch.records.arrays import Vector
-from imgsearch.search.composition import TermKind, cancels_out, compose, factors, negative_rows
+from imgsearch.search.composition import (
+    TermKind,
+    cancels_out,
+    compose,
+    factors,
+    negative_rows,
+    shared,
+)
 from tests.factories import cosines, random_vectors, unit
 
 KINDS: tuple[TermKind, ...] = get_args(TermKind)
@@ -100,3 +107,11 @@ def test_a_few_words_are_turned_away_from_the_usual_caption_as_well() -> None:
         )
         assert (away @ usual < plain @ usual - 0.01) == (kind == "short")
         assert away @ term < positive @ term
+
+
+def test_an_example_counts_half_beside_words_and_wholly_without() -> None:
+    kinds: list[TermKind] = ["short", "image", "image", "concept"]
+    weights = np.array([1, 1, -1, 2], np.float32)
+    assert np.allclose(shared(kinds, weights), [1, 0.5, -1, 1.2])
+    assert np.allclose(shared(kinds[1:], weights[1:]), [1, -1, 1.2])
+    assert np.allclose(shared(["image", "text"], np.array([1, -1], np.float32)), [1, -1])

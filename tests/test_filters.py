@@ -90,6 +90,10 @@ def random_facts(chance: random.Random) -> Facts:
         aperture=chance.choice([None, 1.8, 2.8, 8.0]),
         iso=chance.choice([None, 100, 1600, 25_600]),
         focal_mm=chance.choice([None, 35.0, 50.0, 200.0]),
+        colorfulness=chance.choice([None, 0.0, 5.9, 6.0, 40.0]),
+        lightness=chance.choice([None, 3.0, 50.0, 95.0]),
+        detail=chance.choice([None, 0.001, 0.03, 1.0]),
+        colors=chance.choice([None, "", "blue 42 %, green 20 %", "green 80 %", "grey 99 %"]),
         **{name: chance.choice([None, True, False]) for name in YES_OR_NO_FILTERS.values()},  # type: ignore[arg-type]
     )
 
@@ -251,7 +255,12 @@ ORACLE: dict[str, Callable[[Known, Any], bool]] = {
         "motion": photo.facts.motion is not None,
         "live": photo.facts.motion == "beside",
         "animated": photo.facts.animated,
+        "bw": is_known_in(photo.facts.colorfulness, Interval(high=5.95)),
+        "blurred": is_known_in(photo.facts.detail, Interval(high=0.02)),
+        "dark": is_known_in(photo.facts.lightness, Interval(high=19)),
+        "bright": is_known_in(photo.facts.lightness, Interval(low=81)),
     }[str(value)],
+    "color": lambda photo, value: value in re.findall("[a-z]+", photo.facts.colors or ""),
     "exposure": lambda photo, value: is_known_in(photo.facts.exposure_s, value),
     "aperture": lambda photo, value: is_known_in(photo.facts.aperture, value),
     "iso": lambda photo, value: is_known_in(photo.facts.iso, value),
@@ -327,7 +336,10 @@ VALUES = {
     "country": st.sampled_from(["united states", "FRANCE", "geneve", "states united"]),
     "type": st.sampled_from(["jpeg", "heif", "raw", "png"]),
     "orientation": st.sampled_from(["landscape", "portrait", "square"]),
-    "is": st.sampled_from(["online", "offline", "motion", "live", "animated"]),
+    "is": st.sampled_from(
+        ["online", "offline", "motion", "live", "animated", "bw", "blurred", "dark", "bright"]
+    ),
+    "color": st.sampled_from(["blue", "green", "grey", "red"]),
     **dict.fromkeys(YES_OR_NO_FILTERS, st.sampled_from(["yes", "no"])),
 }  # fmt: skip
 filters = st.sampled_from(sorted(VALUES)).flatmap(
@@ -366,7 +378,8 @@ def test_the_filters_tell_photos_apart(library: Stocked) -> None:
                  "root:photos", "name:éte", "type:raw", "orientation:square", "megapixels:12",
                  "person:anna", "title:lake", "title:\"lake geneve\"", "place:\"new york\"",
                  "creator:smith", "country:france", "name:ete_0", "headline:night",
-                 "description:2019", "is:offline", "iso:>=1600", "aperture:<2.8",
+                 "description:2019", "is:offline", "is:bw", "is:blurred", "is:dark", "is:bright",
+                 "color:blue", "-color:green", "iso:>=1600", "aperture:<2.8",
                  "exposure:>1s", "exposure:1/250",
                  "focal:35..70", "focal:50mm", "dated:file", "-camera:canon",
                  "on:2023-06-15"):  # fmt: skip

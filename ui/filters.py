@@ -33,7 +33,9 @@ _NOUNS = {
     "person": "Person",
     "keyword": "Keyword",
     "label": "Label",
+    "color": "Colour",
 }
+_LOOKS = {"bw": "Black and white", "blurred": "Blurred", "dark": "Dark", "bright": "Bright"}
 
 
 def parse_line(line: str) -> Query:
@@ -106,6 +108,8 @@ class FilterChip(NamedTuple):
                 return f"Folder {Path(self.value).name or self.value}"
             if self.field in _NOUNS:
                 return f"{_NOUNS[self.field]} {self.value}"
+            if self.field == "is" and self.value in _LOOKS:
+                return _LOOKS[self.value]
             if self.field == "after":
                 is_day = len(self.value) == len("2023-06-15")
                 return f"From {format_date(first_day(self.value)) if is_day else self.value}"

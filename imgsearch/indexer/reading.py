@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 import numpy as np
 from msgspec import Struct
 
+from imgsearch.decode.looks import with_look
 from imgsearch.decode.reader import decode, decoder_fingerprint, read_facts, side_to_embed
 from imgsearch.decode.request import content_hash, open_regular_file, unreadable_error
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
@@ -118,7 +119,7 @@ class PhotoReader(Struct, frozen=True):
             raise PhotoError(
                 Reason.CHANGED, "The file changed while it was read; the next run reads it again."
             )
-        facts = with_place_names(decoded.facts, self.gazetteer)
+        facts = with_look(with_place_names(decoded.facts, self.gazetteer), decoded.image)
         thumbnail = kept_thumbnail(decoded) if make_thumbnail else None
         return facts, ModelInput(cast("PixelBatch", pixels), times_s, thumbnail)
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from imgsearch.records.photo import FACTS
+from imgsearch.records.photo import FACTS, LOOKS
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, NamedPlace, Place
 
 NEAR_RADIUS_KM = 5.0
@@ -254,6 +254,9 @@ def field_of(spec: FilterSpec) -> Field:
     """The field that reads and writes a filter on one fact of a photo."""
     if spec.kind == "yes/no":
         return _word_field("yes|no", spec.meaning, "yes no")
+    if spec.kind == "share":
+        meaning = f"{spec.meaning}: {', '.join(spec.names)}"
+        return _word_field(spec.name.upper(), meaning, " ".join(spec.names))
     if spec.kind != "number":
         return text_field("TEXT", spec.meaning)
     return Field(
@@ -331,10 +334,10 @@ FIELDS: dict[str, Field] = {
     ),
     "is": _word_field(
         "STATE",
-        "in this state: motion (with a short video, in its file or beside it), live (an Apple "
-        "Live Photo, with the video beside it), animated, offline (on a drive that is not "
-        "connected) or online",
-        "animated live motion offline online",
+        "in this state: bw (black and white), blurred, dark, bright, motion (with a short video, "
+        "in its file or beside it), live (an Apple Live Photo, with the video beside it), "
+        "animated, offline (on a drive that is not connected) or online",
+        f"animated live motion offline online {' '.join(LOOKS)}",
     ),
 }
 
@@ -343,6 +346,7 @@ OTHER_NAMES = {
     "artist": "creator",
     "author": "creator",
     "caption": "description",
+    "colour": "color",
     "date": "on",
     "ext": "type",
     "filename": "name",

@@ -14,7 +14,7 @@ MAX_WRAPPED_WORDS = 6  # a longer text after "a photo of" is a caption, and stay
 
 _QUANTIFIERS = words_as("quantifier")
 _DETERMINERS = words_as("article", "quantifier", "before_photos")
-_PICTURES = {
+PICTURES = {
     *("photo", "photos", "photograph", "photographs", "picture", "pictures", "pic", "pics"),
     *("image", "images", "snapshot", "snapshots"),
 }
@@ -61,7 +61,7 @@ def asks_for_any_photo(text: str) -> bool:
     rest = words[_after_request(words) :]
     while rest and rest[0] in _DETERMINERS:
         rest = rest[1:]
-    return len(rest) == 1 and rest[0] in _PICTURES
+    return len(rest) == 1 and rest[0] in PICTURES
 
 
 def without_article(words: Sequence[str]) -> Sequence[str]:
@@ -82,7 +82,7 @@ def _after_pictures(words: Sequence[str], start: int) -> int:
     at = start
     while at < len(words) and words[at] in _DETERMINERS:
         at += 1
-    if at == len(words) or words[at] not in _PICTURES:
+    if at == len(words) or words[at] not in PICTURES:
         return start
     end = _after(_LINKS, words, at + 1)
     is_few = 0 < len(without_article(words[end:])) <= MAX_WRAPPED_WORDS

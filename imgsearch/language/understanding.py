@@ -1,7 +1,8 @@
-"""Takes names and dates out of the words of a query: "Anna at the beach in Italy 2019".
+"""Takes names, dates and looks out of the words of a query: "Anna at the beach in Italy 2019".
 
 Only words outside of quotes count. They become filters if they are names of people, towns, regions
-or countries in the library, dates with photos, or dates that count from today ("last summer"). The
+or countries in the library, dates with photos, dates that count from today ("last summer"), or say
+how pictures look that the library has ("blurry photos"). The
 first or the last words of a person's name are enough. The longest match counts. A common English
 word is a name only if it is written as one: with a capital letter after a
 preposition ("in Nice"), or as part of a longer name.
@@ -27,7 +28,7 @@ from imgsearch.language.function_words import (
     words_as,
 )
 from imgsearch.language.grammar import is_expressible, parse, to_text
-from imgsearch.language.phrasing import asks_for_any_photo
+from imgsearch.language.phrasing import PICTURES, asks_for_any_photo
 from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.query import Filter, Query, Term, Understanding, UnderstoodPart
@@ -67,6 +68,21 @@ _COUNTRIES = {
     "britain": "united kingdom",
     "great britain": "united kingdom",
     "holland": "netherlands",
+}
+# Words for states of pictures that `is:` finds. They mean the picture if they stand before a
+# word for it ("dark photos"), alone, or after "in": "a dog in black and white".
+_LOOKS = {
+    "black and white": "bw",
+    "b&w": "bw",
+    "b/w": "bw",
+    "monochrome": "bw",
+    "blurry": "blurred",
+    "blurred": "blurred",
+    "out of focus": "blurred",
+    "dark": "dark",
+    "underexposed": "dark",
+    "bright": "bright",
+    "overexposed": "bright",
 }
 
 
@@ -209,7 +225,11 @@ class _Words:
     def _longest(self, at: int, taken: int) -> _Match | None:
         """The longest name or date that begins at a word; words before `taken` are used already."""
         for end in range(min(at + _MAX_NAME_WORDS, len(self._typed)), at, -1):
-            match = self._date(at, end, taken) or self._name(at, end, taken)
+            match = (
+                self._look(at, end, taken)
+                or self._date(at, end, taken)
+                or self._name(at, end, taken)
+            )
             if match is not None:
                 return match
         return None
@@ -226,6 +246,21 @@ class _Words:
         values = (*first.filters[0].values, *second.filters[0].values)
         both = replace(first.filters[0], values=values)
         return replace(first, end=second.end, filters=(both,))
+
+    # ------------------------------------------------------------------ looks
+
+    def _look(self, at: int, end: int, taken: int) -> _Match | None:
+        """A state of the picture, if the library has such pictures: "blurry photos"."""
+        state = _LOOKS.get(" ".join(self._lower[at:end]))
+        if state is None:
+            return None
+        is_all = at == 0 and end == len(self._lower)
+        is_before_picture = end < len(self._lower) and self._lower[end] in PICTURES
+        is_after_in = state == "bw" and self._before(at, taken) == "in"
+        filters = (Filter("is", (state,)),)
+        if not (is_all or is_before_picture or is_after_in) or not self._names.has_any(filters):
+            return None
+        return _Match(at - 1 if is_after_in else at, at, end, filters)
 
     # ------------------------------------------------------------------ dates
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_type_hints
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from imgsearch.records.query import FilterSpec
+from imgsearch.records.query import FilterSpec, Interval
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
@@ -72,6 +73,13 @@ def _fact(
 ) -> Meta:
     about = {"label": label, "text": text, "maximum": maximum, "filter": filter}
     return Meta(description=f"{meaning}.", extra={"meaning": meaning, **about})
+
+
+# The eleven basic terms for colours of English: Berlin and Kay, "Basic Color Terms", 1969.
+COLOR_NAMES = (
+    *("black", "grey", "white", "red", "orange", "brown", "yellow", "green", "blue", "purple"),
+    "pink",
+)
 
 
 class Facts(Struct, frozen=True):
@@ -277,6 +285,27 @@ class Facts(Struct, frozen=True):
             filter=FilterSpec("flash", "yes/no", "whose flash fired: yes, or did not fire: no"),
         ),
     ] = None
+    colorfulness: Annotated[
+        float | None,
+        _fact("Distance of the most colourful pixel from the mean, in CIELAB: 0 for greys"),
+    ] = None
+    lightness: Annotated[
+        float | None, _fact("Mean lightness of the pixels in CIELAB: 0 is black, 100 is white")
+    ] = None
+    detail: Annotated[
+        float | None,
+        _fact("Fine detail of the sharpest part of the picture at 256 px: near 0 if blurred"),
+    ] = None
+    colors: Annotated[
+        str | None,
+        _fact(
+            "Colours that take a tenth of the picture or more, with their share: blue 42 %, …",
+            "Colours",
+            filter=FilterSpec(
+                "color", "share", "with at least a tenth in this colour", names=COLOR_NAMES
+            ),
+        ),
+    ] = None
 
     @property
     def place(self) -> str | None:
@@ -322,12 +351,29 @@ def _plain_type(hint: Any) -> type:
 
 
 FACTS = _declared()
+# The facts that are measured from pixels, and not stated by a file.
+MEASURED_FACTS = ("colorfulness", "lightness", "detail", "colors")
+# States of a picture, by the word that `is:` takes: the measured fact, and its values.
+# benchmarks/bench_looks.py prints how often they are right.
+LOOKS = {
+    "bw": ("colorfulness", Interval(high=6.0, high_open=True)),
+    "blurred": ("detail", Interval(high=0.03, high_open=True)),
+    "dark": ("lightness", Interval(high=20.0, high_open=True)),
+    "bright": ("lightness", Interval(low=80.0, low_open=True)),
+}
 # The facts that are true, false or unknown, by the filters that ask for yes or no.
 YES_OR_NO_FILTERS = {
     fact.filter.name: fact.name
     for fact in FACTS
     if fact.filter is not None and fact.filter.kind == "yes/no"
 }
+
+
+def with_measured(facts: Facts, known: Facts) -> Facts:
+    """Facts that were read again, with those of `known` that only decoding measures."""
+    if facts.lightness is not None:
+        return facts
+    return replace(facts, **{name: getattr(known, name) for name in MEASURED_FACTS})
 
 
 class Photo(Struct, frozen=True):

@@ -163,7 +163,8 @@ class FilterSpec(Struct, frozen=True):
     """A filter that compares one fact of a photo with words, a text or a number.
 
     "words" finds the value's words in the fact, whole and in their order; "text" any part of it;
-    "yes/no" is for facts that are true or false, and takes yes or no.
+    "yes/no" is for facts that are true or false, and takes yes or no; "share" finds one of `names`
+    in a fact such as "blue 42 %, green 20 %".
 
     `meaning` completes the sentence "Photos …" of the help text. `units` maps the suffixes that a
     number may have to their size in the unit of the fact, for example {"s": 1, "ms": 0.001}; a
@@ -172,11 +173,12 @@ class FilterSpec(Struct, frozen=True):
     """
 
     name: str
-    kind: Literal["words", "text", "number", "yes/no"]
+    kind: Literal["words", "text", "number", "yes/no", "share"]
     meaning: str
     units: Mapping[str, float] = field(default_factory=dict)
     fractions: bool = False
     missing_as: float | None = None
+    names: tuple[str, ...] = ()
 
 
 Sort: TypeAlias = Literal["relevance", "date", "path"]

@@ -27,6 +27,7 @@ SuggestionKind: TypeAlias = Literal[
     "month",
     "order",
     "choice",
+    "color",
 ]
 # The readable word for a kind, if it differs.
 _KIND_NAMES: dict[SuggestionKind, str] = {
@@ -34,6 +35,7 @@ _KIND_NAMES: dict[SuggestionKind, str] = {
     "saved": "saved search",
     "source": "source of the date",
     "choice": "yes or no",
+    "color": "colour",
 }
 
 

@@ -50,6 +50,9 @@ _TURN_FROM_CONCEPT = 0.15  # whatever the positive term: a concept is far from t
 # Photos differ more along a concept than along words. A positive concept therefore gets this part
 # of its weight, so that both count the same in a query (benchmarks/bench_concepts.py).
 CONCEPT_SHARE = 0.6
+# An example beside words gets this part of its weight: at the whole of it, the answer is little but
+# photos like the example (benchmarks/bench_examples.py).
+EXAMPLE_SHARE = 0.5
 _USUAL_SHARE = 0.5  # of the usual caption is added to negative short texts
 # If a share of the mean noun is subtracted from short texts, they have less in common: a smaller
 # angle removes as much, and the usual caption matters more.
@@ -134,6 +137,23 @@ def factors(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
     divisors: Vector = np.maximum(orthogonal, max(_ALIKE * float(length), 1e-12))
     scales: Vector = length / divisors
     return 1 - scales * along, scales
+
+
+def shared(kinds: Sequence[TermKind], weights: Vector) -> Vector:
+    """The weights (terms,) of a query with the shares of positive concepts and examples.
+
+    A concept has its share in any query, and an example beside positive words.
+    """
+    import numpy as np
+
+    is_positive = weights > 0
+    has_words = any(
+        kind not in ("image", "concept") and positive
+        for kind, positive in zip(kinds, is_positive.tolist(), strict=True)
+    )
+    shares = {"concept": CONCEPT_SHARE, "image": EXAMPLE_SHARE if has_words else 1.0}
+    factors = np.array([shares.get(kind, 1.0) for kind in kinds], np.float32)
+    return np.where(is_positive, weights * factors, weights)
 
 
 def cancels_out(positive: Vector, negative: Vector) -> bool:

@@ -51,6 +51,7 @@ _VALUES: dict[str, SuggestionKind] = {
     "dated": "source",
     "month": "month",
     "sort": "order",
+    "color": "color",
     **dict.fromkeys(YES_OR_NO_FILTERS, "choice"),
 }
 _NAMED = ("camera", "lens", "label", "shows", "saved")

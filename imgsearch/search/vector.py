@@ -79,8 +79,7 @@ def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None
     # Only their ratios count, and the squares of large ones would overflow.
     weights = (all_weights / np.abs(all_weights).max()).astype(np.float32)
     kinds = tuple(_kind(context, term) for term in query.terms)
-    is_concept = np.array([kind == "concept" for kind in kinds])
-    weights[is_concept & (weights > 0)] *= composition.CONCEPT_SHARE
+    weights = composition.shared(kinds, weights)
     contributions, negative = _composed(
         kinds,
         weights,

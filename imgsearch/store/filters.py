@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from imgsearch.paths import absolute
 from imgsearch.records.names import NAME_FIELDS, NameField, names_of_keyword
-from imgsearch.records.photo import FACTS, Fact
+from imgsearch.records.photo import FACTS, LOOKS, Fact
 from imgsearch.records.query import (
     FACT_TOLERANCE,
     FilterSpec,
@@ -350,6 +350,9 @@ def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 
 def _state(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    if value in LOOKS:
+        fact, values = LOOKS[str(value)]
+        return _number(f"photos.{fact}")(context, values)
     if value == "animated":
         return SqlCondition("photos.animated")
     if value in ("motion", "live"):
@@ -383,6 +386,8 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
         column = f"coalesce({column}, {spec.missing_as})"
     if spec.kind == "yes/no":
         return lambda context, value: SqlCondition(f"{column} = {int(value == 'yes')}")
+    if spec.kind == "share":
+        return lambda context, value: SqlCondition(f"instr({column}, ?) > 0", (f"{value} ",))
     return _number(column, tolerance=FACT_TOLERANCE if fact.type is float else 0.0)
 
 

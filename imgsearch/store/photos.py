@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records.files import IngestResult
-from imgsearch.records.photo import Facts
+from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.status import Counts
 from imgsearch.store import schema
 from imgsearch.store.database import Database
@@ -82,21 +82,22 @@ class PhotoStore:
     def update_facts(self, facts: Mapping[int, Facts]) -> int:
         """Replace the facts of known photos (by id), all or nothing; returns how many changed.
 
-        Those that did not change have been read now as well.
+        Those that did not change have been read now as well. Facts that were measured stay, unless
+        there are new ones.
         """
         known = self._reads.photos.records(facts)
-        changed = {
-            photo_id: new
-            for photo_id, new in facts.items()
-            if photo_id in known and known[photo_id].facts != new
+        read = {
+            photo_id: with_measured(facts[photo_id], photo.facts)
+            for photo_id, photo in known.items()
         }
+        changed = {photo_id: new for photo_id, new in read.items() if known[photo_id].facts != new}
         with self._database.engine.begin() as connection:
             for photo_id, new in changed.items():
                 statement = update(schema.photos).where(_c.id == photo_id)
                 connection.execute(statement.values(to_columns(new)))
             set_lists(connection, changed)
-            read = update(schema.photos).where(_c.id.in_(schema.ids_subquery(known)))
-            connection.execute(read.values(facts_at=now()))
+            all_read = update(schema.photos).where(_c.id.in_(schema.ids_subquery(known)))
+            connection.execute(all_read.values(facts_at=now()))
         return len(changed)
 
     def prune(self, before: datetime) -> int:

@@ -24,7 +24,7 @@ from imgsearch.archive.lance.tables import (
 from imgsearch.errors import QueryError
 from imgsearch.paths import absolute
 from imgsearch.records.names import NAME_FIELDS, WHOLE_NAME_FIELDS, NameField
-from imgsearch.records.photo import FACTS, Fact
+from imgsearch.records.photo import FACTS, LOOKS, Fact
 from imgsearch.records.picture_text import words_in_text
 from imgsearch.records.query import (
     FACT_TOLERANCE,
@@ -293,6 +293,9 @@ def _text(column: Column, value: FilterValue) -> str:
 
 
 def _state(column: Column, value: FilterValue) -> str:
+    if value in LOOKS:
+        fact, values = LOOKS[str(value)]
+        return _compared(column(fact), values)
     return {
         "animated": column("animated"),
         "motion": f"{column('motion')} IS NOT NULL",
@@ -328,6 +331,8 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
             stored = f"coalesce({stored}, {fact.type(spec.missing_as)!r})"
         if spec.kind == "yes/no":
             return f"{stored} = {value == 'yes'}"
+        if spec.kind == "share":
+            return _contains(stored, f"{value} ")
         if fact.type is int:
             return _compared_whole(stored, value)
         return _compared(stored, value, tolerance=FACT_TOLERANCE)

@@ -72,7 +72,7 @@ from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.files import IngestResult
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS
-from imgsearch.records.photo import Facts
+from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.status import Failure
 from imgsearch.text import path_text
@@ -258,11 +258,9 @@ class LanceWriter:
         with lance_errors(self.address):
             ids = [id_of(each) for each in own]
             rows = self._photos.newest().read_with("id", ids, PHOTO_COLUMNS, " AND part = 0")
-            changed = {
-                row["hash"]: own[row["hash"]]
-                for row in rows.to_pylist()
-                if row["hash"] in own and facts_of(row) != own[row["hash"]]
-            }
+            known = {row["hash"]: facts_of(row) for row in rows.to_pylist() if row["hash"] in own}
+            read = {key: with_measured(own[key], before) for key, before in known.items()}
+            changed = {key: now for key, now in read.items() if known[key] != now}
             if changed:
                 with self._change(set(changed)) as hashes:
                     self._facts.merge(facts_rows(changed, self._facts.schema), update=True)
