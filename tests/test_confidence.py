@@ -259,6 +259,6 @@ def test_people_stand_for_men_women_and_children(negative: bool) -> None:
 
 
 def test_what_is_searched_for_changes_only_where_it_was_measured() -> None:
-    for encoder_id in ("lite/1:id", "openclip:ViT-B-32/openai@id"):
+    for encoder_id in ("made:id", "openclip:ViT-B-32/openai@id"):
         assert texts_meant(encoder_id, "people") == ("people",)
         assert "woman" in texts_meant(encoder_id, "people", negative=True)

@@ -74,6 +74,10 @@ FACTS = Facts(
     iso=1600,
     focal_mm=50.0,
     flash=False,
+    colorfulness=12.5,
+    lightness=40.0,
+    detail=0.5,
+    colors="blue 42 %, green 20 %",
     motion="beside",
     animated=True,
 )

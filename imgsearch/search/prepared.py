@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -17,6 +17,27 @@ from imgsearch.search.vector import QueryVector, embed
 if TYPE_CHECKING:
     from imgsearch.records.query import Query, Selection, Understanding
     from imgsearch.search.context import SearchContext
+
+
+_Value = TypeVar("_Value")
+
+
+class lazily(Generic[_Value]):  # noqa: N801  # a decorator
+    """Computes a property of a prepared query when it is first read.
+
+    `functools.cached_property` does that under one lock for all queries up to Python 3.11, so that
+    threads would embed their queries one after the other.
+    """
+
+    def __init__(self, compute: Callable[[PreparedQuery], _Value]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, query: PreparedQuery, owner: type[PreparedQuery]) -> _Value:
+        value = self._compute(query)
+        query.__dict__[self._name] = value  # found before this from now on
+        return value
 
 
 class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is computed once
@@ -41,32 +62,32 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
         """Whether the encoder can read any of the words and images to search for."""
         return self.reading.is_read
 
-    @cached_property
+    @lazily
     def among(self) -> Selection | None:
         """The photos that pass the filters; None without filters."""
         return self.context.among(self.exact)
 
-    @cached_property
+    @lazily
     def excludes_all(self) -> bool:
         """Whether no photo passes the filters."""
         return self.among is not None and not self.context.catalogue.count(self.among).photos
 
-    @cached_property
+    @lazily
     def baseline(self) -> LibraryBaseline | None:
         """The score baseline of the library; None in a library that is too small for one."""
         return LibraryBaseline.read(self.context.catalogue)
 
-    @cached_property
+    @lazily
     def vector(self) -> QueryVector:
         """The query as a vector. Raises as `embed` does."""
         return embed(self.context, self.exact, self.baseline)
 
-    @cached_property
+    @lazily
     def names(self) -> NameMatches | None:
         """The photos that the query finds by their names; None if it finds none by name."""
         return find_names(self.context.catalogue, self.exact, self.among)
 
-    @cached_property
+    @lazily
     def learned(self) -> bytes:
         """The current versions of the concepts in the query: see `learned_concepts`."""
         return learned_concepts(self.context.definitions, self.context.row, self.exact)
