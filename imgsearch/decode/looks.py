@@ -82,7 +82,7 @@ def _lab(image: Image.Image) -> Floats:
 
 
 def _colorfulness(lightness: Floats, a: Floats, b: Floats) -> float:
-    """The largest distance of a pixel from the mean colour, lightness aside.
+    """The largest difference of a pixel from the mean colour, lightness aside.
 
     A tone that is the same everywhere counts half, so that prints in warm or cold grey are still
     black and white. Dark colours have little chroma, so those of a dark picture count more.

@@ -287,7 +287,7 @@ class Facts(Struct, frozen=True):
     ] = None
     colorfulness: Annotated[
         float | None,
-        _fact("Distance of the most colourful pixel from the mean, in CIELAB: 0 for greys"),
+        _fact("Difference of the most colourful pixel from the mean, in CIELAB: 0 for greys"),
     ] = None
     lightness: Annotated[
         float | None, _fact("Mean lightness of the pixels in CIELAB: 0 is black, 100 is white")
