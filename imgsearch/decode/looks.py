@@ -40,9 +40,25 @@ _KNEE, _SLOPE = 216 / 24389, 841 / 108  # of CIELAB's cube root: ISO/CIE 11664-4
 _GREY_BELOW = 12.0  # chroma of what people call black, grey or white
 _BLACK_BELOW, _WHITE_FROM = 22.0, 84.0  # lightness
 _DIM = 25.0  # mean lightness of a picture whose colours begin to fade
-# Hues in degrees of CIELAB up to which a colour has a name. Sectors with two names divide by
-# lightness, or between orange and brown by chroma as well: brown is a dark or a dull orange.
-_HUES = (20, 50, 75, 110, 180, 310, 335, 360)
+# Sectors of hue in degrees of CIELAB, by their ends: the name of a colour, the lightness below
+# which it has another name, and that. Brown is a dark or a dull orange.
+_SECTORS = (
+    (20, "pink", 65, "red"),
+    (50, "pink", 70, "red"),
+    (75, "orange", 50, "brown"),
+    (110, "yellow", 60, "brown"),
+    (180, "green", 0, "green"),
+    (310, "blue", 0, "blue"),
+    (335, "pink", 75, "purple"),
+    (360, "pink", 55, "purple"),
+)
+_HUES = np.array([end for end, *_ in _SECTORS], np.float32)
+_LIGHT_FROM = np.array([lightness for _, _, lightness, _ in _SECTORS], np.float32)
+_LIGHT = np.array([COLOR_NAMES.index(name) for _, name, _, _ in _SECTORS])
+_DARK = np.array([COLOR_NAMES.index(name) for *_, name in _SECTORS])
+_ORANGE = [name for _, name, *_ in _SECTORS].index("orange")
+_VIVID_FROM = 40.0  # chroma of an orange
+_BLACK, _GREY, _WHITE = map(COLOR_NAMES.index, ("black", "grey", "white"))
 
 
 def with_look(facts: Facts, image: Image.Image) -> Facts:
@@ -96,27 +112,16 @@ def _colors(lightness: Floats, a: Floats, b: Floats) -> str:
     """The names of colours with a share of a tenth or more, largest first: "blue 42 %, …"."""
     chroma = np.hypot(a, b)
     hue = np.degrees(np.arctan2(b, a)) % 360
-    sector = np.searchsorted(_HUES, hue, side="right")
-    is_light = lightness >= 60
-    is_vivid = (chroma >= 40) & (lightness >= 50)
-    by_sector = [
-        np.where(lightness >= 65, "pink", "red"),
-        np.where(lightness >= 70, "pink", "red"),
-        np.where(is_vivid, "orange", "brown"),
-        np.where(is_light, "yellow", "brown"),
-        np.full(hue.shape, "green"),
-        np.full(hue.shape, "blue"),
-        np.where(lightness >= 75, "pink", "purple"),
-        np.where(lightness >= 55, "pink", "purple"),
-    ]
-    names = np.choose(sector % len(_HUES), by_sector)
-    greys = np.where(
-        lightness < _BLACK_BELOW, "black", np.where(lightness >= _WHITE_FROM, "white", "grey")
-    )
+    sector = np.searchsorted(_HUES, hue, side="right") % len(_HUES)
+    is_light = lightness >= _LIGHT_FROM[sector]
+    is_vivid = (sector != _ORANGE) | (chroma >= _VIVID_FROM)
+    names = np.where(is_light & is_vivid, _LIGHT[sector], _DARK[sector])
+    is_black, is_white = lightness < _BLACK_BELOW, lightness >= _WHITE_FROM
+    greys = np.where(is_black, _BLACK, np.where(is_white, _WHITE, _GREY))
     names = np.where((chroma < _GREY_BELOW) | (lightness < _BLACK_BELOW / 2), greys, names)
-    shares = {name: float((names == name).mean()) for name in COLOR_NAMES}
-    shown = sorted((-share, name) for name, share in shares.items() if share >= _MIN_SHARE)
-    return ", ".join(f"{name} {round(-share * 100)} %" for share, name in shown)
+    shares = np.bincount(names.ravel(), minlength=len(COLOR_NAMES)) / names.size
+    shown = [at for at in np.argsort(-shares, kind="stable").tolist() if shares[at] >= _MIN_SHARE]
+    return ", ".join(f"{COLOR_NAMES[at]} {round(float(shares[at]) * 100)} %" for at in shown)
 
 
 def _detail(image: Image.Image) -> float | None:
@@ -139,5 +144,6 @@ def _detail(image: Image.Image) -> float | None:
     edges = 4 * grey[1:-1, 1:-1] - around
     rows, columns = edges.shape[0] // _BLOCK_PX, edges.shape[1] // _BLOCK_PX
     blocks = edges[: rows * _BLOCK_PX, : columns * _BLOCK_PX]
-    variances = blocks.reshape(rows, _BLOCK_PX, columns, _BLOCK_PX).var(axis=(1, 3))
+    by_block = blocks.reshape(rows, _BLOCK_PX, columns, _BLOCK_PX).swapaxes(1, 2)
+    variances = by_block.reshape(rows * columns, -1).var(axis=1)  # contiguous: twice as fast
     return round(float(np.quantile(variances, 0.95)) / float(grey.var()), 4)
