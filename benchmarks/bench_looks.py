@@ -57,9 +57,8 @@ def saved(image: Image.Image) -> Image.Image:
 
 
 def has_look(facts: Facts, state: str) -> bool:
-    fact, values = LOOKS[state]
-    number = getattr(facts, fact)
-    return number is not None and number in values
+    number = getattr(facts, LOOKS[state].fact)
+    return number is not None and number in LOOKS[state].values
 
 
 def main() -> None:

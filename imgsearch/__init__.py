@@ -92,7 +92,10 @@ if TYPE_CHECKING:
         Label as Label,
     )
     from imgsearch.records.names import name_of_field as name_of_field
-    from imgsearch.records.photo import Photo as Photo
+    from imgsearch.records.photo import (
+        LOOKS as LOOKS,
+        Photo as Photo,
+    )
     from imgsearch.records.query import (
         Example as Example,
         Query as Query,
@@ -189,7 +192,7 @@ _NAMES = {
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.names": ("name_of_field",),
-    "imgsearch.records.photo": ("Photo",),
+    "imgsearch.records.photo": ("LOOKS", "Photo"),
     "imgsearch.records.query": (
         "Example",
         "Query",

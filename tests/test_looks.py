@@ -29,8 +29,8 @@ def states_of(image: Image.Image) -> set[str]:
     facts = look_of(image)
     return {
         state
-        for state, (fact, values) in LOOKS.items()
-        if (number := getattr(facts, fact)) is not None and number in values
+        for state, look in LOOKS.items()
+        if (number := getattr(facts, look.fact)) is not None and number in look.values
     }
 
 

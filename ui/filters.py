@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import streamlit as st
 from msgspec.structs import replace
 
-from imgsearch import ImgsearchError, Query, filter_of, parse, printable, to_text
+from imgsearch import LOOKS, ImgsearchError, Query, filter_of, parse, printable, to_text
 from ui import cards, elements
 from ui.formatting import escape_markdown, format_date
 from ui.query_line import query_line
@@ -35,7 +35,6 @@ _NOUNS = {
     "label": "Label",
     "color": "Colour",
 }
-_LOOKS = {"bw": "Black and white", "blurred": "Blurred", "dark": "Dark", "bright": "Bright"}
 
 
 def parse_line(line: str) -> Query:
@@ -108,8 +107,8 @@ class FilterChip(NamedTuple):
                 return f"Folder {Path(self.value).name or self.value}"
             if self.field in _NOUNS:
                 return f"{_NOUNS[self.field]} {self.value}"
-            if self.field == "is" and self.value in _LOOKS:
-                return _LOOKS[self.value]
+            if self.field == "is" and self.value in LOOKS:
+                return LOOKS[self.value].label
             if self.field == "after":
                 is_day = len(self.value) == len("2023-06-15")
                 return f"From {format_date(first_day(self.value)) if is_day else self.value}"

@@ -62,7 +62,7 @@ _BLACK, _GREY, _WHITE = map(COLOR_NAMES.index, ("black", "grey", "white"))
 
 
 def with_look(facts: Facts, image: Image.Image) -> Facts:
-    """The facts with those that are measured from an upright sRGB image, at least 2 px wide."""
+    """Add the facts that are measured in an upright sRGB image."""
     lab = _lab(image)
     lightness, a, b = lab[..., 0], lab[..., 1], lab[..., 2]
     return replace(

@@ -118,6 +118,6 @@ def _reread(
 
 def _thumbnail_to_measure(photo: Photo, thumbnails: ThumbnailStore) -> bytes | None:
     """The small picture of a photo that was indexed before looks were measured, if there is one."""
-    if photo.facts.lightness is not None:
+    if photo.facts.is_measured:
         return None
     return thumbnails.get(bytes.fromhex(photo.content_hash))

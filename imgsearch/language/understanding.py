@@ -31,6 +31,7 @@ from imgsearch.language.grammar import is_expressible, parse, to_text
 from imgsearch.language.phrasing import PICTURES, asks_for_any_photo
 from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
+from imgsearch.records.photo import LOOKS
 from imgsearch.records.query import Filter, Query, Term, Understanding, UnderstoodPart
 from imgsearch.text import words_of
 
@@ -69,21 +70,9 @@ _COUNTRIES = {
     "great britain": "united kingdom",
     "holland": "netherlands",
 }
-# Words for states of pictures that `is:` finds. They mean the picture if they stand before a
-# word for it ("dark photos"), alone, or after "in": "a dog in black and white".
-_LOOKS = {
-    "black and white": "bw",
-    "b&w": "bw",
-    "b/w": "bw",
-    "monochrome": "bw",
-    "blurry": "blurred",
-    "blurred": "blurred",
-    "out of focus": "blurred",
-    "dark": "dark",
-    "underexposed": "dark",
-    "bright": "bright",
-    "overexposed": "bright",
-}
+# States of pictures, by the words for them. They mean the picture before a word for it ("dark
+# photos"), alone, or after "in": "a dog in black and white".
+_LOOKS = {words: state for state, look in LOOKS.items() for words in look.words}
 
 
 class _Match(Struct, frozen=True):

@@ -33,6 +33,7 @@ class Fact(Struct, frozen=True):
     text: Callable[[Any], str] = str  # the value for people
     maximum: float | None = None  # above it, or not above 0, a value is a placeholder or damage
     filter: FilterSpec | None = None
+    measured: bool = False  # in the pixels, and not stated by a file
 
     @property
     def is_stored_as_is(self) -> bool:
@@ -70,8 +71,10 @@ def _fact(
     *,
     maximum: float | None = None,
     filter: FilterSpec | None = None,
+    measured: bool = False,
 ) -> Meta:
     about = {"label": label, "text": text, "maximum": maximum, "filter": filter}
+    about["measured"] = measured
     return Meta(description=f"{meaning}.", extra={"meaning": meaning, **about})
 
 
@@ -287,14 +290,24 @@ class Facts(Struct, frozen=True):
     ] = None
     colorfulness: Annotated[
         float | None,
-        _fact("Difference of the most colourful pixel from the mean, in CIELAB: 0 for greys"),
+        _fact(
+            "Difference of the most colourful pixel from the mean, in CIELAB: 0 for greys",
+            measured=True,
+        ),
     ] = None
     lightness: Annotated[
-        float | None, _fact("Mean lightness of the pixels in CIELAB: 0 is black, 100 is white")
+        float | None,
+        _fact(
+            "Mean lightness of the pixels in CIELAB: 0 is black, 100 is white",
+            measured=True,
+        ),
     ] = None
     detail: Annotated[
         float | None,
-        _fact("Fine detail of the sharpest part of the picture at 256 px: near 0 if blurred"),
+        _fact(
+            "Fine detail of the sharpest part of the picture at 256 px: near 0 if blurred",
+            measured=True,
+        ),
     ] = None
     colors: Annotated[
         str | None,
@@ -304,8 +317,14 @@ class Facts(Struct, frozen=True):
             filter=FilterSpec(
                 "color", "share", "with at least a tenth in this colour", names=COLOR_NAMES
             ),
+            measured=True,
         ),
     ] = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the facts include those that are measured in the pixels."""
+        return self.lightness is not None
 
     @property
     def place(self) -> str | None:
@@ -351,15 +370,41 @@ def _plain_type(hint: Any) -> type:
 
 
 FACTS = _declared()
-# The facts that are measured from pixels, and not stated by a file.
-MEASURED_FACTS = ("colorfulness", "lightness", "detail", "colors")
-# States of a picture, by the word that `is:` takes: the measured fact, and its values.
-# benchmarks/bench_looks.py prints how often they are right.
+MEASURED_FACTS = tuple(fact.name for fact in FACTS if fact.measured)
+
+
+class Look(Struct, frozen=True):
+    """A state of a picture, which is a measured fact within bounds.
+
+    `label` names it for people, and `words` are the words that mean it in a query.
+    """
+
+    fact: str
+    values: Interval
+    label: str
+    words: tuple[str, ...]
+
+
+# By the word that `is:` takes. benchmarks/bench_looks.py prints how often they are right.
 LOOKS = {
-    "bw": ("colorfulness", Interval(high=6.0, high_open=True)),
-    "blurred": ("detail", Interval(high=0.03, high_open=True)),
-    "dark": ("lightness", Interval(high=20.0, high_open=True)),
-    "bright": ("lightness", Interval(low=80.0, low_open=True)),
+    "bw": Look(
+        "colorfulness",
+        Interval(high=6.0, high_open=True),
+        "Black and white",
+        ("black and white", "b&w", "b/w", "monochrome"),
+    ),
+    "blurred": Look(
+        "detail",
+        Interval(high=0.03, high_open=True),
+        "Blurred",
+        ("blurry", "blurred", "out of focus"),
+    ),
+    "dark": Look(
+        "lightness", Interval(high=20.0, high_open=True), "Dark", ("dark", "underexposed")
+    ),
+    "bright": Look(
+        "lightness", Interval(low=80.0, low_open=True), "Bright", ("bright", "overexposed")
+    ),
 }
 # The facts that are true, false or unknown, by the filters that ask for yes or no.
 YES_OR_NO_FILTERS = {
@@ -371,7 +416,7 @@ YES_OR_NO_FILTERS = {
 
 def with_measured(facts: Facts, known: Facts) -> Facts:
     """Facts that were read again, with those of `known` that only decoding measures."""
-    if facts.lightness is not None:
+    if facts.is_measured:
         return facts
     return replace(facts, **{name: getattr(known, name) for name in MEASURED_FACTS})
 

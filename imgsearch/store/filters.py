@@ -351,8 +351,8 @@ def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 def _state(context: ConditionContext, value: FilterValue) -> SqlCondition:
     if value in LOOKS:
-        fact, values = LOOKS[str(value)]
-        return _number(f"photos.{fact}")(context, values)
+        look = LOOKS[str(value)]
+        return _number(f"photos.{look.fact}")(context, look.values)
     if value == "animated":
         return SqlCondition("photos.animated")
     if value in ("motion", "live"):

@@ -41,8 +41,7 @@ class RecentReads:
 
         Nobody may change the value.
         """
-        known: object | None = self._cache.known(key, version)
-        return known
+        return self._cache.known(key, version)
 
     def keep(self, key: Hashable, version: tuple[int, int], value: object, size_bytes: int) -> None:
         """Cache what was computed from a version of the library."""

@@ -294,8 +294,8 @@ def _text(column: Column, value: FilterValue) -> str:
 
 def _state(column: Column, value: FilterValue) -> str:
     if value in LOOKS:
-        fact, values = LOOKS[str(value)]
-        return _compared(column(fact), values)
+        look = LOOKS[str(value)]
+        return _compared(column(look.fact), look.values)
     return {
         "animated": column("animated"),
         "motion": f"{column('motion')} IS NOT NULL",
