@@ -106,6 +106,7 @@ class PhotoReader(Struct, frozen=True):
                 decoded = self.decode(path, side_px, self.max_megapixels, all_frames=True)
                 images, times_s = images_to_embed(decoded)
                 pixels = np.stack([self.encoder.prepare(image) for image in images])
+                facts = with_look(decoded.facts, decoded.image)
                 now = stat_of(path)
         except VANISHED:
             raise
@@ -119,7 +120,7 @@ class PhotoReader(Struct, frozen=True):
             raise PhotoError(
                 Reason.CHANGED, "The file changed while it was read; the next run reads it again."
             )
-        facts = with_look(with_place_names(decoded.facts, self.gazetteer), decoded.image)
+        facts = with_place_names(facts, self.gazetteer)
         thumbnail = kept_thumbnail(decoded) if make_thumbnail else None
         return facts, ModelInput(cast("PixelBatch", pixels), times_s, thumbnail)
 
