@@ -286,6 +286,20 @@ def test_facts_that_an_older_imgsearch_did_not_know_stay(
         assert (facts.title, facts.flash) == (None, True)
 
 
+def test_what_was_measured_stays_where_newer_facts_have_nothing_measured(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    measured = Facts("JPEG", 8, 8, iso=100, lightness=40.0, colorfulness=9.5, colors="red 90 %")
+    newer = photo_of(1, facts=Facts("JPEG", 8, 8, iso=400), facts_at=NOW + timedelta(hours=1))
+    with open_library("data") as library:
+        first = write_pack(tmp_path / "1.imgsearch", photo_of(1, facts=measured))
+        library.packs.merge(first, at="/photos", offline=True).run()
+        second = write_pack(tmp_path / "2.imgsearch", newer)
+        assert library.packs.merge(second, at="/photos", offline=True).run().newer_facts == 1
+        (hit,) = library.search("color:red")
+        assert hit.photo.facts == replace(measured, iso=400)
+
+
 def test_facts_of_a_newer_imgsearch_are_passed_over(
     tmp_path: Path, open_library: Callable[..., Library]
 ) -> None:

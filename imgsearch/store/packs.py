@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackedVectors
+from imgsearch.records.photo import MEASURED_FACTS
 from imgsearch.store import names, schema
 from imgsearch.store.database import (
     DATABASE_FILE,
@@ -439,8 +440,17 @@ class Merger:
         return MergeCounts(new, newer, embedded, texts, linked)
 
     def _update_facts(self) -> int:
-        """Replace facts that are older than those of the pack; returns of how many photos."""
-        changes = ", ".join(f"{name} = theirs.{name}" for name in ("facts_at", *self._facts))
+        """Replace facts that are older than those of the pack; returns of how many photos.
+
+        Facts that were measured stay where the pack has none: see `with_measured`.
+        """
+        new = {name: f"theirs.{name}" for name in ("facts_at", *self._facts)}
+        new |= {
+            name: f"coalesce(theirs.{name}, photos.{name})"
+            for name in self._facts
+            if name in MEASURED_FACTS
+        }
+        changes = ", ".join(f"{name} = {value}" for name, value in new.items())
         return self._connection.execute(
             f"UPDATE main.photos SET {changes} FROM batch.matches "
             "JOIN batch.photos AS theirs ON theirs.id = pack_id "
