@@ -80,6 +80,7 @@ class Session:
 
         The version is up to 2 s old.
         """
+        # A new object equals no other, so the age alone decides when the version is read again.
         version = self._cache.get("version", self._version, object, unchecked_s=PHOTO_COUNT_S)
         return (version, int(time.monotonic() / MAX_AGE_S))
 
