@@ -55,6 +55,30 @@ class OpenTab(Protocol):
     ) -> Page: ...
 
 
+_TABS: pytest.StashKey[list[Page]] = pytest.StashKey()
+_TEXT_CHARACTERS = 2000  # of a tab, in the report of a test that failed
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None]:
+    """Adds to the report of a failed test what its tabs show: a time-out alone says nothing."""
+    report: pytest.TestReport = yield
+    if call.when == "call" and report.failed:
+        for number, tab in enumerate(item.stash.get(_TABS, []), start=1):
+            report.sections.append((f"tab {number}", _shown_in(tab)))
+    return report
+
+
+def _shown_in(tab: Page) -> str:
+    try:
+        text = tab.locator("body").inner_text(timeout=5000)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the failure itself is reported
+        text = f"could not be read: {error}"
+    return f"{tab.url}\n{text[:_TEXT_CHARACTERS]}"
+
+
 NOT_WANTED_ANY_MORE = "status=2152398850"  # NS_BINDING_ABORTED
 
 
@@ -105,13 +129,15 @@ def profiles(browser: Browser) -> Iterator[Profiles]:
 
 
 @pytest.fixture
-def open_tab(profiles: Profiles) -> Iterator[OpenTab]:
+def open_tab(request: pytest.FixtureRequest, profiles: Profiles) -> Iterator[OpenTab]:
     """Afterwards the tabs must have requested nothing from elsewhere, and no script have failed."""
     from playwright.sync_api import expect
 
     used: list[tuple[BrowserContext, str]] = []
     foreign: list[str] = []
     errors: list[str] = []
+    tabs: list[Page] = []
+    request.node.stash[_TABS] = tabs
 
     def open_tab(
         address: str,
@@ -124,8 +150,11 @@ def open_tab(profiles: Profiles) -> Iterator[OpenTab]:
         used.append((profile, address))
         profile.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
-        profile.request.get(f"{address}/?token={TOKEN}")  # logs the browser in
+        # Logs the browser in. A profile that was used before keeps its connection, which a server
+        # closes when it was idle for some seconds, maybe at the moment of this request.
+        profile.request.get(f"{address}/?token={TOKEN}", max_retries=3)
         tab = profile.new_page()
+        tabs.append(tab)
         tab.set_viewport_size({"width": width, "height": height})
         tab.emulate_media(color_scheme=color_scheme)
         tab.on(
