@@ -34,9 +34,12 @@ _SCRIPT = """
 // Streamlit calls this at every run of its script, and the function returned when it unmounts.
 export default function (component) {
   const box = component.parentElement.querySelector(".component");
+  // While the module is loaded, calls wait for it, and a browser answers them in any order.
+  // Only the last one counts: the others have the data of earlier runs.
+  const call = box.lastCall = {};
   let end, ended = false;
   import(new URL("/modules/%s/%s", location.href)).then(
-    (module) => { if (!ended) end = module.default(box, component); },
+    (module) => { if (!ended && box.lastCall === call) end = module.default(box, component); },
     () => { box.textContent = "A part of this page could not be loaded. Reload the page."; },
   );
   return () => { ended = true; end?.(); };
@@ -76,6 +79,11 @@ def serve(request: Request) -> Response:
     return Response(content, media_type=media_type, headers=_CACHE_FOR_EVER)
 
 
+def script(name: str) -> str:
+    """The script of the component `name`, which imports its module."""
+    return _SCRIPT % (version(), f"{name}/{name}.js")
+
+
 def component(name: str, *styles: str, is_isolated: bool = True) -> ComponentRenderer:
     """The component whose files are in the folder `name`, among them `name.js` and `name.css`.
 
@@ -91,6 +99,6 @@ def component(name: str, *styles: str, is_isolated: bool = True) -> ComponentRen
         f"imgsearch_modules_{name}",
         html='<div class="component"></div>',
         css="\n".join(_files()[each].decode() for each in (*styles, f"{name}/{name}.css")),
-        js=_SCRIPT % (version(), f"{name}/{name}.js"),
+        js=script(name),
         isolate_styles=is_isolated,
     )

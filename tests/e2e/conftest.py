@@ -7,7 +7,7 @@ otherwise defines `address`, too.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -56,17 +56,19 @@ class OpenTab(Protocol):
 
 
 _TABS: pytest.StashKey[list[Page]] = pytest.StashKey()
+_NO_TABS: list[Page] = []
 _TEXT_CHARACTERS = 2000  # of a tab, in the report of a test that failed
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Adds to the report of a failed test what its tabs show: a time-out alone says nothing."""
-    report: pytest.TestReport = yield
+    report = yield
     if call.when == "call" and report.failed:
-        for number, tab in enumerate(item.stash.get(_TABS, []), start=1):
+        tabs = item.stash.get(_TABS, _NO_TABS)
+        for number, tab in enumerate(tabs, start=1):
             report.sections.append((f"tab {number}", _shown_in(tab)))
     return report
 
