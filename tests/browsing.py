@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -97,14 +97,18 @@ def page_server(
     soft_open_files: int | None = None,
     open_browser: bool = False,
     environment: Mapping[str, str] = MappingProxyType({}),
+    program: Sequence[str] = (),
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """As `serving`; yields the process as well, which may have no more than `open_files` open.
 
-    It may raise `soft_open_files` itself.
+    It may raise `soft_open_files` itself. `program` are arguments of Python for another page than
+    `imgsearch ui`.
     """
     port = port or free_port()
     command = [sys.executable, "-m", "imgsearch", "ui", "--port", str(port)]
     command += ["--data", str(data_dir), *options, *([] if open_browser else ["--no-browser"])]
+    if program:
+        command = [sys.executable, *program, "--port", str(port)]
     for limit, flags in ((open_files, "-n"), (soft_open_files, "-Sn")):
         if limit is not None:
             command = ["sh", "-c", f'ulimit {flags} "$0" && exec "$@"', str(limit), *command]
@@ -112,6 +116,7 @@ def page_server(
         command,
         env={
             **os.environ,
+            "IMGSEARCH_DATA": str(data_dir),
             "IMGSEARCH_ENCODER": "lite",
             "IMGSEARCH_UI_TOKEN": TOKEN,
             **environment,

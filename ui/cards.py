@@ -6,11 +6,12 @@ import streamlit as st
 
 from imgsearch import ImgsearchError, printable
 from ui.addresses import address_of
+from ui.coming_photos import show_coming_photos
 from ui.formatting import escape_markdown
 from ui.navigation import go_to
 from ui.query_line import query_line
 from ui.session import session
-from ui.tasks import is_indexing, show_coming_photos
+from ui.tasks import is_indexing
 
 _MODEL_UNAVAILABLE = 6
 # By the exit code of an error's class, see docs/cli.md.
@@ -87,7 +88,7 @@ def empty_library() -> None:
         )
         return
     if is_indexing(here.library, here.tasks):
-        show_coming_photos(here)
+        show_coming_photos()
         card(
             "The first photos come soon",
             "They appear here as soon as they are indexed, and can be searched at once.",

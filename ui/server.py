@@ -44,6 +44,7 @@ from imgsearch import (
 )
 from ui import (
     answer_data,
+    coming_photos,
     component_files,
     filter_data,
     judging,
@@ -114,6 +115,7 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route(component_files.ROUTE, component_files.serve),
             Route("/answer/list", answer_data.photo_list),
             Route("/answer/tiles", answer_data.tiles),
+            Route("/coming", coming_photos.progress),
             Route("/filters/choices", filter_data.choices),
             Route("/map/clusters", map_data.clusters),
             Route("/map/circle", map_data.circle),

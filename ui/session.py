@@ -33,7 +33,7 @@ Value = TypeVar("Value")
 
 MESSAGES_KEPT = 20
 # For how long a value is used without asking whether the library has changed.
-PHOTO_COUNT_S = 2.0
+CONTENTS_S = 2.0
 COUNTS_S = 60.0
 SAVED_S = 5.0
 MOST_VALUES = 100
@@ -69,8 +69,11 @@ class Session:
 
     def photo_count(self) -> int:
         """Photos that can be found, up to 2 s old; 0 if there is no library yet."""
-        # 0 is never taken from the cache: somebody is waiting for the first photos to appear.
-        return self._cached("photos", self._count, PHOTO_COUNT_S) or self._count()
+        photos, _ = self._contents()
+        if not photos:  # somebody is waiting for the first ones to appear
+            self.forget_photo_count()
+            photos, _ = self._contents()
+        return photos
 
     def _count(self) -> int:
         return self.library.photo_count() if self.library.exists() else 0
@@ -78,18 +81,26 @@ class Session:
     def content_state(self) -> Hashable:
         """The version of the library and the minute, which the answers to searches depend on.
 
-        The version is up to 2 s old.
+        The version is up to 2 s old, and no older than `photo_count`.
         """
-        # A new object equals no other, so the age alone decides when the version is read again.
-        version = self._cache.get("version", self._version, object, unchecked_s=PHOTO_COUNT_S)
-        return (version, int(time.monotonic() / MAX_AGE_S))
+        return (self._contents()[1], int(time.monotonic() / MAX_AGE_S))
+
+    def _contents(self) -> tuple[int, Hashable]:
+        """The number of photos and the version of the library, up to 2 s old, read together."""
+        # A new object equals no other, so the age alone decides when they are read again.
+        return self._cache.get("contents", self._read_contents, object, unchecked_s=CONTENTS_S)
+
+    def _read_contents(self) -> tuple[int, Hashable]:
+        # The version last: a view with this number of photos has them all in its answers.
+        photos = self._cached("photos", self._count)
+        return photos, self._version()
 
     def _version(self) -> Hashable:
         return self.library.version() if self.library.exists() else None
 
     def forget_photo_count(self) -> None:
         """Count the photos anew: those that were added in the meantime are to be shown."""
-        self._cache.forget("photos", "version")
+        self._cache.forget("contents")
 
     def counts(self) -> Counts:
         """The values that photos can be filtered by, with their counts; up to a minute old."""
@@ -121,7 +132,7 @@ class Session:
         """Count anew: folders or vectors were removed, or another model is in use."""
         self._cache.clear()
 
-    def _cached(self, name: str, compute: Callable[[], Value], unchecked_s: float) -> Value:
+    def _cached(self, name: str, compute: Callable[[], Value], unchecked_s: float = 0.0) -> Value:
         """Streamlit reruns the whole page at every click; most reruns need the same values."""
         return self._cache.get(name, compute, self._version, unchecked_s=unchecked_s)
 

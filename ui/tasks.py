@@ -17,7 +17,6 @@ from imgsearch import (
     Progress,
     RateMeter,
     RunningJob,
-    format_count,
     format_duration,
 )
 from ui.formatting import escape_markdown
@@ -148,9 +147,9 @@ def _own_progress(task: Task, title: str, unit: str) -> None:
     state = (
         "stopping after this batch; the work done so far is kept"
         if task.stopping
-        else _format_progress(task, unit)
+        else format_progress(task, unit)
     )
-    bar.progress(_fraction(task), text=f"{task.part or title}: {state}")
+    bar.progress(progress_share(task), text=f"{task.part or title}: {state}")
     if button.button("Stop", key=f"stop {title}", disabled=task.stopping, width="stretch"):
         task.stopping = True
 
@@ -170,62 +169,17 @@ def _other_progress(library: Library, was_busy: bool) -> None:
     if (job is not None) != was_busy:
         st.rerun(scope="app")
     if job is not None:
-        state = f"in another process: {_format_progress(job, 'photos')}"
-        st.progress(_fraction(job), text=f"{escape_markdown(job.doing)} {state}")
+        state = f"in another process: {format_progress(job, 'photos')}"
+        st.progress(progress_share(job), text=f"{escape_markdown(job.doing)} {state}")
 
 
 def is_indexing(library: Library, tasks: BackgroundTasks) -> bool:
     """Whether this page or another process is adding photos to the library now."""
-    return _indexing_job(library, tasks) is not None
+    return indexing_job(library, tasks) is not None
 
 
-class Shown(Protocol):
-    """The parts of `ui.session.Session` that tasks need."""
-
-    @property
-    def library(self) -> Library: ...
-    @property
-    def tasks(self) -> BackgroundTasks: ...
-    def photo_count(self) -> int: ...
-    def forget_photo_count(self) -> None: ...
-
-
-def show_coming_photos(shown: Shown, on_click: Callable[[], None] = lambda: None) -> None:
-    """While photos are being added, a line that says how many are there and that more will come.
-
-    A button shows those that have come since the page was drawn: counts, answers and the timeline
-    follow. Reruns the page by itself when the last one was added, and when the first.
-    """
-    if is_indexing(shown.library, shown.tasks):
-        st.fragment(_coming_photos, run_every=2.0)(shown, shown.photo_count(), on_click)
-
-
-def _coming_photos(shown: Shown, photos: int, on_click: Callable[[], None]) -> None:
-    job = _indexing_job(shown.library, shown.tasks)
-    new = shown.library.photo_count() - photos if _has_photos(shown.library) else 0
-    if job is None or (new > 0 and not photos):
-        shown.forget_photo_count()
-        st.rerun(scope="app")
-    place = st.container(horizontal=True, vertical_alignment="center", key="coming_photos")
-    place.progress(
-        _fraction(job),
-        text=f"Photos are being indexed, and more will be found: {_format_progress(job, 'photos')}",
-    )
-    if new > 0 and place.button(
-        f"{format_count(new, 'new photo')}: show",
-        key="show_new_photos",
-        icon=":material/refresh:",
-        on_click=on_click,
-    ):
-        shown.forget_photo_count()
-        st.rerun(scope="app")
-
-
-def _has_photos(library: Library) -> bool:
-    return library.exists() and library.photo_count() > 0
-
-
-def _indexing_job(library: Library, tasks: BackgroundTasks) -> Task | RunningJob | None:
+def indexing_job(library: Library, tasks: BackgroundTasks) -> Task | RunningJob | None:
+    """The job that adds photos to the library now, of this page or of another process."""
     task = tasks.get(INDEX)
     if task is not None and task.running:
         return task
@@ -238,11 +192,12 @@ def _other_job(library: Library) -> RunningJob | None:
     return None if job is None or job.pid == os.getpid() else job
 
 
-def _fraction(job: Task | RunningJob) -> float:
+def progress_share(job: Task | RunningJob) -> float:
+    """The share of a job that is done, from 0 to 1; 0 while its size is unknown."""
     return min(job.done / job.total, 1.0) if job.total else 0.0
 
 
-def _format_progress(job: Task | RunningJob, unit: str) -> str:
+def format_progress(job: Task | RunningJob, unit: str) -> str:
     """ "20 of 600 photos, 41 per second, about 14 s left"."""
     if not job.total:
         return "preparing…"

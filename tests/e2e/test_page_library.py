@@ -15,6 +15,7 @@ from imgsearch import Library
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
+    page_server,
     search,
     serving,
     settle,
@@ -184,6 +185,44 @@ def test_a_click_shows_the_photos_that_have_come(
         tab.get_by_text("200 of 200 photos").wait_for()  # at the end by itself
         wait_until_taller(tab, height)
         timeline.get_by_text("200 photos", exact=True).wait_for()
+
+
+# A page whose event loop is late: a reply leaves it long after the script has ended. The page of a
+# machine with other things to do is like that for moments.
+LATE_S = 1.9
+LATE_PAGE = f"""
+import sys
+from streamlit.runtime.app_session import AppSession
+
+def call_late(session, callback):
+    loop = session._event_loop
+    loop.call_soon_threadsafe(loop.call_later, {LATE_S}, callback)
+
+AppSession._call_soon_on_event_loop = call_late
+from ui.server import main
+main(sys.argv[1:])
+"""
+
+
+def test_photos_that_a_click_asks_for_come_though_replies_are_late(
+    open_tab: OpenTab, tmp_path: Path
+) -> None:
+    for number in range(200):
+        write_noise(tmp_path / "many" / f"{number:03}.png", number, 48)
+    data = tmp_path / "library"
+    with (
+        held("index", tmp_path / "many", data=data, at_batch=3, stand_in=True) as other,
+        page_server(data, program=("-c", LATE_PAGE)) as (address, _),
+    ):
+        other.wait_until_held()
+        wait_for_photos(data, 32)
+        tab = open_tab(address)
+        tab.goto(f"{address}/timeline")
+        tab.get_by_text("32 photos", exact=True).wait_for()
+        for photos in (64, 96, 128):
+            other.step(2)
+            tab.get_by_role("button", name="32 new photos: show").click()
+            tab.get_by_text(f"{photos} photos", exact=True).wait_for()
 
 
 def wait_for_photos(data: Path, number: int) -> None:

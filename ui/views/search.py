@@ -22,12 +22,12 @@ from imgsearch import (
 from ui import cards, elements, examples, exports, filters, saved_shelf, teaching, zip_copies
 from ui.addresses import START, address_of, put_in_address
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
+from ui.coming_photos import show_coming_photos
 from ui.elements import AnswerOptions, Selected
 from ui.formatting import escape_markdown
 from ui.query_line import LINE, query_line
 from ui.search_state import NEWEST, SearchInput
 from ui.session import session
-from ui.tasks import show_coming_photos
 
 EXAMPLES = ("a cat", "espresso", "sunset over water", "people at a table", "a motorcycle")
 HELP = """
@@ -69,7 +69,7 @@ def show() -> None:
         return
     search_input = _search_box()
     if session().has("folders"):
-        show_coming_photos(session(), query_line().note_click)
+        show_coming_photos(query_line().note_click)
     if search_input:
         if session().has("saved"):
             saved_shelf.header(search_input)

@@ -9,10 +9,10 @@ import streamlit as st
 
 from imgsearch import Query, format_count, in_earlier_years, to_text
 from ui import cards, component_files, elements
+from ui.coming_photos import show_coming_photos
 from ui.formatting import date_of, escape_markdown
 from ui.search_state import SearchInput, search_buttons
 from ui.session import session
-from ui.tasks import show_coming_photos
 from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, day_tile_json, photos_by_day
 
 MEMORIES = 24  # photos of this day in earlier years that are shown
@@ -26,7 +26,7 @@ def show() -> None:
         return
     search_input = SearchInput.from_address(st.query_params.to_dict())
     if session().has("folders"):
-        show_coming_photos(session())
+        show_coming_photos()
     photos = photos_by_day(search_input)  # raises what is wrong with the query
     elements.fill_window()
     _heading(search_input, photos)

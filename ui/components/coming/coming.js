@@ -1,0 +1,66 @@
+// While photos are being added: how far that is, and a button that shows those that have come. Asks the page's server
+// every other second. What it has to do follows from what the page shows and what the library has, so nothing is lost
+// if a reply of the server is: the next answer asks for the same.
+
+import { ask } from "../shared/ask.js";
+import { countOf, element } from "../shared/dom.js";
+
+const ASK_MS = 2000;
+
+class ComingPhotos {
+  constructor(box) {
+    this.box = box;
+    this.isClosed = false;
+    this.progress = element("progress");
+    this.progress.max = 1;
+    this.text = element("label", "text");
+    this.text.append(this.words = element("span"), this.progress);
+    this.button = element("button");
+    this.button.type = "button";
+    this.button.hidden = true;
+    const icon = element("span", "icon", "refresh");
+    icon.ariaHidden = "true";
+    this.button.append(icon, this.label = element("span"));
+    this.button.onclick = () => this.show();
+    box.replaceChildren(this.text, this.button);
+    this.timer = setTimeout(() => this.follow(), ASK_MS);
+  }
+
+  // `shown` is the number of photos that the page was drawn with.
+  update({ shown, now }, setTriggerValue) {
+    this.shown = shown;
+    this.show = () => setTriggerValue("show", true);
+    this.draw(now);
+  }
+
+  async follow() {
+    const answer = await ask("/coming", { cache: "no-store" });
+    if (this.isClosed) return;
+    if (answer?.ok) this.draw(answer.content);
+    // The last photo was added, or the first: the page follows by itself.
+    if (answer?.ok && (!answer.content.doing || (answer.content.photos && !this.shown))) this.show();
+    this.timer = setTimeout(() => this.follow(), ASK_MS);
+  }
+
+  draw({ photos, doing, share }) {
+    const coming = photos - this.shown;
+    if (doing) {
+      this.words.textContent = doing;
+      this.progress.value = share;
+    }
+    this.label.textContent = `${countOf(coming).replace("photo", "new photo")}: show`;
+    this.button.hidden = coming <= 0;
+  }
+
+  close() {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+  }
+}
+
+export default function (box, { data, setTriggerValue }) {
+  box.coming ??= new ComingPhotos(box);
+  box.coming.update(data, setTriggerValue);
+  // The element of an earlier run stays; it is gone only when the view changes.
+  return () => queueMicrotask(() => { if (!box.isConnected) { box.coming?.close(); box.coming = null; } });
+}
