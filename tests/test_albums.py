@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch import Library, OriginalFile
+from imgsearch import Albums, ChangeHistory, Library, Marks, OriginalFile, Tray, parse
 from imgsearch.errors import DiskError, ImgsearchError, QueryError, UsageError
 from imgsearch.outputs import copies, export
+from imgsearch.service.client import Client
 from imgsearch.store import changes as journal
 from imgsearch.store.database import Database
 from imgsearch.store.lock import writing
@@ -31,6 +32,7 @@ from tests.factories import (
     write_photo,
     write_photos,
 )
+from tests.services import serving
 from tests.stand_in import StandIn
 
 
@@ -466,3 +468,23 @@ def test_the_commands(library: Library, stand_in: StandIn, tmp_path: Path) -> No
     assert changes[0]["title"] == "Removed the album Book"
     assert len(run_cli("undo", "--list", data=data).stdout.splitlines()) == len(changes) == 5
     assert run_cli("undo", "99", data=data).returncode == 2
+
+
+def test_the_service_makes_the_same_changes(library: Library, tmp_path: Path) -> None:
+    data = library.settings.data_dir
+    library.index([write_photos(tmp_path / "photos", 6)]).run()
+    with serving(data):
+        client = Client(library.settings, data)
+        made = client.call(Albums.make, "Book", [1, 2], parse("name:0004"))
+        assert made.photos == 3 and made == library.changes.all()[0]
+        assert client.call(Albums.photos, "book") == library.albums.photos("Book")
+        assert client.call(Albums.all) == library.albums.all()
+        client.call(Tray.add, [3])
+        client.call(Marks.set, [1, 3], rating=4, favourite=True)
+        assert client.call(Marks.of, [1, 2, 3]) == library.marks.of([1, 2, 3])
+        assert client.call(ChangeHistory.undo).title == "Marked 2 photos"
+        assert library.marks.of([1, 3]) == {}
+        with pytest.raises(UsageError, match="There is an album 'Book' already"):
+            client.call(Albums.make, "Book")
+        with pytest.raises(UsageError, match="0 to 5 stars"):
+            client.call(Marks.set, [1], rating=9)
