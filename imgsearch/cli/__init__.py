@@ -42,7 +42,18 @@ COMMANDS = (
     ),
     *("explain", "failures", "folders", "forget", "help", "index", "label", "mark", "mcp"),
     *("pack", "places", "prune"),
-    *("read-text", "rebuild", "save", "saved", "search", "serve", "status", "suggest", "teach"),
+    *(
+        "read-text",
+        "rebuild",
+        "save",
+        "saved",
+        "search",
+        "serve",
+        "sidecars",
+        "status",
+        "suggest",
+        "teach",
+    ),
     *("timeline", "ui", "undo", "unpack", "watch"),
 )
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"

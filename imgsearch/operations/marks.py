@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
 from imgsearch.operations.albums import chosen_photos
 from imgsearch.operations.declared import operation
-from imgsearch.records.albums import MAX_STARS, Change, MarkKind, PhotoMarks
+from imgsearch.records.albums import MAX_STARS, Change, MarkKind, PhotoMarks, SidecarChange
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
+    from imgsearch.outputs.sidecars import PlannedFile
 
 
 class Marks:
@@ -78,3 +79,34 @@ class Marks:
         """
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.marks().set(photos, {"rating": None})
+
+    def plan_sidecars(self, *, adobe_names: bool = False) -> list[PlannedFile]:
+        """List the XMP files to write so that files beside photos state the stars given here.
+
+        Nothing is written. Only files that can be reached now are listed. A new file is called
+        `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
+        """
+        from imgsearch.outputs.sidecars import RatedFile, plan_sidecars
+
+        stars = self._engine.marks().ratings()
+        photos = self._engine.catalogue().photos(stars)
+        return plan_sidecars(
+            [
+                RatedFile(file.path, stars[photo_id], found.photo.facts.rating)
+                for photo_id, found in photos.items()
+                for file in found.files
+                if file.is_online and not file.is_missing
+            ],
+            adobe_names,
+        )
+
+    def write_sidecars(self, planned: Sequence[PlannedFile]) -> Iterator[SidecarChange]:
+        """Write the planned XMP files, one after the other, and yield each change.
+
+        Photos are never changed. What other programs wrote in a file is kept, and a file that has
+        changed since it was planned is left as it is; its change has a problem then. The library
+        reads the new stars at the next `index`. Raises DiskError on a full disk.
+        """
+        from imgsearch.outputs.sidecars import write_sidecar
+
+        return map(write_sidecar, planned)

@@ -60,6 +60,21 @@ class ExportReport(Struct, frozen=True):
     missing: dict[str, str]
 
 
+class SidecarChange(Struct, frozen=True):
+    """An XMP file that gets the stars of a photo; `is_new` says that there is none yet.
+
+    `before` are the stars that the files of the photo state until then. With a `problem`, a clause
+    that says why, the file is left as it is.
+    """
+
+    sidecar: Path
+    photo: Path
+    before: int | None
+    stars: int
+    is_new: bool
+    problem: str | None = None
+
+
 class Change(Struct, frozen=True):
     """A change of albums, of the tray or of marks, which can be undone by its id.
 

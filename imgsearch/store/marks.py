@@ -44,6 +44,11 @@ class MarkStore:
             for photo_id, of in values.items()
         }
 
+    def ratings(self) -> dict[int, int]:
+        """The stars that were given here, by photo."""
+        query = "SELECT photo_id, value FROM marks WHERE kind = 'rating' ORDER BY photo_id"
+        return dict(self._database.fetch_all(query))
+
     def set(self, photo_ids: Sequence[int], values: Mapping[MarkKind, int | None]) -> Change:
         """Set marks of photos, all or nothing; None removes a mark.
 
