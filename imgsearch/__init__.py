@@ -49,7 +49,17 @@ if TYPE_CHECKING:
         to_text as to_text,
     )
     from imgsearch.library import Library as Library
+    from imgsearch.operations.albums import Albums as Albums
+    from imgsearch.operations.changes import ChangeHistory as ChangeHistory
+    from imgsearch.operations.marks import Marks as Marks
     from imgsearch.operations.saved import Saved as Saved
+    from imgsearch.operations.tray import Tray as Tray
+    from imgsearch.outputs.copies import (
+        copies_problem as copies_problem,
+        unique_name as unique_name,
+        unreadable_photos as unreadable_photos,
+        zip_of_copies as zip_of_copies,
+    )
     from imgsearch.page_access import (
         ARCHIVE_VARIABLE as ARCHIVE_VARIABLE,
         LOOPBACK as LOOPBACK,
@@ -61,6 +71,12 @@ if TYPE_CHECKING:
         Progress as Progress,
         RateMeter as RateMeter,
         RunningJob as RunningJob,
+    )
+    from imgsearch.records.albums import (
+        Album as Album,
+        AlbumPhotos as AlbumPhotos,
+        Change as Change,
+        PhotoMarks as PhotoMarks,
     )
     from imgsearch.records.answer import (
         Answer as Answer,
@@ -168,7 +184,17 @@ _NAMES = {
     "imgsearch.language.anniversary": ("in_earlier_years",),
     "imgsearch.language.grammar": ("filter_of", "parse", "to_text"),
     "imgsearch.library": ("Library",),
+    "imgsearch.operations.albums": ("Albums",),
+    "imgsearch.operations.changes": ("ChangeHistory",),
+    "imgsearch.operations.marks": ("Marks",),
     "imgsearch.operations.saved": ("Saved",),
+    "imgsearch.operations.tray": ("Tray",),
+    "imgsearch.outputs.copies": (
+        "copies_problem",
+        "unique_name",
+        "unreadable_photos",
+        "zip_of_copies",
+    ),
     "imgsearch.page_access": (
         "ARCHIVE_VARIABLE",
         "LOOPBACK",
@@ -177,6 +203,7 @@ _NAMES = {
     ),
     "imgsearch.paths": ("expand_home",),
     "imgsearch.progress": ("Progress", "RateMeter", "RunningJob"),
+    "imgsearch.records.albums": ("Album", "AlbumPhotos", "Change", "PhotoMarks"),
     "imgsearch.records.answer": ("Answer", "FoundPhotos", "Hit", "Verdict"),
     "imgsearch.records.browse": (
         "DayPhotos",

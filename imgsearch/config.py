@@ -35,6 +35,7 @@ class Settings(Struct, frozen=True):
     thumbnails_mb: int = 10_000  # of kept thumbnails at most, a million photos; 0: none are kept
     stack_raw: bool = False  # show the RAW and the JPEG of a shot as one result
     read_text: bool = False  # let `watch` read the text in new photos; needs the extra ocr
+    rating: str = "own"  # own: stars given here count before those of a file; files: the reverse
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
     index_cache_mb: int = 6_144  # of the indexes of an archive, in the memory of a process, at most
     mounts: str = ""  # where object storage is mounted: s3://BUCKET/FOLDER=/FOLDER;…
@@ -54,6 +55,7 @@ class Settings(Struct, frozen=True):
         thumbnails_mb: int | None = None,
         stack_raw: bool | None = None,
         read_text: bool | None = None,
+        rating: str | None = None,
         past_queries: int | None = None,
         index_cache_mb: int | None = None,
         mounts: str | None = None,
@@ -77,6 +79,7 @@ class Settings(Struct, frozen=True):
                 ("thumbnails_mb", thumbnails_mb),
                 ("stack_raw", stack_raw),
                 ("read_text", read_text),
+                ("rating", rating),
                 ("past_queries", past_queries),
                 ("index_cache_mb", index_cache_mb),
                 ("mounts", mounts),
@@ -116,6 +119,8 @@ class Settings(Struct, frozen=True):
             raise SettingsError("index_cache_mb must be 0 (none are kept in memory) or more.")
         if settings.past_queries < 0:
             raise SettingsError("past_queries must be 0 (none are kept) or more.")
+        if settings.rating not in ("own", "files"):
+            raise SettingsError(f"rating must be own or files, not {settings.rating!r}.")
         if settings.service not in ("auto", "off"):
             raise SettingsError(f"service must be auto or off, not {settings.service!r}.")
         return settings

@@ -48,17 +48,21 @@ if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
+    from imgsearch.operations.albums import Albums
     from imgsearch.operations.browse import Browse
+    from imgsearch.operations.changes import ChangeHistory
     from imgsearch.operations.concepts import Concepts
     from imgsearch.operations.duplicates import Duplicates
     from imgsearch.operations.encoders import Encoders
     from imgsearch.operations.folders import Folders
     from imgsearch.operations.labels import Labels
     from imgsearch.operations.lines import Lines
+    from imgsearch.operations.marks import Marks
     from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
     from imgsearch.operations.pictures import Pictures
     from imgsearch.operations.saved import Saved
+    from imgsearch.operations.tray import Tray
     from imgsearch.operations.upkeep import Upkeep
     from imgsearch.progress import (
         Job,
@@ -236,6 +240,34 @@ class Library:
         from imgsearch.operations.saved import Saved
 
         return Saved(self._engine.on_this_machine("saved searches"))
+
+    @property
+    def albums(self) -> Albums:
+        """Albums: photos that were put together under a name."""
+        from imgsearch.operations.albums import Albums
+
+        return Albums(self._engine.on_this_machine("albums"))
+
+    @property
+    def tray(self) -> Tray:
+        """The tray: the photos that were picked."""
+        from imgsearch.operations.tray import Tray
+
+        return Tray(self._engine.on_this_machine("a tray"))
+
+    @property
+    def marks(self) -> Marks:
+        """Favourites, stars and hidden photos."""
+        from imgsearch.operations.marks import Marks
+
+        return Marks(self._engine.on_this_machine("marks"))
+
+    @property
+    def changes(self) -> ChangeHistory:
+        """The last changes of albums, of the tray and of marks: undoing them."""
+        from imgsearch.operations.changes import ChangeHistory
+
+        return ChangeHistory(self._engine.on_this_machine("changes to undo"))
 
     @property
     def concepts(self) -> Concepts:
@@ -436,7 +468,7 @@ class Library:
 
     @operation("GET /photo/{photo_id}", tool="Describe a photo")
     def photo(self, photo_id: PhotoId) -> PhotoDetails:
-        """Return all that the library knows of a photo: facts, files, labels and the text in it.
+        """Return the data of a photo: facts, files, labels, text in it, marks and albums.
 
         Raises UsageError for an unknown id.
         """
@@ -446,6 +478,8 @@ class Library:
             hit,
             {name: label.name for name, label in labels.items()},
             self.pictures.text_of(photo_id),
+            self.marks.of([photo_id]).get(photo_id) if "marks" in self.capabilities else None,
+            self.albums.of_photo(photo_id) if "albums" in self.capabilities else (),
         )
 
     # ------------------------------------------------------------------ filling

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -28,11 +29,17 @@ STATUS = re.compile(
 HELP = re.compile(r"(<!-- help: .* -->\n).*(<!-- /help -->)", re.DOTALL)
 
 
+def inner_commands(name: str) -> list[list[str]]:
+    """The commands of a command that is a group."""
+    command = commands.get_command(click.Context(commands), name)
+    return [[each] for each in command.commands] if isinstance(command, click.Group) else []
+
+
 def help_pages() -> str:
     """The help text of every command, as docs/cli.md shows it."""
     pages = []
-    for name in [None, *sorted(COMMANDS)]:
-        words = [] if name is None else [name]
+    named = [[name, *inner] for name in sorted(COMMANDS) for inner in [[], *inner_commands(name)]]
+    for words in [[], *named]:
         result = CliRunner().invoke(
             commands, [*words, "--help"], prog_name="imgsearch", terminal_width=88
         )

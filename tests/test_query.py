@@ -186,7 +186,11 @@ def test_settings() -> None:
         ("rating:many", 7, "not a number"),
         ("rating:5..3", 7, "ends before it begins"),
         ("type:jpgg", 5, "Did you mean jpg?"),
-        ("is:lost", 3, "Known: animated, blurred, bright, bw, dark, live, motion, offline, online"),
+        (
+            "is:lost",
+            3,
+            "Known: animated, blurred, bright, bw, dark, favourite, hidden, live, motion",
+        ),
         ("0:x", 0, "weight of 0 is invalid"),
         ("a -nan:x", 3, "weight of nan is invalid"),
         ("1" + "0" * 400 + ":x", 0, "above 0"),

@@ -16,10 +16,17 @@ import pytest
 from PIL import Image
 
 from imgsearch import ImgsearchError, Library, Settings
+from imgsearch.outputs.copies import (
+    LIST_NAME,
+    safe_name,
+    unique_name,
+    unreadable_photos,
+    zip_date,
+    zip_of_copies,
+)
 from tests.factories import write_noise
 from tests.programs import need_programs
 from tests.stand_in import StandIn
-from ui.zip_copies import LIST_NAME, safe_name, unique_name, unreadable, zip_date, zip_of
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ def selected(library: Library) -> dict[int, str]:
 
 
 def zipped(library: Library, photos: dict[int, str]) -> zipfile.ZipFile:
-    return zipfile.ZipFile(BytesIO(b"".join(zip_of(library, photos))))
+    return zipfile.ZipFile(BytesIO(b"".join(zip_of_copies(library.pictures.original, photos))))
 
 
 def test_every_photo_is_in_it_under_a_name_that_is_safe_everywhere(
@@ -68,7 +75,9 @@ def test_every_photo_is_in_it_under_a_name_that_is_safe_everywhere(
 @pytest.mark.parametrize("program", ["unzip", "7z", "bsdtar"])
 def test_other_programs_unpack_it(library: Library, tmp_path: Path, program: str) -> None:
     need_programs(program)
-    (tmp_path / "photos.zip").write_bytes(b"".join(zip_of(library, selected(library))))
+    (tmp_path / "photos.zip").write_bytes(
+        b"".join(zip_of_copies(library.pictures.original, selected(library)))
+    )
     (tmp_path / "out").mkdir()
     arguments = {"unzip": ["-q"], "7z": ["x", "-y"], "bsdtar": ["-xf"]}[program]
     command = [program, *arguments, str(tmp_path / "photos.zip")]
@@ -143,7 +152,7 @@ def test_what_cannot_be_read_is_listed_and_nothing_takes_its_place(
     wanted = selected(library)
     gone, grown, linked = (photos / "a" / "IMG_1.png", photos / "b" / "img_1.PNG",
                            photos / "x\\..\\evil.png")  # fmt: skip
-    assert unreadable(library, wanted) == {}
+    assert unreadable_photos(library.pictures.original, wanted) == {}
     gone.unlink()
     with grown.open("ab") as file:
         file.write(b"more")
@@ -154,7 +163,7 @@ def test_what_cannot_be_read_is_listed_and_nothing_takes_its_place(
     linked.unlink()
     linked.symlink_to(secret)
     wanted[12345] = "photo 12345"
-    missing = unreadable(library, wanted)
+    missing = unreadable_photos(library.pictures.original, wanted)
     assert set(missing) == {str(gone), str(grown), str(linked), "photo 12345"}
     archive = zipped(library, wanted)
     assert archive.namelist() == ["odd \N{REPLACEMENT CHARACTER}.png", LIST_NAME]
@@ -170,7 +179,7 @@ def test_a_photo_that_ends_early_ends_the_zip_file(library: Library, photos: Pat
     Image.frombytes("RGB", (700, 700), os.urandom(3 * 700 * 700)).save(large)
     library.index().run()
     wanted = {hit.photo.id: str(hit.path) for hit in library.search("name:large")}
-    pieces = zip_of(library, wanted)
+    pieces = zip_of_copies(library.pictures.original, wanted)
     next(pieces)
     os.truncate(large, 300_000)
     with pytest.raises(ImgsearchError, match="became shorter"):
@@ -183,7 +192,7 @@ def test_a_photo_that_grows_meanwhile_is_copied_as_it_was(library: Library, phot
     before = large.read_bytes()
     library.index().run()
     wanted = {hit.photo.id: str(hit.path) for hit in library.search("name:large")}
-    pieces = zip_of(library, wanted)
+    pieces = zip_of_copies(library.pictures.original, wanted)
     content = [next(pieces)]
     with large.open("ab") as file:
         file.write(b"more" * 100_000)
@@ -198,7 +207,7 @@ def test_it_takes_no_more_memory_than_a_piece_of_it(library: Library, photos: Pa
     library.index().run()
     wanted = selected(library)
     tracemalloc.start()
-    size_bytes = sum(len(piece) for piece in zip_of(library, wanted))
+    size_bytes = sum(len(piece) for piece in zip_of_copies(library.pictures.original, wanted))
     _, most_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size_bytes > 4 * 3 * 1500 * 1500

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 
-from imgsearch import DuplicateGroup, Hit, path_text
+from imgsearch import DuplicateGroup, Hit, path_text, unique_name
 from ui.formatting import date_of
-from ui.zip_copies import unique_name
 
 
 def paths_text(paths: Iterable[Path]) -> bytes:

@@ -77,7 +77,8 @@ class LocalCatalogue:
 
     def ids(self, among: Selection) -> Ids:
         own = (among.filters, among.online, None if among.among is None else id(among.among))
-        key = (*own, among.named, among.any_named)
+        marks = (among.with_hidden, among.rated_by_files)
+        key = (*own, among.named, among.any_named, *marks)
         known = self._selected.get(key)
         if known is None:
             known = self._selected[key] = (among, self._ids(among))
@@ -90,7 +91,7 @@ class LocalCatalogue:
             return self._reads.selections.ids(among)
         join = np.union1d if among.any_named else np.intersect1d
         named: Ids = reduce(join, map(self._ids_named, among.named))
-        if among.among is None and not among.filters:
+        if among.among is None and not among.filters and among.with_hidden:
             return named
         return np.intersect1d(named, self.ids(replace(among, named=(), any_named=False)))
 

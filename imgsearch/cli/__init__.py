@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *(
+        "album",
         "browse",
         "cameras",
         "completion",
@@ -39,10 +40,21 @@ COMMANDS = (
         "encoders",
         "evaluate",
     ),
-    *("explain", "failures", "folders", "forget", "help", "index", "label", "mcp", "pack"),
-    *("places", "prune"),
-    *("read-text", "rebuild", "save", "saved", "search", "serve", "status", "suggest", "teach"),
-    *("timeline", "ui", "unpack", "watch"),
+    *("explain", "failures", "folders", "forget", "help", "index", "label", "mark", "mcp"),
+    *("pack", "places", "prune"),
+    *(
+        "read-text",
+        "rebuild",
+        "save",
+        "saved",
+        "search",
+        "serve",
+        "sidecars",
+        "status",
+        "suggest",
+        "teach",
+    ),
+    *("timeline", "ui", "undo", "unpack", "watch"),
 )
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)

@@ -15,10 +15,10 @@ def complete_command(
 
 
 @click.command("help", short_help="Show the help of a command.")
-@click.argument("name", required=False, metavar="[COMMAND]", shell_complete=complete_command)
+@click.argument("names", nargs=-1, metavar="[COMMAND]...", shell_complete=complete_command)
 @click.option("--man", "as_manual", is_flag=True, help="Print the manual page, for man -l -.")
 @click.pass_context
-def command(context: click.Context, name: str | None, as_manual: bool) -> None:
+def command(context: click.Context, names: tuple[str, ...], as_manual: bool) -> None:
     """Show the help of COMMAND, as imgsearch COMMAND --help does; without it, list all commands.
 
     With --man, print the manual page of all commands in the language of man.
@@ -30,10 +30,18 @@ def command(context: click.Context, name: str | None, as_manual: bool) -> None:
         assert isinstance(root.command, click.Group)
         click.echo(manual_page(root.command), nl=False)
         return
-    if name is None:
+    if not names:
         click.echo(root.get_help())
         return
-    assert isinstance(root.command, click.Group)
-    name, chosen, _ = root.command.resolve_command(root, [name])
+    for inner in names[:-1]:
+        root = _context_of(root, inner, [])
+    _context_of(root, names[-1], ["--help"])
+
+
+def _context_of(parent: click.Context, name: str, arguments: list[str]) -> click.Context:
+    """The context of a command of a group; with --help among its arguments, its help is printed."""
+    if not isinstance(parent.command, click.Group):
+        raise click.UsageError(f"{parent.command_path} has no command {name}.")
+    found, chosen, _ = parent.command.resolve_command(parent, [name])
     assert chosen is not None
-    chosen.make_context(name, ["--help"], parent=root)
+    return chosen.make_context(found, arguments, parent=parent)

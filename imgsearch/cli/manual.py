@@ -56,6 +56,11 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     yield f".SS {_escaped(usage)}"
     yield from _paragraphs(command.help or "")
     yield from _options(command, context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from _command(inner, click.Context(inner, info_name=name, parent=context))
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:

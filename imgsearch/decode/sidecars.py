@@ -30,10 +30,11 @@ def is_sidecar_name(name: str) -> bool:
 
 def sidecar_paths(photo: str) -> tuple[str, ...]:
     """The paths where the files that belong to a photo may be, in order of precedence."""
-    return _xmp_paths(photo) + _takeout_paths(photo) + _picasa_paths(photo)
+    return xmp_paths(photo) + _takeout_paths(photo) + _picasa_paths(photo)
 
 
-def _xmp_paths(photo: str) -> tuple[str, ...]:
+def xmp_paths(photo: str) -> tuple[str, ...]:
+    """The paths where the XMP file of a photo may be, in order of precedence."""
     folder, slash, name = photo.rpartition(os.sep)
     stem = name[: name.rfind(".")] if name.rfind(".") > 0 else name
     return tuple(folder + slash + pattern.format(name=name, stem=stem) for pattern in _XMP_PATTERNS)
@@ -55,7 +56,7 @@ def apply_sidecars(facts: Facts, photo: Path) -> Facts:
     `IMG.JPG.xmp` counts before `IMG.xmp`, XMP before JSON, and that before Picasa's file. A file
     that cannot be read, or has nothing to say about this photo, is passed over.
     """
-    xmp = _first(_xmp_paths(str(photo)), MAX_PACKET_BYTES, lambda packet: read_xmp(packet, SOURCE))
+    xmp = _first(xmp_paths(str(photo)), MAX_PACKET_BYTES, lambda packet: read_xmp(packet, SOURCE))
     json = _first(
         _takeout_paths(str(photo)),
         takeout.MAX_BYTES,

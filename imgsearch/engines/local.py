@@ -53,7 +53,10 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Status
+    from imgsearch.store.albums import AlbumStore
+    from imgsearch.store.changes import ChangeStore
     from imgsearch.store.duplicate_choices import DuplicateChoices
+    from imgsearch.store.marks import MarkStore
     from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.reading.browsing import BrowsingReads
     from imgsearch.store.reading.suggestions import SuggestionReads
@@ -72,8 +75,8 @@ class LocalEngine:
     most_listed: int | None = None
     capabilities = frozenset(
         {
-            *("choices", "concepts", "encoders", "folders", "labels", "packs", "saved"),
-            *("upkeep", "watch"),
+            *("albums", "changes", "choices", "concepts", "encoders", "folders", "labels", "marks"),
+            *("packs", "saved", "tray", "upkeep", "watch"),
         }
     )
 
@@ -172,6 +175,24 @@ class LocalEngine:
         from imgsearch.store.saved import SavedSearchStore
 
         return SavedSearchStore(self.database())
+
+    def albums(self) -> AlbumStore:
+        """The albums and the tray in the database."""
+        from imgsearch.store.albums import AlbumStore
+
+        return AlbumStore(self.database())
+
+    def marks(self) -> MarkStore:
+        """The marks of photos in the database."""
+        from imgsearch.store.marks import MarkStore
+
+        return MarkStore(self.database())
+
+    def changes(self) -> ChangeStore:
+        """The last changes of albums and marks in the database."""
+        from imgsearch.store.changes import ChangeStore
+
+        return ChangeStore(self.database())
 
     def past_queries(self) -> PastQueries:
         from imgsearch.store.past_queries import PastQueries
@@ -272,6 +293,7 @@ class LocalEngine:
             lambda: reads.suggestions,
             date.today(),
             self.settings.stack_raw,
+            self.settings.rating == "files",
         )
 
     def _catalogue(

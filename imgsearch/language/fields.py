@@ -47,7 +47,7 @@ class Field(Struct, frozen=True):
 def number_with_unit(
     units: Mapping[str, float], fractions: bool = False
 ) -> Callable[[str], Interval]:
-    """A reader of numbers and ranges: ">=4", "<2", "3..5" or "4", each with an optional unit.
+    """A reader of numbers and ranges: ">=4", "4+", "<2", "3..5" or "4", each with an optional unit.
 
     `units` maps each suffix to its size in the unit of the result; a number without a suffix is
     in that unit. In a range, a unit after the second number also applies to the first:
@@ -58,6 +58,7 @@ def number_with_unit(
     suffix = rf"\s*({'|'.join(map(re.escape, suffixes))})?" if units else "()"
     range_pattern = rf"{number}{suffix}\.\.{number}{suffix}$"
     comparison_pattern = rf"(>=|<=|>|<|=)?\s*{number}{suffix}$"
+    least_pattern = rf"{number}{suffix}\s*\+$"
 
     def value_of(text: str, unit: str | None) -> float:
         numerator, _, denominator = text.partition("/")
@@ -75,6 +76,8 @@ def number_with_unit(
             if low > high:
                 raise ValueError(f"The range {text} ends before it begins.")
             return Interval(low, high)
+        if least := re.match(least_pattern, text, re.IGNORECASE):
+            return Interval(low=value_of(least[1], _lower(least[2])))
         found = re.match(comparison_pattern, text, re.IGNORECASE)
         if found is None:
             raise ValueError(f"{text!r} is not a number. Write a number, or >=4, <2 or 3..5.")
@@ -322,6 +325,7 @@ FIELDS: dict[str, Field] = {
         "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
     ),
     "saved": text_field("NAME", "of the search that imgsearch save has saved under this name"),
+    "album": text_field("NAME", "in this album, made with imgsearch album or on the page"),
     "shows": text_field(
         "CONCEPT",
         "that show this concept, taught with imgsearch teach, surely or likely; or CONCEPT/sure",
@@ -336,8 +340,9 @@ FIELDS: dict[str, Field] = {
         "STATE",
         "in this state: bw (black and white), blurred, dark, bright, motion (with a short video, "
         "in its file or beside it), live (an Apple Live Photo, with the video beside it), "
-        "animated, offline (on a drive that is not connected) or online",
-        f"animated live motion offline online {' '.join(LOOKS)}",
+        "animated, offline (on a drive that is not connected), online, favourite, picked (into the "
+        "tray of the page), or hidden: only then are hidden photos found",
+        f"animated live motion offline online favourite picked hidden {' '.join(LOOKS)}",
     ),
 }
 

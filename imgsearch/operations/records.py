@@ -28,7 +28,7 @@ def to_json(value: object) -> Any:
 def from_json(form: object, kind: type[_Value]) -> _Value:
     """The reverse of `to_json`. Raises UsageError for JSON of another form."""
     try:
-        return msgspec.convert(form, kind, dec_hook=_special)
+        return msgspec.convert(form, kind, dec_hook=_special, str_keys=True)
     except msgspec.ValidationError as error:
         raise UsageError(f"Malformed answer: {error}") from None
 

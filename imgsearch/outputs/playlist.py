@@ -1,4 +1,4 @@
-"""Keeps an M3U list of photos: one path a line, in the order of the saved search."""
+"""Keeps an M3U list of photos: one path a line, in the order of the saved search or album."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from urllib.parse import quote
 from imgsearch.errors import DiskError, UsageError
 
 _HEADER = b"#EXTM3U\n"
-_MARK = b"# Kept by imgsearch, in step with the saved search "
+_MARK = b"# Kept by imgsearch, in step with the "
 _BREAKS = ("\n", "\r")
 
 
-def write_playlist(file: Path, name: str, photos: Sequence[Path]) -> bool:
+def write_playlist(
+    file: Path, name: str, photos: Sequence[Path], what: str = "saved search"
+) -> bool:
     """Write the list of these photos, whole or not at all; returns whether it was another before.
+
+    `name` is that of the saved search or of the album, which is `what`.
 
     A path with a line break is written as an address (`file://…`). Raises UsageError for a file
     that is not such a list, which is left as it is, and DiskError where it cannot be written.
     """
-    lines = [_HEADER, _MARK + os.fsencode(name) + b"\n", *map(_line, photos)]
+    lines = [_HEADER, _MARK + os.fsencode(f"{what} {name}\n"), *map(_line, photos)]
     content = b"".join(lines)
     part = file.with_name(f".{file.name}.imgsearch.part")
     try:

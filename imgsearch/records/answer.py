@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
+from imgsearch.records.albums import PhotoMarks
 from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.picture_text import PhotoText, TextLine
@@ -314,15 +315,17 @@ class FilterResult(Struct, frozen=True):
 
 
 class PhotoDetails(Struct, frozen=True):
-    """The details of a photo in a library: its hit, its saved labels, and the text in it.
+    """The details of a photo in a library: its hit, labels, text, marks and albums.
 
     `labels` maps the name of each facet to the photo's label; `text` is None if text was not looked
-    for yet.
+    for yet. `marks` is None for a photo without any, and `albums` has names.
     """
 
     hit: Hit
     labels: dict[str, str]
     text: PhotoText | None
+    marks: PhotoMarks | None = None
+    albums: tuple[str, ...] = ()
 
 
 class Explanation(Struct, frozen=True):

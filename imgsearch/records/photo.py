@@ -153,7 +153,7 @@ class Facts(Struct, frozen=True):
             filter=FilterSpec(
                 "rating",
                 "number",
-                "with this many stars: 4, >=4, <2, 3..5; unrated photos count as 0",
+                "with this many stars: 4, 4+, <2, 3..5; unrated photos count as 0",
                 missing_as=0,
             ),
         ),

@@ -31,7 +31,9 @@ class Selection(Struct, frozen=True):
     """The photos that have a path and pass all filters; `among` restricts them to these ids.
 
     `named` restricts it to photos with all of these phrases in their names, or with `any_named`,
-    any of them. `online` are the ids of the roots that are reachable now.
+    any of them. `online` are the ids of the roots that are reachable now. Without `with_hidden`,
+    photos that a person has hidden are left out. A rating is that which a person has given here or,
+    with `rated_by_files`, that of the files; the other one counts where there is none.
     """
 
     filters: tuple[Filter, ...] = ()
@@ -39,6 +41,8 @@ class Selection(Struct, frozen=True):
     among: Ids | None = None
     named: tuple[NamedPhrase, ...] = ()
     any_named: bool = False
+    with_hidden: bool = True
+    rated_by_files: bool = False
 
 
 class Listed(Struct, frozen=True):

@@ -18,6 +18,7 @@ SuggestionKind: TypeAlias = Literal[
     "lens",
     "creator",
     "label",
+    "album",
     "concept",
     "saved",
     "format",

@@ -82,7 +82,7 @@ def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | No
 
     prepared = None if query is None else prepare(context, query)
     is_stacked = context.stack_raw and not (prepared and prepared.exact.terms)  # else done already
-    if prepared is None and not is_stacked:
+    if prepared is None and not is_stacked and not context.hides_photos:
         return None
     among = context.selection(())
     ids = context.catalogue.ids(among) if prepared is None else matching_ids(prepared, k)

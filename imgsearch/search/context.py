@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.language.understanding import understand
 from imgsearch.records.query import Filter, Query, Selection, Understanding
+from imgsearch.search.albums import names_hidden, with_known_albums
 from imgsearch.search.concepts import checked
 from imgsearch.search.places import located
 from imgsearch.search.saved_queries import with_saved
@@ -41,11 +43,14 @@ def selection_of(
     online: frozenset[int],
     among: Ids | None = None,
 ) -> Selection:
-    """The photos that pass these filters. Raises QueryError for an unknown town or concept.
+    """The photos that pass these filters. Raises QueryError for an unknown town, concept or album.
 
     `online` are the ids of the roots that are reachable now.
     """
-    conditions = tuple(located(names, cache_dir, checked(definitions, each)) for each in filters)
+    conditions = tuple(
+        located(names, cache_dir, checked(definitions, with_known_albums(definitions, each)))
+        for each in filters
+    )
     return Selection(conditions, online, among)
 
 
@@ -56,7 +61,8 @@ class SearchContext(Struct, frozen=True):
     the encoder. `online_roots` are the ids of the roots that are reachable now, and `cache_dir`
     holds the vectors of past queries. `name_list` returns all names of the library, for queries
     with an unknown name; an archive reads them on its first call. "Yesterday" is the day before
-    `today`. With `stack_raw`, the RAW file of a JPEG is not a result of its own.
+    `today`. With `stack_raw`, the RAW file of a JPEG is not a result of its own. With
+    `rated_by_files`, the stars that a file states count before those of this library.
     """
 
     catalogue: Catalogue
@@ -68,6 +74,7 @@ class SearchContext(Struct, frozen=True):
     name_list: Callable[[], SuggestedNames]
     today: date
     stack_raw: bool = False
+    rated_by_files: bool = False
 
     @property
     def row(self) -> EncoderRow:
@@ -83,12 +90,23 @@ class SearchContext(Struct, frozen=True):
         return self.encoders.shared(self.row)
 
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
-        """The photos that pass these filters. Raises QueryError for an unknown town or concept."""
+        """The photos that pass these filters, without hidden ones unless a filter names these.
+
+        Of photos that are given, hidden ones stay. Raises QueryError for an unknown town, concept
+        or album.
+        """
         names = self.catalogue.names
-        return selection_of(
+        selection = selection_of(
             self.definitions, names, self.cache_dir, filters, self.online_roots, among
         )
+        shows_hidden = among is not None or names_hidden(filters) or not self.hides_photos
+        return replace(selection, with_hidden=shows_hidden, rated_by_files=self.rated_by_files)
 
     def among(self, query: Query) -> Selection | None:
-        """The photos that pass the query's filters; None where it has no filters."""
-        return self.selection(query.filters) if query.filters else None
+        """The photos that pass the query's filters; None where these are all photos."""
+        return self.selection(query.filters) if query.filters or self.hides_photos else None
+
+    @property
+    def hides_photos(self) -> bool:
+        """Whether any photo is hidden."""
+        return self.definitions.hides_photos()

@@ -1,4 +1,4 @@
-"""The interface to a user's definitions: saved searches, and concepts taught by examples."""
+"""The interface to a user's definitions: saved searches, albums and taught concepts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ if TYPE_CHECKING:
 
 
 class Definitions(Protocol):
-    """The saved searches and the concepts that queries may name."""
+    """The saved searches, albums and concepts that queries may name."""
 
     def saved_search(self, name: str) -> SavedSearch | None:
         """The saved search with this name; case and accents do not count."""
 
     def saved_search_names(self) -> list[str]:
         """The names of all saved searches."""
+
+    def album_names(self) -> list[str]:
+        """The names of all albums."""
+
+    def hides_photos(self) -> bool:
+        """Whether any photo is hidden."""
 
     def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
         """The concept with this name, as this encoder has learned it."""
@@ -32,13 +38,19 @@ class Definitions(Protocol):
 
 
 class NoDefinitions:
-    """Definitions without saved searches and concepts."""
+    """Definitions without saved searches, albums and concepts."""
 
     def saved_search(self, name: str) -> SavedSearch | None:
         return None
 
     def saved_search_names(self) -> list[str]:
         return []
+
+    def album_names(self) -> list[str]:
+        return []
+
+    def hides_photos(self) -> bool:
+        return False
 
     def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
         return None

@@ -10,6 +10,7 @@ from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.records.answer import Explanation, FilterResult, TermShare
 from imgsearch.records.names import MatchedField
 from imgsearch.records.query import Filter, Query, Selection, Term
+from imgsearch.search.albums import names_hidden
 from imgsearch.search.concepts import verdicts
 from imgsearch.search.context import SearchContext
 from imgsearch.search.picture_text import lines_of_query
@@ -40,7 +41,8 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
         return Explanation(path, no_vector, photo, filters=filters)
     concepts = verdicts(context.definitions, context.row, exact, photo_id, parts)
     if not exact.terms:
-        return Explanation(path, None, photo, filters=filters, concepts=concepts)
+        hidden = _why_hidden(query, photo_id)
+        return Explanation(path, hidden, photo, filters=filters, concepts=concepts)
     embedded = query.vector
     vector = parts.vectors[parts.best_part(embedded.vector)]
     cosines = embedded.term_vectors @ vector
@@ -59,7 +61,7 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     elif exact.min_score is not None and score < exact.min_score:
         reason = f"Its score {score:.4f} is below t:{exact.min_score:g}."
     elif all(each.passes for each in filters):
-        reason = _why_stacked(context, photo_id, query.among)
+        reason = _why_hidden(query, photo_id) or _why_stacked(context, photo_id, query.among)
         names = query.names
         if not reason:
             position = _rank_of(query, photo_id)
@@ -106,6 +108,15 @@ def _rank_of(query: PreparedQuery, photo_id: int) -> int | None:
         if ranking.is_complete:
             return None
         limit *= 10
+
+
+def _why_hidden(query: PreparedQuery, photo_id: int) -> str | None:
+    context = query.context
+    if not context.hides_photos or names_hidden(query.exact.filters):
+        return None
+    if context.catalogue.within([photo_id], context.selection(())):
+        return None
+    return "It is hidden, and only is:hidden finds hidden photos."
 
 
 def _why_stacked(context: SearchContext, photo_id: int, among: Selection | None) -> str | None:

@@ -101,14 +101,17 @@ def query_of(search: SavedSearch) -> Query:
     return replace(query, terms=tuple(terms))
 
 
-def read_name(name: str) -> str:
-    """The normal form of a name for a saved search. Raises UsageError for an unusable name."""
+def read_name(name: str, what: str = "saved search") -> str:
+    """The normal form of a name for a saved search or an album, which is `what`.
+
+    Raises UsageError for a name that cannot be used.
+    """
     text = " ".join(unicodedata.normalize("NFC", name).split())
     if not plain_text(text).strip():
-        raise UsageError("The name of the saved search is empty. For example: beach")
+        raise UsageError(f"The name of the {what} is empty. For example: beach")
     if len(text) > MAX_NAME_CHARACTERS:
         raise UsageError(
-            f"The name of a saved search has at most {MAX_NAME_CHARACTERS} characters, and this "
+            f"The name of {_a(what)} has at most {MAX_NAME_CHARACTERS} characters, and this "
             f"one has {len(text)}."
         )
     bad = [
@@ -117,9 +120,14 @@ def read_name(name: str) -> str:
         if each in _NOT_IN_NAMES or (each != " " and unicodedata.category(each)[0] in "CZ")
     ]
     if bad or text.startswith("-"):
-        what = "begin with a minus" if not bad else f"contain {bad[0]!r}"
-        raise UsageError(f"The name of a saved search cannot {what}. For example: beach")
+        problem = "begin with a minus" if not bad else f"contain {bad[0]!r}"
+        raise UsageError(f"The name of {_a(what)} cannot {problem}. For example: beach")
     return text
+
+
+def _a(what: str) -> str:
+    """The word with its article."""
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
 
 
 def new_search(

@@ -43,6 +43,7 @@ _VALUES: dict[str, SuggestionKind] = {
     "label": "label",
     "shows": "concept",
     "saved": "saved",
+    "album": "album",
     "concept": "concept",
     "root": "folder",
     "type": "format",
@@ -54,7 +55,7 @@ _VALUES: dict[str, SuggestionKind] = {
     "color": "color",
     **dict.fromkeys(YES_OR_NO_FILTERS, "choice"),
 }
-_NAMED = ("camera", "lens", "label", "shows", "saved")
+_NAMED = ("camera", "lens", "label", "shows", "saved", "album")
 _MAX_VALUES = 3  # among names of all kinds
 _NOT_NEGATED = ("saved", "sort")
 # Where a filter also takes names of other fields.
@@ -84,6 +85,8 @@ class SuggestedNames(Protocol):
     def concept_names(self) -> list[str]: ...
 
     def saved_search_names(self) -> list[str]: ...
+
+    def album_names(self) -> list[str]: ...
 
     def roots(self) -> dict[int, str]: ...
 
@@ -184,6 +187,7 @@ def _values_of(known: SuggestedNames, field: str, line: str) -> list[tuple[str, 
         "shows": known.concept_names,
         "concept": known.concept_names,
         "saved": known.saved_search_names,
+        "album": known.album_names,
         "root": lambda: _roots(known),
         "sort": lambda: [sort for sort in get_args(Sort) if sort != Query().sort],
     }

@@ -5,13 +5,17 @@ from __future__ import annotations
 from functools import cache
 
 from imgsearch.library import Library
+from imgsearch.operations.albums import Albums
 from imgsearch.operations.browse import Browse
+from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
+from imgsearch.operations.marks import Marks
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.saved import Saved
+from imgsearch.operations.tray import Tray
 
 _ALWAYS = (None, "browse", "duplicates", "pictures")  # parts that every library has
 
@@ -19,7 +23,23 @@ _ALWAYS = (None, "browse", "duplicates", "pictures")  # parts that every library
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
-    return operations_of((Library, Pictures, Browse, Saved, Concepts, Labels, Encoders))
+    return operations_of(
+        (
+            *(
+                Library,
+                Pictures,
+                Browse,
+                Saved,
+                Albums,
+                Tray,
+                Marks,
+                ChangeHistory,
+                Concepts,
+                Labels,
+            ),
+            Encoders,
+        )
+    )
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:

@@ -29,6 +29,7 @@ from imgsearch.records.query import (
 )
 from imgsearch.sphere import arcs_km, box_around
 from imgsearch.store import names
+from imgsearch.store.albums import TRAY_KEY
 from imgsearch.store.sql import (
     DATE_TAKEN,
     DATED_BY,
@@ -117,8 +118,10 @@ def _where(
     """The condition that a photo is in a selection; `there` is that it is in the library at all."""
     connection.create_function("lies_in", 3, lies_in, deterministic=True)
     connection.create_function("is_called", 2, is_called, deterministic=True)
-    context = ConditionContext(connection, selection.online)
+    context = ConditionContext(connection, selection.online, selection.rated_by_files)
     conditions = [SqlCondition(there)]
+    if not selection.with_hidden:
+        conditions.append(SqlCondition(f"NOT {_marked('hidden')}"))
     if selection.among is not None:
         conditions.append(_is_one_of("photos.id", selection.among.tolist()))
     for condition in selection.filters:
@@ -155,6 +158,7 @@ class ConditionContext(Struct, frozen=True):
 
     connection: sqlite3.Connection
     online: frozenset[int]
+    rated_by_files: bool = False
 
     def rows_with(self, table: str, column: str, matches: Callable[[str], bool]) -> SqlCondition:
         """The condition that the text in a column matches.
@@ -248,6 +252,22 @@ def _shows(context: ConditionContext, value: FilterValue) -> SqlCondition:
         "ON concepts.id = concept_id WHERE plain_name = ? AND (? != 'sure' OR level = 'sure'))",
         (name.strip(), level.strip()),
     )
+
+
+def _album(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    in_album = "SELECT photo_id FROM album_photos JOIN albums ON albums.id = album_id WHERE key = ?"
+    return SqlCondition(f"photos.id IN ({in_album})", (plain_text(str(value)),))
+
+
+def _rating(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    own = "(SELECT value FROM marks WHERE kind = 'rating' AND photo_id = photos.id)"
+    ratings = ("photos.rating", own) if context.rated_by_files else (own, "photos.rating")
+    return _number(f"coalesce({', '.join(ratings)}, 0)")(context, value)
+
+
+def _marked(kind: str) -> str:
+    """The condition that a photo has a mark: see `imgsearch.store.marks`."""
+    return f"photos.id IN (SELECT photo_id FROM marks WHERE kind = '{kind}')"
 
 
 def _near(context: ConditionContext, value: FilterValue) -> SqlCondition:
@@ -358,6 +378,10 @@ def _state(context: ConditionContext, value: FilterValue) -> SqlCondition:
     if value in ("motion", "live"):
         is_live = "photos.motion = 'beside'"
         return SqlCondition("photos.motion IS NOT NULL" if value == "motion" else is_live)
+    if value in ("favourite", "hidden"):
+        return SqlCondition(_marked(str(value)))
+    if value == "picked":
+        return _album(context, TRAY_KEY)
     is_there = SqlCondition("missing_since IS NULL")
     online = _some_path(_joined(" AND ", [_is_one_of("root_id", sorted(context.online)), is_there]))
     return online if value == "online" else online._replace(text=f"NOT {online.text}")
@@ -413,6 +437,8 @@ CONDITIONS: dict[str, Condition] = {
     "megapixels": _number("photos.width_px * photos.height_px / 1e6"),
     "is": _state,
     **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
+    "album": _album,
+    "rating": _rating,
 }
 
 

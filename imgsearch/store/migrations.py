@@ -443,6 +443,39 @@ CREATE TABLE duplicate_choices (
 ) WITHOUT ROWID;
 """
 
+# Albums, of which the one without a name is the tray; what people have said of photos; and the last
+# changes of both, to be undone.
+_ALBUMS = """
+CREATE TABLE albums (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    made_at TEXT NOT NULL
+);
+CREATE TABLE album_photos (
+    album_id INTEGER NOT NULL REFERENCES albums (id) ON DELETE CASCADE,
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (album_id, photo_id)
+) WITHOUT ROWID;
+CREATE INDEX album_photos_by_photo ON album_photos (photo_id);
+CREATE TABLE marks (
+    kind TEXT NOT NULL,
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    value INTEGER NOT NULL,
+    PRIMARY KEY (kind, photo_id)
+) WITHOUT ROWID;
+CREATE INDEX marks_by_photo ON marks (photo_id);
+CREATE TABLE changes (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    title TEXT NOT NULL,
+    photos INTEGER NOT NULL,
+    changed_at TEXT NOT NULL,
+    undone_at TEXT,
+    steps BLOB NOT NULL
+);
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -451,6 +484,7 @@ MIGRATIONS: dict[str, str] = {
             *(_SAVED_SEARCHES, _CONCEPTS, _DUPLICATE_CHOICES),
         )
     ),
+    "albums": _ALBUMS,
 }
 
 

@@ -376,6 +376,50 @@ duplicate_choices = Table(
     sqlite_with_rowid=False,
 )
 
+# The album with an empty key is the tray.
+albums = Table(
+    "albums",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # the name as `plain_text`
+    Column("name", Text, nullable=False),
+    Column("made_at", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+album_photos = Table(
+    "album_photos",
+    metadata,
+    Column("album_id", ForeignKey("albums.id", ondelete="CASCADE"), primary_key=True),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, nullable=False),  # position in the album, with gaps
+    Index("album_photos_by_photo", "photo_id"),
+    sqlite_with_rowid=False,
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("kind", Text, primary_key=True),  # favourite | rating | hidden
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("value", Integer, nullable=False),  # stars of a rating, else 1
+    Index("marks_by_photo", "photo_id"),
+    sqlite_with_rowid=False,
+)
+
+# The last changes of albums and marks: see `store.changes`.
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("photos", Integer, nullable=False),  # how many photos it was about
+    Column("changed_at", Text, nullable=False),
+    Column("undone_at", Text),  # null: it is in effect
+    Column("steps", LargeBinary, nullable=False),  # that undo it, or do it again
+    sqlite_autoincrement=True,
+)
+
 
 def ids_subquery(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
     """Ids as a subquery, since SQLite limits the parameters of a statement."""

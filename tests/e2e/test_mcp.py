@@ -44,6 +44,7 @@ TOOLS = {
     "similar",
     "photo",
     "explain",
+    "albums",
     "labels",
     "concepts",
     "saved",

@@ -26,6 +26,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
+from imgsearch.outputs.copies import LIST_NAME
 from tests.browsing import (
     NEEDS_BROWSER,
     TOKEN,
@@ -41,7 +42,6 @@ from tests.browsing import (
     wait_until_shown,
 )
 from tests.factories import wait_until
-from ui.zip_copies import LIST_NAME
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -303,6 +303,8 @@ def _state(column: Column, value: FilterValue) -> str:
         # Shared storage has no drives that come and go.
         "online": ALWAYS,
         "offline": NEVER,
+        # Only a library on one machine knows these.
+        **dict.fromkeys(("favourite", "hidden", "picked"), NEVER),
     }[str(value)]
 
 
@@ -341,7 +343,7 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
 
 
 # By the names of `imgsearch.language.fields.FIELDS`. Not here are root (there are no indexed
-# folders of a machine), label and shows (only a library on one machine has labels and concepts).
+# folders of a machine), label, shows and album (only a library on one machine has those).
 CONDITIONS: dict[str, Condition] = {
     "after": _after,
     "before": _before,

@@ -86,6 +86,9 @@ class NameList:
     def saved_search_names(self) -> list[str]:
         return []
 
+    def album_names(self) -> list[str]:
+        return []
+
     def roots(self) -> dict[int, str]:
         return {}
 

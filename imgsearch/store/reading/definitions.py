@@ -1,4 +1,4 @@
-"""Reads what users have defined: saved searches, labels and concepts."""
+"""Reads the definitions of users: saved searches, albums, labels and concepts."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ class DefinitionReads:
         from imgsearch.store.saved import SavedSearchStore
 
         return SavedSearchStore(self._database).names()
+
+    def album_names(self) -> list[str]:
+        """The names of all albums, sorted."""
+        rows = self._database.fetch_all("SELECT name FROM albums WHERE key != '' ORDER BY key")
+        return [name for (name,) in rows]
+
+    def hides_photos(self) -> bool:
+        """Whether any photo is hidden."""
+        query = "SELECT 1 FROM marks WHERE kind = 'hidden' LIMIT 1"
+        return self._database.fetch_one(query) is not None
 
     def label_names(self) -> dict[str, tuple[str, ...]]:
         """The labels that photos may get, by the name of their facet."""

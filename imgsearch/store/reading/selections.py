@@ -29,7 +29,8 @@ class SelectionReads:
 
         if selection.among is not None:  # it has no hash, and few ask again
             return read()
-        return self._recent.get((selection.filters, selection.online), read)
+        marks = (selection.with_hidden, selection.rated_by_files)
+        return self._recent.get((selection.filters, selection.online, marks), read)
 
     def listing(
         self,

@@ -57,6 +57,10 @@ class SuggestionReads:
         """The names of all saved searches, sorted."""
         return self._definitions.saved_search_names()
 
+    def album_names(self) -> list[str]:
+        """The names of all albums, sorted."""
+        return self._definitions.album_names()
+
     def roots(self) -> dict[int, str]:
         """The photo folders that the library follows: id to absolute path."""
         return self._roots.all()

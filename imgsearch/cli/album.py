@@ -1,0 +1,282 @@
+"""`imgsearch album`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from imgsearch.cli.output import (
+    NO_RESULT,
+    PATH,
+    asking,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+    print_paths,
+)
+from imgsearch.cli.query_options import query_from, query_options
+from imgsearch.operations.albums import Albums
+from imgsearch.records.query import Query
+from imgsearch.text import format_count, printable
+
+if TYPE_CHECKING:
+    from imgsearch.records.albums import Album, Change, ExportReport
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+_SHOWN_MISSING = 3
+
+
+def chosen_options(function: _Command) -> _Command:
+    """`[QUERY]` with its options, `--photo`, `-k` and `--all`: see `chosen`."""
+    for option in (
+        click.option("--all", "show_all", is_flag=True, help="Also weak results of the query."),
+        click.option(
+            *("-k", "k"),
+            metavar="N",
+            type=int,
+            help="Maximum number of photos of the query. Default: the best 1,000 of one with words "
+            "or an example, and else all.",
+        ),
+        click.option(
+            *("--photo", "photo_ids"),
+            metavar="ID",
+            type=click.IntRange(min=1),
+            multiple=True,
+            help="The photo with this id, as search --json prints it. May be given several times.",
+        ),
+        query_options,
+        click.argument("words", nargs=-1, metavar="[QUERY]"),
+    ):
+        function = option(function)
+    return function
+
+
+def chosen(
+    words: tuple[str, ...], photo_ids: tuple[int, ...], k: int | None, show_all: bool, example: str
+) -> dict[str, Any]:
+    """The chosen photos as arguments of an operation. Raises click's UsageError without any."""
+    query = query_from(words)
+    if query == Query() and not photo_ids:
+        raise click.UsageError(f"Say which photos: {example}, or --photo ID.")
+    return {
+        "photo_ids": photo_ids,
+        "query": None if query == Query() else query,
+        "k": k,
+        "include_weak": show_all,
+    }
+
+
+def print_change(change: Change) -> None:
+    """Print a change, and how to undo it."""
+    click.echo(printable(change.title))
+    if change.id is not None:
+        info("To undo this: imgsearch undo")
+
+
+@click.group("album", short_help="Put photos together in albums.", invoke_without_command=True)
+@json_option
+@data_option
+@click.pass_context
+def command(context: click.Context, as_json: bool, data_dir: str | None) -> None:
+    """List the albums and how many photos each has; its commands make and change them.
+
+    \b
+      imgsearch album
+      imgsearch album make Book 'sunset over water in:Holidays'
+      imgsearch album add Book 'our dog' --after 2020
+      imgsearch album show Book
+      imgsearch album export Book --copies ~/Desktop/Book
+      imgsearch search 'album:Book -people'
+
+    An album belongs to the photos, wherever their files are moved. No photo is touched, and every
+    change can be undone: imgsearch undo. docs/albums.md has the details.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with asking(data_dir) as ask:
+        albums = ask(Albums.all)
+    if as_json:
+        print_json(albums)
+    else:
+        _print(albums)
+    if not albums:
+        info("There is no album. To make one: imgsearch album make Book 'sunset over water'")
+        sys.exit(NO_RESULT)
+
+
+def _print(albums: tuple[Album, ...]) -> None:
+    width = max((len(printable(each.name)) for each in albums), default=0)
+    for each in albums:
+        missing = f"  {each.missing:,} missing" if each.missing else ""
+        counts = f"{format_count(each.photos, 'photo'):>13}"
+        click.echo(f"{printable(each.name):{width}}  {counts}{missing}")
+
+
+@command.command("make", short_help="Make an album.")
+@click.argument("album_name", metavar="NAME")
+@chosen_options
+@data_option
+def make(
+    album_name: str,
+    words: tuple[str, ...],
+    photo_ids: tuple[int, ...],
+    k: int | None,
+    show_all: bool,
+    data_dir: str | None,
+) -> None:
+    """Make the album NAME of the photos that QUERY finds; without QUERY and --photo an empty one.
+
+    QUERY and its options are those of imgsearch search.
+    """
+    query = query_from(words)
+    with asking(data_dir) as ask:
+        print_change(
+            ask(
+                Albums.make,
+                album_name,
+                photo_ids,
+                None if query == Query() else query,
+                k,
+                include_weak=show_all,
+            )
+        )
+
+
+@command.command("add", short_help="Add photos to an album.")
+@click.argument("album_name", metavar="NAME")
+@chosen_options
+@data_option
+def add(
+    album_name: str,
+    words: tuple[str, ...],
+    photo_ids: tuple[int, ...],
+    k: int | None,
+    show_all: bool,
+    data_dir: str | None,
+) -> None:
+    """Add the photos that QUERY finds to the album NAME. Photos that it has stay as they are."""
+    photos = chosen(words, photo_ids, k, show_all, f"imgsearch album add {album_name} 'our dog'")
+    with asking(data_dir) as ask:
+        print_change(ask(Albums.add, album_name, **photos))
+
+
+@command.command("take-out", short_help="Take photos out of an album.")
+@click.argument("album_name", metavar="NAME")
+@chosen_options
+@data_option
+def take_out(
+    album_name: str,
+    words: tuple[str, ...],
+    photo_ids: tuple[int, ...],
+    k: int | None,
+    show_all: bool,
+    data_dir: str | None,
+) -> None:
+    """Take the photos that QUERY finds out of the album NAME; no photo is touched."""
+    photos = chosen(
+        words, photo_ids, k, show_all, f"imgsearch album take-out {album_name} is:blurred"
+    )
+    with asking(data_dir) as ask:
+        print_change(ask(Albums.take_out, album_name, **photos))
+
+
+@command.command("show", short_help="List the photos of an album.")
+@click.argument("album_name", metavar="NAME")
+@click.option("--ids", "as_ids", is_flag=True, help="Print the ids of the photos, not their paths.")
+@click.option("-0", "--null", "nul", is_flag=True, help="End each path with NUL, for xargs -0.")
+@json_option
+@data_option
+def show(album_name: str, as_ids: bool, nul: bool, as_json: bool, data_dir: str | None) -> None:
+    """Print the path of each photo of the album NAME, in the order in which they were added.
+
+    Photos whose files are gone are counted on standard error; --json has their ids.
+    """
+    if as_json:
+        with asking(data_dir) as ask:
+            print_json(ask(Albums.photos, album_name))
+        return
+    with open_library(data_dir) as library:
+        album = library.albums.photos(album_name)
+        if as_ids:
+            for photo_id in album.photo_ids:
+                click.echo(photo_id)
+        else:
+            print_paths((hit.path for hit in library.photos(album.photo_ids)), nul)
+    if album.missing_ids:
+        info(f"The files of {format_count(len(album.missing_ids), 'more photo')} are gone.")
+    if not album.photo_ids:
+        info(f"No photo of {album.name} can be found.")
+        sys.exit(NO_RESULT)
+
+
+@command.command("rename", short_help="Rename an album.")
+@click.argument("album_name", metavar="NAME")
+@click.argument("new_name", metavar="NEW_NAME")
+@data_option
+def rename(album_name: str, new_name: str, data_dir: str | None) -> None:
+    """Give the album NAME another name."""
+    with asking(data_dir) as ask:
+        print_change(ask(Albums.rename, album_name, new_name))
+
+
+@command.command("remove", short_help="Delete an album.")
+@click.argument("album_name", metavar="NAME")
+@data_option
+def remove(album_name: str, data_dir: str | None) -> None:
+    """Delete the album NAME; no photo is touched."""
+    with asking(data_dir) as ask:
+        print_change(ask(Albums.remove, album_name))
+
+
+@command.command("export", short_help="Copy the photos of an album.")
+@click.argument("album_name", metavar="NAME")
+@click.option("--copies", metavar="FOLDER", type=PATH, help="Make a new folder of copies.")
+@click.option("--zip", "zip_file", metavar="FILE", type=PATH, help="Make a zip file of copies.")
+@click.option("--links", metavar="FOLDER", type=PATH, help="Keep a folder of symbolic links.")
+@click.option("--list", "playlist", metavar="FILE", type=PATH, help="Keep an M3U list of paths.")
+@json_option
+@data_option
+def export(
+    album_name: str,
+    copies: str | None,
+    zip_file: str | None,
+    links: str | None,
+    playlist: str | None,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """Write the photos of the album NAME to a place outside of your photo folders.
+
+    \b
+      imgsearch album export Book --copies ~/Desktop/Book
+      imgsearch album export Book --zip ~/Desktop/Book.zip
+
+    Copies appear when all of them are made. Photos that cannot be reached now are left out and
+    named.
+    """
+    kinds = {"copies": copies, "zip": zip_file, "links": links, "list": playlist}
+    given = [(kind, place) for kind, place in kinds.items() if place is not None]
+    if len(given) != 1:
+        raise click.UsageError("Choose one of --copies, --zip, --links and --list.")
+    ((kind, place),) = given
+    with open_library(data_dir) as library:
+        report = library.albums.export(album_name, place, kind)  # type: ignore[arg-type]  # a key
+    if as_json:
+        print_json(report)
+    else:
+        _print_export(report)
+
+
+def _print_export(report: ExportReport) -> None:
+    count = format_count(report.photos, "photo")
+    click.echo(printable(f"Wrote {count} of {report.name} to {report.place}"))
+    missing = list(report.missing.items())
+    for path, reason in missing[:_SHOWN_MISSING]:
+        info(f"Left out: {path}. {reason}")
+    if missing[_SHOWN_MISSING:]:
+        info(f"Left out: {format_count(len(missing) - _SHOWN_MISSING, 'more photo')}")

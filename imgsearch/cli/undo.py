@@ -1,0 +1,53 @@
+"""`imgsearch undo`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from imgsearch.cli.output import NO_RESULT, asking, data_option, info, json_option, print_json
+from imgsearch.operations.changes import ChangeHistory
+from imgsearch.text import printable
+
+_LISTED = 20
+
+
+@click.command("undo", short_help="Undo the last change of albums or marks.")
+@click.argument("change_id", metavar="[CHANGE]", type=int, required=False)
+@click.option("--redo", is_flag=True, help="Do the change again that was undone last, or CHANGE.")
+@click.option("--list", "is_listed", is_flag=True, help="List the last changes, the newest first.")
+@json_option
+@data_option
+def command(
+    change_id: int | None, redo: bool, is_listed: bool, as_json: bool, data_dir: str | None
+) -> None:
+    """Undo the last change of albums, of the tray or of marks; again, the one before it.
+
+    \b
+      imgsearch undo
+      imgsearch undo --list
+      imgsearch undo 12
+      imgsearch undo --redo
+
+    CHANGE is the number of a change in the list. The library keeps the last thousand changes.
+    """
+    with asking(data_dir) as ask:
+        if not is_listed:
+            change = ask(ChangeHistory.redo if redo else ChangeHistory.undo, change_id)
+            if as_json:
+                print_json(change)
+            else:
+                click.echo(printable(f"{'Done again' if redo else 'Undone'}: {change.title}"))
+            return
+        changes = ask(ChangeHistory.all)
+    if as_json:
+        print_json(changes)
+    else:
+        for each in changes[:_LISTED]:
+            moment = each.changed_at.astimezone().strftime("%Y-%m-%d %H:%M")
+            undone = "  (undone)" if each.undone else ""
+            click.echo(printable(f"{each.id:>5}  {moment}  {each.title}{undone}"))
+    if not changes:
+        info("Nothing was changed yet: no album, nothing in the tray, and no mark.")
+        sys.exit(NO_RESULT)

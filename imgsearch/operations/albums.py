@@ -1,0 +1,186 @@
+"""Albums: photos that somebody has put together under a name.
+
+They are the user's own and do not follow from the disk. They are written in short transactions
+without the writer's lock, also while another process indexes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.language.grammar import resolve_query
+from imgsearch.operations.declared import operation
+from imgsearch.paths import absolute
+from imgsearch.records.albums import Album, AlbumPhotos, Change, ExportReport
+from imgsearch.records.ids import as_id, as_ids
+from imgsearch.records.query import Query
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+
+
+class Albums:
+    """The albums of a library. `album:NAME` in a query finds the photos of one."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    @operation("GET /albums", tool="List albums")
+    def all(self) -> tuple[Album, ...]:
+        """List the albums by name, with how many photos each has.
+
+        The query album:NAME finds the photos of an album.
+        """
+        return self._engine.albums().all()
+
+    @operation("GET /albums/photos")
+    def photos(self, name: str) -> AlbumPhotos:
+        """List the photos of an album by id, in the order in which they were added.
+
+        Raises QueryError for an unknown album, with a similar name if there is one.
+        """
+        found = self._engine.albums().photos(name)
+        return self._refuse_unknown(name) if found is None else found
+
+    def of_photo(self, photo_id: int) -> tuple[str, ...]:
+        """Return the names of the albums that have a photo."""
+        return self._engine.albums().of_photo(as_id(photo_id))
+
+    @operation("POST /albums")
+    def make(
+        self,
+        name: str,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+    ) -> Change:
+        """Make an album of photos, of the answer to a query, or of both; it may be empty.
+
+        The answer has at most `k` photos: by default 1,000 with words or an example, and else no
+        limit. Weak ones are left out. Photos that the library does not have are left out, too.
+
+        Works while another process writes. Raises UsageError for a name that is taken or cannot be
+        used, QueryError as `find` does, and DiskError.
+        """
+        from imgsearch.search.saved_queries import read_name
+
+        wanted = read_name(name, "album")
+        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        change = self._engine.albums().make(wanted, photos)
+        if change is None:
+            raise UsageError(
+                f"There is an album {wanted!r} already. Choose another name, or add the photos to "
+                f"it: imgsearch album add {wanted!r}"
+            )
+        return change
+
+    @operation("POST /albums/add")
+    def add(
+        self,
+        name: str,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+    ) -> Change:
+        """Add photos, the answer to a query, or both at the end of an album: see `make`.
+
+        Photos that it has stay where they are. Raises QueryError for an unknown album, and as
+        `make` does.
+        """
+        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        return self._engine.albums().add(name, photos) or self._refuse_unknown(name)
+
+    @operation("POST /albums/take-out")
+    def take_out(
+        self,
+        name: str,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+    ) -> Change:
+        """Take photos, the answer to a query, or both out of an album. Raises as `add` does."""
+        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        return self._engine.albums().take_out(name, photos) or self._refuse_unknown(name)
+
+    @operation("POST /albums/rename")
+    def rename(self, name: str, new_name: str) -> Change:
+        """Give an album another name.
+
+        Raises QueryError for an unknown album, and UsageError for a new name that is taken or
+        cannot be used.
+        """
+        from imgsearch.search.saved_queries import read_name
+
+        wanted, known = read_name(new_name, "album"), self.photos(name).name
+        change = self._engine.albums().rename(known, wanted)
+        if change is None:
+            raise UsageError(f"There is an album {wanted!r} already. Choose another name.")
+        return change
+
+    @operation("POST /albums/remove")
+    def remove(self, name: str) -> Change:
+        """Delete an album; no photo is touched. Raises QueryError for an unknown album."""
+        return self._engine.albums().remove(name) or self._refuse_unknown(name)
+
+    def export(
+        self, name: str, place: str | Path, kind: Literal["copies", "zip", "links", "list"]
+    ) -> ExportReport:
+        """Write the photos of an album to a place outside of the photo folders.
+
+        "copies" makes a new folder of copies, "zip" one file of them, "links" keeps a folder of
+        symbolic links in step, and "list" an M3U file of paths. Copies and zip file appear when
+        they are complete. Photos that cannot be reached now are left out and named in the report.
+
+        Raises QueryError for an unknown album; UsageError for a place in an indexed folder, or one
+        that is taken; DiskError where it cannot be written; and ImgsearchError for a photo that
+        changes while it is copied.
+        """
+        from imgsearch.operations.pictures import Pictures
+        from imgsearch.outputs.export import export_photos
+
+        engine, album = self._engine, self.photos(name)
+        ids = (*album.photo_ids, *album.missing_ids)
+        return export_photos(
+            album.name,
+            ids,
+            Path(absolute(place)),
+            kind,
+            engine.catalogue(),
+            Pictures(engine).original,
+            list(engine.reads().roots.all().values()),
+            (engine.settings.data_dir, engine.settings.cache_dir),
+        )
+
+    def _refuse_unknown(self, name: str) -> NoReturn:
+        from imgsearch.search.albums import unknown_album
+
+        raise QueryError(unknown_album(name, self._engine.reads().definitions.album_names()))
+
+
+def chosen_photos(
+    engine: LocalEngine,
+    photo_ids: Sequence[int],
+    query: str | Query | None,
+    k: int | None,
+    include_weak: bool,
+) -> list[int]:
+    """The ids of the given photos, and of those that a query finds. Raises QueryError."""
+    ids = as_ids(photo_ids)
+    if query is None:
+        return ids
+    from imgsearch.search.answers import found_ids
+    from imgsearch.search.prepared import prepare
+    from imgsearch.search.saved_hits import MAX_RANKED
+
+    prepared = prepare(engine.context(), resolve_query(query))
+    most = k if k is not None else MAX_RANKED if prepared.exact.terms else None
+    return [*ids, *found_ids(prepared, most, include_weak)]

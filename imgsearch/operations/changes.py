@@ -1,0 +1,47 @@
+"""ChangeHistory of albums, of the tray and of marks: listing, undoing and doing them again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import UsageError
+from imgsearch.operations.declared import operation
+from imgsearch.records.albums import Change
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+
+
+class ChangeHistory:
+    """The last changes of a library's albums, tray and marks, a thousand at most."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    @operation("GET /changes")
+    def all(self) -> tuple[Change, ...]:
+        """List the last changes, the newest first."""
+        return self._engine.changes().all()
+
+    @operation("POST /changes/undo")
+    def undo(self, change_id: int | None = None) -> Change:
+        """Undo a change, or the newest that was not undone yet; returns that change.
+
+        Photos that the library has forgotten since stay away. Works while another process writes.
+        Raises UsageError where there is nothing to undo, or an album's name is taken; DiskError.
+        """
+        change = self._engine.changes().undo(change_id)
+        if change is None:
+            which = "There is no change" if change_id is None else f"There is no change {change_id}"
+            raise UsageError(f"{which} to undo. To list the changes: imgsearch undo --list")
+        return change
+
+    @operation("POST /changes/redo")
+    def redo(self, change_id: int | None = None) -> Change:
+        """Do an undone change again, or the one that was undone last. Raises as `undo` does."""
+        change = self._engine.changes().redo(change_id)
+        if change is None:
+            raise UsageError(
+                "There is no undone change to do again. To list the changes: imgsearch undo --list"
+            )
+        return change

@@ -1,0 +1,112 @@
+"""Marks: favourites, stars and hidden photos, kept in the library and never in the photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import UsageError
+from imgsearch.operations.albums import chosen_photos
+from imgsearch.operations.declared import operation
+from imgsearch.records.albums import MAX_STARS, Change, MarkKind, PhotoMarks, SidecarChange
+from imgsearch.records.ids import as_ids
+from imgsearch.records.query import Query
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+    from imgsearch.outputs.sidecars import PlannedFile
+
+
+class Marks:
+    """The marks of the photos of a library.
+
+    `is:favourite` and `rating:4+` find photos by them. Hidden photos leave all answers; `is:hidden`
+    finds them.
+    """
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    @operation("POST /marks/of")
+    def of(self, photo_ids: Sequence[int]) -> dict[int, PhotoMarks]:
+        """Return the marks of these photos by id; photos without any are left out."""
+        return self._engine.marks().of(as_ids(photo_ids))
+
+    @operation("POST /marks")
+    def set(
+        self,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+        favourite: bool | None = None,
+        rating: int | None = None,
+        hidden: bool | None = None,
+    ) -> Change:
+        """Mark photos, the answer to a query, or both; a mark that is not given stays.
+
+        `rating` is 0 to 5 stars, which count before those that a file states unless the setting
+        `rating` says otherwise. Works while another process writes. Raises UsageError without a
+        mark and for other numbers of stars, QueryError as `find` does, and DiskError.
+        """
+        if rating is not None and not 0 <= rating <= MAX_STARS:
+            raise UsageError(f"A rating is 0 to {MAX_STARS} stars, not {rating}.")
+        values: dict[MarkKind, int | None] = {}
+        if favourite is not None:
+            values["favourite"] = 1 if favourite else None
+        if rating is not None:
+            values["rating"] = rating
+        if hidden is not None:
+            values["hidden"] = 1 if hidden else None
+        if not values:
+            raise UsageError("Say how to mark the photos: favourite, rating or hidden.")
+        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        return self._engine.marks().set(photos, values)
+
+    @operation("POST /marks/forget-rating")
+    def forget_rating(
+        self,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+    ) -> Change:
+        """Remove the stars that photos were given here, so that those of their files count.
+
+        Raises QueryError as `find` does, and DiskError.
+        """
+        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        return self._engine.marks().set(photos, {"rating": None})
+
+    def plan_sidecars(self, *, adobe_names: bool = False) -> list[PlannedFile]:
+        """List the XMP files to write so that files beside photos state the stars given here.
+
+        Nothing is written. Only files that can be reached now are listed. A new file is called
+        `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
+        """
+        from imgsearch.outputs.sidecars import RatedFile, plan_sidecars
+
+        stars = self._engine.marks().ratings()
+        photos = self._engine.catalogue().photos(stars)
+        return plan_sidecars(
+            [
+                RatedFile(file.path, stars[photo_id], found.photo.facts.rating)
+                for photo_id, found in photos.items()
+                for file in found.files
+                if file.is_online and not file.is_missing
+            ],
+            adobe_names,
+        )
+
+    def write_sidecars(self, planned: Sequence[PlannedFile]) -> Iterator[SidecarChange]:
+        """Write the planned XMP files, one after the other, and yield each change.
+
+        Photos are never changed. What other programs wrote in a file is kept, and a file that has
+        changed since it was planned is left as it is; its change has a problem then. The library
+        reads the new stars at the next `index`. Raises DiskError on a full disk.
+        """
+        from imgsearch.outputs.sidecars import write_sidecar
+
+        return map(write_sidecar, planned)

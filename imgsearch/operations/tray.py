@@ -1,0 +1,54 @@
+"""The tray: photos that were picked, over any number of searches, until they are taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imgsearch.operations.albums import chosen_photos
+from imgsearch.operations.declared import operation
+from imgsearch.records.albums import AlbumPhotos, Change
+from imgsearch.records.query import Query
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+
+
+class Tray:
+    """The tray of a library. `is:picked` in a query finds its photos."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    @operation("GET /tray")
+    def photos(self) -> AlbumPhotos:
+        """List the photos of the tray by id, in the order in which they were picked."""
+        return self._engine.albums().tray()
+
+    @operation("POST /tray/add")
+    def add(
+        self,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+    ) -> Change:
+        """Pick photos, the answer to a query, or both, as an album takes them.
+
+        Works while another process writes. Raises QueryError as `find` does, and DiskError.
+        """
+        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        return self._engine.albums().add_to_tray(photos)
+
+    @operation("POST /tray/take-out")
+    def take_out(self, photo_ids: Sequence[int]) -> Change:
+        """Take photos out of the tray. Raises DiskError."""
+        return self._engine.albums().take_out_of_tray(
+            chosen_photos(self._engine, photo_ids, None, None, False)
+        )
+
+    @operation("POST /tray/clear")
+    def clear(self) -> Change:
+        """Take all photos out of the tray. Raises DiskError."""
+        return self._engine.albums().clear_tray()

@@ -1,0 +1,137 @@
+"""Exports the photos of an album: as copies, one zip file, links or a list of paths.
+
+Copies are made beside their place under another name, and get their own when all are there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from imgsearch.catalogue.base import Catalogue
+from imgsearch.decode.original import OriginalFile
+from imgsearch.errors import DiskError, UsageError
+from imgsearch.outputs.copies import Original, chunks, opened, safe_name, unique_name, zip_of_copies
+from imgsearch.outputs.links import update_links
+from imgsearch.outputs.places import refuse_inside
+from imgsearch.outputs.playlist import write_playlist
+from imgsearch.records.albums import ExportReport
+from imgsearch.text import path_text
+
+_PART = ".imgsearch.part"  # behind the name of what is not complete
+_NO_FILE = "Its file is gone."
+_OFFLINE = "Its folder cannot be reached now."
+
+
+def export_photos(
+    name: str,
+    photo_ids: Sequence[int],
+    place: Path,
+    kind: Literal["copies", "zip", "links", "list"],
+    catalogue: Catalogue,
+    original: Original,
+    roots: Collection[str],
+    own_folders: Collection[Path],
+) -> ExportReport:
+    """Write these photos of the album `name` to `place`; returns what was written.
+
+    `original` opens the file of a photo. `roots` are the indexed folders and `own_folders` those of
+    imgsearch: nothing is written there. Raises as `Albums.export` does.
+    """
+    refuse_inside(place, roots, own_folders)
+    photos = catalogue.photos(photo_ids)
+    paths = {
+        photo_id: path_text(photos[photo_id].files[0].path)
+        if photo_id in photos
+        else f"photo {photo_id}"
+        for photo_id in photo_ids
+    }
+    if kind in ("copies", "zip"):
+        missing = (_write_zip if kind == "zip" else _write_copies)(place, original, paths)
+        return ExportReport(name, place, len(paths) - len(missing), missing)
+    reached = {}
+    missing = {}
+    for photo_id, path in paths.items():
+        files = photos[photo_id].files if photo_id in photos else ()
+        if not files:
+            missing[path] = _NO_FILE
+        elif not files[0].is_online or files[0].is_missing:
+            missing[path] = _OFFLINE
+        else:
+            reached[photo_id] = files[0].path
+    if kind == "list":
+        write_playlist(place, name, list(reached.values()), "album")
+    else:
+        kept = set(photos) - reached.keys()
+        update_links(place, f"album:{name}", reached, kept)
+    return ExportReport(name, place, len(reached), missing)
+
+
+def _write_zip(file: Path, original: Original, paths: Mapping[int, str]) -> dict[str, str]:
+    """Write the zip file; returns why photos are not in it, by path."""
+    missing: dict[str, str] = {}
+    with _new(file) as part, part.open("xb") as writer:
+        for piece in zip_of_copies(original, paths, missing):
+            writer.write(piece)
+    return missing
+
+
+def _write_copies(folder: Path, original: Original, paths: Mapping[int, str]) -> dict[str, str]:
+    """Write a new folder of copies; returns why photos are not in it, by path."""
+    missing: dict[str, str] = {}
+    taken: set[str] = set()
+    with _new(folder) as part:
+        part.mkdir()
+        for photo_id, path in paths.items():
+            found = opened(original, photo_id)
+            if isinstance(found, str):
+                missing[path] = found
+            else:
+                _copy(found, part / unique_name(safe_name(found.name), taken))
+    return missing
+
+
+def _copy(found: OriginalFile, target: Path) -> None:
+    with found.file, target.open("xb") as writer:
+        for chunk in chunks(found):
+            writer.write(chunk)
+        status = os.fstat(found.file.fileno())
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@contextmanager
+def _new(place: Path) -> Iterator[Path]:
+    """A path beside `place`, which gets that name at the end; it is removed after an error.
+
+    Raises UsageError where there is anything at `place`, or no folder to make it in.
+    """
+    part = place.with_name(f".{place.name}{_PART}")
+    try:
+        if os.path.lexists(place):
+            raise UsageError(
+                f"There is {place} already, and it is left as it is. Choose another name."
+            )
+        if not place.parent.is_dir():
+            raise UsageError(f"There is no folder {place.parent} to make {place.name} in.")
+        _remove(part)  # of a process that was killed
+        yield part
+        part.rename(place)
+    except OSError as error:
+        raise DiskError(
+            f"Cannot write {place} ({error.strerror}). Make room there and make the folder "
+            "writable, or choose another place."
+        ) from error
+    finally:
+        with suppress(OSError):
+            _remove(part)
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part)
+    else:
+        part.unlink(missing_ok=True)
