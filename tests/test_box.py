@@ -86,6 +86,80 @@ def test_text_in_pictures_is_found_and_the_hit_says_so(travels: Library) -> None
     assert named(travels, "zugspitze") == {"003": ("text",)}
     assert named(travels, "table 12") == {"003": ("text",)}
     assert named(travels, "table") == {}
+    everything = travels.find_all("zugspitze")
+    for hit in (
+        *travels.find("zugspitze", 60).hits,
+        *travels.hits_of(everything, everything.ids.tolist()),
+    ):
+        assert [each.text for each in hit.text_lines] == ([line.text] if hit.matched_by else [])
+    explained = travels.explain(photo.path, "zugspitze")
+    assert (explained.matched_by, explained.text_lines, explained.rank) == (("text",), (line,), 1)
+
+
+@pytest.fixture
+def signs(travels: Library) -> Library:
+    """The library of travels, in which the first photos of noise show text."""
+    texts = {
+        "000": ("STOP", "ALL WAY"),
+        "001": ("ARKING", "Bülowstrafe 12"),
+        "002": ("Bus stop: no stopping,", "see the time table for the next bus"),
+        "004": ("Barking dogs",),
+    }
+    with Store.open(travels.settings.data_dir, writable=True) as store:
+        for name, lines in texts.items():
+            (photo,) = travels.find(f"name:{name}", 1).hits
+            boxes = [TextLine(text, 0.1, 0.2 * at, 0.5, 0.1, 0.9) for at, text in enumerate(lines)]
+            store.picture_text.record(photo.photo.id, "test", boxes)
+    return travels
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        # A usual word counts where it is a big part of the text, in quotes anywhere.
+        ("stop", {"000"}),
+        ("the table", set()),
+        ('"STOP"', {"000", "002"}),
+        ('"next bus"', {"002"}),
+        ("time table for the next bus", {"002"}),
+        # One letter of six or more may be wrong, but another usual word is another word.
+        ("parking", {"001"}),
+        ("Bülowstraße", {"001"}),
+        ("Bülowstraße 12", {"001"}),
+        ("a house in the Bulowstrasse", {"001"}),
+        ("barking dogs", {"004"}),
+        ("barkin dogs", {"004"}),
+        ("Bülowstein", set()),
+        ('"parking"', set()),
+        # One of four letters is another word.
+        ("stap", set()),
+    ],
+)
+def test_words_find_text_in_pictures(signs: Library, line: str, found: set[str]) -> None:
+    assert named(signs, line) == dict.fromkeys(found, ("text",))
+
+
+def test_words_in_quotes_come_first(travels: Library, signs: Library) -> None:
+    answer = signs.find('a red car "stop"', 60)
+    assert set(names(answer)[:2]) == {"000", "002"} and len(answer.hits) == 50
+    assert answer.remarks == ()
+    both = signs.find('"stop" "next bus"', 60)
+    assert names(both)[0] == "002" and named(signs, '"stop" "next bus"').keys() == {"002"}
+    # A distinctive word beside them decides only where the words in quotes leave photos.
+    assert named(signs, '"stop" Genève').keys() == {"000", "002"}
+    nowhere = signs.find('"next train"', 60)
+    assert nowhere.remarks[0].startswith('No photo has exactly "next train"')
+    first, second = (
+        signs.find('"stop" a car', 1, cursor) for cursor in (None, answer_cursor(signs))
+    )
+    assert {names(first)[0], names(second)[0]} == {"000", "002"}
+    with pytest.raises(QueryError, match="another query"):
+        signs.find("plain:stop a car", 1, answer_cursor(signs))
+
+
+def answer_cursor(library: Library) -> str | None:
+    """The cursor of the page after the first photo with "stop" in it."""
+    return library.find('"stop" a car', 1).cursor
 
 
 def test_what_is_found_by_name_is_found(travels: Library) -> None:
@@ -144,7 +218,7 @@ def test_understood_parts_are_filters(travels: Library) -> None:
 
 
 def test_an_exact_query_and_quotes_are_not_understood(travels: Library) -> None:
-    for query in (Query((Term("in Italy 2018"),)), '"in Italy 2018"'):
+    for query in (Query((Term("in Italy 2018"),)), '"in Italy 2018"', 'plain:"in Italy 2018"'):
         answer = travels.find(query, 60)
         assert answer.understood == () and len(answer.hits) == 50
 
@@ -262,7 +336,8 @@ def test_the_command_tells_how_it_understood(demo: Library) -> None:
     assert f"Understood this year as on:{year}" in done.stderr
     (part,) = json.loads(done.stdout)["understood"]
     assert part == {
-        "words": "this year", "filters": f"on:{year}", "undo": 'a cat "this year"', "rest": "a cat",
+        "words": "this year", "filters": f"on:{year}", "rest": "a cat",
+        "undo": 'a cat plain:"this year"',
     }  # fmt: skip
 
 

@@ -663,6 +663,20 @@ def test_text_in_pictures_is_found_and_comes_back_with_its_photo(writer: LanceWr
     assert [each.id for each in catalogue.listing(by_text, "date")] == [one]
     assert catalogue.names.has_named("cafe") and not catalogue.names.has_phrase("cafe", NAME_FIELDS)
     assert catalogue.names.fields_with_any([one], ["Müller"]) == {one: ("text",)}
+    # A usual word must be a big part of the text, and longer words may have a letter wrong.
+    long = (TextLine("Café am Bahnhof, täglich geöffnet ab neun", 0.1, 0.2, 0.5, 0.1, 0.9),)
+    writer.put_texts({content_of(3): replace(reading, lines=long)})
+    assert catalogue.names.has_named("cafe", True) and not catalogue.names.has_named("neun", True)
+    for phrase, ids in (
+        (NamedPhrase("cafe", False), {one, id_in(catalogue, 3)}),
+        (NamedPhrase("cafe", True), {one}),
+        (NamedPhrase("mueler", False, ("muller",)), {one}),
+        (NamedPhrase("bahnhoff", True, ("bahnhof",)), set()),
+    ):
+        assert catalogue.within([one, two, id_in(catalogue, 3)], Selection(named=(phrase,))) == ids
+    assert catalogue.names.words_like("banhof") == ["bahnhof"]
+    assert catalogue.names.words_like("mueller") == ["muller"]
+    assert catalogue.names.words_like("bahnhof") == catalogue.names.words_like("hofbahn") == []
     writer.forget([path_of(1)])
     assert catalogue.count(by_text).photos == 0
     writer.put([at_path(photo(1, ""), "/photos/back.jpg"), photo(99, "/photos/99.jpg")])

@@ -183,4 +183,4 @@ def test_the_python_example_runs(
 
 def test_every_filter_is_documented() -> None:
     documented = re.findall(r"^\| `(\w+):", PAGE.read_text(), re.MULTILINE)
-    assert set(documented) == {*FIELDS, "t", "sort", "image", "photo", "concept"}
+    assert set(documented) == {*FIELDS, "t", "sort", "image", "photo", "concept", "plain"}

@@ -27,7 +27,13 @@ from imgsearch.indexer.watch_loop import WatchSchedule, watch
 from imgsearch.indexer.watcher import WatchTiming
 from imgsearch.ocr import LOOK_THRESHOLD, TextReader, is_installed, open_reader
 from imgsearch.progress import SyncReport, TextReport
-from imgsearch.records.picture_text import TextLine, lines_with, searchable_texts, words_in_text
+from imgsearch.records.picture_text import (
+    TextLine,
+    differs_by_a_letter,
+    lines_with,
+    searchable_texts,
+    words_in_text,
+)
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
 from tests.factories import PATIENCE_S, context_of, ingested, noise, random_vectors, start_cli
@@ -159,6 +165,48 @@ def test_reading_again_replaces_the_text(store: Store) -> None:
     store.picture_text.record(sign, "r 2", [line("Exit")])
     assert found(store, "exil") == []
     assert found(store, "exit") == [sign]
+
+
+def terms(store: Store) -> dict[str, int]:
+    """The longer words of the text in pictures, with the number of their photos."""
+    rows = store.database.fetch_all("SELECT term, backwards, photos FROM text_terms")
+    assert all(term == backwards[::-1] for term, backwards, _ in rows)
+    return {term: photos for term, _, photos in rows}
+
+
+def test_the_words_of_texts_are_counted(store: Store) -> None:
+    one, other = add(store, "one.jpg"), add(store, "other.jpg")
+    store.picture_text.record(one, "r", [line("Parking parking 2nd floor"), line("Café", y=0.3)])
+    store.picture_text.record(other, "r", [line("PARKING"), line("Straße", y=0.3)])
+    assert terms(store) == {"parking": 2, "floor": 1, "strasse": 1}
+    store.picture_text.record(one, "r", [line("barking")])
+    assert terms(store) == {"parking": 1, "barking": 1, "strasse": 1}
+    store.files.forget(store.files.add_root(ROOT), [f"{ROOT}/other.jpg"])
+    assert terms(store) == {"barking": 1}
+    add(store, "other.jpg")
+    assert terms(store) == {"parking": 1, "barking": 1, "strasse": 1}
+
+
+def test_words_with_one_letter_wrong_are_found(store: Store) -> None:
+    one, other = add(store, "one.jpg"), add(store, "other.jpg")
+    store.picture_text.record(one, "r", [line("arking Bülowstrafe parkimg parkign xparking")])
+    store.picture_text.record(other, "r", [line("parkimg sparking pakring darting parks market")])
+    like = store.reads.names.words_like
+    assert like("parking") == ["parkimg", "arking", "parkign", "sparking", "xparking"]
+    assert like("bulowstrasse") == ["bulowstrafe"] and like("strasse") == []
+    assert not differs_by_a_letter("parking", "parking")
+
+
+def test_a_library_from_before_words_with_wrong_letters_gets_its_words(tmp_path: Path) -> None:
+    with Store.open(tmp_path, writable=True) as store:
+        store.picture_text.record(add(store, "sign.jpg"), "r", [line("Parking")])
+    with closing(sqlite3.connect(tmp_path / "library.db")) as connection:
+        connection.execute("DROP TABLE text_terms")
+        connection.execute("DELETE FROM migrations WHERE name = 'terms of text'")
+        connection.commit()
+    with Store.open(tmp_path, writable=True) as store:
+        assert terms(store) == {"parking": 1}
+        assert len(found(store, "parking")) == 1
 
 
 def test_each_state_is_kept_and_failures_are_tried_again_by_another_reader(store: Store) -> None:

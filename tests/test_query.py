@@ -35,6 +35,10 @@ from imgsearch.records.query import (
 )
 
 
+def quoted(text: str) -> Term:
+    return Term(text, is_quoted=True)
+
+
 def test_one_line_can_hold_every_kind_of_item() -> None:
     query = parse(
         "sunset over water -people after:2023-06 before:2024 in:Holidays camera:canon lens:50mm "
@@ -65,7 +69,9 @@ def test_one_line_can_hold_every_kind_of_item() -> None:
         ("  a   dog ", (Term("a dog"),)),
         ("a dog -cat in snow", (Term("a dog in snow"), Term("cat", -MINUS_WEIGHT))),
         ("-cat a dog", (Term("cat", -MINUS_WEIGHT), Term("a dog"))),
-        ('"a dog" "a cat"', (Term("a dog"), Term("a cat"))),
+        ('"a dog" "a cat"', (quoted("a dog"), quoted("a cat"))),
+        ('plain:"a dog" plain:cat', (Term("a dog"), Term("cat"))),
+        ('-plain:"a dog" 2:"a cat"', (Term("a dog", -MINUS_WEIGHT), Term("a cat", 2.0))),
         ("a dog -1:cat", (Term("a dog"), Term("cat", -1.0))),
         ("2:sunset", (Term("sunset", 2.0),)),
         ("not a dog", (Term("dog", -MINUS_WEIGHT),)),
@@ -75,21 +81,21 @@ def test_one_line_can_hold_every_kind_of_item() -> None:
          (Term("mountains at sunset"), Term("snow", -MINUS_WEIGHT))),
         ("a street without cars or people",
          (Term("a street"), Term("cars", -MINUS_WEIGHT), Term("people", -MINUS_WEIGHT))),
-        ('"a cat" without a red ball', (Term("a cat"), Term("red ball", -MINUS_WEIGHT))),
+        ('"a cat" without a red ball', (quoted("a cat"), Term("red ball", -MINUS_WEIGHT))),
         ("no people, no cars", (Term("people", -MINUS_WEIGHT), Term("cars", -MINUS_WEIGHT))),
         ("show me photos without people", (Term("people", -MINUS_WEIGHT),)),
         ("a no parking sign", (Term("a no parking sign"),)),
         ("a woman not looking at us", (Term("a woman not looking at us"),)),
         ("a man without a shirt on is rock climbing",
          (Term("a man without a shirt on is rock climbing"),)),
-        ('"without cars"', (Term("without cars"),)),
+        ('"without cars"', (quoted("without cars"),)),
         ('-.5:"red car" bus', (Term("red car", -0.5), Term("bus"))),
         ("photo:12 -2:photo:7", (Term(Example(12)), Term(Example(7), -2.0))),
         ('image:a.jpg image:"b c.jpg"', (Term(Example(Path("a.jpg"))),
                                          Term(Example(Path("b c.jpg"))))),
         ("a sign saying: stop", (Term("a sign saying: stop"),)),
         ("2:- x", (Term("-", 2.0), Term("x"))),
-        (r'"say \"cheese\" \\o/"', (Term(r'say "cheese" \o/'),)),
+        (r'"say \"cheese\" \\o/"', (quoted(r'say "cheese" \o/'),)),
         ("dog's 東京 🐶", (Term("dog's 東京 🐶"),)),
         ("a|b c@d (e)", (Term("a|b c@d (e)"),)),
     ],
@@ -281,7 +287,8 @@ examples = st.one_of(
     ),
 ).map(Example)
 terms = st.builds(Term, texts.map(str.strip).filter(bool) | words.filter(str.strip) | examples,
-                  st.just(1.0) | st.sampled_from([-1.0, -MINUS_WEIGHT]) | weights)  # fmt: skip
+                  st.just(1.0) | st.sampled_from([-1.0, -MINUS_WEIGHT]) | weights,
+                  is_quoted=st.booleans())  # fmt: skip
 dates = st.datetimes().flatmap(
     lambda moment: st.sampled_from([4, 7, 10, 13, 16, 19]).map(
         lambda length: moment.isoformat(timespec="seconds")[:length]

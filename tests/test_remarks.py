@@ -25,7 +25,7 @@ def test_a_misspelt_query_gets_a_suggestion(demo: Library) -> None:
     answer = demo.find("a cup of cofee")
     assert answer.suggestion == "a cup of coffee" and answer.is_read and not answer.remarks
     line = '"a motorcicle" -2:snwo after:2001 t:0.1'
-    assert demo.find(line).suggestion == "a motorcycle -2:snow after:2001 t:0.1"
+    assert demo.find(line).suggestion == '"a motorcycle" -2:snow after:2001 t:0.1'
     for known in ("a cup of coffee", "chelsea", "type:png", "chelsea.png"):
         assert demo.find(known).suggestion is None, "it is English, or the name of a file"
 

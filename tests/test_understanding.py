@@ -228,7 +228,8 @@ def test_each_part_can_be_undone(reads: NameReads) -> None:
         assert [each.filters for each in undone.parts] == [
             each.filters for each in parts if each is not part
         ]
-        assert Term(part.words) in undone.query.terms and Term("red hat") in undone.query.terms
+        assert Term(part.words) in undone.query.terms
+        assert Term("red hat", is_quoted=True) in undone.query.terms
 
 
 def test_each_part_can_be_left_out(reads: NameReads) -> None:

@@ -98,7 +98,9 @@ class LocalCatalogue:
     def _ids_named(self, phrase: NamedPhrase) -> Ids:
         ids = self._named.get(phrase)
         if ids is None:
-            ids = self._named[phrase] = self._reads.names.ids_named(phrase.text, phrase.is_whole)
+            ids = self._named[phrase] = self._reads.names.ids_named(
+                phrase.text, phrase.is_whole, phrase.misread
+            )
         return ids
 
     def count(self, among: Selection | None = None) -> PhotoCount:

@@ -24,7 +24,7 @@ from imgsearch.cli.output import (
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
 from imgsearch.errors import DiskError, LibraryLocked
-from imgsearch.language.grammar import is_expressible, parse
+from imgsearch.language.grammar import is_expressible, parse, to_text
 from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Query, Term
 from imgsearch.search.saved_queries import saved_name_of, saved_names
@@ -222,7 +222,8 @@ def _show(answer: Answer, output: _Output) -> bool:
     """Print an answer with its remarks; returns whether it has results."""
     if answer.understood:
         parts = [f"{part.words} as {part.filters}" for part in answer.understood]
-        info(f"Understood {', '.join(parts)}. To undo it, put the words in quotes.")
+        first = to_text(Query((Term(answer.understood[0].words),)), exact=True)
+        info(f"Understood {', '.join(parts)}. To undo it, write plain: before the words: {first}")
     for remark in answer.remarks:
         info(remark)
     if not output.show_all:

@@ -2,7 +2,7 @@
 
 line    = item*
 item    = WORD | phrase | ["-"] [NUMBER ":"] (WORD | phrase | example) | ["-"] filter | setting
-example = "image:" (WORD | phrase) | "photo:" DIGITS | "concept:" (WORD | phrase)
+example = ("image:" | "concept:" | "plain:") (WORD | phrase) | "photo:" DIGITS
 filter  = NAME ":" value ("|" value)*         NAME is one of FIELDS
 setting = "t:" NUMBER | "sort:" ("relevance" | "date" | "path")
 phrase  = '"' (any character, with " and \\ written \\" and \\\\) '"'
@@ -48,7 +48,7 @@ _TO_SPACE_OR_BAR = re.compile(r'[^\s"|]+')
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _REGION = r"\s*,\s*".join([r"(\d+(?:\.\d+)?)(%?)"] * 4) + "$"
 _SORTS: tuple[Sort, ...] = get_args(Sort)
-_EXAMPLES = ("image", "photo", "concept")
+_EXAMPLES = ("image", "photo", "concept", "plain")  # before one word or phrase
 _MAX_ID_DIGITS = 19
 _SETTINGS = ("t", "sort")
 
@@ -77,12 +77,16 @@ def parse(line: str) -> Query:
 def to_text(query: Query, exact: bool = False) -> str:
     """The normal form of a query: `parse(to_text(query)) == query`.
 
-    With `exact`, all texts are in quotes, so that a search takes no names or dates out of them.
+    With `exact`, no text is free, so that a search takes no names or dates out of it.
     Raises ValueError for an example given as bytes or with a region: a line cannot express those.
     """
     items: list[str] = []
     # All words outside quotes are one text, so only one term can be bare: the free one.
-    bare = [term for term in query.terms if term.weight == 1 and _reads_as_itself(term.what)]
+    bare = [
+        term
+        for term in query.terms
+        if term.weight == 1 and not term.is_quoted and _reads_as_itself(term.what)
+    ]
     free = [term for term in bare if term.is_free] or bare
     unquoted = free[0] if free and not exact else None
     for term in query.terms:
@@ -256,7 +260,8 @@ class _Reader(Struct):
 
     def _read_term(self, name: str | None, weight: float, marked: bool) -> None:
         at = self.at
-        is_word = name is None and not marked and not self.line.startswith('"', self.at)
+        is_phrase = self.line.startswith('"', self.at)
+        is_word = name is None and not marked and not is_phrase
         text = self._read_value(_TO_SPACE, "A minus or a weight needs a word right after it.")
         if is_word:
             if not self.words:
@@ -269,8 +274,11 @@ class _Reader(Struct):
                 self.terms.append(Term(Example(_photo_id(text)), weight))
         elif name == "concept":
             self.terms.append(Term(TaughtConcept(text.strip()), weight))
+        elif name == "image":
+            self.terms.append(Term(Example(Path(text)), weight))
         else:
-            self.terms.append(Term(text if name is None else Example(Path(text)), weight))
+            is_quoted = is_phrase and name is None and not marked
+            self.terms.append(Term(text, weight, is_quoted=is_quoted))
 
     def _read_setting(self, name: str, name_at: int) -> None:
         at = self.at
@@ -400,9 +408,9 @@ def _term_text(term: Term) -> str:
 def _what_text(term: Term) -> str:
     what = term.what
     if isinstance(what, str):
-        is_marked = term.weight != 1
-        word = what if is_marked and " " not in what and _reads_as_itself(what) else None
-        return word or _quoted(what)
+        if term.weight == 1:
+            return _quoted(what) if term.is_quoted else f"plain:{_quoted_if_needed(what, '')}"
+        return what if " " not in what and _reads_as_itself(what) else _quoted(what)
     if isinstance(what, TaughtConcept):
         return f"concept:{_quoted_if_needed(what.name, '')}"
     if not is_expressible(term):

@@ -26,7 +26,16 @@ class KnownNames(Protocol):
         """Whether some photo has the words of this phrase, in their order, in one of the fields."""
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
-        """Whether some photo has this phrase in a name or its text; `is_whole`: as a whole name."""
+        """Whether some photo has this phrase in a name or in its text.
+
+        With `is_whole`, as a whole name or as a big part of the text: see `NamedPhrase`.
+        """
+
+    def words_like(self, word: str) -> list[str]:
+        """The words of text in pictures that differ from this one by a letter, most photos first.
+
+        See `imgsearch.records.picture_text.differs_by_a_letter`.
+        """
 
     def fields_named(self, phrase: str) -> tuple[NameField, ...]:
         """The fields in which some photo has this phrase."""

@@ -118,7 +118,7 @@ def understand(names: KnownNames, query: Query, today: date | None = None) -> Un
 
 
 def exact_line(names: KnownNames, query: Query) -> str:
-    """The line of an exact query; texts that contain names or dates are quoted.
+    """The line of an exact query; texts that contain names or dates are marked as plain.
 
     Raises ValueError for an example that a line cannot express.
     """
@@ -135,10 +135,10 @@ def _exact(terms: Sequence[Term]) -> tuple[Term, ...]:
 
 def _part(query: Query, free: Term, words: Sequence[str], match: _Match) -> UnderstoodPart:
     matched = " ".join(words[match.start : match.end]).strip(",;")
-    quoted = Term(matched)
+    plain = Term(matched)
     others = " ".join([*words[: match.start], *words[match.end :]])
     rest = (Term(others, is_free=True),) if others else ()
-    both = (quoted, *rest) if match.start == 0 else (*rest, quoted)
+    both = (plain, *rest) if match.start == 0 else (*rest, plain)
 
     def line_with(terms: Sequence[Term]) -> str:
         """The line of the query with these terms in place of the free words."""

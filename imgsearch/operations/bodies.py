@@ -97,6 +97,7 @@ class TermBody(Body):
     region: RegionBody | None = None
     weight: float = field(default=1.0)
     is_free: bool = False
+    is_quoted: bool = False
 
     def record(self) -> Term:
         """The term. Raises UsageError and QueryError."""
@@ -109,7 +110,7 @@ class TermBody(Body):
         if self.concept is not None:
             return Term(TaughtConcept(self.concept), self.weight)
         assert self.text is not None
-        return Term(self.text, self.weight, self.is_free)
+        return Term(self.text, self.weight, self.is_free, self.is_quoted)
 
 
 class QueryBody(Body):
@@ -155,8 +156,8 @@ def query_form(query: str | Query) -> dict[str, Any]:
 
 def _term_form(term: Term) -> dict[str, Any]:
     if isinstance(term.what, str):
-        free = {"is_free": True} if term.is_free else {}
-        return {"text": term.what, "weight": term.weight, **free}
+        marks = {name: True for name in ("is_free", "is_quoted") if getattr(term, name)}
+        return {"text": term.what, "weight": term.weight, **marks}
     if isinstance(term.what, TaughtConcept):
         return {"concept": term.what.name, "weight": term.weight}
     return {**example_form(term.what), "weight": term.weight}

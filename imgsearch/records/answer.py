@@ -124,7 +124,7 @@ class Hit(Struct, frozen=True, dict=True):
     dated_by: str | None = None
     level: Level | None = None  # None without a verdict, and for a photo found only by name
     at_s: float | None = None  # the matching moment of a video, in seconds
-    text_lines: tuple[TextLine, ...] = ()  # lines that match the `text:` filters
+    text_lines: tuple[TextLine, ...] = ()  # lines that match `text:` filters or words
     # The names, or the text, that match words of the query. A hit that only they have found has no
     # level.
     matched_by: tuple[MatchedField, ...] = ()
@@ -345,7 +345,7 @@ class Explanation(Struct, frozen=True):
     shares: tuple[TermShare, ...] = ()
     filters: tuple[FilterResult, ...] = ()
     text: PhotoText | None = None  # None if the text of the photo was not read yet
-    text_lines: tuple[TextLine, ...] = ()  # lines that match the `text:` filters
+    text_lines: tuple[TextLine, ...] = ()  # lines that match `text:` filters or words
     matched_by: tuple[MatchedField, ...] = ()
     concepts: tuple[ConceptVerdict, ...] = ()
 

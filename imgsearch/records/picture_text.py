@@ -19,6 +19,7 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = rf"[{_CJK}]|\d+|[^\W\d_{_CJK}]+"  # compiled when a text is first looked through
 _HYPHENS = ("-", "\u2010", "\u00ad", "\u00ac")
 _LARGEST_GAP = 1.5  # between two lines of a column, in heights of the upper one
+_BIG_PART = 4  # times as long as words may be the text of which they are a big part
 
 
 class TextLine(Struct, frozen=True):
@@ -71,6 +72,33 @@ def words_in_text(text: str) -> list[str]:
     Japanese is a word, too.
     """
     return [part for word in words_of(text) for part in re.findall(_WORD, word)]
+
+
+def longest_with(phrase: str) -> int:
+    """The greatest length of a text of which a phrase is a big part: its words with spaces."""
+    return _BIG_PART * len(" ".join(words_in_text(phrase)))
+
+
+def lengths_like(word: str) -> tuple[int, int]:
+    """The least and the greatest length of a word that `differs_by_a_letter` from this one."""
+    letters = len(word.replace("ss", "ß"))
+    return letters - 1, letters + 1 + max(2, word.count("ss"))
+
+
+def differs_by_a_letter(word: str, other: str) -> bool:
+    """Whether one letter was changed, added, left out, or swapped with the next one.
+
+    "ss" counts as one letter, since "ß" is written so here and read as "f" or "b". This is one edit
+    (OSA), without the import of RapidFuzz, which takes longer than a query.
+    """
+    first, second = word.replace("ss", "ß"), other.replace("ss", "ß")
+    if first == second:
+        return False
+    at = next((at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
+    start = min(len(first), len(second)) if at is None else at
+    first, second = first[start:], second[start:]
+    is_swapped = first[:2] == second[1::-1] and first[2:] == second[2:]
+    return first[1:] in (second, second[1:]) or first == second[1:] or is_swapped
 
 
 def searchable_texts(lines: Sequence[TextLine]) -> list[str]:

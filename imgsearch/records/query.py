@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 
 class NamedPhrase(Struct, frozen=True):
-    """Words in sequence in the names of photos; with `is_whole`, as a whole name.
+    """Words in sequence in the names of photos or in the text in them.
 
-    A whole name is the name of a file without its suffix, a folder, a title, a headline or a
-    keyword. Other phrases may also be in the text in a photo.
+    With `is_whole`, they are a whole name, or a big part of the text. A whole name is the name of a
+    file without its suffix, a folder, a title, a headline or a keyword. `misread` are the phrases
+    with one wrong letter that text in photos has instead.
     """
 
     text: str
     is_whole: bool
+    misread: tuple[str, ...] = ()
 
 
 class Selection(Struct, frozen=True):
@@ -86,18 +88,22 @@ class Term:
     """A text, an example or a concept with its weight; a negative weight asks for photos unlike it.
 
     `is_free` marks words typed outside of quotes, which a search first checks for names and dates.
-    The mark does not count when terms are compared, and is not in their `repr`, from which cursors
-    are made. Full-width letters and similar characters are replaced (`in_usual_characters`), so
-    that every reader of the text sees the same words.
+    The mark does not count when terms are compared. `is_quoted` marks words in quotes without a
+    weight: photos with exactly these words in a name or in their text come first. Neither mark is
+    in the `repr` of a term, from which cursors are made. Full-width letters and similar characters
+    are replaced (`in_usual_characters`), so that every reader of the text sees the same words.
     """
 
     what: str | Example | TaughtConcept
     weight: float = 1.0
     is_free: bool = dataclasses.field(default=False, repr=False, compare=False)
+    is_quoted: bool = dataclasses.field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.what, str):
             object.__setattr__(self, "what", in_usual_characters(self.what))
+        if self.is_quoted and (self.weight != 1 or not isinstance(self.what, str)):
+            object.__setattr__(self, "is_quoted", False)  # a weight says that it is one of several
 
 
 class Place(Struct, frozen=True):
@@ -204,8 +210,9 @@ class Query(Struct, frozen=True):
 class UnderstoodPart(Struct, frozen=True):
     """Words of a query that stand for a filter: `words` as typed, `filters` as a query line.
 
-    `undo` is the query line with these words in quotes, so that they are searched by meaning, and
-    `rest` the line without them; examples that a line cannot express are left out of both.
+    `undo` is the query line in which these words are plain ones (`plain:`), in which nothing is
+    understood, and `rest` the line without them; examples that a line cannot express are left out
+    of both.
     """
 
     words: str

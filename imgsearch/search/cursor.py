@@ -127,4 +127,7 @@ def _cursor_errors(cursor: str) -> Iterator[None]:
 def _fingerprint(query: Query, learned: bytes) -> str:
     # Cursors of older versions must stay valid, so the repr of a query must not change.
     text = repr(query).encode("utf-8", "backslashreplace") + learned
+    quoted = [number for number, term in enumerate(query.terms) if term.is_quoted]
+    if quoted:
+        text += f" quoted {quoted}".encode()
     return hashlib.blake2b(text, digest_size=6).hexdigest()

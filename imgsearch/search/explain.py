@@ -25,7 +25,9 @@ def explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     """The rank, score, shares, passed filters and text of the photo at `path`."""
     text = query.context.catalogue.texts([photo_id]).get(photo_id)
     explanation = _explain(query, photo_id, path)
-    return replace(explanation, text=text, text_lines=lines_of_query(text, query.exact))
+    is_named = "text" in explanation.matched_by and query.names is not None
+    named = query.names.phrases if is_named and query.names is not None else ()
+    return replace(explanation, text=text, text_lines=lines_of_query(text, query.exact, named))
 
 
 def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:

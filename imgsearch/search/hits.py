@@ -60,6 +60,7 @@ def hits_on_page(
 ) -> tuple[Hit, ...]:
     """Make hits of some photos of an answer; without a ranking they have no scores."""
     context = query.context
+    phrases: tuple[str, ...] = ()
     if ranking is None:
         hits = make_hits(context.catalogue, ids, stack_raw=context.stack_raw)
     else:
@@ -68,7 +69,7 @@ def hits_on_page(
         phrases = () if query.names is None else query.names.phrases
         hits = make_hits(context.catalogue, ids, scores, context.stack_raw)
         hits = _rated(context, hits, levels, ranking.named, phrases, query.vector.vector)
-    return with_text_lines(context.catalogue, query.exact, hits)
+    return with_text_lines(context.catalogue, query.exact, hits, phrases)
 
 
 def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> tuple[Hit, ...]:
@@ -82,7 +83,7 @@ def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> t
     if found.vector is not None:
         levels = {photo_id: found.level_of(photo_id, score) for photo_id, score in scores.items()}
         hits = _rated(context, hits, levels, found.named, found.phrases, found.vector)
-    return with_text_lines(context.catalogue, found.query, hits)
+    return with_text_lines(context.catalogue, found.query, hits, found.phrases)
 
 
 def _rated(

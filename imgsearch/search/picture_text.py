@@ -1,4 +1,4 @@
-"""Finds the lines of text in a photo that match the filters of a query."""
+"""Finds the lines of text in a photo that match the filters or words of a query."""
 
 from __future__ import annotations
 
@@ -15,18 +15,26 @@ if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
 
 
-def with_text_lines(catalogue: Catalogue, query: Query, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Add `text_lines` to the hits; unchanged if the query has no `text:` filter."""
-    phrases = _phrases(query)
-    if not phrases:
+def with_text_lines(
+    catalogue: Catalogue, query: Query, hits: Sequence[Hit], named: Sequence[str] = ()
+) -> tuple[Hit, ...]:
+    """Add `text_lines` to the hits that match a `text:` filter of a query, or words of it.
+
+    `named` are the words of the query that are names or text of a photo.
+    """
+    filtered = _phrases(query)
+    ids = [hit.photo.id for hit in hits if filtered or "text" in hit.matched_by]
+    if not ids:
         return tuple(hits)
-    texts = catalogue.texts([hit.photo.id for hit in hits])
+    texts, phrases = catalogue.texts(ids), (*filtered, *named)
     return tuple(replace(hit, text_lines=_lines(texts.get(hit.photo.id), phrases)) for hit in hits)
 
 
-def lines_of_query(text: PhotoText | None, query: Query) -> tuple[TextLine, ...]:
-    """The lines of one photo that match the `text:` filters of a query, in reading order."""
-    return _lines(text, _phrases(query))
+def lines_of_query(
+    text: PhotoText | None, query: Query, named: Sequence[str] = ()
+) -> tuple[TextLine, ...]:
+    """The lines of one photo that match a query, in reading order: see `with_text_lines`."""
+    return _lines(text, (*_phrases(query), *named))
 
 
 def _phrases(query: Query) -> list[str]:

@@ -58,8 +58,10 @@ def rank(query: PreparedQuery, limit: int) -> Ranking:
     by_name = _nearest(query, query.names.selection, limit)
     found = {photo_id for photo_id, _ in (*nearest.photos, *by_name.photos)}
     named = frozenset(query.context.catalogue.within(list(found), query.names.selection))
-    is_trusted = query.is_read and (
-        decision.by_meaning is None or decision.by_meaning.state == "found"
+    is_trusted = (
+        query.is_read
+        and not query.names.is_exact
+        and (decision.by_meaning is None or decision.by_meaning.state == "found")
     )
     joined = _joined(
         nearest.photos, by_name.photos, named, decision.by_meaning, is_trusted=is_trusted
@@ -110,7 +112,8 @@ def _joined(
     """Join the two rankings by reciprocal rank fusion.
 
     Photos that only their meaning finds come after all photos found by name, unless they match
-    well: they are not weak, and the verdict by meaning `is_trusted`.
+    well: they are not weak, and the verdict by meaning `is_trusted`, which it is not beside photos
+    that have the words in quotes.
     """
     ranks = {photo_id: number for number, (photo_id, _) in enumerate(nearest, 1)}
     order: list[tuple[bool, float, Scored]] = []

@@ -18,6 +18,7 @@ from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Filter, Query
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
+from imgsearch.search.name_search import is_quoted_phrase, quoted_words
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Understanding
@@ -51,6 +52,7 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
         *_known_examples(context, exact),
         *_empty_dates(query.understanding),
         *_negations(exact),
+        *_quoted(context, exact),
         *_unread(query),
     ]
     suggestion = _corrected(query) or answer.suggestion
@@ -96,6 +98,16 @@ def _negations(query: Query) -> Iterator[str]:
             "A negation in a longer text is not understood. To leave something out, put a minus "
             "before it: a street -cars"
         )
+
+
+def _quoted(context: SearchContext, query: Query) -> Iterator[str]:
+    """A remark for words in quotes that no photo has."""
+    for text in quoted_words(query):
+        if not is_quoted_phrase(context.catalogue.names, text):
+            yield (
+                f'No photo has exactly "{text}" in a name or in its text. These are ranked by '
+                "what they show."
+            )
 
 
 def _unread(query: PreparedQuery) -> Iterator[str]:

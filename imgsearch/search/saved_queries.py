@@ -149,7 +149,7 @@ def new_search(
         check_k(k)
     full = with_saved(definitions, query)
     in_line = replace(full, terms=tuple(filter(is_expressible, full.terms)))
-    # Without free words, all texts are in quotes: what was quoted must not be understood as names.
+    # Without free words, no text is: what was quoted or plain must not be understood as names.
     line = to_text(in_line, exact=not any(term.is_free for term in in_line.terms))
     examples = tuple(
         PlacedTerm(position, term)

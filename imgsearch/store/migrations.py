@@ -476,6 +476,19 @@ CREATE TABLE changes (
 );
 """
 
+# The words of the text in pictures, each also backwards and with the number of its photos, to find
+# words with one letter wrong. The texts are written anew to fill it: see `imgsearch.store.names`.
+_TEXT_TERMS = """
+CREATE TABLE text_terms (
+    term TEXT NOT NULL PRIMARY KEY,
+    backwards TEXT NOT NULL,
+    photos INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX text_terms_backwards ON text_terms (backwards);
+INSERT INTO stale_names SELECT photo_id FROM texts;
+DELETE FROM texts;
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -485,6 +498,7 @@ MIGRATIONS: dict[str, str] = {
         )
     ),
     "albums": _ALBUMS,
+    "terms of text": _TEXT_TERMS,
 }
 
 

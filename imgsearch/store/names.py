@@ -11,7 +11,9 @@ rows anew, after a change of how names become words, a migration inserts every p
 
 The text that was read in a picture is kept in step in the same way: the table `texts` has its
 words, in each reading order, and `text_words` is an FTS5 index of it. It is an index of its own, so
-that long texts do not change the scores of names.
+that long texts do not change the scores of names. The table `text_terms` has each longer word of
+these texts once, forwards and backwards. A word with one wrong letter has its first or its second
+half in common with the right one, so a range of one of the two columns has all candidates.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import json
 import os
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any
@@ -34,6 +37,9 @@ from imgsearch.records.names import (
 )
 from imgsearch.records.picture_text import (
     TextLine,
+    differs_by_a_letter,
+    lengths_like,
+    longest_with,
     searchable_texts,
     words_in_text,
 )
@@ -48,6 +54,9 @@ _SEPARATOR = " \ue000 "
 _TEXT_FACTS = ("title", "headline", "description", "creator", "country")
 _COLUMNS = ", ".join(NAME_FIELDS)
 _IN_FIELDS = "field IN (SELECT value FROM json_each(?))"
+# The words of a text in their first reading order.
+_FIRST_ORDER = f"substr(texts.text, 1, instr(texts.text || '{_SEPARATOR}', '{_SEPARATOR}') - 1)"
+_MIN_TERM_LETTERS = 5  # of a word in `text_terms`
 
 # ------------------------------------------------------------------------- writing
 
@@ -128,10 +137,31 @@ def _refresh_texts(connection: sqlite3.Connection, parameter: str, live: Collect
     }
     outdated = [photo_id for photo_id in known if new.get(photo_id) != known[photo_id]]
     connection.execute(f"DELETE FROM texts WHERE photo_id {IN_IDS}", (ids_parameter(outdated),))
+    added = [(photo_id, text) for photo_id, text in new.items() if text != known.get(photo_id)]
+    connection.executemany("INSERT INTO texts VALUES (?, ?)", added)
+    _refresh_terms(connection, [known[each] for each in outdated], [text for _, text in added])
+
+
+def _refresh_terms(
+    connection: sqlite3.Connection, removed: Iterable[str], added: Iterable[str]
+) -> None:
+    """Count the words of these texts of photos in `text_terms`."""
+    counts = Counter(term for text in added for term in _terms(text))
+    counts.subtract(term for text in removed for term in _terms(text))
     connection.executemany(
-        "INSERT INTO texts VALUES (?, ?)",
-        [(photo_id, text) for photo_id, text in new.items() if text != known.get(photo_id)],
+        "INSERT INTO text_terms VALUES (?, ?, ?) "
+        "ON CONFLICT (term) DO UPDATE SET photos = photos + excluded.photos",
+        [(term, term[::-1], photos) for term, photos in counts.items() if photos],
     )
+    connection.executemany(
+        "DELETE FROM text_terms WHERE term = ? AND photos <= 0",
+        [(term,) for term, photos in counts.items() if photos < 0],
+    )
+
+
+def _terms(text: str) -> set[str]:
+    """The words of a text that are long enough to be found with a wrong letter."""
+    return {word for word in text.split() if len(word) >= _MIN_TERM_LETTERS and word.isalpha()}
 
 
 def read_lines(connection: sqlite3.Connection, parameter: str) -> dict[int, list[TextLine]]:
@@ -321,25 +351,48 @@ def is_phrase(
 
 
 def ids_with(
-    connection: sqlite3.Connection, phrase: str, is_whole: bool, limit: int = -1
+    connection: sqlite3.Connection,
+    phrase: str,
+    is_whole: bool,
+    misread: Sequence[str] = (),
+    limit: int = -1,
 ) -> list[int]:
     """See `NameReads.ids_named`."""
+    ids = set(_ids_with_name(connection, phrase, is_whole, limit))
+    for text in (phrase, *misread):
+        ids.update(_ids_with_text(connection, text, is_whole, limit))
+    return sorted(ids)
+
+
+def _ids_with_text(
+    connection: sqlite3.Connection, phrase: str, is_big: bool, limit: int
+) -> list[int]:
+    """The photos whose text has a phrase; with `is_big`, as a big part of it."""
+    expression = text_expression(phrase)
+    if expression is None:
+        return []
+    if is_big:
+        rows = connection.execute(
+            "SELECT found.rowid FROM text_words(?) AS found JOIN texts ON photo_id = found.rowid "
+            f"WHERE length({_FIRST_ORDER}) <= ? LIMIT ?",
+            (expression, longest_with(phrase), limit),
+        )
+    else:
+        rows = connection.execute("SELECT rowid FROM text_words(?) LIMIT ?", (expression, limit))
+    return [photo_id for (photo_id,) in rows]
+
+
+def _ids_with_name(
+    connection: sqlite3.Connection, phrase: str, is_whole: bool, limit: int
+) -> list[int]:
+    """The photos that have a phrase in a name, or as a whole name."""
     words = " ".join(words_of(phrase))
     expression = words_expression(words, WHOLE_NAME_FIELDS if is_whole else NAME_FIELDS)
     if expression is None:
         return []
     if not is_whole:
-        ids = {
-            photo_id
-            for table, each in (
-                ("names_words", expression),
-                ("text_words", text_expression(words)),
-            )
-            for (photo_id,) in connection.execute(
-                f"SELECT rowid FROM {table}(?) LIMIT ?", (each, limit)
-            )
-        }
-        return sorted(ids)
+        rows = connection.execute("SELECT rowid FROM names_words(?) LIMIT ?", (expression, limit))
+        return [photo_id for (photo_id,) in rows]
     others = [field for field in WHOLE_NAME_FIELDS if field != "file_name"]
     separated = f"instr('{_SEPARATOR}' || {{}} || '{_SEPARATOR}', ?) > 0"
     is_name = " OR ".join(separated.format(field) for field in others)
@@ -409,6 +462,28 @@ def words(connection: sqlite3.Connection, limit: int) -> list[str]:
         (_MIN_PART_CHARACTERS, limit),
     )
     return [term for (term,) in rows]
+
+
+def terms_like(connection: sqlite3.Connection, word: str) -> list[str]:
+    """See `NameReads.words_like`."""
+    candidates: set[tuple[int, str]] = set()
+    for column, other, letters in (
+        ("term", "backwards", word),
+        ("backwards", "term", word[::-1]),
+    ):
+        half = letters[: (len(word) + (column == "backwards")) // 2]
+        rows = connection.execute(
+            f"SELECT -photos, term FROM text_terms WHERE {column} >= ? AND {column} < ? "
+            "AND length(term) BETWEEN ? AND ? "
+            # The last letter is right as well, unless only the last two are wrong.
+            f"AND (substr({other}, 1, 1) = ? OR substr({column}, 1, ?) = ?)",
+            (
+                *(half, half + chr(sys.maxunicode), *lengths_like(word)),
+                *(letters[-1], len(word) - 2, letters[:-2]),
+            ),
+        )
+        candidates.update(rows)
+    return [term for _, term in sorted(candidates) if differs_by_a_letter(word, term)]
 
 
 def text_expression(phrase: str) -> str | None:

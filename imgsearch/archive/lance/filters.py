@@ -25,7 +25,7 @@ from imgsearch.errors import QueryError
 from imgsearch.paths import absolute
 from imgsearch.records.names import NAME_FIELDS, WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.photo import FACTS, LOOKS, Fact
-from imgsearch.records.picture_text import words_in_text
+from imgsearch.records.picture_text import lengths_like, longest_with, words_in_text
 from imgsearch.records.query import (
     FACT_TOLERANCE,
     Filter,
@@ -86,10 +86,13 @@ def any_of(conditions: Iterable[str]) -> str:
 
 
 def named(phrase: NamedPhrase, column: Column) -> str:
-    """The condition that a photo has a phrase in a name or in its text, or as a whole name."""
+    """The condition that a photo has a phrase in a name or in its text: see `NamedPhrase`."""
+    texts = (phrase.text, *phrase.misread)
     if phrase.is_whole:
-        return any_of(has_whole_name(field, phrase.text, column) for field in WHOLE_NAME_FIELDS)
-    return any_of([has_phrase(phrase.text, NAME_FIELDS, column), has_text(phrase.text, column)])
+        whole_names = [has_whole_name(field, phrase.text, column) for field in WHOLE_NAME_FIELDS]
+        return any_of([*whole_names, *(_has_big_text(text, column) for text in texts)])
+    in_names = has_phrase(phrase.text, NAME_FIELDS, column)
+    return any_of([in_names, *(has_text(text, column) for text in texts)])
 
 
 def has_phrase(phrase: str, fields: Iterable[NameField], column: Column) -> str:
@@ -108,6 +111,33 @@ def has_text(phrase: str, column: Column) -> str:
         return NEVER
     part = f" {words} "
     return _with_words(part, _contains(column(TEXT_COLUMN), part), column)
+
+
+def _has_big_text(phrase: str, column: Column) -> str:
+    """The condition that a phrase is a big part of the text of a photo."""
+    end = _escaped(NAME_END)
+    is_short = f"^{end}[^{_escaped(NAME_END.strip())}]{{1,{longest_with(phrase)}}}{end}"
+    matches = f"regexp_like({column(TEXT_COLUMN)}, {literal(is_short)})"
+    return all_of([has_text(phrase, column), matches])
+
+
+def has_word_like(word: str, column: Column) -> str:
+    """The condition that the text of a photo has a word with the same first or second half.
+
+    All photos with a word that `differs_by_a_letter` from this one fulfil it, and some others.
+    """
+    middle = len(word) // 2
+    first, second = _escaped(word[:middle]), _escaped(word[middle:])
+    shortest, longest = lengths_like(word)
+    patterns = {
+        f" {word[:middle]}": f" {first}[^ ]{{{shortest - middle},{longest - middle}}} ",
+        f"{word[middle:]} ": f" [^ ]{{{max(0, middle - 2)},{middle + 2}}}{second} ",
+    }
+    texts = column(TEXT_COLUMN)
+    return any_of(
+        _with_words(part, f"regexp_like({texts}, {literal(pattern)})", column)
+        for part, pattern in patterns.items()
+    )
 
 
 def has_whole_name(field: NameField, name: str, column: Column) -> str:

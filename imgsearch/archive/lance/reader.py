@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -31,6 +32,7 @@ from imgsearch.archive.lance.rows import (
     vectors_in,
 )
 from imgsearch.archive.lance.tables import (
+    TEXT_COLUMN,
     Table,
     View,
     is_one_of,
@@ -48,13 +50,14 @@ from imgsearch.records.arrays import HalfVectors, Ids, Vector
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
 from imgsearch.records.photo import DEVELOPED, RAW, PhotoVectors, are_raw_pair
-from imgsearch.records.picture_text import PhotoText, words_in_text
+from imgsearch.records.picture_text import PhotoText, differs_by_a_letter, words_in_text
 from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
 from imgsearch.records.status import Failure
 from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
 _ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
+_MOST_TEXTS = 1000  # that are looked through for a misread word
 
 
 class LanceCatalogue:
@@ -374,6 +377,15 @@ class LanceCatalogue:
             text = condition(view.column)
             return text != filters.NEVER and view.has(text)
 
+    def texts_with(self, condition: Callable[[filters.Column], str]) -> list[str]:
+        """The words of the text in some of the photos that fulfil an SQL condition."""
+        with self._errors():
+            view = self.photos_view()
+            wanted = f"{_WHOLES} AND ({condition(view.column)})"
+            rows = view.read([TEXT_COLUMN], wanted, limit=_MOST_TEXTS)
+        texts: list[str] = rows[TEXT_COLUMN].to_pylist()
+        return texts
+
     def frequent_words(self) -> list[str]:
         """The words of all names when the catalogue was settled last, most photos first."""
         return self._published()[1]
@@ -428,9 +440,20 @@ class LanceNames:
         return self._catalogue.has_photo(lambda column: filters.has_phrase(phrase, fields, column))
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
-        """Whether some photo has this phrase in a name or in its text; `is_whole`: as a name."""
+        """Whether some photo has this phrase in a name or in its text: see `NamedPhrase`."""
         named = NamedPhrase(phrase, is_whole)
         return self._catalogue.has_photo(lambda column: filters.named(named, column))
+
+    def words_like(self, word: str) -> list[str]:
+        """The words of text in pictures that differ from this one by a letter, most photos first.
+
+        Of very many photos with similar words, some are looked through.
+        """
+        texts = self._catalogue.texts_with(lambda column: filters.has_word_like(word, column))
+        words = Counter(
+            each for text in texts for each in set(text.split()) if differs_by_a_letter(word, each)
+        )
+        return [each for each, _ in sorted(words.items(), key=lambda one: (-one[1], one[0]))]
 
     def fields_named(self, phrase: str) -> tuple[NameField, ...]:
         """The fields in which some photo has this phrase."""

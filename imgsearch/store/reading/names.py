@@ -46,25 +46,35 @@ class NameReads:
         with self._database.reading() as connection:
             return names.fields_with(connection, phrase)
 
-    def ids_named(self, phrase: str, is_whole: bool = False) -> Ids:
+    def ids_named(self, phrase: str, is_whole: bool = False, misread: tuple[str, ...] = ()) -> Ids:
         """The photos that have this phrase in a name, or in the text read in them; sorted, unique.
 
         With `is_whole`, as a whole name: of a file, without its suffix, a folder, a title, a
-        headline or a keyword. They are read-only.
+        headline or a keyword, or as a big part of the text. Text may also have one of the phrases
+        in `misread`. The ids are read-only.
         """
 
         import numpy as np
 
         def read() -> Ids:
             with self._database.reading() as connection:
-                return read_only(np.array(names.ids_with(connection, phrase, is_whole), np.int64))
+                ids = names.ids_with(connection, phrase, is_whole, misread)
+                return read_only(np.array(ids, np.int64))
 
-        return self._recent.get(("named", phrase, is_whole), read)
+        return self._recent.get(("named", phrase, is_whole, misread), read)
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
         """Whether `ids_named` finds a photo."""
         with self._database.reading() as connection:
             return bool(names.ids_with(connection, phrase, is_whole, limit=1))
+
+    def words_like(self, word: str) -> list[str]:
+        """The words of text in pictures that differ from this one by a letter, most photos first.
+
+        See `imgsearch.records.picture_text.differs_by_a_letter`.
+        """
+        with self._database.reading() as connection:
+            return names.terms_like(connection, word)
 
     def fields_with_any(
         self, ids: Iterable[int], phrases: Sequence[str]
