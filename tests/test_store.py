@@ -280,7 +280,7 @@ def test_a_later_migration_is_applied_once_and_keeps_everything(
             assert again.database.fetch_all("SELECT note FROM notes") == [("from before",)]
             applied = again.database.fetch_all("SELECT name FROM migrations ORDER BY applied_at")
             assert {name for (name,) in applied} == {*MIGRATIONS} > {"notes"}
-            assert again.database.fetch_one("PRAGMA user_version") == (2,)
+            assert again.database.fetch_one("PRAGMA user_version") == (len(MIGRATIONS),)
 
 
 def test_a_migration_that_fails_changes_nothing(

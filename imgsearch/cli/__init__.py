@@ -39,8 +39,8 @@ COMMANDS = (
         "encoders",
         "evaluate",
     ),
-    *("explain", "failures", "folders", "forget", "help", "index", "label", "mcp", "pack"),
-    *("places", "prune"),
+    *("explain", "faces", "failures", "folders", "forget", "help", "index", "label", "mcp", "pack"),
+    *("people", "places", "prune"),
     *("read-text", "rebuild", "save", "saved", "search", "serve", "status", "suggest", "teach"),
     *("timeline", "ui", "unpack", "watch"),
 )

@@ -72,8 +72,8 @@ class LocalEngine:
     most_listed: int | None = None
     capabilities = frozenset(
         {
-            *("choices", "concepts", "encoders", "folders", "labels", "packs", "saved"),
-            *("upkeep", "watch"),
+            *("choices", "concepts", "encoders", "folders", "labels", "packs"),
+            *("people", "saved", "upkeep", "watch"),
         }
     )
 

@@ -9,6 +9,7 @@ from imgsearch.operations.browse import Browse
 from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
+from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.saved import Saved
@@ -19,7 +20,7 @@ _ALWAYS = (None, "browse", "duplicates", "pictures")  # parts that every library
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
-    return operations_of((Library, Pictures, Browse, Saved, Concepts, Labels, Encoders))
+    return operations_of((Library, Pictures, Browse, Saved, Concepts, Labels, People, Encoders))
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:

@@ -110,7 +110,26 @@ def _spelled_names(
         for photo_id, text in connection.execute(list_query(fact), (parameter,)):
             if photo_id in names:
                 names[photo_id][fact] += names_of_keyword(text) if fact == "keywords" else [text]
+    for photo_id, name in names_of_faces(connection, parameter):
+        if photo_id in names:
+            names[photo_id]["people"].append(name)
     return names
+
+
+def names_of_faces(connection: sqlite3.Connection, parameter: str) -> list[tuple[int, str]]:
+    """The named persons whose faces are in these photos: (photo id, name), each once.
+
+    A name that the user gave to a face stays when the face was forgotten.
+    """
+    is_shown = "persons.name IS NOT NULL AND NOT persons.is_hidden"
+    query = (
+        "SELECT photo_id, persons.name FROM faces JOIN persons ON persons.id = person_id "
+        f"WHERE photo_id {IN_IDS} AND {is_shown} "
+        "UNION SELECT photos.id, persons.name FROM photos JOIN face_decisions USING (content_hash) "
+        f"JOIN persons ON persons.id = person_id WHERE photos.id {IN_IDS} AND is_person "
+        f"AND {is_shown} ORDER BY 1, 2"
+    )
+    return connection.execute(query, (parameter, parameter)).fetchall()
 
 
 def _refresh_texts(connection: sqlite3.Connection, parameter: str, live: Collection[int]) -> None:
