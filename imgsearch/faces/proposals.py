@@ -38,7 +38,7 @@ def proposed(
         face, group = int(faces.ids[row]), int(persons[row])
         if face not in refused:
             key = group or -face
-            best[key] = max(best.get(key, (0.0, 0)), (float(scores[row]), face))
+            best[key] = max(best.get(key, (-2.0, 0)), (float(scores[row]), face))
     ranked = sorted(
         (-score * (sizes[group] if group > 0 else 1), face, score)
         for group, (score, face) in best.items()

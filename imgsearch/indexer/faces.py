@@ -251,8 +251,14 @@ def _join_new(store: Store, faces: StoredFaces) -> None:
 
 
 def weak_faces(faces: StoredFaces) -> np.ndarray:
-    """Which faces have too few pixels, or are too uncertain, to found a group."""
-    return np.asarray((faces.sizes_px < _SMALL_PX) | (faces.scores < _UNCERTAIN))
+    """Which of these faces are weak: see `is_weak`."""
+    each = zip(faces.sizes_px.tolist(), faces.scores.tolist(), strict=True)
+    return np.array([is_weak(size_px, score) for size_px, score in each], np.bool_)
+
+
+def is_weak(size_px: float, score: float) -> bool:
+    """Whether a face has too few pixels, or is too uncertain, to found a group."""
+    return size_px < _SMALL_PX or score < _UNCERTAIN
 
 
 def _refused_rows(faces: StoredFaces) -> frozenset[tuple[int, int]]:

@@ -49,6 +49,18 @@ _TEXT_FACTS = ("title", "headline", "description", "creator", "country")
 _COLUMNS = ", ".join(NAME_FIELDS)
 _IN_FIELDS = "field IN (SELECT value FROM json_each(?))"
 
+# The photos that show a named person: those where its face is, and those of which the user said so.
+_SHOWN = "persons.name IS NOT NULL AND NOT persons.is_hidden"
+_BY_FACE = f"SELECT photo_id, name FROM faces JOIN persons ON persons.id = person_id WHERE {_SHOWN}"
+_BY_DECISION = (
+    "SELECT photos.id AS photo_id, name FROM photos JOIN face_decisions USING (content_hash) "
+    f"JOIN persons ON persons.id = person_id WHERE is_person AND {_SHOWN}"
+)
+NAMED_FACES = f"{_BY_FACE} UNION {_BY_DECISION}"
+NAMED_FACES_OF = (
+    f"{_BY_FACE} AND photo_id {IN_IDS} UNION {_BY_DECISION} AND photos.id {IN_IDS} ORDER BY 1, 2"
+)
+
 # ------------------------------------------------------------------------- writing
 
 
@@ -121,15 +133,8 @@ def names_of_faces(connection: sqlite3.Connection, parameter: str) -> list[tuple
 
     A name that the user gave to a face stays when the face was forgotten.
     """
-    is_shown = "persons.name IS NOT NULL AND NOT persons.is_hidden"
-    query = (
-        "SELECT photo_id, persons.name FROM faces JOIN persons ON persons.id = person_id "
-        f"WHERE photo_id {IN_IDS} AND {is_shown} "
-        "UNION SELECT photos.id, persons.name FROM photos JOIN face_decisions USING (content_hash) "
-        f"JOIN persons ON persons.id = person_id WHERE photos.id {IN_IDS} AND is_person "
-        f"AND {is_shown} ORDER BY 1, 2"
-    )
-    return connection.execute(query, (parameter, parameter)).fetchall()
+    rows = connection.execute(NAMED_FACES_OF, (parameter, parameter))
+    return [(photo_id, name) for photo_id, name in rows]
 
 
 def _refresh_texts(connection: sqlite3.Connection, parameter: str, live: Collection[int]) -> None:
@@ -168,6 +173,11 @@ def read_lines(connection: sqlite3.Connection, parameter: str) -> dict[int, list
 def _joined(names: Iterable[str]) -> str:
     """Names as words, each once."""
     return _SEPARATOR.join(filter(None, dict.fromkeys(" ".join(words_of(name)) for name in names)))
+
+
+def separate(joined: str) -> list[str]:
+    """The names in a column of the table `names`, as words."""
+    return joined.split(_SEPARATOR) if joined else []
 
 
 # ------------------------------------------------------------------------- searching

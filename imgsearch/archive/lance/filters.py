@@ -341,7 +341,8 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
 
 
 # By the names of `imgsearch.language.fields.FIELDS`. Not here are root (there are no indexed
-# folders of a machine), label and shows (only a library on one machine has labels and concepts).
+# folders of a machine), label, shows, only and people (only a library on one machine has labels,
+# concepts and faces).
 CONDITIONS: dict[str, Condition] = {
     "after": _after,
     "before": _before,
