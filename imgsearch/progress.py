@@ -208,6 +208,28 @@ class TextReport(Struct, frozen=True):
         )
 
 
+class FaceReport(Struct, frozen=True):
+    """The report of finding faces, in photos, and the number of `faces`.
+
+    `looked_closely` photos had no face at first, but show people; a closer look found faces in
+    `found_closely` of them.
+    """
+
+    found: int  # have faces
+    none: int
+    failed: int  # could not be decoded
+    unreached: int  # offline, or changed since they were indexed; the next run tries again
+    faces: int = 0
+    looked_closely: int = 0
+    found_closely: int = 0
+    seconds: float = 0.0
+
+    @property
+    def tried(self) -> int:
+        """The number of photos whose state has changed."""
+        return self.found + self.none + self.failed
+
+
 class ThumbnailReport(Struct, frozen=True):
     """The report of making missing thumbnails, in photos."""
 

@@ -25,8 +25,10 @@ from PIL import Image
 
 from imgsearch import Library, Settings, ocr
 from imgsearch.encoders.loader import EncoderLoader
+from imgsearch.faces.reader import OpenFaceReader
+from imgsearch.faces.reader import open_reader as open_face_reader
 from imgsearch.gazetteer import Gazetteer
-from imgsearch.indexer.context import IndexingContext, TextReaderLoader
+from imgsearch.indexer.context import FaceReaderLoader, IndexingContext, TextReaderLoader
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.records.files import FileStat, IngestResult
@@ -264,6 +266,7 @@ def context_of(
     decoder: PhotoDecoder | None = None,
     mounts: MountTable = SYSTEM_MOUNTS,
     open_reader: Callable[[int], ocr.TextReader] = ocr.open_reader,
+    open_faces: OpenFaceReader = open_face_reader,
 ) -> IndexingContext:
     """The context that indexes the library of the settings, with parts of the test."""
     return IndexingContext(
@@ -272,6 +275,7 @@ def context_of(
         notify,
         Gazetteer(settings.cache_dir),
         TextReaderLoader(settings.thread_count, open_reader),
+        FaceReaderLoader(settings.cache_dir, open_faces),
         decoder=decoder or PhotoDecoder(),
         mounts=mounts,
     )

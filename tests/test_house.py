@@ -30,7 +30,7 @@ FLOORS = (
     {"decode", "store"},
     {"index", "language"},
     {"catalogue", "encoders"},
-    {"concepts", "labels", "ocr", "search"},
+    {"concepts", "faces", "labels", "ocr", "search"},
     {"indexer"},
     {"analysis", "outputs"},
     {"archive"},
@@ -118,8 +118,8 @@ PATH_OF_A_QUERY = (
 )
 # Packages of extras, and of what few runs need. `index.ivf` stands for FAISS.
 LOADED_WHEN_NEEDED = {
-    *("boto3", "botocore", "filelock", "imgsearch.index.ivf", "lance_ray", "pyarrow", "rapidocr"),
-    *("ray", "watchdog"),
+    *("boto3", "botocore", "filelock", "imgsearch.index.ivf", "lance_ray", "onnx", "pyarrow"),
+    *("rapidocr", "ray", "watchdog"),
 }
 
 

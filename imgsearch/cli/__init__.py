@@ -40,21 +40,10 @@ COMMANDS = (
         "encoders",
         "evaluate",
     ),
-    *("explain", "failures", "folders", "forget", "help", "index", "label", "mark", "mcp"),
-    *("pack", "places", "prune"),
-    *(
-        "read-text",
-        "rebuild",
-        "save",
-        "saved",
-        "search",
-        "serve",
-        "sidecars",
-        "status",
-        "suggest",
-        "teach",
-    ),
-    *("timeline", "ui", "undo", "unpack", "watch"),
+    *("explain", "faces", "failures", "folders", "forget", "help", "index", "label", "mark", "mcp"),
+    *("pack", "people", "places", "prune", "read-text", "rebuild", "save", "saved", "search"),
+    *("serve", "sidecars", "status", "suggest", "teach", "timeline", "ui", "undo", "unpack"),
+    "watch",
 )
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)

@@ -76,7 +76,7 @@ class LocalEngine:
     capabilities = frozenset(
         {
             *("albums", "changes", "choices", "concepts", "encoders", "folders", "labels", "marks"),
-            *("packs", "saved", "tray", "upkeep", "watch"),
+            *("packs", "people", "saved", "tray", "upkeep", "watch"),
         }
     )
 

@@ -764,6 +764,28 @@ def _write(index: Any, file: BinaryIO) -> int:
     return written
 
 
+def nearest_rows(vectors: Vectors, k: int, nlist: int, nprobe: int) -> tuple[Vectors, Ids]:
+    """Find for each row its k nearest other rows: scores and row numbers, both (n, k).
+
+    The `nprobe` nearest of `nlist` lists are searched, so a neighbour may be missed. Where fewer
+    than k are found, the row number is -1. All cores that this process may use take part.
+    """
+    index = faiss.index_factory(
+        vectors.shape[1], "Flat" if nlist < 2 else f"IVF{nlist},Flat", faiss.METRIC_INNER_PRODUCT
+    )
+    if nlist > 1:
+        index.cp.niter, index.cp.min_points_per_centroid = _ROUNDS, 1
+        index.cp.max_points_per_centroid = _POINTS_PER_LIST
+        index.train(vectors)
+        index.nprobe = nprobe
+    index.add(vectors)
+    scores, rows = index.search(vectors, k + 1)
+    # A row is usually its own first neighbour, but not where others are equal to it.
+    own = rows == np.arange(len(vectors))[:, None]
+    own[~own.any(axis=1), -1] = True
+    return scores[~own].reshape(-1, k), rows[~own].reshape(-1, k)
+
+
 def _flat_lists(dim: int, nlist: int, centroids: Vectors | None = None) -> Any:
     """Make empty lists of whole vectors, ready to be filled if the centroids are known."""
     quantizer = faiss.IndexFlatIP(dim)

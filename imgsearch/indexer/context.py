@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from imgsearch import ocr
+from imgsearch.faces import reader as faces
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
@@ -43,6 +44,26 @@ class TextReaderLoader:
         self._reader = None
 
 
+class FaceReaderLoader:
+    """Opens the reader of faces when it is first needed, and keeps it.
+
+    `open_reader` makes one, with its models in this cache folder.
+    """
+
+    def __init__(
+        self, cache_dir: Path, open_reader: faces.OpenFaceReader = faces.open_reader
+    ) -> None:
+        self._cache_dir = cache_dir
+        self._open_reader = open_reader
+        self._reader: faces.FaceReader | None = None
+
+    def open(self) -> faces.FaceReader:
+        """Return the reader. Raises MissingPackage without the package of its models."""
+        if self._reader is None:
+            self._reader = self._open_reader(self._cache_dir)
+        return self._reader
+
+
 class IndexingContext(Struct, frozen=True):
     """The settings, models and readers with which a function changes a library.
 
@@ -56,6 +77,7 @@ class IndexingContext(Struct, frozen=True):
     notify: Callable[[str], None]
     gazetteer: Gazetteer
     text_readers: TextReaderLoader
+    face_readers: FaceReaderLoader
     policy: IndexPolicy | None = None
     decoder: PhotoDecoder = field(default_factory=PhotoDecoder)
     mounts: MountTable = SYSTEM_MOUNTS
@@ -84,5 +106,6 @@ def indexing_context(
         notify,
         Gazetteer(settings.cache_dir),
         TextReaderLoader(settings.thread_count),
+        FaceReaderLoader(settings.cache_dir),
         policy,
     )

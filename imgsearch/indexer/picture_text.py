@@ -71,7 +71,7 @@ def read_text(
     context.text_readers.open()  # before the lock is taken
     with writing(context.data_dir) as store:
         row = store.reads.encoders.in_use()
-        within = _ids_below(store.reads, folders) if folders else None
+        within = ids_below(store.reads, folders) if folders else None
         plan = plan_reading(context, store, row, everything=everything, again=again, within=within)
         photos = readable_photos(store.reads, plan.photo_ids, context.mounts)
         steps = read_texts(context, store, photos, plan.to_look_at)
@@ -84,7 +84,7 @@ def read_text(
     )
 
 
-def _ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
+def ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
     """The photos below these absolute paths. Raises FolderError for a path without any."""
     ids: set[int] = set()
     for folder in folders:

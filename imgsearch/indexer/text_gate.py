@@ -51,18 +51,24 @@ _FEW = 1000  # photos whose vectors are looked up one by one
 
 
 def gate_scores(
-    reads: Reads, encoder_key: int, embed: EmbedTexts, photo_ids: Collection[int]
+    reads: Reads,
+    encoder_key: int,
+    embed: EmbedTexts,
+    photo_ids: Collection[int],
+    descriptions: Sequence[str] = _DESCRIPTIONS,
 ) -> Mapping[int, float]:
     """By photo id, how likely each of these photos is to show text; higher is likelier.
+
+    With other `descriptions`, the likeliness of what they describe.
 
     The score of a photo with several parts is that of the likeliest. Photos without a vector are
     left out. `embed` embeds texts as those of queries are.
     """
-    texts = embed((*_DESCRIPTIONS, *prompts()))
-    descriptions, unrelated = texts[: len(_DESCRIPTIONS)], texts[len(_DESCRIPTIONS) :]
+    texts = embed((*descriptions, *prompts()))
+    described, unrelated = texts[: len(descriptions)], texts[len(descriptions) :]
 
     def score(vectors: Vectors) -> Vector:
-        best = np.sort(vectors @ descriptions.T, axis=1)[:, -_BEST:].mean(axis=1)
+        best = np.sort(vectors @ described.T, axis=1)[:, -_BEST:].mean(axis=1)
         usual = vectors @ unrelated.T
         return np.asarray((best - usual.mean(axis=1)) / usual.std(axis=1).clip(1e-6))
 

@@ -180,6 +180,17 @@ def _write_place(value: FilterValue) -> str:
     return f"{decimal_text(value.lat)},{decimal_text(value.lon)},{radius}"
 
 
+def read_people(text: str) -> Interval:
+    """A number of people, or a range of them: "0", "2", "3+", ">=2", "2..4"."""
+    try:
+        return number_with_unit({})(re.sub(r"^(\d+)\+$", r">=\1", text))
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not a number of people. Write 0, 2, 3+ or 2..4. For a person by name: "
+            f"person:{text if text.isalnum() else 'NAME'}"
+        ) from None
+
+
 def read_text(text: str) -> str:
     """Any text."""
     return text
@@ -318,6 +329,16 @@ FIELDS: dict[str, Field] = {
     "keyword": text_field(
         "TEXT", "with this keyword, or with it as one level of a hierarchical keyword"
     ),
+    "only": text_field(
+        "NAMES",
+        "that show these persons, separated by commas, and nobody else, as far as faces were found",
+    ),
+    "people": Field(
+        read_people,
+        "NUMBER",
+        "in which imgsearch faces has found this many faces: 0, 2, 3+",
+        _number_writer(decimal_text),
+    ),
     "text": text_field(
         "TEXT", "that show the words TEXT, as imgsearch read-text has read them in the picture"
     ),
@@ -361,7 +382,6 @@ OTHER_NAMES = {
     "geo": "near",
     "make": "camera",
     "ocr": "text",
-    "people": "person",
     "path": "in",
     "since": "after",
     "stars": "rating",

@@ -12,6 +12,7 @@ from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
 from imgsearch.operations.marks import Marks
+from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.saved import Saved
@@ -23,23 +24,8 @@ _ALWAYS = (None, "browse", "duplicates", "pictures")  # parts that every library
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
-    return operations_of(
-        (
-            *(
-                Library,
-                Pictures,
-                Browse,
-                Saved,
-                Albums,
-                Tray,
-                Marks,
-                ChangeHistory,
-                Concepts,
-                Labels,
-            ),
-            Encoders,
-        )
-    )
+    of_kept = (Saved, Albums, Tray, Marks, ChangeHistory, Concepts, Labels, People)
+    return operations_of((Library, Pictures, Browse, *of_kept, Encoders))
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:

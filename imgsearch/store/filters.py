@@ -41,7 +41,7 @@ from imgsearch.store.sql import (
     lies_in,
     text_parameter,
 )
-from imgsearch.text import plain_text, without_spaces
+from imgsearch.text import plain_text, without_spaces, words_of
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
@@ -358,6 +358,42 @@ def _named(column: str, table: str, expression: str) -> SqlCondition:
     )
 
 
+_people_in = _number("people")
+
+
+def _people(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    counted = _people_in(context, value)
+    return counted._replace(
+        text="photos.id IN (SELECT photo_id FROM face_readings WHERE state != 'failed' "
+        f"AND {counted.text})"
+    )
+
+
+def _only(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    """Each of these persons, no other name, and no face of anybody else."""
+    phrases = [phrase for name in str(value).split(",") if (phrase := words_of(name))]
+    each = [names.words_expression(" ".join(phrase), ["people"]) for phrase in phrases]
+    if not phrases:
+        return SqlCondition(_NEVER)
+
+    def passes(people: str) -> bool:
+        return all(
+            any(f" {' '.join(phrase)} " in f" {name} " for phrase in phrases)
+            for name in names.separate(people)
+        )
+
+    listed = context.rows_with("names", "people", passes)
+    is_other = "persons.name IS NULL OR persons.is_hidden"
+    nobody_else = SqlCondition(
+        f"photos.id IN (SELECT photo_id FROM names WHERE {listed.text}) AND NOT EXISTS (SELECT 1 "
+        "FROM faces LEFT JOIN persons ON persons.id = person_id "
+        f"WHERE photo_id = photos.id AND ({is_other}))",
+        listed.parameters,
+    )
+    shown = [_named("photos.id", "names_words", words) for words in each if words]
+    return _joined(" AND ", [*shown, nobody_else])
+
+
 def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
     wanted = _folder(str(value))
     roots = context.connection.execute("SELECT id, path FROM roots").fetchall()
@@ -431,6 +467,8 @@ CONDITIONS: dict[str, Condition] = {
     "root": _root,
     "name": _name,
     "place": _words("place", "country"),
+    "only": _only,
+    "people": _people,
     "text": _text,
     "type": _type,
     "orientation": _orientation,

@@ -489,6 +489,84 @@ INSERT INTO stale_names SELECT photo_id FROM texts;
 DELETE FROM texts;
 """
 
+# Faces, the persons that they belong to, and the user's own decisions about them. Decisions belong
+# to a content and a box, so that they outlast the faces, which another model finds anew.
+_FACES = """
+CREATE TABLE persons (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    name TEXT,
+    plain_name TEXT UNIQUE,
+    is_hidden BOOLEAN NOT NULL DEFAULT 0,
+    made_at TEXT NOT NULL
+);
+CREATE TABLE face_readings (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    state TEXT NOT NULL,
+    model TEXT NOT NULL,
+    read_at TEXT NOT NULL,
+    people INTEGER NOT NULL,
+    message TEXT
+);
+CREATE TABLE faces (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    at_s FLOAT,
+    x FLOAT NOT NULL,
+    y FLOAT NOT NULL,
+    width FLOAT NOT NULL,
+    height FLOAT NOT NULL,
+    score FLOAT NOT NULL,
+    size_px FLOAT NOT NULL,
+    vector BLOB NOT NULL,
+    person_id INTEGER REFERENCES persons (id) ON DELETE SET NULL
+);
+CREATE INDEX faces_by_photo ON faces (photo_id);
+CREATE INDEX faces_by_person ON faces (person_id);
+CREATE TABLE face_decisions (
+    id INTEGER NOT NULL PRIMARY KEY,
+    content_hash BLOB NOT NULL,
+    at_s FLOAT,
+    x FLOAT NOT NULL,
+    y FLOAT NOT NULL,
+    width FLOAT NOT NULL,
+    height FLOAT NOT NULL,
+    person_id INTEGER NOT NULL REFERENCES persons (id) ON DELETE CASCADE,
+    is_person BOOLEAN NOT NULL,
+    face_id INTEGER REFERENCES faces (id) ON DELETE SET NULL,
+    decided_at TEXT NOT NULL
+);
+CREATE INDEX face_decisions_by_content ON face_decisions (content_hash);
+CREATE INDEX face_decisions_by_person ON face_decisions (person_id);
+CREATE INDEX face_decisions_by_face ON face_decisions (face_id);
+CREATE TABLE people_changes (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    what TEXT NOT NULL,
+    before JSON NOT NULL,
+    changed_at TEXT NOT NULL
+);
+CREATE TRIGGER face_named AFTER INSERT ON faces WHEN new.person_id IS NOT NULL
+    BEGIN INSERT INTO stale_names VALUES (new.photo_id); END;
+CREATE TRIGGER face_renamed AFTER UPDATE OF person_id ON faces
+    WHEN new.person_id IS NOT old.person_id
+    BEGIN INSERT INTO stale_names VALUES (new.photo_id); END;
+CREATE TRIGGER face_unnamed AFTER DELETE ON faces WHEN old.person_id IS NOT NULL
+    BEGIN INSERT INTO stale_names VALUES (old.photo_id); END;
+CREATE TRIGGER face_decided AFTER INSERT ON face_decisions WHEN new.is_person
+    BEGIN INSERT INTO stale_names SELECT id FROM photos WHERE content_hash = new.content_hash; END;
+CREATE TRIGGER face_undecided AFTER DELETE ON face_decisions WHEN old.is_person
+    BEGIN INSERT INTO stale_names SELECT id FROM photos WHERE content_hash = old.content_hash; END;
+CREATE TRIGGER face_decided_anew AFTER UPDATE OF person_id, is_person ON face_decisions
+    BEGIN INSERT INTO stale_names SELECT id FROM photos WHERE content_hash = new.content_hash; END;
+CREATE TRIGGER photo_returns AFTER INSERT ON photos
+    WHEN EXISTS (SELECT 1 FROM face_decisions WHERE content_hash = new.content_hash)
+    BEGIN INSERT INTO stale_names VALUES (new.id); END;
+CREATE TRIGGER person_renamed AFTER UPDATE OF name, is_hidden ON persons
+    BEGIN INSERT INTO stale_names
+        SELECT photo_id FROM faces WHERE person_id = new.id
+        UNION SELECT photos.id FROM face_decisions JOIN photos USING (content_hash)
+            WHERE person_id = new.id AND is_person; END;
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -499,6 +577,7 @@ MIGRATIONS: dict[str, str] = {
     ),
     "albums": _ALBUMS,
     "terms of text": _TEXT_TERMS,
+    "faces": _FACES,
 }
 
 

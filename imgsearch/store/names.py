@@ -58,6 +58,18 @@ _IN_FIELDS = "field IN (SELECT value FROM json_each(?))"
 _FIRST_ORDER = f"substr(texts.text, 1, instr(texts.text || '{_SEPARATOR}', '{_SEPARATOR}') - 1)"
 _MIN_TERM_LETTERS = 5  # of a word in `text_terms`
 
+# The photos that show a named person: those where its face is, and those of which the user said so.
+_SHOWN = "persons.name IS NOT NULL AND NOT persons.is_hidden"
+_BY_FACE = f"SELECT photo_id, name FROM faces JOIN persons ON persons.id = person_id WHERE {_SHOWN}"
+_BY_DECISION = (
+    "SELECT photos.id AS photo_id, name FROM photos JOIN face_decisions USING (content_hash) "
+    f"JOIN persons ON persons.id = person_id WHERE is_person AND {_SHOWN}"
+)
+NAMED_FACES = f"{_BY_FACE} UNION {_BY_DECISION}"
+NAMED_FACES_OF = (
+    f"{_BY_FACE} AND photo_id {IN_IDS} UNION {_BY_DECISION} AND photos.id {IN_IDS} ORDER BY 1, 2"
+)
+
 # ------------------------------------------------------------------------- writing
 
 
@@ -119,7 +131,19 @@ def _spelled_names(
         for photo_id, text in connection.execute(list_query(fact), (parameter,)):
             if photo_id in names:
                 names[photo_id][fact] += names_of_keyword(text) if fact == "keywords" else [text]
+    for photo_id, name in names_of_faces(connection, parameter):
+        if photo_id in names:
+            names[photo_id]["people"].append(name)
     return names
+
+
+def names_of_faces(connection: sqlite3.Connection, parameter: str) -> list[tuple[int, str]]:
+    """The named persons whose faces are in these photos: (photo id, name), each once.
+
+    A name that the user gave to a face stays when the face was forgotten.
+    """
+    rows = connection.execute(NAMED_FACES_OF, (parameter, parameter))
+    return [(photo_id, name) for photo_id, name in rows]
 
 
 def _refresh_texts(connection: sqlite3.Connection, parameter: str, live: Collection[int]) -> None:
@@ -179,6 +203,11 @@ def read_lines(connection: sqlite3.Connection, parameter: str) -> dict[int, list
 def _joined(names: Iterable[str]) -> str:
     """Names as words, each once."""
     return _SEPARATOR.join(filter(None, dict.fromkeys(" ".join(words_of(name)) for name in names)))
+
+
+def separate(joined: str) -> list[str]:
+    """The names in a column of the table `names`, as words."""
+    return joined.split(_SEPARATOR) if joined else []
 
 
 # ------------------------------------------------------------------------- searching

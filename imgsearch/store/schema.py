@@ -420,6 +420,79 @@ changes = Table(
     sqlite_autoincrement=True,
 )
 
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text),  # null: a group of faces that has no name yet
+    Column("plain_name", Text, unique=True),  # for comparison: `plain_text`
+    Column("is_hidden", Boolean, nullable=False, server_default="0"),
+    Column("made_at", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# What looking for faces in a photo gave. A photo that was not tried has no row.
+face_readings = Table(
+    "face_readings",
+    metadata,
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("state", Text, nullable=False),  # found | none | failed
+    Column("model", Text, nullable=False),
+    Column("read_at", Text, nullable=False),
+    Column("people", Integer, nullable=False),  # faces at one moment, the most of a video
+    Column("message", Text),
+)
+
+faces = Table(
+    "faces",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), nullable=False),
+    Column("at_s", Float),  # moment of a video
+    Column("x", Float, nullable=False),  # shares of the sides of the picture, as the next three
+    Column("y", Float, nullable=False),
+    Column("width", Float, nullable=False),
+    Column("height", Float, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("size_px", Float, nullable=False),
+    Column("vector", LargeBinary, nullable=False),  # fp16, little-endian
+    Column("person_id", ForeignKey("persons.id", ondelete="SET NULL")),
+    Index("faces_by_photo", "photo_id"),
+    Index("faces_by_person", "person_id"),
+    sqlite_autoincrement=True,
+)
+
+# The user's own: whether a face is a person. By the content of a photo and the box of the face.
+face_decisions = Table(
+    "face_decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("at_s", Float),
+    Column("x", Float, nullable=False),
+    Column("y", Float, nullable=False),
+    Column("width", Float, nullable=False),
+    Column("height", Float, nullable=False),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), nullable=False),
+    Column("is_person", Boolean, nullable=False),
+    Column("face_id", ForeignKey("faces.id", ondelete="SET NULL")),  # found at this place last
+    Column("decided_at", Text, nullable=False),
+    Index("face_decisions_by_content", "content_hash"),
+    Index("face_decisions_by_person", "person_id"),
+    Index("face_decisions_by_face", "face_id"),
+)
+
+# What to restore to undo the user's last decisions.
+people_changes = Table(
+    "people_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("what", Text, nullable=False),  # a sentence
+    Column("before", JSON, nullable=False),
+    Column("changed_at", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 
 def ids_subquery(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
     """Ids as a subquery, since SQLite limits the parameters of a statement."""

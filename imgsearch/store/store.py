@@ -14,10 +14,12 @@ from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
 from imgsearch.store.concepts import ConceptStore
 from imgsearch.store.database import Database
+from imgsearch.store.faces import FaceStore
 from imgsearch.store.failures import FailureStore, record_failure
 from imgsearch.store.files import FileStore
 from imgsearch.store.labels import LabelStore
 from imgsearch.store.packs import PackStore
+from imgsearch.store.people import PeopleStore
 from imgsearch.store.photos import PhotoStore, record_photo
 from imgsearch.store.picture_text import PictureTextStore
 from imgsearch.store.reads import Reads
@@ -38,9 +40,9 @@ _UPSERT_PATH = _insert.on_conflict_do_update(
 class Store:
     """One library's database. Safe to use from several threads.
 
-    `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`
-    and `picture_text` read the rest and write. One process at a time writes: see
-    `imgsearch.store.lock.writing`. `saved_searches` alone needs no lock.
+    `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`,
+    `picture_text` and `faces` read the rest and write. One process at a time writes: see
+    `imgsearch.store.lock.writing`. `saved_searches` and `people` need no lock.
     """
 
     def __init__(self, database: Database) -> None:
@@ -53,6 +55,8 @@ class Store:
         self.concepts = ConceptStore(database)
         self.failures = FailureStore(database, self.reads)
         self.picture_text = PictureTextStore(database)
+        self.faces = FaceStore(database)
+        self.people = PeopleStore(database)
         self.packs = PackStore(database, self.reads)
         self.saved_searches = SavedSearchStore(database)
 

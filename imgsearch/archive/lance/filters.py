@@ -373,7 +373,8 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
 
 
 # By the names of `imgsearch.language.fields.FIELDS`. Not here are root (there are no indexed
-# folders of a machine), label, shows and album (only a library on one machine has those).
+# folders of a machine), label, shows, album, only and people (only a library on one machine has
+# labels, concepts, albums and faces).
 CONDITIONS: dict[str, Condition] = {
     "after": _after,
     "before": _before,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgsearch.records.browse import Moments, MonthCount
 from imgsearch.store.database import Database
+from imgsearch.store.names import NAMED_FACES
 from imgsearch.store.recent_reads import RecentReads
 from imgsearch.store.sql import DATE_TAKEN, HAS_PATH, IN_IDS, IS_LIVE, LIST_FACTS, ids_parameter
 
@@ -81,13 +82,19 @@ class BrowsingReads:
         }
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
-        """Count the photos with each text of one of `LIST_FACTS`; most first, then by text."""
-        table = f"photo_{fact}"
+        """Count the photos with each text of one of `LIST_FACTS`; most first, then by text.
+
+        People are also those whose faces have a name.
+        """
+        rows = (
+            f"SELECT name, photo_id FROM photo_{fact} JOIN {fact} ON {fact}.id = {LIST_FACTS[fact]}"
+        )
+        if fact == "people":
+            rows += f" UNION SELECT name, photo_id FROM ({NAMED_FACES})"
         return dict(
             self._database.fetch_all(
-                f"SELECT name, count(*) AS photos FROM {table} "
-                f"JOIN {fact} ON {fact}.id = {LIST_FACTS[fact]} "
-                f"WHERE EXISTS (SELECT 1 FROM paths WHERE photo_id = {table}.photo_id) "
+                f"SELECT name, count(*) AS photos FROM ({rows}) AS each "
+                "WHERE EXISTS (SELECT 1 FROM paths WHERE photo_id = each.photo_id) "
                 "GROUP BY name ORDER BY photos DESC, name"
             )
         )

@@ -1,0 +1,209 @@
+"""`imgsearch people`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from msgspec.structs import asdict
+
+from imgsearch.cli.output import (
+    NO_RESULT,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+)
+from imgsearch.errors import UsageError
+from imgsearch.text import format_count, path_text, printable
+
+if TYPE_CHECKING:
+    from imgsearch.library import Library
+    from imgsearch.records.faces import Face, Person
+
+_LISTED = 50  # groups without a name, unless all are asked for
+_SHOWN = 20  # faces of a person
+
+
+@click.command("people", short_help="List persons, name them, and correct their faces.")
+@click.argument("person", required=False, metavar="[PERSON]")
+@click.option("--name", metavar="NAME", help="Name PERSON; '' takes the name away.")
+@click.option("--ask", is_flag=True, help="List faces that may be PERSON, to say --yes or --no.")
+@click.option("--yes", multiple=True, type=int, metavar="FACE", help="This face is PERSON.")
+@click.option("--no", multiple=True, type=int, metavar="FACE", help="This face is not PERSON.")
+@click.option("--merge", metavar="OTHER", help="OTHER is PERSON, too.")
+@click.option(
+    "--split",
+    multiple=True,
+    type=int,
+    metavar="FACE",
+    help="Take this face out of PERSON; all that are given become a new person.",
+)
+@click.option("--hide/--show", "hidden", default=None, help="PERSON is of no interest, or is.")
+@click.option("--undo", is_flag=True, help="Take the last decision back.")
+@click.option("--all", "everyone", is_flag=True, help="List hidden persons and all groups, too.")
+@json_option
+@data_option
+def command(
+    person: str | None,
+    name: str | None,
+    ask: bool,
+    yes: tuple[int, ...],
+    no: tuple[int, ...],
+    merge: str | None,
+    split: tuple[int, ...],
+    hidden: bool | None,
+    undo: bool,
+    everyone: bool,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """List the persons in photos, with a name or without, and say who they are.
+
+    \b
+      imgsearch people
+      imgsearch people 12 --name Anna
+      imgsearch people Anna --ask
+      imgsearch people Anna --yes 341 --yes 355 --no 360
+      imgsearch people Anna --merge 17
+
+    PERSON is a name, or the number that the list has. With PERSON alone, its faces are listed, each
+    with its number and its photo. Faces are found with imgsearch faces. Every decision can be
+    undone with --undo, the last one first.
+    """
+    actions = [name is not None, ask, bool(yes or no), merge is not None, bool(split)]
+    actions += [hidden is not None, undo]
+    if sum(actions) > 1:
+        raise click.UsageError(
+            "Give one of --name, --ask, --yes and --no, --merge, --split, "
+            "--hide, --show and --undo at a time."
+        )
+    if any(actions) and person is None and not undo:
+        raise click.UsageError("Say which PERSON: a name, or a number of the list.")
+    with open_library(data_dir) as library:
+        people = library.people
+        if undo:
+            _print_undone(people.undo(), as_json)
+            return
+        if person is None:
+            _print_list(library, everyone, as_json)
+            return
+        who = find_person(library, person)
+        if name is not None:
+            _print_person(people.name(who.id, name), as_json)
+        elif ask:
+            _print_proposals(library, who, as_json)
+        elif yes or no:
+            for faces, is_person in ((yes, True), (no, False)):
+                if faces and people.decide(faces, who.id, is_person) < len(set(faces)):
+                    info("Some of these faces are not in the library, and were left out.")
+            _print_person(people.get(who.id), as_json)
+        elif merge is not None:
+            _print_person(people.merge(find_person(library, merge).id, who.id), as_json)
+        elif split:
+            _print_person(people.split(split, who.id), as_json)
+        elif hidden is not None:
+            _print_person(people.hide(who.id, hidden), as_json)
+        else:
+            _print_faces(library, who, as_json)
+
+
+def find_person(library: Library, text: str) -> Person:
+    """The person of this name or number. Raises UsageError, with a similar name if there is."""
+    from imgsearch.text import plain_text
+
+    everyone = library.people.all(hidden=True)
+    plain = plain_text(text)
+    for each in everyone:
+        if each.name is not None and plain_text(each.name) == plain:
+            return each
+    if text.isdecimal():
+        for each in everyone:
+            if each.id == int(text):
+                return each
+    import difflib
+
+    names = [each.name for each in everyone if each.name is not None]
+    near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise UsageError(f"There is no person {text!r}. {hint}To list them: imgsearch people")
+
+
+def _print_list(library: Library, everyone: bool, as_json: bool) -> None:
+    people = library.people.all(hidden=everyone)
+    if as_json:
+        print_json([asdict(each) for each in people])
+        return
+    if not people:
+        info("No persons yet. To find faces: imgsearch faces")
+        raise SystemExit(NO_RESULT)
+    named = [each for each in people if each.name is not None]
+    groups = [each for each in people if each.name is None]
+    shown = groups if everyone else groups[:_LISTED]
+    for each in (*named, *shown):
+        click.echo(_line(each))
+    if len(groups) > len(shown):
+        info(f"{format_count(len(groups) - len(shown), 'smaller group')} more: --all lists them")
+
+
+def _line(person: Person) -> str:
+    name = "-" if person.name is None else printable(person.name)
+    hidden = "  hidden" if person.is_hidden else ""
+    faces = f"{format_count(person.faces, 'face')} in {format_count(person.photos, 'photo')}"
+    return f"{person.id:>6}  {name}  {faces}, {person.confirmed} confirmed{hidden}"
+
+
+def _print_person(person: Person, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(person))
+    else:
+        click.echo(_line(person))
+
+
+def _print_undone(what: str | None, as_json: bool) -> None:
+    if as_json:
+        print_json({"undone": what})
+    elif what is None:
+        info("There is no decision to undo.")
+        raise SystemExit(NO_RESULT)
+    else:
+        click.echo(f"Undone: {printable(what)}")
+
+
+def _print_faces(library: Library, person: Person, as_json: bool) -> None:
+    faces = library.people.faces_of(person.id, 10_000 if as_json else _SHOWN)
+    if as_json:
+        print_json({**asdict(person), "faces_listed": [asdict(face) for face in faces]})
+        return
+    click.echo(_line(person))
+    for face, path in _with_paths(library, faces):
+        sure = "confirmed" if face.is_confirmed else "alike"
+        click.echo(f"  {face.id:>6}  {sure:<9}  {path}")
+    if person.faces > len(faces):
+        info(f"{format_count(person.faces - len(faces), 'face')} more: --json lists all")
+
+
+def _print_proposals(library: Library, person: Person, as_json: bool) -> None:
+    proposals = library.people.proposals(person.id)
+    if as_json:
+        print_json([asdict(each) for each in proposals])
+        return
+    if not proposals:
+        info("No other face is like this person.")
+        raise SystemExit(NO_RESULT)
+    paths = _with_paths(library, [each.face for each in proposals])
+    for proposal, (face, path) in zip(proposals, paths, strict=True):
+        click.echo(f"  {face.id:>6}  {proposal.score:.2f}  {path}")
+
+
+def _with_paths(library: Library, faces: list[Face] | tuple[Face, ...]) -> list[tuple[Face, str]]:
+    """The faces with the paths of their photos, and the moment of a video."""
+    hits = {hit.photo.id: hit for hit in library.photos([face.photo_id for face in faces])}
+    rows = []
+    for face in faces:
+        hit = hits.get(face.photo_id)
+        path = "-" if hit is None else path_text(hit.path)
+        moment = "" if face.at_s is None else f" at {face.at_s:.0f} s"
+        rows.append((face, f"{path}{moment}"))
+    return rows

@@ -1,0 +1,278 @@
+"""Finds the faces in photos of the library, and groups them by person.
+
+The faces of each photo are committed by themselves, so a run can be stopped at any photo, and the
+next one continues from there. At the end of a run the faces are grouped, all of them or, where only
+a few are new, those that are new.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Generator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from msgspec.structs import replace
+
+from imgsearch.concurrency import prefetch
+from imgsearch.decode.reader import decode
+from imgsearch.errors import PhotoError, Reason
+from imgsearch.faces import grouping
+from imgsearch.faces.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX
+from imgsearch.indexer import text_gate
+from imgsearch.indexer.embedding import embed_queries
+from imgsearch.indexer.picture_text import ids_below
+from imgsearch.indexer.roots import readable_photos
+from imgsearch.progress import FaceReport, Progress
+from imgsearch.store.lock import writing
+from imgsearch.store.progress_file import publish_progress
+
+if TYPE_CHECKING:
+    from imgsearch.faces.reader import FaceReader
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.records.faces import FoundFace, StoredFaces
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.records.photo import Photo
+    from imgsearch.store.store import Store
+
+DOING = "Finding faces"
+GROUPING = "Grouping faces"
+_AHEAD = 2  # photos read in advance, besides those that threads are reading
+_TRANSIENT = (Reason.UNREADABLE, Reason.CHANGED)  # the next run tries again
+_PEOPLE = (
+    *("a person", "a man", "a woman", "a child", "people", "a group of people"),
+    *("a crowd of people", "people standing together", "a person far away"),
+)
+# Above it a photo shows people, if no face was found in it: see docs/people.md.
+_SHOWS_PEOPLE = 1.0
+_FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
+_FEW = 200
+_SMALL_PX = 14.0  # a face of fewer pixels founds no group: its vector says little
+_UNCERTAIN = 0.8
+
+
+def find_faces(
+    context: IndexingContext, folders: Sequence[str], again: bool
+) -> Generator[Progress, None, FaceReport]:
+    """Find faces in photos that were not tried yet, below these folders if any are given.
+
+    Then group the faces. `again` includes photos in which another model has looked; what the user
+    has said about their faces is carried over. Raises MissingPackage without the package of the
+    models, and FolderError for a folder without photos.
+    """
+    reader = context.face_readers.open()  # before the lock is taken
+    with writing(context.data_dir) as store:
+        ids = store.faces.unread(reader.id, again)
+        if folders:
+            within = ids_below(store.reads, folders)
+            ids = [photo_id for photo_id in ids if photo_id in within]
+        photos = readable_photos(store.reads, ids, context.mounts)
+        close = photos_with_people(context, store, store.reads.encoders.in_use(), ids)
+        steps = _read_and_group(context, store, photos, close)
+        report = yield from publish_progress(context.data_dir, DOING, steps)
+    return replace(report, unreached=report.unreached + len(ids) - len(photos))
+
+
+def photos_with_people(
+    context: IndexingContext, store: Store, row: EncoderRow, ids: Collection[int]
+) -> frozenset[int]:
+    """The photos that show people, judged by their stored vectors; none is opened."""
+    if not ids:
+        return frozenset()
+    scores = text_gate.gate_scores(
+        store.reads, row.key, partial(embed_queries, context, row), ids, _PEOPLE
+    )
+    return frozenset(each for each, score in scores.items() if score >= _SHOWS_PEOPLE)
+
+
+def _read_and_group(
+    context: IndexingContext,
+    store: Store,
+    photos: Sequence[tuple[Photo, Path]],
+    close: Collection[int],
+) -> Generator[Progress, None, FaceReport]:
+    report = yield from read_faces(context, store, photos, close)
+    if report.faces or report.tried:
+        yield Progress(0, 1, None, GROUPING)
+        group_stored(store, report.faces)
+        yield Progress(1, 1, None, GROUPING)
+    return report
+
+
+def read_faces(
+    context: IndexingContext,
+    store: Store,
+    photos: Sequence[tuple[Photo, Path]],
+    close: Collection[int],
+) -> Generator[Progress, None, FaceReport]:
+    """Find the faces of these photos, each with one of its paths; one Progress a photo.
+
+    Photos in `close` are looked at a second time, at twice the size, if no face is found at first
+    and they have the pixels. A photo that cannot be decoded is recorded as failed, with the reason.
+    One that has changed or cannot be reached stays unread, and is left to the next run.
+    """
+    started_s = time.monotonic()
+    reader = context.face_readers.open()
+    max_megapixels = context.settings.max_megapixels
+
+    def look(item: tuple[Photo, Path]) -> tuple[Photo, Path, _Look | PhotoError | None]:
+        photo, path = item
+        try:
+            if path.stat().st_size != photo.size_bytes:
+                return photo, path, None
+            return photo, path, _faces_of(reader, photo, path, max_megapixels, photo.id in close)
+        except OSError:
+            return photo, path, None
+        except PhotoError as error:
+            return photo, path, None if error.reason in _TRANSIENT else error
+
+    counts: Counter[str] = Counter()
+    threads = context.settings.thread_count
+    with prefetch(threads + _AHEAD, threads, look, photos) as looks:
+        for done, (photo, path, found) in enumerate(looks, 1):
+            if isinstance(found, PhotoError):
+                store.faces.record_failure(photo.id, reader.id, str(found))
+                counts["failed"] += 1
+            elif found is None:
+                counts["unreached"] += 1
+            else:
+                faces, is_close = found
+                store.faces.record(photo.id, reader.id, faces)
+                counts["found" if faces else "none"] += 1
+                counts["faces"] += len(faces)
+                counts["looked_closely"] += is_close
+                counts["found_closely"] += is_close and bool(faces)
+            yield Progress(done, len(photos), path)
+    return FaceReport(
+        counts["found"],
+        counts["none"],
+        counts["failed"],
+        counts["unreached"],
+        counts["faces"],
+        counts["looked_closely"],
+        counts["found_closely"],
+        round(time.monotonic() - started_s, 3),
+    )
+
+
+_Look = tuple["tuple[FoundFace, ...]", bool]  # the faces, and whether there was a closer look
+
+
+def _faces_of(
+    reader: FaceReader, photo: Photo, path: Path, max_megapixels: float, shows_people: bool
+) -> _Look:
+    """Find the faces of one photo, or of the frames of a video."""
+    decoded = decode(path, LOOK_SIDE_PX, max_megapixels, all_frames=True)
+    if decoded.times_s:
+        frames = zip((decoded.image, *decoded.others), decoded.times_s, strict=True)
+        return tuple(face for image, at_s in frames for face in reader.read(image, at_s)), False
+    faces = reader.read(decoded.image)
+    long_side_px = max(photo.facts.width_px, photo.facts.height_px)
+    if faces or not shows_people or long_side_px <= LOOK_SIDE_PX:
+        return faces, False
+    closer = decode(path, CLOSE_SIDE_PX, max_megapixels).image
+    return reader.read(closer, closely=True), True
+
+
+# ------------------------------------------------------------------------- grouping
+
+
+def group_stored(store: Store, new_faces: int) -> None:
+    """Bring the persons of all faces up to date after `new_faces` were found."""
+    faces = store.faces.all()
+    if not len(faces.ids):
+        store.faces.assign({})
+    elif new_faces <= min(_FEW, _FEW_NEW * len(faces.ids)):
+        _join_new(store, faces)
+    else:
+        group_all(store, faces)
+
+
+def group_all(store: Store, faces: StoredFaces) -> None:
+    """Group all faces anew. A person without a name stays the same where most of its faces do."""
+    groups = grouping.group_faces(
+        grouping.Faces(
+            faces.vectors,
+            faces.moments,
+            np.where(faces.confirmed > 0, faces.confirmed, -1),
+            _refused_rows(faces),
+            weak_faces(faces),
+        )
+    )
+    persons = np.where(groups.persons >= 0, groups.persons, 0)
+    free = persons == 0  # faces that no confirmed person has
+    known = _majority(groups.looks[free], faces.persons[free], set(faces.confirmed.tolist()))
+    new: list[list[int]] = []
+    for look in np.unique(groups.looks[free & (groups.looks >= 0)]).tolist():
+        rows = np.flatnonzero(free & (groups.looks == look))
+        if look in known:
+            persons[rows] = known[look]
+        else:
+            new.append(faces.ids[rows].tolist())
+            persons[rows] = -1
+    changed = np.flatnonzero((persons != faces.persons) & (persons >= 0))
+    of_faces = zip(faces.ids[changed].tolist(), persons[changed].tolist(), strict=True)
+    store.faces.assign({face: person or None for face, person in of_faces}, new)
+
+
+def _majority(looks: np.ndarray, persons: np.ndarray, taken: Collection[int]) -> dict[int, int]:
+    """For each look the person without a name that most of its faces had, each person once."""
+    pairs, counts = np.unique(np.stack((looks, persons)), axis=1, return_counts=True)
+    known: dict[int, int] = {}
+    used = set(taken)
+    for at in np.argsort(-counts, kind="stable").tolist():
+        look, person = pairs[:, at].tolist()
+        if look >= 0 and person > 0 and look not in known and person not in used:
+            known[look] = person
+            used.add(person)
+    return known
+
+
+def _join_new(store: Store, faces: StoredFaces) -> None:
+    """Give each face without a person the one that it is most like, if that is beyond doubt."""
+    persons = faces.persons.copy()
+    refused = faces.refused
+    weak = weak_faces(faces)
+    taken = set(zip(persons.tolist(), faces.moments.tolist(), strict=True))
+    joined: dict[int, int | None] = {}
+    for row in np.flatnonzero(persons == 0).tolist():
+        moment = int(faces.moments[row])
+        person = grouping.nearest_person(
+            faces.vectors[row], faces.vectors, persons, is_weak=bool(weak[row])
+        )
+        face = int(faces.ids[row])
+        if person and (person, moment) not in taken and (face, person) not in refused:
+            joined[face] = persons[row] = person
+            taken.add((person, moment))
+    store.faces.assign(joined)
+
+
+def weak_faces(faces: StoredFaces) -> np.ndarray:
+    """Which of these faces are weak: see `is_weak`."""
+    each = zip(faces.sizes_px.tolist(), faces.scores.tolist(), strict=True)
+    return np.array([is_weak(size_px, score) for size_px, score in each], np.bool_)
+
+
+def is_weak(size_px: float, score: float) -> bool:
+    """Whether a face has too few pixels, or is too uncertain, to found a group."""
+    return size_px < _SMALL_PX or score < _UNCERTAIN
+
+
+def _refused_rows(faces: StoredFaces) -> frozenset[tuple[int, int]]:
+    rows = {face: row for row, face in enumerate(faces.ids.tolist())}
+    return frozenset((rows[face], person) for face, person in faces.refused if face in rows)
+
+
+# ------------------------------------------------------------------------- forgetting
+
+
+def forget_faces(context: IndexingContext, with_names: bool) -> int:
+    """Delete all faces, their vectors and groups; returns how many faces there were.
+
+    Names that the user gave to faces stay, unless `with_names` is set.
+    """
+    with writing(context.data_dir) as store:
+        return store.faces.forget(with_names)

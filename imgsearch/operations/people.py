@@ -1,0 +1,241 @@
+"""People: faces in photos, and the persons that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from imgsearch.errors import UsageError
+from imgsearch.language.grammar import check_k
+from imgsearch.operations.declared import PhotoId, ResultCount, operation
+from imgsearch.paths import absolute
+from imgsearch.records.faces import Face, FaceCounts, Person, Proposal
+from imgsearch.records.ids import as_id
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+    from imgsearch.progress import FaceReport, Job
+    from imgsearch.store.people import PeopleStore
+    from imgsearch.store.store import Store
+
+PersonId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a person.")]
+FaceId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a face.")]
+FaceIds = Annotated[
+    tuple[int, ...], Meta(min_length=1, max_length=10_000, description="The ids of faces.")
+]
+FaceSide = Annotated[
+    int, Meta(ge=16, le=1024, description="The side of the square picture in pixels.")
+]
+MAX_NAME = 200  # characters
+
+
+class People:
+    """The persons of a library. `person:NAME` in a query finds the photos that show one."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    # ------------------------------------------------------------------ finding faces
+
+    def find_faces(
+        self, folders: Iterable[str | Path] = (), *, again: bool = False
+    ) -> Job[FaceReport]:
+        """Find the faces in photos and group them by person; in all folders if none are given.
+
+        Each photo is looked at once. `again` includes photos in which another model has looked; the
+        user's decisions are carried over. Needs the package of the extra `faces`. Raises
+        MissingPackage, FolderError for a folder without photos of the library, UsageError if there
+        is no library, and LibraryLocked.
+        """
+        from imgsearch.indexer.faces import find_faces
+        from imgsearch.progress import Job
+
+        paths = tuple(absolute(folder) for folder in folders)
+        return Job(find_faces(self._engine.existing(), paths, again))
+
+    def regroup(self) -> None:
+        """Group all faces anew, held by what the user has confirmed. Raises LibraryLocked."""
+        from imgsearch.indexer.faces import group_all
+        from imgsearch.store.lock import writing
+
+        with writing(self._engine.existing().data_dir) as store:
+            group_all(store, store.faces.all())
+
+    def forget(self, *, with_names: bool = False) -> int:
+        """Delete all faces, their vectors and groups; returns how many faces there were.
+
+        Names that the user gave to faces stay, and find their photos, unless `with_names` is set.
+        Raises LibraryLocked.
+        """
+        from imgsearch.indexer.faces import forget_faces
+
+        return forget_faces(self._engine.existing(), with_names)
+
+    @operation("GET /people/counts")
+    def counts(self) -> FaceCounts:
+        """Count the photos that have faces, have none, failed and were not tried, and persons."""
+        return self._engine.store().faces.counts()
+
+    # ------------------------------------------------------------------ reading
+
+    @operation("GET /people", tool="List people")
+    def all(self, hidden: bool = False) -> tuple[Person, ...]:
+        """List the persons whose faces were found, those with the most photos first.
+
+        A person without a name is a group of faces that look alike. In a query, person:NAME finds
+        the photos of a person. Persons of no interest are left out unless `hidden` is set.
+        """
+        return self._people().all(hidden)
+
+    @operation("GET /people/{person_id}/faces")
+    def faces_of(self, person_id: PersonId, k: ResultCount = 100) -> tuple[Face, ...]:
+        """List the faces of a person, the best first; at most k."""
+        check_k(k, "faces")
+        return self._people().faces_of(as_id(person_id), k)
+
+    @operation("GET /photo/{photo_id}/faces")
+    def faces_in(self, photo_id: PhotoId) -> tuple[Face, ...]:
+        """List the faces in a photo, from left to right."""
+        return self._people().faces_in(as_id(photo_id))
+
+    @operation("GET /face/{face_id}/picture")
+    def picture(self, face_id: FaceId, side_px: FaceSide = 160) -> bytes | None:
+        """Make a square picture of a face, a WebP image; None for an unknown id.
+
+        Raises PhotoError for a photo that cannot be read.
+        """
+        from imgsearch.operations.pictures import Pictures
+
+        face = self._people().faces([as_id(face_id)]).get(face_id)
+        if face is None:
+            return None
+        from imgsearch.decode.face_pictures import face_picture, photo_side
+
+        pictures = Pictures(self._engine)
+        photo = self._engine.photo(face.photo_id)
+        if photo is None:
+            return None
+        shape = photo.facts.width_px, photo.facts.height_px
+        content = pictures.thumbnail(face.photo_id, photo_side(face, shape, side_px), face.at_s)
+        return None if content is None else face_picture(content, face, side_px)
+
+    @operation("GET /people/{person_id}/proposals")
+    def proposals(self, person_id: PersonId, k: ResultCount = 12) -> tuple[Proposal, ...]:
+        """Find faces that may be a person, for the user to say yes or no; at most k.
+
+        The first helps most: it stands for the largest group of faces, and is the likeliest. A face
+        that the user has decided about is not asked again.
+        """
+        from imgsearch.faces.proposals import proposed
+
+        check_k(k, "faces")
+        store = self._engine.store()
+        pairs = proposed(store.faces.all(), self._undecided(store), as_id(person_id), k)
+        faces = store.people.faces([face for face, _ in pairs])
+        return tuple(
+            Proposal(faces[face], person_id, round(score, 3))
+            for face, score in pairs
+            if face in faces
+        )
+
+    # ------------------------------------------------------------------ deciding
+
+    @operation("POST /people/name")
+    def name(self, person_id: PersonId, name: str) -> Person:
+        """Name a person; `person:NAME` finds it from then on. "" takes the name away.
+
+        A person of this name, without case and accents, gets its faces. Raises UsageError for an
+        unknown person and a name that is too long.
+        """
+        name = " ".join(name.split())
+        store, number = self._engine.store(), as_id(person_id)
+        if len(name) > MAX_NAME:
+            raise UsageError(f"A name has {MAX_NAME} characters at most.")
+        if not name:
+            store.people.unname(number)
+        else:
+            number = store.people.name(number, name, self._sure(store, number))
+        return self.get(number)
+
+    def get(self, person_id: int) -> Person:
+        """Return a person. Raises UsageError for an unknown id."""
+        found = next((each for each in self.all(hidden=True) if each.id == person_id), None)
+        if found is None:
+            raise UsageError(
+                f"There is no person with the id {person_id}. To list persons: imgsearch people"
+            )
+        return found
+
+    @operation("POST /people/decide")
+    def decide(self, faces: FaceIds, person_id: PersonId, is_person: bool) -> int:
+        """Say that faces are a person, or that they are not; returns how many were decided.
+
+        With a yes, a group without a name comes along, and so do faces that are like it beyond
+        doubt. A face that is not a person is never proposed for it again, and never joins it.
+        Raises UsageError for an unknown person.
+        """
+        store, number = self._engine.store(), as_id(person_id)
+        ids = [as_id(face) for face in faces]
+        followers: Sequence[int] = ()
+        if is_person:
+            from imgsearch.faces.proposals import followers_of
+
+            followers = followers_of(store.faces.all(), number, ids)
+        return store.people.decide(ids, number, is_person, followers)
+
+    @operation("POST /people/merge")
+    def merge(self, person_id: PersonId, into: PersonId) -> Person:
+        """Make two persons one, with the name of `into` if it has one.
+
+        Raises UsageError for an unknown person, and for the same one twice.
+        """
+        if person_id == into:
+            raise UsageError("These are one person already.")
+        store = self._engine.store()
+        one, other = as_id(person_id), as_id(into)
+        sure = [*self._sure(store, one), *self._sure(store, other)]
+        store.people.merge(one, other, sure)
+        return self.get(other)
+
+    @operation("POST /people/split")
+    def split(self, faces: FaceIds, person_id: PersonId) -> Person:
+        """Take faces out of a person; returns the new person, without a name, that they are.
+
+        Raises UsageError for an unknown person, and where none of the faces is in the library.
+        """
+        store = self._engine.store()
+        return self.get(store.people.split([as_id(face) for face in faces], as_id(person_id)))
+
+    @operation("POST /people/hide")
+    def hide(self, person_id: PersonId, hidden: bool = True) -> Person:
+        """Hide a person of no interest, or show one again. Raises UsageError for an unknown one."""
+        store, number = self._engine.store(), as_id(person_id)
+        store.people.hide(number, hidden, self._sure(store, number))
+        return self.get(number)
+
+    @operation("POST /people/undo")
+    def undo(self) -> str | None:
+        """Take the last decision back; returns what it was, None where there is none."""
+        return self._people().undo()
+
+    def last_change(self) -> str | None:
+        """Return a sentence about the decision that `undo` would take back."""
+        return self._people().last_change()
+
+    def _people(self) -> PeopleStore:
+        return self._engine.store().people
+
+    def _sure(self, store: Store, person_id: int) -> list[int]:
+        """The faces that stand for a person: those in the middle of its group."""
+        from imgsearch.faces.proposals import central_faces
+
+        return central_faces(store.faces.all(), person_id)
+
+    def _undecided(self, store: Store) -> frozenset[int]:
+        """The persons without a name of which no face is confirmed."""
+        return frozenset(
+            each.id for each in store.people.all() if each.name is None and not each.confirmed
+        )

