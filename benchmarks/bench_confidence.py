@@ -67,7 +67,8 @@ from imgsearch.search.short_texts import (
 
 ABSENT = Path(__file__).with_name("absent.txt")
 THINGS = Path(__file__).with_name("things.txt")
-NAME = "lite"
+NAME = "lite"  # whose way of reading short texts all its forms share
+FORMS = ("lite", "lite+views", "lite+dino")
 SIZES = (50, 200, 1000, 6000)
 DRAWS = 3  # of a library that is a part of a set
 MAX_CAPTIONS = 500  # in each library
@@ -122,8 +123,9 @@ def chosen_splits(description: str) -> Iterator[tuple[Split, Encoder]]:
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
     parser.add_argument("--split", default="dev", choices=("dev", "test"))
+    parser.add_argument("--encoder", default=NAME, choices=FORMS)
     arguments = parser.parse_args()
-    encoder = open_encoder(NAME, default_cache_dir())
+    encoder = open_encoder(arguments.encoder, default_cache_dir())
     for folder in arguments.folders:
         split = load(folder, arguments.split, encoder, default_cache_dir() / "benchmarks")
         print(f"{encoder.id}, {folder.name} {arguments.split}, {len(split.photos)} photos")
@@ -408,6 +410,8 @@ class BenchAnswer:
     """The verdict on one query, and how many hits of each level there are and match it."""
 
     verdict: Verdict
+    photos: int  # in the library
+    everyday: bool  # is never denied
     kept: bool = False  # a match is not weak
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # by level: hits, matches
     ranked: tuple[np.ndarray, np.ndarray] | None = None  # shares of the best hits, and if right
@@ -425,9 +429,10 @@ def answer(
         order = np.argsort(-scores)
         best = order[: confidence.COUNTED_HITS]
         kind = text_kind(NAME, text)
+        everyday = is_everyday(text)
         verdict = assess(
             library.baseline,
-            ScoredQuery(vector, [(kind, 1.0)], everyday=is_everyday(text)),
+            ScoredQuery(vector, [(kind, 1.0)], everyday=everyday),
             Neighbours(best, scores[best]),
             library.photos[order[: confidence.COMPARED_HITS]],
             PhotoCount(len(library.photos), len(library.photos)),
@@ -445,7 +450,8 @@ def answer(
         kept = any(verdict.level(float(scores[row])) != "weak" for row in matches)
         mean = float(vector @ library.baseline.mean)
         share = (scores[best] - mean) / max(float(scores[best[0]]) - mean, 1e-6)
-        outcomes.append(BenchAnswer(verdict, kept, counts, (share, np.array(is_match))))
+        ranked = share, np.array(is_match)
+        outcomes.append(BenchAnswer(verdict, len(library.photos), everyday, kept, counts, ranked))
     return outcomes
 
 
@@ -503,7 +509,7 @@ SHORT = ("{noun}", "{a noun}")
 
 
 def fit(outcomes: BenchAnswers) -> Thresholds:
-    """Thresholds that deny 3 % of what is present and find 10 % of what is absent.
+    """Thresholds that deny 4 % of what is present and find 10 % of what is absent.
 
     Likely are hits down to the share of which six in ten are right, beginning with the best.
     """
@@ -515,6 +521,14 @@ def fit(outcomes: BenchAnswers) -> Thresholds:
             for outcome in outcomes[f"{presence} {wording}"]
         ]
 
+    limits = [
+        (outcome.verdict.strength - THRESHOLDS.unsure_words_of_few / outcome.photos)
+        / confidence.chance(outcome.photos)
+        if not outcome.everyday
+        else np.inf
+        for wording in SHORT
+        for outcome in outcomes[f"present {wording}"]
+    ]
     found = float(np.quantile(strengths("absent"), 0.9))
     scenes = [outcome.verdict.strength for outcome in outcomes["absent scenes"]]
     ranked = [
@@ -529,7 +543,7 @@ def fit(outcomes: BenchAnswers) -> Thresholds:
     precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     return replace(
         THRESHOLDS,
-        unsure_short=float(np.quantile(strengths("present"), 0.03)),
+        unsure_words_share=float(np.quantile(limits, 0.04, method="lower")),
         found_text=float(np.quantile(scenes, 0.9)),
         found_short=found,
         likely_share=float(share[order][np.flatnonzero(precision >= 0.6)[-1]]),
@@ -603,13 +617,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
     parser.add_argument("--split", default="dev", choices=("dev", "test"))
+    parser.add_argument("--encoder", default=NAME, choices=FORMS)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="of the libraries")
     parser.add_argument("--more", type=Path, help="fill larger libraries from its train split")
     parser.add_argument("--fit", action="store_true", help="fit the thresholds, crosswise")
     parser.add_argument("--tried", action="store_true", help="measure others than the strength")
     parser.add_argument("--cache", type=Path, default=default_cache_dir() / "benchmarks")
     arguments = parser.parse_args()
-    encoder = open_encoder(NAME, default_cache_dir())
+    encoder = open_encoder(arguments.encoder, default_cache_dir())
     embed = TextVectors(encoder, arguments.cache)
     more = None
     if arguments.more is not None:

@@ -153,11 +153,17 @@ def test_chance_is_the_expected_largest_of_n_normal_values() -> None:
 def test_the_larger_a_library_the_less_is_denied() -> None:
     text = ScoredQuery(np.ones(1, np.float32), [("text", 1.0)])
     mixed = ScoredQuery(np.ones(1, np.float32), [("short", 3.0), ("image", 1.0)])
-    bounds = [THRESHOLDS.unsure_from(text, PhotoCount(n, n)) for n in (20, 200, 2000, 100_000)]
-    assert bounds[0] == bounds[1] == THRESHOLDS.unsure
-    assert bounds[1] > bounds[2] > bounds[3]
-    assert THRESHOLDS.unsure < THRESHOLDS.unsure_from(mixed, PhotoCount(20, 20))
-    assert THRESHOLDS.unsure_from(mixed, PhotoCount(100_000, 100_000)) == bounds[3]
+    image = ScoredQuery(np.ones(1, np.float32), [("image", 1.0)])
+
+    def bounds(query: ScoredQuery, *sizes: int) -> list[float]:
+        return [THRESHOLDS.unsure_from(query, PhotoCount(n, n)) for n in sizes]
+
+    of_text = bounds(text, 200, 2000, 20_000, 100_000)
+    assert of_text == sorted(of_text, reverse=True) and len(set(of_text)) == 4
+    assert bounds(text, 20)[0] < of_text[1], "among few photos less is denied, too"
+    assert bounds(image, 20) == bounds(image, 200) == [THRESHOLDS.unsure_image]
+    (own,), (of_image,), (of_both,) = (bounds(query, 5000) for query in (text, image, mixed))
+    assert math.isclose(of_both, 0.75 * own + 0.25 * of_image)
     assert THRESHOLDS.found_from(text) == THRESHOLDS.found_text
     expected = 0.75 * THRESHOLDS.found_short + 0.25 * THRESHOLDS.found_image
     assert math.isclose(THRESHOLDS.found_from(mixed), expected)

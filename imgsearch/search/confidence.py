@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
 
 MIN_PHOTOS = 12  # with fewer, a library has no meaningful mean score
+FEW_PHOTOS = 32
 COMPARED_HITS = 10  # hits whose z-score is computed; an outstanding one is among the first
 COUNTED_HITS = 200  # hits that are counted by level
 MIN_UNSURE_HITS, MAX_UNSURE_HITS = 3, 10  # hits shown in an unsure answer
@@ -57,13 +58,17 @@ _MIN_DEVIATION = 1e-4  # at least the rounding error
 class Thresholds(Struct, frozen=True):
     """The thresholds of verdicts, see docs/search.md.
 
-    The first seven are strengths, for each kind of term. The shares are positions of a score
-    between the query's mean score in the library (0) and its best score (1).
+    Those of "unsure" and "found" are strengths, for each kind of term. The shares of `sure`,
+    `likely` and `possible` are positions of a score between the query's mean score in the library
+    (0) and its best score (1).
     """
 
-    unsure: float = -1.2  # below, nothing is found
-    unsure_short: float = -1.0
-    unsure_share: float = -0.4  # of the strength that chance reaches: the limit in a large library
+    # Words: a share of the strength that chance reaches in a library of this size, and less in one
+    # of few photos, where the best may be of another kind by accident.
+    unsure_words_share: float = -0.27
+    unsure_words_of_few: float = -15.0  # divided by the number of photos, FEW_PHOTOS at least
+    unsure_image: float = -1.2
+    unsure_image_share: float = -0.4  # of what chance reaches: the limit in a large library
     found_text: float = 1.0
     found_short: float = 1.7
     found_image: float = 1.0
@@ -74,13 +79,12 @@ class Thresholds(Struct, frozen=True):
 
     def unsure_from(self, query: ScoredQuery, candidates: PhotoCount) -> float:
         """The strength below which nothing is found: the mean over the terms, weighted."""
-        of_kind = {
-            "text": self.unsure,
-            "short": self.unsure_short,
-            "image": self.unsure,
-            "concept": self.unsure,
-        }
-        return min(_mean_of(of_kind, query), self.unsure_share * chance(candidates.vectors))
+        by_chance = chance(candidates.vectors)
+        of_few = self.unsure_words_of_few / max(candidates.vectors, FEW_PHOTOS)
+        words = self.unsure_words_share * by_chance + of_few
+        image = min(self.unsure_image, self.unsure_image_share * by_chance)
+        of_kind = {"text": words, "short": words, "image": image, "concept": image}
+        return _mean_of(of_kind, query)
 
     def found_from(self, query: ScoredQuery) -> float:
         """The strength from which something is found: the mean over the terms, weighted."""
