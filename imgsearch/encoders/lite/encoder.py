@@ -11,17 +11,14 @@ import numpy as np
 
 from imgsearch.cores import usable_cores
 from imgsearch.encoders.batching import BatchScheduler
-from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.device import CPU_BATCHES, CpuDevice, cpu_batch_size
 from imgsearch.encoders.lite import heads, towers, weights
 from imgsearch.encoders.lite.heads import CURRENT, HeadsFile
+from imgsearch.encoders.lite.pixels import require_squashed, shrunk, squashed
 from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX, VIEWS_SIDE_PX
 from imgsearch.encoders.measurements import BatchSizes
-from imgsearch.errors import EncoderError
-from imgsearch.installation import restore_command
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
     from PIL.Image import Image
 
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
@@ -52,19 +49,15 @@ class Lite:
         EncoderUnavailable if a weight package is missing, EncoderError if a file is not the one
         that `lite` was made with.
         """
-        path = heads_file.path
-        if not path.is_file() or sha256_of(path) != heads_file.sha256:
-            raise EncoderError(f"{path} is damaged or missing. Restore it: {restore_command(path)}")
-        weights.require()
-        self._heads_file, self._heads = heads_file, heads.load(path)
+        weights.require(weights.LITE_FILES)
+        self._heads_file, self._heads = heads_file, heads.load(heads_file.verified())
         self._views = views
         self._cache_dir = cache_dir
         self._threads = threads or usable_cores()
         self._batch_size = batch_size or cpu_batch_size(self._threads)
         self._loading = Lock()
         self._images: BatchScheduler | None = None
-        self._text_tower: InferenceSession | None = None
-        self._word_pieces: towers.WordPieces | None = None
+        self._texts = towers.TextTower(cache_dir, self._threads)
 
     @property
     def id(self) -> str:
@@ -103,27 +96,12 @@ class Lite:
     # ------------------------------------------------------------------------ images
 
     def prepare(self, image: Image) -> Pixels:
-        """Squash the whole image to a square, (3, side_px, side_px) uint8, without cropping.
-
-        Bicubic with antialias. Safe in any thread.
-        """
-        from PIL.Image import Resampling  # Pillow: not for a text query
-
-        if image.mode != "RGB":
-            image = image.convert("RGB")
-        # A first coarse shrink by whole factors saves time and loses nothing that this model sees.
-        size = (self.side_px, self.side_px)
-        small = image.resize(size, Resampling.BICUBIC, reducing_gap=3.0)
-        return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
+        """Squash the whole image to a square, (3, side_px, side_px) uint8: see `squashed`."""
+        return squashed(image, self.side_px)
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
         """Embed prepared images, (n, 3, side_px, side_px) uint8, as (n, dim) rows of length 1."""
-        side_px = self.side_px
-        if batch.dtype != np.uint8 or batch.shape[1:] != (3, side_px, side_px):
-            raise EncoderError(
-                f"`lite` takes uint8 of shape (n, 3, {side_px}, {side_px}), not {batch.dtype} "
-                f"of shape {batch.shape}. Make each image with its own prepare()."
-            )
+        require_squashed(batch, self.side_px)
         with self._loading:
             if self._images is None:
                 self._images = self._load_images()
@@ -137,7 +115,7 @@ class Lite:
             return image_vectors(*tower.outputs(batch))
 
         def embed_views(batch: PixelBatch) -> Vectors:
-            return heads.unit(embed(_shrunk(batch)) + embed(_middle(batch)))
+            return heads.unit(embed(shrunk(batch, SIDE_PX)) + embed(_middle(batch)))
 
         device = CpuDevice(embed_views if self._views else embed, self.dim, self.side_px)
         sizes = BatchSizes(self._cache_dir, self.id)
@@ -147,30 +125,11 @@ class Lite:
 
     def token_count(self, text: str) -> int:
         """The number of word pieces of `text` before it is cut off, with begin and end marks."""
-        return len(self._tokenizer().ids(text))
+        return self._texts.token_count(text)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed texts as (n, dim) float32 rows of length 1. Ignores case."""
-        with self._loading:
-            if self._text_tower is None:
-                self._text_tower = towers.open_text_tower(self._cache_dir, self._threads)
-        rows = towers.encode(self._text_tower, self._tokenizer(), texts)
-        return self._heads.text_vectors(rows)
-
-    def _tokenizer(self) -> towers.WordPieces:
-        with self._loading:
-            if self._word_pieces is None:
-                self._word_pieces = towers.WordPieces()
-            return self._word_pieces
-
-
-def _shrunk(batch: PixelBatch) -> PixelBatch:
-    """The whole of each prepared image, (n, 3, 260, 260)."""
-    from PIL import Image
-
-    images = [Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))) for pixels in batch]
-    small = [image.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC) for image in images]
-    return np.stack([np.asarray(image, np.uint8).transpose(2, 0, 1) for image in small])
+        return self._heads.text_vectors(self._texts.rows(texts))
 
 
 def _middle(batch: PixelBatch) -> PixelBatch:

@@ -82,6 +82,12 @@ class Graph:
         self._nodes.append(node)
         return name
 
+    def nodes(self, op: str, *inputs: str, outputs: int) -> list[str]:
+        """Add one operator with several outputs and return their names."""
+        names = [f"v{len(self._nodes)}.{number}" for number in range(outputs)]
+        self._nodes.append(helper.make_node(op, list(inputs), names))
+        return names
+
     def name(self, value: str, name: str) -> None:
         """Name a value, as the outputs of a model need."""
         self._nodes.append(helper.make_node("Identity", [value], [name]))

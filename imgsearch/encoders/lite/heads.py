@@ -10,14 +10,19 @@ cosine(head, head).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
+from msgspec.structs import asdict
+from numpy.typing import ArrayLike, NDArray
 
+from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.lite.spec import TEXT_WIDTH
+from imgsearch.errors import EncoderError
+from imgsearch.installation import restore_command
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
@@ -34,6 +39,13 @@ class HeadsFile(Struct, frozen=True):
     path: Path
     sha256: str
 
+    def verified(self) -> Path:
+        """The path, after checking the content. Raises EncoderError for any other content."""
+        path = self.path
+        if not path.is_file() or sha256_of(path) != self.sha256:
+            raise EncoderError(f"{path} is damaged or missing. Restore it: {restore_command(path)}")
+        return path
+
 
 CURRENT = HeadsFile(
     2,
@@ -42,46 +54,73 @@ CURRENT = HeadsFile(
 )
 
 
-class Heads(Struct, frozen=True):
-    """All trained arrays, float32 in memory and float16 on disk if that loses nothing."""
+class Base(Struct, frozen=True):
+    """The texts of the classes, among which ConSE places photos."""
 
     class_texts: Floats  # (1000, 384): the text tower's vector of each ImageNet class
     conse_classes: int  # the number of likeliest classes that place a photo
-    conse_map: Floats  # (384, out): C in the model card
-    feature_map: Floats  # (2048, out): W, for raw pooled features
-    feature_bias: Floats  # (out,)
     text_mean: Floats  # (384,): of the text tower's vectors, subtracted from each
+
+    def placed(self, logits: Floats) -> Floats:
+        """Place photos by their (n, 1000) logits: (n, 384) rows of length 1."""
+        return conse(logits, self.class_texts, self.conse_classes)
+
+    def read(self, texts: Floats) -> Floats:
+        """Scale (n, 1152) rows of the text tower for a head; the first 384 are `placed` texts."""
+        own = unit(texts[:, :TEXT_WIDTH] - self.text_mean)
+        return np.concatenate([own, texts[:, TEXT_WIDTH:]], axis=1)
+
+
+class Head(Struct, frozen=True):
+    """Linear maps from the features of photos and of texts into one space."""
+
+    conse_map: Floats  # (384, out): C in the model card
+    feature_map: Floats  # (features, out): W, for raw pooled features
+    feature_bias: Floats  # (out,)
     text_map: Floats  # (1152, out): T
     text_bias: Floats  # (out,)
+
+    def images(self, placed: Floats, features: Floats) -> Floats:
+        """Turn placed photos (n, 384) and their features into (n, out) rows of length 1."""
+        rows = product(placed, self.conse_map) + product(features, self.feature_map)
+        return unit(rows + self.feature_bias)
+
+    def texts(self, read: Floats) -> Floats:
+        """Turn texts (n, 1152), as `Base.read` scales them, into (n, out) rows of length 1."""
+        return unit(product(read, self.text_map) + self.text_bias)
+
+
+class Heads(Struct, frozen=True):
+    """All trained arrays, float32 in memory and float16 on disk if that loses nothing."""
+
+    base: Base
+    head: Head
     ranges: Floats  # (35, 2): the image tower's activation ranges
     alpha: float  # the weight of ConSE, 0 to 1
     logit_scale: float
 
     @property
     def dim(self) -> int:
-        return int(self.class_texts.shape[1] + self.text_map.shape[1])
+        return int(self.base.class_texts.shape[1] + self.head.text_map.shape[1])
 
     def image_vectors(self, features: Floats, logits: Floats) -> Vectors:
         """Turn (n, 2048) features and (n, 1000) logits into (n, dim) rows of length 1."""
-        placed = conse(logits, self.class_texts, self.conse_classes)
-        head = _product(placed, self.conse_map) + _product(features, self.feature_map)
-        head += self.feature_bias
-        return self._joined(placed, head)
+        placed = self.base.placed(logits)
+        return self._joined(placed, self.head.images(placed, features))
 
     def text_vectors(self, texts: Floats) -> Vectors:
         """Turn (n, 1152) rows of the text tower into (n, dim) rows of length 1."""
-        own = unit(texts[:, :TEXT_WIDTH] - self.text_mean)
-        read = np.concatenate([own, texts[:, TEXT_WIDTH:]], axis=1)
-        return self._joined(own, _product(read, self.text_map) + self.text_bias)
+        read = self.base.read(texts)
+        return self._joined(read[:, :TEXT_WIDTH], self.head.texts(read))
 
     def _joined(self, base: Floats, head: Floats) -> Vectors:
-        halves = (np.sqrt(self.alpha) * unit(base), np.sqrt(1 - self.alpha) * unit(head))
+        halves = (np.sqrt(self.alpha) * base, np.sqrt(1 - self.alpha) * head)
         return np.ascontiguousarray(np.concatenate(halves, axis=1), np.float32)
 
 
 def conse(logits: Floats, class_texts: Floats, classes: int) -> Floats:
     """The positions of photos among the texts of their likeliest classes: rows of length 1."""
-    return unit(_product(class_shares(logits, classes), class_texts))
+    return unit(product(class_shares(logits, classes), class_texts))
 
 
 def class_shares(logits: Floats, classes: int) -> Floats:
@@ -93,7 +132,7 @@ def class_shares(logits: Floats, classes: int) -> Floats:
     return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
-def _product(rows: Floats, matrix: Floats) -> Floats:
+def product(rows: Floats, matrix: Floats) -> Floats:
     """The matrix product, on one core.
 
     NumPy's own would wake a thread for each core, which then spins for a while and takes the core
@@ -111,28 +150,63 @@ def unit(rows: Floats) -> Floats:
 
 # ---------------------------------------------------------------------------- on disk
 
-_FLOAT16 = ("class_texts", "conse_map", "feature_map", "text_map")
-_FLOAT32 = ("feature_bias", "text_bias", "text_mean", "ranges")  # small; half precision shows
-_NUMBERS = ("alpha", "logit_scale", "conse_classes")
+_FLOAT16 = (
+    "class_texts",
+    "conse_map",
+    "feature_map",
+    "text_map",
+    "projection",
+)  # the others are small
 
 
 def load(path: Path) -> Heads:
     """Read a heads file. The caller has checked its checksum."""
-    from safetensors.numpy import load_file
-
-    stored = load_file(path)
-    arrays = {name: stored[name].astype(np.float32) for name in (*_FLOAT16, *_FLOAT32)}
-    alpha, logit_scale, classes = (round(stored[name].item(), 6) for name in _NUMBERS)
-    return Heads(**arrays, alpha=alpha, logit_scale=logit_scale, conse_classes=int(classes))
+    stored = load_arrays(path)
+    return Heads(
+        base=base_of(stored),
+        head=head_of(stored),
+        ranges=stored["ranges"],
+        alpha=number_of(stored, "alpha"),
+        logit_scale=number_of(stored, "logit_scale"),
+    )
 
 
 def save(heads: Heads, path: Path) -> None:
     """Write a heads file, with the same bytes for the same heads."""
+    names = ("ranges", "alpha", "logit_scale")
+    own = {name: getattr(heads, name) for name in names}
+    save_arrays({**asdict(heads.base), **asdict(heads.head), **own}, path)
+
+
+def load_arrays(path: Path) -> dict[str, Floats]:
+    """Read all arrays of a file, in float32."""
+    from safetensors.numpy import load_file
+
+    return {name: array.astype(np.float32) for name, array in load_file(path).items()}
+
+
+def save_arrays(arrays: Mapping[str, ArrayLike], path: Path) -> None:
+    """Write arrays and numbers, the large ones in float16."""
     from safetensors.numpy import save_file
 
-    float16 = {name: np.ascontiguousarray(getattr(heads, name), np.float16) for name in _FLOAT16}
-    float32 = {
-        name: np.ascontiguousarray(getattr(heads, name), np.float32)
-        for name in (*_FLOAT32, *_NUMBERS)
-    }
-    save_file(float16 | float32, path)
+    stored: dict[str, NDArray[Any]] = {}
+    for name, value in arrays.items():
+        is_large = name.rpartition(".")[2] in _FLOAT16
+        stored[name] = np.ascontiguousarray(value, np.float16 if is_large else np.float32)
+    save_file(stored, path)
+
+
+def base_of(stored: Mapping[str, Floats]) -> Base:
+    """The base among the arrays of a file."""
+    classes = int(number_of(stored, "conse_classes"))
+    return Base(stored["class_texts"], classes, stored["text_mean"])
+
+
+def head_of(stored: Mapping[str, Floats], prefix: str = "") -> Head:
+    """The head among the arrays of a file, whose names begin with `prefix`."""
+    return Head(**{name: stored[prefix + name] for name in Head.__struct_fields__})
+
+
+def number_of(stored: Mapping[str, Floats], name: str) -> float:
+    """A number among the arrays of a file, with six digits."""
+    return round(stored[name].item(), 6)

