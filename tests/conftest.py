@@ -54,8 +54,14 @@ SHARED = Path(
 )
 
 
+# They wait for most of their time, minutes in all, while tests in other processes use the cores. At
+# the end nothing else would be left to do meanwhile.
+_FIRST = ("test_watch.py", "test_watch_soak.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of a group (groups.py) with its name."""
+    """Marks the tests of a group (groups.py) with its name, and puts those that wait first."""
+    items.sort(key=lambda item: item.path.name not in _FIRST)
     for item in items:
         if group := group_of(item.path):
             item.add_marker(group)

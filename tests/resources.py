@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psutil
-from scipy.stats import theilslopes
 
 READINGS = 5  # of which the lowest counts: a thread or a buffer may be in use for a moment
 READING_INTERVAL_S = 0.1
@@ -73,6 +72,8 @@ def growth(samples: Sequence[Sample], figure: Figure) -> float:
     step such as a library that is loaded late, do not count. It is chance where its 95 % confidence
     interval contains 0. The first half is left out: caches fill, and pools grow to their size.
     """
+    from scipy.stats import theilslopes  # here, since it takes two seconds to import
+
     half = samples[len(samples) // 2 :]
     times = [sample.at_s for sample in half]
     slope, _, low, high = theilslopes([figure(sample) for sample in half], times, 0.95)

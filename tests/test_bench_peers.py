@@ -11,8 +11,6 @@ import pytest
 from benchmarks import bench_peers, peer_tables, programs, ratios
 from benchmarks.processes import Command, CommandFailed, run
 
-pytestmark = pytest.mark.alone  # measures time
-
 HOLD_AND_WORK = """
 import subprocess, sys, time
 held = b"x" * (120 << 20)
@@ -24,6 +22,7 @@ time.sleep(0.7)
 """
 
 
+@pytest.mark.alone  # measures time
 def test_the_cost_of_a_process_includes_its_children(tmp_path: Path) -> None:
     single = run(Command([sys.executable, "-c", HOLD_AND_WORK], tmp_path, {}))
     assert single.wall_s >= 1.0
@@ -88,6 +87,7 @@ def test_the_comparison_marks_what_has_become_slower() -> None:
     assert marked[0].endswith("2.5 times as slow as before")
 
 
+@pytest.mark.alone  # measures time
 def test_the_speed_is_printed_next_to_the_published_one(
     demo_photos: Path, model_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

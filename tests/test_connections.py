@@ -22,7 +22,6 @@ from imgsearch.service.client import Client
 from tests.factories import PATIENCE_S, write_photos
 from tests.stand_in import StandIn
 
-pytestmark = pytest.mark.alone  # waits for time limits
 TOKEN = "a-token-for-the-tests"
 CROWD = 1_500
 # A service with these limits, in a process that may open no more files than usual.

@@ -383,7 +383,6 @@ def test_the_updater_tells_a_problem_once() -> None:
 # ------------------------------------------------------------------------- the commands
 
 
-@pytest.mark.alone
 def test_watch_keeps_links_and_tells_a_command(library: Library, tmp_path: Path) -> None:
     photos, data = tmp_path / "photos", library.settings.data_dir
     library.index([write_photos(photos, 3)]).run()

@@ -17,8 +17,6 @@ from imgsearch.errors import LibraryLocked
 from imgsearch.store.lock import writing
 from tests.factories import CHECKOUT, PATIENCE_S, wait_until, write_photos
 
-pytestmark = pytest.mark.alone  # measures time, or waits for it
-
 INDEX = """
     import sys, time
     from pathlib import Path

@@ -49,8 +49,6 @@ from tests.factories import (
 from tests.held_process import held
 from tests.stand_in import KIND, StandIn
 
-pytestmark = pytest.mark.alone  # measures time, or waits for it
-
 LINUX = sys.platform.startswith("linux")
 QUICK = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
 
@@ -303,6 +301,7 @@ def test_a_growing_file_is_read_when_it_is_complete(
     assert all(report.failed == 0 for report in watching.reports)
 
 
+@pytest.mark.alone  # measures time
 def test_a_photo_is_found_within_five_seconds_of_its_last_write(
     watched: Start, tmp_path: Path
 ) -> None:
@@ -442,6 +441,7 @@ def short_queue() -> Iterator[Callable[[], None]]:
     limit.write_text(before)
 
 
+@pytest.mark.alone  # shortens the queue of every watcher on this machine
 def test_no_photo_is_lost_when_the_event_queue_overflows(
     short_queue: Callable[[], None],
     watched: Start,
@@ -735,6 +735,7 @@ def wait_for_event(process: subprocess.Popen[str], event: str) -> dict[str, obje
     raise AssertionError(f"no {event}; {process.communicate()}")
 
 
+@pytest.mark.alone  # measures time
 @pytest.mark.parametrize("is_blocked", [True, False], ids=["model is blocked", "model goes on"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_command_within_two_seconds_and_loses_nothing(

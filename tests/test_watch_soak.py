@@ -12,8 +12,6 @@ import pytest
 from tests.resources import Sample, draw, leaks, take_sample
 from tests.soak import soak
 
-pytestmark = pytest.mark.alone  # measures time
-
 # Does something for each line that it reads, and answers when that is done.
 WORKER = """
 import os, sys, threading

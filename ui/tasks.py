@@ -53,6 +53,10 @@ class Task:
         self._meter.starts_part(step)
         self.done, self.total, self.part = step.done, step.total, step.part
 
+    def stop(self) -> None:
+        """Let the job end after its present step."""
+        self.stopping = True
+
     @property
     def rate(self) -> float:
         """Steps per second lately; 0 while unknown."""
@@ -78,6 +82,10 @@ class BackgroundTasks:
     def get(self, name: str) -> Task | None:
         """The latest task of this name, running or not."""
         return self._tasks.get(name)
+
+    def running(self) -> list[str]:
+        """The names of the tasks that are running, sorted."""
+        return sorted(name for name, task in list(self._tasks.items()) if task.running)
 
     def dismiss(self, name: str) -> None:
         """Forget the latest task of this name, unless it is running."""
@@ -136,13 +144,11 @@ class BackgroundTasks:
 
 
 def progress_bar(task: Task, title: str, unit: str) -> None:
-    """A live bar with rate and time left, and a button to stop; reruns the page at the end."""
+    """A live bar with rate and time left, and a button to stop."""
     st.fragment(_own_progress, run_every=1.0)(task, title, unit)
 
 
 def _own_progress(task: Task, title: str, unit: str) -> None:
-    if not task.running:
-        st.rerun(scope="app")
     bar, button = st.columns([6, 1], vertical_alignment="bottom")
     state = (
         "stopping after this batch; the work done so far is kept"
@@ -150,24 +156,24 @@ def _own_progress(task: Task, title: str, unit: str) -> None:
         else format_progress(task, unit)
     )
     bar.progress(progress_share(task), text=f"{task.part or title}: {state}")
-    if button.button("Stop", key=f"stop {title}", disabled=task.stopping, width="stretch"):
-        task.stopping = True
+    button.button(
+        "Stop", key=f"stop {title}", disabled=task.stopping, width="stretch", on_click=task.stop
+    )
 
 
 def other_process_bar(library: Library) -> bool:
     """Follow what another process does with the library; whether one is at work now.
 
-    Nothing is shown while none is. Reruns the page when one starts and when it ends.
+    Nothing is shown while none is.
     """
-    is_busy = _other_job(library) is not None
-    st.fragment(_other_progress, run_every=1.0)(library, is_busy)
+    is_busy = other_job(library) is not None
+    if is_busy:
+        st.fragment(_other_progress, run_every=1.0)(library)
     return is_busy
 
 
-def _other_progress(library: Library, was_busy: bool) -> None:
-    job = _other_job(library)
-    if (job is not None) != was_busy:
-        st.rerun(scope="app")
+def _other_progress(library: Library) -> None:
+    job = other_job(library)
     if job is not None:
         state = f"in another process: {format_progress(job, 'photos')}"
         st.progress(progress_share(job), text=f"{escape_markdown(job.doing)} {state}")
@@ -183,11 +189,12 @@ def indexing_job(library: Library, tasks: BackgroundTasks) -> Task | RunningJob 
     task = tasks.get(INDEX)
     if task is not None and task.running:
         return task
-    job = _other_job(library)
+    job = other_job(library)
     return job if job is not None and job.doing == "Indexing" else None
 
 
-def _other_job(library: Library) -> RunningJob | None:
+def other_job(library: Library) -> RunningJob | None:
+    """What another process is changing in the library now, if one is."""
     job = library.running()
     return None if job is None or job.pid == os.getpid() else job
 

@@ -31,7 +31,8 @@ def driver() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def browser(driver: Playwright) -> Iterator[Browser]:
     """Chromium, for all tests in this folder; `open_tab` gives each a profile of its own."""
-    browser = launch_chromium(driver)
+    # One process for all tabs of a profile: a tab in a new process compiles all scripts anew.
+    browser = launch_chromium(driver, "--renderer-process-limit=1")
     yield browser
     browser.close()
 
@@ -93,25 +94,34 @@ class Profiles:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self._free: list[BrowserContext] = []
+        self._empty: dict[BrowserContext, Page] = {}  # tabs that keep the processes alive
 
     def take(self) -> BrowserContext:
-        """A profile without tabs, cookies and stored values."""
+        """A profile without cookies and stored values, and with no tab but an empty one."""
         if self._free:
             return self._free.pop()
-        return self._browser.new_context(viewport={"width": 1280, "height": 860})
+        profile = self._browser.new_context(viewport={"width": 1280, "height": 860})
+        if self._is_chromium:
+            self._empty[profile] = profile.new_page()
+        return profile
+
+    @property
+    def _is_chromium(self) -> bool:
+        return self._browser.browser_type.name == "chromium"
 
     def give_back(self, profile: BrowserContext, address: str) -> None:
         """Close its tabs, and forget what pages at this address have stored."""
-        if self._browser.browser_type.name != "chromium":  # has no command that forgets it
+        if not self._is_chromium:  # which alone has a command that forgets it
             profile.close()
             return
-        empty = profile.new_page()
+        empty = self._empty[profile]
         for tab in profile.pages:
             if tab != empty:
                 tab.close()
         values = {"origin": address, "storageTypes": "local_storage,indexeddb,service_workers"}
-        profile.new_cdp_session(empty).send("Storage.clearDataForOrigin", values)
-        empty.close()
+        session = profile.new_cdp_session(empty)
+        session.send("Storage.clearDataForOrigin", values)
+        session.detach()
         profile.clear_cookies()
         profile.clear_permissions()
         self._free.append(profile)

@@ -116,22 +116,22 @@ def test_a_suggestion_is_taken_with_the_keyboard(page: Page, address: str) -> No
 
 
 @pytest.mark.parametrize("browser", ["light", "dark"], indirect=True)
-@pytest.mark.parametrize(("width", "height"), SIZES)
 def test_every_view_is_shown_and_accessible(
-    open_tab: OpenTab,
-    address: str,
-    screenshot: Callable[[Page, str], None],
-    width: int,
-    height: int,
+    open_tab: OpenTab, address: str, screenshot: Callable[[Page, str], None]
 ) -> None:
-    tab = open_tab(address, width, height)
+    """Light views are opened in a large window and made small, dark ones the other way round."""
+    tab = open_tab(address)
+    is_dark = tab.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    sizes = [{"width": width, "height": height} for width, height in SIZES]
     for view in VIEWS:
-        tab.goto(f"{address}/{view}")
-        tab.get_by_role("heading", level=1).first.wait_for(state="attached")
-        settle(tab)
-        is_dark = tab.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        name = view.partition("?")[0] or ("results" if view else "start")
-        screenshot(tab, f"firefox-{name}-{width}-{'dark' if is_dark else 'light'}")
-        assert not axe_violations(tab), view
-        sideways = tab.evaluate("document.documentElement.scrollWidth > innerWidth")
-        assert not sideways, view
+        for number, size in enumerate(sizes[::-1] if is_dark else sizes):
+            tab.set_viewport_size(size)  # type: ignore[arg-type]
+            if not number:
+                tab.goto(f"{address}/{view}")
+                tab.get_by_role("heading", level=1).first.wait_for(state="attached")
+            settle(tab)
+            name = view.partition("?")[0] or ("results" if view else "start")
+            screenshot(tab, f"firefox-{name}-{size['width']}-{'dark' if is_dark else 'light'}")
+            assert not axe_violations(tab), (view, size)
+            sideways = tab.evaluate("document.documentElement.scrollWidth > innerWidth")
+            assert not sideways, (view, size)

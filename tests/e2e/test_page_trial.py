@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -36,11 +36,19 @@ def tried(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
         return data, library.encoders.try_out("lite+views", queries=["a motorcycle"]).run()
 
 
+@pytest.fixture(scope="module")
+def address(tried: tuple[Path, EncoderTrial]) -> Iterator[str]:
+    """Where the page of that library is served."""
+    with serving(tried[0], IMGSEARCH_ENCODER="auto") as address:
+        yield address
+
+
 @pytest.mark.parametrize(
     ("width_px", "height_px", "theme"), [(1440, 900, "light"), (390, 844, "dark")]
 )
 def test_both_answers_are_shown_side_by_side(
     tried: tuple[Path, EncoderTrial],
+    address: str,
     open_tab: OpenTab,
     screenshot: Callable[..., None],
     width_px: int,
@@ -50,23 +58,22 @@ def test_both_answers_are_shown_side_by_side(
     data, trial = tried
     with Library.open(data) as library:
         names = {hit.photo.id: hit.path.name for hit in library.find("type:png|jpeg", k=50).hits}
-    with serving(data, IMGSEARCH_ENCODER="auto") as address:
-        tab = open_tab(address, width_px, height_px, theme)
-        tab.goto(f"{address}/library")
-        heading = tab.get_by_role("heading", name="Trial of lite+views")
-        heading.wait_for()
-        bring_into_view(heading)
-        tab.get_by_text("21 photos").first.wait_for()
-        for number in (0, 1):
-            query = trial.queries[number]
-            if number:
-                open_control(tab, tab.get_by_role("combobox", name="Query"))
-                tab.get_by_role("option", name=query.text).click()
-            shared = f"{query.shared} of 10 photos are in both answers."
-            tab.get_by_text(shared).first.wait_for()
-            wait_for_tiles(tab, [*query.before, *query.after], names)
-        bring_into_view(tab.get_by_role("button", name="Change to lite+views"))
-        screenshot(tab, f"trial-{width_px}-{theme}")
+    tab = open_tab(address, width_px, height_px, theme)
+    tab.goto(f"{address}/library")
+    heading = tab.get_by_role("heading", name="Trial of lite+views")
+    heading.wait_for()
+    bring_into_view(heading)
+    tab.get_by_text("21 photos").first.wait_for()
+    for number in (0, 1):
+        query = trial.queries[number]
+        if number:
+            open_control(tab, tab.get_by_role("combobox", name="Query"))
+            tab.get_by_role("option", name=query.text).click()
+        shared = f"{query.shared} of 10 photos are in both answers."
+        tab.get_by_text(shared).first.wait_for()
+        wait_for_tiles(tab, [*query.before, *query.after], names)
+    bring_into_view(tab.get_by_role("button", name="Change to lite+views"))
+    screenshot(tab, f"trial-{width_px}-{theme}")
 
 
 def wait_for_tiles(tab: Page, ids: list[int], names: dict[int, str]) -> None:

@@ -21,7 +21,6 @@ from tests.factories import run_cli, wait_until
 from tests.services import serving
 
 pytest.importorskip("lance", reason="needs the extra scale")
-pytestmark = pytest.mark.alone  # waits for time limits of the product
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from imgsearch import (
 )
 from ui import cards, elements, folder_picker
 from ui.formatting import escape_markdown, format_datetime, format_size
+from ui.library_state import follow, library_state
 from ui.session import session
 from ui.tasks import INDEX, Task, other_process_bar, progress_bar
 
@@ -35,6 +36,7 @@ MAX_FAILURES_SHOWN = 500
 def show() -> None:
     """Show the contents and state of the library, and the actions to maintain it."""
     library = session().library
+    state = library_state()
     busy = False
     titles = {
         INDEX: "Indexing",
@@ -64,7 +66,9 @@ def show() -> None:
             _over_time()
         _trial(busy)
     elif busy:
-        _until_it_exists()
+        st.caption(
+            "The library is being created. Photos can be searched as soon as they are indexed."
+        )
     else:
         cards.card(
             "No library yet",
@@ -73,14 +77,7 @@ def show() -> None:
         )
         _add_folder_form(busy)
     _messages()
-
-
-@st.fragment(run_every=1.0)
-def _until_it_exists() -> None:
-    """Waits for the first photo folder to be recorded, and shows the library then."""
-    if session().library.exists():
-        st.rerun(scope="app")
-    st.caption("The library is being created. Photos can be searched as soon as they are indexed.")
+    follow(state)
 
 
 def _outcome(name: str, task: Task) -> None:

@@ -3,6 +3,7 @@
 // if a reply of the server is: the next answer asks for the same.
 
 import { ask } from "../shared/ask.js";
+import { DrawingRequests } from "../shared/drawing.js";
 import { countOf, element } from "../shared/dom.js";
 
 const ASK_MS = 2000;
@@ -11,6 +12,7 @@ class ComingPhotos {
   constructor(box) {
     this.box = box;
     this.isClosed = false;
+    this.requests = new DrawingRequests();
     this.progress = element("progress");
     this.progress.max = 1;
     this.text = element("label", "text");
@@ -28,6 +30,7 @@ class ComingPhotos {
 
   // `shown` is the number of photos that the page was drawn with.
   update({ shown, now }, setTriggerValue) {
+    if (shown !== this.shown) this.requests.end();
     this.shown = shown;
     this.show = () => setTriggerValue("show", true);
     this.draw(now);
@@ -38,7 +41,8 @@ class ComingPhotos {
     if (this.isClosed) return;
     if (answer?.ok) this.draw(answer.content);
     // The last photo was added, or the first: the page follows by itself.
-    if (answer?.ok && (!answer.content.doing || (answer.content.photos && !this.shown))) this.show();
+    if (answer?.ok && (!answer.content.doing || (answer.content.photos && !this.shown))) this.requests.ask(this.show);
+    else this.requests.end();
     this.timer = setTimeout(() => this.follow(), ASK_MS);
   }
 
