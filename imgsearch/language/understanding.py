@@ -11,6 +11,7 @@ preposition ("in Nice"), or as part of a longer name.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.language.calendar_words import DATE_BEGINNINGS
+from imgsearch.language.calendar_words import DATE_BEGINNINGS, EASTERN_UNITS
 from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
 from imgsearch.language.function_words import (
     ARTICLES,
@@ -43,6 +44,11 @@ if TYPE_CHECKING:
 MAX_WORDS = 30  # a longer text is a caption, and is taken as it is
 _MAX_NAME_WORDS = 5
 _MIN_NAME_CHARACTERS = 2
+# "2019年度" and "1980年代" are no years. After a date, 的 and の link it to what follows.
+_EASTERN_DATE = (
+    r"(?<!\d)(\d{4}[年년](?![度代])(?:\s?\d{1,2}[月월](?:\s?\d{1,2}[日号號일])?)?"
+    r"|\d{1,2}[月월]\s?\d{1,2}[日号號일])[的のに에]?"
+)
 _SHORT_NAME = 4  # letters, up to which a place in another language needs a capital one
 _MAX_OTHER_NAMES = 3  # that the library has for a place whose name is in another language
 _MIN_DATE_DIGITS = 4  # of a year, and of a date that is one word
@@ -102,7 +108,7 @@ def understand(
     if free is None:
         return Understanding(query)
     assert isinstance(free.what, str)
-    words = free.what.split()
+    words = _with_dates_apart(free.what).split()
     if len(words) > MAX_WORDS:
         return Understanding(replace(query, terms=_exact(query.terms)))
     read = _Words(names, words, today or date.today(), places)
@@ -124,6 +130,13 @@ def understand(
         if any(start <= match.name and match.end <= end for match in matches)
     )
     return Understanding(exact, parts, empty_dates)
+
+
+def _with_dates_apart(text: str) -> str:
+    """The text with spaces around dates of Chinese, Japanese and Korean, which have none."""
+    if not EASTERN_UNITS.intersection(text):
+        return text
+    return re.sub(_EASTERN_DATE, r" \1 ", text)
 
 
 def exact_line(names: KnownNames, query: Query) -> str:
