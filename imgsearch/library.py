@@ -406,9 +406,12 @@ class Library:
         case and accents do not matter. Without text, the newest past queries. At most k, the best
         first. Raises UsageError for a k below 1 and if there is no library yet.
         """
+        from imgsearch.place_names import place_names
         from imgsearch.search.suggestions import suggest
 
-        return tuple(suggest(self._engine.suggested_names(), self._engine.past_queries(), line, k))
+        names, past = self._engine.suggested_names(), self._engine.past_queries()
+        places = place_names(self._engine.settings.cache_dir)
+        return tuple(suggest(names, past, line, k, places))
 
     @operation("POST /explain", tool="Explain a result")
     def explain(self, photo: int | str | Path, query: str | Query) -> Explanation:

@@ -26,7 +26,10 @@ FLOORS = (
         "text",
         "version",
     },
-    {"addresses", "caches", "concurrency", "config", "gazetteer", "progress", "records"},
+    {
+        *("addresses", "caches", "concurrency", "config", "gazetteer", "place_names", "progress"),
+        "records",
+    },
     {"decode", "store"},
     {"index", "language"},
     {"catalogue", "encoders"},
@@ -120,6 +123,7 @@ PATH_OF_A_QUERY = (
 LOADED_WHEN_NEEDED = {
     *("boto3", "botocore", "filelock", "imgsearch.index.ivf", "lance_ray", "onnx", "pyarrow"),
     *("rapidocr", "ray", "watchdog"),
+    *("babel", "gettext"),  # to make the file of place names, once
 }
 
 

@@ -20,6 +20,7 @@ from imgsearch.cli import commands
 from imgsearch.errors import DiskError, SettingsError, UsageError
 from imgsearch.language.completion import typed_end
 from imgsearch.language.fields import FIELDS
+from imgsearch.place_names import _regions_file
 from imgsearch.records.concepts import ConceptExample, ConceptProbe, FittedConcept
 from imgsearch.records.photo import Facts
 from imgsearch.store.past_queries import PAST_QUERIES_FILE, PastQueries
@@ -116,6 +117,10 @@ def test_a_name_is_completed_to_its_exact_filter(
         assert len(library.find(query, 50).hits) == found.photos
 
 
+# The name of Tuscany in German, with the extra `places`.
+IN_GERMAN = [] if _regions_file() is None else ["place:Tuscany"]
+
+
 @pytest.mark.parametrize(
     ("typed", "suggested"),
     [
@@ -145,7 +150,7 @@ def test_a_name_is_completed_to_its_exact_filter(
         ("our h", ['shows:"Our house"']),
         ("vac", ['saved:"Vacation Toskana"']),
         ("jpeg", []),
-        ("tosk", ["in:Toskana", 'saved:"Vacation Toskana"']),
+        ("tosk", ["in:Toskana", 'saved:"Vacation Toskana"', *IN_GERMAN]),
     ],
 )  # fmt: skip
 def test_values_of_filters_are_completed(

@@ -197,6 +197,31 @@ def test_dates_in_other_languages(reads: NameReads, line: str, expected: str) ->
     assert exact(reads, line) == expected
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("2019年", "on:2019"),
+        ("2019年6月", "on:2019-06"),
+        ("2019年6月15日", "on:2019-06-15"),
+        ("犬 2019年6月15日", "犬 on:2019-06-15"),
+        ("2019年6月的海滩", "海滩 on:2019-06"),
+        ("桜2020年12月の京都", "桜 京都 on:2020-12"),
+        ("２０１９年６月", "on:2019-06"),
+        ("2019년 6월 15일 바다", "바다 on:2019-06-15"),
+        ("6月15日", "day:06-15"),
+        # No photos, no such date, a decade, a fiscal year, a month of any year.
+        ("2018年6月", "2018年6月"),
+        ("2019年13月", "2019年13月"),
+        ("2019年2月30日", "2019年2月30日"),
+        ("1980年代", "1980年代"),
+        ("2019年度", "2019年度"),
+        ("6月", "6月"),
+    ],
+)
+def test_dates_in_chinese_japanese_and_korean(reads: NameReads, line: str, expected: str) -> None:
+    assert exact(reads, line) == expected
+
+
 def test_no_word_of_another_language_is_a_date_by_itself() -> None:
     lines = files("imgsearch.language").joinpath("date_words.txt").read_text("utf-8").splitlines()
     words = [line.split("\t")[0] for line in lines[1:]]

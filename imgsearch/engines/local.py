@@ -309,7 +309,8 @@ class LocalEngine:
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for."""
         reads = self.reads()
-        return understood(reads.names, reads.definitions, query, date.today())
+        cache_dir = self.settings.cache_dir
+        return understood(reads.names, reads.definitions, query, date.today(), cache_dir)
 
     def kept_answers(self) -> RecentReads:
         """The answers that were given since the library changed last, among what was read last."""

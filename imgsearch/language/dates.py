@@ -1,10 +1,11 @@
 """Dates as people write them: "June 2021", "last summer", "15.6.2021", "Christmas 2020".
 
 The words must be a date and nothing else; the caller chooses which words of a query to try. They
-are English; `foreign_dates` reads others. Seasons are those of meteorology on the northern
-hemisphere: summer is June to August, and "winter 2019" is January, February and December of 2019.
-New Year's Eve of a year is 31 December with the night that follows, until 6 o'clock. An
-ambiguous order of day and month, such as 6/7/2021, is not read, unless both are equal.
+are English, or Chinese, Japanese and Korean as in "2019年4月3日"; `foreign_dates` reads others.
+Seasons are those of meteorology on the northern hemisphere: summer is June to August, and "winter
+2019" is January, February and December of 2019. New Year's Eve of a year is 31 December with the
+night that follows, until 6 o'clock. An ambiguous order of day and month, such as 6/7/2021, is not
+read, unless both are equal.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.language.calendar_words import EASTER, HOLIDAYS, MONTH_NAMES, MONTHS, SEASONS
+from imgsearch.language.calendar_words import (
+    EASTER,
+    EASTERN_UNITS,
+    HOLIDAYS,
+    MONTH_NAMES,
+    MONTHS,
+    SEASONS,
+)
 from imgsearch.records.query import Filter
 
 FIRST_YEAR = 1826  # of the oldest surviving photograph
@@ -33,6 +41,10 @@ _NUMERIC = (
     re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})(?:[-/.](?P<d>\d{1,2}))?$"),
     re.compile(r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})$"),
     re.compile(r"(?P<m>\d{1,2})[./](?P<y>\d{4})$"),
+)
+# In Chinese, Japanese and Korean, with the words for year, month and day.
+_EASTERN = re.compile(
+    r"(?:(?P<y>\d{4})[年년])?\s?(?:(?P<m>\d{1,2})[月월]\s?(?:(?P<d>\d{1,2})[日号號일])?)?$"
 )
 _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})$")
 _RANGE = re.compile(r"(\d{4})\s?[-–]\s?(\d{4})$")
@@ -112,6 +124,8 @@ def _in_numbers(text: str, words: Sequence[str], today: date) -> Period | None:
         a, b, year = map(int, found.groups())
         day, month = (a, b) if a > 12 or a == b else (b, a) if b > 12 else (0, 0)
         return _day_of(year, month, day)
+    if EASTERN_UNITS.intersection(text):
+        return _eastern(text, today)
     for pattern in _NUMERIC:
         if found := pattern.match(text):
             parts = found.groupdict()
@@ -122,6 +136,24 @@ def _in_numbers(text: str, words: Sequence[str], today: date) -> Period | None:
                 return _day_of(year, month, int(parts["d"]))
             return _on(f"{year}-{month:02}") if 1 <= month <= 12 else None
     return None
+
+
+def _eastern(text: str, today: date) -> Period | None:
+    """ "2019年", "2019年4月", "2019年4月3日", "4月3日"; a month alone has too many meanings."""
+    found = _EASTERN.match(text)
+    if found is None:
+        return None
+    year, month, day = (int(found[part]) if found[part] else None for part in "ymd")
+    if year is None:
+        whole = None if month is None or day is None else _day_of(2000, month, day)  # a leap year
+        return None if whole is None else Period((whole.parts[0][5:],), "day")
+    if not _is_year(str(year), today):
+        return None
+    if month is None:
+        return _on(str(year))
+    if day is not None:
+        return _day_of(year, month, day)
+    return _on(f"{year}-{month:02}") if 1 <= month <= 12 else None
 
 
 def _month(text: str, words: Sequence[str], today: date) -> Period | None:

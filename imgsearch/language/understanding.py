@@ -11,6 +11,7 @@ preposition ("in Nice"), or as part of a longer name.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.language.calendar_words import DATE_BEGINNINGS
+from imgsearch.language.calendar_words import DATE_BEGINNINGS, EASTERN_UNITS
 from imgsearch.language.date_words import FUNCTION_WORD, meaning_of
 from imgsearch.language.function_words import (
     ARTICLES,
@@ -38,10 +39,18 @@ from imgsearch.text import words_of
 if TYPE_CHECKING:
     from imgsearch.language.dates import Period
     from imgsearch.language.known_names import KnownNames
+    from imgsearch.place_names import PlaceNames
 
 MAX_WORDS = 30  # a longer text is a caption, and is taken as it is
 _MAX_NAME_WORDS = 5
 _MIN_NAME_CHARACTERS = 2
+# "2019年度" and "1980年代" are no years. After a date, 的 and の link it to what follows.
+_EASTERN_DATE = (
+    r"(?<!\d)(\d{4}[年년](?![度代])(?:\s?\d{1,2}[月월](?:\s?\d{1,2}[日号號일])?)?"
+    r"|\d{1,2}[月월]\s?\d{1,2}[日号號일])[的のに에]?"
+)
+_SHORT_NAME = 4  # letters, up to which a place in another language needs a capital one
+_MAX_OTHER_NAMES = 3  # that the library has for a place whose name is in another language
 _MIN_DATE_DIGITS = 4  # of a year, and of a date that is one word
 _PUNCTUATION = ".,;:!?()[]'’\"“”"
 
@@ -84,19 +93,25 @@ class _Match(Struct, frozen=True):
     filters: tuple[Filter, ...]
 
 
-def understand(names: KnownNames, query: Query, today: date | None = None) -> Understanding:
+def understand(
+    names: KnownNames,
+    query: Query,
+    today: date | None = None,
+    places: PlaceNames | None = None,
+) -> Understanding:
     """Turn a query with free words into an exact query, and list the parts understood.
 
-    `query` names no saved search: see `with_saved`. "last summer" counts from `today`.
+    `query` names no saved search: see `with_saved`. "last summer" counts from `today`. `places` has
+    the names of the library's places in other languages; None if these are not understood.
     """
     free = next((term for term in query.terms if term.is_free and isinstance(term.what, str)), None)
     if free is None:
         return Understanding(query)
     assert isinstance(free.what, str)
-    words = free.what.split()
+    words = _with_dates_apart(free.what).split()
     if len(words) > MAX_WORDS:
         return Understanding(replace(query, terms=_exact(query.terms)))
-    read = _Words(names, words, today or date.today())
+    read = _Words(names, words, today or date.today(), places)
     matches = read.matches()
     if not matches:
         return Understanding(replace(query, terms=_exact(query.terms)))
@@ -115,6 +130,13 @@ def understand(names: KnownNames, query: Query, today: date | None = None) -> Un
         if any(start <= match.name and match.end <= end for match in matches)
     )
     return Understanding(exact, parts, empty_dates)
+
+
+def _with_dates_apart(text: str) -> str:
+    """The text with spaces around dates of Chinese, Japanese and Korean, which have none."""
+    if not EASTERN_UNITS.intersection(text):
+        return text
+    return re.sub(_EASTERN_DATE, r" \1 ", text)
 
 
 def exact_line(names: KnownNames, query: Query) -> str:
@@ -179,8 +201,11 @@ def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
 class _Words:
     """The free words of a query, and the names and dates in them."""
 
-    def __init__(self, names: KnownNames, words: Sequence[str], today: date) -> None:
+    def __init__(
+        self, names: KnownNames, words: Sequence[str], today: date, places: PlaceNames | None
+    ) -> None:
         self._names = names
+        self._places = places
         self._today = today
         self._typed = [word.strip(_PUNCTUATION) for word in words]
         self._lower = [word.lower().replace("’", "'") for word in self._typed]
@@ -346,24 +371,49 @@ class _Words:
         if not (words_of(typed[0]) and words_of(typed[-1])):
             return None  # "Lena &"
         before = self._before(at, taken)
-        kind = self._kind(text, before)
+        kinds = self._kinds_after(before)
+        kind = next((kind for kind in kinds if self._knows(kind, text)), None)
+        values: tuple[str, ...] = (" ".join(typed),)
+        if kind == "country":
+            values = (_COUNTRIES.get(text, values[0]),)
+        elif kind is None and not self._are_usual(words):
+            kind, values = self._place_elsewhere(values[0], kinds)
         if kind is None or not self._is_meant(kind, words, before, at, end):
             return None
         starts_with = BEFORE_PERSON | {"&", "+"} if kind == "person" else BEFORE_PLACE
-        value = _COUNTRIES.get(text, " ".join(typed)) if kind == "country" else " ".join(typed)
         start = at - 1 if before in starts_with else at
-        return _Match(start, at, end, (Filter(kind, (value,)),))
+        return _Match(start, at, end, (Filter(kind, values),))
 
-    def _kind(self, text: str, before: str) -> _Kind | None:
-        """The kind of name that the library has for these words; None if none fits here."""
-        kinds: list[_Kind] = ["person", "country", "place"]
+    def _kinds_after(self, before: str) -> Sequence[_Kind]:
+        """The kinds of names that may follow this word, the likeliest first."""
         if before in _ONLY_PEOPLE:
-            kinds = ["person"]
-        elif before in _ONLY_PLACES:
-            kinds = ["country", "place"]
-        elif before == "from":
-            kinds = ["country", "place", "person"]
-        return next((kind for kind in kinds if self._knows(kind, text)), None)
+            return ("person",)
+        if before in _ONLY_PLACES:
+            return ("country", "place")
+        return (
+            ("country", "place", "person") if before == "from" else ("person", "country", "place")
+        )
+
+    def _place_elsewhere(
+        self, typed: str, kinds: Sequence[_Kind]
+    ) -> tuple[_Kind | None, tuple[str, ...]]:
+        """The place that has this name in another language, and its names in the library."""
+        if self._places is None or (typed.isupper() and self._is_all_in_capitals()):
+            return None, ()
+        if len(typed) <= _SHORT_NAME and typed.islower():
+            return None, ()  # "vert" and "gras" are towns somewhere
+        others = self._places.others(typed)
+        for kind in kinds:
+            known = [
+                each.name for each in others if each.kind == kind and self._knows(kind, each.name)
+            ]
+            if known:
+                return kind, tuple(known[:_MAX_OTHER_NAMES])
+        return None, ()
+
+    def _is_all_in_capitals(self) -> bool:
+        """Whether capital letters say nothing about one of several words."""
+        return len(self._typed) > 1 and all(word.upper() == word for word in self._typed)
 
     def _knows(self, kind: _Kind, text: str) -> bool:
         if kind == "country":
@@ -377,9 +427,7 @@ class _Words:
         is_thing = before in _BEFORE_THING
         if kind == "country" and " ".join(words) in _COUNTRIES:
             return True
-        if not all(
-            word.isdecimal() or word in DATE_BEGINNINGS or is_common(word) for word in words
-        ):
+        if not self._are_usual(words):
             return not (is_thing and kind == "person")
         if words[-1] in _KIN and len(words) == 1 and kind == "person":
             return not is_thing
@@ -387,6 +435,10 @@ class _Words:
             return True
         leads = _NAMES_PERSON if kind == "person" else _NAMES_PLACE
         return before in leads and self._is_capitalised(at, end)
+
+    def _are_usual(self, words: Sequence[str]) -> bool:
+        """Whether all of these words are English ones, numbers, or words of a date."""
+        return all(word.isdecimal() or word in DATE_BEGINNINGS or is_common(word) for word in words)
 
     def _is_capitalised(self, at: int, end: int) -> bool:
         """Whether these words have capital letters, and not all words of the query have.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.place_names import place_names
 from imgsearch.records.query import Filter, NamedPlace, Place
 from imgsearch.text import format_count, words_of
 
@@ -24,6 +25,7 @@ _FIELDS: dict[str, tuple[tuple[NameField, ...], str]] = {
     "in": (("folder",), "folder"),
     "keyword": (("keywords",), "keyword"),
 }
+_PLACE_FIELDS = ("place", "country")
 _COMPARED_NAMES = 1000  # at most, those with the most photos
 _NAMED = 3  # names listed where none is similar
 _LEAST_SIMILARITY = 0.6  # of a suggested name: one wrong letter of three, two of five
@@ -52,7 +54,16 @@ def alternative_to(context: SearchContext, condition: Filter) -> Alternative | N
         return None
     value = str(value)
     fields, kind = _FIELDS[condition.field]
-    known = context.name_list().names_beginning(("",), fields, _COMPARED_NAMES)
+    suggested = context.name_list()
+    if condition.field in _PLACE_FIELDS:
+        others = place_names(context.cache_dir).others(value)
+        for name in suggested.names_called([each.name for each in others], fields):
+            found = format_count(name.photos, "photo")
+            return Alternative(
+                f"{value} is called {name.text} here, and has {found}.",
+                Filter(condition.field, (name.text,)),
+            )
+    known = suggested.names_beginning(("",), fields, _COMPARED_NAMES)
     if not known:
         return Alternative(f"No {kind} is named in any photo.")
     nearest = _nearest(value, known)

@@ -56,7 +56,7 @@ EXAMPLE_SHARE = 0.5
 _USUAL_SHARE = 0.5  # of the usual caption is added to negative short texts
 # If a share of the mean noun is subtracted from short texts, they have less in common: a smaller
 # angle removes as much, and the usual caption matters more.
-_TURN_LESS_MEAN_NOUN = 0.9  # replaces the turn of words by words
+_TURN_LESS_MEAN_NOUN = 0.675  # replaces the turn of words by words
 _USUAL_SHARE_LESS_MEAN_NOUN = 1.0
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.language.understanding import understand
+from imgsearch.place_names import place_names
 from imgsearch.records.query import Filter, Query, Selection, Understanding
 from imgsearch.search.albums import names_hidden, with_known_albums
 from imgsearch.search.concepts import checked
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
 
 
 def understood(
-    names: KnownNames, definitions: Definitions, query: Query, today: date
+    names: KnownNames, definitions: Definitions, query: Query, today: date, cache_dir: Path
 ) -> Understanding:
-    """The exact query that a query stands for. Raises QueryError as `with_saved` does."""
-    return understand(names, with_saved(definitions, query), today)
+    """The exact query that a query stands for. Raises QueryError as `with_saved` does.
+
+    `cache_dir` holds the names of places in other languages.
+    """
+    return understand(names, with_saved(definitions, query), today, place_names(cache_dir))
 
 
 def selection_of(
@@ -83,7 +87,8 @@ class SearchContext(Struct, frozen=True):
 
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for. Raises QueryError as `with_saved` does."""
-        return understood(self.catalogue.names, self.definitions, query, self.today)
+        names = self.catalogue.names
+        return understood(names, self.definitions, query, self.today, self.cache_dir)
 
     def encoder(self) -> Encoder:
         """The encoder of the catalogue, which is loaded if it is not in memory yet."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
+from imgsearch.place_names import place_names
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place
 
 if TYPE_CHECKING:
+    from imgsearch.gazetteer import Gazetteer, Town
     from imgsearch.language.known_names import KnownNames
 
 
@@ -31,7 +33,7 @@ def _located(names: KnownNames, cache_dir: Path, value: FilterValue) -> FilterVa
 
     gazetteer = Gazetteer(cache_dir)
     try:
-        towns = gazetteer.named(value.name)
+        towns = gazetteer.named(value.name) or _named_elsewhere(gazetteer, cache_dir, value.name)
     finally:
         gazetteer.close()
     if not towns:
@@ -42,3 +44,9 @@ def _located(names: KnownNames, cache_dir: Path, value: FilterValue) -> FilterVa
     # Towns come with the most populous first, and of equal numbers `max` takes the first.
     town = max(towns, key=lambda town: names.photos_around(town.lat, town.lon))
     return Place(town.lat, town.lon, value.radius_km)
+
+
+def _named_elsewhere(gazetteer: Gazetteer, cache_dir: Path, name: str) -> list[Town]:
+    """The towns that have this name in another language."""
+    english = place_names(cache_dir).english(name)
+    return [town for each in english if each.kind == "place" for town in gazetteer.named(each.name)]

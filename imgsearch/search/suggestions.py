@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
@@ -21,6 +22,7 @@ from imgsearch.records.suggestion import Suggestion, SuggestionKind
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
+    from imgsearch.place_names import PlaceNames
     from imgsearch.records.names import KnownName
     from imgsearch.store.past_queries import PastQueries
 
@@ -57,6 +59,8 @@ _VALUES: dict[str, SuggestionKind] = {
 }
 _NAMED = ("camera", "lens", "label", "shows", "saved", "album")
 _MAX_VALUES = 3  # among names of all kinds
+_PLACE_FIELDS: tuple[NameField, ...] = ("country", "place")
+_MAX_PLACES = 10  # names in other languages that are looked up for one phrase
 _NOT_NEGATED = ("saved", "sort")
 # Where a filter also takes names of other fields.
 _ALSO: dict[str, tuple[NameField, ...]] = {"place": ("country",)}
@@ -78,6 +82,10 @@ class SuggestedNames(Protocol):
         self, phrases: Sequence[str], fields: Collection[NameField], limit: int
     ) -> list[KnownName]: ...
 
+    def names_called(
+        self, names: Sequence[str], fields: Collection[NameField]
+    ) -> list[KnownName]: ...
+
     def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]: ...
 
     def label_names(self) -> dict[str, tuple[str, ...]]: ...
@@ -92,13 +100,18 @@ class SuggestedNames(Protocol):
 
 
 def suggest(
-    known: SuggestedNames, past: PastQueries | None, line: str, limit: int
+    known: SuggestedNames,
+    past: PastQueries | None,
+    line: str,
+    limit: int,
+    places: PlaceNames | None = None,
 ) -> list[Suggestion]:
     """At most `limit` completions of a line, for a cursor at its end, the best first.
 
     Past queries, if recorded, come first, at most three of them unless nothing was typed yet. Names
     follow: first names that match most of the typed words, then names that begin with them, then
-    names of the most photos. Raises QueryError for a limit below 1.
+    names of the most photos. Places of the library with a name in another language that begins like
+    the typed words come last; `places` knows these names. Raises QueryError for a limit below 1.
     """
     check_k(limit, "suggestions")
     if len(line) > _MAX_CHARS:
@@ -111,6 +124,8 @@ def suggest(
         values = _of_values(known, line, end)[: limit if end.field else _MAX_VALUES]
         room = limit - len(queries) - len(values)
         found += [*_of_names(known, line, end, max(0, room)), *values]
+        if places is not None and len(found) < limit:
+            found += islice(_of_places(known, places, line, end), limit - len(found))
     unique: dict[str, Suggestion] = {}
     for each in found:
         if each.line != line.strip():
@@ -156,6 +171,30 @@ def _of_names(known: SuggestedNames, line: str, end: _End, limit: int) -> Iterat
             field = "place"  # it takes countries as well
         text = name.text
         yield from _suggestion(line, name.phrase, end, kind, field, text, text, name.photos)
+
+
+def _of_places(
+    known: SuggestedNames, places: PlaceNames, line: str, end: _End
+) -> Iterator[Suggestion]:
+    """Places of the library by their names in other languages, those of longer phrases first."""
+    fields = [field for field in _fields_of(end.field) if field in _PLACE_FIELDS]
+    if not fields:
+        return
+    seen: set[tuple[NameField, str]] = set()
+    for phrase, words in enumerate(end.phrases):
+        if words.endswith(" "):
+            continue
+        for name in places.beginning(words, _MAX_PLACES):
+            others = [each.name for each in places.others(name)]
+            for each in known.names_called(others, fields):
+                if (each.field, each.text) in seen:
+                    continue
+                seen.add((each.field, each.text))
+                kind, field = _NAMES[each.field]
+                if end.field == "place":
+                    field = "place"  # it takes countries as well
+                text = f"{name} ({each.text})"
+                yield from _suggestion(line, phrase, end, kind, field, text, each.text, each.photos)
 
 
 def _of_values(known: SuggestedNames, line: str, end: _End) -> list[Suggestion]:

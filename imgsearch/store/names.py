@@ -25,7 +25,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from imgsearch.records.names import (
     NAME_FIELDS,
@@ -259,7 +259,29 @@ def beginning(
     limit: int,
 ) -> list[KnownName]:
     """See `SuggestionReads.names_beginning`."""
-    rows = ranked_names(connection, phrases, fields, limit)
+    return _spelled(connection, ranked_names(connection, phrases, fields, limit))
+
+
+def called(
+    connection: sqlite3.Connection, names: Sequence[str], fields: Collection[NameField]
+) -> list[KnownName]:
+    """See `SuggestionReads.names_called`."""
+    return _spelled(connection, exact_names(connection, names, fields))
+
+
+def exact_names(
+    connection: sqlite3.Connection, names: Sequence[str], fields: Collection[NameField]
+) -> list[_RankedName]:
+    """The names of `SuggestionReads.names_called`, as `ranked_names` has them."""
+    return connection.execute(
+        f"SELECT field, name, photos, 0 FROM known_names WHERE {_IN_FIELDS} "
+        "AND name IN (SELECT value FROM json_each(?)) ORDER BY photos DESC, name, field",
+        (json.dumps(list(fields)), json.dumps(_plain(names))),
+    ).fetchall()
+
+
+def _spelled(connection: sqlite3.Connection, rows: Sequence[_RankedName]) -> list[KnownName]:
+    """These names as they are spelled in a photo."""
     photos = [_photo_named(connection, field, name) for field, name, _, _ in rows]
     known = [photo_id for photo_id in photos if photo_id is not None]
     spelled = _spelled_names(connection, ids_parameter(known))
@@ -270,12 +292,15 @@ def beginning(
     ]
 
 
+_RankedName: TypeAlias = tuple[NameField, str, int, int]  # field, name, photos, phrase
+
+
 def ranked_names(
     connection: sqlite3.Connection,
     phrases: Sequence[str],
     fields: Collection[NameField],
     limit: int,
-) -> list[tuple[NameField, str, int, int]]:
+) -> list[_RankedName]:
     """The names of `SuggestionReads.names_beginning` as words: (field, name, photos, phrase).
 
     The table `known_names` is all that is read.

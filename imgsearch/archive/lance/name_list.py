@@ -17,7 +17,7 @@ from imgsearch.archive.lance.rows import folder_names
 from imgsearch.archive.lance.tables import loaded
 from imgsearch.caches import MemoryCache
 from imgsearch.records.names import KnownName, NameField, names_of_keyword
-from imgsearch.store.names import ranked_names
+from imgsearch.store.names import exact_names, ranked_names
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
@@ -65,11 +65,13 @@ class NameList:
         """The names in these fields of which words begin so, as `Reads.names_beginning`."""
         with self._lock:
             current = self._current()  # its database is closed when nobody has it any more
-            named = ranked_names(current.names, phrases, fields, limit)
-            return [
-                KnownName(field, _spelling(current.names, field, name), photos, phrase)
-                for field, name, photos, phrase in named
-            ]
+            return current.spelled(ranked_names(current.names, phrases, fields, limit))
+
+    def names_called(self, names: Sequence[str], fields: Collection[NameField]) -> list[KnownName]:
+        """The names in these fields that are exactly one of these, as `Reads.names_called`."""
+        with self._lock:
+            current = self._current()
+            return current.spelled(exact_names(current.names, names, fields))
 
     def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]:
         """The cameras, the lenses or the creators of the photos, sorted."""
@@ -117,6 +119,13 @@ class _Names:
         self.names = names
         self.values = values
         finalize(self, names.close)
+
+    def spelled(self, named: Sequence[tuple[NameField, str, int, int]]) -> list[KnownName]:
+        """These names as they are spelled in a photo."""
+        return [
+            KnownName(field, _spelling(self.names, field, name), photos, phrase)
+            for field, name, photos, phrase in named
+        ]
 
 
 def _distinct(texts: Any) -> list[str]:

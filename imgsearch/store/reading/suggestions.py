@@ -34,6 +34,14 @@ class SuggestionReads:
         with self._database.reading() as connection:
             return names.beginning(connection, phrases, fields, limit)
 
+    def names_called(self, called: Sequence[str], fields: Collection[NameField]) -> list[KnownName]:
+        """The names in these fields that are exactly one of these, most photos first.
+
+        Case, accents and punctuation do not matter.
+        """
+        with self._database.reading() as connection:
+            return names.called(connection, called, fields)
+
     def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]:
         """The cameras, the lenses or the creators of the photos of the library, sorted."""
         # Each step is one look-up in the index of the column: far fewer than there are photos.
