@@ -169,13 +169,19 @@ export class PhotoGrid {
     this.loadAgain();
   }
 
-  // The photo that has the focus keeps it; where it has left, the one in its place gets it.
+  // The photo in sight that has the focus keeps it; where it has left, the one in its place gets it.
   async loadAgain() {
     const top = this.firstInSight(), focused = this.focusedOffset(), id = focused === null ? null : this.source?.at(focused)?.id;
+    const isInSight = focused !== null && this.isInSight(focused);
     const isLoaded = await this.load(top && this.source?.at(top.offset)?.id, { below: top?.below, top: this.scroller.scrollTop });
-    if (!isLoaded || focused === null) return;
+    if (!isLoaded || !isInSight) return;
     const offset = id ? await this.offsetOf(id) : null;
     if (this.layout.count && document.activeElement === document.body) this.focus(Math.min(offset ?? focused, this.layout.count - 1));
+  }
+
+  isInSight(offset) {
+    const { y } = placeOf(this.layout, offset), { scrollTop, clientHeight } = this.scroller;
+    return y + this.layout.side > scrollTop && y < scrollTop + clientHeight;
   }
 
   // ---------------------------------------------------------------- size
@@ -323,7 +329,6 @@ export class PhotoGrid {
     const from = wholeRange && this.last !== null ? await this.offsetOf(this.last) : null;
     this.last = photo.id;
     if (from === null || Math.abs(from - offset) > MOST_FETCHED) { tray.set([photo.id], isSelected); return; }
-    tray.set([photo.id], isSelected); // at once
     tray.set(await this.idsBetween(Math.min(from, offset), Math.max(from, offset) + 1), isSelected);
   }
 
