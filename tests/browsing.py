@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from imgsearch import Library, Settings
 from tests.ports import free_port
 from tests.programs import find_program
 
@@ -145,6 +146,13 @@ def page_server(
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def clear_tray(data_dir: Path) -> None:
+    """Take all photos out of the tray, which outlives tabs."""
+    with Library.open(Settings.load(data_dir=data_dir)) as library:
+        if library.exists():
+            library.tray.clear()
 
 
 def settle(tab: Page) -> None:

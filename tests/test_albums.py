@@ -226,8 +226,9 @@ def test_an_older_change_is_undone_without_the_newer_ones(stocked: Library) -> N
     assert counts(stocked) == {}
     stocked.changes.redo(made.id)
     assert stocked.albums.photos("Book").photo_ids == (1, 2), "with what it has got since"
-    with pytest.raises(UsageError, match="no change 99 to undo"):
-        stocked.changes.undo(99)
+    for unknown in (99, -1, 1 << 70):
+        with pytest.raises(UsageError, match=f"no change {unknown} to undo"):
+            stocked.changes.undo(unknown)
 
 
 def test_a_name_that_was_taken_meanwhile_is_said(stocked: Library) -> None:

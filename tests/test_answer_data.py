@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from imgsearch import Answer, FoundPhotos, Query, Verdict
 from ui.answer_data import PhotoList, WholeAnswer, list_parameters
@@ -46,25 +45,6 @@ def test_words_that_the_model_cannot_read_find_weak_photos_only() -> None:
     unread = WholeAnswer(answer.search_input, Answer((), is_read=False), answer.found, 100, 0.01)
     assert len(unread.strong.ids) == 0 and unread.strong.sections == ()
     assert unread.everything.sections == (("Weaker matches", 2),)
-
-
-@pytest.mark.parametrize(
-    ("selected", "ranges"),
-    [
-        ([], ()),
-        ([1], ((0, 1),)),
-        ([2, 3, 4], ((1, 4),)),
-        ([7, 1, 2, 5], ((0, 2), (4, 5), (6, 7))),
-        ([1, 2, 3, 4, 5, 6, 7], ((0, 7),)),
-        ([99], ()),
-    ],
-)
-def test_selected_photos_are_told_as_ranges(
-    selected: list[int], ranges: tuple[tuple[int, int], ...]
-) -> None:
-    photos = whole_answer([0.4] * 7).everything
-    assert photos.ranges_of(selected) == ranges
-    assert photos.ids_in(ranges) == sorted(set(selected) & set(range(1, 8)))
 
 
 def test_a_grid_names_its_photos() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from itertools import groupby
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
 from ui.search_state import NEWEST, SearchInput
 from ui.session import Session, session
-from ui.tiles import captioned_tile_json, id_text
+from ui.tiles import captioned_tile_json, id_text, marks_of
 from ui.timeline_data import days_json
 
 MAX_TILES = 500  # of one request
@@ -53,19 +53,6 @@ class PhotoList(Struct, frozen=True):
             repr((self.sections, [(each.day, each.dated_by_file) for each in self.days])).encode()
         )
         return digest.hexdigest()[:16]
-
-    def ids_in(self, ranges: Iterable[tuple[int, int]]) -> list[int]:
-        """The photos at these positions, each range [first, end)."""
-        return [photo_id for first, end in ranges for photo_id in self.ids[first:end].tolist()]
-
-    def ranges_of(self, photo_ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
-        """The positions of these photos, as few ranges as they take."""
-        positions = np.flatnonzero(np.isin(self.ids, np.array(photo_ids, np.int64)))
-        if not len(positions):
-            return ()
-        starts = np.flatnonzero(np.diff(positions, prepend=-2) > 1)
-        ends = [*(positions[starts[1:] - 1] + 1).tolist(), int(positions[-1]) + 1]
-        return tuple(zip(positions[starts].tolist(), ends, strict=True))
 
     def offset_of(self, photo_id: int) -> int | None:
         """The position of a photo, or of that on top of it; None if it is not among these."""
@@ -264,12 +251,17 @@ def tiles(request: Request) -> Response:
         hits = {hit.photo.id: hit for hit in session().library.hits_of(answer.found, ids)}
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
+    marks = marks_of(hits)
     is_newest = parameters.get("from") == "newest"
     linked = {"from": "newest"} if is_newest else answer.search_input.parameters
     return JSONResponse(
         [
             captioned_tile_json(
-                hits[photo_id], linked, photos.marked, len(photos.stacks.get(photo_id, ()))
+                hits[photo_id],
+                linked,
+                photos.marked,
+                len(photos.stacks.get(photo_id, ())),
+                marks.get(photo_id),
             )
             if photo_id in hits
             else None

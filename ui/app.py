@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
-from ui import cards, elements, examples, navigation
+from ui import cards, elements, examples, navigation, tray
 from ui.addresses import START, address_of
 from ui.session import session
 from ui.views import archive, labels, library, map, photo, search, similar, timeline
@@ -99,10 +99,12 @@ def main() -> None:
     name = next(name for name, view in views.items() if view is shown)
     title = begin(name)
     st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
-    elements.shell(title, [_link_to(view, name) for view in _views() if view != HIDDEN])
+    links = [_link_to(view, name) for view in _views() if view != HIDDEN]
+    form = elements.shell(title, links, tray.offered(), is_search=name == START)
     if name != START:  # which takes them beside its search box
         examples.take_images()
     shown.run()
+    tray.show_form(form)
 
 
 if __name__ == "__main__":  # Streamlit runs this file as a script

@@ -20,12 +20,20 @@ from urllib.parse import urlencode
 import streamlit as st
 from msgspec import Struct
 
-from imgsearch import Hit, Region, path_text, printable
+from imgsearch import Hit, PhotoMarks, Region, path_text, printable
 from ui.addresses import START, address_of
 from ui.component_files import component
 from ui.formatting import alt_text
 from ui.query_line import query_line
-from ui.tiles import captioned_tile_json, id_text, photo_address, thumbnail_url
+from ui.session import session
+from ui.tiles import (
+    captioned_tile_json,
+    id_text,
+    marks_json,
+    marks_of,
+    photo_address,
+    thumbnail_url,
+)
 
 # By the name of the format: these a browser shows upright and in their own colours.
 SHOWN_BY_BROWSERS = ("JPEG", "PNG", "GIF")
@@ -73,7 +81,6 @@ _period = component("period")
 _judgements = component("judgements")
 _shell = component("shell")
 _suggest = component("suggest", is_isolated=False)
-_zip = component("zip")
 
 
 class AnswerOptions(Struct, frozen=True):
@@ -85,24 +92,12 @@ class AnswerOptions(Struct, frozen=True):
     heading: tuple[str, str]  # above it; the first part is bold. Changes are announced
     other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
     weaker: bool = False  # whether a button below the photos offers weaker matches
-    selectable: bool = False
     stacked: bool | None = None  # whether similar photos are stacked; None where they cannot be
-
-
-class Selected(Struct, frozen=True):
-    """Photos selected in a grid: ranges [first, end) of positions in a version of its list."""
-
-    version: str
-    ranges: tuple[tuple[int, int], ...] = ()
-
-
-_NOTHING = Selected("")
 
 
 class AnswerEvents(Struct, frozen=True):
     """The visitor's actions in a grid of found photos since the last run."""
 
-    selected: Selected | None  # None if nothing was selected or unselected
     weaker: bool  # whether weaker matches were asked for
     stacked: bool | None  # whether similar photos are to be stacked; None if nothing was said
 
@@ -132,15 +127,8 @@ class ViewerOptions(Struct, frozen=True):
     before: int  # number of photos in the list before those given
 
 
-def answer(
-    key: str,
-    options: AnswerOptions,
-    selected: Selected = _NOTHING,
-    token: str = "",
-) -> AnswerEvents:
-    """All photos that a search found, to open and to select. A new `token` resets the selection to
-    `selected`.
-    """
+def answer(key: str, options: AnswerOptions) -> AnswerEvents:
+    """All photos that a search found, to open and to select."""
     result = _answer(
         key=key,
         data={
@@ -150,23 +138,13 @@ def answer(
             "heading": options.heading,
             "other_views": options.other_views,
             "weaker": options.weaker,
-            "selectable": options.selectable,
             "stacked": options.stacked,
-            "selected": {"version": selected.version, "ranges": selected.ranges},
-            "token": token,
         },
-        on_selected_change=_run_fragment,
         on_weaker_change=_run_fragment,
         on_stacked_change=_run_fragment,
     )
-    changed = result.get("selected")
-    now = None
-    if isinstance(changed, Mapping) and changed.get("token") == token:
-        now = _selected(changed)
     stacked = result.get("stacked")
-    return AnswerEvents(
-        now, bool(result.get("weaker")), stacked if isinstance(stacked, bool) else None
-    )
+    return AnswerEvents(bool(result.get("weaker")), stacked if isinstance(stacked, bool) else None)
 
 
 def _run_fragment() -> None:
@@ -175,15 +153,6 @@ def _run_fragment() -> None:
     It must not note a click: the fragment does not run the search box, so the next run of the
     whole page would be taken for the answer to this click.
     """
-
-
-def _selected(told: Mapping[str, object]) -> Selected:
-    """The selection that the browser reported."""
-    ranges = told.get("ranges")
-    assert isinstance(ranges, list)
-    return Selected(
-        str(told.get("version")), tuple((int(first), int(end)) for first, end in ranges)
-    )
 
 
 def tiles(
@@ -199,29 +168,35 @@ def tiles(
 
     `address` is that of the view: the browser comes back to the same place in it.
     """
+    marks = marks_of(hit.photo.id for hit in hits)
     _tiles(
         key=key,
         data={
-            "tiles": [_tile(hit, photo_parameters) for hit in hits],
+            "tiles": [_tile(hit, photo_parameters, marks.get(hit.photo.id)) for hit in hits],
             "address": address,
             "row_px": row_px,
         },
     )
 
 
-def _tile(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object]:
+def _tile(
+    hit: Hit, photo_parameters: Mapping[str, str], marks: PhotoMarks | None
+) -> dict[str, object]:
     ratio = max(hit.photo.width_px, 1) / max(hit.photo.height_px, 1)
-    return {**captioned_tile_json(hit, photo_parameters), "ratio": ratio}
+    return {**captioned_tile_json(hit, photo_parameters, marks=marks), "ratio": ratio}
 
 
 def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> None:
     """The photo `shown`, with its neighbours in `hits`, and what can be done with it."""
     index = next(number for number, hit in enumerate(hits) if hit.photo.id == shown.photo.id)
     first = max(index - NEIGHBOURS, 0)
+    sent = hits[first : index + NEIGHBOURS + 1]
+    marks = marks_of(hit.photo.id for hit in sent)
     _viewer(
         key="viewer",
         data={
-            "slides": [_slide(hit, options) for hit in hits[first : index + NEIGHBOURS + 1]],
+            "slides": [_slide(hit, options, marks.get(hit.photo.id)) for hit in sent],
+            "keeps": session().has("marks"),
             "first": options.before + first,
             "index": options.before + index,
             "list": urlencode(options.photo_parameters),
@@ -231,13 +206,15 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> None:
     )
 
 
-def _slide(hit: Hit, options: ViewerOptions) -> dict[str, object]:
+def _slide(hit: Hit, options: ViewerOptions, marks: PhotoMarks | None) -> dict[str, object]:
     """The data with which the viewer shows a photo and preloads its neighbours."""
     photo, photo_facts = hit.photo, hit.photo.facts
     version = f"{photo.id}?v={photo.content_hash[:12]}"
     original = f"/original/{version}"
     shows_itself = photo_facts.format in SHOWN_BY_BROWSERS
     return {
+        "id": id_text(photo.id),
+        "marks": marks_json(hit, marks),
         "address": photo_address(hit, options.photo_parameters),
         # Only the file itself is animated.
         "large": original if photo_facts.animated and shows_itself else thumbnail_url(hit, "large"),
@@ -292,11 +269,6 @@ def example_button(*, is_shown: bool = True) -> str | None:
 
 def _rerun() -> None:
     """The callback of an event that reruns the page and does nothing else."""
-
-
-def zip_button(photo_ids: Sequence[int], refusal: str) -> None:
-    """A button that downloads copies of these photos; without any it is disabled by a `refusal`."""
-    _zip(key="zip", data={"ids": [id_text(each) for each in photo_ids], "refusal": refusal})
 
 
 def suggestions(label: str) -> None:
@@ -395,12 +367,19 @@ def _handled(key: str) -> tuple[str, int]:
     return own, number
 
 
-def shell(title: str, views: Sequence[Mapping[str, object]]) -> None:
-    """The heading of a view and, on narrow screens, the bar that leads to `views`."""
-    _shell(
-        key="shell",
-        data={"title": printable(title), "name": NAME, "face": FACE_URL, "views": list(views)},
-    )
+def shell(
+    title: str, views: Sequence[Mapping[str, object]], parts: Sequence[str], *, is_search: bool
+) -> str:
+    """The heading of a view, on narrow screens the bar that leads to `views`, and the tray.
+
+    `parts` says what can be done with selected photos: see `tray_bar.js`. Returns which form the
+    visitor has asked for, "teach" or "links", else an empty text. `is_search` says whether the view
+    has the search box.
+    """
+    noted = query_line().note_click if is_search else _rerun
+    data = {"title": printable(title), "name": NAME, "face": FACE_URL, "views": list(views)}
+    result = _shell(key="shell", data={**data, "parts": list(parts)}, on_form_change=noted)
+    return str(result.get("form") or "")
 
 
 def fill_window() -> None:

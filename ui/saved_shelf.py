@@ -1,4 +1,7 @@
-"""Saved searches on the search page: the shelf, what is said above their results, and saving."""
+"""Saved searches on the search page: the shelf, what is said above their results, and saving.
+
+Albums stand on the same shelf.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from datetime import datetime
 import streamlit as st
 
 from imgsearch import (
+    Album,
     Hit,
     ImgsearchError,
     Query,
@@ -18,10 +22,10 @@ from imgsearch import (
     saved_name_of,
 )
 from ui.addresses import START, address_of
+from ui.album_shelf import album_line, show_search
 from ui.answer_data import forget_answers
 from ui.component_files import component
 from ui.formatting import escape_markdown, format_date
-from ui.query_line import query_line
 from ui.search_state import SearchInput
 from ui.session import session
 from ui.tiles import thumbnail_url
@@ -30,19 +34,42 @@ _shelf = component("saved")
 
 
 def shelf() -> None:
-    """All saved searches with their covers, if there are any."""
+    """All albums and saved searches with their covers, if there are any."""
     st.session_state.pop("looked_token", None)
-    summaries = session().saved_searches()
-    if not summaries:
+    here = session()
+    summaries = here.saved_searches()
+    albums = here.library.albums.all() if here.has("albums") else ()
+    if not summaries and not albums:
         return
-    ids = [each.cover_id for each in summaries if each.cover_id is not None]
-    covers = {hit.photo.id: hit for hit in session().library.photos(ids)}
-    _shelf(key="saved", data={"searches": [_on_shelf(each, covers) for each in summaries]})
+    cover_ids = [*(album.cover_id for album in albums), *(each.cover_id for each in summaries)]
+    shown = here.library.photos([each for each in cover_ids if each is not None])
+    covers = {hit.photo.id: hit for hit in shown}
+    on_shelf = [
+        *(_album_on_shelf(each, covers) for each in albums),
+        *(_on_shelf(each, covers) for each in summaries),
+    ]
+    _shelf(key="saved", data={"searches": on_shelf})
+
+
+def _album_on_shelf(album: Album, covers: dict[int, Hit]) -> dict[str, object]:
+    cover = None if album.cover_id is None else covers.get(album.cover_id)
+    missing = f", {album.missing:,} missing" if album.missing else ""
+    return {
+        "kind": "album",
+        "name": printable(album.name),
+        "line": f"Album: {format_count(album.photos, 'photo')}{missing}",
+        "address": address_of(START, {"q": album_line(album.name)}),
+        "photos": album.photos,
+        "new": 0,
+        "problem": False,
+        "cover": "" if cover is None else thumbnail_url(cover),
+    }
 
 
 def _on_shelf(summary: SavedSearchSummary, covers: dict[int, Hit]) -> dict[str, object]:
     cover = None if summary.cover_id is None else covers.get(summary.cover_id)
     return {
+        "kind": "search",
         "name": printable(summary.name),
         "line": printable(summary.problem or summary.line),
         "address": address_of(START, {"q": line_of(summary.name)}),
@@ -100,7 +127,7 @@ def save_popover(search_input: SearchInput) -> None:
     session().forget_saved_searches()
     forget_answers()
     st.toast(f"Saved {escape_markdown(search.name)}", icon=":material/bookmark_added:")
-    _show_search(line_of(search.name))
+    show_search(line_of(search.name))
 
 
 def _saved_name(search_input: SearchInput) -> str | None:
@@ -137,23 +164,11 @@ def _edit_form(search: SavedSearch) -> None:
         if is_renamed:
             session().library.saved.rename(search.name, name)
             session().forget_saved_searches()
-            _show_search(line_of(" ".join(name.split())))
+            show_search(line_of(" ".join(name.split())))
     except ImgsearchError as error:
         st.warning(escape_markdown(str(error)))
     if st.button("Remove this saved search", icon=":material/delete:", help="No photo is touched."):
         session().library.saved.remove(search.name)
         session().forget_saved_searches()
         st.toast(f"Removed {escape_markdown(search.name)}; no photo was touched")
-        _show_search("")
-
-
-def _show_search(line: str) -> None:
-    """Show another search in place of this one and of its example; the start page for none.
-
-    Not by its address, as a link does: this view would be shown once more before, and what it
-    names may be gone.
-    """
-    st.query_params.from_dict({"q": line} if line else {})
-    query_line().note_address(line)
-    query_line().replace(line)
-    st.rerun()
+        show_search("")

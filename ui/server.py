@@ -48,7 +48,9 @@ from ui import (
     component_files,
     filter_data,
     judging,
+    keeping,
     library_state,
+    manifest,
     map_data,
     originals,
     suggestions,
@@ -58,6 +60,7 @@ from ui import (
 from ui.addresses import number_of
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
+from ui.compression import CompressedTexts
 from ui.responses import NOT_STORED
 from ui.session import session
 
@@ -111,6 +114,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/thumbnail/{size}/{photo_id}", thumbnail),
             Route("/original/{photo_id}", originals.original),
             Route("/moving-part/{photo_id}", originals.moving_part),
+            Route(manifest.MANIFEST, manifest.manifest),
+            Route(manifest.ICON, manifest.icon),
             Route("/copies/check", zip_copies.check),
             Route("/copies/photos.zip", zip_copies.download),
             Route(component_files.ROUTE, component_files.serve),
@@ -128,8 +133,15 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/past-queries", suggestions.forget, methods=["DELETE"]),
             # PUT, which no other web site may send without asking first.
             Route("/judgements", judging.judge, methods=["PUT"]),
+            Route(keeping.ROUTE, keeping.operate, methods=["GET", "PUT"]),
+            Route("/exports/{kind}", keeping.export, methods=["PUT"]),
         ],
-        middleware=[Middleware(SecurityHeaders), *access, Middleware(SameOrigin)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(CompressedTexts),
+            *access,
+            Middleware(SameOrigin),
+        ],
         on_script_error=unexpected_error,
         lifespan=lifespan,
     )

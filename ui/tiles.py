@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 from urllib.parse import urlencode
 
-from imgsearch import Hit, clock, name_of_field, printable
+from imgsearch import Hit, PhotoMarks, clock, name_of_field, printable
 from ui.formatting import alt_text, date_of, format_date
+from ui.session import session
 
 
 def id_text(photo_id: int) -> str:
@@ -37,10 +38,29 @@ def moving_url(hit: Hit) -> str:
     return f"/moving-part/{version}" if facts.motion in ("inside", "beside") else ""
 
 
-def tile_json(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object]:
+def marks_of(photo_ids: Iterable[int]) -> dict[int, PhotoMarks]:
+    """The marks of photos; none in a library that keeps no marks."""
+    here = session()
+    return here.library.marks.of(list(photo_ids)) if here.has("marks") else {}
+
+
+def marks_json(hit: Hit, marks: PhotoMarks | None) -> dict[str, object]:
+    """The marks of a photo for the browser, with the stars that its files state."""
+    own = marks or PhotoMarks()
+    return {
+        "favourite": own.favourite,
+        "rating": own.rating,
+        "hidden": own.hidden,
+        "of_file": hit.photo.facts.rating,
+    }
+
+
+def tile_json(
+    hit: Hit, photo_parameters: Mapping[str, str], marks: PhotoMarks | None = None
+) -> dict[str, object]:
     """A picture with a link to the photo, marks on it, and what moves while the mouse is on it.
 
-    For `photo_parameters`, see `photo_address`.
+    For `photo_parameters`, see `photo_address`; `marks` are those that somebody gave the photo.
     """
     return {
         "id": id_text(hit.photo.id),
@@ -50,6 +70,7 @@ def tile_json(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object
         "badges": _badges(hit),
         "moving": moving_url(hit),
         "at": hit.at_s or 0,
+        "marks": marks_json(hit, marks),
     }
 
 
@@ -58,22 +79,27 @@ def captioned_tile_json(
     photo_parameters: Mapping[str, str],
     marked: Collection[str] = (),
     behind: int = 0,
+    marks: PhotoMarks | None = None,
 ) -> dict[str, object]:
-    """A tile with what a search knows of its photo.
+    """A tile with a caption: when and where the photo was taken, or else its file and its folder.
 
     `marked` are the levels that have a mark, and `behind` is how many similar photos are behind it.
     """
     has_date = (hit.dated_by or hit.photo.facts.dated_by) != "file"
+    date = format_date(date_of(hit)) if has_date else ""
+    folder = printable(hit.path.parent.name or str(hit.path.parent))
+    place = printable(hit.photo.facts.place or "")
+    title, subtitle = (
+        (date, place or folder) if date else (printable(hit.path.name), place or folder)
+    )
     copies = len(hit.paths)
     levels = [(hit.level, hit.level)] if hit.level in marked else []
     stack = [("stack", f"{behind + 1} alike")] if behind else []
     names = [("name", name_of_field(hit.matched_by[0]))] if hit.matched_by else []
     return {
-        **tile_json(hit, photo_parameters),
-        "title": (has_date and format_date(date_of(hit))) or printable(hit.path.name),
-        "subtitle": printable(hit.path.parent.name or str(hit.path.parent))
-        + (f" · {copies} copies" if copies > 1 else ""),
-        "score": "" if hit.score is None else f"{hit.score:.2f}",
+        **tile_json(hit, photo_parameters, marks),
+        "title": title,
+        "subtitle": f"{subtitle} · {copies} copies" if copies > 1 else subtitle,
         "isWeak": hit.level == "weak",
         "badges": [*levels, *stack, *names, *_badges(hit)],
     }

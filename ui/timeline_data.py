@@ -19,6 +19,7 @@ from imgsearch import (
     Hit,
     ImgsearchError,
     PhotoEvent,
+    PhotoMarks,
     Query,
     format_count,
     printable,
@@ -29,7 +30,7 @@ from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
 from ui.session import Session, session
-from ui.tiles import tile_json
+from ui.tiles import marks_of, tile_json
 
 MAX_FOUND = 1000  # photos that words or an example find; filters alone have no limit
 MAX_TILES = 500  # of one request
@@ -207,11 +208,14 @@ def tiles(request: Request) -> Response:
             return PlainTextResponse("The photos have changed.", 409, NOT_STORED)
         ids = photos.photo_ids[first : first + count].tolist()
         found = {hit.photo.id: hit for hit in session().library.photos(ids)}
+        marks = marks_of(found)
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
         [
-            day_tile_json(found[photo_id], search_input, photos.times_s.get(photo_id))
+            day_tile_json(
+                found[photo_id], search_input, photos.times_s.get(photo_id), marks.get(photo_id)
+            )
             if photo_id in found
             else None
             for photo_id in ids
@@ -221,10 +225,14 @@ def tiles(request: Request) -> Response:
 
 
 def day_tile_json(
-    hit: Hit, search_input: SearchInput, at_s: float | None = None
+    hit: Hit,
+    search_input: SearchInput,
+    at_s: float | None = None,
+    marks: PhotoMarks | None = None,
 ) -> dict[str, object]:
     """The data of a found photo's tile; for a video, of the moment that was found."""
-    return tile_json(replace(hit, at_s=at_s), {"from": "timeline", **search_input.parameters})
+    parameters = {"from": "timeline", **search_input.parameters}
+    return tile_json(replace(hit, at_s=at_s), parameters, marks)
 
 
 def _trip_json(trip: PhotoEvent) -> dict[str, object]:

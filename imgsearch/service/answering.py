@@ -23,6 +23,7 @@ from imgsearch.service.auth import is_private
 from imgsearch.service.client import MAX_BODY_BYTES
 from imgsearch.service.connections import deadline_of
 from imgsearch.service.refusals import converted, refusal_of
+from imgsearch.service.table import operations_for
 from imgsearch.service.turns import Turns
 
 CONCURRENT_PICTURES = 8  # a page requests sixty at once, and queries must not wait for them
@@ -90,6 +91,30 @@ class Answering:
 
 class _Forbidden(UsageError):
     pass
+
+
+def answered(
+    library: Library, method: str, path: str, content: bytes, fields: Mapping[str, str]
+) -> str:
+    """The JSON with which a library answers a request for one of its operations.
+
+    `method` and `path` are those of the declaration, and `fields` those of the address of a GET.
+    Raises UsageError for an operation that it does not have, and as the operation does.
+    """
+    found = [
+        each
+        for each in operations_for(library)
+        if (each.declared.method, each.declared.path) == (method, path)
+    ]
+    if not found:
+        raise UsageError(f"This library has no operation {method} {path[:60]}.")
+    (operation,) = found
+    arguments = (
+        read_address(operation, fields) if method == "GET" else read_body(operation, content)
+    )
+    if names_files(tuple(arguments.values())):
+        raise UsageError("Send the bytes of the image and not the path of a file.")
+    return dump_json(to_json(method_of(library, operation.function)(**arguments)))
 
 
 def read_body(operation: Operation, content: bytes) -> dict[str, Any]:

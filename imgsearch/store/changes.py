@@ -66,6 +66,8 @@ class ChangeStore:
         return self._turn(change_id, undone=True)
 
     def _turn(self, change_id: int | None, undone: bool) -> Change | None:
+        if change_id is not None and not 0 < change_id < 1 << 63:
+            return None  # SQLite has no such number
         order = "undone_at DESC, id" if undone else "id DESC"
         query = (
             f"SELECT {_COLUMNS}, steps FROM changes WHERE undone_at IS {'NOT ' if undone else ''}"

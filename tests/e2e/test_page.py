@@ -30,6 +30,7 @@ from imgsearch.outputs.copies import LIST_NAME
 from tests.browsing import (
     NEEDS_BROWSER,
     TOKEN,
+    clear_tray,
     download,
     give_file,
     scroll_to,
@@ -68,6 +69,11 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def empty_tray(place: Path) -> None:
+    clear_tray(place / "library")
 
 
 # ---------------------------------------------------------------------------- search

@@ -19,6 +19,7 @@ from tests.browsing import (
     PATIENCE_MS,
     axe_violations,
     bring_into_view,
+    clear_tray,
     open_control,
     settle,
     small_targets,
@@ -56,6 +57,11 @@ def place(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("concepts")
     shutil.copytree(demo_data, folder / "library")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def empty_tray(place: Path) -> None:
+    clear_tray(place / "library")
 
 
 def open_library(place: Path) -> Library:

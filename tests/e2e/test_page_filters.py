@@ -23,6 +23,7 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     axe_violations,
+    clear_tray,
     settle,
     small_targets,
     wait_for_count,
@@ -66,6 +67,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
         )
     return place
+
+
+@pytest.fixture(autouse=True)
+def empty_tray(place: Path) -> None:
+    clear_tray(place / "library")
 
 
 def open_filters(tab: Page, address: str, query: str = "") -> Locator:

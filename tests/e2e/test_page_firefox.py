@@ -87,7 +87,7 @@ def test_arrow_keys_full_screen_and_escape(page: Page, address: str) -> None:
     settle(page)
     page.keyboard.press("ArrowRight")
     wait_until_shown(page.locator(".frame img:not([alt^='brick.png'])"))
-    page.keyboard.press("f")
+    page.keyboard.press("Enter")
     page.locator(".full-view").wait_for()
     page.keyboard.press("Escape")
     page.locator(".full-view").wait_for(state="detached")

@@ -55,7 +55,7 @@ def open_view(tab: Page, address: str, view: str) -> None:
         tab.locator(".frame img").wait_for()
         tab.get_by_text("Why it matched").wait_for()
     if view == "full screen":
-        tab.keyboard.press("f")
+        tab.keyboard.press("Enter")
         tab.locator(".full-view.controls-shown img").first.wait_for()
     tab.locator("h1").first.wait_for(state="attached")
     settle(tab)

@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import IFDRational
 from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
+    clear_tray,
     focused_name,
     serving,
     settle,
@@ -67,6 +68,11 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def empty_tray(place: Path) -> None:
+    clear_tray(place / "library")
 
 
 def open_photo(tab: Page, address: str, name: str, query: str = "sort:path") -> None:
@@ -231,7 +237,7 @@ def test_the_focus_is_on_a_photo_that_was_opened(page: Page, address: str, way: 
     page.locator(".frame:focus[role=group][aria-label^='coffee.png']").wait_for()
     page.keyboard.press("ArrowRight")
     page.locator(".frame:focus[aria-label^='large.jpg']").wait_for()
-    page.keyboard.press("f")
+    page.keyboard.press("Enter")
     page.locator(".full-view").wait_for()
     page.wait_for_function("document.fullscreenElement !== null")
     page.keyboard.press("Escape")
@@ -244,7 +250,7 @@ def test_full_screen_zoom_and_escape(
 ) -> None:
     open_photo(page, address, "large.jpg")
     opened = page.url
-    page.keyboard.press("f")
+    page.keyboard.press("Enter")
     page.wait_for_function("document.fullscreenElement !== null")
     image = page.locator(".full-view-pane[aria-hidden=false] img").last
     wait_until_shown(image)

@@ -157,7 +157,7 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
     rows = [
         ("Date", format_datetime(date_of(hit)) + (f" ({date_source})" if date_source else "")),
         ("Size", f"{photo.width_px} × {photo.height_px} px, {megapixels:.1f} megapixels"),
-        ("File", f"{facts.format}, {format_size(photo.size_bytes)}"),
+        ("File", f"{_format_of(hit)}, {format_size(photo.size_bytes)}"),
         ("Duration", "" if facts.duration_s is None else clock(facts.duration_s)),
         ("Best match at", "" if hit.at_s is None else clock(hit.at_s)),
         ("Motion", MOTION.get("animated" if facts.animated else facts.motion or "", "")),
@@ -174,6 +174,13 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
     if facts.lat is not None and facts.lon is not None:
         rows.append(("Location", f"{facts.lat:.5f}, {facts.lon:.5f}"))
     return [(name, value) for name, value in rows if value]
+
+
+def _format_of(hit: Hit) -> str:
+    """The format of the file; of a video, that of its container: MP4, MOV."""
+    suffix = hit.path.suffix.removeprefix(".").upper()
+    is_video = hit.photo.facts.duration_s is not None
+    return suffix if is_video and suffix else hit.photo.facts.format
 
 
 def _stars(rating: int | None) -> str:

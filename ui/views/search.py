@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import streamlit as st
 from msgspec.structs import replace
 
-from imgsearch import (
-    Answer,
-    Hit,
-    ImgsearchError,
-    QueryError,
-    UsageError,
-    expand_home,
-    format_count,
-    parse,
-)
-from ui import cards, elements, examples, exports, filters, saved_shelf, teaching, zip_copies
+from imgsearch import Answer, ImgsearchError, QueryError, format_count, parse
+from ui import album_shelf, cards, elements, examples, filters, saved_shelf
 from ui.addresses import START, address_of, put_in_address
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
-from ui.elements import AnswerOptions, Selected
+from ui.elements import AnswerOptions
 from ui.formatting import escape_markdown
 from ui.query_line import LINE, query_line
 from ui.search_state import NEWEST, SearchInput
@@ -73,6 +62,8 @@ def show() -> None:
     if search_input:
         if session().has("saved"):
             saved_shelf.header(search_input)
+        if session().has("albums"):
+            album_shelf.header(search_input)
         _show_results(search_input)
     else:
         if session().has("saved"):
@@ -261,100 +252,24 @@ def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
 
 @st.fragment
 def _result_grid(search_input: SearchInput, answer: WholeAnswer, with_weak: bool) -> None:
-    """The grid and the bar for selected photos. Selecting a photo reruns only this fragment."""
+    """The grid of the photos. Stacking them reruns only this fragment."""
     state = st.session_state
     stacked = state.get("stacked", False) if answer.can_be_stacked else None
-    photos = answer.photos(with_weak=with_weak, stacked=bool(stacked))
-    version = photos.version
-    there = set(photos.ids.tolist())
-    selected = [photo_id for photo_id in state.get("selected", ()) if photo_id in there]
-    # It stands above the page (page.css): in its flow, it would move the photos when it appears.
-    bar = st.container(horizontal=True, vertical_alignment="center", key="selection")
     events = elements.answer(
         "grid",
         AnswerOptions(
             address=address_of(START, search_input.parameters),
             photos=list_parameters(search_input, with_weak=with_weak, stacked=bool(stacked)),
-            version=version,
+            version=answer.photos(with_weak=with_weak, stacked=bool(stacked)).version,
             heading=_verdict(answer, answer.photos(with_weak=with_weak)),
             other_views=_other_views(search_input),
             weaker=not with_weak and len(answer.everything.ids) > len(answer.strong.ids),
-            selectable=True,
             stacked=stacked,
         ),
-        Selected(version, photos.ranges_of(selected)),
-        f"{search_input.token} {state.get('times_cleared', 0)}",
     )
-    if events.selected is not None and events.selected.version == version:
-        selected = photos.ids_in(events.selected.ranges)
-    state["selected"] = tuple(selected)
-    with bar:
-        _export_bar(answer, selected)
     if events.weaker:
         _show_weak()
         st.rerun()
     if stacked is not None and events.stacked is not None and events.stacked != stacked:
         state["stacked"] = events.stacked
         st.rerun(scope="fragment")
-
-
-def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:
-    """Ways to export the selected photos. Their paths are read at the click: there may be many."""
-    if not selected:
-        return
-
-    def hits() -> list[Hit]:
-        return session().library.hits_of(answer.found, selected)
-
-    st.button("Clear", icon=":material/close:", on_click=_clear_selection)
-    st.markdown(f"**{format_count(len(selected), 'photo')} selected**", width="content")
-    st.download_button(
-        "Paths",
-        lambda: exports.paths_text(hit.path for hit in hits()),
-        "photos.txt",
-        "text/plain",
-        on_click="ignore",
-        icon=":material/list:",
-    )
-    st.download_button(
-        "JSON",
-        lambda: exports.hits_json(hits()),
-        "photos.json",
-        "application/json",
-        on_click="ignore",
-        icon=":material/data_object:",
-    )
-    if session().has("folders"):
-        _library_exports(hits, selected)
-
-
-def _library_exports(hits: Callable[[], Sequence[Hit]], selected: Sequence[int]) -> None:
-    """Offer the exports that need the files of the photos on this machine."""
-    is_too_large = len(selected) > zip_copies.MAX_PHOTOS or (
-        sum(hit.photo.size_bytes for hit in hits()) > zip_copies.MAX_BYTES
-    )
-    elements.zip_button([] if is_too_large else selected, zip_copies.TOO_LARGE)
-    with st.popover("Folder of links", icon=":material/folder_special:"):
-        _link_form(hits)
-    with st.popover("Teach from these", icon=":material/school:"):
-        teaching.teach_form(selected, "selection")
-
-
-def _link_form(hits: Callable[[], Sequence[Hit]]) -> None:
-    """Creates a folder with a symbolic link to each photo, on the machine that serves the page."""
-    folder = st.text_input(
-        "New folder", placeholder=str(Path.home() / "selected"), key="link_folder"
-    )
-    if st.button("Create", disabled=not folder):
-        roots = [root.path for root in session().library.folders.all()]
-        try:
-            number = exports.link_folder(hits(), Path(expand_home(folder)), roots)
-        except (ValueError, UsageError) as error:
-            st.warning(str(error))
-        else:
-            st.success(f"Created {format_count(number, 'link')}.")
-
-
-def _clear_selection() -> None:
-    st.session_state["selected"] = ()
-    st.session_state["times_cleared"] = st.session_state.get("times_cleared", 0) + 1

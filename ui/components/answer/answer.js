@@ -6,8 +6,7 @@ import { PhotoGrid, mount } from "../grid/photo_grid.js";
 import { dayHeadings } from "../grid/headings.js";
 import { isPlainClick, normalized, visit } from "../history/history.js";
 import { dayName, element } from "../shared/dom.js";
-import { fillTile, showSelected } from "../shared/photo_tile.js";
-import { Selection } from "./selection.js";
+import { ASKED_ALBUM, tray } from "../shared/tray.js";
 import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
 
 const END_HEIGHT = 76; // of the button below the photos
@@ -16,7 +15,7 @@ const NARROW = 5.6; // on a narrow screen several photos still fit side by side
 class Answer extends PhotoGrid {
   constructor(box) {
     super(box, "Photos");
-    this.selection = new Selection();
+    this.ids = []; // of all photos, in their order
     this.head = element("div", "head");
     this.text = element("div", "text");
     this.text.role = "status";
@@ -24,7 +23,6 @@ class Answer extends PhotoGrid {
     Object.assign(this.tools, { role: "group", ariaLabel: "View" });
     this.head.append(this.text, this.tools);
     box.prepend(this.head);
-    box.onkeydown = (event) => this.onSelectionKey(event);
     this.view = chosenView();
   }
 
@@ -34,10 +32,7 @@ class Answer extends PhotoGrid {
     this.showHead();
     this.fit();
     if (data.stacked !== null && data.stacked !== this.view.stacked) setStateValue("stacked", this.view.stacked);
-    const isNewSelection = before?.token !== data.token;
-    if (isNewSelection) this.selected = data.selected; // it counts when its photos are there
     if (before?.parameters === data.parameters) {
-      if (isNewSelection) this.takeSelection();
       if (before.version !== data.version) this.loadAgain(); // photos have come or gone
       else if (before.weaker !== data.weaker && this.layout) this.layOutAgain();
       return;
@@ -56,12 +51,12 @@ class Answer extends PhotoGrid {
 
   tilesAddress() { return { path: "/answer/tiles", parameters: this.data.parameters }; }
 
-  adopt({ version, ids, sections, days }) {
+  adopt({ ids, sections, days }) {
     this.days = days?.map(([day, count, remark]) => ({ day, count, remark, towns: "", label: dayName(day) }));
     // The line above the photos tells of the first ones; lines separate the others from these.
     this.blocks = sections.map(([title, count], number) => ({ title: number ? title : "", count, label: title }));
-    this.selection.take(ids, version);
-    this.takeSelection();
+    this.ids = ids;
+    this.isWhole = null; // not known yet
     this.grid.classList.toggle("by-day", Boolean(days));
     this.showTools();
   }
@@ -93,60 +88,35 @@ class Answer extends PhotoGrid {
     return { before: [], after: [end] };
   }
 
-  fill(tile, photo) {
-    const { offset } = tile;
-    const onSelect = this.data.selectable && ((isSelected, wholeRange) => this.select(offset, isSelected, wholeRange));
-    fillTile(tile, photo, onSelect);
-    if (this.data.selectable) showSelected(tile, this.selection.has(offset));
-  }
-
   keepPlace(place) {
     if (this.isShown) history.replaceState({ ...history.state, place }, "");
   }
 
   // ---------------------------------------------------------------- selection
 
-  takeSelection() {
-    if (this.selected) {
-      const { version, ranges } = this.selected;
-      this.selected = null;
-      this.selection.replace(version === this.selection.version ? ranges : []);
-    } else if (this.selection.hasMoved) this.selectionChanged();
-    this.showSelection();
+  async idsBetween(first, end) { return this.ids.slice(first, end); }
+
+  async offsetOf(id) {
+    const offset = this.ids.indexOf(id);
+    return offset < 0 ? null : offset;
   }
 
-  select(offset, isSelected, wholeRange) {
-    this.selection.set(offset, isSelected, wholeRange);
-    this.selectionChanged();
-  }
+  // Whether all photos are selected; with 100,000 of them this is asked for once after each change.
+  get isAllSelected() { return (this.isWhole ??= this.ids.length > 0 && this.ids.every((id) => tray.isSelected(id))); }
 
-  selectAll() {
-    this.selection.replace(this.selection.isWhole ? [] : [[0, this.layout.count]]);
-    this.selectionChanged();
-  }
-
-  selectionChanged() {
-    this.showSelection();
-    this.setStateValue("selected", { ...this.selection.told(), token: this.data.token });
-  }
+  selectAll() { tray.set(this.ids, !this.isAllSelected); }
 
   showSelection() {
-    this.box.classList.toggle("selecting", this.selection.size > 0);
-    for (const { tiles } of this.sections.values()) for (const [offset, tile] of tiles) showSelected(tile, this.selection.has(offset));
+    this.isWhole = null;
+    super.showSelection();
     this.showTools();
   }
 
   onSelectionKey(event) {
-    if (!this.data.selectable || event.altKey) return;
-    const isCommand = event.ctrlKey || event.metaKey, offset = this.focusedOffset();
-    if (event.key === "Escape" && this.selection.size) {
-      this.selection.replace([]);
-      this.selectionChanged();
-    } else if (event.key === "a" && isCommand) this.selectAll();
-    else if (event.key.toLowerCase() === "x" && !isCommand && offset !== null) {
-      this.select(offset, event.shiftKey || !this.selection.has(offset), event.shiftKey);
-    } else return;
-    event.preventDefault();
+    if (event.key === "a" && (event.ctrlKey || event.metaKey) && !event.altKey) {
+      this.selectAll();
+      event.preventDefault();
+    } else super.onSelectionKey(event);
   }
 
   // ---------------------------------------------------------------- above the photos
@@ -170,9 +140,10 @@ class Answer extends PhotoGrid {
       link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(address); } };
       return link;
     });
-    const all = this.selection.isWhole ? ["deselect", "Select none"] : ["select_all", "Select all"];
+    const all = this.isAllSelected ? ["deselect", "Select none"] : ["select_all", "Select all"];
     const buttons = [
-      ...(data.selectable ? [[...all, () => this.selectAll(), "all"]] : []),
+      [...all, () => this.selectAll(), "all"],
+      ...(tray.has("albums") ? [["library_add", "Add all to an album", () => tray.tell(ASKED_ALBUM, this.ids), "album"]] : []),
       ["remove", "Smaller", () => this.choose({ size: view.size - 1 }), "smaller", view.size === 0],
       ["add", "Larger", () => this.choose({ size: view.size + 1 }), "larger", view.size === ROWS_PX.length - 1],
       [...SHAPES[other], () => this.choose({ shape: other }), "shape"],

@@ -7,12 +7,14 @@ import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
-import { createTile, dropTile, fillTile } from "../shared/photo_tile.js";
+import { createTile, dropTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
+import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { GAP, besideRow, placeOf, sectionAt, sectionOf, tilesBetween } from "./layout.js";
 import { Scrubber } from "./scrubber.js";
 import { TileSource } from "./tiles.js";
 
 const REMEMBER_MS = 150; // after the last scroll
+const MOST_FETCHED = 12_000; // photos of a range that were never in sight
 
 // What the module of a component exports: it keeps one grid of the class in its element.
 export function mount(Grid) {
@@ -43,6 +45,14 @@ export class PhotoGrid {
     box.replaceChildren(this.grid);
     this.scroller.onscroll = () => { this.awaited = null; this.renderSoon(); };
     this.scroller.onkeydown = (event) => this.onKey(event);
+    this.last = null; // the photo that a range begins at: its id
+    this.listeners = [
+      [CHANGED, () => this.showSelection()],
+      [MARKED, ({ detail }) => this.showMarksOf(new Set(detail))],
+      [OTHER_PHOTOS, () => this.loadAgain()],
+    ];
+    for (const [kind, act] of this.listeners) tray.addEventListener(kind, act);
+    box.onkeydown = (event) => this.onSelectionKey(event);
     this.canvas.onclick = (event) => this.onClick(event);
     this.resized = new ResizeObserver(() => this.resize());
     this.resized.observe(this.scroller);
@@ -57,6 +67,7 @@ export class PhotoGrid {
     clearTimeout(this.remembering);
     cancelAnimationFrame(this.rendering);
     removeEventListener("resize", this.fit);
+    for (const [kind, act] of this.listeners) tray.removeEventListener(kind, act);
     this.resized.disconnect();
     this.moved.disconnect();
     this.source?.close();
@@ -83,8 +94,23 @@ export class PhotoGrid {
   // Elements before and after the sections.
   extras() { return { before: [], after: [] }; }
 
+  // The ids of the photos from one offset to another, by default those that were fetched.
+  async idsBetween(first, end) {
+    const list = [];
+    for (let offset = first; offset < end; offset += 1) {
+      const photo = this.source.at(offset) ?? await this.source.fetched(offset);
+      if (photo) list.push(photo.id);
+    }
+    return list;
+  }
+
   // Called when a photo has arrived for a tile.
-  fill(tile, photo) { fillTile(tile, photo); }
+  fill(tile, photo) {
+    fillTile(tile, photo, (isSelected, wholeRange) => this.select(tile.offset, isSelected, wholeRange));
+    if (!photo) return;
+    showSelected(tile, tray.isSelected(photo.id));
+    showMarks(tile, tray.marksOf(photo));
+  }
 
   // Keeps a place in the history, without a new entry there.
   keepPlace() { throw new TypeError("not said"); }
@@ -143,9 +169,19 @@ export class PhotoGrid {
     this.loadAgain();
   }
 
-  loadAgain() {
-    const top = this.firstInSight();
-    this.load(top && this.source?.at(top.offset)?.id, { below: top?.below, top: this.scroller.scrollTop });
+  // The photo in sight that has the focus keeps it; where it has left, the one in its place gets it.
+  async loadAgain() {
+    const top = this.firstInSight(), focused = this.focusedOffset(), id = focused === null ? null : this.source?.at(focused)?.id;
+    const isInSight = focused !== null && this.isInSight(focused);
+    const isLoaded = await this.load(top && this.source?.at(top.offset)?.id, { below: top?.below, top: this.scroller.scrollTop });
+    if (!isLoaded || !isInSight) return;
+    const offset = id ? await this.offsetOf(id) : null;
+    if (this.layout.count && document.activeElement === document.body) this.focus(Math.min(offset ?? focused, this.layout.count - 1));
+  }
+
+  isInSight(offset) {
+    const { y } = placeOf(this.layout, offset), { scrollTop, clientHeight } = this.scroller;
+    return y + this.layout.side > scrollTop && y < scrollTop + clientHeight;
   }
 
   // ---------------------------------------------------------------- size
@@ -282,6 +318,45 @@ export class PhotoGrid {
       const photo = tile.classList.contains("loading") ? this.source.at(offset) : undefined;
       if (photo !== undefined) this.fill(tile, photo);
     }
+  }
+
+  // ---------------------------------------------------------------- selection and marks
+
+  // With `wholeRange`, all photos from the last one set to this one.
+  async select(offset, isSelected, wholeRange) {
+    const photo = this.source.at(offset);
+    if (!photo) return;
+    const from = wholeRange && this.last !== null ? await this.offsetOf(this.last) : null;
+    this.last = photo.id;
+    if (from === null || Math.abs(from - offset) > MOST_FETCHED) { tray.set([photo.id], isSelected); return; }
+    tray.set(await this.idsBetween(Math.min(from, offset), Math.max(from, offset) + 1), isSelected);
+  }
+
+  async offsetOf(id) {
+    const answer = await this.askAt(id);
+    return answer?.ok && answer.content.version === this.version ? answer.content.offset : null;
+  }
+
+  showSelection() {
+    this.box.classList.toggle("selecting", tray.size > 0);
+    for (const tile of this.filledTiles()) showSelected(tile, tray.isSelected(tile.photo.id));
+  }
+
+  showMarksOf(ids) {
+    for (const tile of this.filledTiles()) if (ids.has(tile.photo.id)) showMarks(tile, tray.marksOf(tile.photo));
+  }
+
+  filledTiles() { return [...this.sections.values()].flatMap(({ tiles }) => [...tiles.values()].filter(({ photo }) => photo)); }
+
+  onSelectionKey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const offset = this.focusedOffset(), photo = offset === null ? null : this.source?.at(offset);
+    if (!photo) return;
+    const change = event.shiftKey ? null : tray.changeOf(event.key, photo);
+    if (change) tray.mark([photo], change);
+    else if (event.key.toLowerCase() === "x") this.select(offset, event.shiftKey || !tray.isSelected(photo.id), event.shiftKey);
+    else return;
+    event.preventDefault();
   }
 
   // ---------------------------------------------------------------- keyboard, clicks, history

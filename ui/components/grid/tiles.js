@@ -47,6 +47,13 @@ export class TileSource {
     this.onLoaded();
   }
 
+  // The tile at an offset, fetched if it was never in sight; null where it cannot be had.
+  async fetched(offset) {
+    const block = Math.floor(offset / BLOCK);
+    if (!this.blocks.has(block)) await this.load(block);
+    return this.at(offset) ?? null;
+  }
+
   close() {
     for (const request of this.requests.values()) request.abort();
     this.requests.clear();

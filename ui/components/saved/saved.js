@@ -1,16 +1,17 @@
-// The shelf of saved searches: links with the cover, the name, and how many photos there are.
+// The shelf of albums and saved searches: links with the cover, the name, and how many photos there are.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { countOf, element } from "../shared/dom.js";
 
 export default function (box, { data }) {
   const shelf = element("nav", "shelf");
-  shelf.ariaLabel = "Saved searches";
+  shelf.ariaLabel = "Albums and saved searches";
   for (const search of data.searches) {
     const link = element("a");
     link.href = search.address;
     link.title = search.line;
     link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(search.address); } };
+    link.dataset.kind = search.kind;
     link.append(coverOf(search), element("span", "name", search.name));
     const count = element("span", "count", search.problem ? "cannot be answered now" : countOf(search.photos));
     if (search.new) count.append(" · ", element("b", "", `${search.new.toLocaleString("en")} new`));
@@ -22,7 +23,7 @@ export default function (box, { data }) {
 
 function coverOf(search) {
   const frame = element("span", "cover");
-  const icon = element("span", "icon", search.problem ? "error" : "bookmark");
+  const icon = element("span", "icon", search.problem ? "error" : search.kind === "album" ? "photo_album" : "bookmark");
   icon.ariaHidden = "true";
   if (!search.cover) { frame.append(icon); return frame; }
   const image = element("img");

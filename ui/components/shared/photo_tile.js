@@ -14,7 +14,7 @@ export function createTile() {
 }
 
 // Show a photo; null if it was deleted meanwhile. `onSelect(isSelected, wholeRange)` is called when
-// its box is clicked; without it there is no box.
+// its box is clicked; without it there is no box. `showMarks` shows what somebody has said of it.
 export function fillTile(tile, photo, onSelect) {
   tile.classList.remove("loading");
   if (!photo) return;
@@ -35,12 +35,26 @@ export function fillTile(tile, photo, onSelect) {
   }
   if (photo.title !== undefined) {
     const caption = element("figcaption", "caption"), first = element("div", "first");
-    first.append(element("span", "", photo.title), element("span", "", photo.score));
+    first.append(element("span", "", photo.title));
     caption.append(first, element("div", "second", photo.subtitle));
     tile.append(caption);
   }
   if (photo.moving) playOnHover(tile, photo);
   for (const [kind, text] of photo.badges) tile.append(element("span", `badge ${kind}`, text));
+  tile.photo = photo;
+}
+
+// Shows a heart and stars in the corner, and that the photo is hidden.
+export function showMarks(tile, { favourite, rating, hidden, of_file: ofFile }) {
+  const stars = Math.max(rating ?? ofFile ?? 0, 0);
+  const text = [hidden ? "hidden" : "", favourite ? "♥" : "", stars ? `${stars}★` : ""].filter(Boolean).join(" ");
+  tile.classList.toggle("hidden-photo", hidden);
+  let mark = tile.querySelector(".marks");
+  if (!text) { mark?.remove(); return; }
+  if (!mark) { mark = element("span", "marks"); tile.append(mark); }
+  mark.textContent = text;
+  mark.role = "img";
+  mark.ariaLabel = [hidden && "hidden", favourite && "favourite", stars && `${stars} star${stars === 1 ? "" : "s"}`].filter(Boolean).join(", ");
 }
 
 // Plays what moves while the mouse rests on the tile, without sound; the picture stays where a browser

@@ -6,14 +6,21 @@ import { element } from "../shared/dom.js";
 import "./late_replies.js";
 import { ServerWatch } from "./server_watch.js";
 import { Shortcuts } from "./shortcuts.js";
+import { TrayBar } from "./tray_bar.js";
+import { tray } from "../shared/tray.js";
 
-export default function (box, { data }) {
+export default function (box, { data, setTriggerValue }) {
   if (!box.shortcuts) {
     box.shortcuts = new Shortcuts();
     box.server = new ServerWatch();
     box.bars = element("div");
     box.replaceChildren(box.bars, box.shortcuts.dialog);
+    box.tray = new TrayBar(box, (name) => box.askForm(name));
   }
+  makeInstallable();
+  box.askForm = (name) => setTriggerValue("form", name);
+  tray.begin(data.parts);
+  box.tray.show();
   const heading = element("h1", "unseen", data.title);
   const brand = element("a", "brand");
   brand.href = "/";
@@ -40,6 +47,17 @@ export default function (box, { data }) {
     if (box.isConnected) return;
     box.shortcuts?.close();
     box.server?.close();
-    box.shortcuts = box.server = null;
+    box.tray?.close();
+    box.shortcuts = box.server = box.tray = null;
   });
+}
+
+// Streamlit writes the head of the document. The manifest is behind the login, so its request takes the cookie along.
+function makeInstallable() {
+  if (document.head.querySelector('link[rel="manifest"]')) return;
+  const manifest = element("link"), icon = element("link"), colour = element("meta");
+  Object.assign(manifest, { rel: "manifest", href: "/manifest.webmanifest", crossOrigin: "use-credentials" });
+  Object.assign(icon, { rel: "apple-touch-icon", href: "/icon.png" });
+  Object.assign(colour, { name: "theme-color", content: "#0f766e" });
+  document.head.append(manifest, icon, colour);
 }

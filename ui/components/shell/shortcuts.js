@@ -5,7 +5,11 @@ import { isTyping } from "../shared/page.js";
 import { goToSearchBox } from "../shared/search_box.js";
 
 const SHORTCUTS = [
-  ["Everywhere", [["/", "to the search box, also from another view"], ["?", "this list"]]],
+  ["Everywhere", [
+    ["/", "to the search box, also from another view"],
+    ["Ctrl + z", "undo what was done with photos"],
+    ["?", "this list"],
+  ]],
   ["Photos in a grid", [
     ["← → ↑ ↓", "from photo to photo"],
     ["Page Up, Page Down", "a window further"],
@@ -14,11 +18,15 @@ const SHORTCUTS = [
     ["x", "select the photo, or not"],
     ["Shift + x, Shift + click", "select all from the last selected to this one"],
     ["Ctrl + a", "select all, or none"],
-    ["Esc", "select none"],
+    ["f", "favourite, or not"],
+    ["1 to 5, 0", "stars; the same again takes them away"],
+    ["h", "hide the photo, or show it again"],
   ]],
   ["One photo", [
     ["← →", "the one before, the one after"],
-    ["f", "the whole screen"],
+    ["Enter", "the whole screen"],
+    ["x", "select the photo, or not"],
+    ["f, 1 to 5, 0, h", "favourite, stars, hide"],
     ["Space", "slideshow, in the whole screen"],
     ["+ −", "zoom, in the whole screen"],
     ["Shift + d", "download the original"],

@@ -98,7 +98,7 @@ export class FullView {
       pane.setShown(at === index);
     }
     for (const by of AHEAD) if (!this.panes.has(index + by)) preload(slides[index + by]);
-    this.count.textContent = `${(index + 1).toLocaleString("en")} / ${slides.length.toLocaleString("en")}`;
+    this.count.textContent = [`${(index + 1).toLocaleString("en")} / ${slides.length.toLocaleString("en")}`, this.viewer.marksText()].filter(Boolean).join(" · ");
     this.previousButton.disabled = !slides[index - 1];
     this.nextButton.disabled = !slides[index + 1];
     this.zoomButton.hidden = this.pixelsButton.hidden = !this.pane?.zoom;
@@ -187,6 +187,7 @@ export class FullView {
       " ": () => this.play(!this.isPlaying),
       Tab: () => this.moveFocus(event.shiftKey ? -1 : 1),
     }[event.key];
+    if (!act && this.viewer.mark(event.key)) { event.preventDefault(); this.arrange(); return; }
     // The player and the buttons have their own keys.
     if (!act || (event.target.closest?.("video") && !["Escape", "Tab"].includes(event.key))) return;
     if (event.key === " " && event.target.closest?.("button")) return;

@@ -2,10 +2,12 @@
 // it. The neighbours are loaded ahead, so the arrow keys show them at once; Python follows with facts.
 
 import { PHOTO, announce, exchange, isPlainClick, leave, normalized, openedPhoto, photoHasCome, rememberSeen, visit } from "../history/history.js";
+import { CHANGED, MARKED, tray } from "../shared/tray.js";
 import { pictureOf, preload } from "./media.js";
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
 const AHEAD = [1, -1, 2];
+const STARS = [1, 2, 3, 4, 5];
 
 export default function (box, { data }) {
   box.viewer ??= new Viewer(box);
@@ -30,6 +32,9 @@ class Viewer {
       results: this.link("arrow_back", "Results", () => leave(this.data.results)),
       previous: this.link("chevron_left", "Previous", () => this.step(-1)),
       next: this.link("chevron_right", "Next", () => this.step(1)),
+      select: this.button("check_box_outline_blank", "Select", () => this.select()),
+      favourite: this.button("♡", "Favourite", () => this.mark("f")),
+      hide: this.button("visibility_off", "Hide", () => this.mark("h")),
       fill: this.button("fullscreen", "Full screen", () => this.fill({ screen: true })),
       slideshow: this.button("slideshow", "Slideshow", () => this.fill({ screen: true, playing: true })),
       moving: this.button("motion_photos_on", "Moving part", () => this.showMovingPart()),
@@ -38,6 +43,10 @@ class Viewer {
       copy: this.button("content_copy", "Copy the path", () => this.copyPath()),
       similar: this.link("image_search", "Find similar", () => visit(this.current.similar)),
     };
+    this.stars = element("span", "stars");
+    Object.assign(this.stars, { role: "group", ariaLabel: "Stars" });
+    for (const number of STARS) this.stars.append(this.button("☆", `${number} star${number === 1 ? "" : "s"}`, () => this.mark(String(number))));
+    this.links.favourite.classList.add("favourite");
     this.links.original.target = "_blank";
     this.links.original.rel = "noopener";
     this.status = element("span", "status");
@@ -46,7 +55,8 @@ class Viewer {
     bar.ariaLabel = "Photo";
     const { results, previous, next, ...others } = this.links;
     const actions = element("span", "actions");
-    actions.append(...Object.values(others));
+    const { select, favourite, hide, ...rest } = others;
+    actions.append(select, favourite, this.stars, hide, ...Object.values(rest));
     bar.append(results, previous, next, this.position, this.status, actions);
     box.replaceChildren(bar, this.frame);
     this.onKey = (event) => this.key(event);
@@ -57,6 +67,8 @@ class Viewer {
       if (this.current) rememberSeen(this.opened, idOf(this.current));
     };
     addEventListener("popstate", this.onPop);
+    this.follow = () => this.showMarks();
+    for (const kind of [CHANGED, MARKED]) tray.addEventListener(kind, this.follow);
     this.listenForSwipes();
     photoHasCome();
     this.mustFocus = location.pathname === PHOTO;
@@ -101,6 +113,44 @@ class Viewer {
       this.frame.ariaLabel = current.alt;
     }
     for (const by of AHEAD) preload(this.slides[this.index + by]);
+    this.showMarks();
+  }
+
+  // Whether the photo is selected, and what somebody has said of it.
+  showMarks() {
+    const { current, links } = this;
+    if (!current) return;
+    const isSelected = tray.isSelected(current.id), { favourite, rating, hidden, of_file: ofFile } = tray.marksOf(current);
+    const stars = rating ?? ofFile ?? 0;
+    links.select.ariaPressed = String(isSelected);
+    links.select.firstChild.textContent = isSelected ? "check_box" : "check_box_outline_blank";
+    for (const [link, isOn] of [[links.favourite, favourite], [links.hide, hidden]]) {
+      link.hidden = !this.data.keeps;
+      link.ariaPressed = String(Boolean(isOn));
+    }
+    this.stars.hidden = !this.data.keeps;
+    links.favourite.firstChild.textContent = favourite ? "♥" : "♡";
+    this.stars.title = rating === null && ofFile ? "The stars of the file" : "";
+    [...this.stars.children].forEach((button, place) => {
+      button.ariaPressed = String(place < stars);
+      button.classList.toggle("of-file", rating === null);
+      button.firstChild.textContent = place < stars ? "★" : "☆";
+    });
+  }
+
+  // The same in a few characters.
+  marksText() {
+    const { favourite, rating, hidden, of_file: ofFile } = tray.marksOf(this.current), stars = rating ?? ofFile ?? 0;
+    return [favourite && "♥", stars > 0 && "★".repeat(stars), hidden && "hidden"].filter(Boolean).join(" ");
+  }
+
+  select() { tray.set([this.current.id], !tray.isSelected(this.current.id)); }
+
+  // What a key says of the photo that is on the screen.
+  mark(key) {
+    const change = tray.changeOf(key, this.current);
+    if (change) tray.mark([this.current], change);
+    return Boolean(change);
   }
 
   step(by) {
@@ -156,10 +206,14 @@ class Viewer {
       ArrowLeft: () => this.step(-1),
       ArrowRight: () => this.step(1),
       Escape: () => leave(this.data.results),
-      f: () => this.fill({ screen: true }),
+      Enter: () => this.fill({ screen: true }),
+      x: () => this.select(),
       D: () => this.links.download.click(),
     }[event.key];
-    if (act) { event.preventDefault(); act(); }
+    if (event.key === "Enter" && event.repeat) return; // it has opened this photo
+    const isButton = event.key === "Enter" && event.composedPath()[0].closest?.("a, button"); // which it presses
+    if (act && !isButton) { event.preventDefault(); act(); }
+    else if (!act && this.mark(event.key)) event.preventDefault();
   }
 
   listenForSwipes() {
@@ -179,6 +233,7 @@ class Viewer {
     clearTimeout(this.timer);
     document.removeEventListener("keydown", this.onKey);
     removeEventListener("popstate", this.onPop);
+    for (const kind of [CHANGED, MARKED]) tray.removeEventListener(kind, this.follow);
     this.full?.close();
   }
 

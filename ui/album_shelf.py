@@ -1,0 +1,94 @@
+"""Albums on the search page: what is said above the photos of one, and how to change it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from imgsearch import AlbumPhotos, ImgsearchError, Query, format_count, parse, printable
+from ui.answer_data import forget_answers
+from ui.formatting import escape_markdown
+from ui.query_line import query_line
+from ui.search_state import SearchInput
+from ui.session import session
+
+
+def album_line(name: str) -> str:
+    """The line that finds the photos of an album: `album:Book`, `album:"our dog"`."""
+    return f'album:"{name}"' if " " in name else f"album:{name}"
+
+
+def header(search_input: SearchInput) -> None:
+    """Above the photos of an album: which it is, what is missing, and how to change it.
+
+    Raises QueryError for an unknown name.
+    """
+    name = _album_name(search_input)
+    if name is None:
+        return
+    album = session().library.albums.photos(name)
+    with st.container(horizontal=True, vertical_alignment="center", key="album_header"):
+        missing = ""
+        if album.missing_ids:
+            gone = format_count(len(album.missing_ids), "photo")
+            missing = f" · {gone} missing: the files are gone"
+        st.markdown(
+            f":small[:material/photo_album: **{escape_markdown(printable(album.name))}**{missing}]",
+            width="content",
+        )
+        # The key closes it once the album has another name.
+        with st.popover(
+            "Edit", icon=":material/edit:", type="tertiary", key=f"edit album {album.name}"
+        ):
+            _edit_form(album)
+
+
+def _album_name(search_input: SearchInput) -> str | None:
+    """The album that is all of this input."""
+    if search_input.has_example or not search_input.line.strip():
+        return None
+    try:
+        query = parse(search_input.line)
+    except ImgsearchError:
+        return None  # the results show the error
+    if len(query.filters) != 1 or query != Query(filters=query.filters):
+        return None
+    (condition,) = query.filters
+    is_one = condition.field == "album" and len(condition.values) == 1 and not condition.negated
+    return str(condition.values[0]) if is_one else None
+
+
+def _edit_form(album: AlbumPhotos) -> None:
+    albums = session().library.albums
+    with st.form("rename_album", border=False):
+        name = st.text_input("Name", album.name, max_chars=100)
+        is_renamed = st.form_submit_button("Rename")
+    try:
+        if is_renamed:
+            albums.rename(album.name, name)
+            forget_answers()
+            show_search(album_line(" ".join(name.split())))
+    except ImgsearchError as error:
+        st.warning(escape_markdown(str(error)))
+    if album.missing_ids and st.button(
+        f"Take out {format_count(len(album.missing_ids), 'missing photo')}",
+        icon=":material/playlist_remove:",
+    ):
+        albums.take_out(album.name, album.missing_ids)
+        st.rerun()
+    if st.button("Remove this album", icon=":material/delete:", help="No photo is touched."):
+        albums.remove(album.name)
+        forget_answers()
+        st.toast(f"Removed {escape_markdown(album.name)}; no photo was touched")
+        show_search("")
+
+
+def show_search(line: str) -> None:
+    """Show another search in place of this one and of its example; the start page for none.
+
+    Not by its address, as a link does: this view would be shown once more before, and what it
+    names may be gone.
+    """
+    st.query_params.from_dict({"q": line} if line else {})
+    query_line().note_address(line)
+    query_line().replace(line)
+    st.rerun()

@@ -1,0 +1,248 @@
+// The photos that are selected in all views, and what is known of marks. One for the tab: every grid, the viewer and the
+// bar of the shell share it. It is kept by the library; of an archive, which keeps none, by this tab.
+//
+// A change shows at once and is sent afterwards, one request at a time. What could not be sent yet survives a reload and
+// a restart of the server.
+
+import { NO_SERVER, ask } from "./ask.js";
+import { countOf } from "./dom.js";
+
+const PENDING = "imgsearch.pending"; // in the storage of the tab
+const RETRY_MS = 1000, MOST_UNDONE = 200;
+export const CHANGED = "changed"; // the photos that are selected
+export const MARKED = "marked"; // marks of photos; `detail` has their ids
+export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and the change that can be undone
+export const OTHER_PHOTOS = "other-photos"; // lists of photos may be others
+export const ASKED_ALBUM = "asked-album"; // for an album; `detail` has the ids
+
+class Tray extends EventTarget {
+  constructor() {
+    super();
+    this.ids = new Set(); // texts: ids of archives have 63 bits
+    this.marks = new Map(); // that were changed in this tab, by id
+    this.pending = new Map(); // ids and whether they are selected, as the server does not know yet
+    this.done = []; // changes of this tab, which can be undone: their ids
+    this.parts = null; // what the library has, once the shell has said it: see ui/tray.py
+    this.ready = new Promise((resolve) => { this.isReady = resolve; });
+    this.isSending = false;
+    this.sent = this.changed = Promise.resolve();
+    this.loads = 0;
+    this.channel = "BroadcastChannel" in window ? new BroadcastChannel("imgsearch-tray") : null;
+    if (this.channel) this.channel.onmessage = () => this.load();
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.load(); });
+  }
+
+  // To be called by the shell, which knows the library.
+  begin(parts) {
+    if (this.parts) return;
+    this.parts = new Set(parts);
+    this.isReady();
+    if (!this.has("tray")) { this.pending.clear(); return; }
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(PENDING) ?? "[]");
+      for (const [id, isSelected] of kept) if (!this.pending.has(id)) this.pending.set(id, isSelected);
+    } catch { /* private mode */ }
+    this.load();
+    this.send();
+  }
+
+  // A tick or a key may be faster than the shell.
+  has(part) { return this.parts ? this.parts.has(part) : part === "tray" || part === "marks"; }
+
+  get size() { return this.ids.size; }
+
+  isSelected(id) { return this.ids.has(id); }
+
+  // ---------------------------------------------------------------- selecting
+
+  set(ids, isSelected) {
+    for (const id of ids) {
+      if (this.ids.has(id) === isSelected) continue;
+      if (isSelected) this.ids.add(id); else this.ids.delete(id);
+      if (this.has("tray")) this.pending.set(id, isSelected);
+    }
+    this.tell(CHANGED);
+    this.keepPending();
+    this.send();
+  }
+
+  async clear() {
+    const ids = [...this.ids];
+    if (!this.has("tray")) { this.set(ids, false); return; }
+    await this.settled();
+    this.ids.clear();
+    this.tell(CHANGED);
+    this.say(await this.change("tray/clear", {}), `${countOf(ids.length)} cleared`);
+  }
+
+  keepPending() {
+    try { sessionStorage.setItem(PENDING, JSON.stringify([...this.pending])); } catch { /* too much, or private mode */ }
+  }
+
+  // Until nothing is left to send.
+  async settled() { while (this.pending.size || this.isSending) { this.send(); await this.sent; } }
+
+  send() {
+    if (!this.isSending && this.pending.size) this.sent = this.sendAll();
+    return this.sent;
+  }
+
+  async sendAll() {
+    this.isSending = true;
+    await this.ready;
+    while (this.pending.size) {
+      const batch = this.pending;
+      this.pending = new Map();
+      const isKept = await this.sendBatch(batch, true) && await this.sendBatch(batch, false);
+      if (!isKept) {
+        for (const [id, isSelected] of batch) if (!this.pending.has(id)) this.pending.set(id, isSelected);
+        this.keepPending();
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+    this.keepPending();
+    this.isSending = false;
+    this.channel?.postMessage("changed");
+  }
+
+  // Whether the server has the photos of a batch that are selected, or that are not any more.
+  async sendBatch(batch, isSelected) {
+    const ids = [...batch].filter(([, is]) => is === isSelected).map(([id]) => Number(id));
+    if (!ids.length) return true;
+    const answer = await put(isSelected ? "tray/add" : "tray/take-out", { photo_ids: ids });
+    if (!answer || answer.status === 403 || answer.status >= 500) return false;
+    if (answer.ok) this.remember(answer.content);
+    else { this.say(answer); this.load(); } // the library is locked or cannot be written: it is as it was
+    return true;
+  }
+
+  // As the library has it, with what was changed since.
+  async load() {
+    if (!this.has("tray")) return;
+    const number = (this.loads += 1);
+    const answer = await ask("/operations/tray");
+    if (!answer?.ok || number !== this.loads) return;
+    if (this.isSending) { // it may be from before what is being sent
+      await this.sent;
+      if (number === this.loads) this.load();
+      return;
+    }
+    const ids = new Set(answer.content.photo_ids.map(String));
+    for (const [id, isSelected] of this.pending) if (isSelected) ids.add(id); else ids.delete(id);
+    const isSame = ids.size === this.ids.size && [...ids].every((id) => this.ids.has(id));
+    this.ids = ids;
+    if (!isSame) this.tell(CHANGED);
+  }
+
+  // ---------------------------------------------------------------- marks
+
+  // The marks of a photo, as the server sent them or as they were changed since.
+  marksOf(photo) { return { ...photo.marks, ...this.marks.get(photo.id) }; }
+
+  // `change` has favourite, rating (null takes the own stars away) or hidden. What was shown before comes back where the
+  // library refuses it.
+  async mark(photos, change) {
+    const before = photos.map((photo) => [photo.id, this.marksOf(photo)]), ids = photos.map(({ id }) => Number(id));
+    for (const [id, marks] of before) this.marks.set(id, { ...marks, ...change });
+    this.tell(MARKED, photos.map(({ id }) => id));
+    const isTaken = change.rating === null;
+    const answer = await this.change(isTaken ? "marks/forget-rating" : "marks", { photo_ids: ids, ...(isTaken ? {} : change) });
+    if (!answer?.ok) {
+      for (const [id, marks] of before) this.marks.set(id, marks);
+      this.tell(MARKED, photos.map(({ id }) => id));
+    }
+    this.say(answer);
+    if (answer?.ok && "hidden" in change) this.tell(OTHER_PHOTOS);
+  }
+
+  // The key that was pressed as a change of marks, else null. The same stars again take them away.
+  changeOf(key, photo) {
+    if (!this.has("marks") || !photo) return null;
+    const { favourite, rating, hidden } = this.marksOf(photo);
+    if (key === "f") return { favourite: !favourite };
+    if (key === "h") return { hidden: !hidden };
+    if (/^[0-5]$/.test(key)) return { rating: rating === Number(key) ? null : Number(key) };
+    return null;
+  }
+
+  // ---------------------------------------------------------------- albums and undo
+
+  // Photos with these ids are put into an album, which is made if `isNew`.
+  async addToAlbum(name, ids, isNew) {
+    await this.settled();
+    const answer = await this.change(isNew ? "albums" : "albums/add", { name, photo_ids: ids.map(Number) });
+    this.say(answer);
+    return answer;
+  }
+
+  async takeOut(name, ids) {
+    await this.settled();
+    const answer = await this.change("albums/take-out", { name, photo_ids: ids.map(Number) });
+    this.say(answer);
+    if (answer?.ok) this.tell(OTHER_PHOTOS);
+  }
+
+  // Undo the last change of this tab, or this one.
+  async undo(chosen) {
+    await this.settled();
+    await this.changed;
+    const id = chosen ?? this.done.at(-1);
+    if (id === undefined) { this.tell(TOLD, { text: "There is nothing to undo here." }); return; }
+    const answer = await put("changes/undo", { change_id: id });
+    this.done = this.done.filter((each) => each !== id);
+    if (!answer?.ok) { this.say(answer); return; }
+    this.tell(TOLD, { text: `Undone: ${answer.content.title}` });
+    await this.followed();
+  }
+
+  // Marks that were changed here are read again, and the photos that are selected.
+  async followed() {
+    const ids = [...this.marks.keys()];
+    if (ids.length) {
+      const answer = await put("marks/of", { photo_ids: ids.map(Number) });
+      if (answer?.ok) {
+        for (const id of ids) {
+          const { favourite = false, rating = null, hidden = false } = answer.content[id] ?? {};
+          this.marks.set(id, { ...this.marks.get(id), favourite, rating, hidden });
+        }
+        this.tell(MARKED, ids);
+      }
+    }
+    await this.load();
+    this.channel?.postMessage("changed");
+    this.tell(OTHER_PHOTOS);
+  }
+
+  // One after the other: the last one of a photo counts.
+  change(path, body) {
+    const made = this.changed.then(async () => {
+      await this.ready;
+      const answer = await put(path, body);
+      if (answer?.ok) { this.remember(answer.content); this.channel?.postMessage("changed"); }
+      return answer;
+    });
+    this.changed = made;
+    return made;
+  }
+
+  remember({ id }) {
+    if (id === null) return;
+    this.done.push(id);
+    if (this.done.length > MOST_UNDONE) this.done.shift();
+  }
+
+  say(answer, text) {
+    if (!answer?.ok) this.tell(TOLD, { text: answer ? answer.content : NO_SERVER, isProblem: true });
+    else this.tell(TOLD, { text: text ?? answer.content.title, change: answer.content.id });
+  }
+
+  tell(kind, detail) { this.dispatchEvent(new CustomEvent(kind, { detail })); }
+}
+
+function put(path, body) {
+  const text = JSON.stringify(body);
+  // A browser lets small requests end although the page is being left.
+  return ask(`/operations/${path}`, { method: "PUT", body: text, keepalive: text.length < 30_000 });
+}
+
+export const tray = new Tray();

@@ -1,0 +1,191 @@
+// What can be done with the selected photos, in every view: the bar above the page, the question for an album, and the
+// sentences about what was done, with a button that undoes it.
+
+import { isPlainClick, visit } from "../history/history.js";
+import { NO_SERVER, ask } from "../shared/ask.js";
+import { countOf, element } from "../shared/dom.js";
+import { isTyping } from "../shared/page.js";
+import { ASKED_ALBUM, CHANGED, TOLD, tray } from "../shared/tray.js";
+
+const SELECTING = "imgsearch-selecting"; // class of the document while the bar takes the place of the views' names
+const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
+const TOLD_MS = 8000;
+const PICKED = "/?q=is%3Apicked";
+
+export class TrayBar {
+  // `askForm` is called with the name of a form of Python: "teach" or "links".
+  constructor(box, askForm) {
+    this.askForm = askForm;
+    this.bar = element("div", "selection-bar");
+    Object.assign(this.bar, { role: "region", ariaLabel: "Selected photos", hidden: true });
+    this.status = element("div", "selection-status");
+    this.status.role = "status";
+    this.told = element("div", "told");
+    this.told.role = "status";
+    this.dialog = element("dialog", "albums");
+    this.dialog.setAttribute("aria-labelledby", "albums");
+    this.dialog.onclose = () => this.dialog.replaceChildren();
+    this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
+    box.append(this.bar, this.status, this.told, this.dialog);
+    this.listeners = [
+      [tray, CHANGED, () => this.show()],
+      [tray, TOLD, ({ detail }) => this.tell(detail)],
+      [tray, ASKED_ALBUM, ({ detail }) => this.askAlbum(detail)],
+      [window, "popstate", () => this.show()],
+      [document, "keydown", (event) => this.onKey(event)],
+      [document, "pointerdown", (event) => { if (!event.composedPath().includes(this.status)) this.status.replaceChildren(); }],
+    ];
+    for (const [target, kind, act] of this.listeners) target.addEventListener(kind, act);
+    this.show();
+  }
+
+  close() {
+    for (const [target, kind, act] of this.listeners) target.removeEventListener(kind, act);
+    clearTimeout(this.timer);
+    document.documentElement.classList.remove(SELECTING);
+  }
+
+  // ---------------------------------------------------------------- the bar
+
+  show() {
+    const number = tray.size, album = albumOfAddress();
+    document.documentElement.classList.toggle(SELECTING, number > 0);
+    this.bar.hidden = !number;
+    const shown = `${number} ${album} ${[...(tray.parts ?? [])]}`;
+    if (this.shown === shown) return;
+    this.shown = shown;
+    if (!number) { this.bar.replaceChildren(); this.status.replaceChildren(); return; }
+    const focused = this.bar.getRootNode().activeElement?.dataset.action;
+    const count = element("a", "count", `${countOf(number)} selected`);
+    count.href = PICKED;
+    count.title = "Show them";
+    count.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(PICKED); } };
+    const ids = () => [...tray.ids], photos = () => ids().map((id) => ({ id }));
+    const has = (part) => tray.has(part), isFew = number <= MOST_COPIED;
+    const actions = [
+      ["close", "Clear", () => tray.clear(), true],
+      [null, count, null, true],
+      ["photo_album", "Add to album", () => this.askAlbum(ids()), has("albums")],
+      ["playlist_remove", `Take out of ${album}`, () => tray.takeOut(album, ids()), has("albums") && album],
+      ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
+      ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
+      ["folder_zip", "Zip of copies", () => this.copy(ids()), has("files"), isFew ? "" : TOO_MANY],
+      ["list", "Paths", () => this.export("paths", "photos.txt"), true],
+      ["data_object", "JSON", () => this.export("json", "photos.json"), true],
+      ["folder_special", "Folder of links", () => this.form("links"), has("files")],
+      ["school", "Teach from these", () => this.form("teach"), has("files")],
+    ];
+    this.bar.replaceChildren(...actions.filter(([, , , isThere]) => isThere).map(([icon, label, act, , refusal]) => (
+      icon ? button(icon, label, act, refusal) : label)));
+    if (!has("tray")) count.replaceWith(element("strong", "count", count.textContent));
+    if (focused) this.bar.querySelector(`[data-action="${focused}"]`)?.focus();
+  }
+
+  // The forms of Python take the photos from the library.
+  async form(name) {
+    await tray.settled();
+    this.askForm(name);
+  }
+
+  async export(kind, name) {
+    const answer = await fetch(`/exports/${kind}`, { method: "PUT", body: JSON.stringify({ ids: [...tray.ids] }) }).catch(() => null);
+    if (!answer?.ok) { this.say(answer ? await answer.text() : NO_SERVER, true); return; }
+    const address = URL.createObjectURL(await answer.blob());
+    download(address, name);
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  }
+
+  // It asks first which photos can be copied, and says which cannot: an empty or short file would pass for a copy of all.
+  async copy(ids) {
+    const list = ids.join(",");
+    const answer = await ask(`/copies/check?ids=${list}`);
+    if (list !== [...tray.ids].join(",")) return; // others were selected meanwhile
+    if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER, true); return; }
+    const { photos, problem } = answer.content;
+    this.say(problem || `Copies of ${countOf(photos)}: photos.zip`, Boolean(problem));
+    if (photos) download(`/copies/photos.zip?ids=${list}`, "photos.zip");
+  }
+
+  say(text, isProblem) {
+    this.status.classList.toggle("problem", isProblem);
+    this.status.textContent = text;
+  }
+
+  // ---------------------------------------------------------------- albums
+
+  async askAlbum(ids) {
+    const heading = element("h2", "", `Add ${countOf(ids.length)} to an album`), list = element("div", "album-list");
+    heading.id = "albums";
+    const problem = element("p", "problem"), form = element("form"), field = element("input"), make = element("button", "", "Make");
+    problem.role = "alert";
+    Object.assign(field, { type: "text", maxLength: 100, required: true, placeholder: "Book", ariaLabel: "Name of a new album", autocomplete: "off" });
+    form.append(field, make);
+    const close = element("button", "close", "Cancel");
+    close.type = "button";
+    close.onclick = () => this.dialog.close();
+    this.dialog.replaceChildren(heading, list, element("h3", "", "A new album"), form, problem, close);
+    if (!this.dialog.open) this.dialog.showModal();
+    const add = async (name, isNew) => {
+      const answer = await tray.addToAlbum(name, ids, isNew);
+      if (answer?.ok) this.dialog.close(); else problem.textContent = answer ? answer.content : NO_SERVER;
+    };
+    form.onsubmit = (event) => { event.preventDefault(); add(field.value, true); };
+    field.focus();
+    const answer = await ask("/operations/albums");
+    if (!answer?.ok) { problem.textContent = answer ? answer.content : NO_SERVER; return; }
+    list.replaceChildren(...answer.content.map(({ name, photos }) => {
+      const choice = element("button", "album"), count = element("span", "period", countOf(photos));
+      choice.type = "button";
+      choice.append(element("span", "name", name), count);
+      choice.onclick = () => add(name, false);
+      return choice;
+    }));
+  }
+
+  // ---------------------------------------------------------------- what was done
+
+  tell({ text, change, isProblem = false }) {
+    clearTimeout(this.timer);
+    this.told.replaceChildren(element("span", "", text));
+    this.told.classList.toggle("problem", isProblem);
+    const end = () => { clearTimeout(this.timer); this.told.replaceChildren(); };
+    if (change !== undefined && change !== null) {
+      const undo = element("button", "", "Undo");
+      undo.type = "button";
+      undo.onclick = () => { end(); tray.undo(change); };
+      this.told.append(undo);
+    }
+    // It waits for whoever is about to press the button.
+    const wait = () => { this.timer = setTimeout(() => { if (this.told.matches(":hover, :focus-within")) wait(); else end(); }, TOLD_MS); };
+    wait();
+  }
+
+  onKey(event) {
+    if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.defaultPrevented || isTyping(event)) return;
+    event.preventDefault();
+    tray.undo();
+  }
+}
+
+// The name of the album that the address shows, if it shows one and nothing else.
+function albumOfAddress() {
+  const query = location.pathname === "/" ? new URLSearchParams(location.search).get("q") ?? "" : "";
+  const found = query.trim().match(/^album:(?:"([^"\\]+)"|([^\s"|]+))$/);
+  return found ? found[1] ?? found[2] : "";
+}
+
+function button(icon, label, act, refusal = "") {
+  const node = element("button"), picture = element("span", "icon", icon);
+  picture.ariaHidden = "true";
+  node.append(picture, element("span", "", label));
+  Object.assign(node, { type: "button", onclick: act, disabled: Boolean(refusal), title: refusal });
+  node.dataset.action = icon;
+  return node;
+}
+
+function download(address, name) {
+  const link = element("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+}

@@ -1,0 +1,88 @@
+"""The doors through which the browser keeps what was found: the tray, albums, marks and undo.
+
+They are the operations of the library under their own paths, so what the browser may ask for is
+declared once. Changes come by PUT, which no other web site may send without asking first.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from imgsearch import ImgsearchError, UsageError, answered
+from ui import exports
+from ui.answer_data import forget_answers
+from ui.responses import NOT_STORED
+from ui.session import session
+
+ROUTE = "/operations/{path:path}"
+MAX_BYTES = 16 << 20  # a million ids
+_ALLOWED = ("tray", "albums", "marks", "changes")  # the first part of their paths
+_TRAY = "tray"  # answers do not depend on it, but for those to is:picked
+_TOO_LONG = "This is too much at once. Choose fewer photos."
+
+
+class ExportedPhotos(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ids of photos to export, as text: see `tiles.id_text`."""
+
+    ids: tuple[str, ...]
+
+
+async def operate(request: Request) -> Response:
+    """Answer a request for one of the allowed operations; a refusal is a sentence."""
+    path = request.path_params["path"]
+    if path.split("/")[0] not in _ALLOWED:
+        return PlainTextResponse("Not found.", 404, NOT_STORED)
+    is_change = request.method == "PUT"
+    content = await _body(request) if is_change else b""
+    if content is None:
+        return PlainTextResponse(_TOO_LONG, 413, NOT_STORED)
+    fields = dict(request.query_params)
+    method = "POST" if is_change else "GET"
+    try:
+        answer = await run_in_threadpool(
+            answered, session().library, method, f"/{path}", content or b"{}", fields
+        )
+    except UsageError as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 409, NOT_STORED)
+    if is_change and not path.startswith(_TRAY) and path != "marks/of":
+        session().forget_photo_count()
+        forget_answers()
+    return Response(answer, media_type="application/json", headers=NOT_STORED)
+
+
+async def export(request: Request) -> Response:
+    """The paths of photos, one a line, or what is known of them as JSON."""
+    content = await _body(request)
+    if content is None:
+        return PlainTextResponse(_TOO_LONG, 413, NOT_STORED)
+    try:
+        asked = msgspec.json.decode(content, type=ExportedPhotos)
+        ids = [int(each) for each in asked.ids]
+    except (msgspec.MsgspecError, ValueError) as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    try:
+        hits = await run_in_threadpool(session().library.photos, ids)
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 409, NOT_STORED)
+    if request.path_params["kind"] == "paths":
+        return Response(
+            exports.paths_text(hit.path for hit in hits),
+            media_type="application/octet-stream",  # names need not be text
+            headers=NOT_STORED,
+        )
+    return Response(exports.hits_json(hits), media_type="text/plain", headers=NOT_STORED)
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body of a request; None if it is too large, without reading beyond the limit."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            return None
+    return bytes(body)

@@ -1,0 +1,55 @@
+"""Forms for the selected photos, which the bar of the tray opens in every view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from imgsearch import UsageError, expand_home, format_count
+from ui import exports, teaching
+from ui.session import session
+
+# What the bar offers for the photos of a library, by the part that it takes.
+_OFFERED = {"tray": "tray", "albums": "albums", "marks": "marks", "folders": "files"}
+
+
+def offered() -> list[str]:
+    """What can be done with selected photos: the names that `shell/tray_bar.js` knows."""
+    here = session()
+    return [name for part, name in _OFFERED.items() if here.has(part)]
+
+
+def show_form(name: str) -> None:
+    """Open the form that the bar has asked for, if it has."""
+    if name == "teach":
+        _teach()
+    elif name == "links":
+        _link()
+
+
+@st.dialog("Teach from the selected photos")
+def _teach() -> None:
+    photos = session().library.tray.photos().photo_ids
+    if photos:
+        teaching.teach_form(photos, "tray")
+    else:
+        st.markdown("No photo is selected any more.")
+
+
+@st.dialog("Folder of links")
+def _link() -> None:
+    """Creates a folder with a symbolic link to each photo, on the machine that serves the page."""
+    library = session().library
+    photos = library.tray.photos().photo_ids
+    folder = st.text_input(
+        "New folder", placeholder=str(Path.home() / "selected"), key="link_folder"
+    )
+    if st.button("Create", disabled=not folder):
+        roots = [root.path for root in library.folders.all()]
+        try:
+            number = exports.link_folder(library.photos(photos), Path(expand_home(folder)), roots)
+        except (ValueError, UsageError) as error:
+            st.warning(str(error))
+        else:
+            st.success(f"Created {format_count(number, 'link')}.")
