@@ -272,14 +272,18 @@ def test_many_faces_are_grouped_with_approximate_neighbours() -> None:
 
 WHO = ("red", "lime", "blue", "yellow")
 DIRECTIONS = unit(np.random.default_rng(5).standard_normal((len(WHO), 128)))
+# Yellow is somewhat like red: a doubt.
+DIRECTIONS[3] = unit((DIRECTIONS[0] + 2.2 * DIRECTIONS[3])[None])[0]
 
 
 def write_people(path: Path, *who: str, size_px: tuple[int, int] = (80, 40)) -> Path:
     """A photo with a face for each of these, from left to right: a square of one colour."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", size_px, (20, 20, len(path.name) % 50))
+    scale = size_px[0] // 80
     for place, colour in enumerate(who):
-        image.paste(Image.new("RGB", (10, 10), colour), (5 + 18 * place, 12))
+        square = Image.new("RGB", (10 * scale, 10 * scale), colour)
+        image.paste(square, ((5 + 18 * place) * scale, 12 * scale))
     image.save(path)
     return path
 

@@ -98,7 +98,7 @@ def _record(decision: PeopleDecision) -> tuple[int, str]:
         case "yes" | "no":
             is_person = decision.action == "yes"
             people.decide(decision.faces, person, is_person)
-            return person, "Added." if is_person else "Taken out."
+            return person, "Added." if is_person else "Not this person."
         case "merge":
             return people.merge(person, decision.into).id, "Both are one person now."
         case "split":

@@ -47,7 +47,7 @@ _PEOPLE = (
     *("a crowd of people", "people standing together", "a person far away"),
 )
 # Above it a photo shows people, if no face was found in it: see docs/people.md.
-_SHOWS_PEOPLE = 1.0
+_SHOWS_PEOPLE = 0.25
 _FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
 _FEW = 200
 _SMALL_PX = 14.0  # a face of fewer pixels founds no group: its vector says little

@@ -30,6 +30,8 @@ def show() -> None:
     counts = here.library.people.counts()
     if counts.faces:
         _people(key="people", data={"person": st.query_params.get("person", "")})
+    elif not is_busy and not counts.unread:
+        cards.card("No faces", "No face was found in these photos.", ":material/group_off:")
     elif not is_busy:
         cards.card(
             "Whose face it is",

@@ -16,6 +16,7 @@ class People {
     this.open = Number(person) || null;
     this.people = [];
     this.chosen = new Set(); // ids of faces of the person that is open
+    this.sent = Promise.resolve();
     this.skipped = new Set(); // groups that were skipped since the view was opened
     this.list = element("div", "list");
     this.detail = element("section", "detail");
@@ -285,13 +286,17 @@ class People {
 
   // ---------------------------------------------------------------- decisions
 
-  // Whether it was recorded. With `quiet`, the caller shows what comes next.
-  async decide(decision, quiet = false) {
-    if (this.isDeciding) return false;
-    this.isDeciding = true;
+  // Whether it was recorded. With `quiet`, the caller shows what comes next. One after the other: an
+  // undo that is clicked at once takes back what was said before it.
+  decide(decision, quiet = false) {
+    const recorded = this.sent.then(() => this.send(decision, quiet));
+    this.sent = recorded.catch(() => {});
+    return recorded;
+  }
+
+  async send(decision, quiet) {
     this.box.classList.add("deciding");
     const answer = await ask("/people/decisions", { method: "PUT", body: JSON.stringify(decision) });
-    this.isDeciding = false;
     this.box.classList.remove("deciding");
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return false; }
     this.adopt(answer.content);
