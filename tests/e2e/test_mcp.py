@@ -46,6 +46,7 @@ TOOLS = {
     "explain",
     "labels",
     "concepts",
+    "people",
     "saved",
     "cameras",
     "places",

@@ -13,8 +13,9 @@ from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
 from imgsearch.indexer.faces import find_faces
-from tests.browsing import NEEDS_BROWSER, axe_violations, cookie_of, settle, small_targets
+from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets
 from tests.factories import context_of
+from tests.page_loads import cookie_of
 from tests.test_faces import ColourReader, write_people
 from tests.test_picture_text import run
 
