@@ -99,6 +99,12 @@ if TYPE_CHECKING:
         GroupedPhoto as GroupedPhoto,
         Pairs as Pairs,
     )
+    from imgsearch.records.faces import (
+        Face as Face,
+        FaceCounts as FaceCounts,
+        Person as Person,
+        Proposal as Proposal,
+    )
     from imgsearch.records.folders import (
         FolderChoice as FolderChoice,
         PhotoFileCount as PhotoFileCount,
@@ -217,6 +223,7 @@ _NAMES = {
         "Timeline",
     ),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
+    "imgsearch.records.faces": ("Face", "FaceCounts", "Person", "Proposal"),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.names": ("name_of_field",),

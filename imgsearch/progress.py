@@ -229,6 +229,19 @@ class FaceReport(Struct, frozen=True):
         """The number of photos whose state has changed."""
         return self.found + self.none + self.failed
 
+    def plus(self, other: FaceReport) -> FaceReport:
+        """The report of two runs that looked at different photos."""
+        return FaceReport(
+            self.found + other.found,
+            self.none + other.none,
+            self.failed + other.failed,
+            self.unreached + other.unreached,
+            self.faces + other.faces,
+            self.looked_closely + other.looked_closely,
+            self.found_closely + other.found_closely,
+            self.seconds + other.seconds,
+        )
+
 
 class ThumbnailReport(Struct, frozen=True):
     """The report of making missing thumbnails, in photos."""
@@ -316,7 +329,8 @@ class Watching(Struct, frozen=True):
     poll_s: float
 
 
-WatchEvent: TypeAlias = Progress | SyncReport | TextReport | Watching  # what `Library.watch` yields
+# What `Library.watch` yields.
+WatchEvent: TypeAlias = Progress | SyncReport | TextReport | FaceReport | Watching
 
 
 # ------------------------------------------------------------------------- downloads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,12 +20,14 @@ from imgsearch.faces import grouping, models
 from imgsearch.faces.detector import overlaps
 from imgsearch.faces.grouping import Faces, group_faces
 from imgsearch.faces.models import DETECTOR, RECOGNISER, ModelFile
-from imgsearch.faces.reader import OnnxFaceReader
+from imgsearch.faces.reader import FaceReader, OnnxFaceReader
 from imgsearch.faces.recogniser import SIDE_PX, TEMPLATE, aligned, similarity
 from imgsearch.indexer import sync
 from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.faces import find_faces, forget_faces
-from imgsearch.progress import FaceReport
+from imgsearch.indexer.watch_loop import WatchSchedule, watch
+from imgsearch.indexer.watcher import WatchTiming
+from imgsearch.progress import FaceReport, SyncReport
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.query import Filter, Selection
@@ -272,14 +275,18 @@ def test_many_faces_are_grouped_with_approximate_neighbours() -> None:
 
 WHO = ("red", "lime", "blue", "yellow")
 DIRECTIONS = unit(np.random.default_rng(5).standard_normal((len(WHO), 128)))
+# Yellow is somewhat like red: a doubt.
+DIRECTIONS[3] = unit((DIRECTIONS[0] + 2.2 * DIRECTIONS[3])[None])[0]
 
 
 def write_people(path: Path, *who: str, size_px: tuple[int, int] = (80, 40)) -> Path:
     """A photo with a face for each of these, from left to right: a square of one colour."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", size_px, (20, 20, len(path.name) % 50))
+    scale = size_px[0] // 80
     for place, colour in enumerate(who):
-        image.paste(Image.new("RGB", (10, 10), colour), (5 + 18 * place, 12))
+        square = Image.new("RGB", (10 * scale, 10 * scale), colour)
+        image.paste(square, ((5 + 18 * place) * scale, 12 * scale))
     image.save(path)
     return path
 
@@ -488,6 +495,44 @@ def test_groups_keep_their_numbers_when_all_are_grouped_anew(
     with Store.open(tmp_path / "data") as store:
         after = {each.id: each.faces for each in store.people.all()}
     assert before.items() < after.items() and len(after) == 3
+
+
+def test_a_watcher_finds_the_faces_of_new_photos(tmp_path: Path) -> None:
+    """First of those that it finds at its start, then of one that is added."""
+    folder, data = tmp_path / "photos", tmp_path / "data"
+    for number in range(3):
+        write_people(folder / f"red{number}.png", "red", size_px=(80 + number, 40))
+    settings = Settings.load(data_dir=data, cache_dir=tmp_path / "cache", find_faces=True)
+    context = context_of(settings, StandIn(), open_faces=lambda cache: ColourReader())
+    stop = threading.Event()
+    timing = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
+    reports = []
+    for event in watch(context, [str(folder)], stop, WatchSchedule(timing)):
+        if isinstance(event, FaceReport):
+            reports.append(event.found)
+            if len(reports) == 1:
+                write_people(folder / "later.png", "red", size_px=(90, 40))
+            else:
+                stop.set()
+    assert reports == [3, 1]
+    with Store.open(data) as store:
+        assert [each.faces for each in store.people.all()] == [4]
+
+
+def test_a_watcher_without_the_package_says_how_to_install_it(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path, find_faces=True)
+    told: list[str] = []
+
+    def missing(cache_dir: Path) -> FaceReader:
+        raise MissingPackage("Finding faces needs one more package: pip install --no-deps x")
+
+    context = context_of(settings, StandIn(), told.append, open_faces=missing)
+    (tmp_path / "photos").mkdir()
+    stop = threading.Event()
+    for event in watch(context, [str(tmp_path / "photos")], stop):
+        if isinstance(event, SyncReport):
+            stop.set()
+    assert [sentence for sentence in told if "one more package" in sentence] != []
 
 
 # ------------------------------------------------------------------------- the command

@@ -10,7 +10,7 @@ from imgsearch import ImgsearchError, printable
 from ui import cards, elements, examples, navigation, tray
 from ui.addresses import START, address_of
 from ui.session import session
-from ui.views import archive, labels, library, map, photo, search, similar, timeline
+from ui.views import archive, labels, library, map, people, photo, search, similar, timeline
 
 
 def with_error_card(
@@ -31,6 +31,7 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
     "search": (with_error_card(search.show, "suggestion"), "Search", ":material/search:"),
     "timeline": (with_error_card(timeline.show), "Timeline", ":material/calendar_month:"),
     "map": (with_error_card(map.show), "Map", ":material/map:"),
+    "people": (with_error_card(people.show), "People", ":material/group:"),
     "similar": (with_error_card(similar.show), "Near-duplicates", ":material/content_copy:"),
     "labels": (with_error_card(labels.show), "Labels", ":material/label:"),
     "library": (with_error_card(library.show), "Library", ":material/photo_library:"),
@@ -39,7 +40,7 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
 }
 HIDDEN = "photo"  # not in the navigation, since it needs a photo
 # Views of what not every library has: the part that they show.
-SHOWN_PARTS = {"labels": "labels", "library": "folders", "archive": "fleet"}
+SHOWN_PARTS = {"people": "people", "labels": "labels", "library": "folders", "archive": "fleet"}
 
 
 # Called before the view is shown, where the title says more than its name: returns the title.

@@ -53,6 +53,7 @@ from ui import (
     manifest,
     map_data,
     originals,
+    people_data,
     suggestions,
     timeline_data,
     zip_copies,
@@ -129,6 +130,10 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/timeline/days", timeline_data.days),
             Route("/timeline/headings", timeline_data.headings),
             Route("/timeline/tiles", timeline_data.tiles),
+            Route("/people/list", people_data.listed),
+            Route("/people/person", people_data.shown),
+            Route("/people/decisions", people_data.decide, methods=["PUT"]),
+            Route("/face/{size}/{face_id}", people_data.picture),
             Route("/suggest", suggestions.suggest),
             Route("/past-queries", suggestions.forget, methods=["DELETE"]),
             # PUT, which no other web site may send without asking first.

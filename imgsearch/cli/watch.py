@@ -16,7 +16,7 @@ import click
 from imgsearch import c_memory
 from imgsearch.cli.output import PATH, complete_folder, data_option, open_library
 from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options, updating
-from imgsearch.progress import Progress, SyncReport, TextReport, WatchEvent, Watching
+from imgsearch.progress import FaceReport, Progress, SyncReport, TextReport, WatchEvent, Watching
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def command(
         updating(library, outputs, report, notify, stop) as notice,
     ):
         for event in library.watch(folders, stop=stop):
-            if isinstance(event, SyncReport | TextReport):
+            if isinstance(event, SyncReport | TextReport | FaceReport):
                 notice()
             if isinstance(event, Progress) and event.done < event.total:
                 too_soon = time.monotonic() - printed_s < PROGRESS_EVERY_S
@@ -93,6 +93,8 @@ def _described(event: WatchEvent) -> tuple[str, Values]:
         return "progress", values if event.part is None else {**values, "part": event.part}
     if isinstance(event, TextReport):
         return "text", {name: getattr(event, name) for name in ("read", "none", "failed")}
+    if isinstance(event, FaceReport):
+        return "faces", {name: getattr(event, name) for name in ("found", "none", "failed")}
     if isinstance(event, SyncReport):
         names = ("new", "moved", "copied", "gone", "missing", "offline", "failed", "reread")
         return "report", {name: getattr(event, name) for name in (*names, "photos")}
@@ -138,6 +140,9 @@ def _print_status(event: str, values: Values) -> None:
     elif event == "text":
         photos = format_count(int(str(values["read"])), "photo")
         click.echo(f"{clear}{clock}  Found text in {photos}. Watching …", nl=False)
+    elif event == "faces":
+        photos = format_count(int(str(values["found"])), "photo")
+        click.echo(f"{clear}{clock}  Found faces in {photos}. Watching …", nl=False)
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
     elif event == "saved":

@@ -63,6 +63,10 @@ class FaceReaderLoader:
             self._reader = self._open_reader(self._cache_dir)
         return self._reader
 
+    def release(self) -> None:
+        """Release the reader and its memory; `open` makes another."""
+        self._reader = None
+
 
 class IndexingContext(Struct, frozen=True):
     """The settings, models and readers with which a function changes a library.

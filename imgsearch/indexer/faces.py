@@ -8,7 +8,7 @@ a few are new, those that are new.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Generator, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from imgsearch.indexer import text_gate
 from imgsearch.indexer.embedding import embed_queries
 from imgsearch.indexer.picture_text import ids_below
 from imgsearch.indexer.roots import readable_photos
-from imgsearch.progress import FaceReport, Progress
+from imgsearch.progress import FaceReport, Job, Progress
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 
@@ -47,7 +47,7 @@ _PEOPLE = (
     *("a crowd of people", "people standing together", "a person far away"),
 )
 # Above it a photo shows people, if no face was found in it: see docs/people.md.
-_SHOWS_PEOPLE = 1.0
+_SHOWS_PEOPLE = 0.25
 _FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
 _FEW = 200
 _SMALL_PX = 14.0  # a face of fewer pixels founds no group: its vector says little
@@ -100,6 +100,51 @@ def _read_and_group(
         group_stored(store, report.faces)
         yield Progress(1, 1, None, GROUPING)
     return report
+
+
+class FaceBacklog:
+    """Photos in which faces are still to be found, for a program that does so when it is idle.
+
+    It is planned again when photos are added.
+    """
+
+    def __init__(self, context: IndexingContext) -> None:
+        self._context = context
+        self._left: deque[int] = deque()
+        self._close: frozenset[int] = frozenset()
+        self._done = 0
+        self._is_due = True
+        self._report = FaceReport(0, 0, 0, 0)
+
+    def renew(self, everything: bool) -> None:
+        """Look for photos before the next is looked at, always in the whole library."""
+        self._is_due = True
+
+    def steps(self, store: Store) -> Generator[Progress, None, FaceReport]:
+        """Find the faces of all photos that are left, then group them; one Progress a photo.
+
+        It may be closed at any step; the next call continues there. The report covers all calls
+        since the last one that came to its end.
+        """
+        reader = self._context.face_readers.open()
+        row = store.reads.encoders.current()
+        if self._is_due and row is not None:
+            ids = store.faces.unread(reader.id)
+            self._left = deque(ids)
+            self._close = photos_with_people(self._context, store, row, ids)
+        self._is_due = False
+        while self._left:
+            photos = readable_photos(store.reads, [self._left[0]], self._context.mounts)
+            report = Job(read_faces(self._context, store, photos, self._close)).run()
+            self._left.popleft()
+            self._done += 1
+            self._report = self._report.plus(report)
+            yield Progress(self._done, self._done + len(self._left), None, DOING)
+        if self._report.tried:
+            group_stored(store, self._report.faces)
+        self._done = 0
+        report, self._report = self._report, FaceReport(0, 0, 0, 0)
+        return report
 
 
 def read_faces(

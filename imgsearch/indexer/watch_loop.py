@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -18,10 +18,10 @@ from watchdog.observers.api import BaseObserver
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked, MissingPackage
+from imgsearch.indexer import faces, picture_text
 from imgsearch.indexer.diff import Scope, add_folders, all_scopes, compare, merge_scopes
 from imgsearch.indexer.folders import prune_store
 from imgsearch.indexer.ignored import is_ignored
-from imgsearch.indexer.picture_text import DOING, TextBacklog
 from imgsearch.indexer.roots import follow_moved_drives, is_available
 from imgsearch.indexer.scan import folder_identity
 from imgsearch.indexer.sync import apply_changes, check_folders
@@ -36,13 +36,16 @@ if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
 
 
+Backlog: TypeAlias = picture_text.TextBacklog | faces.FaceBacklog
+
+
 class WatchSchedule(Struct, frozen=True):
     """When to do what."""
 
     timing: WatchTiming = field(default_factory=WatchTiming)
     reconcile_s: float = 3600.0  # between scans of everything
     idle_s: float = 600.0  # without new photos, after which the model is unloaded
-    text_s: float = 2.0  # for which text is read before the next look at the disk
+    text_s: float = 2.0  # for which text and faces are looked for before the next look at the disk
     retry_s: float = 5.0  # before another attempt, if another process writes or the disk is full
 
 
@@ -93,7 +96,7 @@ class WatchLoop:
         self._context = context
         # A scan finds the same problems each time, and each of them is told once.
         self._scanning = replace(context, notify=self._notify_once)
-        self._texts = _text_backlog(context)
+        self._backlogs = tuple(_backlogs(context))
         self._schedule = schedule
         self._watcher = watcher
         self._stop = stop
@@ -102,7 +105,7 @@ class WatchLoop:
         self._notified: set[str] = set()
         self._pending: set[Hint] = set()
         self._scan_all = True
-        self._has_texts_left = self._texts is not None
+        self._unfinished = [backlog for _, backlog in self._backlogs]
         self._not_before_s = 0.0
         self._scanned_all_s = self._indexed_s = time.monotonic()
 
@@ -145,12 +148,13 @@ class WatchLoop:
             self._scan_all = True
         if (self._pending or self._scan_all) and now >= self._not_before_s:
             yield from self._scan_pending()
-        elif self._has_texts_left and now >= self._not_before_s:
-            yield from self._read_texts()
+        elif self._unfinished and now >= self._not_before_s:
+            yield from self._work_off(self._unfinished[0])
         elif now - self._indexed_s >= self._schedule.idle_s:
             self._indexed_s = now
             self._context.encoders.release()
             self._context.text_readers.release()
+            self._context.face_readers.release()
 
     # ------------------------------------------------------------------ drives
 
@@ -225,34 +229,34 @@ class WatchLoop:
                     if changes.changes_photos:
                         self._indexed_s = time.monotonic()
                     if changes.changes_photos or always_report:
-                        self._renew_texts(everything=always_report)
+                        self._renew_backlogs(everything=always_report)
                     yield end.value
                     return True
         return False
 
-    # ------------------------------------------------------------------ text in pictures
+    # ------------------------------------------------------------------ text and faces
 
-    def _renew_texts(self, everything: bool) -> None:
-        if self._texts is not None:
-            self._texts.renew(everything)
-            self._has_texts_left = True
+    def _renew_backlogs(self, everything: bool) -> None:
+        for _, backlog in self._backlogs:
+            backlog.renew(everything)
+        self._unfinished = [backlog for _, backlog in self._backlogs]
 
-    def _read_texts(self) -> Iterator[WatchEvent]:
-        """Read the text of some photos, for a moment: changes on the disk come first."""
-        assert self._texts is not None
+    def _work_off(self, backlog: Backlog) -> Iterator[WatchEvent]:
+        """Look at some photos of a backlog, for a moment: changes on the disk come first."""
+        doing = next(name for name, each in self._backlogs if each is backlog)
         until = time.monotonic() + self._schedule.text_s
         try:
             with (
                 writing(self._context.data_dir) as store,
                 closing(
-                    publish_progress(self._context.data_dir, DOING, self._texts.steps(store))
+                    publish_progress(self._context.data_dir, doing, backlog.steps(store))
                 ) as steps,
             ):
                 while time.monotonic() < until and not self._stop.is_set():
                     try:
                         yield next(steps)
                     except StopIteration as end:
-                        self._has_texts_left = False
+                        self._unfinished.remove(backlog)
                         self._indexed_s = time.monotonic()
                         if end.value.tried:
                             yield end.value
@@ -268,16 +272,21 @@ class WatchLoop:
             self._context.notify(sentence)
 
 
-def _text_backlog(context: IndexingContext) -> TextBacklog | None:
-    """The photos whose text is read while there is nothing else to do; None to read none."""
-    if not context.settings.read_text:
-        return None
+def _backlogs(context: IndexingContext) -> Iterator[tuple[str, Backlog]]:
+    """The photos to look at while there is nothing else to do, with the name of that work."""
+    settings = context.settings
     try:
-        context.text_readers.open()
+        if settings.read_text:
+            context.text_readers.open()
+            yield picture_text.DOING, picture_text.TextBacklog(context)
     except MissingPackage as error:
         context.notify(str(error))
-        return None
-    return TextBacklog(context)
+    try:
+        if settings.find_faces:
+            context.face_readers.open()
+            yield faces.DOING, faces.FaceBacklog(context)
+    except MissingPackage as error:
+        context.notify(str(error))
 
 
 def scopes_of_hints(reads: Reads, hints: Iterable[Hint]) -> list[Scope]:

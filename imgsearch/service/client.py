@@ -30,7 +30,8 @@ _OK = 200
 _MAX_ADDRESS_CHARS = 8000  # of a request without a body
 # Settings on which no answer depends: client and service may differ in them.
 _IRRELEVANT_SETTINGS = (
-    *("data_dir", "cache_dir", "threads", "batch_size", "thumbnails_mb", "read_text", "service"),
+    *("data_dir", "cache_dir", "threads", "batch_size", "thumbnails_mb", "read_text"),
+    *("find_faces", "service"),
     "past_queries",  # what is kept is read whatever it says
     *("index_cache_mb", "mounts"),
 )

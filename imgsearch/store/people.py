@@ -19,7 +19,7 @@ from imgsearch.records.faces import Face, Person
 from imgsearch.store.database import Database
 from imgsearch.store.faces import changing, delete_empty_groups, make_person
 from imgsearch.store.sql import IN_IDS, ids_parameter, now
-from imgsearch.text import plain_text
+from imgsearch.text import format_count, plain_text
 
 _CHANGES = 100  # that can be undone
 _FACE = (
@@ -149,7 +149,7 @@ class PeopleStore:
         With a yes, a group that has no name and no confirmed face comes along with its face, and
         so do the `followers`, as far as they are nobody yet.
         """
-        what = f"{len(faces)} × {'yes' if is_person else 'no'}"
+        what = f"said {'yes' if is_person else 'no'} to {format_count(len(faces), 'face')}"
         with self._change(what, [person_id], (*faces, *followers)) as change:
             connection = change.connection
             _require(connection, person_id)

@@ -47,6 +47,7 @@ TOOLS = {
     "albums",
     "labels",
     "concepts",
+    "people",
     "saved",
     "cameras",
     "places",

@@ -23,7 +23,7 @@ from ui import cards, elements, teaching
 from ui.addresses import START, address_of, number_of
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
-from ui.formatting import date_of, format_datetime, format_size
+from ui.formatting import date_of, escape_markdown, format_datetime, format_size
 from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, open_search, remembered_list
 from ui.session import session
@@ -41,6 +41,7 @@ DATE_SOURCES = {
 MAP_ZOOM = 7  # of the map around a photo: a region with its coast
 SHOWN_IN_OTHER_WORDS = ("Taken", "Format", "Duration", "Rating")  # labels of facts
 MAX_TEXT = 600  # characters shown of the text in a picture
+MAX_FACES, FACE_PX = 24, 96  # shown beside the photo, and the side of each
 MOTION = {
     "inside": "motion photo; its video is in the same file",
     "beside": "Live Photo; its video is in a separate file",
@@ -143,6 +144,8 @@ def _details(hit: Hit, search_input: SearchInput) -> None:
         )
     if hit.photo.facts.lat is not None and hit.photo.facts.lon is not None:
         _location(hit.photo.facts.lat, hit.photo.facts.lon)
+    if session().has("people"):
+        _faces(hit)
     _paths(hit)
     if session().has("concepts"):
         teaching.judge_photo(hit, search_input.line)
@@ -201,6 +204,31 @@ def _location(lat: float, lon: float) -> None:
             open_search(f"near:{lat:.5f},{lon:.5f},5km")
         if st.button("Around it on the map", icon=":material/map:"):
             go_to(address_of("map", {"at": f"{lat:.5f},{lon:.5f},{MAP_ZOOM}"}))
+
+
+def _faces(hit: Hit) -> None:
+    """The faces in the photo, each with a way to its person and to more of that face."""
+    faces = session().library.people.faces_in(hit.photo.id)
+    # Of a video, each person once: a face is seen in many frames.
+    seen = {face.person_id or -face.id: face for face in reversed(faces)}
+    shown = [face for face in faces if seen[face.person_id or -face.id] is face][:MAX_FACES]
+    if not shown:
+        return
+    st.header("Faces", anchor=False)
+    with st.container(horizontal=True):
+        for face in shown:
+            name = face.name or "Who is this?"
+            with st.container(key=f"face {face.id}", width=FACE_PX + 16, gap="small"):
+                st.markdown(f"![{escape_markdown(name)}](/face/small/{face.id})")
+                if face.person_id is None:
+                    st.caption("Seen once")
+                elif st.button(
+                    escape_markdown(name),
+                    key=f"person {face.id}",
+                    type="tertiary",
+                    help="All faces of this person",
+                ):
+                    go_to(address_of("people", {"person": str(face.person_id)}))
 
 
 def _paths(hit: Hit) -> None:

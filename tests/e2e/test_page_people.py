@@ -1,0 +1,218 @@
+"""People on the page: groups are named one after the other, and faces corrected, by keyboard."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from playwright.sync_api import expect
+
+from imgsearch import Library, Settings
+from imgsearch.indexer.faces import find_faces
+from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets
+from tests.factories import context_of
+from tests.page_loads import cookie_of
+from tests.test_faces import ColourReader, write_people
+from tests.test_picture_text import run
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = NEEDS_BROWSER
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the library of photos of three persons: red in five, lime in three, and one in
+    two that is like red.
+    """
+    folder = tmp_path_factory.mktemp("people")
+    for number in range(4):
+        write_people(folder / "photos" / f"red{number}.png", "red", size_px=(320 + number, 160))
+    write_people(folder / "photos" / "both.png", "red", "lime", size_px=(320, 160))
+    for number in range(2):
+        write_people(folder / "photos" / f"lime{number}.png", "lime", size_px=(320 + number, 160))
+    for number in range(2):
+        write_people(folder / "photos" / f"dim{number}.png", "yellow", size_px=(320 + number, 160))
+    settings = Settings.load(data_dir=folder / "library", encoder="lite")
+    with Library.open(settings) as library:
+        library.index([folder / "photos"]).run()
+    context = context_of(settings, None, open_faces=lambda cache: ColourReader())
+    run(find_faces(context, (), False))
+    return folder
+
+
+@pytest.fixture
+def library(place: Path) -> Iterator[Library]:
+    """The library, in which nobody has said anything."""
+    settings = Settings.load(data_dir=place / "library", encoder="lite")
+    with Library.open(settings) as library:
+        while library.people.undo() is not None:
+            pass
+        yield library
+
+
+def open_people(tab: Page, address: str) -> Locator:
+    """Show the view; returns the detail of the person that will be open."""
+    tab.goto(f"{address}/people")
+    tab.locator(".card").first.wait_for()
+    settle(tab)
+    return tab.locator(".detail")
+
+
+def names(library: Library) -> dict[str | None, int]:
+    return {each.name: each.photos for each in library.people.all()}
+
+
+def test_groups_are_named_one_after_the_other_by_keyboard(
+    page: Page, address: str, library: Library
+) -> None:
+    detail = open_people(page, address)
+    cards = page.get_by_role("region", name="Who is this?").get_by_role("button")
+    expect(cards).to_have_count(3)
+    expect(cards.first).to_have_accessible_name("No name yet, 5 photos")
+    cards.first.press("Enter")
+    field = detail.get_by_role("combobox", name="Name of this person")
+    expect(field).to_be_focused()
+    page.keyboard.press("Enter")  # skips
+    page.get_by_text("Skipped.").wait_for()
+    expect(detail.locator(".count").first).to_contain_text("3 photos")
+    page.keyboard.type("Ben")
+    page.keyboard.press("Enter")
+    expect(detail.locator(".count").first).to_contain_text("2 photos")
+    page.keyboard.type("Zoë")
+    page.keyboard.press("Enter")
+    expect(detail.locator(".count").first).to_contain_text("5 photos")
+    expect(field).to_be_focused()
+    page.keyboard.type("Anna Smith")
+    page.keyboard.press("Enter")
+    page.get_by_text("All groups have a name.").wait_for()
+    assert names(library) == {"Anna Smith": 5, "Ben": 3, "Zoë": 2}
+    people = page.get_by_role("region", name="People").get_by_role("button")
+    expect(people).to_have_count(3)
+    people.first.click()
+    detail.get_by_role("link", name="All photos").click()
+    page.wait_for_url("**/?q=person*")
+    expect(page.locator(".tile")).to_have_count(5)
+    page.go_back()
+    detail.get_by_role("heading", name="Anna Smith").wait_for()
+
+
+def test_faces_are_taken_out_and_every_decision_is_taken_back(
+    page: Page, address: str, library: Library
+) -> None:
+    red = library.people.all()[0]
+    library.people.name(red.id, "Anna")
+    detail = open_people(page, address)
+    page.get_by_role("button", name="Anna, 5 photos").click()
+    ticks = detail.get_by_role("checkbox")
+    expect(ticks).to_have_count(5)
+    ticks.nth(3).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    detail.get_by_role("button", name="2 not Anna").click()
+    expect(detail.get_by_role("checkbox")).to_have_count(3)
+    assert names(library)["Anna"] == 3
+    page.get_by_role("button", name="Undo").click()
+    expect(detail.get_by_role("checkbox")).to_have_count(5)
+    ticks.first.check()
+    detail.get_by_role("button", name="somebody else: a new person").click()
+    expect(detail.get_by_role("checkbox")).to_have_count(1)  # of the new person
+    expect(page.get_by_role("region", name="Who is this?").get_by_role("button")).to_have_count(3)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Anna, 5 photos").click()
+    detail.get_by_role("combobox", name="Make one person with").select_option(index=1)
+    expect(detail.locator(".count").first).to_contain_text("7 photos")
+    page.get_by_role("button", name="Undo").click()
+    expect(detail.locator(".count").first).to_contain_text("5 photos")
+    detail.get_by_role("button", name="Hide").click()
+    page.get_by_role("region", name="Hidden").wait_for()
+    page.reload()
+    page.get_by_role("region", name="Hidden").get_by_role("button").click()
+    detail.get_by_role("button", name="Show again").click()
+    detail.get_by_role("button", name="Hide").wait_for()
+    assert names(library)["Anna"] == 5
+
+
+def test_proposals_are_answered_by_keyboard(page: Page, address: str, library: Library) -> None:
+    red = library.people.all()[0]
+    library.people.name(red.id, "Anna")
+    detail = open_people(page, address)
+    page.get_by_role("button", name="Anna, 5 photos").click()
+    asked = detail.get_by_role("region", name="Is this Anna?")
+    proposal = asked.get_by_role("figure")
+    expect(proposal).to_have_count(1)  # one of two alike
+    proposal.focus()
+    page.keyboard.press("n")
+    page.get_by_text("Not this person.").wait_for()
+    expect(proposal).to_have_count(1)  # the other one
+    assert names(library)["Anna"] == 5
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Undone: said no to 1 face").wait_for()
+    proposal.focus()
+    page.keyboard.press("y")
+    expect(asked).to_have_count(0)
+    expect(detail.get_by_role("heading", name="Faces (7)")).to_be_visible()
+    assert names(library)["Anna"] == 7
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [((390, 844), "dark"), ((390, 844), "light"), ((1440, 900), "light")]
+)
+def test_it_fits_a_phone_and_a_screen_reader(
+    open_tab: OpenTab,
+    address: str,
+    library: Library,
+    size: tuple[int, int],
+    scheme: Literal["light", "dark"],
+) -> None:
+    library.people.name(library.people.all()[0].id, "Anna")
+    tab = open_tab(address, *size, scheme)
+    detail = open_people(tab, address)
+    for open_person in (False, True):
+        if open_person:
+            tab.get_by_role("button", name="Anna, 5 photos").click()
+            detail.get_by_role("checkbox").first.wait_for()
+        settle(tab)
+        assert not axe_violations(tab)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
+        if size[0] == 390:
+            assert not small_targets(tab)
+    if size[0] == 390:
+        expect(tab.get_by_role("region", name="People")).not_to_be_visible()
+        detail.get_by_role("button", name="All people").click()
+        tab.get_by_role("region", name="People").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("PUT", "people/decisions", b"[]", 422),
+        ("PUT", "people/decisions", b'{"action": "drop", "person": 1}', 422),
+        ("PUT", "people/decisions", b'{"action": "name", "person": "1"}', 422),
+        ("PUT", "people/decisions", b'{"action": "name", "person": 999, "name": "N"}', 409),
+        ("PUT", "people/decisions", b"x" * 200_000, 413),
+        ("GET", "people/person", None, 400),
+        ("GET", "people/person?person=x", None, 400),
+        ("GET", "people/person?person=999", None, 409),
+        ("GET", "face/huge/1", None, 404),
+        ("GET", "face/small/0", None, 404),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(
+    address: str, method: str, path: str, body: bytes | None, status: int
+) -> None:
+    headers = {"Cookie": cookie_of(address)}
+    for more, expected in ((headers, status), ({}, 403)):
+        asked = urllib.request.Request(f"{address}/{path}", body, more, method=method)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(asked)
+        assert refused.value.code == expected
+        refused.value.close()

@@ -1,0 +1,359 @@
+// The people of a library: groups without a name to name, one after the other, and the faces of one
+// person to confirm and to correct. All of it works with the keyboard: Enter names a group and goes to
+// the next one, Enter in an empty field skips it, and the arrow keys go through lists and faces.
+
+import { NO_SERVER, ask } from "../shared/ask.js";
+import { countOf, element } from "../shared/dom.js";
+import { isPlainClick, visit } from "../history/history.js";
+
+export default function (box, { data }) {
+  box.people ??= new People(box, data.person);
+  return () => queueMicrotask(() => { if (!box.isConnected) box.people = null; });
+}
+
+class People {
+  constructor(box, person) {
+    this.open = Number(person) || null;
+    this.people = [];
+    this.chosen = new Set(); // ids of faces of the person that is open
+    this.sent = Promise.resolve();
+    this.skipped = new Set(); // groups that were skipped since the view was opened
+    this.list = element("div", "list");
+    this.detail = element("section", "detail");
+    this.status = element("p", "status");
+    this.status.role = "status";
+    this.undo = button("Undo", "undo", () => this.decide({ action: "undo", person: this.open ?? 0 }));
+    this.undo.classList.add("undo");
+    const bar = element("div", "bar");
+    bar.append(this.status, this.undo);
+    box.replaceChildren(bar, this.list, this.detail);
+    this.box = box;
+    this.load();
+  }
+
+  async load() {
+    const answer = await ask("/people/list");
+    if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
+    this.adopt(answer.content);
+    if (this.open && !this.personOf(this.open)) this.open = null;
+    await this.show(this.open, false);
+  }
+
+  adopt({ people, alone, undo }) {
+    this.people = people;
+    this.alone = alone;
+    this.undo.hidden = !undo;
+    this.undo.title = undo ? `Take back: ${undo}` : "";
+  }
+
+  say(text) { this.status.textContent = text; }
+
+  personOf(id) { return this.people.find((each) => each.id === id); }
+
+  get unnamed() { return this.people.filter((each) => !each.name && !each.is_hidden); }
+
+  get next() { // the largest group that was not skipped
+    const left = this.unnamed.filter((each) => each.id !== this.open);
+    return left.find((each) => !this.skipped.has(each.id)) ?? left[0];
+  }
+
+  // ---------------------------------------------------------------- the list
+
+  drawList() {
+    const named = this.people.filter((each) => each.name && !each.is_hidden);
+    const hidden = this.people.filter((each) => each.is_hidden);
+    const parts = [
+      ["Who is this?", this.unnamed],
+      ["People", named.sort((a, b) => b.photos - a.photos || a.name.localeCompare(b.name))],
+      ["Hidden", hidden],
+    ].filter(([, people]) => people.length);
+    const nodes = parts.map(([title, people]) => {
+      const part = element("section", "part");
+      const heading = element("h2", "", `${title} (${people.length.toLocaleString("en")})`);
+      const grid = element("div", "grid");
+      grid.append(...people.map((each) => this.card(each)));
+      part.ariaLabel = title;
+      part.append(heading, grid);
+      return part;
+    });
+    if (this.alone) {
+      const faces = this.alone === 1 ? "1 face was seen only once." : `${this.alone.toLocaleString("en")} faces were seen only once.`;
+      nodes.push(element("p", "note", `${faces} They are proposed where they may be one of these people.`));
+    }
+    this.list.replaceChildren(...nodes);
+    this.list.onkeydown = (event) => moveFocus(event, [...this.list.querySelectorAll(".card")]);
+  }
+
+  card(person) {
+    const card = element("button", "card");
+    card.type = "button";
+    card.dataset.person = person.id;
+    card.ariaLabel = `${person.name ?? "No name yet"}, ${countOf(person.photos)}`;
+    if (person.id === this.open) card.setAttribute("aria-current", "true");
+    card.append(faceImage(person.best_face, "large"), element("span", "name", person.name ?? "No name yet"), element("span", "count", countOf(person.photos)));
+    card.onclick = () => this.show(person.id);
+    return card;
+  }
+
+  // ---------------------------------------------------------------- one person
+
+  // With focus, the keyboard goes to the name field: of a person that somebody chose.
+  async show(id, focus = true) {
+    if (id !== this.open) this.chosen.clear();
+    this.open = id;
+    const address = new URL(location.href);
+    if (id) address.searchParams.set("person", id); else address.searchParams.delete("person");
+    history.replaceState(history.state, "", address);
+    this.box.classList.toggle("opened", Boolean(id));
+    this.drawList();
+    if (!id) { this.detail.replaceChildren(); return; }
+    const answer = await ask(`/people/person?person=${id}`);
+    if (this.open !== id) return; // another was opened meanwhile
+    if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
+    this.drawDetail(answer.content);
+    if (focus) {
+      this.detail.querySelector("input")?.focus({ preventScroll: true });
+      this.detail.scrollIntoView({ block: "start" });
+    }
+  }
+
+  drawDetail(person) {
+    this.person = person;
+    const back = button("All people", "arrow_back", () => { const from = this.open; this.show(null); this.cardOf(from)?.focus(); });
+    back.classList.add("back");
+    const heading = element("div", "heading");
+    const title = element("div", "title");
+    title.append(element("h2", "", person.name ?? "Who is this?"), element("span", "count", `${countOf(person.photos)}, ${person.confirmed.toLocaleString("en")} confirmed`));
+    heading.append(faceImage(person.best_face, "large"), title);
+    this.detail.ariaLabel = person.name ?? "Person without a name";
+    this.detail.replaceChildren(back, heading, this.nameForm(person), this.actions(person), ...this.proposals(person), this.faces(person));
+  }
+
+  cardOf(id) { return this.list.querySelector(`[data-person="${id}"]`); }
+
+  nameForm(person) {
+    const form = element("form", "naming"), field = element("input"), names = element("datalist");
+    field.value = person.name ?? "";
+    field.placeholder = "Name";
+    field.ariaLabel = "Name of this person";
+    field.autocomplete = "off";
+    field.maxLength = 200;
+    names.id = "names-of-people";
+    names.append(...this.people.filter((each) => each.name).map((each) => { const option = element("option"); option.value = each.name; return option; }));
+    field.setAttribute("list", names.id);
+    const save = button(person.name ? "Rename" : "Name", "check");
+    save.type = "submit";
+    form.append(field, names, save);
+    if (!person.name && !person.is_hidden) {
+      form.append(button("Skip", "skip_next", () => this.skip()));
+      form.append(element("p", "note", "Enter names this person and shows the next one; an empty name skips."));
+    }
+    form.onsubmit = async (event) => {
+      event.preventDefault();
+      const name = field.value.trim();
+      if (!name && !person.name) { this.skip(); return; }
+      if (name === person.name) return;
+      const isNew = !person.name, done = await this.decide({ action: "name", person: person.id, name }, isNew);
+      if (done && isNew) await this.goOn();
+    };
+    return form;
+  }
+
+  skip() {
+    this.skipped.add(this.open);
+    this.say("Skipped.");
+    this.goOn();
+  }
+
+  async goOn() {
+    const next = this.next;
+    if (next) await this.show(next.id);
+    else { await this.show(null); this.say(`${this.status.textContent} All groups have a name.`); }
+  }
+
+  actions(person) {
+    const row = element("div", "actions");
+    if (person.address) {
+      const link = element("a", "button", "All photos");
+      link.href = person.address;
+      link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(person.address); } };
+      row.append(link);
+    }
+    const others = this.people.filter((each) => each.id !== person.id && (each.name || person.name) && !each.is_hidden);
+    if (others.length) {
+      const choice = element("select");
+      choice.ariaLabel = "Make one person with";
+      choice.append(new Option("Same person as …", ""), ...others.map((each) => new Option(each.name ?? `a group of ${countOf(each.photos)}`, each.id)));
+      choice.onchange = () => { if (choice.value) this.merge(person, Number(choice.value)); };
+      row.append(choice);
+    }
+    row.append(person.is_hidden
+      ? button("Show again", "visibility", () => this.decide({ action: "show", person: person.id }))
+      : button("Hide", "visibility_off", () => this.hide(person)));
+    return row;
+  }
+
+  // The one that has a name stays; of two names, that of the other one.
+  merge(person, other) {
+    const [from, into] = this.personOf(other).name ? [person.id, other] : [other, person.id];
+    return this.decide({ action: "merge", person: from, into });
+  }
+
+  async hide(person) {
+    if (await this.decide({ action: "hide", person: person.id }, true)) await this.goOn();
+  }
+
+  proposals(person) {
+    if (!person.proposals.length) return [];
+    const part = element("section", "part proposals");
+    const question = person.name ? `Is this ${person.name}?` : "Is this the same person?";
+    part.ariaLabel = question;
+    const all = element("div", "actions");
+    const ids = person.proposals.map((each) => each.id);
+    all.append(
+      button(`All ${ids.length}: yes`, "done_all", () => this.decide({ action: "yes", person: person.id, faces: ids })),
+      button(`All ${ids.length}: no`, "close", () => this.decide({ action: "no", person: person.id, faces: ids })),
+    );
+    const grid = element("div", "grid");
+    grid.append(...person.proposals.map((face) => {
+      const card = element("figure", "face");
+      const answer = (action) => this.decide({ action, person: person.id, faces: [face.id] });
+      const yes = button("Yes", "thumb_up", () => answer("yes")), no = button("No", "thumb_down", () => answer("no"));
+      yes.title = "Key: y";
+      no.title = "Key: n";
+      card.tabIndex = 0;
+      card.ariaLabel = `${question} ${face.date}`;
+      card.onkeydown = (event) => {
+        if (event.key === "y" || event.key === "n") { event.preventDefault(); answer(event.key === "y" ? "yes" : "no"); }
+      };
+      const buttons = element("div", "answers");
+      buttons.append(yes, no);
+      card.append(this.photoLink(face), buttons);
+      return card;
+    }));
+    part.append(element("h3", "", question), ...(ids.length > 1 ? [all] : []), grid);
+    part.onkeydown = (event) => moveFocus(event, [...grid.children]);
+    return [part];
+  }
+
+  faces(person) {
+    const part = element("section", "part faces"), grid = element("div", "grid");
+    part.ariaLabel = "Faces";
+    const many = element("div", "actions many");
+    const mark = () => {
+      const count = this.chosen.size;
+      many.hidden = !count;
+      for (const node of many.querySelectorAll(".number")) node.textContent = count;
+    };
+    const chosen = () => [...this.chosen];
+    const withNumber = (action, text, icon) => {
+      const node = button("", icon, () => { const faces = chosen(); this.chosen.clear(); this.decide({ action, person: person.id, faces }); });
+      node.lastChild.append(element("span", "number", "0"), ` ${text}`);
+      return node;
+    };
+    many.append(
+      withNumber("no", person.name ? `not ${person.name}` : "not this person", "person_remove"),
+      withNumber("split", "somebody else: a new person", "call_split"),
+      withNumber("yes", "confirm", "check"),
+    );
+    grid.append(...person.shown.map((face) => {
+      const card = element("figure", "face"), tick = element("input", "tick");
+      tick.type = "checkbox";
+      tick.checked = this.chosen.has(face.id);
+      tick.ariaLabel = `Select the face of ${face.date || "this photo"}`;
+      tick.onchange = () => { if (tick.checked) this.chosen.add(face.id); else this.chosen.delete(face.id); mark(); };
+      card.append(this.photoLink(face), tick);
+      if (face.is_confirmed) { const sure = icon("verified"); sure.classList.add("sure"); sure.title = "Confirmed by you"; card.append(sure); }
+      return card;
+    }));
+    const title = element("h3", "", person.faces > person.shown.length ? `Faces (the best ${person.shown.length} of ${person.faces.toLocaleString("en")})` : `Faces (${person.faces.toLocaleString("en")})`);
+    part.append(title, many, grid);
+    part.onkeydown = (event) => moveFocus(event, [...grid.querySelectorAll(".tick")]);
+    mark();
+    return part;
+  }
+
+  photoLink(face) {
+    const link = element("a");
+    link.href = face.address || "#";
+    link.title = "Open the photo";
+    link.ariaLabel = `Open the photo ${face.date}`.trim();
+    link.tabIndex = -1; // its figure or its box has the focus
+    link.onclick = (event) => { if (face.address && isPlainClick(event)) { event.preventDefault(); visit(face.address); } };
+    link.append(faceImage(face.id, "large"), element("figcaption", "", face.date));
+    return link;
+  }
+
+  // ---------------------------------------------------------------- decisions
+
+  // Whether it was recorded. With `quiet`, the caller shows what comes next. One after the other: an
+  // undo that is clicked at once takes back what was said before it.
+  decide(decision, quiet = false) {
+    const recorded = this.sent.then(() => this.send(decision, quiet));
+    this.sent = recorded.catch(() => {});
+    return recorded;
+  }
+
+  async send(decision, quiet) {
+    this.box.classList.add("deciding");
+    const answer = await ask("/people/decisions", { method: "PUT", body: JSON.stringify(decision) });
+    this.box.classList.remove("deciding");
+    if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return false; }
+    this.adopt(answer.content);
+    this.say(answer.content.done);
+    if (!quiet) {
+      const focused = focusPlace(this.detail), id = answer.content.person;
+      await this.show(this.personOf(id) ? id : null, false);
+      focused();
+    }
+    return true;
+  }
+}
+
+// Remembers which face of a list has the focus, to give it to the one that takes its place.
+function focusPlace(detail) {
+  const active = detail.getRootNode().activeElement, figure = active?.closest?.("figure");
+  const place = figure ? [...figure.parentElement.children].indexOf(figure) : -1;
+  const part = figure?.closest("section").classList.contains("proposals") ? ".proposals" : ".faces";
+  return () => {
+    if (place < 0) return;
+    const left = [...detail.querySelectorAll(`${part} figure`)];
+    const next = left[Math.min(place, left.length - 1)];
+    (part === ".faces" ? next?.querySelector(".tick") : next)?.focus();
+  };
+}
+
+function moveFocus(event, nodes) {
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  const place = nodes.indexOf(event.target);
+  if (!step || place < 0) return;
+  const next = nodes[place + step];
+  event.preventDefault();
+  next?.focus();
+}
+
+function faceImage(id, size) {
+  const frame = element("span", "picture");
+  if (!id) { frame.append(icon("person")); return frame; }
+  const image = element("img");
+  image.src = `/face/${size}/${id}`;
+  image.alt = "";
+  image.loading = "lazy";
+  image.onerror = () => frame.replaceChildren(icon("person"));
+  frame.append(image);
+  return frame;
+}
+
+function button(text, iconName, onClick) {
+  const node = element("button", "button");
+  node.type = "button";
+  node.append(icon(iconName), element("span", "", text));
+  if (onClick) node.onclick = onClick;
+  return node;
+}
+
+function icon(name) {
+  const node = element("span", "icon", name);
+  node.ariaHidden = "true";
+  return node;
+}

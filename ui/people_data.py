@@ -1,0 +1,161 @@
+"""The data of the view of people, as JSON for the browser, and the decisions made in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec.structs import asdict
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from imgsearch import Face, Hit, ImgsearchError, Person, printable
+from ui.addresses import address_of, number_of
+from ui.answer_data import forget_answers
+from ui.formatting import date_of, format_date
+from ui.responses import NOT_STORED
+from ui.session import session
+from ui.tiles import photo_address
+
+MAX_BYTES = 100_000  # of a decision; ids of some thousand faces
+MAX_FACES = 300  # of a person that are shown
+PROPOSED = 12
+SIDES_PX = {"small": 96, "large": 224}
+# The id of a face is never given again, and its picture stays the same.
+_CACHE_A_DAY = {"Cache-Control": "private, max-age=86400"}
+
+Result = TypeVar("Result")
+
+
+class PeopleDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One decision: what to do, with which person, and what it takes besides."""
+
+    action: Literal["name", "yes", "no", "merge", "split", "hide", "show", "undo"]
+    person: int = 0
+    name: str = ""
+    into: int = 0
+    faces: tuple[int, ...] = ()
+
+
+def listed(request: Request) -> Response:
+    """All persons: those with a name, groups without one, and hidden ones."""
+    return _answer(_list)
+
+
+def shown(request: Request) -> Response:
+    """One person: its faces, and faces that may be the same person."""
+    person_id = number_of(request.query_params.get("person", ""))
+    if person_id is None:
+        return PlainTextResponse("State a person.", 400, NOT_STORED)
+    return _answer(lambda: _person(person_id))
+
+
+def picture(request: Request) -> Response:
+    """A face, by its id, as WebP."""
+    face_id = number_of(request.path_params["face_id"])
+    side_px = SIDES_PX.get(request.path_params["size"])
+    if face_id is None or side_px is None:
+        return PlainTextResponse("Face not found.", 404, NOT_STORED)
+    try:
+        content = session().library.people.picture(face_id, side_px)
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 404, NOT_STORED)
+    if content is None:
+        return PlainTextResponse("Face not found.", 404, NOT_STORED)
+    return Response(content, media_type="image/webp", headers=_CACHE_A_DAY)
+
+
+async def decide(request: Request) -> Response:
+    """Record a decision; the reply has all persons as they are then, and the person's id."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            return PlainTextResponse("Too long.", 413, NOT_STORED)
+    try:
+        decision = msgspec.json.decode(body, type=PeopleDecision)
+    except msgspec.MsgspecError as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+
+    def record() -> dict[str, object]:
+        person, done = _record(decision)
+        forget_answers()
+        return {**_list(), "person": person, "done": done}
+
+    return await run_in_threadpool(_answer, record)
+
+
+def _record(decision: PeopleDecision) -> tuple[int, str]:
+    """Record a decision; returns the person that it is about now, and a sentence."""
+    people, person = session().library.people, decision.person
+    match decision.action:
+        case "name":
+            named = people.name(person, decision.name)
+            done = f"Named {printable(named.name)}." if named.name else "The name was removed."
+            return named.id, done
+        case "yes" | "no":
+            is_person = decision.action == "yes"
+            people.decide(decision.faces, person, is_person)
+            return person, "Added." if is_person else "Not this person."
+        case "merge":
+            return people.merge(person, decision.into).id, "Both are one person now."
+        case "split":
+            return people.split(decision.faces, person).id, "They are a person of their own now."
+        case "hide" | "show":
+            is_hidden = decision.action == "hide"
+            people.hide(person, is_hidden)
+            return person, "Hidden." if is_hidden else "Shown again."
+        case "undo":
+            what = people.undo()
+            return person, f"Undone: {printable(what)}." if what else "There is nothing to undo."
+
+
+def _list() -> dict[str, object]:
+    people = session().library.people
+    return {
+        "people": [_person_json(each) for each in people.all(hidden=True)],
+        "alone": people.counts().alone,
+        "undo": people.last_change(),
+    }
+
+
+def _person(person_id: int) -> dict[str, object]:
+    people = session().library.people
+    person = people.get(person_id)
+    faces = people.faces_of(person_id, MAX_FACES)
+    proposals = people.proposals(person_id, PROPOSED) if not person.is_hidden else ()
+    ids = {face.photo_id for face in (*faces, *(each.face for each in proposals))}
+    hits = {hit.photo.id: hit for hit in session().library.photos(sorted(ids))}
+    return {
+        **_person_json(person),
+        "shown": [_face_json(face, hits.get(face.photo_id)) for face in faces],
+        "proposals": [
+            {**_face_json(each.face, hits.get(each.face.photo_id)), "score": each.score}
+            for each in proposals
+        ],
+    }
+
+
+def _person_json(person: Person) -> dict[str, object]:
+    quoted = (person.name or "").replace("\\", "\\\\").replace('"', '\\"')
+    address = address_of("search", {"q": f'person:"{quoted}"'}) if quoted else ""
+    return {**asdict(person), "address": address}
+
+
+def _face_json(face: Face, hit: Hit | None) -> dict[str, object]:
+    moment = None if hit is None else date_of(hit)
+    return {
+        "id": face.id,
+        "is_confirmed": face.is_confirmed,
+        "address": "" if hit is None else photo_address(hit, {}),
+        "date": "" if moment is None else format_date(moment),
+    }
+
+
+def _answer(make: Callable[[], dict[str, object]]) -> Response:
+    try:
+        return JSONResponse(make(), headers=NOT_STORED)
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 409, NOT_STORED)

@@ -1,0 +1,60 @@
+"""People: groups of faces to name, and the faces of each person to confirm and to correct."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from imgsearch import format_count
+from ui import cards, component_files
+from ui.session import session
+from ui.tasks import other_process_bar, progress_bar
+
+TASK = "find faces"
+_people = component_files.component("people")
+
+
+def show() -> None:
+    """The persons of the library, or how to find faces."""
+    here = session()
+    if not here.photo_count():
+        cards.empty_library()
+        return
+    task = here.tasks.get(TASK)
+    is_busy = task is not None and task.running
+    if task is not None and is_busy:
+        progress_bar(task, "Finding faces", "photos")
+    else:
+        is_busy = other_process_bar(here.library)
+        if task is not None and task.error is not None:
+            cards.error_card(task.error)
+    counts = here.library.people.counts()
+    if counts.faces:
+        _people(key="people", data={"person": st.query_params.get("person", "")})
+    elif not is_busy and not counts.unread:
+        cards.card("No faces", "No face was found in these photos.", ":material/group_off:")
+    elif not is_busy:
+        cards.card(
+            "Whose face it is",
+            "Faces are found in your photos and grouped by person; you say who they are, and find "
+            "all their photos by name. This happens on this machine only, and nothing leaves it. "
+            "You can delete everything again: `imgsearch faces --forget`",
+            ":material/group:",
+        )
+    _find_button(counts.unread, is_busy)
+
+
+def _find_button(unread: int, is_busy: bool) -> None:
+    """Offer to look for faces in the photos that were not looked at."""
+    if not unread:
+        return
+    st.button(
+        f"Find faces in {format_count(unread, 'photo')}",
+        icon=":material/familiar_face_and_zone:",
+        disabled=is_busy,
+        on_click=_start,
+        help="You can go on searching meanwhile, and stop at any time: what was found is kept.",
+    )
+
+
+def _start() -> None:
+    session().start(TASK, lambda library: library.people.find_faces())
