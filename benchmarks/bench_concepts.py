@@ -211,7 +211,8 @@ def measure(
                 ways["text"].append(max(map(score, texts)))
                 ways["mean"].append(score(photos[draw.examples].mean(axis=0)))
                 ways["probe"].append(score(probe.fit(draw.training(photos))))
-                ways["with words"].append(score(probe.fit(draw.training(photos, texts[0]))))
+                weighed = probe.with_words_weighed(draw.training(photos, texts[0]))
+                ways["with words"].append(score(probe.fit(weighed)))
                 if with_judged and count <= 10 and number == 0:
                     ways["judged"].append(judged(labelled, concept, draw, count))
     return found

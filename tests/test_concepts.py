@@ -73,10 +73,31 @@ def test_words_help_where_examples_are_few() -> None:
     unseen = cloud(40, axes[0], 3.0, 3)
 
     def rank(words: np.ndarray | None) -> float:
-        direction = probe.fit(TrainingSet(likes, axes[:0], others, words))
+        training = probe.with_words_weighed(TrainingSet(likes, axes[:0], others, words))
+        direction = probe.fit(training)
         return float(np.mean([(others @ direction > score).mean() for score in unseen @ direction]))
 
     assert rank(axes[0]) < 0.7 * rank(None)
+
+
+def test_words_count_less_where_unseen_examples_rank_worse_with_them() -> None:
+    """Half of the other photos match the words as well."""
+    rng, axes = np.random.default_rng(1), np.eye(16)
+
+    def unit(rows: np.ndarray) -> np.ndarray:
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    likes = unit(axes[0] + 0.6 * rng.standard_normal((24, 16)) / 4)
+    far = axes[3] + rng.standard_normal((150, 16)) / 4
+    near = 0.8 * axes[0] + axes[1] + 0.6 * rng.standard_normal((150, 16)) / 4
+    others, words = unit(np.concatenate([far, near])), axes[0].astype(np.float32)
+
+    def share(count: int) -> float:
+        training = TrainingSet(likes[:count], likes[:0], others, words)
+        return probe.with_words_weighed(training).words_share
+
+    assert share(24) < 0.5 * 3 / np.sqrt(24)
+    assert share(2) == pytest.approx(3 / np.sqrt(2)), "two likes cannot be tested"
 
 
 def test_probabilities_are_calibrated_and_the_test_says_that_it_separates(

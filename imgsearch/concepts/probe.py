@@ -8,11 +8,13 @@ docs/decisions/0027-concepts.md. This module is arithmetic on arrays, without fi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.records.concepts import ConceptTest
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # Chosen on the dev split of Flickr8k: benchmarks/bench_concepts.py.
 _PENALTY = 0.03  # of squared weights, for vectors of a mean square of 1 around their mean
 _WORDS_SHARE = 3.0  # over the square root of the likes: the words' share of a probe with words
+# The parts of that share of which one is chosen, by photos that the probe has not seen.
+_PARTS_OF_WORDS = (1.0, 0.5, 0.25, 0.0)
 MAX_OTHERS = 512  # photos of the library that a fit takes as negatives
 MAX_FOLDS = 10
 MIN_TESTED_LIKES = 3
@@ -52,6 +56,7 @@ class TrainingSet(Struct, frozen=True):
     unlikes: Vectors
     others: Vectors
     words: Vector | None = None
+    words_share: float = 0.0  # of the words in the direction, beside 1 of the examples
 
 
 class Probe(Struct, frozen=True):
@@ -104,14 +109,53 @@ def fit(examples: TrainingSet) -> Vector:
     weights[~is_like] /= weights[~is_like].sum()
     dual = _dual_weights(centred @ centred.T + 1.0, is_like, weights)
     direction = np.asarray(centred.T @ dual, np.float64)
-    if examples.words is not None:
-        background = examples.others if others else rows
-        share = _WORDS_SHARE / float(np.sqrt(likes))
+    return _with_words(examples, direction)
+
+
+def _with_words(examples: TrainingSet, direction: NDArray[np.floating]) -> Vector:
+    """The direction of the examples with the share of the words, of length 1."""
+    if examples.words is not None and examples.words_share:
+        background = examples.others
+        if not len(background):
+            background = np.concatenate([examples.likes, examples.unlikes])
         words = examples.words.astype(np.float64)
-        direction /= _deviation(background @ direction)
-        direction += share * words / _deviation(background @ words)
+        direction = direction / _deviation(background @ direction)
+        direction = direction + examples.words_share * words / _deviation(background @ words)
     result: Vector = (direction / max(float(np.linalg.norm(direction)), 1e-12)).astype(np.float32)
     return result
+
+
+def with_words_weighed(examples: TrainingSet) -> TrainingSet:
+    """The examples with the share of their words by cross-validation.
+
+    Words help where the examples are few, and cost precision where these separate well. Of some
+    shares, the largest is chosen with which likes that the probe has not seen rank among the others
+    as well as with the best share, within the standard error of the difference (Hastie, Tibshirani
+    and Friedman 2009, section 7.10). With fewer than `MIN_TESTED_LIKES` likes it is the largest.
+    """
+    if examples.words is None:
+        return examples
+    likes = len(examples.likes)
+    shares = [part * _WORDS_SHARE / float(np.sqrt(likes)) for part in _PARTS_OF_WORDS]
+    weighed = [replace(examples, words_share=share) for share in shares]
+    if likes < MIN_TESTED_LIKES:
+        return weighed[0]
+    ranks = [_log_ranks(scores) for scores in _held_out(weighed)]
+    best = min(ranks, key=lambda each: float(each.mean()))
+    worse = [each - best for each in ranks]
+    errors = [float(each.std()) / float(np.sqrt(likes)) for each in worse]
+    return next(
+        training
+        for training, each, error in zip(weighed, worse, errors, strict=True)
+        if float(each.mean()) <= error
+    )
+
+
+def _log_ranks(scores: HeldOut) -> NDArray[np.float64]:
+    """The logarithm of the rank of each like (n,) among the background."""
+    order = np.sort(scores.background)
+    above = len(order) - np.searchsorted(order, scores.likes, "left")
+    return np.log1p(above)
 
 
 def _dual_weights(
@@ -141,19 +185,29 @@ def hold_out(examples: TrainingSet) -> HeldOut:
 
     With fewer than `MIN_TESTED_LIKES` likes, each is scored by a probe of all: too well.
     """
+    (held_out,) = _held_out([examples])
+    return held_out
+
+
+def _held_out(weighed: Sequence[TrainingSet]) -> list[HeldOut]:
+    """As `hold_out`, for the same examples with several shares of words."""
+    examples = replace(weighed[0], words=None)
     parts = (examples.likes, examples.unlikes, examples.others)
-    scores = [np.zeros(len(part)) for part in parts]
+    scores = [[np.zeros(len(part)) for part in parts] for _ in weighed]
     likes = len(examples.likes)
     folds = min(likes, MAX_FOLDS) if likes >= MIN_TESTED_LIKES else 1
     for fold in range(folds):
         held_out = [np.arange(len(part)) % folds == fold for part in parts]
         known = [~each if folds > 1 else np.ones_like(each) for each in held_out]
         rows = [part[each] for part, each in zip(parts, known, strict=True)]
-        direction = fit(TrainingSet(rows[0], rows[1], rows[2], examples.words))
-        mean, deviation = scale_of(examples, direction)
-        for part, own, place in zip(parts, scores, held_out, strict=True):
-            own[place] = (part[place] @ direction - mean) / deviation
-    return HeldOut(*scores)
+        of_examples = fit(TrainingSet(*rows))
+        for each, own_scores in zip(weighed, scores, strict=True):
+            training = TrainingSet(rows[0], rows[1], rows[2], each.words, each.words_share)
+            direction = _with_words(training, of_examples)
+            mean, deviation = scale_of(examples, direction)
+            for part, own, place in zip(parts, own_scores, held_out, strict=True):
+                own[place] = (part[place] @ direction - mean) / deviation
+    return [HeldOut(*own) for own in scores]
 
 
 def scale_of(examples: TrainingSet, direction: Vector) -> tuple[float, float]:

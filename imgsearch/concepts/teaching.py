@@ -153,7 +153,9 @@ def _fit(
     words: str | None,
     embed: Embedder,
 ) -> FittedConcept:
-    training = _training_set(store, row, examples, embed.words([words])[0] if words else None)
+    training = probe.with_words_weighed(
+        _training_set(store, row, examples, embed.words([words])[0] if words else None)
+    )
     if not len(training.likes):
         raise UsageError(
             f"The concept {name!r} needs at least one photo that shows it: imgsearch teach {name} "
