@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PersonId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a person.")]
 FaceId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a face.")]
+Hidden = Annotated[bool, Meta(description="Whether persons of no interest are listed, too.")]
 FaceIds = Annotated[
     tuple[int, ...], Meta(min_length=1, max_length=10_000, description="The ids of faces.")
 ]
@@ -82,7 +83,7 @@ class People:
     # ------------------------------------------------------------------ reading
 
     @operation("GET /people", tool="List people")
-    def all(self, hidden: bool = False) -> tuple[Person, ...]:
+    def all(self, hidden: Hidden = False) -> tuple[Person, ...]:
         """List the persons whose faces were found, those with the most photos first.
 
         A person without a name is a group of faces that look alike. In a query, person:NAME finds
