@@ -145,6 +145,7 @@ export class PhotoGrid {
     if (isOpened && lastSeen !== null && lastSeen < this.layout.count) this.focus(lastSeen);
     else if (isOpened && list.offset !== null) this.focusTile(list.offset);
     this.restored = this.scroller.scrollTop; // which is remembered already
+    this.showSelection();
     return true;
   }
 
