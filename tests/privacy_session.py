@@ -22,7 +22,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from imgsearch.ocr import is_installed
+from imgsearch import ocr
+from imgsearch.faces import models
 from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium
 
 FAKE_ADDRESS = "203.0.113.1"
@@ -64,7 +65,7 @@ async def ask():
 
 asyncio.run(ask())
 """
-VIEWS = ("timeline", "map", "similar", "labels", "library")
+VIEWS = ("timeline", "map", "similar", "labels", "people", "library")
 LOOPBACK = ("127.", "::1", "0.0.0.0", "::")
 
 
@@ -256,7 +257,7 @@ def main(arguments: Sequence[str]) -> None:
     run("saved", "saved")
     run("album", "album", "make", "Book", "red things")
     run("mark", "mark", "type:png", "--stars", "3")
-    run("sidecars", "sidecars")
+    run("sidecars", "sidecars", "--dry-run")
     run("undo", "undo")
     run("timeline", "timeline")
     run("places", "places")
@@ -288,8 +289,14 @@ def main(arguments: Sequence[str]) -> None:
     with recorder.running("mcp", "-c", ASSISTANT) as process:
         process.wait(timeout=300)
     run("demo", "demo", "--data", str(work / "data" / "demo"))
-    if is_installed():
+    if ocr.is_installed():
         run("read-text", "read-text", "--all")
+    if models.is_installed():
+        run("faces", "faces")
+    run("people", "people")
+    run("album", "album", "make", "Book", "a red square")
+    run("mark", "mark", "--photo", "1", "--favourite")
+    run("sidecars", "sidecars", "--dry-run")
     with recorder.running("watch", "-m", "imgsearch", "watch") as process:
         wait_for_line(process.stdout, b" report ")
         time.sleep(4)

@@ -32,7 +32,18 @@ if TYPE_CHECKING:
 
 pytestmark = NEEDS_BROWSER
 PHONE = (390, 844)
-VIEWS = ["", "?q=a+cat", "photo", "full screen", "timeline", "map", "similar", "labels", "library"]
+VIEWS = [
+    "",
+    "?q=a+cat",
+    "photo",
+    "full screen",
+    "timeline",
+    "map",
+    "similar",
+    "labels",
+    "people",
+    "library",
+]
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +182,7 @@ def test_a_dropped_file_that_is_no_image_is_told(page: Page, address: str) -> No
     page.get_by_text("notes.txt is not an image").wait_for()
 
 
-OTHER_VIEWS = ["photo", "timeline", "map", "similar", "labels", "library"]
+OTHER_VIEWS = ["photo", "timeline", "map", "similar", "labels", "people", "library"]
 
 
 @pytest.mark.parametrize("view", OTHER_VIEWS)
