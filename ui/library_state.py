@@ -1,7 +1,7 @@
-"""The state of the library view, and the route by which an open page notices that it has changed.
+"""The state of the library and its jobs, and the route by which an open page notices a change.
 
-A view ends with `follow`, so a browser that has the state has all the rest. A fragment that draws
-the page anew would not do: see `ui.coming_photos`.
+A view that shows jobs ends with `follow`, so a browser that has the state has all the rest. A
+fragment that draws the page anew would not do: see `ui.coming_photos`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import streamlit as st
 
 from imgsearch import format_count
 from ui import cards, component_files
+from ui.library_state import follow, library_state
 from ui.session import session
 from ui.tasks import other_process_bar, progress_bar
 
@@ -19,6 +20,7 @@ def show() -> None:
     if not here.photo_count():
         cards.empty_library()
         return
+    state = library_state()
     task = here.tasks.get(TASK)
     is_busy = task is not None and task.running
     if task is not None and is_busy:
@@ -41,6 +43,7 @@ def show() -> None:
             ":material/group:",
         )
     _find_button(counts.unread, is_busy)
+    follow(state)
 
 
 def _find_button(unread: int, is_busy: bool) -> None:

@@ -25,6 +25,7 @@ from imgsearch import (
 from ui import cards, elements, exports
 from ui.addresses import address_of
 from ui.formatting import date_of, escape_markdown, format_datetime, format_size
+from ui.library_state import follow, library_state
 from ui.search_state import remember_list
 from ui.session import session
 from ui.tasks import progress_bar
@@ -42,6 +43,13 @@ def show() -> None:
     if not session().photo_count():
         cards.empty_library()
         return
+    state = library_state()
+    _show_comparison()
+    follow(state)
+
+
+def _show_comparison() -> None:
+    """Show the last comparison: how far it is, or what it found."""
     task = session().tasks.get(TASK)
     if task is not None and task.running:
         progress_bar(task, "Comparing every photo with every other", "photos")
