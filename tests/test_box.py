@@ -274,10 +274,10 @@ def test_an_empty_answer_names_the_part_that_emptied_it(
             "near:Florence,100km",
         ),
         (
-            "country:Italia on:2015",
+            "country:Itally on:2015",
             (
-                "No photo of 2015 in Italia; without Italia there is 1.",
-                "No country is called Italia. The nearest name is Italy, with 4 photos.",
+                "No photo of 2015 in Itally; without Itally there is 1.",
+                "No country is called Itally. The nearest name is Italy, with 4 photos.",
             ),
             "country:Italy on:2015",
         ),

@@ -93,8 +93,12 @@ class People:
 
     @operation("GET /people/{person_id}/faces")
     def faces_of(self, person_id: PersonId, k: ResultCount = 100) -> tuple[Face, ...]:
-        """List the faces of a person, the best first; at most k."""
+        """List the faces of a person, the best first; at most k.
+
+        Raises UsageError for an unknown person.
+        """
         check_k(k, "faces")
+        self.get(as_id(person_id))
         return self._people().faces_of(as_id(person_id), k)
 
     @operation("GET /photo/{photo_id}/faces")
@@ -128,11 +132,12 @@ class People:
         """Find faces that may be a person, for the user to say yes or no; at most k.
 
         The first helps most: it stands for the largest group of faces, and is the likeliest. A face
-        that the user has decided about is not asked again.
+        that the user has decided about is not asked again. Raises UsageError for an unknown person.
         """
         from imgsearch.faces.proposals import proposed
 
         check_k(k, "faces")
+        self.get(as_id(person_id))
         store = self._engine.store()
         pairs = proposed(store.faces.all(), self._undecided(store), as_id(person_id), k)
         faces = store.people.faces([face for face, _ in pairs])

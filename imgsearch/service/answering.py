@@ -78,7 +78,7 @@ class Answering:
                 )
             result = method_of(self._library, operation.function)(**arguments)
             if operation.is_picture and result is None:
-                return refusal(UsageError("There is no photo with this id."), 404)
+                return refusal(UsageError(f"There is no {_pictured(operation)} with this id."), 404)
             response = _response(result)
         except _Forbidden as error:
             return refusal(UsageError(str(error)), 403)
@@ -87,6 +87,11 @@ class Answering:
         took_ms = (time.perf_counter() - started) * 1000
         response.headers["Server-Timing"] = f"answer;dur={took_ms:.1f}"
         return response
+
+
+def _pictured(operation: Operation) -> str:
+    """Name what an operation sends the picture of, by the id in its address."""
+    return "face" if "{face_id}" in operation.declared.path else "photo"
 
 
 class _Forbidden(UsageError):
