@@ -294,9 +294,6 @@ def main(arguments: Sequence[str]) -> None:
     if models.is_installed():
         run("faces", "faces")
     run("people", "people")
-    run("album", "album", "make", "Book", "a red square")
-    run("mark", "mark", "--photo", "1", "--favourite")
-    run("sidecars", "sidecars", "--dry-run")
     with recorder.running("watch", "-m", "imgsearch", "watch") as process:
         wait_for_line(process.stdout, b" report ")
         time.sleep(4)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imgsearch import ocr
 from imgsearch.cli import COMMANDS
-from imgsearch.ocr import is_installed
+from imgsearch.faces import models
 from tests.programs import need_programs
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -54,7 +55,7 @@ def test_the_recorder_sees_what_a_program_asks_and_writes(reports: dict[str, Rep
 
 
 def test_every_step_did_its_work(reports: dict[str, Report]) -> None:
-    assert len(reports) == (43 if is_installed() else 42)
+    assert len(reports) == 43 + ocr.is_installed() + models.is_installed()
     for step, report in reports.items():
         assert "Traceback" not in report["output"], step
         assert report["returncode"] in (0, 1, -2), (step, report["output"])
@@ -62,7 +63,8 @@ def test_every_step_did_its_work(reports: dict[str, Report]) -> None:
 
 def test_every_command_is_recorded(reports: dict[str, Report]) -> None:
     recorded = {step.split()[0].replace("page", "ui") for step in reports}
-    assert set(COMMANDS) - recorded <= ({"read-text"} if not is_installed() else set())
+    needed = {"read-text": ocr.is_installed(), "faces": models.is_installed()}
+    assert set(COMMANDS) - recorded <= {name for name, is_there in needed.items() if not is_there}
 
 
 def test_no_name_but_the_model_hub_is_asked(reports: dict[str, Report]) -> None:
