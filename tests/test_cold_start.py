@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from imgsearch import Library
 from tests.factories import CHECKOUT, modules_after
@@ -62,10 +64,13 @@ finally:
 
 
 @pytest.fixture(scope="module")
-def answers(demo: Library, model_cache: Path) -> Path:
-    """The data folder of a library that has answered a query."""
-    demo.search("a cat on a sofa")
-    return demo.settings.data_dir
+def answers(demo: Library, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a library that has answered a query, and that nobody serves."""
+    data_dir = tmp_path_factory.mktemp("answers") / "library"
+    shutil.copytree(demo.settings.data_dir, data_dir, ignore=shutil.ignore_patterns("*.sock"))
+    with Library.open(replace(demo.settings, data_dir=data_dir)) as library:
+        library.search("a cat on a sofa")
+    return data_dir
 
 
 def run_search(

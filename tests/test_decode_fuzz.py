@@ -59,6 +59,7 @@ from tests.metadata_blocks import (
 
 SECONDS = float(os.environ.get("IMGSEARCH_FUZZ_SECONDS", "3"))
 SEED = int(os.environ.get("IMGSEARCH_FUZZ_SEED", "0")) or int(time.time())
+ENOUGH_INPUTS = 100  # to have met each kind; a busy machine may not come so far
 SLOWEST_S = 40.0  # on however busy a machine
 LARGEST_SEED_BYTES = 300_000
 MAX_MEGAPIXELS = 20.0
@@ -421,4 +422,5 @@ def test_mutations_are_harmless(request: pytest.FixtureRequest, tmp_path: Path) 
         print(f"{count:9} {name}")  # noqa: T201
     assert outcomes["file read"], "the mutations change too much"
     assert len([name for name in outcomes if name.startswith("file ")]) >= 3
-    assert {"request accepted", "request refused"} <= outcomes.keys()
+    if outcomes.total() >= ENOUGH_INPUTS:
+        assert {"request accepted", "request refused"} <= outcomes.keys()

@@ -487,7 +487,7 @@ def test_an_explanation_agrees_with_the_answer(demo: Library, demo_photos: Path)
         assert sum(share.share for share in explained.shares) == pytest.approx(
             explained.score, abs=1e-5
         )
-        assert [share.term for share in explained.shares][:2] == ["a cat", '-0.5:"a cup"']
+        assert [share.term for share in explained.shares][:2] == ['"a cat"', '-0.5:"a cup"']
     own = demo.explain(demo_photos / "horse.png", line)
     assert own.reason is not None and "own example" in own.reason
 
