@@ -85,7 +85,8 @@ def test_words_count_less_where_unseen_examples_rank_worse_with_them() -> None:
     rng, axes = np.random.default_rng(1), np.eye(16)
 
     def unit(rows: np.ndarray) -> np.ndarray:
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        scaled: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return scaled.astype(np.float32)
 
     likes = unit(axes[0] + 0.6 * rng.standard_normal((24, 16)) / 4)
     far = axes[3] + rng.standard_normal((150, 16)) / 4

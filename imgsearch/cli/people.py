@@ -136,7 +136,9 @@ def _print_list(library: Library, everyone: bool, as_json: bool) -> None:
         print_json([asdict(each) for each in people])
         return
     if not people:
-        info("No persons yet. To find faces: imgsearch faces")
+        faces = library.people.counts().faces
+        seen = f"Of {format_count(faces, 'face')} no two are alike enough. "
+        info(f"No persons yet. {seen if faces else ''}To find faces: imgsearch faces")
         raise SystemExit(NO_RESULT)
     named = [each for each in people if each.name is not None]
     groups = [each for each in people if each.name is None]
