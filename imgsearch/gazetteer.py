@@ -10,23 +10,19 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any
-from weakref import finalize
 
 from msgspec import Struct
 
-from imgsearch import private_files
 from imgsearch.errors import MissingPackage
 from imgsearch.installation import pip_install
+from imgsearch.made_database import MadeDatabase
 from imgsearch.sphere import away_km, box_around
 from imgsearch.text import words_of
 
@@ -116,17 +112,12 @@ class Gazetteer:
     """
 
     def __init__(self, cache_dir: Path) -> None:
-        self._cache_dir = cache_dir
-        self._lock = Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._database = MadeDatabase(partial(_file, cache_dir), _fill)
         self._town_of = lru_cache(maxsize=10_000)(self._find_town_of)
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._database.close()
 
     def town_of(self, lat: float, lon: float) -> TownOfPoint | None:
         """The town at this point in degrees, or one near it; None if there is none within 30 km.
@@ -157,7 +148,7 @@ class Gazetteer:
             "SELECT rowid, lat, lon, population FROM towns "
             f"WHERE {condition}lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?"
         )
-        return [row for each in longitudes for row in self._rows(query, *latitudes, *each)]
+        return [row for each in longitudes for row in self._database.rows(query, *latitudes, *each)]
 
     def named(self, name: str) -> list[Town]:
         """The towns of this name, the most populous first. Case and accents do not matter.
@@ -174,49 +165,12 @@ class Gazetteer:
 
     def _towns(self, condition: str, *parameters: object) -> list[Town]:
         query = f"SELECT name, region, country, lat, lon, population FROM towns WHERE {condition}"
-        return [Town(*row) for row in self._rows(query, *parameters)]
+        return [Town(*row) for row in self._database.rows(query, *parameters)]
 
-    def _rows(self, query: str, *parameters: object) -> list[_Row]:
-        with self._lock:
-            if self._connection is None:
-                self._connection = self._opened()
-            try:
-                return self._connection.execute(query, parameters).fetchall()
-            except sqlite3.DatabaseError:  # damaged, by a power failure for instance
-                self._connection.close()
-                self._file().unlink(missing_ok=True)
-                self._connection = self._opened()
-                return self._connection.execute(query, parameters).fetchall()
 
-    def _file(self) -> Path:
-        # Other data have another size. Reading the version of a package takes 20 ms.
-        return self._cache_dir / f"towns-{_data_file(_PLACES).stat().st_size}.db"
-
-    def _opened(self) -> sqlite3.Connection:
-        """The towns; closed with `close`, or else with the gazetteer."""
-        connection = self._open()
-        finalize(self, connection.close)
-        return connection
-
-    def _open(self) -> sqlite3.Connection:
-        """The file, made if it is missing; in memory where the cache folder cannot be written."""
-        file = self._file()
-        if not file.exists():
-            draft = file.with_name(f".{file.name}.{os.getpid()}.part")
-            try:
-                private_files.make_folder(draft.parent)
-                private_files.create_file(draft)
-                with closing(sqlite3.connect(draft)) as connection:
-                    _fill(connection)
-                draft.replace(file)
-            except (OSError, sqlite3.OperationalError):
-                with suppress(OSError):
-                    draft.unlink(missing_ok=True)
-                connection = sqlite3.connect(":memory:", check_same_thread=False)
-                _fill(connection)
-                return connection
-        uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
-        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+def _file(cache_dir: Path) -> Path:
+    # Other data have another size. Reading the version of a package takes 20 ms.
+    return cache_dir / f"towns-{_data_file(_PLACES).stat().st_size}.db"
 
 
 def town_names() -> Iterator[str]:

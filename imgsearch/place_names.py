@@ -10,22 +10,18 @@ few of its pages. Nothing is requested from a network. Without a package, its na
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Literal, TypeAlias
-from weakref import finalize
 
 from msgspec import Struct
 
-from imgsearch import private_files
+from imgsearch.made_database import MadeDatabase
 from imgsearch.text import words_of
 
 PlaceKind: TypeAlias = Literal["country", "place"]
@@ -76,13 +72,11 @@ class PlaceName(Struct, frozen=True):
 class PlaceNames:
     """Looks up the names of places. Safe to use from several threads.
 
-    The file is made at the first look-up, in about five seconds.
+    The file is made at the first look-up, in about two seconds.
     """
 
     def __init__(self, cache_dir: Path) -> None:
-        self._cache_dir = cache_dir
-        self._lock = Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._database = MadeDatabase(partial(_file, cache_dir), _fill)
 
     def others(self, name: str) -> list[PlaceName]:
         """All names of the places with this name, countries first, then the most populous.
@@ -90,28 +84,30 @@ class PlaceNames:
         Case and accents do not matter, except that a name of up to three Latin letters must be in
         capitals. Empty for an unknown name.
         """
-        plain = _plain(name)
-        if not plain or (_is_short(plain) and not name.strip().isupper()):
+        plain = _looked_up(name)
+        if not plain:
             return []
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT DISTINCT kind, others.name FROM names JOIN places ON places.id = names.place "
             "JOIN names AS others ON others.place = names.place WHERE names.plain = ? "
             "ORDER BY kind, weight DESC, others.rowid LIMIT ?",
-            (plain, _MOST_NAMES),
+            plain,
+            _MOST_NAMES,
         )
         return [PlaceName(kind, other) for kind, other in rows]
 
     def english(self, name: str) -> list[PlaceName]:
         """The English name of each place with this name, in the order of `others`."""
         firsts = "SELECT min(rowid) FROM names AS others WHERE others.place = names.place"
-        plain = _plain(name)
-        if not plain or (_is_short(plain) and not name.strip().isupper()):
+        plain = _looked_up(name)
+        if not plain:
             return []
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT kind, others.name FROM names JOIN places ON places.id = names.place "
             f"JOIN names AS others ON others.rowid = ({firsts}) WHERE names.plain = ? "
             "ORDER BY kind, weight DESC LIMIT ?",
-            (plain, _MOST_NAMES),
+            plain,
+            _MOST_NAMES,
         )
         return [PlaceName(kind, english) for kind, english in rows]
 
@@ -123,56 +119,28 @@ class PlaceNames:
         plain = _plain(beginning)
         if not plain or _is_short(plain):
             return []
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT min(kind), name FROM names JOIN places ON places.id = place "
             "WHERE plain >= ? AND plain < ? GROUP BY plain "
             "ORDER BY min(kind), max(weight) DESC LIMIT ?",
-            (plain, plain + chr(sys.maxunicode), limit),
+            plain,
+            plain + chr(sys.maxunicode),
+            limit,
         )
         return [name for _, name in rows]
 
-    def _rows(self, query: str, parameters: tuple[object, ...]) -> list[tuple[PlaceKind, str]]:
-        with self._lock:
-            if self._connection is None:
-                self._connection = self._opened()
-            try:
-                return self._connection.execute(query, parameters).fetchall()
-            except sqlite3.DatabaseError:  # damaged, by a power failure for instance
-                self._connection.close()
-                self._file().unlink(missing_ok=True)
-                self._connection = self._opened()
-                return self._connection.execute(query, parameters).fetchall()
 
-    def _file(self) -> Path:
-        # Other versions of the packages have files of other sizes.
-        files = (_countries_file(), _regions_file(), _towns_file())
-        sizes = "-".join(str(file.stat().st_size if file else 0) for file in files)
-        return self._cache_dir / f"place-names-{sizes}.db"
+def _looked_up(name: str) -> str:
+    """The form in which a name is looked up; "" for one that is not: empty, or short and small."""
+    plain = _plain(name)
+    return "" if _is_short(plain) and not name.strip().isupper() else plain
 
-    def _opened(self) -> sqlite3.Connection:
-        connection = self._open()
-        finalize(self, connection.close)
-        return connection
 
-    def _open(self) -> sqlite3.Connection:
-        """The file, made if it is missing; in memory where the cache folder cannot be written."""
-        file = self._file()
-        if not file.exists():
-            draft = file.with_name(f".{file.name}.{os.getpid()}.part")
-            try:
-                private_files.make_folder(draft.parent)
-                private_files.create_file(draft)
-                with closing(sqlite3.connect(draft)) as connection:
-                    _fill(connection)
-                draft.replace(file)
-            except (OSError, sqlite3.OperationalError):
-                with suppress(OSError):
-                    draft.unlink(missing_ok=True)
-                connection = sqlite3.connect(":memory:", check_same_thread=False)
-                _fill(connection)
-                return connection
-        uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
-        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+def _file(cache_dir: Path) -> Path:
+    # Other versions of the packages have files of other sizes.
+    files = (_countries_file(), _regions_file(), _towns_file())
+    sizes = "-".join(str(file.stat().st_size if file else 0) for file in files)
+    return cache_dir / f"place-names-{sizes}.db"
 
 
 @lru_cache(maxsize=4)

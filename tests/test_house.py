@@ -27,10 +27,10 @@ FLOORS = (
         "version",
     },
     {
-        *("addresses", "caches", "concurrency", "config", "gazetteer", "place_names", "progress"),
+        *("addresses", "caches", "concurrency", "config", "made_database", "progress"),
         "records",
     },
-    {"decode", "store"},
+    {"decode", "gazetteer", "place_names", "store"},
     {"index", "language"},
     {"catalogue", "encoders"},
     {"concepts", "faces", "labels", "ocr", "search"},
