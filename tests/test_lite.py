@@ -19,6 +19,7 @@ from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.lite import weights
 from imgsearch.encoders.lite.encoder import Lite
 from imgsearch.encoders.lite.heads import CURRENT
+from imgsearch.encoders.lite.plain import PlainForm
 from imgsearch.encoders.lite.towers import TowerRecipe, export_tower
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
@@ -191,7 +192,7 @@ def test_damaged_heads_are_refused(tmp_path: Path) -> None:
     damaged = replace(CURRENT, path=tmp_path / "heads.safetensors")
     damaged.path.write_bytes(CURRENT.path.read_bytes()[:-1])
     with pytest.raises(EncoderError, match="damaged"):
-        Lite(tmp_path, heads_file=damaged)
+        PlainForm(damaged)
 
 
 # ---------------------------------------------------------------------------- exports

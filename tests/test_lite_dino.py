@@ -14,7 +14,7 @@ from PIL import Image
 
 from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.lite import dino_heads, heads, vit, weights
-from imgsearch.encoders.lite.dino import LiteDino
+from imgsearch.encoders.lite.dino import DinoForm
 from imgsearch.encoders.lite.pixels import shrunk
 from imgsearch.encoders.lite.spec import DINO_FEATURES, DINO_LAYERS, DINO_SIDE_PX, DINO_WIDTH
 from imgsearch.encoders.lite.towers import open_dino_tower
@@ -179,7 +179,7 @@ def test_the_file_of_the_heads_is_whole_and_pinned(dino: Encoder, tmp_path: Path
     damaged = replace(current, path=tmp_path / "damaged.safetensors")
     damaged.path.write_bytes(current.path.read_bytes()[:-1])
     with pytest.raises(EncoderError, match="damaged"):
-        LiteDino(tmp_path, heads_file=damaged)
+        DinoForm(damaged)
 
 
 def test_the_head_on_the_first_tower_is_that_of_lite(dino: Encoder) -> None:

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from imgsearch.cores import usable_cores
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.device import CPU_BATCHES, CpuDevice, cpu_batch_size
-from imgsearch.encoders.lite import heads, towers, weights
-from imgsearch.encoders.lite.heads import CURRENT, HeadsFile
-from imgsearch.encoders.lite.pixels import require_squashed, shrunk, squashed
-from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX, VIEWS_SIDE_PX
+from imgsearch.encoders.lite import towers
+from imgsearch.encoders.lite.pixels import require_squashed, squashed
+from imgsearch.encoders.lite.plain import PlainForm
+from imgsearch.encoders.lite.spec import CONTEXT_LENGTH
 from imgsearch.encoders.measurements import BatchSizes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from imgsearch.encoders.lite.heads import Floats
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
 
-class Lite:
-    """An Encoder of 768 dimensions made of two frozen towers and small trained heads.
+class LiteForm(Protocol):
+    """The image towers of a form of `lite`, and the heads that join them with the text tower.
 
-    With `views`, the vector of a photo is the mean of the vectors of the whole photo and of its
-    middle, where small things are larger. This finds more photos and takes twice as long.
+    `id`, `dim`, `side_px` and `logit_scale` are those of the encoder.
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def side_px(self) -> int: ...
+    @property
+    def logit_scale(self) -> float: ...
+
+    def text_vectors(self, rows: Floats) -> Vectors:
+        """Turn (n, 1152) rows of the text tower into (n, dim) rows of length 1."""
+
+    def open_images(self, cache_dir: Path, threads: int) -> Callable[[PixelBatch], Vectors]:
+        """Open the image towers, to embed (n, 3, side_px, side_px) uint8 as rows of length 1.
+
+        The function must not refer to an encoder: that would be a reference cycle.
+        """
+
+
+class Lite:
+    """An Encoder of 768 dimensions made of frozen towers and small trained heads.
 
     Each tower is exported once to `cache_dir` and loads when first used: a text query loads no
-    image tower, and neither loads torch once exported. Safe to use from several threads.
+    image tower, and none loads torch once exported. Safe to use from several threads.
     """
 
     def __init__(
@@ -39,19 +60,14 @@ class Lite:
         cache_dir: Path,
         threads: int | None = None,
         batch_size: int = 0,
-        heads_file: HeadsFile = CURRENT,
-        views: bool = False,
+        form: LiteForm | None = None,
     ) -> None:
-        """Read the heads.
+        """Use this form, by default the plain one, whose errors this raises.
 
         `threads` defaults to the cores that this process may use, and `batch_size`, the number of
-        photos that the model takes at once, to the number that keeps these cores busy. Raises
-        EncoderUnavailable if a weight package is missing, EncoderError if a file is not the one
-        that `lite` was made with.
+        photos that the model takes at once, to the number that keeps these cores busy.
         """
-        weights.require(weights.LITE_FILES)
-        self._heads_file, self._heads = heads_file, heads.load(heads_file.verified())
-        self._views = views
+        self._form: LiteForm = PlainForm() if form is None else form
         self._cache_dir = cache_dir
         self._threads = threads or usable_cores()
         self._batch_size = batch_size or cpu_batch_size(self._threads)
@@ -62,19 +78,15 @@ class Lite:
     @property
     def id(self) -> str:
         """Generation, towers, preprocessing and heads: equal ids mean comparable vectors."""
-        views = "+views" if self._views else ""
-        return (
-            f"lite/{self._heads_file.generation}{views}:efficientnet-lite2-int8-{SIDE_PX}-squash"
-            f"+all-minilm-l6-v2-{CONTEXT_LENGTH}+heads-{self._heads_file.sha256[:12]}"
-        )
+        return self._form.id
 
     @property
     def dim(self) -> int:
-        return self._heads.dim
+        return self._form.dim
 
     @property
     def side_px(self) -> int:
-        return VIEWS_SIDE_PX if self._views else SIDE_PX
+        return self._form.side_px
 
     @property
     def batch_size(self) -> int:
@@ -87,13 +99,11 @@ class Lite:
     @property
     def logit_scale(self) -> float:
         """The scale fitted on Flickr8k's dev split to the likelihood of the right photo."""
-        return self._heads.logit_scale
+        return self._form.logit_scale
 
     @property
     def context_length(self) -> int:
         return CONTEXT_LENGTH
-
-    # ------------------------------------------------------------------------ images
 
     def prepare(self, image: Image) -> Pixels:
         """Squash the whole image to a square, (3, side_px, side_px) uint8: see `squashed`."""
@@ -104,24 +114,11 @@ class Lite:
         require_squashed(batch, self.side_px)
         with self._loading:
             if self._images is None:
-                self._images = self._load_images()
+                embed = self._form.open_images(self._cache_dir, self._threads)
+                device = CpuDevice(embed, self.dim, self.side_px)
+                sizes = BatchSizes(self._cache_dir, self.id)
+                self._images = BatchScheduler(device, sizes, self.batch_size)
         return self._images(batch)
-
-    def _load_images(self) -> BatchScheduler:
-        tower = towers.open_image_tower(self._cache_dir, self._heads.ranges, self._threads)
-        image_vectors = self._heads.image_vectors  # not `self`: that would be a reference cycle
-
-        def embed(batch: PixelBatch) -> Vectors:
-            return image_vectors(*tower.outputs(batch))
-
-        def embed_views(batch: PixelBatch) -> Vectors:
-            return heads.unit(embed(shrunk(batch, SIDE_PX)) + embed(_middle(batch)))
-
-        device = CpuDevice(embed_views if self._views else embed, self.dim, self.side_px)
-        sizes = BatchSizes(self._cache_dir, self.id)
-        return BatchScheduler(device, sizes, self.batch_size)
-
-    # ------------------------------------------------------------------------ texts
 
     def token_count(self, text: str) -> int:
         """The number of word pieces of `text` before it is cut off, with begin and end marks."""
@@ -129,11 +126,4 @@ class Lite:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed texts as (n, dim) float32 rows of length 1. Ignores case."""
-        return self._heads.text_vectors(self._texts.rows(texts))
-
-
-def _middle(batch: PixelBatch) -> PixelBatch:
-    """The middle of each prepared image, (n, 3, 260, 260)."""
-    start = (batch.shape[2] - SIDE_PX) // 2
-    middle = slice(start, start + SIDE_PX)
-    return np.ascontiguousarray(batch[:, :, middle, middle], np.uint8)
+        return self._form.text_vectors(self._texts.rows(texts))

@@ -10,6 +10,7 @@ from imgsearch.encoders.lite import weights
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
+    from imgsearch.encoders.lite.encoder import LiteForm
     from imgsearch.progress import OnDownload
     from imgsearch.records.status import EncoderInfo
 
@@ -31,13 +32,19 @@ def _open(
     batch_size: int,
 ) -> Encoder:
     # NumPy and more: only where it is opened
-    if name == _DINO_NAME:
-        from imgsearch.encoders.lite.dino import LiteDino
-
-        return LiteDino(cache_dir, batch_size=batch_size)
     from imgsearch.encoders.lite.encoder import Lite
 
-    return Lite(cache_dir, batch_size=batch_size, views=name == _VIEWS_NAME)
+    return Lite(cache_dir, batch_size=batch_size, form=_form(name))
+
+
+def _form(name: str) -> LiteForm:
+    if name == _DINO_NAME:
+        from imgsearch.encoders.lite.dino import DinoForm
+
+        return DinoForm()
+    from imgsearch.encoders.lite.plain import PlainForm
+
+    return PlainForm(views=name == _VIEWS_NAME)
 
 
 def _check(name: str) -> None:
