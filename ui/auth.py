@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgsearch import deadline_of
+from ui.request_body import read_body
 from ui.responses import NOT_STORED
 
 COOKIE = "imgsearch_page_{port}"  # cookies do not tell ports apart, and two pages may run
@@ -253,12 +254,8 @@ async def _refuse_websocket(receive: Receive, send: Send) -> None:
 
 async def _password_in(request: Request) -> str:
     """The password in the login form; empty if the form is malformed or too large."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            return ""
-    return parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
+    body = await read_body(request, MAX_FORM_BYTES)
+    return parse_qs((body or b"").decode("utf-8", "replace")).get("password", [""])[0]
 
 
 def _equal(given: str, expected: str) -> bool:

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from imgsearch import ImgsearchError
 from ui.answer_data import forget_answers
+from ui.request_body import read_body
 from ui.responses import NOT_STORED
 from ui.session import session
 
@@ -29,11 +30,9 @@ class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def judge(request: Request) -> Response:
     """Teach the concept; the reply to one that was refused says why."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            return PlainTextResponse("Too long.", 413, NOT_STORED)
+    body = await read_body(request, MAX_BYTES)
+    if body is None:
+        return PlainTextResponse("Too long.", 413, NOT_STORED)
     try:
         judgement = msgspec.json.decode(body, type=Judgement)
     except msgspec.MsgspecError as error:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from imgsearch import ImgsearchError, UsageError, answered
 from ui import exports
 from ui.answer_data import forget_answers
+from ui.request_body import read_body
 from ui.responses import NOT_STORED
 from ui.session import session
 
@@ -36,7 +37,7 @@ async def operate(request: Request) -> Response:
     if path.split("/")[0] not in _ALLOWED:
         return PlainTextResponse("Not found.", 404, NOT_STORED)
     is_change = request.method == "PUT"
-    content = await _body(request) if is_change else b""
+    content = await read_body(request, MAX_BYTES) if is_change else b""
     if content is None:
         return PlainTextResponse(_TOO_LONG, 413, NOT_STORED)
     fields = dict(request.query_params)
@@ -57,7 +58,7 @@ async def operate(request: Request) -> Response:
 
 async def export(request: Request) -> Response:
     """The paths of photos, one a line, or what is known of them as JSON."""
-    content = await _body(request)
+    content = await read_body(request, MAX_BYTES)
     if content is None:
         return PlainTextResponse(_TOO_LONG, 413, NOT_STORED)
     try:
@@ -76,13 +77,3 @@ async def export(request: Request) -> Response:
             headers=NOT_STORED,
         )
     return Response(exports.hits_json(hits), media_type="text/plain", headers=NOT_STORED)
-
-
-async def _body(request: Request) -> bytes | None:
-    """The body of a request; None if it is too large, without reading beyond the limit."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            return None
-    return bytes(body)

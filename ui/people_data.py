@@ -15,6 +15,7 @@ from imgsearch import Face, Hit, ImgsearchError, Person, printable
 from ui.addresses import address_of, number_of
 from ui.answer_data import forget_answers
 from ui.formatting import date_of, format_date
+from ui.request_body import read_body
 from ui.responses import NOT_STORED
 from ui.session import session
 from ui.tiles import photo_address
@@ -69,11 +70,9 @@ def picture(request: Request) -> Response:
 
 async def decide(request: Request) -> Response:
     """Record a decision; the reply has all persons as they are then, and the person's id."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            return PlainTextResponse("Too long.", 413, NOT_STORED)
+    body = await read_body(request, MAX_BYTES)
+    if body is None:
+        return PlainTextResponse("Too long.", 413, NOT_STORED)
     try:
         decision = msgspec.json.decode(body, type=PeopleDecision)
     except msgspec.MsgspecError as error:
