@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
+from imgsearch.search.definitions import Definitions, nearest_or_all
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Filter
-    from imgsearch.search.definitions import Definitions
-
-_LISTED_NAMES = 10
 
 
 def with_known_albums(definitions: Definitions, condition: Filter) -> Filter:
@@ -33,19 +31,10 @@ def names_hidden(filters: Iterable[Filter]) -> bool:
 
 def unknown_album(name: str, names: Sequence[str]) -> str:
     """The message about an unknown album; `names` are those of all albums."""
-    import difflib
-
     if not names:
         return (
             f"There is no album {name!r}, and none at all. To make one: imgsearch album make "
             "Book 'sunset over water'"
         )
-    by_key = {plain_text(each): each for each in names}
-    near = difflib.get_close_matches(plain_text(name), by_key, n=1, cutoff=0.5)
-    if near:
-        return (
-            f"There is no album {name!r}. Did you mean {by_key[near[0]]!r}? To list the albums: "
-            "imgsearch album"
-        )
-    listed = ", ".join([*names[:_LISTED_NAMES], *(["…"] if len(names) > _LISTED_NAMES else [])])
-    return f"There is no album {name!r}. Albums: {listed}."
+    meant = nearest_or_all(name, names, "To list the albums: imgsearch album", "Albums")
+    return f"There is no album {name!r}. {meant}"

@@ -1,12 +1,34 @@
-"""The interface to a user's definitions: saved searches, albums and taught concepts."""
+"""The interface to a user's definitions: saved searches, albums and taught concepts, by name."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
+
+from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.concepts import ConceptProbe
     from imgsearch.records.saved import SavedSearch
+
+
+_LISTED_NAMES = 10
+
+
+def nearest_or_all(name: str, names: Sequence[str], to_list: str, title: str) -> str:
+    """The sentence about the names that there are, for a message about one that is not.
+
+    It asks for the nearest name, and says how `to_list` them all; if none is near, it lists the
+    first of them after the `title`.
+    """
+    import difflib
+
+    by_key = {plain_text(each): each for each in names}
+    near = difflib.get_close_matches(plain_text(name), by_key, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean {by_key[near[0]]!r}? {to_list}"
+    listed = ", ".join([*names[:_LISTED_NAMES], *(["…"] if len(names) > _LISTED_NAMES else [])])
+    return f"{title}: {listed}."
 
 
 class Definitions(Protocol):

@@ -14,20 +14,18 @@ from msgspec.structs import replace
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.language.grammar import check_k, check_size, is_expressible, parse, to_text
 from imgsearch.records.query import Example, Filter, Query, Term
+from imgsearch.search.definitions import Definitions, nearest_or_all
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.text import is_utf8, plain_text
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
     from imgsearch.records.saved import SavedSearch
-    from imgsearch.search.definitions import Definitions
 
 SAVED = "saved"  # the filter
 MAX_NAME_CHARACTERS = 100
 MAX_IMAGE_BYTES = 32 << 20  # of an example outside the library, which is copied
 _NOT_IN_NAMES = '|"\\/=:'  # characters with a meaning in a query, an address or an option
-_LISTED_NAMES = 10
-_LIST = "To list the saved searches: imgsearch saved"
 
 
 def with_saved(definitions: Definitions, query: Query) -> Query:
@@ -71,19 +69,13 @@ def find_saved(definitions: Definitions, name: str) -> SavedSearch:
 
 def unknown_name(name: str, names: Sequence[str]) -> str:
     """The message about an unknown saved search; `names` are the existing ones."""
-    import difflib
-
     if not names:
         return (
             f"No search is saved as {name!r}, and none at all. To save one: imgsearch save "
             "beach 'sunset over water'"
         )
-    by_key = {plain_text(each): each for each in names}
-    near = difflib.get_close_matches(plain_text(name), by_key, n=1, cutoff=0.5)
-    if near:
-        return f"No search is saved as {name!r}. Did you mean {by_key[near[0]]!r}? {_LIST}"
-    listed = ", ".join([*names[:_LISTED_NAMES], *(["…"] if len(names) > _LISTED_NAMES else [])])
-    return f"No search is saved as {name!r}. Saved: {listed}."
+    meant = nearest_or_all(name, names, "To list the saved searches: imgsearch saved", "Saved")
+    return f"No search is saved as {name!r}. {meant}"
 
 
 def query_of(search: SavedSearch) -> Query:
