@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from msgspec import Meta
 
@@ -98,7 +98,7 @@ class People:
         Raises UsageError for an unknown person.
         """
         check_k(k, "faces")
-        self.get(as_id(person_id))
+        self._require(as_id(person_id))
         return self._people().faces_of(as_id(person_id), k)
 
     @operation("GET /photo/{photo_id}/faces")
@@ -137,7 +137,7 @@ class People:
         from imgsearch.faces.proposals import proposed
 
         check_k(k, "faces")
-        self.get(as_id(person_id))
+        self._require(as_id(person_id))
         store = self._engine.store()
         pairs = proposed(store.faces.all(), self._undecided(store), as_id(person_id), k)
         faces = store.people.faces([face for face, _ in pairs])
@@ -169,11 +169,17 @@ class People:
     def get(self, person_id: int) -> Person:
         """Return a person. Raises UsageError for an unknown id."""
         found = next((each for each in self.all(hidden=True) if each.id == person_id), None)
-        if found is None:
-            raise UsageError(
-                f"There is no person with the id {person_id}. To list persons: imgsearch people"
-            )
-        return found
+        return self._refuse_unknown(person_id) if found is None else found
+
+    def _require(self, person_id: int) -> None:
+        """Raise UsageError for an unknown person, without a look at all others."""
+        if not self._people().has(person_id):
+            self._refuse_unknown(person_id)
+
+    def _refuse_unknown(self, person_id: int) -> NoReturn:
+        raise UsageError(
+            f"There is no person with the id {person_id}. To list persons: imgsearch people"
+        )
 
     @operation("POST /people/decide")
     def decide(self, faces: FaceIds, person_id: PersonId, is_person: bool) -> int:

@@ -70,6 +70,15 @@ class PeopleStore:
                 if count or confirmed
             )
 
+    def has(self, person_id: int) -> bool:
+        """Whether there is such a person: one that `all` lists, hidden or not."""
+        query = (
+            "SELECT 1 FROM persons WHERE id = ? AND ("
+            f"EXISTS (SELECT 1 FROM faces WHERE person_id = persons.id AND {_LIVE}) OR "
+            "EXISTS (SELECT 1 FROM face_decisions WHERE person_id = persons.id AND is_person))"
+        )
+        return self._database.fetch_one(query, person_id) is not None
+
     def named(self, name: str) -> int | None:
         """The id of the person of this name, without case and accents."""
         row = self._database.fetch_one(
