@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,7 +29,7 @@ from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.faces.reader import OpenFaceReader
 from imgsearch.faces.reader import open_reader as open_face_reader
 from imgsearch.gazetteer import Gazetteer
-from imgsearch.indexer.context import FaceReaderLoader, IndexingContext, TextReaderLoader
+from imgsearch.indexer.context import IndexingContext, ReaderLoader
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.records.files import FileStat, IngestResult
@@ -274,8 +275,8 @@ def context_of(
         EncoderLoader(settings, notify, None, encoder),
         notify,
         Gazetteer(settings.cache_dir),
-        TextReaderLoader(settings.thread_count, open_reader),
-        FaceReaderLoader(settings.cache_dir, open_faces),
+        ReaderLoader(partial(open_reader, settings.thread_count)),
+        ReaderLoader(partial(open_faces, settings.cache_dir)),
         decoder=decoder or PhotoDecoder(),
         mounts=mounts,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec import Struct, field
 
@@ -19,48 +20,20 @@ if TYPE_CHECKING:
     from imgsearch.encoders.loader import EncoderLoader
     from imgsearch.index.policy import IndexPolicy
 
+_Reader = TypeVar("_Reader")
 
-class TextReaderLoader:
-    """Opens the reader of text in pictures when it is first needed, and keeps it.
 
-    `open_reader` makes one that uses this number of threads.
-    """
+class ReaderLoader(Generic[_Reader]):
+    """Opens a reader when it is first needed, and keeps it."""
 
-    def __init__(
-        self, threads: int, open_reader: Callable[[int], ocr.TextReader] = ocr.open_reader
-    ) -> None:
-        self._threads = threads
+    def __init__(self, open_reader: Callable[[], _Reader]) -> None:
         self._open_reader = open_reader
-        self._reader: ocr.TextReader | None = None
+        self._reader: _Reader | None = None
 
-    def open(self) -> ocr.TextReader:
-        """Return the reader. Raises MissingPackage without the extra `ocr`."""
-        if self._reader is None:
-            self._reader = self._open_reader(self._threads)
-        return self._reader
-
-    def release(self) -> None:
-        """Release the reader and its memory; `open` makes another."""
-        self._reader = None
-
-
-class FaceReaderLoader:
-    """Opens the reader of faces when it is first needed, and keeps it.
-
-    `open_reader` makes one, with its models in this cache folder.
-    """
-
-    def __init__(
-        self, cache_dir: Path, open_reader: faces.OpenFaceReader = faces.open_reader
-    ) -> None:
-        self._cache_dir = cache_dir
-        self._open_reader = open_reader
-        self._reader: faces.FaceReader | None = None
-
-    def open(self) -> faces.FaceReader:
+    def open(self) -> _Reader:
         """Return the reader. Raises MissingPackage without the package of its models."""
         if self._reader is None:
-            self._reader = self._open_reader(self._cache_dir)
+            self._reader = self._open_reader()
         return self._reader
 
     def release(self) -> None:
@@ -80,8 +53,8 @@ class IndexingContext(Struct, frozen=True):
     encoders: EncoderLoader
     notify: Callable[[str], None]
     gazetteer: Gazetteer
-    text_readers: TextReaderLoader
-    face_readers: FaceReaderLoader
+    text_readers: ReaderLoader[ocr.TextReader]
+    face_readers: ReaderLoader[faces.FaceReader]
     policy: IndexPolicy | None = None
     decoder: PhotoDecoder = field(default_factory=PhotoDecoder)
     mounts: MountTable = SYSTEM_MOUNTS
@@ -109,7 +82,7 @@ def indexing_context(
         encoders,
         notify,
         Gazetteer(settings.cache_dir),
-        TextReaderLoader(settings.thread_count),
-        FaceReaderLoader(settings.cache_dir),
+        ReaderLoader(partial(ocr.open_reader, settings.thread_count)),
+        ReaderLoader(partial(faces.open_reader, settings.cache_dir)),
         policy,
     )

@@ -108,6 +108,8 @@ class FaceBacklog:
     It is planned again when photos are added.
     """
 
+    doing = DOING
+
     def __init__(self, context: IndexingContext) -> None:
         self._context = context
         self._left: deque[int] = deque()

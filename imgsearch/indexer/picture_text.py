@@ -138,6 +138,8 @@ class TextBacklog:
     It is planned again when photos are added.
     """
 
+    doing = DOING
+
     def __init__(self, context: IndexingContext) -> None:
         self._context = context
         self._left: deque[int] = deque()

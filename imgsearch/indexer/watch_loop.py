@@ -105,7 +105,7 @@ class WatchLoop:
         self._notified: set[str] = set()
         self._pending: set[Hint] = set()
         self._scan_all = True
-        self._unfinished = [backlog for _, backlog in self._backlogs]
+        self._unfinished = list(self._backlogs)
         self._not_before_s = 0.0
         self._scanned_all_s = self._indexed_s = time.monotonic()
 
@@ -237,19 +237,18 @@ class WatchLoop:
     # ------------------------------------------------------------------ text and faces
 
     def _renew_backlogs(self, everything: bool) -> None:
-        for _, backlog in self._backlogs:
+        for backlog in self._backlogs:
             backlog.renew(everything)
-        self._unfinished = [backlog for _, backlog in self._backlogs]
+        self._unfinished = list(self._backlogs)
 
     def _work_off(self, backlog: Backlog) -> Iterator[WatchEvent]:
         """Look at some photos of a backlog, for a moment: changes on the disk come first."""
-        doing = next(name for name, each in self._backlogs if each is backlog)
         until = time.monotonic() + self._schedule.text_s
         try:
             with (
                 writing(self._context.data_dir) as store,
                 closing(
-                    publish_progress(self._context.data_dir, doing, backlog.steps(store))
+                    publish_progress(self._context.data_dir, backlog.doing, backlog.steps(store))
                 ) as steps,
             ):
                 while time.monotonic() < until and not self._stop.is_set():
@@ -272,21 +271,20 @@ class WatchLoop:
             self._context.notify(sentence)
 
 
-def _backlogs(context: IndexingContext) -> Iterator[tuple[str, Backlog]]:
-    """The photos to look at while there is nothing else to do, with the name of that work."""
+def _backlogs(context: IndexingContext) -> Iterator[Backlog]:
+    """The photos to look at while there is nothing else to do."""
     settings = context.settings
-    try:
-        if settings.read_text:
-            context.text_readers.open()
-            yield picture_text.DOING, picture_text.TextBacklog(context)
-    except MissingPackage as error:
-        context.notify(str(error))
-    try:
-        if settings.find_faces:
-            context.face_readers.open()
-            yield faces.DOING, faces.FaceBacklog(context)
-    except MissingPackage as error:
-        context.notify(str(error))
+    for is_wanted, readers, backlog in (
+        (settings.read_text, context.text_readers, picture_text.TextBacklog),
+        (settings.find_faces, context.face_readers, faces.FaceBacklog),
+    ):
+        if is_wanted:
+            try:
+                readers.open()
+            except MissingPackage as error:
+                context.notify(str(error))
+            else:
+                yield backlog(context)
 
 
 def scopes_of_hints(reads: Reads, hints: Iterable[Hint]) -> list[Scope]:
