@@ -60,9 +60,17 @@ def chosen(
     words: tuple[str, ...], photo_ids: tuple[int, ...], k: int | None, show_all: bool, example: str
 ) -> dict[str, Any]:
     """The chosen photos as arguments of an operation. Raises click's UsageError without any."""
-    query = query_from(words)
-    if query == Query() and not photo_ids:
+    photos = chosen_or_none(words, photo_ids, k, show_all)
+    if photos["query"] is None and not photo_ids:
         raise click.UsageError(f"Say which photos: {example}, or --photo ID.")
+    return photos
+
+
+def chosen_or_none(
+    words: tuple[str, ...], photo_ids: tuple[int, ...], k: int | None, show_all: bool
+) -> dict[str, Any]:
+    """As `chosen`; there may be no photos."""
+    query = query_from(words)
     return {
         "photo_ids": photo_ids,
         "query": None if query == Query() else query,
@@ -133,18 +141,9 @@ def make(
 
     QUERY and its options are those of imgsearch search.
     """
-    query = query_from(words)
+    photos = chosen_or_none(words, photo_ids, k, show_all)
     with asking(data_dir) as ask:
-        print_change(
-            ask(
-                Albums.make,
-                album_name,
-                photo_ids,
-                None if query == Query() else query,
-                k,
-                include_weak=show_all,
-            )
-        )
+        print_change(ask(Albums.make, album_name, **photos))
 
 
 @command.command("add", short_help="Add photos to an album.")
