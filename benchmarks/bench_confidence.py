@@ -514,13 +514,9 @@ def fit(outcomes: BenchAnswers) -> Thresholds:
     Likely are hits down to the share of which six in ten are right, beginning with the best.
     """
 
-    def strengths(presence: str) -> list[float]:
-        return [
-            outcome.verdict.strength
-            for wording in SHORT
-            for outcome in outcomes[f"{presence} {wording}"]
-        ]
-
+    absent = [
+        outcome.verdict.strength for wording in SHORT for outcome in outcomes[f"absent {wording}"]
+    ]
     limits = [
         (outcome.verdict.strength - THRESHOLDS.unsure_words_of_few / outcome.photos)
         / confidence.chance(outcome.photos)
@@ -529,7 +525,7 @@ def fit(outcomes: BenchAnswers) -> Thresholds:
         for wording in SHORT
         for outcome in outcomes[f"present {wording}"]
     ]
-    found = float(np.quantile(strengths("absent"), 0.9))
+    found = float(np.quantile(absent, 0.9))
     scenes = [outcome.verdict.strength for outcome in outcomes["absent scenes"]]
     ranked = [
         outcome.ranked

@@ -217,7 +217,11 @@ def best_alpha(trained: Heads, dev_sets: Sequence[EmbeddedPhotos]) -> float:
 def best_scale(trained: Heads, dev: EmbeddedPhotos) -> float:
     """The logit scale that maximises the likelihood of a photo's own caption among one of each."""
     images = trained.image_vectors(dev.views[0].features, dev.views[0].logits)
-    texts = trained.text_vectors(dev.texts[dev.texts_of()[:, 0]])
+    return likeliest_scale(images, trained.text_vectors(dev.texts[dev.texts_of()[:, 0]]))
+
+
+def likeliest_scale(images: Floats, texts: Floats) -> float:
+    """The logit scale with which each photo's text, in the same row, is the likeliest of all."""
     scores = (images @ texts.T).astype(np.float64)
     own = np.diagonal(scores)
     losses = [

@@ -28,11 +28,11 @@ from imgsearch.errors import ImgsearchError
 from training import datasets, features
 from training.fitting import Schedule
 from training.train import (
-    SCALES,
     EmbeddedPhotos,
     TrainingData,
     add_data_options,
     embed_data,
+    likeliest_scale,
     train_heads,
 )
 
@@ -169,13 +169,7 @@ def best_scale(rows: Rows, shares: Sequence[float], projection: Floats) -> float
     """The logit scale that maximises the likelihood of a photo's own text among one of each."""
     images, texts = (heads.unit(each @ projection) for each in rows.weighted(shares))
     first = np.array([np.flatnonzero(rows.photo_of == photo)[0] for photo in range(len(images))])
-    scores = (images @ texts[first].T).astype(np.float64)
-    own = np.diagonal(scores)
-    losses = [
-        float(np.mean(np.log(np.exp(scale * (scores - own[:, None])).sum(axis=1))))
-        for scale in SCALES
-    ]
-    return SCALES[int(np.argmin(losses))]
+    return likeliest_scale(images, texts[first])
 
 
 # ---------------------------------------------------------------------------- everything
