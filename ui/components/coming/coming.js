@@ -2,8 +2,7 @@
 // every other second. What it has to do follows from what the page shows and what the library has, so nothing is lost
 // if a reply of the server is: the next answer asks for the same.
 
-import { ask } from "../shared/ask.js";
-import { DrawingRequests } from "../shared/drawing.js";
+import { Polling } from "../shared/drawing.js";
 import { countOf, element } from "../shared/dom.js";
 
 const ASK_MS = 2000;
@@ -11,8 +10,6 @@ const ASK_MS = 2000;
 class ComingPhotos {
   constructor(box) {
     this.box = box;
-    this.isClosed = false;
-    this.requests = new DrawingRequests();
     this.progress = element("progress");
     this.progress.max = 1;
     this.text = element("label", "text");
@@ -23,27 +20,22 @@ class ComingPhotos {
     const icon = element("span", "icon", "refresh");
     icon.ariaHidden = "true";
     this.button.append(icon, this.label = element("span"));
-    this.button.onclick = () => this.show();
+    this.button.onclick = () => this.polling.draw();
     box.replaceChildren(this.text, this.button);
-    this.timer = setTimeout(() => this.follow(), ASK_MS);
+    this.polling = new Polling(ASK_MS, (content) => {
+      this.draw(content);
+      // The last photo was added, or the first: the page follows by itself.
+      return !content.doing || (content.photos > 0 && !this.shown);
+    });
+    this.polling.address = "/coming";
   }
 
   // `shown` is the number of photos that the page was drawn with.
   update({ shown, now }, setTriggerValue) {
-    if (shown !== this.shown) this.requests.end();
+    if (shown !== this.shown) this.polling.drawn();
     this.shown = shown;
-    this.show = () => setTriggerValue("show", true);
+    this.polling.draw = () => setTriggerValue("show", true);
     this.draw(now);
-  }
-
-  async follow() {
-    const answer = await ask("/coming", { cache: "no-store" });
-    if (this.isClosed) return;
-    if (answer?.ok) this.draw(answer.content);
-    // The last photo was added, or the first: the page follows by itself.
-    if (answer?.ok && (!answer.content.doing || (answer.content.photos && !this.shown))) this.requests.ask(this.show);
-    else this.requests.end();
-    this.timer = setTimeout(() => this.follow(), ASK_MS);
   }
 
   draw({ photos, doing, share }) {
@@ -56,10 +48,7 @@ class ComingPhotos {
     this.button.hidden = coming <= 0;
   }
 
-  close() {
-    this.isClosed = true;
-    clearTimeout(this.timer);
-  }
+  close() { this.polling.close(); }
 }
 
 export default function (box, { data, setTriggerValue }) {

@@ -1,9 +1,12 @@
-// Asks for the page to be drawn anew until it is. A request stops a run that is under way, so on a slow machine requests
-// that follow each other soon would keep the page from ever being drawn: each waits twice as long as the one before.
+// Has the page drawn anew when the server has something else than it shows.
+
+import { ask } from "./ask.js";
 
 const FIRST_WAIT_MS = 5000;
 
-export class DrawingRequests {
+// Asks for the page to be drawn anew until it is. A request stops a run that is under way, so on a slow machine requests
+// that follow each other soon would keep the page from ever being drawn: each waits twice as long as the one before.
+class DrawingRequests {
   constructor() { this.end(); }
 
   // `request` has the page drawn; called only when the last request has had its time.
@@ -17,4 +20,35 @@ export class DrawingRequests {
 
   // The page shows what it should.
   end() { Object.assign(this, { next: 0, wait: FIRST_WAIT_MS }); }
+}
+
+// Asks `address` at the page's server, with a pause between, and calls `draw` for as long as an answer says that the
+// page has to be drawn anew. Whoever makes one sets both.
+export class Polling {
+  // `isOutdated` is given the content of each answer, and says whether the page has to be drawn anew.
+  constructor(pauseMs, isOutdated) {
+    this.pauseMs = pauseMs;
+    this.isOutdated = isOutdated;
+    this.isClosed = false;
+    this.requests = new DrawingRequests();
+    this.wait();
+  }
+
+  wait() { this.timer = setTimeout(() => this.poll(), this.pauseMs); }
+
+  async poll() {
+    const answer = await ask(this.address, { cache: "no-store" });
+    if (this.isClosed) return;
+    if (answer?.ok && this.isOutdated(answer.content)) this.requests.ask(this.draw);
+    else this.requests.end();
+    this.wait();
+  }
+
+  // The page was drawn with another state.
+  drawn() { this.requests.end(); }
+
+  close() {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+  }
 }
