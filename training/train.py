@@ -268,6 +268,27 @@ def measured_ranges(flickr8k: Path, samples: Sequence[Path]) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingPhotos:
+    """The photos that train the heads and select among them, and one of each class."""
+
+    flickr: datasets.Captioned
+    dev: datasets.Captioned
+    other_dev: datasets.Captioned
+    samples: list[Path]
+
+    @classmethod
+    def read(cls, flickr8k: Path, imagenet: Path, other_dev: Path) -> TrainingPhotos:
+        """Those in these folders."""
+        captions = flickr8k / "captions.csv"
+        return cls(
+            flickr=datasets.captioned(captions, frozenset({"train", "unassigned"})),
+            dev=datasets.captioned(captions, frozenset({"dev"})),
+            other_dev=datasets.captioned(other_dev / "captions.csv"),
+            samples=datasets.class_samples(imagenet, CLASSES)[0],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingData:
     """The features of the frozen towers that train the heads and select among them."""
 
@@ -292,21 +313,17 @@ def embed_data(
     Progress on standard error. `ranges` are by default those of today's heads, so that new ones
     share their prepared image tower.
     """
-    captions = flickr8k / "captions.csv"
-    flickr_data = datasets.captioned(captions, frozenset({"train", "unassigned"}))
-    dev_data = datasets.captioned(captions, frozenset({"dev"}))
-    other_data = datasets.captioned(other_dev / "captions.csv")
-    sample_photos, _ = datasets.class_samples(imagenet, CLASSES)
+    photos = TrainingPhotos.read(flickr8k, imagenet, other_dev)
     ranges = heads.load(CURRENT.path).ranges if ranges is None else ranges
     frozen = FrozenTowers(ranges, cache_dir)
     class_texts = frozen.class_texts(datasets.class_names())
-    samples = frozen.views(sample_photos, views)
+    samples = frozen.views(photos.samples, views)
     return TrainingData(
-        flickr=frozen.captioned(flickr_data, views),
+        flickr=frozen.captioned(photos.flickr, views),
         samples=EmbeddedPhotos(samples, class_texts, np.arange(CLASSES)),
         class_texts=class_texts,
-        dev=frozen.captioned(dev_data, features.VIEWS[:1]),
-        other_dev=frozen.captioned(other_data, features.VIEWS[:1]),
+        dev=frozen.captioned(photos.dev, features.VIEWS[:1]),
+        other_dev=frozen.captioned(photos.other_dev, features.VIEWS[:1]),
         ranges=ranges,
     )
 

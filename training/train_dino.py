@@ -23,13 +23,14 @@ from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.lite import dino_heads, heads
 from imgsearch.encoders.lite.dino_heads import DinoHeads
 from imgsearch.encoders.lite.heads import CURRENT
-from imgsearch.encoders.lite.spec import CLASSES, TEXT_WIDTH
+from imgsearch.encoders.lite.spec import TEXT_WIDTH
 from imgsearch.errors import ImgsearchError
-from training import datasets, features
+from training import features
 from training.fitting import Schedule
 from training.train import (
     EmbeddedPhotos,
     TrainingData,
+    TrainingPhotos,
     add_data_options,
     embed_data,
     likeliest_scale,
@@ -179,17 +180,16 @@ def embed_dino(
     flickr8k: Path, imagenet: Path, other_dev: Path, cache_dir: Path, views: Sequence[str]
 ) -> DinoData:
     """DINOv2's features of the same photos in the same order as `train.embed_data`."""
-    captions = flickr8k / "captions.csv"
+    data = TrainingPhotos.read(flickr8k, imagenet, other_dev)
 
     def of(photos: Sequence[Path], views: Sequence[str]) -> list[Floats]:
         return [features.of_photos_by_dino(photos, view, cache_dir) for view in views]
 
-    sample_photos, _ = datasets.class_samples(imagenet, CLASSES)
     return DinoData(
-        other_dev=of(datasets.captioned(other_dev / "captions.csv").photos, views[:1]),
-        dev=of(datasets.captioned(captions, frozenset({"dev"})).photos, views[:1]),
-        samples=of(sample_photos, views),
-        flickr=of(datasets.captioned(captions, frozenset({"train", "unassigned"})).photos, views),
+        other_dev=of(data.other_dev.photos, views[:1]),
+        dev=of(data.dev.photos, views[:1]),
+        samples=of(data.samples, views),
+        flickr=of(data.flickr.photos, views),
     )
 
 

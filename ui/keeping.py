@@ -1,4 +1,4 @@
-"""The doors through which the browser keeps what was found: the tray, albums, marks and undo.
+"""The routes by which the browser keeps what was found: the tray, albums, marks and undo.
 
 They are the operations of the library under their own paths, so what the browser may ask for is
 declared once. Changes come by PUT, which no other web site may send without asking first.

@@ -1,4 +1,4 @@
-"""The doors of the zip file of copies of selected photos. `imgsearch.outputs.copies` makes it."""
+"""The routes of the zip file of copies of selected photos. `imgsearch.outputs.copies` makes it."""
 
 from __future__ import annotations
 
