@@ -44,7 +44,7 @@ def command(
 
     Stars given here count before those that a photo or its XMP file states; the setting rating
     reverses that. Hidden photos leave all answers but those to is:hidden. Every change can be
-    undone: imgsearch undo. imgsearch sidecars writes the marks to XMP files.
+    undone: imgsearch undo. imgsearch sidecars --write writes the stars to XMP files.
     """
     photos = chosen(words, photo_ids, k, show_all, "imgsearch mark is:blurred --hide")
     if stars_of_file and (stars is not None or favourite is not None or hidden is not None):

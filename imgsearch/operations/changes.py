@@ -1,4 +1,4 @@
-"""ChangeHistory of albums, of the tray and of marks: listing, undoing and doing them again."""
+"""The changes of albums, of the tray and of marks: to list them, to undo them, to do them again."""
 
 from __future__ import annotations
 
