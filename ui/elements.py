@@ -377,8 +377,18 @@ def shell(
     has the search box.
     """
     noted = query_line().note_click if is_search else _rerun
-    data = {"title": printable(title), "name": NAME, "face": FACE_URL, "views": list(views)}
-    result = _shell(key="shell", data={**data, "parts": list(parts)}, on_form_change=noted)
+    result = _shell(
+        key="shell",
+        data={
+            "run": secrets.token_hex(4),
+            "title": printable(title),
+            "name": NAME,
+            "face": FACE_URL,
+            "views": list(views),
+            "parts": list(parts),
+        },
+        on_form_change=noted,
+    )
     return str(result.get("form") or "")
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -31,9 +29,10 @@ from tests.browsing import (
     wait_for_only,
 )
 from tests.factories import CHECKOUT, write_noise
+from tests.page_traffic import Traffic
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page, Route, WebSocketRoute
+    from playwright.sync_api import Browser, Locator, Page, Route
 
     from tests.e2e.conftest import OpenTab
 
@@ -80,65 +79,6 @@ def open_filters(tab: Page, address: str, query: str = "") -> Locator:
     tab.get_by_role("button", name="Filters").click()
     tab.get_by_role("button", name="Folders").wait_for()
     return tab.get_by_role("searchbox", name="Find a folder, place, person, keyword or label")
-
-
-class Traffic:
-    """What the page and its server send each other, which a test can hold back. Create it first."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self._requests = Held()
-        self._replies = Held()
-        page.route_web_socket(re.compile("/_stcore/stream"), self._relay)
-
-    def _relay(self, socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-        socket.on_message(lambda request: self._requests.pass_on(request, server.send))
-        server.on_message(lambda reply: self._replies.pass_on(reply, socket.send))
-
-    @contextmanager
-    def replies_held(self) -> Iterator[Callable[[str], None]]:
-        """Nothing reaches the page inside. Yields what waits for a reply that has a text in it."""
-        with self._replies.holding():
-            yield lambda text: self._wait(lambda: self._replies.has(text))
-
-    @contextmanager
-    def requests_held(self) -> Iterator[Callable[[int], None]]:
-        """Nothing leaves the page inside. Yields what waits until so many requests are held."""
-        with self._requests.holding():
-            yield lambda number: self._wait(lambda: len(self._requests.messages) >= number)
-
-    def _wait(self, is_there: Callable[[], bool]) -> None:
-        while not is_there():
-            self._page.wait_for_timeout(20)
-
-
-class Held:
-    """Messages in one direction, in their order."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[str | bytes, Callable[[str | bytes], None]]] = []
-        self._is_holding = False
-
-    def pass_on(self, message: str | bytes, send: Callable[[str | bytes], None]) -> None:
-        if self._is_holding:
-            self.messages.append((message, send))
-        else:
-            send(message)
-
-    def has(self, text: str) -> bool:
-        return any(
-            text.encode() in message for message, _ in self.messages if isinstance(message, bytes)
-        )
-
-    @contextmanager
-    def holding(self) -> Iterator[None]:
-        self._is_holding = True
-        yield
-        self._is_holding = False
-        for message, send in self.messages:
-            send(message)
-        self.messages.clear()
 
 
 def chip(tab: Page, label: str) -> Locator:

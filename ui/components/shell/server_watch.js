@@ -6,7 +6,7 @@ import { ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
 
 const CHECK_MS = 1000;
-const STATE = "data-test-connection-state";
+const CONNECTION = "data-test-connection-state", SCRIPT = "data-test-script-state";
 
 export class ServerWatch {
   constructor() {
@@ -16,28 +16,45 @@ export class ServerWatch {
     // Beside Streamlit's dialog, which is open though it is hidden: it hides all else from screen readers.
     this.notice.setAttribute("data-react-aria-top-layer", "true");
     document.body.append(this.notice);
-    this.isLost = false;
+    this.isLost = this.isAwaiting = this.hasRun = false;
+    this.run = "";
     this.timer = 0;
     this.isChecking = this.isClosed = false;
     this.app = document.querySelector(`[data-testid="stApp"]`);
     this.observer = new MutationObserver(() => this.follow());
-    if (this.app) this.observer.observe(this.app, { attributeFilter: [STATE] });
+    if (this.app) this.observer.observe(this.app, { attributeFilter: [CONNECTION, SCRIPT] });
   }
 
-  get isConnected() { return this.app.getAttribute(STATE) === "CONNECTED"; }
+  get isConnected() { return this.app.getAttribute(CONNECTION) === "CONNECTED"; }
+  get isRunning() { return this.app.getAttribute(SCRIPT) !== "notRunning"; }
 
   follow() {
-    if (this.isConnected) this.goOn();
-    else if (!this.isChecking && !this.timer) this.check();
+    if (!this.isConnected) { if (!this.isChecking && !this.timer) this.check(); }
+    else if (this.isLost) this.goOn();
+    else if (this.isAwaiting) this.end(this.isRunning);
+  }
+
+  // To be called with the number of each run that draws the page.
+  drawn(run) {
+    const isOther = run !== this.run;
+    this.run = run;
+    if (this.isAwaiting) this.end(isOther);
   }
 
   // Another server, or this one, begins a new session, which knows nothing of this tab before it is asked
-  // for what the address names.
+  // for what the address names. It drops what is typed before it has drawn the page, so nothing can be typed.
   goOn() {
-    if (!this.isLost) return;
-    this.isLost = false;
-    this.say();
+    this.isLost = this.hasRun = false;
+    this.isAwaiting = this.app.inert = true;
+    this.sayThere();
     announce();
+  }
+
+  end(hasRun) {
+    this.hasRun ||= hasRun;
+    if (!this.hasRun || this.isRunning) return;
+    this.isAwaiting = this.app.inert = false;
+    this.say();
   }
 
   async check() {
@@ -47,10 +64,12 @@ export class ServerWatch {
     if (this.isClosed) return;
     if (this.isConnected) return;
     if (answer?.status === 403) { location.reload(); return; } // the page that says how to log in
-    if (answer) this.say("imgsearch ui is there again", "This page goes on in a moment.");
+    if (answer) this.sayThere();
     else this.say("imgsearch ui has ended; start it again", "This page goes on by itself then.");
     this.timer = setTimeout(() => { this.timer = 0; this.follow(); }, CHECK_MS);
   }
+
+  sayThere() { this.say("imgsearch ui is there again", "This page goes on in a moment."); }
 
   say(title = "", text = "") {
     const shown = `${title}\n${text}`;
@@ -63,6 +82,7 @@ export class ServerWatch {
   close() {
     this.isClosed = true;
     clearTimeout(this.timer);
+    if (this.app) this.app.inert = false;
     this.observer.disconnect();
     this.notice.remove();
   }

@@ -17,6 +17,7 @@ export default function (box, { data, setTriggerValue }) {
     box.replaceChildren(box.bars, box.shortcuts.dialog);
     box.tray = new TrayBar(box, (name) => box.askForm(name));
   }
+  box.server.drawn(data.run);
   makeInstallable();
   box.askForm = (name) => setTriggerValue("form", name);
   tray.begin(data.parts);
