@@ -22,8 +22,8 @@ from tests.browsing import (
     wait_for_first,
     wait_for_line,
 )
-from tests.e2e.test_page_filters import Traffic
 from tests.factories import index_demo_photos
+from tests.page_traffic import Traffic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

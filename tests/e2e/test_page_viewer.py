@@ -23,8 +23,8 @@ from tests.browsing import (
     wait_until_shown,
 )
 from tests.e2e.test_page import PASSWORD, cookie_of, fetch
-from tests.e2e.test_page_filters import Traffic
 from tests.factories import heic, scene
+from tests.page_traffic import Traffic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
