@@ -70,7 +70,8 @@ class PhotoStore:
         )
         query = (
             select(c.photo_id, c.name, schema.roots.c.path)
-            .join(schema.roots)
+            .select_from(schema.paths)
+            .join(schema.roots, schema.roots.c.id == c.root_id)
             .where(c.photo_id.is_not(None), c.photo_id.not_in(embedded))
             .order_by(c.photo_id)
         )
