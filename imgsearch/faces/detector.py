@@ -41,6 +41,19 @@ class Detections(Struct, frozen=True):
         """The faces of these rows, in their order."""
         return Detections(self.boxes[rows], self.landmarks[rows], self.scores[rows])
 
+    def turns(self) -> Floats:
+        """How far each face is turned to the side, (n,): 0 from the front, 1 in half profile.
+
+        At 1 the tip of the nose lies on the line from the nearer eye to the corner of the mouth;
+        beyond, the face is seen from the side, and the landmarks of its far half are guesses.
+        """
+        eye, other_eye, nose, mouth, other_mouth = self.landmarks.transpose(1, 0, 2)
+        left, right = (eye + mouth) / 2, (other_eye + other_mouth) / 2
+        across = right - left
+        width = np.maximum((across**2).sum(axis=1), 1e-9)
+        place = ((nose - left) * across).sum(axis=1) / width  # 0 on the left line, 1 on the right
+        return np.asarray(np.abs(2 * place - 1), np.float32)
+
     def plus(self, other: Detections) -> Detections:
         """The faces of both, each once, the best score first."""
         boxes = np.concatenate((self.boxes, other.boxes))

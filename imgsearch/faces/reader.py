@@ -11,13 +11,13 @@ import numpy as np
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.faces.detector import Detections, Detector
 from imgsearch.faces.models import DETECTOR, RECOGNISER
-from imgsearch.faces.recogniser import Recogniser, aligned
+from imgsearch.faces.recogniser import Features, Recogniser, aligned
 from imgsearch.records.faces import FoundFace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ID = "yunet-2023mar+sface-2021dec/1"  # changes with everything that changes faces or vectors
+ID = "yunet-2023mar+sface-2021dec/2"  # changes with everything that changes faces or vectors
 LOOK_SIDE_PX = 640  # long side of the copy in which faces are looked for
 CLOSE_SIDE_PX = 1280  # the same at a closer look, which takes four times as long
 MOST_FACES = 200  # of a picture: those with the best scores
@@ -75,8 +75,7 @@ class OnnxFaceReader:
     ) -> tuple[FoundFace, ...]:
         """See `FaceReader.read`."""
         try:
-            found = self._detect(image, CLOSE_SIDE_PX if closely else LOOK_SIDE_PX)
-            vectors = self._recogniser.vectors([aligned(image, each) for each in found.landmarks])
+            found, features = self.look(image, CLOSE_SIDE_PX if closely else LOOK_SIDE_PX)
         except Exception as error:  # the errors of ONNX Runtime have no class in common
             reason = (str(error) or type(error).__name__).strip().splitlines()[-1][:120]
             raise PhotoError(Reason.CRASHED, f"Looking for faces failed ({reason}).") from error
@@ -91,9 +90,23 @@ class OnnxFaceReader:
                 size_px=round(float((box * sides)[2:].min()), 1),
                 vector=vector,
                 at_s=at_s,
+                quality=round(float(length), 2),
+                turn=round(float(turn), 2),
             )
-            for box, score, vector in zip(found.boxes / sides, found.scores, vectors, strict=True)
+            for box, score, vector, length, turn in zip(
+                found.boxes / sides,
+                found.scores,
+                features.vectors(),
+                features.lengths,
+                found.turns(),
+                strict=True,
+            )
         )
+
+    def look(self, image: Image, side_px: int = LOOK_SIDE_PX) -> tuple[Detections, Features]:
+        """Find faces in a copy of this long side, the largest first, in pixels of the image."""
+        found = self._detect(image, side_px)
+        return found, self._recogniser.features([aligned(image, each) for each in found.landmarks])
 
     def _detect(self, image: Image, side_px: int) -> Detections:
         """Find faces, the largest first, in pixels of the image.

@@ -21,6 +21,7 @@ from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.faces import grouping
+from imgsearch.faces.quality import may_found_group
 from imgsearch.faces.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX
 from imgsearch.indexer import text_gate
 from imgsearch.indexer.embedding import embed_queries
@@ -50,8 +51,6 @@ _PEOPLE = (
 _SHOWS_PEOPLE = 0.25
 _FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
 _FEW = 200
-_SMALL_PX = 14.0  # a face of fewer pixels founds no group: its vector says little
-_UNCERTAIN = 0.8
 
 
 def find_faces(
@@ -283,12 +282,13 @@ def _join_new(store: Store, faces: StoredFaces) -> None:
     persons = faces.persons.copy()
     refused = faces.refused
     weak = weak_faces(faces)
+    known = frozenset(faces.confirmed.tolist()) - {0}
     taken = set(zip(persons.tolist(), faces.moments.tolist(), strict=True))
     joined: dict[int, int | None] = {}
     for row in np.flatnonzero(persons == 0).tolist():
         moment = int(faces.moments[row])
         person = grouping.nearest_person(
-            faces.vectors[row], faces.vectors, persons, is_weak=bool(weak[row])
+            faces.vectors[row], faces.vectors, persons, known, is_weak=bool(weak[row])
         )
         face = int(faces.ids[row])
         if person and (person, moment) not in taken and (face, person) not in refused:
@@ -298,14 +298,15 @@ def _join_new(store: Store, faces: StoredFaces) -> None:
 
 
 def weak_faces(faces: StoredFaces) -> np.ndarray:
-    """Which of these faces are weak: see `is_weak`."""
-    each = zip(faces.sizes_px.tolist(), faces.scores.tolist(), strict=True)
-    return np.array([is_weak(size_px, score) for size_px, score in each], np.bool_)
-
-
-def is_weak(size_px: float, score: float) -> bool:
-    """Whether a face has too few pixels, or is too uncertain, to found a group."""
-    return size_px < _SMALL_PX or score < _UNCERTAIN
+    """Which of these faces may not found a group."""
+    each = zip(
+        faces.sizes_px.tolist(),
+        faces.scores.tolist(),
+        faces.qualities.tolist(),
+        faces.turns.tolist(),
+        strict=True,
+    )
+    return np.array([not may_found_group(*face) for face in each], np.bool_)
 
 
 def _refused_rows(faces: StoredFaces) -> frozenset[tuple[int, int]]:

@@ -567,6 +567,12 @@ CREATE TRIGGER person_renamed AFTER UPDATE OF name, is_hidden ON persons
             WHERE person_id = new.id AND is_person; END;
 """
 
+# How much of a face can be made out: null where the model does not measure it.
+_FACE_QUALITY = """
+ALTER TABLE faces ADD COLUMN quality FLOAT;
+ALTER TABLE faces ADD COLUMN turn FLOAT;
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -578,6 +584,7 @@ MIGRATIONS: dict[str, str] = {
     "albums": _ALBUMS,
     "terms of text": _TEXT_TERMS,
     "faces": _FACES,
+    "quality of faces": _FACE_QUALITY,
 }
 
 
