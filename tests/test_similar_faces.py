@@ -121,6 +121,7 @@ def test_faces_of_another_model_are_not_compared(
     write_people(folder / "new" / "lime2.png", "lime")
     run(sync.index(newer, (), False, False))
     run(find_faces(newer, (), False))
+    assert library.people.counts().older == 5
     with pytest.raises(UsageError, match="imgsearch faces --again"):
         library.people.similar(lime.id)
     assert library.people.similar(faces_of(library, "lime2")[0].id) == ()
@@ -129,5 +130,6 @@ def test_faces_of_another_model_are_not_compared(
     library.people.name(lime.person_id, "Lea")
     run(find_faces(newer, (), True))
     (lime2,) = faces_of(library, "lime2")
+    assert library.people.counts().older == 0
     assert len(library.people.similar(lime2.id)) == 2
     assert lime2.name == "Lea", "a name given meanwhile is carried over"

@@ -91,7 +91,8 @@ class FaceCounts(Struct, frozen=True):
     """The number of photos in each state, and of faces and persons.
 
     `unread` photos were not tried yet. `persons` have a name; `groups` have none; `alone` faces
-    are in no group.
+    are in no group. In `older` photos, a model of before found faces, which are not compared with
+    those of the model that looked last.
     """
 
     found: int
@@ -102,6 +103,7 @@ class FaceCounts(Struct, frozen=True):
     persons: int
     groups: int
     alone: int
+    older: int = 0
 
 
 class StoredFaces(Struct, frozen=True):

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 _SAME_PLACE = 0.4  # intersection over union from which on two boxes are of one face
 _SAME_MOMENT_S = 0.5
+_LAST_MODEL = "(SELECT model FROM face_readings ORDER BY read_at DESC, photo_id DESC LIMIT 1)"
 _COMPARABLE = (
-    "FROM faces WHERE photo_id IN (SELECT photo_id FROM face_readings WHERE model = (SELECT model "
-    "FROM face_readings ORDER BY read_at DESC, photo_id DESC LIMIT 1)) ORDER BY id"
+    "FROM faces WHERE photo_id IN "
+    f"(SELECT photo_id FROM face_readings WHERE model = {_LAST_MODEL}) ORDER BY id"
 )
 _LIVE = "photo_id IN (SELECT photo_id FROM paths WHERE photo_id IS NOT NULL)"
 
@@ -113,9 +114,13 @@ class FaceStore:
                 "SELECT coalesce(sum(name IS NOT NULL), 0), coalesce(sum(name IS NULL AND id IN "
                 "(SELECT person_id FROM faces)), 0) FROM persons WHERE NOT is_hidden"
             ).fetchone()
+            (older,) = connection.execute(
+                f"SELECT count(*) FROM face_readings WHERE state = 'found' AND {_LIVE} "
+                f"AND model != {_LAST_MODEL}"
+            ).fetchone()
         found, none, failed = (states.get(state, 0) for state in ("found", "none", "failed"))
         unread = photos - found - none - failed
-        return FaceCounts(found, none, failed, unread, faces, persons, groups, alone)
+        return FaceCounts(found, none, failed, unread, faces, persons, groups, alone, older)
 
     # ------------------------------------------------------------------ grouping
 
