@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from imgsearch import Library, Settings
 from imgsearch.errors import EncoderError, FolderError, MissingPackage, PhotoError, Reason
@@ -23,7 +23,7 @@ from imgsearch.faces.grouping import Faces, group_faces
 from imgsearch.faces.mean_feature import MEAN
 from imgsearch.faces.models import DETECTOR, RECOGNISER, ModelFile
 from imgsearch.faces.quality import CLEAR, may_found_group
-from imgsearch.faces.reader import FaceReader, OnnxFaceReader
+from imgsearch.faces.reader import MOST_FACES, FaceReader, OnnxFaceReader
 from imgsearch.faces.recogniser import SIDE_PX, TEMPLATE, Features, aligned, similarity
 from imgsearch.indexer import sync
 from imgsearch.indexer.context import IndexingContext
@@ -48,6 +48,14 @@ needs_models = pytest.mark.skipif(not models.is_installed(), reason="needs the p
 @pytest.fixture(scope="module")
 def reader(model_cache: Path) -> OnnxFaceReader:
     return OnnxFaceReader(model_cache)
+
+
+# Where a place of a picture, in shares of its sides, is after a quarter turn, two and three.
+QUARTER_TURNS: dict[Image.Transpose, Callable[[float, float], tuple[float, float]]] = {
+    Image.Transpose.ROTATE_90: lambda x, y: (y, 1 - x),
+    Image.Transpose.ROTATE_180: lambda x, y: (1 - x, 1 - y),
+    Image.Transpose.ROTATE_270: lambda x, y: (1 - y, x),
+}
 
 
 def astronaut() -> Image.Image:
@@ -144,6 +152,77 @@ def test_a_face_that_shows_little_founds_no_group(
     size_px: float, score: float, quality: float, turn: float, may: bool
 ) -> None:
     assert may_found_group(size_px, score, quality, turn) is may
+
+
+@needs_models
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", list(QUARTER_TURNS), ids=lambda turn: turn.name)
+def test_a_face_that_lies_or_stands_on_its_head_is_found_at_a_second_look(
+    reader: OnnxFaceReader, turn: Image.Transpose
+) -> None:
+    (upright,) = reader.read(astronaut())
+    photo = astronaut().crop((0, 0, 512, 400)).transpose(turn)
+    (face,) = reader.read(photo, closely=True)
+    assert face.vector @ upright.vector > 0.9
+    assert face.quality is not None and face.quality > CLEAR
+    x, y = upright.x + upright.width / 2, upright.y + upright.height / 2
+    x, y = QUARTER_TURNS[turn](x, y * 512 / 400)
+    assert face.x + face.width / 2 == pytest.approx(x, abs=0.02)
+    assert face.y + face.height / 2 == pytest.approx(y, abs=0.02)
+
+
+@needs_models
+@pytest.mark.slow
+def test_an_upright_face_stays_as_it_is_at_a_second_look(reader: OnnxFaceReader) -> None:
+    blurred = astronaut().filter(ImageFilter.GaussianBlur(4))  # no clear face
+    (face,), (again,) = reader.read(blurred), reader.read(blurred, closely=True)
+    assert (face.x, face.y, face.quality) == (again.x, again.y, again.quality)
+
+
+def test_boxes_and_landmarks_are_turned_back() -> None:
+    width, height = 70, 30
+    box = np.array(((10, 5, 20, 8),), np.float32)
+    points = np.array((((11, 6), (29, 6), (20, 9), (12, 12), (28, 12)),), np.float32)
+    picture = Image.new("L", (width, height))
+    picture.paste(255, (10, 5, 30, 13))
+    for turns, turn in enumerate(QUARTER_TURNS, 1):
+        turned = picture.transpose(turn)
+        left, top, right, bottom = turned.getbbox() or (0, 0, 0, 0)
+        place = QUARTER_TURNS[turn]
+        at = [place(x / width, y / height) for x, y in points[0].tolist()]
+        found = Detections(
+            np.array(((left, top, right - left, bottom - top),), np.float32),
+            np.array([at], np.float32) * turned.size,
+            np.ones(1, np.float32),
+        ).turned_back(turns, width, height)
+        assert np.allclose(found.boxes, box)
+        assert np.allclose(found.landmarks, points, atol=1e-4)
+
+
+@needs_models
+@pytest.mark.slow
+def test_a_large_crowd_keeps_the_best_two_hundred(reader: OnnxFaceReader) -> None:
+    head = astronaut().crop((130, 20, 330, 240)).resize((40, 44))
+    crowd = Image.new("RGB", (640, 640), "grey")
+    for number in range(256):
+        crowd.paste(head, (number % 16 * 40, number // 16 * 40))
+    assert len(reader.read(crowd)) == MOST_FACES
+
+
+@needs_models
+@pytest.mark.slow
+def test_a_drawing_and_a_statue_found_as_faces_are_ordinary_faces(reader: OnnxFaceReader) -> None:
+    """They are found or not, but never fail, and have vectors of length 1."""
+    drawing = Image.new("RGB", (400, 400), "white")
+    pen = ImageDraw.Draw(drawing)
+    pen.ellipse((80, 40, 320, 360), outline="black", width=6)
+    for left in (140, 220):
+        pen.ellipse((left, 150, left + 40, 175), fill="black")
+    pen.line((200, 180, 190, 240, 210, 240), fill="black", width=5)
+    pen.arc((150, 240, 250, 310), 20, 160, fill="black", width=6)
+    for closely in (False, True):
+        for face in reader.read(drawing, closely=closely):
+            assert np.linalg.norm(face.vector) == pytest.approx(1, abs=1e-5)
 
 
 @needs_models
@@ -442,7 +521,8 @@ def found_by(data: Path, name: str) -> set[str]:
 
 def test_faces_are_found_once_and_grouped(context: IndexingContext, tmp_path: Path) -> None:
     report = run(find_faces(context, (), False))
-    assert report == FaceReport(5, 1, 0, 0, 6, seconds=report.seconds)
+    # The stand-in for a model takes each photo for one of people.
+    assert report == FaceReport(5, 1, 0, 0, 6, looked_closely=1, seconds=report.seconds)
     with Store.open(tmp_path / "data") as store:
         assert [(each.faces, each.name) for each in store.people.all()] == [(4, None), (2, None)]
         counts = store.faces.counts()

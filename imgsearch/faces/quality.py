@@ -7,7 +7,7 @@ from __future__ import annotations
 
 _SIDE_PX = 14.0
 _SCORE = 0.8
-CLEAR = 8.0  # length of a feature, from which on the face can be made out
+CLEAR = 8.0  # length of a feature from which on the face can be made out
 _TURN = 1.0
 
 

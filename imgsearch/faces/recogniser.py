@@ -56,6 +56,17 @@ class Features(Struct, frozen=True):
     directions: Floats
     lengths: Floats
 
+    def taken(self, rows: NDArray[np.intp]) -> Features:
+        """The faces of these rows, in their order."""
+        return Features(self.directions[rows], self.lengths[rows])
+
+    def beside(self, other: Features) -> Features:
+        """The faces of this, then those of the other."""
+        return Features(
+            np.concatenate((self.directions, other.directions)),
+            np.concatenate((self.lengths, other.lengths)),
+        )
+
     def vectors(self) -> Floats:
         """The vectors to compare faces with, of length 1: directions without their mean."""
         centred = self.directions - MEAN
