@@ -262,6 +262,7 @@ def main(arguments: Sequence[str]) -> None:
     run("timeline", "timeline")
     run("places", "places")
     run("cameras", "cameras")
+    run("strip", "strip", "--by", "month")
     run("suggest", "suggest", "photos")
     run("duplicates", "duplicates", "--min-score", "0.5", "--script")
     run("status", "status", "--json")

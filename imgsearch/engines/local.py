@@ -113,6 +113,9 @@ class LocalEngine:
     def on_this_machine(self, what: str) -> LocalEngine:
         return self
 
+    def photo_folders(self) -> list[str]:
+        return list(self.reads().roots.all().values())
+
     def fleet(self) -> NoReturn:
         raise UsageError("Only an archive is filled by a fleet: imgsearch copy --to ADDRESS")
 

@@ -632,6 +632,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/events": [{}, {"query": "in:/"}],
         "/places": [{}, {"query": "type:png"}],
         "/cameras": [{}],
+        "/over-time": [{}, {"query": "type:png", "by": "month", "k": 9}],
         "/saved": [
             {"name": "cats", "query": query, "k": 9, "include_weak": True},
             {"name": "cats", "query": "a cat", "replace": True},
