@@ -145,7 +145,8 @@ def test_the_command_the_service_and_an_assistant_give_the_same(dated: Library) 
     with serving(data):
         assert Client(dated.settings).call(Browse.over_time) == expected
     told = PhotoTools(dated).call("over_time", {"by": "year"}).content["result"]
-    assert [row["photos"] for row in told] == [each.photos for each in expected]
+    assert [row.get("photos", 0) for row in told] == [each.photos for each in expected]
+    assert told[0]["best"]["path"].endswith("0 sharp.jpg") and "photo" not in told[0]["best"]
 
 
 def test_a_sheet_has_every_photo_and_its_year(dated: Library, tmp_path: Path) -> None:
