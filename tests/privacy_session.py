@@ -258,6 +258,7 @@ def main(arguments: Sequence[str]) -> None:
     run("album", "album", "make", "Book", "red things")
     run("mark", "mark", "type:png", "--stars", "3")
     run("sidecars", "sidecars", "--dry-run")
+    run("correct", "correct", "type:png", "--set-date", "1974-07")
     run("undo", "undo")
     run("timeline", "timeline")
     run("places", "places")

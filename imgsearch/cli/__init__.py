@@ -34,6 +34,7 @@ COMMANDS = (
         "cameras",
         "completion",
         "copy",
+        "correct",
         "demo",
         "doctor",
         "duplicates",
