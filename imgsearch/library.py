@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from imgsearch.operations.browse import Browse
     from imgsearch.operations.changes import ChangeHistory
     from imgsearch.operations.concepts import Concepts
+    from imgsearch.operations.corrections import Corrections
     from imgsearch.operations.duplicates import Duplicates
     from imgsearch.operations.encoders import Encoders
     from imgsearch.operations.folders import Folders
@@ -261,6 +262,13 @@ class Library:
         from imgsearch.operations.marks import Marks
 
         return Marks(self._engine.on_this_machine("marks"))
+
+    @property
+    def corrections(self) -> Corrections:
+        """Corrected dates and places."""
+        from imgsearch.operations.corrections import Corrections
+
+        return Corrections(self._engine.on_this_machine("corrections"))
 
     @property
     def changes(self) -> ChangeHistory:

@@ -231,7 +231,7 @@ def test_a_fact_that_a_database_lacks_is_added_and_unknown(
     """A version that did not know these facts has made it, and goes on with it."""
     fill(store, photo("/p/a.jpg", b"1"))
     store.close()
-    lacking = {"focal_mm": None, "iso": None, "dated_by": None, "near_town": False, "flash": None}
+    lacking = {"focal_mm": None, "iso": None, "rating": None, "animated": False, "flash": None}
     older = sqlite3.connect(tmp_path / "library.db", isolation_level=None)
     for name in lacking:
         older.execute(f"ALTER TABLE photos DROP COLUMN {name}")

@@ -9,6 +9,7 @@ from imgsearch.operations.albums import Albums
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
+from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
@@ -25,7 +26,7 @@ _ALWAYS = (None, "browse", "duplicates", "lines", "pictures")  # parts that ever
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
-    of_kept = (Saved, Albums, Tray, Marks, ChangeHistory, Concepts, Labels, People)
+    of_kept = (Saved, Albums, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
     return operations_of((Library, Lines, Pictures, Browse, *of_kept, Encoders))
 
 

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from imgsearch.errors import UsageError
 from imgsearch.records.albums import Change
+from imgsearch.store import names
 from imgsearch.store.database import Database
 from imgsearch.store.sql import now
 
@@ -31,6 +32,11 @@ _TABLES = {
     "albums": (("id", "key", "name", "made_at"), 1),
     "album_photos": (("album_id", "photo_id", "place"), 2),
     "marks": (("kind", "photo_id", "value"), 2),
+    # Without what the files state, which may be read again before a change is undone.
+    "corrections": (
+        ("photo_id", "taken_at", "lat", "lon", "town", "region", "country", "near_town"),
+        1,
+    ),
 }
 
 
@@ -88,6 +94,7 @@ class ChangeStore:
                     "This cannot be undone now: another album has the name. Rename that one first: "
                     "imgsearch album rename NAME NEW_NAME"
                 ) from error
+            names.refresh(connection)  # a place is a name as well
             connection.execute(
                 "UPDATE changes SET undone_at = ?, steps = ? WHERE id = ?",
                 (None if undone else _precise_now(), _packed(before), columns[0]),

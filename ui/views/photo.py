@@ -37,6 +37,7 @@ DATE_SOURCES = {
     "video": "from the video",
     "sidecar": "from a file beside the photo",
     "file": "file modification time",
+    "you": "corrected by you",
 }
 MAP_ZOOM = 7  # of the map around a photo: a region with its coast
 SHOWN_IN_OTHER_WORDS = ("Taken", "Format", "Duration", "Rating")  # labels of facts
