@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image, ImageDraw, ImageFilter
 
 from imgsearch import Library, Settings
@@ -22,6 +23,7 @@ from imgsearch.faces.detector import Detections, overlaps
 from imgsearch.faces.grouping import Faces, group_faces
 from imgsearch.faces.mean_feature import MEAN
 from imgsearch.faces.models import DETECTOR, RECOGNISER, ModelFile
+from imgsearch.faces.proposals import followers_of, proposed
 from imgsearch.faces.quality import CLEAR, may_found_group
 from imgsearch.faces.reader import MOST_FACES, FaceReader, OnnxFaceReader
 from imgsearch.faces.recogniser import SIDE_PX, TEMPLATE, Features, aligned, similarity
@@ -32,7 +34,7 @@ from imgsearch.indexer.watch_loop import WatchSchedule, watch
 from imgsearch.indexer.watcher import WatchTiming
 from imgsearch.progress import FaceReport, SyncReport
 from imgsearch.records.arrays import Vectors
-from imgsearch.records.faces import FoundFace
+from imgsearch.records.faces import FoundFace, StoredFaces
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
 from tests.factories import PATIENCE_S, context_of, start_cli, unit
@@ -396,10 +398,29 @@ def test_less_likeness_is_needed_to_be_a_person_whom_the_user_confirmed() -> Non
     same_photo = group_faces(Faces(vectors, np.array((0, 1, 2, 2)), np.array((5, 5, -1, -1))))
     assert same_photo.persons.tolist() == [5, 5, 5, -1]
     nearest = partial(grouping.nearest_person, is_weak=False)
-    persons = np.array((5, 5, 5, 0))
-    assert nearest(far[0], vectors, persons, known={5}) == 5
-    assert nearest(far[0], vectors, persons, known=()) == 0
-    assert nearest(far[0], vectors, persons, known={5}, is_weak=True) == 0
+    persons, confirmed = np.array((5, 5, 5, 0)), np.array((5, 5, 0, 0))
+    assert nearest(far[0], vectors, persons, confirmed) == 5
+    assert nearest(far[0], vectors, persons, 0 * confirmed) == 0
+    assert nearest(far[0], vectors, persons, confirmed, is_weak=True) == 0
+
+
+def test_one_confirmed_face_of_another_look_finds_its_like() -> None:
+    """A grown-up with six faces, one confirmed face of the same person as a child, and two more."""
+    vectors, who = people([6, 3], spread=0.5)
+    persons = np.where((who == 0) | (np.arange(9) == 6), 5, 0)
+    confirmed = np.where(np.isin(np.arange(9), (0, 1, 6)), 5, 0)
+    nearest = partial(grouping.nearest_person, vectors[7], vectors, persons, is_weak=False)
+    assert nearest(confirmed) == 5
+    assert nearest(np.where(np.arange(9) == 6, 0, confirmed)) == 0
+    stored = StoredFaces(
+        *(np.arange(1, 10), np.arange(9), np.arange(9), vectors, np.full(9, 60.0), np.full(9, 0.9)),
+        *(persons, confirmed, frozenset(), np.full(9, 10.0), np.full(9, 0.1)),
+    )
+    assert {face for face, _ in proposed(stored, (), 5, 10)} == {8, 9}
+    assert set(followers_of(stored, 5, ())) == {8, 9}
+    refused = replace(stored, refused=frozenset({(8, 5)}))
+    assert {face for face, _ in proposed(refused, (), 5, 10)} == {9}
+    assert followers_of(refused, 5, ()) == [9]
 
 
 def test_a_face_between_two_known_persons_stays_alone() -> None:
@@ -416,7 +437,8 @@ def test_a_new_face_joins_a_person_only_beyond_doubt() -> None:
     vectors, who = people([6, 6, 1])
     persons = np.where(who < 2, who + 1, 0)
     persons[0] = 0
-    nearest = partial(grouping.nearest_person, known=(), is_weak=False)
+    confirmed = np.zeros(13, np.int64)
+    nearest = partial(grouping.nearest_person, confirmed=confirmed, is_weak=False)
     assert nearest(vectors[0], vectors, persons) == 1
     assert nearest(vectors[12], vectors, persons) == 0
     between = unit((vectors[who == 0].mean(axis=0) + vectors[who == 1].mean(axis=0))[None])[0]

@@ -9,12 +9,13 @@ groups first (Sokal and Michener 1958). Pairs are looked for among nearest neigh
 - A face that the user said is not a person never comes to that person.
 
 A person may have several looks: groups that the user confirmed for one person stay apart here, and
-are one person nevertheless. That is how a child is found over years.
+are one person nevertheless. That is how a child is found over years, with one confirmed face of
+each age.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 
 # docs/people.md has the measurements.
 JOIN = 0.50  # mean score from which on two groups are one person
-KNOWN_JOIN = 0.45  # the same for a face and a person whom the user has confirmed
+KNOWN_JOIN = 0.46  # the same for a face and a person whom the user has confirmed
 WEAK_MORE = 0.05  # so much more is needed for a face that shows too little to found a group
 PROPOSE = 0.36  # mean score from which on it is worth asking
 MARGIN = 0.08  # by which a person is nearer than any other person, where a face joins by itself
+CONFIRMED_LESS = 0.10  # by which the score with one confirmed face counts less than that with five
 _NEIGHBOURS = 24
 _EXACT_FACES = 20_000
 _PROBED_LISTS = 16
@@ -245,7 +247,8 @@ def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
     grouped = np.flatnonzero(looks >= 0)
     sums = np.zeros((count, faces.vectors.shape[1]), np.float32)
     np.add.at(sums, looks[grouped], faces.vectors[grouped])
-    means = sums / np.bincount(looks[grouped], minlength=count)[:, None]
+    sizes = np.bincount(looks[grouped], minlength=count)
+    means = sums / sizes[:, None]
     person_of = np.full(count, -1, np.int64)
     person_of[looks[grouped]] = persons[grouped]
     one_of = np.where(person_of >= 0, person_of, -1 - np.arange(count))  # looks of one person share
@@ -259,7 +262,8 @@ def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
         best = scores.argmax(axis=1)
         best_scores = scores[np.arange(len(rows)), best]
         scores[one_of[None] == one_of[best][:, None]] = -1
-        is_sure = best_scores >= needed_score(weak[rows], person_of[best] >= 0)
+        is_known = (person_of[best] >= 0) & (sizes[best] > 1)
+        is_sure = best_scores >= needed_score(weak[rows], is_known)
         is_sure &= best_scores - scores.max(axis=1) >= MARGIN
         for at in np.argsort(-best_scores).tolist():
             row, look = int(rows[at]), int(best[at])
@@ -271,10 +275,14 @@ def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
     return Groups(looks, persons)
 
 
-def person_scores(vector: Vector, vectors: Vectors, persons: Ids) -> Mapping[int, float]:
-    """Compare a face with persons: the mean score with the nearest five faces of each.
+def person_scores(
+    vector: Vector, vectors: Vectors, persons: Ids, confirmed: Ids
+) -> Mapping[int, float]:
+    """Compare a face with persons. Takes 10 ms for 100,000 faces.
 
-    `persons` are those of the rows of `vectors`; rows of 0 do not count. Takes 10 ms for 100,000.
+    The score is the mean with the nearest five faces of the person; or that with the nearest
+    confirmed face, less `CONFIRMED_LESS`, where this is more: a person may have several looks.
+    `persons` and `confirmed` are those of the rows of `vectors`, 0 for none.
     """
     scores = vectors @ vector
     near = np.flatnonzero((scores >= PROPOSE / 2) & (persons > 0))
@@ -283,25 +291,35 @@ def person_scores(vector: Vector, vectors: Vectors, persons: Ids) -> Mapping[int
     sizes = dict(
         zip(*(each.tolist() for each in np.unique(persons, return_counts=True)), strict=True)
     )
-    for person, score in zip(persons[order].tolist(), scores[order].tolist(), strict=True):
+    alone: dict[int, float] = {}
+    each_near = (persons[order], confirmed[order], scores[order])
+    for person, confirmed_one, score in zip(*(each.tolist() for each in each_near), strict=True):
         of_person = nearest.setdefault(person, [])
         if len(of_person) < min(_NEAREST, sizes[person]):
             of_person.append(score)
-    return {person: sum(each) / min(_NEAREST, sizes[person]) for person, each in nearest.items()}
+        if confirmed_one == person:
+            alone.setdefault(person, score - CONFIRMED_LESS)
+    return {
+        person: max(sum(each) / min(_NEAREST, sizes[person]), alone.get(person, -1.0))
+        for person, each in nearest.items()
+    }
 
 
 def nearest_person(
-    vector: Vector, vectors: Vectors, persons: Ids, known: Collection[int], is_weak: bool
+    vector: Vector, vectors: Vectors, persons: Ids, confirmed: Ids, is_weak: bool
 ) -> int:
     """The person that a face is beyond doubt, 0 for none. Takes 10 ms for 100,000 faces.
 
-    `persons` are those of the rows of `vectors`, 0 for none; of those in `known` the user has
-    confirmed faces.
+    `persons` are those of the rows of `vectors`, `confirmed` those that the user confirmed, 0 for
+    none.
     """
-    scores = person_scores(vector, vectors, persons)
+    scores = person_scores(vector, vectors, persons, confirmed)
     ranked = sorted(scores, key=lambda person: (-scores[person], person))
-    if not ranked or scores[ranked[0]] < needed_score(is_weak, ranked[0] in known):
+    if not ranked:
         return 0
-    if len(ranked) > 1 and scores[ranked[0]] - scores[ranked[1]] < MARGIN:
+    best, score = ranked[0], scores[ranked[0]]
+    if score < needed_score(is_weak, (confirmed == best).any()):
         return 0
-    return ranked[0]
+    if len(ranked) > 1 and score - scores[ranked[1]] < MARGIN:
+        return 0
+    return best

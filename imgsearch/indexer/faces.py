@@ -289,13 +289,12 @@ def _join_new(store: Store, faces: StoredFaces) -> None:
     persons = faces.persons.copy()
     refused = faces.refused
     weak = weak_faces(faces)
-    known = frozenset(faces.confirmed.tolist()) - {0}
     taken = set(zip(persons.tolist(), faces.moments.tolist(), strict=True))
     joined: dict[int, int | None] = {}
     for row in np.flatnonzero(persons == 0).tolist():
         moment = int(faces.moments[row])
         person = grouping.nearest_person(
-            faces.vectors[row], faces.vectors, persons, known, is_weak=bool(weak[row])
+            faces.vectors[row], faces.vectors, persons, faces.confirmed, is_weak=bool(weak[row])
         )
         face = int(faces.ids[row])
         if person and (person, moment) not in taken and (face, person) not in refused:
