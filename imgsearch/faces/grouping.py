@@ -42,6 +42,7 @@ _TOLERATED = 0.1  # share of a group that may be in moments of the other: mirror
 _NEAREST = 5  # faces of a look with which a new face is compared
 _WAITS = 0.02  # by how much less near a group may have become within a round
 _BLOCK_ROWS = 4096
+_ALONE_ROWS = 512  # faces compared at once with all groups, of which there may be 30,000
 
 
 class Faces(Struct, frozen=True):
@@ -254,10 +255,13 @@ def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
     one_of = np.where(person_of >= 0, person_of, -1 - np.arange(count))  # looks of one person share
     taken = set(zip(one_of[looks[grouped]].tolist(), faces.moments[grouped].tolist(), strict=True))
     weak = np.zeros(len(looks), np.bool_) if faces.weak is None else faces.weak
-    # A face that founds groups was compared with all groups that nobody has confirmed already.
-    alone = np.flatnonzero((looks < 0) & (weak | (person_of >= 0).any()))
-    for start in range(0, len(alone), _BLOCK_ROWS):
-        rows = alone[start : start + _BLOCK_ROWS]
+    alone = np.flatnonzero((looks < 0) & weak)
+    if (person_of >= 0).any():
+        # Faces that found groups were compared with groups; less likeness is needed to a person.
+        strong = np.flatnonzero((looks < 0) & ~weak)
+        alone = np.union1d(alone, _near(faces.vectors, strong, means[person_of >= 0]))
+    for start in range(0, len(alone), _ALONE_ROWS):
+        rows = alone[start : start + _ALONE_ROWS]
         scores = faces.vectors[rows] @ means.T
         best = scores.argmax(axis=1)
         best_scores = scores[np.arange(len(rows)), best]
@@ -273,6 +277,15 @@ def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
                 looks[row], persons[row] = look, person
                 taken.add(moment)
     return Groups(looks, persons)
+
+
+def _near(vectors: Vectors, rows: Rows, means: Vectors) -> Rows:
+    """The rows of faces that are near enough to one of these means to be a known person."""
+    near = [
+        block[(vectors[block] @ means.T).max(axis=1) >= KNOWN_JOIN]
+        for block in np.array_split(rows, -(-len(rows) // _ALONE_ROWS) or 1)
+    ]
+    return np.concatenate(near)
 
 
 def person_scores(
