@@ -332,7 +332,9 @@ def report_scale(count: int) -> None:
     known = np.where(confirmed > 0, confirmed, -1)
     before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     started_s, started_cpu_s = time.monotonic(), time.process_time()
-    looks = group_faces(Faces(vectors, moments, known, frozenset(), weak)).looks
+    groups = group_faces(Faces(vectors, moments, known, frozenset(), weak))
+    # The looks of one person are one group.
+    looks = np.where(groups.persons > 0, groups.persons + count, groups.looks)
     seconds, cpu_s = time.monotonic() - started_s, time.process_time() - started_cpu_s
     more_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb
     started_s = time.monotonic()

@@ -351,6 +351,23 @@ def test_one_odd_photo_does_not_divide_a_person() -> None:
     assert looks[0] != looks[1]
 
 
+def test_one_odd_photo_does_not_keep_a_group_from_its_person() -> None:
+    """Of a group, one face is in a photo of the person, as in a mirror; or many: brothers."""
+    centres = np.eye(2, 128, dtype=np.float32)
+    near = unit((centres[0] * 0.6 + centres[1] * 0.8)[None])
+    vectors = np.concatenate((np.repeat(centres[:1], 3, axis=0), np.repeat(near, 30, axis=0)))
+    persons = np.full(33, -1)
+    persons[:3] = 5
+    moments = np.arange(33)
+    moments[7] = 0
+    expected = np.full(33, 5)
+    expected[7] = -1
+    assert group_faces(Faces(vectors, moments, persons)).persons.tolist() == expected.tolist()
+    moments = np.array((0, 1, 2, 3, 4, 5, 6, 0, 1, 2))
+    result = group_faces(Faces(vectors[:10], moments, persons[:10]))
+    assert result.persons.tolist() == [5] * 3 + [-1] * 7
+
+
 def test_persons_that_the_user_told_apart_stay_apart_and_looks_are_joined() -> None:
     vectors, who = people([6, 6], spread=0.3)
     vectors = unit(vectors + vectors[who == 0].mean(axis=0) * 2)  # twins

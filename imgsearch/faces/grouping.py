@@ -179,14 +179,18 @@ class _Clusters:
         if a in self._left or b in self._left:
             return False
         members = self._members
-        if (len(members.get(a, (a,))), persons[a]) < (len(members.get(b, (b,))), persons[b]):
-            a, b = b, a  # b is the smaller one
-        rows, person = members.get(b, [b]), max(persons[a], persons[b])
-        if person >= 0 and not is_one_person:
-            new = rows if persons[a] >= 0 else members.get(a, [a])
-            if any(person in self._refused.get(row, ()) for row in new):
-                return False
-        leaving = set() if is_one_person else self._leaving(a, b, person)
+        # b joins a, which is the confirmed one, else the larger one.
+        ranks = [(persons[each] >= 0, len(members.get(each, (each,)))) for each in (a, b)]
+        if ranks[0] < ranks[1]:
+            a, b = b, a
+        rows, person = members.get(b, [b]), persons[a]
+        if (
+            person >= 0
+            and not is_one_person
+            and any(person in self._refused.get(row, ()) for row in rows)
+        ):
+            return False
+        leaving = set() if is_one_person else self._leaving(a, b)
         if leaving is None:
             return False
         for row in leaving:
@@ -210,14 +214,14 @@ class _Clusters:
             self._roots[row], self._sizes[row], self._sums[row] = row, 1, self._vectors[row]
         return True
 
-    def _leaving(self, a: int, b: int, person: int) -> set[int] | None:
+    def _leaving(self, a: int, b: int) -> set[int] | None:
         """The faces of b that leave it so that it can join a; None where it cannot."""
         rows = self._members.get(b, [b])
-        there = self._moments_of.get(a) or {self._moments[row] for row in self._members.get(a, [a])}
-        if person >= 0 and self._persons[a] >= 0:
-            there = self._person_moments[person]
-        elif person >= 0:  # a comes to the person of b
-            return set() if there.isdisjoint(self._person_moments[person]) else None
+        if self._persons[a] >= 0:
+            there = self._person_moments[self._persons[a]]
+        else:
+            moments = {self._moments[row] for row in self._members.get(a, [a])}
+            there = self._moments_of.get(a) or moments
         leaving = {row for row in rows if self._moments[row] in there}
         return leaving if len(leaving) <= _TOLERATED * len(rows) else None
 
@@ -240,7 +244,7 @@ def needed_score(is_weak: Any, is_known: Any) -> Any:
 
 
 def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
-    """The groups, with the faces alone that are near enough to one, and to no other nearly so."""
+    """Add the faces alone that are near enough to one group, and to no other known person."""
     looks, persons = groups.looks.copy(), groups.persons.copy()
     count = int(looks.max(initial=-1)) + 1
     if not count:
@@ -249,26 +253,28 @@ def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
     sums = np.zeros((count, faces.vectors.shape[1]), np.float32)
     np.add.at(sums, looks[grouped], faces.vectors[grouped])
     sizes = np.bincount(looks[grouped], minlength=count)
-    means = sums / sizes[:, None]
+    means = np.asarray(sums / sizes[:, None], np.float32)
     person_of = np.full(count, -1, np.int64)
     person_of[looks[grouped]] = persons[grouped]
-    one_of = np.where(person_of >= 0, person_of, -1 - np.arange(count))  # looks of one person share
+    one_of = np.where(person_of >= 0, person_of, -1 - np.arange(count))  # one of a person's looks
     taken = set(zip(one_of[looks[grouped]].tolist(), faces.moments[grouped].tolist(), strict=True))
     weak = np.zeros(len(looks), np.bool_) if faces.weak is None else faces.weak
     alone = np.flatnonzero((looks < 0) & weak)
     if (person_of >= 0).any():
         # Faces that found groups were compared with groups; less likeness is needed to a person.
         strong = np.flatnonzero((looks < 0) & ~weak)
-        alone = np.union1d(alone, _near(faces.vectors, strong, means[person_of >= 0]))
+        near = _near(faces.vectors, strong, means[person_of >= 0])
+        alone = np.sort(np.concatenate((alone, near)))
     for start in range(0, len(alone), _ALONE_ROWS):
         rows = alone[start : start + _ALONE_ROWS]
         scores = faces.vectors[rows] @ means.T
         best = scores.argmax(axis=1)
         best_scores = scores[np.arange(len(rows)), best]
-        scores[one_of[None] == one_of[best][:, None]] = -1
         is_known = (person_of[best] >= 0) & (sizes[best] > 1)
         is_sure = best_scores >= needed_score(weak[rows], is_known)
-        is_sure &= best_scores - scores.max(axis=1) >= MARGIN
+        others = scores[:, person_of >= 0]
+        others[person_of[None, person_of >= 0] == person_of[best][:, None]] = -1
+        is_sure &= best_scores - others.max(axis=1, initial=-1) >= MARGIN
         for at in np.argsort(-best_scores).tolist():
             row, look = int(rows[at]), int(best[at])
             moment = (int(one_of[look]), int(faces.moments[row]))

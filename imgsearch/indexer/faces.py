@@ -7,6 +7,7 @@ a few are new, those that are new.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Generator, Sequence
@@ -21,7 +22,7 @@ from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.faces import grouping
-from imgsearch.faces.quality import CLEAR, may_found_group
+from imgsearch.faces.quality import is_surely_upright, may_found_group
 from imgsearch.faces.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX
 from imgsearch.indexer import text_gate
 from imgsearch.indexer.embedding import embed_queries
@@ -221,7 +222,9 @@ def _faces_of(
         frames = zip((decoded.image, *decoded.others), decoded.times_s, strict=True)
         return _Look(tuple(face for image, at_s in frames for face in reader.read(image, at_s)))
     faces = reader.read(decoded.image)
-    if not shows_people or any(face.quality is None or face.quality >= CLEAR for face in faces):
+    qualities = [math.nan if face.quality is None else face.quality for face in faces]
+    scores = [face.score for face in faces]
+    if not shows_people or any(map(is_surely_upright, scores, qualities)):
         return _Look(faces)
     image = decoded.image
     if not faces and max(photo.facts.width_px, photo.facts.height_px) > LOOK_SIDE_PX:
