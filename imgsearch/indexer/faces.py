@@ -48,7 +48,7 @@ _PEOPLE = (
     *("a person", "a man", "a woman", "a child", "people", "a group of people"),
     *("a crowd of people", "people standing together", "a person far away"),
 )
-# Above it a photo shows people, if no clear face was found in it: see docs/people.md.
+# Above it a photo shows people, if no certain face was found in it: see docs/people.md.
 _SHOWS_PEOPLE = 0.25
 _FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
 _FEW = 200
@@ -157,7 +157,7 @@ def read_faces(
 ) -> Generator[Progress, None, FaceReport]:
     """Find the faces of these photos, each with one of its paths; one Progress a photo.
 
-    Photos in `close` are looked at a second time if no clear face is found at first: at twice the
+    Photos in `close` are looked at a second time if no certain face is found at first: at twice the
     size if there is none and they have the pixels, and turned. A photo that cannot be decoded is
     recorded as failed, with the reason. One that has changed or cannot be reached stays unread, and
     is left to the next run.
