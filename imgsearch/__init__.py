@@ -104,6 +104,7 @@ if TYPE_CHECKING:
         FaceCounts as FaceCounts,
         Person as Person,
         Proposal as Proposal,
+        SimilarFace as SimilarFace,
     )
     from imgsearch.records.folders import (
         FolderChoice as FolderChoice,
@@ -223,7 +224,7 @@ _NAMES = {
         "Timeline",
     ),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
-    "imgsearch.records.faces": ("Face", "FaceCounts", "Person", "Proposal"),
+    "imgsearch.records.faces": ("Face", "FaceCounts", "Person", "Proposal", "SimilarFace"),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.names": ("name_of_field",),

@@ -629,6 +629,12 @@ CREATE TRIGGER corrected_photo_is_read AFTER UPDATE OF {", ".join(_CORRECTED)} O
             WHERE photo_id = new.id) WHERE id = new.id; END;
 """
 
+# How much of a face can be made out: null where the model does not measure it.
+_FACE_QUALITY = """
+ALTER TABLE faces ADD COLUMN quality FLOAT;
+ALTER TABLE faces ADD COLUMN turn FLOAT;
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -641,6 +647,7 @@ MIGRATIONS: dict[str, str] = {
     "terms of text": _TEXT_TERMS,
     "faces": _FACES,
     "corrections": _CORRECTIONS,
+    "quality of faces": _FACE_QUALITY,
 }
 
 
