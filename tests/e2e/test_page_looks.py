@@ -182,40 +182,38 @@ def test_a_dropped_file_that_is_no_image_is_told(page: Page, address: str) -> No
     page.get_by_text("notes.txt is not an image").wait_for()
 
 
-OTHER_VIEWS = ["photo", "timeline", "map", "similar", "labels", "people", "library"]
+WITHOUT_BOX = ["labels", "people", "library"]
 
 
-@pytest.mark.parametrize("view", OTHER_VIEWS)
-def test_a_slash_leads_to_the_search_box_from_every_view(
+@pytest.mark.parametrize("view", WITHOUT_BOX)
+def test_a_slash_leads_to_the_search_box_from_a_view_without_one(
     page: Page, address: str, view: str
 ) -> None:
     """What is typed before the server has answered is typed into the box."""
     traffic = Traffic(page)
-    queries = ("", "?q=a+cat") if view in ("timeline", "map") else ("",)
     box = page.get_by_role("combobox", name="Search")
-    for query in queries:
-        open_view(page, address, view + query)
-        entries = page.evaluate("history.length")
+    open_view(page, address, view)
+    entries = page.evaluate("history.length")
+    page.keyboard.press("/")
+    expect(box).to_be_focused(timeout=PATIENCE_MS)
+    wait_for_line(page, "")
+    assert page.evaluate("[location.pathname, history.length]") == ["/", entries + 1]
+    settle(page)
+    page.go_back()
+    page.wait_for_url(f"**/{view}*")
+    expect(box).to_have_count(0, timeout=PATIENCE_MS)
+    settle(page)
+    with traffic.replies_held():
         page.keyboard.press("/")
-        expect(box).to_be_focused(timeout=PATIENCE_MS)
-        wait_for_line(page, "a cat" if query or view == "photo" else "")
-        assert page.evaluate("[location.pathname, history.length]") == ["/", entries + 1]
-        settle(page)
-        page.go_back()
-        page.wait_for_url(f"**/{view}*")
-        expect(box).to_have_count(0, timeout=PATIENCE_MS)
-        settle(page)
-        with traffic.replies_held():
-            page.keyboard.press("/")
-            page.keyboard.type("a dogz")
-            page.keyboard.press("Backspace")
-        wait_for_line(page, "a dog")
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/?q=a+dog")
+        page.keyboard.type("a dogz")
+        page.keyboard.press("Backspace")
+    wait_for_line(page, "a dog")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?q=a+dog")
 
 
-@pytest.mark.parametrize("view", OTHER_VIEWS)
-def test_an_image_is_searched_by_from_every_view(
+@pytest.mark.parametrize("view", ["photo", *WITHOUT_BOX])
+def test_an_image_leads_to_its_results_from_a_view_that_it_does_not_narrow(
     page: Page, address: str, demo_photos: Path, view: str
 ) -> None:
     example = BytesIO()  # like a photo of the library; an exact copy would be left out
@@ -238,3 +236,19 @@ def test_an_image_is_searched_by_from_every_view(
         page.wait_for_url(shown)
         page.locator(".crop").wait_for(state="detached")
         settle(page)
+
+
+@pytest.mark.parametrize("view", ["timeline", "map"])
+def test_an_image_that_is_dropped_narrows_a_view(
+    page: Page, address: str, demo_photos: Path, view: str
+) -> None:
+    example = BytesIO()
+    Image.open(demo_photos / "chelsea.png").convert("RGB").save(example, "JPEG", quality=70)
+    open_view(page, address, view)
+    settle(page)
+    give_file(page, "example.jpg", "image/jpeg", example.getvalue())
+    page.wait_for_url(f"**/{view}?image=*")
+    page.get_by_text("like an image").wait_for()
+    page.locator(".crop img").wait_for()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_text("like an image").wait_for(state="detached")

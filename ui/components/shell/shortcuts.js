@@ -6,7 +6,7 @@ import { goToSearchBox } from "../shared/search_box.js";
 
 const SHORTCUTS = [
   ["Everywhere", [
-    ["/", "to the search box, also from another view"],
+    ["/", "to the search box, also from a view without one"],
     ["Ctrl + z", "undo what was done with photos"],
     ["?", "this list"],
   ]],

@@ -41,8 +41,13 @@ class Viewer {
       original: this.link("open_in_new", "Open the original"),
       download: this.link("download", "Download the original"),
       copy: this.button("content_copy", "Copy the path", () => this.copyPath()),
-      similar: this.link("image_search", "Find similar", () => visit(this.current.similar)),
+      similar: this.link("image_search", "Find similar", () => visit(this.similarAddress())),
     };
+    this.words = element("input", "but");
+    Object.assign(this.words, { type: "text", placeholder: "but …", ariaLabel: "More like this, but …", autocomplete: "off" });
+    this.words.title = "More like this, but with these words: in snow, -people";
+    this.words.oninput = () => { this.links.similar.href = this.similarAddress(); };
+    this.words.onkeydown = (event) => { if (event.key === "Enter" && !event.isComposing) visit(this.similarAddress()); };
     this.stars = element("span", "stars");
     Object.assign(this.stars, { role: "group", ariaLabel: "Stars" });
     for (const number of STARS) this.stars.append(this.button("☆", `${number} star${number === 1 ? "" : "s"}`, () => this.mark(String(number))));
@@ -55,8 +60,8 @@ class Viewer {
     bar.ariaLabel = "Photo";
     const { results, previous, next, ...others } = this.links;
     const actions = element("span", "actions");
-    const { select, favourite, hide, ...rest } = others;
-    actions.append(select, favourite, this.stars, hide, ...Object.values(rest));
+    const { select, favourite, hide, similar, ...rest } = others;
+    actions.append(select, favourite, this.stars, hide, ...Object.values(rest), this.words, similar);
     bar.append(results, previous, next, this.position, this.status, actions);
     box.replaceChildren(bar, this.frame);
     this.onKey = (event) => this.key(event);
@@ -100,7 +105,7 @@ class Viewer {
       link.hidden = !slide;
       if (slide) link.href = slide.address;
     }
-    links.similar.href = current.similar;
+    links.similar.href = this.similarAddress();
     links.original.href = current.original;
     links.download.href = `${current.original}&download`;
     links.download.download = "";
@@ -114,6 +119,13 @@ class Viewer {
     }
     for (const by of AHEAD) preload(this.slides[this.index + by]);
     this.showMarks();
+  }
+
+  // Of the search for photos like this one, with the words beside it.
+  similarAddress() {
+    const address = new URL(this.current.similar, location.origin), words = this.words.value.trim();
+    if (words) address.searchParams.set("q", words);
+    return address.pathname + address.search;
   }
 
   // Whether the photo is selected, and what somebody has said of it.
