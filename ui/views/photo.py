@@ -72,7 +72,8 @@ def show() -> None:
     search_row.box_to_results(search_input)
     hits, before, total = _list_of(parameters, search_input, found[0])
     hit = next(hit for hit in hits if hit.photo.id == found[0].photo.id)
-    left, right = st.columns([2.2, 1], gap="large")
+    with st.container(key="photo_view"):
+        left, right = st.columns([2.2, 1], gap="large")
     with left:
         elements.viewer(
             hits,
@@ -84,7 +85,8 @@ def show() -> None:
                 before=before,
             ),
         )
-    with right:
+    # The viewer shows them beside the photo, or the photo alone (viewer.js).
+    with right, st.container(key="photo_details"):
         _details(hit, search_input)
 
 
