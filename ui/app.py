@@ -113,7 +113,8 @@ def main() -> None:
     st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
     links = [_link_to(view, name) for view in _views() if view != HIDDEN]
     has_search_box = name in WITH_SEARCH_BOX
-    form = elements.shell(title, links, tray.offered(), has_search_box=has_search_box)
+    paths = [address_of(view) for view in VIEWS]
+    form = elements.shell(title, links, paths, tray.offered(), has_search_box=has_search_box)
     if not has_search_box:  # the others take them beside it
         examples.take_images()
     shown.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from PIL import Image
@@ -156,6 +156,37 @@ def test_the_chosen_size_and_shape_stay_after_a_reload(page: Page, address: str)
     page.locator(".scroller.fit").wait_for()
     page.get_by_role("button", name="Square").click()
     page.locator(".scroller.square").wait_for()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_light_or_dark_is_chosen_for_all_views_and_stays(
+    open_tab: OpenTab, address: str, width: int, scheme: Any, screenshot: Callable[..., None]
+) -> None:
+    other = "Dark" if scheme == "light" else "Light"
+    tab = open_tab(address, width, 844, scheme)
+
+    def scheme_of() -> str:
+        return str(tab.evaluate("getComputedStyle(document.querySelector('.stApp')).colorScheme"))
+
+    open_view(tab, address, "?q=a+cat")
+    settle(tab)
+    assert scheme_of() == scheme
+    with tab.expect_navigation():
+        tab.get_by_role("button", name=other, exact=True).click()
+    for view in ("?q=a+cat", "timeline", "library", "photo"):
+        open_view(tab, address, view)
+        settle(tab)
+        assert scheme_of() == other.lower(), view
+        screenshot(tab, f"chosen-{other.lower()}-{width}-{view.strip('?')}")
+        assert not axe_violations(tab), view
+    with tab.expect_navigation():
+        tab.get_by_role("button", name=scheme.capitalize(), exact=True).click()
+    settle(tab)
+    assert scheme_of() == scheme
+    tab.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
+    tab.reload()
+    settle(tab)
+    assert scheme_of() == other.lower(), "the choice of the system is followed again"
 
 
 def test_a_question_mark_lists_the_keyboard_shortcuts(page: Page, address: str) -> None:
