@@ -103,6 +103,7 @@ if TYPE_CHECKING:
         Face as Face,
         FaceCounts as FaceCounts,
         Person as Person,
+        PersonChange as PersonChange,
         Proposal as Proposal,
     )
     from imgsearch.records.folders import (
@@ -223,7 +224,7 @@ _NAMES = {
         "Timeline",
     ),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
-    "imgsearch.records.faces": ("Face", "FaceCounts", "Person", "Proposal"),
+    "imgsearch.records.faces": ("Face", "FaceCounts", "Person", "PersonChange", "Proposal"),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.names": ("name_of_field",),

@@ -41,7 +41,6 @@ _SHOWN = 20  # faces of a person
     help="Take this face out of PERSON; all that are given become a new person.",
 )
 @click.option("--hide/--show", "hidden", default=None, help="PERSON is of no interest, or is.")
-@click.option("--undo", is_flag=True, help="Take the last decision back.")
 @click.option("--all", "everyone", is_flag=True, help="List hidden persons and all groups, too.")
 @json_option
 @data_option
@@ -54,7 +53,6 @@ def command(
     merge: str | None,
     split: tuple[int, ...],
     hidden: bool | None,
-    undo: bool,
     everyone: bool,
     as_json: bool,
     data_dir: str | None,
@@ -70,41 +68,38 @@ def command(
 
     PERSON is a name, or the number that the list has. With PERSON alone, its faces are listed, each
     with its number and its photo. Faces are found with imgsearch faces. Every decision can be
-    undone with --undo, the last one first.
+    undone with imgsearch undo, the last one first.
     """
     actions = [name is not None, ask, bool(yes or no), merge is not None, bool(split)]
-    actions += [hidden is not None, undo]
+    actions += [hidden is not None]
     if sum(actions) > 1:
         raise click.UsageError(
-            "Give one of --name, --ask, --yes and --no, --merge, --split, "
-            "--hide, --show and --undo at a time."
+            "Give one of --name, --ask, --yes and --no, --merge, --split, --hide and --show "
+            "at a time."
         )
-    if any(actions) and person is None and not undo:
+    if any(actions) and person is None:
         raise click.UsageError("Say which PERSON: a name, or a number of the list.")
     with open_library(data_dir) as library:
         people = library.people
-        if undo:
-            _print_undone(people.undo(), as_json)
-            return
         if person is None:
             _print_list(library, everyone, as_json)
             return
         who = find_person(library, person)
         if name is not None:
-            _print_person(people.name(who.id, name), as_json)
+            _print_person(people.name(who.id, name).person, as_json)
         elif ask:
             _print_proposals(library, who, as_json)
         elif yes or no:
             for faces, is_person in ((yes, True), (no, False)):
-                if faces and people.decide(faces, who.id, is_person) < len(set(faces)):
+                if faces and people.decide(faces, who.id, is_person).faces < len(set(faces)):
                     info("Some of these faces are not in the library, and were left out.")
             _print_person(people.get(who.id), as_json)
         elif merge is not None:
-            _print_person(people.merge(find_person(library, merge).id, who.id), as_json)
+            _print_person(people.merge(find_person(library, merge).id, who.id).person, as_json)
         elif split:
-            _print_person(people.split(split, who.id), as_json)
+            _print_person(people.split(split, who.id).person, as_json)
         elif hidden is not None:
-            _print_person(people.hide(who.id, hidden), as_json)
+            _print_person(people.hide(who.id, hidden).person, as_json)
         else:
             _print_faces(library, who, as_json)
 
@@ -161,16 +156,6 @@ def _print_person(person: Person, as_json: bool) -> None:
         print_json(asdict(person))
     else:
         click.echo(_line(person))
-
-
-def _print_undone(what: str | None, as_json: bool) -> None:
-    if as_json:
-        print_json({"undone": what})
-    elif what is None:
-        info("There is no decision to undo.")
-        raise SystemExit(NO_RESULT)
-    else:
-        click.echo(f"Undone: {printable(what)}")
 
 
 def _print_faces(library: Library, person: Person, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from imgsearch.errors import UsageError
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
 from imgsearch.paths import absolute
-from imgsearch.records.faces import Face, FaceCounts, Person, Proposal
+from imgsearch.records.faces import Face, FaceCounts, Person, PersonChange, Proposal
 from imgsearch.records.ids import as_id
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ MAX_NAME = 200  # characters
 
 
 class People:
-    """The persons of a library. `person:NAME` in a query finds the photos that show one."""
+    """The persons of a library. `person:NAME` in a query finds the photos that show one.
+
+    Every decision is recorded with the other changes of the library, so `library.changes` undoes
+    it.
+    """
 
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
@@ -150,7 +154,7 @@ class People:
     # ------------------------------------------------------------------ deciding
 
     @operation("POST /people/name")
-    def name(self, person_id: PersonId, name: str) -> Person:
+    def name(self, person_id: PersonId, name: str) -> PersonChange:
         """Name a person; `person:NAME` finds it from then on. "" takes the name away.
 
         A person of this name, without case and accents, gets its faces. Raises UsageError for an
@@ -161,14 +165,14 @@ class People:
         if len(name) > MAX_NAME:
             raise UsageError(f"A name has {MAX_NAME} characters at most.")
         if not name:
-            store.people.unname(number)
+            change = store.people.unname(number)
         else:
-            number = store.people.name(number, name, self._sure(store, number))
-        return self.get(number)
+            number, change = store.people.name(number, name, self._sure(store, number))
+        return PersonChange(self.get(number), change)
 
     def get(self, person_id: int) -> Person:
         """Return a person. Raises UsageError for an unknown id."""
-        found = next((each for each in self.all(hidden=True) if each.id == person_id), None)
+        found = self._people().get(as_id(person_id))
         return self._refuse_unknown(person_id) if found is None else found
 
     def _require(self, person_id: int) -> None:
@@ -182,8 +186,8 @@ class People:
         )
 
     @operation("POST /people/decide")
-    def decide(self, faces: FaceIds, person_id: PersonId, is_person: bool) -> int:
-        """Say that faces are a person, or that they are not; returns how many were decided.
+    def decide(self, faces: FaceIds, person_id: PersonId, is_person: bool) -> PersonChange:
+        """Say that faces are a person, or that they are not; faces of no photo are left out.
 
         With a yes, a group without a name comes along, and so do faces that are like it beyond
         doubt. A face that is not a person is never proposed for it again, and never joins it.
@@ -196,10 +200,11 @@ class People:
             from imgsearch.faces.proposals import followers_of
 
             followers = followers_of(store.faces.all(), number, ids)
-        return store.people.decide(ids, number, is_person, followers)
+        count, change = store.people.decide(ids, number, is_person, followers)
+        return PersonChange(self.get(number), change, count)
 
     @operation("POST /people/merge")
-    def merge(self, person_id: PersonId, into: PersonId) -> Person:
+    def merge(self, person_id: PersonId, into: PersonId) -> PersonChange:
         """Make two persons one, with the name of `into` if it has one.
 
         Raises UsageError for an unknown person, and for the same one twice.
@@ -209,33 +214,25 @@ class People:
         store = self._engine.store()
         one, other = as_id(person_id), as_id(into)
         sure = [*self._sure(store, one), *self._sure(store, other)]
-        store.people.merge(one, other, sure)
-        return self.get(other)
+        change = store.people.merge(one, other, sure)
+        return PersonChange(self.get(other), change)
 
     @operation("POST /people/split")
-    def split(self, faces: FaceIds, person_id: PersonId) -> Person:
+    def split(self, faces: FaceIds, person_id: PersonId) -> PersonChange:
         """Take faces out of a person; returns the new person, without a name, that they are.
 
         Raises UsageError for an unknown person, and where none of the faces is in the library.
         """
-        store = self._engine.store()
-        return self.get(store.people.split([as_id(face) for face in faces], as_id(person_id)))
+        ids = [as_id(face) for face in faces]
+        new, change = self._people().split(ids, as_id(person_id))
+        return PersonChange(self.get(new), change, len(set(ids)))
 
     @operation("POST /people/hide")
-    def hide(self, person_id: PersonId, hidden: bool = True) -> Person:
+    def hide(self, person_id: PersonId, hidden: bool = True) -> PersonChange:
         """Hide a person of no interest, or show one again. Raises UsageError for an unknown one."""
         store, number = self._engine.store(), as_id(person_id)
-        store.people.hide(number, hidden, self._sure(store, number))
-        return self.get(number)
-
-    @operation("POST /people/undo")
-    def undo(self) -> str | None:
-        """Take the last decision back; returns what it was, None where there is none."""
-        return self._people().undo()
-
-    def last_change(self) -> str | None:
-        """Return a sentence about the decision that `undo` would take back."""
-        return self._people().last_change()
+        change = store.people.hide(number, hidden, self._sure(store, number))
+        return PersonChange(self.get(number), change)
 
     def _people(self) -> PeopleStore:
         return self._engine.store().people

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
 
+from imgsearch.records.albums import Change
+
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
 
@@ -64,6 +66,17 @@ class Person(Struct, frozen=True):
     photos: int
     confirmed: int
     best_face: int | None = None
+
+
+class PersonChange(Struct, frozen=True):
+    """A decision about a person: the person as it is now, and the change, which can be undone.
+
+    `faces` is the number of faces that were decided about, where a decision names faces.
+    """
+
+    person: Person
+    change: Change
+    faces: int = 0
 
 
 class Proposal(Struct, frozen=True):

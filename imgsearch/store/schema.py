@@ -15,6 +15,7 @@ from sqlalchemy import (
     JSON,
     BindParameter,
     Boolean,
+    CheckConstraint,
     Column,
     Dialect,
     Float,
@@ -407,7 +408,7 @@ marks = Table(
     sqlite_with_rowid=False,
 )
 
-# The last changes of albums and marks: see `store.changes`.
+# The last changes of albums, marks and persons: see `store.changes`.
 changes = Table(
     "changes",
     metadata,
@@ -480,17 +481,15 @@ face_decisions = Table(
     Index("face_decisions_by_content", "content_hash"),
     Index("face_decisions_by_person", "person_id"),
     Index("face_decisions_by_face", "face_id"),
+    sqlite_autoincrement=True,
 )
 
-# What to restore to undo the user's last decisions.
-people_changes = Table(
-    "people_changes",
+# The one row names the person that the user is.
+own_person = Table(
+    "own_person",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("what", Text, nullable=False),  # a sentence
-    Column("before", JSON, nullable=False),
-    Column("changed_at", Text, nullable=False),
-    sqlite_autoincrement=True,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), nullable=False),
 )
 
 
