@@ -20,7 +20,7 @@ from imgsearch.text import format_count, path_text, printable
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
-    from imgsearch.records.faces import Face, Person
+    from imgsearch.records.faces import Face, FaceNamesChange, Person
 
 _LISTED = 50  # groups without a name, unless all are asked for
 _SHOWN = 20  # faces of a person
@@ -41,6 +41,17 @@ _SHOWN = 20  # faces of a person
     help="Take this face out of PERSON; all that are given become a new person.",
 )
 @click.option("--hide/--show", "hidden", default=None, help="PERSON is of no interest, or is.")
+@click.option(
+    "--write-sidecars",
+    is_flag=True,
+    help="Write the names of faces into XMP files beside photos, for other programs.",
+)
+@click.option("--dry-run", is_flag=True, help="With --write-sidecars: only list the files.")
+@click.option(
+    "--adobe-names",
+    is_flag=True,
+    help="With --write-sidecars: call a new file IMG.xmp and not IMG.JPG.xmp.",
+)
 @click.option("--all", "everyone", is_flag=True, help="List hidden persons and all groups, too.")
 @json_option
 @data_option
@@ -53,6 +64,9 @@ def command(
     merge: str | None,
     split: tuple[int, ...],
     hidden: bool | None,
+    write_sidecars: bool,
+    dry_run: bool,
+    adobe_names: bool,
     everyone: bool,
     as_json: bool,
     data_dir: str | None,
@@ -69,18 +83,33 @@ def command(
     PERSON is a name, or the number that the list has. With PERSON alone, its faces are listed, each
     with its number and its photo. Faces are found with imgsearch faces. Every decision can be
     undone with imgsearch undo, the last one first.
+
+    With --write-sidecars, the XMP files to write are listed and then written: digiKam, Lightroom
+    and others read the names and places of faces from them. What other programs wrote in them is
+    kept, and no photo is ever changed. A file in which somebody else has named a face gets another
+    name only if you have confirmed that face. Exit code: 1 if there is nothing to write, 3 if a
+    file could not be written.
     """
     actions = [name is not None, ask, bool(yes or no), merge is not None, bool(split)]
-    actions += [hidden is not None]
+    actions += [hidden is not None, write_sidecars]
     if sum(actions) > 1:
         raise click.UsageError(
-            "Give one of --name, --ask, --yes and --no, --merge, --split, --hide and --show "
-            "at a time."
+            "Give one of --name, --ask, --yes and --no, --merge, --split, --hide, --show and "
+            "--write-sidecars at a time."
         )
-    if any(actions) and person is None:
+    if (dry_run or adobe_names) and not write_sidecars:
+        raise click.UsageError("--dry-run and --adobe-names need --write-sidecars.")
+    if write_sidecars and person is not None:
+        raise click.UsageError(
+            "--write-sidecars writes the names of all persons; leave PERSON out."
+        )
+    if any(actions) and person is None and not write_sidecars:
         raise click.UsageError("Say which PERSON: a name, or a number of the list.")
     with open_library(data_dir) as library:
         people = library.people
+        if write_sidecars:
+            _write_sidecars(library, adobe_names, dry_run, as_json)
+            return
         if person is None:
             _print_list(library, everyone, as_json)
             return
@@ -102,6 +131,24 @@ def command(
             _print_person(people.hide(who.id, hidden).person, as_json)
         else:
             _print_faces(library, who, as_json)
+
+
+def _write_sidecars(library: Library, adobe_names: bool, dry_run: bool, as_json: bool) -> None:
+    from imgsearch.cli.sidecars import list_and_write
+
+    list_and_write(
+        library.people.plan_sidecars(adobe_names=adobe_names),
+        None if dry_run else library.people.write_sidecars,
+        _names_of,
+        as_json,
+        "The files of your photos have the names that you gave to faces here.",
+        "imgsearch people --write-sidecars",
+    )
+
+
+def _names_of(change: FaceNamesChange) -> str:
+    renamed = [f"{old} -> {new}" for old, new in change.renamed]
+    return ", ".join((*change.added, *renamed))
 
 
 def find_person(library: Library, text: str) -> Person:

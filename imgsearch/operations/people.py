@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -12,11 +13,19 @@ from imgsearch.errors import UsageError
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
 from imgsearch.paths import absolute
-from imgsearch.records.faces import Face, FaceCounts, Person, PersonChange, Proposal
+from imgsearch.records.faces import (
+    Face,
+    FaceCounts,
+    FaceNamesChange,
+    Person,
+    PersonChange,
+    Proposal,
+)
 from imgsearch.records.ids import as_id
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
+    from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import FaceReport, Job
     from imgsearch.store.people import PeopleStore
     from imgsearch.store.store import Store
@@ -233,6 +242,57 @@ class People:
         store, number = self._engine.store(), as_id(person_id)
         change = store.people.hide(number, hidden, self._sure(store, number))
         return PersonChange(self.get(number), change)
+
+    # ------------------------------------------------------------------ names for other programs
+
+    def plan_sidecars(self, *, adobe_names: bool = False) -> list[PlannedFile[FaceNamesChange]]:
+        """List the XMP files to write so that files beside photos name the faces named here.
+
+        Nothing is written. Only photos that can be reached now are listed, no videos. A new file is
+        called `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
+        """
+        from imgsearch.decode.reader import read_orientation
+        from imgsearch.decode.xmp_regions import NamedFace
+        from imgsearch.outputs.sidecars import FileWithFaces, plan_face_names
+
+        faces = self._people().named_faces()
+        stated = self._people().names_in_files(faces)
+        return plan_face_names(
+            [
+                FileWithFaces(
+                    file.path,
+                    found.photo.size_bytes,
+                    (found.photo.width_px, found.photo.height_px),
+                    tuple(
+                        NamedFace(
+                            face.name or "",
+                            (face.x, face.y, face.width, face.height),
+                            face.is_confirmed,
+                        )
+                        for face in faces[photo_id]
+                    ),
+                    tuple(stated.get(photo_id, ())),
+                )
+                for photo_id, found in self._engine.catalogue().photos(faces).items()
+                for file in found.files
+                if file.is_online and not file.is_missing
+            ],
+            partial(read_orientation, max_megapixels=self._engine.settings.max_megapixels),
+            adobe_names,
+        )
+
+    def write_sidecars(
+        self, planned: Sequence[PlannedFile[FaceNamesChange]]
+    ) -> Iterator[FaceNamesChange]:
+        """Write the planned XMP files, one after the other, and yield each change.
+
+        Photos are never changed. What other programs wrote in a file is kept, and a file that has
+        changed since it was planned is left as it is; its change has a problem then. The library
+        reads the names at the next `index`. Raises DiskError on a full disk.
+        """
+        from imgsearch.outputs.sidecars import write_sidecar
+
+        return map(write_sidecar, planned)
 
     def _people(self) -> PeopleStore:
         return self._engine.store().people

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
@@ -77,6 +78,22 @@ class PersonChange(Struct, frozen=True):
     person: Person
     change: Change
     faces: int = 0
+
+
+class FaceNamesChange(Struct, frozen=True):
+    """An XMP file that gets the names of faces in a photo; `is_new` says that there is none yet.
+
+    `added` are names of faces that it does not name, and `renamed` the name before and after of
+    faces that it names otherwise. With a `problem`, a clause that says why, the file is left as it
+    is.
+    """
+
+    sidecar: Path
+    photo: Path
+    added: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    is_new: bool = False
+    problem: str | None = None
 
 
 class Proposal(Struct, frozen=True):

@@ -20,7 +20,7 @@ from imgsearch.store import changes
 from imgsearch.store.database import Database
 from imgsearch.store.face_decisions import delete_empty_groups, make_person
 from imgsearch.store.faces import changing
-from imgsearch.store.sql import IN_IDS, ids_parameter, now
+from imgsearch.store.sql import IN_IDS, ids_parameter, list_query, now
 from imgsearch.text import format_count, plain_text
 
 _FACE = (
@@ -114,6 +114,26 @@ class PeopleStore:
         """Faces by their ids; unknown ones are left out."""
         rows = self._database.fetch_all(f"{_FACES} WHERE faces.id {IN_IDS}", ids_parameter(ids))
         return {row[0]: _face(row) for row in rows}
+
+    def named_faces(self) -> dict[int, list[Face]]:
+        """The faces of persons with a name in photos, no videos, by photo; hidden ones not."""
+        rows = self._database.fetch_all(
+            f"{_FACES} WHERE persons.name IS NOT NULL AND NOT persons.is_hidden "
+            f"AND faces.at_s IS NULL AND {_LIVE} ORDER BY faces.photo_id, faces.x, faces.id"
+        )
+        found: dict[int, list[Face]] = {}
+        for row in rows:
+            found.setdefault(row[1], []).append(_face(row))
+        return found
+
+    def names_in_files(self, photo_ids: Iterable[int]) -> dict[int, list[str]]:
+        """The names of people that the files of these photos state, by photo."""
+        found: dict[int, list[str]] = {}
+        for photo_id, name in self._database.fetch_all(
+            list_query("people"), ids_parameter(photo_ids)
+        ):
+            found.setdefault(photo_id, []).append(name)
+        return found
 
     # ------------------------------------------------------------------ deciding
 
