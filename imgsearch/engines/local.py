@@ -200,7 +200,7 @@ class LocalEngine:
         return CorrectionStore(self.database())
 
     def changes(self) -> ChangeStore:
-        """The last changes of albums and marks in the database."""
+        """The last changes of albums, marks and persons in the database."""
         from imgsearch.store.changes import ChangeStore
 
         return ChangeStore(self.database())
