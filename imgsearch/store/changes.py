@@ -67,6 +67,7 @@ _TABLES = {
         ("photo_id", "taken_at", "lat", "lon", "town", "region", "country", "near_town"),
         needs={"photo_id": "photos"},
     ),
+    "event_titles": _Table(("id", "title", "start", "end_at")),
     "persons": _Table(
         ("id", "name", "plain_name", "is_hidden", "made_at"), unique=("name", "plain_name")
     ),

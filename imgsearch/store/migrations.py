@@ -671,6 +671,16 @@ CREATE TABLE own_person (
 );
 """
 
+# Titles that somebody has given to the events between two moments.
+_EVENT_TITLES = """
+CREATE TABLE event_titles (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    title TEXT NOT NULL,
+    start TEXT NOT NULL,
+    end_at TEXT NOT NULL
+);
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -685,6 +695,7 @@ MIGRATIONS: dict[str, str] = {
     "corrections": _CORRECTIONS,
     "quality of faces": _FACE_QUALITY,
     "changes of people": _CHANGES_OF_PEOPLE,
+    "event titles": _EVENT_TITLES,
 }
 
 
