@@ -103,6 +103,7 @@ if TYPE_CHECKING:
         Face as Face,
         FaceCounts as FaceCounts,
         Person as Person,
+        PersonChange as PersonChange,
         Proposal as Proposal,
         SimilarFace as SimilarFace,
     )
@@ -224,7 +225,9 @@ _NAMES = {
         "Timeline",
     ),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
-    "imgsearch.records.faces": ("Face", "FaceCounts", "Person", "Proposal", "SimilarFace"),
+    "imgsearch.records.faces": (
+        *("Face", "FaceCounts", "Person", "PersonChange", "Proposal", "SimilarFace"),
+    ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.names": ("name_of_field",),

@@ -261,6 +261,7 @@ def main(arguments: Sequence[str]) -> None:
     run("correct", "correct", "type:png", "--set-date", "1974-07")
     run("undo", "undo")
     run("timeline", "timeline")
+    run("events", "events")
     run("places", "places")
     run("cameras", "cameras")
     run("strip", "strip", "--by", "month")

@@ -136,7 +136,7 @@ def test_a_photo_that_was_forgotten_is_not_counted(
     [
         ("timeline",),
         ("timeline", "--months", "country:Italy"),
-        ("timeline", "--events", "--min-photos", "2", "--json"),
+        ("events", "--min-photos", "2", "--json"),
         ("timeline", "country:France"),
         ("timeline", "--on-this-day"),
         ("places",),

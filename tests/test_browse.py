@@ -14,13 +14,16 @@ from click.testing import CliRunner
 
 from benchmarks.bench_events import LIVES, Moment, columns, make_library, ours, score
 from imgsearch import Library, Query, Settings, to_text
+from imgsearch.analysis.event_titles import title_of, with_titles
 from imgsearch.analysis.events import find_events
 from imgsearch.cli import commands
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.language.anniversary import in_earlier_years
 from imgsearch.records.browse import (
     CountryCount,
+    EventTitle,
     MonthCount,
+    PhotoEvent,
     PlaceCounts,
     RegionCount,
     Timeline,
@@ -108,7 +111,7 @@ def test_weak_results_are_not_counted(demo: Library) -> None:
     assert 0 < len(hits) < demo.photo_count()
     assert sum(year.photos for year in demo.browse.timeline("a cat").years) == len(hits)
     assert demo.browse.places("a cat").unknown == len(hits)
-    assert demo.browse.timeline("a violin") == Timeline(())
+    assert demo.browse.timeline("a piano") == Timeline(())
 
 
 def test_a_photo_whose_file_is_gone_is_not_counted(travels: Library, tmp_path: Path) -> None:
@@ -284,20 +287,85 @@ def test_the_timeline_by_month_of_a_query(travels: Library) -> None:
 
 
 def test_events_are_printed_with_days_photos_and_places(travels: Library) -> None:
-    code, output, remarks = run(travels, "timeline", "--events", "--min-photos", "2")
+    code, output, remarks = run(travels, "events", "--min-photos", "2")
     assert code == 0
-    assert [line.split() for line in output.splitlines()] == [
-        ["2008-10-22", "2", "trip", "Arezzo,", "Italy"],
-        ["2015-02-01", "to", "2015-02-02", "2", "trip", "Sydney,", "Australia"],
+    assert [line.split(None, 3) for line in output.splitlines()] == [
+        ["2008-10-22", "2", "trip", "Arezzo, 22 October 2008"],
+        ["2015-02-01", "2", "trip", "Sydney, 1 to 2 February 2015"],
     ]
     assert remarks == "Events of fewer than 2 photos: 2.\n"
-    code, output, _ = run(travels, "timeline", "--events", "--min-photos", "2", "--json")
+    code, output, _ = run(travels, "events", "--min-photos", "2", "--json")
     assert [event["towns"] for event in json.loads(output)] == [["Arezzo"], ["Sydney"]]
-    assert run(travels, "timeline", "--events") == (1, "", "Events of fewer than 5 photos: 4.\n")
-    code, _, remarks = run(travels, "timeline", "--events", "dated:file")
+    assert run(travels, "events") == (1, "", "Events of fewer than 5 photos: 4.\n")
+    code, _, remarks = run(travels, "events", "dated:file")
     assert code == 1 and "No photo with a date in its metadata" in remarks
-    for wrong in (["--events", "--months"], ["--min-photos", "3"], ["--events", "--min-photos=0"]):
-        assert run(travels, "timeline", *wrong)[0] == 2
+    assert run(travels, "events", "--min-photos=0")[0] == 2
+
+
+def test_a_given_title_is_kept_and_can_be_undone(travels: Library) -> None:
+    def titles() -> list[str]:
+        return [each.title for each in travels.browse.events() if each.is_titled]
+
+    (there,) = [each for each in travels.browse.events("on:2015-02") if len(each.photo_ids) > 1]
+    change = travels.browse.title_event(there.end, "  Sydney with  Anna ")
+    assert (change.title, change.photos) == ("Called an event Sydney with Anna", 2)
+    assert titles() == ["Sydney with Anna"]
+    assert travels.browse.title_event(there.start, "Sydney with Anna").id is None
+    travels.browse.title_event(there.start, "Sydney again")
+    assert travels.changes.undo().title == "Called an event Sydney again"
+    assert titles() == ["Sydney with Anna"]
+    assert travels.browse.title_event(there.start, "").title == "Took the title of an event away"
+    assert titles() == []
+    travels.changes.undo()
+    assert titles() == ["Sydney with Anna"]
+    with pytest.raises(UsageError, match="No event has the moment"):
+        travels.browse.title_event(datetime(1990, 1, 1), "x")
+    with pytest.raises(UsageError, match="Use 200 at most"):
+        travels.browse.title_event(there.start, "x" * 201)
+
+
+def test_the_command_gives_one_event_a_title(travels: Library) -> None:
+    only = ("events", "--min-photos", "2")
+    code, _, remarks = run(travels, *only, "--set-title", "Away")
+    assert code == 2 and "names one event, and 2 are found" in remarks and "Arezzo" in remarks
+    code, output, _ = run(travels, *only, "on:2015", "--set-title", "Sydney with Anna")
+    assert (code, output) == (0, "Called an event Sydney with Anna\n")
+    assert "Sydney with Anna" in run(travels, *only)[1]
+    assert run(travels, "events", "on:1990", "--set-title", "x")[0] == 1
+
+
+def test_a_title_stays_with_an_event_that_grows() -> None:
+    """Of the photos that come later, some belong to it, others do not."""
+    start = datetime(2022, 5, 12, 9)
+    given = (EventTitle("Lisbon with Anna", start, start + timedelta(days=4)),)
+
+    def event(first: datetime, days: float) -> PhotoEvent:
+        return PhotoEvent(first, first + timedelta(days=days), True, (1,), (), (), "Lisbon")
+
+    longer = event(start - timedelta(days=1), 6)
+    after = event(start + timedelta(days=9), 2)
+    titles = [each.title for each in with_titles((longer, after), given)]
+    assert titles == ["Lisbon with Anna", "Lisbon"]
+    much_longer = event(start - timedelta(days=20), 40)
+    assert [each.is_titled for each in with_titles((much_longer,), given)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("towns", "countries", "days", "title"),
+    [
+        (["Lisbon"] * 3 + ["Sintra"], ["Portugal"] * 4, (12, 19), "Lisbon, 12 to 19 May 2022"),
+        (["A", "B", "C", "D"], ["Spain"] * 4, (12, 12), "Spain, 12 May 2022"),
+        (["A", "B", "C"], ["Spain", "Spain", "France"], (12, 13), "Spain and France, 12 to 13"),
+        (["A", "B", "C"], ["Spain", "Italy", "France"], (1, 2), "Spain, Italy and more, 1 to 2"),
+        ([None, None], [None, None], (1, 33), "1 May to 2 June 2022"),
+        ([None], [None], (1, 300), "1 May 2022 to 24 February 2023"),
+    ],
+)
+def test_titles_say_where_and_when(
+    towns: list[str | None], countries: list[str | None], days: tuple[int, int], title: str
+) -> None:
+    first, last = (date(2022, 4, 30) + timedelta(days=day) for day in days)
+    assert title_of(towns, countries, first, last).startswith(title)
 
 
 def test_on_this_day_lists_earlier_years(

@@ -13,7 +13,7 @@ from imgsearch import Library
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.language.name_dates import date_in_path
 from imgsearch.operations.corrections import Corrections
-from imgsearch.records.corrections import PhotoDateBody
+from imgsearch.records.corrections import PhotoDate
 from imgsearch.service.client import Client
 from tests.factories import exif_of_paris, run_cli, wait_until, write_photos
 from tests.services import serving
@@ -47,9 +47,7 @@ def test_a_corrected_date_counts_everywhere(scans: Library) -> None:
     assert {each.after for each in planned} == {datetime(1974, 7, 1)}
     assert {each.dated_by for each in planned} == {"file"} and len(planned) == 6
     assert ids(scans, "dated:you") == [], "nothing is written yet"
-    change = scans.corrections.set_dates(
-        [PhotoDateBody(each.photo_id, each.after) for each in planned]
-    )
+    change = scans.corrections.set_dates([PhotoDate(each.photo_id, each.after) for each in planned])
     assert (change.title, change.photos) == ("Corrected the date of 6 photos", 6)
     corrected = sorted(each.photo_id for each in planned)
     for query in ("on:1974-07", "before:1980", "month:7 before:1980", "dated:you"):
@@ -66,8 +64,8 @@ def test_a_corrected_date_counts_everywhere(scans: Library) -> None:
 
 def test_every_correction_is_undone_and_done_again(scans: Library) -> None:
     of_file = scans.photos([1])[0].date
-    scans.corrections.set_dates([PhotoDateBody(1, datetime(1974, 7, 1))])
-    scans.corrections.set_dates([PhotoDateBody(1, datetime(1975, 8, 2))])
+    scans.corrections.set_dates([PhotoDate(1, datetime(1974, 7, 1))])
+    scans.corrections.set_dates([PhotoDate(1, datetime(1975, 8, 2))])
     scans.corrections.set_place([1, 2], place="48.8566,2.3522")
     assert scans.changes.undo().title == "Corrected the place of 2 photos"
     assert ids(scans, "near:48.8566,2.3522,2km") == []
@@ -110,7 +108,7 @@ def test_a_wrong_clock_is_set_right(scans: Library) -> None:
 def test_what_is_read_again_is_kept_beside_the_correction(scans: Library, tmp_path: Path) -> None:
     there = paris(scans)
     scans.corrections.set_dates(
-        [PhotoDateBody(there, datetime(1999, 1, 2)), PhotoDateBody(1, datetime(1974, 1, 1))]
+        [PhotoDate(there, datetime(1999, 1, 2)), PhotoDate(1, datetime(1974, 1, 1))]
     )
     scans.corrections.set_place([there], place="Lisbon")
     report = scans.upkeep.read_metadata().run()
@@ -134,7 +132,7 @@ def test_what_is_read_again_is_kept_beside_the_correction(scans: Library, tmp_pa
 
 
 def test_a_correction_moves_with_its_photo_and_goes_with_it(scans: Library, tmp_path: Path) -> None:
-    scans.corrections.set_dates([PhotoDateBody(1, datetime(1974, 1, 1))])
+    scans.corrections.set_dates([PhotoDate(1, datetime(1974, 1, 1))])
     (hit,) = scans.photos([1])
     hit.path.rename(hit.path.with_name("moved.jpg"))
     scans.index().run()
@@ -238,7 +236,7 @@ def test_the_library_refuses_what_is_unclear(scans: Library) -> None:
         scans.corrections.forget([1], date=False, place=False)
     with pytest.raises(QueryError, match="No town called"):
         scans.corrections.set_place([1], place="Xyzzyville")
-    assert scans.corrections.set_dates([PhotoDateBody(99, datetime(1974, 1, 1))]).id is None
+    assert scans.corrections.set_dates([PhotoDate(99, datetime(1974, 1, 1))]).id is None
     assert scans.corrections.forget([1]).id is None
 
 
@@ -247,7 +245,7 @@ def test_the_service_does_the_same(scans: Library) -> None:
         client = Client(scans.settings)
         planned = client.call(Corrections.plan_dates, [1, 2], date="1974")
         assert [each.photo_id for each in planned] == [1, 2]
-        dates = [PhotoDateBody(each.photo_id, each.after) for each in planned]
+        dates = [PhotoDate(each.photo_id, each.after) for each in planned]
         assert client.call(Corrections.set_dates, dates).photos == 2
         assert client.call(Corrections.of, [1])[1].date_is_corrected
     assert ids(scans, "on:1974") == [1, 2]

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from imgsearch import Library
 from imgsearch.decode.xmp import read_xmp
-from imgsearch.decode.xmp_rating import CannotEdit, new_packet, rating_in, with_rating
+from imgsearch.decode.xmp_edit import CannotEdit
+from imgsearch.decode.xmp_rating import new_packet, rating_in, with_rating
 from imgsearch.errors import DiskError
 from imgsearch.outputs import sidecars
 from imgsearch.records.albums import SidecarChange

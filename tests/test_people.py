@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +22,10 @@ from imgsearch.errors import QueryError, UsageError
 from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
 from imgsearch.records.faces import Person
-from tests.factories import context_of
+from imgsearch.store import changes as journal
+from imgsearch.store import migrations
+from imgsearch.store.store import Store
+from tests.factories import context_of, wait_until
 from tests.stand_in import StandIn
 from tests.test_faces import DIRECTIONS, ColourReader, write_people
 from tests.test_picture_text import run
@@ -63,7 +71,7 @@ def of_colour(library: Library, stem: str) -> Person:
 
 def test_a_named_person_is_found_as_names_from_metadata_are(library: Library) -> None:
     red = of_colour(library, "red0")
-    named = library.people.name(red.id, "  Zoë   Adler ")
+    named = library.people.name(red.id, "  Zoë   Adler ").person
     assert (named.id, named.name, named.faces) == (red.id, "Zoë Adler", 4)
     assert 0 < named.confirmed <= 5
     everyone = {"red0", "red1", "both", "three"}
@@ -100,10 +108,10 @@ def test_filters_count_and_exclude_people(library: Library) -> None:
 def test_two_persons_of_one_name_are_one(library: Library) -> None:
     red, lime = of_colour(library, "red0"), of_colour(library, "lime")
     library.people.name(red.id, "Anna")
-    assert library.people.name(lime.id, "anna").id == red.id
+    assert library.people.name(lime.id, "anna").person.id == red.id
     (person,) = [each for each in library.people.all() if each.name]
     assert (person.name, person.faces) == ("Anna", 7)
-    library.people.undo()
+    library.changes.undo()
     assert library.people.get(lime.id).name is None
     assert library.people.get(red.id).faces == 4
     library.people.name(red.id, "")
@@ -114,36 +122,36 @@ def test_two_persons_of_one_name_are_one(library: Library) -> None:
 
 
 def test_a_face_that_is_not_a_person_leaves_it_for_good(library: Library) -> None:
-    red = library.people.name(of_colour(library, "red0").id, "Anna")
+    red = library.people.name(of_colour(library, "red0").id, "Anna").person
     wrong = library.people.faces_of(red.id)[-1]
     library.people.decide((wrong.id,), red.id, False)
     assert library.people.get(red.id).faces == 3
     library.people.regroup()
     assert wrong.id not in [face.id for face in library.people.faces_of(red.id)]
     assert wrong.id not in [each.face.id for each in library.people.proposals(red.id)]
-    assert library.people.undo() is not None
+    assert library.changes.undo()
     assert library.people.get(red.id).faces == 4
     library.people.decide((wrong.id,), red.id, False)
     library.people.decide((wrong.id,), red.id, True)  # on second thoughts
     assert library.people.get(red.id).faces == 4
-    assert library.people.decide((9999,), red.id, True) == 0
+    assert library.people.decide((9999,), red.id, True).faces == 0
 
 
 def test_a_yes_brings_the_whole_group_along(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("imgsearch.faces.proposals.PROPOSE", -1.0)
-    lime = library.people.name(of_colour(library, "lime").id, "Ben")
+    lime = library.people.name(of_colour(library, "lime").id, "Ben").person
     others = library.people.proposals(lime.id)
     assert [each.face.photo_id for each in others], "red, in the photos without Ben"
     assert len({each.face.person_id for each in others}) == len(others), "one face of each group"
     red = of_colour(library, "red0")
     (asked,) = [each for each in others if each.face.person_id == red.id]
-    assert library.people.decide((asked.face.id,), lime.id, True) == 1
+    assert library.people.decide((asked.face.id,), lime.id, True).faces == 1
     # In two photos both are to be seen, and nobody is there twice.
     assert library.people.get(lime.id).faces == 5
     assert library.people.get(red.id).faces == 2
-    library.people.undo()
+    library.changes.undo()
     assert library.people.get(red.id).faces == 4
 
 
@@ -152,21 +160,29 @@ def test_merge_split_hide_and_undo_each(library: Library) -> None:
     before = people.all()
     red, lime = of_colour(library, "red0"), of_colour(library, "lime")
     people.name(lime.id, "Ben")
-    merged = people.merge(lime.id, red.id)
+    merged = people.merge(lime.id, red.id).person
     assert (merged.id, merged.name, merged.faces) == (red.id, "Ben", 7)
     with pytest.raises(UsageError, match="one person already"):
         people.merge(red.id, red.id)
     own = [face.id for face in people.faces_of(red.id)][:2]
-    split = people.split(tuple(own), red.id)
+    split = people.split(tuple(own), red.id).person
     assert (split.faces, split.confirmed, people.get(red.id).faces) == (2, 2, 5)
-    assert people.hide(split.id).is_hidden
+    assert people.hide(split.id).person.is_hidden
     assert split.id not in [each.id for each in people.all()]
     assert split.id in [each.id for each in people.all(hidden=True)]
     people.regroup()
     assert people.get(split.id).is_hidden, "it stays hidden when all are grouped anew"
-    for _ in range(4):
-        assert people.undo() is not None
-    assert people.undo() is None
+    titles = [each.title for each in library.changes.all()]
+    assert titles == [
+        f"Hid person {split.id}",
+        "Split 2 faces off Ben",
+        f"Made Ben and person {red.id} one person",
+        "Named Ben",
+    ]
+    for title in titles:
+        assert library.changes.undo().title == title
+    with pytest.raises(UsageError, match="no change to undo"):
+        library.changes.undo()
     assert sorted(each.faces for each in people.all()) == sorted(each.faces for each in before)
     assert found(library, "person:ben") == set()
 
@@ -220,6 +236,271 @@ def test_a_pack_carries_neither_faces_nor_their_names(
         assert there.people.all() == () and there.people.counts().unread == 6
 
 
+# ------------------------------------------------------------------------- undoing
+
+
+def rows(library: Library) -> dict[str, list[tuple[object, ...]]]:
+    """Everything that is stored about persons, but for the vectors of faces."""
+    columns = {
+        "persons": "*",
+        "face_decisions": "*",
+        "own_person": "*",
+        "faces": "id, photo_id, person_id",
+    }
+    file = library.settings.data_dir / "library.db"
+    with closing(sqlite3.connect(file, timeout=30)) as connection:
+        return {
+            table: connection.execute(f"SELECT {which} FROM {table} ORDER BY id").fetchall()
+            for table, which in columns.items()
+        }
+
+
+def test_decisions_albums_and_marks_are_undone_in_one_order(library: Library) -> None:
+    red = of_colour(library, "red0")
+    (photo,) = library.find("name:nobody").hits
+    library.people.name(red.id, "Anna")
+    library.albums.make("Book", [photo.photo.id])
+    library.people.hide(red.id)
+    library.marks.set([photo.photo.id], rating=3)
+    titles = ["Gave 1 photo 3 stars", "Hid Anna", "Made the album Book with 1 photo", "Named Anna"]
+    assert [each.title for each in library.changes.all()] == titles
+    assert library.changes.undo().title == titles[0]
+    assert found(library, "person:anna") == set()
+    assert library.changes.undo().photos == 4, "the photos of Anna"
+    assert found(library, "person:anna") == {"red0", "red1", "both", "three"}
+    assert library.changes.undo().title == titles[2]
+    assert library.albums.all() == () and found(library, "person:anna") != set()
+    assert library.changes.undo().title == titles[3]
+    assert found(library, "person:anna") == set()
+    assert library.changes.redo().title == titles[3]
+    assert found(library, "person:anna") == {"red0", "red1", "both", "three"}
+    assert library.people.get(red.id).name == "Anna"
+
+
+def test_every_decision_leaves_and_brings_back_the_same_rows(library: Library) -> None:
+    people = library.people
+    red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+    face = people.faces_of(red.id)[-1].id
+    steps: list[Callable[[], object]] = [
+        lambda: people.name(red.id, "Anna"),
+        lambda: people.decide((face,), red.id, False),
+        lambda: people.name(lime.id, "Ben"),
+        lambda: people.decide((face,), lime.id, True),
+        lambda: people.name(lime.id, "Benno"),
+        lambda: people.split((face, people.faces_of(red.id)[0].id), red.id),
+        lambda: people.hide(people.all()[-1].id),
+        lambda: people.merge(lime.id, red.id),
+        lambda: people.name(red.id, ""),
+        lambda: people.decide(tuple(each.id for each in people.faces_of(red.id)), red.id, False),
+    ]
+    states = [rows(library)]
+    for step in steps:
+        step()
+        states.append(rows(library))
+    assert all(a != b for a, b in pairwise(states))
+    for before in reversed(states[:-1]):
+        library.changes.undo()
+        assert rows(library) == before
+    for after in states[1:]:
+        library.changes.redo()
+        assert rows(library) == after
+
+
+def test_a_decision_that_says_nothing_new_is_no_change(library: Library) -> None:
+    red = library.people.name(of_colour(library, "red0").id, "Anna").person
+    face = library.people.faces_of(red.id)[0].id
+    for made in (
+        library.people.name(red.id, "Anna"),
+        library.people.decide((face,), red.id, True),
+        library.people.hide(red.id, False),
+        library.people.decide((9999,), red.id, False),
+    ):
+        assert made.change.id is None
+    assert len(library.changes.all()) == 1
+
+
+def test_an_older_decision_is_undone_without_the_newer_ones(library: Library) -> None:
+    people = library.people
+    red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+    named = people.name(red.id, "Anna").change
+    refused = people.decide((people.faces_of(red.id)[-1].id,), red.id, False).change
+    renamed = people.name(red.id, "Annie").change
+    people.name(lime.id, "Anna")
+    library.changes.undo(refused.id)
+    assert (people.get(red.id).name, people.get(red.id).faces) == ("Annie", 4)
+    library.changes.undo(named.id)
+    assert people.get(red.id).name is None and people.get(lime.id).name == "Anna"
+    library.changes.redo(named.id)
+    assert people.get(red.id).name == "Annie", "as it was when this was undone"
+    with pytest.raises(
+        UsageError, match=r"another person has the name. Rename .* imgsearch people"
+    ):
+        library.changes.undo(renamed.id)
+    assert people.get(red.id).name == "Annie" and people.get(lime.id).name == "Anna"
+
+
+def test_a_decision_is_undone_after_another_model_has_found_the_faces(
+    library: Library, tmp_path: Path
+) -> None:
+    people = library.people
+    red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+    people.name(red.id, "Anna")
+    people.name(lime.id, "Ben")
+    people.merge(lime.id, red.id)
+    context = context_of(
+        library.settings, StandIn(), open_faces=lambda cache: ColourReader("colours/2")
+    )
+    run(find_faces(context, (), True))
+    library.changes.undo()
+    people.regroup()
+    assert found(library, "person:ben") == {"lime", "both", "three"}
+    assert found(library, "person:anna") == {"red0", "red1", "both", "three"}
+    assert of_colour(library, "lime").name == "Ben"
+
+
+def test_what_was_forgotten_is_not_brought_back(library: Library) -> None:
+    red = of_colour(library, "red0")
+    library.people.name(red.id, "Zoë Secretname")
+    library.marks.set([1], rating=3)
+    library.people.forget(with_names=True)
+    assert [each.title for each in library.changes.all()] == ["Gave 1 photo 3 stars"]
+    assert rows(library) == {each: [] for each in rows(library)}
+    files = [each for each in library.settings.data_dir.rglob("*") if each.is_file()]
+    assert not any(b"Secretname" in each.read_bytes() for each in files)
+
+
+def test_a_decision_about_a_hundred_thousand_faces_can_be_undone(
+    library: Library,
+) -> None:
+    """All of them confirmed, which takes the most room; the bound keeps many such changes."""
+    red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+    library.people.name(red.id, "Anna")
+    with closing(sqlite3.connect(library.settings.data_dir / "library.db")) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(
+            "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number "
+            "WHERE n < 100000) INSERT INTO faces (photo_id, x, y, width, height, score, size_px, "
+            "vector, person_id) SELECT 1 + n % 6, (n % 977) / 977.0, (n % 1009) / 1009.0, "
+            "(n % 31) / 337.0, (n % 37) / 331.0, 0.9, 60, x'00', ? FROM number",
+            (red.id,),
+        )
+        connection.execute(
+            "INSERT INTO face_decisions (content_hash, x, y, width, height, person_id, is_person, "
+            "face_id, decided_at) SELECT content_hash, x, y, width, height, person_id, 1, "
+            "faces.id, '2026-11-30T10:00:00+00:00' FROM faces JOIN photos ON photos.id = photo_id "
+            "WHERE faces.vector = x'00'"
+        )
+        connection.execute("DELETE FROM stale_names")
+        connection.commit()
+    before = rows(library)
+    with Store.open(library.settings.data_dir) as store:
+        store.people.merge(red.id, lime.id, ())
+        assert library.people.get(lime.id).faces > 100_000
+        (size_bytes,) = store.database.fetch_one("SELECT max(length(steps)) FROM changes")
+        assert size_bytes < journal.MOST_BYTES / 3
+        library.changes.undo()
+        assert rows(library) == before
+
+
+def test_a_library_from_before_the_one_history_keeps_its_names(tmp_path: Path) -> None:
+    before = list(migrations.MIGRATIONS).index("changes of people")
+    with closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None)) as connection:
+        migrations.apply_first(connection, before)
+        connection.execute(
+            "INSERT INTO persons (id, name, plain_name, made_at) VALUES (3, 'Zoë', 'zoe', '')"
+        )
+        connection.execute(
+            "INSERT INTO face_decisions VALUES (7, x'ab', NULL, 0.1, 0.2, 0.3, 0.4, 3, 1, NULL, '')"
+        )
+        connection.execute("INSERT INTO people_changes VALUES (1, 'named Zoë', '{}', '')")
+    with Store.open(tmp_path, writable=True) as store:
+        assert store.people.named("zoe") == 3
+        assert journal.ChangeStore(store.database).all() == ()
+        decisions = store.database.fetch_all("SELECT id, content_hash, x FROM face_decisions")
+        assert decisions == [(7, b"\xab", 0.1)]
+        triggers = store.database.fetch_all(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'face_decisions'"
+        )
+        assert len(triggers) == 3
+        assert store.database.dangling_rows() == 0
+
+
+# ------------------------------------------------------------------------- several at once
+
+
+def test_a_person_that_another_process_has_merged_is_not_named(
+    library: Library,
+) -> None:
+    """What is named was chosen before the transaction, so it may be gone, or have other faces."""
+    people = library.people
+    red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+    taken = [face.id for face in people.faces_of(red.id)]
+    with Store.open(library.settings.data_dir) as other:
+        split, _ = other.people.split(taken[:2], red.id)
+        assert other.people.name(red.id, "Anna", taken)[0] == red.id
+        assert {face.id for face in people.faces_of(split)} == set(taken[:2]), "they stay"
+        assert people.get(red.id).faces == 2
+        other.people.merge(red.id, lime.id, ())
+        with pytest.raises(UsageError, match="may have been joined with another"):
+            other.people.name(red.id, "Berta", taken)
+    with pytest.raises(UsageError, match="imgsearch people"):
+        people.decide((taken[0],), red.id, True)
+    assert {each.name for each in people.all() if each.name} == {"Anna"}
+    assert people.get(lime.id).faces == 5
+
+
+_DECIDE = """
+import sys
+from imgsearch import Library
+with Library.open(sys.argv[1]) as library:
+    people, person = library.people, int(sys.argv[3])
+    face = people.faces_of(person, 1)[0].id
+    for number in range(int(sys.argv[4])):
+        people.name(person, f"{sys.argv[2]} {number}")
+        people.decide((face,), person, number % 2 == 1)
+"""
+
+
+def test_two_processes_decide_at_once_and_a_killed_one_loses_nothing(library: Library) -> None:
+    """What is stored stays consistent, and all of it can be undone to what it was before."""
+    before = rows(library)
+    red, lime = of_colour(library, "red0").id, of_colour(library, "lime").id
+
+    def start(name: str, person: int, times: int) -> subprocess.Popen[bytes]:
+        data = str(library.settings.data_dir)
+        command = [sys.executable, "-c", _DECIDE, data, name, str(person), str(times)]
+        return subprocess.Popen(command)
+
+    both = start("Anna", red, 20), start("Ben", lime, 20)
+    assert [each.wait(120) for each in both] == [0, 0]
+    assert {each.name for each in library.people.all()} >= {"Anna 19", "Ben 19"}
+    assert len(library.changes.all()) == 80
+    with start("Cleo", red, 10_000) as killed:
+        wait_until(lambda: len(library.changes.all()) > 90, 60)
+        killed.kill()
+    with closing(sqlite3.connect(library.settings.data_dir / "library.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("SELECT count(*) FROM stale_names").fetchone() == (0,)
+    people = library.people
+    names = [each.name for each in people.all(hidden=True) if each.name]
+    assert len(names) == 2
+    for name in names:
+        photos = {each.photo_id for each in people.faces_of(named(library, name), 100)}
+        assert {hit.photo.id for hit in library.find(f'person:"{name}"', k=20).hits} >= photos
+    for change in library.changes.all():
+        if not change.undone:
+            library.changes.undo()
+    after = rows(library)
+    assert after["persons"] == before["persons"] and after["face_decisions"] == []
+    assert after["faces"] == before["faces"]
+
+
+def named(library: Library, name: str) -> int:
+    (person,) = [each for each in library.people.all() if each.name == name]
+    return person.id
+
+
 # ------------------------------------------------------------------------- the command
 
 
@@ -242,7 +523,9 @@ def test_the_command_lists_names_and_corrects(library: Library) -> None:
     assert len(shown) == 5 and shown[1].endswith(".png")
     face = json.loads(invoke(library, "anna", "--json"))["faces_listed"][0]["id"]
     assert "3 faces" in invoke(library, "Anna", "--no", str(face))
-    assert invoke(library, "--undo").startswith("Undone")
+    data = str(library.settings.data_dir)
+    undone = CliRunner().invoke(commands, ["undo", "--data", data]).stdout
+    assert undone == "Undone: Rejected 1 face as Anna\n"
     assert "hidden" in invoke(library, "Anna", "--hide")
     assert "hidden" not in invoke(library, "Anna", "--show")
     people = json.loads(invoke(library, "--json"))
@@ -254,4 +537,4 @@ def test_the_command_lists_names_and_corrects(library: Library) -> None:
             catch_exceptions=False,
         )
     assert invoke(library, "--name", "Ben", code=2) == ""
-    assert invoke(library, "Anna", "--hide", "--undo", code=2) == ""
+    assert invoke(library, "Anna", "--hide", "--name", "Ben", code=2) == ""

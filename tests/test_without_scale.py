@@ -134,7 +134,7 @@ def test_commands_work(data: Path, photos: Path) -> None:
         ["suggest", "20"],
         ["status", "--json"],
         ["timeline"],
-        ["timeline", "--events", "--min-photos", "1"],
+        ["events", "--min-photos", "1"],
         ["cameras"],
         ["label", "a dog", "a cat"],
         ["save", "dogs", "a dog"],

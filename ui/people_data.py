@@ -79,44 +79,53 @@ async def decide(request: Request) -> Response:
         return PlainTextResponse(str(error), 422, NOT_STORED)
 
     def record() -> dict[str, object]:
-        person, done = _record(decision)
+        person, done, change = _record(decision)
+        session().forget_photo_count()
         forget_answers()
-        return {**_list(), "person": person, "done": done}
+        return {**_list(), "person": person, "done": done, "change": change}
 
     return await run_in_threadpool(_answer, record)
 
 
-def _record(decision: PeopleDecision) -> tuple[int, str]:
-    """Record a decision; returns the person that it is about now, and a sentence."""
-    people, person = session().library.people, decision.person
+def _record(decision: PeopleDecision) -> tuple[int, str, int | None]:
+    """Record a decision; returns the person that it is about now, a sentence, and the change.
+
+    The change is known by its id, None where nothing was changed.
+    """
+    library, person = session().library, decision.person
+    people = library.people
     match decision.action:
         case "name":
-            named = people.name(person, decision.name)
-            done = f"Named {printable(named.name)}." if named.name else "The name was removed."
-            return named.id, done
+            made = people.name(person, decision.name)
+            name = made.person.name
+            done = f"Named {printable(name)}." if name else "The name was removed."
         case "yes" | "no":
             is_person = decision.action == "yes"
-            people.decide(decision.faces, person, is_person)
-            return person, "Added." if is_person else "Not this person."
+            made = people.decide(decision.faces, person, is_person)
+            done = "Added." if is_person else "Not this person."
         case "merge":
-            return people.merge(person, decision.into).id, "Both are one person now."
+            made = people.merge(person, decision.into)
+            done = "Both are one person now."
         case "split":
-            return people.split(decision.faces, person).id, "They are a person of their own now."
+            made = people.split(decision.faces, person)
+            done = "They are a person of their own now."
         case "hide" | "show":
             is_hidden = decision.action == "hide"
-            people.hide(person, is_hidden)
-            return person, "Hidden." if is_hidden else "Shown again."
+            made = people.hide(person, is_hidden)
+            done = "Hidden." if is_hidden else "Shown again."
         case "undo":
-            what = people.undo()
-            return person, f"Undone: {printable(what)}." if what else "There is nothing to undo."
+            undone = library.changes.undo()
+            return person, f"Undone: {printable(undone.title)}.", None
+    return made.person.id, done, made.change.id
 
 
 def _list() -> dict[str, object]:
-    people = session().library.people
+    library = session().library
+    last = next((each.title for each in library.changes.all() if not each.undone), None)
     return {
-        "people": [_person_json(each) for each in people.all(hidden=True)],
-        "alone": people.counts().alone,
-        "undo": people.last_change(),
+        "people": [_person_json(each) for each in library.people.all(hidden=True)],
+        "alone": library.people.counts().alone,
+        "undo": last,
     }
 
 

@@ -237,10 +237,11 @@ def day_tile_json(
 
 def _trip_json(trip: PhotoEvent) -> dict[str, object]:
     names = [*trip.towns[:NAMES_SHOWN], *trip.countries[:NAMES_SHOWN]]
+    places = f"Trip to {printable(', '.join(names))}" if names else "Trip"
     return {
         "first": trip.start.date().isoformat(),
         "last": trip.end.date().isoformat(),
-        "title": f"Trip to {printable(', '.join(names))}" if names else "Trip",
+        "title": printable(trip.title) if trip.is_titled else places,
         "photos": len(trip.photo_ids),
     }
 

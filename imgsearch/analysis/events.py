@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsearch.analysis.event_titles import title_of
 from imgsearch.records.arrays import Degrees
 from imgsearch.records.browse import Moments, PhotoEvent
 from imgsearch.sphere import arcs_km
@@ -149,13 +150,16 @@ def _most_frequent(months: Iterable[_WeeksOfCells]) -> list[_Cell]:
 
 
 def _event(moments: Moments, first: int, end: int, is_trip: bool) -> PhotoEvent:
+    start, last = moments.taken_at[first].item(), moments.taken_at[end - 1].item()
+    towns, countries = moments.towns[first:end], moments.countries[first:end]
     return PhotoEvent(
-        start=moments.taken_at[first].item(),
-        end=moments.taken_at[end - 1].item(),
+        start=start,
+        end=last,
         is_trip=is_trip,
         photo_ids=tuple(moments.photo_ids[first:end].tolist()),
-        towns=_frequent(moments.towns[first:end]),
-        countries=_frequent(moments.countries[first:end]),
+        towns=_frequent(towns),
+        countries=_frequent(countries),
+        title=title_of(towns, countries, start.date(), last.date()),
     )
 
 

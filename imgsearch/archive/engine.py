@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Progress,
         SyncReport,
     )
+    from imgsearch.records.browse import EventTitle
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import Photo
@@ -156,6 +157,10 @@ class ArchiveEngine:
 
     def version(self) -> tuple[int, ...]:
         return self.catalogue().version()
+
+    def event_titles(self) -> tuple[EventTitle, ...]:
+        """None: titles are kept in a library on one machine."""
+        return ()
 
     def browsing(self) -> LanceBrowsing:
         from imgsearch.archive.lance.browsing import LanceBrowsing

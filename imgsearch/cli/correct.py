@@ -11,7 +11,7 @@ import click
 from imgsearch.cli.album import chosen, chosen_options, print_change
 from imgsearch.cli.output import NO_RESULT, asking, data_option, info, json_option, print_json
 from imgsearch.operations.corrections import Corrections
-from imgsearch.records.corrections import PhotoDateBody, PlannedDate
+from imgsearch.records.corrections import PhotoDate, PlannedDate
 from imgsearch.text import format_count, path_text, printable
 
 _SHIFT = re.compile(r"([+-]?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -128,7 +128,7 @@ def command(
             more = "add --accept" if from_names else "leave out --dry-run"
             info(f"Nothing was written. To set the dates of {photos_text}, {more}.")
             return
-        dates = [PhotoDateBody(each.photo_id, each.after) for each in planned]
+        dates = [PhotoDate(each.photo_id, each.after) for each in planned]
         change = ask(Corrections.set_dates, dates)
     if as_json:
         info(change.title)

@@ -20,7 +20,7 @@ from imgsearch.text import format_count, path_text, printable
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
-    from imgsearch.records.faces import Face, Person
+    from imgsearch.records.faces import Face, FaceNamesChange, Person
 
 _LISTED = 50  # groups without a name, unless all are asked for
 _SHOWN = 20  # faces of a person
@@ -46,7 +46,17 @@ _SHOWN = 20  # faces of a person
     help="Take this face out of PERSON; all that are given become a new person.",
 )
 @click.option("--hide/--show", "hidden", default=None, help="PERSON is of no interest, or is.")
-@click.option("--undo", is_flag=True, help="Take the last decision back.")
+@click.option(
+    "--write-sidecars",
+    is_flag=True,
+    help="Write the names of faces into XMP files beside photos, for other programs.",
+)
+@click.option("--dry-run", is_flag=True, help="With --write-sidecars: only list the files.")
+@click.option(
+    "--adobe-names",
+    is_flag=True,
+    help="With --write-sidecars: call a new file IMG.xmp and not IMG.JPG.xmp.",
+)
 @click.option("--all", "everyone", is_flag=True, help="List hidden persons and all groups, too.")
 @json_option
 @data_option
@@ -60,7 +70,9 @@ def command(
     merge: str | None,
     split: tuple[int, ...],
     hidden: bool | None,
-    undo: bool,
+    write_sidecars: bool,
+    dry_run: bool,
+    adobe_names: bool,
     everyone: bool,
     as_json: bool,
     data_dir: str | None,
@@ -77,16 +89,28 @@ def command(
 
     PERSON is a name, or the number that the list has. With PERSON alone, its faces are listed, each
     with its number and its photo. Faces are found with imgsearch faces. Every decision can be
-    undone with --undo, the last one first.
+    undone with imgsearch undo, the last one first.
+
+    With --write-sidecars, the XMP files to write are listed and then written: digiKam, Lightroom
+    and others read the names and places of faces from them. What other programs wrote in them is
+    kept, and no photo is ever changed. A file in which somebody else has named a face gets another
+    name only if you have confirmed that face. Exit code: 1 if there is nothing to write, 3 if a
+    file could not be written.
     """
     actions = [name is not None, ask, bool(yes or no), merge is not None, bool(split)]
-    actions += [hidden is not None, undo]
+    actions += [hidden is not None, write_sidecars]
     if sum(actions) > 1:
         raise click.UsageError(
-            "Give one of --name, --ask, --yes and --no, --merge, --split, "
-            "--hide, --show and --undo at a time."
+            "Give one of --name, --ask, --yes and --no, --merge, --split, --hide, --show and "
+            "--write-sidecars at a time."
         )
-    if any(actions) and person is None and not undo:
+    if (dry_run or adobe_names) and not write_sidecars:
+        raise click.UsageError("--dry-run and --adobe-names need --write-sidecars.")
+    if write_sidecars and person is not None:
+        raise click.UsageError(
+            "--write-sidecars writes the names of all persons; leave PERSON out."
+        )
+    if any(actions) and person is None and not write_sidecars:
         raise click.UsageError("Say which PERSON: a name, or a number of the list.")
     if like is not None and (person is not None or any(actions)):
         raise click.UsageError("Give --like alone.")
@@ -95,30 +119,48 @@ def command(
         if like is not None:
             _print_similar(library, like, as_json)
             return
-        if undo:
-            _print_undone(people.undo(), as_json)
+        if write_sidecars:
+            _write_sidecars(library, adobe_names, dry_run, as_json)
             return
         if person is None:
             _print_list(library, everyone, as_json)
             return
         who = find_person(library, person)
         if name is not None:
-            _print_person(people.name(who.id, name), as_json)
+            _print_person(people.name(who.id, name).person, as_json)
         elif ask:
             _print_proposals(library, who, as_json)
         elif yes or no:
             for faces, is_person in ((yes, True), (no, False)):
-                if faces and people.decide(faces, who.id, is_person) < len(set(faces)):
+                if faces and people.decide(faces, who.id, is_person).faces < len(set(faces)):
                     info("Some of these faces are not in the library, and were left out.")
             _print_person(people.get(who.id), as_json)
         elif merge is not None:
-            _print_person(people.merge(find_person(library, merge).id, who.id), as_json)
+            _print_person(people.merge(find_person(library, merge).id, who.id).person, as_json)
         elif split:
-            _print_person(people.split(split, who.id), as_json)
+            _print_person(people.split(split, who.id).person, as_json)
         elif hidden is not None:
-            _print_person(people.hide(who.id, hidden), as_json)
+            _print_person(people.hide(who.id, hidden).person, as_json)
         else:
             _print_faces(library, who, as_json)
+
+
+def _write_sidecars(library: Library, adobe_names: bool, dry_run: bool, as_json: bool) -> None:
+    from imgsearch.cli.sidecars import list_and_write
+
+    list_and_write(
+        library.people.plan_sidecars(adobe_names=adobe_names),
+        None if dry_run else library.people.write_sidecars,
+        _names_of,
+        as_json,
+        "The files of your photos have the names that you gave to faces here.",
+        "imgsearch people --write-sidecars",
+    )
+
+
+def _names_of(change: FaceNamesChange) -> str:
+    renamed = [f"{old} -> {new}" for old, new in change.renamed]
+    return ", ".join((*change.added, *renamed))
 
 
 def find_person(library: Library, text: str) -> Person:
@@ -173,16 +215,6 @@ def _print_person(person: Person, as_json: bool) -> None:
         print_json(asdict(person))
     else:
         click.echo(_line(person))
-
-
-def _print_undone(what: str | None, as_json: bool) -> None:
-    if as_json:
-        print_json({"undone": what})
-    elif what is None:
-        info("There is no decision to undo.")
-        raise SystemExit(NO_RESULT)
-    else:
-        click.echo(f"Undone: {printable(what)}")
 
 
 def _print_faces(library: Library, person: Person, as_json: bool) -> None:

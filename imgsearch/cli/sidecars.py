@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +19,7 @@ from imgsearch.cli.output import (
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
+    from imgsearch.outputs.sidecars import Change, PlannedFile
     from imgsearch.records.albums import SidecarChange
 
 
@@ -41,45 +42,68 @@ def command(
       imgsearch sidecars
       imgsearch sidecars --write
 
-    With --write, the files in that list are written: this is the only command that writes beside
-    your photos, and the photos themselves are never changed. digiKam, darktable and Lightroom read
-    such files. What other programs wrote in them is kept; a file that another program changes
-    meanwhile is left as it is and named. imgsearch index reads the new stars.
+    With --write, the files in that list are written. Only this command and imgsearch people
+    --write-sidecars write beside your photos, and the photos themselves are never changed.
+    digiKam, darktable and Lightroom read such files. What other programs wrote in them is kept; a
+    file that another program changes meanwhile is left as it is and named. imgsearch index reads
+    the new stars.
 
     Exit code: 1 if there is nothing to write, 3 if a file could not be written.
     """
     with open_library(data_dir) as library:
-        planned = library.marks.plan_sidecars(adobe_names=adobe_names)
-        changes = [each.change for each in planned]
-        is_written = write and not dry_run
-        if is_written and not as_json:
-            _print(changes)
-        if is_written:
-            changes = list(library.marks.write_sidecars(planned))
+        list_and_write(
+            library.marks.plan_sidecars(adobe_names=adobe_names),
+            library.marks.write_sidecars if write and not dry_run else None,
+            _stars,
+            as_json,
+            "The files of your photos have the stars that you gave them here.",
+            "imgsearch sidecars --write",
+        )
+
+
+def list_and_write(
+    planned: Sequence[PlannedFile[Change]],
+    write: Callable[[Sequence[PlannedFile[Change]]], Iterable[Change]] | None,
+    described: Callable[[Change], str],
+    as_json: bool,
+    nothing: str,
+    command_to_write: str,
+) -> None:
+    """List planned XMP files and then write them, unless `write` is None.
+
+    `described` says what changes in a file. `nothing` is said where there is nothing to write, with
+    the exit code 1; the exit code is 3 if a file could not be written.
+    """
+    changes = [each.change for each in planned]
+
+    def print_list() -> None:
+        for each in changes:
+            if each.problem is None:
+                new = "new, " if each.is_new else ""
+                click.echo(printable(f"{each.sidecar}  ({new}{described(each)})"))
+
+    if not as_json:
+        print_list()
+    if write is not None:
+        changes = list(write(planned))
     if as_json:
         print_json(changes)
-    elif not is_written:
-        _print(changes)
     failed = [each for each in changes if each.problem is not None]
     if not changes:
-        info("The files of your photos have the stars that you gave them here.")
+        info(nothing)
         sys.exit(NO_RESULT)
     for each in failed:
         info(f"Left as it is: {each.sidecar}: {each.problem}")
     files = format_count(len(changes) - len(failed), "file")
-    if is_written:
+    if write is not None:
         info(f"Wrote {files}. To read them: imgsearch index")
         sys.exit(_FAILED if failed else 0)
-    info(f"Nothing was written. To write {files}: imgsearch sidecars --write")
+    info(f"Nothing was written. To write {files}: {command_to_write}")
 
 
 _FAILED = 3  # exit code
 
 
-def _print(changes: Sequence[SidecarChange]) -> None:
-    for each in changes:
-        if each.problem is None:
-            before = "no stars" if each.before is None else format_count(each.before, "star")
-            new = "new, " if each.is_new else ""
-            after = format_count(each.stars, "star")
-            click.echo(printable(f"{each.sidecar}  ({new}{before} -> {after})"))
+def _stars(change: SidecarChange) -> str:
+    before = "no stars" if change.before is None else format_count(change.before, "star")
+    return f"{before} -> {format_count(change.stars, 'star')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -18,14 +18,11 @@ from imgsearch.cli.output import NO_RESULT, info, print_json
 from imgsearch.cli.search import print_answer
 from imgsearch.language.anniversary import in_earlier_years
 from imgsearch.records.query import Query
-from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Answer
-    from imgsearch.records.browse import PhotoEvent, Timeline
+    from imgsearch.records.browse import Timeline
 
-MIN_PHOTOS = 5  # of a listed event
-_NAMES = 3  # shown towns and countries of an event
 _MAX_BAR = 60  # characters
 _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of its file
 
@@ -34,21 +31,12 @@ _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of 
     "timeline",
     "Count photos by year or month, as bars.",
     click.option("--months", "by_month", is_flag=True, help="Count by month."),
-    click.option("--events", "as_events", is_flag=True, help="List occasions and trips."),
     click.option("--on-this-day", is_flag=True, help="List the photos of today's date, years ago."),
-    click.option(
-        "--min-photos",
-        metavar="N",
-        type=click.IntRange(min=1),
-        help="With --events: only events of at least N photos.  [default: 5]",
-    ),
 )
 def command(
     counted: Counted,
     by_month: bool,
-    as_events: bool,
     on_this_day: bool,
-    min_photos: int | None,
 ) -> None:
     """Show the number of photos of each year or month, as bars.
 
@@ -56,21 +44,16 @@ def command(
       imgsearch timeline
       imgsearch timeline "a dog in snow" --months
       imgsearch timeline country:Italy after:2015
-      imgsearch timeline --events after:2023
 
     QUERY limits the photos, as in imgsearch search; with words, weak results are left out. Years
     and months without photos between others are shown, several in a row on one line. The lighter
     part of a bar stands for photos without a date in their metadata: they count by the date of
     their file, as in a search. dated:file finds them. Exit code 1 means that no photo matches.
 
-    --events lists events instead: an occasion at home or near it, or a whole trip, with its days,
-    the number of photos and the places. docs/search.md states how events are found. --on-this-day
-    lists the photos of earlier years whose metadata has the date of today.
+    --on-this-day lists the photos of earlier years whose metadata has the date of today.
     """
-    if by_month + as_events + on_this_day > 1:
-        raise click.UsageError("Choose one of --months, --events and --on-this-day.")
-    if min_photos is not None and not as_events:
-        raise click.UsageError("--min-photos needs --events.")
+    if by_month and on_this_day:
+        raise click.UsageError("Choose one of --months and --on-this-day.")
     if on_this_day:
         from imgsearch.library import Library
 
@@ -80,10 +63,6 @@ def command(
         return
     from imgsearch.operations.browse import Browse
 
-    if as_events:
-        events = counted.ask(Browse.events)
-        _print_events(events, min_photos or MIN_PHOTOS, counted.as_json)
-        return
     timeline = counted.ask(Browse.timeline)
     if counted.as_json:
         print_json(timeline)
@@ -102,26 +81,6 @@ def _print_photos(found: Answer, as_json: bool) -> None:
         print_answer(answer)
     if not answer.hits:
         info("No photo of this day in an earlier year matches, or all matches are weak.")
-        sys.exit(NO_RESULT)
-
-
-def _print_events(events: Sequence[PhotoEvent], min_photos: int, as_json: bool) -> None:
-    listed = [event for event in events if len(event.photo_ids) >= min_photos]
-    if as_json:
-        print_json(listed)
-    else:
-        for event in listed:
-            days = list(dict.fromkeys(f"{at:%Y-%m-%d}" for at in (event.start, event.end)))
-            names = ", ".join((*event.towns[:_NAMES], *event.countries[:_NAMES]))
-            kind = "trip" if event.is_trip else ""
-            line = f"{' to '.join(days):24}  {len(event.photo_ids):6}  {kind:4}  {printable(names)}"
-            click.echo(line.rstrip())
-    if len(listed) < len(events):
-        photos = format_count(min_photos, "photo")
-        info(f"Events of fewer than {photos}: {len(events) - len(listed)}.")
-    if not events:
-        info("No photo with a date in its metadata matches, or all matches are weak.")
-    if not listed:
         sys.exit(NO_RESULT)
 
 

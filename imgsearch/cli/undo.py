@@ -13,7 +13,7 @@ from imgsearch.text import printable
 _LISTED = 20
 
 
-@click.command("undo", short_help="Undo the last change of albums or marks.")
+@click.command("undo", short_help="Undo the last change of albums, marks or persons.")
 @click.argument("change_id", metavar="[CHANGE]", type=int, required=False)
 @click.option("--redo", is_flag=True, help="Do the change again that was undone last, or CHANGE.")
 @click.option("--list", "is_listed", is_flag=True, help="List the last changes, the newest first.")
@@ -22,7 +22,7 @@ _LISTED = 20
 def command(
     change_id: int | None, redo: bool, is_listed: bool, as_json: bool, data_dir: str | None
 ) -> None:
-    """Undo the last change of albums, of the tray or of marks; again, the one before it.
+    """Undo the last change of albums, the tray, marks or persons; again, the one before it.
 
     \b
       imgsearch undo
@@ -49,5 +49,5 @@ def command(
             undone = "  (undone)" if each.undone else ""
             click.echo(printable(f"{each.id:>5}  {moment}  {each.title}{undone}"))
     if not changes:
-        info("Nothing was changed yet: no album, nothing in the tray, and no mark.")
+        info("Nothing was changed yet: no album, nothing in the tray, no mark and no person.")
         sys.exit(NO_RESULT)

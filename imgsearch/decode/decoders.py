@@ -111,11 +111,11 @@ def _decode_with_pillow(
     has_unread_notes = exif.has_maker_notes and not exif.names_lens(others)
     if request.facts_only:
         nothing = Image.new("RGB", (1, 1))
-        return Decoded(nothing, facts, has_unread_notes=has_unread_notes)
+        return Decoded(nothing, facts, has_unread_notes=has_unread_notes, orientation=orientation)
     _add_missing_profile(image, file, image_format, exif)
     pixels = _deep_grey(image) if isinstance(image, TiffImageFile) else image
     upright = upright_srgb(pixels, orientation, request.min_side_px)
-    return Decoded(upright, facts, has_unread_notes=has_unread_notes)
+    return Decoded(upright, facts, has_unread_notes=has_unread_notes, orientation=orientation)
 
 
 def _open(file: BinaryIO, image_format: ImageFormat) -> ImageFile.ImageFile:

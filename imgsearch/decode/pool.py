@@ -206,7 +206,14 @@ class _DecoderProcess:
             case PhotoErrorReply():
                 raise PhotoError(reply.reason, reply.message)
         first, *others = images
-        return Decoded(first, reply.facts, tuple(others), reply.times_s, reply.has_unread_notes)
+        return Decoded(
+            first,
+            reply.facts,
+            tuple(others),
+            reply.times_s,
+            reply.has_unread_notes,
+            reply.orientation,
+        )
 
     def with_maker_notes(self, facts: Facts, file: BinaryIO) -> Facts:
         """Have the notes of one file read. After anything but a proper reply, not `usable`."""

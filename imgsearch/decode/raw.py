@@ -50,7 +50,9 @@ def decode_raw(file: BinaryIO, request: DecodeRequest) -> Decoded:
     others = [read_xmp(exif.xmp), read_iptc(exif.iptc)]
     facts = exif.facts(RAW.name, size_px, others)
     # Our reader of EXIF finds none in CRW and MRW, so the notes are asked for in any case.
-    return Decoded(upright, facts, has_unread_notes=not exif.names_lens(others))
+    return Decoded(
+        upright, facts, has_unread_notes=not exif.names_lens(others), orientation=orientation
+    )
 
 
 def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:

@@ -3,6 +3,7 @@
     decode               a file -> Decoded
     decode_bytes         the bytes of a file -> Decoded
     side_to_embed        how large to decode a photo for a model
+    read_orientation     a file -> how its pixels are turned to be upright
     read_facts           a file -> Facts, without decoding its pixels where that is possible
     decoder_fingerprint  which decoders are installed, to know when a failed file deserves a retry
 
@@ -109,6 +110,16 @@ def read_facts(path: Path, max_megapixels: float = 200) -> Facts:
     with open_regular_file(path) as file:
         decoded = decode_file(file, path.name, DecodeRequest(1, max_megapixels, facts_only=True))
     return _with_companion_files(decoded.facts, path)
+
+
+def read_orientation(path: Path, max_megapixels: float = 200) -> int:
+    """EXIF's orientation of the photo at `path`, 1 to 8. Raises PhotoError as `decode` does.
+
+    It is 1 where the format keeps the orientation in the image itself.
+    """
+    with open_regular_file(path) as file:
+        request = DecodeRequest(1, max_megapixels, facts_only=True)
+        return decode_file(file, path.name, request).orientation
 
 
 def decode_file(

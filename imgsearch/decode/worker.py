@@ -58,6 +58,7 @@ class DecodedReply(msgspec.Struct, tag="decoded"):
     times_s: tuple[float, ...]
     facts: Facts
     has_unread_notes: bool = False
+    orientation: int = 1
 
 
 class NotesReply(msgspec.Struct, tag="notes"):
@@ -121,7 +122,9 @@ def _run(task: Task, file: BinaryIO) -> tuple[DecodeReply | NotesReply, bytes]:
     except OSError as error:
         return DiskErrorReply(error.errno, error.strerror), b""
     sizes_px = [image.size for image in images]
-    reply = DecodedReply(sizes_px, decoded.times_s, decoded.facts, decoded.has_unread_notes)
+    reply = DecodedReply(
+        sizes_px, decoded.times_s, decoded.facts, decoded.has_unread_notes, decoded.orientation
+    )
     return reply, pixels
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         RunningJob,
         SyncReport,
     )
+    from imgsearch.records.browse import EventTitle
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
@@ -130,6 +131,9 @@ class Engine(Protocol):
 
     def duplicate_choices(self) -> DuplicateChoices:
         """The near-duplicates to keep. Raises UsageError where choices are not stored."""
+
+    def event_titles(self) -> Sequence[EventTitle]:
+        """The titles that somebody has given to events."""
 
     def browsing(self) -> BrowsedPhotos:
         """Dates, places and names of all photos, or of some."""

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
+    from imgsearch.records.browse import EventTitle
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from imgsearch.store.changes import ChangeStore
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.duplicate_choices import DuplicateChoices
+    from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.marks import MarkStore
     from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.reading.browsing import BrowsingReads
@@ -199,8 +201,17 @@ class LocalEngine:
 
         return CorrectionStore(self.database())
 
+    def event_title_store(self) -> EventTitleStore:
+        """The titles of events in the database."""
+        from imgsearch.store.event_titles import EventTitleStore
+
+        return EventTitleStore(self.database())
+
+    def event_titles(self) -> tuple[EventTitle, ...]:
+        return self.event_title_store().all()
+
     def changes(self) -> ChangeStore:
-        """The last changes of albums and marks in the database."""
+        """The last changes of albums, marks and persons in the database."""
         from imgsearch.store.changes import ChangeStore
 
         return ChangeStore(self.database())

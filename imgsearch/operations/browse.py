@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from imgsearch.errors import UsageError
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.paths import absolute
+from imgsearch.records.albums import Change
 from imgsearch.records.browse import (
     DayPhotos,
     NameCounts,
@@ -26,6 +29,9 @@ from imgsearch.records.query import Query
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
     from imgsearch.records.arrays import Ids
+
+
+_MAX_TITLE = 200  # characters
 
 
 class Browse:
@@ -63,13 +69,36 @@ class Browse:
     def events(
         self, query: str | Query | None = None, k: CountedPhotos = 1000
     ) -> tuple[PhotoEvent, ...]:
-        """Find occasions and trips, in order of time.
+        """Find occasions and trips, in order of time, each with a title.
 
         Photos whose metadata has no date are in no event. docs/search.md states the rule.
         """
+        from imgsearch.analysis.event_titles import with_titles
         from imgsearch.analysis.events import find_events
 
-        return find_events(self._engine.browsing().moments(self._counted(query, k)))
+        events = find_events(self._engine.browsing().moments(self._counted(query, k)))
+        return with_titles(events, self._engine.event_titles())
+
+    @operation("POST /events/title")
+    def title_event(self, start: datetime, title: str) -> Change:
+        """Give the event that a moment is in another title; an empty one takes it away again.
+
+        `start` is the local time of its first photo, or any moment until that of its last one. The
+        title stays when photos come or go, and the change can be undone. Raises UsageError where no
+        event has that moment, for a title of more than 200 characters, and for an archive; and
+        DiskError.
+        """
+        from imgsearch.analysis.events import find_events
+
+        store = self._engine.on_this_machine("titles of events").event_title_store()
+        words = " ".join(title.split())
+        if len(words) > _MAX_TITLE:
+            raise UsageError(f"The title has {len(words)} characters. Use {_MAX_TITLE} at most.")
+        moment = start.replace(tzinfo=None)
+        for event in find_events(self._engine.browsing().moments(self._counted(None, 1))):
+            if event.start <= moment <= event.end:
+                return store.set(event, words)
+        raise UsageError(f"No event has the moment {moment}. To list them: imgsearch events --json")
 
     @operation("POST /cameras", tool="Count photos by camera")
     def cameras(

@@ -1,4 +1,4 @@
-"""The changes of albums, of the tray and of marks: to list them, to undo them, to do them again."""
+"""The changes of albums, the tray, marks and persons: to list, to undo and to do them again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ChangeHistory:
-    """The last changes of a library's albums, tray and marks, a thousand at most."""
+    """The last changes of a library's albums, tray, marks and persons, a thousand at most."""
 
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
@@ -28,7 +28,8 @@ class ChangeHistory:
         """Undo a change, or the newest that was not undone yet; returns that change.
 
         Photos that the library has forgotten since stay away. Works while another process writes.
-        Raises UsageError where there is nothing to undo, or an album's name is taken; DiskError.
+        Raises UsageError where there is nothing to undo, or the name of an album or a person is
+        taken; DiskError.
         """
         change = self._engine.changes().undo(change_id)
         if change is None:

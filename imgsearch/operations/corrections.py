@@ -10,7 +10,7 @@ from imgsearch.errors import QueryError, UsageError
 from imgsearch.operations.albums import chosen_photos
 from imgsearch.operations.declared import operation
 from imgsearch.records.albums import Change
-from imgsearch.records.corrections import CorrectedPlace, PhotoDateBody, PlannedDate, StatedFacts
+from imgsearch.records.corrections import CorrectedPlace, PhotoDate, PlannedDate, StatedFacts
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place, Query
 
@@ -88,7 +88,7 @@ class Corrections:
         return tuple(planned)
 
     @operation("POST /corrections/dates")
-    def set_dates(self, dates: Sequence[PhotoDateBody]) -> Change:
+    def set_dates(self, dates: Sequence[PhotoDate]) -> Change:
         """Correct the date of each of these photos.
 
         Works while another process writes. Raises DiskError.

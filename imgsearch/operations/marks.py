@@ -80,7 +80,7 @@ class Marks:
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.marks().set(photos, {"rating": None})
 
-    def plan_sidecars(self, *, adobe_names: bool = False) -> list[PlannedFile]:
+    def plan_sidecars(self, *, adobe_names: bool = False) -> list[PlannedFile[SidecarChange]]:
         """List the XMP files to write so that files beside photos state the stars given here.
 
         Nothing is written. Only files that can be reached now are listed. A new file is called
@@ -100,7 +100,9 @@ class Marks:
             adobe_names,
         )
 
-    def write_sidecars(self, planned: Sequence[PlannedFile]) -> Iterator[SidecarChange]:
+    def write_sidecars(
+        self, planned: Sequence[PlannedFile[SidecarChange]]
+    ) -> Iterator[SidecarChange]:
         """Write the planned XMP files, one after the other, and yield each change.
 
         Photos are never changed. What other programs wrote in a file is kept, and a file that has

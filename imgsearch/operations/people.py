@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -12,11 +13,20 @@ from imgsearch.errors import UsageError
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
 from imgsearch.paths import absolute
-from imgsearch.records.faces import Face, FaceCounts, Person, Proposal, SimilarFace
+from imgsearch.records.faces import (
+    Face,
+    FaceCounts,
+    FaceNamesChange,
+    Person,
+    PersonChange,
+    Proposal,
+    SimilarFace,
+)
 from imgsearch.records.ids import as_id
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
+    from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import FaceReport, Job
     from imgsearch.store.people import PeopleStore
     from imgsearch.store.store import Store
@@ -34,7 +44,11 @@ MAX_NAME = 200  # characters
 
 
 class People:
-    """The persons of a library. `person:NAME` in a query finds the photos that show one."""
+    """The persons of a library. `person:NAME` in a query finds the photos that show one.
+
+    Every decision is recorded with the other changes of the library, so `library.changes` undoes
+    it.
+    """
 
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
@@ -173,7 +187,7 @@ class People:
     # ------------------------------------------------------------------ deciding
 
     @operation("POST /people/name")
-    def name(self, person_id: PersonId, name: str) -> Person:
+    def name(self, person_id: PersonId, name: str) -> PersonChange:
         """Name a person; `person:NAME` finds it from then on. "" takes the name away.
 
         A person of this name, without case and accents, gets its faces. Raises UsageError for an
@@ -184,14 +198,14 @@ class People:
         if len(name) > MAX_NAME:
             raise UsageError(f"A name has {MAX_NAME} characters at most.")
         if not name:
-            store.people.unname(number)
+            change = store.people.unname(number)
         else:
-            number = store.people.name(number, name, self._sure(store, number))
-        return self.get(number)
+            number, change = store.people.name(number, name, self._sure(store, number))
+        return PersonChange(self.get(number), change)
 
     def get(self, person_id: int) -> Person:
         """Return a person. Raises UsageError for an unknown id."""
-        found = next((each for each in self.all(hidden=True) if each.id == person_id), None)
+        found = self._people().get(as_id(person_id))
         return self._refuse_unknown(person_id) if found is None else found
 
     def _require(self, person_id: int) -> None:
@@ -205,8 +219,8 @@ class People:
         )
 
     @operation("POST /people/decide")
-    def decide(self, faces: FaceIds, person_id: PersonId, is_person: bool) -> int:
-        """Say that faces are a person, or that they are not; returns how many were decided.
+    def decide(self, faces: FaceIds, person_id: PersonId, is_person: bool) -> PersonChange:
+        """Say that faces are a person, or that they are not; faces of no photo are left out.
 
         With a yes, a group without a name comes along, and so do faces that are like it beyond
         doubt. A face that is not a person is never proposed for it again, and never joins it.
@@ -219,10 +233,11 @@ class People:
             from imgsearch.faces.proposals import followers_of
 
             followers = followers_of(store.faces.all(), number, ids)
-        return store.people.decide(ids, number, is_person, followers)
+        count, change = store.people.decide(ids, number, is_person, followers)
+        return PersonChange(self.get(number), change, count)
 
     @operation("POST /people/merge")
-    def merge(self, person_id: PersonId, into: PersonId) -> Person:
+    def merge(self, person_id: PersonId, into: PersonId) -> PersonChange:
         """Make two persons one, with the name of `into` if it has one.
 
         Raises UsageError for an unknown person, and for the same one twice.
@@ -232,33 +247,76 @@ class People:
         store = self._engine.store()
         one, other = as_id(person_id), as_id(into)
         sure = [*self._sure(store, one), *self._sure(store, other)]
-        store.people.merge(one, other, sure)
-        return self.get(other)
+        change = store.people.merge(one, other, sure)
+        return PersonChange(self.get(other), change)
 
     @operation("POST /people/split")
-    def split(self, faces: FaceIds, person_id: PersonId) -> Person:
+    def split(self, faces: FaceIds, person_id: PersonId) -> PersonChange:
         """Take faces out of a person; returns the new person, without a name, that they are.
 
         Raises UsageError for an unknown person, and where none of the faces is in the library.
         """
-        store = self._engine.store()
-        return self.get(store.people.split([as_id(face) for face in faces], as_id(person_id)))
+        ids = [as_id(face) for face in faces]
+        new, change = self._people().split(ids, as_id(person_id))
+        return PersonChange(self.get(new), change, len(set(ids)))
 
     @operation("POST /people/hide")
-    def hide(self, person_id: PersonId, hidden: bool = True) -> Person:
+    def hide(self, person_id: PersonId, hidden: bool = True) -> PersonChange:
         """Hide a person of no interest, or show one again. Raises UsageError for an unknown one."""
         store, number = self._engine.store(), as_id(person_id)
-        store.people.hide(number, hidden, self._sure(store, number))
-        return self.get(number)
+        change = store.people.hide(number, hidden, self._sure(store, number))
+        return PersonChange(self.get(number), change)
 
-    @operation("POST /people/undo")
-    def undo(self) -> str | None:
-        """Take the last decision back; returns what it was, None where there is none."""
-        return self._people().undo()
+    # ------------------------------------------------------------------ names for other programs
 
-    def last_change(self) -> str | None:
-        """Return a sentence about the decision that `undo` would take back."""
-        return self._people().last_change()
+    def plan_sidecars(self, *, adobe_names: bool = False) -> list[PlannedFile[FaceNamesChange]]:
+        """List the XMP files to write so that files beside photos name the faces named here.
+
+        Nothing is written. Only photos that can be reached now are listed, no videos. A new file is
+        called `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
+        """
+        from imgsearch.decode.reader import read_orientation
+        from imgsearch.decode.xmp_regions import NamedFace
+        from imgsearch.outputs.sidecars import FileWithFaces, plan_face_names
+
+        faces = self._people().named_faces()
+        stated = self._people().names_in_files(faces)
+        return plan_face_names(
+            [
+                FileWithFaces(
+                    file.path,
+                    found.photo.size_bytes,
+                    (found.photo.width_px, found.photo.height_px),
+                    tuple(
+                        NamedFace(
+                            face.name or "",
+                            (face.x, face.y, face.width, face.height),
+                            face.is_confirmed,
+                        )
+                        for face in faces[photo_id]
+                    ),
+                    tuple(stated.get(photo_id, ())),
+                )
+                for photo_id, found in self._engine.catalogue().photos(faces).items()
+                for file in found.files
+                if file.is_online and not file.is_missing
+            ],
+            partial(read_orientation, max_megapixels=self._engine.settings.max_megapixels),
+            adobe_names,
+        )
+
+    def write_sidecars(
+        self, planned: Sequence[PlannedFile[FaceNamesChange]]
+    ) -> Iterator[FaceNamesChange]:
+        """Write the planned XMP files, one after the other, and yield each change.
+
+        Photos are never changed. What other programs wrote in a file is kept, and a file that has
+        changed since it was planned is left as it is; its change has a problem then. The library
+        reads the names at the next `index`. Raises DiskError on a full disk.
+        """
+        from imgsearch.outputs.sidecars import write_sidecar
+
+        return map(write_sidecar, planned)
 
     def _people(self) -> PeopleStore:
         return self._engine.store().people

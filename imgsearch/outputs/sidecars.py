@@ -1,8 +1,8 @@
-"""Writes the stars that photos were given here into XMP files beside them, on request only.
+"""Writes stars and names of faces into XMP files beside photos, on request only.
 
 This is the only code that writes beside photos. The photos themselves are never opened for writing.
-A file is replaced whole, by one that differs in the stars alone, and only if it still is what it
-was when the changes were listed.
+A file is replaced whole, by one that differs in the stars or names alone, and only if it still is
+what it was when the changes were listed.
 """
 
 from __future__ import annotations
@@ -11,19 +11,32 @@ import errno
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.decode.formats import FORMATS_BY_SUFFIX
 from imgsearch.decode.request import open_regular_file
 from imgsearch.decode.sidecars import xmp_paths
 from imgsearch.decode.xmp import MAX_PACKET_BYTES
-from imgsearch.decode.xmp_rating import CannotEdit, new_packet, rating_in, with_rating
+from imgsearch.decode.xmp_edit import CannotEdit
+from imgsearch.decode.xmp_rating import new_packet, rating_in, with_rating
+from imgsearch.decode.xmp_regions import (
+    NamedFace,
+    as_stored_faces,
+    names_all,
+    new_packet_of_faces,
+    people_in,
+    with_faces,
+)
 from imgsearch.errors import DiskError, PhotoError
 from imgsearch.records.albums import SidecarChange
+from imgsearch.records.faces import FaceNamesChange
+from imgsearch.text import plain_text
 
 _PART = ".imgsearch.part"  # behind the name of a file that is not complete
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -37,15 +50,33 @@ class RatedFile(Struct, frozen=True):
     stated: int | None
 
 
-class PlannedFile(Struct, frozen=True):
+class FileWithFaces(Struct, frozen=True):
+    """A file of a photo with named faces, and the names of people that its own files state.
+
+    The faces are in the upright picture; `size_px` is its width and height.
+    """
+
+    path: Path
+    size_bytes: int
+    size_px: tuple[int, int]
+    faces: tuple[NamedFace, ...]
+    stated: tuple[str, ...] = ()
+
+
+Change = TypeVar("Change", SidecarChange, FaceNamesChange)
+
+
+class PlannedFile(Struct, Generic[Change], frozen=True):
     """A change with the content that the file has before it, None without one, and after it."""
 
-    change: SidecarChange
+    change: Change
     before: bytes | None = None
     after: bytes = b""
 
 
-def plan_sidecars(files: Iterable[RatedFile], adobe_names: bool = False) -> list[PlannedFile]:
+def plan_sidecars(
+    files: Iterable[RatedFile], adobe_names: bool = False
+) -> list[PlannedFile[SidecarChange]]:
     """The XMP files to write so that these files have their stars, sorted by path.
 
     An XMP file that is there is changed. A new one is called `IMG.JPG.xmp`, as darktable and
@@ -59,7 +90,28 @@ def plan_sidecars(files: Iterable[RatedFile], adobe_names: bool = False) -> list
     return [each for each in planned if each is not None]
 
 
-def write_sidecar(planned: PlannedFile) -> SidecarChange:
+def plan_face_names(
+    files: Iterable[FileWithFaces],
+    orientation_of: Callable[[Path], int],
+    adobe_names: bool = False,
+) -> list[PlannedFile[FaceNamesChange]]:
+    """The XMP files to write so that these files name their faces, sorted by path.
+
+    Names that the files of a photo state already are left out. A face that its XMP file names
+    otherwise gets its name if the user has confirmed it. `orientation_of` is asked about photos of
+    which a file is to be changed; it raises PhotoError. Otherwise as `plan_sidecars`.
+    """
+    by_sidecar: dict[Path, list[FileWithFaces]] = defaultdict(list)
+    for file in files:
+        by_sidecar[_sidecar_of(file.path, adobe_names)].append(file)
+    planned = (
+        _plan_names(sidecar, photos, orientation_of)
+        for sidecar, photos in sorted(by_sidecar.items())
+    )
+    return [each for each in planned if each is not None]
+
+
+def write_sidecar(planned: PlannedFile[Change]) -> Change:
     """Write one of the planned files; the change has a problem where that was not done.
 
     Raises DiskError on a full disk, and nothing is changed then.
@@ -104,7 +156,7 @@ def _sidecar_of(photo: Path, adobe_names: bool) -> Path:
     return stem if adobe_names else full_name
 
 
-def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile | None:
+def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile[SidecarChange] | None:
     """The change of one XMP file; None where nothing is to be changed."""
     first = photos[0]
     change = SidecarChange(sidecar, first.path, None, first.stars, True)
@@ -119,7 +171,7 @@ def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile | None:
     if first.stars == 0 and not stated and len(photos) == 1:
         return None  # without stars is what no stars mean
     change = SidecarChange(sidecar, first.path, stated, first.stars, before is None)
-    if others := _others_with(sidecar, photos):
+    if others := _others_with(sidecar, {each.path.name: each.stars for each in photos}):
         names = ", ".join(sorted(others)[:3])
         return PlannedFile(_failed(change, f"it belongs to {names} as well, with other stars"))
     if before is None:
@@ -130,10 +182,56 @@ def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile | None:
         return PlannedFile(_failed(change, str(error)))
 
 
-def _others_with(sidecar: Path, photos: list[RatedFile]) -> set[str]:
-    """The names of photos that a file such as `IMG.xmp` would give stars that they do not have."""
-    known: Mapping[str, int] = {each.path.name: each.stars for each in photos}
-    stars = photos[0].stars
+def _plan_names(
+    sidecar: Path, photos: list[FileWithFaces], orientation_of: Callable[[Path], int]
+) -> PlannedFile[FaceNamesChange] | None:
+    """The change of one XMP file; None where nothing is to be changed."""
+    first = photos[0]
+    change = FaceNamesChange(sidecar, first.path)
+    try:
+        before = _content(sidecar)
+        change = replace(change, is_new=before is None)
+        # Names that other files state, the photo itself for instance, are not written again.
+        here = () if before is None else map(plain_text, people_in(before))
+        elsewhere = set(map(plain_text, first.stated)) - set(here)
+        faces = [each for each in first.faces if plain_text(each.name) not in elsewhere]
+        if not faces:
+            return None
+        if before is not None and names_all(before, faces):
+            return None  # no photo is opened where it names all of them
+        if first.path.stat().st_size != first.size_bytes:
+            return PlannedFile(_failed(change, "the photo has changed; run imgsearch index first"))
+        orientation = orientation_of(first.path)
+        width_px, height_px = first.size_px
+        size_px = (height_px, width_px) if orientation >= 5 else (width_px, height_px)
+        stored = as_stored_faces(faces, orientation)
+        if before is None:
+            edited = new_packet_of_faces(size_px, stored)
+        else:
+            found = with_faces(before, size_px, stored)
+            if found is None:
+                return None
+            edited = found
+    except CannotEdit as error:
+        return PlannedFile(_failed(change, str(error)))
+    except (OSError, PhotoError) as error:
+        return PlannedFile(_failed(change, f"it cannot be read ({_reason(error)})"))
+    change = replace(change, added=edited.added, renamed=edited.renamed)
+    names = {
+        each.path.name: sorted({plain_text(face.name) for face in each.faces}) for each in photos
+    }
+    if others := _others_with(sidecar, names):
+        listed = ", ".join(sorted(others)[:3])
+        return PlannedFile(_failed(change, f"it belongs to {listed} as well, with other faces"))
+    return PlannedFile(change, before, edited.packet)
+
+
+def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
+    """The names of photos for which a file such as `IMG.xmp` would state what is not so.
+
+    `known` is what is to be stated, by the names of the photos.
+    """
+    wanted = next(iter(known.values()))
     if any(sidecar.name.startswith(f"{name}.") for name in known):
         return set()  # it has the whole name of a photo
     siblings = {
@@ -145,7 +243,7 @@ def _others_with(sidecar: Path, photos: list[RatedFile]) -> set[str]:
     return {
         name
         for name in siblings
-        if known.get(name) != stars
+        if known.get(name) != wanted
         and not any((sidecar.parent / f"{name}{end}").exists() for end in (".xmp", ".XMP"))
     }
 
@@ -185,10 +283,8 @@ def _take_free_name(part: Path, sidecar: Path) -> None:
         part.rename(sidecar)
 
 
-def _failed(change: SidecarChange, problem: str) -> SidecarChange:
-    return SidecarChange(
-        change.sidecar, change.photo, change.before, change.stars, change.is_new, problem
-    )
+def _failed(change: Change, problem: str) -> Change:
+    return replace(change, problem=problem)
 
 
 def _reason(error: OSError | PhotoError) -> str:

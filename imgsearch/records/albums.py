@@ -1,4 +1,4 @@
-"""Records for albums, for the marks of photos, and for changes of both."""
+"""Records for albums, for the marks of photos, and for changes that can be undone."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class SidecarChange(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """A change of albums, of the tray or of marks, which can be undone by its id.
+    """A change of albums, the tray, marks or persons, which can be undone by its id.
 
     `photos` is the number of photos that changed. Without an id nothing was changed, so there is
     nothing to undo. `undone` says that it was undone, and can be done again.

@@ -205,7 +205,8 @@ class StripReport(Struct, frozen=True):
 class PhotoEvent(Struct, frozen=True):
     """Photos of one occasion, in order: an afternoon, a party, or a whole trip.
 
-    Towns and countries of its photos are sorted, the most frequent first.
+    Towns and countries of its photos are sorted, the most frequent first. The title says where and
+    when ("Lisbon, 12 to 19 May 2022"), unless somebody has given another one.
     """
 
     start: datetime  # the camera's local time, of the first photo
@@ -214,3 +215,13 @@ class PhotoEvent(Struct, frozen=True):
     photo_ids: tuple[int, ...]
     towns: tuple[str, ...]
     countries: tuple[str, ...]
+    title: str = ""
+    is_titled: bool = False  # by somebody
+
+
+class EventTitle(Struct, frozen=True):
+    """The title that somebody has given the event between two moments, in local time."""
+
+    title: str
+    start: datetime
+    end: datetime

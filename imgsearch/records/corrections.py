@@ -42,7 +42,7 @@ class PlannedDate(Struct, frozen=True):
     because: str = ""
 
 
-class PhotoDateBody(Struct, frozen=True):
+class PhotoDate(Struct, frozen=True, forbid_unknown_fields=True):
     """The date that a photo gets: the camera's local time."""
 
     photo_id: int

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
+
+from imgsearch.records.albums import Change
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -70,6 +73,33 @@ class Person(Struct, frozen=True):
     photos: int
     confirmed: int
     best_face: int | None = None
+
+
+class PersonChange(Struct, frozen=True):
+    """A decision about a person: the person as it is now, and the change, which can be undone.
+
+    `faces` is the number of faces that were decided about, where a decision names faces.
+    """
+
+    person: Person
+    change: Change
+    faces: int = 0
+
+
+class FaceNamesChange(Struct, frozen=True):
+    """An XMP file that gets the names of faces in a photo; `is_new` says that there is none yet.
+
+    `added` are names of faces that it does not name, and `renamed` the name before and after of
+    faces that it names otherwise. With a `problem`, a clause that says why, the file is left as it
+    is.
+    """
+
+    sidecar: Path
+    photo: Path
+    added: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    is_new: bool = False
+    problem: str | None = None
 
 
 class Proposal(Struct, frozen=True):

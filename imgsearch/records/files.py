@@ -64,7 +64,8 @@ class Decoded(Struct, frozen=True):
 
     For a video, `image` is the representative frame, `others` are further frames and `times_s` are
     the moments of all of them in seconds; for a photo both are empty. `has_unread_notes` is set
-    where notes of the camera's maker may name the lens, which nothing else does.
+    where notes of the camera's maker may name the lens, which nothing else does. `orientation` is
+    EXIF's, 1 to 8, by which the pixels of the file were turned to be upright.
     """
 
     image: Image
@@ -72,6 +73,7 @@ class Decoded(Struct, frozen=True):
     others: tuple[Image, ...] = ()
     times_s: tuple[float, ...] = ()
     has_unread_notes: bool = False
+    orientation: int = 1
 
 
 class IngestResult(Struct, frozen=True):

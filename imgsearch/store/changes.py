@@ -1,4 +1,4 @@
-"""The last changes of albums and marks, each with the steps that undo it.
+"""The last changes of albums, marks and persons, each with the steps that undo it.
 
 A step is a table, some of its keys, and the rows that these had before: to undo it, the rows of the
 keys are deleted and the old ones inserted. The rows that were there become the new step, so that a
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,24 +20,75 @@ from msgspec.structs import replace
 
 from imgsearch.errors import UsageError
 from imgsearch.records.albums import Change
-from imgsearch.store import names
+from imgsearch.store import face_decisions, names
 from imgsearch.store.database import Database
 from imgsearch.store.sql import now
 
 MOST_CHANGES = 1000
 MOST_BYTES = 32_000_000  # of their steps, compressed; the newest change is always kept
 _COLUMNS = "id, title, photos, changed_at, undone_at IS NOT NULL"
-# The columns of each table, those of its key first, and how many these are.
-_TABLES = {
-    "albums": (("id", "key", "name", "made_at"), 1),
-    "album_photos": (("album_id", "photo_id", "place"), 2),
-    "marks": (("kind", "photo_id", "value"), 2),
-    # Without what the files state, which may be read again before a change is undone.
-    "corrections": (
-        ("photo_id", "taken_at", "lat", "lon", "town", "region", "country", "near_town"),
-        1,
-    ),
+_TAKEN = {
+    "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
+    "NEW_NAME",
+    "persons": "another person has the name. Rename that one first: imgsearch people NAME --name "
+    "NEW_NAME",
 }
+
+
+class _Table(Struct, frozen=True):
+    """A table that takes part: its columns, of which the first `key_length` are the key.
+
+    A row is left out where a row of `needs` is gone, and a column of `links` is null where its row
+    is. The other rows of `unique` columns are empty while rows are restored. `hex_column` holds
+    bytes. Rows of a table that is `only_updated` are made and deleted by others.
+    """
+
+    columns: tuple[str, ...]
+    key_length: int = 1
+    needs: dict[str, str] = {}
+    links: dict[str, str] = {}
+    unique: tuple[str, ...] = ()
+    hex_column: str | None = None
+    only_updated: bool = False
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.columns[: self.key_length]
+
+
+_TABLES = {
+    "albums": _Table(("id", "key", "name", "made_at")),
+    "album_photos": _Table(
+        ("album_id", "photo_id", "place"), 2, {"photo_id": "photos", "album_id": "albums"}
+    ),
+    "marks": _Table(("kind", "photo_id", "value"), 2, {"photo_id": "photos"}),
+    # Without what the files state, which may be read again before a change is undone.
+    "corrections": _Table(
+        ("photo_id", "taken_at", "lat", "lon", "town", "region", "country", "near_town"),
+        needs={"photo_id": "photos"},
+    ),
+    "event_titles": _Table(("id", "title", "start", "end_at")),
+    "persons": _Table(
+        ("id", "name", "plain_name", "is_hidden", "made_at"), unique=("name", "plain_name")
+    ),
+    "own_person": _Table(("id", "person_id"), needs={"person_id": "persons"}),
+    "face_decisions": _Table(
+        (
+            *("id", "content_hash", "at_s", "x", "y", "width", "height"),
+            *("person_id", "is_person", "face_id", "decided_at"),
+        ),
+        needs={"person_id": "persons"},
+        links={"face_id": "faces"},
+        hex_column="content_hash",
+    ),
+    "faces": _Table(("id", "person_id"), links={"person_id": "persons"}, only_updated=True),
+}
+# The tables of which rows are deleted, or changed, with a row of another one: (table, column).
+_CHILDREN = {
+    "albums": (("album_photos", "album_id"),),
+    "persons": tuple((table, "person_id") for table in ("own_person", "face_decisions", "faces")),
+}
+_OF_PEOPLE = frozenset(("persons", "own_person", "face_decisions", "faces"))
 
 
 class Step(Struct, frozen=True, array_like=True):
@@ -63,7 +114,7 @@ class ChangeStore:
         """Undo this change, or the newest that was not undone; None where there is none.
 
         Rows of photos that the library has forgotten stay away. Raises UsageError where an album
-        cannot have its name back, since it is taken.
+        or a person cannot have its name back, since it is taken.
         """
         return self._turn(change_id, undone=False)
 
@@ -84,17 +135,16 @@ class ChangeStore:
             if row is None:
                 return None
             *columns, packed = row
-            steps = _with_all_photos(connection, _unpacked(packed))
+            steps = _with_children(connection, _unpacked(packed))
             before = [rows_before(connection, step.table, step.keys) for step in steps]
-            try:
-                for step in steps:
+            for step in steps:
+                try:
                     _restore(connection, step)
-            except sqlite3.IntegrityError as error:  # the only rule that rows of ours can break
-                raise UsageError(
-                    "This cannot be undone now: another album has the name. Rename that one first: "
-                    "imgsearch album rename NAME NEW_NAME"
-                ) from error
-            names.refresh(connection)  # a place is a name as well
+                except sqlite3.IntegrityError as error:
+                    if step.table not in _TAKEN:  # names are the only rule that ours can break
+                        raise
+                    raise UsageError(f"This cannot be undone now: {_TAKEN[step.table]}") from error
+            _follow(connection, steps)
             connection.execute(
                 "UPDATE changes SET undone_at = ?, steps = ? WHERE id = ?",
                 (None if undone else _precise_now(), _packed(before), columns[0]),
@@ -130,30 +180,83 @@ def unchanged(title: str) -> Change:
 
 def rows_before(connection: sqlite3.Connection, table: str, keys: Iterable[Sequence[Any]]) -> Step:
     """The rows that these keys have now, for `record`."""
-    columns, length = _TABLES[table]
+    of = _TABLES[table]
     listed = [list(key) for key in keys]
+    columns = (f"hex({each})" if each == of.hex_column else each for each in of.columns)
     rows = connection.execute(
-        f"SELECT {', '.join(columns)} FROM {table} WHERE {_is_one_of(columns[:length])}",
+        f"SELECT {', '.join(columns)} FROM {table} WHERE {_is_one_of(of.key)}",
         (json.dumps(listed),),
     )
     return Step(table, listed, [list(row) for row in rows])
 
 
+def joined(before: Sequence[Step]) -> list[Step]:
+    """One step for each table, in the order in which rows refer to each other.
+
+    Of several rows of one key, the first is the one that was there before.
+    """
+    steps: dict[str, Step] = {table: Step(table, [], []) for table in _TABLES}
+    known: dict[str, set[tuple[Any, ...]]] = {table: set() for table in _TABLES}
+    for step in before:
+        rows = _by_key(step)
+        for key in step.keys:
+            if (of_table := tuple(key)) not in known[step.table]:
+                known[step.table].add(of_table)
+                steps[step.table].keys.append(key)
+                steps[step.table].rows.extend([rows[of_table]] if of_table in rows else [])
+    return [step for step in steps.values() if step.keys]
+
+
+def only_changed(connection: sqlite3.Connection, before: Sequence[Step]) -> list[Step]:
+    """The steps with the keys of which the row is another one now, or came, or went."""
+    steps = []
+    for step in before:
+        was = _by_key(step)
+        is_now = _by_key(rows_before(connection, step.table, step.keys))
+        keys = [key for key in step.keys if was.get(tuple(key)) != is_now.get(tuple(key))]
+        if keys:
+            rows = [was[tuple(key)] for key in keys if tuple(key) in was]
+            steps.append(Step(step.table, keys, rows))
+    return steps
+
+
 def photos_of_album_before(connection: sqlite3.Connection, album_id: int) -> Step:
     """The rows that the photos of an album have now."""
-    query = "SELECT album_id, photo_id FROM album_photos WHERE album_id = ?"
-    return rows_before(connection, "album_photos", connection.execute(query, (album_id,)))
+    return _children_before(connection, "album_photos", "album_id", album_id)
 
 
-def _with_all_photos(connection: sqlite3.Connection, steps: Sequence[Step]) -> list[Step]:
-    """The steps, and where an album will be deleted, the photos that it has got since."""
-    more = [
-        replace(photos_of_album_before(connection, key[0]), rows=[])
-        for step in steps
-        if step.table == "albums"
-        for key in step.keys
-        if key[0] not in (row[0] for row in step.rows)
+def forget_people(connection: sqlite3.Connection) -> None:
+    """Forget the changes of persons, which cannot be undone any more."""
+    packed = connection.execute("SELECT id, steps FROM changes")
+    gone = [
+        (change_id,)
+        for change_id, steps in packed
+        if not _OF_PEOPLE.isdisjoint(step.table for step in _unpacked(steps))
     ]
+    connection.executemany("DELETE FROM changes WHERE id = ?", gone)
+
+
+def _children_before(connection: sqlite3.Connection, table: str, column: str, parent: int) -> Step:
+    """The rows of a table that belong to a row of another one now."""
+    key = ", ".join(_TABLES[table].key)
+    keys = connection.execute(f"SELECT {key} FROM {table} WHERE {column} = ?", (parent,))
+    return rows_before(connection, table, keys.fetchall())
+
+
+def _with_children(connection: sqlite3.Connection, steps: Sequence[Step]) -> list[Step]:
+    """The steps, and where an album or a person will be deleted, what it has got since."""
+    listed: dict[str, set[tuple[Any, ...]]] = {}
+    for step in steps:
+        listed.setdefault(step.table, set()).update(map(tuple, step.keys))
+    more = []
+    for step in steps:
+        kept = {row[0] for row in step.rows}
+        for table, column in _CHILDREN.get(step.table, ()):
+            for parent in (key[0] for key in step.keys if key[0] not in kept):
+                children = _children_before(connection, table, column, parent)
+                known = listed.get(table, ())
+                keys = [each for each in children.keys if tuple(each) not in known]
+                more.append(replace(children, keys=keys, rows=[]))
     return [*steps, *more]
 
 
@@ -162,26 +265,66 @@ def _restore(connection: sqlite3.Connection, step: Step) -> None:
 
     A row that exists is updated: to delete that of an album would delete its photos as well.
     """
-    columns, length = _TABLES[step.table]
-    key, others = columns[:length], columns[length:]
-    kept = {tuple(row[:length]) for row in step.rows}
+    of = _TABLES[step.table]
+    others = of.columns[of.key_length :]
+    if of.only_updated:
+        values = ", ".join(f"{each} = {_value(of, each)}" for each in others)
+        connection.executemany(
+            f"UPDATE {step.table} SET {values} "
+            f"WHERE {' AND '.join(f'{each} = ?' for each in of.key)}",
+            [(*row[of.key_length :], *row[: of.key_length]) for row in step.rows],
+        )
+        return
+    kept = {tuple(row[: of.key_length]) for row in step.rows}
     gone = [each for each in step.keys if tuple(each) not in kept]
-    connection.execute(f"DELETE FROM {step.table} WHERE {_is_one_of(key)}", (json.dumps(gone),))
-    values = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(columns)))
+    connection.execute(f"DELETE FROM {step.table} WHERE {_is_one_of(of.key)}", (json.dumps(gone),))
+    if of.unique:
+        connection.execute(
+            f"UPDATE {step.table} SET {', '.join(f'{each} = NULL' for each in of.unique)} "
+            f"WHERE {_is_one_of(of.key)}",
+            (json.dumps(step.keys),),
+        )
     there = [
-        f"json_extract(value, '$[{columns.index(column)}]') IN (SELECT id FROM {table})"
-        for column, table in (("photo_id", "photos"), ("album_id", "albums"))
-        if column in columns
+        f"?{of.columns.index(column) + 1} IN (SELECT id FROM {table})"
+        for column, table in of.needs.items()
     ]
-    connection.execute(
-        f"INSERT INTO {step.table} ({', '.join(columns)}) SELECT {values} FROM json_each(?) "
-        f"WHERE {' AND '.join(there) or '1'} ON CONFLICT ({', '.join(key)}) DO UPDATE SET "
+    parameters = (_value(of, each, number) for number, each in enumerate(of.columns, 1))
+    at = None if of.hex_column is None else of.columns.index(of.hex_column)
+    connection.executemany(
+        f"INSERT INTO {step.table} ({', '.join(of.columns)}) SELECT {', '.join(parameters)} "
+        f"WHERE {' AND '.join(there) or '1'} ON CONFLICT ({', '.join(of.key)}) DO UPDATE SET "
         + ", ".join(f"{each} = excluded.{each}" for each in others),
-        (json.dumps(step.rows),),
+        step.rows if at is None else [_with_bytes(row, at) for row in step.rows],
     )
 
 
-def _is_one_of(columns: Sequence[str]) -> str:
+def _value(of: _Table, column: str, number: int | None = None) -> str:
+    """The parameter of a column: null where the row that it refers to is gone."""
+    parameter = f"?{number or ''}"
+    if column not in of.links:
+        return parameter
+    return f"(SELECT id FROM {of.links[column]} WHERE id = {parameter})"
+
+
+def _with_bytes(row: Sequence[Any], at: int) -> list[Any]:
+    return [*row[:at], bytes.fromhex(row[at]), *row[at + 1 :]]
+
+
+def _follow(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
+    """Bring what depends on the rows of these steps in line with them."""
+    if not _OF_PEOPLE.isdisjoint(step.table for step in steps):
+        decided = [row[0] for step in steps if step.table == "face_decisions" for row in step.rows]
+        face_decisions.link_again(connection, decided)
+        face_decisions.delete_empty_groups(connection)
+    names.refresh(connection)
+
+
+def _by_key(step: Step) -> dict[tuple[Any, ...], list[Any]]:
+    length = _TABLES[step.table].key_length
+    return {tuple(row[:length]): row for row in step.rows}
+
+
+def _is_one_of(columns: Collection[str]) -> str:
     values = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(len(columns)))
     return f"({', '.join(columns)}) IN (SELECT {values} FROM json_each(?))"
 

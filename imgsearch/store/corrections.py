@@ -41,7 +41,7 @@ class CorrectionStore:
             photo_id: StatedFacts(
                 date_is_corrected=bool(dated),
                 place_is_corrected=bool(placed),
-                taken_at=None if taken_at is None else datetime.fromisoformat(taken_at),
+                taken_at=None if time is None else datetime.fromisoformat(time),
                 dated_by=source,
                 lat=lat,
                 lon=lon,
@@ -50,7 +50,7 @@ class CorrectionStore:
                 country=country,
                 near_town=bool(near),
             )
-            for photo_id, dated, placed, taken_at, source, lat, lon, town, region, country, near in rows
+            for photo_id, dated, placed, time, source, lat, lon, town, region, country, near in rows
         }
 
     def set_dates(self, dates: Mapping[int, datetime]) -> Change:

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsearch.records.faces import FaceCounts, FaceState, FoundFace, StoredFaces
-from imgsearch.store import names
+from imgsearch.store import changes, face_decisions, names
 from imgsearch.store.database import DATABASE_FILE, Database, connect, raise_translated
 from imgsearch.store.sql import now
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
 
-_SAME_PLACE = 0.4  # intersection over union from which on two boxes are of one face
-_SAME_MOMENT_S = 0.5
 _LAST_MODEL = "(SELECT model FROM face_readings ORDER BY read_at DESC, photo_id DESC LIMIT 1)"
 _COMPARABLE = (
     "FROM faces WHERE photo_id IN "
@@ -95,8 +93,9 @@ class FaceStore:
                 (photo_id, state, model, now(), people, message),
             )
             connection.execute("DELETE FROM faces WHERE photo_id = ?", (photo_id,))
-            ids = [_insert(connection, photo_id, face) for face in faces]
-            _link_decisions(connection, row[0], faces, ids)
+            for face in faces:
+                _insert(connection, photo_id, face)
+            face_decisions.link(connection, photo_id, row[0])
 
     def counts(self) -> FaceCounts:
         """Count the photos with a path in each state, and faces and persons."""
@@ -169,14 +168,14 @@ class FaceStore:
         with changing(self._database) as connection:
             changes = [(person, face) for face, person in persons.items()]
             for faces in new:
-                person = make_person(connection)
+                person = face_decisions.make_person(connection)
                 changes += [(person, face) for face in faces]
             # Two processes may change persons: one that was deleted meanwhile is nobody.
             connection.executemany(
                 "UPDATE faces SET person_id = (SELECT id FROM persons WHERE id = ?) WHERE id = ?",
                 changes,
             )
-            delete_empty_groups(connection)
+            face_decisions.delete_empty_groups(connection)
 
     # ------------------------------------------------------------------ forgetting
 
@@ -198,14 +197,14 @@ def _forget(connection: sqlite3.Connection, with_names: bool) -> int:
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("BEGIN IMMEDIATE")
     (faces,) = connection.execute("SELECT count(*) FROM faces").fetchone()
-    connection.execute("DELETE FROM people_changes")
+    changes.forget_people(connection)
     if with_names:
         connection.execute("DELETE FROM face_decisions")
     connection.execute("DELETE FROM faces")
     connection.execute("DELETE FROM face_readings")
     if with_names:
         connection.execute("DELETE FROM persons")
-    delete_empty_groups(connection)
+    face_decisions.delete_empty_groups(connection)
     names.refresh(connection)
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -223,24 +222,8 @@ def unpacked(vectors: bytes, count: int) -> Vectors:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9), np.float32)
 
 
-def make_person(connection: sqlite3.Connection) -> int:
-    """Make a person without a name; returns the id."""
-    cursor = connection.execute("INSERT INTO persons (made_at) VALUES (?)", (now(),))
-    assert cursor.lastrowid is not None  # as after every INSERT
-    return cursor.lastrowid
-
-
-def delete_empty_groups(connection: sqlite3.Connection) -> None:
-    """Delete the persons without a name, faces and decisions."""
+def _insert(connection: sqlite3.Connection, photo_id: int, face: FoundFace) -> None:
     connection.execute(
-        "DELETE FROM persons WHERE name IS NULL "
-        "AND NOT EXISTS (SELECT 1 FROM faces WHERE person_id = persons.id) "
-        "AND NOT EXISTS (SELECT 1 FROM face_decisions WHERE person_id = persons.id)"
-    )
-
-
-def _insert(connection: sqlite3.Connection, photo_id: int, face: FoundFace) -> int:
-    cursor = connection.execute(
         "INSERT INTO faces (photo_id, at_s, x, y, width, height, score, size_px, vector, "
         "quality, turn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -257,49 +240,3 @@ def _insert(connection: sqlite3.Connection, photo_id: int, face: FoundFace) -> i
             face.turn,
         ),
     )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
-
-
-def _link_decisions(
-    connection: sqlite3.Connection,
-    content_hash: bytes,
-    faces: Sequence[FoundFace],
-    ids: Sequence[int],
-) -> None:
-    """Give new faces the decisions about the faces that were at their places."""
-    decisions = connection.execute(
-        "SELECT id, at_s, x, y, width, height, person_id, is_person FROM face_decisions "
-        "WHERE content_hash = ? ORDER BY id",
-        (content_hash,),
-    ).fetchall()
-    for decision_id, at_s, x, y, width, height, person_id, is_person in decisions:
-        shares = [
-            _overlap((x, y, width, height), face) if _is_same_moment(at_s, face.at_s) else 0.0
-            for face in faces
-        ]
-        best = max(range(len(faces)), key=shares.__getitem__, default=None)
-        if best is None or shares[best] < _SAME_PLACE:
-            continue
-        connection.execute(
-            "UPDATE face_decisions SET face_id = ? WHERE id = ?", (ids[best], decision_id)
-        )
-        if is_person:
-            connection.execute(
-                "UPDATE faces SET person_id = ? WHERE id = ?", (person_id, ids[best])
-            )
-
-
-def _is_same_moment(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) < _SAME_MOMENT_S
-
-
-def _overlap(box: tuple[float, float, float, float], face: FoundFace) -> float:
-    """Intersection over union of a box and the box of a face."""
-    x, y, width, height = box
-    across = min(x + width, face.x + face.width) - max(x, face.x)
-    down = min(y + height, face.y + face.height) - max(y, face.y)
-    common = max(0.0, across) * max(0.0, down)
-    return common / max(1e-12, width * height + face.width * face.height - common)

@@ -635,6 +635,52 @@ ALTER TABLE faces ADD COLUMN quality FLOAT;
 ALTER TABLE faces ADD COLUMN turn FLOAT;
 """
 
+# Changes of persons are recorded with those of albums and marks, in `changes`. They name decisions
+# by id, so the id of a deleted one is not given again. And which of the persons the user is.
+_CHANGES_OF_PEOPLE = """
+DROP TABLE people_changes;
+CREATE TABLE copied_decisions AS SELECT * FROM face_decisions;
+DROP TABLE face_decisions;
+CREATE TABLE face_decisions (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    content_hash BLOB NOT NULL,
+    at_s FLOAT,
+    x FLOAT NOT NULL,
+    y FLOAT NOT NULL,
+    width FLOAT NOT NULL,
+    height FLOAT NOT NULL,
+    person_id INTEGER NOT NULL REFERENCES persons (id) ON DELETE CASCADE,
+    is_person BOOLEAN NOT NULL,
+    face_id INTEGER REFERENCES faces (id) ON DELETE SET NULL,
+    decided_at TEXT NOT NULL
+);
+INSERT INTO face_decisions SELECT * FROM copied_decisions;
+DROP TABLE copied_decisions;
+CREATE INDEX face_decisions_by_content ON face_decisions (content_hash);
+CREATE INDEX face_decisions_by_person ON face_decisions (person_id);
+CREATE INDEX face_decisions_by_face ON face_decisions (face_id);
+CREATE TRIGGER face_decided AFTER INSERT ON face_decisions WHEN new.is_person
+    BEGIN INSERT INTO stale_names SELECT id FROM photos WHERE content_hash = new.content_hash; END;
+CREATE TRIGGER face_undecided AFTER DELETE ON face_decisions WHEN old.is_person
+    BEGIN INSERT INTO stale_names SELECT id FROM photos WHERE content_hash = old.content_hash; END;
+CREATE TRIGGER face_decided_anew AFTER UPDATE OF person_id, is_person ON face_decisions
+    BEGIN INSERT INTO stale_names SELECT id FROM photos WHERE content_hash = new.content_hash; END;
+CREATE TABLE own_person (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    person_id INTEGER NOT NULL REFERENCES persons (id) ON DELETE CASCADE
+);
+"""
+
+# Titles that somebody has given to the events between two moments.
+_EVENT_TITLES = """
+CREATE TABLE event_titles (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    title TEXT NOT NULL,
+    start TEXT NOT NULL,
+    end_at TEXT NOT NULL
+);
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -648,6 +694,8 @@ MIGRATIONS: dict[str, str] = {
     "faces": _FACES,
     "corrections": _CORRECTIONS,
     "quality of faces": _FACE_QUALITY,
+    "changes of people": _CHANGES_OF_PEOPLE,
+    "event titles": _EVENT_TITLES,
 }
 
 

@@ -8,20 +8,21 @@ and comes back, when faces are forgotten, and when another model finds them anew
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from imgsearch.errors import UsageError
+from imgsearch.records.albums import Change
 from imgsearch.records.faces import Face, Person
+from imgsearch.store import changes
 from imgsearch.store.database import Database
-from imgsearch.store.faces import changing, delete_empty_groups, make_person
-from imgsearch.store.sql import IN_IDS, ids_parameter, now
+from imgsearch.store.face_decisions import delete_empty_groups, make_person
+from imgsearch.store.faces import changing
+from imgsearch.store.sql import IN_IDS, ids_parameter, list_query, now
 from imgsearch.text import format_count, plain_text
 
-_CHANGES = 100  # that can be undone
 _FACE = (
     "faces.id, faces.photo_id, faces.x, faces.y, faces.width, faces.height, faces.score, "
     "faces.at_s, faces.person_id, persons.name, EXISTS (SELECT 1 FROM face_decisions WHERE "
@@ -35,9 +36,6 @@ _RANK = (
     "AND face_decisions.person_id = faces.person_id) > 0 DESC, "
     "score * min(size_px, 120.0) DESC, faces.id"
 )
-_DECISION_COLUMNS = (
-    "id, content_hash, at_s, x, y, width, height, person_id, is_person, face_id, decided_at"
-)
 
 
 class PeopleStore:
@@ -50,25 +48,35 @@ class PeopleStore:
 
     def all(self, hidden: bool = False) -> tuple[Person, ...]:
         """All persons, those with the most photos first; hidden ones only with `hidden`."""
+        found = self._persons("1" if hidden else "NOT is_hidden", "1")
+        return tuple(each for each in found if each.faces or each.confirmed)
+
+    def get(self, person_id: int) -> Person | None:
+        """A person, also one that has no face any more; None for an unknown id."""
+        found = self._persons("persons.id = ?1", "person_id = ?1", person_id)
+        return found[0] if found else None
+
+    def _persons(self, which: str, whose: str, *parameters: int) -> list[Person]:
+        """The persons of one condition, whose faces fulfil the other."""
         query = (
             "SELECT persons.id, name, is_hidden, count(faces.id), count(DISTINCT photo_id), "
             "(SELECT count(*) FROM face_decisions WHERE person_id = persons.id AND is_person) "
-            f"FROM persons LEFT JOIN faces ON person_id = persons.id AND {_LIVE} "
-            f"{'' if hidden else 'WHERE NOT is_hidden '}"
+            f"FROM persons LEFT JOIN faces ON person_id = persons.id AND {_LIVE} WHERE {which} "
             "GROUP BY persons.id ORDER BY 5 DESC, 4 DESC, persons.id"
         )
         best = (
             "SELECT person_id, id FROM (SELECT person_id, faces.id, row_number() OVER "
             f"(PARTITION BY person_id ORDER BY {_RANK}) AS place FROM faces "
-            f"WHERE person_id IS NOT NULL AND {_LIVE}) WHERE place = 1"
+            f"WHERE person_id IS NOT NULL AND {whose} AND {_LIVE}) WHERE place = 1"
         )
         with self._database.reading() as connection:
-            faces = dict(connection.execute(best).fetchall())
-            return tuple(
+            faces = dict(connection.execute(best, parameters).fetchall())
+            return [
                 Person(id, name, bool(is_hidden), count, photos, confirmed, faces.get(id))
-                for id, name, is_hidden, count, photos, confirmed in connection.execute(query)
-                if count or confirmed
-            )
+                for id, name, is_hidden, count, photos, confirmed in connection.execute(
+                    query, parameters
+                )
+            ]
 
     def has(self, person_id: int) -> bool:
         """Whether there is such a person: one that `all` lists, hidden or not."""
@@ -107,44 +115,63 @@ class PeopleStore:
         rows = self._database.fetch_all(f"{_FACES} WHERE faces.id {IN_IDS}", ids_parameter(ids))
         return {row[0]: _face(row) for row in rows}
 
-    def last_change(self) -> str | None:
-        """A sentence about the decision that `undo` would take back."""
-        row = self._database.fetch_one("SELECT what FROM people_changes ORDER BY id DESC LIMIT 1")
-        return None if row is None else str(row[0])
+    def named_faces(self) -> dict[int, list[Face]]:
+        """The faces of persons with a name in photos, no videos, by photo; hidden ones not."""
+        rows = self._database.fetch_all(
+            f"{_FACES} WHERE persons.name IS NOT NULL AND NOT persons.is_hidden "
+            f"AND faces.at_s IS NULL AND {_LIVE} ORDER BY faces.photo_id, faces.x, faces.id"
+        )
+        found: dict[int, list[Face]] = {}
+        for row in rows:
+            found.setdefault(row[1], []).append(_face(row))
+        return found
+
+    def names_in_files(self, photo_ids: Iterable[int]) -> dict[int, list[str]]:
+        """The names of people that the files of these photos state, by photo."""
+        found: dict[int, list[str]] = {}
+        for photo_id, name in self._database.fetch_all(
+            list_query("people"), ids_parameter(photo_ids)
+        ):
+            found.setdefault(photo_id, []).append(name)
+        return found
 
     # ------------------------------------------------------------------ deciding
 
-    def name(self, person_id: int, name: str, sure: Sequence[int]) -> int:
+    def name(self, person_id: int, name: str, sure: Sequence[int]) -> tuple[int, Change]:
         """Name a person; returns its id, which is another's where that has the name already.
 
         The faces in `sure` are confirmed. Raises UsageError for an unknown person or an empty name.
         """
-        plain = plain_text(name)
-        with self._change(f"named {name}", persons=[person_id], faces=sure) as change:
+        name, plain = " ".join(name.split()), plain_text(name)
+        with self._changing(sure) as change:
             connection = change.connection
-            _require(connection, person_id)
+            old = _require(connection, person_id)
             row = connection.execute(
-                "SELECT id FROM persons WHERE plain_name = ?", (plain,)
+                "SELECT id FROM persons WHERE plain_name = ? AND id != ?", (plain, person_id)
             ).fetchone()
-            if row is not None and row[0] != person_id:
-                change.keep(persons=[row[0]])
-                _merge(change, person_id, row[0], sure)
-                connection.execute("UPDATE persons SET is_hidden = 0 WHERE id = ?", (row[0],))
-                return int(row[0])
+            if row is not None:
+                into = int(row[0])
+                _merge(change, person_id, into, sure)
+                connection.execute("UPDATE persons SET is_hidden = 0 WHERE id = ?", (into,))
+                return into, change.record(f"Named {name}", [into])
+            change.keep(persons=[person_id])
             connection.execute(
                 "UPDATE persons SET name = ?, plain_name = ?, is_hidden = 0 WHERE id = ?",
-                (" ".join(name.split()), plain, person_id),
+                (name, plain, person_id),
             )
-            _decide(connection, sure, person_id, True)
-            return person_id
+            _confirm(connection, sure, [person_id], person_id)
+            title = f"Named {name}" if old is None else f"Renamed {old} to {name}"
+            return person_id, change.record(title, [person_id])
 
-    def unname(self, person_id: int) -> None:
+    def unname(self, person_id: int) -> Change:
         """Take the name of a person away; its faces stay together."""
-        with self._change("name removed", persons=[person_id]) as change:
-            _require(change.connection, person_id)
+        with self._changing() as change:
+            name = _require(change.connection, person_id)
+            change.keep(persons=[person_id])
             change.connection.execute(
                 "UPDATE persons SET name = NULL, plain_name = NULL WHERE id = ?", (person_id,)
             )
+            return change.record(f"Took the name {name or ''} away", [person_id])
 
     def decide(
         self,
@@ -152,16 +179,15 @@ class PeopleStore:
         person_id: int,
         is_person: bool,
         followers: Sequence[int] = (),
-    ) -> int:
+    ) -> tuple[int, Change]:
         """Record whether faces are a person; returns how many of these faces there are.
 
         With a yes, a group that has no name and no confirmed face comes along with its face, and
         so do the `followers`, as far as they are nobody yet.
         """
-        what = f"said {'yes' if is_person else 'no'} to {format_count(len(faces), 'face')}"
-        with self._change(what, [person_id], (*faces, *followers)) as change:
+        with self._changing([*faces, *followers]) as change:
             connection = change.connection
-            _require(connection, person_id)
+            name = _require(connection, person_id)
             if is_person:
                 groups = [
                     id
@@ -174,70 +200,53 @@ class PeopleStore:
                     )
                     if id != person_id
                 ]
-                change.keep(groups)
+                change.keep_faces_of(groups)
                 _follow(connection, groups, followers, person_id)
-            return _decide(connection, faces, person_id, is_person)
+            count = _decide(connection, faces, person_id, is_person)
+            about = f"{format_count(count, 'face')} as {_called(name, person_id)}"
+            title = f"{'Confirmed' if is_person else 'Rejected'} {about}"
+            return count, change.record(title, faces=faces)
 
-    def merge(self, person_id: int, into: int, sure: Sequence[int]) -> None:
+    def merge(self, person_id: int, into: int, sure: Sequence[int]) -> Change:
         """Make two persons one, with the name of `into` if it has one; `sure` are confirmed."""
-        with self._change("merged", persons=[person_id, into], faces=sure) as change:
-            _require(change.connection, person_id)
-            _require(change.connection, into)
+        with self._changing(sure) as change:
+            one = _called(_require(change.connection, person_id), person_id)
+            other = _called(_require(change.connection, into), into)
             _merge(change, person_id, into, sure)
+            return change.record(f"Made {one} and {other} one person", [into])
 
-    def split(self, faces: Sequence[int], person_id: int) -> int:
+    def split(self, faces: Sequence[int], person_id: int) -> tuple[int, Change]:
         """Take faces out of a person; returns the new person, without a name, that they are."""
-        with self._change("split", persons=[person_id], faces=faces) as change:
-            _require(change.connection, person_id)
+        with self._changing(faces) as change:
+            name = _require(change.connection, person_id)
             new = make_person(change.connection)
             change.made(new)
             _decide(change.connection, faces, person_id, False)
-            if not _decide(change.connection, faces, new, True):
+            count = _decide(change.connection, faces, new, True)
+            if not count:
                 raise UsageError("None of these faces is in the library.")
-            return new
+            about = f"{format_count(count, 'face')} off {_called(name, person_id)}"
+            return new, change.record(f"Split {about}", faces=faces)
 
-    def hide(self, person_id: int, is_hidden: bool, sure: Sequence[int]) -> None:
+    def hide(self, person_id: int, is_hidden: bool, sure: Sequence[int]) -> Change:
         """Hide a person of no interest, or show one again; `sure` faces hold a group together."""
-        what = "hidden" if is_hidden else "shown again"
-        with self._change(what, persons=[person_id], faces=sure) as change:
-            _require(change.connection, person_id)
+        with self._changing(sure) as change:
+            name = _called(_require(change.connection, person_id), person_id)
+            change.keep(persons=[person_id])
             change.connection.execute(
                 "UPDATE persons SET is_hidden = ? WHERE id = ?", (is_hidden, person_id)
             )
-            _decide(change.connection, sure, person_id, True)
-
-    def undo(self) -> str | None:
-        """Take the last decision back; returns a sentence about it, None where there is none."""
-        with changing(self._database) as connection:
-            row = connection.execute(
-                "SELECT id, what, before FROM people_changes ORDER BY id DESC LIMIT 1"
-            ).fetchone()
-            if row is None:
-                return None
-            change_id, what, before = row
-            _restore(connection, json.loads(before))
-            connection.execute("DELETE FROM people_changes WHERE id = ?", (change_id,))
-            delete_empty_groups(connection)
-            return str(what)
+            _confirm(change.connection, sure, [person_id], person_id)
+            title = f"Hid {name}" if is_hidden else f"Showed {name} again"
+            return change.record(title, [person_id])
 
     @contextmanager
-    def _change(
-        self, what: str, persons: Sequence[int], faces: Sequence[int] = ()
-    ) -> Iterator[_Change]:
-        """One decision in one transaction, which remembers what to restore to undo it."""
+    def _changing(self, faces: Sequence[int] = ()) -> Iterator[_Change]:
+        """One decision in one transaction; these faces and decisions about them may change."""
         with changing(self._database) as connection:
             change = _Change(connection)
-            change.keep(persons, faces)
+            change.keep(faces=faces)
             yield change
-            connection.execute(
-                "INSERT INTO people_changes (what, before, changed_at) VALUES (?, ?, ?)",
-                (what, json.dumps(change.before), now()),
-            )
-            connection.execute(
-                "DELETE FROM people_changes WHERE id <= (SELECT max(id) FROM people_changes) - ?",
-                (_CHANGES,),
-            )
-            delete_empty_groups(connection)
 
 
 class _Change:
@@ -245,80 +254,80 @@ class _Change:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.before: dict[str, Any] = {"persons": [], "made": [], "faces": [], "decisions": []}
+        self._before: list[changes.Step] = []
+        query = "SELECT coalesce(max(id), 0) FROM face_decisions"
+        (self._last_decision,) = connection.execute(query).fetchone()
 
     def keep(self, persons: Sequence[int] = (), faces: Sequence[int] = ()) -> None:
-        """Remember these persons and faces as they are, with all decisions about them."""
-        about = "id, name, plain_name, is_hidden, made_at"
-        parameter = ids_parameter(persons)
-        rows = self.connection.execute(
-            f"SELECT {about} FROM persons WHERE id {IN_IDS}", (parameter,)
-        )
-        self.before["persons"] += rows.fetchall()
-        assigned = self.connection.execute(
-            f"SELECT id, person_id FROM faces WHERE person_id {IN_IDS} OR id {IN_IDS}",
-            (parameter, ids_parameter(faces)),
-        ).fetchall()
-        self.before["faces"] += assigned
-        decisions = self.connection.execute(
-            f"SELECT {_DECISION_COLUMNS} FROM face_decisions "
-            f"WHERE person_id {IN_IDS} OR face_id {IN_IDS}",
-            (parameter, ids_parameter(faces)),
-        )
-        known = {row[0] for row in self.before["decisions"]}
-        self.before["decisions"] += [
-            (row[0], row[1].hex(), *row[2:]) for row in decisions if row[0] not in known
-        ]
+        """Remember these persons, and these faces with their persons and decisions, as they are."""
+        listed = ids_parameter(faces)
+        self._remember("persons", f"id {IN_IDS}", ids_parameter(persons))
+        # A group of which the last face goes is deleted.
+        of_faces = f"id IN (SELECT person_id FROM faces WHERE id {IN_IDS})"
+        self._remember("persons", of_faces, listed)
+        self._remember("face_decisions", f"face_id {IN_IDS}", listed)
+        self._remember("faces", f"id {IN_IDS}", listed)
+
+    def keep_faces_of(self, persons: Sequence[int]) -> None:
+        """Remember these persons with all of their faces and decisions, as they are."""
+        listed = ids_parameter(persons)
+        self.keep(persons)
+        self._remember("own_person", f"person_id {IN_IDS}", listed)
+        self._remember("face_decisions", f"person_id {IN_IDS}", listed)
+        self._remember("faces", f"person_id {IN_IDS}", listed)
+
+    def keep_denials(self, person_id: int) -> None:
+        """Remember which faces the user said are not this person."""
+        self._remember("face_decisions", "NOT is_person AND person_id = ?", person_id)
 
     def made(self, person_id: int) -> None:
         """Remember that this person was made."""
-        self.before["made"].append(person_id)
+        self._before.append(changes.Step("persons", [[person_id]], []))
 
-
-def _restore(connection: sqlite3.Connection, before: dict[str, Any]) -> None:
-    faces = dict(map(tuple, before["faces"]))
-    persons = [row[0] for row in before["persons"]]
-    everyone = ids_parameter((*persons, *before["made"]))
-    connection.execute(
-        f"DELETE FROM face_decisions WHERE person_id {IN_IDS} OR face_id {IN_IDS}",
-        (everyone, ids_parameter(faces)),
-    )
-    # In two steps: names are unique.
-    connection.execute(
-        f"UPDATE persons SET name = NULL, plain_name = NULL WHERE id {IN_IDS}", (everyone,)
-    )
-    for id, name, plain_name, is_hidden, made_at in before["persons"]:
-        connection.execute(
-            "INSERT INTO persons VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-            "name = excluded.name, plain_name = excluded.plain_name, "
-            "is_hidden = excluded.is_hidden",
-            (id, name, plain_name, is_hidden, made_at),
+    def record(self, title: str, persons: Sequence[int] = (), faces: Sequence[int] = ()) -> Change:
+        """Record the change, which is about the photos of these persons and these faces."""
+        delete_empty_groups(self.connection)
+        new = self.connection.execute(
+            "SELECT id FROM face_decisions WHERE id > ?", (self._last_decision,)
         )
-    connection.executemany(
-        "UPDATE faces SET person_id = (SELECT id FROM persons WHERE id = ?) WHERE id = ?",
-        [(person_id, face_id) for face_id, person_id in faces.items()],
-    )
-    for decision_id, content_hash, *values in before["decisions"]:
-        *about, face_id, decided_at = values
-        connection.execute(
-            "INSERT OR REPLACE INTO face_decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
-            "(SELECT id FROM faces WHERE id = ?), ?)",
-            (decision_id, bytes.fromhex(content_hash), *about, face_id, decided_at),
-        )
+        steps = [*self._before, changes.Step("face_decisions", [[id] for (id,) in new], [])]
+        steps = changes.only_changed(self.connection, changes.joined(steps))
+        if not steps:
+            return changes.unchanged(title)
+        (photos,) = self.connection.execute(
+            f"SELECT count(DISTINCT photo_id) FROM faces WHERE person_id {IN_IDS} OR id {IN_IDS}",
+            (ids_parameter(persons), ids_parameter(faces)),
+        ).fetchone()
+        return changes.record(self.connection, title, photos, steps)
+
+    def _remember(self, table: str, where: str, parameter: str | int) -> None:
+        keys = self.connection.execute(f"SELECT id FROM {table} WHERE {where}", (parameter,))
+        self._before.append(changes.rows_before(self.connection, table, keys.fetchall()))
 
 
-def _require(connection: sqlite3.Connection, person_id: int) -> None:
-    row = connection.execute("SELECT 1 FROM persons WHERE id = ?", (person_id,)).fetchone()
+def _require(connection: sqlite3.Connection, person_id: int) -> str | None:
+    """The name of a person, None where it has none. Raises UsageError for an unknown one."""
+    row = connection.execute("SELECT name FROM persons WHERE id = ?", (person_id,)).fetchone()
     if row is None:
         raise UsageError(
             f"There is no person with the id {person_id}; it may have been joined with another. "
             "To list persons: imgsearch people"
         )
+    name: str | None = row[0]
+    return name
+
+
+def _called(name: str | None, person_id: int) -> str:
+    return f"person {person_id}" if name is None else name
 
 
 def _merge(change: _Change, person_id: int, into: int, sure: Sequence[int]) -> None:
     """Give all faces and decisions of a person to another one, and delete it."""
     connection = change.connection
+    change.keep(persons=[into])
+    change.keep_faces_of([person_id])
+    change.keep_denials(into)
+    _confirm(connection, sure, [person_id, into], into)
     # The other person has one name: that of `into`, else its own.
     row = connection.execute(
         "SELECT name, plain_name FROM persons WHERE id = ?", (person_id,)
@@ -330,16 +339,16 @@ def _merge(change: _Change, person_id: int, into: int, sure: Sequence[int]) -> N
         "(SELECT face_id FROM face_decisions WHERE is_person AND person_id IN (?1, ?2))",
         (person_id, into),
     )
-    connection.execute(
-        "UPDATE face_decisions SET person_id = ? WHERE person_id = ?", (into, person_id)
-    )
+    for table in ("face_decisions", "own_person"):
+        connection.execute(
+            f"UPDATE {table} SET person_id = ? WHERE person_id = ?", (into, person_id)
+        )
     connection.execute("DELETE FROM persons WHERE id = ?", (person_id,))
     if row[0] is not None:
         connection.execute(
             "UPDATE persons SET name = ?, plain_name = ? WHERE id = ? AND name IS NULL",
             (*row, into),
         )
-    _decide(connection, sure, into, True)
 
 
 def _follow(
@@ -359,34 +368,50 @@ def _follow(
     )
 
 
+def _confirm(
+    connection: sqlite3.Connection, sure: Sequence[int], persons: Sequence[int], person_id: int
+) -> None:
+    """Record that faces are a person, as far as they belong to these persons still."""
+    rows = connection.execute(
+        f"SELECT id FROM faces WHERE id {IN_IDS} AND person_id {IN_IDS}",
+        (ids_parameter(sure), ids_parameter(persons)),
+    )
+    _decide(connection, [face for (face,) in rows], person_id, True)
+
+
 def _decide(
     connection: sqlite3.Connection, faces: Collection[int], person_id: int, is_person: bool
 ) -> int:
-    """Record whether faces are a person, in place of what was said about both before."""
-    parameter = ids_parameter(faces)
-    if is_person:  # a face is one person
-        connection.execute(
-            f"DELETE FROM face_decisions WHERE face_id {IN_IDS} AND (is_person OR person_id = ?)",
-            (parameter, person_id),
-        )
+    """Record whether faces are a person, in place of what was said about both before.
+
+    Returns how many of these faces there are. A decision that says the same stays as it is.
+    """
+    known = connection.execute(
+        f"SELECT id, id IN (SELECT face_id FROM face_decisions WHERE person_id = ? "
+        f"AND is_person = ?) FROM faces WHERE id {IN_IDS}",
+        (person_id, is_person, ids_parameter(faces)),
+    ).fetchall()
+    parameter = ids_parameter(face for face, is_decided in known if not is_decided)
+    about = "(is_person OR person_id = ?)" if is_person else "person_id = ?"  # a face is one person
+    connection.execute(
+        f"DELETE FROM face_decisions WHERE face_id {IN_IDS} AND {about}", (parameter, person_id)
+    )
+    if is_person:
         connection.execute(
             f"UPDATE faces SET person_id = ? WHERE id {IN_IDS}", (person_id, parameter)
         )
     else:
         connection.execute(
-            f"DELETE FROM face_decisions WHERE face_id {IN_IDS} AND person_id = ?",
-            (parameter, person_id),
-        )
-        connection.execute(
             f"UPDATE faces SET person_id = NULL WHERE id {IN_IDS} AND person_id = ?",
             (parameter, person_id),
         )
-    return connection.execute(
+    connection.execute(
         "INSERT INTO face_decisions (content_hash, at_s, x, y, width, height, person_id, "
         "is_person, face_id, decided_at) SELECT content_hash, at_s, x, y, width, height, ?, ?, "
         f"faces.id, ? FROM faces JOIN photos ON photos.id = photo_id WHERE faces.id {IN_IDS}",
         (person_id, is_person, now(), parameter),
-    ).rowcount
+    )
+    return len(known)
 
 
 def _face(row: Sequence[Any]) -> Face:

@@ -1,0 +1,53 @@
+"""The titles that somebody has given to events.
+
+An event is found anew at each request, so a title belongs to the time between two moments.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from imgsearch.records.albums import Change
+from imgsearch.records.browse import EventTitle, PhotoEvent
+from imgsearch.store import changes
+from imgsearch.store.database import Database
+
+_OVERLAPS = "start <= ? AND end_at >= ?"
+
+
+class EventTitleStore:
+    """The part of a store that knows titles of events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> tuple[EventTitle, ...]:
+        """All titles, in the order in which they were given."""
+        rows = self._database.fetch_all("SELECT title, start, end_at FROM event_titles ORDER BY id")
+        return tuple(
+            EventTitle(title, datetime.fromisoformat(start), datetime.fromisoformat(end))
+            for title, start, end in rows
+        )
+
+    def set(self, event: PhotoEvent, title: str) -> Change:
+        """Give an event a title in place of those that it had; an empty one takes them away."""
+        start, end = event.start.isoformat(), event.end.isoformat()
+        with self._database.brief_transaction() as connection:
+            old = connection.execute(
+                f"SELECT id, title FROM event_titles WHERE {_OVERLAPS}", (end, start)
+            ).fetchall()
+            if [each for _, each in old] == ([title] if title else []):
+                return changes.unchanged("The event has this title already")
+            (last,) = connection.execute(
+                "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event_titles'"
+            ).fetchone()
+            keys = [[each] for each, _ in old] + ([[last + 1]] if title else [])
+            before = changes.rows_before(connection, "event_titles", keys)
+            connection.execute(f"DELETE FROM event_titles WHERE {_OVERLAPS}", (end, start))
+            if title:
+                connection.execute(
+                    "INSERT INTO event_titles (id, title, start, end_at) VALUES (?, ?, ?, ?)",
+                    (last + 1, title, start, end),
+                )
+            said = f"Called an event {title}" if title else "Took the title of an event away"
+            return changes.record(connection, said, len(event.photo_ids), [before])

@@ -1,0 +1,98 @@
+"""Persons and decisions as rows: links between decisions and the faces at their places.
+
+What the user has decided about a face belongs to the content of a photo and a place in it. Faces
+are found anew by another model, and the decisions are linked to those that are at their places.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from imgsearch.store.sql import IN_IDS, ids_parameter, now
+
+_SAME_PLACE = 0.4  # intersection over union from which on two boxes are of one face
+_SAME_MOMENT_S = 0.5
+
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height
+
+
+def make_person(connection: sqlite3.Connection) -> int:
+    """Make a person without a name; returns the id."""
+    cursor = connection.execute("INSERT INTO persons (made_at) VALUES (?)", (now(),))
+    assert cursor.lastrowid is not None  # as after every INSERT
+    return cursor.lastrowid
+
+
+def delete_empty_groups(connection: sqlite3.Connection) -> None:
+    """Delete the persons without a name, faces and decisions."""
+    connection.execute(
+        "DELETE FROM persons WHERE name IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM faces WHERE person_id = persons.id) "
+        "AND NOT EXISTS (SELECT 1 FROM face_decisions WHERE person_id = persons.id)"
+    )
+
+
+def link(connection: sqlite3.Connection, photo_id: int, content_hash: bytes) -> None:
+    """Give the faces of a photo the decisions about the faces that were at their places."""
+    faces = connection.execute(
+        "SELECT id, at_s, x, y, width, height FROM faces WHERE photo_id = ? ORDER BY id",
+        (photo_id,),
+    ).fetchall()
+    decisions = connection.execute(
+        "SELECT id, at_s, x, y, width, height, person_id, is_person FROM face_decisions "
+        "WHERE content_hash = ? ORDER BY id",
+        (content_hash,),
+    ).fetchall()
+    for decision_id, at_s, x, y, width, height, person_id, is_person in decisions:
+        face_id = _face_at(faces, at_s, (x, y, width, height))
+        if face_id is None:
+            continue
+        connection.execute(
+            "UPDATE face_decisions SET face_id = ? WHERE id = ?", (face_id, decision_id)
+        )
+        if is_person:
+            connection.execute("UPDATE faces SET person_id = ? WHERE id = ?", (person_id, face_id))
+
+
+def link_again(connection: sqlite3.Connection, decisions: Iterable[int]) -> None:
+    """Link those of these decisions that have no face, if there is one at their places now."""
+    photos = connection.execute(
+        "SELECT DISTINCT photos.id, content_hash FROM face_decisions JOIN photos "
+        f"USING (content_hash) WHERE face_id IS NULL AND face_decisions.id {IN_IDS}",
+        (ids_parameter(decisions),),
+    )
+    for photo_id, content_hash in photos.fetchall():
+        link(connection, photo_id, content_hash)
+
+
+def _face_at(
+    faces: Sequence[tuple[int, float | None, float, float, float, float]],
+    at_s: float | None,
+    box: Box,
+) -> int | None:
+    """The id of the face at this place, at this moment of a video."""
+    best, best_share = None, _SAME_PLACE
+    for face_id, moment, *place in faces:
+        if _is_same_moment(at_s, moment):
+            x, y, width, height = place
+            share = _overlap(box, (x, y, width, height))
+            if share > best_share or (best is None and share == best_share):
+                best, best_share = face_id, share
+    return best
+
+
+def _is_same_moment(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < _SAME_MOMENT_S
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes."""
+    (x, y, width, height), (left, top, across, down) = one, other
+    shared_width = min(x + width, left + across) - max(x, left)
+    shared_height = min(y + height, top + down) - max(y, top)
+    common = max(0.0, shared_width) * max(0.0, shared_height)
+    return common / max(1e-12, width * height + across * down - common)
