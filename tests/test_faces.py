@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image, ImageDraw, ImageFilter
 
 from imgsearch import Library, Settings
@@ -22,6 +23,7 @@ from imgsearch.faces.detector import Detections, overlaps
 from imgsearch.faces.grouping import Faces, group_faces
 from imgsearch.faces.mean_feature import MEAN
 from imgsearch.faces.models import DETECTOR, RECOGNISER, ModelFile
+from imgsearch.faces.proposals import followers_of, proposed
 from imgsearch.faces.quality import CLEAR, may_found_group
 from imgsearch.faces.reader import MOST_FACES, FaceReader, OnnxFaceReader
 from imgsearch.faces.recogniser import SIDE_PX, TEMPLATE, Features, aligned, similarity
@@ -32,7 +34,7 @@ from imgsearch.indexer.watch_loop import WatchSchedule, watch
 from imgsearch.indexer.watcher import WatchTiming
 from imgsearch.progress import FaceReport, SyncReport
 from imgsearch.records.arrays import Vectors
-from imgsearch.records.faces import FoundFace
+from imgsearch.records.faces import FoundFace, StoredFaces
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
 from tests.factories import PATIENCE_S, context_of, start_cli, unit
@@ -349,6 +351,23 @@ def test_one_odd_photo_does_not_divide_a_person() -> None:
     assert looks[0] != looks[1]
 
 
+def test_one_odd_photo_does_not_keep_a_group_from_its_person() -> None:
+    """Of a group, one face is in a photo of the person, as in a mirror; or many: brothers."""
+    centres = np.eye(2, 128, dtype=np.float32)
+    near = unit((centres[0] * 0.6 + centres[1] * 0.8)[None])
+    vectors = np.concatenate((np.repeat(centres[:1], 3, axis=0), np.repeat(near, 30, axis=0)))
+    persons = np.full(33, -1)
+    persons[:3] = 5
+    moments = np.arange(33)
+    moments[7] = 0
+    expected = np.full(33, 5)
+    expected[7] = -1
+    assert group_faces(Faces(vectors, moments, persons)).persons.tolist() == expected.tolist()
+    moments = np.array((0, 1, 2, 3, 4, 5, 6, 0, 1, 2))
+    result = group_faces(Faces(vectors[:10], moments, persons[:10]))
+    assert result.persons.tolist() == [5] * 3 + [-1] * 7
+
+
 def test_persons_that_the_user_told_apart_stay_apart_and_looks_are_joined() -> None:
     vectors, who = people([6, 6], spread=0.3)
     vectors = unit(vectors + vectors[who == 0].mean(axis=0) * 2)  # twins
@@ -396,10 +415,29 @@ def test_less_likeness_is_needed_to_be_a_person_whom_the_user_confirmed() -> Non
     same_photo = group_faces(Faces(vectors, np.array((0, 1, 2, 2)), np.array((5, 5, -1, -1))))
     assert same_photo.persons.tolist() == [5, 5, 5, -1]
     nearest = partial(grouping.nearest_person, is_weak=False)
-    persons = np.array((5, 5, 5, 0))
-    assert nearest(far[0], vectors, persons, known={5}) == 5
-    assert nearest(far[0], vectors, persons, known=()) == 0
-    assert nearest(far[0], vectors, persons, known={5}, is_weak=True) == 0
+    persons, confirmed = np.array((5, 5, 5, 0)), np.array((5, 5, 0, 0))
+    assert nearest(far[0], vectors, persons, confirmed) == 5
+    assert nearest(far[0], vectors, persons, 0 * confirmed) == 0
+    assert nearest(far[0], vectors, persons, confirmed, is_weak=True) == 0
+
+
+def test_one_confirmed_face_of_another_look_finds_its_like() -> None:
+    """A grown-up with six faces, one confirmed face of the same person as a child, and two more."""
+    vectors, who = people([6, 3], spread=0.5)
+    persons = np.where((who == 0) | (np.arange(9) == 6), 5, 0)
+    confirmed = np.where(np.isin(np.arange(9), (0, 1, 6)), 5, 0)
+    nearest = partial(grouping.nearest_person, vectors[7], vectors, persons, is_weak=False)
+    assert nearest(confirmed) == 5
+    assert nearest(np.where(np.arange(9) == 6, 0, confirmed)) == 0
+    stored = StoredFaces(
+        *(np.arange(1, 10), np.arange(9), np.arange(9), vectors, np.full(9, 60.0), np.full(9, 0.9)),
+        *(persons, confirmed, frozenset(), np.full(9, 10.0), np.full(9, 0.1)),
+    )
+    assert {face for face, _ in proposed(stored, (), 5, 10)} == {8, 9}
+    assert set(followers_of(stored, 5, ())) == {8, 9}
+    refused = replace(stored, refused=frozenset({(8, 5)}))
+    assert {face for face, _ in proposed(refused, (), 5, 10)} == {9}
+    assert followers_of(refused, 5, ()) == [9]
 
 
 def test_a_face_between_two_known_persons_stays_alone() -> None:
@@ -416,7 +454,8 @@ def test_a_new_face_joins_a_person_only_beyond_doubt() -> None:
     vectors, who = people([6, 6, 1])
     persons = np.where(who < 2, who + 1, 0)
     persons[0] = 0
-    nearest = partial(grouping.nearest_person, known=(), is_weak=False)
+    confirmed = np.zeros(13, np.int64)
+    nearest = partial(grouping.nearest_person, confirmed=confirmed, is_weak=False)
     assert nearest(vectors[0], vectors, persons) == 1
     assert nearest(vectors[12], vectors, persons) == 0
     between = unit((vectors[who == 0].mean(axis=0) + vectors[who == 1].mean(axis=0))[None])[0]

@@ -9,12 +9,13 @@ groups first (Sokal and Michener 1958). Pairs are looked for among nearest neigh
 - A face that the user said is not a person never comes to that person.
 
 A person may have several looks: groups that the user confirmed for one person stay apart here, and
-are one person nevertheless. That is how a child is found over years.
+are one person nevertheless. That is how a child is found over years, with one confirmed face of
+each age.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 
 # docs/people.md has the measurements.
 JOIN = 0.50  # mean score from which on two groups are one person
-KNOWN_JOIN = 0.45  # the same for a face and a person whom the user has confirmed
+KNOWN_JOIN = 0.46  # the same for a face and a person whom the user has confirmed
 WEAK_MORE = 0.05  # so much more is needed for a face that shows too little to found a group
 PROPOSE = 0.36  # mean score from which on it is worth asking
 MARGIN = 0.08  # by which a person is nearer than any other person, where a face joins by itself
+CONFIRMED_LESS = 0.10  # by which the score with one confirmed face counts less than that with five
 _NEIGHBOURS = 24
 _EXACT_FACES = 20_000
 _PROBED_LISTS = 16
@@ -40,6 +42,7 @@ _TOLERATED = 0.1  # share of a group that may be in moments of the other: mirror
 _NEAREST = 5  # faces of a look with which a new face is compared
 _WAITS = 0.02  # by how much less near a group may have become within a round
 _BLOCK_ROWS = 4096
+_ALONE_ROWS = 512  # faces compared at once with all groups, of which there may be 30,000
 
 
 class Faces(Struct, frozen=True):
@@ -176,14 +179,18 @@ class _Clusters:
         if a in self._left or b in self._left:
             return False
         members = self._members
-        if (len(members.get(a, (a,))), persons[a]) < (len(members.get(b, (b,))), persons[b]):
-            a, b = b, a  # b is the smaller one
-        rows, person = members.get(b, [b]), max(persons[a], persons[b])
-        if person >= 0 and not is_one_person:
-            new = rows if persons[a] >= 0 else members.get(a, [a])
-            if any(person in self._refused.get(row, ()) for row in new):
-                return False
-        leaving = set() if is_one_person else self._leaving(a, b, person)
+        # b joins a, which is the confirmed one, else the larger one.
+        ranks = [(persons[each] >= 0, len(members.get(each, (each,)))) for each in (a, b)]
+        if ranks[0] < ranks[1]:
+            a, b = b, a
+        rows, person = members.get(b, [b]), persons[a]
+        if (
+            person >= 0
+            and not is_one_person
+            and any(person in self._refused.get(row, ()) for row in rows)
+        ):
+            return False
+        leaving = set() if is_one_person else self._leaving(a, b)
         if leaving is None:
             return False
         for row in leaving:
@@ -207,14 +214,14 @@ class _Clusters:
             self._roots[row], self._sizes[row], self._sums[row] = row, 1, self._vectors[row]
         return True
 
-    def _leaving(self, a: int, b: int, person: int) -> set[int] | None:
+    def _leaving(self, a: int, b: int) -> set[int] | None:
         """The faces of b that leave it so that it can join a; None where it cannot."""
         rows = self._members.get(b, [b])
-        there = self._moments_of.get(a) or {self._moments[row] for row in self._members.get(a, [a])}
-        if person >= 0 and self._persons[a] >= 0:
-            there = self._person_moments[person]
-        elif person >= 0:  # a comes to the person of b
-            return set() if there.isdisjoint(self._person_moments[person]) else None
+        if self._persons[a] >= 0:
+            there = self._person_moments[self._persons[a]]
+        else:
+            moments = {self._moments[row] for row in self._members.get(a, [a])}
+            there = self._moments_of.get(a) or moments
         leaving = {row for row in rows if self._moments[row] in there}
         return leaving if len(leaving) <= _TOLERATED * len(rows) else None
 
@@ -237,7 +244,7 @@ def needed_score(is_weak: Any, is_known: Any) -> Any:
 
 
 def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
-    """The groups, with the faces alone that are near enough to one, and to no other nearly so."""
+    """Add the faces alone that are near enough to one group, and to no other known person."""
     looks, persons = groups.looks.copy(), groups.persons.copy()
     count = int(looks.max(initial=-1)) + 1
     if not count:
@@ -245,22 +252,29 @@ def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
     grouped = np.flatnonzero(looks >= 0)
     sums = np.zeros((count, faces.vectors.shape[1]), np.float32)
     np.add.at(sums, looks[grouped], faces.vectors[grouped])
-    means = sums / np.bincount(looks[grouped], minlength=count)[:, None]
+    sizes = np.bincount(looks[grouped], minlength=count)
+    means = np.asarray(sums / sizes[:, None], np.float32)
     person_of = np.full(count, -1, np.int64)
     person_of[looks[grouped]] = persons[grouped]
-    one_of = np.where(person_of >= 0, person_of, -1 - np.arange(count))  # looks of one person share
+    one_of = np.where(person_of >= 0, person_of, -1 - np.arange(count))  # one of a person's looks
     taken = set(zip(one_of[looks[grouped]].tolist(), faces.moments[grouped].tolist(), strict=True))
     weak = np.zeros(len(looks), np.bool_) if faces.weak is None else faces.weak
-    # A face that founds groups was compared with all groups that nobody has confirmed already.
-    alone = np.flatnonzero((looks < 0) & (weak | (person_of >= 0).any()))
-    for start in range(0, len(alone), _BLOCK_ROWS):
-        rows = alone[start : start + _BLOCK_ROWS]
+    alone = np.flatnonzero((looks < 0) & weak)
+    if (person_of >= 0).any():
+        # Faces that found groups were compared with groups; less likeness is needed to a person.
+        strong = np.flatnonzero((looks < 0) & ~weak)
+        near = _near(faces.vectors, strong, means[person_of >= 0])
+        alone = np.sort(np.concatenate((alone, near)))
+    for start in range(0, len(alone), _ALONE_ROWS):
+        rows = alone[start : start + _ALONE_ROWS]
         scores = faces.vectors[rows] @ means.T
         best = scores.argmax(axis=1)
         best_scores = scores[np.arange(len(rows)), best]
-        scores[one_of[None] == one_of[best][:, None]] = -1
-        is_sure = best_scores >= needed_score(weak[rows], person_of[best] >= 0)
-        is_sure &= best_scores - scores.max(axis=1) >= MARGIN
+        is_known = (person_of[best] >= 0) & (sizes[best] > 1)
+        is_sure = best_scores >= needed_score(weak[rows], is_known)
+        others = scores[:, person_of >= 0]
+        others[person_of[None, person_of >= 0] == person_of[best][:, None]] = -1
+        is_sure &= best_scores - others.max(axis=1, initial=-1) >= MARGIN
         for at in np.argsort(-best_scores).tolist():
             row, look = int(rows[at]), int(best[at])
             moment = (int(one_of[look]), int(faces.moments[row]))
@@ -271,10 +285,23 @@ def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
     return Groups(looks, persons)
 
 
-def person_scores(vector: Vector, vectors: Vectors, persons: Ids) -> Mapping[int, float]:
-    """Compare a face with persons: the mean score with the nearest five faces of each.
+def _near(vectors: Vectors, rows: Rows, means: Vectors) -> Rows:
+    """The rows of faces that are near enough to one of these means to be a known person."""
+    near = [
+        block[(vectors[block] @ means.T).max(axis=1) >= KNOWN_JOIN]
+        for block in np.array_split(rows, -(-len(rows) // _ALONE_ROWS) or 1)
+    ]
+    return np.concatenate(near)
 
-    `persons` are those of the rows of `vectors`; rows of 0 do not count. Takes 10 ms for 100,000.
+
+def person_scores(
+    vector: Vector, vectors: Vectors, persons: Ids, confirmed: Ids
+) -> Mapping[int, float]:
+    """Compare a face with persons. Takes 10 ms for 100,000 faces.
+
+    The score is the mean with the nearest five faces of the person; or that with the nearest
+    confirmed face, less `CONFIRMED_LESS`, where this is more: a person may have several looks.
+    `persons` and `confirmed` are those of the rows of `vectors`, 0 for none.
     """
     scores = vectors @ vector
     near = np.flatnonzero((scores >= PROPOSE / 2) & (persons > 0))
@@ -283,25 +310,35 @@ def person_scores(vector: Vector, vectors: Vectors, persons: Ids) -> Mapping[int
     sizes = dict(
         zip(*(each.tolist() for each in np.unique(persons, return_counts=True)), strict=True)
     )
-    for person, score in zip(persons[order].tolist(), scores[order].tolist(), strict=True):
+    alone: dict[int, float] = {}
+    each_near = (persons[order], confirmed[order], scores[order])
+    for person, confirmed_one, score in zip(*(each.tolist() for each in each_near), strict=True):
         of_person = nearest.setdefault(person, [])
         if len(of_person) < min(_NEAREST, sizes[person]):
             of_person.append(score)
-    return {person: sum(each) / min(_NEAREST, sizes[person]) for person, each in nearest.items()}
+        if confirmed_one == person:
+            alone.setdefault(person, score - CONFIRMED_LESS)
+    return {
+        person: max(sum(each) / min(_NEAREST, sizes[person]), alone.get(person, -1.0))
+        for person, each in nearest.items()
+    }
 
 
 def nearest_person(
-    vector: Vector, vectors: Vectors, persons: Ids, known: Collection[int], is_weak: bool
+    vector: Vector, vectors: Vectors, persons: Ids, confirmed: Ids, is_weak: bool
 ) -> int:
     """The person that a face is beyond doubt, 0 for none. Takes 10 ms for 100,000 faces.
 
-    `persons` are those of the rows of `vectors`, 0 for none; of those in `known` the user has
-    confirmed faces.
+    `persons` are those of the rows of `vectors`, `confirmed` those that the user confirmed, 0 for
+    none.
     """
-    scores = person_scores(vector, vectors, persons)
+    scores = person_scores(vector, vectors, persons, confirmed)
     ranked = sorted(scores, key=lambda person: (-scores[person], person))
-    if not ranked or scores[ranked[0]] < needed_score(is_weak, ranked[0] in known):
+    if not ranked:
         return 0
-    if len(ranked) > 1 and scores[ranked[0]] - scores[ranked[1]] < MARGIN:
+    best, score = ranked[0], scores[ranked[0]]
+    if score < needed_score(is_weak, (confirmed == best).any()):
         return 0
-    return ranked[0]
+    if len(ranked) > 1 and score - scores[ranked[1]] < MARGIN:
+        return 0
+    return best

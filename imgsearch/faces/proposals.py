@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.faces.grouping import JOIN, MARGIN, PROPOSE, person_scores
+from imgsearch.faces.grouping import CONFIRMED_LESS, JOIN, MARGIN, PROPOSE, person_scores
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Vector
+    from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.faces import StoredFaces
 
 _NEAREST = 5  # faces of the person that a face is compared with
@@ -26,8 +26,8 @@ def proposed(
     Of each group in `undecided`, the face that is likest. Faces that the user has decided about,
     and those in photos where the person is already, are left out.
     """
-    scores = _likeness(faces, person_id)
     persons = faces.persons
+    scores = _likeness(faces.vectors, persons == person_id, faces.confirmed == person_id)
     sizes = np.bincount(persons[persons > 0], minlength=1)
     is_open = (persons == 0) | np.isin(persons, list(undecided))
     is_open &= (persons != person_id) & (faces.confirmed == 0) & (scores >= PROPOSE)
@@ -64,15 +64,16 @@ def similar_faces(faces: StoredFaces, face_id: int, k: int) -> list[tuple[int, f
 
 def followers_of(faces: StoredFaces, person_id: int, new: Collection[int]) -> list[int]:
     """Faces of nobody that are a person beyond doubt, once the faces in `new` are that person."""
-    persons = faces.persons.copy()
-    persons[np.isin(faces.ids, list(new))] = person_id
-    scores = _likeness(faces, person_id, persons == person_id)
+    is_new = np.isin(faces.ids, list(new))
+    persons = np.where(is_new, person_id, faces.persons)
+    confirmed = np.where(is_new, person_id, faces.confirmed)
+    scores = _likeness(faces.vectors, persons == person_id, confirmed == person_id)
     refused = {face for face, person in faces.refused if person == person_id}
     found = []
     for row in np.flatnonzero((persons == 0) & (scores >= JOIN + MARGIN)).tolist():
         if int(faces.ids[row]) in refused:
             continue
-        others = person_scores(faces.vectors[row], faces.vectors, persons)
+        others = person_scores(faces.vectors[row], faces.vectors, persons, confirmed)
         best = max((score for other, score in others.items() if other != person_id), default=0.0)
         if scores[row] - best >= MARGIN:
             found.append(int(faces.ids[row]))
@@ -92,14 +93,19 @@ def central_faces(faces: StoredFaces, person_id: int) -> list[int]:
     return [int(each) for each in faces.ids[rows[order[:STAND_FOR]]]]
 
 
-def _likeness(faces: StoredFaces, person_id: int, is_person: np.ndarray | None = None) -> Vector:
-    """For every face, its mean score with the nearest five faces of a person; -1 without any."""
-    of_person = faces.persons == person_id if is_person is None else is_person
-    own = faces.vectors[of_person]
-    likeness = np.full(len(faces.ids), -1, np.float32)
+def _likeness(vectors: Vectors, is_person: np.ndarray, is_confirmed: np.ndarray) -> Vector:
+    """For every face, its score with a person, as `person_scores` has it; -1 without any face.
+
+    `is_person` and `is_confirmed` say of each row whether it is the person.
+    """
+    own, confirmed = vectors[is_person], vectors[is_person & is_confirmed]
+    likeness = np.full(len(vectors), -1, np.float32)
     count = min(_NEAREST, len(own))
-    for start in range(0, len(faces.ids) if count else 0, _BLOCK_ROWS):
+    for start in range(0, len(vectors) if count else 0, _BLOCK_ROWS):
         block = slice(start, start + _BLOCK_ROWS)
-        scores = faces.vectors[block] @ own.T
+        scores = vectors[block] @ own.T
         likeness[block] = np.partition(scores, -count, axis=1)[:, -count:].mean(axis=1)
+        if len(confirmed):
+            alone = (vectors[block] @ confirmed.T).max(axis=1) - CONFIRMED_LESS
+            np.maximum(likeness[block], alone, out=likeness[block])
     return likeness

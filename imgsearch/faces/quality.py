@@ -9,6 +9,7 @@ _SIDE_PX = 14.0
 _SCORE = 0.8
 CLEAR = 8.0  # length of a feature from which on the face can be made out
 _TURN = 1.0
+_UPRIGHT_SCORE = 0.87
 
 
 def may_found_group(size_px: float, score: float, quality: float, turn: float) -> bool:
@@ -18,3 +19,12 @@ def may_found_group(size_px: float, score: float, quality: float, turn: float) -
     strangers. They can still join a group and be proposed.
     """
     return size_px >= _SIDE_PX and score >= _SCORE and not quality < CLEAR and not turn > _TURN
+
+
+def is_surely_upright(score: float, quality: float) -> bool:
+    """Whether a face is certain and clear, so that its picture need not be turned to find others.
+
+    Of a face on its head, YuNet often finds a box with landmarks of nothing: its score is low, or
+    its feature short.
+    """
+    return score >= _UPRIGHT_SCORE and not quality < CLEAR

@@ -12,7 +12,7 @@ from PIL.Image import Transpose
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.faces.detector import Detections, Detector, apart
 from imgsearch.faces.models import DETECTOR, RECOGNISER
-from imgsearch.faces.quality import CLEAR
+from imgsearch.faces.quality import is_surely_upright
 from imgsearch.faces.recogniser import Features, Recogniser, aligned
 from imgsearch.records.faces import FoundFace
 
@@ -117,12 +117,11 @@ class OnnxFaceReader:
         return found, self._recogniser.features([aligned(image, each) for each in found.landmarks])
 
     def _looked_closely(self, image: Image) -> tuple[Detections, Features]:
-        """Find smaller faces, and turned ones if none of those found is clear."""
+        """Find smaller faces, and turned ones if none of those found is surely upright."""
         found, features = self.look(image, CLOSE_SIDE_PX if _is_large(image) else LOOK_SIDE_PX)
-        if (features.lengths >= CLEAR).any():
+        if any(map(is_surely_upright, found.scores, features.lengths)):
             return found, features
-        # Of a face on its head YuNet often finds a box with landmarks of nothing. So of boxes that
-        # overlap, the one counts whose face can be made out best.
+        # Of boxes that overlap, the one counts whose face can be made out best.
         preference = features.lengths + _UPRIGHT_BONUS
         for turns, transpose in enumerate(_QUARTER_TURNS, 1):
             turned, of_turned = self.look(image.transpose(transpose))

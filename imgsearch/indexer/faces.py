@@ -7,6 +7,7 @@ a few are new, those that are new.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Generator, Sequence
@@ -21,7 +22,7 @@ from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.faces import grouping
-from imgsearch.faces.quality import CLEAR, may_found_group
+from imgsearch.faces.quality import is_surely_upright, may_found_group
 from imgsearch.faces.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX
 from imgsearch.indexer import text_gate
 from imgsearch.indexer.embedding import embed_queries
@@ -47,7 +48,7 @@ _PEOPLE = (
     *("a person", "a man", "a woman", "a child", "people", "a group of people"),
     *("a crowd of people", "people standing together", "a person far away"),
 )
-# Above it a photo shows people, if no clear face was found in it: see docs/people.md.
+# Above it a photo shows people, if no certain face was found in it: see docs/people.md.
 _SHOWS_PEOPLE = 0.25
 _FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
 _FEW = 200
@@ -156,7 +157,7 @@ def read_faces(
 ) -> Generator[Progress, None, FaceReport]:
     """Find the faces of these photos, each with one of its paths; one Progress a photo.
 
-    Photos in `close` are looked at a second time if no clear face is found at first: at twice the
+    Photos in `close` are looked at a second time if no certain face is found at first: at twice the
     size if there is none and they have the pixels, and turned. A photo that cannot be decoded is
     recorded as failed, with the reason. One that has changed or cannot be reached stays unread, and
     is left to the next run.
@@ -221,7 +222,9 @@ def _faces_of(
         frames = zip((decoded.image, *decoded.others), decoded.times_s, strict=True)
         return _Look(tuple(face for image, at_s in frames for face in reader.read(image, at_s)))
     faces = reader.read(decoded.image)
-    if not shows_people or any(face.quality is None or face.quality >= CLEAR for face in faces):
+    qualities = [math.nan if face.quality is None else face.quality for face in faces]
+    scores = [face.score for face in faces]
+    if not shows_people or any(map(is_surely_upright, scores, qualities)):
         return _Look(faces)
     image = decoded.image
     if not faces and max(photo.facts.width_px, photo.facts.height_px) > LOOK_SIDE_PX:
@@ -289,13 +292,12 @@ def _join_new(store: Store, faces: StoredFaces) -> None:
     persons = faces.persons.copy()
     refused = faces.refused
     weak = weak_faces(faces)
-    known = frozenset(faces.confirmed.tolist()) - {0}
     taken = set(zip(persons.tolist(), faces.moments.tolist(), strict=True))
     joined: dict[int, int | None] = {}
     for row in np.flatnonzero(persons == 0).tolist():
         moment = int(faces.moments[row])
         person = grouping.nearest_person(
-            faces.vectors[row], faces.vectors, persons, known, is_weak=bool(weak[row])
+            faces.vectors[row], faces.vectors, persons, faces.confirmed, is_weak=bool(weak[row])
         )
         face = int(faces.ids[row])
         if person and (person, moment) not in taken and (face, person) not in refused:
