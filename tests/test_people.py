@@ -12,7 +12,6 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -27,7 +26,7 @@ from imgsearch.store import migrations
 from imgsearch.store.store import Store
 from tests.factories import context_of, wait_until
 from tests.stand_in import StandIn
-from tests.test_faces import DIRECTIONS, ColourReader, write_people
+from tests.test_faces import ColourReader, write_people
 from tests.test_picture_text import run
 
 
@@ -216,24 +215,6 @@ def test_a_picture_of_a_face_shows_it(library: Library) -> None:
         centre = picture.convert("RGB").getpixel((48, 48))
     assert isinstance(centre, tuple) and centre[0] > 200 and max(centre[1:]) < 60
     assert library.people.picture(10_000) is None
-
-
-def test_a_pack_carries_neither_faces_nor_their_names(
-    library: Library, folder: Path, tmp_path: Path
-) -> None:
-    from imgsearch.store.faces import packed
-
-    library.people.name(of_colour(library, "red0").id, "Zoë Secretname")
-    pack = tmp_path / "photos.pack"
-    library.packs.make(folder, pack).run()
-    content = pack.read_bytes()
-    assert b"Secretname" not in content
-    assert packed(DIRECTIONS[0].astype(np.float32)) not in content
-    other = Settings.load(data_dir=tmp_path / "other", cache_dir=tmp_path / "cache")
-    with Library.open(other, encoder=StandIn()) as there:
-        there.packs.merge(pack, at=folder).run()
-        assert there.photo_count() == 6
-        assert there.people.all() == () and there.people.counts().unread == 6
 
 
 # ------------------------------------------------------------------------- undoing
