@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from imgsearch import Library, Settings
 from imgsearch.cli import commands
+from imgsearch.decode.xmp_regions import NamedFace, new_packet_of_faces
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
@@ -215,6 +216,69 @@ def test_a_picture_of_a_face_shows_it(library: Library) -> None:
         centre = picture.convert("RGB").getpixel((48, 48))
     assert isinstance(centre, tuple) and centre[0] > 200 and max(centre[1:]) < 60
     assert library.people.picture(10_000) is None
+
+
+# ------------------------------------------------------------------------- me
+
+
+def test_me_is_the_person_that_the_user_is(library: Library, folder: Path) -> None:
+    red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+    named_by_another = new_packet_of_faces(
+        (80, 40), [NamedFace("Anna Smith", (0.1, 0.3, 0.2, 0.3))]
+    )
+    (folder / "nobody.png.xmp").write_bytes(named_by_another.packet)
+    library.index().run()
+    assert found(library, "person:me") == set()
+    assert library.understand("me and Ben").parts == ()
+    with pytest.raises(UsageError, match="Name this person first"):
+        library.people.set_me(red.id)
+    library.people.name(red.id, "Anna")
+    library.people.name(lime.id, "Ben")
+    assert library.people.set_me(red.id).person.is_me
+    mine = {"red0", "red1", "both", "three"}
+    assert found(library, "person:me") == found(library, "person:ME") == mine
+    assert found(library, "person:anna") == {*mine, "nobody"}, "Anna Smith is somebody else"
+    assert found(library, "-person:me") == {"lime", "nobody"}
+    assert found(library, "only:me") == {"red0", "red1"}
+    assert found(library, "only:me,Ben") == {"both"}
+    assert library.people.set_me(lime.id).person.is_me and not library.people.get(red.id).is_me
+    assert found(library, "person:me") == {"lime", "both", "three"}
+    library.changes.undo()
+    assert found(library, "person:me") == mine
+    library.people.merge(red.id, lime.id)
+    assert library.people.get(lime.id).is_me, "the one that both are now"
+    library.changes.undo()
+    assert not library.people.get(lime.id).is_me and found(library, "person:me") == mine
+    library.people.hide(red.id)
+    assert found(library, "person:me") == set() and library.understand("me").parts == ()
+    library.people.hide(red.id, False)
+    assert not library.people.set_me(red.id, False).person.is_me
+    assert found(library, "person:me") == set()
+
+
+def test_me_in_words_is_understood_as_a_name(library: Library) -> None:
+    library.people.name(of_colour(library, "red0").id, "Anna")
+    library.people.name(of_colour(library, "lime").id, "Ben")
+    library.people.set_me(of_colour(library, "red0").id)
+
+    def parts(line: str) -> list[tuple[str, str]]:
+        return [(part.words, part.filters) for part in library.understand(line).parts]
+
+    assert parts("me and Ben at the lake") == [("me", "person:me"), ("and Ben", "person:Ben")]
+    assert library.understand("me and Ben at the lake").query.terms[0].what == "lake"
+    assert found(library, "me and Ben") == {"both", "three"}
+    assert (
+        found(library, "photos of me")
+        == found(library, "Myself")
+        == {*("red0", "red1", "both", "three")}
+    )
+    assert parts("Ben with me") == [("Ben", "person:Ben"), ("with me", "person:me")]
+    assert parts("Ben or me") == [("Ben or me", "person:Ben|me")]
+    for line in ("show me a dog", "find me photos of a beach", "let me see a lake", "I and my dog"):
+        assert parts(line) == [], line
+    (part,) = library.understand("me at the beach").parts
+    assert part.undo == "plain:me at the beach"
+    assert part.rest == "at the beach"
 
 
 # ------------------------------------------------------------------------- undoing
@@ -509,6 +573,9 @@ def test_the_command_lists_names_and_corrects(library: Library) -> None:
     assert undone == "Undone: Rejected 1 face as Anna\n"
     assert "hidden" in invoke(library, "Anna", "--hide")
     assert "hidden" not in invoke(library, "Anna", "--show")
+    assert "Anna (you)" in invoke(library, "--me", "Anna")
+    assert "Anna (you)" in invoke(library, "me")
+    assert "(you)" not in invoke(library, "me", "--not-me")
     people = json.loads(invoke(library, "--json"))
     assert people[0]["name"] == "Anna"
     with pytest.raises(UsageError, match="Did you mean Anna"):
