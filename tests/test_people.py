@@ -15,17 +15,20 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from imgsearch import Library, Settings
+from imgsearch import ChangeHistory, Library, Settings
 from imgsearch.cli import commands
 from imgsearch.decode.xmp_regions import NamedFace, new_packet_of_faces
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
+from imgsearch.operations.people import People
 from imgsearch.records.faces import Person
+from imgsearch.service.client import Client
 from imgsearch.store import changes as journal
 from imgsearch.store import migrations
 from imgsearch.store.store import Store
 from tests.factories import context_of, wait_until
+from tests.services import serving
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, write_people
 from tests.test_picture_text import run
@@ -200,6 +203,29 @@ def test_two_at_once_lose_no_decision(library: Library) -> None:
     for thread in threads:
         thread.join()
     assert {each.name for each in library.people.all() if each.name} == {"Anna 4", "Ben 4"}
+
+
+def test_the_service_makes_the_same_changes_and_undoes_them(folder: Path, tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "served", encoder="lite")
+    with Library.open(settings) as library:
+        library.index([folder]).run()
+        context = context_of(settings, None, open_faces=lambda cache: ColourReader())
+        run(find_faces(context, (), False))
+        red = of_colour(library, "red0")
+        with serving(settings.data_dir):
+            client = Client(settings, settings.data_dir)
+            made = client.call(People.name, red.id, "Anna")
+            assert made.change == library.changes.all()[0] and made.person.name == "Anna"
+            assert client.call(People.all) == library.people.all()
+            assert client.call(People.set_me, red.id).person.is_me
+            face = library.people.faces_of(red.id)[-1].id
+            assert client.call(People.decide, (face,), red.id, False).faces == 1
+            assert client.call(People.split, (face,), red.id).person.id != red.id
+            for title in ("Split 1 face off Anna", "Rejected 1 face as Anna"):
+                assert client.call(ChangeHistory.undo).title == title
+            with pytest.raises(UsageError, match="no person with the id 99"):
+                client.call(People.hide, 99)
+            assert library.people.get(red.id).faces == 4
 
 
 def test_a_picture_of_a_face_shows_it(library: Library) -> None:

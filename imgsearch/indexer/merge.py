@@ -50,7 +50,7 @@ def unpack(
             keep = keeper.keep if context.settings.thumbnails_mb else None
             steps = packs.merge_pack(store, thumbnails, reader, place, keep)
             report = yield from publish_progress(context.data_dir, "Merging", steps)
-            if report.faces:
+            if reader.info.has_faces:  # also again: a merge may have been killed before this
                 group_all(store, store.faces.all())
             searches = pack_notes.merge_searches(store, reader.info.searches)
             row = store.reads.encoders.current()
