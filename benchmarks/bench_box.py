@@ -470,7 +470,7 @@ def measure_speed(settings: Settings) -> None:
         for text, times in times_ms.items():
             best_ms = np.min(times, axis=0)
             more_ms = best_ms - alone_ms
-            parts = len(library.understand(text).parts)
+            parts = len(library.lines.understand(text).parts)
             print(
                 f"{text:50} {parts} parts {best_ms[0]:6.1f} {best_ms[1]:6.1f}, "
                 f"{more_ms[0]:+6.1f} {more_ms[1]:+6.1f}"
@@ -498,12 +498,12 @@ INDEXED = 300
 def measure_suggestions(settings: Settings) -> None:
     """Print the processor time of suggestions for each key of `TYPED`."""
     with Library.open(settings) as library:
-        library.suggest(TYPED[0])
+        library.lines.suggest(TYPED[0])
         every: list[float] = []
         print("\nsuggestions, ms of processor time for a key:")
         for line in TYPED:
             keys_ms = [
-                min(_cpu_ms(library.suggest, line[:end]) for _ in range(5))
+                min(_cpu_ms(library.lines.suggest, line[:end]) for _ in range(5))
                 for end in range(1, len(line) + 1)
             ]
             every += keys_ms

@@ -37,6 +37,7 @@ from imgsearch.encoders.openclip import int8
 from imgsearch.encoders.openclip.rewrites import set_nodes
 from imgsearch.encoders.registry import open_encoder
 from training import datasets
+from training.text_tower import PackageTensors, text_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,9 @@ def trained(flickr8k: Path, count: int) -> None:
     pieces = towers.WordPieces()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "text.onnx"
-        optimise(graph.text_model(weights.text_tensors()).SerializeToString(), source)
+        tensors = PackageTensors(weights.TEXT.verified())
+        onnx.save_model(text_model(tensors, in_float32=True), Path(folder) / "built.onnx")
+        optimise(Path(folder) / "built.onnx", source)
         session = open_session(source)
 
         def in_float32(inputs: Feed) -> list[np.ndarray]:

@@ -105,6 +105,7 @@ if TYPE_CHECKING:
         Person as Person,
         PersonChange as PersonChange,
         Proposal as Proposal,
+        SimilarFace as SimilarFace,
     )
     from imgsearch.records.folders import (
         FolderChoice as FolderChoice,
@@ -224,7 +225,9 @@ _NAMES = {
         "Timeline",
     ),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
-    "imgsearch.records.faces": ("Face", "FaceCounts", "Person", "PersonChange", "Proposal"),
+    "imgsearch.records.faces": (
+        *("Face", "FaceCounts", "Person", "PersonChange", "Proposal", "SimilarFace"),
+    ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.names": ("name_of_field",),

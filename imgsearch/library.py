@@ -38,9 +38,8 @@ from imgsearch.records.answer import (
 )
 from imgsearch.records.ids import as_ids
 from imgsearch.records.labels import Classes, Label
-from imgsearch.records.query import Example, Query, Term, Understanding
+from imgsearch.records.query import Example, Query, Term
 from imgsearch.records.status import Status
-from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 
 if TYPE_CHECKING:
     from imgsearch.archive.operations import Fleet
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from imgsearch.operations.browse import Browse
     from imgsearch.operations.changes import ChangeHistory
     from imgsearch.operations.concepts import Concepts
+    from imgsearch.operations.corrections import Corrections
     from imgsearch.operations.duplicates import Duplicates
     from imgsearch.operations.encoders import Encoders
     from imgsearch.operations.folders import Folders
@@ -264,6 +264,13 @@ class Library:
         return Marks(self._engine.on_this_machine("marks"))
 
     @property
+    def corrections(self) -> Corrections:
+        """Corrected dates and places."""
+        from imgsearch.operations.corrections import Corrections
+
+        return Corrections(self._engine.on_this_machine("corrections"))
+
+    @property
     def changes(self) -> ChangeHistory:
         """The last changes of albums, of the tray and of marks: undoing them."""
         from imgsearch.operations.changes import ChangeHistory
@@ -390,28 +397,6 @@ class Library:
         from imgsearch.search.hits import hits_of
 
         return Hits(self._shown(hits_of(self._engine.context(), found, as_ids(ids))))
-
-    def understand(self, query: str | Query) -> Understanding:
-        """Return how `find` understands a query: exactly, and which words stand for filters.
-
-        Raises QueryError for an invalid query, and UsageError if there is no library yet.
-        """
-        return self._engine.understood(resolve_query(query))
-
-    @operation("GET /suggest")
-    def suggest(self, line: str = "", k: ResultCount = SUGGESTIONS) -> tuple[Suggestion, ...]:
-        """Suggest how to go on with a query line that is typed to its end: names, past queries.
-
-        Names are those of people, places, folders, keywords, cameras and lenses of the library;
-        case and accents do not matter. Without text, the newest past queries. At most k, the best
-        first. Raises UsageError for a k below 1 and if there is no library yet.
-        """
-        from imgsearch.place_names import place_names
-        from imgsearch.search.suggestions import suggest
-
-        names, past = self._engine.suggested_names(), self._engine.past_queries()
-        places = place_names(self._engine.settings.cache_dir)
-        return tuple(suggest(names, past, line, k, places))
 
     @operation("POST /explain", tool="Explain a result")
     def explain(self, photo: int | str | Path, query: str | Query) -> Explanation:

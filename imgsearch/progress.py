@@ -211,8 +211,8 @@ class TextReport(Struct, frozen=True):
 class FaceReport(Struct, frozen=True):
     """The report of finding faces, in photos, and the number of `faces`.
 
-    `looked_closely` photos had no face at first, but show people; a closer look found faces in
-    `found_closely` of them.
+    `looked_closely` photos show people, but had no clear face at first. In `found_closely` of them
+    only the second look found faces.
     """
 
     found: int  # have faces

@@ -341,10 +341,10 @@ def test_a_library_that_does_not_exist_has_no_albums(library: Library) -> None:
 
 def test_names_of_albums_are_suggested(stocked: Library) -> None:
     stocked.albums.make("Book of dogs", [1])
-    assert [each.line for each in stocked.suggest("album:bo")] == ['album:"Book of dogs"']
-    (found,) = [each for each in stocked.suggest("sunset boo") if each.kind == "album"]
+    assert [each.line for each in stocked.lines.suggest("album:bo")] == ['album:"Book of dogs"']
+    (found,) = [each for each in stocked.lines.suggest("sunset boo") if each.kind == "album"]
     assert found.line == 'sunset album:"Book of dogs"'
-    assert stocked.suggest("-album:dogs")[0].line == '-album:"Book of dogs"'
+    assert stocked.lines.suggest("-album:dogs")[0].line == '-album:"Book of dogs"'
 
 
 # ------------------------------------------------------------------------- export

@@ -61,21 +61,23 @@ def test_an_archive_suggests_what_the_library_suggests(
 ) -> None:
     of_library = [
         each
-        for each in library.suggest(typed, 20)
+        for each in library.lines.suggest(typed, 20)
         if each.kind not in ("query", "saved", "label", "concept")
     ]
-    assert list(archive.suggest(typed, 20)) == of_library != []
+    assert list(archive.lines.suggest(typed, 20)) == of_library != []
 
 
 def test_values_of_filters_are_suggested_and_none_that_an_archive_does_not_have(
     archive: Library,
 ) -> None:
-    assert [each.text for each in archive.suggest("month:j")] == ["January", "June", "July"]
-    assert [each.line for each in archive.suggest("creator:zo")] == ['creator:"Zoë Lindqvist"']
+    assert [each.text for each in archive.lines.suggest("month:j")] == ["January", "June", "July"]
+    assert [each.line for each in archive.lines.suggest("creator:zo")] == [
+        'creator:"Zoë Lindqvist"'
+    ]
     for typed in ("label:ki", "shows:our", "saved:vac", "root:pic", "concept:our", "", "xyzzy"):
-        assert archive.suggest(typed) == (), typed
+        assert archive.lines.suggest(typed) == (), typed
     with pytest.raises(UsageError, match="1 or more"):
-        archive.suggest("anna", 0)
+        archive.lines.suggest("anna", 0)
 
 
 def test_an_empty_archive_suggests_nothing(tmp_path: Path) -> None:
@@ -84,7 +86,7 @@ def test_an_empty_archive_suggests_nothing(tmp_path: Path) -> None:
     with Library.open_archive(
         tmp_path / "none", Settings.load(data_dir=tmp_path / "data")
     ) as archive:
-        assert archive.suggest("anna") == archive.suggest("camera:") == ()
+        assert archive.lines.suggest("anna") == archive.lines.suggest("camera:") == ()
 
 
 def test_new_names_are_suggested_after_a_minute(writer: LanceWriter, tmp_path: Path) -> None:

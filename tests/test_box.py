@@ -343,5 +343,5 @@ def test_the_command_tells_how_it_understood(demo: Library) -> None:
 
 def test_words_without_names_stay_as_they_are(demo: Library) -> None:
     line = "a cat on a red sofa in a small room with a view"
-    understanding = demo.understand(line)
+    understanding = demo.lines.understand(line)
     assert understanding.parts == () and understanding.query == parse(line)

@@ -8,20 +8,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from imgsearch import Library, Settings
 from imgsearch.errors import EncoderError, FolderError, MissingPackage, PhotoError, Reason
 from imgsearch.faces import grouping, models
-from imgsearch.faces.detector import overlaps
+from imgsearch.faces.detector import Detections, overlaps
 from imgsearch.faces.grouping import Faces, group_faces
+from imgsearch.faces.mean_feature import MEAN
 from imgsearch.faces.models import DETECTOR, RECOGNISER, ModelFile
-from imgsearch.faces.reader import FaceReader, OnnxFaceReader
-from imgsearch.faces.recogniser import SIDE_PX, TEMPLATE, aligned, similarity
+from imgsearch.faces.quality import CLEAR, may_found_group
+from imgsearch.faces.reader import MOST_FACES, FaceReader, OnnxFaceReader
+from imgsearch.faces.recogniser import SIDE_PX, TEMPLATE, Features, aligned, similarity
 from imgsearch.indexer import sync
 from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.faces import find_faces, forget_faces
@@ -45,6 +48,14 @@ needs_models = pytest.mark.skipif(not models.is_installed(), reason="needs the p
 @pytest.fixture(scope="module")
 def reader(model_cache: Path) -> OnnxFaceReader:
     return OnnxFaceReader(model_cache)
+
+
+# Where a place of a picture, in shares of its sides, is after a quarter turn, two and three.
+QUARTER_TURNS: dict[Image.Transpose, Callable[[float, float], tuple[float, float]]] = {
+    Image.Transpose.ROTATE_90: lambda x, y: (y, 1 - x),
+    Image.Transpose.ROTATE_180: lambda x, y: (1 - x, 1 - y),
+    Image.Transpose.ROTATE_270: lambda x, y: (1 - y, x),
+}
 
 
 def astronaut() -> Image.Image:
@@ -90,6 +101,128 @@ def test_one_person_has_near_vectors_whatever_size_turn_and_light(reader: OnnxFa
     ):
         (changed,) = reader.read(other)
         assert face.vector @ changed.vector > 0.7
+
+
+@needs_models
+@pytest.mark.slow
+def test_a_blurred_face_has_less_quality(reader: OnnxFaceReader) -> None:
+    (face,) = reader.read(astronaut())
+    (blurred,) = reader.read(astronaut().filter(ImageFilter.GaussianBlur(4)))
+    assert face.quality is not None and blurred.quality is not None
+    assert blurred.quality < 0.75 * face.quality
+    assert face.quality > CLEAR
+    assert face.turn is not None and face.turn < 0.5
+
+
+def test_the_turn_of_a_face_is_that_of_its_nose_between_the_sides() -> None:
+    points = np.stack([TEMPLATE, TEMPLATE, TEMPLATE]).astype(np.float32)
+    points[1, 2] = (points[1, 0] + points[1, 3]) / 2  # on the line from the eye to the mouth
+    points[2, 2] = points[2, 1] + (20, 20)  # beyond the other eye
+    turn = np.array(((0, -1), (1, 0)), np.float32)
+    for landmarks in (points, points @ turn.T, 3 * points + 40):
+        found = Detections(np.ones((3, 4), np.float32), landmarks, np.ones(3, np.float32))
+        front, half, side = found.turns().tolist()
+        assert front < 0.1
+        assert half == pytest.approx(1, abs=1e-4)
+        assert side > 1.5
+
+
+def test_features_are_compared_without_the_mean_that_strangers_share() -> None:
+    rng = np.random.default_rng(2)
+    own = unit(rng.standard_normal((2, 128)))
+    directions = unit((MEAN + 0.9 * own).astype(np.float32))
+    one, other = Features(directions, np.ones(2, np.float32)).vectors()
+    assert directions[0] @ directions[1] > one @ other + 0.05
+    assert np.linalg.norm(one) == pytest.approx(1, abs=1e-5)
+    assert 0.2 < np.linalg.norm(MEAN) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("size_px", "score", "quality", "turn", "may"),
+    [
+        (40, 0.9, 10, 0.2, True),
+        (40, 0.9, np.nan, np.nan, True),  # another model, which measures neither
+        (12, 0.9, 10, 0.2, False),
+        (40, 0.78, 10, 0.2, False),
+        (40, 0.9, 7.5, 0.2, False),
+        (40, 0.9, 10, 1.3, False),
+    ],
+)
+def test_a_face_that_shows_little_founds_no_group(
+    size_px: float, score: float, quality: float, turn: float, may: bool
+) -> None:
+    assert may_found_group(size_px, score, quality, turn) is may
+
+
+@needs_models
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", list(QUARTER_TURNS), ids=lambda turn: turn.name)
+def test_a_face_that_lies_or_stands_on_its_head_is_found_at_a_second_look(
+    reader: OnnxFaceReader, turn: Image.Transpose
+) -> None:
+    (upright,) = reader.read(astronaut())
+    photo = astronaut().crop((0, 0, 512, 400)).transpose(turn)
+    (face,) = reader.read(photo, closely=True)
+    assert face.vector @ upright.vector > 0.9
+    assert face.quality is not None and face.quality > CLEAR
+    x, y = upright.x + upright.width / 2, upright.y + upright.height / 2
+    x, y = QUARTER_TURNS[turn](x, y * 512 / 400)
+    assert face.x + face.width / 2 == pytest.approx(x, abs=0.02)
+    assert face.y + face.height / 2 == pytest.approx(y, abs=0.02)
+
+
+@needs_models
+@pytest.mark.slow
+def test_an_upright_face_stays_as_it_is_at_a_second_look(reader: OnnxFaceReader) -> None:
+    blurred = astronaut().filter(ImageFilter.GaussianBlur(4))  # no clear face
+    (face,), (again,) = reader.read(blurred), reader.read(blurred, closely=True)
+    assert (face.x, face.y, face.quality) == (again.x, again.y, again.quality)
+
+
+def test_boxes_and_landmarks_are_turned_back() -> None:
+    width, height = 70, 30
+    box = np.array(((10, 5, 20, 8),), np.float32)
+    points = np.array((((11, 6), (29, 6), (20, 9), (12, 12), (28, 12)),), np.float32)
+    picture = Image.new("L", (width, height))
+    picture.paste(255, (10, 5, 30, 13))
+    for turns, turn in enumerate(QUARTER_TURNS, 1):
+        turned = picture.transpose(turn)
+        left, top, right, bottom = turned.getbbox() or (0, 0, 0, 0)
+        place = QUARTER_TURNS[turn]
+        at = [place(x / width, y / height) for x, y in points[0].tolist()]
+        found = Detections(
+            np.array(((left, top, right - left, bottom - top),), np.float32),
+            np.array([at], np.float32) * turned.size,
+            np.ones(1, np.float32),
+        ).turned_back(turns, width, height)
+        assert np.allclose(found.boxes, box)
+        assert np.allclose(found.landmarks, points, atol=1e-4)
+
+
+@needs_models
+@pytest.mark.slow
+def test_a_large_crowd_keeps_the_best_two_hundred(reader: OnnxFaceReader) -> None:
+    head = astronaut().crop((130, 20, 330, 240)).resize((40, 44))
+    crowd = Image.new("RGB", (640, 640), "grey")
+    for number in range(256):
+        crowd.paste(head, (number % 16 * 40, number // 16 * 40))
+    assert len(reader.read(crowd)) == MOST_FACES
+
+
+@needs_models
+@pytest.mark.slow
+def test_a_drawing_and_a_statue_found_as_faces_are_ordinary_faces(reader: OnnxFaceReader) -> None:
+    """They are found or not, but never fail, and have vectors of length 1."""
+    drawing = Image.new("RGB", (400, 400), "white")
+    pen = ImageDraw.Draw(drawing)
+    pen.ellipse((80, 40, 320, 360), outline="black", width=6)
+    for left in (140, 220):
+        pen.ellipse((left, 150, left + 40, 175), fill="black")
+    pen.line((200, 180, 190, 240, 210, 240), fill="black", width=5)
+    pen.arc((150, 240, 250, 310), 20, 160, fill="black", width=6)
+    for closely in (False, True):
+        for face in reader.read(drawing, closely=closely):
+            assert np.linalg.norm(face.vector) == pytest.approx(1, abs=1e-5)
 
 
 @needs_models
@@ -250,15 +383,44 @@ def test_weak_faces_found_no_group_but_join_one() -> None:
     assert set(looks[6:]) == {-1}
 
 
+def test_less_likeness_is_needed_to_be_a_person_whom_the_user_confirmed() -> None:
+    centres = np.eye(2, 128, dtype=np.float32)
+    far = unit((centres[0] * 0.47 + centres[1] * (1 - 0.47**2) ** 0.5)[None])
+    vectors = np.concatenate((np.repeat(centres[:1], 3, axis=0), far)).astype(np.float32)
+    assert grouped(vectors).tolist() == [0, 0, 0, -1]
+    known = group_faces(Faces(vectors, np.arange(4), np.array((5, 5, -1, -1))))
+    assert known.persons.tolist() == [5, 5, 5, 5]
+    refused = frozenset({(3, 5)})
+    known = group_faces(Faces(vectors, np.arange(4), np.array((5, 5, -1, -1)), refused))
+    assert known.persons.tolist() == [5, 5, 5, -1]
+    same_photo = group_faces(Faces(vectors, np.array((0, 1, 2, 2)), np.array((5, 5, -1, -1))))
+    assert same_photo.persons.tolist() == [5, 5, 5, -1]
+    nearest = partial(grouping.nearest_person, is_weak=False)
+    persons = np.array((5, 5, 5, 0))
+    assert nearest(far[0], vectors, persons, known={5}) == 5
+    assert nearest(far[0], vectors, persons, known=()) == 0
+    assert nearest(far[0], vectors, persons, known={5}, is_weak=True) == 0
+
+
+def test_a_face_between_two_known_persons_stays_alone() -> None:
+    centres = np.eye(2, 128, dtype=np.float32)
+    between = unit((centres[0] + centres[1])[None])
+    vectors = np.concatenate((centres, between)).astype(np.float32)
+    result = group_faces(
+        Faces(vectors, np.arange(3), np.array((5, 7, -1)), weak=np.array((False, False, True)))
+    )
+    assert result.persons.tolist() == [5, 7, -1]
+
+
 def test_a_new_face_joins_a_person_only_beyond_doubt() -> None:
     vectors, who = people([6, 6, 1])
     persons = np.where(who < 2, who + 1, 0)
     persons[0] = 0
-    nearest = grouping.nearest_person
-    assert nearest(vectors[0], vectors, persons, is_weak=False) == 1
-    assert nearest(vectors[12], vectors, persons, is_weak=False) == 0
+    nearest = partial(grouping.nearest_person, known=(), is_weak=False)
+    assert nearest(vectors[0], vectors, persons) == 1
+    assert nearest(vectors[12], vectors, persons) == 0
     between = unit((vectors[who == 0].mean(axis=0) + vectors[who == 1].mean(axis=0))[None])[0]
-    assert nearest(between, vectors, persons, is_weak=False) == 0
+    assert nearest(between, vectors, persons) == 0
 
 
 @pytest.mark.slow
@@ -359,7 +521,8 @@ def found_by(data: Path, name: str) -> set[str]:
 
 def test_faces_are_found_once_and_grouped(context: IndexingContext, tmp_path: Path) -> None:
     report = run(find_faces(context, (), False))
-    assert report == FaceReport(5, 1, 0, 0, 6, seconds=report.seconds)
+    # The stand-in for a model takes each photo for one of people.
+    assert report == FaceReport(5, 1, 0, 0, 6, looked_closely=1, seconds=report.seconds)
     with Store.open(tmp_path / "data") as store:
         assert [(each.faces, each.name) for each in store.people.all()] == [(4, None), (2, None)]
         counts = store.faces.counts()

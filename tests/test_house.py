@@ -121,7 +121,7 @@ PATH_OF_A_QUERY = (
 )
 # Packages of extras, and of what few runs need. `index.ivf` stands for FAISS.
 LOADED_WHEN_NEEDED = {
-    *("boto3", "botocore", "filelock", "imgsearch.index.ivf", "lance_ray", "onnx", "pyarrow"),
+    *("av", "boto3", "botocore", "filelock", "imgsearch.index.ivf", "lance_ray", "onnx", "pyarrow"),
     *("rapidocr", "ray", "watchdog"),
     *("babel", "gettext"),  # to make the file of place names, once
 }

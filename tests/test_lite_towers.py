@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from imgsearch.encoders.lite.spec import TEXT_LAYERS
 from imgsearch.encoders.tokenizer import WholeWordVocabulary
 from imgsearch.errors import EncoderError
 from tests.factories import cosines, unit
+from training.text_tower import PackageTensors, text_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,26 +119,75 @@ def test_ranges_are_measured_for_each_value_without_relu6(
     assert (highs > 0).all()
 
 
-@pytest.mark.slow
-def test_the_text_graph_is_the_original_network(model_cache: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # another project's deprecations are not ours to fix
-        transformers = pytest.importorskip("transformers")
-        torch = pytest.importorskip("torch")
-        folder = weights.TEXT.path().parent
-        model = transformers.AutoModel.from_pretrained(folder).eval()
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        batch = tokenizer(TEXTS, padding=True, truncation=True, max_length=128, return_tensors="pt")
-        with torch.inference_mode():
-            layers = model(**batch, output_hidden_states=True).hidden_states
-    mask = batch["attention_mask"].numpy()[..., None]
-    tower = towers.open_text_tower(model_cache, threads=2)
-    rows = towers.encode(tower, towers.WordPieces(), TEXTS)
-    parts = np.split(rows, 1 + len(TEXT_LAYERS), axis=1)
-    for part, layer in zip(parts, (-1, *TEXT_LAYERS), strict=True):
-        expected = (layers[layer].numpy() * mask).sum(axis=1)
+# ---------------------------------------------------------------------------- texts
+
+
+@pytest.fixture(scope="module")
+def text_tensors() -> PackageTensors:
+    return PackageTensors(weights.TEXT.verified())
+
+
+@pytest.fixture(scope="module")
+def rows_in_float32(text_tensors: PackageTensors) -> NDArray[np.float32]:
+    import onnxruntime
+
+    model = text_model(text_tensors, in_float32=True).SerializeToString()
+    tower = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return towers.encode(tower, towers.WordPieces(), TEXTS)
+
+
+def test_the_graph_in_the_package_is_the_one_that_training_writes(
+    text_tensors: PackageTensors,
+) -> None:
+    written = text_model(text_tensors).SerializeToString(deterministic=True)
+    assert weights.TEXT_GRAPH.verified().read_bytes() == written
+
+
+def test_the_text_graph_is_the_network_of_its_package(
+    rows_in_float32: NDArray[np.float32],
+) -> None:
+    """The package's own graph gets further outputs: the norms that end the layers."""
+    import onnx
+    import onnxruntime
+
+    model = onnx.load(weights.TEXT.path())
+    norms = [n.output[0] for n in model.graph.node if n.op_type == "LayerNormalization"]
+    ends = norms[::2]  # of the embeddings, and of each layer
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in ends)
+    network = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    pieces = towers.WordPieces()
+    for text, row in zip(TEXTS, rows_in_float32, strict=True):
+        ids = np.array([towers.truncated(pieces.ids(text))], np.int64)
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": np.zeros_like(ids),
+        }
+        own, *layers = network.run(["last_hidden_state", *ends], inputs)
+        np.testing.assert_array_equal(own, layers[-1])
+        parts = np.split(row, 1 + len(TEXT_LAYERS))
+        for part, layer in zip(parts, (-1, *TEXT_LAYERS), strict=True):
+            assert part @ unit(layers[layer].mean(axis=1))[0] >= 0.99999
+
+
+def test_the_text_tower_is_close_to_float32(
+    rows_in_float32: NDArray[np.float32], tmp_path: Path
+) -> None:
+    rows = towers.encode(towers.open_text_tower(tmp_path, threads=2), towers.WordPieces(), TEXTS)
+    parts = (np.split(each, 1 + len(TEXT_LAYERS), axis=1) for each in (rows, rows_in_float32))
+    for part, exact in zip(*parts, strict=True):
         np.testing.assert_allclose(np.linalg.norm(part, axis=1), 1, atol=1e-5)
-        assert cosines(part, unit(expected)).min() >= 0.9999
+        for text, cosine in zip(TEXTS, cosines(part, exact), strict=True):
+            assert cosine >= (0.997 if text else 0.99), text
+
+
+def test_a_text_has_the_same_vector_alone_and_among_others(tmp_path: Path) -> None:
+    tower, pieces = towers.open_text_tower(tmp_path, threads=2), towers.WordPieces()
+    together = towers.encode(tower, pieces, TEXTS)
+    for text, row in zip(TEXTS, together, strict=True):
+        np.testing.assert_allclose(towers.encode(tower, pieces, [text])[0], row, atol=1e-5)
 
 
 def test_truncated_tokens_keep_their_end_mark() -> None:
@@ -151,7 +200,7 @@ def test_truncated_tokens_keep_their_end_mark() -> None:
 @pytest.fixture(scope="module")
 def library() -> Tokenizer:
     """The tokenizer of the text tower as the library `tokenizers` reads it."""
-    tokenizer = Tokenizer.from_file(str(weights.TOKENIZER.path()))
+    tokenizer = Tokenizer.from_file(str(weights.TOKENIZER.path))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
@@ -159,7 +208,7 @@ def library() -> Tokenizer:
 
 @pytest.mark.slow
 def test_every_word_of_the_vocabulary_has_the_tokens_of_the_library(library: Tokenizer) -> None:
-    words, whole = WholeWordVocabulary(weights.TOKENIZER.path(), towers.BERT_WORDS), 0
+    words, whole = WholeWordVocabulary(weights.TOKENIZER.path, towers.BERT_WORDS), 0
     for word in library.get_vocab():
         ids = words.ids(word) if word == word.lower() else None
         whole += ids is not None

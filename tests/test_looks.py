@@ -157,7 +157,7 @@ def test_photos_are_found_by_how_they_look(library: Library) -> None:
 def test_words_for_looks_are_understood(
     library: Library, typed: str, filters: str, rest: str
 ) -> None:
-    understanding = library.understand(typed)
+    understanding = library.lines.understand(typed)
     assert " ".join(part.filters for part in understanding.parts) == filters
     assert " ".join(str(term.what) for term in understanding.query.terms) == rest
 

@@ -149,7 +149,7 @@ def test_bad_marks_are_refused(stocked: Library) -> None:
 
 
 def test_states_are_suggested(stocked: Library) -> None:
-    assert [each.line for each in stocked.suggest("is:fav")] == ["is:favourite"]
+    assert [each.line for each in stocked.lines.suggest("is:fav")] == ["is:favourite"]
 
 
 def test_the_command(library: Library, stand_in: StandIn, tmp_path: Path) -> None:

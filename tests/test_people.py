@@ -84,7 +84,7 @@ def test_a_named_person_is_found_as_names_from_metadata_are(library: Library) ->
     (hit,) = [hit for hit in library.find("zoe", k=9).hits if hit.path.stem == "both"]
     assert hit.photo.facts.people == ("Zoë Adler",)
     assert library.photo(hit.photo.id).hit.photo.facts.people == ("Zoë Adler",)
-    assert [each.text for each in library.suggest("zo")] == ["Zoë Adler"]
+    assert [each.text for each in library.lines.suggest("zo")] == ["Zoë Adler"]
     assert library.browse.names().people == {"Zoë Adler": 4}
     with pytest.raises(UsageError, match="imgsearch people"):
         library.people.name(999, "Nobody")
@@ -103,8 +103,8 @@ def test_filters_count_and_exclude_people(library: Library) -> None:
     with pytest.raises(QueryError, match="person:Anna"):
         library.find("people:Anna")
     assert (
-        library.understand("people:3+").query.filters
-        == library.understand("people:>=3").query.filters
+        library.lines.understand("people:3+").query.filters
+        == library.lines.understand("people:>=3").query.filters
     )
 
 

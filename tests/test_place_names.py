@@ -242,7 +242,7 @@ def test_an_unknown_place_is_told_by_its_name_here(
         assert answer.suggestion == "country:Italy"
         (hit,) = library.find("a dog in Italien").hits
         assert hit.path.name == "1.png"
-        assert library.suggest("Itali")[-1].line == "country:Italy"
+        assert library.lines.suggest("Itali")[-1].line == "country:Italy"
     finally:
         place_names.place_names.cache_clear()
 

@@ -91,8 +91,8 @@ def test_it_stands_for_its_query_in_other_queries(
 def test_names_and_dates_in_its_words_are_understood_anew(stocked: Library) -> None:
     stocked.saved.save("now", "photos from today")
     stocked.saved.save("text", '"photos from today"')
-    assert stocked.understand("saved:now").parts[0].words == "from today"
-    assert not stocked.understand("saved:text").parts
+    assert stocked.lines.understand("saved:now").parts[0].words == "from today"
+    assert not stocked.lines.understand("saved:text").parts
     assert stocked.saved.get("now").line == "photos from today"
 
 
@@ -259,7 +259,11 @@ def test_names_that_cannot_be_used_are_refused(stocked: Library, name: str, mess
 def test_an_invalid_use_is_explained(stocked: Library, query: str, message: str) -> None:
     stocked.saved.save("beach", "name:0001")
     stocked.saved.save("our dog", "name:0002")
-    for call in (stocked.find, stocked.understand, lambda each: stocked.saved.save("x", each)):
+    for call in (
+        stocked.find,
+        stocked.lines.understand,
+        lambda each: stocked.saved.save("x", each),
+    ):
         with pytest.raises(QueryError, match=message):
             call(query)
     assert len(stocked.saved.all()) == 2

@@ -71,7 +71,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def lines(library: Library, typed: str, k: int = 8) -> list[str]:
-    return [suggestion.line for suggestion in library.suggest(typed, k)]
+    return [suggestion.line for suggestion in library.lines.suggest(typed, k)]
 
 
 # ------------------------------------------------------------------------- names
@@ -110,7 +110,7 @@ def test_a_name_is_completed_to_its_exact_filter(
     library: Library, typed: str, suggested: str
 ) -> None:
     assert suggested in lines(library, typed)
-    (found,) = (each for each in library.suggest(typed) if each.line == suggested)
+    (found,) = (each for each in library.lines.suggest(typed) if each.line == suggested)
     if found.photos is not None:  # the filter finds exactly these
         (condition,) = parse(suggested).filters
         query = Query(filters=(replace(condition, negated=False),))
@@ -165,34 +165,36 @@ def test_every_filter_with_a_few_values_is_completed(library: Library) -> None:
     for name, field in FIELDS.items():
         for text, value in field.choices().items():
             (found,) = [
-                each.line for each in library.suggest(f'{name}:"{text}', 20) if each.text == text
+                each.line
+                for each in library.lines.suggest(f'{name}:"{text}', 20)
+                if each.text == text
             ]
             assert parse(found) == parse(f"{name}:{value}")
 
 
 def test_suggestions_say_what_they_are(library: Library) -> None:
-    (anna,) = library.suggest("weid")
+    (anna,) = library.lines.suggest("weid")
     assert (anna.kind, anna.text, anna.photos) == ("person", ANNA, 2)
-    assert [each.kind for each in library.suggest("geneve")] == ["place", "folder"]
-    assert [each.kind for each in library.suggest("d90")] == ["camera"]
-    (saved,) = library.suggest("saved:vac")
+    assert [each.kind for each in library.lines.suggest("geneve")] == ["place", "folder"]
+    assert [each.kind for each in library.lines.suggest("d90")] == ["camera"]
+    (saved,) = library.lines.suggest("saved:vac")
     assert (saved.kind, saved.kind_name, saved.text) == (
         "saved", "saved search", "Vacation Toskana",
     )  # fmt: skip
-    assert [each.text for each in library.suggest("month:j")] == ["January", "June", "July"]
+    assert [each.text for each in library.lines.suggest("month:j")] == ["January", "June", "July"]
 
 
 def test_names_that_begin_with_the_words_come_first(library: Library) -> None:
-    texts = [each.text for each in library.suggest("ann")]
+    texts = [each.text for each in library.lines.suggest("ann")]
     assert texts == [ANNA, "Annabel Lee", "Jo Ann"]
-    assert [each.text for each in library.suggest("ann ")] == ["Jo Ann"]  # the word is ended
+    assert [each.text for each in library.lines.suggest("ann ")] == ["Jo Ann"]  # the word is ended
     assert lines(library, "ann", 2) == lines(library, "ann")[:2]
 
 
 def test_after_a_colon_all_names_of_the_field_are_suggested(library: Library) -> None:
-    everyone = [each.text for each in library.suggest("person:")]
+    everyone = [each.text for each in library.lines.suggest("person:")]
     assert everyone[0] == ANNA and set(everyone) == {ANNA, BOB, "Annabel Lee", "Jo Ann"}
-    assert {each.text for each in library.suggest("camera:")} == {"Canon EOS 5D", "NIKON D90"}
+    assert {each.text for each in library.lines.suggest("camera:")} == {"Canon EOS 5D", "NIKON D90"}
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_names_of_photos_that_are_gone_are_not_suggested(library: Library) -> No
 
 def test_only_whole_positive_numbers_of_suggestions(library: Library) -> None:
     with pytest.raises(UsageError, match="1 or more"):
-        library.suggest("anna", 0)
+        library.lines.suggest("anna", 0)
 
 
 def test_names_are_ranked_by_phrase_then_beginning_then_photos(tmp_path: Path) -> None:
@@ -276,7 +278,7 @@ def test_past_queries_are_suggested(library: Library) -> None:
     assert lines(library, "CAFÉ by") == ["a café by night"]
     assert lines(library, "bob") == ["sunset person:Bob", 'person:"Bob Okafor"']
     assert lines(library, "a dog") == []  # it is typed already
-    assert [each.kind for each in library.suggest("caf")] == ["query"]
+    assert [each.kind for each in library.lines.suggest("caf")] == ["query"]
 
 
 def test_past_queries_are_deleted_from_the_file(library: Library) -> None:

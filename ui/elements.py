@@ -368,15 +368,20 @@ def _handled(key: str) -> tuple[str, int]:
 
 
 def shell(
-    title: str, views: Sequence[Mapping[str, object]], parts: Sequence[str], *, is_search: bool
+    title: str,
+    views: Sequence[Mapping[str, object]],
+    paths: Sequence[str],
+    parts: Sequence[str],
+    *,
+    has_search_box: bool,
 ) -> str:
     """The heading of a view, on narrow screens the bar that leads to `views`, and the tray.
 
-    `parts` says what can be done with selected photos: see `tray_bar.js`. Returns which form the
-    visitor has asked for, "teach" or "links", else an empty text. `is_search` says whether the view
-    has the search box.
+    `paths` are those of all views, and `parts` says what can be done with selected photos: see
+    `tray_bar.js`. Returns which form the visitor has asked for, "teach" or "links", else an empty
+    text.
     """
-    noted = query_line().note_click if is_search else _rerun
+    noted = query_line().note_click if has_search_box else _rerun
     result = _shell(
         key="shell",
         data={
@@ -385,6 +390,7 @@ def shell(
             "name": NAME,
             "face": FACE_URL,
             "views": list(views),
+            "paths": list(paths),
             "parts": list(parts),
         },
         on_form_change=noted,

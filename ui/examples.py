@@ -42,11 +42,14 @@ def tell_refused(name: str | None) -> None:
         )
 
 
-def take_images() -> None:
-    """Search by an image that is dropped or pasted in a view without a search box."""
+def take_images(*, is_shown: bool = False) -> None:
+    """Go to the search by an image that is dropped or pasted in this view, or chosen if `is_shown`.
+
+    For views that an example does not narrow.
+    """
     if not session().photo_count():
         return
-    tell_refused(elements.example_button(is_shown=False))
+    tell_refused(elements.example_button(is_shown=is_shown))
     state = st.session_state
     try:
         image_id = uploaded_image()

@@ -142,7 +142,7 @@ def filter_chips() -> None:
     """
     try:
         query = parse_line(query_line().line)
-        parts = session().library.understand(query).parts
+        parts = session().library.lines.understand(query).parts
     except ImgsearchError:
         return  # the results show the error
     if not (query.filters or parts):
@@ -171,7 +171,7 @@ def _after_click(line: str, action: elements.ChipAction, name: str) -> str:
     query = parse_line(line)
     if action == "filter":
         return next((chip.rest for chip in chips_of(query) if chip.text == name), line)
-    parts = session().library.understand(query).parts
+    parts = session().library.lines.understand(query).parts
     part = next((part for part in parts if part.words == name), None)
     if part is None:
         return line

@@ -15,7 +15,7 @@ def suggest(request: Request) -> Response:
     here = session()
     try:
         line = request.query_params.get("q", "")
-        found = here.library.suggest(line) if here.photo_count() else ()
+        found = here.library.lines.suggest(line) if here.photo_count() else ()
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(

@@ -98,6 +98,10 @@ class ArchiveEngine:
             f"The archive {self.address} has no {what}: only a library on one machine has."
         )
 
+    def photo_folders(self) -> list[str]:
+        """Those of the library in the data folder: an archive does not know its own."""
+        return self._filling.library_roots()
+
     def fleet(self) -> Fleet:
         return Fleet(self._filling, self._originals)
 

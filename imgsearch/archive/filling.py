@@ -120,7 +120,7 @@ class Filling:
         if not sources:
             raise UsageError("Name the folders or buckets whose photos the archive is to have.")
         photo_places = [source_of(source).address for source in sources]
-        refuse_archive_in_photos(self.address, [*photo_places, *self._library_roots()])
+        refuse_archive_in_photos(self.address, [*photo_places, *self.library_roots()])
         start: Callable[[WorkPlan], AbstractContextManager[Workers]]
         row = self._encoder() if self.exists() else self._new_encoder()
         if ray is None:
@@ -156,7 +156,7 @@ class Filling:
                 )
             )
 
-    def _library_roots(self) -> list[str]:
+    def library_roots(self) -> list[str]:
         """The photo folders of the library in the data folder, if there is one."""
         from imgsearch.store.database import DATABASE_FILE
         from imgsearch.store.reads import Reads

@@ -34,6 +34,7 @@ COMMANDS = (
         "cameras",
         "completion",
         "copy",
+        "correct",
         "demo",
         "doctor",
         "duplicates",
@@ -42,8 +43,8 @@ COMMANDS = (
     ),
     *("explain", "faces", "failures", "folders", "forget", "help", "index", "label", "mark", "mcp"),
     *("pack", "people", "places", "prune", "read-text", "rebuild", "save", "saved", "search"),
-    *("serve", "sidecars", "status", "suggest", "teach", "timeline", "ui", "undo", "unpack"),
-    "watch",
+    *("serve", "sidecars", "status", "strip", "suggest", "teach", "timeline", "ui", "undo"),
+    *("unpack", "watch"),
 )
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)

@@ -26,10 +26,12 @@ class Counted(Struct, frozen=True):
     address: str | None
     data_dir: str | None
 
-    def ask(self, operation: Callable[Concatenate[Any, Any, int, ...], _Result]) -> _Result:
+    def ask(
+        self, operation: Callable[Concatenate[Any, Any, int, ...], _Result], **values: object
+    ) -> _Result:
         """Call an operation for these photos, of the running service or of the library."""
         with asking(self.data_dir, self.address) as ask:
-            return ask(operation, self.query, self.k)
+            return ask(operation, self.query, self.k, **values)
 
 
 def counting_command(

@@ -80,6 +80,11 @@ def command(
     )
     if report.unreached:
         info("Photos are offline, or have changed since they were indexed. They are tried again.")
+    if counts.older:
+        info(
+            f"The faces of {format_count(counts.older, 'photo')} were found by another model, and "
+            "are not compared with the new ones. To look at them again: imgsearch faces --again"
+        )
     if counts.groups or counts.persons:
         info(
             f"{format_count(counts.persons, 'person')} with a name, "

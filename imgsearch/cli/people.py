@@ -30,6 +30,11 @@ _SHOWN = 20  # faces of a person
 @click.argument("person", required=False, metavar="[PERSON]")
 @click.option("--name", metavar="NAME", help="Name PERSON; '' takes the name away.")
 @click.option("--ask", is_flag=True, help="List faces that may be PERSON, to say --yes or --no.")
+@click.option(
+    "--like",
+    metavar="PHOTO[:N]",
+    help="List the faces most like the face in PHOTO; N counts its faces from the left.",
+)
 @click.option("--yes", multiple=True, type=int, metavar="FACE", help="This face is PERSON.")
 @click.option("--no", multiple=True, type=int, metavar="FACE", help="This face is not PERSON.")
 @click.option("--merge", metavar="OTHER", help="OTHER is PERSON, too.")
@@ -62,6 +67,7 @@ def command(
     person: str | None,
     name: str | None,
     ask: bool,
+    like: str | None,
     yes: tuple[int, ...],
     no: tuple[int, ...],
     merge: str | None,
@@ -81,6 +87,7 @@ def command(
       imgsearch people
       imgsearch people 12 --name Anna
       imgsearch people Anna --ask
+      imgsearch people --like ~/Pictures/party.jpg:2
       imgsearch people Anna --yes 341 --yes 355 --no 360
       imgsearch people Anna --merge 17
       imgsearch people --me Anna
@@ -110,8 +117,13 @@ def command(
         )
     if any(actions) and person is None and not write_sidecars:
         raise click.UsageError("Say which PERSON: a name, or a number of the list.")
+    if like is not None and (person is not None or any(actions)):
+        raise click.UsageError("Give --like alone.")
     with open_library(data_dir) as library:
         people = library.people
+        if like is not None:
+            _print_similar(library, like, as_json)
+            return
         if write_sidecars:
             _write_sidecars(library, adobe_names, dry_run, as_json)
             return
@@ -240,6 +252,43 @@ def _print_proposals(library: Library, person: Person, as_json: bool) -> None:
     paths = _with_paths(library, [each.face for each in proposals])
     for proposal, (face, path) in zip(proposals, paths, strict=True):
         click.echo(f"  {face.id:>6}  {proposal.score:.2f}  {path}")
+
+
+def _print_similar(library: Library, example: str, as_json: bool) -> None:
+    similar = library.people.similar(_face_at(library, example).id, 10_000 if as_json else _SHOWN)
+    if as_json:
+        print_json([asdict(each) for each in similar])
+        return
+    if not similar:
+        info("No face in another photo is like this one.")
+        raise SystemExit(NO_RESULT)
+    paths = _with_paths(library, [each.face for each in similar])
+    for each, (face, path) in zip(similar, paths, strict=True):
+        name = "-" if face.name is None else printable(face.name)
+        click.echo(f"  {face.id:>6}  {each.score:.2f}  {name}  {path}")
+
+
+def _face_at(library: Library, example: str) -> Face:
+    """The face that PHOTO:N names. Raises UsageError where that is no face, or one of several."""
+    from imgsearch.records.query import Query
+
+    path, colon, number = example.rpartition(":")
+    if not colon or not number.isdecimal():
+        path, number = example, ""
+    explanation = library.explain(path, Query())
+    if explanation.photo is None:
+        raise UsageError(f"Not in the library. {explanation.reason or ''}")
+    faces = library.people.faces_in(explanation.photo.id)
+    if not faces:
+        raise UsageError(
+            f"No face was found in {printable(path)}. To look for faces: imgsearch faces"
+        )
+    if (not number and len(faces) > 1) or (number and not 1 <= int(number) <= len(faces)):
+        raise UsageError(
+            f"{printable(path)} has {format_count(len(faces), 'face')}. Say which, counted from "
+            f"the left: {printable(path)}:1"
+        )
+    return faces[int(number or 1) - 1]
 
 
 def _with_paths(library: Library, faces: list[Face] | tuple[Face, ...]) -> list[tuple[Face, str]]:

@@ -53,10 +53,10 @@ def command(
             number = library.lines.forget()
         info(f"Past queries deleted: {number}.")
         return
-    from imgsearch.library import Library
+    from imgsearch.operations.lines import Lines
 
     with asking(data_dir, address) as ask:
-        suggestions = ask(Library.suggest, line, k)
+        suggestions = ask(Lines.suggest, line, k)
     if as_json:
         print_json(suggestions)
     else:

@@ -116,6 +116,27 @@ def open_session(
     gives the same results on every CPU; for weights of `seven_bits` without a setting that costs
     time. Raises EncoderError for a file that cannot be loaded.
     """
+    try:
+        return _session(str(path), threads, lean, seven_bits)
+    except EncoderError as error:
+        raise load_error(path, str(error)) from error
+
+
+def open_graph(graph: bytes, weights_folder: Path, threads: int) -> InferenceSession:
+    """Open an ONNX graph that is in memory, with weights in files of a folder, `lean`.
+
+    The files are mapped. Raises EncoderError with the reason where they cannot be loaded.
+    """
+    return _session(graph, threads, lean=True, weights_folder=weights_folder)
+
+
+def _session(
+    model: str | bytes,
+    threads: int | None,
+    lean: bool,
+    seven_bits: bool = False,
+    weights_folder: Path | None = None,
+) -> InferenceSession:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or usable_cores()
@@ -129,11 +150,13 @@ def open_session(
     if lean:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.add_session_config_entry("session.disable_prepacking", "1")
+    if weights_folder is not None:
+        folder = "session.model_external_initializers_file_folder_path"
+        options.add_session_config_entry(folder, str(weights_folder))
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no other class in common
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise load_error(path, reason) from error
+        raise EncoderError((str(error) or type(error).__name__).splitlines()[0]) from error
 
 
 def load_error(path: Path, reason: str) -> EncoderError:
@@ -144,7 +167,7 @@ def load_error(path: Path, reason: str) -> EncoderError:
     )
 
 
-def optimise(model: bytes | Path, path: Path) -> None:
+def optimise(model: Path, path: Path) -> None:
     """Write a graph in the form that ONNX Runtime loads fastest, its weights in a second file.
 
     Constants are computed and nodes fused, for any CPU, so that loading is no more than reading
@@ -158,8 +181,7 @@ def optimise(model: bytes | Path, path: Path) -> None:
     external = "session.optimized_model_external_initializers_"
     options.add_session_config_entry(f"{external}file_name", f"{path.stem}.weights")
     options.add_session_config_entry(f"{external}min_size_in_bytes", "1024")
-    source = model if isinstance(model, bytes) else str(model)
-    onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def read_export(folder: Path, made_for: str) -> ExportFacts | None:

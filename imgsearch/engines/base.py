@@ -68,6 +68,9 @@ class Engine(Protocol):
         `what` names that. Raises UsageError where the library is an archive.
         """
 
+    def photo_folders(self) -> list[str]:
+        """The folders of photos that this machine knows, where nothing may be written."""
+
     def fleet(self) -> Fleet:
         """The part that fills an archive. Raises UsageError for a library on this machine."""
 

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Status
     from imgsearch.store.albums import AlbumStore
     from imgsearch.store.changes import ChangeStore
+    from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.marks import MarkStore
     from imgsearch.store.past_queries import PastQueries
@@ -75,7 +76,8 @@ class LocalEngine:
     most_listed: int | None = None
     capabilities = frozenset(
         {
-            *("albums", "changes", "choices", "concepts", "encoders", "folders", "labels", "marks"),
+            *("albums", "changes", "choices", "concepts", "corrections", "encoders", "folders"),
+            *("labels", "marks"),
             *("packs", "people", "saved", "tray", "upkeep", "watch"),
         }
     )
@@ -112,6 +114,9 @@ class LocalEngine:
 
     def on_this_machine(self, what: str) -> LocalEngine:
         return self
+
+    def photo_folders(self) -> list[str]:
+        return list(self.reads().roots.all().values())
 
     def fleet(self) -> NoReturn:
         raise UsageError("Only an archive is filled by a fleet: imgsearch copy --to ADDRESS")
@@ -187,6 +192,12 @@ class LocalEngine:
         from imgsearch.store.marks import MarkStore
 
         return MarkStore(self.database())
+
+    def corrections(self) -> CorrectionStore:
+        """The corrected dates and places in the database."""
+        from imgsearch.store.corrections import CorrectionStore
+
+        return CorrectionStore(self.database())
 
     def changes(self) -> ChangeStore:
         """The last changes of albums, marks and persons in the database."""

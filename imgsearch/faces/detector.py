@@ -41,13 +41,47 @@ class Detections(Struct, frozen=True):
         """The faces of these rows, in their order."""
         return Detections(self.boxes[rows], self.landmarks[rows], self.scores[rows])
 
+    def turns(self) -> Floats:
+        """How far each face is turned to the side, (n,): 0 from the front, 1 in half profile.
+
+        At 1 the tip of the nose lies on the line from the nearer eye to the corner of the mouth;
+        beyond, the face is seen from the side, and the landmarks of its far half are guesses.
+        """
+        eye, other_eye, nose, mouth, other_mouth = self.landmarks.transpose(1, 0, 2)
+        left, right = (eye + mouth) / 2, (other_eye + other_mouth) / 2
+        across = right - left
+        width = np.maximum((across**2).sum(axis=1), 1e-9)
+        place = ((nose - left) * across).sum(axis=1) / width  # 0 on the left line, 1 on the right
+        return np.asarray(np.abs(2 * place - 1), np.float32)
+
     def plus(self, other: Detections) -> Detections:
         """The faces of both, each once, the best score first."""
-        boxes = np.concatenate((self.boxes, other.boxes))
-        landmarks = np.concatenate((self.landmarks, other.landmarks))
-        scores = np.concatenate((self.scores, other.scores))
-        order = np.argsort(-scores, kind="stable")
-        return Detections(boxes, landmarks, scores).taken(order[_apart(boxes[order])])
+        both = self.beside(other)
+        order = np.argsort(-both.scores, kind="stable")
+        return both.taken(order[apart(both.boxes[order])])
+
+    def beside(self, other: Detections) -> Detections:
+        """The faces of this, then those of the other."""
+        return Detections(
+            np.concatenate((self.boxes, other.boxes)),
+            np.concatenate((self.landmarks, other.landmarks)),
+            np.concatenate((self.scores, other.scores)),
+        )
+
+    def turned_back(self, turns: int, width: int, height: int) -> Detections:
+        """The same faces in a picture (width, height) of which a copy was looked at.
+
+        The copy was turned by so many quarter turns, anticlockwise.
+        """
+        boxes, landmarks = self.boxes, self.landmarks
+        for turn in range(turns, 0, -1):
+            # The width of the picture before this turn is the height of the one after it.
+            side = width if turn % 2 else height
+            left, top, across, down = boxes.T
+            boxes = np.stack((side - top - down, left, down, across), axis=1)
+            x, y = landmarks[..., 0], landmarks[..., 1]
+            landmarks = np.stack((side - y, x), axis=-1)
+        return Detections(boxes, landmarks, self.scores)
 
     def scaled(self, factor: float) -> Detections:
         """The same faces in the pixels of a picture that is `factor` times as large."""
@@ -78,7 +112,7 @@ class Detector:
         boxes, landmarks, scores = (np.concatenate(each) for each in zip(*parts, strict=True))
         best = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
         found = Detections(boxes[best], landmarks[best], scores[best])
-        return found.taken(_apart(found.boxes))
+        return found.taken(apart(found.boxes))
 
 
 def _decoded(
@@ -95,7 +129,7 @@ def _decoded(
     return np.hstack((centres - sizes / 2, sizes)), points, scores[cells]
 
 
-def _apart(boxes: Floats) -> NDArray[np.intp]:
+def apart(boxes: Floats) -> NDArray[np.intp]:
     """The rows of the boxes that no better box overlaps (non-maximum suppression)."""
     kept: list[int] = []
     left = np.arange(len(boxes))

@@ -14,7 +14,7 @@ are one person nevertheless. That is how a child is found over years.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.integer[Any]]
 
-# Chosen on half of the persons of ORL: docs/people.md has the measurements.
-JOIN = 0.45  # mean score from which on two groups are one person
-WEAK_JOIN = 0.50  # the same for a face that is small or blurred, which never founds a group
-PROPOSE = 0.32  # mean score from which on it is worth asking
+# docs/people.md has the measurements.
+JOIN = 0.50  # mean score from which on two groups are one person
+KNOWN_JOIN = 0.45  # the same for a face and a person whom the user has confirmed
+WEAK_MORE = 0.05  # so much more is needed for a face that shows too little to found a group
+PROPOSE = 0.36  # mean score from which on it is worth asking
 MARGIN = 0.08  # by which a person is nearer than any other person, where a face joins by itself
 _NEIGHBOURS = 24
 _EXACT_FACES = 20_000
@@ -46,7 +47,7 @@ class Faces(Struct, frozen=True):
 
     `moments` are equal for two faces of one photo or frame. `persons` are those that the user
     confirmed, -1 where none is. `refused` are pairs of a row and a person that it is not.
-    `weak` are faces with too few pixels to be told apart well.
+    `weak` are faces that show too little to found a group.
     """
 
     vectors: Vectors
@@ -78,8 +79,7 @@ def group_faces(faces: Faces) -> Groups:
     for number, members in enumerate(clusters.groups()):
         looks[members] = number
         persons[members] = clusters.person_of(members[0])
-    groups = Groups(looks, persons)
-    return groups if faces.weak is None else _with_weak(faces, groups)
+    return _with_faces_alone(faces, Groups(looks, persons))
 
 
 def _pairs(vectors: Vectors, rows: Rows) -> tuple[Rows, Rows]:
@@ -228,9 +228,16 @@ def _nearest_pairs(a: Rows, b: Rows, means: Vector) -> Rows:
     return np.asarray(order[np.unique(first // 2)])
 
 
-def _with_weak(faces: Faces, groups: Groups) -> Groups:
-    """The groups, with the weak faces that are near enough to one of them."""
-    assert faces.weak is not None
+def needed_score(is_weak: Any, is_known: Any) -> Any:
+    """The mean score from which on a face joins a person: a number, or an array of them.
+
+    `is_known` says that the user has confirmed faces of the person.
+    """
+    return np.where(is_known, KNOWN_JOIN, JOIN) + WEAK_MORE * np.asarray(is_weak)
+
+
+def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
+    """The groups, with the faces alone that are near enough to one, and to no other nearly so."""
     looks, persons = groups.looks.copy(), groups.persons.copy()
     count = int(looks.max(initial=-1)) + 1
     if not count:
@@ -241,34 +248,26 @@ def _with_weak(faces: Faces, groups: Groups) -> Groups:
     means = sums / np.bincount(looks[grouped], minlength=count)[:, None]
     person_of = np.full(count, -1, np.int64)
     person_of[looks[grouped]] = persons[grouped]
-    taken = set(zip(looks[grouped].tolist(), faces.moments[grouped].tolist(), strict=True))
-    taken_by = {
-        (person, moment)
-        for person, moment in zip(
-            persons[grouped].tolist(), faces.moments[grouped].tolist(), strict=True
-        )
-        if person >= 0
-    }
-    alone = np.flatnonzero(faces.weak & (looks < 0))
+    one_of = np.where(person_of >= 0, person_of, -1 - np.arange(count))  # looks of one person share
+    taken = set(zip(one_of[looks[grouped]].tolist(), faces.moments[grouped].tolist(), strict=True))
+    weak = np.zeros(len(looks), np.bool_) if faces.weak is None else faces.weak
+    # A face that founds groups was compared with all groups that nobody has confirmed already.
+    alone = np.flatnonzero((looks < 0) & (weak | (person_of >= 0).any()))
     for start in range(0, len(alone), _BLOCK_ROWS):
         rows = alone[start : start + _BLOCK_ROWS]
         scores = faces.vectors[rows] @ means.T
         best = scores.argmax(axis=1)
-        for at in np.argsort(-scores.max(axis=1)).tolist():
+        best_scores = scores[np.arange(len(rows)), best]
+        scores[one_of[None] == one_of[best][:, None]] = -1
+        is_sure = best_scores >= needed_score(weak[rows], person_of[best] >= 0)
+        is_sure &= best_scores - scores.max(axis=1) >= MARGIN
+        for at in np.argsort(-best_scores).tolist():
             row, look = int(rows[at]), int(best[at])
-            person, moment = int(person_of[look]), int(faces.moments[row])
-            if scores[at, look] < WEAK_JOIN:
-                break
-            if (
-                (look, moment) in taken
-                or (person, moment) in taken_by
-                or (row, person) in faces.refused
-            ):
-                continue
-            looks[row], persons[row] = look, person
-            taken.add((look, moment))
-            if person >= 0:
-                taken_by.add((person, moment))
+            moment = (int(one_of[look]), int(faces.moments[row]))
+            person = int(person_of[look])
+            if is_sure[at] and moment not in taken and (row, person) not in faces.refused:
+                looks[row], persons[row] = look, person
+                taken.add(moment)
     return Groups(looks, persons)
 
 
@@ -291,14 +290,17 @@ def person_scores(vector: Vector, vectors: Vectors, persons: Ids) -> Mapping[int
     return {person: sum(each) / min(_NEAREST, sizes[person]) for person, each in nearest.items()}
 
 
-def nearest_person(vector: Vector, vectors: Vectors, persons: Ids, is_weak: bool) -> int:
+def nearest_person(
+    vector: Vector, vectors: Vectors, persons: Ids, known: Collection[int], is_weak: bool
+) -> int:
     """The person that a face is beyond doubt, 0 for none. Takes 10 ms for 100,000 faces.
 
-    `persons` are those of the rows of `vectors`, 0 for none.
+    `persons` are those of the rows of `vectors`, 0 for none; of those in `known` the user has
+    confirmed faces.
     """
     scores = person_scores(vector, vectors, persons)
     ranked = sorted(scores, key=lambda person: (-scores[person], person))
-    if not ranked or scores[ranked[0]] < (WEAK_JOIN if is_weak else JOIN):
+    if not ranked or scores[ranked[0]] < needed_score(is_weak, ranked[0] in known):
         return 0
     if len(ranked) > 1 and scores[ranked[0]] - scores[ranked[1]] < MARGIN:
         return 0

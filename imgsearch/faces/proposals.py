@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imgsearch.records.faces import StoredFaces
 
 _NEAREST = 5  # faces of the person that a face is compared with
-_STAND_FOR = 5  # faces that are confirmed where somebody names a whole group
+STAND_FOR = 5  # faces that are confirmed where somebody names a whole group
 _BLOCK_ROWS = 8192
 
 
@@ -46,6 +46,22 @@ def proposed(
     return [(face, score) for _, face, score in ranked[:k]]
 
 
+def similar_faces(faces: StoredFaces, face_id: int, k: int) -> list[tuple[int, float]]:
+    """Faces in other photos that may be the person of this one: (id, score), the likeliest first.
+
+    At most k, and one of each photo. Empty for a face that is not among these.
+    """
+    (rows,) = np.nonzero(faces.ids == face_id)
+    if not len(rows):
+        return []
+    scores = faces.vectors @ faces.vectors[rows[0]]
+    near = np.flatnonzero((scores >= PROPOSE) & (faces.photo_ids != faces.photo_ids[rows[0]]))
+    ranked = near[np.argsort(-scores[near], kind="stable")]
+    _, first = np.unique(faces.photo_ids[ranked], return_index=True)
+    best = ranked[np.sort(first)[:k]]
+    return list(zip(faces.ids[best].tolist(), scores[best].tolist(), strict=True))
+
+
 def followers_of(faces: StoredFaces, person_id: int, new: Collection[int]) -> list[int]:
     """Faces of nobody that are a person beyond doubt, once the faces in `new` are that person."""
     persons = faces.persons.copy()
@@ -73,7 +89,7 @@ def central_faces(faces: StoredFaces, person_id: int) -> list[int]:
         return []
     vectors = faces.vectors[rows]
     order = np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")
-    return [int(each) for each in faces.ids[rows[order[:_STAND_FOR]]]]
+    return [int(each) for each in faces.ids[rows[order[:STAND_FOR]]]]
 
 
 def _likeness(faces: StoredFaces, person_id: int, is_person: np.ndarray | None = None) -> Vector:

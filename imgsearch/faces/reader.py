@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
+from PIL.Image import Transpose
 
 from imgsearch.errors import PhotoError, Reason
-from imgsearch.faces.detector import Detections, Detector
+from imgsearch.faces.detector import Detections, Detector, apart
 from imgsearch.faces.models import DETECTOR, RECOGNISER
-from imgsearch.faces.recogniser import Recogniser, aligned
+from imgsearch.faces.quality import CLEAR
+from imgsearch.faces.recogniser import Features, Recogniser, aligned
 from imgsearch.records.faces import FoundFace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ID = "yunet-2023mar+sface-2021dec/1"  # changes with everything that changes faces or vectors
+ID = "yunet-2023mar+sface-2021dec/2"  # changes with everything that changes faces or vectors
 LOOK_SIDE_PX = 640  # long side of the copy in which faces are looked for
 CLOSE_SIDE_PX = 1280  # the same at a closer look, which takes four times as long
 MOST_FACES = 200  # of a picture: those with the best scores
@@ -27,6 +29,12 @@ _LARGEST_FACTOR = 4.0  # by which a small picture is enlarged
 _LARGE_FACE_PX = 400  # side of a copy up to which YuNet finds a face that fills it
 _LARGE_SIDE_PX = 80.0  # of a box in a smaller copy; the larger copy has the smaller ones
 _BILINEAR, _BICUBIC = 2, 3  # of Pillow's filters
+_QUARTER_TURNS = (Transpose.ROTATE_90, Transpose.ROTATE_180, Transpose.ROTATE_270)
+# A face in a turned copy counts from this score on, if its feature is at least so long, and by so
+# much longer than that of a face at the same place of the upright picture: see docs/people.md.
+_TURNED_SCORE = 0.78
+_TURNED_LENGTH = 6.0
+_UPRIGHT_BONUS = 1.0
 
 
 class FaceReader(Protocol):
@@ -38,10 +46,10 @@ class FaceReader(Protocol):
     def read(
         self, image: Image, at_s: float | None = None, closely: bool = False
     ) -> tuple[FoundFace, ...]:
-        """Find the faces in an upright RGB image, the largest first, at most `MOST_FACES`.
+        """Find the faces in an RGB image, the largest first, at most `MOST_FACES`.
 
-        `closely` finds smaller ones, in four times the time. Raises PhotoError if this image cannot
-        be read.
+        `closely` finds smaller ones in a large image, and ones that lie or stand on their heads, in
+        up to five times the time. Raises PhotoError if this image cannot be read.
         """
 
 
@@ -75,8 +83,7 @@ class OnnxFaceReader:
     ) -> tuple[FoundFace, ...]:
         """See `FaceReader.read`."""
         try:
-            found = self._detect(image, CLOSE_SIDE_PX if closely else LOOK_SIDE_PX)
-            vectors = self._recogniser.vectors([aligned(image, each) for each in found.landmarks])
+            found, features = self._looked_closely(image) if closely else self.look(image)
         except Exception as error:  # the errors of ONNX Runtime have no class in common
             reason = (str(error) or type(error).__name__).strip().splitlines()[-1][:120]
             raise PhotoError(Reason.CRASHED, f"Looking for faces failed ({reason}).") from error
@@ -91,9 +98,43 @@ class OnnxFaceReader:
                 size_px=round(float((box * sides)[2:].min()), 1),
                 vector=vector,
                 at_s=at_s,
+                quality=round(float(length), 2),
+                turn=round(float(turn), 2),
             )
-            for box, score, vector in zip(found.boxes / sides, found.scores, vectors, strict=True)
+            for box, score, vector, length, turn in zip(
+                found.boxes / sides,
+                found.scores,
+                features.vectors(),
+                features.lengths,
+                found.turns(),
+                strict=True,
+            )
         )
+
+    def look(self, image: Image, side_px: int = LOOK_SIDE_PX) -> tuple[Detections, Features]:
+        """Find faces in a copy of this long side, the largest first, in pixels of the image."""
+        found = self._detect(image, side_px)
+        return found, self._recogniser.features([aligned(image, each) for each in found.landmarks])
+
+    def _looked_closely(self, image: Image) -> tuple[Detections, Features]:
+        """Find smaller faces, and turned ones if none of those found is clear."""
+        found, features = self.look(image, CLOSE_SIDE_PX if _is_large(image) else LOOK_SIDE_PX)
+        if (features.lengths >= CLEAR).any():
+            return found, features
+        # Of a face on its head YuNet often finds a box with landmarks of nothing. So of boxes that
+        # overlap, the one counts whose face can be made out best.
+        preference = features.lengths + _UPRIGHT_BONUS
+        for turns, transpose in enumerate(_QUARTER_TURNS, 1):
+            turned, of_turned = self.look(image.transpose(transpose))
+            plausible = (turned.scores >= _TURNED_SCORE) & (turned.turns() <= 1)
+            rows = np.flatnonzero(plausible & (of_turned.lengths >= _TURNED_LENGTH))
+            found = found.beside(turned.taken(rows).turned_back(turns, *image.size))
+            features = features.beside(of_turned.taken(rows))
+            preference = np.concatenate((preference, of_turned.lengths[rows]))
+        best = np.argsort(-preference, kind="stable")
+        best = best[apart(found.boxes[best])][:MOST_FACES]
+        best = best[np.argsort(-found.boxes[best, 2:].prod(axis=1), kind="stable")]
+        return found.taken(best), features.taken(best)
 
     def _detect(self, image: Image, side_px: int) -> Detections:
         """Find faces, the largest first, in pixels of the image.
@@ -115,6 +156,10 @@ class OnnxFaceReader:
         found = self._detector.detect(np.asarray(copy), _LEAST_SCORE)
         large = np.flatnonzero(found.boxes[:, 2:].min(axis=1) >= least_px)
         return found.taken(large).scaled(1 / factor)
+
+
+def _is_large(image: Image) -> bool:
+    return max(image.size) > LOOK_SIDE_PX
 
 
 def _scaled(image: Image, factor: float) -> Image:

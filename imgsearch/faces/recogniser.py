@@ -1,10 +1,17 @@
-"""Makes the vector of a face with SFace: equal persons have near vectors.
+"""Makes the vector of a face with SFace: faces of one person have near vectors.
 
 A face is turned and scaled first, so that its five landmarks lie as near as possible to those of a
 template of 112 × 112 pixels, that of ArcFace (Deng et al. 2019), which SFace was trained with
 (https://github.com/opencv/opencv/blob/4.x/modules/objdetect/src/face_recognize.cpp). The similarity
 transform is that of Umeyama 1991, "Least-squares estimation of transformation parameters between
 two point patterns".
+
+SFace's features share a direction: many pairs of strangers who are children, wear glasses or are
+seen from the side have a cosine of .5. So `mean_feature.MEAN`, the mean over strangers in everyday
+photos, is subtracted (Mu and Viswanath 2018, "All-but-the-Top", do so with vectors of words).
+
+The length of a feature says how much of a face could be made out: it is short for faces that are
+blurred, turned away or covered (Meng et al. 2021, "MagFace").
 """
 
 from __future__ import annotations
@@ -14,9 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from PIL.Image import Resampling, Transform
 
 from imgsearch.encoders.onnx import open_session
+from imgsearch.faces.mean_feature import MEAN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,14 +46,41 @@ TEMPLATE = np.array(
 )
 
 
+class Features(Struct, frozen=True):
+    """Faces as a recogniser sees them, by rows.
+
+    `directions` are features of length 1, (n, 128); `lengths` (n,) are those that they had, about 5
+    for a face that can hardly be made out and 13 for a good portrait.
+    """
+
+    directions: Floats
+    lengths: Floats
+
+    def taken(self, rows: NDArray[np.intp]) -> Features:
+        """The faces of these rows, in their order."""
+        return Features(self.directions[rows], self.lengths[rows])
+
+    def beside(self, other: Features) -> Features:
+        """The faces of this, then those of the other."""
+        return Features(
+            np.concatenate((self.directions, other.directions)),
+            np.concatenate((self.lengths, other.lengths)),
+        )
+
+    def vectors(self) -> Floats:
+        """The vectors to compare faces with, of length 1: directions without their mean."""
+        centred = self.directions - MEAN
+        return np.asarray(centred / np.linalg.norm(centred, axis=1, keepdims=True).clip(1e-9))
+
+
 class Recogniser:
     """The prepared model of `models.RECOGNISER`, for use by any number of threads."""
 
     def __init__(self, path: Path, threads: int) -> None:
         self._session = open_session(path, threads)
 
-    def vectors(self, faces: Sequence[NDArray[np.uint8]]) -> Floats:
-        """Make the vectors of aligned faces, RGB (112, 112, 3): rows of length 1, (n, 128).
+    def features(self, faces: Sequence[NDArray[np.uint8]]) -> Features:
+        """Make the features of aligned faces, RGB (112, 112, 3).
 
         Takes about 20 ms of a core a face.
         """
@@ -52,7 +88,8 @@ class Recogniser:
         for row, face in zip(rows, faces, strict=True):
             batch = np.ascontiguousarray(face.transpose(2, 0, 1)[None], np.float32)
             row[:] = self._session.run(None, {"data": batch})[0][0]
-        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9))
+        lengths = np.linalg.norm(rows, axis=1)
+        return Features(rows / lengths[:, None].clip(1e-9), lengths)
 
 
 def aligned(image: Image, landmarks: Floats) -> NDArray[np.uint8]:

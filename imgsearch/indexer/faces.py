@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Generator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.faces import grouping
+from imgsearch.faces.quality import CLEAR, may_found_group
 from imgsearch.faces.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX
 from imgsearch.indexer import text_gate
 from imgsearch.indexer.embedding import embed_queries
@@ -46,12 +47,10 @@ _PEOPLE = (
     *("a person", "a man", "a woman", "a child", "people", "a group of people"),
     *("a crowd of people", "people standing together", "a person far away"),
 )
-# Above it a photo shows people, if no face was found in it: see docs/people.md.
+# Above it a photo shows people, if no clear face was found in it: see docs/people.md.
 _SHOWS_PEOPLE = 0.25
 _FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
 _FEW = 200
-_SMALL_PX = 14.0  # a face of fewer pixels founds no group: its vector says little
-_UNCERTAIN = 0.8
 
 
 def find_faces(
@@ -157,9 +156,10 @@ def read_faces(
 ) -> Generator[Progress, None, FaceReport]:
     """Find the faces of these photos, each with one of its paths; one Progress a photo.
 
-    Photos in `close` are looked at a second time, at twice the size, if no face is found at first
-    and they have the pixels. A photo that cannot be decoded is recorded as failed, with the reason.
-    One that has changed or cannot be reached stays unread, and is left to the next run.
+    Photos in `close` are looked at a second time if no clear face is found at first: at twice the
+    size if there is none and they have the pixels, and turned. A photo that cannot be decoded is
+    recorded as failed, with the reason. One that has changed or cannot be reached stays unread, and
+    is left to the next run.
     """
     started_s = time.monotonic()
     reader = context.face_readers.open()
@@ -186,12 +186,11 @@ def read_faces(
             elif found is None:
                 counts["unreached"] += 1
             else:
-                faces, is_close = found
-                store.faces.record(photo.id, reader.id, faces)
-                counts["found" if faces else "none"] += 1
-                counts["faces"] += len(faces)
-                counts["looked_closely"] += is_close
-                counts["found_closely"] += is_close and bool(faces)
+                store.faces.record(photo.id, reader.id, found.faces)
+                counts["found" if found.faces else "none"] += 1
+                counts["faces"] += len(found.faces)
+                counts["looked_closely"] += found.looked_closely
+                counts["found_closely"] += found.found_closely
             yield Progress(done, len(photos), path)
     return FaceReport(
         counts["found"],
@@ -205,7 +204,12 @@ def read_faces(
     )
 
 
-_Look = tuple["tuple[FoundFace, ...]", bool]  # the faces, and whether there was a closer look
+class _Look(NamedTuple):
+    """What was found in a photo, and whether a second look was taken and found faces first."""
+
+    faces: tuple[FoundFace, ...]
+    looked_closely: bool = False
+    found_closely: bool = False
 
 
 def _faces_of(
@@ -215,13 +219,15 @@ def _faces_of(
     decoded = decode(path, LOOK_SIDE_PX, max_megapixels, all_frames=True)
     if decoded.times_s:
         frames = zip((decoded.image, *decoded.others), decoded.times_s, strict=True)
-        return tuple(face for image, at_s in frames for face in reader.read(image, at_s)), False
+        return _Look(tuple(face for image, at_s in frames for face in reader.read(image, at_s)))
     faces = reader.read(decoded.image)
-    long_side_px = max(photo.facts.width_px, photo.facts.height_px)
-    if faces or not shows_people or long_side_px <= LOOK_SIDE_PX:
-        return faces, False
-    closer = decode(path, CLOSE_SIDE_PX, max_megapixels).image
-    return reader.read(closer, closely=True), True
+    if not shows_people or any(face.quality is None or face.quality >= CLEAR for face in faces):
+        return _Look(faces)
+    image = decoded.image
+    if not faces and max(photo.facts.width_px, photo.facts.height_px) > LOOK_SIDE_PX:
+        image = decode(path, CLOSE_SIDE_PX, max_megapixels).image
+    closer = reader.read(image, closely=True)
+    return _Look(closer, looked_closely=True, found_closely=bool(closer) and not faces)
 
 
 # ------------------------------------------------------------------------- grouping
@@ -283,12 +289,13 @@ def _join_new(store: Store, faces: StoredFaces) -> None:
     persons = faces.persons.copy()
     refused = faces.refused
     weak = weak_faces(faces)
+    known = frozenset(faces.confirmed.tolist()) - {0}
     taken = set(zip(persons.tolist(), faces.moments.tolist(), strict=True))
     joined: dict[int, int | None] = {}
     for row in np.flatnonzero(persons == 0).tolist():
         moment = int(faces.moments[row])
         person = grouping.nearest_person(
-            faces.vectors[row], faces.vectors, persons, is_weak=bool(weak[row])
+            faces.vectors[row], faces.vectors, persons, known, is_weak=bool(weak[row])
         )
         face = int(faces.ids[row])
         if person and (person, moment) not in taken and (face, person) not in refused:
@@ -298,14 +305,15 @@ def _join_new(store: Store, faces: StoredFaces) -> None:
 
 
 def weak_faces(faces: StoredFaces) -> np.ndarray:
-    """Which of these faces are weak: see `is_weak`."""
-    each = zip(faces.sizes_px.tolist(), faces.scores.tolist(), strict=True)
-    return np.array([is_weak(size_px, score) for size_px, score in each], np.bool_)
-
-
-def is_weak(size_px: float, score: float) -> bool:
-    """Whether a face has too few pixels, or is too uncertain, to found a group."""
-    return size_px < _SMALL_PX or score < _UNCERTAIN
+    """Which of these faces may not found a group."""
+    each = zip(
+        faces.sizes_px.tolist(),
+        faces.scores.tolist(),
+        faces.qualities.tolist(),
+        faces.turns.tolist(),
+        strict=True,
+    )
+    return np.array([not may_found_group(*face) for face in each], np.bool_)
 
 
 def _refused_rows(faces: StoredFaces) -> frozenset[tuple[int, int]]:

@@ -310,8 +310,8 @@ FIELDS: dict[str, Field] = {
     "dated": _word_field(
         "SOURCE",
         "whose date comes from exif, xmp, iptc, text (of a PNG or an early camera), video, sidecar "
-        "(a file beside the photo) or only from the file",
-        "exif xmp iptc text video sidecar file",
+        "(a file beside the photo), only from the file, or from you, who corrected it",
+        "exif xmp iptc text video sidecar file you",
     ),
     **{fact.filter.name: field_of(fact.filter) for fact in FACTS if fact.filter is not None},
     "megapixels": field_of(FilterSpec("megapixels", "number", "with this many megapixels: >12")),

@@ -156,7 +156,7 @@ class Albums:
             kind,
             engine.catalogue(),
             Pictures(engine).original,
-            list(engine.reads().roots.all().values()),
+            engine.photo_folders(),
             (engine.settings.data_dir, engine.settings.cache_dir),
         )
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
+from imgsearch.paths import absolute
 from imgsearch.records.browse import (
     DayPhotos,
     NameCounts,
     PhotoEvent,
     PhotoPositions,
     PlaceCounts,
+    StripPeriod,
+    StripReport,
     Timeline,
     ValueCount,
 )
@@ -78,6 +82,66 @@ class Browse:
         from imgsearch.analysis.browse import value_counts_of
 
         return value_counts_of(self._engine.browsing(), "camera", self._counted(query, k))
+
+    @operation("POST /over-time", tool="Show the same thing over time")
+    def over_time(
+        self,
+        query: str | Query | None = None,
+        k: CountedPhotos = 1000,
+        by: Literal["month", "year"] = "year",
+    ) -> tuple[StripPeriod, ...]:
+        """Choose the best photo of each month or year, in order of time.
+
+        It is chosen by its score, light and sharpness. Periods without photos between others are in
+        the strip as well. Photos whose metadata has no date are left out.
+        """
+        from imgsearch.analysis.strip import best_of, periods_of, strip_of
+        from imgsearch.search.answers import find_all
+        from imgsearch.search.hits import hits_of, make_hits
+        from imgsearch.search.prepared import prepare
+
+        context, moments = self._engine.context(), self._engine.browsing().moments
+        scores: dict[int, float] = {}
+        if query is None:
+            found = None
+            periods = periods_of(moments(self._counted(None, k)), scores, by)
+        else:
+            prepared = prepare(context, resolve_query(query))
+            found = find_all(prepared, k, self._engine.most_listed).without_weak()
+            if found.scores is not None:
+                scores = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
+            periods = periods_of(moments(found.ids), scores, by)
+        photos = context.catalogue.photos([each for period in periods for each in period.ids])
+        facts = {photo_id: photo.photo.facts for photo_id, photo in photos.items()}
+        best = best_of(periods, facts, scores)
+        chosen = [photo_id for photo_id in best if photo_id is not None]
+        hits = (
+            make_hits(context.catalogue, chosen, stack_raw=context.stack_raw)
+            if found is None
+            else hits_of(context, found, chosen)
+        )
+        return strip_of(periods, best, {hit.photo.id: hit for hit in hits})
+
+    def save_strip(self, strip: Sequence[StripPeriod], place: str | Path) -> StripReport:
+        """Write the pictures of a strip to a new file outside of the photo folders.
+
+        A name that ends in .jpg or .png is a picture of all photos side by side with their periods;
+        .webp is an animation, and .mp4 a video. Of photos that cannot be read now, the kept small
+        picture is taken. The file appears when it is complete.
+
+        Raises UsageError for another kind of file, a place in a photo folder or one that is taken,
+        and a strip without photos or with more than the kind of file can hold; MissingPackage for a
+        video without the extra `video`; and DiskError where it cannot be written.
+        """
+        from imgsearch.operations.pictures import Pictures
+        from imgsearch.outputs.filmstrip import write_strip
+        from imgsearch.outputs.places import refuse_inside
+
+        engine, path = self._engine, Path(absolute(place))
+        folders = [period.best.path.parent for period in strip if period.best is not None]
+        own = (engine.settings.data_dir, engine.settings.cache_dir)
+        refuse_inside(path, [*engine.photo_folders(), *map(str, folders)], own)
+        return write_strip(strip, path, Pictures(engine).thumbnail)
 
     def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
         """List the photos of each day, the newest day first."""

@@ -1,4 +1,4 @@
-"""Query lines: the exact form of a query, and the lines that were typed before."""
+"""Query lines: how they are understood, how they may go on, and what was typed before."""
 
 from __future__ import annotations
 
@@ -6,27 +6,51 @@ from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
 from imgsearch.language.grammar import is_expressible, resolve_query
+from imgsearch.operations.declared import ResultCount, operation
+from imgsearch.records.query import Query, Understanding
+from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
-    from imgsearch.records.query import Query
 
 
 class Lines:
-    """Writes and remembers queries as lines of the query language."""
+    """Reads, completes, writes and remembers queries as lines of the query language."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def understand(self, query: str | Query) -> Understanding:
+        """Return how `Library.find` understands a query: exactly, and which words are filters.
+
+        Raises QueryError for an invalid query, and UsageError if there is no library yet.
+        """
+        return self._engine.understood(resolve_query(query))
+
+    @operation("GET /suggest")
+    def suggest(self, line: str = "", k: ResultCount = SUGGESTIONS) -> tuple[Suggestion, ...]:
+        """Suggest how to go on with a query line that is typed to its end: names, past queries.
+
+        Names are those of people, places, folders, keywords, cameras and lenses of the library;
+        case and accents do not matter. Without text, the newest past queries. At most k, the best
+        first. Raises UsageError for a k below 1 and if there is no library yet.
+        """
+        from imgsearch.place_names import place_names
+        from imgsearch.search.suggestions import suggest
+
+        names, past = self._engine.suggested_names(), self._engine.past_queries()
+        places = place_names(self._engine.settings.cache_dir)
+        return tuple(suggest(names, past, line, k, places))
 
     def exact(self, query: str | Query) -> str:
         """Return the exact form of a query, in which nothing has to be understood.
 
         Raises QueryError for an invalid query and for an example that a line cannot express, and as
-        `Library.understand` does.
+        `understand` does.
         """
         from imgsearch.language.understanding import exact_line
 
-        understood = self._engine.understood(resolve_query(query)).query
+        understood = self.understand(query).query
         if not all(map(is_expressible, understood.terms)):
             raise QueryError(
                 "A query line cannot express a part of an image, or one without a file."
@@ -34,7 +58,7 @@ class Lines:
         return exact_line(self._engine.catalogue().names, understood)
 
     def remember(self, line: str) -> None:
-        """Keep a line, so that `Library.suggest` suggests it. The page does so with what is typed.
+        """Keep a line, so that `suggest` suggests it. The page does so with what is typed.
 
         The newest are kept in the data folder, as many as the setting `past_queries` says; an
         archive keeps none.

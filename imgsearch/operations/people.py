@@ -20,6 +20,7 @@ from imgsearch.records.faces import (
     Person,
     PersonChange,
     Proposal,
+    SimilarFace,
 )
 from imgsearch.records.ids import as_id
 
@@ -158,6 +159,29 @@ class People:
             Proposal(faces[face], person_id, round(score, 3))
             for face, score in pairs
             if face in faces
+        )
+
+    @operation("GET /face/{face_id}/similar")
+    def similar(self, face_id: FaceId, k: ResultCount = 100) -> tuple[SimilarFace, ...]:
+        """Find the faces most like one, also of a person seen once; the likeliest first.
+
+        At most k, one of each other photo. From a score of .50 on, most are the same person.
+        Raises UsageError for an unknown face, and for one found by a model of before.
+        """
+        from imgsearch.faces.proposals import similar_faces
+
+        check_k(k, "faces")
+        store, number = self._engine.store(), as_id(face_id)
+        faces = store.faces.all()
+        if number not in faces.ids:
+            raise UsageError(
+                f"There is no face with the number {face_id} that can be compared. If another "
+                "model found it, look at the photos again: imgsearch faces --again"
+            )
+        pairs = similar_faces(faces, number, k)
+        found = store.people.faces([face for face, _ in pairs])
+        return tuple(
+            SimilarFace(found[face], round(score, 3)) for face, score in pairs if face in found
         )
 
     # ------------------------------------------------------------------ deciding
@@ -308,10 +332,18 @@ class People:
         return self._engine.store().people
 
     def _sure(self, store: Store, person_id: int) -> list[int]:
-        """The faces that stand for a person: those in the middle of its group."""
-        from imgsearch.faces.proposals import central_faces
+        """The faces that stand for a person: those in the middle of its group.
 
-        return central_faces(store.faces.all(), person_id)
+        None where some are confirmed already. Faces of a model of before cannot be compared: of
+        them, the best ones.
+        """
+        from imgsearch.faces.proposals import STAND_FOR, central_faces
+
+        faces = store.faces.all()
+        if (faces.persons == person_id).any():
+            return central_faces(faces, person_id)
+        best = store.people.faces_of(person_id, STAND_FOR)
+        return [] if any(face.is_confirmed for face in best) else [face.id for face in best]
 
     def _undecided(self, store: Store) -> frozenset[int]:
         """The persons without a name of which no face is confirmed."""

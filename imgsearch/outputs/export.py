@@ -6,23 +6,20 @@ Copies are made beside their place under another name, and get their own when al
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from imgsearch.catalogue.base import Catalogue
 from imgsearch.decode.original import OriginalFile
-from imgsearch.errors import DiskError, UsageError
 from imgsearch.outputs.copies import Original, chunks, opened, safe_name, unique_name, zip_of_copies
 from imgsearch.outputs.links import update_links
+from imgsearch.outputs.new_place import new_place
 from imgsearch.outputs.places import refuse_inside
 from imgsearch.outputs.playlist import write_playlist
 from imgsearch.records.albums import ExportReport
 from imgsearch.text import path_text
 
-_PART = ".imgsearch.part"  # behind the name of what is not complete
 _NO_FILE = "Its file is gone."
 _OFFLINE = "Its folder cannot be reached now."
 
@@ -74,7 +71,7 @@ def export_photos(
 def _write_zip(file: Path, original: Original, paths: Mapping[int, str]) -> dict[str, str]:
     """Write the zip file; returns why photos are not in it, by path."""
     missing: dict[str, str] = {}
-    with _new(file) as part, part.open("xb") as writer:
+    with new_place(file) as part, part.open("xb") as writer:
         for piece in zip_of_copies(original, paths, missing):
             writer.write(piece)
     return missing
@@ -84,7 +81,7 @@ def _write_copies(folder: Path, original: Original, paths: Mapping[int, str]) ->
     """Write a new folder of copies; returns why photos are not in it, by path."""
     missing: dict[str, str] = {}
     taken: set[str] = set()
-    with _new(folder) as part:
+    with new_place(folder) as part:
         part.mkdir()
         for photo_id, path in paths.items():
             found = opened(original, photo_id)
@@ -101,37 +98,3 @@ def _copy(found: OriginalFile, target: Path) -> None:
             writer.write(chunk)
         status = os.fstat(found.file.fileno())
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-@contextmanager
-def _new(place: Path) -> Iterator[Path]:
-    """A path beside `place`, which gets that name at the end; it is removed after an error.
-
-    Raises UsageError where there is anything at `place`, or no folder to make it in.
-    """
-    part = place.with_name(f".{place.name}{_PART}")
-    try:
-        if os.path.lexists(place):
-            raise UsageError(
-                f"There is {place} already, and it is left as it is. Choose another name."
-            )
-        if not place.parent.is_dir():
-            raise UsageError(f"There is no folder {place.parent} to make {place.name} in.")
-        _remove(part)  # of a process that was killed
-        yield part
-        part.rename(place)
-    except OSError as error:
-        raise DiskError(
-            f"Cannot write {place} ({error.strerror}). Make room there and make the folder "
-            "writable, or choose another place."
-        ) from error
-    finally:
-        with suppress(OSError):
-            _remove(part)
-
-
-def _remove(part: Path) -> None:
-    if part.is_dir() and not part.is_symlink():
-        shutil.rmtree(part)
-    else:
-        part.unlink(missing_ok=True)

@@ -272,6 +272,13 @@ class FoundPhotos(Struct, frozen=True, eq=False):
         """The level of one of these photos: see `Hit.level`."""
         return level_of(self.verdict, score, photo_id in self.named, self.is_read)
 
+    def without_weak(self) -> FoundPhotos:
+        """The photos without the weak ones."""
+        if self.scores is None:
+            return self
+        kept = [level != "weak" for level in self.levels()]
+        return replace(self, ids=self.ids[kept], scores=self.scores[kept])
+
     def levels(self) -> list[Level | None]:
         """The level of each photo, in their order."""
         if self.scores is None:

@@ -16,12 +16,16 @@ FaceState: TypeAlias = Literal["found", "none", "failed"]
 
 
 class FoundFace(Struct, frozen=True):
-    """A face that was found in a picture, with the vector that tells persons apart.
+    """A face found in a picture, with the vector that tells persons apart.
 
     The box is upright: left and top edge, width and height, as shares of the width and height of
     the upright picture; a face at the edge may reach beyond it. `size_px` is the shorter side of
     the box in the picture that the vector was made from, and `score` the certainty, 0 to 1, that it
     is a face. `at_s` is the moment of a video, None in a photo.
+
+    `quality` is the length of the feature that the vector was made from: short where little of the
+    face can be made out. `turn` is 0 for a face seen from the front, 1 in half profile, and more
+    beyond. Both are None where the model does not measure them.
     """
 
     x: float
@@ -32,6 +36,8 @@ class FoundFace(Struct, frozen=True):
     size_px: float
     vector: Vector
     at_s: float | None = None
+    quality: float | None = None
+    turn: float | None = None
 
 
 class Face(Struct, frozen=True):
@@ -106,11 +112,19 @@ class Proposal(Struct, frozen=True):
     score: float
 
 
+class SimilarFace(Struct, frozen=True):
+    """A face that is like another one; `score` is the likeness, at most 1."""
+
+    face: Face
+    score: float
+
+
 class FaceCounts(Struct, frozen=True):
     """The number of photos in each state, and of faces and persons.
 
     `unread` photos were not tried yet. `persons` have a name; `groups` have none; `alone` faces
-    are in no group.
+    are in no group. In `older` photos, a model of before found faces, which are not compared with
+    those of the model that looked last.
     """
 
     found: int
@@ -121,14 +135,16 @@ class FaceCounts(Struct, frozen=True):
     persons: int
     groups: int
     alone: int
+    older: int = 0
 
 
 class StoredFaces(Struct, frozen=True):
-    """All faces of a library by rows, for grouping.
+    """The faces of a library by rows, for grouping.
 
     `persons` are those that faces belong to now, 0 for none; `confirmed` those that the user
     confirmed, 0 for none. `moments` are equal for two faces of one photo or of one frame.
-    `refused` are pairs of a face's id and a person that it is not.
+    `refused` are pairs of a face's id and a person that it is not. `qualities` and `turns` are NaN
+    where they were not measured.
     """
 
     ids: Ids
@@ -140,3 +156,5 @@ class StoredFaces(Struct, frozen=True):
     persons: Ids
     confirmed: Ids
     refused: frozenset[tuple[int, int]]
+    qualities: Vector
+    turns: Vector

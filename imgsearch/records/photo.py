@@ -142,7 +142,7 @@ class Facts(Struct, frozen=True):
         str | None,
         _fact(
             "Source of taken_at: exif, xmp, iptc, text (of a PNG or an early camera), video (the "
-            "container), or sidecar (a file beside the photo)"
+            "container), sidecar (a file beside the photo), or you (it was corrected)"
         ),
     ] = None
     rating: Annotated[

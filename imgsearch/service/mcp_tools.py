@@ -26,6 +26,7 @@ from imgsearch.operations.declared import PhotoId, ResultCount, SidePx, method_o
 from imgsearch.operations.records import JsonObject, to_json, without_nulls
 from imgsearch.operations.requests import Operation, in_request, names_files, request_type
 from imgsearch.records.answer import Answer, Hit
+from imgsearch.records.browse import StripPeriod
 from imgsearch.records.query import Example, Query
 from imgsearch.service.api import Asking
 from imgsearch.service.refusals import converted
@@ -204,10 +205,17 @@ def _content(operation: Operation, result: object) -> JsonObject:
     if isinstance(result, Answer):
         answer = result.without_weak_hits()
         whole = {**to_json(replace(answer, hits=())), "hits": list(map(_summary, answer.hits))}
+    elif isinstance(result, tuple) and any(isinstance(each, StripPeriod) for each in result):
+        whole = {"result": list(map(_period, result))}
     else:
         form = to_json(result)
         whole = form if isinstance(form, dict) else {"result": form}
     return _fields(whole, MAX_ROWS, operation.declared.newest_last)
+
+
+def _period(period: StripPeriod) -> JsonObject:
+    best = None if period.best is None else _summary(period.best)
+    return {**to_json(replace(period, best=None)), "best": best}
 
 
 def _summary(hit: Hit) -> JsonObject:

@@ -9,8 +9,10 @@ from imgsearch.operations.albums import Albums
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
+from imgsearch.operations.corrections import Corrections
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
+from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
 from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
@@ -18,14 +20,14 @@ from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.saved import Saved
 from imgsearch.operations.tray import Tray
 
-_ALWAYS = (None, "browse", "duplicates", "pictures")  # parts that every library has
+_ALWAYS = (None, "browse", "duplicates", "lines", "pictures")  # parts that every library has
 
 
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
-    of_kept = (Saved, Albums, Tray, Marks, ChangeHistory, Concepts, Labels, People)
-    return operations_of((Library, Pictures, Browse, *of_kept, Encoders))
+    of_kept = (Saved, Albums, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
+    return operations_of((Library, Lines, Pictures, Browse, *of_kept, Encoders))
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:

@@ -62,6 +62,11 @@ _TABLES = {
         ("album_id", "photo_id", "place"), 2, {"photo_id": "photos", "album_id": "albums"}
     ),
     "marks": _Table(("kind", "photo_id", "value"), 2, {"photo_id": "photos"}),
+    # Without what the files state, which may be read again before a change is undone.
+    "corrections": _Table(
+        ("photo_id", "taken_at", "lat", "lon", "town", "region", "country", "near_town"),
+        needs={"photo_id": "photos"},
+    ),
     "persons": _Table(
         ("id", "name", "plain_name", "is_hidden", "made_at"), unique=("name", "plain_name")
     ),

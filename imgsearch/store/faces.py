@@ -22,6 +22,11 @@ from imgsearch.store.sql import now
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
 
+_LAST_MODEL = "(SELECT model FROM face_readings ORDER BY read_at DESC, photo_id DESC LIMIT 1)"
+_COMPARABLE = (
+    "FROM faces WHERE photo_id IN "
+    f"(SELECT photo_id FROM face_readings WHERE model = {_LAST_MODEL}) ORDER BY id"
+)
 _LIVE = "photo_id IN (SELECT photo_id FROM paths WHERE photo_id IS NOT NULL)"
 
 
@@ -108,25 +113,36 @@ class FaceStore:
                 "SELECT coalesce(sum(name IS NOT NULL), 0), coalesce(sum(name IS NULL AND id IN "
                 "(SELECT person_id FROM faces)), 0) FROM persons WHERE NOT is_hidden"
             ).fetchone()
+            (older,) = connection.execute(
+                f"SELECT count(*) FROM face_readings WHERE state = 'found' AND {_LIVE} "
+                f"AND model != {_LAST_MODEL}"
+            ).fetchone()
         found, none, failed = (states.get(state, 0) for state in ("found", "none", "failed"))
         unread = photos - found - none - failed
-        return FaceCounts(found, none, failed, unread, faces, persons, groups, alone)
+        return FaceCounts(found, none, failed, unread, faces, persons, groups, alone, older)
 
     # ------------------------------------------------------------------ grouping
 
     def all(self) -> StoredFaces:
-        """All faces, by id. Takes about 0.3 s and 100 MB for 100,000."""
-        columns = "id, photo_id, coalesce(at_s, -1), size_px, score, coalesce(person_id, 0)"
+        """The faces that can be compared, by id. Takes about 0.3 s and 100 MB for 100,000.
+
+        They are those of the model that looked last: vectors of two models say nothing about each
+        other. Faces of another model keep their persons until their photos are looked at again.
+        """
+        columns = (
+            "id, photo_id, coalesce(at_s, -1), size_px, score, coalesce(person_id, 0), "
+            "quality, turn"
+        )
         with self._database.reading() as connection:
-            rows = connection.execute(f"SELECT {columns} FROM faces ORDER BY id").fetchall()
+            rows = connection.execute(f"SELECT {columns} {_COMPARABLE}").fetchall()
             vectors = b"".join(
-                vector for (vector,) in connection.execute("SELECT vector FROM faces ORDER BY id")
+                vector for (vector,) in connection.execute(f"SELECT vector {_COMPARABLE}")
             )
             decisions = connection.execute(
                 "SELECT face_id, person_id, is_person FROM face_decisions "
                 "WHERE face_id IS NOT NULL ORDER BY id"
             ).fetchall()
-        table = np.array(rows, np.float64).reshape(len(rows), 6)
+        table = np.array(rows, np.float64).reshape(len(rows), 8)  # null becomes NaN
         ids = table[:, 0].astype(np.int64)
         confirmed = {face: person for face, person, is_person in decisions if is_person}
         return StoredFaces(
@@ -139,6 +155,8 @@ class FaceStore:
             table[:, 5].astype(np.int64),
             np.array([confirmed.get(face, 0) for face in ids.tolist()], np.int64),
             frozenset((face, person) for face, person, is_person in decisions if not is_person),
+            table[:, 6].astype(np.float32),
+            table[:, 7].astype(np.float32),
         )
 
     def assign(self, persons: Mapping[int, int | None], new: Sequence[Sequence[int]] = ()) -> None:
@@ -206,8 +224,8 @@ def unpacked(vectors: bytes, count: int) -> Vectors:
 
 def _insert(connection: sqlite3.Connection, photo_id: int, face: FoundFace) -> None:
     connection.execute(
-        "INSERT INTO faces (photo_id, at_s, x, y, width, height, score, size_px, vector) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO faces (photo_id, at_s, x, y, width, height, score, size_px, vector, "
+        "quality, turn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             photo_id,
             face.at_s,
@@ -218,5 +236,7 @@ def _insert(connection: sqlite3.Connection, photo_id: int, face: FoundFace) -> N
             face.score,
             face.size_px,
             packed(face.vector),
+            face.quality,
+            face.turn,
         ),
     )

@@ -22,8 +22,8 @@ _c = schema.failures.c
 _IS_TRANSIENT = _c.reason.in_([reason.value for reason in TRANSIENT])
 _WITH_PATH = (
     select(schema.roots.c.path.label("root"), schema.paths.c.name, schema.failures)
-    .join_from(schema.failures, schema.paths)
-    .join(schema.roots)
+    .join_from(schema.failures, schema.paths, schema.paths.c.id == _c.path_id)
+    .join(schema.roots, schema.roots.c.id == schema.paths.c.root_id)
 )
 # Statements that run for every file are built once: building one costs more than running it.
 _OF_CONTENT = _WITH_PATH.where(
@@ -76,10 +76,11 @@ class FailureStore:
 
     def of_folders(self) -> tuple[Failure, ...]:
         """Every folder that could not be read in the last scan, sorted by path."""
+        roots, folders = schema.roots.c, schema.folders.c
         query = (
-            select(schema.roots.c.path, schema.folders.c.name, schema.folders.c.message)
-            .join_from(schema.folders, schema.roots)
-            .order_by(schema.roots.c.path, schema.folders.c.name)
+            select(roots.path, folders.name, folders.message)
+            .join_from(schema.folders, schema.roots, roots.id == folders.root_id)
+            .order_by(roots.path, folders.name)
         )
         with self._database.engine.connect() as connection:
             return tuple(

@@ -114,8 +114,8 @@ class FileStore:
         """The content hash of every known photo file, by path."""
         query = (
             select(schema.roots.c.path, schema.paths.c.name, schema.photos.c.content_hash)
-            .join_from(schema.paths, schema.roots)
-            .join(schema.photos)
+            .join_from(schema.paths, schema.roots, schema.roots.c.id == schema.paths.c.root_id)
+            .join(schema.photos, schema.photos.c.id == schema.paths.c.photo_id)
         )
         with self._database.engine.connect() as connection:
             return {

@@ -65,7 +65,9 @@ class LabelStore:
 
         None before `start_facet` with this encoder.
         """
-        query = select(_facets.rows, _facets.last_seq, schema.encoders.c.dim).join(schema.encoders)
+        encoders = schema.encoders.c
+        query = select(_facets.rows, _facets.last_seq, encoders.dim)
+        query = query.join_from(schema.facets, schema.encoders, encoders.key == _facets.encoder_key)
         query = query.where(_facets.id == facet_id, _facets.encoder_key == encoder_key)
         with self._database.engine.connect() as connection:
             row = connection.execute(query).first()
@@ -119,7 +121,8 @@ class LabelStore:
     def of_photo(self, photo_id: int) -> dict[str, Label]:
         """The labels of one photo, by facet name."""
         c = schema.labels.c
-        query = select(_facets.name, c.label, c.probability).join_from(schema.labels, schema.facets)
+        query = select(_facets.name, c.label, c.probability)
+        query = query.join_from(schema.labels, schema.facets, _facets.id == c.facet_id)
         query = query.where(c.photo_id == photo_id).order_by(_facets.name)
         with self._database.engine.connect() as connection:
             return {

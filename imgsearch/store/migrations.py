@@ -567,6 +567,74 @@ CREATE TRIGGER person_renamed AFTER UPDATE OF name, is_hidden ON persons
             WHERE person_id = new.id AND is_person; END;
 """
 
+# Dates and places that a person has corrected. `photos` has what counts, so that every query is as
+# fast as before, and the columns `file_…` keep what the files state. Triggers hold the two
+# together: when a correction comes, changes or goes, and when files are read again. `correcting`
+# tells these apart: it has a row only while a correction is written to `photos`.
+_CORRECTED = ("taken_at", "dated_by", "lat", "lon", "town", "region", "country", "near_town")
+_PLACE = _CORRECTED[2:]
+_COUNTS = ", ".join(
+    [
+        "coalesce(taken_at, file_taken_at)",
+        "CASE WHEN taken_at IS NULL THEN file_dated_by ELSE 'you' END",
+        *(f"CASE WHEN lat IS NULL THEN file_{name} ELSE {name} END" for name in _PLACE[:-1]),
+        "coalesce(CASE WHEN lat IS NULL THEN file_near_town ELSE near_town END, 0)",
+    ]
+)
+
+
+_OF_FILE = ", ".join(f"file_{name}" for name in _CORRECTED)
+_SET_COUNTS = (
+    f"UPDATE photos SET ({', '.join(_CORRECTED)}) = (SELECT {_COUNTS} FROM corrections "
+    "WHERE photo_id = new.photo_id) WHERE id = new.photo_id; DELETE FROM correcting;"
+)
+_CORRECTIONS = f"""
+CREATE TABLE corrections (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    taken_at TEXT,
+    lat FLOAT,
+    lon FLOAT,
+    town TEXT,
+    region TEXT,
+    country TEXT,
+    near_town BOOLEAN,
+    file_taken_at TEXT,
+    file_dated_by TEXT,
+    file_lat FLOAT,
+    file_lon FLOAT,
+    file_town TEXT,
+    file_region TEXT,
+    file_country TEXT,
+    file_near_town BOOLEAN
+);
+CREATE TABLE correcting (photo_id INTEGER NOT NULL);
+CREATE TRIGGER correction_comes AFTER INSERT ON corrections
+    BEGIN UPDATE corrections SET ({_OF_FILE}) = (SELECT {", ".join(_CORRECTED)} FROM photos
+            WHERE id = new.photo_id) WHERE photo_id = new.photo_id; INSERT INTO correcting
+            VALUES (new.photo_id); {_SET_COUNTS} END;
+CREATE TRIGGER correction_changes
+    AFTER UPDATE OF taken_at, {", ".join(_PLACE)} ON corrections
+    BEGIN INSERT INTO correcting VALUES (new.photo_id); {_SET_COUNTS} END;
+CREATE TRIGGER correction_goes AFTER DELETE ON corrections
+    BEGIN INSERT INTO correcting VALUES (old.photo_id); UPDATE photos SET
+            ({", ".join(_CORRECTED)}) = (SELECT
+            {", ".join(f"old.file_{name}" for name in _CORRECTED[:-1])},
+            coalesce(old.file_near_town, 0)) WHERE id = old.photo_id; DELETE FROM correcting; END;
+CREATE TRIGGER corrected_photo_is_read AFTER UPDATE OF {", ".join(_CORRECTED)} ON photos
+    WHEN NOT EXISTS (SELECT 1 FROM correcting)
+        AND EXISTS (SELECT 1 FROM corrections WHERE photo_id = new.id)
+    BEGIN UPDATE corrections SET ({_OF_FILE}) = (SELECT
+            {", ".join(f"new.{name}" for name in _CORRECTED)}) WHERE photo_id = new.id; UPDATE
+            photos SET ({", ".join(_CORRECTED)}) = (SELECT {_COUNTS} FROM corrections
+            WHERE photo_id = new.id) WHERE id = new.id; END;
+"""
+
+# How much of a face can be made out: null where the model does not measure it.
+_FACE_QUALITY = """
+ALTER TABLE faces ADD COLUMN quality FLOAT;
+ALTER TABLE faces ADD COLUMN turn FLOAT;
+"""
+
 # Changes of persons are recorded with those of albums and marks, in `changes`. They name decisions
 # by id, so the id of a deleted one is not given again. And which of the persons the user is.
 _CHANGES_OF_PEOPLE = """
@@ -614,6 +682,8 @@ MIGRATIONS: dict[str, str] = {
     "albums": _ALBUMS,
     "terms of text": _TEXT_TERMS,
     "faces": _FACES,
+    "corrections": _CORRECTIONS,
+    "quality of faces": _FACE_QUALITY,
     "changes of people": _CHANGES_OF_PEOPLE,
 }
 

@@ -27,6 +27,7 @@ from imgsearch.records.files import IngestResult
 from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.status import Counts
 from imgsearch.store import schema
+from imgsearch.store.corrections import CorrectionStore, as_stated
 from imgsearch.store.database import Database
 from imgsearch.store.reads import Reads
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, now, to_columns
@@ -70,7 +71,8 @@ class PhotoStore:
         )
         query = (
             select(c.photo_id, c.name, schema.roots.c.path)
-            .join(schema.roots)
+            .select_from(schema.paths)
+            .join(schema.roots, schema.roots.c.id == c.root_id)
             .where(c.photo_id.is_not(None), c.photo_id.not_in(embedded))
             .order_by(c.photo_id)
         )
@@ -82,15 +84,19 @@ class PhotoStore:
     def update_facts(self, facts: Mapping[int, Facts]) -> int:
         """Replace the facts of known photos (by id), all or nothing; returns how many changed.
 
+        A date or place that a person has corrected goes on to count, and the new one is kept as
+        what the files state.
         Those that did not change have been read now as well. Facts that were measured stay, unless
         there are new ones.
         """
-        known = self._reads.photos.records(facts)
+        known = {each: photo.facts for each, photo in self._reads.photos.records(facts).items()}
+        for photo_id, stated in CorrectionStore(self._database).of(known).items():
+            known[photo_id] = as_stated(known[photo_id], stated)
         read = {
-            photo_id: with_measured(facts[photo_id], photo.facts)
-            for photo_id, photo in known.items()
+            photo_id: with_measured(facts[photo_id], of_photo)
+            for photo_id, of_photo in known.items()
         }
-        changed = {photo_id: new for photo_id, new in read.items() if known[photo_id].facts != new}
+        changed = {photo_id: new for photo_id, new in read.items() if known[photo_id] != new}
         with self._database.engine.begin() as connection:
             for photo_id, new in changed.items():
                 statement = update(schema.photos).where(_c.id == photo_id)

@@ -44,6 +44,10 @@ def address(place: Path) -> Iterator[str]:
         yield address
 
 
+# As somebody has chosen who looks at the details of photos; at first they are in a closed drawer.
+_WITH_DETAILS = "try { localStorage['imgsearch.details'] ??= '1' } catch {}"
+
+
 class OpenTab(Protocol):
     """Opens an empty tab for the page at `address`."""
 
@@ -169,6 +173,7 @@ def open_tab(request: pytest.FixtureRequest, profiles: Profiles) -> Iterator[Ope
         tabs.append(tab)
         tab.set_viewport_size({"width": width, "height": height})
         tab.emulate_media(color_scheme=color_scheme)
+        tab.add_init_script(_WITH_DETAILS)
         tab.on(
             "request",
             lambda request: None if request.url.startswith(own) else foreign.append(request.url),

@@ -537,6 +537,24 @@ def test_the_address_with_the_token_opens_the_page_and_its_pictures(
     assert b"0;url=/evil.example" in fetch(address, f"//evil.example?token={TOKEN}").body
 
 
+def test_log_out_ends_the_login_of_this_browser(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=name:chelsea")
+    wait_for_only(page, "chelsea.png")
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("heading", name="This browser is not logged in").wait_for()
+    assert not [each for each in page.context.cookies() if each["name"].startswith("imgsearch")]
+    page.goto(f"{address}/?q=name:chelsea")
+    page.get_by_role("heading", name="This browser is not logged in").wait_for()
+
+
+def test_only_a_post_of_somebody_who_is_logged_in_logs_out(address: str, cookie: str) -> None:
+    reply = fetch(address, "/logout", Cookie=cookie)
+    assert reply.status == 405 and "Set-Cookie" not in reply.headers
+    assert fetch(address, "/logout", form="x=1").status == 403
+    reply = fetch(address, "/logout", form="x=1", Cookie=cookie)
+    assert reply.status == 200 and "Max-Age=0" in reply.headers["Set-Cookie"]
+
+
 def test_a_browser_is_opened_by_a_file_that_holds_the_token(place: Path, tmp_path: Path) -> None:
     """Other users see the arguments of every process, so the token is in none."""
     opened = tmp_path / "opened"
@@ -575,6 +593,8 @@ def test_other_machines_need_the_password(place: Path) -> None:
         cookie = login.headers["Set-Cookie"]
         assert login.status == 303 and "HttpOnly" in cookie and "SameSite=strict" in cookie
         assert fetch(address, photo, Cookie=cookie.partition(";")[0]).status == 200
+        ended = fetch(address, "/logout", form="x=1", Cookie=cookie.partition(";")[0])
+        assert ended.status == 200 and "Max-Age=0" in ended.headers["Set-Cookie"]
         for value in ("x", "\xe9"):
             wrong_cookie = f"imgsearch_page_{port_of(address)}={value}"
             assert fetch(address, photo, Cookie=wrong_cookie).status == 403

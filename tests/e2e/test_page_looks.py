@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from PIL import Image
@@ -158,6 +158,37 @@ def test_the_chosen_size_and_shape_stay_after_a_reload(page: Page, address: str)
     page.locator(".scroller.square").wait_for()
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_light_or_dark_is_chosen_for_all_views_and_stays(
+    open_tab: OpenTab, address: str, width: int, scheme: Any, screenshot: Callable[..., None]
+) -> None:
+    other = "Dark" if scheme == "light" else "Light"
+    tab = open_tab(address, width, 844, scheme)
+
+    def scheme_of() -> str:
+        return str(tab.evaluate("getComputedStyle(document.querySelector('.stApp')).colorScheme"))
+
+    open_view(tab, address, "?q=a+cat")
+    settle(tab)
+    assert scheme_of() == scheme
+    with tab.expect_navigation():
+        tab.get_by_role("button", name=other, exact=True).click()
+    for view in ("?q=a+cat", "timeline", "library", "photo"):
+        open_view(tab, address, view)
+        settle(tab)
+        assert scheme_of() == other.lower(), view
+        screenshot(tab, f"chosen-{other.lower()}-{width}-{view.strip('?')}")
+        assert not axe_violations(tab), view
+    with tab.expect_navigation():
+        tab.get_by_role("button", name=scheme.capitalize(), exact=True).click()
+    settle(tab)
+    assert scheme_of() == scheme
+    tab.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
+    tab.reload()
+    settle(tab)
+    assert scheme_of() == other.lower(), "the choice of the system is followed again"
+
+
 def test_a_question_mark_lists_the_keyboard_shortcuts(page: Page, address: str) -> None:
     shortcuts = page.get_by_role("dialog", name="Keyboard shortcuts")
     for view in ("?q=a+cat", "photo"):
@@ -182,40 +213,38 @@ def test_a_dropped_file_that_is_no_image_is_told(page: Page, address: str) -> No
     page.get_by_text("notes.txt is not an image").wait_for()
 
 
-OTHER_VIEWS = ["photo", "timeline", "map", "similar", "labels", "people", "library"]
+WITHOUT_BOX = ["labels", "people", "library"]
 
 
-@pytest.mark.parametrize("view", OTHER_VIEWS)
-def test_a_slash_leads_to_the_search_box_from_every_view(
+@pytest.mark.parametrize("view", WITHOUT_BOX)
+def test_a_slash_leads_to_the_search_box_from_a_view_without_one(
     page: Page, address: str, view: str
 ) -> None:
     """What is typed before the server has answered is typed into the box."""
     traffic = Traffic(page)
-    queries = ("", "?q=a+cat") if view in ("timeline", "map") else ("",)
     box = page.get_by_role("combobox", name="Search")
-    for query in queries:
-        open_view(page, address, view + query)
-        entries = page.evaluate("history.length")
+    open_view(page, address, view)
+    entries = page.evaluate("history.length")
+    page.keyboard.press("/")
+    expect(box).to_be_focused(timeout=PATIENCE_MS)
+    wait_for_line(page, "")
+    assert page.evaluate("[location.pathname, history.length]") == ["/", entries + 1]
+    settle(page)
+    page.go_back()
+    page.wait_for_url(f"**/{view}*")
+    expect(box).to_have_count(0, timeout=PATIENCE_MS)
+    settle(page)
+    with traffic.replies_held():
         page.keyboard.press("/")
-        expect(box).to_be_focused(timeout=PATIENCE_MS)
-        wait_for_line(page, "a cat" if query or view == "photo" else "")
-        assert page.evaluate("[location.pathname, history.length]") == ["/", entries + 1]
-        settle(page)
-        page.go_back()
-        page.wait_for_url(f"**/{view}*")
-        expect(box).to_have_count(0, timeout=PATIENCE_MS)
-        settle(page)
-        with traffic.replies_held():
-            page.keyboard.press("/")
-            page.keyboard.type("a dogz")
-            page.keyboard.press("Backspace")
-        wait_for_line(page, "a dog")
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/?q=a+dog")
+        page.keyboard.type("a dogz")
+        page.keyboard.press("Backspace")
+    wait_for_line(page, "a dog")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?q=a+dog")
 
 
-@pytest.mark.parametrize("view", OTHER_VIEWS)
-def test_an_image_is_searched_by_from_every_view(
+@pytest.mark.parametrize("view", ["photo", *WITHOUT_BOX])
+def test_an_image_leads_to_its_results_from_a_view_that_it_does_not_narrow(
     page: Page, address: str, demo_photos: Path, view: str
 ) -> None:
     example = BytesIO()  # like a photo of the library; an exact copy would be left out
@@ -238,3 +267,19 @@ def test_an_image_is_searched_by_from_every_view(
         page.wait_for_url(shown)
         page.locator(".crop").wait_for(state="detached")
         settle(page)
+
+
+@pytest.mark.parametrize("view", ["timeline", "map"])
+def test_an_image_that_is_dropped_narrows_a_view(
+    page: Page, address: str, demo_photos: Path, view: str
+) -> None:
+    example = BytesIO()
+    Image.open(demo_photos / "chelsea.png").convert("RGB").save(example, "JPEG", quality=70)
+    open_view(page, address, view)
+    settle(page)
+    give_file(page, "example.jpg", "image/jpeg", example.getvalue())
+    page.wait_for_url(f"**/{view}?image=*")
+    page.get_by_text("like an image").wait_for()
+    page.locator(".crop img").wait_for()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_text("like an image").wait_for(state="detached")

@@ -166,7 +166,7 @@ def test_past_queries_are_suggested_and_deleted(
             box.press("Enter")
             page.wait_for_url(f"**/?q={line.replace(' ', '+').replace(':', '%3A')}")
             settle(page)
-        assert [each.text for each in library.suggest("")] == ["zoe drinks", "a rocket"]
+        assert [each.text for each in library.lines.suggest("")] == ["zoe drinks", "a rocket"]
         box.fill("")
         box.click()
         options = options_of(page, "zoe drinks", "a rocket", "Clear past queries")
@@ -186,7 +186,7 @@ def test_past_queries_are_suggested_and_deleted(
         with page.expect_response("**/past-queries"):
             box.press("Enter")
         expect(page.get_by_role("status").get_by_text("Past queries deleted")).to_be_attached()
-        assert library.suggest("") == ()
+        assert library.lines.suggest("") == ()
 
 
 def test_a_name_is_chosen_by_touch(

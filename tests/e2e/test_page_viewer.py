@@ -6,15 +6,17 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
+from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
+    axe_violations,
     clear_tray,
     focused_name,
     serving,
@@ -68,6 +70,12 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder
+
+
+def width_of(tab: Page, selector: str) -> float:
+    box = tab.locator(selector).bounding_box()
+    assert box is not None
+    return box["width"]
 
 
 @pytest.fixture(autouse=True)
@@ -452,3 +460,55 @@ def test_strangers_get_no_originals(address: str, place: Path) -> None:
         for path in paths:
             assert fetch(other, path).status == 403
             assert fetch(other, path, Range="bytes=0-9").status == 403
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_details_are_a_drawer_and_the_photo_has_the_width_of_the_screen(
+    open_tab: OpenTab, address: str, scheme: Any, screenshot: Callable[..., None]
+) -> None:
+    tab = open_tab(address, 1440, 900, scheme)
+    tab.goto(address)
+    tab.evaluate("localStorage['imgsearch.details'] = ''")  # as at first
+    tab.goto(f"{address}/?q=name:large")
+    wait_for_first(tab, "large.jpg")
+    tab.locator(".tile a").first.click()
+    tab.locator(".frame img").wait_for()
+    settle(tab)
+    details = tab.get_by_role("heading", name="Details")
+    button = tab.get_by_role("button", name="Details")
+    details.wait_for(state="hidden")
+    assert width_of(tab, ".frame") >= 0.95 * 1440
+    assert width_of(tab, ".frame img") > 800, "3,000 by 2,000 pixels in the height of the window"
+    frame = tab.locator(".frame").bounding_box()
+    assert frame is not None and 880 < frame["y"] + frame["height"] <= 900
+    screenshot(tab, f"viewer-{scheme}")
+    assert not axe_violations(tab)
+    tab.keyboard.press("i")
+    details.wait_for()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    assert width_of(tab, ".frame") < 1000
+    screenshot(tab, f"viewer-details-{scheme}")
+    assert not axe_violations(tab)
+    tab.keyboard.press("ArrowRight")
+    details.wait_for()
+    tab.reload()
+    details.wait_for()
+    tab.get_by_role("button", name="Teach a concept").focus()
+    button.click()
+    details.wait_for(state="hidden")
+    tab.reload()
+    tab.locator(".frame img").wait_for()
+    settle(tab)
+    assert not details.is_visible()
+
+
+def test_on_a_phone_the_details_are_below_the_photo(open_tab: OpenTab, address: str) -> None:
+    tab = open_tab(address, 390, 844)
+    tab.goto(address)
+    tab.evaluate("localStorage['imgsearch.details'] = ''")
+    tab.goto(f"{address}/?q=name:large")
+    wait_for_first(tab, "large.jpg")
+    tab.locator(".tile a").first.click()
+    tab.get_by_role("heading", name="Details").wait_for()
+    assert not tab.get_by_role("button", name="Details").is_visible()
+    assert width_of(tab, ".frame") == 390

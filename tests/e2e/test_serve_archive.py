@@ -85,7 +85,7 @@ def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedAr
     assert served.asked("GET", "/status")["photos"] == 21
     suggested = served.asked("GET", "/suggest?line=a+cat+type:p")
     assert [each["line"] for each in suggested] == [
-        each.line for each in demo.suggest("a cat type:p")
+        each.line for each in demo.lines.suggest("a cat type:p")
     ]
     assert served.asked("POST", "/timeline", {}) == sent(demo.browse.timeline())
     assert served.asked("POST", "/places", {}) == sent(demo.browse.places())

@@ -19,7 +19,7 @@ from imgsearch import (
     path_text,
     printable,
 )
-from ui import cards, elements, teaching
+from ui import cards, elements, search_row, teaching
 from ui.addresses import START, address_of, number_of
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
@@ -37,6 +37,7 @@ DATE_SOURCES = {
     "video": "from the video",
     "sidecar": "from a file beside the photo",
     "file": "file modification time",
+    "you": "corrected by you",
 }
 MAP_ZOOM = 7  # of the map around a photo: a region with its coast
 SHOWN_IN_OTHER_WORDS = ("Taken", "Format", "Duration", "Rating")  # labels of facts
@@ -69,9 +70,11 @@ def show() -> None:
             go_to(address_of(START))
         return
     search_input = SearchInput.from_address(parameters)
+    search_row.box_to_results(search_input)
     hits, before, total = _list_of(parameters, search_input, found[0])
     hit = next(hit for hit in hits if hit.photo.id == found[0].photo.id)
-    left, right = st.columns([2.2, 1], gap="large")
+    with st.container(key="photo_view"):
+        left, right = st.columns([2.2, 1], gap="large")
     with left:
         elements.viewer(
             hits,
@@ -83,7 +86,8 @@ def show() -> None:
                 before=before,
             ),
         )
-    with right:
+    # The viewer shows them beside the photo, or the photo alone (viewer.js).
+    with right, st.container(key="photo_details"):
         _details(hit, search_input)
 
 
@@ -99,6 +103,9 @@ def _list_of(
     parameters: Mapping[str, str], search_input: SearchInput, shown: Hit
 ) -> tuple[Sequence[Hit], int, str]:
     """The photos that the arrow keys step through, how many come before these, and all, as text."""
+    hits = remembered_list(parameters.get("from", ""))
+    if any(hit.photo.id == shown.photo.id for hit in hits):
+        return hits, 0, f"{len(hits):,}"
     if parameters.get("from") == "timeline":
         try:
             around, before, total = days_around(search_input, shown.photo.id, NEIGHBOURS)
@@ -113,9 +120,7 @@ def _list_of(
         except ImgsearchError:
             around = []  # the search view shows the error
         return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
-    hits = remembered_list(parameters.get("from", ""))
-    is_among = any(hit.photo.id == shown.photo.id for hit in hits)
-    return (hits, 0, f"{len(hits):,}") if is_among else ((shown,), 0, "1")
+    return (shown,), 0, "1"
 
 
 def _results_address(
@@ -125,7 +130,9 @@ def _results_address(
     view = parameters.get("from", "").split(" ")[0]
     if view == "timeline":
         return address_of(view, {**search_input.parameters, "at": str(photo_id)})
-    if view in ("labels", "similar"):
+    if view == "similar":
+        return address_of(view, search_input.parameters)
+    if view == "labels":
         return address_of(view, {"c": parameters.get("c", "")})
     return address_of(START, search_input.parameters)
 

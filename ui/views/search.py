@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-
 import streamlit as st
-from msgspec.structs import replace
 
-from imgsearch import Answer, ImgsearchError, QueryError, format_count, parse
-from ui import album_shelf, cards, elements, examples, filters, saved_shelf
-from ui.addresses import START, address_of, put_in_address
+from imgsearch import Answer, format_count
+from ui import album_shelf, cards, elements, saved_shelf, search_row
+from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
 from ui.elements import AnswerOptions
 from ui.formatting import escape_markdown
-from ui.query_line import LINE, query_line
+from ui.query_line import query_line
 from ui.search_state import NEWEST, SearchInput
 from ui.session import session
 
@@ -36,27 +33,12 @@ keyboard shortcuts.
 """
 
 
-def begin() -> str:
-    """Find out what is searched for in this run; to be called before `show`.
-
-    Returns the title of the view: the address has the query of the run before until the view has
-    written it.
-    """
-    filters.take_changes()
-    parameters = st.query_params.to_dict()
-    typed = query_line().start(parameters.get("q", ""))
-    if typed is not None:
-        _remember(typed)
-    has_example = SearchInput.from_address(parameters).has_example
-    return query_line().line or ("Search by image" if has_example else "")
-
-
 def show() -> None:
     """The first view of the page."""
     if not session().photo_count():
         cards.empty_library()
         return
-    search_input = _search_box()
+    search_input = search_row.search_box()
     if session().has("folders"):
         show_coming_photos(query_line().note_click)
     if search_input:
@@ -69,98 +51,6 @@ def show() -> None:
         if session().has("saved"):
             saved_shelf.shelf()
         _suggestions()
-
-
-def _search_box() -> SearchInput:
-    """The box, the filters and the example image."""
-    with st.container(horizontal=True, key="search_row", gap="small"):
-        line = st.text_input(
-            "Search",
-            key=LINE,
-            placeholder="two kids jumping into a lake",
-            label_visibility="collapsed",
-            icon=":material/search:",
-            autocomplete="off",
-            on_change=query_line().note_typing,
-        )
-        elements.suggestions("Search")
-        refused = elements.example_button()
-        filter_button = st.popover("Filters", icon=":material/tune:")
-        search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
-        if session().has("saved"):
-            saved_shelf.save_popover(search_input)
-    examples.tell_refused(refused)
-    # Before the elements that follow reach the browser: a click on one of them sends the URL along,
-    # and an old one would bring back the old query.
-    _set_address(search_input)
-    with filter_button:
-        filters.filter_form()
-    filters.filter_chips()
-    _example_image(search_input)
-    return search_input
-
-
-def _remember(line: str) -> None:
-    """Keep what was typed, so that it is suggested; but nothing that the language refuses."""
-    try:
-        parse(line)
-    except QueryError:
-        return
-    session().library.lines.remember(line)
-
-
-def _set_address(search_input: SearchInput) -> None:
-    """Put the whole search into the address of this view."""
-    put_in_address(search_input.parameters)
-    query_line().note_address(search_input.line)
-
-
-def _example_image(search_input: SearchInput) -> None:
-    """Takes an image to search by, and shows it with the part of it that counts."""
-    try:
-        image_id = examples.uploaded_image()
-        if image_id is not None:
-            _set_address(SearchInput(search_input.line, image_id=image_id))
-            st.rerun()
-        if search_input.has_example:
-            with st.container(horizontal=True, key="example_image"):
-                _show_example(search_input)
-                st.button("Remove", icon=":material/close:", on_click=_remove_example)
-    except ImgsearchError as error:
-        cards.error_card(error)
-        if search_input.has_example:
-            st.button("Remove the image", icon=":material/close:", on_click=_remove_example)
-
-
-def _show_example(search_input: SearchInput) -> None:
-    """The image or the photo, to draw the part on it that counts."""
-    key = search_input.image_id or str(search_input.photo_id)
-    thumbnail = _example_thumbnail(key, search_input)
-    source = "data:image/webp;base64," + base64.b64encode(thumbnail).decode()
-    drawn = elements.crop(source, search_input.region, f"crop {key}")
-    if drawn is not None and drawn[0] != search_input.region:
-        _set_address(replace(search_input, region=drawn[0]))
-        st.rerun()
-
-
-def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
-    """WebP, made by the library's isolated decoder: the image is untrusted."""
-    cached: tuple[str, bytes] | None = st.session_state.get("example_thumbnail")
-    if cached is None or cached[0] != key:
-        library = session().library
-        if search_input.photo_id:
-            picture = library.pictures.thumbnail(search_input.photo_id, examples.THUMBNAIL_PX)
-        else:
-            content = library.pictures.kept_example(search_input.image_id)
-            picture = library.pictures.thumbnail_of(content, examples.THUMBNAIL_PX)
-        cached = (key, picture or b"")
-        st.session_state["example_thumbnail"] = cached
-    return cached[1]
-
-
-def _remove_example() -> None:
-    query_line().note_click()
-    _set_address(SearchInput(query_line().line))
 
 
 def _suggestions() -> None:

@@ -1,4 +1,5 @@
-"""Near-duplicates side by side, with what to keep ticked. Lists and a script can be exported.
+"""Near-duplicates side by side, of all photos or of those that a search finds, with what to keep
+ticked. Lists and a script can be exported.
 
 Nothing is deleted here.
 """
@@ -8,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch import (
     DuplicateGroup,
@@ -22,11 +25,13 @@ from imgsearch import (
     removal_script,
     with_kept,
 )
-from ui import cards, elements, exports
+from ui import cards, elements, exports, search_row
 from ui.addresses import address_of
+from ui.answer_data import answer_of
 from ui.formatting import date_of, escape_markdown, format_datetime, format_size
 from ui.library_state import follow, library_state
-from ui.search_state import remember_list
+from ui.query_line import query_line
+from ui.search_state import SearchInput, remember_list
 from ui.session import session
 from ui.tasks import progress_bar
 
@@ -39,16 +44,17 @@ KEPT, ERROR = "kept photos", "choice error"
 
 
 def show() -> None:
-    """Groups of near-duplicates."""
+    """Groups of near-duplicates, among the photos that a search finds, if there is one."""
     if not session().photo_count():
         cards.empty_library()
         return
     state = library_state()
-    _show_comparison()
+    search_input = search_row.search_box("similar")
+    _show_comparison(search_input)
     follow(state)
 
 
-def _show_comparison() -> None:
+def _show_comparison(search_input: SearchInput) -> None:
     """Show the last comparison: how far it is, or what it found."""
     task = session().tasks.get(TASK)
     if task is not None and task.running:
@@ -64,20 +70,23 @@ def _show_comparison() -> None:
         "are one photo with several paths. Nothing is deleted here."
     )
     assert isinstance(task.report, Pairs)
+    among = _found_ids(search_input)  # raises what is wrong with the query
     error = st.session_state.pop(ERROR, None)
     if error is not None:
         st.warning(escape_markdown(error))
     choice, chosen = _choice(task.report), _chosen()
-    groups = _groups(task.report, choice, chosen)
+    groups = _groups(task.report, among, choice, chosen)
     if not groups:
         cards.card(
-            "No photos are this similar", "Move the slider to the left.", ":material/done_all:"
+            "No photos are this similar",
+            f"Move the slider to the left{', or search for more' if search_input else ''}.",
+            ":material/done_all:",
         )
         return
     _summary(groups, sum(photo.hit.photo.id in chosen for each in groups for photo in each.photos))
     shown = st.session_state.get("groups_shown", GROUPS_PER_PAGE)
     for number, group in enumerate(groups[:shown]):
-        _show_group(number, group)
+        _show_group(number, group, search_input)
     if len(groups) > shown:
         st.button(f"Show {GROUPS_PER_PAGE} more", on_click=_show_more, args=(shown,))
 
@@ -94,7 +103,16 @@ def _introduction() -> None:
         _start()
 
 
+def _found_ids(search_input: SearchInput) -> np.ndarray | None:
+    """The photos that a search finds, the weak matches left out; None for all photos.
+
+    Raises the errors of the query language and of the library.
+    """
+    return answer_of(search_input).strong.ids if search_input else None
+
+
 def _start() -> None:
+    query_line().note_click()
     session().start(TASK, lambda library: library.duplicates.find(MIN_SCORE))
     st.rerun()
 
@@ -117,6 +135,7 @@ def _choice(pairs: Pairs) -> _Choice:
         max(0.95, lowest),
         0.005,
         key="similarity",
+        on_change=query_line().note_click,
         format="%.3f",
         help="The lowest score of two photos in a group. Photos that look the same have score 1.",
     )
@@ -126,6 +145,7 @@ def _choice(pairs: Pairs) -> _Choice:
             "Keep the photos in",
             list(session().counts().folders),
             key="preferred folders",
+            on_change=query_line().note_click,
             format_func=lambda folder: folder.name or str(folder),
             placeholder="Any folder",
             help="Of nearly equal photos, those in these folders are kept; the first is best.",
@@ -140,16 +160,30 @@ def _choice(pairs: Pairs) -> _Choice:
     return _Choice(float(score), tuple(prefer))
 
 
-def _groups(pairs: Pairs, choice: _Choice, chosen: Mapping[int, bool]) -> list[DuplicateGroup]:
-    """The groups with what the visitor keeps of each; without photos that have left since."""
+def _groups(
+    pairs: Pairs, among: np.ndarray | None, choice: _Choice, chosen: Mapping[int, bool]
+) -> list[DuplicateGroup]:
+    """The groups with what the visitor keeps of each; without photos that have left since.
+
+    Only photos of `among` are in them, unless that is None.
+    """
+    key = (id(pairs), None if among is None else among.tobytes(), choice)
     cached = st.session_state.get("groups")
-    if cached is None or cached[:2] != (id(pairs), choice):
-        groups = session().library.duplicates.groups(pairs, choice.min_score, choice.prefer)
-        cached = st.session_state["groups"] = (id(pairs), choice, groups)
+    if cached is None or cached[0] != key:
+        compared = pairs if among is None else _pairs_among(pairs, among)
+        groups = session().library.duplicates.groups(compared, choice.min_score, choice.prefer)
+        cached = st.session_state["groups"] = (key, groups)
     return [
         with_kept(group, [id_ for id_, keep in _kept_of(group).items() if chosen.get(id_, keep)])
-        for group in cached[2]
+        for group in cached[1]
     ]
+
+
+def _pairs_among(pairs: Pairs, photo_ids: np.ndarray) -> Pairs:
+    """The pairs of which both photos are among these."""
+    known = set(photo_ids.tolist())
+    both = (pair for pair in pairs.pairs if pair.a in known and pair.b in known)
+    return replace(pairs, pairs=tuple(both))
 
 
 def _kept_of(group: DuplicateGroup) -> dict[int, bool]:
@@ -228,7 +262,7 @@ def _download(
     )
 
 
-def _show_group(number: int, group: DuplicateGroup) -> None:
+def _show_group(number: int, group: DuplicateGroup, search_input: SearchInput) -> None:
     """The photos of one group, how they differ, and which of them to keep."""
     photos = sorted(group.photos, key=_order)
     hits = tuple(photo.hit for photo in photos)
@@ -239,8 +273,8 @@ def _show_group(number: int, group: DuplicateGroup) -> None:
             hits,
             f"group {number}",
             220,
-            address=address_of("similar"),
-            photo_parameters={"from": name},
+            address=address_of("similar", search_input.parameters),
+            photo_parameters={**search_input.parameters, "from": name},
         )
         for rank, photo in enumerate(photos, 1):
             key = f"keep {photo.hit.photo.id}"
@@ -277,6 +311,7 @@ def _facts(photo: GroupedPhoto) -> str:
 
 def _choose(photo_id: int, key: str) -> None:
     """Keep a photo that was not to be kept, or the reverse."""
+    query_line().note_click()
     is_kept = bool(st.session_state[key])
     if session().has("choices"):
         _change(lambda: session().library.duplicates.choose(photo_id, is_kept))
@@ -286,6 +321,7 @@ def _choose(photo_id: int, key: str) -> None:
 
 def _forget_choices() -> None:
     """Keep what is proposed."""
+    query_line().note_click()
     if session().has("choices"):
         _change(session().library.duplicates.forget_choices)
     else:
@@ -301,4 +337,5 @@ def _change(act: Callable[[], object]) -> None:
 
 
 def _show_more(shown: int) -> None:
+    query_line().note_click()
     st.session_state["groups_shown"] = shown + GROUPS_PER_PAGE

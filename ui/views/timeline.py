@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from imgsearch import Query, format_count, in_earlier_years, to_text
-from ui import cards, component_files, elements
+from ui import cards, component_files, elements, search_row
 from ui.coming_photos import show_coming_photos
 from ui.formatting import date_of, escape_markdown
+from ui.query_line import query_line
 from ui.search_state import SearchInput, search_buttons
 from ui.session import session
 from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, day_tile_json, photos_by_day
@@ -20,13 +21,13 @@ _timeline = component_files.component("timeline", "shared/photo_tile.css", "grid
 
 
 def show() -> None:
-    """The timeline; of the photos that the search of the address finds, if it has one."""
+    """The timeline; of the photos that a search finds, if there is one."""
     if not session().photo_count():
         cards.empty_library()
         return
-    search_input = SearchInput.from_address(st.query_params.to_dict())
+    search_input = search_row.search_box("timeline")
     if session().has("folders"):
-        show_coming_photos()
+        show_coming_photos(query_line().note_click)
     photos = photos_by_day(search_input)  # raises what is wrong with the query
     elements.fill_window()
     _heading(search_input, photos)

@@ -1,9 +1,9 @@
-"""The two towers of `lite` as ONNX graphs.
+"""The image tower of `lite` as an ONNX graph.
 
 The graphs are built node by node rather than traced from torch: they are then the same under every
 version of torch, need no exporter, and can use integer operators, which a trace never yields.
 
-**The image tower** is EfficientNet-Lite2 (Tan and Le 2019, arXiv 1905.11946, in its Lite form: no
+The tower is EfficientNet-Lite2 (Tan and Le 2019, arXiv 1905.11946, in its Lite form: no
 squeeze-and-excite, ReLU6 for swish, stem and head not widened, all so that it quantises well).
 Batch normalisation is folded into the convolutions. Padding is TensorFlow's SAME.
 
@@ -16,18 +16,12 @@ Its features are means over the image: of the last layer, and of the projection 
 each of the four late stages. Captions speak of colours, places and numbers, which the last layer,
 trained to tell classes apart, has partly lost: R@1 on Flickr8k's dev split is 26.9 with the stages
 and 24.5 without them.
-
-**The text tower** is all-MiniLM-L6-v2: BERT (Devlin et al. 2018, arXiv 1810.04805), six layers of
-384, twelve heads; pooled as sentence-transformers does (Reimers and Gurevych 2019, arXiv
-1908.10084). Its last layer was trained to represent a sentence as a whole; the third layer and the
-embeddings, pooled in the same way, still represent the words. There is one kind of segment, so its
-embedding is folded into the positions. Large weights are stored as float16, which halves the file;
-all arithmetic is in float32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -37,15 +31,7 @@ from msgspec import Struct
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from imgsearch.encoders.lite.spec import (
-    CLASSES,
-    CONTEXT_LENGTH,
-    FEATURES,
-    SIDE_PX,
-    TEXT_FEATURES,
-    TEXT_LAYERS,
-    TEXT_WIDTH,
-)
+from imgsearch.encoders.lite.spec import CLASSES, FEATURES, SIDE_PX
 
 if TYPE_CHECKING:
     from imgsearch.encoders.lite.weights import Tensors
@@ -54,7 +40,7 @@ if TYPE_CHECKING:
 
 _OPSET = 20  # the first with Gelu as an operator; onnxruntime has it since 1.17
 _IR_VERSION = 9
-_UINT8, _INT64, _FLOAT = TensorProto.UINT8, TensorProto.INT64, TensorProto.FLOAT
+_UINT8, _FLOAT = TensorProto.UINT8, TensorProto.FLOAT
 
 Attribute: TypeAlias = "int | float | str | Sequence[int]"
 
@@ -70,6 +56,18 @@ class Graph:
         """Add a constant array and return its name."""
         name = f"c{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        return name
+
+    def constant_outside(self, file: str, offset: int, shape: Sequence[int]) -> str:
+        """Add a constant int8 array whose bytes are in another file, and return its name."""
+        name = f"c{len(self._constants)}"
+        constant = TensorProto(
+            name=name, data_type=TensorProto.INT8, dims=shape, data_location=TensorProto.EXTERNAL
+        )
+        place = {"location": file, "offset": offset, "length": prod(shape)}
+        for key, value in place.items():
+            constant.external_data.add(key=key, value=str(value))
+        self._constants.append(constant)
         return name
 
     def node(
@@ -97,7 +95,7 @@ class Graph:
         inputs: dict[str, tuple[int, list[int | str]]],
         outputs: dict[str, list[int | str]],
     ) -> onnx.ModelProto:
-        """Return the checked model. Inputs have type and shape, outputs a shape (float32)."""
+        """Return the model. Inputs have type and shape, outputs a shape (float32)."""
         graph = helper.make_graph(
             self._nodes,
             "tower",
@@ -108,7 +106,8 @@ class Graph:
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
         )
-        onnx.checker.check_model(model)
+        if not any(constant.external_data for constant in self._constants):
+            onnx.checker.check_model(model)  # looks for other files in the working folder
         return model
 
 
@@ -281,112 +280,3 @@ def _finished(
     outputs: dict[str, list[int | str]] = {"features": ["n", FEATURES], "logits": ["n", CLASSES]}
     outputs |= {name: ["n", "values"] for name in range_outputs}
     return graph.finish({"pixels": (_UINT8, ["n", 3, SIDE_PX, SIDE_PX])}, outputs)
-
-
-# ---------------------------------------------------------------------------- the text tower
-
-_LAYERS, _TEXT_HEADS = 6, 12
-_LAYER_NORM_EPSILON = 1e-12
-
-
-def text_model(tensors: Tensors) -> onnx.ModelProto:
-    """`tokens` and `mask` (n, t) int64, mask 1 for a token and 0 for padding, to `texts` (n, 1152).
-
-    A row is the mean over the tokens of the last layer, then of each of TEXT_LAYERS, each scaled
-    to length 1.
-    """
-    builder = _BertBuilder(tensors)
-    graph = builder.graph
-    hiddens = [builder.embeddings()]
-    padding = graph.node(
-        "Sub", graph.constant(1), graph.node("Cast", "mask", attributes={"to": _FLOAT})
-    )
-    mask_bias = graph.node("Mul", padding, graph.constant(-1e9))
-    mask_bias = graph.node("Unsqueeze", mask_bias, graph.constant([1, 2], np.int64))
-    for number in range(_LAYERS):
-        hiddens.append(builder.layer(f"encoder.layer.{number}.", hiddens[-1], mask_bias))
-    means = [builder.mean(hiddens[layer]) for layer in (_LAYERS, *TEXT_LAYERS)]
-    graph.name(graph.node("Concat", *means, attributes={"axis": 1}), "texts")
-    return graph.finish(
-        {"tokens": (_INT64, ["n", "t"]), "mask": (_INT64, ["n", "t"])},
-        {"texts": ["n", TEXT_FEATURES]},
-    )
-
-
-class _BertBuilder:
-    """Adds BERT's parts to a graph. Each method returns the name of a value."""
-
-    def __init__(self, tensors: Tensors) -> None:
-        self.graph = Graph()
-        self._tensors = tensors
-
-    def embeddings(self) -> str:
-        graph, table = self.graph, "embeddings.{}_embeddings.weight"
-        words = graph.constant(self._tensors[table.format("word")], np.float16)
-        words = graph.node("Cast", graph.node("Gather", words, "tokens"), attributes={"to": _FLOAT})
-        positions = self._tensors[table.format("position")][:CONTEXT_LENGTH]
-        positions = positions + self._tensors[table.format("token_type")][0]
-        length = graph.node("Shape", "tokens", attributes={"start": 1, "end": 2})
-        start, axis = graph.constant([0], np.int64), graph.constant([0], np.int64)
-        used = graph.node("Slice", graph.constant(positions), start, length, axis)
-        total = graph.node("Add", words, used)
-        return self._norm("embeddings.LayerNorm", total)
-
-    def layer(self, prefix: str, hidden: str, mask_bias: str) -> str:
-        graph = self.graph
-        attended = self._attention(prefix + "attention.self.", hidden, mask_bias)
-        attended = self._dense(prefix + "attention.output.dense", attended)
-        hidden = self._norm(
-            prefix + "attention.output.LayerNorm", graph.node("Add", attended, hidden)
-        )
-        wide = graph.node("Gelu", self._dense(prefix + "intermediate.dense", hidden))
-        narrow = self._dense(prefix + "output.dense", wide)
-        return self._norm(prefix + "output.LayerNorm", graph.node("Add", narrow, hidden))
-
-    def mean(self, hidden: str) -> str:
-        graph = self.graph
-        last, middle = graph.constant([-1], np.int64), graph.constant([1], np.int64)
-        mask = graph.node("Unsqueeze", graph.node("Cast", "mask", attributes={"to": _FLOAT}), last)
-        # The sum suffices: it has the direction of the mean, and its length becomes 1.
-        total = graph.node(
-            "ReduceSum", graph.node("Mul", hidden, mask), middle, attributes={"keepdims": 0}
-        )
-        return graph.node("LpNormalization", total, attributes={"axis": 1, "p": 2})
-
-    def _attention(self, prefix: str, hidden: str, mask_bias: str) -> str:
-        graph = self.graph
-        split = graph.constant([0, 0, _TEXT_HEADS, TEXT_WIDTH // _TEXT_HEADS], np.int64)
-        query, key, value = (
-            graph.node("Reshape", self._dense(prefix + part, hidden), split)
-            for part in ("query", "key", "value")
-        )
-        query = graph.node("Transpose", query, attributes={"perm": [0, 2, 1, 3]})
-        key = graph.node("Transpose", key, attributes={"perm": [0, 2, 3, 1]})
-        value = graph.node("Transpose", value, attributes={"perm": [0, 2, 1, 3]})
-        scale = graph.constant((TEXT_WIDTH // _TEXT_HEADS) ** -0.5)
-        scores = graph.node("Mul", graph.node("MatMul", query, key), scale)
-        weights = graph.node(
-            "Softmax", graph.node("Add", scores, mask_bias), attributes={"axis": -1}
-        )
-        mixed = graph.node(
-            "Transpose", graph.node("MatMul", weights, value), attributes={"perm": [0, 2, 1, 3]}
-        )
-        return graph.node("Reshape", mixed, graph.constant([0, 0, TEXT_WIDTH], np.int64))
-
-    def _dense(self, prefix: str, value: str) -> str:
-        weight = self.graph.constant(self._tensors[prefix + ".weight"].T, np.float16)
-        # The cast is done once, when the model loads.
-        weight = self.graph.node("Cast", weight, attributes={"to": _FLOAT})
-        bias = self.graph.constant(self._tensors[prefix + ".bias"])
-        return self.graph.node("Add", self.graph.node("MatMul", value, weight), bias)
-
-    def _norm(self, prefix: str, value: str) -> str:
-        gain = self.graph.constant(self._tensors[prefix + ".weight"])
-        bias = self.graph.constant(self._tensors[prefix + ".bias"])
-        return self.graph.node(
-            "LayerNormalization",
-            value,
-            gain,
-            bias,
-            attributes={"axis": -1, "epsilon": _LAYER_NORM_EPSILON},
-        )

@@ -19,10 +19,8 @@ from msgspec import Struct
 from msgspec.structs import asdict
 from numpy.typing import ArrayLike, NDArray
 
-from imgsearch.encoders.checksums import sha256_of
 from imgsearch.encoders.lite.spec import TEXT_WIDTH
-from imgsearch.errors import EncoderError
-from imgsearch.installation import restore_command
+from imgsearch.encoders.lite.weights import OwnFile
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
@@ -41,10 +39,7 @@ class HeadsFile(Struct, frozen=True):
 
     def verified(self) -> Path:
         """The path, after checking the content. Raises EncoderError for any other content."""
-        path = self.path
-        if not path.is_file() or sha256_of(path) != self.sha256:
-            raise EncoderError(f"{path} is damaged or missing. Restore it: {restore_command(path)}")
-        return path
+        return OwnFile(self.path, self.sha256).verified()
 
 
 CURRENT = HeadsFile(

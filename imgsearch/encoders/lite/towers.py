@@ -1,8 +1,9 @@
-"""The towers of `lite` and `lite+dino`, ready to run: exported when first needed, then loaded.
+"""The towers of `lite` and `lite+dino`, ready to run.
 
-Each export is a folder, `lite-text-…`, whose name has a fingerprint of its ingredients, so that two
-versions of imgsearch can share a cache. Once they are exported, nothing here imports
-torch or onnx.
+An image tower is exported when it is first needed, then loaded. Each export is a folder,
+`lite-image-…`, whose name has a fingerprint of its ingredients, so that two versions of imgsearch
+can share a cache. Once they are exported, nothing here imports torch or onnx. The text tower is
+loaded from files of packages.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from numpy.typing import NDArray
 
 from imgsearch.encoders.lite import weights
 from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, DINO_LAYERS, TEXT_FEATURES
-from imgsearch.encoders.onnx import OnnxModel, open_session, optimise, read_export, write_export
+from imgsearch.encoders.onnx import OnnxModel, open_graph, read_export, write_export
 from imgsearch.encoders.tokenizer import FastPathTokenizer, TokenizerSpec, WholeWordVocabulary
 from imgsearch.errors import EncoderError
-from imgsearch.installation import pip_install
+from imgsearch.installation import pip_install, pip_reinstall
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 _MODEL = "tower.onnx"
+_TEXT_NOTE = "lite-text-checked"  # in the cache folder
 _BATCH_TEXTS = 32
 # Raise one when its graph changes: exports of other revisions are not used.
-_IMAGE_REVISION, _TEXT_REVISION, _DINO_REVISION = 2, 3, 1
+_IMAGE_REVISION, _DINO_REVISION = 2, 1
 # WordPiece takes the longest entry that fits, so a whole word if possible.
 BERT_WORDS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"), lower=True)
 
@@ -117,16 +119,18 @@ def open_dino_tower(cache_dir: Path, threads: int) -> OnnxModel:
 
 
 def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
-    """Open the tower from int64 `tokens` and `mask` (n, t) to `texts`: see `graph.text_model`."""
+    """Open the tower from int64 `tokens` and `mask` (n, t) to `texts` (n, 1152).
 
-    def build(path: Path) -> None:
-        from imgsearch.encoders.lite.graph import text_model
-
-        optimise(text_model(weights.text_tensors()).SerializeToString(), path)
-
-    ingredients: dict[str, str | int] = {"revision": _TEXT_REVISION, "weights": weights.TEXT.sha256}
-    path = export_tower(TowerRecipe("text", ingredients, build), cache_dir)
-    return open_session(path, threads, lean=True)
+    Its graph comes with imgsearch (`training.text_tower` wrote it) and maps the file with the
+    weights, so nothing is exported. Raises EncoderError for other files than those.
+    """
+    file = weights.TEXT.verified_once(cache_dir / _TEXT_NOTE)
+    graph = weights.TEXT_GRAPH.verified().read_bytes()
+    try:
+        return open_graph(graph, file.parent, threads)
+    except EncoderError as error:
+        cure = pip_reinstall(weights.TEXT.distribution)
+        raise EncoderError(f"{file} cannot be loaded ({error}). Reinstall it: {cure}") from error
 
 
 # ---------------------------------------------------------------------------- texts

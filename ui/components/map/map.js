@@ -51,12 +51,14 @@ class PhotoMap {
   }
 
   update(data) {
+    const isOther = JSON.stringify(this.search) !== JSON.stringify(data.search);
+    // Read first: `fit` moves the map, and then the address has the area of the search before.
+    const at = new URLSearchParams(location.search).get("at")?.split(",").map(Number);
     this.fit();
     this.colour();
-    if (JSON.stringify(this.search) === JSON.stringify(data.search)) return;
+    if (!isOther) return;
     this.search = data.search;
     this.select(null);
-    const at = new URLSearchParams(location.search).get("at")?.split(",").map(Number);
     if (at?.length === 3 && at.every(Number.isFinite)) this.map.setView([at[0], at[1]], at[2]);
     else this.map.fitBounds(data.area, { maxZoom: FIRST_ZOOM, padding: [ICON_PX, ICON_PX], animate: false });
   }

@@ -3,12 +3,13 @@
 const MIN_HEIGHT_PX = 320, MIN_SHARE = .55, MARGIN_PX = 6; // to the lower edge of the window
 const BAR_PX = 58; // the bar with the views on narrow screens (shell.css)
 
-// Makes an element as high as the window allows where the page is not scrolled.
+// Makes an element as high as the area of the page allows where it is not scrolled. `resize` of the window says that the
+// area may have another height.
 export function fillWindow(box) {
-  const scrolled = document.querySelector('[data-testid="stMain"]')?.scrollTop ?? 0;
-  const top = Math.max(0, box.getBoundingClientRect().top + scrolled);
+  const area = document.querySelector('[data-testid="stMain"]'), end = area?.getBoundingClientRect().bottom ?? innerHeight;
+  const top = Math.max(0, box.getBoundingClientRect().top + (area?.scrollTop ?? 0));
   const bar = matchMedia("(max-width: 640px)").matches ? BAR_PX : 0;
-  box.style.height = `${Math.max(MIN_HEIGHT_PX, MIN_SHARE * innerHeight, innerHeight - top - bar - MARGIN_PX)}px`;
+  box.style.height = `${Math.max(MIN_HEIGHT_PX, MIN_SHARE * innerHeight, end - top - bar - MARGIN_PX)}px`;
 }
 
 // Whether a key is typed into a field.

@@ -1,23 +1,31 @@
-// The way to the search box from a view without one. It comes when the server has answered; what is typed until then is
-// typed into it.
+// The way to the search box from a view without one, or before it is there. It comes when the server has answered; what
+// is typed until then is typed into it.
 
 import { visit } from "../history/history.js";
 
 const SEARCHED = ["q", "image", "photo", "region"]; // parameters of addresses that say what is searched for
 
-let isAwaited = false, typed = "";
+const WITH_BOX = ["/", "/timeline", "/map", "/similar", "/photo"]; // as ui/app.py
 
-// Visits the search that the view is about, if it is about one, and lets the box have the focus as soon as it is there.
+let isAwaited = false, typed = "", awaitedAt = "";
+
+// Lets the box have the focus as soon as it is there. A view without one is left for the search that it is about, if it
+// is about one.
 export function goToSearchBox() {
-  const given = new URLSearchParams(location.search), parameters = new URLSearchParams();
-  for (const name of SEARCHED) if (given.get(name)) parameters.set(name, given.get(name));
-  const query = parameters.toString();
-  visit(query ? `/?${query}` : "/");
+  if (!WITH_BOX.includes(location.pathname)) visitSearch();
+  awaitedAt = location.pathname;
   isAwaited = true;
   typed = "";
   addEventListener("keydown", onKey, { capture: true });
   addEventListener("popstate", onPop);
   addEventListener("pointerdown", giveUp, { capture: true });
+}
+
+function visitSearch() {
+  const given = new URLSearchParams(location.search), parameters = new URLSearchParams();
+  for (const name of SEARCHED) if (given.get(name)) parameters.set(name, given.get(name));
+  const query = parameters.toString();
+  visit(query ? `/?${query}` : "/");
 }
 
 // To be called with the box when it is there.
@@ -43,7 +51,7 @@ function giveUp() {
   removeEventListener("pointerdown", giveUp, { capture: true });
 }
 
-function onPop() { if (location.pathname !== "/") giveUp(); }
+function onPop() { if (location.pathname !== awaitedAt) giveUp(); }
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;

@@ -1,9 +1,10 @@
-// What frames every view: its heading for screen readers, on narrow screens the name of the product and
-// a bar with the views where the thumb reaches it, and a notice when the server has ended.
+// What frames every view: its heading for screen readers, the buttons at the end of the header, on narrow screens the
+// name of the product and a bar with the views where the thumb reaches it, and a notice when the server has ended.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { element } from "../shared/dom.js";
 import "./late_replies.js";
+import { HeaderButtons } from "./header_buttons.js";
 import { ServerWatch } from "./server_watch.js";
 import { Shortcuts } from "./shortcuts.js";
 import { TrayBar } from "./tray_bar.js";
@@ -14,7 +15,8 @@ export default function (box, { data, setTriggerValue }) {
     box.shortcuts = new Shortcuts();
     box.server = new ServerWatch();
     box.bars = element("div");
-    box.replaceChildren(box.bars, box.shortcuts.dialog);
+    box.buttons = new HeaderButtons(data.paths);
+    box.replaceChildren(box.bars, box.buttons.node, box.shortcuts.dialog);
     box.tray = new TrayBar(box, (name) => box.askForm(name));
   }
   box.server.drawn(data.run);
@@ -22,6 +24,7 @@ export default function (box, { data, setTriggerValue }) {
   box.askForm = (name) => setTriggerValue("form", name);
   tray.begin(data.parts);
   box.tray.show();
+  box.buttons.show();
   const heading = element("h1", "unseen", data.title);
   const brand = element("a", "brand");
   brand.href = "/";

@@ -6,7 +6,7 @@ import { goToSearchBox } from "../shared/search_box.js";
 
 const SHORTCUTS = [
   ["Everywhere", [
-    ["/", "to the search box, also from another view"],
+    ["/", "to the search box, also from a view without one"],
     ["Ctrl + z", "undo what was done with photos"],
     ["?", "this list"],
   ]],
@@ -25,6 +25,7 @@ const SHORTCUTS = [
   ["One photo", [
     ["← →", "the one before, the one after"],
     ["Enter", "the whole screen"],
+    ["i", "details beside the photo, or the photo alone"],
     ["x", "select the photo, or not"],
     ["f, 1 to 5, 0, h", "favourite, stars, hide"],
     ["Space", "slideshow, in the whole screen"],

@@ -1,4 +1,4 @@
-// What can be done with the selected photos, in every view: the bar above the page, the question for an album, and the
+// What can be done with the selected photos, in every view: the bar below the page, the question for an album, and the
 // sentences about what was done, with a button that undoes it.
 
 import { isPlainClick, visit } from "../history/history.js";
@@ -7,7 +7,7 @@ import { countOf, element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { ASKED_ALBUM, CHANGED, TOLD, tray } from "../shared/tray.js";
 
-const SELECTING = "imgsearch-selecting"; // class of the document while the bar takes the place of the views' names
+const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
 const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
 const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
@@ -49,8 +49,10 @@ export class TrayBar {
 
   show() {
     const number = tray.size, album = albumOfAddress();
-    document.documentElement.classList.toggle(SELECTING, number > 0);
-    this.bar.hidden = !number;
+    const isShown = number > 0, wasShown = document.documentElement.classList.contains(SELECTING);
+    document.documentElement.classList.toggle(SELECTING, isShown);
+    this.bar.hidden = !isShown;
+    if (isShown !== wasShown) dispatchEvent(new Event("resize")); // whatever fills the window has another height
     const shown = `${number} ${album} ${[...(tray.parts ?? [])]}`;
     if (this.shown === shown) return;
     this.shown = shown;

@@ -2,12 +2,16 @@
 // it. The neighbours are loaded ahead, so the arrow keys show them at once; Python follows with facts.
 
 import { PHOTO, announce, exchange, isPlainClick, leave, normalized, openedPhoto, photoHasCome, rememberSeen, visit } from "../history/history.js";
+import { fillWindow } from "../shared/page.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
 import { pictureOf, preload } from "./media.js";
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
 const AHEAD = [1, -1, 2];
 const STARS = [1, 2, 3, 4, 5];
+const DETAILS = "imgsearch.details"; // in the storage of the browser: "1" where they are shown beside the photo
+const SHOWN = "imgsearch-details"; // class of the document then; page.css
+const isNarrow = () => matchMedia("(max-width: 640px)").matches; // there they are always shown, below the photo
 
 export default function (box, { data }) {
   box.viewer ??= new Viewer(box);
@@ -35,14 +39,20 @@ class Viewer {
       select: this.button("check_box_outline_blank", "Select", () => this.select()),
       favourite: this.button("♡", "Favourite", () => this.mark("f")),
       hide: this.button("visibility_off", "Hide", () => this.mark("h")),
+      details: this.button("info", "Details", () => this.toggleDetails()),
       fill: this.button("fullscreen", "Full screen", () => this.fill({ screen: true })),
       slideshow: this.button("slideshow", "Slideshow", () => this.fill({ screen: true, playing: true })),
       moving: this.button("motion_photos_on", "Moving part", () => this.showMovingPart()),
       original: this.link("open_in_new", "Open the original"),
       download: this.link("download", "Download the original"),
       copy: this.button("content_copy", "Copy the path", () => this.copyPath()),
-      similar: this.link("image_search", "Find similar", () => visit(this.current.similar)),
+      similar: this.link("image_search", "Find similar", () => visit(this.similarAddress())),
     };
+    this.words = element("input", "but");
+    Object.assign(this.words, { type: "text", placeholder: "but …", ariaLabel: "More like this, but …", autocomplete: "off" });
+    this.words.title = "More like this, but with these words: in snow, -people";
+    this.words.oninput = () => { this.links.similar.href = this.similarAddress(); };
+    this.words.onkeydown = (event) => { if (event.key === "Enter" && !event.isComposing) visit(this.similarAddress()); };
     this.stars = element("span", "stars");
     Object.assign(this.stars, { role: "group", ariaLabel: "Stars" });
     for (const number of STARS) this.stars.append(this.button("☆", `${number} star${number === 1 ? "" : "s"}`, () => this.mark(String(number))));
@@ -55,10 +65,17 @@ class Viewer {
     bar.ariaLabel = "Photo";
     const { results, previous, next, ...others } = this.links;
     const actions = element("span", "actions");
-    const { select, favourite, hide, ...rest } = others;
-    actions.append(select, favourite, this.stars, hide, ...Object.values(rest));
+    const { select, favourite, hide, similar, ...rest } = others;
+    actions.append(select, favourite, this.stars, hide, ...Object.values(rest), this.words, similar);
     bar.append(results, previous, next, this.position, this.status, actions);
     box.replaceChildren(bar, this.frame);
+    this.links.details.classList.add("details");
+    this.links.details.title = "Details (i)";
+    this.fit = () => { if (isNarrow()) this.frame.style.height = ""; else fillWindow(this.frame); };
+    addEventListener("resize", this.fit);
+    this.resized = new ResizeObserver(() => this.fit());
+    this.resized.observe(bar); // its buttons may take one row or two
+    this.showDetails(storedDetails());
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     this.onPop = () => {
@@ -100,7 +117,7 @@ class Viewer {
       link.hidden = !slide;
       if (slide) link.href = slide.address;
     }
-    links.similar.href = current.similar;
+    links.similar.href = this.similarAddress();
     links.original.href = current.original;
     links.download.href = `${current.original}&download`;
     links.download.download = "";
@@ -114,6 +131,13 @@ class Viewer {
     }
     for (const by of AHEAD) preload(this.slides[this.index + by]);
     this.showMarks();
+  }
+
+  // Of the search for photos like this one, with the words beside it.
+  similarAddress() {
+    const address = new URL(this.current.similar, location.origin), words = this.words.value.trim();
+    if (words) address.searchParams.set("q", words);
+    return address.pathname + address.search;
   }
 
   // Whether the photo is selected, and what somebody has said of it.
@@ -142,6 +166,20 @@ class Viewer {
   marksText() {
     const { favourite, rating, hidden, of_file: ofFile } = tray.marksOf(this.current), stars = rating ?? ofFile ?? 0;
     return [favourite && "♥", stars > 0 && "★".repeat(stars), hidden && "hidden"].filter(Boolean).join(" ");
+  }
+
+  showDetails(areShown) {
+    document.documentElement.classList.toggle(SHOWN, areShown);
+    this.links.details.ariaExpanded = String(areShown);
+  }
+
+  toggleDetails() {
+    if (isNarrow()) return;
+    const areShown = !document.documentElement.classList.contains(SHOWN);
+    const hadFocus = document.activeElement?.closest(".st-key-photo_details");
+    this.showDetails(areShown);
+    if (hadFocus && !areShown) this.focus();
+    try { localStorage.setItem(DETAILS, areShown ? "1" : ""); } catch { /* private mode: for this view only */ }
   }
 
   select() { tray.set([this.current.id], !tray.isSelected(this.current.id)); }
@@ -190,7 +228,7 @@ class Viewer {
       await navigator.clipboard.writeText(text);
       this.tell("Copied");
     } catch { // only where the page was opened without TLS on another machine
-      this.tell("The browser allows no copying here. Copy the path below.");
+      this.tell("The browser allows no copying here. Copy the path among the details.");
     }
   }
 
@@ -208,6 +246,7 @@ class Viewer {
       Escape: () => leave(this.data.results),
       Enter: () => this.fill({ screen: true }),
       x: () => this.select(),
+      i: () => this.toggleDetails(),
       D: () => this.links.download.click(),
     }[event.key];
     if (event.key === "Enter" && event.repeat) return; // it has opened this photo
@@ -233,6 +272,8 @@ class Viewer {
     clearTimeout(this.timer);
     document.removeEventListener("keydown", this.onKey);
     removeEventListener("popstate", this.onPop);
+    removeEventListener("resize", this.fit);
+    this.resized.disconnect();
     for (const kind of [CHANGED, MARKED]) tray.removeEventListener(kind, this.follow);
     this.full?.close();
   }
@@ -249,6 +290,10 @@ class Viewer {
     button.onclick = act;
     return button;
   }
+}
+
+function storedDetails() {
+  try { return localStorage.getItem(DETAILS) === "1"; } catch { return false; }
 }
 
 const idOf = (slide) => new URL(slide.address, location.origin).searchParams.get("id");

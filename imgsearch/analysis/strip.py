@@ -1,0 +1,120 @@
+"""Chooses one photo for each month or year: the same thing over time, as a strip of pictures.
+
+A photo is chosen by its score, its light and its sharpness. Scores count in standard deviations of
+the scores of all photos of the strip; a picture that is as dark, bright or blurred as `is:dark`,
+`is:bright` and `is:blurred` say loses one of them for each, and less on the way there. So a clear
+picture of the thing wins over one that is a little more like it and blurred.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from msgspec import Struct
+
+from imgsearch.records.browse import StripPeriod
+from imgsearch.records.photo import LOOKS, Facts
+
+if TYPE_CHECKING:
+    from imgsearch.records.answer import Hit
+    from imgsearch.records.browse import Moments
+
+MAX_COMPARED = 24  # photos of a period whose facts are read
+_UNITS: Mapping[str, Literal["Y", "M"]] = {"year": "Y", "month": "M"}  # of NumPy's dates
+# Where each penalty begins; it is whole where `LOOKS` says that a picture has that look.
+_DARK_FROM, _BRIGHT_FROM, _BLURRED_FROM = 35.0, 65.0, 0.09
+_DARK = LOOKS["dark"].values.high or 0.0
+_BRIGHT = LOOKS["bright"].values.low or 100.0
+_BLURRED = LOOKS["blurred"].values.high or 0.0
+
+
+class StripPhotos(Struct, frozen=True):
+    """The photos of one period that are compared, in order of time."""
+
+    period: str
+    photos: int  # of the period, compared or not
+    ids: tuple[int, ...]
+
+
+def periods_of(
+    moments: Moments, scores: Mapping[int, float], by: Literal["month", "year"]
+) -> list[StripPhotos]:
+    """Sort photos with a date into periods, from the first to the last one with photos.
+
+    Of a period with more than `MAX_COMPARED` photos, those with the highest scores are compared;
+    without scores, some that are spread over the period.
+    """
+    if not len(moments):
+        return []
+    numbers = moments.taken_at.astype(f"datetime64[{_UNITS[by]}]").astype(np.int64)
+    ids_by_number = defaultdict(list)
+    for number, photo_id in zip(numbers.tolist(), moments.photo_ids.tolist(), strict=True):
+        ids_by_number[number].append(photo_id)
+    periods = []
+    for number in range(int(numbers[0]), int(numbers[-1]) + 1):
+        ids = ids_by_number.get(number, [])
+        name = str(np.datetime64(number, _UNITS[by]))
+        periods.append(StripPhotos(name, len(ids), tuple(_compared(ids, scores))))
+    return periods
+
+
+def _compared(ids: Sequence[int], scores: Mapping[int, float]) -> Sequence[int]:
+    if len(ids) <= MAX_COMPARED:
+        return ids
+    if scores:
+        best = sorted(ids, key=lambda photo_id: -scores[photo_id])[:MAX_COMPARED]
+        return sorted(best, key=ids.index)
+    places = np.linspace(0, len(ids) - 1, MAX_COMPARED).round().astype(np.int64)
+    return [ids[place] for place in places.tolist()]
+
+
+def best_of(
+    periods: Sequence[StripPhotos], facts: Mapping[int, Facts], scores: Mapping[int, float]
+) -> list[int | None]:
+    """The id of the best photo of each period; None where there is none.
+
+    Photos without `facts` were deleted meanwhile, and are left out. Of equal photos, the first one
+    of the period is the best.
+    """
+    spread = float(np.std(list(scores.values()))) if scores else 0.0
+
+    def worth(photo_id: int) -> float:
+        relative = scores[photo_id] / spread if spread else 0.0
+        return relative - flaws(facts[photo_id])
+
+    return [
+        max((each for each in period.ids if each in facts), key=worth, default=None)
+        for period in periods
+    ]
+
+
+def flaws(facts: Facts) -> float:
+    """How dark, bright and blurred a picture is: 0 where it is none of them, 1 for each.
+
+    What was not measured counts as no flaw.
+    """
+    found = 0.0
+    if facts.lightness is not None:
+        found += _share(facts.lightness, _DARK_FROM, _DARK)
+        found += _share(facts.lightness, _BRIGHT_FROM, _BRIGHT)
+    if facts.detail is not None:
+        found += _share(facts.detail, _BLURRED_FROM, _BLURRED)
+    return found
+
+
+def _share(value: float, begin: float, end: float) -> float:
+    """How far a value is on the way from `begin` (0) to `end` (1), and no further."""
+    return min(max((value - begin) / (end - begin), 0.0), 1.0)
+
+
+def strip_of(
+    periods: Sequence[StripPhotos], best: Sequence[int | None], hits: Mapping[int, Hit]
+) -> tuple[StripPeriod, ...]:
+    """The strip of these periods, with the hit of the best photo of each."""
+    return tuple(
+        StripPeriod(period.period, period.photos, None if chosen is None else hits.get(chosen))
+        for period, chosen in zip(periods, best, strict=True)
+    )

@@ -1,0 +1,146 @@
+"""`imgsearch correct`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+
+import click
+
+from imgsearch.cli.album import chosen, chosen_options, print_change
+from imgsearch.cli.output import NO_RESULT, asking, data_option, info, json_option, print_json
+from imgsearch.operations.corrections import Corrections
+from imgsearch.records.corrections import PhotoDate, PlannedDate
+from imgsearch.text import format_count, path_text, printable
+
+_SHIFT = re.compile(r"([+-]?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_UNITS_S = (86_400, 3_600, 60, 1)
+_PRECISION = "minutes"
+
+
+def _read_shift(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
+    """Seconds from "-1h", "2h30m" or "+1d"."""
+    if text is None:
+        return None
+    found = _SHIFT.fullmatch(text.replace(" ", ""))
+    numbers = found.groups()[1:] if found else ()
+    if found is None or not any(numbers):
+        raise click.BadParameter(f"{text!r} is not a shift. Write 2h, -1h30m or +1d.")
+    seconds = sum(int(each or 0) * unit for each, unit in zip(numbers, _UNITS_S, strict=True))
+    return -float(seconds) if found[1] == "-" else float(seconds)
+
+
+@click.command("correct", short_help="Correct dates and places.")
+@chosen_options
+@click.option(
+    *("--set-date", "to_date"),
+    metavar="DATE",
+    help="Set the date: 1974, 1974-07, 1974-07-03T16:30.",
+)
+@click.option(
+    "--shift",
+    "shift_s",
+    metavar="TIME",
+    callback=_read_shift,
+    help="Move the dates, of a camera whose clock was wrong: 2h, -1h30m, +1d.",
+)
+@click.option(
+    "--from-names",
+    is_flag=True,
+    help="Propose dates from the names of files and folders to photos without one of their own.",
+)
+@click.option(
+    *("--set-place", "to_place"),
+    metavar="PLACE",
+    help="Set the place: a town, or LAT,LON in degrees.",
+)
+@click.option(
+    "--forget", is_flag=True, help="Take the corrections back: what the file says counts."
+)
+@click.option("--accept", is_flag=True, help="With --from-names: set the proposed dates.")
+@click.option("--dry-run", is_flag=True, help="Only list the dates that would be set.")
+@json_option
+@data_option
+def command(
+    words: tuple[str, ...],
+    photo_ids: tuple[int, ...],
+    k: int | None,
+    show_all: bool,
+    to_date: str | None,
+    shift_s: float | None,
+    from_names: bool,
+    to_place: str | None,
+    forget: bool,
+    accept: bool,
+    dry_run: bool,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """Correct the date or the place of the photos that QUERY finds. No photo is changed.
+
+    \b
+      imgsearch correct in:Scans --set-date 1974-07
+      imgsearch correct camera:nikon on:2019-05 --shift -1h --dry-run
+      imgsearch correct dated:file --from-names
+      imgsearch correct dated:file --from-names --accept
+      imgsearch correct album:Book --set-place 'Lisbon'
+      imgsearch search dated:you
+
+    A corrected date or place is kept in the library, and counts in every query and view. What the
+    file says is kept beside it, and counts again after --forget. Every change can be undone:
+    imgsearch undo. A year or a month stands for its beginning. --from-names only lists what it
+    proposes, until --accept is given as well. Exit code 1 means that there is no date to set.
+    """
+    photos = chosen(words, photo_ids, k, show_all, "imgsearch correct in:Scans --set-date 1974")
+    given = [to_date is not None, shift_s is not None, from_names, to_place is not None, forget]
+    if sum(given) != 1:
+        raise click.UsageError(
+            "Say what to correct, one thing at a time: --set-date, --shift, --from-names, "
+            "--set-place or --forget."
+        )
+    if (to_place is not None or forget) and (dry_run or as_json):
+        raise click.UsageError(
+            "--dry-run and --json list dates: give --set-date, --shift or --from-names."
+        )
+    if accept and not from_names:
+        raise click.UsageError("--accept needs --from-names.")
+    with asking(data_dir) as ask:
+        if to_place is not None:
+            print_change(ask(Corrections.set_place, **photos, place=to_place))
+            return
+        if forget:
+            print_change(ask(Corrections.forget, **photos))
+            return
+        planned = ask(
+            Corrections.plan_dates, **photos, date=to_date, shift_s=shift_s, from_names=from_names
+        )
+        is_listed = dry_run or as_json or (from_names and not accept)
+        if as_json:
+            print_json(planned)
+        elif is_listed:
+            _print_planned(planned)
+        if not planned:
+            info("No date would change: there is none of its own to shift, or none in a name.")
+            sys.exit(NO_RESULT)
+        if dry_run or (from_names and not accept):
+            photos_text = format_count(len(planned), "photo")
+            more = "add --accept" if from_names else "leave out --dry-run"
+            info(f"Nothing was written. To set the dates of {photos_text}, {more}.")
+            return
+        dates = [PhotoDate(each.photo_id, each.after) for each in planned]
+        change = ask(Corrections.set_dates, dates)
+    if as_json:
+        info(change.title)
+    else:
+        print_change(change)
+
+
+def _print_planned(planned: Sequence[PlannedDate]) -> None:
+    for each in planned:
+        before = "?" if each.before is None else each.before.isoformat(" ", _PRECISION)[:16]
+        source = "file" if each.dated_by == "file" else ""
+        because = f"  ({each.because})" if each.because else ""
+        after = each.after.isoformat(" ", _PRECISION)[:16]
+        path = printable(path_text(each.path))
+        click.echo(f"{before:16} {source:4} -> {after}  {path}{printable(because)}")

@@ -1,0 +1,177 @@
+"""Corrections: dates and places of photos that their files do not state, or state wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.operations.albums import chosen_photos
+from imgsearch.operations.declared import operation
+from imgsearch.records.albums import Change
+from imgsearch.records.corrections import CorrectedPlace, PhotoDate, PlannedDate, StatedFacts
+from imgsearch.records.ids import as_ids
+from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place, Query
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+
+_BEGINNING = "0001-01-01T00:00:00"  # of what a date leaves open
+
+
+class Corrections:
+    """The corrected dates and places of the photos of a library.
+
+    They count in place of what the files state, in every query and view, and are kept in the
+    library: no photo is changed. `dated:you` finds photos with a corrected date.
+    """
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    @operation("POST /corrections/of")
+    def of(self, photo_ids: Sequence[int]) -> dict[int, StatedFacts]:
+        """Return what the files of these photos state; photos without a correction are left out."""
+        return self._engine.corrections().of(as_ids(photo_ids))
+
+    @operation("POST /corrections/plan")
+    def plan_dates(
+        self,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+        date: str | None = None,
+        shift_s: float | None = None,
+        from_names: bool = False,
+    ) -> tuple[PlannedDate, ...]:
+        """List the dates that photos, the answer to a query, or both would get; nothing is written.
+
+        `date` is a year, a month, a day or a minute, and gives its beginning. `shift_s` moves dates
+        by so many seconds, of a camera whose clock was wrong. `from_names` proposes the date in
+        the name of a file or folder. The latter two leave out photos that they say nothing of:
+        without a date of their own to shift, with one already, or without a date in a name. Photos
+        that have the date are left out as well.
+
+        Raises UsageError unless one of the three is given, and for what is no date; QueryError as
+        `find` does.
+        """
+        from imgsearch.language.fields import read_date
+        from imgsearch.language.name_dates import date_in_path
+
+        if (date is not None) + (shift_s is not None) + from_names != 1:
+            raise UsageError("Say which dates: a date, a shift, or the dates in names.")
+        given = None
+        if date is not None:
+            try:
+                text = read_date(date.strip())
+                given = datetime.fromisoformat(text + _BEGINNING[len(text) :])
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+        today = datetime.now().date()
+        planned = []
+        chosen = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        for photo_id, photo in self._engine.catalogue().photos(chosen).items():
+            before, path = datetime.fromisoformat(photo.date), photo.files[0].path
+            because, after = "", given
+            own = None if photo.dated_by == "file" else photo.photo.facts.taken_at
+            if shift_s is not None:
+                after = _shifted(own, shift_s)
+            elif from_names:
+                named = date_in_path(path, today) if own is None else None
+                after = None if named is None else named.taken_at
+                because = "" if named is None else f"from the name {named.name}"
+            if after is not None and after != own:
+                planned.append(PlannedDate(photo_id, path, before, photo.dated_by, after, because))
+        return tuple(planned)
+
+    @operation("POST /corrections/dates")
+    def set_dates(self, dates: Sequence[PhotoDate]) -> Change:
+        """Correct the date of each of these photos.
+
+        Works while another process writes. Raises DiskError.
+        """
+        return self._engine.corrections().set_dates(
+            {each.photo_id: each.taken_at.replace(tzinfo=None) for each in dates}
+        )
+
+    @operation("POST /corrections/place")
+    def set_place(
+        self,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+        place: str,
+    ) -> Change:
+        """Correct the place of photos, of the answer to a query, or of both.
+
+        `place` is the name of a town, "Paris" or "Paris, Texas", or a point in degrees,
+        "48.85,2.35". Raises UsageError for what is no place, QueryError for an unknown town and as
+        `find` does, MissingPackage without the names of towns, and DiskError.
+        """
+        found = self._located(place)
+        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        return self._engine.corrections().set_place(photos, found)
+
+    @operation("POST /corrections/forget")
+    def forget(
+        self,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+        date: bool = True,
+        place: bool = True,
+    ) -> Change:
+        """Let count again what the files of photos state, of the date, the place or both.
+
+        Raises UsageError if neither is meant, QueryError as `find` does, and DiskError.
+        """
+        if not (date or place):
+            raise UsageError("Say what to take back: the date, the place or both.")
+        photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        return self._engine.corrections().forget(photos, date=date, place=place)
+
+    def _located(self, text: str) -> CorrectedPlace:
+        from contextlib import closing
+
+        from imgsearch.gazetteer import Gazetteer
+        from imgsearch.language.fields import read_place
+        from imgsearch.search.places import located
+
+        try:
+            value: FilterValue = read_place(text.strip())
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        cache_dir = self._engine.settings.cache_dir
+        if isinstance(value, NamedPlace):
+            names = self._engine.catalogue().names
+            (value,) = located(names, cache_dir, Filter("near", (value,))).values
+        if not isinstance(value, Place):
+            raise QueryError(f"{text!r} is not a place. Write a town, or 48.85,2.35.")
+        with closing(Gazetteer(cache_dir)) as gazetteer:
+            found = gazetteer.town_of(value.lat, value.lon)
+        if found is None:
+            return CorrectedPlace(value.lat, value.lon)
+        town = found.town
+        return CorrectedPlace(
+            value.lat,
+            value.lon,
+            town.name,
+            town.region or None,
+            town.country or None,
+            found.is_near,
+        )
+
+
+def _shifted(own: datetime | None, shift_s: float) -> datetime | None:
+    """The date, moved; None where there is none, or none that a calendar has."""
+    try:
+        return None if own is None else own + timedelta(seconds=shift_s)
+    except OverflowError:
+        return None

@@ -1,0 +1,60 @@
+"""Records for dates and places that a person has corrected."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class StatedFacts(Struct, frozen=True):
+    """What the files of a corrected photo state; None where they state nothing.
+
+    A corrected date or place counts in place of them. `date_is_corrected` and `place_is_corrected`
+    say which of the two was corrected.
+    """
+
+    date_is_corrected: bool
+    place_is_corrected: bool
+    taken_at: datetime | None
+    dated_by: str | None
+    lat: float | None
+    lon: float | None
+    town: str | None
+    region: str | None
+    country: str | None
+    near_town: bool
+
+
+class PlannedDate(Struct, frozen=True):
+    """A date that a photo would get. `before` is its date now, by `dated_by` as `Hit` has it.
+
+    `because` is a clause that says where a proposed date comes from; empty for a date that was
+    given.
+    """
+
+    photo_id: int
+    path: Path
+    before: datetime | None
+    dated_by: str | None
+    after: datetime
+    because: str = ""
+
+
+class PhotoDate(Struct, frozen=True, forbid_unknown_fields=True):
+    """The date that a photo gets: the camera's local time."""
+
+    photo_id: int
+    taken_at: datetime
+
+
+class CorrectedPlace(Struct, frozen=True):
+    """A place in degrees (WGS 84), with the names of its town, region and country if known."""
+
+    lat: float
+    lon: float
+    town: str | None = None
+    region: str | None = None
+    country: str | None = None
+    near_town: bool = False

@@ -1,0 +1,151 @@
+"""Dates and places that a person has corrected, beside those that the files state.
+
+They are written in short transactions without the writer's lock, as marks are, and every change can
+be undone. `photos` has what counts: triggers write it there (`migrations`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from imgsearch.records.albums import Change
+from imgsearch.records.corrections import CorrectedPlace, StatedFacts
+from imgsearch.records.photo import Facts
+from imgsearch.store import changes, names
+from imgsearch.store.database import Database
+from imgsearch.store.sql import IN_IDS, ids_parameter
+from imgsearch.text import format_count
+
+_PLACE = ("lat", "lon", "town", "region", "country", "near_town")
+
+
+class CorrectionStore:
+    """The part of a store that knows corrections."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, photo_ids: Iterable[int]) -> dict[int, StatedFacts]:
+        """What the files of these photos state; photos without a correction are left out."""
+        rows = self._database.fetch_all(
+            "SELECT photo_id, taken_at IS NOT NULL, lat IS NOT NULL, file_taken_at, file_dated_by, "
+            "file_lat, file_lon, file_town, file_region, file_country, coalesce(file_near_town, 0) "
+            f"FROM corrections WHERE photo_id {IN_IDS}",
+            ids_parameter(photo_ids),
+        )
+        return {
+            photo_id: StatedFacts(
+                date_is_corrected=bool(dated),
+                place_is_corrected=bool(placed),
+                taken_at=None if time is None else datetime.fromisoformat(time),
+                dated_by=source,
+                lat=lat,
+                lon=lon,
+                town=town,
+                region=region,
+                country=country,
+                near_town=bool(near),
+            )
+            for photo_id, dated, placed, time, source, lat, lon, town, region, country, near in rows
+        }
+
+    def set_dates(self, dates: Mapping[int, datetime]) -> Change:
+        """Correct the date of each of these photos, all or nothing.
+
+        Photos that the library does not have, and dates that a photo has already, are left out.
+        """
+        texts = {photo_id: taken_at.isoformat() for photo_id, taken_at in dates.items()}
+        with self._database.brief_transaction() as connection:
+            known = dict(
+                connection.execute(
+                    f"SELECT id, taken_at FROM photos WHERE id {IN_IDS}", (ids_parameter(texts),)
+                )
+            )
+            rows = [
+                (photo_id, text)
+                for photo_id, text in texts.items()
+                if photo_id in known and known[photo_id] != text
+            ]
+            if not rows:
+                return changes.unchanged("These dates were set already")
+            before = _before(connection, [photo_id for photo_id, _ in rows])
+            connection.executemany(
+                "INSERT INTO corrections (photo_id, taken_at) VALUES (?, ?) "
+                "ON CONFLICT (photo_id) DO UPDATE SET taken_at = excluded.taken_at",
+                rows,
+            )
+            title = f"Corrected the date of {format_count(len(rows), 'photo')}"
+            return changes.record(connection, title, len(rows), [before])
+
+    def set_place(self, photo_ids: Sequence[int], place: CorrectedPlace) -> Change:
+        """Correct the place of these photos, all or nothing; those there already are left out."""
+        values = (place.lat, place.lon, place.town, place.region, place.country, place.near_town)
+        with self._database.brief_transaction() as connection:
+            rows = connection.execute(
+                f"SELECT id FROM photos WHERE id {IN_IDS} AND "
+                f"({', '.join(_PLACE)}) IS NOT (?, ?, ?, ?, ?, ?)",
+                (ids_parameter(photo_ids), *values),
+            )
+            changed = [photo_id for (photo_id,) in rows]
+            if not changed:
+                return changes.unchanged("These photos have this place already")
+            before = _before(connection, changed)
+            connection.executemany(
+                f"INSERT INTO corrections (photo_id, {', '.join(_PLACE)}) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (photo_id) DO UPDATE SET "
+                + ", ".join(f"{name} = excluded.{name}" for name in _PLACE),
+                [(photo_id, *values) for photo_id in changed],
+            )
+            names.refresh(connection)
+            title = f"Corrected the place of {format_count(len(changed), 'photo')}"
+            return changes.record(connection, title, len(changed), [before])
+
+    def forget(self, photo_ids: Sequence[int], *, date: bool, place: bool) -> Change:
+        """Let count what the files of these photos state, of the date, the place or both."""
+        gone = [*(["taken_at"] if date else []), *(_PLACE if place else [])]
+        corrected = " OR ".join(
+            f"{name} IS NOT NULL"
+            for name, is_meant in (("taken_at", date), ("lat", place))
+            if is_meant
+        )
+        with self._database.brief_transaction() as connection:
+            rows = connection.execute(
+                f"SELECT photo_id FROM corrections WHERE photo_id {IN_IDS} AND ({corrected})",
+                (ids_parameter(photo_ids),),
+            )
+            changed = [photo_id for (photo_id,) in rows]
+            if not changed:
+                return changes.unchanged("Nothing was corrected in these photos")
+            before = _before(connection, changed)
+            connection.execute(
+                f"UPDATE corrections SET {', '.join(f'{name} = NULL' for name in gone)} "
+                f"WHERE photo_id {IN_IDS}",
+                (ids_parameter(changed),),
+            )
+            connection.execute("DELETE FROM corrections WHERE taken_at IS NULL AND lat IS NULL")
+            names.refresh(connection)
+            title = f"Took back what was corrected in {format_count(len(changed), 'photo')}"
+            return changes.record(connection, title, len(changed), [before])
+
+
+def as_stated(facts: Facts, stated: StatedFacts) -> Facts:
+    """The facts of a corrected photo as its files state them."""
+    return replace(
+        facts,
+        taken_at=stated.taken_at,
+        dated_by=stated.dated_by,
+        lat=stated.lat,
+        lon=stated.lon,
+        town=stated.town,
+        region=stated.region,
+        country=stated.country,
+        near_town=stated.near_town,
+    )
+
+
+def _before(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> changes.Step:
+    return changes.rows_before(connection, "corrections", [[photo_id] for photo_id in photo_ids])

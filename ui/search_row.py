@@ -1,0 +1,159 @@
+"""The search box and what belongs to it: one row for all views that a query narrows."""
+
+from __future__ import annotations
+
+import base64
+
+import streamlit as st
+from msgspec.structs import replace
+
+from imgsearch import ImgsearchError, QueryError, parse
+from ui import cards, elements, examples, filters, saved_shelf
+from ui.addresses import START, address_of, put_in_address
+from ui.navigation import go_to
+from ui.query_line import LINE, query_line
+from ui.search_state import SearchInput
+from ui.session import session
+
+_SENT = "sent to the results"  # key of the session state: see `box_to_results`
+
+
+def begin() -> None:
+    """Find out what is searched for in this run; to be called before the view is shown."""
+    filters.take_changes()
+    typed = query_line().start(st.query_params.get("q", ""))
+    if typed is not None:
+        _remember(typed)
+
+
+def title() -> str:
+    """What is searched for, in a few words; empty if nothing is.
+
+    The address has the query of the run before until the view has written it.
+    """
+    has_example = SearchInput.from_address(st.query_params.to_dict()).has_example
+    return query_line().line or ("Search by image" if has_example else "")
+
+
+def search_box(view: str = START) -> SearchInput:
+    """The box, the filters and the example image; the address of the view follows them."""
+    with st.container(horizontal=True, key="search_row", gap="small"):
+        line = _text_input()
+        refused = elements.example_button()
+        filter_button = st.popover("Filters", icon=":material/tune:")
+        search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
+        if view == START and session().has("saved"):
+            saved_shelf.save_popover(search_input)
+    examples.tell_refused(refused)
+    # Before the elements that follow reach the browser: a click on one of them sends the URL along,
+    # and an old one would bring back the old query.
+    _set_address(search_input, view)
+    with filter_button:
+        filters.filter_form()
+    filters.filter_chips()
+    _example_image(search_input, view)
+    return search_input
+
+
+def box_to_results(search_input: SearchInput) -> None:
+    """The box in a view that a query does not narrow: what is typed leads to its results.
+
+    `search_input` is the search of the address.
+    """
+    with st.container(horizontal=True, key="search_row", gap="small"):
+        line = _text_input()
+        examples.take_images(is_shown=True)
+    query_line().note_address(search_input.line)
+    state, wanted = st.session_state, (line, search_input.token)
+    if line == search_input.line:
+        state.pop(_SENT, None)
+    elif state.get(_SENT) != wanted:  # once: this view is drawn again before the browser leaves it
+        state[_SENT] = wanted
+        go_to(address_of(START, replace(search_input, line=line).parameters))
+
+
+def _text_input() -> str:
+    line = st.text_input(
+        "Search",
+        key=LINE,
+        placeholder="two kids jumping into a lake",
+        label_visibility="collapsed",
+        icon=":material/search:",
+        autocomplete="off",
+        on_change=query_line().note_typing,
+    )
+    elements.suggestions("Search")
+    return line
+
+
+def _remember(line: str) -> None:
+    """Keep what was typed, so that it is suggested; but nothing that the language refuses."""
+    try:
+        parse(line)
+    except QueryError:
+        return
+    session().library.lines.remember(line)
+
+
+def _set_address(search_input: SearchInput, view: str) -> None:
+    """Put the whole search into the address of this view.
+
+    What else the address of another view than the first has, such as a place in it, belongs to
+    the search that it had before.
+    """
+    in_address = SearchInput.from_address(st.query_params.to_dict())
+    if view == START or in_address != search_input:
+        put_in_address(search_input.parameters)
+    query_line().note_address(search_input.line)
+
+
+def _example_image(search_input: SearchInput, view: str) -> None:
+    """Takes an image to search by, and shows it with the part of it that counts."""
+    try:
+        image_id = examples.uploaded_image()
+        if image_id is not None:
+            _set_address(SearchInput(search_input.line, image_id=image_id), view)
+            st.rerun()
+        if search_input.has_example:
+            with st.container(horizontal=True, key="example_image"):
+                _show_example(search_input, view)
+                _remove_button("Remove", view)
+    except ImgsearchError as error:
+        cards.error_card(error)
+        if search_input.has_example:
+            _remove_button("Remove the image", view)
+
+
+def _show_example(search_input: SearchInput, view: str) -> None:
+    """The image or the photo, to draw the part on it that counts."""
+    key = search_input.image_id or str(search_input.photo_id)
+    thumbnail = _example_thumbnail(key, search_input)
+    source = "data:image/webp;base64," + base64.b64encode(thumbnail).decode()
+    drawn = elements.crop(source, search_input.region, f"crop {key}")
+    if drawn is not None and drawn[0] != search_input.region:
+        _set_address(replace(search_input, region=drawn[0]), view)
+        st.rerun()
+
+
+def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
+    """WebP, made by the library's isolated decoder: the image is untrusted."""
+    cached: tuple[str, bytes] | None = st.session_state.get("example_thumbnail")
+    if cached is None or cached[0] != key:
+        library = session().library
+        if search_input.photo_id:
+            picture = library.pictures.thumbnail(search_input.photo_id, examples.THUMBNAIL_PX)
+        else:
+            content = library.pictures.kept_example(search_input.image_id)
+            picture = library.pictures.thumbnail_of(content, examples.THUMBNAIL_PX)
+        cached = (key, picture or b"")
+        st.session_state["example_thumbnail"] = cached
+    return cached[1]
+
+
+def _remove_button(label: str, view: str) -> None:
+    st.button(label, icon=":material/close:", on_click=_remove_example, args=(view,))
+
+
+def _remove_example(view: str) -> None:
+    query_line().note_click()
+    _set_address(SearchInput(query_line().line), view)
