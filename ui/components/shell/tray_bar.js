@@ -9,6 +9,7 @@ import { ASKED_ALBUM, CHANGED, TOLD, tray } from "../shared/tray.js";
 
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
 const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
+const SHEETS = [["pdf", "PDF", "20 photos a page"], ["jpeg", "JPEG", "one picture, up to 200 photos"]];
 const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
 
@@ -72,6 +73,7 @@ export class TrayBar {
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
       ["folder_zip", "Zip of copies", () => this.copy(ids()), has("files"), isFew ? "" : TOO_MANY],
+      ["grid_on", "Contact sheet", () => this.askSheet(), true],
       ["list", "Paths", () => this.export("paths", "photos.txt"), true],
       ["data_object", "JSON", () => this.export("json", "photos.json"), true],
       ["folder_special", "Folder of links", () => this.form("links"), has("files")],
@@ -89,12 +91,44 @@ export class TrayBar {
     this.askForm(name);
   }
 
+  // Asks for the kind of a contact sheet, and downloads it. What is wrong is said in the dialog.
+  askSheet() {
+    const heading = element("h2", "", `Contact sheet of ${countOf(tray.size)}`), problem = element("p", "problem"), choices = element("div", "album-list");
+    heading.id = "albums";
+    problem.role = "alert";
+    for (const [kind, title, about] of SHEETS) {
+      const choice = element("button", "album");
+      choice.type = "button";
+      choice.append(element("span", "name", title), element("span", "period", about));
+      choice.onclick = async () => {
+        choice.disabled = true;
+        problem.textContent = "";
+        const refusal = await this.download(kind, `contact-sheet.${kind === "pdf" ? "pdf" : "jpg"}`);
+        choice.disabled = false;
+        if (refusal) problem.textContent = refusal; else this.dialog.close();
+      };
+      choices.append(choice);
+    }
+    const close = element("button", "close", "Cancel");
+    close.type = "button";
+    close.onclick = () => this.dialog.close();
+    this.dialog.replaceChildren(heading, choices, problem, close);
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
   async export(kind, name) {
+    const refusal = await this.download(kind, name);
+    if (refusal) this.say(refusal, true);
+  }
+
+  // Returns why it is not possible, else nothing.
+  async download(kind, name) {
     const answer = await fetch(`/exports/${kind}`, { method: "PUT", body: JSON.stringify({ ids: [...tray.ids] }) }).catch(() => null);
-    if (!answer?.ok) { this.say(answer ? await answer.text() : NO_SERVER, true); return; }
+    if (!answer?.ok) return answer ? answer.text() : NO_SERVER;
     const address = URL.createObjectURL(await answer.blob());
     download(address, name);
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    return "";
   }
 
   // It asks first which photos can be copied, and says which cannot: an empty or short file would pass for a copy of all.
