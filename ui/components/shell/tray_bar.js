@@ -7,9 +7,11 @@ import { countOf, element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { ASKED_ALBUM, CHANGED, TOLD, tray } from "../shared/tray.js";
 
+const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
 const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
 const SHEETS = [["pdf", "PDF", "20 photos a page"], ["jpeg", "JPEG", "one picture, up to 200 photos"]];
+const MINOR = ["folder_zip", "grid_on", "list", "data_object", "folder_special", "school"]; // only icons where there is little room
 const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
 
@@ -70,6 +72,7 @@ export class TrayBar {
       [null, count, null, true],
       ["photo_album", "Add to album", () => this.askAlbum(ids()), has("albums")],
       ["playlist_remove", `Take out of ${album}`, () => tray.takeOut(album, ids()), has("albums") && album],
+      ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
       ["folder_zip", "Zip of copies", () => this.copy(ids()), has("files"), isFew ? "" : TOO_MANY],
@@ -83,6 +86,13 @@ export class TrayBar {
       icon ? button(icon, label, act, refusal) : label)));
     if (!has("tray")) count.replaceWith(element("strong", "count", count.textContent));
     if (focused) this.bar.querySelector(`[data-action="${focused}"]`)?.focus();
+  }
+
+  get canCompare() { return tray.size >= FEWEST_COMPARED && tray.size <= MOST_COMPARED; }
+
+  async compare() {
+    const ids = [...tray.ids], { Comparison } = await import("./compare.js");
+    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Comparison(this.bar.parentElement, ids);
   }
 
   // The forms of Python take the photos from the library.
@@ -197,6 +207,9 @@ export class TrayBar {
   }
 
   onKey(event) {
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && !event.defaultPrevented;
+    const isElsewhere = isTyping(event) || event.composedPath()[0].closest?.("dialog") || document.querySelector(".full-view");
+    if (event.key === "c" && isPlain && !isElsewhere && this.canCompare) { event.preventDefault(); this.compare(); return; }
     if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.defaultPrevented || isTyping(event)) return;
     event.preventDefault();
     tray.undo();
@@ -216,6 +229,7 @@ function button(icon, label, act, refusal = "") {
   node.append(picture, element("span", "", label));
   Object.assign(node, { type: "button", onclick: act, disabled: Boolean(refusal), title: refusal });
   node.dataset.action = icon;
+  if (MINOR.includes(icon)) { node.classList.add("minor"); node.title ||= label; }
   return node;
 }
 
