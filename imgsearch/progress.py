@@ -211,8 +211,8 @@ class TextReport(Struct, frozen=True):
 class FaceReport(Struct, frozen=True):
     """The report of finding faces, in photos, and the number of `faces`.
 
-    `looked_closely` photos show people, but had no certain face at first. In `found_closely` of them
-    only the second look found faces.
+    `looked_closely` photos show people, but had no certain face at first. In `found_closely` of
+    them only the second look found faces.
     """
 
     found: int  # have faces
