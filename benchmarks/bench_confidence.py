@@ -46,6 +46,7 @@ from imgsearch.encoders.prompts import embed_texts, prompts_for
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
 from imgsearch.language.everyday import is_everyday
+from imgsearch.language.things import things_in
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.search import confidence
@@ -299,6 +300,18 @@ class Queries:
     texts: list[str]
     vectors: np.ndarray
     matches: list[set[int]]
+    things: list[Vectors | None]  # of each text, as `ScoredQuery` takes them
+
+
+def queries_of(
+    texts: list[str], vectors: np.ndarray, matches: list[set[int]], embed: TextVectors
+) -> Queries:
+    """Queries with the things that their texts name."""
+    named = [things_in(text) for text in texts]
+    distinct = distinct_texts(named)
+    row_of = dict(zip(distinct, embed.searched(distinct), strict=True)) if distinct else {}
+    rows = [np.stack([row_of[each] for each in group]) if group else None for group in named]
+    return Queries(texts, vectors, matches, rows)
 
 
 @dataclass(frozen=True)
@@ -351,20 +364,23 @@ def make_library(
     vectors = embed.searched(split.captions)
     scenes = [text for text in absent_texts(all_captions) if text_kind(NAME, text) == "text"]
     queries = {
-        "captions": Queries(
+        "captions": queries_of(
             [split.captions[at] for at in captions],
             vectors[captions],
             [{row_of[int(split.own[at])]} for at in captions],
+            embed,
         ),
-        "absent scenes": Queries(scenes, embed.searched(scenes), [set()] * len(scenes)),
+        "absent scenes": queries_of(scenes, embed.searched(scenes), [set()] * len(scenes), embed),
     }
     for wording in WORDINGS:
         texts = [worded(wording, noun) for noun in present]
-        queries[f"present {wording}"] = Queries(
-            texts, embed.searched(texts), list(present.values())
+        queries[f"present {wording}"] = queries_of(
+            texts, embed.searched(texts), list(present.values()), embed
         )
         texts = [worded(wording, noun) for noun in known.absent]
-        queries[f"absent {wording}"] = Queries(texts, embed.searched(texts), [set()] * len(texts))
+        queries[f"absent {wording}"] = queries_of(
+            texts, embed.searched(texts), [set()] * len(texts), embed
+        )
     return BenchLibrary(name, photos, baseline, queries)
 
 
@@ -424,7 +440,8 @@ def answer(
 ) -> list[BenchAnswer]:
     """Search for each query, and assess the answers."""
     outcomes = []
-    for text, vector, matches in zip(queries.texts, queries.vectors, queries.matches, strict=True):
+    each = zip(queries.texts, queries.vectors, queries.matches, queries.things, strict=True)
+    for text, vector, matches, things in each:
         scores = library.photos @ vector
         order = np.argsort(-scores)
         best = order[: confidence.COUNTED_HITS]
@@ -432,7 +449,7 @@ def answer(
         everyday = is_everyday(text)
         verdict = assess(
             library.baseline,
-            ScoredQuery(vector, [(kind, 1.0)], everyday=everyday),
+            ScoredQuery(vector, [(kind, 1.0)], everyday=everyday, things=things),
             Neighbours(best, scores[best]),
             library.photos[order[: confidence.COMPARED_HITS]],
             PhotoCount(len(library.photos), len(library.photos)),
@@ -500,6 +517,11 @@ def report(title: str, outcomes: BenchAnswers) -> None:
         hits, right = level_counts(named, level)
         parts.append(f"{level} {hits}, {right / max(1, hits):.0%} right")
     print(f"  hits of present nouns: {'; '.join(parts)}")
+    unsure = [each for each in named if each.verdict.state == "unsure"]
+    if unsure:
+        number = np.mean([each.verdict.possible for each in unsure])
+        holds = np.mean([each.counts["possible"][1] > 0 for each in unsure])
+        print(f"  unsure about present nouns: {number:.1f} shown, {holds:.0%} with a right one")
 
 
 # ------------------------------------------------------------------------- fitting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -15,9 +16,13 @@ from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from imgsearch import Albums, ChangeHistory, Library, Marks, OriginalFile, Tray, parse
+from imgsearch.decode import contact_sheet
+from imgsearch.decode.contact_sheet import CAPTION_PX, CELL_PX, GAP_PX, MARGIN_PX, TITLE_ROOM_PX
 from imgsearch.errors import DiskError, ImgsearchError, QueryError, UsageError
 from imgsearch.outputs import copies, export
 from imgsearch.service.client import Client
@@ -374,6 +379,59 @@ def test_an_album_is_exported(stocked: Library, tmp_path: Path) -> None:
     stocked.albums.export("Book", tmp_path / "links", "links")
     links = {each.name for each in (tmp_path / "links").iterdir() if each.is_symlink()}
     assert links == {"0001.png", "0002.png"}
+
+
+def pages_of(pdf: bytes) -> int:
+    """The number of pages of a PDF, as its last list of them says."""
+    return int(re.findall(rb"/Count (\d+)", pdf)[-1])
+
+
+def test_a_contact_sheet_of_an_album(stocked: Library, tmp_path: Path) -> None:
+    stocked.albums.make("Book", [3, 1, 2])
+    made = stocked.albums.export("book", tmp_path / "Book.jpg", "sheet")
+    assert (made.name, made.photos, made.missing) == ("Book", 3, {})
+    with Image.open(tmp_path / "Book.jpg") as sheet:
+        assert sheet.format == "JPEG" and sheet.width < sheet.height < 1000
+        pixels = np.asarray(sheet)
+    # In the order of the album: the pictures of the cells are those of the photos.
+    for number, (row, column) in {"2": (0, 0), "0": (0, 1), "1": (1, 0)}.items():
+        x = MARGIN_PX + column * (CELL_PX[0] + GAP_PX) + CELL_PX[0] // 2
+        y = MARGIN_PX + TITLE_ROOM_PX + row * (CELL_PX[1] + CAPTION_PX + GAP_PX) + CELL_PX[1]
+        with Image.open(tmp_path / "photos" / f"000{number}.png") as photo:
+            middle = photo.convert("RGB").getpixel((photo.width // 2, photo.height - 8))
+        assert np.abs(pixels[y - 8, x].astype(int) - np.array(middle)).max() < 90
+    stocked.albums.export("Book", tmp_path / "Book.pdf", "sheet")
+    pdf = (tmp_path / "Book.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF") and pages_of(pdf) == 1
+    with pytest.raises(UsageError, match="already, and it is left as it is"):
+        stocked.albums.export("Book", tmp_path / "Book.pdf", "sheet")
+    with pytest.raises(UsageError, match="names neither"):
+        stocked.albums.export("Book", tmp_path / "Book.png", "sheet")
+    with pytest.raises(UsageError, match="in the indexed folder"):
+        stocked.albums.export("Book", tmp_path / "photos" / "Book.pdf", "sheet")
+    assert not list(tmp_path.glob(".*part*"))
+
+
+def test_a_text_is_written_in_the_font_that_has_its_letters() -> None:
+    english, *others = contact_sheet._fonts(18)
+    assert contact_sheet._font_for("Book, 2019", 18) is english
+    assert contact_sheet._lacking(english, "Genève") == 1
+    chosen = contact_sheet._font_for("Genève", 18)
+    assert contact_sheet._lacking(chosen, "Genève") == (0 if others else 1)
+
+
+def test_a_contact_sheet_names_what_is_not_on_it(stocked: Library, tmp_path: Path) -> None:
+    stocked.albums.make("Book", [1, 2])
+    (tmp_path / "photos" / "0000.png").unlink()
+    stocked.index().run()
+    report = stocked.albums.export("Book", tmp_path / "Book.pdf", "sheet")
+    assert (report.photos, report.missing) == (1, {"photo 1": "Its file is gone."})
+    with pytest.raises(UsageError, match="nothing to put on a contact sheet"):
+        stocked.pictures.contact_sheet([])
+    with pytest.raises(UsageError, match="room for 200 photos, and these are 201"):
+        stocked.pictures.contact_sheet([2] * 201, "jpeg")
+    many = stocked.pictures.contact_sheet([2] * 45, title="Many")
+    assert pages_of(many) == 3
 
 
 def test_what_cannot_be_exported_is_named(stocked: Library, tmp_path: Path) -> None:

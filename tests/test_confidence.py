@@ -24,6 +24,7 @@ from imgsearch.search.confidence import (
     assess,
     chance,
     unrelated_queries,
+    unsure_hits,
 )
 from imgsearch.search.short_texts import texts_meant
 from tests.factories import unit
@@ -56,7 +57,7 @@ def test_a_photo_that_matches_is_shown_first(
 @pytest.mark.parametrize(
     "words",
     [
-        "a violin",
+        "a guitar",
         "two kids jumping into a lake",
         "a brown dog catches a frisbee on the beach",
     ],
@@ -197,6 +198,49 @@ def test_one_matching_photo_is_found_among_many_others() -> None:
     assert np.mean([verdict.found for verdict in present]) > 0.95
     assert np.mean([verdict.strength for verdict in absent]) < THRESHOLDS.found_text
     assert all(verdict.sure >= 1 for verdict in present if verdict.strength > THRESHOLDS.sure)
+
+
+def test_a_strong_word_does_not_carry_a_weak_one() -> None:
+    """Of photos that show both things, one of them or neither, only the first are likely."""
+    rng = np.random.default_rng(8)
+    snow, dog = (unit(rng.normal(size=64)) for _ in range(2))
+    others = rng.normal(size=(300, 64))
+    others = unit(others - np.outer(others @ dog, dog))  # none has anything of the dog
+    snowy = unit(others[:20] + 1.5 * snow)
+    both = unit(others[20:23] + 1.2 * snow + 1.2 * dog)
+
+    def verdict_on(photos: np.ndarray, things: np.ndarray | None) -> Verdict:
+        baseline = ScoreBaseline(
+            prompts=unit(rng.normal(size=(200, 64))),
+            nouns=unit(rng.normal(size=(200, 64))),
+            photos=photos[:100],
+            mean=photos.mean(axis=0),
+            vectors=len(photos),
+        )
+        query = unit(2 * snow + dog)
+        scores = photos @ query
+        order = np.argsort(-scores)
+        return assess(
+            baseline,
+            ScoredQuery(query, [("text", 1.0)], things=things),
+            Neighbours(order[:200], scores[order[:200]]),
+            photos[order[:10]],
+            PhotoCount(len(photos), len(photos)),
+        )
+
+    of_both = np.stack([dog, snow])
+    only_snow = np.concatenate([snowy, others[23:]])
+    assert verdict_on(only_snow, None).found, "by the words as one text"
+    carried = verdict_on(only_snow, of_both)
+    assert carried.state == "unsure" and carried.possible >= 3
+    assert verdict_on(only_snow, np.stack([snow])).found
+    shown = verdict_on(np.concatenate([both, only_snow]), of_both)
+    assert shown.found and 3 <= shown.sure + shown.likely <= 5, "few more than those of both"
+
+
+def test_a_weaker_unsure_answer_shows_more_photos() -> None:
+    shown = [unsure_hits(strength) for strength in (-2.0, -1.0, 0.0, 1.0, 1.9)]
+    assert shown == [10, 10, 7, 4, 3]
 
 
 def test_a_compound_query_is_compared_with_compound_queries() -> None:

@@ -12,22 +12,25 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from imgsearch import Library, Settings
+from imgsearch import ChangeHistory, Library, Settings
 from imgsearch.cli import commands
+from imgsearch.decode.xmp_regions import NamedFace, new_packet_of_faces
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
+from imgsearch.operations.people import People
 from imgsearch.records.faces import Person
+from imgsearch.service.client import Client
 from imgsearch.store import changes as journal
 from imgsearch.store import migrations
 from imgsearch.store.store import Store
 from tests.factories import context_of, wait_until
+from tests.services import serving
 from tests.stand_in import StandIn
-from tests.test_faces import DIRECTIONS, ColourReader, write_people
+from tests.test_faces import ColourReader, write_people
 from tests.test_picture_text import run
 
 
@@ -202,6 +205,29 @@ def test_two_at_once_lose_no_decision(library: Library) -> None:
     assert {each.name for each in library.people.all() if each.name} == {"Anna 4", "Ben 4"}
 
 
+def test_the_service_makes_the_same_changes_and_undoes_them(folder: Path, tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "served", encoder="lite")
+    with Library.open(settings) as library:
+        library.index([folder]).run()
+        context = context_of(settings, None, open_faces=lambda cache: ColourReader())
+        run(find_faces(context, (), False))
+        red = of_colour(library, "red0")
+        with serving(settings.data_dir):
+            client = Client(settings, settings.data_dir)
+            made = client.call(People.name, red.id, "Anna")
+            assert made.change == library.changes.all()[0] and made.person.name == "Anna"
+            assert client.call(People.all) == library.people.all()
+            assert client.call(People.set_me, red.id).person.is_me
+            face = library.people.faces_of(red.id)[-1].id
+            assert client.call(People.decide, (face,), red.id, False).faces == 1
+            assert client.call(People.split, (face,), red.id).person.id != red.id
+            for title in ("Split 1 face off Anna", "Rejected 1 face as Anna"):
+                assert client.call(ChangeHistory.undo).title == title
+            with pytest.raises(UsageError, match="no person with the id 99"):
+                client.call(People.hide, 99)
+            assert library.people.get(red.id).faces == 4
+
+
 def test_a_picture_of_a_face_shows_it(library: Library) -> None:
     from io import BytesIO
 
@@ -218,22 +244,67 @@ def test_a_picture_of_a_face_shows_it(library: Library) -> None:
     assert library.people.picture(10_000) is None
 
 
-def test_a_pack_carries_neither_faces_nor_their_names(
-    library: Library, folder: Path, tmp_path: Path
-) -> None:
-    from imgsearch.store.faces import packed
+# ------------------------------------------------------------------------- me
 
-    library.people.name(of_colour(library, "red0").id, "Zoë Secretname")
-    pack = tmp_path / "photos.pack"
-    library.packs.make(folder, pack).run()
-    content = pack.read_bytes()
-    assert b"Secretname" not in content
-    assert packed(DIRECTIONS[0].astype(np.float32)) not in content
-    other = Settings.load(data_dir=tmp_path / "other", cache_dir=tmp_path / "cache")
-    with Library.open(other, encoder=StandIn()) as there:
-        there.packs.merge(pack, at=folder).run()
-        assert there.photo_count() == 6
-        assert there.people.all() == () and there.people.counts().unread == 6
+
+def test_me_is_the_person_that_the_user_is(library: Library, folder: Path) -> None:
+    red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+    named_by_another = new_packet_of_faces(
+        (80, 40), [NamedFace("Anna Smith", (0.1, 0.3, 0.2, 0.3))]
+    )
+    (folder / "nobody.png.xmp").write_bytes(named_by_another.packet)
+    library.index().run()
+    assert found(library, "person:me") == set()
+    assert library.lines.understand("me and Ben").parts == ()
+    with pytest.raises(UsageError, match="Name this person first"):
+        library.people.set_me(red.id)
+    library.people.name(red.id, "Anna")
+    library.people.name(lime.id, "Ben")
+    assert library.people.set_me(red.id).person.is_me
+    mine = {"red0", "red1", "both", "three"}
+    assert found(library, "person:me") == found(library, "person:ME") == mine
+    assert found(library, "person:anna") == {*mine, "nobody"}, "Anna Smith is somebody else"
+    assert found(library, "-person:me") == {"lime", "nobody"}
+    assert found(library, "only:me") == {"red0", "red1"}
+    assert found(library, "only:me,Ben") == {"both"}
+    assert library.people.set_me(lime.id).person.is_me and not library.people.get(red.id).is_me
+    assert found(library, "person:me") == {"lime", "both", "three"}
+    library.changes.undo()
+    assert found(library, "person:me") == mine
+    library.people.merge(red.id, lime.id)
+    assert library.people.get(lime.id).is_me, "the one that both are now"
+    library.changes.undo()
+    assert not library.people.get(lime.id).is_me and found(library, "person:me") == mine
+    library.people.hide(red.id)
+    assert found(library, "person:me") == set() and library.lines.understand("me").parts == ()
+    library.people.hide(red.id, False)
+    assert not library.people.set_me(red.id, False).person.is_me
+    assert found(library, "person:me") == set()
+
+
+def test_me_in_words_is_understood_as_a_name(library: Library) -> None:
+    library.people.name(of_colour(library, "red0").id, "Anna")
+    library.people.name(of_colour(library, "lime").id, "Ben")
+    library.people.set_me(of_colour(library, "red0").id)
+
+    def parts(line: str) -> list[tuple[str, str]]:
+        return [(part.words, part.filters) for part in library.lines.understand(line).parts]
+
+    assert parts("me and Ben at the lake") == [("me", "person:me"), ("and Ben", "person:Ben")]
+    assert library.lines.understand("me and Ben at the lake").query.terms[0].what == "lake"
+    assert found(library, "me and Ben") == {"both", "three"}
+    assert (
+        found(library, "photos of me")
+        == found(library, "Myself")
+        == {*("red0", "red1", "both", "three")}
+    )
+    assert parts("Ben with me") == [("Ben", "person:Ben"), ("with me", "person:me")]
+    assert parts("Ben or me") == [("Ben or me", "person:Ben|me")]
+    for line in ("show me a dog", "find me photos of a beach", "let me see a lake", "I and my dog"):
+        assert parts(line) == [], line
+    (part,) = library.lines.understand("me at the beach").parts
+    assert part.undo == "plain:me at the beach"
+    assert part.rest == "at the beach"
 
 
 # ------------------------------------------------------------------------- undoing
@@ -528,6 +599,9 @@ def test_the_command_lists_names_and_corrects(library: Library) -> None:
     assert undone == "Undone: Rejected 1 face as Anna\n"
     assert "hidden" in invoke(library, "Anna", "--hide")
     assert "hidden" not in invoke(library, "Anna", "--show")
+    assert "Anna (you)" in invoke(library, "--me", "Anna")
+    assert "Anna (you)" in invoke(library, "me")
+    assert "(you)" not in invoke(library, "me", "--not-me")
     people = json.loads(invoke(library, "--json"))
     assert people[0]["name"] == "Anna"
     with pytest.raises(UsageError, match="Did you mean Anna"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +25,7 @@ from imgsearch.records.browse import CountryCount, PlaceCounts, RegionCount, Tow
 from tests.factories import SimulatedClock, wait_until
 from ui import answer_data, exports, filter_data, filters, formatting
 from ui.session import session
-from ui.tasks import Task
+from ui.tasks import BackgroundTasks, Task
 
 PATIENCE_S = 240  # for a busy machine
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http-example)\u202egpj.\n*bold*.jpg"
@@ -294,6 +296,15 @@ def test_photos_are_sorted_into_classes(
     assert not any("Saved" in expander.label for expander in page.expander)
 
 
+def test_a_remark_that_names_a_command_has_a_button_to_the_view_that_does_it(
+    run_view: Callable[..., AppTest], demo_library: Path
+) -> None:
+    page = run_view("search", demo_library, q="猫と犬")
+    assert any("imgsearch rebuild" in info.value for info in page.info)
+    labels = [button.label for button in page.button]
+    assert labels.count("Change the model") == 1 and "Rebuild the index" not in labels
+
+
 def test_an_error_in_the_classes_is_shown(
     run_view: Callable[..., AppTest], demo_library: Path
 ) -> None:
@@ -323,6 +334,51 @@ def test_each_part_of_a_job_has_its_own_rate() -> None:
     clock.sleep(2)
     task.advance(Progress(16, 600))
     assert task.rate == 4 and task.left_s == 146
+
+
+class HeldJob:
+    """A job that goes on when it is let."""
+
+    def __init__(self, name: str, order: list[str]) -> None:
+        self.name, self.order, self.may_end = name, order, threading.Event()
+
+    def __iter__(self) -> Iterator[Progress]:
+        self.order.append(self.name)
+        while not self.may_end.wait(0.01):
+            yield Progress(0, 1)
+
+    @property
+    def report(self) -> str:
+        return self.name
+
+    def close(self) -> None:
+        self.order.append(f"{self.name} stopped")
+
+
+def test_jobs_with_a_title_wait_for_each_other_in_their_order() -> None:
+    order: list[str] = []
+    tasks = BackgroundTasks(on_end=lambda: None)
+    jobs = {name: HeldJob(name, order) for name in ("a", "b", "c", "d")}
+
+    def start(name: str, title: str) -> Task:
+        return tasks.start("index", nullcontext, lambda _: jobs[name], title)
+
+    first = start("a", "/a")
+    wait_until(lambda: order == ["a"])
+    assert start("b", "/b") is first and start("c", "/c") is first
+    start("b", "/b")  # once for each title
+    start("d", "")  # without a title, it is not wanted while another runs
+    assert tasks.waiting("index") == ["/b", "/c"] and tasks.running() == ["index"]
+    tasks.take_back("index", "/c")
+    first.stop()
+    wait_until(lambda: order == ["a", "a stopped", "b"])
+    assert tasks.waiting("index") == []
+    second = tasks.get("index")
+    assert second is not None and second is not first and second.running
+    jobs["b"].may_end.set()
+    wait_until(lambda: not second.running)
+    assert second.report == "b" and tasks.running() == []
+    assert order == ["a", "a stopped", "b"]
 
 
 def test_near_duplicates_side_by_side(

@@ -83,7 +83,7 @@ def test_the_photo_of_a_caption_is_not_hidden(coco: Library, rows: list[dict[str
     assert kept >= 0.85 * len(sample)
 
 
-def test_half_of_the_likely_photos_are_right(
+def test_six_in_ten_of_the_likely_and_nearly_all_of_the_sure_photos_are_right(
     coco: Library, known: Things, rows: list[dict[str, str]]
 ) -> None:
     names = sorted({row["image"] for row in rows})
@@ -94,5 +94,5 @@ def test_half_of_the_likely_photos_are_right(
             if hit.level in ("sure", "likely"):
                 right[hit.level][0] += 1
                 right[hit.level][1] += hit.path.name in shows_it
-    assert right["likely"][0] > 100 and right["likely"][1] >= 0.5 * right["likely"][0]
-    assert right["sure"][0] > 50 and right["sure"][1] >= 0.75 * right["sure"][0]
+    assert right["likely"][0] > 100 and right["likely"][1] >= 0.6 * right["likely"][0]
+    assert right["sure"][0] > 10 and right["sure"][1] >= 0.95 * right["sure"][0]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
 from ui.addresses import address_of
-from ui.coming_photos import show_coming_photos
 from ui.formatting import escape_markdown
 from ui.navigation import go_to
 from ui.query_line import query_line
 from ui.session import session
-from ui.tasks import is_indexing
 
 _MODEL_UNAVAILABLE = 6
 # By the exit code of an error's class, see docs/cli.md.
@@ -25,6 +25,20 @@ _TITLES = {
     9: ("The library is busy", ":material/hourglass_top:"),
     10: ("Cannot write to the disk", ":material/hard_drive:"),
     11: ("A package is missing", ":material/extension_off:"),
+}
+# Commands that messages name: the view that does the same, the part that it needs, the label and
+# the icon of a button that leads there.
+_VIEWS_OF_COMMANDS = {
+    "imgsearch rebuild --encoder": (
+        "library",
+        "encoders",
+        "Change the model",
+        ":material/model_training:",
+    ),
+    "imgsearch rebuild": ("library", "encoders", "Rebuild the index", ":material/build:"),
+    "imgsearch index": ("library", "folders", "Update the folders", ":material/sync:"),
+    "imgsearch read-text": ("library", "folders", "Read text", ":material/document_scanner:"),
+    "imgsearch faces": ("people", "people", "Find faces", ":material/group:"),
 }
 
 
@@ -63,7 +77,9 @@ def error_card(error: ImgsearchError, suggestion_key: str | None = None) -> None
     if suggestion is not None and suggestion_key is not None:
         suggestion_button(suggestion, suggestion_key)
     if error.exit_code == _MODEL_UNAVAILABLE and session().has("encoders"):
-        _library_button("Choose a model", ":material/model_training:")
+        view_button("library", "Choose a model", ":material/model_training:")
+    else:
+        command_buttons(str(error))
 
 
 def unexpected_error(error: Exception) -> bool:
@@ -76,40 +92,23 @@ def unexpected_error(error: Exception) -> bool:
     return True
 
 
-def empty_library() -> None:
-    """Show how to add the first photos. They appear by themselves while they are indexed."""
-    here = session()
-    if not here.has("folders"):
-        card(
-            "No photos yet",
-            "The archive is empty. Fill it: `imgsearch index FOLDER --library "
-            f"{escape_markdown(here.library.address)}`",
-            ":material/photo_library:",
-        )
-        return
-    if is_indexing(here.library, here.tasks):
-        show_coming_photos()
-        card(
-            "The first photos come soon",
-            "They appear here as soon as they are indexed, and can be searched at once.",
-            ":material/hourglass_top:",
-        )
-        return
-    card(
-        "No photos yet",
-        "Add a folder to make its photos searchable. They are only read, never changed, and "
-        "nothing leaves this machine.",
-        ":material/photo_library:",
-    )
-    _library_button("Add a folder", ":material/create_new_folder:")
-
-
 def no_results(reason: str) -> None:
     """A search without results."""
     card("No results", reason, ":material/search_off:")
 
 
-def _library_button(label: str, icon: str) -> None:
-    """A button to the view that manages folders, index and model."""
-    if st.button(label, type="primary", icon=icon):
-        go_to(address_of("library"))
+def view_button(
+    view: str, label: str, icon: str, kind: Literal["primary", "secondary"] = "primary"
+) -> None:
+    """A button that leads to a view."""
+    if st.button(label, type=kind, icon=icon, key=f"to {view}: {label}"):
+        go_to(address_of(view))
+
+
+def command_buttons(message: str) -> None:
+    """For each command that a message names, a button to the view that does the same."""
+    for command, (view, part, label, icon) in _VIEWS_OF_COMMANDS.items():
+        if command not in message or not session().has(part):
+            continue
+        message = message.replace(command, "")  # a shorter command may be its beginning
+        view_button(view, label, icon, "secondary")

@@ -1,4 +1,4 @@
-"""A dialog to choose a photo folder of this machine.
+"""A dialog to choose a photo folder of this machine, and buttons for the usual ones.
 
 It shows the names of folders and numbers of photos, never the name or the content of a file. It
 goes through Streamlit's connection, like the rest of the page, so only those who may use the page
@@ -24,10 +24,12 @@ from imgsearch import (
 )
 from ui import cards
 from ui.formatting import escape_markdown
+from ui.session import session
 
 COUNTING_S = 1.0  # for all folders of one list together
 COUNTS_KEPT_S = 60.0
 MAX_SHOWN = 200  # folders of one list
+MAX_USUAL = 3  # buttons for usual folders
 _ICONS = {"home": ":material/home:", "usual": ":material/folder_special:",
           "drive": ":material/hard_drive:"}  # fmt: skip
 
@@ -88,6 +90,30 @@ def _usual_places() -> None:
         for choice in of_kind:
             _place_button(choice, counts[choice.path])
     _folder_button(Path("/"), "All folders of this machine", ":material/computer:")
+
+
+def usual_folder_buttons() -> bool:
+    """For each usual folder with photos, a button that indexes it at once, the fullest first.
+
+    Returns whether there is one.
+    """
+    choices = [choice for choice in usual_folders() if choice.kind == "usual"]
+    counts = _counts([choice.path for choice in choices])
+    full = [choice for choice in choices if counts[choice.path].files]
+    full.sort(key=lambda choice: -counts[choice.path].files)
+    if not full:
+        return False
+    for choice in full[:MAX_USUAL]:
+        if st.button(
+            escape_markdown(f"Index {printable(choice.name)}: {_count_text(counts[choice.path])}"),
+            key=f"index {choice.path!r}",
+            icon=_ICONS[choice.kind],
+            type="primary",
+            help=escape_markdown(choice.path),
+        ):
+            session().index((choice.path,))
+            st.rerun()
+    return True
 
 
 def _place_button(choice: FolderChoice, count: PhotoFileCount) -> None:

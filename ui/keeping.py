@@ -6,12 +6,14 @@ declared once. Changes come by PUT, which no other web site may send without ask
 
 from __future__ import annotations
 
+from datetime import date
+
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from imgsearch import ImgsearchError, UsageError, answered
+from imgsearch import ImgsearchError, UsageError, answered, format_count
 from ui import exports
 from ui.answer_data import forget_answers
 from ui.request_body import read_body
@@ -22,6 +24,7 @@ ROUTE = "/operations/{path:path}"
 MAX_BYTES = 16 << 20  # a million ids
 _ALLOWED = ("tray", "albums", "marks", "changes")  # the first part of their paths
 _TRAY = "tray"  # answers do not depend on it, but for those to is:picked
+_SHEET_TYPES = {"pdf": "application/pdf", "jpeg": "image/jpeg"}
 _TOO_LONG = "This is too much at once. Choose fewer photos."
 
 
@@ -57,7 +60,7 @@ async def operate(request: Request) -> Response:
 
 
 async def export(request: Request) -> Response:
-    """The paths of photos, one a line, or what is known of them as JSON."""
+    """Photos as a list of paths, as JSON, or as a contact sheet: PDF, or JPEG."""
     content = await read_body(request, MAX_BYTES)
     if content is None:
         return PlainTextResponse(_TOO_LONG, 413, NOT_STORED)
@@ -66,11 +69,18 @@ async def export(request: Request) -> Response:
         ids = [int(each) for each in asked.ids]
     except (msgspec.MsgspecError, ValueError) as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
+    library, kind = session().library, request.path_params["kind"]
     try:
-        hits = await run_in_threadpool(session().library.photos, ids)
+        if kind in ("pdf", "jpeg"):
+            title = f"{format_count(len(ids), 'photo')}, {date.today().isoformat()}"
+            sheet = await run_in_threadpool(library.pictures.contact_sheet, ids, kind, title)
+            return Response(sheet, media_type=_SHEET_TYPES[kind], headers=NOT_STORED)
+        hits = await run_in_threadpool(library.photos, ids)
+    except UsageError as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 409, NOT_STORED)
-    if request.path_params["kind"] == "paths":
+    if kind == "paths":
         return Response(
             exports.paths_text(hit.path for hit in hits),
             media_type="application/octet-stream",  # names need not be text

@@ -12,20 +12,21 @@ from starlette.responses import JSONResponse, Response
 from ui import component_files
 from ui.responses import NOT_STORED
 from ui.session import session
-from ui.tasks import other_job
+from ui.tasks import INDEX, other_job
 
 ROUTE = "/library/state"
 _follow = component_files.component("follow")
 
 
 def library_state() -> str:
-    """Whether the library exists, the jobs that run, and whether another process is at work.
+    """Whether the library exists, the jobs that run or wait, and whether another process works.
 
     It is read before the view is drawn: what changes meanwhile is noticed then.
     """
     here = session()
     other = "another process" if other_job(here.library) is not None else ""
-    return " ".join([str(here.library.exists()), other, *here.tasks.running()])
+    waiting = here.tasks.waiting(INDEX)
+    return " ".join([str(here.library.exists()), other, *here.tasks.running(), *waiting])
 
 
 def follow(state: str) -> None:

@@ -9,9 +9,10 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from imgsearch import (
@@ -26,8 +27,9 @@ from imgsearch import (
     SavedSearchSummary,
     Settings,
     StoredEncoder,
+    path_text,
 )
-from ui.tasks import BackgroundTasks, LongJob
+from ui.tasks import INDEX, BackgroundTasks, LongJob
 
 Value = TypeVar("Value")
 
@@ -63,9 +65,20 @@ class Session:
         """Whether the library has this part: see `Library.capabilities`."""
         return part in self.library.capabilities
 
-    def start(self, name: str, job_of: Callable[[Library], LongJob]) -> None:
-        """Start a job of the library, unless one of this name is running."""
-        self.tasks.start(name, self._open_library, job_of)
+    def start(self, name: str, job_of: Callable[[Library], LongJob], title: str = "") -> None:
+        """Start a job of the library. While one of this name is running, it waits if it has a
+        title, and is not started if not.
+        """
+        self.tasks.start(name, self._open_library, job_of, title)
+
+    def index(self, folders: Sequence[str | Path] = (), *, accept_removals: bool = False) -> None:
+        """Bring folders up to date, all if none is named, after those that are being read now."""
+        title = ", ".join(path_text(Path(folder)) for folder in folders)
+        self.start(
+            INDEX,
+            lambda library: library.index(folders, accept_removals=accept_removals),
+            title or "all folders",
+        )
 
     def photo_count(self) -> int:
         """Photos that can be found, up to 2 s old; 0 if there is no library yet."""

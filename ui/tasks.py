@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import streamlit as st
 
@@ -68,15 +68,23 @@ class Task:
         return self._meter.left_s
 
 
+class _WaitingJob(NamedTuple):
+    title: str
+    start: Callable[[], Task]
+
+
 class BackgroundTasks:
     """Starts jobs and keeps the latest task of each name. Thread-safe.
 
-    `on_end` is called when a job has ended, just before its task stops running.
+    A job that has a title waits while one of its name is running, and starts when that has ended;
+    those that wait are forgotten when the program ends. `on_end` is called when a job has ended,
+    just before its task stops running.
     """
 
     def __init__(self, on_end: Callable[[], None]) -> None:
         self._on_end = on_end
         self._tasks: dict[str, Task] = {}
+        self._waiting: dict[str, list[_WaitingJob]] = {}
         self._starting = threading.Lock()
 
     def get(self, name: str) -> Task | None:
@@ -86,6 +94,16 @@ class BackgroundTasks:
     def running(self) -> list[str]:
         """The names of the tasks that are running, sorted."""
         return sorted(name for name, task in list(self._tasks.items()) if task.running)
+
+    def waiting(self, name: str) -> list[str]:
+        """The titles of the jobs that start when the running one of this name has ended."""
+        return [job.title for job in self._waiting.get(name, [])]
+
+    def take_back(self, name: str, title: str) -> None:
+        """Forget a job that waits, unless it has started."""
+        with self._starting:
+            jobs = self._waiting.get(name, [])
+            jobs[:] = [job for job in jobs if job.title != title]
 
     def dismiss(self, name: str) -> None:
         """Forget the latest task of this name, unless it is running."""
@@ -99,25 +117,35 @@ class BackgroundTasks:
         name: str,
         open_own: Callable[[], AbstractContextManager[Opened]],
         job_of: Callable[[Opened], LongJob],
+        title: str = "",
     ) -> Task:
-        """Start a job of what it opens for itself; if one of this name is running, return its task.
+        """Start a job of what it opens for itself. Returns the running task of this name.
 
-        A library or archive of its own has a model of its own.
+        If one is running already, a job with a title waits for its end, once for each title, and
+        one without is not started. A library or archive of its own has a model of its own.
         """
+
+        def start() -> Task:
+            task = self._tasks[name] = Task()
+            threading.Thread(
+                target=self._run,
+                args=(name, task, open_own, job_of),
+                name=f"imgsearch-{name}",
+                daemon=True,
+            ).start()
+            return task
+
         with self._starting:
             task = self._tasks.get(name)
             if task is None or not task.running:
-                task = self._tasks[name] = Task()
-                threading.Thread(
-                    target=self._run,
-                    args=(task, open_own, job_of),
-                    name=f"imgsearch-{name}",
-                    daemon=True,
-                ).start()
+                return start()
+            if title and title not in self.waiting(name):
+                self._waiting.setdefault(name, []).append(_WaitingJob(title, start))
             return task
 
     def _run(
         self,
+        name: str,
         task: Task,
         open_own: Callable[[], AbstractContextManager[Opened]],
         job_of: Callable[[Opened], LongJob],
@@ -140,7 +168,11 @@ class BackgroundTasks:
             )
         finally:
             self._on_end()
-            task.running = False
+            with self._starting:
+                task.running = False
+                waiting = self._waiting.get(name)
+                if waiting:
+                    waiting.pop(0).start()
 
 
 def progress_bar(task: Task, title: str, unit: str) -> None:

@@ -309,13 +309,18 @@ class ArchiveEngine:
         return self._filling.index(sources, accept_removals, ray)
 
     def pack(
-        self, folder: str, file: Path | None, photos_only: bool
+        self, folder: str, file: Path | None, photos_only: bool, faces: bool
     ) -> Generator[Progress, None, PackReport]:
         """Write the photos below a folder or `s3://BUCKET/FOLDER` into a pack."""
         from imgsearch.archive.lance.packing import PhotosToPack
         from imgsearch.indexer.packs import check_destination, describe, write_pack
         from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 
+        if faces:
+            raise UsageError(
+                "An archive has no faces and no persons, so its packs carry none. Leave out --faces"
+                "; or make the pack from the library in which imgsearch faces has run."
+            )
         if file is None:
             raise UsageError("An archive cannot write into its photo folders. Name a file.")
         photos = PhotosToPack(self.catalogue().address, folder)

@@ -238,6 +238,12 @@ def remove(album_name: str, data_dir: str | None) -> None:
 @click.option("--zip", "zip_file", metavar="FILE", type=PATH, help="Make a zip file of copies.")
 @click.option("--links", metavar="FOLDER", type=PATH, help="Keep a folder of symbolic links.")
 @click.option("--list", "playlist", metavar="FILE", type=PATH, help="Keep an M3U list of paths.")
+@click.option(
+    "--sheet",
+    metavar="FILE",
+    type=PATH,
+    help="Make a contact sheet with names and dates: FILE ends with .pdf or .jpg.",
+)
 @json_option
 @data_option
 def export(
@@ -246,6 +252,7 @@ def export(
     zip_file: str | None,
     links: str | None,
     playlist: str | None,
+    sheet: str | None,
     as_json: bool,
     data_dir: str | None,
 ) -> None:
@@ -254,14 +261,21 @@ def export(
     \b
       imgsearch album export Book --copies ~/Desktop/Book
       imgsearch album export Book --zip ~/Desktop/Book.zip
+      imgsearch album export Book --sheet ~/Desktop/Book.pdf
 
     Copies appear when all of them are made. Photos that cannot be reached now are left out and
     named.
     """
-    kinds = {"copies": copies, "zip": zip_file, "links": links, "list": playlist}
+    kinds = {
+        "copies": copies,
+        "zip": zip_file,
+        "links": links,
+        "list": playlist,
+        "sheet": sheet,
+    }
     given = [(kind, place) for kind, place in kinds.items() if place is not None]
     if len(given) != 1:
-        raise click.UsageError("Choose one of --copies, --zip, --links and --list.")
+        raise click.UsageError("Choose one of --copies, --zip, --links, --list and --sheet.")
     ((kind, place),) = given
     with open_library(data_dir) as library:
         report = library.albums.export(album_name, place, kind)  # type: ignore[arg-type]  # a key

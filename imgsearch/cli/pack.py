@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 )
 @click.option("--photos-only", is_flag=True, help="Leave out saved searches and concepts.")
 @click.option(
+    "--faces",
+    is_flag=True,
+    help="Include faces, which are biometric data, and the names that you gave them.",
+)
+@click.option(
     "--verify", "to_verify", metavar="PACK", type=PATH, help="Only read a pack and check it."
 )
 @json_option
@@ -47,6 +52,7 @@ def command(
     pack: str | None,
     inside: bool,
     photos_only: bool,
+    faces: bool,
     to_verify: str | None,
     as_json: bool,
     address: str | None,
@@ -59,7 +65,8 @@ def command(
       imgsearch unpack holidays.imgsearch --at /mnt/nas/Holidays     (on another machine)
 
     A pack has vectors, facts, names, text in pictures and thumbnails, not the photos themselves.
-    Saved searches and concepts of the library are included, except with --photos-only. imgsearch
+    Saved searches and concepts of the library are included, except with --photos-only; faces and
+    persons only with --faces: whoever has them can recognise these persons elsewhere. imgsearch
     unpack merges the pack into another library, where nothing has to be embedded again. The file is
     an SQLite database; docs/packs.md describes it. It is written completely or not at all: an
     existing pack stays until the new one is complete.
@@ -69,7 +76,7 @@ def command(
     With --library, the photos are those of an archive; FOLDER may also be s3://BUCKET/FOLDER.
     """
     if to_verify is not None:
-        if folder or inside or photos_only:
+        if folder or inside or photos_only or faces:
             raise click.UsageError("--verify takes a pack and nothing else.")
         _verify(to_verify, as_json, data_dir)
         return
@@ -79,12 +86,15 @@ def command(
         raise click.UsageError("Name the file of the pack or use --inside, not both.")
     if address is None:
         with open_library(data_dir) as library:
-            report = _run(library.packs.make(folder, pack, inside=inside, photos_only=photos_only))
+            job = library.packs.make(
+                folder, pack, inside=inside, photos_only=photos_only, faces=faces
+            )
+            report = _run(job)
     elif pack is None:
         raise click.UsageError("--inside needs a library on this machine: name the file instead.")
     else:
         with open_archive(address, data_dir) as archive:
-            report = _run(archive.packs.make(folder, pack))
+            report = _run(archive.packs.make(folder, pack, faces=faces))
     if as_json:
         print_json({**asdict(report), "file": str(report.file)})
         return
@@ -119,3 +129,6 @@ def _verify(pack: str, as_json: bool, data_dir: str | None) -> None:
         f"({format_count(info.files, 'file')}) of {printable(info.folder)}, made on "
         f"{info.made_at:%Y-%m-%d} by {printable(info.made_by)}; vectors of {printable(encoders)}"
     )
+    if info.has_faces:
+        named = [printable(each.name) for each in info.persons if each.name is not None]
+        click.echo(f"It carries faces. Persons with a name: {', '.join(named) or 'none'}")

@@ -47,6 +47,9 @@ _SHOWN = 20  # faces of a person
 )
 @click.option("--hide/--show", "hidden", default=None, help="PERSON is of no interest, or is.")
 @click.option(
+    "--me/--not-me", "me", default=None, help="PERSON is you: person:me finds it; or is not."
+)
+@click.option(
     "--write-sidecars",
     is_flag=True,
     help="Write the names of faces into XMP files beside photos, for other programs.",
@@ -70,6 +73,7 @@ def command(
     merge: str | None,
     split: tuple[int, ...],
     hidden: bool | None,
+    me: bool | None,
     write_sidecars: bool,
     dry_run: bool,
     adobe_names: bool,
@@ -86,6 +90,7 @@ def command(
       imgsearch people --like ~/Pictures/party.jpg:2
       imgsearch people Anna --yes 341 --yes 355 --no 360
       imgsearch people Anna --merge 17
+      imgsearch people --me Anna
 
     PERSON is a name, or the number that the list has. With PERSON alone, its faces are listed, each
     with its number and its photo. Faces are found with imgsearch faces. Every decision can be
@@ -98,11 +103,11 @@ def command(
     file could not be written.
     """
     actions = [name is not None, ask, bool(yes or no), merge is not None, bool(split)]
-    actions += [hidden is not None, write_sidecars]
+    actions += [hidden is not None, me is not None, write_sidecars]
     if sum(actions) > 1:
         raise click.UsageError(
-            "Give one of --name, --ask, --yes and --no, --merge, --split, --hide, --show and "
-            "--write-sidecars at a time."
+            "Give one of --name, --ask, --yes and --no, --merge, --split, --hide, --show, --me, "
+            "--not-me and --write-sidecars at a time."
         )
     if (dry_run or adobe_names) and not write_sidecars:
         raise click.UsageError("--dry-run and --adobe-names need --write-sidecars.")
@@ -139,6 +144,8 @@ def command(
             _print_person(people.merge(find_person(library, merge).id, who.id).person, as_json)
         elif split:
             _print_person(people.split(split, who.id).person, as_json)
+        elif me is not None:
+            _print_person(people.set_me(who.id, me).person, as_json)
         elif hidden is not None:
             _print_person(people.hide(who.id, hidden).person, as_json)
         else:
@@ -171,6 +178,9 @@ def find_person(library: Library, text: str) -> Person:
     plain = plain_text(text)
     for each in everyone:
         if each.name is not None and plain_text(each.name) == plain:
+            return each
+    for each in everyone:
+        if each.is_me and plain == "me":
             return each
     if text.isdecimal():
         for each in everyone:
@@ -207,7 +217,8 @@ def _line(person: Person) -> str:
     name = "-" if person.name is None else printable(person.name)
     hidden = "  hidden" if person.is_hidden else ""
     faces = f"{format_count(person.faces, 'face')} in {format_count(person.photos, 'photo')}"
-    return f"{person.id:>6}  {name}  {faces}, {person.confirmed} confirmed{hidden}"
+    me = " (you)" if person.is_me else ""
+    return f"{person.id:>6}  {name}{me}  {faces}, {person.confirmed} confirmed{hidden}"
 
 
 def _print_person(person: Person, as_json: bool) -> None:

@@ -89,6 +89,8 @@ def command(
     if report.searches or report.concepts:
         concepts = format_count(report.concepts, "concept")
         info(f"Also added: saved searches: {report.searches:,}; {concepts}.")
+    if report.faces:
+        info(f"Also added: {format_count(report.faces, 'face')}. To see persons: imgsearch people")
     if report.missing:
         info(
             f"Not there, of another size, or no photo of this folder: "

@@ -181,9 +181,12 @@ class Engine(Protocol):
         """Bring the library up to date with these sources."""
 
     def pack(
-        self, folder: str, file: Path | None, photos_only: bool
+        self, folder: str, file: Path | None, photos_only: bool, faces: bool
     ) -> Generator[Progress, None, PackReport]:
-        """Write the photos below a folder into a pack, or into the folder without a file."""
+        """Write the photos below a folder into a pack, or into the folder without a file.
+
+        Raises UsageError for `faces` where the engine has none.
+        """
 
     def merge(
         self, pack: Path, place: str | None, offline: bool, beside: bool

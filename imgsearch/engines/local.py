@@ -438,12 +438,12 @@ class LocalEngine:
         return Job(sync.index(self.new_or_existing(), tuple(sources), accept_removals, verify))
 
     def pack(
-        self, folder: str, file: Path | None, photos_only: bool
+        self, folder: str, file: Path | None, photos_only: bool, faces: bool
     ) -> Generator[Progress, None, PackReport]:
         """Write the photos below a folder into a pack, or into the folder without a file."""
         from imgsearch.indexer.packs import make_pack
 
-        return make_pack(self.store(), self.kept_thumbnails(), folder, file, photos_only)
+        return make_pack(self.store(), self.kept_thumbnails(), folder, file, photos_only, faces)
 
     def merge(
         self, pack: Path, place: str | None, offline: bool, beside: bool

@@ -16,6 +16,7 @@ from imgsearch.errors import EncoderError, PhotoError, QueryError, UsageError
 from imgsearch.indexer import pack_notes, packs
 from imgsearch.indexer.derived import refresh_derived, update_index
 from imgsearch.indexer.embedding import ConceptEmbedder
+from imgsearch.indexer.faces import group_all
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
 from imgsearch.progress import Progress
 from imgsearch.records.index import EncoderRow
@@ -49,6 +50,8 @@ def unpack(
             keep = keeper.keep if context.settings.thumbnails_mb else None
             steps = packs.merge_pack(store, thumbnails, reader, place, keep)
             report = yield from publish_progress(context.data_dir, "Merging", steps)
+            if reader.info.has_faces:  # also again: a merge may have been killed before this
+                group_all(store, store.faces.all())
             searches = pack_notes.merge_searches(store, reader.info.searches)
             row = store.reads.encoders.current()
             concepts = 0

@@ -76,11 +76,13 @@ def make_pack(
     folder: str,
     file: Path | None,
     photos_only: bool = False,
+    faces: bool = False,
 ) -> Generator[Progress, None, PackReport]:
     """Write all that is known of the photos below a folder into a pack, `file`.
 
     None stands for the hidden folder in the folder itself. With `photos_only`, saved searches and
-    concepts are left out. Raises FolderError for a folder without photos of the library,
+    concepts are left out; with `faces`, the faces of the photos go with them, and the persons that
+    they belong to. Raises FolderError for a folder without photos of the library,
     UsageError, LibraryLocked while another process writes this pack, and DiskError.
     """
     total = len(store.packs.photo_ids(folder))
@@ -95,6 +97,7 @@ def make_pack(
         check_destination(file, list(store.reads.roots.all().values()))
     place = _volume_path(store.reads, folder)
     info = describe(Path(folder).name, store.vectors.all_encoders(), place)
+    info = replace(info, has_faces=faces)
     if not photos_only:
         searches, concepts = pack_notes.packed_searches(store), pack_notes.packed_concepts(store)
         info = replace(info, searches=searches, concepts=concepts)
@@ -297,7 +300,7 @@ def merge_pack(
     root_id = store.files.add_root(place.folder)
     files_there = _PhotoFiles(place.folder)
     counts, missing, changed, done = MergeCounts(), 0, 0, 0
-    with store.packs.merging(root_id, info.fact_names) as merger:
+    with store.packs.merging(root_id, info) as merger:
         for batch in reader.batches():
             if keep_thumbnails is not None:
                 _keep_thumbnails(reader, batch, thumbnails, keep_thumbnails)
@@ -319,6 +322,7 @@ def merge_pack(
         files=counts.files,
         missing=missing,
         to_verify=changed,
+        faces=counts.faces,
     )
 
 

@@ -37,6 +37,7 @@ Role: TypeAlias = Literal[
     "before_but",  # "anything but a dog"
     "anything",  # it says nothing about the content of a photo
     "ends_negation",  # the words that say what not to find end here
+    "position",  # where in a photo a thing is: "in the background"
 ]
 
 _TABLE: dict[str, tuple[Role, ...]] = {
@@ -110,6 +111,13 @@ _TABLE: dict[str, tuple[Role, ...]] = {
         *("before_person", "only_person", "names_person", "before_camera"),
         *("no_name", "before_negation", "ends_negation"),
     ),
+    # Positions in a photo
+    "background": ("position",),
+    "foreground": ("position",),
+    "front": ("position",),
+    "middle": ("position",),
+    "side": ("position",),
+    "top": ("position",),
     # Conjunctions, pronouns and verbs
     "and": ("before_person", "names_person", "no_name", "before_negation", "ends_negation"),
     "or": ("before_person", "no_name", "ends_negation"),

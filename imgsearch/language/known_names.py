@@ -22,6 +22,9 @@ class KnownNames(Protocol):
         person's name are enough, and so are the last: "Anna" or "Smith" for Anna Smith.
         """
 
+    def knows_own_person(self) -> bool:
+        """Whether it is known which person the user is: `person:me` finds that one."""
+
     def has_phrase(self, phrase: str, fields: Collection[NameField] = ...) -> bool:
         """Whether some photo has the words of this phrase, in their order, in one of the fields."""
 

@@ -28,6 +28,13 @@ _REQUESTS = (
     *("i am looking for", "i'm looking for", "i want to see", "let me see"),
     *("give me", "get me", "please show me", "please find"),
 )
+# A "me" after one of these words asks for photos, and is nobody in them: "show me a dog".
+BEFORE_ASKING_ME = frozenset(
+    words[at - 1]
+    for words in map(str.split, _REQUESTS)
+    for at in range(1, len(words))
+    if words[at] == "me"
+)
 
 
 def with_emoji_named(text: str) -> str:

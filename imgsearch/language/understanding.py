@@ -29,7 +29,7 @@ from imgsearch.language.function_words import (
     words_as,
 )
 from imgsearch.language.grammar import is_expressible, parse, to_text
-from imgsearch.language.phrasing import PICTURES, asks_for_any_photo
+from imgsearch.language.phrasing import BEFORE_ASKING_ME, PICTURES, asks_for_any_photo
 from imgsearch.language.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.photo import LOOKS
@@ -70,6 +70,9 @@ _KIN = {
     *("mom", "mum", "mommy", "mummy", "mama", "dad", "daddy", "papa", "grandma", "grandpa"),
     *("granny", "grandmother", "grandfather", "nana"),
 }
+# Words that stand for the user, if the library knows which person that is. "I" and "my" say nothing
+# about who is in a photo.
+_OWN_PERSON = {"me", "myself"}
 # Names of countries in use, and those that the gazetteer has.
 _COUNTRIES = {
     "usa": "united states",
@@ -371,6 +374,11 @@ class _Words:
         if not (words_of(typed[0]) and words_of(typed[-1])):
             return None  # "Lena &"
         before = self._before(at, taken)
+        if text in _OWN_PERSON and self._names.knows_own_person():
+            if before in BEFORE_ASKING_ME:
+                return None
+            start = at - 1 if before in BEFORE_PERSON | {"&", "+"} else at
+            return _Match(start, at, end, (Filter("person", ("me",)),))
         kinds = self._kinds_after(before)
         kind = next((kind for kind in kinds if self._knows(kind, text)), None)
         values: tuple[str, ...] = (" ".join(typed),)

@@ -132,13 +132,18 @@ class Albums:
         return self._engine.albums().remove(name) or self._refuse_unknown(name)
 
     def export(
-        self, name: str, place: str | Path, kind: Literal["copies", "zip", "links", "list"]
+        self,
+        name: str,
+        place: str | Path,
+        kind: Literal["copies", "zip", "links", "list", "sheet"],
     ) -> ExportReport:
         """Write the photos of an album to a place outside of the photo folders.
 
         "copies" makes a new folder of copies, "zip" one file of them, "links" keeps a folder of
-        symbolic links in step, and "list" an M3U file of paths. Copies and zip file appear when
-        they are complete. Photos that cannot be reached now are left out and named in the report.
+        symbolic links in step, "list" an M3U file of paths, and "sheet" makes a contact sheet with
+        names and dates: a PDF or a JPEG, as the name of the file says. Copies, zip file and sheet
+        appear when they are complete. Photos that cannot be reached now are left out and named in
+        the report.
 
         Raises QueryError for an unknown album; UsageError for a place in an indexed folder, or one
         that is taken; DiskError where it cannot be written; and ImgsearchError for a photo that
@@ -148,14 +153,15 @@ class Albums:
         from imgsearch.outputs.export import export_photos
 
         engine, album = self._engine, self.photos(name)
-        ids = (*album.photo_ids, *album.missing_ids)
+        ids, pictures = (*album.photo_ids, *album.missing_ids), Pictures(engine)
         return export_photos(
             album.name,
             ids,
             Path(absolute(place)),
             kind,
             engine.catalogue(),
-            Pictures(engine).original,
+            pictures.original,
+            pictures.thumbnail,
             engine.photo_folders(),
             (engine.settings.data_dir, engine.settings.cache_dir),
         )

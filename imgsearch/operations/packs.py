@@ -27,12 +27,15 @@ class Packs:
         *,
         inside: bool = False,
         photos_only: bool = False,
+        faces: bool = False,
     ) -> Job[PackReport]:
         """Write all that is known of the photos below a folder into a pack for other machines.
 
         `pack` is the file to write, whole or not at all; it may not be in a photo folder. With
         `inside`, the folder carries its pack in a hidden folder. Saved searches and concepts go
-        with it, unless `photos_only` is set. docs/packs.md describes the file. Raises UsageError,
+        with it, unless `photos_only` is set. Faces with their vectors, which are biometric data,
+        and the persons that they belong to go with it only if `faces` is set. docs/packs.md
+        describes the file. Raises UsageError,
         FolderError for a folder without photos of the library, LibraryLocked while another process
         writes this pack, and DiskError.
         """
@@ -41,7 +44,7 @@ class Packs:
         if (pack is None) != inside:
             raise UsageError("Name the file of the pack, or use inside=True; one of the two.")
         file = None if pack is None else Path(absolute(pack))
-        return Job(self._engine.pack(self._engine.absolute(folder), file, photos_only))
+        return Job(self._engine.pack(self._engine.absolute(folder), file, photos_only, faces))
 
     def verify(self, pack: str | Path) -> Job[PackInfo]:
         """Read a whole pack and compare every checksum; the report is what it states about itself.
@@ -65,11 +68,12 @@ class Packs:
 
         Photos are recognised by their content, facts that were read later win, and what is there
         already stays: merging again, also after an interruption, adds nothing twice. Saved searches
-        and concepts of the pack are added where their names are free. `pack` may be a folder that
-        carries its pack. `at` is the folder where its photos are; without it they are looked for.
-        With `offline` they are taken to be there though it is not connected now. `beside` keeps
-        vectors of an encoder that the library does not use. Raises PackError, PhotosNotFound,
-        EncoderMismatch, UsageError, LibraryLocked and DiskError.
+        and concepts of the pack are added where their names are free. If the pack has faces, they
+        are added where nobody has looked for faces here, and persons of one name are joined. `pack`
+        may be a folder that carries its pack. `at` is the folder where its photos are; without it
+        they are looked for. With `offline` they are taken to be there though it is not connected
+        now. `beside` keeps vectors of an encoder that the library does not use. Raises
+        PackError, PhotosNotFound, EncoderMismatch, UsageError, LibraryLocked and DiskError.
         """
         from imgsearch.progress import Job
 

@@ -267,6 +267,16 @@ class People:
         change = store.people.hide(number, hidden, self._sure(store, number))
         return PersonChange(self.get(number), change)
 
+    @operation("POST /people/me")
+    def set_me(self, person_id: PersonId, is_me: bool = True) -> PersonChange:
+        """Say that a person is you, or is not: `person:me` finds it, and so does "me" in words.
+
+        Only one person is you. Raises UsageError for an unknown person, and for one without a name.
+        """
+        number = as_id(person_id)
+        change = self._people().set_own(number, is_me)
+        return PersonChange(self.get(number), change)
+
     # ------------------------------------------------------------------ names for other programs
 
     def plan_sidecars(self, *, adobe_names: bool = False) -> list[PlannedFile[FaceNamesChange]]:

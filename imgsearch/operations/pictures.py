@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from imgsearch.operations.declared import OrKept, PhotoId, Seconds, SidePx, operation
-from imgsearch.records.ids import as_id
+from imgsearch.records.ids import as_id, as_ids
 from imgsearch.records.picture_text import PhotoText
 
 if TYPE_CHECKING:
@@ -76,6 +77,19 @@ class Pictures:
             return None
         with closing(self._engine.files_of(photo_id, with_video=moving_part)) as files:
             return (open_moving_part if moving_part else open_original)(photo, files)
+
+    def contact_sheet(
+        self, photo_ids: Sequence[int], kind: Literal["pdf", "jpeg"] = "pdf", title: str = ""
+    ) -> bytes:
+        """Make a contact sheet of photos: small pictures with names, dates and places.
+
+        A PDF has 20 photos on a page and 2,000 at most, a JPEG 200. Photos without a picture are
+        left out. Raises UsageError for more photos, and where none is left.
+        """
+        from imgsearch.outputs.contact_sheet import contact_sheet
+
+        catalogue = self._engine.catalogue()
+        return contact_sheet(title, kind, as_ids(photo_ids), catalogue, self.thumbnail)[0]
 
     def text_of(self, photo_id: int) -> PhotoText | None:
         """Return the text in a photo; None if it was not read yet."""

@@ -1,4 +1,4 @@
-"""Exports the photos of an album: as copies, one zip file, links or a list of paths.
+"""Exports the photos of an album: as copies, one zip file, links, a list or a contact sheet.
 
 Copies are made beside their place under another name, and get their own when all are there.
 """
@@ -6,12 +6,13 @@ Copies are made beside their place under another name, and get their own when al
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from imgsearch.catalogue.base import Catalogue
 from imgsearch.decode.original import OriginalFile
+from imgsearch.outputs.contact_sheet import contact_sheet, kind_of
 from imgsearch.outputs.copies import Original, chunks, opened, safe_name, unique_name, zip_of_copies
 from imgsearch.outputs.links import update_links
 from imgsearch.outputs.new_place import new_place
@@ -28,18 +29,25 @@ def export_photos(
     name: str,
     photo_ids: Sequence[int],
     place: Path,
-    kind: Literal["copies", "zip", "links", "list"],
+    kind: Literal["copies", "zip", "links", "list", "sheet"],
     catalogue: Catalogue,
     original: Original,
+    picture: Callable[[int, int], bytes | None],
     roots: Collection[str],
     own_folders: Collection[Path],
 ) -> ExportReport:
     """Write these photos of the album `name` to `place`; returns what was written.
 
-    `original` opens the file of a photo. `roots` are the indexed folders and `own_folders` those of
-    imgsearch: nothing is written there. Raises as `Albums.export` does.
+    `original` opens the file of a photo, and `picture` makes a small picture of it. `roots` are the
+    indexed folders and `own_folders` those of imgsearch: nothing is written there. Raises as
+    `Albums.export` does.
     """
     refuse_inside(place, roots, own_folders)
+    if kind == "sheet":
+        content, missing = contact_sheet(name, kind_of(place), photo_ids, catalogue, picture)
+        with new_place(place) as part, part.open("xb") as writer:
+            writer.write(content)
+        return ExportReport(name, place, len(photo_ids) - len(missing), missing)
     photos = catalogue.photos(photo_ids)
     paths = {
         photo_id: path_text(photos[photo_id].files[0].path)

@@ -8,8 +8,10 @@ what it was when the changes were listed.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -67,11 +69,19 @@ Change = TypeVar("Change", SidecarChange, FaceNamesChange)
 
 
 class PlannedFile(Struct, Generic[Change], frozen=True):
-    """A change with the content that the file has before it, None without one, and after it."""
+    """A change with the file before it, as a sha256 or None without one, and its new content.
+
+    There may be a file for each photo of a library, so the content is compressed.
+    """
 
     change: Change
     before: bytes | None = None
-    after: bytes = b""
+    packed: bytes = b""
+
+    @classmethod
+    def of(cls, change: Change, before: bytes | None, after: bytes) -> PlannedFile[Change]:
+        """Plan a change of a file with this content."""
+        return cls(change, _digest(before), zlib.compress(after, 1))
 
 
 def plan_sidecars(
@@ -124,8 +134,10 @@ def write_sidecar(planned: PlannedFile[Change]) -> Change:
     try:
         with suppress(FileNotFoundError):
             part.unlink()  # of a process that was killed
-        _write_part(part, planned.after, sidecar if planned.before is not None else None)
-        if _content(sidecar) != planned.before:
+        _write_part(
+            part, zlib.decompress(planned.packed), sidecar if planned.before is not None else None
+        )
+        if _digest(_content(sidecar)) != planned.before:
             return _failed(change, "another program has changed it meanwhile; list it again")
         if planned.before is None:
             _take_free_name(part, sidecar)
@@ -175,9 +187,9 @@ def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile[SidecarChange] 
         names = ", ".join(sorted(others)[:3])
         return PlannedFile(_failed(change, f"it belongs to {names} as well, with other stars"))
     if before is None:
-        return PlannedFile(change, None, new_packet(first.stars))
+        return PlannedFile.of(change, None, new_packet(first.stars))
     try:
-        return PlannedFile(change, before, with_rating(before, first.stars))
+        return PlannedFile.of(change, before, with_rating(before, first.stars))
     except CannotEdit as error:
         return PlannedFile(_failed(change, str(error)))
 
@@ -223,7 +235,7 @@ def _plan_names(
     if others := _others_with(sidecar, names):
         listed = ", ".join(sorted(others)[:3])
         return PlannedFile(_failed(change, f"it belongs to {listed} as well, with other faces"))
-    return PlannedFile(change, before, edited.packet)
+    return PlannedFile.of(change, before, edited.packet)
 
 
 def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
@@ -246,6 +258,10 @@ def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
         if known.get(name) != wanted
         and not any((sidecar.parent / f"{name}{end}").exists() for end in (".xmp", ".XMP"))
     }
+
+
+def _digest(content: bytes | None) -> bytes | None:
+    return None if content is None else hashlib.sha256(content).digest()
 
 
 def _content(sidecar: Path) -> bytes | None:

@@ -63,7 +63,8 @@ class Person(Struct, frozen=True):
     """A person: a group of faces, with a name if the user gave one.
 
     `confirmed` is the number of its faces that the user has confirmed, `best_face` the id of the
-    face that shows the person best. `is_hidden` is set for a person of no interest.
+    face that shows the person best. `is_hidden` is set for a person of no interest, and `is_me` for
+    the one that the user is.
     """
 
     id: int
@@ -73,6 +74,7 @@ class Person(Struct, frozen=True):
     photos: int
     confirmed: int
     best_face: int | None = None
+    is_me: bool = False
 
 
 class PersonChange(Struct, frozen=True):

@@ -79,13 +79,22 @@ class PackedConcept(Struct, frozen=True):
     examples: tuple[PackedExample, ...]
 
 
+class PackedPerson(Struct, frozen=True):
+    """A person of a pack with faces, by its id there; without a name, a group of faces."""
+
+    id: int
+    name: str | None
+    is_hidden: bool
+
+
 class PackInfo(Struct, frozen=True):
     """The statements of a pack about itself.
 
     `folder` is the name, without parents, of the folder that contains all paths; `volume` and
     `volume_path` locate it if its drive can be identified. `searches` and `concepts` belong to the
     whole library. `fact_names`, the facts that the pack knows (an older imgsearch knew fewer), and
-    the numbers of photos and files are counted when it is written.
+    the numbers of photos and files are counted when it is written. With `has_faces` it carries the
+    faces of its photos, with their vectors, and `persons`.
     """
 
     made_by: str
@@ -99,6 +108,8 @@ class PackInfo(Struct, frozen=True):
     files: int = 0
     searches: tuple[PackedSearch, ...] = ()
     concepts: tuple[PackedConcept, ...] = ()
+    has_faces: bool = False
+    persons: tuple[PackedPerson, ...] = ()
 
 
 class MergeCounts(Struct, frozen=True):
@@ -109,6 +120,7 @@ class MergeCounts(Struct, frozen=True):
     embedded: int = 0  # photos that got vectors
     texts: int = 0  # photos whose text in the pack is newer, or new
     files: int = 0  # new to the library
+    faces: int = 0
 
     def plus(self, other: MergeCounts) -> MergeCounts:
         """The counts of both."""
@@ -118,4 +130,5 @@ class MergeCounts(Struct, frozen=True):
             self.embedded + other.embedded,
             self.texts + other.texts,
             self.files + other.files,
+            self.faces + other.faces,
         )

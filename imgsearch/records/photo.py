@@ -172,7 +172,11 @@ class Facts(Struct, frozen=True):
             "The people in the photo, as a person has named them in another program",
             "People",
             lambda people: ", ".join(people),
-            filter=FilterSpec("person", "words", "that show this person, as named in a program"),
+            filter=FilterSpec(
+                "person",
+                "words",
+                "that show this person, by a face or as named in a program; me is you",
+            ),
         ),
     ] = ()
     title: Annotated[

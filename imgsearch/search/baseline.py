@@ -72,7 +72,8 @@ class LibraryBaseline(Struct, frozen=True):
             hits.ids[: confidence.COUNTED_HITS], hits.scores[: confidence.COUNTED_HITS]
         )
         ids = hits.ids[: confidence.COMPARED_HITS].tolist()
-        photos = self.catalogue.vectors_of(ids).values()
+        stored = self.catalogue.vectors_of(ids)
+        photos = [stored[photo_id] for photo_id in ids if photo_id in stored]
         closest = np.array(
             [photo.vectors[photo.best_part(query.vector)] for photo in photos], np.float32
         )

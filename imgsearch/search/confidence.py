@@ -16,7 +16,8 @@ The strength of an answer is the first less the second, plus a share of the thir
 between three states: something was found, unsure, nothing.
 
 Below the best hit, the level of a photo depends on the position of its score between the query's
-mean score in this library and its best score.
+mean score in this library and its best score. A few words that name several things have likely hits
+only as long as these show each thing: a strong word would carry a weak one.
 
 `docs/search.md` shows how well this works; `benchmarks/bench_confidence.py` measures it and fits
 the thresholds. This module is arithmetic on arrays, without files or models.
@@ -47,6 +48,9 @@ FEW_PHOTOS = 32
 COMPARED_HITS = 10  # hits whose z-score is computed; an outstanding one is among the first
 COUNTED_HITS = 200  # hits that are counted by level
 MIN_UNSURE_HITS, MAX_UNSURE_HITS = 3, 10  # hits shown in an unsure answer
+_UNSURE_HITS_AT_CHANCE, _UNSURE_HITS_LESS = 7, 3  # and so many less a standard deviation above
+_SHOWN_FROM = 1.0  # the z-score from which a photo shows a thing of a query that names several
+_SHOWING_SHARE = 0.6  # of the likely hits show all things of such a query
 _SAME_PHOTO_SCORE = 0.98  # photos at least this alike count as one: a copy, or a burst
 
 _GAIN_SHARE = 0.5  # of a query's gain with every photo is no sign of a match
@@ -70,10 +74,10 @@ class Thresholds(Struct, frozen=True):
     unsure_image: float = -1.2
     unsure_image_share: float = -0.4  # of what chance reaches: the limit in a large library
     found_text: float = 1.0
-    found_short: float = 1.7
+    found_short: float = 2.0
     found_image: float = 1.0
-    sure: float = 3.5  # from here on, hits can be sure
-    sure_share: float = 0.9
+    sure: float = 5.0  # from here on, hits can be sure
+    sure_share: float = 0.95
     likely_share: float = 0.8
     possible_share: float = 0.5
 
@@ -112,13 +116,15 @@ class ScoredQuery(Struct, frozen=True):
 
     `terms` are the kind and weight of each positive term. `negative` (dim,) is the
     contribution of the negative terms, as `compose` takes it: they narrow the answer, but nobody
-    looks for them. An `everyday` query names only what nearly every library shows.
+    looks for them. An `everyday` query names only what nearly every library shows. `things`
+    (n, dim) are the things that a short text names, if several: see `language.things`.
     """
 
     vector: Vector
     terms: Sequence[tuple[TermKind, float]]
     negative: Vector | None = None
     everyday: bool = False
+    things: Vectors | None = None
 
 
 def assess(
@@ -143,15 +149,22 @@ def assess(
     span = max(0.0, best - mean)
     possible_from = best - (1 - thresholds.possible_share) * span
     reach_it = int((hits.scores >= possible_from).sum())
-    if strength < thresholds.found_from(query):
-        nearest = min(max(reach_it, MIN_UNSURE_HITS), MAX_UNSURE_HITS, len(hits.ids))
+    likely_from = best - (1 - thresholds.likely_share) * span
+    shows_all = True
+    if query.things is not None:
+        compared = int((hits.scores[: len(closest)] >= likely_from).sum())
+        showing = _showing_all(baseline, query.things, closest[:compared])
+        shows_all = showing > 0
+        if 0 < showing < compared:
+            likely_from = float(hits.scores[showing - 1])
+    if strength < thresholds.found_from(query) or not shows_all:
+        nearest = min(max(reach_it, MIN_UNSURE_HITS), unsure_hits(strength), len(hits.ids))
         return Verdict(
             "unsure", strength, possible=nearest, possible_from=float(hits.scores[nearest - 1])
         )
-    likely_from = best - (1 - thresholds.likely_share) * span
     sure_from, sure = None, 0
     if strength >= thresholds.sure:
-        sure_from = best - (1 - thresholds.sure_share) * span
+        sure_from = max(best - (1 - thresholds.sure_share) * span, likely_from)
         sure = int((hits.scores >= sure_from).sum())
     likely = int((hits.scores >= likely_from).sum()) - sure
     return Verdict(
@@ -165,6 +178,34 @@ def assess(
         likely_from=likely_from,
         possible_from=possible_from,
     )
+
+
+def unsure_hits(strength: float) -> int:
+    """The number of hits of which one is right in three of four unsure answers to what is there.
+
+    The stronger the answer, the earlier comes the first right hit.
+    """
+    hits = round(_UNSURE_HITS_AT_CHANCE - _UNSURE_HITS_LESS * strength)
+    return min(max(hits, MIN_UNSURE_HITS), MAX_UNSURE_HITS)
+
+
+def _showing_all(baseline: ScoreBaseline, things: Vectors, closest: Vectors) -> int:
+    """The number of hits, from the best one on, that show all things of the query.
+
+    `closest` (m, dim) are the photos of these hits, `things` (n, dim) the things. A few of the hits
+    that are counted may lack one: a photo may show a thing in its own way.
+    """
+    import numpy as np
+
+    others = _others_with(baseline, (("short", 1.0),))
+    scores = others.rows @ closest.T
+    deviation = np.maximum(scores.std(axis=0), _MIN_DEVIATION)
+    gains = things @ baseline.mean - others.mean_score  # with the usual photo
+    above = things @ closest.T - scores.mean(axis=0) - _GAIN_SHARE * gains[:, None]
+    shows = (above / deviation >= _SHOWN_FROM).all(axis=0)
+    shares = np.cumsum(shows) / np.arange(1, len(shows) + 1)
+    enough = np.flatnonzero(shares >= _SHOWING_SHARE)
+    return int(enough[-1]) + 1 if len(enough) else 0
 
 
 def answer_strength(

@@ -12,6 +12,7 @@ from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import ImgsearchError, QueryError
 from imgsearch.language.everyday import is_everyday
 from imgsearch.language.grammar import EMPTY_TEXT
+from imgsearch.language.things import things_in
 from imgsearch.records.query import Example, Query, Region, TaughtConcept, Term
 from imgsearch.search import composition
 from imgsearch.search.baseline import LibraryBaseline
@@ -90,6 +91,7 @@ def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None
     # Without positive terms, the negative ones count as the wanted terms.
     wanted = [at for at, weight in enumerate(weights) if weight > 0] or range(len(weights))
     wanted_texts = [term.what for term in query.terms if term.weight > 0]
+    things = _things(encoder_id, query, baseline)
     vector = contributions.sum(axis=0)
     return QueryVector(
         vector=vector,
@@ -101,6 +103,7 @@ def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None
             negative,
             everyday=bool(wanted_texts)
             and all(isinstance(what, str) and is_everyday(what) for what in wanted_texts),
+            things=np.stack([text_vectors[group] for group in things]) if things else None,
         ),
         example_ids=frozenset(example_ids),
         # Vectors of texts and directions of concepts lie off the manifold of photos, so more lists
@@ -117,6 +120,7 @@ def _text_vectors(
     texts = [(term.what.strip(), term.weight) for term in query.terms if isinstance(term.what, str)]
     groups = [texts_meant(encoder_id, text) for text, _ in texts]
     groups += [texts_meant(encoder_id, text, negative=True) for text, weight in texts if weight < 0]
+    groups += _things(encoder_id, query, baseline)
     groups = list(dict.fromkeys(groups))
     if not groups:
         return {}
@@ -124,6 +128,21 @@ def _text_vectors(
     vectors = _embed_texts(context, distinct_texts(groups))
     rows = meant_vectors(encoder_id, groups, vectors, mean_noun)
     return dict(zip(groups, rows, strict=True))
+
+
+def _things(
+    encoder_id: str, query: Query, baseline: LibraryBaseline | None
+) -> list[tuple[str, ...]]:
+    """The things that the only text to search for names, if several, each as `texts_meant`.
+
+    None with an encoder whose short texts were not measured: see `short_texts`.
+    """
+    wanted = [term.what for term in query.terms if term.weight > 0]
+    if len(wanted) != 1 or baseline is None or baseline.mean_noun is None:
+        return []
+    (what,) = wanted
+    things = things_in(what.strip()) if isinstance(what, str) else ()
+    return [texts_meant(encoder_id, thing) for thing in things]
 
 
 def _as_meant(

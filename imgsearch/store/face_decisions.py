@@ -67,6 +67,22 @@ def link_again(connection: sqlite3.Connection, decisions: Iterable[int]) -> None
         link(connection, photo_id, content_hash)
 
 
+def decisions_at(
+    connection: sqlite3.Connection, content_hash: bytes, at_s: float | None, box: Box
+) -> list[tuple[int, bool]]:
+    """The decisions about the face at a place of a photo: the person, and whether it is it."""
+    rows = connection.execute(
+        "SELECT person_id, is_person, at_s, x, y, width, height FROM face_decisions "
+        "WHERE content_hash = ? ORDER BY id",
+        (content_hash,),
+    )
+    return [
+        (person_id, bool(is_person))
+        for person_id, is_person, moment, x, y, width, height in rows
+        if _is_same_moment(at_s, moment) and _overlap(box, (x, y, width, height)) >= _SAME_PLACE
+    ]
+
+
 def _face_at(
     faces: Sequence[tuple[int, float | None, float, float, float, float]],
     at_s: float | None,

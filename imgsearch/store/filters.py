@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msgspec import Struct
@@ -369,16 +369,30 @@ def _people(context: ConditionContext, value: FilterValue) -> SqlCondition:
     )
 
 
+def _person(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    """The name in its order of words; "me" is the person that the user is, and nobody else."""
+    own = _own_name(context, words_of(str(value)))
+    if own is None:
+        return _words("people")(context, value)
+    listed = context.rows_with("names", "people", lambda people: own in names.separate(people))
+    return listed._replace(text=f"photos.id IN (SELECT photo_id FROM names WHERE {listed.text})")
+
+
+def _own_name(context: ConditionContext, words: Sequence[str]) -> str | None:
+    return names.own_person(context.connection) if list(words) == ["me"] else None
+
+
 def _only(context: ConditionContext, value: FilterValue) -> SqlCondition:
     """Each of these persons, no other name, and no face of anybody else."""
-    phrases = [phrase for name in str(value).split(",") if (phrase := words_of(name))]
-    each = [names.words_expression(" ".join(phrase), ["people"]) for phrase in phrases]
-    if not phrases:
+    wanted = [" ".join(words) for name in str(value).split(",") if (words := words_of(name))]
+    if not wanted:
         return SqlCondition(_NEVER)
+    own = [name for each in wanted if (name := _own_name(context, [each])) is not None]
+    phrases = [each for each in wanted if _own_name(context, [each]) is None]
 
     def passes(people: str) -> bool:
         return all(
-            any(f" {' '.join(phrase)} " in f" {name} " for phrase in phrases)
+            name in own or any(f" {phrase} " in f" {name} " for phrase in phrases)
             for name in names.separate(people)
         )
 
@@ -390,8 +404,7 @@ def _only(context: ConditionContext, value: FilterValue) -> SqlCondition:
         f"WHERE photo_id = photos.id AND ({is_other}))",
         listed.parameters,
     )
-    shown = [_named("photos.id", "names_words", words) for words in each if words]
-    return _joined(" AND ", [*shown, nobody_else])
+    return _joined(" AND ", [*(_person(context, each) for each in wanted), nobody_else])
 
 
 def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
@@ -475,6 +488,7 @@ CONDITIONS: dict[str, Condition] = {
     "megapixels": _number("photos.width_px * photos.height_px / 1e6"),
     "is": _state,
     **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
+    "person": _person,
     "album": _album,
     "rating": _rating,
 }

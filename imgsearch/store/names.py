@@ -252,6 +252,14 @@ def is_known(connection: sqlite3.Connection, field: NameField, name: str) -> boo
     )
 
 
+def own_person(connection: sqlite3.Connection) -> str | None:
+    """The words of the name of the person that the user is; None if that is not known."""
+    row = connection.execute(
+        f"SELECT name FROM persons JOIN own_person ON person_id = persons.id WHERE {_SHOWN}"
+    ).fetchone()
+    return None if row is None else " ".join(words_of(row[0])) or None
+
+
 def beginning(
     connection: sqlite3.Connection,
     phrases: Sequence[str],

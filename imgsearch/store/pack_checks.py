@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from imgsearch.records.pack import PackedFile, PackInfo
 from imgsearch.records.photo import FACTS
-from imgsearch.store.pack_format import PHOTO_TABLES, moment_text
+from imgsearch.store.pack_format import FACE_TABLES, PHOTO_TABLES, moment_text
 
 _MAX_THUMBNAIL_BYTES = 1_000_000
 _MAX_DIM = 65_536
@@ -28,6 +28,9 @@ _TYPES = {  # of values, by those of columns
     "BLOB": "blob",
 }
 _LARGEST_FLOAT = 1.7976931348623157e308
+_FACE_VECTOR_BYTES = 2 * 128  # all faces of a library are compared with each other
+# A face may reach beyond the edge of its picture.
+_IS_BOX = "abs(x) < 10 AND abs(y) < 10 AND width > 0 AND width < 10 AND height > 0 AND height < 10"
 
 # Rows of a batch that no library has, and what is wrong with them.
 _IMPOSSIBLE = (
@@ -59,15 +62,34 @@ _IMPOSSIBLE = (
 )
 
 
-def check_batch(batch: sqlite3.Connection) -> None:
+_IMPOSSIBLE_FACES = (
+    (
+        "SELECT 1 FROM face_readings WHERE state NOT IN ('found', 'none') OR people < 0",
+        "a look for faces has an unknown state",
+    ),
+    (
+        f"SELECT 1 FROM faces WHERE length(vector) != {_FACE_VECTOR_BYTES}",
+        "the vector of a face has a wrong size",
+    ),
+    (
+        f"SELECT 1 FROM faces WHERE NOT ({_IS_BOX} AND score BETWEEN 0 AND 1 AND size_px > 0)",
+        "a face is in no picture",
+    ),
+    (f"SELECT 1 FROM face_decisions WHERE NOT ({_IS_BOX})", "a face is in no picture"),
+)
+
+
+def check_batch(batch: sqlite3.Connection, has_faces: bool = False) -> None:
     """Check the photos of a batch, but for their paths, and write their dates as a library does."""
-    for table in PHOTO_TABLES:
+    for table in (*PHOTO_TABLES, *(FACE_TABLES if has_faces else ())):
         check_types(batch, table)
-    for query, problem in _IMPOSSIBLE:
+    for query, problem in (*_IMPOSSIBLE, *(_IMPOSSIBLE_FACES if has_faces else ())):
         if batch.execute(query).fetchone() is not None:
             raise ValueError(problem)
     _check_vectors(batch)
-    _write_moments(batch)
+    if has_faces:
+        _check_lengths(batch.execute("SELECT vector FROM faces"), _FACE_VECTOR_BYTES // 2)
+    _write_moments(batch, has_faces)
 
 
 def check_types(connection: sqlite3.Connection, table: str) -> None:
@@ -120,22 +142,29 @@ def file_of(name: bytes, size_bytes: int, mtime_ns: int) -> PackedFile:
 
 def _check_vectors(batch: sqlite3.Connection) -> None:
     """Check that each vector of a batch has a length of 1. Its number of bytes is right."""
+    for key, dim in batch.execute('SELECT "key", dim FROM encoders').fetchall():
+        query = "SELECT vector FROM vectors WHERE encoder_key = ?"
+        _check_lengths(batch.execute(query, (key,)), dim)
+
+
+def _check_lengths(cursor: sqlite3.Cursor, dim: int) -> None:
     import numpy as np
 
-    for key, dim in batch.execute('SELECT "key", dim FROM encoders').fetchall():
-        cursor = batch.execute("SELECT vector FROM vectors WHERE encoder_key = ?", (key,))
-        while some := cursor.fetchmany(max(1, _NUMBERS_AT_ONCE // dim)):
-            halves = np.frombuffer(b"".join(vector for (vector,) in some), "<f2")
-            lengths = np.linalg.norm(halves.astype(np.float32).reshape(-1, dim), axis=1)
-            if not (np.abs(lengths - 1) < _MAX_LENGTH_ERROR).all():
-                raise ValueError("a vector is not of length 1")
+    while some := cursor.fetchmany(max(1, _NUMBERS_AT_ONCE // dim)):
+        halves = np.frombuffer(b"".join(vector for (vector,) in some), "<f2")
+        lengths = np.linalg.norm(halves.astype(np.float32).reshape(-1, dim), axis=1)
+        if not (np.abs(lengths - 1) < _MAX_LENGTH_ERROR).all():
+            raise ValueError("a vector is not of length 1")
 
 
-def _write_moments(batch: sqlite3.Connection) -> None:
+def _write_moments(batch: sqlite3.Connection, has_faces: bool) -> None:
     """Check all dates of a batch, and write those anew that have another form."""
     columns = [("photos", "id", fact.name, _local_text) for fact in FACTS if fact.type is datetime]
     columns.append(("photos", "id", "facts_at", _utc_text))
     columns.append(("text_readings", "photo_id", "read_at", _utc_text))
+    if has_faces:
+        columns.append(("face_readings", "photo_id", "read_at", _utc_text))
+        columns.append(("face_decisions", "id", "decided_at", _utc_text))
     for table, key, column, text_of in columns:
         rows = batch.execute(f"SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL")
         texts = ((text_of(text), row_id, text) for row_id, text in rows.fetchall())

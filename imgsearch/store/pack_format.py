@@ -32,6 +32,9 @@ FIRST_VERSION = 1
 # added is no such change: it is a column that an older one ignores.
 VERSION = FIRST_VERSION
 
+# A pack that carries faces has more tables, which were changed last here.
+FACES_VERSION = list(migrations.MIGRATIONS).index("changes of people") + 1
+
 # The tables of a library with rows of single photos, in the order in which checksums include them.
 PHOTO_TABLES = (
     *("photos", "paths"),
@@ -65,13 +68,17 @@ _OWN_TABLES = (
     sha256 TEXT NOT NULL
 )""",
 )
+# Those of a pack that carries faces: with rows of single photos, and of the whole pack.
+FACE_TABLES = ("face_readings", "faces", "face_decisions")
+PERSON_TABLES = ("persons",)
 _INDEX = "paths_by_photo"
+_FACE_INDEXES = ("faces_by_photo", "face_decisions_by_content")
 _FACT_COLUMN = re.compile(
     r"([a-z][a-z0-9_]{0,63}) (TEXT|INTEGER|FLOAT|BOOLEAN)( NOT NULL DEFAULT 0)?"
 )
 # The rows of one batch by table. All columns, so that a checksum includes those of later versions.
 _OF_BATCH = "photo_id > :after AND photo_id <= :last"
-BATCH_ROWS: Mapping[str, str] = {
+_BATCH_ROWS: Mapping[str, str] = {
     "photos": "SELECT * FROM photos WHERE id > :after AND id <= :last ORDER BY id",
     "paths": f"SELECT * FROM paths WHERE {_OF_BATCH} ORDER BY photo_id, id",
     **{
@@ -93,9 +100,15 @@ BATCH_ROWS: Mapping[str, str] = {
     "text_readings": f"SELECT * FROM text_readings WHERE {_OF_BATCH} ORDER BY photo_id",
     "text_lines": f"SELECT * FROM text_lines WHERE {_OF_BATCH} ORDER BY photo_id, place",
 }
+_BATCH_FACES: Mapping[str, str] = {
+    "face_readings": f"SELECT * FROM face_readings WHERE {_OF_BATCH} ORDER BY photo_id",
+    "faces": f"SELECT * FROM faces WHERE {_OF_BATCH} ORDER BY photo_id, id",
+    "face_decisions": "SELECT * FROM face_decisions WHERE content_hash IN (SELECT content_hash "
+    "FROM photos WHERE id > :after AND id <= :last) ORDER BY id",
+}
 BATCH_THUMBNAILS = f"SELECT photo_id, crc32 FROM thumbnails WHERE {_OF_BATCH} ORDER BY photo_id"
 # The rows of the whole pack, in the order in which its checksum includes them.
-COMMON_ROWS: Mapping[str, str] = {
+_COMMON_ROWS: Mapping[str, str] = {
     "pack": "SELECT made_by, made_at, photos, files FROM pack",
     **{table: f"SELECT * FROM {table} ORDER BY 1, 2" for table in COMMON_TABLES},
     "named_photos": "SELECT * FROM named_photos ORDER BY photo_id",
@@ -103,22 +116,40 @@ COMMON_ROWS: Mapping[str, str] = {
 }
 
 
-def create(connection: sqlite3.Connection) -> None:
+def batch_rows(has_faces: bool) -> Mapping[str, str]:
+    """The queries for the rows of one batch, by table, in the order of the checksum."""
+    return {**_BATCH_ROWS, **(_BATCH_FACES if has_faces else {})}
+
+
+def common_rows(has_faces: bool) -> Mapping[str, str]:
+    """The queries for the rows of the whole pack, by table, in the order of the checksum."""
+    persons = {table: f"SELECT * FROM {table} ORDER BY id" for table in PERSON_TABLES}
+    return {**_COMMON_ROWS, **(persons if has_faces else {})}
+
+
+def version_of(has_faces: bool) -> int:
+    """The version of the schema of the packs that are made now."""
+    return max(VERSION, FACES_VERSION) if has_faces else VERSION
+
+
+def create(connection: sqlite3.Connection, has_faces: bool = False) -> None:
     """Create the tables of a pack in an empty database, in the schema of this version."""
-    for statement in (*_statements(VERSION), *_OWN_TABLES):
+    for statement in (*_statements(version_of(has_faces), has_faces), *_OWN_TABLES):
         connection.execute(statement)
     migrations.add_facts(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute(f"PRAGMA user_version = {version_of(has_faces)}")
 
 
-def check_schema(connection: sqlite3.Connection, version: int) -> tuple[str, ...]:
+def check_schema(connection: sqlite3.Connection, version: int) -> tuple[tuple[str, ...], bool]:
     """Compare the tables of a pack with those that a schema version has.
 
-    Returns the columns of facts, as SQL declares them, that its `photos` has beyond that version.
-    Raises ValueError for a difference.
+    Returns the columns of facts, as SQL declares them, that its `photos` has beyond that version,
+    and whether it has tables of faces. Raises ValueError for a difference.
     """
-    expected = _expected(version)
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'faces' LIMIT 1"
+    has_faces = connection.execute(query).fetchone() is not None
+    expected = _expected(version, has_faces)
     found = {
         (kind, name, table): sql
         for kind, name, table, sql in connection.execute(
@@ -131,7 +162,7 @@ def check_schema(connection: sqlite3.Connection, version: int) -> tuple[str, ...
     for key, sql in expected.items():
         if key != photos and found[key] != sql:
             raise ValueError(f"its table {key[2]} is not that of a pack")
-    return _later_facts(str(expected[photos]), str(found[photos]))
+    return _later_facts(str(expected[photos]), str(found[photos])), has_faces
 
 
 def _later_facts(expected: str, found: str) -> tuple[str, ...]:
@@ -148,13 +179,15 @@ def _later_facts(expected: str, found: str) -> tuple[str, ...]:
     return columns
 
 
-def create_batch(connection: sqlite3.Connection, version: int, facts: tuple[str, ...]) -> None:
+def create_batch(
+    connection: sqlite3.Connection, version: int, facts: tuple[str, ...], has_faces: bool
+) -> None:
     """Create the tables of a library of that version in an empty database, with these facts.
 
     One of the newest version has only the tables that packs have, and none of their triggers.
     """
-    if version == VERSION:
-        for statement in _statements(VERSION):
+    if version == version_of(has_faces):
+        for statement in _statements(version, has_faces):
             connection.execute(statement)
     else:
         migrations.apply_first(connection, version)
@@ -163,20 +196,22 @@ def create_batch(connection: sqlite3.Connection, version: int, facts: tuple[str,
 
 
 @cache
-def _statements(version: int) -> tuple[str, ...]:
+def _statements(version: int, has_faces: bool) -> tuple[str, ...]:
     """The statements that create the tables of a library that packs have."""
     with closing(in_memory()) as connection:
         migrations.apply_first(connection, version)
         rows = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY rowid")
         wanted = {*PHOTO_TABLES, *COMMON_TABLES, _INDEX}
+        if has_faces:
+            wanted |= {*FACE_TABLES, *PERSON_TABLES, *_FACE_INDEXES}
         return tuple(sql for name, sql in rows if name in wanted)
 
 
 @cache
-def _expected(version: int) -> Mapping[tuple[str, str, str], str | None]:
+def _expected(version: int, has_faces: bool) -> Mapping[tuple[str, str, str], str | None]:
     """The schema of a pack: the statement of each entry, by kind, name and table."""
     with closing(in_memory()) as connection:
-        for statement in (*_statements(version), *_OWN_TABLES):
+        for statement in (*_statements(version, has_faces), *_OWN_TABLES):
             connection.execute(statement)
         rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
         return {(kind, name, table): sql for kind, name, table, sql in rows}
@@ -212,10 +247,10 @@ class Digest:
         return self._hash.hexdigest()
 
 
-def common_checksum(connection: sqlite3.Connection) -> str:
+def common_checksum(connection: sqlite3.Connection, has_faces: bool = False) -> str:
     """The checksum of everything but the rows of photos, which the batches have."""
     digest = Digest()
-    for table, query in COMMON_ROWS.items():
+    for table, query in common_rows(has_faces).items():
         digest.add(table, connection.execute(query))
     return digest.text()
 

@@ -41,7 +41,7 @@ class PackWriter:
     `end_batch`. The numbers of photos and files are known at the end.
     """
 
-    def __init__(self, draft: Path) -> None:
+    def __init__(self, draft: Path, has_faces: bool) -> None:
         # Without SQLite's own locks: `writing_pack` has one, and has the file open itself, so that
         # closing it would end them.
         uri = f"file:{quote(os.fsencode(draft))}?mode=rw&nolock=1"
@@ -49,6 +49,7 @@ class PackWriter:
         self.connection = with_pragmas(
             connection, "journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KB}"
         )
+        self.has_faces = has_faces
         self._last_id = 0
         self.photos = 0
         self.files = 0
@@ -60,7 +61,7 @@ class PackWriter:
     def begin(self, info: PackInfo) -> None:
         """Write what belongs to the whole pack: its folder, encoders, searches and concepts."""
         with self._transaction():
-            pack_format.create(self.connection)
+            pack_format.create(self.connection, self.has_faces)
             self._add_notes(info)
 
     @contextmanager
@@ -199,7 +200,7 @@ class PackWriter:
     def end_batch(self, last_photo_id: int, photos: int) -> None:
         """Store the checksum of the rows that were written since the last batch, up to a photo."""
         digest, ids = pack_format.Digest(), {"after": self._last_id, "last": last_photo_id}
-        for table, query in pack_format.BATCH_ROWS.items():
+        for table, query in pack_format.batch_rows(self.has_faces).items():
             digest.add(table, self.connection.execute(query, ids))
         digest.add("thumbnails", self.connection.execute(pack_format.BATCH_THUMBNAILS, ids))
         self.connection.execute(
@@ -217,7 +218,7 @@ class PackWriter:
             "INSERT INTO pack VALUES (?, ?, ?, ?, '')",
             (info.made_by, moment_text(info.made_at), self.photos, self.files),
         )
-        sha256 = pack_format.common_checksum(self.connection)
+        sha256 = pack_format.common_checksum(self.connection, self.has_faces)
         self.connection.execute("UPDATE pack SET sha256 = ?", (sha256,))
 
 
@@ -264,7 +265,7 @@ def writing_pack(path: Path, info: PackInfo) -> Iterator[PackWriter]:
     with _translating(path), _open_locked(draft, path) as file:
         try:
             file.truncate(0)
-            with closing(PackWriter(draft)) as writer:
+            with closing(PackWriter(draft, info.has_faces)) as writer:
                 writer.begin(info)
                 yield writer
                 writer.finish(info)

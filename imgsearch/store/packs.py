@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from imgsearch.records.files import FileStat
-from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackedVectors
+from imgsearch.records.pack import (
+    MergeCounts,
+    PackedFile,
+    PackedPhoto,
+    PackedVectors,
+    PackInfo,
+)
 from imgsearch.records.photo import MEASURED_FACTS
-from imgsearch.store import names, schema
+from imgsearch.store import names, pack_faces, schema
 from imgsearch.store.database import (
     DATABASE_FILE,
     Database,
@@ -23,6 +29,7 @@ from imgsearch.store.database import (
     raise_translated,
     uri_of,
 )
+from imgsearch.store.pack_faces import FaceMerger
 from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 from imgsearch.store.pack_reader import PackedBatch
 from imgsearch.store.pack_writer import PackWriter, batches_of
@@ -60,20 +67,16 @@ _LENGTHS = " + ".join(
     f"ifnull(length({fact.name}), 0)" for fact in FACT_COLUMNS if fact.type is str
 )
 # About how many bytes the rows of each photo take: texts, names and vectors.
-_SIZES = "SELECT id, sum(bytes) FROM ({}) GROUP BY id ORDER BY id".format(
-    " UNION ALL ".join(
-        [
-            f"SELECT id, {_LENGTHS} AS bytes FROM library.photos WHERE id {_THESE}",
-            f"SELECT photo_id, length(name) FROM library.paths WHERE photo_id {_THESE}",
-            f"SELECT photo_id, length(vector) FROM library.vectors WHERE photo_id {_THESE}",
-            f"SELECT photo_id, length(line) FROM library.text_lines WHERE photo_id {_THESE}",
-            *(
-                f"SELECT photo_id, length(name) FROM library.photo_{fact} "
-                f"JOIN library.{fact} ON {fact}.id = {id_column} WHERE photo_id {_THESE}"
-                for fact, id_column in LIST_FACTS.items()
-            ),
-        ]
-    )
+_SIZES = (
+    f"SELECT id, {_LENGTHS} AS bytes FROM library.photos WHERE id {_THESE}",
+    f"SELECT photo_id, length(name) FROM library.paths WHERE photo_id {_THESE}",
+    f"SELECT photo_id, length(vector) FROM library.vectors WHERE photo_id {_THESE}",
+    f"SELECT photo_id, length(line) FROM library.text_lines WHERE photo_id {_THESE}",
+    *(
+        f"SELECT photo_id, length(name) FROM library.photo_{fact} "
+        f"JOIN library.{fact} ON {fact}.id = {id_column} WHERE photo_id {_THESE}"
+        for fact, id_column in LIST_FACTS.items()
+    ),
 )
 _COPY = (
     "INSERT INTO main.photos (id, content_hash, size_bytes, added_at, facts_at, "
@@ -156,19 +159,24 @@ class PackStore:
         """
         file = self._database.data_dir / DATABASE_FILE
         pack, parts = writer.connection, self._parts(folder)
+        sizes = (*_SIZES, *(pack_faces.SIZES if writer.has_faces else ()))
+        sized = f"SELECT id, sum(bytes) FROM ({' UNION ALL '.join(sizes)}) GROUP BY id ORDER BY id"
+        copying = (*_COPY, *(pack_faces.COPY if writer.has_faces else ()))
         pack.execute("ATTACH ? AS library", (uri_of(file, writable=False),))
         pack.execute("BEGIN")
         try:
             ids = _photo_ids(pack, parts, "library.")
             for start in range(0, len(ids), PHOTOS_AT_ONCE):
                 some = {"ids": ids_parameter(ids[start : start + PHOTOS_AT_ONCE].tolist())}
-                for batch in batches_of(dict(pack.execute(_SIZES, some))):
-                    _copy_batch(pack, batch, parts)
+                for batch in batches_of(dict(pack.execute(sized, some))):
+                    _copy_batch(pack, batch, parts, copying)
                     query = f"SELECT id, content_hash FROM main.photos WHERE id {_THESE}"
                     hashes = pack.execute(query, {"ids": ids_parameter(batch)}).fetchall()
                     writer.add_thumbnails((id, key, thumbnail_of(key)) for id, key in hashes)
                     writer.end_batch(batch[-1], len(batch))
                 yield min(start + PHOTOS_AT_ONCE, len(ids))
+            if writer.has_faces:
+                pack.execute(pack_faces.COPY_PERSONS)
         except sqlite3.DatabaseError as error:
             if is_damage(error):  # of the library: the pack is new
                 raise_translated(error, file)
@@ -256,13 +264,13 @@ class PackStore:
     # ------------------------------------------------------------------ merging
 
     @contextmanager
-    def merging(self, root_id: int, fact_names: Iterable[str]) -> Iterator[Merger]:
-        """Merge batches of a pack whose files are below a root, and which knows these facts."""
+    def merging(self, root_id: int, info: PackInfo) -> Iterator[Merger]:
+        """Merge batches of a pack whose files are below a root."""
         file = self._database.data_dir / DATABASE_FILE
         with closing(connect(file, writable=True)) as connection:
             try:
                 prefix = prefix_of(self._reads.roots.all()[root_id])
-                yield Merger(connection, root_id, prefix, fact_names)
+                yield Merger(connection, root_id, prefix, info)
             except sqlite3.Error as error:
                 raise_translated(error, file)
 
@@ -282,9 +290,11 @@ def _photo_ids(connection: sqlite3.Connection, parts: Iterable[_Part], schema: s
     return np.unique(np.concatenate(found))
 
 
-def _copy_batch(pack: sqlite3.Connection, ids: Sequence[int], parts: Iterable[_Part]) -> None:
+def _copy_batch(
+    pack: sqlite3.Connection, ids: Sequence[int], parts: Iterable[_Part], copying: Sequence[str]
+) -> None:
     these = {"ids": ids_parameter(ids)}
-    for statement in _COPY:
+    for statement in copying:
         pack.execute(statement, these)
     for part in parts:
         prefix = os.fsencode(part.prefix)
@@ -376,12 +386,13 @@ class Merger:
         connection: sqlite3.Connection,
         root_id: int,
         prefix: str,
-        fact_names: Iterable[str],
+        info: PackInfo,
     ) -> None:
         self._connection = connection
         self._root_id = root_id
         self._prefix = prefix
-        known = frozenset(fact_names)
+        self._faces = FaceMerger(info.persons) if info.has_faces else None
+        known = frozenset(info.fact_names)
         self._facts = [name for name in _FACTS if name in known]
         self._lists = {fact: column for fact, column in LIST_FACTS.items() if fact in known}
 
@@ -437,7 +448,8 @@ class Merger:
             connection.execute(statement)
         linked = connection.execute(_LINK, root).rowcount
         connection.execute(_FORGET_FAILURES, root)
-        return MergeCounts(new, newer, embedded, texts, linked)
+        faces = 0 if self._faces is None else self._faces.merge(connection)
+        return MergeCounts(new, newer, embedded, texts, linked, faces)
 
     def _update_facts(self) -> int:
         """Replace facts that are older than those of the pack; returns of how many photos.

@@ -60,7 +60,8 @@ class PeopleStore:
         """The persons of one condition, whose faces fulfil the other."""
         query = (
             "SELECT persons.id, name, is_hidden, count(faces.id), count(DISTINCT photo_id), "
-            "(SELECT count(*) FROM face_decisions WHERE person_id = persons.id AND is_person) "
+            "(SELECT count(*) FROM face_decisions WHERE person_id = persons.id AND is_person), "
+            "persons.id IN (SELECT person_id FROM own_person) "
             f"FROM persons LEFT JOIN faces ON person_id = persons.id AND {_LIVE} WHERE {which} "
             "GROUP BY persons.id ORDER BY 5 DESC, 4 DESC, persons.id"
         )
@@ -72,8 +73,8 @@ class PeopleStore:
         with self._database.reading() as connection:
             faces = dict(connection.execute(best, parameters).fetchall())
             return [
-                Person(id, name, bool(is_hidden), count, photos, confirmed, faces.get(id))
-                for id, name, is_hidden, count, photos, confirmed in connection.execute(
+                Person(id, name, bool(hidden), count, photos, confirmed, faces.get(id), bool(is_me))
+                for id, name, hidden, count, photos, confirmed, is_me in connection.execute(
                     query, parameters
                 )
             ]
@@ -240,6 +241,27 @@ class PeopleStore:
             title = f"Hid {name}" if is_hidden else f"Showed {name} again"
             return change.record(title, [person_id])
 
+    def set_own(self, person_id: int, is_own: bool) -> Change:
+        """Record that the user is this person, and no other; or that they are not."""
+        with self._changing() as change:
+            name = _require(change.connection, person_id)
+            if name is None and is_own:
+                raise UsageError(
+                    "Name this person first: imgsearch people PERSON --name NAME; then person:me "
+                    "finds the same photos as the name."
+                )
+            change.keep_own()
+            change.connection.execute(
+                "DELETE FROM own_person"
+                if is_own
+                else "DELETE FROM own_person WHERE person_id = ?",
+                () if is_own else (person_id,),
+            )
+            if is_own:
+                change.connection.execute("INSERT INTO own_person VALUES (1, ?)", (person_id,))
+            title = f"Said that {_called(name, person_id)} is {'' if is_own else 'not '}you"
+            return change.record(title, [person_id])
+
     @contextmanager
     def _changing(self, faces: Sequence[int] = ()) -> Iterator[_Change]:
         """One decision in one transaction; these faces and decisions about them may change."""
@@ -279,6 +301,10 @@ class _Change:
     def keep_denials(self, person_id: int) -> None:
         """Remember which faces the user said are not this person."""
         self._remember("face_decisions", "NOT is_person AND person_id = ?", person_id)
+
+    def keep_own(self) -> None:
+        """Remember which person the user is."""
+        self._before.append(changes.rows_before(self.connection, "own_person", [[1]]))
 
     def made(self, person_id: int) -> None:
         """Remember that this person was made."""

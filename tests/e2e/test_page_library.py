@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -264,3 +264,40 @@ def test_the_first_photos_appear_by_themselves(open_tab: OpenTab, tmp_path: Path
         other.release()
         wait_for_count(tab, 4)
         tab.get_by_text("The first photos come soon").wait_for(state="detached")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_one_click_begins_with_a_usual_folder_and_others_wait_for_it(
+    open_tab: OpenTab, tmp_path: Path, width: int, scheme: Any, screenshot: Callable[..., None]
+) -> None:
+    for number in range(250):
+        write_noise(tmp_path / "home" / "Pictures" / f"{number:03}.png", number, 48)
+    for name in ("second", "third"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (96, 64), (0, 0, 200)).save(tmp_path / name / f"{name}.png")
+        if name == "second":
+            Image.new("RGB", (96, 64), (200, 0, 0)).save(tmp_path / name / "red.png")
+    with serving(tmp_path / "library", HOME=str(tmp_path / "home")) as address:
+        tab = open_tab(address, width, 844, scheme)
+        tab.goto(address)
+        usual = tab.get_by_role("button", name="Index Pictures: 250 photos and videos")
+        usual.wait_for()
+        settle(tab)
+        screenshot(tab, f"first-run-{width}")
+        assert not axe_violations(tab)
+        assert width > 390 or not small_targets(tab)
+        usual.click()
+        usual.wait_for(state="detached")
+        tab.goto(f"{address}/library")
+        field = tab.get_by_label("Add a folder on this machine")
+        for name in ("second", "third"):
+            field.fill(str(tmp_path / name))
+            tab.get_by_role("button", name="Index next").click()
+            tab.get_by_text(str(tmp_path / name), exact=True).wait_for()
+        settle(tab)
+        screenshot(tab, f"waiting-{width}")
+        tab.get_by_role("button", name="Do not index it").nth(1).click()
+        tab.get_by_text(str(tmp_path / "third"), exact=True).wait_for(state="detached")
+        tab.get_by_text(re.compile("Done in .*: 2 new")).wait_for()  # by itself
+        tab.goto(f"{address}/?q=sort:path")
+        tab.get_by_text("252 of 252 photos").wait_for()

@@ -265,6 +265,40 @@ def test_selected_photos_are_exported(page: Page, address: str, kept: Library) -
         assert archive.namelist() == ["rocket.jpg", "coffee.png"]
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_a_contact_sheet_of_the_selected_photos(
+    open_tab: OpenTab,
+    address: str,
+    kept: Library,
+    width: int,
+    scheme: Any,
+    screenshot: Callable[..., None],
+) -> None:
+    kept.tray.add([id_of(kept, "rocket"), id_of(kept, "coffee")])
+    tab = open_tab(address, width, 844, scheme)
+    tab.goto(address)
+    wait_for_selected(tab, 2)
+    tab.get_by_role("button", name="Contact sheet").click()
+    dialog = tab.get_by_role("dialog", name="Contact sheet of 2 photos")
+    dialog.wait_for()
+    screenshot(tab, f"contact-sheet-{width}-{scheme}")
+    assert not axe_violations(tab)
+    with tab.expect_download() as downloaded:
+        dialog.get_by_role("button", name="PDF").click()
+    assert Path(downloaded.value.path()).read_bytes().startswith(b"%PDF")
+    assert downloaded.value.suggested_filename == "contact-sheet.pdf"
+    dialog.wait_for(state="detached")
+    tab.get_by_role("button", name="Contact sheet").click()
+    with tab.expect_download() as downloaded:
+        dialog.get_by_role("button", name="JPEG").click()
+    with Image.open(downloaded.value.path()) as sheet:
+        assert sheet.format == "JPEG"
+    tab.route("**/exports/**", lambda route: route.abort())
+    tab.get_by_role("button", name="Contact sheet").click()
+    dialog.get_by_role("button", name="JPEG").click()
+    dialog.get_by_text("The page's server does not answer").wait_for()
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark"), (390, "light")])
 def test_everybody_can_use_it(
     open_tab: OpenTab,
@@ -316,6 +350,7 @@ def test_everybody_can_use_it(
         ("POST", "/operations/tray/clear", "{}", 405),
         ("PUT", "/exports/paths", '{"ids": ["x"]}', 422),
         ("PUT", "/exports/paths", '{"ids": ["999"]}', 200),
+        ("PUT", "/exports/pdf", '{"ids": ["999"]}', 422),
     ],
 )
 def test_the_doors_refuse_what_they_do_not_know(

@@ -382,7 +382,7 @@ def test_an_idle_model_is_released_and_loaded_again(data: Path) -> None:
         find(settings, f"nor these {time.time()}")
         warm_mb = held_mb("VmHWM")
         until = time.monotonic() + SECONDS
-        while held_mb() > warm_mb - 40:
+        while held_mb() > warm_mb - 20:  # the weights of the text tower are 23 MB
             assert time.monotonic() < until, f"{held_mb()} of {warm_mb} MB are still held"
             time.sleep(0.2)
         assert find(settings, f"other words {time.time()}").hits
@@ -630,7 +630,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         ],
         "/timeline": [{}, {"query": query, "k": 9}],
         "/events": [{}, {"query": "in:/"}],
-        "/events/title": [{"start": "2012-05-06T07:08:09", "title": "A walk"}],
+        "/events/title": [{"start": "2009-02-09T09:11:30", "title": "A walk"}],
         "/places": [{}, {"query": "type:png"}],
         "/cameras": [{}],
         "/over-time": [{}, {"query": "type:png", "by": "month", "k": 9}],

@@ -69,12 +69,15 @@ def show() -> None:
         st.caption(
             "The library is being created. Photos can be searched as soon as they are indexed."
         )
+        _add_folder_form(busy)
     else:
         cards.card(
             "No library yet",
             "Add a folder with photos. They are only read, never changed.",
             ":material/photo_library:",
         )
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            folder_picker.usual_folder_buttons()
         _add_folder_form(busy)
     _messages()
     follow(state)
@@ -165,7 +168,7 @@ def _update_and_pause_buttons(root: Root, busy: bool) -> None:
         key=f"update {root.id}",
         disabled=busy or not root.online,
         icon=":material/sync:",
-        on_click=_start_index,
+        on_click=session().index,
         args=((root.path,),),
     )
     if st.button(
@@ -190,7 +193,7 @@ def _resume_button(root: Root, busy: bool) -> None:
     ):
         session().library.folders.resume(root.path)
         if root.online:
-            _start_index((root.path,))
+            session().index((root.path,))
         st.rerun()
 
 
@@ -220,29 +223,47 @@ def _missing_photos(root: Root, busy: bool) -> None:
         key=f"accept {root.id}",
         disabled=busy,
         icon=":material/delete_sweep:",
-        on_click=_start_index,
-        args=((root.path,), True),
+        on_click=session().index,
+        args=((root.path,),),
+        kwargs={"accept_removals": True},
     )
 
 
 def _add_folder_form(busy: bool) -> None:
-    if st.button("Choose a folder …", icon=":material/create_new_folder:", disabled=busy):
-        folder_picker.open_picker(lambda folder: _start_index((folder,)))
+    """Adds a folder; while others are being indexed, it waits for them."""
+    indexing = session().tasks.get(INDEX)
+    can_wait = indexing is not None and indexing.running
+    is_refused = busy and not can_wait
+    _waiting_folders()
+    if st.button("Choose a folder …", icon=":material/create_new_folder:", disabled=is_refused):
+        folder_picker.open_picker(lambda folder: session().index((folder,)))
     with st.form("add folder", border=False):
         box, button = st.columns([5, 1], vertical_alignment="bottom")
         folder = box.text_input(
             "Add a folder on this machine",
             placeholder=str(Path.home() / "Pictures"),
         ).strip()
-        if button.form_submit_button("Index", type="primary", disabled=busy, width="stretch"):
+        label = "Index next" if can_wait else "Index"
+        if button.form_submit_button(label, type="primary", disabled=is_refused, width="stretch"):
             if folder:
-                _start_index((folder,))
+                session().index((folder,))
                 st.rerun()
             st.warning("Enter a folder first.")
 
 
-def _start_index(folders: Sequence[str | Path] = (), accept_removals: bool = False) -> None:
-    session().start(INDEX, lambda library: library.index(folders, accept_removals=accept_removals))
+def _waiting_folders() -> None:
+    """The folders that are indexed next, each with a button that takes it back."""
+    for title in session().tasks.waiting(INDEX):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"next {title!r}"):
+            st.badge("next", icon=":material/hourglass_top:", color="gray")
+            st.text(printable(title), width="stretch")
+            st.button(
+                "Do not index it",
+                key=f"take back {title!r}",
+                icon=":material/close:",
+                on_click=session().tasks.take_back,
+                args=(INDEX, title),
+            )
 
 
 def _start_retry(reasons: Sequence[str]) -> None:

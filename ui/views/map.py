@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import PhotoPositions, format_count
-from ui import cards, component_files, elements, search_row
+from ui import cards, component_files, elements, first_run, search_row
 from ui.formatting import escape_markdown
 from ui.map_data import MAX_ZOOM, photo_positions
 from ui.search_state import SearchInput, search_buttons
@@ -18,7 +18,7 @@ _map = component_files.component("map", "leaflet/leaflet.css")
 def show() -> None:
     """The map; of the photos that a search finds, if there is one."""
     if not session().photo_count():
-        cards.empty_library()
+        first_run.empty_library()
         return
     search_input = search_row.search_box("map")
     positions = photo_positions(search_input)  # raises what is wrong with the query

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import format_count
-from ui import cards, component_files
+from ui import cards, component_files, first_run
 from ui.library_state import follow, library_state
 from ui.session import session
 from ui.tasks import other_process_bar, progress_bar
@@ -18,7 +18,7 @@ def show() -> None:
     """The persons of the library, or how to find faces."""
     here = session()
     if not here.photo_count():
-        cards.empty_library()
+        first_run.empty_library()
         return
     state = library_state()
     task = here.tasks.get(TASK)

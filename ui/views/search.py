@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import Answer, format_count
-from ui import album_shelf, cards, elements, saved_shelf, search_row
+from ui import album_shelf, cards, elements, first_run, saved_shelf, search_row
 from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
@@ -36,7 +36,7 @@ keyboard shortcuts.
 def show() -> None:
     """The first view of the page."""
     if not session().photo_count():
-        cards.empty_library()
+        first_run.empty_library()
         return
     search_input = search_row.search_box()
     if session().has("folders"):
@@ -110,6 +110,7 @@ def _remarks(results: Answer) -> None:
     """Show remarks about the query, and a corrected query if there is one."""
     for remark in results.remarks:
         st.info(escape_markdown(remark), icon=":material/info:")
+        cards.command_buttons(remark)
     if results.suggestion is not None:
         cards.suggestion_button(results.suggestion)
 

@@ -25,7 +25,7 @@ from imgsearch import (
     removal_script,
     with_kept,
 )
-from ui import cards, elements, exports, search_row
+from ui import cards, elements, exports, first_run, search_row
 from ui.addresses import address_of
 from ui.answer_data import answer_of
 from ui.formatting import date_of, escape_markdown, format_datetime, format_size
@@ -46,7 +46,7 @@ KEPT, ERROR = "kept photos", "choice error"
 def show() -> None:
     """Groups of near-duplicates, among the photos that a search finds, if there is one."""
     if not session().photo_count():
-        cards.empty_library()
+        first_run.empty_library()
         return
     state = library_state()
     search_input = search_row.search_box("similar")

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from imgsearch import Query, format_count, in_earlier_years, to_text
-from ui import cards, component_files, elements, search_row
+from ui import cards, component_files, elements, first_run, search_row
 from ui.coming_photos import show_coming_photos
 from ui.formatting import date_of, escape_markdown
 from ui.query_line import query_line
@@ -23,7 +23,7 @@ _timeline = component_files.component("timeline", "shared/photo_tile.css", "grid
 def show() -> None:
     """The timeline; of the photos that a search finds, if there is one."""
     if not session().photo_count():
-        cards.empty_library()
+        first_run.empty_library()
         return
     search_input = search_row.search_box("timeline")
     if session().has("folders"):

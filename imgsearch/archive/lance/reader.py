@@ -505,6 +505,9 @@ class LanceNames:
         """
         return self._catalogue.frequent_words()[:limit]
 
+    def knows_own_person(self) -> bool:
+        return False  # an archive has no persons, only names of people
+
     def photos_around(self, lat: float, lon: float) -> int:
         """The approximate number of photos around a point, for choosing between two towns."""
         box = (

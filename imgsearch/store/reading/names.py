@@ -33,6 +33,11 @@ class NameReads:
         with self._database.reading() as connection:
             return names.is_known(connection, field, name)
 
+    def knows_own_person(self) -> bool:
+        """Whether the user has said which person they are: `person:me` finds that one."""
+        with self._database.reading() as connection:
+            return names.own_person(connection) is not None
+
     def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:
         """Whether some photo has this phrase in one of these fields: see `named`."""
         with self._database.reading() as connection:

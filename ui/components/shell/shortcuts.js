@@ -7,6 +7,7 @@ import { goToSearchBox } from "../shared/search_box.js";
 const SHORTCUTS = [
   ["Everywhere", [
     ["/", "to the search box, also from a view without one"],
+    ["c", "compare the selected photos, two to six"],
     ["Ctrl + z", "undo what was done with photos"],
     ["?", "this list"],
   ]],

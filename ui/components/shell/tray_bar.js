@@ -7,8 +7,11 @@ import { countOf, element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { ASKED_ALBUM, CHANGED, TOLD, tray } from "../shared/tray.js";
 
+const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
 const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
+const SHEETS = [["pdf", "PDF", "20 photos a page"], ["jpeg", "JPEG", "one picture, up to 200 photos"]];
+const MINOR = ["folder_zip", "grid_on", "list", "data_object", "folder_special", "school"]; // only icons where there is little room
 const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
 
@@ -69,9 +72,11 @@ export class TrayBar {
       [null, count, null, true],
       ["photo_album", "Add to album", () => this.askAlbum(ids()), has("albums")],
       ["playlist_remove", `Take out of ${album}`, () => tray.takeOut(album, ids()), has("albums") && album],
+      ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
       ["folder_zip", "Zip of copies", () => this.copy(ids()), has("files"), isFew ? "" : TOO_MANY],
+      ["grid_on", "Contact sheet", () => this.askSheet(), true],
       ["list", "Paths", () => this.export("paths", "photos.txt"), true],
       ["data_object", "JSON", () => this.export("json", "photos.json"), true],
       ["folder_special", "Folder of links", () => this.form("links"), has("files")],
@@ -83,18 +88,57 @@ export class TrayBar {
     if (focused) this.bar.querySelector(`[data-action="${focused}"]`)?.focus();
   }
 
+  get canCompare() { return tray.size >= FEWEST_COMPARED && tray.size <= MOST_COMPARED; }
+
+  async compare() {
+    const ids = [...tray.ids], { Comparison } = await import("./compare.js");
+    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Comparison(this.bar.parentElement, ids);
+  }
+
   // The forms of Python take the photos from the library.
   async form(name) {
     await tray.settled();
     this.askForm(name);
   }
 
+  // Asks for the kind of a contact sheet, and downloads it. What is wrong is said in the dialog.
+  askSheet() {
+    const heading = element("h2", "", `Contact sheet of ${countOf(tray.size)}`), problem = element("p", "problem"), choices = element("div", "album-list");
+    heading.id = "albums";
+    problem.role = "alert";
+    for (const [kind, title, about] of SHEETS) {
+      const choice = element("button", "album");
+      choice.type = "button";
+      choice.append(element("span", "name", title), element("span", "period", about));
+      choice.onclick = async () => {
+        choice.disabled = true;
+        problem.textContent = "";
+        const refusal = await this.download(kind, `contact-sheet.${kind === "pdf" ? "pdf" : "jpg"}`);
+        choice.disabled = false;
+        if (refusal) problem.textContent = refusal; else this.dialog.close();
+      };
+      choices.append(choice);
+    }
+    const close = element("button", "close", "Cancel");
+    close.type = "button";
+    close.onclick = () => this.dialog.close();
+    this.dialog.replaceChildren(heading, choices, problem, close);
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
   async export(kind, name) {
+    const refusal = await this.download(kind, name);
+    if (refusal) this.say(refusal, true);
+  }
+
+  // Returns why it is not possible, else nothing.
+  async download(kind, name) {
     const answer = await fetch(`/exports/${kind}`, { method: "PUT", body: JSON.stringify({ ids: [...tray.ids] }) }).catch(() => null);
-    if (!answer?.ok) { this.say(answer ? await answer.text() : NO_SERVER, true); return; }
+    if (!answer?.ok) return answer ? answer.text() : NO_SERVER;
     const address = URL.createObjectURL(await answer.blob());
     download(address, name);
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    return "";
   }
 
   // It asks first which photos can be copied, and says which cannot: an empty or short file would pass for a copy of all.
@@ -163,6 +207,9 @@ export class TrayBar {
   }
 
   onKey(event) {
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && !event.defaultPrevented;
+    const isElsewhere = isTyping(event) || event.composedPath()[0].closest?.("dialog") || document.querySelector(".full-view");
+    if (event.key === "c" && isPlain && !isElsewhere && this.canCompare) { event.preventDefault(); this.compare(); return; }
     if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.defaultPrevented || isTyping(event)) return;
     event.preventDefault();
     tray.undo();
@@ -182,6 +229,7 @@ function button(icon, label, act, refusal = "") {
   node.append(picture, element("span", "", label));
   Object.assign(node, { type: "button", onclick: act, disabled: Boolean(refusal), title: refusal });
   node.dataset.action = icon;
+  if (MINOR.includes(icon)) { node.classList.add("minor"); node.title ||= label; }
   return node;
 }
 
