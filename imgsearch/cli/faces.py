@@ -80,10 +80,11 @@ def command(
     )
     if report.unreached:
         info("Photos are offline, or have changed since they were indexed. They are tried again.")
-    if counts.older:
+    if counts.other_model:
         info(
-            f"The faces of {format_count(counts.older, 'photo')} were found by another model, and "
-            "are not compared with the new ones. To look at them again: imgsearch faces --again"
+            f"The faces of {format_count(counts.other_model, 'photo')} were found by another model "
+            "than the others, and are not compared with them. To look for all faces with the "
+            "current model: imgsearch faces --again"
         )
     if counts.groups or counts.persons:
         info(

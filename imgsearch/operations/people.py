@@ -166,7 +166,7 @@ class People:
         """Find the faces most like one, also of a person seen once; the likeliest first.
 
         At most k, one of each other photo. From a score of .50 on, most are the same person.
-        Raises UsageError for an unknown face, and for one found by a model of before.
+        Raises UsageError for an unknown face, and for one that another model found than most.
         """
         from imgsearch.faces.proposals import similar_faces
 
@@ -334,8 +334,8 @@ class People:
     def _sure(self, store: Store, person_id: int) -> list[int]:
         """The faces that stand for a person: those in the middle of its group.
 
-        None where some are confirmed already. Faces of a model of before cannot be compared: of
-        them, the best ones.
+        None where some are confirmed already. Of faces that cannot be compared, because another
+        model found them, the best ones.
         """
         from imgsearch.faces.proposals import STAND_FOR, central_faces
 

@@ -123,8 +123,8 @@ class FaceCounts(Struct, frozen=True):
     """The number of photos in each state, and of faces and persons.
 
     `unread` photos were not tried yet. `persons` have a name; `groups` have none; `alone` faces
-    are in no group. In `older` photos, a model of before found faces, which are not compared with
-    those of the model that looked last.
+    are in no group. In `other_model` photos, another model found the faces than in most photos;
+    they are not compared with the others.
     """
 
     found: int
@@ -135,7 +135,7 @@ class FaceCounts(Struct, frozen=True):
     persons: int
     groups: int
     alone: int
-    older: int = 0
+    other_model: int = 0
 
 
 class StoredFaces(Struct, frozen=True):

@@ -22,10 +22,14 @@ from imgsearch.store.sql import now
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
 
-_LAST_MODEL = "(SELECT model FROM face_readings ORDER BY read_at DESC, photo_id DESC LIMIT 1)"
+# Vectors of two models say nothing about each other, so those of the model of most photos count.
+_MAIN_MODEL = (
+    "(SELECT model FROM face_readings WHERE state = 'found' GROUP BY model "
+    "ORDER BY count(*) DESC, max(read_at) DESC LIMIT 1)"
+)
 _COMPARABLE = (
     "FROM faces WHERE photo_id IN "
-    f"(SELECT photo_id FROM face_readings WHERE model = {_LAST_MODEL}) ORDER BY id"
+    f"(SELECT photo_id FROM face_readings WHERE model = {_MAIN_MODEL}) ORDER BY id"
 )
 _LIVE = "photo_id IN (SELECT photo_id FROM paths WHERE photo_id IS NOT NULL)"
 
@@ -113,21 +117,21 @@ class FaceStore:
                 "SELECT coalesce(sum(name IS NOT NULL), 0), coalesce(sum(name IS NULL AND id IN "
                 "(SELECT person_id FROM faces)), 0) FROM persons WHERE NOT is_hidden"
             ).fetchone()
-            (older,) = connection.execute(
+            (other_model,) = connection.execute(
                 f"SELECT count(*) FROM face_readings WHERE state = 'found' AND {_LIVE} "
-                f"AND model != {_LAST_MODEL}"
+                f"AND model != {_MAIN_MODEL}"
             ).fetchone()
         found, none, failed = (states.get(state, 0) for state in ("found", "none", "failed"))
         unread = photos - found - none - failed
-        return FaceCounts(found, none, failed, unread, faces, persons, groups, alone, older)
+        return FaceCounts(found, none, failed, unread, faces, persons, groups, alone, other_model)
 
     # ------------------------------------------------------------------ grouping
 
     def all(self) -> StoredFaces:
         """The faces that can be compared, by id. Takes about 0.3 s and 100 MB for 100,000.
 
-        They are those of the model that looked last: vectors of two models say nothing about each
-        other. Faces of another model keep their persons until their photos are looked at again.
+        They are those of the model that found the faces of most photos. Faces of another model
+        keep their persons until their photos are looked at again.
         """
         columns = (
             "id, photo_id, coalesce(at_s, -1), size_px, score, coalesce(person_id, 0), "
