@@ -111,6 +111,31 @@ def test_an_example_that_names_no_face_says_why(
         invoke(library, "--like", str(folder / example))
 
 
+def test_a_face_seen_once_gets_a_name_and_is_found_by_it(library: Library, folder: Path) -> None:
+    (yellow,) = faces_of(library, "yellow")
+    named = library.people.name_faces((yellow.id,), "  Yuki  Sato ")
+    assert (named.person.name, named.person.faces, named.person.confirmed) == ("Yuki Sato", 1, 1)
+    assert [hit.path.stem for hit in library.find("person:yuki").hits] == ["yellow"]
+    # A face of somebody who has the name already goes to that person; its group comes along.
+    lime = faces_of(library, "lime")[0]
+    assert library.people.name_faces((lime.id,), "yuki sato").person.id == named.person.id
+    assert {hit.path.stem for hit in library.find("person:yuki").hits} == {"yellow", "lime", "both"}
+    library.changes.undo()
+    assert [hit.path.stem for hit in library.find("person:yuki").hits] == ["yellow"]
+    library.changes.undo()
+    assert faces_of(library, "yellow")[0].person_id is None
+    assert "Ada" in invoke(library, "--like", f"{folder}/both.png:2", "--name", "Ada")
+    assert {hit.path.stem for hit in library.find("person:ada").hits} == {"both", "red0", "red1"}
+
+
+def test_naming_faces_refuses_no_name_and_no_face(library: Library) -> None:
+    (yellow,) = faces_of(library, "yellow")
+    for faces, name in (((yellow.id,), " "), ((yellow.id,), "x" * 201), ((999,), "Yuki")):
+        with pytest.raises(UsageError):
+            library.people.name_faces(faces, name)
+    assert library.people.all() and all(person.name is None for person in library.people.all())
+
+
 def test_faces_of_another_model_are_not_compared(
     library: Library, folder: Path, tmp_path: Path
 ) -> None:

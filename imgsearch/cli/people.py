@@ -33,7 +33,8 @@ _SHOWN = 20  # faces of a person
 @click.option(
     "--like",
     metavar="PHOTO[:N]",
-    help="List the faces most like the face in PHOTO; N counts its faces from the left.",
+    help="List the faces most like the face in PHOTO; N counts its faces from the left. "
+    "With --name, say who it is.",
 )
 @click.option("--yes", multiple=True, type=int, metavar="FACE", help="This face is PERSON.")
 @click.option("--no", multiple=True, type=int, metavar="FACE", help="This face is not PERSON.")
@@ -115,14 +116,18 @@ def command(
         raise click.UsageError(
             "--write-sidecars writes the names of all persons; leave PERSON out."
         )
-    if any(actions) and person is None and not write_sidecars:
+    if any(actions) and person is None and not write_sidecars and like is None:
         raise click.UsageError("Say which PERSON: a name, or a number of the list.")
-    if like is not None and (person is not None or any(actions)):
-        raise click.UsageError("Give --like alone.")
+    if like is not None and (person is not None or sum(actions) > (name is not None)):
+        raise click.UsageError("Give --like alone, or with --name.")
     with open_library(data_dir) as library:
         people = library.people
         if like is not None:
-            _print_similar(library, like, as_json)
+            face = _face_at(library, like)
+            if name is None:
+                _print_similar(library, face, as_json)
+            else:
+                _print_person(people.name_faces((face.id,), name).person, as_json)
             return
         if write_sidecars:
             _write_sidecars(library, adobe_names, dry_run, as_json)
@@ -254,8 +259,8 @@ def _print_proposals(library: Library, person: Person, as_json: bool) -> None:
         click.echo(f"  {face.id:>6}  {proposal.score:.2f}  {path}")
 
 
-def _print_similar(library: Library, example: str, as_json: bool) -> None:
-    similar = library.people.similar(_face_at(library, example).id, 10_000 if as_json else _SHOWN)
+def _print_similar(library: Library, face: Face, as_json: bool) -> None:
+    similar = library.people.similar(face.id, 10_000 if as_json else _SHOWN)
     if as_json:
         print_json([asdict(each) for each in similar])
         return
@@ -263,9 +268,9 @@ def _print_similar(library: Library, example: str, as_json: bool) -> None:
         info("No face in another photo is like this one.")
         raise SystemExit(NO_RESULT)
     paths = _with_paths(library, [each.face for each in similar])
-    for each, (face, path) in zip(similar, paths, strict=True):
-        name = "-" if face.name is None else printable(face.name)
-        click.echo(f"  {face.id:>6}  {each.score:.2f}  {name}  {path}")
+    for each, (found, path) in zip(similar, paths, strict=True):
+        name = "-" if found.name is None else printable(found.name)
+        click.echo(f"  {found.id:>6}  {each.score:.2f}  {name}  {path}")
 
 
 def _face_at(library: Library, example: str) -> Face:

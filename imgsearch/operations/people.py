@@ -41,6 +41,7 @@ FaceSide = Annotated[
     int, Meta(ge=16, le=1024, description="The side of the square picture in pixels.")
 ]
 MAX_NAME = 200  # characters
+_NOBODY_YET = 1 << 62  # stands for a person who is not made yet
 
 
 class People:
@@ -193,10 +194,8 @@ class People:
         A person of this name, without case and accents, gets its faces. Raises UsageError for an
         unknown person and a name that is too long.
         """
-        name = " ".join(name.split())
+        name = _checked_name(name)
         store, number = self._engine.store(), as_id(person_id)
-        if len(name) > MAX_NAME:
-            raise UsageError(f"A name has {MAX_NAME} characters at most.")
         if not name:
             change = store.people.unname(number)
         else:
@@ -235,6 +234,28 @@ class People:
             followers = followers_of(store.faces.all(), number, ids)
         count, change = store.people.decide(ids, number, is_person, followers)
         return PersonChange(self.get(number), change, count)
+
+    @operation("POST /people/faces/name")
+    def name_faces(self, faces: FaceIds, name: str) -> PersonChange:
+        """Say by a name who faces are, also one that was seen once.
+
+        A person of this name, without case and accents, gets them as in `decide`; else they are a
+        new person. Raises UsageError for a name that is empty or too long, and where none of the
+        faces is in the library.
+        """
+        from imgsearch.faces.proposals import followers_of
+
+        name = _checked_name(name)
+        if not name:
+            raise UsageError("Say the name of the person.")
+        store = self._engine.store()
+        known = store.people.named(name)
+        if known is not None:
+            return self.decide(faces, known, True)
+        ids = [as_id(face) for face in faces]
+        followers = followers_of(store.faces.all(), _NOBODY_YET, ids)
+        new, change = store.people.make(ids, name, followers)
+        return PersonChange(self.get(new), change, len(set(ids)))
 
     @operation("POST /people/merge")
     def merge(self, person_id: PersonId, into: PersonId) -> PersonChange:
@@ -350,3 +371,11 @@ class People:
         return frozenset(
             each.id for each in store.people.all() if each.name is None and not each.confirmed
         )
+
+
+def _checked_name(name: str) -> str:
+    """The name with single spaces. Raises UsageError for one that is too long."""
+    name = " ".join(name.split())
+    if len(name) > MAX_NAME:
+        raise UsageError(f"A name has {MAX_NAME} characters at most.")
+    return name

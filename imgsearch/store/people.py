@@ -190,23 +190,40 @@ class PeopleStore:
             connection = change.connection
             name = _require(connection, person_id)
             if is_person:
-                groups = [
-                    id
-                    for (id,) in connection.execute(
-                        f"SELECT DISTINCT person_id FROM faces WHERE id {IN_IDS} "
-                        "AND person_id IN (SELECT id FROM persons WHERE name IS NULL) AND NOT "
-                        "EXISTS (SELECT 1 FROM face_decisions WHERE is_person "
-                        "AND person_id = faces.person_id)",
-                        (ids_parameter(faces),),
-                    )
-                    if id != person_id
-                ]
+                groups = _open_groups(connection, faces, person_id)
                 change.keep_faces_of(groups)
                 _follow(connection, groups, followers, person_id)
             count = _decide(connection, faces, person_id, is_person)
             about = f"{format_count(count, 'face')} as {_called(name, person_id)}"
             title = f"{'Confirmed' if is_person else 'Rejected'} {about}"
             return count, change.record(title, faces=faces)
+
+    def make(
+        self, faces: Sequence[int], name: str, followers: Sequence[int] = ()
+    ) -> tuple[int, Change]:
+        """Make a person of this name, who is these faces; returns its id.
+
+        Groups and `followers` come along as in `decide`. Raises UsageError where none of the faces
+        is in the library, and if there is a person of this name.
+        """
+        name, plain = " ".join(name.split()), plain_text(name)
+        with self._changing([*faces, *followers]) as change:
+            connection = change.connection
+            if connection.execute(
+                "SELECT 1 FROM persons WHERE plain_name = ?", (plain,)
+            ).fetchone():
+                raise UsageError(f"There is a person {name} already.")
+            new = make_person(connection)
+            change.made(new)
+            connection.execute(
+                "UPDATE persons SET name = ?, plain_name = ? WHERE id = ?", (name, plain, new)
+            )
+            groups = _open_groups(connection, faces, new)
+            change.keep_faces_of(groups)
+            _follow(connection, groups, followers, new)
+            if not _decide(connection, faces, new, True):
+                raise UsageError("None of these faces is in the library.")
+            return new, change.record(f"Named {name}", faces=faces)
 
     def merge(self, person_id: int, into: int, sure: Sequence[int]) -> Change:
         """Make two persons one, with the name of `into` if it has one; `sure` are confirmed."""
@@ -375,6 +392,17 @@ def _merge(change: _Change, person_id: int, into: int, sure: Sequence[int]) -> N
             "UPDATE persons SET name = ?, plain_name = ? WHERE id = ? AND name IS NULL",
             (*row, into),
         )
+
+
+def _open_groups(connection: sqlite3.Connection, faces: Sequence[int], person_id: int) -> list[int]:
+    """The groups of these faces that have no name and no confirmed face, but this person."""
+    rows = connection.execute(
+        f"SELECT DISTINCT person_id FROM faces WHERE id {IN_IDS} AND person_id != ? AND person_id "
+        "IN (SELECT id FROM persons WHERE name IS NULL) AND NOT EXISTS (SELECT 1 FROM "
+        "face_decisions WHERE is_person AND person_id = faces.person_id)",
+        (ids_parameter(faces), person_id),
+    )
+    return [id for (id,) in rows]
 
 
 def _follow(
