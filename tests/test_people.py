@@ -255,7 +255,7 @@ def test_me_is_the_person_that_the_user_is(library: Library, folder: Path) -> No
     (folder / "nobody.png.xmp").write_bytes(named_by_another.packet)
     library.index().run()
     assert found(library, "person:me") == set()
-    assert library.understand("me and Ben").parts == ()
+    assert library.lines.understand("me and Ben").parts == ()
     with pytest.raises(UsageError, match="Name this person first"):
         library.people.set_me(red.id)
     library.people.name(red.id, "Anna")
@@ -276,7 +276,7 @@ def test_me_is_the_person_that_the_user_is(library: Library, folder: Path) -> No
     library.changes.undo()
     assert not library.people.get(lime.id).is_me and found(library, "person:me") == mine
     library.people.hide(red.id)
-    assert found(library, "person:me") == set() and library.understand("me").parts == ()
+    assert found(library, "person:me") == set() and library.lines.understand("me").parts == ()
     library.people.hide(red.id, False)
     assert not library.people.set_me(red.id, False).person.is_me
     assert found(library, "person:me") == set()
@@ -288,10 +288,10 @@ def test_me_in_words_is_understood_as_a_name(library: Library) -> None:
     library.people.set_me(of_colour(library, "red0").id)
 
     def parts(line: str) -> list[tuple[str, str]]:
-        return [(part.words, part.filters) for part in library.understand(line).parts]
+        return [(part.words, part.filters) for part in library.lines.understand(line).parts]
 
     assert parts("me and Ben at the lake") == [("me", "person:me"), ("and Ben", "person:Ben")]
-    assert library.understand("me and Ben at the lake").query.terms[0].what == "lake"
+    assert library.lines.understand("me and Ben at the lake").query.terms[0].what == "lake"
     assert found(library, "me and Ben") == {"both", "three"}
     assert (
         found(library, "photos of me")
@@ -302,7 +302,7 @@ def test_me_in_words_is_understood_as_a_name(library: Library) -> None:
     assert parts("Ben or me") == [("Ben or me", "person:Ben|me")]
     for line in ("show me a dog", "find me photos of a beach", "let me see a lake", "I and my dog"):
         assert parts(line) == [], line
-    (part,) = library.understand("me at the beach").parts
+    (part,) = library.lines.understand("me at the beach").parts
     assert part.undo == "plain:me at the beach"
     assert part.rest == "at the beach"
 
