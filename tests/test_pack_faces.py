@@ -70,6 +70,17 @@ def library(open_library: Callable[..., Library], folder: Path) -> Library:
     return library
 
 
+def measured(library: Library) -> list[tuple[object, ...]]:
+    """Every column of faces but ids, and the content of their photos."""
+    with closing(sqlite3.connect(library.settings.data_dir / "library.db")) as connection:
+        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(faces)")]
+        own = [f"faces.{each}" for each in columns if not each.endswith("id")]
+        query = (
+            f"SELECT content_hash, {', '.join(own)} FROM faces JOIN photos ON photos.id = photo_id"
+        )
+        return connection.execute(query).fetchall()
+
+
 def names(library: Library) -> dict[str | None, int]:
     return {each.name: each.faces for each in library.people.all(hidden=True)}
 
@@ -97,6 +108,9 @@ def test_a_pack_with_faces_brings_persons_and_proposals_into_another_library(
     red = of_colour(library, "red0")
     wrong = library.people.faces_of(red.id)[-1]
     library.people.decide((wrong.id,), red.id, False)
+    with closing(sqlite3.connect(library.settings.data_dir / "library.db")) as connection:
+        connection.execute("UPDATE faces SET quality = 10 + x, turn = x / 2")
+        connection.commit()
     pack = tmp_path / "photos.pack"
     library.packs.make(folder, pack, faces=True).run()
     content = pack.read_bytes()
@@ -114,6 +128,7 @@ def test_a_pack_with_faces_brings_persons_and_proposals_into_another_library(
     assert there.people.counts().unread == 0 and found(there, "people:0") == {"nobody"}
     (zoe,) = [each for each in there.people.all() if each.name == "Zoë Adler"]
     assert zoe.confirmed >= 3 and there.people.proposals(zoe.id) == (), "nothing is asked twice"
+    assert len(measured(there)) == 6 and set(measured(there)) < set(measured(library))
     before = rows(there)
     assert there.packs.merge(pack, at=folder).run().faces == 0
     assert rows(there) == before, "merging again adds nothing"

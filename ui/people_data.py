@@ -90,7 +90,8 @@ async def decide(request: Request) -> Response:
 def _record(decision: PeopleDecision) -> tuple[int, str, int | None]:
     """Record a decision; returns the person that it is about now, a sentence, and the change.
 
-    The change is known by its id, None where nothing was changed.
+    The change is known by its id, None where nothing was changed; after an undo it is that which
+    was undone.
     """
     library, person = session().library, decision.person
     people = library.people
@@ -115,7 +116,7 @@ def _record(decision: PeopleDecision) -> tuple[int, str, int | None]:
             done = "Hidden." if is_hidden else "Shown again."
         case "undo":
             undone = library.changes.undo()
-            return person, f"Undone: {printable(undone.title)}.", None
+            return person, f"Undone: {printable(undone.title)}.", undone.id
     return made.person.id, done, made.change.id
 
 

@@ -19,6 +19,7 @@ _THESE = "IN (SELECT value FROM json_each(:ids))"
 _UTC = "strftime('%Y-%m-%dT%H:%M:%S+00:00', {})"
 _PLACE = "at_s, x, y, width, height"
 _MAX_NAME = 200  # characters
+_FACE = f"{_PLACE}, score, size_px, vector, quality, turn"  # all but ids
 
 # The library is attached to a pack as `library`. A face keeps its person where that has a name: a
 # group without one is made anew by the library that merges the pack.
@@ -26,9 +27,9 @@ COPY = (
     "INSERT INTO main.face_readings (photo_id, state, model, read_at, people) "
     f"SELECT photo_id, state, model, {_UTC.format('read_at')}, people FROM library.face_readings "
     f"WHERE photo_id {_THESE} AND state != 'failed' ORDER BY photo_id",
-    f"INSERT INTO main.faces (id, photo_id, {_PLACE}, score, size_px, vector, person_id) "
-    f"SELECT id, photo_id, {_PLACE}, score, size_px, vector, (SELECT id FROM library.persons "
-    "WHERE persons.id = person_id AND name IS NOT NULL) FROM library.faces "
+    f"INSERT INTO main.faces (id, photo_id, {_FACE}, person_id) SELECT id, photo_id, {_FACE}, "
+    "(SELECT id FROM library.persons WHERE persons.id = person_id AND name IS NOT NULL) "
+    "FROM library.faces "
     f"WHERE photo_id {_THESE} ORDER BY id",
     f"INSERT INTO main.face_decisions (id, content_hash, {_PLACE}, person_id, is_person, face_id, "
     f"decided_at) SELECT id, content_hash, {_PLACE}, person_id, is_person, face_id, "
@@ -60,8 +61,8 @@ _ADD_FACES = (
     "INSERT INTO main.face_readings (photo_id, state, model, read_at, people) SELECT new.id, "
     "state, model, read_at, people FROM batch.new_readings AS new "
     "JOIN batch.face_readings ON photo_id = pack_id",
-    f"INSERT INTO main.faces (photo_id, {_PLACE}, score, size_px, vector) SELECT new.id, {_PLACE}, "
-    "score, size_px, vector FROM batch.new_readings AS new JOIN batch.faces ON photo_id = pack_id "
+    f"INSERT INTO main.faces (photo_id, {_FACE}) SELECT new.id, {_FACE} "
+    "FROM batch.new_readings AS new JOIN batch.faces ON photo_id = pack_id "
     "ORDER BY new.id, faces.id",
 )
 _MODEL = "SELECT model FROM {}.face_readings WHERE state = 'found' LIMIT 1"

@@ -150,6 +150,8 @@ def test_proposals_are_answered_by_keyboard(page: Page, address: str, library: L
     asked = detail.get_by_role("region", name="Is this Anna?")
     proposal = asked.get_by_role("figure")
     expect(proposal).to_have_count(1)  # one of two alike
+    picture = proposal.locator("img").first
+    first = str(picture.get_attribute("src"))
     proposal.focus()
     page.keyboard.press("n")
     page.get_by_text("Not this person.").wait_for()
@@ -157,6 +159,15 @@ def test_proposals_are_answered_by_keyboard(page: Page, address: str, library: L
     assert names(library)["Anna"] == 5
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("Undone: Rejected 1 face as Anna").wait_for()
+    expect(picture).to_have_attribute("src", first)
+    proposal.focus()
+    page.keyboard.press("y")
+    expect(asked).to_have_count(0)
+    expect(detail.get_by_role("heading", name="Faces (7)")).to_be_visible()
+    page.keyboard.press("Control+z")
+    expect(detail.get_by_role("heading", name="Faces (5)")).to_be_visible()
+    assert names(library)["Anna"] == 5
+    expect(picture).to_have_attribute("src", first)
     proposal.focus()
     page.keyboard.press("y")
     expect(asked).to_have_count(0)

@@ -4,6 +4,7 @@
 
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element } from "../shared/dom.js";
+import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { isPlainClick, visit } from "../history/history.js";
 
 export default function (box, { data }) {
@@ -28,6 +29,11 @@ class People {
     bar.append(this.status, this.undo);
     box.replaceChildren(bar, this.list, this.detail);
     this.box = box;
+    const onUndone = () => { // by Ctrl+Z, which the shell takes
+      if (box.isConnected) this.load();
+      else tray.removeEventListener(OTHER_PHOTOS, onUndone);
+    };
+    tray.addEventListener(OTHER_PHOTOS, onUndone);
     this.load();
   }
 
@@ -301,6 +307,8 @@ class People {
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return false; }
     this.adopt(answer.content);
     this.say(answer.content.done);
+    if (decision.action === "undo") tray.done = tray.done.filter((each) => each !== answer.content.change);
+    else tray.remember({ id: answer.content.change });
     if (!quiet) {
       const focused = focusPlace(this.detail), id = answer.content.person;
       await this.show(this.personOf(id) ? id : null, false);
