@@ -34,6 +34,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks.bench_confidence import (
     NAME,
@@ -412,6 +413,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--judged", action="store_true", help="measure judged, too: slow")
     parser.add_argument("--verdicts", action="store_true", help="measure the verdicts, too: slow")
     options = parser.parse_args(arguments)
+    # Thousands of fits of small matrices: threads of BLAS that wait for one another beside other
+    # programs take 13 times as long as one alone, and hours in all.
+    with threadpool_limits(1):
+        run(options)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure and print all that the options ask for."""
     encoder = open_encoder(NAME, default_cache_dir())
     cache = default_cache_dir() / "benchmarks"
     embed = TextVectors(encoder, cache)

@@ -204,8 +204,8 @@ def test_a_strong_word_does_not_carry_a_weak_one() -> None:
     """Of photos that show both things, one of them or neither, only the first are likely."""
     rng = np.random.default_rng(8)
     snow, dog = (unit(rng.normal(size=64)) for _ in range(2))
-    others = rng.normal(size=(300, 64))
-    others = unit(others - np.outer(others @ dog, dog))  # none has anything of the dog
+    noise = rng.normal(size=(300, 64))
+    others = unit(noise - np.outer(noise @ dog, dog))  # none has anything of the dog
     snowy = unit(others[:20] + 1.5 * snow)
     both = unit(others[20:23] + 1.2 * snow + 1.2 * dog)
 

@@ -68,7 +68,7 @@ def test_a_query_from_the_command_line_and_one_that_is_typed(demo: Library) -> N
     session = BrowserUser(demo, "a cat")
 
     async def steps() -> None:
-        await session.until(lambda: session.state == "1 photo: 1 sure, nothing else")
+        await session.until(lambda: session.state == "1 photo: 1 likely, nothing else")
         assert session.names == ["chelsea.png"]
         assert session.query == "a cat" and session.focused == "chelsea.png"
         await session.until(lambda: all(tile.has_picture for tile in session.app.tiles))
@@ -180,7 +180,7 @@ def test_in_a_real_terminal(demo: Library, tmux: Callable[..., str], tmp_path: P
     command = f"{sys.executable} -m imgsearch browse 'a cat'; echo $? > {ended}"
     tmux("new-session", "-d", "-x", "100", "-y", "32", *settings, command)
     wait_until(lambda: " chelsea.png" in tmux("capture-pane", "-p"))
-    wait_until(lambda: "1 photo: 1 sure, nothing else" in tmux("capture-pane", "-p"))
+    wait_until(lambda: "1 photo: 1 likely, nothing else" in tmux("capture-pane", "-p"))
     tmux("send-keys", "/", "C-u")
     tmux("send-keys", "-l", "name:rocket")
     tmux("send-keys", "Enter")

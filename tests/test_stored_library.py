@@ -16,6 +16,8 @@ from imgsearch import Example, Library, Query, Settings, Term
 
 STORED = Path(__file__).parent / "data" / "library-0.1"
 ANSWERS = json.loads((STORED / "answers.json").read_text())
+# Words are read in int8 since decision 54, so photos that score nearly the same may change places.
+OF_WORDS, OF_EXAMPLES = 1e-2, 2e-3  # up to .004 with words, and .007 with a minus
 ENCODER_ID = "lite/2:efficientnet-lite2-int8-260-squash+all-minilm-l6-v2-128+heads-f64882a715e1"
 
 
@@ -44,11 +46,16 @@ def test_it_answers_with_the_same_scores(library: Library, photos: Path, query: 
     else:
         answer = library.find(query, k=20)
     hits = answer.hits
-    names = [str(hit.path.relative_to(photos)) for hit in hits]
-    assert names == [name for name, _, _ in expected["hits"]]
+    found = {str(hit.path.relative_to(photos)): hit.score for hit in hits}
     # Levels are judged anew by each version.
-    for hit, (_, score, _) in zip(hits, expected["hits"], strict=True):
-        assert hit.score == (None if score is None else pytest.approx(score, abs=2e-3))
+    scores = {name: score for name, score, _ in expected["hits"]}
+    assert set(found) == set(scores)
+    has_words = not query.startswith("image:")
+    for name, score in scores.items():
+        nearly = OF_WORDS if has_words else OF_EXAMPLES
+        assert found[name] == (None if score is None else pytest.approx(score, abs=nearly)), name
+    if not has_words or None in scores.values():
+        assert list(found) == list(scores)
 
 
 def test_it_keeps_its_encoder_and_its_snapshot(library: Library) -> None:

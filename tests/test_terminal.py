@@ -62,7 +62,7 @@ def test_a_link_leads_to_the_file() -> None:
 def test_search_in_a_terminal(demo: Library) -> None:
     """The same lines in a terminal as in a pipe, with colours and links."""
     data = demo.settings.data_dir
-    arguments = ("search", "a cat", "-k", "2", "--all")
+    arguments = ("search", "a motorcycle", "-k", "2", "--all")
     piped = run_cli(*arguments, data=data, **XTERM).stdout
     assert "\x1b" not in piped
     terminal, output = os.openpty()
@@ -80,7 +80,7 @@ def test_search_in_a_terminal(demo: Library) -> None:
         os.close(terminal)
         os.close(output)
     links = [Path(unquote(urlsplit(address).path)) for address, _ in LINK.findall(shown)]
-    assert links == [hit.path for hit in demo.search("a cat", k=2)]
+    assert links == [hit.path for hit in demo.search("a motorcycle", k=2)]
     assert "\x1b[32msure" in shown
     assert STYLE.sub("", LINK.sub(r"\2", shown)).replace("\r\n", "\n") == piped
     forced = run_cli(*arguments, data=data, CLICOLOR_FORCE="1").stdout

@@ -333,7 +333,7 @@ def test_a_query_in_another_language_names_a_model_that_reads_it(page: Page, add
 def test_a_button_shows_weak_matches_where_there_is_nothing_better(
     page: Page, address: str, screenshot: Callable[..., None]
 ) -> None:
-    page.goto(f"{address}/?q=a+violin")
+    page.goto(f"{address}/?q=a+guitar")
     page.get_by_text("match no better than chance").wait_for()
     screenshot(page, "nothing")
     page.get_by_role("button", name="Show weaker matches").click()
