@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgsearch import Library, MapArea, PhotoPositions, cluster_photos, count_within
+from imgsearch import Library, MapArea, PhotoPositions, cluster_photos, ids_within
 from imgsearch.records.files import IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.sphere import arcs_km, away_km
@@ -72,7 +72,7 @@ def test_a_hundred_thousand_photos_at_one_point_are_one_cluster() -> None:
     for zoom in (0, 16):
         (cluster,) = cluster_photos(photos, WORLD, zoom)
         assert cluster.photos == 100_000 and cluster.radius_km < 1e-6
-    assert count_within(photos, *VIENNA, 0.05) == 100_000
+    assert len(ids_within(photos, *VIENNA, 0.05)) == 100_000
 
 
 def test_photos_at_the_poles_are_at_the_edge_of_the_map() -> None:
@@ -91,8 +91,9 @@ def test_a_circle_counts_what_the_filter_near_finds(library: Library, tmp_path: 
     for (lat, lon), radius_km in ((VIENNA, 12.0), (VIENNA, 25.5), (FIJI, 30.0)):
         hits = library.find(f"near:{lat},{lon},{radius_km}km", 100).hits
         assert 0 < len(hits) < 42
-        assert count_within(found, lat, lon, radius_km) == len(hits)
-    assert count_within(found, *FIJI, 30.0) == 2, "across the meridian of 180 degrees"
+        within = ids_within(found, lat, lon, radius_km).tolist()
+        assert sorted(within) == sorted(hit.photo.id for hit in hits)
+    assert len(ids_within(found, *FIJI, 30.0)) == 2, "across the meridian of 180 degrees"
     assert len(library.browse.positions(f"near:{VIENNA[0]},{VIENNA[1]},12km").photo_ids) < 40
 
 

@@ -1,4 +1,4 @@
-"""Serves the map: clusters of photos in sight, and the number of photos in a circle."""
+"""Serves the map: clusters of photos in sight, and the photos in a circle."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from imgsearch import (
     PhotoCluster,
     PhotoPositions,
     cluster_photos,
-    count_within,
+    ids_within,
     printable,
 )
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
 from ui.session import Session, session
-from ui.tiles import thumbnail_url
+from ui.tiles import id_text, marks_of, thumbnail_url, tile_json
 from ui.timeline_data import MAX_FOUND
 
 MAX_ZOOM = 16
 WORLD_PX = 256  # at zoom level 0
 MAX_WIDTH_PX = 16_384  # of an area; four times the widest screens
+TILES_SHOWN = 24  # of the photos in a circle
+MAX_SELECTED = 12_000  # photos in a circle; as in a range of a grid
 MIN_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by some metres
 
 
@@ -96,16 +98,32 @@ def clusters(request: Request) -> Response:
 
 
 def circle(request: Request) -> Response:
-    """Answer a request for the number of a search's photos that were taken in a circle."""
+    """Answer a request for a search's photos that were taken in a circle.
+
+    With their number come the latest of them as tiles, and the ids of all if they are few enough
+    to be selected.
+    """
     lat, lon = _number(request, "lat", 90), _number(request, "lon", 180)
     radius_km = _number(request, "radius_km", 20_038)  # half the circumference of the Earth
     if lat is None or lon is None or radius_km is None or radius_km < 0:
         return PlainTextResponse("State lat and lon in degrees, and radius_km.", 400, NOT_STORED)
+    search_input = SearchInput.from_address(request.query_params)
     try:
-        positions = photo_positions(SearchInput.from_address(request.query_params))
+        ids = ids_within(photo_positions(search_input), lat, lon, radius_km).tolist()
+        hits = session().library.photos(ids[:TILES_SHOWN])
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
-    return JSONResponse(count_within(positions, lat, lon, radius_km), headers=NOT_STORED)
+    near = f"near:{request.query_params['lat']},{request.query_params['lon']},"
+    line = f"{search_input.line} {near}{request.query_params['radius_km']}km".strip()
+    parameters, marks = replace(search_input, line=line).parameters, marks_of(ids[:TILES_SHOWN])
+    return JSONResponse(
+        {
+            "photos": len(ids),
+            "ids": list(map(id_text, ids)) if len(ids) <= MAX_SELECTED else [],
+            "tiles": [tile_json(hit, parameters, marks.get(hit.photo.id)) for hit in hits],
+        },
+        headers=NOT_STORED,
+    )
 
 
 def _circle_json(cluster: PhotoCluster) -> dict[str, object]:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsearch.records.arrays import Ids
 from imgsearch.records.browse import MapArea, PhotoCluster, PhotoPositions
 from imgsearch.sphere import arcs_km
 
@@ -53,9 +54,10 @@ def cluster_photos(positions: PhotoPositions, area: MapArea, zoom: float) -> lis
     return sorted(clusters, key=lambda cluster: -cluster.photos)
 
 
-def count_within(positions: PhotoPositions, lat: float, lon: float, radius_km: float) -> int:
-    """Count the photos taken within a circle, as the filter near: finds them."""
-    return int(np.count_nonzero(arcs_km(positions.lat, positions.lon, lat, lon) <= radius_km))
+def ids_within(positions: PhotoPositions, lat: float, lon: float, radius_km: float) -> Ids:
+    """The photos taken within a circle, as the filter near: finds them, the latest first."""
+    is_within = arcs_km(positions.lat, positions.lon, lat, lon) <= radius_km
+    return positions.photo_ids[is_within]
 
 
 def _pixels(lat: _Numbers, lon: _Numbers, zoom: float) -> tuple[_Numbers, _Numbers]:

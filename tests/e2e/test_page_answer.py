@@ -29,6 +29,7 @@ from tests.browsing import (
 )
 from tests.e2e.test_page_timeline import add_photos
 from tests.factories import scene, wait_until
+from ui.component_files import version
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -171,6 +172,39 @@ def test_nothing_moves_under_the_pointer_when_a_photo_is_selected(
     settle(tab)
     places.append(tile.bounding_box())
     assert places[2] == places[0]
+
+
+SIDE, STEP = 196, 200  # of seven columns in 1,396 pixels
+
+
+def laid_out(tab: Page, *blocks: tuple[str, int]) -> list[dict[str, Any]]:
+    """Where the blocks of an answer are, by heading and number: `layOutBlocks`."""
+    given = [
+        {"title": title if number else "", "label": title, "count": count}
+        for number, (title, count) in enumerate(blocks)
+    ]
+    found: list[dict[str, Any]] = tab.evaluate(
+        """async ([module, given]) => (await import(module)).layOutBlocks(given, 1396, 190).sections
+            .map(({label, count, first, x, tilesTop, isBeside}) =>
+                ({label, count, first, x, tilesTop, isBeside}))""",
+        [f"/modules/{version()}/grid/layout.js", given],
+    )
+    return found
+
+
+def test_few_sure_photos_do_not_fill_a_row_alone(page: Page, address: str) -> None:
+    page.goto(address)
+    merged, rest = laid_out(page, ("", 3), ("Likely", 5), ("Possible", 44))
+    assert (merged["label"], merged["count"], merged["tilesTop"]) == ("Sure and likely", 8, 0)
+    assert (rest["label"], rest["first"], rest["x"]) == ("Possible", 8, 0)
+    assert rest["tilesTop"] > 2 * STEP
+    sure, likely = laid_out(page, ("", 7), ("Likely", 5))
+    assert (sure["tilesTop"], likely["first"], likely["x"]) == (0, 7, 0)
+    sure, possible, weak = laid_out(page, ("", 2), ("Possible", 3), ("Weaker matches", 30))
+    assert sure["isBeside"] and possible["isBeside"] and not weak["isBeside"]
+    assert sure["tilesTop"] == possible["tilesTop"] > 0, "below their headings"
+    assert 2 * STEP < possible["x"] < 7 * STEP - 3 * STEP
+    assert weak["tilesTop"] > sure["tilesTop"] + SIDE
 
 
 def test_captions_can_be_hidden(page: Page, address: str) -> None:

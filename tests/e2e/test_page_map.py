@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import NEEDS_BROWSER, PATIENCE_MS, TOKEN, serving, wait_for_count
+from tests.browsing import (
+    NEEDS_BROWSER,
+    PATIENCE_MS,
+    TOKEN,
+    axe_violations,
+    serving,
+    settle,
+    small_targets,
+    wait_for_count,
+)
 from tests.e2e.test_page_timeline import HOME, ROME, add_photos
 
 if TYPE_CHECKING:
@@ -120,6 +129,38 @@ def test_the_view_of_the_map_is_in_the_address(page: Page, address: str) -> None
     assert page.url == shown
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_photos_of_a_cluster_are_selected_on_the_map(
+    open_tab: OpenTab, address: str, width: int, scheme: Any, screenshot: Callable[..., None]
+) -> None:
+    tab = open_tab(address, width, 860, scheme)
+    open_map(tab, address, "?q=country:Italy")
+    tab.get_by_role("button", name="12 photos, Rome, Italy").click()
+    boxes = tab.locator(".panel .select")
+    expect(boxes).to_have_count(12)
+    boxes.nth(1).check()
+    bar = tab.get_by_role("region", name="Selected photos")
+    bar.get_by_text("1 photo selected").wait_for()
+    settle(tab)
+    screenshot(tab, f"map-ticks-{width}-{scheme}")
+    assert not axe_violations(tab)
+    assert width > 390 or not small_targets(tab)
+    tab.get_by_role("button", name="Select all").click()
+    bar.get_by_text("12 photos selected").wait_for()
+    expect(boxes.nth(11)).to_be_checked()
+    tab.locator(".panel .tile a").nth(2).focus()
+    tab.keyboard.press("x")
+    bar.get_by_text("11 photos selected").wait_for()
+    tab.get_by_role("button", name="Select all").click()
+    tab.get_by_role("button", name="Select none").click()
+    bar.wait_for(state="hidden")
+    expect(boxes.nth(0)).not_to_be_checked()
+    tab.locator(".panel .tile a").nth(2).click()
+    tab.get_by_text("3 of 12").wait_for()
+    tab.go_back()
+    tab.locator(".map[data-drawn][data-clusters]").wait_for()
+
+
 def test_the_map_of_a_search(page: Page, address: str) -> None:
     open_map(page, address, "?q=country:Italy")
     page.get_by_text("12 photos for country:Italy").wait_for()
@@ -203,7 +244,8 @@ def test_the_doors_of_the_map_check_what_they_are_asked(page: Page, address: str
         f"{area}&zoom=nan",
     ):
         assert ask.get(f"{address}/map/clusters?{wrong}").status == 400, wrong
-    assert ask.get(f"{address}/map/circle?lat=41.9&lon=12.5&radius_km=1").json() == 12
+    found = ask.get(f"{address}/map/circle?lat=41.9&lon=12.5&radius_km=1").json()
+    assert (found["photos"], len(found["ids"]), len(found["tiles"])) == (12, 12, 12)
     for wrong in ("lat=91&lon=0&radius_km=1", "lat=1&lon=0&radius_km=-1", "lat=1&lon=0", "lat=inf"):
         assert ask.get(f"{address}/map/circle?{wrong}").status == 400, wrong
     assert ask.get(f"{address}/map/circle?q=contry:x&lat=1&lon=1&radius_km=1").status == 422

@@ -128,7 +128,8 @@ def _numbers(busy: bool) -> None:
 
 def _current_numbers() -> None:
     status = session().library.status()
-    tiles = st.columns(4)
+    with st.container(key="numbers"):
+        tiles = st.columns(4)
     tiles[0].metric("Photos", f"{status.photos:,}", border=True)
     tiles[1].metric("Folders", f"{len(status.roots):,}", border=True)
     tiles[2].metric("Unreadable", f"{len(status.failures):,}", border=True)

@@ -70,10 +70,11 @@ class Answer extends PhotoGrid {
 
   headingsOf(section) {
     if (this.days) return dayHeadings(section);
-    if (!section.title) return [];
-    const line = element("h3", "line", section.title);
+    const title = section.title || (section.isBeside ? section.label || "Sure" : "");
+    if (!title) return [];
+    const line = element("h3", "line", title);
     line.append(" ", element("span", "period", section.count.toLocaleString("en")));
-    line.style.top = `${section.top}px`;
+    Object.assign(line.style, { top: `${section.top}px`, left: `${section.x}px`, width: `${section.width}px` });
     return [line];
   }
 

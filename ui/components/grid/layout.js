@@ -5,7 +5,9 @@ export const GAP = 4; // between tiles
 const DESIRED_SIDE = 176, MIN_COLUMNS = 3; // of the timeline
 const LINE_HEIGHT = 52; // of the heading of a block
 const MONTH_HEIGHT = 58, TRIP_HEIGHT = 56, DAY_HEIGHT = 40;
-const BETWEEN_DAYS = 24; // of two days in one row
+const BETWEEN_DAYS = 24, BETWEEN_BLOCKS = 24; // of two in one row
+const LIKELY = "Likely"; // as in ui/answer_data.py
+const TITLE_WIDTH = 120; // that the title of a block needs
 const LABEL_WIDTH = 168, REMARK_WIDTH = 340; // that the heading of a day needs beside another
 
 // How many columns fit if tiles are to be about `desired` wide, and how wide they then are.
@@ -14,21 +16,28 @@ function columnsOf(width, desired, fewest) {
   return { columns, side: Math.floor((width + GAP) / columns) - GAP };
 }
 
-// Blocks of photos ({title, count, …}) one below the other, each under its title if it has one;
-// `end` is left free below them.
-export function layOutBlocks(blocks, width, desired, end = 0) {
-  const { columns, side } = columnsOf(width, desired, 1);
+// Blocks of photos ({title, count, …}) one below the other, each under its title if it has one. Short blocks stand side
+// by side where they fit into one row; then each `isBeside` another, and has room for a title. Sure photos that are fewer
+// than a row has are followed by the likely ones, from which their marks tell them. `end` is left free below.
+export function layOutBlocks(given, width, desired, end = 0) {
+  const { columns, side } = columnsOf(width, desired, 1), sections = [];
+  const isShort = given[0]?.label === "" && given[1]?.label === LIKELY && given[0].count < columns;
+  const blocks = isShort ? [{ title: "", label: "Sure and likely", count: given[0].count + given[1].count }, ...given.slice(2)] : given;
+  const widthOf = ({ count }) => Math.max(count * (side + GAP) - GAP, TITLE_WIDTH);
   let first = 0, y = 0;
-  const sections = blocks.map((block, number) => {
-    const rows = Math.ceil(block.count / columns);
-    const section = {
-      ...block, number, first, headings: [], top: y, rows, x: 0, width, tilesTop: y + (block.title ? LINE_HEIGHT : 0),
-    };
-    section.bottom = section.tilesTop + rows * (side + GAP);
-    first += block.count;
-    y = section.bottom;
-    return section;
-  });
+  for (let at = 0, next; at < blocks.length; at = next) {
+    let needed = widthOf(blocks[at]);
+    for (next = at + 1; next < blocks.length && needed + BETWEEN_BLOCKS + widthOf(blocks[next]) <= width; next += 1) needed += BETWEEN_BLOCKS + widthOf(blocks[next]);
+    const row = blocks.slice(at, next), isBeside = row.length > 1, tilesTop = y + (isBeside || row[0].title ? LINE_HEIGHT : 0);
+    let x = 0;
+    for (const block of row) {
+      const rows = Math.ceil(block.count / columns), own = isBeside ? widthOf(block) : width;
+      sections.push({ ...block, number: sections.length, first, headings: [], top: y, rows, x, width: own, isBeside, tilesTop, bottom: tilesTop + rows * (side + GAP) });
+      first += block.count;
+      x += own + BETWEEN_BLOCKS;
+    }
+    y = sections.at(-1).bottom;
+  }
   return { sections, columns, side, width, height: y + end, count: first };
 }
 

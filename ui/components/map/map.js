@@ -7,6 +7,8 @@ import { countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { fillWindow } from "../shared/page.js";
+import { createTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
+import { CHANGED, MARKED, tray } from "../shared/tray.js";
 import { loadWorld } from "./world.js";
 
 const { L } = window;
@@ -33,6 +35,8 @@ class PhotoMap {
     this.draw = element("button", "draw", "Draw a circle");
     Object.assign(this.draw, { type: "button", ariaPressed: "false", onclick: () => this.setDrawing(!this.isDrawing) });
     box.replaceChildren(this.node, this.draw, this.panel);
+    this.follow = () => this.showSelection();
+    for (const kind of [CHANGED, MARKED]) tray.addEventListener(kind, this.follow);
     this.fit = () => { fillWindow(box); this.map?.invalidateSize(); };
     this.fit();
     addEventListener("resize", this.fit);
@@ -65,6 +69,7 @@ class PhotoMap {
 
   close() {
     removeEventListener("resize", this.fit);
+    for (const kind of [CHANGED, MARKED]) tray.removeEventListener(kind, this.follow);
     this.request?.abort();
     this.map.remove();
   }
@@ -160,7 +165,7 @@ class PhotoMap {
     else this.say(answer ? answer.content : NO_SERVER);
   }
 
-  showPanel({ lat, lon, radius_km, place, area }, photos) {
+  showPanel({ lat, lon, radius_km, place, area }, { photos, ids, tiles }) {
     const q = [this.search.q, `near:${lat},${lon},${radius_km}km`].filter(Boolean).join(" ");
     const link = (text, path) => {
       const node = element("a", "", text);
@@ -172,14 +177,58 @@ class PhotoMap {
     const within = radius_km < 1 ? `${Math.round(radius_km * 1000)} m` : `${radius_km.toLocaleString("en", { maximumFractionDigits: radius_km < 10 ? 1 : 0 })} km`;
     const parts = [element("strong", "", countOf(photos)), element("span", "", `within ${within}${place ? `, ${place}` : ""}`)];
     if (photos) parts.push(link("Show photos", "/"), link("By date", "/timeline"));
+    this.ids = ids;
+    this.all = ids.length ? button("", () => tray.set(this.ids, !this.isAllSelected)) : null;
+    if (this.all) parts.push(this.all);
     const isWide = area && (area[1][0] - area[0][0] > 1e-4 || area[1][1] - area[0][1] > 1e-4);
-    if (isWide && this.map.getZoom() < this.map.getMaxZoom()) parts.push(button("Zoom in", () => this.map.fitBounds(area, { padding: [ICON_PX, ICON_PX] })));
+    if (isWide && this.map.getZoom() < this.map.getMaxZoom()) {
+      // Above the panel, which would cover some of them.
+      const below = () => ICON_PX + this.panel.offsetHeight;
+      parts.push(button("Zoom in", () => this.map.fitBounds(area, { paddingTopLeft: [ICON_PX, ICON_PX], paddingBottomRight: [ICON_PX, below()] })));
+    }
     parts.push(button("Close", () => this.select(null)));
-    this.panel.replaceChildren(...parts);
+    this.panel.replaceChildren(this.stripOf(tiles), ...parts);
     this.panel.hidden = false;
+    this.showSelection();
+  }
+
+  // The latest photos of a circle, to open and to select.
+  stripOf(photos) {
+    const strip = element("div", "strip");
+    this.tiles = photos.map((photo) => {
+      const tile = createTile();
+      fillTile(tile, photo, (isSelected) => tray.set([photo.id], isSelected));
+      tile.link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(photo.link); } };
+      return tile;
+    });
+    strip.append(...this.tiles);
+    strip.onkeydown = (event) => {
+      const photo = event.target.closest(".tile")?.photo;
+      if (!photo || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+      const change = tray.changeOf(event.key, photo);
+      if (change) tray.mark([photo], change);
+      else if (event.key === "x") tray.set([photo.id], !tray.isSelected(photo.id));
+      else return;
+      event.preventDefault();
+    };
+    return strip;
+  }
+
+  get isAllSelected() { return this.ids.every((id) => tray.isSelected(id)); }
+
+  // What is ticked may have been ticked elsewhere.
+  showSelection() {
+    if (!this.selected || this.panel.hidden) return;
+    this.box.classList.toggle("selecting", tray.size > 0);
+    if (this.all) this.all.textContent = this.isAllSelected ? "Select none" : "Select all";
+    for (const tile of this.tiles ?? []) {
+      showSelected(tile, tray.isSelected(tile.photo.id));
+      showMarks(tile, tray.marksOf(tile.photo));
+    }
   }
 
   say(text) {
+    this.tiles = this.all = null;
     this.panel.replaceChildren(element("span", "", text));
     this.panel.hidden = false;
   }
