@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgsearch import Library, Settings
+from imgsearch import Library
 from imgsearch.decode.reader import read_orientation
 from imgsearch.decode.xmp import read_xmp
 from imgsearch.decode.xmp_edit import CannotEdit
@@ -24,16 +24,13 @@ from imgsearch.decode.xmp_regions import (
     with_faces,
 )
 from imgsearch.errors import DiskError
-from imgsearch.indexer import sync
-from imgsearch.indexer.faces import find_faces
 from imgsearch.records.faces import FaceNamesChange
-from tests.factories import context_of, run_cli
+from tests.factories import run_cli
+from tests.people import library_with_faces
 from tests.programs import need_programs
-from tests.stand_in import StandIn
-from tests.test_faces import ColourReader, write_people
+from tests.test_faces import write_people
 from tests.test_marks_sidecars import BARE, DARKTABLE, DIGIKAM, LIGHTROOM, files_of
 from tests.test_people import found, of_colour
-from tests.test_picture_text import run
 
 # As digiKam writes them, with a pet and a face elsewhere; and as Lightroom does, by elements.
 REGIONS = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -69,11 +66,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path, photos: Path) -> Iterator[Library]:
-    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
-    context = context_of(settings, StandIn(), open_faces=lambda cache: ColourReader())
-    run(sync.index(context, (str(photos),), False, False))
-    run(find_faces(context, (), False))
-    with Library.open(settings, encoder=StandIn()) as library:
+    with library_with_faces(tmp_path, photos) as library:
         library.people.name(of_colour(library, "red0").id, "Zoë Adler")
         library.people.name(of_colour(library, "lime").id, "Ben")
         yield library

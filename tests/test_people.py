@@ -19,7 +19,6 @@ from imgsearch import ChangeHistory, Library, Settings
 from imgsearch.cli import commands
 from imgsearch.decode.xmp_regions import NamedFace, new_packet_of_faces
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
 from imgsearch.operations.people import People
 from imgsearch.records.faces import Person
@@ -28,6 +27,7 @@ from imgsearch.store import changes as journal
 from imgsearch.store import migrations
 from imgsearch.store.store import Store
 from tests.factories import context_of, wait_until
+from tests.people import library_with_faces
 from tests.services import serving
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, write_people
@@ -49,11 +49,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path, folder: Path) -> Iterator[Library]:
-    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
-    context = context_of(settings, StandIn(), open_faces=lambda cache: ColourReader())
-    run(sync.index(context, (str(folder),), False, False))
-    run(find_faces(context, (), False))
-    with Library.open(settings, encoder=StandIn()) as library:
+    with library_with_faces(tmp_path, folder) as library:
         yield library
 
 

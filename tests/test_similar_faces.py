@@ -16,6 +16,7 @@ from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
 from imgsearch.records.faces import Face
 from tests.factories import context_of
+from tests.people import library_with_faces
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, write_people
 from tests.test_picture_text import run
@@ -36,11 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path, folder: Path) -> Iterator[Library]:
-    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
-    context = context_of(settings, StandIn(), open_faces=lambda cache: ColourReader())
-    run(sync.index(context, (str(folder),), False, False))
-    run(find_faces(context, (), False))
-    with Library.open(settings, encoder=StandIn()) as library:
+    with library_with_faces(tmp_path, folder) as library:
         yield library
 
 

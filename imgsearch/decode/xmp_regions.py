@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
 from msgspec import Struct
@@ -18,6 +17,7 @@ from msgspec.structs import replace
 from imgsearch.decode.xmp import read_xmp
 from imgsearch.decode.xmp_edit import RDF, CannotEdit, Element, Name, Prefixes, Span, edited, parse
 from imgsearch.decode.xmp_rating import descriptions_in
+from imgsearch.records.boxes import Box, overlap
 from imgsearch.text import plain_text
 from imgsearch.version import VERSION
 
@@ -35,8 +35,6 @@ _NEW = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </x:xmpmeta>
 <?xpacket end="w"?>
 """
-
-Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height
 
 
 class NamedFace(Struct, frozen=True):
@@ -237,17 +235,9 @@ def _field(item: Element, name: Name) -> tuple[str, Span] | None:
 
 def _nearest(box: Box, regions: Sequence[_Region]) -> _Region | None:
     """The region at the place of this box."""
-    shares = {at: _overlap(box, each.box) for at, each in enumerate(regions) if each.box}
+    shares = {at: overlap(box, each.box) for at, each in enumerate(regions) if each.box}
     best = max(shares, key=shares.__getitem__, default=None)
     return None if best is None or shares[best] < _SAME_PLACE else regions[best]
-
-
-def _overlap(one: Box, other: Box) -> float:
-    (x, y, width, height), (left, top, across, down) = one, other
-    shared_width = min(x + width, left + across) - max(x, left)
-    shared_height = min(y + height, top + down) - max(y, top)
-    common = max(0.0, shared_width) * max(0.0, shared_height)
-    return common / max(1e-12, width * height + across * down - common)
 
 
 def _check(

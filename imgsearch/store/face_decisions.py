@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
+from imgsearch.records.boxes import Box, overlap
 from imgsearch.store.sql import IN_IDS, ids_parameter, now
 
 _SAME_PLACE = 0.4  # intersection over union from which on two boxes are of one face
 _SAME_MOMENT_S = 0.5
-
-Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height
 
 
 def make_person(connection: sqlite3.Connection) -> int:
@@ -79,7 +77,7 @@ def decisions_at(
     return [
         (person_id, bool(is_person))
         for person_id, is_person, moment, x, y, width, height in rows
-        if _is_same_moment(at_s, moment) and _overlap(box, (x, y, width, height)) >= _SAME_PLACE
+        if _is_same_moment(at_s, moment) and overlap(box, (x, y, width, height)) >= _SAME_PLACE
     ]
 
 
@@ -93,7 +91,7 @@ def _face_at(
     for face_id, moment, *place in faces:
         if _is_same_moment(at_s, moment):
             x, y, width, height = place
-            share = _overlap(box, (x, y, width, height))
+            share = overlap(box, (x, y, width, height))
             if share > best_share or (best is None and share == best_share):
                 best, best_share = face_id, share
     return best
@@ -103,12 +101,3 @@ def _is_same_moment(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is other
     return abs(one - other) < _SAME_MOMENT_S
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes."""
-    (x, y, width, height), (left, top, across, down) = one, other
-    shared_width = min(x + width, left + across) - max(x, left)
-    shared_height = min(y + height, top + down) - max(y, top)
-    common = max(0.0, shared_width) * max(0.0, shared_height)
-    return common / max(1e-12, width * height + across * down - common)
