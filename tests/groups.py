@@ -23,6 +23,7 @@ GROUPS = {
     # How the built-in model was trained, and how imgsearch compares with other programs.
     "research": (
         "test_bench_*.py",
+        "test_lite_towers.py",
         "test_lite_train.py",
         "test_objectives.py",
     ),

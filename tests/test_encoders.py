@@ -745,12 +745,14 @@ def test_a_full_disk_is_reported_as_such_whatever_the_exporter_says(tmp_path: Pa
     code = """
 import resource, signal, sys
 from pathlib import Path
+from PIL import Image
 from imgsearch.encoders.lite.encoder import Lite
 from imgsearch.errors import DiskError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+from tests.factories import embed
 try:
-    Lite(Path(sys.argv[1])).encode_texts(["a cat"])
+    embed(Lite(Path(sys.argv[1])), [Image.new("RGB", (64, 64))])
 except DiskError as error:
     print(error)
 """

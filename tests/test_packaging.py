@@ -24,8 +24,8 @@ from tests.factories import CHECKOUT, run_python
 PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
-NOT_SMALL = {"torch", "torchvision", "open_clip_torch", "timm", "openvino", "streamlit",
-             "django-js-lib-leaflet", "reverse_geocode"}  # fmt: skip
+NOT_SMALL = {"torch", "torchvision", "open_clip_torch", "timm", "transformers", "openvino",
+             "streamlit", "django-js-lib-leaflet", "reverse_geocode"}  # fmt: skip
 # A process in which what NOT_SMALL brings is not installed.
 SMALL = """
 import sys

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from imgsearch.cli.album import print_change
 from imgsearch.cli.counting import Counted, counting_command
 from imgsearch.cli.output import NO_RESULT, asking, info, print_json
-from imgsearch.operations.browse import Browse
-from imgsearch.records.browse import PhotoEvent
 from imgsearch.text import format_count, printable
+
+if TYPE_CHECKING:
+    from imgsearch.records.browse import PhotoEvent
 
 MIN_PHOTOS = 5  # of a listed event
 _SHOWN = 5  # events that are named where a title fits several
@@ -49,6 +51,8 @@ def command(counted: Counted, min_photos: int, trips: bool, set_title: str | Non
     photos without a date in their metadata none are. A title that you give stays when photos come
     or go: imgsearch undo takes it back. Exit code 1 means that there is no event.
     """
+    from imgsearch.operations.browse import Browse
+
     found = counted.ask(Browse.events)
     events = [
         each for each in found if len(each.photo_ids) >= min_photos and (each.is_trip or not trips)
@@ -73,6 +77,8 @@ def command(counted: Counted, min_photos: int, trips: bool, set_title: str | Non
 
 
 def _set_title(counted: Counted, events: Sequence[PhotoEvent], title: str) -> None:
+    from imgsearch.operations.browse import Browse
+
     if not events:
         info("There is no such event. Leave out --set-title to see which there are.")
         sys.exit(NO_RESULT)

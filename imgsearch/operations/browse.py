@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import resolve_query
-from imgsearch.operations.declared import CountedPhotos, operation
+from imgsearch.operations.declared import CountedPhotos, PeriodLength, operation
 from imgsearch.paths import absolute
 from imgsearch.records.albums import Change
 from imgsearch.records.browse import (
@@ -117,7 +117,7 @@ class Browse:
         self,
         query: str | Query | None = None,
         k: CountedPhotos = 1000,
-        by: Literal["month", "year"] = "year",
+        by: PeriodLength = "year",
     ) -> tuple[StripPeriod, ...]:
         """Choose the best photo of each month or year, in order of time.
 

@@ -9,7 +9,7 @@ reads them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -23,6 +23,9 @@ PhotoId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a p
 ResultCount = Annotated[int, Meta(le=MAX_K, description="How many photos to return at most.")]
 CountedPhotos = Annotated[
     int, Meta(le=MAX_K, description="How many photos of a query with words count at most.")
+]
+PeriodLength = Annotated[
+    Literal["month", "year"], Meta(description="The time for which one photo is chosen.")
 ]
 SidePx = Annotated[
     int, Meta(ge=1, le=MAX_SIDE_PX, description="The long side of the picture in pixels.")

@@ -50,6 +50,7 @@ TOOLS = {
     "people",
     "saved",
     "cameras",
+    "over_time",
     "places",
     "timeline",
     "events",

@@ -72,7 +72,9 @@ def test_clusters_lead_to_their_photos(
     page.wait_for_url("**/?q=near*")
     wait_for_count(page, 12)
     page.go_back()
+    page.get_by_text("within 50 m, Rome, Italy").wait_for()  # as it was left
     page.get_by_role("button", name="40 photos, Vienna, Austria").click()
+    page.get_by_text("40 photos", exact=True).wait_for()
     page.get_by_role("link", name="By date").click()
     page.get_by_text("40 photos for near:").wait_for()
 

@@ -55,16 +55,17 @@ class PhotoMap {
   }
 
   update(data) {
-    const isOther = JSON.stringify(this.search) !== JSON.stringify(data.search);
+    const isOther = JSON.stringify(this.search) !== JSON.stringify(data.search), isFirst = !this.search;
     // Read first: `fit` moves the map, and then the address has the area of the search before.
     const at = new URLSearchParams(location.search).get("at")?.split(",").map(Number);
     this.fit();
     this.colour();
     if (!isOther) return;
     this.search = data.search;
-    this.select(null);
     if (at?.length === 3 && at.every(Number.isFinite)) this.map.setView([at[0], at[1]], at[2]);
     else this.map.fitBounds(data.area, { maxZoom: FIRST_ZOOM, padding: [ICON_PX, ICON_PX], animate: false });
+    // The way back leads to what was chosen, also where Streamlit makes the element of this view twice.
+    this.select(isFirst ? (history.state?.circle ?? null) : null);
   }
 
   close() {
@@ -155,6 +156,7 @@ class PhotoMap {
     this.circle = null;
     this.selected = circle;
     this.panel.hidden = true;
+    if (location.pathname === this.path) history.replaceState({ ...history.state, circle }, "");
     if (!circle) return;
     const { lat, lon, radius_km } = circle;
     this.circle = L.circle([lat, lon], { radius: radius_km * 1000, color: this.colours.circle, weight: 2, interactive: false }).addTo(this.map);
