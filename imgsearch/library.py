@@ -272,7 +272,7 @@ class Library:
 
     @property
     def changes(self) -> ChangeHistory:
-        """The last changes of albums, of the tray and of marks: undoing them."""
+        """The last changes that people have made: undoing them."""
         from imgsearch.operations.changes import ChangeHistory
 
         return ChangeHistory(self._engine.on_this_machine("changes to undo"))

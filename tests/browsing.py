@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -153,6 +153,14 @@ def clear_tray(data_dir: Path) -> None:
     with Library.open(Settings.load(data_dir=data_dir)) as library:
         if library.exists():
             library.tray.clear()
+
+
+def wait_in_browser(tab: Page, condition: Callable[[], bool]) -> None:
+    """As `wait_until`, while the messages of the tab pass through this process."""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while not condition():
+        assert time.monotonic() < until, "the condition never held"
+        tab.wait_for_timeout(20)
 
 
 def settle(tab: Page) -> None:

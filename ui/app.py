@@ -114,7 +114,10 @@ def main() -> None:
     links = [_link_to(view, name) for view in _views() if view != HIDDEN]
     has_search_box = name in WITH_SEARCH_BOX
     paths = [address_of(view) for view in VIEWS]
-    form = elements.shell(title, links, paths, tray.offered(), has_search_box=has_search_box)
+    with_box = [address_of(view) for view in WITH_SEARCH_BOX]
+    form = elements.shell(
+        title, links, paths, with_box, tray.offered(), has_search_box=has_search_box
+    )
     if not has_search_box:  # the others take them beside it
         examples.take_images()
     shown.run()

@@ -371,13 +371,15 @@ def shell(
     title: str,
     views: Sequence[Mapping[str, object]],
     paths: Sequence[str],
+    with_search_box: Sequence[str],
     parts: Sequence[str],
     *,
     has_search_box: bool,
 ) -> str:
     """The heading of a view, on narrow screens the bar that leads to `views`, and the tray.
 
-    `paths` are those of all views, and `parts` says what can be done with selected photos: see
+    `paths` are those of all views, `with_search_box` those of the views that have the box, of which
+    this is one if `has_search_box`. `parts` says what can be done with selected photos: see
     `tray_bar.js`. Returns which form the visitor has asked for, "teach" or "links", else an empty
     text.
     """
@@ -391,6 +393,7 @@ def shell(
             "face": FACE_URL,
             "views": list(views),
             "paths": list(paths),
+            "with_search_box": list(with_search_box),
             "parts": list(parts),
         },
         on_form_change=noted,

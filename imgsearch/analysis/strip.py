@@ -9,7 +9,7 @@ picture of the thing wins over one that is a little more like it and blurred.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,10 +17,14 @@ from msgspec import Struct
 
 from imgsearch.records.browse import StripPeriod
 from imgsearch.records.photo import LOOKS, Facts
+from imgsearch.search.hits import hits_of, make_hits
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Hit
-    from imgsearch.records.browse import Moments
+    from imgsearch.analysis.browse import BrowsedPhotos
+    from imgsearch.records.answer import FoundPhotos, Hit
+    from imgsearch.records.arrays import Ids
+    from imgsearch.records.browse import Moments, PeriodLength
+    from imgsearch.search.context import SearchContext
 
 MAX_COMPARED = 24  # photos of a period whose facts are read
 _UNITS: Mapping[str, Literal["Y", "M"]] = {"year": "Y", "month": "M"}  # of NumPy's dates
@@ -31,6 +35,47 @@ _BRIGHT = LOOKS["bright"].values.low or 100.0
 _BLURRED = LOOKS["blurred"].values.high or 0.0
 
 
+def find_strip(
+    context: SearchContext, photos: BrowsedPhotos, found: FoundPhotos, by: PeriodLength
+) -> tuple[StripPeriod, ...]:
+    """The strip of what a query has found."""
+    scores = {}
+    if found.scores is not None:
+        scores = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
+    return _strip(
+        context, photos.moments(found.ids), scores, by, lambda ids: hits_of(context, found, ids)
+    )
+
+
+def strip_of_all(
+    context: SearchContext, photos: BrowsedPhotos, ids: Ids | None, by: PeriodLength
+) -> tuple[StripPeriod, ...]:
+    """The strip of these photos, or of all, without a query."""
+
+    def hits(chosen: Sequence[int]) -> Sequence[Hit]:
+        return make_hits(context.catalogue, chosen, stack_raw=context.stack_raw)
+
+    return _strip(context, photos.moments(ids), {}, by, hits)
+
+
+def _strip(
+    context: SearchContext,
+    moments: Moments,
+    scores: Mapping[int, float],
+    by: PeriodLength,
+    hits: Callable[[Sequence[int]], Sequence[Hit]],
+) -> tuple[StripPeriod, ...]:
+    periods = _periods_of(moments, scores, by)
+    compared = context.catalogue.photos(each for period in periods for each in period.ids)
+    facts = {photo_id: found.photo.facts for photo_id, found in compared.items()}
+    best = _best_of(periods, facts, scores)
+    shown = {hit.photo.id: hit for hit in hits([each for each in best if each is not None])}
+    return tuple(
+        StripPeriod(period.period, period.photos, None if chosen is None else shown.get(chosen))
+        for period, chosen in zip(periods, best, strict=True)
+    )
+
+
 class StripPhotos(Struct, frozen=True):
     """The photos of one period that are compared, in order of time."""
 
@@ -39,8 +84,8 @@ class StripPhotos(Struct, frozen=True):
     ids: tuple[int, ...]
 
 
-def periods_of(
-    moments: Moments, scores: Mapping[int, float], by: Literal["month", "year"]
+def _periods_of(
+    moments: Moments, scores: Mapping[int, float], by: PeriodLength
 ) -> list[StripPhotos]:
     """Sort photos with a date into periods, from the first to the last one with photos.
 
@@ -71,7 +116,7 @@ def _compared(ids: Sequence[int], scores: Mapping[int, float]) -> Sequence[int]:
     return [ids[place] for place in places.tolist()]
 
 
-def best_of(
+def _best_of(
     periods: Sequence[StripPhotos], facts: Mapping[int, Facts], scores: Mapping[int, float]
 ) -> list[int | None]:
     """The id of the best photo of each period; None where there is none.
@@ -108,13 +153,3 @@ def flaws(facts: Facts) -> float:
 def _share(value: float, begin: float, end: float) -> float:
     """How far a value is on the way from `begin` (0) to `end` (1), and no further."""
     return min(max((value - begin) / (end - begin), 0.0), 1.0)
-
-
-def strip_of(
-    periods: Sequence[StripPhotos], best: Sequence[int | None], hits: Mapping[int, Hit]
-) -> tuple[StripPeriod, ...]:
-    """The strip of these periods, with the hit of the best photo of each."""
-    return tuple(
-        StripPeriod(period.period, period.photos, None if chosen is None else hits.get(chosen))
-        for period, chosen in zip(periods, best, strict=True)
-    )

@@ -16,7 +16,6 @@ from imgsearch.text import format_count, path_text, printable
 
 _SHIFT = re.compile(r"([+-]?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNITS_S = (86_400, 3_600, 60, 1)
-_PRECISION = "minutes"
 
 
 def _read_shift(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
@@ -115,15 +114,15 @@ def command(
         planned = ask(
             Corrections.plan_dates, **photos, date=to_date, shift_s=shift_s, from_names=from_names
         )
-        is_listed = dry_run or as_json or (from_names and not accept)
+        is_only_planned = dry_run or (from_names and not accept)
         if as_json:
             print_json(planned)
-        elif is_listed:
+        elif is_only_planned:
             _print_planned(planned)
         if not planned:
             info("No date would change: there is none of its own to shift, or none in a name.")
             sys.exit(NO_RESULT)
-        if dry_run or (from_names and not accept):
+        if is_only_planned:
             photos_text = format_count(len(planned), "photo")
             more = "add --accept" if from_names else "leave out --dry-run"
             info(f"Nothing was written. To set the dates of {photos_text}, {more}.")
@@ -138,9 +137,11 @@ def command(
 
 def _print_planned(planned: Sequence[PlannedDate]) -> None:
     for each in planned:
-        before = "?" if each.before is None else each.before.isoformat(" ", _PRECISION)[:16]
+        before, after = (
+            moment.replace(tzinfo=None).isoformat(" ", "minutes")
+            for moment in (each.before, each.after)
+        )
         source = "file" if each.dated_by == "file" else ""
         because = f"  ({each.because})" if each.because else ""
-        after = each.after.isoformat(" ", _PRECISION)[:16]
         path = printable(path_text(each.path))
-        click.echo(f"{before:16} {source:4} -> {after}  {path}{printable(because)}")
+        click.echo(f"{before} {source:4} -> {after}  {path}{printable(because)}")

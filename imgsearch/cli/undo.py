@@ -13,7 +13,7 @@ from imgsearch.text import printable
 _LISTED = 20
 
 
-@click.command("undo", short_help="Undo the last change of albums, marks or persons.")
+@click.command("undo", short_help="Undo the last change that you made.")
 @click.argument("change_id", metavar="[CHANGE]", type=int, required=False)
 @click.option("--redo", is_flag=True, help="Do the change again that was undone last, or CHANGE.")
 @click.option("--list", "is_listed", is_flag=True, help="List the last changes, the newest first.")
@@ -22,7 +22,7 @@ _LISTED = 20
 def command(
     change_id: int | None, redo: bool, is_listed: bool, as_json: bool, data_dir: str | None
 ) -> None:
-    """Undo the last change of albums, the tray, marks or persons; again, the one before it.
+    """Undo the last change of albums, the tray, marks, persons, dates, places or titles of events.
 
     \b
       imgsearch undo
@@ -30,7 +30,8 @@ def command(
       imgsearch undo 12
       imgsearch undo --redo
 
-    CHANGE is the number of a change in the list. The library keeps the last thousand changes.
+    Run again, it undoes the change before. CHANGE is the number of a change in the list. The
+    library keeps the last thousand changes.
     """
     with asking(data_dir) as ask:
         if not is_listed:

@@ -41,7 +41,7 @@ _NO_LETTER = "\U0010ffff"  # no font has it
 
 
 class SheetPhoto(Struct, frozen=True):
-    """A photo of a contact sheet: its picture, an image file's bytes, and two lines below it."""
+    """A photo of a contact sheet: its picture, a WebP, and two lines below it."""
 
     picture: bytes
     name: str
@@ -94,7 +94,7 @@ def _place(sheet: Image.Image, photos: Iterable[SheetPhoto], columns: int, top: 
         row, column = divmod(number, columns)
         x = MARGIN_PX + column * (CELL_PX[0] + GAP_PX)
         y = top + row * (CELL_PX[1] + CAPTION_PX + GAP_PX)
-        with Image.open(BytesIO(photo.picture)) as opened:
+        with Image.open(BytesIO(photo.picture), formats=("WEBP",)) as opened:
             picture = opened.convert("RGB")
         picture.thumbnail(CELL_PX)
         place = (x + (CELL_PX[0] - picture.width) // 2, y + CELL_PX[1] - picture.height)

@@ -211,7 +211,7 @@ class LocalEngine:
         return self.event_title_store().all()
 
     def changes(self) -> ChangeStore:
-        """The last changes of albums, marks and persons in the database."""
+        """The last changes that people have made, in the database."""
         from imgsearch.store.changes import ChangeStore
 
         return ChangeStore(self.database())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from imgsearch.gazetteer import Gazetteer
+from imgsearch.records.corrections import NamedPoint
 from imgsearch.records.photo import Facts
 
 
@@ -15,14 +16,20 @@ def with_place_names(facts: Facts, gazetteer: Gazetteer) -> Facts:
     """
     if facts.lat is None or facts.lon is None or facts.town or facts.region or facts.country:
         return facts
-    found = gazetteer.town_of(facts.lat, facts.lon)
-    if found is None:
-        return facts
-    town = found.town
+    place = place_at(facts.lat, facts.lon, gazetteer)
     return replace(
         facts,
-        town=town.name,
-        region=town.region or None,
-        country=town.country or None,
-        near_town=found.is_near,
+        town=place.town,
+        region=place.region,
+        country=place.country,
+        near_town=place.near_town,
     )
+
+
+def place_at(lat: float, lon: float, gazetteer: Gazetteer) -> NamedPoint:
+    """The point with the names of the town that it is in or near, if there is one."""
+    found = gazetteer.town_of(lat, lon)
+    if found is None:
+        return NamedPoint(lat, lon)
+    town = found.town
+    return NamedPoint(lat, lon, town.name, town.region or None, town.country or None, found.is_near)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import resolve_query
-from imgsearch.operations.declared import CountedPhotos, PeriodLength, operation
+from imgsearch.operations.declared import ByPeriod, CountedPhotos, operation
 from imgsearch.paths import absolute
 from imgsearch.records.albums import Change
 from imgsearch.records.browse import (
@@ -117,39 +117,22 @@ class Browse:
         self,
         query: str | Query | None = None,
         k: CountedPhotos = 1000,
-        by: PeriodLength = "year",
+        by: ByPeriod = "year",
     ) -> tuple[StripPeriod, ...]:
         """Choose the best photo of each month or year, in order of time.
 
         It is chosen by its score, light and sharpness. Periods without photos between others are in
         the strip as well. Photos whose metadata has no date are left out.
         """
-        from imgsearch.analysis.strip import best_of, periods_of, strip_of
+        from imgsearch.analysis.strip import find_strip, strip_of_all
         from imgsearch.search.answers import find_all
-        from imgsearch.search.hits import hits_of, make_hits
         from imgsearch.search.prepared import prepare
 
-        context, moments = self._engine.context(), self._engine.browsing().moments
-        scores: dict[int, float] = {}
+        context, photos = self._engine.context(), self._engine.browsing()
         if query is None:
-            found = None
-            periods = periods_of(moments(self._counted(None, k)), scores, by)
-        else:
-            prepared = prepare(context, resolve_query(query))
-            found = find_all(prepared, k, self._engine.most_listed).without_weak()
-            if found.scores is not None:
-                scores = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
-            periods = periods_of(moments(found.ids), scores, by)
-        photos = context.catalogue.photos([each for period in periods for each in period.ids])
-        facts = {photo_id: photo.photo.facts for photo_id, photo in photos.items()}
-        best = best_of(periods, facts, scores)
-        chosen = [photo_id for photo_id in best if photo_id is not None]
-        hits = (
-            make_hits(context.catalogue, chosen, stack_raw=context.stack_raw)
-            if found is None
-            else hits_of(context, found, chosen)
-        )
-        return strip_of(periods, best, {hit.photo.id: hit for hit in hits})
+            return strip_of_all(context, photos, self._counted(None, k), by)
+        found = find_all(prepare(context, resolve_query(query)), k, self._engine.most_listed)
+        return find_strip(context, photos, found.without_weak(), by)
 
     def save_strip(self, strip: Sequence[StripPeriod], place: str | Path) -> StripReport:
         """Write the pictures of a strip to a new file outside of the photo folders.

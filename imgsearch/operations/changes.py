@@ -1,4 +1,4 @@
-"""The changes of albums, the tray, marks and persons: to list, to undo and to do them again."""
+"""The changes that people have made in a library: to list, to undo and to do them again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class ChangeHistory:
-    """The last changes of a library's albums, tray, marks and persons, a thousand at most."""
+    """The last changes that people have made: a thousand at most.
+
+    They are changes of albums, the tray, marks, persons, corrected dates and places, and titles of
+    events.
+    """
 
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from imgsearch.errors import QueryError, UsageError
 from imgsearch.operations.albums import chosen_photos
 from imgsearch.operations.declared import operation
 from imgsearch.records.albums import Change
-from imgsearch.records.corrections import CorrectedPlace, PhotoDate, PlannedDate, StatedFacts
+from imgsearch.records.corrections import NamedPoint, PhotoDate, PlannedDate, StatedFacts
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place, Query
 
@@ -137,10 +138,9 @@ class Corrections:
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.corrections().forget(photos, date=date, place=place)
 
-    def _located(self, text: str) -> CorrectedPlace:
-        from contextlib import closing
-
+    def _located(self, text: str) -> NamedPoint:
         from imgsearch.gazetteer import Gazetteer
+        from imgsearch.indexer.places import place_at
         from imgsearch.language.fields import read_place
         from imgsearch.search.places import located
 
@@ -155,18 +155,7 @@ class Corrections:
         if not isinstance(value, Place):
             raise QueryError(f"{text!r} is not a place. Write a town, or 48.85,2.35.")
         with closing(Gazetteer(cache_dir)) as gazetteer:
-            found = gazetteer.town_of(value.lat, value.lon)
-        if found is None:
-            return CorrectedPlace(value.lat, value.lon)
-        town = found.town
-        return CorrectedPlace(
-            value.lat,
-            value.lon,
-            town.name,
-            town.region or None,
-            town.country or None,
-            found.is_near,
-        )
+            return place_at(value.lat, value.lon, gazetteer)
 
 
 def _shifted(own: datetime | None, shift_s: float) -> datetime | None:

@@ -9,9 +9,11 @@ reads them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from msgspec import Meta, Struct
+
+from imgsearch.records.browse import PeriodLength
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -24,9 +26,7 @@ ResultCount = Annotated[int, Meta(le=MAX_K, description="How many photos to retu
 CountedPhotos = Annotated[
     int, Meta(le=MAX_K, description="How many photos of a query with words count at most.")
 ]
-PeriodLength = Annotated[
-    Literal["month", "year"], Meta(description="The time for which one photo is chosen.")
-]
+ByPeriod = Annotated[PeriodLength, Meta(description="The time for which one photo is chosen.")]
 SidePx = Annotated[
     int, Meta(ge=1, le=MAX_SIDE_PX, description="The long side of the picture in pixels.")
 ]

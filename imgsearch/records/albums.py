@@ -76,7 +76,7 @@ class SidecarChange(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """A change of albums, the tray, marks or persons, which can be undone by its id.
+    """A change that somebody has made in a library, which can be undone by its id.
 
     `photos` is the number of photos that changed. Without an id nothing was changed, so there is
     nothing to undo. `undone` says that it was undone, and can be done again.

@@ -36,7 +36,7 @@ class PlannedDate(Struct, frozen=True):
 
     photo_id: int
     path: Path
-    before: datetime | None
+    before: datetime
     dated_by: str | None
     after: datetime
     because: str = ""
@@ -49,8 +49,11 @@ class PhotoDate(Struct, frozen=True, forbid_unknown_fields=True):
     taken_at: datetime
 
 
-class CorrectedPlace(Struct, frozen=True):
-    """A place in degrees (WGS 84), with the names of its town, region and country if known."""
+class NamedPoint(Struct, frozen=True):
+    """A point in degrees (WGS 84), with the names of its town, region and country if known.
+
+    `near_town` says that the town is only near.
+    """
 
     lat: float
     lon: float

@@ -1,4 +1,4 @@
-"""The last changes of albums, marks and persons, each with the steps that undo it.
+"""The last changes that people have made, each with the steps that undo it.
 
 A step is a table, some of its keys, and the rows that these had before: to undo it, the rows of the
 keys are deleted and the old ones inserted. The rows that were there become the new step, so that a

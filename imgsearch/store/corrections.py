@@ -13,7 +13,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from imgsearch.records.albums import Change
-from imgsearch.records.corrections import CorrectedPlace, StatedFacts
+from imgsearch.records.corrections import NamedPoint, StatedFacts
 from imgsearch.records.photo import Facts
 from imgsearch.store import changes, names
 from imgsearch.store.database import Database
@@ -81,7 +81,7 @@ class CorrectionStore:
             title = f"Corrected the date of {format_count(len(rows), 'photo')}"
             return changes.record(connection, title, len(rows), [before])
 
-    def set_place(self, photo_ids: Sequence[int], place: CorrectedPlace) -> Change:
+    def set_place(self, photo_ids: Sequence[int], place: NamedPoint) -> Change:
         """Correct the place of these photos, all or nothing; those there already are left out."""
         values = (place.lat, place.lon, place.town, place.region, place.country, place.near_town)
         with self._database.brief_transaction() as connection:

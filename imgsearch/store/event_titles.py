@@ -38,16 +38,13 @@ class EventTitleStore:
             ).fetchall()
             if [each for _, each in old] == ([title] if title else []):
                 return changes.unchanged("The event has this title already")
-            (last,) = connection.execute(
-                "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event_titles'"
-            ).fetchone()
-            keys = [[each] for each, _ in old] + ([[last + 1]] if title else [])
-            before = changes.rows_before(connection, "event_titles", keys)
+            before = [changes.rows_before(connection, "event_titles", [(each,) for each, _ in old])]
             connection.execute(f"DELETE FROM event_titles WHERE {_OVERLAPS}", (end, start))
             if title:
-                connection.execute(
-                    "INSERT INTO event_titles (id, title, start, end_at) VALUES (?, ?, ?, ?)",
-                    (last + 1, title, start, end),
+                made = connection.execute(
+                    "INSERT INTO event_titles (title, start, end_at) VALUES (?, ?, ?)",
+                    (title, start, end),
                 )
+                before.append(changes.Step("event_titles", [[made.lastrowid]], []))
             said = f"Called an event {title}" if title else "Took the title of an event away"
-            return changes.record(connection, said, len(event.photo_ids), [before])
+            return changes.record(connection, said, len(event.photo_ids), before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -16,13 +15,13 @@ import pytest
 from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
-    PATIENCE_MS,
     axe_violations,
     bring_into_view,
     clear_tray,
     open_control,
     settle,
     small_targets,
+    wait_in_browser,
     wait_until_shown,
 )
 from tests.factories import wait_until
@@ -139,14 +138,6 @@ def test_what_cannot_be_taught_is_said(open_tab: OpenTab, address: str, place: P
     tab.get_by_text("needs at least one photo that shows it").wait_for()
     with open_library(place) as library:
         assert library.concepts.get("alone").likes == 1
-
-
-def wait_in_browser(tab: Page, condition: Callable[[], bool]) -> None:
-    """As `wait_until`, while the messages of the tab pass through this process."""
-    until = time.monotonic() + PATIENCE_MS / 1000
-    while not condition():
-        assert time.monotonic() < until, "the condition never held"
-        tab.wait_for_timeout(20)
 
 
 def test_a_judgement_is_for_the_photo_on_the_screen(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from imgsearch import Library
+from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
@@ -21,9 +21,11 @@ from tests.browsing import (
     settle,
     small_targets,
     wait_for_count,
+    wait_in_browser,
 )
 from tests.factories import write_noise
 from tests.held_process import PATIENCE_S, held
+from tests.page_traffic import Traffic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -264,6 +266,34 @@ def test_the_first_photos_appear_by_themselves(open_tab: OpenTab, tmp_path: Path
         other.release()
         wait_for_count(tab, 4)
         tab.get_by_text("The first photos come soon").wait_for(state="detached")
+
+
+def test_a_click_on_index_next_counts_where_the_job_has_just_ended(
+    open_tab: OpenTab, tmp_path: Path
+) -> None:
+    """The page still says "Index next" then, and the server would draw "Index"."""
+    for number in range(60):
+        write_noise(tmp_path / "first" / f"{number:03}.png", number, 48)
+    (tmp_path / "second").mkdir()
+    Image.new("RGB", (96, 64), (0, 0, 200)).save(tmp_path / "second" / "blue.png")
+    settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
+    with serving(tmp_path / "library") as address, Library.open(settings) as library:
+        tab = open_tab(address)
+        traffic = Traffic(tab)
+        tab.goto(f"{address}/library")
+        field = tab.get_by_label("Add a folder on this machine")
+        field.fill(str(tmp_path / "first"))
+        tab.get_by_role("button", name="Index", exact=True).click()
+        after = tab.get_by_role("button", name="Index next")
+        after.wait_for()
+        field.fill(str(tmp_path / "second"))
+        with traffic.requests_held() as are_held:
+            after.click()
+            are_held(1)
+            wait_in_browser(tab, lambda: library.exists() and library.photo_count() == 60)
+            wait_in_browser(tab, lambda: library.running() is None)
+        tab.get_by_text(re.compile("Done in .*: 1 new")).wait_for()
+        assert library.photo_count() == 61
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

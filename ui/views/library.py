@@ -31,6 +31,7 @@ REBUILD, READ_TEXT, TRY = "rebuild", "read text", "try"  # names of tasks
 TRIED_PHOTOS = 2000  # in a trial of another model, unless the visitor says otherwise
 NUMBERS_EVERY_S = 3.0  # while something changes the library
 MAX_FAILURES_SHOWN = 500
+_FOLDER = "folder to index"  # key of the text input
 
 
 def show() -> None:
@@ -240,16 +241,30 @@ def _add_folder_form(busy: bool) -> None:
         folder_picker.open_picker(lambda folder: session().index((folder,)))
     with st.form("add folder", border=False):
         box, button = st.columns([5, 1], vertical_alignment="bottom")
-        folder = box.text_input(
+        box.text_input(
             "Add a folder on this machine",
+            key=_FOLDER,
             placeholder=str(Path.home() / "Pictures"),
-        ).strip()
-        label = "Index next" if can_wait else "Index"
-        if button.form_submit_button(label, type="primary", disabled=is_refused, width="stretch"):
-            if folder:
-                session().index((folder,))
-                st.rerun()
+        )
+        # By a callback: the label is another one when the job that runs has ended, and Streamlit
+        # would take a click on the one before for a click on nothing.
+        if (
+            button.form_submit_button(
+                "Index next" if can_wait else "Index",
+                type="primary",
+                disabled=is_refused,
+                width="stretch",
+                on_click=_index_typed,
+            )
+            and not st.session_state[_FOLDER].strip()
+        ):
             st.warning("Enter a folder first.")
+
+
+def _index_typed() -> None:
+    folder = st.session_state[_FOLDER].strip()
+    if folder:
+        session().index((folder,))
 
 
 def _waiting_folders() -> None:

@@ -5,7 +5,7 @@ import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { PhotoGrid, mount } from "../grid/photo_grid.js";
 import { dayHeadings } from "../grid/headings.js";
 import { isPlainClick, normalized, visit } from "../history/history.js";
-import { dayName, element } from "../shared/dom.js";
+import { dayName, element, icon } from "../shared/dom.js";
 import { ASKED_ALBUM, tray } from "../shared/tray.js";
 import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
 
@@ -178,11 +178,9 @@ class Answer extends PhotoGrid {
   }
 }
 
-function withIcon(node, icon, label) {
-  const picture = element("span", "icon", icon);
-  picture.ariaHidden = "true";
+function withIcon(node, name, label) {
   node.ariaLabel = node.title = label;
-  node.append(picture);
+  node.append(icon(name));
   return node;
 }
 

@@ -3,7 +3,7 @@
 // filter into the search box, or takes it out again.
 
 import { ask } from "../shared/ask.js";
-import { element } from "../shared/dom.js";
+import { element, icon } from "../shared/dom.js";
 import { UnhandledEvents } from "../shared/unhandled_events.js";
 
 const MAX_FOUND = 60;
@@ -163,10 +163,4 @@ function matching(choices, words) {
     if (!words.every((word) => parts.some((part) => part.startsWith(word)))) return below;
     return [{ choice, rank: Number(parts[0].startsWith(words[0])) }, ...below];
   });
-}
-
-function icon(name) {
-  const node = element("span", "icon", name);
-  node.ariaHidden = "true";
-  return node;
 }

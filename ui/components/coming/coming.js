@@ -3,7 +3,7 @@
 // if a reply of the server is: the next answer asks for the same.
 
 import { Polling } from "../shared/drawing.js";
-import { countOf, element } from "../shared/dom.js";
+import { countOf, element, icon } from "../shared/dom.js";
 
 const ASK_MS = 2000;
 
@@ -17,9 +17,7 @@ class ComingPhotos {
     this.button = element("button");
     this.button.type = "button";
     this.button.hidden = true;
-    const icon = element("span", "icon", "refresh");
-    icon.ariaHidden = "true";
-    this.button.append(icon, this.label = element("span"));
+    this.button.append(icon("refresh"), this.label = element("span"));
     this.button.onclick = () => this.polling.draw();
     box.replaceChildren(this.text, this.button);
     this.polling = new Polling(ASK_MS, (content) => {

@@ -3,7 +3,7 @@
 
 import { PHOTO_CHANGE } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { element } from "../shared/dom.js";
+import { element, icon } from "../shared/dom.js";
 
 const BUTTONS = [[true, "Yes", "thumb_up"], [false, "No", "thumb_down"]];
 
@@ -39,11 +39,10 @@ class Judgements {
       const row = element("div", "row");
       row.role = "group";
       row.ariaLabel = name;
-      const buttons = BUTTONS.map(([shows, label, icon]) => {
-        const button = element("button"), picture = element("span", "icon", icon);
+      const buttons = BUTTONS.map(([shows, label, sign]) => {
+        const button = element("button");
         button.type = "button";
-        picture.ariaHidden = "true";
-        button.append(picture, element("span", "", label));
+        button.append(icon(sign), element("span", "", label));
         button.onclick = () => this.judge(name, shows);
         return button;
       });

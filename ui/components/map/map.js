@@ -6,7 +6,7 @@ import "../leaflet/leaflet.js"; // of the package django-js-lib-leaflet; defines
 import { countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { fillWindow } from "../shared/page.js";
+import { fillWindow, isDark } from "../shared/page.js";
 import { createTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
 import { loadWorld } from "./world.js";
@@ -87,8 +87,7 @@ class PhotoMap {
   }
 
   colour() {
-    const [red, green, blue] = getComputedStyle(this.box).getPropertyValue("color").match(/[\d.]+/g).map(Number);
-    const colours = red + green + blue > 384 ? DARK : LIGHT; // light text is on a dark page
+    const colours = isDark(this.box) ? DARK : LIGHT;
     this.colours = colours;
     this.node.style.background = colours.sea;
     this.land?.setStyle({ stroke: false, fillColor: colours.land, fillOpacity: 1 });

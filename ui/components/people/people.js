@@ -3,7 +3,7 @@
 // the next one, Enter in an empty field skips it, and the arrow keys go through lists and faces.
 
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element } from "../shared/dom.js";
+import { countOf, element, icon } from "../shared/dom.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { isPlainClick, visit } from "../history/history.js";
 
@@ -357,11 +357,5 @@ function button(text, iconName, onClick) {
   node.type = "button";
   node.append(icon(iconName), element("span", "", text));
   if (onClick) node.onclick = onClick;
-  return node;
-}
-
-function icon(name) {
-  const node = element("span", "icon", name);
-  node.ariaHidden = "true";
   return node;
 }

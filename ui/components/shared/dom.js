@@ -7,6 +7,13 @@ export function element(tag, className, text) {
   return node;
 }
 
+// A sign of the icon font; screen readers pass it over.
+export function icon(name, className = "icon") {
+  const node = element("span", className, name);
+  node.ariaHidden = "true";
+  return node;
+}
+
 const inUtc = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...options });
 const MONTH = inUtc({ month: "long", year: "numeric" });
 const WEEKDAY = inUtc({ weekday: "long" });

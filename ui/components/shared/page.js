@@ -12,6 +12,12 @@ export function fillWindow(box) {
   box.style.height = `${Math.max(MIN_HEIGHT_PX, MIN_SHARE * innerHeight, end - top - bar - MARGIN_PX)}px`;
 }
 
+// Whether an element is on a dark page: its text is light.
+export function isDark(node) {
+  const [red, green, blue] = getComputedStyle(node).color.match(/[\d.]+/g).map(Number);
+  return red + green + blue > 384;
+}
+
 // Whether a key is typed into a field.
 export function isTyping(event) {
   const target = event.composedPath()[0];

@@ -5,14 +5,16 @@ import { visit } from "../history/history.js";
 
 const SEARCHED = ["q", "image", "photo", "region"]; // parameters of addresses that say what is searched for
 
-const WITH_BOX = ["/", "/timeline", "/map", "/similar", "/photo"]; // as ui/app.py
 
-let isAwaited = false, typed = "", awaitedAt = "";
+let withBox = [], isAwaited = false, typed = "", awaitedAt = "";
+
+// To be called with the paths of the views that have the box.
+export function searchBoxIsIn(paths) { withBox = paths; }
 
 // Lets the box have the focus as soon as it is there. A view without one is left for the search that it is about, if it
 // is about one.
 export function goToSearchBox() {
-  if (!WITH_BOX.includes(location.pathname)) visitSearch();
+  if (!withBox.includes(location.pathname)) visitSearch();
   awaitedAt = location.pathname;
   isAwaited = true;
   typed = "";

@@ -1,7 +1,7 @@
 // Two to six photos side by side, with one zoom and one place for all: what is at the same place in each is seen at once.
 
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { element } from "../shared/dom.js";
+import { element, icon } from "../shared/dom.js";
 import { tray } from "../shared/tray.js";
 
 const MOST_ZOOM = 16, STEP = 1.5, SECOND_ZOOM = 3; // a double click leads there
@@ -154,10 +154,9 @@ function placeIn(event) {
   return { x: (event.clientX - left) / width - 0.5, y: (event.clientY - top) / height - 0.5 };
 }
 
-function button(icon, label, act) {
-  const node = element("button"), picture = element("span", "icon", icon);
-  picture.ariaHidden = "true";
-  node.append(picture);
+function button(name, label, act) {
+  const node = element("button");
+  node.append(icon(name));
   Object.assign(node, { type: "button", ariaLabel: label, title: label, onclick: act });
   return node;
 }

@@ -1,7 +1,8 @@
 // The buttons at the end of the header of every view: light or dark, and log out.
 
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { element } from "../shared/dom.js";
+import { element, icon } from "../shared/dom.js";
+import { isDark } from "../shared/page.js";
 import { TOLD, tray } from "../shared/tray.js";
 
 // Streamlit keeps its theme under the path that was loaded, so the choice is kept for the path of every view.
@@ -20,15 +21,15 @@ export class HeaderButtons {
 
   // What is shown may have changed with the setting of the system.
   show() {
-    const isDark = isDarkNow(this.node), text = isDark ? "Light" : "Dark";
-    this.theme.firstChild.textContent = isDark ? "light_mode" : "dark_mode";
+    const isNowDark = isDark(this.node), text = isNowDark ? "Light" : "Dark";
+    this.theme.firstChild.textContent = isNowDark ? "light_mode" : "dark_mode";
     this.theme.ariaLabel = this.theme.title = text;
   }
 
   // Where the choice is that of the system, it follows the system from then on.
   changeTheme() {
-    const isDark = !isDarkNow(this.node), isOfSystem = matchMedia("(prefers-color-scheme: dark)").matches === isDark;
-    const name = isOfSystem ? "System" : isDark ? "Dark" : "Light";
+    const isWanted = !isDark(this.node), isOfSystem = matchMedia("(prefers-color-scheme: dark)").matches === isWanted;
+    const name = isOfSystem ? "System" : isWanted ? "Dark" : "Light";
     try {
       for (const path of [...this.paths, location.pathname]) localStorage.setItem(KEY(path), JSON.stringify(name));
     } catch { // private mode
@@ -45,16 +46,9 @@ export class HeaderButtons {
   }
 }
 
-function isDarkNow(node) {
-  const [red, green, blue] = getComputedStyle(node).color.match(/[\d.]+/g).map(Number);
-  return red + green + blue > 384; // light text is on a dark page
-}
-
-function button(icon, act) {
-  const node = element("button"), picture = element("span", "icon", icon);
-  picture.ariaHidden = "true";
-  node.type = "button";
-  node.onclick = act;
-  node.append(picture);
+function button(name, act) {
+  const node = element("button");
+  Object.assign(node, { type: "button", onclick: act });
+  node.append(icon(name));
   return node;
 }

@@ -2,7 +2,8 @@
 // name of the product and a bar with the views where the thumb reaches it, and a notice when the server has ended.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { element } from "../shared/dom.js";
+import { element, icon } from "../shared/dom.js";
+import { searchBoxIsIn } from "../shared/search_box.js";
 import "./late_replies.js";
 import { HeaderButtons } from "./header_buttons.js";
 import { ServerWatch } from "./server_watch.js";
@@ -20,6 +21,7 @@ export default function (box, { data, setTriggerValue }) {
     box.tray = new TrayBar(box, (name) => box.askForm(name));
   }
   box.server.drawn(data.run);
+  searchBoxIsIn(data.with_search_box);
   makeInstallable();
   box.askForm = (name) => setTriggerValue("form", name);
   tray.begin(data.parts);
@@ -38,9 +40,7 @@ export default function (box, { data, setTriggerValue }) {
   for (const view of data.views) {
     const link = element("a");
     link.href = view.address;
-    const icon = element("span", "icon", view.icon);
-    icon.ariaHidden = "true";
-    link.append(icon, element("span", "", view.title));
+    link.append(icon(view.icon), element("span", "", view.title));
     if (view.isShown) link.ariaCurrent = "page";
     link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(view.address); } };
     bar.append(link);
@@ -59,9 +59,9 @@ export default function (box, { data, setTriggerValue }) {
 // Streamlit writes the head of the document. The manifest is behind the login, so its request takes the cookie along.
 function makeInstallable() {
   if (document.head.querySelector('link[rel="manifest"]')) return;
-  const manifest = element("link"), icon = element("link"), colour = element("meta");
+  const manifest = element("link"), picture = element("link"), colour = element("meta");
   Object.assign(manifest, { rel: "manifest", href: "/manifest.webmanifest", crossOrigin: "use-credentials" });
-  Object.assign(icon, { rel: "apple-touch-icon", href: "/icon.png" });
+  Object.assign(picture, { rel: "apple-touch-icon", href: "/icon.png" });
   Object.assign(colour, { name: "theme-color", content: "#0f766e" });
-  document.head.append(manifest, icon, colour);
+  document.head.append(manifest, picture, colour);
 }

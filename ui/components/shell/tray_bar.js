@@ -3,7 +3,7 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element } from "../shared/dom.js";
+import { countOf, element, icon } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { ASKED_ALBUM, CHANGED, TOLD, tray } from "../shared/tray.js";
 
@@ -223,13 +223,12 @@ function albumOfAddress() {
   return found ? found[1] ?? found[2] : "";
 }
 
-function button(icon, label, act, refusal = "") {
-  const node = element("button"), picture = element("span", "icon", icon);
-  picture.ariaHidden = "true";
-  node.append(picture, element("span", "", label));
+function button(name, label, act, refusal = "") {
+  const node = element("button");
+  node.append(icon(name), element("span", "", label));
   Object.assign(node, { type: "button", onclick: act, disabled: Boolean(refusal), title: refusal });
-  node.dataset.action = icon;
-  if (MINOR.includes(icon)) { node.classList.add("minor"); node.title ||= label; }
+  node.dataset.action = name;
+  if (MINOR.includes(name)) { node.classList.add("minor"); node.title ||= label; }
   return node;
 }
 
