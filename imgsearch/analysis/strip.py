@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from imgsearch.analysis.browse import BrowsedPhotos
     from imgsearch.records.answer import FoundPhotos, Hit
     from imgsearch.records.arrays import Ids
-    from imgsearch.records.browse import Moments, PeriodLength
+    from imgsearch.records.browse import Moments
+    from imgsearch.records.query import PeriodLength
     from imgsearch.search.context import SearchContext
 
 MAX_COMPARED = 24  # photos of a period whose facts are read

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from imgsearch.cli.counting import Counted, counting_command
 from imgsearch.cli.output import NO_RESULT, info, open_either, print_json
+from imgsearch.records.query import PeriodLength
 from imgsearch.text import format_count, path_text, printable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     "Show the same thing over time: the best photo of each year.",
     click.option(
         "--by",
-        type=click.Choice(["month", "year"]),
+        type=click.Choice(get_args(PeriodLength)),
         default="year",
         show_default=True,
         help="Choose a photo of each month or year.",

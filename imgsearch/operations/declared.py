@@ -13,7 +13,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 from msgspec import Meta, Struct
 
-from imgsearch.records.browse import PeriodLength
+from imgsearch.records.query import PeriodLength
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

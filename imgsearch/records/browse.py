@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from imgsearch.records.arrays import Degrees, Ids
 
-PeriodLength: TypeAlias = Literal["month", "year"]
 _TO_THE_SECOND = len("2023-06-15T12:30:00")
 
 

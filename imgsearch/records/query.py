@@ -192,6 +192,7 @@ class FilterSpec(Struct, frozen=True):
 
 
 Sort: TypeAlias = Literal["relevance", "date", "path"]
+PeriodLength: TypeAlias = Literal["month", "year"]  # of a strip
 
 
 class Query(Struct, frozen=True):
