@@ -12,6 +12,7 @@ from pathlib import Path
 from imgsearch.service import client
 from tests.factories import cli_environment
 
+USUAL_CONNECT_S = client.CONNECT_S
 client.CONNECT_S = 60.0  # of the clients in this process: a busy machine may take longer than 50 ms
 
 

@@ -5,11 +5,13 @@ before the last change has reached the browser sends those from before: they und
 
 When another event arrives, Streamlit ends a run or a callback wherever it uses the session state.
 So callbacks that change the query call methods of `QueryLine` that do not use it, and the next run
-that reaches the search box makes the change.
+that reaches the search box makes the change. Until the run that ends comes to such a place, it goes
+on beside the next one, in a thread of its own.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import streamlit as st
@@ -20,7 +22,7 @@ LINE = "line"  # key of the text input
 
 
 class QueryLine:
-    """The query of one visitor."""
+    """The query of one visitor. Thread-safe: a run may begin while the one before it ends."""
 
     def __init__(self) -> None:
         self.line = ""  # that the page is about
@@ -31,14 +33,22 @@ class QueryLine:
         # What was replaced and the browser may still send.
         self._old_lines: set[str] = set()
         self._old_addresses: set[str] = set()
+        self._events = 0  # runs and callbacks so far: tells whether another run has begun
+        # Never held where the session state is used: Streamlit holds its own lock while it calls
+        # callbacks, which wait for this one.
+        self._lock = threading.Lock()
 
     def note_click(self) -> None:
         """To be called by whatever else than the search box reruns the page."""
-        self._is_click = True
+        with self._lock:
+            self._is_click = True
+            self._events += 1
 
     def note_typing(self) -> None:
         """To be called when the text of the search box is another one than before."""
-        self._is_typing = True
+        with self._lock:
+            self._is_typing = True
+            self._events += 1
 
     def change(self, changed: Callable[[str], str]) -> None:
         """Let the next run put what this makes of the query into the box.
@@ -46,7 +56,9 @@ class QueryLine:
         The query may be another one by then than when a click was made. Where `changed` raises
         an ImgsearchError, `refusal` says why, and the query stays.
         """
-        self._changes.append(changed)
+        with self._lock:
+            self._changes.append(changed)
+            self._events += 1
 
     def replace(self, line: str) -> None:
         """Let the next run put this query into the box."""
@@ -54,10 +66,11 @@ class QueryLine:
 
     def note_address(self, line: str) -> None:
         """To be called when the address of the view has got this query."""
-        if self._address is not None:
-            self._old_addresses.add(self._address)
-        self._old_addresses.discard(line)
-        self._address = line
+        with self._lock:
+            if self._address is not None:
+                self._old_addresses.add(self._address)
+            self._old_addresses.discard(line)
+            self._address = line
 
     def start(self, in_address: str) -> str | None:
         """Find out at the start of a run what the query is, before the box is drawn.
@@ -66,6 +79,24 @@ class QueryLine:
         """
         # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
         shown = st.session_state.get(LINE, in_address)
+        with self._lock:
+            self._events += 1
+            event, changes = self._events, tuple(self._changes)
+            line, typed = self._sent(shown, in_address)
+        line, refusal = _changed(line, changes)  # which may use the session state
+        with self._lock:
+            if event != self._events:  # another run has begun, does all this, and ends this one
+                return None
+            if line != shown:
+                self._old_lines.update({shown, self.line})
+                self._old_lines.discard(line)
+            self.line, self.refusal, self._changes = line, refusal, []
+            self._is_click = self._is_typing = False
+        st.session_state[LINE] = line
+        return typed
+
+    def _sent(self, shown: str, in_address: str) -> tuple[str, str | None]:
+        """The query that the browser means, without the clicks; and what was typed, if that was."""
         is_click = self._is_click or bool(self._changes)
         if not is_click and self._is_typing:
             self._old_lines.discard(shown)
@@ -77,24 +108,18 @@ class QueryLine:
         typed = shown if self._is_typing and not is_old else None
         if in_address != self._address and in_address not in self._old_addresses:
             line = in_address
-        line, refusal = self._changed(line)  # which may use the session state
-        if line != shown:
-            self._old_lines.update({shown, self.line})
-            self._old_lines.discard(line)
-        self.line, self.refusal, self._changes = line, refusal, []
-        self._is_click = self._is_typing = False
-        st.session_state[LINE] = line
-        return typed
+        return line, typed
 
-    def _changed(self, line: str) -> tuple[str, str | None]:
-        """Apply all changes to the query. Returns it and the reason of the last refusal."""
-        refusal = None
-        for changed in self._changes:
-            try:
-                line = changed(line)
-            except ImgsearchError as error:
-                refusal = str(error)
-        return line, refusal
+
+def _changed(line: str, changes: tuple[Callable[[str], str], ...]) -> tuple[str, str | None]:
+    """Apply these changes to a query. Returns it and the reason of the last refusal."""
+    refusal = None
+    for changed in changes:
+        try:
+            line = changed(line)
+        except ImgsearchError as error:
+            refusal = str(error)
+    return line, refusal
 
 
 def query_line() -> QueryLine:

@@ -31,6 +31,7 @@ from imgsearch import Answer, Library, Settings
 from imgsearch.errors import QueryError
 from imgsearch.operations.records import dump_json
 from imgsearch.operations.saved import Saved
+from imgsearch.service import client
 from imgsearch.service.address import SOCKET
 from imgsearch.service.auth import TOKEN_FILE
 from imgsearch.service.client import MAX_BODY_BYTES, Client, ServiceUnavailable
@@ -38,7 +39,7 @@ from imgsearch.service.openapi import openapi_document
 from imgsearch.service.server import LOCK_FILE
 from imgsearch.service.table import operations
 from tests.factories import cli_environment
-from tests.services import serving
+from tests.services import USUAL_CONNECT_S, serving
 
 SECONDS = 120
 ATTEMPTS = 10  # of what a busy machine may delay beyond a time limit of the product
@@ -291,8 +292,9 @@ def test_the_absence_of_a_service_is_noticed_at_once(tmp_path: Path) -> None:
 
 
 def test_a_service_that_hangs_is_given_up_and_the_library_answers(
-    data: Path, served: Served
+    data: Path, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(client, "CONNECT_S", USUAL_CONNECT_S)
     served.process.send_signal(signal.SIGSTOP)
     os.waitpid(served.process.pid, os.WUNTRACED)  # until it has stopped
     try:

@@ -3,6 +3,11 @@
 import { ask } from "./ask.js";
 
 const FIRST_WAIT_MS = 5000;
+const AFTER_INPUT_MS = 2000; // within which the server has taken a click
+
+// Streamlit forgets a click on a button if another request comes before it has looked at it.
+let lastInput = -Infinity;
+for (const kind of ["click", "keydown"]) addEventListener(kind, (event) => { lastInput = event.timeStamp; }, { capture: true, passive: true });
 
 // Asks for the page to be drawn anew until it is. A request stops a run that is under way, so on a slow machine requests
 // that follow each other soon would keep the page from ever being drawn: each waits twice as long as the one before.
@@ -12,7 +17,7 @@ class DrawingRequests {
   // `request` has the page drawn; called only when the last request has had its time.
   ask(request) {
     const now = performance.now();
-    if (now < this.next) return;
+    if (now < Math.max(this.next, lastInput + AFTER_INPUT_MS)) return;
     this.next = now + this.wait;
     this.wait *= 2;
     request();
