@@ -316,6 +316,7 @@ class LocalEngine:
             date.today(),
             self.settings.stack_raw,
             self.settings.rating == "files",
+            reads.recent,
         )
 
     def _catalogue(
