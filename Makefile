@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-library test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check release docs format install clean
+.PHONY: help demo test test-all test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check release docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -50,11 +50,11 @@ define run_tests
 	exit $$status
 endef
 
-test: install  ## Run all tests: those of the next three targets
-	$(call run_tests)
-
-test-library: install  ## Run the tests of a library on one machine, with its page and service
+test: install  ## Run the tests of a library on one machine, with its page and service
 	$(call run_tests, and not archives and not research)
+
+test-all: install  ## Run all tests: those of `make test` and of the next two targets
+	$(call run_tests)
 
 test-archives: install  ## Run the tests of archives, fleets and object storage
 	$(call run_tests, and archives)
