@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import lzma
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from imgsearch import Library
 from imgsearch.errors import QueryError
-from imgsearch.gazetteer import TOWNS_FILE, Gazetteer, reach_km
+from imgsearch.gazetteer import Gazetteer, reach_km
 from imgsearch.indexer.places import with_place_names
 from imgsearch.language.grammar import parse, to_text
 from imgsearch.records.photo import Facts
@@ -20,7 +19,6 @@ from imgsearch.records.query import NamedPlace, Place
 from imgsearch.sphere import away_km
 from imgsearch.text import plain_text
 from tests.factories import run_python, write_photos
-from training.towns import table
 
 KNOWN = Path(__file__).parent / "data" / "known_places.tsv"
 SUBURBS = {  # villages and towns beside a large one, which keep their own name
@@ -263,10 +261,3 @@ def test_places_are_kept_with_photos_and_found(library: Library, tmp_path: Path)
     assert ("Place", "Arezzo, Tuscany, Italy") in hits["0000"].shown()
     explanation = library.explain(here / "0001.png", "near:Paris,20km")
     assert [each.passes for each in explanation.filters] == [True]
-
-
-# ------------------------------------------------------------------------- the file of the towns
-
-
-def test_the_towns_are_those_of_the_package_that_they_are_made_from() -> None:
-    assert lzma.decompress(TOWNS_FILE.read_bytes()) == table()
