@@ -27,26 +27,22 @@ from imgsearch.version import VERSION
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
 
-COMMANDS = (
-    *(
-        "album",
-        "browse",
-        "cameras",
-        "completion",
-        "copy",
-        "correct",
-        "demo",
-        "doctor",
-        "duplicates",
-        "encoders",
-        "evaluate",
+# The commands by purpose, each group in the order in which a user needs them.
+GROUPS = {
+    "Find": ("demo", "index", "search", "ui", "browse", "suggest", "explain"),
+    "Organise": (
+        *("album", "mark", "save", "saved", "label", "teach"),
+        *("faces", "people", "correct", "duplicates", "undo"),
     ),
-    *("events", "explain", "faces", "failures", "folders", "forget", "help", "index", "label"),
-    *("mark", "mcp"),
-    *("pack", "people", "places", "prune", "read-text", "rebuild", "save", "saved", "search"),
-    *("serve", "sidecars", "status", "strip", "suggest", "teach", "timeline", "ui", "undo"),
-    *("unpack", "watch"),
-)
+    "Look back": ("timeline", "events", "places", "cameras", "strip"),
+    "Keep up to date": ("watch", "serve", "folders", "read-text", "forget"),
+    "Share": ("sidecars", "pack", "unpack", "copy", "mcp"),
+    "Look after": (
+        *("status", "failures", "doctor", "encoders", "rebuild", "evaluate", "prune"),
+        *("completion", "help"),
+    ),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)
 _EXPECTED = (ImgsearchError, click.ClickException, *_STOPPED)
@@ -70,7 +66,19 @@ class Commands(click.Group):
             return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by purpose, with their descriptions in one column."""
+        width = max(map(len, COMMANDS))
+        for title, names in GROUPS.items():
+            rows = []
+            for name in names:
+                command = self.get_command(ctx, name)
+                assert command is not None
+                rows.append((name.ljust(width), command.get_short_help_str(formatter.width)))
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:

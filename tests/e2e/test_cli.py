@@ -556,7 +556,7 @@ def test_every_command_has_help() -> None:
     listing = subprocess.run(
         [sys.executable, "-m", "imgsearch", "--help"], capture_output=True, text=True
     ).stdout
-    commands = re.findall(r"^  ([a-z]+)  ", listing.partition("Commands:")[2], re.MULTILINE)
+    commands = re.findall(r"^  ([a-z-]+)  ", listing.partition("Find:")[2], re.MULTILINE)
     assert {"index", "search", "status", "encoders", "rebuild", "demo"} <= set(commands)
     for name in commands:
         page = subprocess.run(
