@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
 import time
 from collections.abc import Collection
@@ -17,10 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from imgsearch.replacing import rename_over
+
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 _OTHERS = 0o077
-_HAS_MODES = os.name != "nt"
 # What is in a data or cache folder, by the beginning of its name after the dot of a temporary one.
 _LIBRARY_FILES = (
     *("library.db", "writer.", "serve.", "thumbnails.db"),
@@ -113,7 +115,7 @@ def replace_file(path: Path, content: bytes) -> None:
     try:
         with open_for_writing(part) as file:
             file.write(content)
-        part.replace(path)
+        rename_over(part, path)
     except BaseException:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -188,15 +190,17 @@ def _opened(path: Path, flag: int) -> int:
 
 def _set_mode(target: Path | str | int, mode: int) -> None:
     """Set the mode of a path or an open file, where the disk allows it."""
-    if _HAS_MODES:
+    if sys.platform != "win32":  # there a user's own folders are closed to others
         with suppress(OSError):
             os.chmod(target, mode)  # noqa: PTH101  # of a descriptor, too
 
 
 def _is_open(about: os.stat_result) -> bool:
     """Whether others have rights on a file or folder of this user."""
+    if sys.platform == "win32":
+        return False
     is_link = stat.S_ISLNK(about.st_mode)
-    is_own = _HAS_MODES and about.st_uid == os.geteuid()
+    is_own = about.st_uid == os.geteuid()
     return is_own and not is_link and bool(about.st_mode & _OTHERS)
 
 

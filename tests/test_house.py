@@ -14,14 +14,17 @@ from tests.factories import CHECKOUT
 
 # From the lowest floor up. A part imports from lower floors only, never from its own.
 FLOORS = (
-    {"errors"},
+    {"errors", "replacing"},
     {
         "c_memory",
         "cores",
+        "desktop",
+        "file_locks",
         "installation",
         "page_access",
         "paths",
         "private_files",
+        "process",
         "sphere",
         "text",
         "version",

@@ -1,4 +1,4 @@
-"""Runs the service: one for each library or archive, found by its socket, which goes at its end."""
+"""Runs the service: one for each library or archive, at an address that goes at its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, cast
@@ -21,17 +21,24 @@ from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, UsageError
-from imgsearch.service.address import SOCKET, socket_address
+from imgsearch.service.address import (
+    LOOPBACK,
+    PRIVATE_ADDRESS,
+    PrivateAddress,
+    PrivateListener,
+    remove_address,
+)
 from imgsearch.service.app import create_app
 from imgsearch.service.auth import TOKEN_FILE, stored_token
 from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits, Connections
 from imgsearch.service.idle import IdleTimer
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from imgsearch.library import Library
 
 LOCK_FILE = "serve.lock"
-HOST = "127.0.0.1"
 GRACE_S = 1.0  # for answers that are being computed when the service is stopped
 MAX_IDLE_S = 366 * 24 * 60 * 60  # timers count no further than 292 years
 FORCED_EXIT_S = 1.6  # exit then, even if a model call is still running
@@ -47,9 +54,9 @@ class Network(Struct, frozen=True):
 
 
 class RunningService(Struct, frozen=True):
-    """The addresses of a service that has started."""
+    """The addresses of a service that has started; `file` is that of the private one."""
 
-    socket: Path
+    file: Path
     port: int | None
     token_file: Path | None
 
@@ -60,6 +67,7 @@ def serve(
     idle_s: float | None,
     on_ready: Callable[[RunningService], None],
     limits: ConnectionLimits = USUAL_LIMITS,
+    address: PrivateAddress = PRIVATE_ADDRESS,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, and end within two seconds of it. In the main thread only.
 
@@ -80,27 +88,33 @@ def serve(
     with _single_service(folder):
         token = None if network is None else network.token or stored_token(folder)
         library.memory.warm_up()
-        with _private_socket(folder) as private:
-            sockets = [private] if network is None else [private, _network_socket(network.port)]
+        with _private_socket(folder, address) as private:
+            sockets = [private.socket]
+            if network is not None:
+                sockets.append(_network_socket(network.port))
             token_is_stored = network is not None and network.token is None
             running = RunningService(
-                folder / SOCKET,
+                address.file(folder),
                 None if network is None else sockets[1].getsockname()[1],
                 folder / TOKEN_FILE if token_is_stored else None,
             )
-            _run(library, token, sockets, idle_s, lambda: on_ready(running), limits)
+            idle = IdleTimer(idle_s, library.memory.release_encoder)
+            _run(
+                create_app(library, token, idle.restart, private.secret),
+                sockets,
+                lambda: on_ready(running),
+                lambda: remove_address(folder, address),
+                limits,
+            )
 
 
 def _run(
-    library: Library,
-    token: str | None,
+    app: Starlette,
     sockets: list[socket.socket],
-    idle_s: float | None,
     on_ready: Callable[[], None],
+    before_forced_exit: Callable[[], None],
     limits: ConnectionLimits,
 ) -> None:
-    idle = IdleTimer(idle_s, library.memory.release_encoder)
-
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -108,10 +122,10 @@ def _run(
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             super().handle_exit(sig, frame)
-            _force_exit_later(library.working_folder)
+            _force_exit_later(before_forced_exit)
 
     config = uvicorn.Config(
-        create_app(library, token, idle.restart),
+        app,
         log_config=None,
         log_level="error",
         access_log=False,
@@ -143,13 +157,12 @@ def _ignored_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _force_exit_later(folder: Path) -> None:
+def _force_exit_later(before: Callable[[], None]) -> None:
     """Exit even if a thread is still in a model call. Nothing is lost: the service only reads."""
 
     def end() -> None:
         time.sleep(FORCED_EXIT_S)
-        with suppress(OSError):
-            (folder / SOCKET).unlink()
+        before()
         os._exit(0)
 
     threading.Thread(target=end, name="imgsearch-exit", daemon=True).start()
@@ -181,37 +194,30 @@ def _single_service(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _private_socket(folder: Path) -> Iterator[socket.socket]:
-    """The socket that clients look for, open to this user only. Its file is removed at the end."""
-    file = folder / SOCKET
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)  # closed to other users from the moment it exists
+def _private_socket(folder: Path, address: PrivateAddress) -> Iterator[PrivateListener]:
+    """The socket that clients of this user look for. Its file is removed at the end."""
     try:
-        file.unlink(missing_ok=True)  # left by a service that was killed: we hold the lock
-        with socket_address(folder) as address:
-            listening.bind(address)
+        bound = address.bound(folder)
     except OSError as error:
-        listening.close()
         raise DiskError(
             f"Cannot create a socket in {folder} ({error.strerror or error}). Choose a data "
             "folder with a shorter path, on a disk of this machine."
         ) from error
-    finally:
-        os.umask(mask)
     try:
-        listening.listen(BACKLOG)
-        yield listening
+        bound.socket.listen(BACKLOG)
+        yield bound
     finally:
-        listening.close()
-        file.unlink(missing_ok=True)
+        bound.socket.close()
+        remove_address(folder, address)
 
 
 def _network_socket(port: int) -> socket.socket:
     """A socket at a port of this machine only."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform != "win32":  # where it would let another program take the port over
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        listening.bind((LOOPBACK, port))
         listening.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listening.close()
