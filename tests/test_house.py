@@ -19,6 +19,7 @@ FLOORS = (
         "c_memory",
         "cores",
         "desktop",
+        "desktop_entries",
         "file_locks",
         "installation",
         "page_access",
