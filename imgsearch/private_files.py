@@ -13,7 +13,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -132,13 +132,14 @@ def delete_abandoned(folder: Path) -> None:
                     Path(entry.path).unlink()
 
 
-def make_private(folder: Path, others: Collection[str] = ()) -> None:
+def make_private(folder: Path, others: Callable[[], Collection[str]] = tuple) -> None:
     """Take the rights of others away from a data or cache folder and from all in it.
 
     Only where the folder belongs to this user; where others have no rights, this is one `stat`. A
     folder that holds anything else as well, photos for instance, keeps its rights, and only the
-    library in it is closed. `others` are further names of what may be in the folder, alone or with
-    "-", "." or "_" behind them. Raises nothing: a disk may be read-only or know no rights.
+    library in it is closed. `others` gives further names of what may be in the folder, alone or
+    with "-", "." or "_" behind them; it is called only where the folder is open to others. Raises
+    nothing: a disk may be read-only or know no rights.
     """
     with suppress(OSError):
         about = folder.stat()
@@ -146,7 +147,8 @@ def make_private(folder: Path, others: Collection[str] = ()) -> None:
             return
         with os.scandir(folder) as entries:
             listed = list(entries)
-        is_ours = all(_is_known(entry) or _has_name(entry, others) for entry in listed)
+        names = others()
+        is_ours = all(_is_known(entry) or _has_name(entry, names) for entry in listed)
         if is_ours and not about.st_mode & stat.S_ISVTX:
             _set_mode(folder, about.st_mode & FOLDER_MODE)  # first: then nobody can exchange files
             make_entries_private(folder)

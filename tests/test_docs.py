@@ -17,7 +17,7 @@ from tests.operations_page import operations_page
 HOUSE = Path(__file__).parent.parent
 PAGES = [
     HOUSE / "README.md",
-    HOUSE / "CONTRIBUTING.md",
+    *(HOUSE / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CODE_OF_CONDUCT")),
     *sorted((HOUSE / "docs").rglob("*.md")),
     *sorted((HOUSE / "research").rglob("*.md")),
 ]

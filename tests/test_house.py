@@ -24,6 +24,7 @@ FLOORS = (
         "installation",
         "page_access",
         "paths",
+        "plugins",
         "private_files",
         "process",
         "sphere",
@@ -121,7 +122,7 @@ LOADED_WHEN_CALLED = (
 # hostile files load one decoder each.
 PATH_OF_A_QUERY = (
     *("catalogue", "config", "encoders", "gazetteer", "language", "records", "search", "sphere"),
-    *("store", "indexer.roots", "indexer.volumes", "c_memory", "installation", "decode"),
+    *("store", "indexer.roots", "indexer.volumes", "c_memory", "installation", "decode", "plugins"),
 )
 # Packages of extras, and of what few runs need. `index.ivf` stands for FAISS.
 LOADED_WHEN_NEEDED = {

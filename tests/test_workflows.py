@@ -13,6 +13,7 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
+import imgsearch
 from tests.factories import CHECKOUT
 from tests.wheels import PAGE, PLATFORMS, PYTHONS, TABLE, Resolved, extras, lacking_package, table
 
@@ -69,6 +70,29 @@ def test_the_scripts_of_the_workflow_exist() -> None:
     )
     scripts = re.findall(r"sudo (\S+)", commands)
     assert scripts and all((CHECKOUT / script).exists() for script in scripts)
+
+
+# ------------------------------------------------------------------------- files of the project
+
+
+@pytest.mark.parametrize("name", ["bug", "search", "idea"])
+def test_the_issue_forms_fulfil_the_schema(name: str) -> None:
+    assert faults(GITHUB / "ISSUE_TEMPLATE" / f"{name}.yml", "github-issue-forms") == []
+
+
+def test_the_list_of_issue_forms_fulfils_the_schema() -> None:
+    assert faults(GITHUB / "ISSUE_TEMPLATE" / "config.yml", "github-issue-config") == []
+
+
+def test_the_citation_fulfils_the_schema_and_has_the_version() -> None:
+    citation = CHECKOUT / "CITATION.cff"
+    assert faults(citation, "citation-file-format") == []
+    assert loaded(citation)["version"] == imgsearch.__version__
+
+
+def test_the_tests_that_the_security_policy_names_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (CHECKOUT / "SECURITY.md").read_text())
+    assert named and all((CHECKOUT / file).exists() for file in named)
 
 
 # ------------------------------------------------------------------------- wheels

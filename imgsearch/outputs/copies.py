@@ -93,6 +93,7 @@ def copies_problem(missing: dict[str, str], copied: int) -> str:
 
 
 def list_of(missing: dict[str, str]) -> bytes:
+    """The text file that lists the photos without a copy, and says why."""
     lines = [
         "These photos could not be read when this zip file was made, so it has no copy of them. "
         "Do not delete them because of it.",
