@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from imgsearch.errors import UsageError
 
+# The usual file systems of these ignore case, and that of macOS how accents are written.
+FOLDS_NAMES = sys.platform in ("win32", "darwin")
 _DRIVE = re.compile(r"[A-Za-z]:/")
 _UNLIMITED = "\\\\?\\"  # before a path of Windows that may be longer than 259 characters
 _USUAL_CHARS = 248  # up to which no program of Windows needs that: the limit of folders
@@ -77,6 +81,44 @@ def for_system(path: str, separator: str = os.sep) -> str:
     return _UNLIMITED + path
 
 
+def from_system(path: str) -> str:
+    """A path of Windows without the mark of `for_system`."""
+    if path.startswith(_UNLIMITED + "UNC\\"):
+        return "\\\\" + path.removeprefix(_UNLIMITED + "UNC\\")
+    return path.removeprefix(_UNLIMITED)
+
+
+# What a folder that was opened by `for_system` says its entries' paths are.
+entry_path: Callable[[str], str] = str if os.sep == "/" else from_system
+
+
+def folded(name: str) -> str:
+    """A name as file systems compare it that ignore case and how accents are written."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def spelled_as_on_disk(path: str, listed: Callable[[str], list[str]] = os.listdir) -> str:
+    """An absolute path whose names are spelled as on the disk, as far as it exists.
+
+    For file systems that ignore case, or how accents are written: there one file has many paths,
+    and only one of them is known to a library. Folders that cannot be listed stay as they are.
+    """
+    first, *names = Path(path).parts
+    found = first
+    for number, name in enumerate(names):
+        try:
+            entries = listed(found)
+        except OSError:
+            return os.path.join(found, *names[number:])  # noqa: PTH118
+        if name not in entries:
+            same = [entry for entry in entries if folded(entry) == folded(name)]
+            if len(same) != 1:
+                return os.path.join(found, *names[number:])  # noqa: PTH118
+            name = same[0]
+        found = os.path.join(found, name)  # noqa: PTH118
+    return found
+
+
 def database_uri(file: Path, parameters: str, separator: str = os.sep) -> str:
     """The URI by which SQLite opens a file, as in `database_uri(file, "mode=ro")`."""
     if separator == "/":
@@ -85,8 +127,12 @@ def database_uri(file: Path, parameters: str, separator: str = os.sep) -> str:
 
 
 def absolute(path: str | Path) -> str:
-    """The absolute path. Symbolic links in it are kept. Raises UsageError as `expand_home` does."""
-    return os.path.abspath(expand_home(path))  # noqa: PTH100  # keeps symbolic links
+    """The absolute path. Symbolic links in it are kept. Raises UsageError as `expand_home` does.
+
+    On Windows and macOS its names are spelled as on the disk.
+    """
+    found = os.path.abspath(expand_home(path))  # noqa: PTH100  # keeps symbolic links
+    return spelled_as_on_disk(found) if FOLDS_NAMES else found
 
 
 def expand_home(path: str | Path) -> str:

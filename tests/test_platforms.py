@@ -17,19 +17,23 @@ import pytest
 from imgsearch import Library, Settings
 from imgsearch.cli.streams import escape_unknown_characters
 from imgsearch.decode.handover import receive_header_and_file, send_header_and_file
+from imgsearch.decode.maker_notes import place_or_bytes
 from imgsearch.desktop import opening
 from imgsearch.errors import PackLocked, UsageError
 from imgsearch.file_locks import lock_file_beside, lock_open_file
-from imgsearch.indexer.volumes import windows_mounts
+from imgsearch.indexer.folder_choices import usual_folders
+from imgsearch.indexer.volumes import WINDOWS_VOLUME, MountTable, windows_mounts
 from imgsearch.outputs.file_names import safe_name
 from imgsearch.outputs.held_folder import LOCK_FILE
 from imgsearch.outputs.links import LinkChanges, update_links
 from imgsearch.paths import (
     database_uri,
     for_system,
+    from_system,
     is_absolute,
     leads_out,
     path_coding,
+    spelled_as_on_disk,
     with_slashes,
 )
 from imgsearch.replacing import rename_over
@@ -372,6 +376,49 @@ def test_volumes_of_windows_are_known_whatever_their_letter() -> None:
     assert {mount.source for mount in mounts} == {volume}
     assert not any(mount.is_network for mount in mounts)
     assert list(windows_mounts(None, None)) == []
+
+
+def test_a_long_folder_is_listed_with_the_mark_and_known_without_it() -> None:
+    for path in ("C:\\" + "folder\\" * 40, "\\\\nas\\photos\\" + "folder\\" * 40, "C:\\a"):
+        assert from_system(for_system(path, "\\")) == path
+
+
+def test_a_path_is_spelled_as_on_the_disk(tmp_path: Path) -> None:
+    on_disk = tmp_path / "Pictures" / "e\u0301te\u0301" / "IMG_1.JPG"
+    on_disk.parent.mkdir(parents=True)
+    on_disk.touch()
+    typed = str(tmp_path / "pictures" / "\u00c9T\u00c9" / "img_1.jpg")
+    assert spelled_as_on_disk(typed) == str(on_disk)
+    assert spelled_as_on_disk(str(on_disk)) == str(on_disk)
+    new = tmp_path / "pictures" / "new" / "A"
+    assert spelled_as_on_disk(str(new)) == str(tmp_path / "Pictures" / "new" / "A")
+    (tmp_path / "PICTURES").mkdir()  # a file system that tells them apart: neither is meant
+    assert spelled_as_on_disk(typed) == typed
+
+    def refuse(folder: str) -> list[str]:
+        raise PermissionError
+
+    assert spelled_as_on_disk(typed, refuse) == typed
+
+
+def test_drives_of_windows_are_offered_but_that_of_the_system(tmp_path: Path) -> None:
+    volume = f"{WINDOWS_VOLUME}{{4c1b02c1}}"
+    table = tmp_path / "mountinfo"
+    rows = [
+        f"36 35 98:0 / {point} rw - ntfs {volume} rw".replace("\\", "\\134")
+        for point in ("C:\\", "E:\\", "C:\\mounted\\")
+    ]
+    table.write_text("\n".join(rows))
+    choices = usual_folders(tmp_path, MountTable(mountinfo=table))
+    assert [str(choice.path) for choice in choices if choice.kind == "drive"] == ["E:\\"]
+
+
+def test_notes_of_cameras_are_read_where_descriptors_have_no_path(tmp_path: Path) -> None:
+    (tmp_path / "photo").write_bytes(b"bytes")
+    with (tmp_path / "photo").open("rb") as file:
+        file.read()
+        assert place_or_bytes(file, has_descriptors=False) == b"bytes"
+        assert place_or_bytes(file, has_descriptors=True) == f"/dev/fd/{file.fileno()}"
 
 
 def test_uris_of_databases() -> None:

@@ -23,7 +23,7 @@ _NETWORK = frozenset(
 # Functions of Windows, since Python 3.12.
 _LIST_VOLUMES: Callable[[], list[str]] | None = getattr(os, "listvolumes", None)
 _LIST_MOUNTS: Callable[[str], list[str]] | None = getattr(os, "listmounts", None)
-_WINDOWS_VOLUME = "\\\\?\\Volume"
+WINDOWS_VOLUME = "\\\\?\\Volume"
 
 
 class Mount(Struct, frozen=True):
@@ -110,8 +110,8 @@ class MountTable(Struct, frozen=True):
     def _identity(self, mount: Mount) -> str | None:
         if mount.is_network:
             return mount.source
-        if mount.source.startswith(_WINDOWS_VOLUME):
-            return mount.source.removeprefix(_WINDOWS_VOLUME).strip("{}\\")
+        if mount.source.startswith(WINDOWS_VOLUME):
+            return mount.source.removeprefix(WINDOWS_VOLUME).strip("{}\\")
         if not mount.source.startswith("/dev/"):
             return None
         device = os.path.realpath(mount.source)

@@ -1,14 +1,13 @@
-"""Names for new files that every system accepts, and names that one of them takes for the same."""
+"""Names for new files that every system accepts."""
 
 from __future__ import annotations
 
 import os
-import sys
 import unicodedata
 from pathlib import PurePath
 
-# The usual file systems of these ignore case, and that of macOS how accents are written.
-FOLDS_NAMES = sys.platform in ("win32", "darwin")
+from imgsearch.paths import folded
+
 # A program that unpacks it on Windows takes these for parts of a path, or refuses them.
 _NOT_IN_NAMES = '\\/:*?"<>|'
 _DEVICES = {
@@ -21,11 +20,6 @@ _DEVICES = {
 _MARKS = ("Cc", "Cf", "Zl", "Zp")  # of control, direction and lines
 _JOINERS = "\u200c\u200d"  # in words of some languages, and in emoji
 _MAX_NAME_BYTES = 200
-
-
-def folded(name: str) -> str:
-    """A name as file systems compare it that ignore case and how accents are written."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def safe_name(name: str) -> str:

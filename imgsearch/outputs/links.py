@@ -19,8 +19,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.errors import DiskError, UsageError
-from imgsearch.outputs.file_names import FOLDS_NAMES, folded
 from imgsearch.outputs.held_folder import CAN_HOLD, HeldFolder, MakeLink, held_folder, symlink
+from imgsearch.paths import FOLDS_NAMES, folded
 
 LIST_FILE = ".imgsearch-links.json"
 _PART_FILE = f"{LIST_FILE}.part"
