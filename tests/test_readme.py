@@ -95,11 +95,11 @@ def test_the_installation_comes_first_and_uses_an_extra_that_exists() -> None:
     lines = blocks("sh")[0].splitlines()
     installers = [re.sub(r"\s+#.*", "", line).split(" install ") for line in lines]
     assert [installer for installer, _ in installers] == ["uv tool", "pipx", "pip"]
-    assert {what for _, what in installers} == {"'.[lite]'"}
+    assert {what for _, what in installers} == {"."}
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     named = set(re.findall(r"'(?:\.|imgsearch-photos)\[(\w+)\]'", README))
-    assert named == {"lite", "cpu", "gpu"} and named <= project["optional-dependencies"].keys()
-    assert f"'{project['name']}[lite]'" in README
+    assert named == {"page", "cpu"} and named <= project["optional-dependencies"].keys()
+    assert f"`uv tool install {project['name']}`" in README
 
 
 def test_the_commands_of_the_readme_exist() -> None:

@@ -36,6 +36,7 @@ PLATFORMS = {
     "Windows, x86-64": "x86_64-pc-windows-msvc",
 }
 _MACOS = "14.0"
+_PLAIN = "none: the plain name"
 _AT_ONCE = 4  # each waits for the index
 _LIMIT_S = 300
 _NO_WHEEL = re.compile(r"\b([A-Za-z0-9._-]+?)(?:[<>=!]\S*)? has no wheels")
@@ -51,9 +52,10 @@ class Resolved(NamedTuple):
 
 
 def extras() -> list[str]:
-    """The extras that users install, as pyproject.toml names them."""
+    """The extras that users install, as pyproject.toml names them; "" is the plain name."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    return [name for name in project["optional-dependencies"] if name not in _NOT_INSTALLED]
+    optional = project["optional-dependencies"]
+    return ["", *(name for name in optional if name not in _NOT_INSTALLED)]
 
 
 def resolve(uv: str, extra: str, platform: str, python: str) -> Resolved:
@@ -62,7 +64,8 @@ def resolve(uv: str, extra: str, platform: str, python: str) -> Resolved:
         [
             *(uv, "pip", "compile", "--quiet", "--no-header", "--only-binary", ":all:"),
             *("--python-version", python, "--python-platform", PLATFORMS[platform]),
-            *("--extra", extra, "pyproject.toml"),
+            *(("--extra", extra) if extra else ()),
+            "pyproject.toml",
         ],
         cwd=CHECKOUT,
         env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": _MACOS},
@@ -94,7 +97,8 @@ def table(results: Iterable[Resolved], day: str) -> str:
     ]
     for extra in dict.fromkeys(extra for extra, _ in cells):
         shown = (_cell(cells[extra, platform]) for platform in PLATFORMS)
-        rows.append(f"| `{extra}` | {' | '.join(shown)} |")
+        name = f"`{extra}`" if extra else _PLAIN
+        rows.append(f"| {name} | {' | '.join(shown)} |")
     return "\n".join(rows)
 
 

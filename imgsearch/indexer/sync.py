@@ -159,6 +159,8 @@ def _embed_and_record(
     with ThumbnailStore(context.data_dir) as thumbnails:
         run = EmbeddingRun.begin(context, store, encoder, thumbnails)
         baseline = growing_baseline(context, store, run.row)
+        # They can be searched batch by batch, and most people look for what is new first.
+        files = sorted(files, key=lambda file: file.mtime_ns, reverse=True)
         return (yield from ingest(run, files, retry_failures=retry_failures, baseline=baseline))
 
 

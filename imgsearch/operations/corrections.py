@@ -112,7 +112,7 @@ class Corrections:
 
         `place` is the name of a town, "Paris" or "Paris, Texas", or a point in degrees,
         "48.85,2.35". Raises UsageError for what is no place, QueryError for an unknown town and as
-        `find` does, MissingPackage without the names of towns, and DiskError.
+        `find` does, and DiskError.
         """
         found = self._located(place)
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
