@@ -25,7 +25,7 @@ SYSTEM: System = (
     "win32" if sys.platform == "win32" else "darwin" if sys.platform == "darwin" else "linux"
 )
 # XML allows no two hyphens here.
-_MARK = "Made by imgsearch. Its command ui removes it with the option uninstall"
+_MARK = "Made by imgsearch. Its command ui with the option uninstall removes it"
 _FOLDERS = re.compile(rf"{re.escape(_MARK)} and (\d+) empty folders above it\.")
 _UNIT = "imgsearch-serve.service"
 _AGENT = "local.imgsearch.serve"
@@ -56,9 +56,10 @@ def entries(
     home: Path,
     environment: Mapping[str, str],
     system: System = SYSTEM,
+    page_options: Sequence[str] = (),
 ) -> Entries:
-    """The entries that run `program`, a command of imgsearch without arguments."""
-    page = (*program, "ui", "--data", str(data_dir))
+    """The entries that run `program`, the command imgsearch without arguments."""
+    page = (*program, "ui", "--data", str(data_dir), *page_options)
     serve = (*program, "serve", "--data", str(data_dir))
     if system == "darwin":
         agent = home / "Library" / "LaunchAgents" / f"{_AGENT}.plist"

@@ -163,12 +163,14 @@ def test_the_command_installs_for_this_user(tmp_path: Path) -> None:
             timeout=PATIENCE_S,
         )
 
-    done = run("--install")
+    done = run("--install", "--port", "8600")
     assert done.returncode == 0, done.stderr
     desktop = tmp_path / ".local" / "share" / "applications" / "imgsearch.desktop"
-    assert f"Made {desktop}" in done.stderr and desktop.exists()
+    assert f"Made {desktop}" in done.stderr
+    assert '"ui" "--data"' in desktop.read_text() and '"--port" "8600"' in desktop.read_text()
     assert (tmp_path / ".config/systemd/user/default.target.wants/imgsearch-serve.service").exists()
-    assert run("--install", "--uninstall").returncode == 2
+    for wrong in (["--uninstall"], ["--host", "0.0.0.0"], ["--library", "/archive"]):
+        assert run("--install", *wrong).returncode == 2
     done = run("--uninstall")
     assert (done.returncode, "Removed" in done.stderr) == (0, True)
     assert list(tmp_path.iterdir()) == []

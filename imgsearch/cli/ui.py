@@ -22,6 +22,7 @@ from imgsearch.page_access import (
     TOKEN_VARIABLE,
 )
 
+_HOST, _PORT = "127.0.0.1", 8501
 MIN_PASSWORD_LENGTH = 8
 MIN_TOKEN_LENGTH = 16
 # Modules of the packages that the extra `page` installs, and what users know them as.
@@ -32,11 +33,11 @@ PAGE_MODULES = {"streamlit": "Streamlit", "js_lib_leaflet": "Leaflet (django-js-
 @click.option(
     "--host",
     metavar="ADDRESS",
-    default="127.0.0.1",
+    default=_HOST,
     show_default=True,
     help="Address to listen at. Addresses other than this machine's own need a password.",
 )
-@click.option("--port", metavar="N", default=8501, show_default=True, help="Port to listen at.")
+@click.option("--port", metavar="N", default=_PORT, show_default=True, help="Port to listen at.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 @click.option(
     "--install",
@@ -80,7 +81,10 @@ def command(
             raise UsageError("Choose one of --install and --uninstall.")
         if address is not None:
             raise UsageError("--install is for a library on this machine: leave --library out.")
-        _change_entries(settings.data_dir, to_install)
+        if host != _HOST:
+            raise UsageError("--install is for this machine only: leave --host out.")
+    if to_uninstall:
+        _change_entries(settings.data_dir, port, to_install=False)
         return
     missing = [name for module, name in PAGE_MODULES.items() if find_spec(module) is None]
     if missing:
@@ -88,6 +92,9 @@ def command(
             f"The page needs {' and '.join(missing)}, which {'are' if missing[1:] else 'is'} not "
             f"installed. Install what it needs: {install_command('page')}"
         )
+    if to_install:
+        _change_entries(settings.data_dir, port, to_install=True)
+        return
     _check_host(host)
     _check_port(host, port)
     environment = os.environ | {"IMGSEARCH_DATA": str(settings.data_dir)}
@@ -113,11 +120,12 @@ def command(
     os.execve(sys.executable, server, environment)
 
 
-def _change_entries(data_dir: Path, to_install: bool) -> None:
+def _change_entries(data_dir: Path, port: int, to_install: bool) -> None:
     from imgsearch.desktop_entries import entries, install, uninstall
 
     program = (sys.executable, "-P", "-m", "imgsearch")
-    made = entries(program, data_dir, Path.home(), os.environ)
+    options = () if port == _PORT else ("--port", str(port))
+    made = entries(program, data_dir, Path.home(), os.environ, page_options=options)
     if to_install:
         for path in install(made):
             info(f"Made {path}")
