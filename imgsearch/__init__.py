@@ -56,10 +56,10 @@ if TYPE_CHECKING:
     from imgsearch.operations.tray import Tray as Tray
     from imgsearch.outputs.copies import (
         copies_problem as copies_problem,
-        unique_name as unique_name,
         unreadable_photos as unreadable_photos,
         zip_of_copies as zip_of_copies,
     )
+    from imgsearch.outputs.file_names import unique_name as unique_name
     from imgsearch.page_access import (
         ARCHIVE_VARIABLE as ARCHIVE_VARIABLE,
         LOOPBACK as LOOPBACK,
@@ -200,10 +200,10 @@ _NAMES = {
     "imgsearch.operations.tray": ("Tray",),
     "imgsearch.outputs.copies": (
         "copies_problem",
-        "unique_name",
         "unreadable_photos",
         "zip_of_copies",
     ),
+    "imgsearch.outputs.file_names": ("unique_name",),
     "imgsearch.page_access": (
         "ARCHIVE_VARIABLE",
         "LOOPBACK",

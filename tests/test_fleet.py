@@ -26,7 +26,7 @@ from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded, IngestResult
 from imgsearch.store.store import Store
-from tests.factories import write_noise, write_photo, write_photos, write_xmp
+from tests.factories import IS_ROOT, write_noise, write_photo, write_photos, write_xmp
 from tests.fleets import open_lite, plan_for, run_in, workers_here
 from tests.small_catalogue import SmallCatalogue
 from tests.stand_in import StandIn
@@ -294,7 +294,7 @@ def test_many_photos_that_are_gone_at_once_are_held(tmp_path: Path) -> None:
     assert len(small(run).paths) == 60
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(IS_ROOT, reason="root may read everything")
 def test_what_is_in_a_folder_that_cannot_be_read_stays(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     write_photos(photos / "a", 2)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -51,13 +51,13 @@ def _print(finding: Finding) -> None:
 def _service_finding(data_dir: Path) -> Finding:
     """A finding that says whether a service of this library listens."""
     from imgsearch.records.status import Finding
-    from imgsearch.service.address import SOCKET, socket_address
+    from imgsearch.service.address import PRIVATE_ADDRESS
 
-    if not (data_dir / SOCKET).exists():
+    file = PRIVATE_ADDRESS.file(data_dir)
+    if not file.exists():
         return Finding("service", "ok", "No service runs for this library.")
-    with socket_address(data_dir) as address, socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1.0)
-        if probe.connect_ex(address) == 0:
-            return Finding("service", "ok", f"A service listens on {data_dir / SOCKET}.")
-    message = f"{data_dir / SOCKET} was left behind by a service that was killed."
+    with suppress(OSError):
+        PRIVATE_ADDRESS.connected(data_dir, 1.0).socket.close()
+        return Finding("service", "ok", f"A service listens on {file}.")
+    message = f"{file} was left behind by a service that was killed."
     return Finding("service", "note", message, "The next imgsearch serve replaces it.")

@@ -167,7 +167,7 @@ class LocalEngine:
     def _make_private(self) -> None:
         """Close the library to other users: older versions left that to the umask."""
         private_files.make_private(self.settings.data_dir)
-        private_files.make_private(self.settings.cache_dir, registered_prefixes())
+        private_files.make_private(self.settings.cache_dir, registered_prefixes)
 
     def reads(self) -> Reads:
         """The reading side of the database. Raises UsageError without a library."""
