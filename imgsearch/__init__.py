@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         removal_paths as removal_paths,
         removal_script as removal_script,
     )
+    from imgsearch.analysis.route import route_of as route_of
     from imgsearch.caches import MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
     from imgsearch.decode.original import OriginalFile as OriginalFile
@@ -42,7 +43,10 @@ if TYPE_CHECKING:
         subfolders as subfolders,
         usual_folders as usual_folders,
     )
-    from imgsearch.language.anniversary import in_earlier_years as in_earlier_years
+    from imgsearch.language.anniversary import (
+        a_year_ago as a_year_ago,
+        in_earlier_years as in_earlier_years,
+    )
     from imgsearch.language.grammar import (
         filter_of as filter_of,
         parse as parse,
@@ -92,6 +96,8 @@ if TYPE_CHECKING:
         PhotoEvent as PhotoEvent,
         PhotoPositions as PhotoPositions,
         PlaceCounts as PlaceCounts,
+        RouteStop as RouteStop,
+        StripPeriod as StripPeriod,
         Timeline as Timeline,
     )
     from imgsearch.records.duplicates import (
@@ -181,6 +187,7 @@ _NAMES = {
         "removal_paths",
         "removal_script",
     ),
+    "imgsearch.analysis.route": ("route_of",),
     "imgsearch.caches": ("MemoryCache",),
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
@@ -190,7 +197,7 @@ _NAMES = {
         "subfolders",
         "usual_folders",
     ),
-    "imgsearch.language.anniversary": ("in_earlier_years",),
+    "imgsearch.language.anniversary": ("a_year_ago", "in_earlier_years"),
     "imgsearch.language.grammar": ("filter_of", "parse", "to_text"),
     "imgsearch.library": ("Library",),
     "imgsearch.operations.albums": ("Albums",),
@@ -222,6 +229,8 @@ _NAMES = {
         "PhotoEvent",
         "PhotoPositions",
         "PlaceCounts",
+        "RouteStop",
+        "StripPeriod",
         "Timeline",
     ),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),

@@ -10,7 +10,7 @@ from imgsearch import ImgsearchError, printable
 from ui import cards, elements, examples, navigation, search_row, tray
 from ui.addresses import address_of
 from ui.session import session
-from ui.views import archive, labels, library, map, people, photo, search, similar, timeline
+from ui.views import archive, events, labels, library, map, people, photo, search, similar, timeline
 
 
 def with_error_card(
@@ -34,6 +34,7 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
         "Timeline",
         ":material/calendar_month:",
     ),
+    "events": (with_error_card(events.show, "suggestion"), "Events", ":material/event:"),
     "map": (with_error_card(map.show, "suggestion"), "Map", ":material/map:"),
     "people": (with_error_card(people.show), "People", ":material/group:"),
     "similar": (
@@ -51,9 +52,13 @@ HIDDEN = "photo"  # not in the navigation, since it needs a photo
 SHOWN_PARTS = {"people": "people", "labels": "labels", "library": "folders", "archive": "fleet"}
 
 
-WITH_SEARCH_BOX = ("search", "timeline", "map", "similar", "photo")
+WITH_SEARCH_BOX = ("search", "timeline", "events", "map", "similar", "photo")
 # Of views of which the title says more than their name.
-_TITLES: dict[str, Callable[[], str]] = {"search": search_row.title, "photo": photo.title}
+_TITLES: dict[str, Callable[[], str]] = {
+    "search": search_row.title,
+    "events": events.title,
+    "photo": photo.title,
+}
 
 
 def begin(name: str) -> str:

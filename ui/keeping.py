@@ -1,4 +1,4 @@
-"""The routes by which the browser keeps what was found: the tray, albums, marks and undo.
+"""The routes by which the browser keeps what was found: the tray, albums, marks, titles and undo.
 
 They are the operations of the library under their own paths, so what the browser may ask for is
 declared once. Changes come by PUT, which no other web site may send without asking first.
@@ -22,7 +22,7 @@ from ui.session import session
 
 ROUTE = "/operations/{path:path}"
 MAX_BYTES = 16 << 20  # a million ids
-_ALLOWED = ("tray", "albums", "marks", "changes")  # the first part of their paths
+_ALLOWED = ("tray", "albums", "marks", "changes", "events")  # the first part of their paths
 _TRAY = "tray"  # answers do not depend on it, but for those to is:picked
 _SHEET_TYPES = {"pdf": "application/pdf", "jpeg": "image/jpeg"}
 _TOO_LONG = "This is too much at once. Choose fewer photos."

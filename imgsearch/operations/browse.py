@@ -28,6 +28,7 @@ from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
+    from imgsearch.records.answer import Hit
     from imgsearch.records.arrays import Ids
 
 
@@ -99,6 +100,15 @@ class Browse:
             if event.start <= moment <= event.end:
                 return store.set(event, words)
         raise UsageError(f"No event has the moment {moment}. To list them: imgsearch events --json")
+
+    def cover(self, photo_ids: Sequence[int]) -> Hit | None:
+        """Choose the photo that stands for these, which are in order of time: a clear one.
+
+        None if the library has none of them.
+        """
+        from imgsearch.analysis.covers import cover_of
+
+        return cover_of(self._engine.context(), as_ids(photo_ids))
 
     @operation("POST /cameras", tool="Count photos by camera")
     def cameras(
