@@ -100,6 +100,7 @@ if TYPE_CHECKING:
         StripPeriod as StripPeriod,
         Timeline as Timeline,
     )
+    from imgsearch.records.corrections import StatedFacts as StatedFacts
     from imgsearch.records.duplicates import (
         DuplicateGroup as DuplicateGroup,
         GroupedPhoto as GroupedPhoto,
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
     from imgsearch.records.names import name_of_field as name_of_field
     from imgsearch.records.photo import (
         LOOKS as LOOKS,
+        Facts as Facts,
         Photo as Photo,
     )
     from imgsearch.records.query import (
@@ -164,6 +166,7 @@ if TYPE_CHECKING:
         RequestDeadlines as RequestDeadlines,
         deadline_of as deadline_of,
     )
+    from imgsearch.store.corrections import as_stated as as_stated
     from imgsearch.store.page_key import page_key as page_key
     from imgsearch.text import (
         clock as clock,
@@ -233,6 +236,7 @@ _NAMES = {
         "StripPeriod",
         "Timeline",
     ),
+    "imgsearch.records.corrections": ("StatedFacts",),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
     "imgsearch.records.faces": (
         *("Face", "FaceCounts", "Person", "PersonChange", "Proposal", "SimilarFace"),
@@ -240,7 +244,7 @@ _NAMES = {
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.names": ("name_of_field",),
-    "imgsearch.records.photo": ("LOOKS", "Photo"),
+    "imgsearch.records.photo": ("LOOKS", "Facts", "Photo"),
     "imgsearch.records.query": (
         "Example",
         "Query",
@@ -276,6 +280,7 @@ _NAMES = {
         "RequestDeadlines",
         "deadline_of",
     ),
+    "imgsearch.store.corrections": ("as_stated",),
     "imgsearch.store.page_key": ("page_key",),
     "imgsearch.text": (
         "clock",

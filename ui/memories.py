@@ -51,7 +51,11 @@ def _row(
         {**tile_json(hit, parameters, marks.get(hit.photo.id)), "year": _year_of(hit)}
         for hit in hits
     ]
-    row = {"title": title, "link": address_of(START, {"q": line}), "photos": photos}
+    row: dict[str, object] = {
+        "title": title,
+        "link": address_of(START, {"q": line}),
+        "photos": photos,
+    }
     return [row], {hit.photo.id for hit in hits}
 
 

@@ -19,7 +19,7 @@ from imgsearch import (
     path_text,
     printable,
 )
-from ui import cards, elements, search_row, teaching
+from ui import cards, corrected_facts, elements, search_row, teaching
 from ui.addresses import START, address_of, number_of
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
@@ -147,6 +147,8 @@ def _details(hit: Hit, search_input: SearchInput) -> None:
     """Facts, location, paths, and why the photo matched."""
     st.header("Details", anchor=False)
     elements.facts(_fact_rows(hit), "facts")
+    if session().has("corrections"):
+        corrected_facts.show(hit)
     if hit.offline:
         st.info("The drive with this photo is not connected.", icon=":material/cloud_off:")
     if hit.missing:
