@@ -8,9 +8,11 @@ import streamlit as st
 
 from imgsearch import format_count
 from ui import cards, component_files, elements, first_run, search_row
+from ui.addresses import address_of
 from ui.coming_photos import show_coming_photos
 from ui.formatting import escape_markdown
 from ui.memories import on_this_day
+from ui.navigation import go_to
 from ui.query_line import query_line
 from ui.search_state import SearchInput, search_buttons
 from ui.session import session
@@ -53,6 +55,8 @@ def _heading(search_input: SearchInput, photos: PhotosByDay) -> None:
     remarks = [text, *_doubts(photos)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(" · ".join(remarks), width="content")
+        if st.button("Over time", icon=":material/view_column:", type="tertiary"):
+            go_to(address_of("over-time", search_input.parameters))
         if search_input:
             search_buttons(search_input, "timeline")
 
