@@ -140,6 +140,7 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/over-time/filmstrip", over_time_data.filmstrip),
             Route("/people/list", people_data.listed),
             Route("/people/person", people_data.shown),
+            Route("/people/face", people_data.similar),
             Route("/people/decisions", people_data.decide, methods=["PUT"]),
             Route("/face/{size}/{face_id}", people_data.picture),
             Route("/suggest", suggestions.suggest),

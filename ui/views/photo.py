@@ -237,6 +237,13 @@ def _faces(hit: Hit) -> None:
                 st.markdown(f"![{escape_markdown(name)}](/face/small/{face.id})")
                 if face.person_id is None:
                     st.caption("Seen once")
+                    if st.button(
+                        "More of this face",
+                        key=f"face like {face.id}",
+                        type="tertiary",
+                        help="The faces most like this one, to say who it is",
+                    ):
+                        go_to(address_of("people", {"face": str(face.id)}))
                 elif st.button(
                     escape_markdown(name),
                     key=f"person {face.id}",
