@@ -221,7 +221,7 @@ class People {
   drawFace({ id, similar }) {
     const back = button("All people", "arrow_back", () => this.show(null)), heading = element("div", "heading"), title = element("div", "title");
     back.classList.add("back");
-    title.append(element("h2", "", "Who is this?"), element("span", "count", "Seen once, or in photos that are not sure enough"));
+    title.append(element("h2", "", "Who is this?"), element("span", "count", "Seen once so far"));
     heading.append(faceImage(id, "large"), title);
     const form = element("form", "naming"), field = this.nameField(""), save = button("Name", "check");
     save.type = "submit";
