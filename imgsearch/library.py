@@ -44,6 +44,7 @@ from imgsearch.records.status import Status
 if TYPE_CHECKING:
     from imgsearch.archive.operations import Fleet
     from imgsearch.encoders.base import Encoder
+    from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.engines.base import Engine
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
@@ -97,6 +98,7 @@ class Library:
         *,
         encoder: Encoder | None = None,
         index_policy: IndexPolicy | None = None,
+        group: ProcessGroup | None = None,
     ) -> Self:
         """Open a library; nothing is read or created before it is needed.
 
@@ -107,6 +109,7 @@ class Library:
         why, a folder that cannot be read, an index that was rebuilt. `on_download` is called with
         the progress of a model download. `encoder` is used in place of the one that the settings
         name, and `index_policy` in place of the usual sizes and thresholds of the index.
+        `group` are the processes that serve the library together, of which this is one.
 
         Raises UsageError for what is neither settings nor a path, and as `Settings.load` and
         `open_archive` do.
@@ -122,14 +125,26 @@ class Library:
             )
         elif names_archive(os.fspath(place)):
             return cls.open_archive(
-                os.fspath(place), Settings.load(), notify, on_download, encoder=encoder
+                os.fspath(place),
+                Settings.load(),
+                notify,
+                on_download,
+                encoder=encoder,
+                group=group,
             )
         else:
             settings = Settings.load(data_dir=Path(place))
         from imgsearch.engines.local import LocalEngine
 
         return cls(
-            LocalEngine(settings, notify or _say_nothing, on_download, encoder, index_policy)
+            LocalEngine(
+                settings,
+                notify or _say_nothing,
+                on_download,
+                encoder,
+                index_policy,
+                group,
+            )
         )
 
     @classmethod
@@ -141,6 +156,7 @@ class Library:
         on_download: OnDownload | None = None,
         *,
         encoder: Encoder | None = None,
+        group: ProcessGroup | None = None,
     ) -> Self:
         """Open the archive at an address, a folder or `s3://BUCKET/NAME`, also one to be made.
 
@@ -152,7 +168,14 @@ class Library:
         from imgsearch.archive.engine import ArchiveEngine
 
         return cls(
-            ArchiveEngine(str(address), settings, notify or _say_nothing, on_download, encoder)
+            ArchiveEngine(
+                str(address),
+                settings,
+                notify or _say_nothing,
+                on_download,
+                encoder,
+                group,
+            )
         )
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""SQLite files in the cache folder that are made from the data of packages when first needed.
+"""SQLite files in the cache folder that are made from data files when first needed.
 
 Such a file is written once and then only read. It can be deleted at any time: it is made again.
 """

@@ -26,6 +26,7 @@ GROUPS = {
         "test_lite_towers.py",
         "test_lite_train.py",
         "test_objectives.py",
+        "test_towns.py",
     ),
 }
 _TESTS = Path(__file__).parent

@@ -214,7 +214,7 @@ def test_a_strong_word_does_not_carry_a_weak_one() -> None:
             prompts=unit(rng.normal(size=(200, 64))),
             nouns=unit(rng.normal(size=(200, 64))),
             photos=photos[:100],
-            mean=photos.mean(axis=0),
+            mean=photos.mean(axis=0).astype(np.float32),
             vectors=len(photos),
         )
         query = unit(2 * snow + dog)

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -272,3 +273,15 @@ def test_the_command(library: Library, tmp_path: Path) -> None:
     assert run_cli("doctor", data=data).returncode == 7
     empty = run_cli("doctor", data=tmp_path / "nowhere")
     assert empty.returncode in (0, 1) and "There is no library yet" in empty.stdout
+
+
+def test_it_tells_where_faiss_cpu_hides_faiss_gpu(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = {"faiss-gpu": "1.15.1"}  # its files were replaced by those of faiss-cpu
+    monkeypatch.setattr(
+        "imgsearch.analysis.doctor.version", lambda name: both.get(name) or version(name)
+    )
+    (problem,) = problems(library)
+    assert "faiss-cpu hides faiss-gpu" in problem.message
+    assert problem.cure is not None and problem.cure.endswith("--no-deps faiss-gpu")

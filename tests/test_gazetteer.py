@@ -155,7 +155,7 @@ def test_it_works_where_the_cache_folder_cannot_be_made(tmp_path: Path) -> None:
     gazetteer.close()
 
 
-def test_it_needs_little_memory_and_does_not_load_the_package(tmp_path: Path) -> None:
+def test_it_needs_little_memory_and_loads_no_library(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path

@@ -297,3 +297,13 @@ def test_the_next_run_continues_where_a_stopped_one_ended(library: Library, tmp_
     report = library.index().run()
     assert report.new == 90 - after
     assert report.photos == 90
+
+
+def test_the_newest_photos_come_first(library: Library, make_photo: MakePhoto) -> None:
+    """Those that were indexed can be found while others wait."""
+    photos = [make_photo(f"photos/{name}.png") for name in "abcd"]
+    for photo, age_days in zip(photos, (3, 1, 4, 2), strict=True):
+        changed = 1_500_000_000 - age_days * 86_400
+        os.utime(photo, (changed, changed))
+    steps = [step.path.name for step in library.index([photos[0].parent]) if step.path is not None]
+    assert steps == ["b.png", "d.png", "a.png", "c.png"]

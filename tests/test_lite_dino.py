@@ -153,7 +153,10 @@ def test_the_graph_is_the_network_of_the_file(pixels: PixelBatch) -> None:
         > 0.9999
     )
     means = own[:, DINO_FEATURES // 2 + last :][:, :DINO_WIDTH]
-    assert cosines(heads.unit(means), heads.unit(hidden[:, 1:].mean(axis=1))).min() > 0.9999
+    assert (
+        cosines(heads.unit(means), heads.unit(hidden[:, 1:].mean(axis=1).astype(np.float32))).min()
+        > 0.9999
+    )
 
 
 def _run(model: bytes, pixels: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
+import streamlit
 
-from ui import query_line
 from ui.query_line import LINE, QueryLine
 
 
@@ -14,7 +14,7 @@ from ui.query_line import LINE, QueryLine
 def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What Streamlit keeps for the visitor."""
     values = {LINE: "a cat person:Anna place:Rome"}
-    monkeypatch.setattr(query_line.st, "session_state", values)
+    monkeypatch.setattr(streamlit, "session_state", values)
     return values
 
 

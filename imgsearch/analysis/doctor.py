@@ -26,8 +26,10 @@ from imgsearch.decode.formats import is_photo_name
 from imgsearch.encoders import onnx, registry
 from imgsearch.errors import DamagedThumbnails, ImgsearchError, SnapshotError, StoreError
 from imgsearch.index import snapshot
+from imgsearch.index.ivf import HAS_GPU_BUILD
 from imgsearch.indexer.roots import list_roots
 from imgsearch.indexer.scan import find_changes, scan
+from imgsearch.installation import pip_reinstall
 from imgsearch.private_files import ABANDONED_S
 from imgsearch.records.status import Finding
 from imgsearch.store import lock
@@ -115,6 +117,19 @@ def _versions() -> Iterator[Finding]:
     yield Finding("versions", "ok", ", ".join(installed))
     extras = [extra for extra, module in OPTIONAL.items() if find_spec(module) is not None]
     yield Finding("extras", "ok", ", ".join(extras) or "none installed")
+    yield from _faiss()
+
+
+def _faiss() -> Iterator[Finding]:
+    """Both distributions of FAISS own its files: those of the one that was installed last count."""
+    try:
+        version("faiss-gpu")
+    except PackageNotFoundError:
+        return
+    if not HAS_GPU_BUILD:
+        message = "faiss-cpu hides faiss-gpu, so the index is trained without the GPU."
+        cure = pip_reinstall("faiss-gpu")
+        yield Finding("FAISS", "warning", message, cure, exit_code=1)
 
 
 def _folder(area: str, folder: Path) -> Iterator[Finding]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
+    from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.progress import (
         Job,
         MergeReport,
@@ -71,6 +72,7 @@ class ArchiveEngine:
         notify: Callable[[str], None],
         on_download: OnDownload | None,
         encoder: Encoder | None,
+        group: ProcessGroup | None = None,
     ) -> None:
         """Nothing is read before it is needed.
 
@@ -82,7 +84,9 @@ class ArchiveEngine:
             raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
         self.address = normal_address(address)
         self.settings = settings
-        self._encoders = EncoderLoader(settings, notify, on_download, encoder)
+        self._encoders = EncoderLoader(
+            settings, notify, on_download, encoder, None if group is None else group.open_encoder
+        )
         self._originals = Originals(settings.mounts)
         self._filling = Filling(self.address, settings, notify, self._encoders, encoder)
         self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)

@@ -148,7 +148,7 @@ class LocalCatalogue:
                 continue  # deleted since it was found
             of_photo = [
                 # A folder that was added since this request began has just been read.
-                PhotoFile(path, self._online.get(root_id, True), path in held)
+                PhotoFile(path, self._online.get(root_id, True), bool(held) and path in held)
                 for root_id, path in files[photo_id]
             ]
             of_photo.sort(key=lambda file: (not file.is_online, file.is_missing))

@@ -69,9 +69,10 @@ def command(data_dir: str | None) -> None:
             shutil.copyfile(_package_dir("skimage") / "data" / EXAMPLE, example)
         click.echo(f"\n$ imgsearch search --image {example} -k 3")
         _print(library.find(Query((Term(Example(example)),)), k=3))
+    page = "" if find_spec("streamlit") else f"{install_command('page')} && "
     click.echo(
         f'\nSearch it yourself:  imgsearch search "something round" --data {library_dir}\n'
-        f"Browse it:           imgsearch ui --data {library_dir}\n"
+        f"Browse it:           {page}imgsearch ui --data {library_dir}\n"
         "Your own photos:     imgsearch index ~/Pictures\n"
         '                     imgsearch search "a dog in snow"'
     )

@@ -24,10 +24,21 @@ TOKEN_VARIABLE = "IMGSEARCH_SERVE_TOKEN"
     type=click.FloatRange(min=0, min_open=True),
     help="Release the memory of the model after this time without a request. Default: never.",
 )
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    default=1,
+    help="Answer from this number of processes, for many clients at once. Default: 1.",
+)
 @archive_option
 @data_option
 def command(
-    port: int | None, idle: float | None, address: str | None, data_dir: str | None
+    port: int | None,
+    idle: float | None,
+    workers: int,
+    address: str | None,
+    data_dir: str | None,
 ) -> None:
     """Keep the library and its model open, and answer requests until Ctrl-C or SIGTERM.
 
@@ -36,6 +47,9 @@ def command(
     socket in the data folder that no other user can open, and on the network only with --port.
     Network requests need a token: the value of the variable IMGSEARCH_SERVE_TOKEN, or else one that
     is created and stored in the data folder. docs/serve.md describes the requests.
+
+    One process answers a hundred and more searches a second. Where many people search at once,
+    --workers 2 or more, up to the number of cores, answer more; the model is in memory once.
 
     With --library, it answers imgsearch search --library ADDRESS. Any number of machines may serve
     one archive.
@@ -50,7 +64,8 @@ def command(
         )
     network = None if port is None else Network(port, token)
     with open_either(data_dir, address) as served:
-        serve(served, network, None if idle is None else idle * 60, _print_addresses)
+        idle_s = None if idle is None else idle * 60
+        serve(served, network, idle_s, _print_addresses, workers=workers, notify=info)
 
 
 def _print_addresses(running: RunningService) -> None:

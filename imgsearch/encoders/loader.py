@@ -13,7 +13,7 @@ from imgsearch.errors import EncoderMismatch, UsageError
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
-    from imgsearch.encoders.base import Encoder, Int8Option
+    from imgsearch.encoders.base import Encoder, Int8Option, OpenEncoder
     from imgsearch.encoders.batching import BatchingEncoder
     from imgsearch.encoders.registry import EncoderChoice
     from imgsearch.progress import OnDownload
@@ -24,8 +24,9 @@ class EncoderLoader:
     """Opens encoders and keeps the last one, so that a second query does not load it again.
 
     With `encoder`, that object is used for everything: the settings choose nothing, no other
-    encoder is opened, and it is never released. `notify` is called with a sentence for a person
-    about each choice, `on_download` with the progress of each download. Safe in any thread.
+    encoder is opened, and it is never released. With `open_encoder`, encoders are opened by it
+    and not in this process. `notify` is called with a sentence for a person about each choice,
+    `on_download` with the progress of each download. Safe in any thread.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class EncoderLoader:
         notify: Callable[[str], None],
         on_download: OnDownload | None,
         encoder: Encoder | None = None,
+        open_encoder: OpenEncoder | None = None,
     ) -> None:
         self._settings = settings
         self._notify = notify
         self._on_download = on_download
         self._given = encoder
+        self._open_encoder = open_encoder or registry.open_encoder
         self._loaded: Encoder | None = encoder
         self._batching: BatchingEncoder | None = None
         self._lock = RLock()  # a service calls from many threads
@@ -123,7 +126,7 @@ class EncoderLoader:
             if self._loaded is None or registry.name_of(self._loaded.id) != stored_name:
                 self.close()
                 settings = self._settings
-                self._loaded = registry.open_encoder(
+                self._loaded = self._open_encoder(
                     name,
                     settings.cache_dir,
                     settings.device,

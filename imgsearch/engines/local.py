@@ -27,12 +27,14 @@ from imgsearch.search.context import SearchContext, understood
 from imgsearch.search.prepared import prepare
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
+from imgsearch.store.recent_reads import MOST_BYTES
 
 if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
     from imgsearch.config import Settings
     from imgsearch.decode.thumbnails import Thumbnails
     from imgsearch.encoders.base import Encoder
+    from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.index.live import LiveIndex
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.context import IndexingContext
@@ -91,11 +93,15 @@ class LocalEngine:
         on_download: OnDownload | None,
         encoder: Encoder | None,
         index_policy: IndexPolicy | None,
+        group: ProcessGroup | None = None,
     ) -> None:
         self.settings = settings
         self.notify = notify
-        self.encoders = EncoderLoader(settings, notify, on_download, encoder)
+        self.encoders = EncoderLoader(
+            settings, notify, on_download, encoder, None if group is None else group.open_encoder
+        )
         self.index_policy = index_policy
+        self._processes = 1 if group is None else group.processes
         self._lock = RLock()  # the page and the service call from many threads
         self._index_lock = RLock()
         self._database: Database | None = None
@@ -168,7 +174,7 @@ class LocalEngine:
         with self._lock:
             database = self.database()
             if self._reads is None:
-                self._reads = Reads(database)
+                self._reads = Reads(database, MOST_BYTES // self._processes)
             return self._reads
 
     def store(self) -> Store:
@@ -316,6 +322,7 @@ class LocalEngine:
             date.today(),
             self.settings.stack_raw,
             self.settings.rating == "files",
+            reads.recent,
         )
 
     def _catalogue(

@@ -71,6 +71,8 @@ except ImportError as error:
 
 _Opened = TypeVar("_Opened")
 
+HAS_GPU_BUILD = hasattr(faiss, "StandardGpuResources")  # of faiss-gpu, not hidden by faiss-cpu
+
 _POINTS_PER_LIST_MIN = 39  # FAISS calls k-means on fewer points a centroid unreliable
 _POINTS_PER_LIST = 40  # in the training sample of k-means
 _ROUNDS = 7  # of k-means: three more take half as long again, and find nothing more

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from imgsearch.records.files import FileStat
     from imgsearch.store.store import Store
 
+_DAY_NS = 24 * 60 * 60 * 10**9
+
 
 def index(
     context: IndexingContext, folders: Sequence[str], accept_removals: bool, verify: bool
@@ -159,6 +161,9 @@ def _embed_and_record(
     with ThumbnailStore(context.data_dir) as thumbnails:
         run = EmbeddingRun.begin(context, store, encoder, thumbnails)
         baseline = growing_baseline(context, store, run.row)
+        # They can be searched batch by batch, and most people look for what is new first. The files
+        # of a day stay in their order.
+        files = sorted(files, key=lambda file: -(file.mtime_ns // _DAY_NS))
         return (yield from ingest(run, files, retry_failures=retry_failures, baseline=baseline))
 
 

@@ -7,7 +7,7 @@ This takes microseconds for a common word; reading the whole list would take mil
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -62,11 +62,13 @@ def names_only() -> WordList:
     return WordList(Path(__file__).with_name("names_only.txt"))
 
 
+@lru_cache(maxsize=4096)  # a query asks for a word several times
 def is_english(word: str) -> bool:
     """Whether a lower-case word is English: in the list, or a form of a word in it."""
     return any(form in english() for form in _forms(word))
 
 
+@lru_cache(maxsize=4096)
 def is_common(word: str) -> bool:
     """Whether a lower-case word is English and not only a name: "nice", but not "geneva"."""
     return any(form in english() and form not in names_only() for form in _forms(word))

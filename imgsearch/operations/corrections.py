@@ -112,7 +112,7 @@ class Corrections:
 
         `place` is the name of a town, "Paris" or "Paris, Texas", or a point in degrees,
         "48.85,2.35". Raises UsageError for what is no place, QueryError for an unknown town and as
-        `find` does, MissingPackage without the names of towns, and DiskError.
+        `find` does, and DiskError.
         """
         found = self._located(place)
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
@@ -123,8 +123,7 @@ class Corrections:
         """List the towns whose names begin with a text, the most populous first; at most k.
 
         "Paris, T" names the beginning of the region or the country as well. Where no name begins
-        so, the towns with this name in another language. Raises MissingPackage without the names
-        of towns.
+        so, the towns with this name in another language.
         """
         from imgsearch.search.places import towns_beginning
 

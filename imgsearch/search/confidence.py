@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -126,6 +126,11 @@ class ScoredQuery(Struct, frozen=True):
     everyday: bool = False
     things: Vectors | None = None
 
+    @property
+    def has_example(self) -> bool:
+        """Whether one of its terms is an image."""
+        return any(kind == "image" for kind, _ in self.terms)
+
 
 def assess(
     baseline: ScoreBaseline,
@@ -198,10 +203,10 @@ def _showing_all(baseline: ScoreBaseline, things: Vectors, closest: Vectors) -> 
     import numpy as np
 
     others = _others_with(baseline, (("short", 1.0),))
-    scores = others.rows @ closest.T
+    scores = _row_by_row(closest, others.rows).T
     deviation = np.maximum(scores.std(axis=0), _MIN_DEVIATION)
     gains = things @ baseline.mean - others.mean_score  # with the usual photo
-    above = things @ closest.T - scores.mean(axis=0) - _GAIN_SHARE * gains[:, None]
+    above = _row_by_row(things, closest) - scores.mean(axis=0) - _GAIN_SHARE * gains[:, None]
     shows = (above / deviation >= _SHOWN_FROM).all(axis=0)
     shares = np.cumsum(shows) / np.arange(1, len(shows) + 1)
     enough = np.flatnonzero(shares >= _SHOWING_SHARE)
@@ -261,12 +266,13 @@ def _z_score(
     """
     import numpy as np
 
-    scores = others.rows @ photos.T
-    numbers = np.arange(len(others.rows))
-    counts = np.ones(scores.shape, np.bool_)
-    for examples in _examples(baseline, query, numbers):
-        counts &= examples @ photos.T < _SAME_PHOTO_SCORE
-    counts |= counts.sum(axis=0) < 2  # all sample photos are this one: use them nevertheless
+    scores = _row_by_row(photos, others.rows).T
+    counts: NDArray[np.bool_] | Literal[True] = True  # NumPy takes several times as long for a mask
+    if query.has_example:
+        counts = np.ones(scores.shape, np.bool_)
+        for examples in _examples(baseline, query, np.arange(len(others.rows))):
+            counts &= _row_by_row(photos, examples).T < _SAME_PHOTO_SCORE
+        counts |= counts.sum(axis=0) < 2  # all sample photos are this one: use them nevertheless
     gain = float(query.vector @ baseline.mean) - others.mean_score  # with the usual photo
     above = photos @ query.vector - scores.mean(axis=0, where=counts) - _GAIN_SHARE * gain
     deviation = np.maximum(scores.std(axis=0, where=counts), _MIN_DEVIATION)
@@ -310,7 +316,8 @@ def _row_by_row(rows: Vectors, photos: Vectors) -> Vectors:
     """The scores (n, m) of rows (n, dim) with photos (m, dim).
 
     A product of matrices of this size wakes the threads of BLAS. In a process that makes only one,
-    that takes twenty times as long as the product itself.
+    and where other threads have the cores, that takes twenty to fifty times as long as the product
+    itself.
     """
     import numpy as np
 

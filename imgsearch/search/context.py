@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from imgsearch.language.understanding import understand
 from imgsearch.place_names import place_names
-from imgsearch.records.query import Filter, Query, Selection, Understanding
+from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
 from imgsearch.search.albums import names_hidden, with_known_albums
 from imgsearch.search.concepts import checked
 from imgsearch.search.places import located
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.search.definitions import Definitions
     from imgsearch.search.suggestions import SuggestedNames
+    from imgsearch.store.recent_reads import RecentReads
 
 
 def understood(
@@ -66,7 +67,8 @@ class SearchContext(Struct, frozen=True):
     holds the vectors of past queries. `name_list` returns all names of the library, for queries
     with an unknown name; an archive reads them on its first call. "Yesterday" is the day before
     `today`. With `stack_raw`, the RAW file of a JPEG is not a result of its own. With
-    `rated_by_files`, the stars that a file states count before those of this library.
+    `rated_by_files`, the stars that a file states count before those of this library. `recent`
+    caches what queries were understood as, until anything in the library changes.
     """
 
     catalogue: Catalogue
@@ -79,6 +81,7 @@ class SearchContext(Struct, frozen=True):
     today: date
     stack_raw: bool = False
     rated_by_files: bool = False
+    recent: RecentReads | None = None
 
     @property
     def row(self) -> EncoderRow:
@@ -87,8 +90,17 @@ class SearchContext(Struct, frozen=True):
 
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for. Raises QueryError as `with_saved` does."""
-        names = self.catalogue.names
-        return understood(names, self.definitions, query, self.today, self.cache_dir)
+
+        def understand() -> Understanding:
+            names = self.catalogue.names
+            return understood(names, self.definitions, query, self.today, self.cache_dir)
+
+        # An equal query may have words that are not free: see `Term`.
+        free = tuple(term.is_free for term in query.terms)
+        has_example = any(isinstance(term.what, Example) for term in query.terms)
+        if self.recent is None or has_example:  # which may be many bytes
+            return understand()
+        return self.recent.get(("understood", query, free, self.today), understand)
 
     def encoder(self) -> Encoder:
         """The encoder of the catalogue, which is loaded if it is not in memory yet."""

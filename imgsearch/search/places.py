@@ -48,10 +48,7 @@ def _located(names: KnownNames, cache_dir: Path, value: FilterValue) -> FilterVa
 
 
 def towns_beginning(cache_dir: Path, text: str, limit: int) -> list[Town]:
-    """The most populous towns that begin like this, else those called so in another language.
-
-    Raises MissingPackage without the names of towns.
-    """
+    """The most populous towns that begin like this, else those called so in another language."""
     from imgsearch.gazetteer import Gazetteer
 
     with closing(Gazetteer(cache_dir)) as gazetteer:

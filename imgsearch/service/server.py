@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import socket
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-import uvicorn
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, UsageError
 from imgsearch.service.address import SOCKET, socket_address
-from imgsearch.service.app import create_app
 from imgsearch.service.auth import TOKEN_FILE, stored_token
-from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits, Connections
+from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits
 from imgsearch.service.idle import IdleTimer
+from imgsearch.service.process import BACKLOG, answer_requests
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
 
 LOCK_FILE = "serve.lock"
 HOST = "127.0.0.1"
-GRACE_S = 1.0  # for answers that are being computed when the service is stopped
 MAX_IDLE_S = 366 * 24 * 60 * 60  # timers count no further than 292 years
-FORCED_EXIT_S = 1.6  # exit then, even if a model call is still running
-BACKLOG = 128  # connections not yet accepted; all of them may be accepted at once
-SWITCH_INTERVAL_S = 0.0005  # handshakes are answered in time while sixteen threads compute
 
 
 class Network(Struct, frozen=True):
@@ -60,14 +49,17 @@ def serve(
     idle_s: float | None,
     on_ready: Callable[[RunningService], None],
     limits: ConnectionLimits = USUAL_LIMITS,
+    workers: int = 1,
+    notify: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, and end within two seconds of it. In the main thread only.
 
     After `idle_s` without a request the model's memory is released, unless it is None. `on_ready`
-    is called when the service can be reached and the model is loaded. Raises UsageError if the
-    library does not exist or is served already, if the port is taken, and for an `idle_s` that is
-    not more than 0 and at most a year; DiskError if the data
-    folder cannot be written; and what opening an archive raises.
+    is called when the service can be reached and the model is loaded. With several `workers`,
+    processes of this number answer requests, the model is in this one, and `notify` is called with
+    sentences about it. Raises UsageError if the library does not exist or is served already, if the
+    port is taken, for an `idle_s` that is not more than 0 and at most a year, and for more than 64
+    workers; DiskError if the data folder cannot be written; and what opening an archive raises.
     """
     if idle_s is not None and not 0 < idle_s <= MAX_IDLE_S:
         raise UsageError(
@@ -79,7 +71,6 @@ def serve(
     private_files.make_folder(folder)
     with _single_service(folder):
         token = None if network is None else network.token or stored_token(folder)
-        library.memory.warm_up()
         with _private_socket(folder) as private:
             sockets = [private] if network is None else [private, _network_socket(network.port)]
             token_is_stored = network is not None and network.token is None
@@ -88,71 +79,24 @@ def serve(
                 None if network is None else sockets[1].getsockname()[1],
                 folder / TOKEN_FILE if token_is_stored else None,
             )
-            _run(library, token, sockets, idle_s, lambda: on_ready(running), limits)
+            if workers != 1:
+                from imgsearch.service.workers import ServedLibrary, run_workers
 
-
-def _run(
-    library: Library,
-    token: str | None,
-    sockets: list[socket.socket],
-    idle_s: float | None,
-    on_ready: Callable[[], None],
-    limits: ConnectionLimits,
-) -> None:
-    idle = IdleTimer(idle_s, library.memory.release_encoder)
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            on_ready()
-
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            super().handle_exit(sig, frame)
-            _force_exit_later(library.working_folder)
-
-    config = uvicorn.Config(
-        create_app(library, token, idle.restart),
-        log_config=None,
-        log_level="error",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        http=cast(type[asyncio.Protocol], Connections(limits).protocol),  # uvicorn only calls it
-        loop="asyncio",
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        limit_concurrency=limits.connections + 1,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=int(GRACE_S),
-    )
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    with _ignored_signals():
-        Server(config).run(sockets)
-
-
-@contextmanager
-def _ignored_signals() -> Iterator[None]:
-    """uvicorn handles signals itself and re-raises them after its shutdown; ignore those."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *arguments: None) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _force_exit_later(folder: Path) -> None:
-    """Exit even if a thread is still in a model call. Nothing is lost: the service only reads."""
-
-    def end() -> None:
-        time.sleep(FORCED_EXIT_S)
-        with suppress(OSError):
-            (folder / SOCKET).unlink()
-        os._exit(0)
-
-    threading.Thread(target=end, name="imgsearch-exit", daemon=True).start()
+                address = library.address if "fleet" in library.capabilities else None
+                served = ServedLibrary(workers, library.settings, address, token, limits)
+                run_workers(served, sockets, idle_s, notify, lambda: on_ready(running))
+                return
+            library.memory.warm_up()
+            idle = IdleTimer(idle_s, library.memory.release_encoder)
+            answer_requests(
+                library,
+                token,
+                sockets,
+                limits,
+                on_request=idle.restart,
+                on_ready=lambda: on_ready(running),
+                on_forced_exit=lambda: (folder / SOCKET).unlink(),
+            )
 
 
 # ------------------------------------------------------------------------- lock and sockets

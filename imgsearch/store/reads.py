@@ -17,7 +17,7 @@ from imgsearch.store.reading.names import NameReads
 from imgsearch.store.reading.photos import PhotoReads
 from imgsearch.store.reading.roots import RootReads
 from imgsearch.store.reading.vectors import VectorReads
-from imgsearch.store.recent_reads import RecentReads
+from imgsearch.store.recent_reads import MOST_BYTES, RecentReads
 
 if TYPE_CHECKING:
     from imgsearch.store.reading.browsing import BrowsingReads
@@ -33,9 +33,9 @@ class Reads:
     caches the results of recent reads until anything is committed to the library.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cache_bytes: int = MOST_BYTES) -> None:
         self._database = database
-        self.recent = RecentReads(database)
+        self.recent = RecentReads(database, cache_bytes)
         self.roots = RootReads(database)
         self.photos = PhotoReads(database, self.recent, self.roots)
         self.names = NameReads(database, self.recent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sqlite3
@@ -11,6 +10,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from imgsearch.records.photo import FACTS, Fact, Facts
 from imgsearch.text import plain_text
@@ -57,7 +58,7 @@ def ids_from_text(text: str | None) -> Ids:
 
 def ids_parameter(ids: Iterable[int]) -> str:
     """Ids as the one parameter that `IN_IDS` takes."""
-    return json.dumps(list(ids))
+    return msgspec.json.encode(list(ids)).decode()
 
 
 def with_pragmas(connection: sqlite3.Connection, *pragmas: str) -> sqlite3.Connection:
@@ -140,7 +141,7 @@ SQL_TYPES = {
 _FACT_NAMES = tuple(fact.name for fact in FACT_COLUMNS)
 _FACT_VALUES = attrgetter(*_FACT_NAMES)
 _DATES = tuple(fact.name for fact in FACT_COLUMNS if fact.type is datetime)
-_CONVERTED = frozenset(fact.name for fact in FACT_COLUMNS if not fact.is_stored_as_is)
+_CONVERTED = tuple(fact for fact in FACT_COLUMNS if not fact.is_stored_as_is)
 # The others are lists of texts, each with two tables: `keywords` has the texts, and in
 # `photo_keywords` this column says which of them a photo has.
 LIST_FACTS = {"keywords": "keyword_id", "people": "person_id"}
@@ -173,7 +174,7 @@ def list_query(fact: str) -> str:
 
 def from_columns(values: Sequence[Any], lists: Mapping[str, tuple[str, ...]]) -> Facts:
     """The facts of a row of `FACT_COLUMNS`, in their order, and those of `LIST_FACTS` by name."""
-    row: dict[str, Any] = dict(lists)
-    for fact, value in zip(FACT_COLUMNS, values, strict=True):
-        row[fact.name] = fact.loaded(value) if fact.name in _CONVERTED else value
+    row: dict[str, Any] = {**dict(zip(_FACT_NAMES, values, strict=True)), **lists}
+    for fact in _CONVERTED:
+        row[fact.name] = fact.loaded(row[fact.name])
     return Facts(**row)

@@ -106,7 +106,7 @@ class PhotoReads:
         )
         found: dict[int, list[tuple[int, Path]]] = {}
         for photo_id, root_id, root, name in self._database.fetch_all(query, ids_parameter(ids)):
-            path = Path(os.fsdecode(root), os.fsdecode(name))
+            path = Path(os.fsdecode(b"%b/%b" % (root, name)))  # taken apart once, not twice
             found.setdefault(photo_id, []).append((root_id, path))
         return found
 
