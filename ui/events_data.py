@@ -22,8 +22,6 @@ from ui.timeline_data import MAX_TILES, events_of, photos_by_day
 
 NAMED_TOWNS = 12  # at most, on the map of an event
 _ALL = SearchInput()
-# A cover may be another one when photos were marked.
-_CACHE_AN_HOUR = {"Cache-Control": "private, max-age=3600"}
 
 
 class NarrowedEvent(Struct, frozen=True):
@@ -99,7 +97,7 @@ def cover(request: Request) -> Response:
         return PlainTextResponse(str(error), 404, NOT_STORED)
     if chosen is None:
         return PlainTextResponse("Event not found.", 404, NOT_STORED)
-    return RedirectResponse(thumbnail_url(chosen), 302, _CACHE_AN_HOUR)
+    return RedirectResponse(thumbnail_url(chosen), 302, NOT_STORED)  # marks may change it
 
 
 def _cover_of(event: PhotoEvent, search_input: SearchInput) -> Hit | None:
@@ -109,10 +107,10 @@ def _cover_of(event: PhotoEvent, search_input: SearchInput) -> Hit | None:
         wanted = set(photos_by_day(search_input).photo_ids.tolist())
         ids = [photo_id for photo_id in ids if photo_id in wanted]
     marks = marks_of(ids)
-    liked = [photo_id for photo_id, own in marks.items() if own.favourite and not own.hidden]
     hidden = {photo_id for photo_id, own in marks.items() if own.hidden}
     shown = [photo_id for photo_id in ids if photo_id not in hidden]
-    return session().library.browse.cover(sorted(liked, key=ids.index) or shown or ids)
+    liked = [photo_id for photo_id in shown if photo_id in marks and marks[photo_id].favourite]
+    return session().library.browse.cover(liked or shown or ids)
 
 
 def photos(request: Request) -> Response:

@@ -24,7 +24,7 @@ from imgsearch import (
     format_count,
     printable,
 )
-from ui.addresses import number_of
+from ui.addresses import address_of, number_of
 from ui.formatting import date_of
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
@@ -255,6 +255,7 @@ def _trip_json(trip: PhotoEvent) -> dict[str, object]:
         "last": trip.end.date().isoformat(),
         "title": printable(trip.title) if trip.is_titled else places,
         "photos": len(trip.photo_ids),
+        "address": address_of("events", {"event": trip.start.isoformat()}),
     }
 
 

@@ -18,6 +18,7 @@ from tests.browsing import (
     clear_tray,
     focused_name,
     search,
+    serving,
     settle,
     small_targets,
 )
@@ -214,6 +215,53 @@ def test_an_event_that_is_gone_says_so(page: Page, address: str, library: Librar
     for moment in ("1999-01-01T00:00:00", "<b>nonsense"):
         page.goto(f"{address}/events?event={moment}")
         expect(page.get_by_text("This event is not there any more")).to_be_visible()
+
+
+def test_a_trip_in_the_timeline_leads_to_its_event(
+    page: Page, address: str, library: Library
+) -> None:
+    page.goto(f"{address}/timeline?at={library.search('place:Rome', k=1)[0].photo.id}")
+    page.get_by_role("link", name="Trip to Florence, Rome, Italy").click()
+    expect(page.locator(".head h2")).to_have_text("Florence, 4 to 6 May 2018")
+    page.get_by_role("link", name="All events").click()  # back to where the visitor came from
+    page.wait_for_url("**/timeline*")
+
+
+def test_a_favourite_is_the_cover(page: Page, address: str, library: Library) -> None:
+    (trip,) = (event for event in library.browse.events() if event.is_trip)
+    shown = open_events(page, address).filter(has_text="Florence").locator("img")
+    for favourite in (trip.photo_ids[0], trip.photo_ids[-1]):
+        library.marks.set(trip.photo_ids, favourite=False)
+        library.marks.set([favourite], favourite=True)
+        picture = shown.evaluate("async image => (await fetch(image.src)).url")
+        assert urlsplit(picture).path == f"/thumbnail/small/{favourite}"
+
+
+def test_photos_without_dates_have_no_events_and_the_date_line_is_crossed(
+    open_tab: OpenTab, demo_photos: Path, tmp_path: Path
+) -> None:
+    data, pictures = tmp_path / "library", sorted(demo_photos.iterdir())[:2]
+    add_photos(tmp_path / "undated", data, [(None, HOME), (None, {})], pictures)
+    with serving(data) as address:
+        tab = open_tab(address)
+        tab.goto(f"{address}/events")
+        expect(tab.locator(".status")).to_contain_text("No photo states when it was taken")
+        # A way across 180 degrees, and to the pole, on two days.
+        points = [(-17.7, 178.0), (-13.8, -171.8), (90.0, 0.0)]
+        taken = [
+            (datetime(2020, 1, 1 + number // 2, 12, number), {"lat": lat, "lon": lon})
+            for number, (lat, lon) in enumerate(points)
+        ]
+        add_photos(tmp_path / "dated", data, taken, pictures)
+        tab.goto(f"{address}/events")
+        tab.locator(".event a").first.click()
+        view = tab.locator(".route .view[data-drawn]")
+        view.wait_for()
+        way = tab.locator("a.route")
+        lat, lon, _ = map(
+            float, parse_qs(urlsplit(str(way.get_attribute("href"))).query)["at"][0].split(",")
+        )
+        assert -90 <= lat <= 90 and -180 <= lon <= 180
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
