@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         removal_paths as removal_paths,
         removal_script as removal_script,
     )
+    from imgsearch.analysis.route import route_of as route_of
     from imgsearch.caches import MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
     from imgsearch.decode.original import OriginalFile as OriginalFile
@@ -42,7 +43,10 @@ if TYPE_CHECKING:
         subfolders as subfolders,
         usual_folders as usual_folders,
     )
-    from imgsearch.language.anniversary import in_earlier_years as in_earlier_years
+    from imgsearch.language.anniversary import (
+        a_year_ago as a_year_ago,
+        in_earlier_years as in_earlier_years,
+    )
     from imgsearch.language.grammar import (
         filter_of as filter_of,
         parse as parse,
@@ -92,8 +96,11 @@ if TYPE_CHECKING:
         PhotoEvent as PhotoEvent,
         PhotoPositions as PhotoPositions,
         PlaceCounts as PlaceCounts,
+        RouteStop as RouteStop,
+        StripPeriod as StripPeriod,
         Timeline as Timeline,
     )
+    from imgsearch.records.corrections import StatedFacts as StatedFacts
     from imgsearch.records.duplicates import (
         DuplicateGroup as DuplicateGroup,
         GroupedPhoto as GroupedPhoto,
@@ -118,6 +125,7 @@ if TYPE_CHECKING:
     from imgsearch.records.names import name_of_field as name_of_field
     from imgsearch.records.photo import (
         LOOKS as LOOKS,
+        Facts as Facts,
         Photo as Photo,
     )
     from imgsearch.records.query import (
@@ -158,6 +166,7 @@ if TYPE_CHECKING:
         RequestDeadlines as RequestDeadlines,
         deadline_of as deadline_of,
     )
+    from imgsearch.store.corrections import as_stated as as_stated
     from imgsearch.store.page_key import page_key as page_key
     from imgsearch.text import (
         clock as clock,
@@ -181,6 +190,7 @@ _NAMES = {
         "removal_paths",
         "removal_script",
     ),
+    "imgsearch.analysis.route": ("route_of",),
     "imgsearch.caches": ("MemoryCache",),
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
@@ -190,7 +200,7 @@ _NAMES = {
         "subfolders",
         "usual_folders",
     ),
-    "imgsearch.language.anniversary": ("in_earlier_years",),
+    "imgsearch.language.anniversary": ("a_year_ago", "in_earlier_years"),
     "imgsearch.language.grammar": ("filter_of", "parse", "to_text"),
     "imgsearch.library": ("Library",),
     "imgsearch.operations.albums": ("Albums",),
@@ -222,8 +232,11 @@ _NAMES = {
         "PhotoEvent",
         "PhotoPositions",
         "PlaceCounts",
+        "RouteStop",
+        "StripPeriod",
         "Timeline",
     ),
+    "imgsearch.records.corrections": ("StatedFacts",),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
     "imgsearch.records.faces": (
         *("Face", "FaceCounts", "Person", "PersonChange", "Proposal", "SimilarFace"),
@@ -231,7 +244,7 @@ _NAMES = {
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.names": ("name_of_field",),
-    "imgsearch.records.photo": ("LOOKS", "Photo"),
+    "imgsearch.records.photo": ("LOOKS", "Facts", "Photo"),
     "imgsearch.records.query": (
         "Example",
         "Query",
@@ -267,6 +280,7 @@ _NAMES = {
         "RequestDeadlines",
         "deadline_of",
     ),
+    "imgsearch.store.corrections": ("as_stated",),
     "imgsearch.store.page_key": ("page_key",),
     "imgsearch.text": (
         "clock",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -120,6 +121,28 @@ class Gazetteer:
             for town in towns
             if all(part in (_plain(town.region), _plain(town.country)) for part in more if part)
         ]
+
+    def beginning(self, text: str, limit: int) -> list[Town]:
+        """The most populous towns whose names begin like this; none for a text without letters.
+
+        Case and accents do not matter. After a comma, regions or countries that begin so:
+        "Paris, T".
+        """
+        first, *more = (" ".join(words_of(part)) for part in text.split(","))
+        if not first:
+            return []
+        end = first if more else first + chr(sys.maxunicode)  # a name before a comma is whole
+        towns = self._towns(
+            "plain_name >= ? AND plain_name <= ? ORDER BY population DESC, lat", first, end
+        )
+        return [
+            town
+            for town in towns
+            if all(
+                _plain(town.region).startswith(part) or _plain(town.country).startswith(part)
+                for part in more
+            )
+        ][:limit]
 
     def _towns(self, condition: str, *parameters: object) -> list[Town]:
         query = f"SELECT name, region, country, lat, lon, population FROM towns WHERE {condition}"

@@ -65,7 +65,7 @@ async def ask():
 
 asyncio.run(ask())
 """
-VIEWS = ("timeline", "map", "similar", "labels", "people", "library")
+VIEWS = ("timeline", "events", "over-time", "map", "similar", "labels", "people", "library")
 LOOPBACK = ("127.", "::1", "0.0.0.0", "::")
 
 

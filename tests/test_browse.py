@@ -18,7 +18,7 @@ from imgsearch.analysis.event_titles import title_of, with_titles
 from imgsearch.analysis.events import find_events
 from imgsearch.cli import commands
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.language.anniversary import in_earlier_years
+from imgsearch.language.anniversary import a_year_ago, in_earlier_years
 from imgsearch.records.browse import (
     CountryCount,
     EventTitle,
@@ -401,6 +401,15 @@ def test_the_29th_of_february_is_shown_every_year() -> None:
     assert days(2023, 2, 28) == "day:02-28|02-29 before:2023 -dated:file sort:date"
     assert days(2024, 2, 28).startswith("day:02-28 before:2024")
     assert days(2024, 2, 29).startswith("day:02-29 before:2024")
+
+
+def test_a_year_ago_is_the_week_around_the_day() -> None:
+    def days(*today: int) -> str:
+        return to_text(a_year_ago(Query(), date(*today)))
+
+    assert days(2023, 6, 15) == "after:2022-06-12 before:2022-06-19 -dated:file sort:date"
+    assert days(2024, 2, 29).startswith("after:2023-02-25 before:2023-03-04")
+    assert days(2023, 1, 2).startswith("after:2021-12-30 before:2022-01-06")
 
 
 def test_places_are_printed_as_a_tree(travels: Library) -> None:

@@ -240,6 +240,14 @@ def test_the_library_refuses_what_is_unclear(scans: Library) -> None:
     assert scans.corrections.forget([1]).id is None
 
 
+def test_places_are_suggested(scans: Library) -> None:
+    (lisbon, *_) = scans.corrections.suggest_places("lisb")
+    assert (lisbon.town, lisbon.country) == ("Lisbon", "Portugal")
+    assert [each.region for each in scans.corrections.suggest_places("Paris, Tex")] == ["Texas"]
+    assert len(scans.corrections.suggest_places("san", 3)) == 3
+    assert scans.corrections.suggest_places("xyzzy") == ()
+
+
 def test_the_service_does_the_same(scans: Library) -> None:
     with serving(scans.settings.data_dir):
         client = Client(scans.settings)

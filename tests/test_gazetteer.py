@@ -261,3 +261,16 @@ def test_places_are_kept_with_photos_and_found(library: Library, tmp_path: Path)
     assert ("Place", "Arezzo, Tuscany, Italy") in hits["0000"].shown()
     explanation = library.explain(here / "0001.png", "near:Paris,20km")
     assert [each.passes for each in explanation.filters] == [True]
+
+
+def test_towns_are_found_by_the_beginning_of_their_names(gazetteer: Gazetteer) -> None:
+    found = gazetteer.beginning("pari", 5)
+    assert (found[0].name, found[0].country) == ("Paris", "France")
+    assert len(found) == 5 and all(plain_text(town.name).startswith("pari") for town in found)
+    populations = [town.population for town in found]
+    assert populations == sorted(populations, reverse=True)
+    assert gazetteer.beginning("GENÈV", 1)[0].name == gazetteer.beginning("genev", 1)[0].name
+    texan = gazetteer.beginning("paris, tex", 5)
+    assert [(town.name, town.region) for town in texan] == [("Paris", "Texas")]
+    assert gazetteer.beginning("paris, atlantis", 5) == []
+    assert gazetteer.beginning(" ,", 5) == [] == gazetteer.beginning("", 5)

@@ -10,7 +10,19 @@ from imgsearch import ImgsearchError, printable
 from ui import cards, elements, examples, navigation, search_row, tray
 from ui.addresses import address_of
 from ui.session import session
-from ui.views import archive, labels, library, map, people, photo, search, similar, timeline
+from ui.views import (
+    archive,
+    events,
+    labels,
+    library,
+    map,
+    over_time,
+    people,
+    photo,
+    search,
+    similar,
+    timeline,
+)
 
 
 def with_error_card(
@@ -34,6 +46,7 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
         "Timeline",
         ":material/calendar_month:",
     ),
+    "events": (with_error_card(events.show, "suggestion"), "Events", ":material/event:"),
     "map": (with_error_card(map.show, "suggestion"), "Map", ":material/map:"),
     "people": (with_error_card(people.show), "People", ":material/group:"),
     "similar": (
@@ -44,16 +57,26 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
     "labels": (with_error_card(labels.show), "Labels", ":material/label:"),
     "library": (with_error_card(library.show), "Library", ":material/photo_library:"),
     "archive": (with_error_card(archive.show), "Archive", ":material/database:"),
+    "over-time": (
+        with_error_card(over_time.show, "suggestion"),
+        "Over time",
+        ":material/view_column:",
+    ),
     "photo": (with_error_card(photo.show), "Photo", ":material/image:"),
 }
-HIDDEN = "photo"  # not in the navigation, since it needs a photo
+# Not in the navigation: results and the timeline lead to the one, every photo to the other.
+HIDDEN = ("over-time", "photo")
 # Views of what not every library has: the part that they show.
 SHOWN_PARTS = {"people": "people", "labels": "labels", "library": "folders", "archive": "fleet"}
 
 
-WITH_SEARCH_BOX = ("search", "timeline", "map", "similar", "photo")
+WITH_SEARCH_BOX = ("search", "timeline", "events", "map", "similar", "over-time", "photo")
 # Of views of which the title says more than their name.
-_TITLES: dict[str, Callable[[], str]] = {"search": search_row.title, "photo": photo.title}
+_TITLES: dict[str, Callable[[], str]] = {
+    "search": search_row.title,
+    "events": events.title,
+    "photo": photo.title,
+}
 
 
 def begin(name: str) -> str:
@@ -93,7 +116,7 @@ def pages() -> dict[str, st.Page]:
             icon=icon,
             url_path=name,
             default=name == "search",
-            visibility="hidden" if name == HIDDEN else "visible",
+            visibility="hidden" if name in HIDDEN else "visible",
         )
         for name, (show, title, icon) in _views().items()
     }
@@ -111,7 +134,7 @@ def main() -> None:
     name = next(name for name, view in views.items() if view is shown)
     title = begin(name)
     st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
-    links = [_link_to(view, name) for view in _views() if view != HIDDEN]
+    links = [_link_to(view, name) for view in _views() if view not in HIDDEN]
     has_search_box = name in WITH_SEARCH_BOX
     paths = [address_of(view) for view in VIEWS]
     with_box = [address_of(view) for view in WITH_SEARCH_BOX]

@@ -60,7 +60,7 @@ def _asset(*names: str) -> str:
 # What fills the window leaves nothing to scroll to below it.
 _WITHOUT_MARGIN = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
 PAGE_STYLE = f"<style>{_asset('page.css')}</style>"  # read once: each rerun runs the app's script
-_answer = component("answer", "shared/photo_tile.css", "grid/photo_grid.css")
+_answer = component("answer", "shared/photo_tile.css", "grid/photo_grid.css", "grid/memories.css")
 _tiles = component("tiles", "shared/photo_tile.css")
 _viewer = component("viewer")
 _facts = st.components.v2.component(
@@ -92,6 +92,8 @@ class AnswerOptions(Struct, frozen=True):
     heading: tuple[str, str]  # above it; the first part is bold. Changes are announced
     other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
     weaker: bool = False  # whether a button below the photos offers weaker matches
+    memories: Sequence[Mapping[str, object]] = ()  # rows above the photos, see `ui.memories`
+    first_title: str = ""  # of the photos, below such rows
     stacked: bool | None = None  # whether similar photos are stacked; None where they cannot be
 
 
@@ -138,6 +140,8 @@ def answer(key: str, options: AnswerOptions) -> AnswerEvents:
             "heading": options.heading,
             "other_views": options.other_views,
             "weaker": options.weaker,
+            "memories": list(options.memories),
+            "first_title": options.first_title,
             "stacked": options.stacked,
         },
         on_weaker_change=_run_fragment,

@@ -1,4 +1,5 @@
-"""The routes by which the browser keeps what was found: the tray, albums, marks and undo.
+"""The routes by which the browser keeps what it is told: the tray, albums, marks, corrected dates
+and places, titles of events, and undo.
 
 They are the operations of the library under their own paths, so what the browser may ask for is
 declared once. Changes come by PUT, which no other web site may send without asking first.
@@ -22,8 +23,10 @@ from ui.session import session
 
 ROUTE = "/operations/{path:path}"
 MAX_BYTES = 16 << 20  # a million ids
-_ALLOWED = ("tray", "albums", "marks", "changes")  # the first part of their paths
+# The first part of their paths.
+_ALLOWED = ("tray", "albums", "marks", "changes", "corrections", "events")
 _TRAY = "tray"  # answers do not depend on it, but for those to is:picked
+_READING = ("marks/of", "corrections/of", "corrections/plan")  # by PUT, for what they are sent
 _SHEET_TYPES = {"pdf": "application/pdf", "jpeg": "image/jpeg"}
 _TOO_LONG = "This is too much at once. Choose fewer photos."
 
@@ -53,7 +56,7 @@ async def operate(request: Request) -> Response:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 409, NOT_STORED)
-    if is_change and not path.startswith(_TRAY) and path != "marks/of":
+    if is_change and not path.startswith(_TRAY) and path not in _READING:
         session().forget_photo_count()
         forget_answers()
     return Response(answer, media_type="application/json", headers=NOT_STORED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import asdict
@@ -23,6 +23,8 @@ from ui.tiles import photo_address
 MAX_BYTES = 100_000  # of a decision; ids of some thousand faces
 MAX_FACES = 300  # of a person that are shown
 PROPOSED = 12
+SIMILAR = 24  # faces that are like one that was seen once
+LIKELY_SCORE = 0.5  # from which on most are the same person
 SIDES_PX = {"small": 96, "large": 224}
 # The id of a face is never given again, and its picture stays the same.
 _CACHE_A_DAY = {"Cache-Control": "private, max-age=86400"}
@@ -30,10 +32,15 @@ _CACHE_A_DAY = {"Cache-Control": "private, max-age=86400"}
 Result = TypeVar("Result")
 
 
+PeopleAction: TypeAlias = Literal[
+    "name", "name_faces", "yes", "no", "merge", "split", "hide", "show", "me", "not_me", "undo"
+]
+
+
 class PeopleDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One decision: what to do, with which person, and what it takes besides."""
 
-    action: Literal["name", "yes", "no", "merge", "split", "hide", "show", "undo"]
+    action: PeopleAction
     person: int = 0
     name: str = ""
     into: int = 0
@@ -51,6 +58,14 @@ def shown(request: Request) -> Response:
     if person_id is None:
         return PlainTextResponse("State a person.", 400, NOT_STORED)
     return _answer(lambda: _person(person_id))
+
+
+def similar(request: Request) -> Response:
+    """A face that is of no person yet, and the faces most like it."""
+    face_id = number_of(request.query_params.get("face", ""))
+    if face_id is None:
+        return PlainTextResponse("State a face.", 400, NOT_STORED)
+    return _answer(lambda: _similar(face_id))
 
 
 def picture(request: Request) -> Response:
@@ -100,6 +115,9 @@ def _record(decision: PeopleDecision) -> tuple[int, str, int | None]:
             made = people.name(person, decision.name)
             name = made.person.name
             done = f"Named {printable(name)}." if name else "The name was removed."
+        case "name_faces":
+            made = people.name_faces(decision.faces, decision.name)
+            done = f"Named {printable(made.person.name or '')}."
         case "yes" | "no":
             is_person = decision.action == "yes"
             made = people.decide(decision.faces, person, is_person)
@@ -114,6 +132,9 @@ def _record(decision: PeopleDecision) -> tuple[int, str, int | None]:
             is_hidden = decision.action == "hide"
             made = people.hide(person, is_hidden)
             done = "Hidden." if is_hidden else "Shown again."
+        case "me" | "not_me":
+            made = people.set_me(person, decision.action == "me")
+            done = "This is you: person:me finds you." if made.person.is_me else "This is not you."
         case "undo":
             undone = library.changes.undo()
             return person, f"Undone: {printable(undone.title)}.", undone.id
@@ -147,10 +168,31 @@ def _person(person_id: int) -> dict[str, object]:
     }
 
 
+def _similar(face_id: int) -> dict[str, object]:
+    library = session().library
+    found = library.people.similar(face_id, SIMILAR)
+    hits = {hit.photo.id: hit for hit in library.photos([each.face.photo_id for each in found])}
+    return {
+        "id": face_id,
+        "similar": [
+            {
+                **_face_json(each.face, hits.get(each.face.photo_id)),
+                "name": printable(each.face.name or ""),
+                "is_likely": each.score >= LIKELY_SCORE,
+            }
+            for each in found
+        ],
+    }
+
+
 def _person_json(person: Person) -> dict[str, object]:
     quoted = (person.name or "").replace("\\", "\\\\").replace('"', '\\"')
-    address = address_of("search", {"q": f'person:"{quoted}"'}) if quoted else ""
-    return {**asdict(person), "address": address}
+    query = {"q": f'person:"{quoted}"'}
+    return {
+        **asdict(person),
+        "address": address_of("search", query) if quoted else "",
+        "over_time": address_of("over-time", query) if quoted else "",
+    }
 
 
 def _face_json(face: Face, hit: Hit | None) -> dict[str, object]:

@@ -24,7 +24,7 @@ from imgsearch import (
     format_count,
     printable,
 )
-from ui.addresses import number_of
+from ui.addresses import address_of, number_of
 from ui.formatting import date_of
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
@@ -90,17 +90,30 @@ class EventHeadings(Struct, frozen=True):
     towns: dict[date, str]  # where most photos of a day were taken
 
 
+def events_of(search_input: SearchInput) -> tuple[PhotoEvent, ...]:
+    """The events of the photos that filters leave, in order of time; up to a minute old.
+
+    Without a filter, of all photos. Finding the events of 100,000 photos takes a second.
+    """
+    here = session()
+    return _recent_events(here).get(search_input, here.content_state())
+
+
 @cache
-def _recent_headings(here: Session) -> RecentAnswers[SearchInput, EventHeadings]:
-    return RecentAnswers(_event_headings)
+def _recent_events(here: Session) -> RecentAnswers[SearchInput, tuple[PhotoEvent, ...]]:
+    return RecentAnswers(_find_events)
+
+
+def _find_events(search_input: SearchInput) -> tuple[PhotoEvent, ...]:
+    query = search_input.query()
+    return session().library.browse.events(query if query.filters else None)
 
 
 def _event_headings(search_input: SearchInput) -> EventHeadings:
-    """Finding the events of 100,000 photos takes a second, so the days do not wait for it."""
-    query = search_input.query()
-    if query.terms:
+    """Finding events takes longer than counting days, so the days do not wait for it."""
+    if search_input.query().terms:
         return EventHeadings((), {})  # the best photos for some words are no whole event
-    events = session().library.browse.events(query if query.filters else None)
+    events = events_of(search_input)
     trips = (event for event in events if event.is_trip)
     return EventHeadings(
         tuple(trip for trip in trips if len(trip.photo_ids) >= MIN_TRIP_PHOTOS), _towns(events)
@@ -178,9 +191,8 @@ def days(request: Request) -> Response:
 
 def headings(request: Request) -> Response:
     """The trips of a search, newest first, and the towns of its days."""
-    here, search_input = session(), SearchInput.from_address(request.query_params)
     try:
-        found = _recent_headings(here).get(search_input, here.content_state())
+        found = _event_headings(SearchInput.from_address(request.query_params))
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
@@ -243,6 +255,7 @@ def _trip_json(trip: PhotoEvent) -> dict[str, object]:
         "last": trip.end.date().isoformat(),
         "title": printable(trip.title) if trip.is_titled else places,
         "photos": len(trip.photo_ids),
+        "address": address_of("events", {"event": trip.start.isoformat()}),
     }
 
 

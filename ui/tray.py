@@ -11,7 +11,13 @@ from ui import exports, teaching
 from ui.session import session
 
 # What the bar offers for the photos of a library, by the part that it takes.
-_OFFERED = {"tray": "tray", "albums": "albums", "marks": "marks", "folders": "files"}
+_OFFERED = {
+    "tray": "tray",
+    "albums": "albums",
+    "marks": "marks",
+    "corrections": "corrections",
+    "folders": "files",
+}
 
 
 def offered() -> list[str]:

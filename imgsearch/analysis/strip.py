@@ -113,7 +113,14 @@ def _compared(ids: Sequence[int], scores: Mapping[int, float]) -> Sequence[int]:
     if scores:
         best = sorted(ids, key=lambda photo_id: -scores[photo_id])[:MAX_COMPARED]
         return sorted(best, key=ids.index)
-    places = np.linspace(0, len(ids) - 1, MAX_COMPARED).round().astype(np.int64)
+    return spread_over(ids, MAX_COMPARED)
+
+
+def spread_over(ids: Sequence[int], most: int) -> Sequence[int]:
+    """At most so many of the ids, spread evenly over all of them, in their order."""
+    if len(ids) <= most:
+        return ids
+    places = np.linspace(0, len(ids) - 1, most).round().astype(np.int64)
     return [ids[place] for place in places.tolist()]
 
 

@@ -28,6 +28,8 @@ from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
+    from imgsearch.outputs.filmstrip import StripSuffix
+    from imgsearch.records.answer import Hit
     from imgsearch.records.arrays import Ids
 
 
@@ -100,6 +102,15 @@ class Browse:
                 return store.set(event, words)
         raise UsageError(f"No event has the moment {moment}. To list them: imgsearch events --json")
 
+    def cover(self, photo_ids: Sequence[int]) -> Hit | None:
+        """Choose the photo that stands for these, which are in order of time: a clear one.
+
+        None if the library has none of them.
+        """
+        from imgsearch.analysis.covers import cover_of
+
+        return cover_of(self._engine.context(), as_ids(photo_ids))
+
     @operation("POST /cameras", tool="Count photos by camera")
     def cameras(
         self, query: str | Query | None = None, k: CountedPhotos = 1000
@@ -154,6 +165,13 @@ class Browse:
         own = (engine.settings.data_dir, engine.settings.cache_dir)
         refuse_inside(path, [*engine.photo_folders(), *map(str, folders)], own)
         return write_strip(strip, path, Pictures(engine).thumbnail)
+
+    def filmstrip(self, strip: Sequence[StripPeriod], suffix: StripSuffix) -> bytes:
+        """Return the pictures of a strip as the content of such a file. Raises as `save_strip`."""
+        from imgsearch.operations.pictures import Pictures
+        from imgsearch.outputs.filmstrip import strip_bytes
+
+        return strip_bytes(strip, suffix, Pictures(self._engine).thumbnail)
 
     def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
         """List the photos of each day, the newest day first."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.operations.albums import chosen_photos
-from imgsearch.operations.declared import operation
+from imgsearch.operations.declared import ResultCount, operation
 from imgsearch.records.albums import Change
 from imgsearch.records.corrections import NamedPoint, PhotoDate, PlannedDate, StatedFacts
 from imgsearch.records.ids import as_ids
@@ -117,6 +117,20 @@ class Corrections:
         found = self._located(place)
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.corrections().set_place(photos, found)
+
+    @operation("GET /corrections/places")
+    def suggest_places(self, text: str, k: ResultCount = 8) -> tuple[NamedPoint, ...]:
+        """List the towns whose names begin with a text, the most populous first; at most k.
+
+        "Paris, T" names the beginning of the region or the country as well. Where no name begins
+        so, the towns with this name in another language.
+        """
+        from imgsearch.search.places import towns_beginning
+
+        return tuple(
+            NamedPoint(town.lat, town.lon, town.name, town.region or None, town.country or None)
+            for town in towns_beginning(self._engine.settings.cache_dir, text, max(k, 0))
+        )
 
     @operation("POST /corrections/forget")
     def forget(

@@ -11,7 +11,7 @@ from fractions import Fraction
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal, TypeAlias
 
 from msgspec import Struct
 from PIL import Image, ImageDraw, ImageFont
@@ -21,6 +21,7 @@ from imgsearch.installation import install_command
 from imgsearch.outputs.new_place import new_place
 from imgsearch.records.browse import StripPeriod, StripReport
 
+StripSuffix: TypeAlias = Literal["jpg", "png", "webp", "mp4"]
 # Makes a WebP of a photo: its id, the long side in pixels and the moment of a video.
 PictureSource = Callable[[int, int, float | None], bytes | None]
 
@@ -82,10 +83,28 @@ def write_strip(
     strip: Sequence[StripPeriod], place: Path, picture_of: PictureSource
 ) -> StripReport:
     """Write a strip to a new file, by the end of its name. Raises as `Browse.save_strip`."""
-    kind = _KINDS.get(place.suffix.lower())
+    kind = _kind_of(strip, place.suffix.lower(), place.name)
+    frames = _Frames(strip, picture_of)
+    with new_place(place) as part, part.open("xb") as file:
+        kind.write(frames, file)
+    return StripReport(place, frames.photos, tuple(frames.missing))
+
+
+def strip_bytes(
+    strip: Sequence[StripPeriod], suffix: StripSuffix, picture_of: PictureSource
+) -> bytes:
+    """The same as the content of a file."""
+    kind, file = _kind_of(strip, f".{suffix}", suffix), BytesIO()
+    kind.write(_Frames(strip, picture_of), file)
+    return file.getvalue()
+
+
+def _kind_of(strip: Sequence[StripPeriod], suffix: str, name: str) -> _Kind:
+    """The kind of file with this end of its name. Raises UsageError where it cannot be written."""
+    kind = _KINDS.get(suffix)
     if kind is None:
         raise UsageError(
-            f"A strip is written as {', '.join(_KINDS)}, not as {place.name!r}. Choose another end "
+            f"A strip is written as {', '.join(_KINDS)}, not as {name!r}. Choose another end "
             "of the name."
         )
     photos = sum(period.best is not None for period in strip)
@@ -96,10 +115,7 @@ def write_strip(
             f"Such a file holds {kind.most_photos} photos of a strip, and this one has {photos}. "
             "Write a video (.mp4), or choose years in place of months."
         )
-    frames = _Frames(strip, picture_of)
-    with new_place(place) as part, part.open("xb") as file:
-        kind.write(frames, file)
-    return StripReport(place, frames.photos, tuple(frames.missing))
+    return kind
 
 
 # ------------------------------------------------------------------------- a picture

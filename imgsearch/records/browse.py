@@ -80,6 +80,15 @@ class PhotoCluster(Struct, frozen=True):
     area: MapArea
 
 
+class RouteStop(Struct, frozen=True):
+    """A place on the way of photos in order of time, in degrees (WGS 84)."""
+
+    lat: float
+    lon: float
+    first_id: int  # of the first photo there
+    photos: int
+
+
 class TownCount(Struct, frozen=True):
     """The photos in or near a town; a name of None counts photos of the region without a town."""
 

@@ -1,7 +1,8 @@
-"""Finds the towns that the filter `near:` names."""
+"""Finds the towns that the filter `near:` names, and those that somebody begins to name."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,15 @@ def _located(names: KnownNames, cache_dir: Path, value: FilterValue) -> FilterVa
     # Towns come with the most populous first, and of equal numbers `max` takes the first.
     town = max(towns, key=lambda town: names.photos_around(town.lat, town.lon))
     return Place(town.lat, town.lon, value.radius_km)
+
+
+def towns_beginning(cache_dir: Path, text: str, limit: int) -> list[Town]:
+    """The most populous towns that begin like this, else those called so in another language."""
+    from imgsearch.gazetteer import Gazetteer
+
+    with closing(Gazetteer(cache_dir)) as gazetteer:
+        found = gazetteer.beginning(text, limit)
+        return found or _named_elsewhere(gazetteer, cache_dir, text)[:limit]
 
 
 def _named_elsewhere(gazetteer: Gazetteer, cache_dir: Path, name: str) -> list[Town]:

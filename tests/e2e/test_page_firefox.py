@@ -35,7 +35,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 SIZES = ((1440, 900), (390, 844))
-VIEWS = ("", "?q=sort:path", "photo?id=1", "timeline", "map", "similar", "labels", "library")
+VIEWS = (
+    *("", "?q=sort:path", "photo?id=1", "timeline", "events", "over-time", "map", "similar"),
+    *("labels", "library"),
+)
 
 
 @pytest.fixture(scope="module")

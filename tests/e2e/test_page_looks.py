@@ -38,6 +38,8 @@ VIEWS = [
     "photo",
     "full screen",
     "timeline",
+    "events",
+    "over-time",
     "map",
     "similar",
     "labels",
@@ -59,6 +61,10 @@ def open_view(tab: Page, address: str, view: str) -> None:
     tab.goto(f"{address}/{'?q=a+cat' if is_photo else view}")
     if is_photo or view in ("", "?q=a+cat", "?photo=1", "timeline"):
         tab.locator(".tile img").first.wait_for()
+    if view == "over-time":
+        tab.locator("section.row").wait_for()
+    if view == "events":
+        tab.locator(".status").wait_for()
     if view == "map":
         tab.locator(".cluster").first.wait_for()
     if is_photo:

@@ -31,7 +31,8 @@ def show() -> None:
             cards.error_card(task.error)
     counts = here.library.people.counts()
     if counts.faces:
-        _people(key="people", data={"person": st.query_params.get("person", "")})
+        opened = {name: st.query_params.get(name, "") for name in ("person", "face")}
+        _people(key="people", data=opened)
     elif not is_busy and not counts.unread:
         cards.card("No faces", "No face was found in these photos.", ":material/group_off:")
     elif not is_busy:

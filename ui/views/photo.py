@@ -19,10 +19,11 @@ from imgsearch import (
     path_text,
     printable,
 )
-from ui import cards, elements, search_row, teaching
+from ui import cards, corrected_facts, elements, search_row, teaching
 from ui.addresses import START, address_of, number_of
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
+from ui.events_data import event_hits
 from ui.formatting import date_of, escape_markdown, format_datetime, format_size
 from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, open_search, remembered_list
@@ -112,6 +113,9 @@ def _list_of(
         except ImgsearchError:
             around = []  # the timeline shows the error
         return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
+    if parameters.get("from") == "events":
+        around, before, total = event_hits(parameters.get("event", ""), shown.photo.id, NEIGHBOURS)
+        return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
     if parameters.get("from") == "newest":
         search_input = NEWEST
     if search_input:
@@ -130,6 +134,8 @@ def _results_address(
     view = parameters.get("from", "").split(" ")[0]
     if view == "timeline":
         return address_of(view, {**search_input.parameters, "at": str(photo_id)})
+    if view == "events":
+        return address_of(view, {"event": parameters.get("event", "")})
     if view == "similar":
         return address_of(view, search_input.parameters)
     if view == "labels":
@@ -141,6 +147,8 @@ def _details(hit: Hit, search_input: SearchInput) -> None:
     """Facts, location, paths, and why the photo matched."""
     st.header("Details", anchor=False)
     elements.facts(_fact_rows(hit), "facts")
+    if session().has("corrections"):
+        corrected_facts.show(hit)
     if hit.offline:
         st.info("The drive with this photo is not connected.", icon=":material/cloud_off:")
     if hit.missing:
@@ -229,6 +237,13 @@ def _faces(hit: Hit) -> None:
                 st.markdown(f"![{escape_markdown(name)}](/face/small/{face.id})")
                 if face.person_id is None:
                     st.caption("Seen once")
+                    if st.button(
+                        "More of this face",
+                        key=f"face like {face.id}",
+                        type="tertiary",
+                        help="The faces most like this one, to say who it is",
+                    ):
+                        go_to(address_of("people", {"face": str(face.id)}))
                 elif st.button(
                     escape_markdown(name),
                     key=f"person {face.id}",

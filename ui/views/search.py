@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import Answer, format_count
-from ui import album_shelf, cards, elements, first_run, saved_shelf, search_row
+from ui import album_shelf, cards, elements, first_run, memories, saved_shelf, search_row
 from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
@@ -70,7 +70,7 @@ def _suggestions() -> None:
     answer = answer_of(NEWEST)
     if not len(answer.found.ids):
         return
-    photos = format_count(answer.total, "photo")
+    photos, memory_rows = format_count(answer.total, "photo"), memories.rows()
     elements.fill_window()
     elements.answer(
         "newest",
@@ -78,7 +78,9 @@ def _suggestions() -> None:
             address=address_of(START),
             photos=list_parameters(NEWEST, is_newest=True),
             version=answer.everything.version,
-            heading=("Newest", f"of {photos}"),
+            heading=(photos, "") if memory_rows else ("Newest", f"of {photos}"),
+            memories=memory_rows,
+            first_title="Newest",
         ),
     )
 
@@ -137,6 +139,7 @@ def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
         for view, label, icon in (
             ("timeline", "By date", "calendar_month"),
             ("map", "On the map", "map"),
+            ("over-time", "Over time", "view_column"),
         )
     )
 

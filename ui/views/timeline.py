@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from imgsearch import Query, format_count, in_earlier_years, to_text
+from imgsearch import format_count
 from ui import cards, component_files, elements, first_run, search_row
+from ui.addresses import address_of
 from ui.coming_photos import show_coming_photos
-from ui.formatting import date_of, escape_markdown
+from ui.formatting import escape_markdown
+from ui.memories import on_this_day
+from ui.navigation import go_to
 from ui.query_line import query_line
 from ui.search_state import SearchInput, search_buttons
 from ui.session import session
-from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, day_tile_json, photos_by_day
+from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, photos_by_day
 
-MEMORIES = 24  # photos of this day in earlier years that are shown
-_timeline = component_files.component("timeline", "shared/photo_tile.css", "grid/photo_grid.css")
+_timeline = component_files.component(
+    "timeline", "shared/photo_tile.css", "grid/photo_grid.css", "grid/memories.css"
+)
 
 
 def show() -> None:
@@ -37,7 +40,7 @@ def show() -> None:
     data = {
         "search": search_input.parameters,
         "version": photos.version,
-        "memories": None if search_input else _memories(),
+        "memories": [] if search_input else on_this_day({"from": "timeline"}),
     }
     _timeline(key="timeline", data=data)
 
@@ -52,6 +55,8 @@ def _heading(search_input: SearchInput, photos: PhotosByDay) -> None:
     remarks = [text, *_doubts(photos)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(" · ".join(remarks), width="content")
+        if st.button("Over time", icon=":material/view_column:", type="tertiary"):
+            go_to(address_of("over-time", search_input.parameters))
         if search_input:
             search_buttons(search_input, "timeline")
 
@@ -70,23 +75,3 @@ def _doubts(photos: PhotosByDay) -> list[str]:
     if future:
         remarks.append(f"{future:,} dated in the future")
     return remarks
-
-
-def _memories() -> dict[str, object] | None:
-    """The photos of this day in earlier years, newest first; None if there are none."""
-    today = date.today()
-    query = in_earlier_years(Query(), today)
-    hits = session().find(query, MEMORIES).hits
-    if not hits:
-        return None
-    return {
-        "title": f"On this day, {today.day} {today:%B}",
-        "link": f"/?{urlencode({'q': to_text(query)})}",
-        "photos": [
-            {
-                **day_tile_json(hit, SearchInput()),
-                "year": str(moment.year) if (moment := date_of(hit)) else "",
-            }
-            for hit in hits
-        ],
-    }

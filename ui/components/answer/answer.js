@@ -4,6 +4,7 @@
 import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { PhotoGrid, mount } from "../grid/photo_grid.js";
 import { dayHeadings } from "../grid/headings.js";
+import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { isPlainClick, normalized, visit } from "../history/history.js";
 import { dayName, element, icon } from "../shared/dom.js";
 import { ASKED_ALBUM, tray } from "../shared/tray.js";
@@ -34,12 +35,18 @@ class Answer extends PhotoGrid {
     if (data.stacked !== null && data.stacked !== this.view.stacked) setStateValue("stacked", this.view.stacked);
     if (before?.parameters === data.parameters) {
       if (before.version !== data.version) this.loadAgain(); // photos have come or gone
-      else if (before.weaker !== data.weaker && this.layout) this.layOutAgain();
+      else if (this.layout && (before.weaker !== data.weaker || JSON.stringify(before.memories) !== JSON.stringify(data.memories))) this.showOthers();
       return;
     }
     if (before?.address === data.address) { this.loadAgain(); return; } // with weaker matches, or without
     const place = this.isShown ? history.state?.place : null;
     this.load(place?.id, place ?? {});
+  }
+
+  // What stands above or below the photos.
+  showOthers() {
+    if (this.blocks.length) this.blocks[0].title = this.firstTitle;
+    this.layOutAgain();
   }
 
   // Whether the address is that of this answer: soon after a click it is another's.
@@ -51,10 +58,13 @@ class Answer extends PhotoGrid {
 
   tilesAddress() { return { path: "/answer/tiles", parameters: this.data.parameters }; }
 
+  // Below rows of other photos, the first ones need a title.
+  get firstTitle() { return this.data.memories.length ? this.data.first_title : ""; }
+
   adopt({ ids, sections, days }) {
     this.days = days?.map(([day, count, remark]) => ({ day, count, remark, towns: "", label: dayName(day) }));
     // The line above the photos tells of the first ones; lines separate the others from these.
-    this.blocks = sections.map(([title, count], number) => ({ title: number ? title : "", count, label: title }));
+    this.blocks = sections.map(([title, count], number) => ({ title: number ? title : this.firstTitle, count, label: title }));
     this.ids = ids;
     this.isWhole = null; // not known yet
     this.grid.classList.toggle("by-day", Boolean(days));
@@ -63,7 +73,7 @@ class Answer extends PhotoGrid {
 
   arrange(width) {
     const px = ROWS_PX[this.view.size], desired = Math.min(px, px / NARROW * innerWidth / 100);
-    const layout = this.days ? layOutDays(this.days, [], width, 0, desired, 1) : layOutBlocks(this.blocks, width, desired);
+    const layout = this.days ? layOutDays(this.days, [], width, 0, desired, 1) : layOutBlocks(this.blocks, width, desired, 0, memoriesHeight(this.data.memories));
     if (this.data.weaker) layout.height += END_HEIGHT;
     return layout;
   }
@@ -79,14 +89,15 @@ class Answer extends PhotoGrid {
   }
 
   extras() {
-    if (!this.data.weaker) return super.extras();
+    const before = memoryRows(this.data.memories);
+    if (!this.data.weaker) return { before, after: [] };
     const end = element("div", "end"), button = withIcon(element("button"), "unfold_more", "Show weaker matches");
     button.append("Show weaker matches");
     button.type = "button";
     button.onclick = () => { button.disabled = true; this.setTriggerValue("weaker", true); };
     end.style.top = `${this.layout.height - END_HEIGHT}px`;
     end.append(button);
-    return { before: [], after: [end] };
+    return { before, after: [end] };
   }
 
   keepPlace(place) {

@@ -9,8 +9,9 @@ export function dayHeadings(section) {
     const line = element(heading.kind === "month" ? "h2" : "h3", heading.kind);
     if (heading.kind === "month") line.textContent = monthName(heading.month);
     else {
-      const { title, first, last, photos } = heading.trip;
-      line.append(element("span", "title", title), " ", element("span", "period", `${periodName(first, last)} · ${countOf(photos)}`));
+      const { title, first, last, photos, address } = heading.trip, link = element("a", "title", title);
+      link.href = address; // opened by the grid
+      line.append(link, " ", element("span", "period", `${periodName(first, last)} · ${countOf(photos)}`));
     }
     line.style.top = `${top}px`;
     top += heading.height;

@@ -18,13 +18,13 @@ function columnsOf(width, desired, fewest) {
 
 // Blocks of photos ({title, count, …}) one below the other, each under its title if it has one. Short blocks stand side
 // by side where they fit into one row; then each `isBeside` another, and has room for a title. Sure photos that are fewer
-// than a row has are followed by the likely ones, from which their marks tell them. `end` is left free below.
-export function layOutBlocks(given, width, desired, end = 0) {
+// than a row has are followed by the likely ones, from which their marks tell them. `end` is left free below, and `start` above.
+export function layOutBlocks(given, width, desired, end = 0, start = 0) {
   const { columns, side } = columnsOf(width, desired, 1), sections = [];
   const isShort = given[0]?.label === "" && given[1]?.label === LIKELY && given[0].count < columns;
   const blocks = isShort ? [{ title: "", label: "Sure and likely", count: given[0].count + given[1].count }, ...given.slice(2)] : given;
   const widthOf = ({ count }) => Math.max(count * (side + GAP) - GAP, TITLE_WIDTH);
-  let first = 0, y = 0;
+  let first = 0, y = start;
   for (let at = 0, next; at < blocks.length; at = next) {
     let needed = widthOf(blocks[at]);
     for (next = at + 1; next < blocks.length && needed + BETWEEN_BLOCKS + widthOf(blocks[next]) <= width; next += 1) needed += BETWEEN_BLOCKS + widthOf(blocks[next]);

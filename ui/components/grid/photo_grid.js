@@ -210,8 +210,10 @@ export class PhotoGrid {
     this.canvas.style.height = `${this.layout.height}px`;
     this.canvas.style.setProperty("--side", `${this.layout.side}px`);
     this.sections.clear();
-    const { before, after } = this.extras();
-    this.canvas.replaceChildren(...before, ...after);
+    const { before, after } = this.extras(), extras = [...before, ...after];
+    // An extra that is there already stays: what is moved in the document loses the focus.
+    for (const node of [...this.canvas.children]) if (!extras.includes(node)) node.remove();
+    if (extras.some((node) => node.parentElement !== this.canvas)) this.canvas.append(...extras);
     this.afterSections = after[0] ?? null;
     this.scrubber.update(this.layout, this.scroller.clientHeight);
   }

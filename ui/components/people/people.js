@@ -8,13 +8,14 @@ import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { isPlainClick, visit } from "../history/history.js";
 
 export default function (box, { data }) {
-  box.people ??= new People(box, data.person);
+  box.people ??= new People(box, data);
   return () => queueMicrotask(() => { if (!box.isConnected) box.people = null; });
 }
 
 class People {
-  constructor(box, person) {
+  constructor(box, { person, face }) {
     this.open = Number(person) || null;
+    this.face = this.open ? null : Number(face) || null; // one that was seen once, while it is open
     this.people = [];
     this.chosen = new Set(); // ids of faces of the person that is open
     this.sent = Promise.resolve();
@@ -42,7 +43,7 @@ class People {
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
     this.adopt(answer.content);
     if (this.open && !this.personOf(this.open)) this.open = null;
-    await this.show(this.open, false);
+    if (this.face) await this.showFace(this.face); else await this.show(this.open, false);
   }
 
   adopt({ people, alone, undo }) {
@@ -94,9 +95,9 @@ class People {
     const card = element("button", "card");
     card.type = "button";
     card.dataset.person = person.id;
-    card.ariaLabel = `${person.name ?? "No name yet"}, ${countOf(person.photos)}`;
+    card.ariaLabel = `${person.name ?? "No name yet"}${person.is_me ? ", you" : ""}, ${countOf(person.photos)}`;
     if (person.id === this.open) card.setAttribute("aria-current", "true");
-    card.append(faceImage(person.best_face, "large"), element("span", "name", person.name ?? "No name yet"), element("span", "count", countOf(person.photos)));
+    card.append(faceImage(person.best_face, "large"), element("span", "name", nameOf(person)), element("span", "count", countOf(person.photos)));
     card.onclick = () => this.show(person.id);
     return card;
   }
@@ -107,7 +108,9 @@ class People {
   async show(id, focus = true) {
     if (id !== this.open) this.chosen.clear();
     this.open = id;
+    this.face = null;
     const address = new URL(location.href);
+    address.searchParams.delete("face");
     if (id) address.searchParams.set("person", id); else address.searchParams.delete("person");
     history.replaceState(history.state, "", address);
     this.box.classList.toggle("opened", Boolean(id));
@@ -129,7 +132,7 @@ class People {
     back.classList.add("back");
     const heading = element("div", "heading");
     const title = element("div", "title");
-    title.append(element("h2", "", person.name ?? "Who is this?"), element("span", "count", `${countOf(person.photos)}, ${person.confirmed.toLocaleString("en")} confirmed`));
+    title.append(element("h2", "", person.name ? nameOf(person) : "Who is this?"), element("span", "count", `${countOf(person.photos)}, ${person.confirmed.toLocaleString("en")} confirmed`));
     heading.append(faceImage(person.best_face, "large"), title);
     this.detail.ariaLabel = person.name ?? "Person without a name";
     this.detail.replaceChildren(back, heading, this.nameForm(person), this.actions(person), ...this.proposals(person), this.faces(person));
@@ -137,16 +140,18 @@ class People {
 
   cardOf(id) { return this.list.querySelector(`[data-person="${id}"]`); }
 
-  nameForm(person) {
-    const form = element("form", "naming"), field = element("input"), names = element("datalist");
-    field.value = person.name ?? "";
-    field.placeholder = "Name";
-    field.ariaLabel = "Name of this person";
-    field.autocomplete = "off";
-    field.maxLength = 200;
+  // A field for a name, and the names that it suggests.
+  nameField(name) {
+    const field = element("input"), names = element("datalist");
+    Object.assign(field, { value: name, placeholder: "Name", ariaLabel: "Name of this person", autocomplete: "off", maxLength: 200 });
     names.id = "names-of-people";
     names.append(...this.people.filter((each) => each.name).map((each) => { const option = element("option"); option.value = each.name; return option; }));
     field.setAttribute("list", names.id);
+    return [field, names];
+  }
+
+  nameForm(person) {
+    const form = element("form", "naming"), [field, names] = this.nameField(person.name ?? "");
     const save = button(person.name ? "Rename" : "Name", "check");
     save.type = "submit";
     form.append(field, names, save);
@@ -180,10 +185,9 @@ class People {
   actions(person) {
     const row = element("div", "actions");
     if (person.address) {
-      const link = element("a", "button", "All photos");
-      link.href = person.address;
-      link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(person.address); } };
-      row.append(link);
+      row.append(linkTo("All photos", person.address), linkTo("Over time", person.over_time), person.is_me
+        ? button("This is not me", "person_off", () => this.decide({ action: "not_me", person: person.id }))
+        : button("This is me", "account_circle", () => this.decide({ action: "me", person: person.id })));
     }
     const others = this.people.filter((each) => each.id !== person.id && (each.name || person.name) && !each.is_hidden);
     if (others.length) {
@@ -197,6 +201,58 @@ class People {
       ? button("Show again", "visibility", () => this.decide({ action: "show", person: person.id }))
       : button("Hide", "visibility_off", () => this.hide(person)));
     return row;
+  }
+
+  // ---------------------------------------------------------------- a face that was seen once
+
+  async showFace(id) {
+    this.face = id;
+    this.open = null;
+    this.chosen.clear();
+    this.box.classList.add("opened");
+    this.drawList();
+    const answer = await ask(`/people/face?face=${id}`);
+    if (this.face !== id) return; // something else was opened meanwhile
+    if (!answer?.ok) { await this.show(null); this.say(answer ? answer.content : NO_SERVER); return; }
+    this.drawFace(answer.content);
+    this.detail.querySelector("input")?.focus({ preventScroll: true });
+  }
+
+  drawFace({ id, similar }) {
+    const back = button("All people", "arrow_back", () => this.show(null)), heading = element("div", "heading"), title = element("div", "title");
+    back.classList.add("back");
+    title.append(element("h2", "", "Who is this?"), element("span", "count", "Seen once so far"));
+    heading.append(faceImage(id, "large"), title);
+    const form = element("form", "naming"), field = this.nameField(""), save = button("Name", "check");
+    save.type = "submit";
+    form.append(...field, save, element("p", "note", "Tick the faces below that are the same person: they get the name as well. A name that you have given already adds them to that person."));
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      const name = field[0].value.trim();
+      if (name) this.decide({ action: "name_faces", faces: [id, ...this.chosen], name }); else field[0].focus();
+    };
+    const groups = [["Likely the same person", true], ["Less like it", false]].map(([text, isLikely]) => [text, similar.filter((each) => each.is_likely === isLikely)]);
+    const parts = groups.filter(([, faces]) => faces.length).map(([text, faces]) => this.similarFaces(text, faces));
+    if (!parts.length) parts.push(element("p", "note", "No other face was found that could be compared."));
+    this.detail.ariaLabel = "A face that was seen once";
+    this.detail.replaceChildren(back, heading, form, ...parts);
+  }
+
+  similarFaces(text, faces) {
+    const part = element("section", "part faces"), grid = element("div", "grid");
+    part.ariaLabel = text;
+    grid.append(...faces.map((face) => {
+      const card = element("figure", "face"), tick = element("input", "tick");
+      tick.type = "checkbox";
+      tick.ariaLabel = `The same person: ${face.name || "the face"} of ${face.date || "this photo"}`;
+      tick.onchange = () => { if (tick.checked) this.chosen.add(face.id); else this.chosen.delete(face.id); };
+      card.append(this.photoLink(face), tick);
+      if (face.name) card.append(element("span", "whose", face.name));
+      return card;
+    }));
+    part.append(element("h3", "", text), grid);
+    part.onkeydown = (event) => moveFocus(event, [...grid.querySelectorAll(".tick")]);
+    return part;
   }
 
   // The one that has a name stays; of two names, that of the other one.
@@ -338,6 +394,15 @@ function moveFocus(event, nodes) {
   const next = nodes[place + step];
   event.preventDefault();
   next?.focus();
+}
+
+const nameOf = ({ name, is_me: isMe }) => (name ? `${name}${isMe ? " (you)" : ""}` : "No name yet");
+
+function linkTo(text, address) {
+  const link = element("a", "button", text);
+  link.href = address;
+  link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(address); } };
+  return link;
 }
 
 function faceImage(id, size) {

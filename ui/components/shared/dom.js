@@ -25,4 +25,6 @@ export const monthName = (month) => MONTH.format(at(`${month}-01`)); // June 201
 export const dayName = (day) => `${WEEKDAY.format(at(day))} ${DATE.format(at(day))}`; // Saturday 15 June 2019
 export const shortDayName = (day) => `${SHORT_WEEKDAY.format(at(day))} ${at(day).getUTCDate()}`; // Sat 15
 export const periodName = (first, last) => DATE.formatRange(at(first), at(last)); // 3 – 12 June 2019
+// 3 May 2024, 14:05, of a local time in ISO text.
+export const momentName = (moment) => `${DATE.format(at(moment.slice(0, 10)))}, ${moment.slice(11, 16)}`;
 export const countOf = (count) => `${count.toLocaleString("en")} photo${count === 1 ? "" : "s"}`;

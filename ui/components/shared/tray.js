@@ -14,6 +14,7 @@ export const MARKED = "marked"; // marks of photos; `detail` has their ids
 export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and the change that can be undone
 export const OTHER_PHOTOS = "other-photos"; // lists of photos may be others
 export const ASKED_ALBUM = "asked-album"; // for an album; `detail` has the ids
+export const ASKED_CORRECTION = "asked-correction"; // of dates and places; `detail` has the ids
 
 class Tray extends EventTarget {
   constructor() {

@@ -5,7 +5,7 @@ import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, icon } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
-import { ASKED_ALBUM, CHANGED, TOLD, tray } from "../shared/tray.js";
+import { ASKED_ALBUM, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
 
 const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
@@ -34,6 +34,7 @@ export class TrayBar {
       [tray, CHANGED, () => this.show()],
       [tray, TOLD, ({ detail }) => this.tell(detail)],
       [tray, ASKED_ALBUM, ({ detail }) => this.askAlbum(detail)],
+      [tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)],
       [window, "popstate", () => this.show()],
       [document, "keydown", (event) => this.onKey(event)],
       [document, "pointerdown", (event) => { if (!event.composedPath().includes(this.status)) this.status.replaceChildren(); }],
@@ -75,6 +76,7 @@ export class TrayBar {
       ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
+      ["edit_calendar", "Date or place", () => this.correct(ids()), has("corrections")],
       ["folder_zip", "Zip of copies", () => this.copy(ids()), has("files"), isFew ? "" : TOO_MANY],
       ["grid_on", "Contact sheet", () => this.askSheet(), true],
       ["list", "Paths", () => this.export("paths", "photos.txt"), true],
@@ -93,6 +95,11 @@ export class TrayBar {
   async compare() {
     const ids = [...tray.ids], { Comparison } = await import("./compare.js");
     if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Comparison(this.bar.parentElement, ids);
+  }
+
+  async correct(ids) {
+    const { Correction } = await import("./correct.js");
+    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Correction(this.dialog, ids);
   }
 
   // The forms of Python take the photos from the library.

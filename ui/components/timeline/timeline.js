@@ -5,11 +5,9 @@
 import { PhotoGrid, mount } from "../grid/photo_grid.js";
 import { layOutDays } from "../grid/layout.js";
 import { dayHeadings } from "../grid/headings.js";
+import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { ask } from "../shared/ask.js";
-import { dayName, element } from "../shared/dom.js";
-import { createTile, fillTile } from "../shared/photo_tile.js";
-
-const MEMORIES_HEIGHT = 208;
+import { dayName } from "../shared/dom.js";
 
 class Timeline extends PhotoGrid {
   constructor(box) {
@@ -58,27 +56,12 @@ class Timeline extends PhotoGrid {
   }
 
   arrange(width) {
-    return layOutDays(this.days, this.trips, width, this.memories ? MEMORIES_HEIGHT : 0);
+    return layOutDays(this.days, this.trips, width, memoriesHeight(this.memories));
   }
 
   headingsOf(section) { return dayHeadings(section); }
 
-  extras() {
-    if (!this.memories) return super.extras();
-    const { title, link, photos } = this.memories;
-    const node = element("section", "memories"), heading = element("h2", "month", title), strip = element("div", "strip");
-    node.ariaLabel = title;
-    const all = element("a", "all", "Show all");
-    all.href = link;
-    heading.append(all);
-    strip.append(...photos.map((photo) => {
-      const tile = createTile();
-      fillTile(tile, { ...photo, badges: [["taken", photo.year], ...photo.badges] });
-      return tile;
-    }));
-    node.append(heading, strip);
-    return { before: [node], after: [] };
-  }
+  extras() { return { before: memoryRows(this.memories), after: [] }; }
 
   keepPlace(place) {
     const address = new URL(location.href);

@@ -1,0 +1,37 @@
+"""Chooses the photo that stands for many: the cover of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imgsearch.analysis.strip import MAX_COMPARED, flaws, spread_over
+from imgsearch.search.hits import make_hits
+
+if TYPE_CHECKING:
+    from imgsearch.records.answer import Hit
+    from imgsearch.search.context import SearchContext
+
+
+def cover_of(context: SearchContext, photo_ids: Sequence[int]) -> Hit | None:
+    """The clearest of these photos, which are in order of time; None if the library has none.
+
+    Of many, some that are spread over all are compared. Of equally clear photos, the one nearest
+    to the middle is taken: the first and the last of an occasion are seldom what it was about.
+    """
+    compared = spread_over(photo_ids, MAX_COMPARED)
+    found = context.catalogue.photos(compared)
+    middle = (len(compared) - 1) / 2
+    places = {photo_id: place for place, photo_id in enumerate(compared) if photo_id in found}
+    best = min(
+        places,
+        key=lambda photo_id: (
+            flaws(found[photo_id].photo.facts),
+            abs(places[photo_id] - middle),
+            places[photo_id],
+        ),
+        default=None,
+    )
+    if best is None:
+        return None
+    return next(iter(make_hits(context.catalogue, [best], stack_raw=context.stack_raw)), None)

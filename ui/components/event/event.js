@@ -1,0 +1,196 @@
+// One event: its title, which can be changed in place, its way on a map, and its photos in order of time. Python says
+// which event it is; its photos are fetched from the page's own server.
+
+import { PhotoGrid, mount } from "../grid/photo_grid.js";
+import { layOutBlocks, layOutDays } from "../grid/layout.js";
+import { dayHeadings } from "../grid/headings.js";
+import { isPlainClick, leave, normalized, visit } from "../history/history.js";
+import { NO_SERVER } from "../shared/ask.js";
+import { countOf, dayName, element, icon } from "../shared/dom.js";
+import { hoursOf, spanOf } from "../shared/event_times.js";
+import { isTyping } from "../shared/page.js";
+import { tray } from "../shared/tray.js";
+import { RouteMap } from "./route_map.js";
+
+const TILE_PX = 176;
+const MOST_TITLE = 200; // characters, as the library takes
+const TOWNS = 6;
+
+class Event extends PhotoGrid {
+  constructor(box) {
+    super(box, "Photos of this event");
+    this.head = element("header", "head");
+    this.text = element("div", "text");
+    this.map = new RouteMap();
+    this.back = link("arrow_back", "All events", "/events", () => leave("/events"));
+    this.back.classList.add("back");
+    this.title = element("div", "title");
+    this.about = element("p", "about");
+    this.all = button("check_box", "Select all", () => this.selectAll());
+    this.actions = element("div", "actions");
+    this.text.append(this.back, this.title, this.about, this.actions);
+    this.head.append(this.text, this.map.node);
+    this.headHeight = 0;
+    this.sized = new ResizeObserver(() => this.fitHead());
+    this.sized.observe(this.head);
+  }
+
+  close() {
+    super.close();
+    this.sized.disconnect();
+    this.map.close();
+  }
+
+  update(data) {
+    const isOther = this.event?.start !== data.event.start, isChanged = !isOther && this.told !== data.version;
+    this.told = data.version;
+    this.canBeTitled = data.can_be_titled;
+    this.fit();
+    if (isOther) {
+      this.isEditing = false;
+      this.showEvent(data.event);
+      const place = this.isShown ? history.state?.place : null;
+      this.load(place?.id, place ?? {});
+    } else if (isChanged) this.loadAgain();
+    this.map.colour();
+  }
+
+  get isShown() { return normalized(location.href) === normalized(this.event.address); }
+
+  get parameters() { return new URLSearchParams({ event: this.event.start }); }
+
+  listAddress() { return `/events/photos?${this.parameters}`; }
+
+  tilesAddress() { return { path: "/events/tiles", parameters: this.parameters }; }
+
+  adopt({ event, ids, days, stops, towns }) {
+    this.ids = ids;
+    this.days = days.map(([day, count]) => ({ day, count, remark: "", towns: "", label: dayName(day) }));
+    this.showEvent(event);
+    this.map.show(stops, towns, event.title);
+  }
+
+  // The title of an event of one day says which.
+  arrange(width) {
+    const start = this.headHeight;
+    if (this.days.length > 1) return layOutDays(this.days, [], width, start);
+    const blocks = this.days.map(({ count, label }) => ({ title: "", label, count }));
+    return layOutBlocks(blocks, width, Math.min(TILE_PX, width / 3), 0, start);
+  }
+
+  headingsOf(section) { return this.days.length > 1 ? dayHeadings(section) : []; }
+
+  extras() { return { before: [this.head], after: [] }; }
+
+  fitHead() {
+    const height = Math.ceil(this.head.offsetHeight);
+    if (!height || height === this.headHeight) return;
+    this.headHeight = height;
+    if (this.layout) this.layOutAgain();
+  }
+
+  keepPlace(place) {
+    if (this.isShown) history.replaceState({ ...history.state, place }, "");
+  }
+
+  async idsBetween(first, end) { return this.ids.slice(first, end); }
+
+  async offsetOf(id) {
+    const offset = this.ids.indexOf(id);
+    return offset < 0 ? null : offset;
+  }
+
+  get isAllSelected() { return this.ids?.length > 0 && this.ids.every((id) => tray.isSelected(id)); }
+
+  selectAll() { tray.set(this.ids, !this.isAllSelected); }
+
+  showSelection() {
+    super.showSelection();
+    this.all.lastChild.textContent = this.isAllSelected ? "Select none" : "Select all";
+  }
+
+  onSelectionKey(event) {
+    if (event.key === "a" && (event.ctrlKey || event.metaKey) && !event.altKey && !isTyping(event)) {
+      this.selectAll();
+      event.preventDefault();
+    } else super.onSelectionKey(event);
+  }
+
+  // ---------------------------------------------------------------- the head
+
+  showEvent(event) {
+    this.event = event;
+    const day = event.first.slice(0, 10), isOneDay = day === event.last.slice(0, 10);
+    const when = isOneDay ? `${dayName(day)}, ${hoursOf(event)}` : spanOf(event);
+    const towns = event.towns.slice(0, TOWNS).join(", ") + (event.towns.length > TOWNS ? " …" : "");
+    this.about.textContent = [when, countOf(event.photos), towns].filter(Boolean).join(" · ");
+    this.actions.replaceChildren(this.all, link("calendar_month", "In the timeline", event.timeline));
+    if (!this.isEditing) this.showTitle();
+  }
+
+  showTitle(hasFocus = false) {
+    this.isEditing = false;
+    const heading = element("h2", "", this.event.title), edit = button("edit", "Change the title", () => this.edit());
+    edit.classList.add("edit");
+    this.title.replaceChildren(heading, ...(this.canBeTitled ? [edit] : []));
+    if (hasFocus) edit.focus();
+  }
+
+  edit() {
+    this.isEditing = true;
+    const form = element("form"), field = element("input"), save = button("check", "Save"), cancel = button("close", "Cancel", () => this.showTitle(true));
+    Object.assign(field, { type: "text", value: this.event.is_titled ? this.event.title : "", placeholder: this.event.title, maxLength: MOST_TITLE, ariaLabel: "Title of this event", autocomplete: "off" });
+    save.type = "submit";
+    save.classList.add("primary");
+    form.append(field, save, cancel);
+    if (this.event.is_titled) form.append(element("p", "note", "Without a title of yours, the place and the days are the title."));
+    form.onsubmit = (event) => { event.preventDefault(); this.saveTitle(field.value, form); };
+    field.onkeydown = (event) => { if (event.key === "Escape") { event.preventDefault(); this.showTitle(true); } };
+    this.title.replaceChildren(form);
+    field.focus();
+    field.select();
+  }
+
+  async saveTitle(title, form) {
+    const words = title.trim().replace(/\s+/g, " ");
+    if (words === (this.event.is_titled ? this.event.title : "")) { this.showTitle(true); return; }
+    form.inert = true;
+    const answer = await tray.change("events/title", { start: this.event.start, title: words });
+    if (!answer?.ok) {
+      form.inert = false;
+      form.querySelector(".problem")?.remove();
+      const problem = element("p", "problem", answer ? answer.content : NO_SERVER);
+      problem.role = "alert";
+      form.append(problem);
+      form.querySelector("input").focus();
+      return;
+    }
+    tray.say(answer);
+    this.isEditing = false;
+    await this.loadAgain(); // a title that was taken away is that of places and days again
+    this.title.querySelector(".edit")?.focus();
+  }
+}
+
+function button(name, text, act) {
+  const node = element("button", "button");
+  node.type = "button";
+  node.append(icon(name), element("span", "", text));
+  node.onclick = act ?? null;
+  return node;
+}
+
+function link(name, text, address, act = () => visit(address)) {
+  const node = element("a", "button");
+  node.href = address;
+  node.append(icon(name), element("span", "", text));
+  node.onclick = (event) => {
+    if (!isPlainClick(event)) return;
+    event.preventDefault();
+    event.stopPropagation(); // the grid opens what else is clicked
+    act();
+  };
+  return node;
+}
+
+export default mount(Event);

@@ -1,0 +1,137 @@
+// The way of an event on a small map: a line through its stops in order of time, with the names of towns. It is a picture
+// that leads to the map: it neither moves nor zooms.
+
+import { isPlainClick, visit } from "../history/history.js";
+import { element } from "../shared/dom.js";
+import { isDark } from "../shared/page.js";
+
+const LIGHT = { sea: "#d4e4ec", land: "#f6f3ec", border: "#b9b2a3", line: "#0f766e" };
+const DARK = { sea: "#16222a", land: "#33403f", border: "#5d6b69", line: "#2dd4bf" };
+const CLOSEST_ZOOM = 10, PLACE_ZOOM = 7; // of a way; of one place, which needs a coast around it
+const PADDING_PX = 28, CREDIT_PX = 16;
+const SIDES = [["right", [6, 0]], ["left", [-6, 0]], ["top", [0, -4]], ["bottom", [0, 4]]]; // of a stop, where its name may stand
+
+export class RouteMap {
+  constructor() {
+    this.node = element("a", "route");
+    this.node.hidden = true;
+    this.view = element("div", "view");
+    this.view.ariaHidden = "true";
+    this.node.append(this.view, element("span", "credit", "Made with Natural Earth"));
+    this.node.onclick = (event) => {
+      if (!isPlainClick(event)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      visit(this.node.getAttribute("href"));
+    };
+    this.resized = new ResizeObserver(() => this.fit());
+    this.resized.observe(this.view);
+  }
+
+  close() {
+    this.isClosed = true;
+    this.resized.disconnect();
+    this.map?.remove();
+  }
+
+  // `stops` are [lat, lon] in order of time; without any there is no map. `towns` are [number of a stop, name], those that
+  // matter most first.
+  async show(stops, towns, title) {
+    const key = JSON.stringify([stops, towns]);
+    if (this.key === key) return;
+    this.key = key;
+    this.node.hidden = stops.length === 0;
+    if (!stops.length) return;
+    const inOrder = towns.toSorted(([one], [other]) => one - other).map(([, name]) => name);
+    this.node.ariaLabel = `On the map: ${inOrder.join(", ") || title}`;
+    this.points = unrolled(stops);
+    this.towns = towns;
+    await this.draw();
+  }
+
+  async draw() {
+    const [, { loadWorld }] = await Promise.all([import("../leaflet/leaflet.js"), import("../map/world.js")]);
+    if (this.isClosed || !this.node.isConnected) { this.key = ""; return; }
+    const { L } = window;
+    this.map ??= L.map(this.view, {
+      zoomControl: false, attributionControl: false, dragging: false, touchZoom: false, doubleClickZoom: false, scrollWheelZoom: false, boxZoom: false,
+      keyboard: false, zoomAnimation: false, fadeAnimation: false, renderer: L.canvas(), zoomSnap: 0.25,
+    });
+    this.way?.remove();
+    const dots = this.points.map((point) => L.circleMarker(point, { radius: 4, weight: 2, fillOpacity: 1, interactive: false }));
+    this.line = L.polyline(this.points, { weight: 3, interactive: false });
+    this.dots = L.layerGroup(dots);
+    this.way = L.layerGroup([this.line, this.dots]);
+    this.map.setView(this.points[0], PLACE_ZOOM);
+    this.way.addTo(this.map);
+    this.fit();
+    this.colour();
+    if (!this.land) await this.drawWorld(L, await loadWorld());
+    this.view.dataset.drawn = "";
+  }
+
+  // A way across 180 degrees goes on beyond it, and so do the land and the borders there.
+  async drawWorld(L, world) {
+    if (!world || this.isClosed) return;
+    const lons = this.points.map(([, lon]) => lon), turns = [0, ...(Math.max(...lons) > 170 ? [360] : []), ...(Math.min(...lons) < -170 ? [-360] : [])];
+    const add = (type, coordinates) => L.layerGroup(turns.map((turn) => L.geoJSON({ type, coordinates }, {
+      interactive: false, coordsToLatLng: ([lon, lat]) => L.latLng(lat, lon + turn),
+    }))).addTo(this.map);
+    this.borders = add("MultiLineString", world.borders);
+    this.land = add("MultiPolygon", world.land);
+    for (const layers of [this.borders, this.land]) layers.eachLayer((layer) => layer.bringToBack());
+    this.colour();
+  }
+
+  fit() {
+    if (!this.way || !this.view.clientWidth) return;
+    this.map.invalidateSize({ animate: false });
+    const bounds = window.L.latLngBounds(this.points), isPlace = this.points.length === 1;
+    this.map.fitBounds(bounds, { maxZoom: isPlace ? PLACE_ZOOM : CLOSEST_ZOOM, padding: [PADDING_PX, PADDING_PX], animate: false });
+    this.nameTowns();
+    const { lat, lng } = this.map.getCenter(), lon = ((lng + 540) % 360) - 180;
+    this.node.href = `/map?at=${lat.toFixed(4)},${lon.toFixed(4)},${Math.max(1, Math.floor(this.map.getZoom()))}`;
+  }
+
+  // Names that have room, those that matter most first: beside their stop, and above no other name.
+  nameTowns() {
+    const view = this.view.getBoundingClientRect(), taken = [];
+    const dots = this.dots.getLayers();
+    for (const dot of dots) dot.unbindTooltip();
+    for (const [number, name] of this.towns) {
+      SIDES.some(([direction, offset]) => {
+        const tooltip = dots[number].bindTooltip(element("span", "", name), { permanent: true, direction, offset, className: "town" }).getTooltip();
+        const box = tooltip.getElement().getBoundingClientRect();
+        const isInside = box.left > view.left && box.right < view.right && box.top > view.top && box.bottom < view.bottom - CREDIT_PX;
+        if (isInside && !taken.some((other) => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom)) {
+          taken.push(box);
+          return true;
+        }
+        dots[number].unbindTooltip();
+        return false;
+      });
+    }
+  }
+
+  colour() {
+    if (!this.map) return;
+    const colours = isDark(this.node) ? DARK : LIGHT;
+    this.view.style.background = colours.sea;
+    this.land?.eachLayer((layer) => layer.setStyle({ stroke: false, fillColor: colours.land, fillOpacity: 1 }));
+    this.borders?.eachLayer((layer) => layer.setStyle({ color: colours.border, weight: 1, fill: false, opacity: 1 }));
+    this.line.setStyle({ color: colours.line });
+    this.dots.eachLayer((dot) => dot.setStyle({ color: colours.line, fillColor: colours.land }));
+  }
+}
+
+// The points without jumps from 180 to -180 degrees.
+function unrolled(stops) {
+  let turns = 0, before = null;
+  return stops.map(([lat, lon]) => {
+    if (before !== null) {
+      if (lon - before > 180) turns -= 1; else if (before - lon > 180) turns += 1;
+    }
+    before = lon;
+    return [lat, lon + 360 * turns];
+  });
+}

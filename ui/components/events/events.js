@@ -1,0 +1,170 @@
+// The events of a library as cards under their years, newest first: occasions and trips, each with its picture, its title
+// and how many photos it has. Python gives the search; the events are fetched from the page's own server.
+
+import { isPlainClick, placeInHistory, visit } from "../history/history.js";
+import { NO_SERVER, ask } from "../shared/ask.js";
+import { countOf, element, icon } from "../shared/dom.js";
+import { spanOf } from "../shared/event_times.js";
+import { OTHER_PHOTOS, tray } from "../shared/tray.js";
+
+const FEWEST = 3; // photos of an occasion; smaller ones are shown on request
+const KINDS = [["all", "All"], ["trips", "Trips"]];
+const KIND = "imgsearch.events"; // in the storage of the browser
+
+export default function (box, { data }) {
+  box.events ??= new Events(box);
+  box.events.update(data);
+  // The element of an earlier run stays; it is gone only when the view changes.
+  return () => queueMicrotask(() => { if (!box.isConnected) { box.events?.close(); box.events = null; } });
+}
+
+class Events {
+  constructor(box) {
+    this.box = box;
+    this.place = placeInHistory();
+    this.kind = storedKind();
+    this.withSmall = Boolean(history.state?.withSmall);
+    this.bar = element("div", "bar");
+    this.status = element("p", "status", "Looking for events…");
+    this.status.role = "status";
+    this.kinds = element("div", "kinds");
+    Object.assign(this.kinds, { role: "group", ariaLabel: "Kind of events" });
+    for (const [kind, label] of KINDS) this.kinds.append(button(label, () => this.choose(kind)));
+    this.bar.append(this.status, this.kinds);
+    this.list = element("div", "list");
+    this.list.onkeydown = (event) => this.onKey(event);
+    box.replaceChildren(this.bar, this.list);
+    this.reload = () => this.load();
+    tray.addEventListener(OTHER_PHOTOS, this.reload);
+  }
+
+  close() {
+    tray.removeEventListener(OTHER_PHOTOS, this.reload);
+    this.place.close();
+  }
+
+  update(data) {
+    const isSame = JSON.stringify(this.data) === JSON.stringify(data);
+    this.data = data;
+    if (!isSame) this.load();
+  }
+
+  async load() {
+    const number = (this.loads = (this.loads ?? 0) + 1);
+    const answer = await ask(`/events/list?${new URLSearchParams(this.data.search)}`, { cache: "no-store" });
+    if (number !== this.loads || !this.box.isConnected) return; // asked again meanwhile
+    if (!answer?.ok) { this.status.textContent = answer ? answer.content : NO_SERVER; return; }
+    this.events = answer.content;
+    this.draw();
+  }
+
+  choose(kind) {
+    this.kind = kind;
+    try { localStorage.setItem(KIND, kind); } catch { /* private mode: for this view only */ }
+    this.draw();
+  }
+
+  showSmall() {
+    const first = this.small[0].start;
+    this.withSmall = true;
+    history.replaceState({ ...history.state, withSmall: true }, "");
+    this.draw();
+    this.links.get(first)?.querySelector("a").focus();
+  }
+
+  // ---------------------------------------------------------------- cards
+
+  get isNarrowed() { return Object.keys(this.data.search).length > 0; }
+
+  draw() {
+    [...this.kinds.children].forEach((node, place) => { node.ariaPressed = String(KINDS[place][0] === this.kind); });
+    const ofKind = this.events.filter((each) => this.kind === "all" || each.is_trip);
+    const isLarge = (each) => each.photos >= FEWEST || each.is_titled;
+    // Where there are small ones only, or something is searched for, none is left out.
+    const isAll = this.withSmall || this.isNarrowed || !ofKind.some(isLarge);
+    this.small = isAll ? [] : ofKind.filter((each) => !isLarge(each));
+    const shown = isAll ? ofKind : ofKind.filter(isLarge), years = Map.groupBy(shown, (each) => each.first.slice(0, 4));
+    this.links = new Map();
+    const nodes = [...years].map(([year, events]) => {
+      const part = element("section", "year"), cards = element("ul", "cards");
+      part.ariaLabel = year;
+      part.append(element("h2", "", year), cards);
+      cards.append(...events.map((each) => this.card(each)));
+      return part;
+    });
+    if (this.small.length) {
+      const more = button(`Show ${this.small.length.toLocaleString("en")} more with one or two photos`, () => this.showSmall());
+      more.prepend(icon("unfold_more"));
+      nodes.push(more);
+    }
+    this.list.replaceChildren(...nodes);
+    this.status.textContent = this.summary(shown);
+    this.kinds.hidden = !this.events.some((each) => each.is_trip);
+    const { pathname, search } = location;
+    this.place.update({ tiles: this.links, address: pathname + search });
+  }
+
+  summary(shown) {
+    if (shown.length) {
+      const trips = shown.filter((each) => each.is_trip).length, other = shown.length - trips;
+      const counts = [[trips, "trip"], [other, "occasion"]].filter(([number]) => number);
+      const text = counts.map(([number, name]) => `${number.toLocaleString("en")} ${name}${number === 1 ? "" : "s"}`).join(", ");
+      return this.isNarrowed ? `${text} with photos of this search` : text;
+    }
+    if (this.isNarrowed) return "No event has a photo of this search.";
+    return this.kind === "trips" && this.events.length ? "No trips: no photos were taken far from home." : "No photo states when it was taken, so there are no events. A date can be set: select photos, then Date or place.";
+  }
+
+  card(event) {
+    const item = element("li", "event"), link = element("a"), frame = element("span", "frame"), image = element("img");
+    Object.assign(image, { alt: "", loading: "lazy", decoding: "async", draggable: false });
+    image.onerror = () => image.replaceWith(icon("image", "icon missing"));
+    image.src = `/events/cover?${new URLSearchParams({ ...this.data.search, event: event.start, v: event.version })}`;
+    frame.append(image);
+    if (event.is_trip) frame.append(element("span", "badge", "Trip"));
+    const number = event.found < event.photos ? `${event.found.toLocaleString("en")} of ${countOf(event.photos)}` : countOf(event.photos);
+    const about = [spanOf(event), number].filter(Boolean).join(" · ");
+    link.href = event.address;
+    link.append(frame, element("span", "title", event.title), element("span", "about", about));
+    link.onclick = (click) => {
+      if (!isPlainClick(click)) return;
+      click.preventDefault();
+      this.place.save(event.start);
+      visit(event.address);
+    };
+    item.append(link);
+    this.links.set(event.start, item);
+    return item;
+  }
+
+  onKey(event) {
+    const links = [...this.list.querySelectorAll("a")], place = links.indexOf(event.target);
+    if (place < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = { ArrowRight: () => links[place + 1], ArrowLeft: () => links[place - 1], Home: () => links[0], End: () => links.at(-1),
+      ArrowDown: () => below(links, place, 1), ArrowUp: () => below(links, place, -1) }[event.key];
+    if (!target) return;
+    event.preventDefault();
+    target()?.focus();
+  }
+}
+
+// The card in the next row (1), or in the one before (-1), that is nearest to the column of the card at `place`.
+function below(links, place, direction) {
+  const from = links[place].getBoundingClientRect();
+  const beside = links.map((link) => ({ link, at: link.getBoundingClientRect() })).filter(({ at }) => direction * (at.top - from.top) > from.height / 2);
+  const row = Math.min(...beside.map(({ at }) => Math.abs(at.top - from.top)));
+  const inRow = beside.filter(({ at }) => Math.abs(at.top - from.top) < row + 4);
+  return inRow.sort((one, other) => Math.abs(one.at.left - from.left) - Math.abs(other.at.left - from.left))[0]?.link;
+}
+
+function storedKind() {
+  try { return localStorage.getItem(KIND) === "trips" ? "trips" : "all"; } catch { return "all"; }
+}
+
+function button(text, act) {
+  const node = element("button", "button");
+  node.type = "button";
+  node.append(element("span", "", text));
+  node.onclick = act;
+  return node;
+}

@@ -1,0 +1,237 @@
+// The same thing over time: one row a thing, one picture of each year or month, gaps as gaps. The first row is what is
+// searched for; others are added here, and kept in the address.
+
+import { isPlainClick, visit } from "../history/history.js";
+import { NO_SERVER, ask } from "../shared/ask.js";
+import { countOf, element, icon, monthName } from "../shared/dom.js";
+import { OTHER_PHOTOS, tray } from "../shared/tray.js";
+
+const PERIODS = [["year", "Years"], ["month", "Months"]];
+const FILES = [["jpg", "Picture", "all side by side, JPEG"], ["webp", "Animation", "one after the other, WebP"], ["mp4", "Video", "one after the other, MP4"]];
+const MOST_ROWS = 12;
+
+export default function (box, { data }) {
+  box.strips ??= new Strips(box);
+  box.strips.update(data);
+  // The element of an earlier run stays; it is gone only when the view changes.
+  return () => queueMicrotask(() => { if (!box.isConnected) { box.strips?.close(); box.strips = null; } });
+}
+
+class Strips {
+  constructor(box) {
+    const given = new URLSearchParams(location.search);
+    this.box = box;
+    this.path = location.pathname;
+    this.by = given.get("by") === "month" ? "month" : "year";
+    this.added = [...new Set(given.getAll("row"))].slice(0, MOST_ROWS);
+    this.rows = [];
+    this.bar = element("div", "bar");
+    this.lengths = element("div", "lengths");
+    Object.assign(this.lengths, { role: "group", ariaLabel: "One picture for each" });
+    for (const [by, label] of PERIODS) this.lengths.append(button(label, () => this.choose(by)));
+    this.form = element("form", "add");
+    this.field = element("input");
+    Object.assign(this.field, { type: "text", placeholder: "our house, person:Anna, concept:oak", ariaLabel: "Another thing", autocomplete: "off", maxLength: 500 });
+    const add = button("Add a row");
+    add.type = "submit";
+    add.prepend(icon("add"));
+    this.form.append(this.field, add);
+    this.form.onsubmit = (event) => { event.preventDefault(); this.add(this.field.value.trim()); };
+    this.bar.append(this.lengths, this.form);
+    this.scroller = element("div", "scroller");
+    Object.assign(this.scroller, { tabIndex: 0, role: "region", ariaLabel: "Over time" });
+    this.dialog = element("dialog");
+    this.dialog.setAttribute("aria-labelledby", "save");
+    this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
+    box.replaceChildren(this.bar, this.scroller, this.dialog);
+    this.reload = () => this.load();
+    tray.addEventListener(OTHER_PHOTOS, this.reload);
+  }
+
+  close() { tray.removeEventListener(OTHER_PHOTOS, this.reload); }
+
+  update(data) {
+    const isSame = JSON.stringify(this.data) === JSON.stringify(data);
+    this.data = data;
+    this.remember(); // another search has taken the rows out of the address
+    if (!isSame) this.load();
+  }
+
+  // Keep the rows in the address of this view, without a new entry in the history.
+  remember() {
+    if (location.pathname !== this.path) return;
+    const address = new URL(location.href);
+    address.searchParams.delete("row");
+    for (const line of this.added) address.searchParams.append("row", line);
+    if (this.by === "month") address.searchParams.set("by", "month"); else address.searchParams.delete("by");
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
+  }
+
+  choose(by) {
+    this.by = by;
+    this.remember();
+    this.load();
+  }
+
+  add(line) {
+    if (!line || this.added.includes(line) || this.added.length >= MOST_ROWS) return;
+    this.added.push(line);
+    this.field.value = "";
+    this.remember();
+    this.load();
+  }
+
+  remove(line) {
+    this.added = this.added.filter((each) => each !== line);
+    this.remember();
+    this.load();
+    this.field.focus();
+  }
+
+  // ---------------------------------------------------------------- rows
+
+  async load() {
+    [...this.lengths.children].forEach((node, place) => { node.ariaPressed = String(PERIODS[place][0] === this.by); });
+    const number = (this.loads = (this.loads ?? 0) + 1), known = new Map(this.rows.map((row) => [row.key, row]));
+    const wanted = [{ title: this.data.title, search: this.data.search }, ...this.added.map((line) => ({ title: line, search: { q: line }, line }))];
+    this.rows = wanted.map((row) => {
+      const key = JSON.stringify([row.search, this.by, row.line]);
+      return { ...row, key, periods: known.get(key)?.periods ?? null, problem: "" };
+    });
+    this.draw();
+    await Promise.all(this.rows.map(async (row) => {
+      const answer = await ask(`/over-time/strip?${this.parametersOf(row)}`, { cache: "no-store" });
+      if (number !== this.loads || !this.box.isConnected) return; // asked again meanwhile
+      if (answer?.ok) row.periods = answer.content; else { row.periods = []; row.problem = answer ? answer.content : NO_SERVER; }
+      this.draw();
+    }));
+  }
+
+  parametersOf(row) { return new URLSearchParams({ ...row.search, by: this.by }); }
+
+  // The columns of all rows: a period, or consecutive ones in which no row has a photo.
+  get columns() {
+    const periods = new Map(); // whether some row has a photo
+    for (const row of this.rows) for (const { period, photos } of row.periods ?? []) periods.set(period, periods.get(period) || photos > 0);
+    const names = [...periods.keys()].sort(), columns = [];
+    if (names.length) for (const period of periodsBetween(names[0], names.at(-1), this.by)) {
+      const isGap = !periods.get(period), last = columns.at(-1);
+      if (isGap && last?.isGap) last.periods.push(period); else columns.push({ isGap, periods: [period] });
+    }
+    return columns;
+  }
+
+  draw() {
+    const columns = this.columns, left = this.scroller.scrollLeft;
+    this.scroller.style.setProperty("--columns", columns.map(({ isGap }) => (isGap ? "var(--gap)" : "var(--cell)")).join(" "));
+    this.scroller.replaceChildren(...this.rows.map((row) => this.row(row, columns)));
+    this.scroller.scrollLeft = left;
+  }
+
+  row(row, columns) {
+    const part = element("section", "row"), head = element("div", "head"), heading = element("h2", "", row.title);
+    part.ariaLabel = row.title;
+    head.append(heading);
+    const all = (row.periods ?? []).reduce((sum, { photos }) => sum + photos, 0);
+    const about = row.problem || (row.periods === null ? "Looking …" : all ? countOf(all) : "No photo with a date of its own was found.");
+    const status = element("span", row.problem ? "problem" : "about", about);
+    status.role = "status";
+    head.append(status);
+    if (all) { const save = button("Save the filmstrip", () => this.askFile(row)); save.prepend(icon("download")); head.append(save); }
+    if (row.line) { const remove = button("Remove", () => this.remove(row.line)); remove.prepend(icon("close")); remove.ariaLabel = `Remove ${row.title}`; head.append(remove); }
+    part.append(head);
+    if (!all) return part;
+    const list = element("ol", "cells"), byPeriod = new Map(row.periods.map((each) => [each.period, each]));
+    list.append(...columns.map(({ periods, isGap }) => this.cell(row, byPeriod.get(periods[0]), periods, isGap)));
+    list.onkeydown = (event) => moveFocus(event, [...list.querySelectorAll("a")]);
+    part.append(list);
+    return part;
+  }
+
+  cell(row, found, periods, isGap) {
+    const cell = element("li", "cell"), first = nameOf(periods[0]), last = nameOf(periods.at(-1));
+    if (!found?.id) {
+      const words = isGap && periods.length > 1 ? `${first} – ${last}` : first;
+      cell.classList.add("gap");
+      cell.title = `${words}: no photos`;
+      cell.append(element("span", "unseen", `${words}: no photos`));
+      const hole = element("span", "hole"), label = element("span", "period", isGap ? "" : shortNameOf(periods[0]));
+      hole.ariaHidden = label.ariaHidden = "true";
+      if (isGap) hole.textContent = [...new Set([shortNameOf(periods[0]), shortNameOf(periods.at(-1))])].join(" – ");
+      cell.append(hole, label);
+      return cell;
+    }
+    const link = element("a"), image = element("img");
+    Object.assign(image, { src: found.src, alt: "", loading: "lazy", draggable: false });
+    image.onerror = () => image.replaceWith(element("span", "hole", "No preview available"));
+    link.href = found.address;
+    link.ariaLabel = `${row.title}, ${first}: ${countOf(found.photos)}`;
+    link.title = `All of ${first}: ${countOf(found.photos)}`;
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(found.address); } };
+    link.append(image, element("span", "period", shortNameOf(found.period)), element("span", "count", countOf(found.photos)));
+    cell.append(link);
+    return cell;
+  }
+
+  // ---------------------------------------------------------------- the filmstrip
+
+  askFile(row) {
+    const heading = element("h2", "", `Filmstrip of ${row.title}`), choices = element("div", "files"), problem = element("p", "problem");
+    heading.id = "save";
+    problem.role = "alert";
+    for (const [kind, name, about] of FILES) {
+      const choice = button(name, async () => {
+        problem.textContent = "";
+        this.dialog.inert = true;
+        problem.textContent = "One moment …";
+        const refusal = await this.save(row, kind);
+        this.dialog.inert = false;
+        problem.textContent = refusal;
+        if (!refusal) this.dialog.close();
+      });
+      choice.append(element("span", "about", about));
+      choices.append(choice);
+    }
+    this.dialog.replaceChildren(heading, choices, problem, button("Cancel", () => this.dialog.close()));
+    this.dialog.showModal();
+  }
+
+  // Returns why it is not possible, else nothing.
+  async save(row, kind) {
+    const answer = await fetch(`/over-time/filmstrip?${this.parametersOf(row)}&kind=${kind}`).catch(() => null);
+    if (!answer?.ok) return answer ? answer.text() : NO_SERVER;
+    const link = element("a"), address = URL.createObjectURL(await answer.blob());
+    Object.assign(link, { href: address, download: `filmstrip.${kind}` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    return "";
+  }
+}
+
+// All periods from one to another: "2019", or "2019-06".
+function periodsBetween(first, last, by) {
+  const [firstYear, firstMonth = 1] = first.split("-").map(Number), [lastYear, lastMonth = 1] = last.split("-").map(Number), found = [];
+  const pad = (number, digits) => String(number).padStart(digits, "0");
+  if (by === "year") for (let year = firstYear; year <= lastYear; year += 1) found.push(pad(year, 4));
+  else for (let at = 12 * firstYear + firstMonth - 1; at < 12 * lastYear + lastMonth; at += 1) found.push(`${pad(Math.floor(at / 12), 4)}-${pad(at % 12 + 1, 2)}`);
+  return found;
+}
+
+const nameOf = (period) => (period.length > 4 ? monthName(period) : period); // June 2019
+const shortNameOf = (period) => (period.length > 4 ? nameOf(period).replace(/^(\w{3})\w*/, "$1") : period); // Jun 2019
+
+function moveFocus(event, links) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], place = links.indexOf(event.target);
+  const next = step && place >= 0 ? links[place + step] : { Home: links[0], End: links.at(-1) }[event.key];
+  if (!next || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  next.focus();
+}
+
+function button(text, act) {
+  const node = element("button", "button");
+  node.type = "button";
+  node.append(element("span", "", text));
+  if (act) node.onclick = act;
+  return node;
+}

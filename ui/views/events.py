@@ -1,0 +1,75 @@
+"""Occasions and trips: all events, or those of a search, and one with its photos and its way."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from imgsearch import printable
+from ui import cards, component_files, elements, first_run, search_row
+from ui.coming_photos import show_coming_photos
+from ui.events_data import event_at, event_json
+from ui.query_line import query_line
+from ui.search_state import SearchInput
+from ui.session import session
+from ui.timeline_data import photos_by_day
+
+_events = component_files.component("events")
+_event = component_files.component(
+    "event", "leaflet/leaflet.css", "shared/photo_tile.css", "grid/photo_grid.css"
+)
+
+
+def title() -> str:
+    """The title of the event that the address names; empty if it names none."""
+    event = event_at(_named()) if _named() and session().photo_count() else None
+    return "" if event is None else printable(event.title)
+
+
+def show() -> None:
+    """One event if the address names it, else all, or those of a search."""
+    if not session().photo_count():
+        first_run.empty_library()
+        return
+    moment = _named()
+    search_input = search_row.search_box("events")
+    if session().has("folders"):
+        show_coming_photos(query_line().note_click)
+    if moment and not search_input:
+        _show_one(moment)
+    else:
+        _show_all(search_input)
+
+
+def _named() -> str:
+    return st.query_params.get("event", "")
+
+
+def _show_one(moment: str) -> None:
+    event = event_at(moment)
+    if event is None:
+        cards.card(
+            "This event is not there any more",
+            "Its photos may have left the library, or have another date now.",
+            ":material/event_busy:",
+        )
+        return
+    elements.fill_window()
+    _event(
+        key="event",
+        data={
+            "event": event_json(event),
+            "version": _version(SearchInput()),
+            "can_be_titled": session().has("changes"),
+        },
+    )
+
+
+def _show_all(search_input: SearchInput) -> None:
+    version = _version(search_input)  # raises what is wrong with the query
+    data = {"search": search_input.parameters, "version": version}
+    _events(key="events", data=data)
+
+
+def _version(search_input: SearchInput) -> str:
+    """Changes whenever the photos do."""
+    return photos_by_day(search_input).version

@@ -1,0 +1,37 @@
+"""The same thing over time: one row a thing, one picture of each year or month."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import component_files, first_run, search_row
+from ui.coming_photos import show_coming_photos
+from ui.query_line import query_line
+from ui.search_state import SearchInput, search_buttons
+from ui.session import session
+from ui.timeline_data import photos_by_day
+
+_over_time = component_files.component("over_time")
+
+
+def show() -> None:
+    """The strip of what is searched for, of all photos if nothing is, and of what is added."""
+    if not session().photo_count():
+        first_run.empty_library()
+        return
+    search_input = search_row.search_box("over-time")
+    search_input.query()  # raises what is wrong with it
+    if session().has("folders"):
+        show_coming_photos(query_line().note_click)
+    if search_input:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            search_buttons(search_input, "over-time")
+    _over_time(
+        key="over-time",
+        data={
+            "search": search_input.parameters,
+            "title": search_input.title.removeprefix("for ") or "All photos",
+            # Changes whenever the photos do.
+            "version": photos_by_day(SearchInput()).version,
+        },
+    )
