@@ -20,7 +20,7 @@ from imgsearch.sphere import arcs_km
 WORLD_PX = 256  # at zoom level 0
 CELL_PX = 72
 APART_PX = 60  # between the centres of two clusters, at least
-_SAMPLE = 24  # photos of a cluster that name it
+_SAMPLE = 16  # photos of a cluster that name it
 _WIDE_KM = 100.0  # radius of a cluster that is named by its countries, if there are several
 _NAMED_COUNTRIES = 3
 _LABEL_WIDTH_PX, _LABEL_HEIGHT_PX = 110, 44  # of the name of a town, with room around it
