@@ -15,11 +15,13 @@ from imgsearch import Library
 from imgsearch.errors import QueryError
 from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.worth import BestOrder, Worth
+from imgsearch.search import worth as worth_module
 from imgsearch.search.worth import light_points, look_points, sharpness_points
 from imgsearch.service.client import Client
 from tests.factories import run_cli
 from tests.services import serving
 from tests.stand_in import StandIn
+from ui.tiles import captioned_tile_json
 
 SCENES = ("chelsea.png", "coffee.png", "rocket.jpg")
 SPOILT: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -125,6 +127,35 @@ def test_a_page_goes_on_where_the_last_photo_of_the_page_before_was_removed(
     spoilt.index([tmp_path / "photos"], accept_removals=True).run()
     rest = [hit.photo.id for hit in spoilt.find("sort:best", 30, first.cursor).hits]
     assert rest == whole[5:]  # one comes before the place now, and is not shown twice
+
+
+def test_an_answer_with_too_many_photos_asks_for_a_filter(
+    spoilt: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worth_module, "MAX_ORDERED", 6)
+    with pytest.raises(QueryError, match="at most 6 photos, and 15 were found"):
+        spoilt.find("sort:best", 4)
+    assert len(spoilt.find("in:coffee sort:best", 9).hits) == 5
+
+
+def test_photos_beyond_those_that_are_compared_come_last(
+    spoilt: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worth_module, "MAX_COMPARED", 4)
+    hits = spoilt.find("sort:best", 30).hits
+    assert len({hit.photo.id for hit in hits}) == 15
+    points = [hit.worth.points for hit in hits if hit.worth is not None]
+    assert points[4:] == sorted(points[4:], reverse=True) and points[4] <= min(points[:4])
+
+
+def test_a_tile_of_the_page_says_why(spoilt: Library) -> None:
+    blurred = next(
+        hit for hit in spoilt.find("in:coffee sort:best", 9).hits if hit.path.stem == "blurred"
+    )
+    subtitle = str(captioned_tile_json(blurred, {})["subtitle"])
+    assert "blurred, " in subtitle and "is better" in subtitle
+    plain = spoilt.find("in:coffee name:blurred", 1).hits[0]
+    assert "coffee" in str(captioned_tile_json(plain, {})["subtitle"])
 
 
 def test_hits_of_a_whole_answer_have_the_same_reasons(spoilt: Library) -> None:

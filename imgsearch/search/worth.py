@@ -233,5 +233,5 @@ def _taste_text(points: float, is_favourite: bool) -> str:
     if is_favourite:
         return "a favourite"
     if abs(points) < _LIKE_FAVOURITES:
-        return "somewhat like your favourites"
+        return "neither like nor unlike your favourites"
     return "like your favourites" if points > 0 else "unlike your favourites"
