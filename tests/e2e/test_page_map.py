@@ -379,3 +379,19 @@ def test_detail_is_loaded_when_it_comes_into_sight_and_little_at_first(
         tab.wait_for_timeout(400)
     tab.locator(".map[data-drawn]").wait_for()
     assert colour_at(tab, 47.0, 2.5) == "land"
+
+
+def test_leaving_the_map_while_it_is_loaded_is_no_error(open_tab: OpenTab, geneva: str) -> None:
+    tab = open_tab(geneva, 1440, 900)
+    held: list[Any] = []
+    tab.route("**/detail/*.json", lambda route: held.append(route))
+    tab.route("**/map/towns?*", lambda route: held.append(route))
+    tab.goto(f"{geneva}/map?at=46.2,6.15,9")
+    tab.get_by_role("button", name="12 photos, Genève, Switzerland").wait_for()
+    while len({route.request.url for route in held}) < 2:
+        tab.wait_for_timeout(50)
+    tab.get_by_role("link", name="Timeline").first.click()
+    tab.locator(".section .tile").first.wait_for()
+    for route in held:
+        route.continue_()
+    tab.wait_for_timeout(300)  # what fails now is an error of the tab, which `open_tab` looks for

@@ -42,6 +42,9 @@ export class Detail {
     await Promise.all(inSight.map((name) => this.tiles.get(name)));
   }
 
+  // What arrives later is not drawn any more.
+  close() { this.isClosed = true; }
+
   colour(colours) {
     this.colours = colours;
     for (const tile of this.tiles.values()) tile.then((layers) => { for (const layer of layers ?? []) layer.setStyle(this.styleOf(layer)); });
@@ -59,6 +62,7 @@ export class Detail {
   // The layers of a tile; null where the server does not answer: the next look asks again.
   async load(name) {
     const answer = await ask(new URL(`./detail/${name}.json`, import.meta.url));
+    if (this.isClosed) return null;
     if (!answer?.ok) { this.tiles.delete(name); return null; }
     const { land, lakes, rivers, borders } = answer.content;
     const [south, west] = cornerOf(name);

@@ -75,6 +75,7 @@ class PhotoMap {
     removeEventListener("resize", this.fit);
     for (const kind of [CHANGED, MARKED]) tray.removeEventListener(kind, this.follow);
     this.request?.abort();
+    this.detail?.close();
     this.map.remove();
   }
 
@@ -117,6 +118,7 @@ class PhotoMap {
   // Names are missing where the package that has them is: the attribution says so.
   async showTowns(parameters, signal) {
     const problem = await this.towns.show(parameters, signal);
+    if (signal.aborted) return;
     this.towns.avoid([...this.markers.values()], ICON_PX / 2);
     if (!problem || this.problem) return;
     this.problem = element("span", "", `Without names of towns: ${problem}`);
