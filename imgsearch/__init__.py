@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imgsearch.analysis.clusters import (
         cluster_photos as cluster_photos,
         ids_within as ids_within,
+        name_of_cluster as name_of_cluster,
     )
     from imgsearch.analysis.proposal import with_kept as with_kept
     from imgsearch.analysis.removal_script import (
@@ -183,7 +184,7 @@ __version__ = VERSION
 # `import imgsearch` and `imgsearch --help` must not load NumPy, SQLAlchemy and the rest, which
 # takes a third of a second: each name is imported when it is first used.
 _NAMES = {
-    "imgsearch.analysis.clusters": ("cluster_photos", "ids_within"),
+    "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
     "imgsearch.analysis.proposal": ("with_kept",),
     "imgsearch.analysis.removal_script": (
         "has_objects",

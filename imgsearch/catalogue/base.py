@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Facts, Photo, PhotoVectors
     from imgsearch.records.picture_text import PhotoText
+    from imgsearch.records.worth import PictureMeasures
 
 
 class PhotoCount(Struct, frozen=True):
@@ -103,6 +104,9 @@ class Catalogue(Protocol):
         limit: int = -1,
     ) -> list[Listed]:
         """The photos of a selection, newest first or by path; only those after `after`."""
+
+    def measures(self, among: Selection) -> PictureMeasures:
+        """What is stored about the pictures of a selection, in any order: see `sort:best`."""
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
         """The records of these photos; photos without a path are left out."""

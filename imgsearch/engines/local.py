@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Status
+    from imgsearch.records.worth import Taste
     from imgsearch.store.albums import AlbumStore
     from imgsearch.store.changes import ChangeStore
     from imgsearch.store.corrections import CorrectionStore
@@ -323,6 +324,7 @@ class LocalEngine:
             self.settings.stack_raw,
             self.settings.rating == "files",
             reads.recent,
+            lambda: _taste(reads, row),
         )
 
     def _catalogue(
@@ -466,6 +468,13 @@ class LocalEngine:
 
         dims = self.reads().encoders.dims() if self.exists() else {}
         return verify_pack(pack, dims, self.encoders.dim_of)
+
+
+def _taste(reads: Reads, row: EncoderRow) -> Taste:
+    """The taste of a library, cached until anything in it changes."""
+    from imgsearch.concepts.taste import learn_taste  # for `sort:best` only
+
+    return reads.recent.get(("taste", row.key), lambda: learn_taste(reads, row))
 
 
 class SearchedIndex(Struct, frozen=True):

@@ -26,6 +26,7 @@ from imgsearch.records.query import (
     Place,
     Selection,
 )
+from imgsearch.records.worth import MEASURE_COLUMNS, PictureMeasures
 from imgsearch.sphere import arcs_km, box_around
 from imgsearch.store import names
 from imgsearch.store.albums import TRAY_KEY
@@ -108,6 +109,17 @@ def listing(
     return [
         Listed(photo_id, key if isinstance(key, str) else path_of(key)) for photo_id, key in rows
     ]
+
+
+def measures(connection: sqlite3.Connection, selection: Selection) -> PictureMeasures:
+    """What is stored about the pictures of a selection, in the order of their ids."""
+    where = _where(connection, selection)
+    columns = ", ".join(f"photos.{name}" for name in MEASURE_COLUMNS)
+    return PictureMeasures.of_rows(
+        connection.execute(
+            f"SELECT {columns} FROM photos WHERE {where.text} ORDER BY photos.id", where.parameters
+        )
+    )
 
 
 def _where(

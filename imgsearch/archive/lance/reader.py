@@ -53,6 +53,7 @@ from imgsearch.records.photo import DEVELOPED, RAW, PhotoVectors, are_raw_pair
 from imgsearch.records.picture_text import PhotoText, differs_by_a_letter, words_in_text
 from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
 from imgsearch.records.status import Failure
+from imgsearch.records.worth import MEASURE_COLUMNS, PictureMeasures
 from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
@@ -199,6 +200,15 @@ class LanceCatalogue:
             )
         pairs = zip(rows["id"].to_pylist(), rows[column].to_pylist(), strict=True)
         return [Listed(photo_id, loaded(key)) for photo_id, key in pairs]
+
+    def measures(self, among: Selection) -> PictureMeasures:
+        """What is stored about the pictures of a selection, in any order."""
+        with self._errors():
+            view = self.photos_view()
+            condition = filters.all_of([_WHOLES, filters.where(among, view.column)])
+            rows = view.read(list(MEASURE_COLUMNS), condition)
+        columns = (rows[name].to_pylist() for name in MEASURE_COLUMNS)
+        return PictureMeasures.of_rows(zip(*columns, strict=True))
 
     # ------------------------------------------------------------------ photos
 
