@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
+from typing import Annotated, get_args, get_origin
 
 from msgspec import NODEFAULT, Struct
 
@@ -82,6 +83,8 @@ def _field_lines(name: str, described: type[Struct]) -> Iterator[str]:
     for number, field in enumerate(fields):
         has_default = number >= required and defaults[number - required] is not NODEFAULT
         kind = written[field]
+        if get_origin(kind) is Annotated:  # what else a declaration says about the fact
+            kind = get_args(kind)[0]
         text = kind.__name__ if isinstance(kind, type) else str(kind)
         yield f"{name}.{field}: {text}{' = …' if has_default else ''}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 from tests.public_api import FILE, public_api
@@ -22,6 +23,10 @@ def test_the_list_says_what_matters() -> None:
     assert "imgsearch.Photo.id: int" in listed
     assert any(line.startswith("imgsearch.Library.search(self, text") for line in listed)
     assert any(line.startswith("imgsearch.encoders.base.Encoder.encode_texts(") for line in listed)
+
+
+def test_the_list_is_the_same_in_every_process() -> None:
+    assert not re.search(r" at 0x|lambda|Annotated", FILE.read_text())
 
 
 def test_type_checkers_use_the_types() -> None:
