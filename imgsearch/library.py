@@ -145,9 +145,9 @@ class Library:
         """Open the archive at an address, a folder or `s3://BUCKET/NAME`, also one to be made.
 
         Nothing is read before it is needed. Of the settings count those for encoders, `cache_dir`,
-        `max_megapixels`, `stack_raw`, `mounts`, `index_cache_mb`, and whether `thumbnails_mb` is 0;
-        the rest is as for `open`. Raises MissingPackage without the extra `scale`, and
-        SettingsError for `mounts` that cannot be understood.
+        `max_megapixels`, `stack_raw`, `mounts`, `index_cache_mb`, `archive_cache_mb`, and whether
+        `thumbnails_mb` is 0; the rest is as for `open`. Raises MissingPackage without the extra
+        `scale`, and SettingsError for `mounts` that cannot be understood.
         """
         from imgsearch.archive.engine import ArchiveEngine
 
@@ -363,9 +363,8 @@ class Library:
         """
         from imgsearch.search.kept_answers import kept_or_found
 
-        context = self._engine.context()
-        resolved = resolve_query(query)
-        answer = kept_or_found(context, self._engine.kept_answers(), resolved, k, cursor)
+        engine, resolved = self._engine, resolve_query(query)
+        answer = kept_or_found(engine.context, engine.kept_answers(), resolved, k, cursor)
         return replace(answer, hits=tuple(self._shown(answer.hits)))
 
     @operation("POST /similar", tool="Find similar photos")

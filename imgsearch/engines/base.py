@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Status
     from imgsearch.search.context import SearchContext
+    from imgsearch.search.kept_answers import KeptAnswers
     from imgsearch.search.suggestions import SuggestedNames
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
-    from imgsearch.store.recent_reads import RecentReads
 
 
 class Engine(Protocol):
@@ -120,8 +120,8 @@ class Engine(Protocol):
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for."""
 
-    def kept_answers(self) -> RecentReads | None:
-        """The answers that were given since the library changed last; None where none are kept."""
+    def kept_answers(self) -> KeptAnswers:
+        """The answers that were given since the library changed last."""
 
     def suggested_names(self) -> SuggestedNames:
         """The names that a line can be completed with."""

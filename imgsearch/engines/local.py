@@ -24,6 +24,7 @@ from imgsearch.indexer.roots import online_roots, photos_in
 from imgsearch.paths import absolute
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext, understood
+from imgsearch.search.kept_answers import KeptAnswers
 from imgsearch.search.prepared import prepare
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.reading.browsing import BrowsingReads
     from imgsearch.store.reading.suggestions import SuggestionReads
-    from imgsearch.store.recent_reads import RecentReads
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
@@ -334,9 +334,10 @@ class LocalEngine:
         cache_dir = self.settings.cache_dir
         return understood(reads.names, reads.definitions, query, date.today(), cache_dir)
 
-    def kept_answers(self) -> RecentReads:
+    def kept_answers(self) -> KeptAnswers:
         """The answers that were given since the library changed last, among what was read last."""
-        return self.reads().recent
+        recent = self.reads().recent
+        return KeptAnswers(recent.version(), recent)
 
     def live_index(self, row: EncoderRow) -> LiveIndex:
         """The index of an encoder's vectors, up to date."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from copy import copy
 from pathlib import Path
-from typing import Any, Literal
+from threading import Thread
+from typing import Any, Literal, Self
 
 import numpy as np
+import pyarrow.compute as pc
 from lance.dataset import ColumnOrdering
+from msgspec import Struct
 
 from imgsearch.addresses import normal_address
 from imgsearch.archive.lance import filters
@@ -33,7 +39,10 @@ from imgsearch.archive.lance.rows import (
 )
 from imgsearch.archive.lance.tables import (
     TEXT_COLUMN,
+    Pinned,
     Table,
+    TableName,
+    Versions,
     View,
     is_one_of,
     lance_errors,
@@ -42,6 +51,7 @@ from imgsearch.archive.lance.tables import (
     stored,
     words_column,
 )
+from imgsearch.archive.lance.vector_files import PartRows, VectorFiles
 from imgsearch.caches import MemoryCache
 from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
 from imgsearch.errors import Reason
@@ -57,14 +67,24 @@ from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
 _ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
+_MADE_AT_ONCE = 20_000  # vectors whose files one search makes: 20 MB
+_MOST_SHOWN = 5_000  # photos whose records are kept in memory: some 10 MB
 _MOST_TEXTS = 1000  # that are looked through for a misread word
+
+
+class _ShownPhoto(Struct, frozen=True):
+    """A photo, and all photos that were read with it."""
+
+    photo: CataloguedPhoto
+    page: tuple[CataloguedPhoto, ...]
 
 
 class LanceCatalogue:
     """A catalogue in Lance tables, in a folder or in object storage.
 
-    Every call reads the newest version: what a writer has put or forgotten is seen at once. All
-    files count as online: shared storage has no drives that come and go.
+    Every call reads the newest version: what this process has put or forgotten is seen at once, and
+    what others have after `unchecked_s` seconds. All calls of one that is `pinned` read the same
+    version. All files count as online: shared storage has no drives that come and go.
     """
 
     def __init__(
@@ -72,31 +92,60 @@ class LanceCatalogue:
         address: str | Path,
         policy: LancePolicy = USUAL_POLICY,
         index_cache_bytes: int | None = None,
+        unchecked_s: float = 0.0,
+        vector_files: VectorFiles | None = None,
     ) -> None:
         """Open a catalogue. Raises StoreError where there is none, or a damaged or foreign one.
 
-        `index_cache_bytes` bounds what stays in memory of the indexes that a search uses.
+        `index_cache_bytes` bounds what stays in memory of the indexes that a search uses. For
+        `unchecked_s` seconds, a version counts as the newest without another look at the storage.
+        `vector_files` are copies of the vectors on this machine, which a search makes and uses.
         """
         self.address = normal_address(address)
         self._policy = policy
-        self._photos = Table(self.address, "photos", index_cache_bytes)
-        self._kept = Table(self.address, "kept")
-        self._files = Table(self.address, "files")
-        self._texts = Table(self.address, "texts")
-        self._baselines = Table(self.address, "baselines")
+        self._unchecked_s = unchecked_s
+        self._vector_files = vector_files
+        self._makes_all_files = False
+
+        def table(name: TableName, cache_bytes: int | None = None) -> Versions:
+            return Table(self.address, name, cache_bytes, unchecked_s=unchecked_s)
+
+        self._photos = table("photos", index_cache_bytes)
+        self._kept = table("kept")
+        self._files = table("files")
+        self._texts = table("texts")
+        self._baselines = table("baselines")
         self._lock = threading.Lock()
         self._thumbnail_table: Table | None = None
         self._cache: MemoryCache[str] = MemoryCache(2, keeps_outdated=True)
+        self._shown: MemoryCache[int] = MemoryCache(_MOST_SHOWN)
 
     def version(self) -> tuple[int, ...]:
         """A value that changes whenever anything is written to the archive."""
+        return tuple(view.version for view in self._answering())
+
+    def pinned(self) -> Self:
+        """The catalogue as it is now: what is written from here on, it does not see."""
+        photos, files, texts, baselines = self._answering()
+        pinned = copy(self)
+        pinned._photos, pinned._files = Pinned(photos), Pinned(files)
+        pinned._texts, pinned._baselines = Pinned(texts), Pinned(baselines)
+        return pinned
+
+    def _answering(self) -> tuple[View, View, View, View]:
+        """The newest versions of the tables that answers depend on, looked up at the same time."""
         tables = (self._photos, self._files, self._texts, self._baselines)
-        return tuple(table.newest().version for table in tables)
+        due = [table for table in tables if table.is_due()]
+        if len(due) > 1:
+            with ThreadPoolExecutor(len(due)) as threads:
+                list(threads.map(lambda table: table.newest(), due))
+        photos, files, texts, baselines = (table.newest() for table in tables)
+        return photos, files, texts, baselines
 
     @property
     def encoder(self) -> EncoderRow:
         """The encoder whose vectors are searched."""
-        return self._photos.encoder
+        return self._photos.newest().encoder
 
     @property
     def names(self) -> LanceNames:
@@ -122,9 +171,12 @@ class LanceCatalogue:
     def warm_up(self) -> None:
         """Read the indexes into memory, so that the first search is as fast as others."""
         with self._errors():
-            dataset = self._current().view.dataset
+            current = self._current()
+            dataset = current.view.dataset
             for index in dataset.describe_indices():
                 dataset.prewarm_index(index.name)
+            current.make_files()
+            self._makes_all_files = True
 
     # ------------------------------------------------------------------ searching
 
@@ -139,6 +191,7 @@ class LanceCatalogue:
         """The k photos nearest to a query (dim,) of length 1: best first, equal scores by id."""
         with self._errors():
             current = self._current()
+            self._make_vector_files(current)
             condition = None if among is None else filters.where(among, current.view.column)
             return current.nearest(query, k, condition, kind)
 
@@ -204,19 +257,33 @@ class LanceCatalogue:
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
         """The records of these photos; photos without a path are left out."""
-        columns = [*PHOTO_COLUMNS, "paths", "date", "date_source"]
         wanted = _plain_ids(ids)
-        rows = {row["id"]: row for row in self._rows_of(wanted, columns)}
+        if not wanted:
+            return {}
+        view = self.photos_view()
+        known = {each: self._shown.known(each, view.version) for each in wanted}
+        lacking = [photo_id for photo_id, shown in known.items() if shown is None]
+        if lacking:
+            columns = [*PHOTO_COLUMNS, "paths", "date", "date_source"]
+            page = tuple(map(_catalogued, self._rows_of(lacking, columns)))
+            for photo in page:
+                shown = _ShownPhoto(photo, page)
+                self._shown.keep(photo.photo.id, view.version, shown)
+                known[photo.photo.id] = shown
         return {
-            photo_id: CataloguedPhoto(
-                photo_of(row),
-                tuple(PhotoFile(Path(loaded(path))) for path in row["paths"]),
-                row["date"],
-                row["date_source"],
-            )
-            for photo_id in wanted
-            if (row := rows.get(photo_id)) is not None
+            photo_id: shown.photo
+            for photo_id, shown in known.items()
+            if isinstance(shown, _ShownPhoto)
         }
+
+    def shown_with(self, content_hash: str) -> list[str]:
+        """The contents, in hexadecimal, of the photos that were read with this one, and its own.
+
+        These are the photos of a page: who asks for something of one asks for that of the others.
+        """
+        shown = self._shown.known(id_of(content_hash), self.photos_view().version)
+        page = shown.page if isinstance(shown, _ShownPhoto) else ()
+        return list(dict.fromkeys([content_hash, *(each.photo.content_hash for each in page)]))
 
     def file_times(self, content_hash: str) -> dict[str, int]:
         """The time of change (ns) of each file of a photo when it was recorded, by its path."""
@@ -231,6 +298,10 @@ class LanceCatalogue:
         wanted = _plain_ids(ids)
         found: dict[int, PhotoVectors] = {}
         with self._errors():
+            stored = self._current().stored_rows(is_one_of("id", wanted)) if wanted else None
+            if stored is not None:
+                found = _stored_vectors(stored)
+                wanted = [photo_id for photo_id in wanted if photo_id not in found]
             if only_several and wanted:
                 rows = self.photos_view().read_with("id", wanted, ["id"], " AND part = 1")
                 wanted = rows["id"].to_pylist()
@@ -278,7 +349,9 @@ class LanceCatalogue:
         """None for a catalogue from before there were thumbnails, until a writer adds the table."""
         with self._lock:
             if self._thumbnail_table is None:
-                self._thumbnail_table = Table.if_there(self.address, "thumbnails")
+                self._thumbnail_table = Table.if_there(
+                    self.address, "thumbnails", self._unchecked_s
+                )
             return self._thumbnail_table
 
     def whole_photos(
@@ -398,8 +471,19 @@ class LanceCatalogue:
     def _current(self) -> PhotoVectorsView:
         view = self.photos_view()
         return self._cache.get(
-            "vectors", lambda: PhotoVectorsView.of(view, self._policy), lambda: view.version
+            "vectors",
+            lambda: PhotoVectorsView.of(view, self._policy, self._vector_files),
+            lambda: view.version,
         )
+
+    def _make_vector_files(self, current: PhotoVectorsView) -> None:
+        """Make the files of a few new vectors; those of many only in a process that is warmed up.
+
+        There they are made in the background, and until then vectors are read from the storage.
+        """
+        current.make_files(_MADE_AT_ONCE)
+        if self._makes_all_files and current.lacks_files():
+            Thread(target=current.make_files, daemon=True).start()
 
     def _rows_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.whole_photos(columns, ids).to_pylist()
@@ -518,18 +602,35 @@ class LanceNames:
             return self._catalogue.photos_view().count(f"{_WHOLES} AND {box}")
 
 
+def _catalogued(row: dict[str, Any]) -> CataloguedPhoto:
+    return CataloguedPhoto(
+        photo_of(row),
+        tuple(PhotoFile(Path(loaded(path))) for path in row["paths"]),
+        row["date"],
+        row["date_source"],
+    )
+
+
 def _plain_ids(ids: Iterable[int]) -> list[int]:
     return [int(each) for each in ids]
 
 
 def _photo_vectors(rows: Any) -> dict[int, PhotoVectors]:
-    rows = rows.sort_by([("id", "ascending"), ("part", "ascending")])
-    ids, times = rows["id"].to_numpy(), rows["at_s"].to_pylist()
-    vectors = vectors_in(rows)
+    times_s = pc.fill_null(rows["at_s"], math.nan).to_numpy()
+    parts = rows["part"].to_numpy()
+    return _stored_vectors(PartRows(rows["id"].to_numpy(), parts, times_s, vectors_in(rows)))
+
+
+def _stored_vectors(rows: PartRows) -> dict[int, PhotoVectors]:
+    """The vectors of each photo, in the order of its parts."""
+    if not len(rows.ids):
+        return {}
+    order = np.lexsort((rows.parts, rows.ids))
+    ids, vectors, times_s = rows.ids[order], rows.vectors[order], rows.times_s[order]
     starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])).tolist()
     return {
         int(ids[start]): PhotoVectors(
-            vectors[start:end], tuple(each for each in times[start:end] if each is not None)
+            vectors[start:end], tuple(each for each in times_s[start:end].tolist() if each == each)
         )
         for start, end in zip(starts, [*starts[1:], len(ids)], strict=True)
     }

@@ -22,7 +22,7 @@ from imgsearch.archive.lance.tables import (
     stored,
     words_column,
 )
-from imgsearch.records.arrays import Vectors
+from imgsearch.records.arrays import HalfVectors, Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.names import NAME_FIELDS, names_of_keyword
 from imgsearch.records.photo import FACTS, Facts, Photo
@@ -255,7 +255,12 @@ def vectors_in(rows: pa.Table) -> Vectors:
     """The vectors of rows, float32 of length 1."""
     column = rows["vector"].combine_chunks()
     vectors = column.flatten().to_numpy(zero_copy_only=False)
-    vectors = vectors.reshape(len(column), -1).astype(np.float32)
+    return of_length_1(vectors.reshape(len(column), -1))
+
+
+def of_length_1(stored_vectors: Vectors | HalfVectors) -> Vectors:
+    """Vectors as they are stored, made float32 of length 1."""
+    vectors = stored_vectors.astype(np.float32)
     # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors, np.float32)
