@@ -180,6 +180,10 @@ class ObjectStorageError(ImgsearchError):
     exit_code = 13
 
 
+class StorageUnreachable(ObjectStorageError):
+    """Object storage cannot be reached now, or fails by itself: later it may answer."""
+
+
 class FleetError(ImgsearchError):
     """The Ray cluster cannot be reached, does not fit, or went away."""
 

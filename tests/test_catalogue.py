@@ -31,6 +31,7 @@ from imgsearch.errors import (
     ObjectStorageError,
     QueryError,
     Reason,
+    StorageUnreachable,
     StoreError,
     UsageError,
 )
@@ -835,6 +836,40 @@ def test_one_can_go_back_to_what_was_published_before(writer: LanceWriter) -> No
     assert_answer(LanceCatalogue(writer.address), range(10))
     writer.put([photo(50, "/photos/50.jpg")])
     assert_answer(LanceCatalogue(writer.address), [*range(10), 50])
+
+
+def test_going_back_is_a_new_lineage(writer: LanceWriter) -> None:
+    first = writer.lineage()
+    for number in range(3):
+        writer.put([photo(number, path_of(number))])
+        writer.settle()
+        assert writer.lineage() == first
+    writer.go_back()
+    second = writer.lineage()
+    writer.settle()
+    assert LanceWriter(writer.address).lineage() == second != first
+    writer.go_back()
+    assert writer.lineage() not in (first, second)
+
+
+def test_a_change_that_is_tried_again_leaves_nothing_pending(
+    writer: LanceWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pending() -> int:
+        return int(lance.dataset(f"{writer.address}/pending.lance").count_rows())
+
+    def fail(*arguments: object) -> None:
+        raise StorageUnreachable("away")
+
+    with monkeypatch.context() as away:
+        away.setattr(writer, "_follow", fail)
+        for _ in range(2):
+            with pytest.raises(StorageUnreachable):
+                writer.put(some_photos(3))
+    assert pending() == 2  # another writer would complete them
+    writer.put(some_photos(3))
+    assert pending() == 0
+    assert_answer(LanceCatalogue(writer.address), range(3))
 
 
 @pytest.mark.parametrize("name", ["ü", "a#b", "50%", "a%20b", "why?", '"q"', "a b", "[x]", "日本"])

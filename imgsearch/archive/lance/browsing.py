@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from imgsearch.addresses import as_path
 from imgsearch.archive.lance.tables import loaded
 from imgsearch.records.browse import Moments, MonthCount
 
@@ -79,7 +80,7 @@ class LanceBrowsing:
         """Count the photo files of each folder without its subfolders; sorted."""
         paths = pc.list_flatten(self._catalogue.whole_photos(["paths"])["paths"])
         folders = pc.replace_substring_regex(paths, "/[^/]*$", "")
-        return dict(sorted((Path(loaded(folder) or "/"), n) for folder, n in _counted(folders)))
+        return dict(sorted((as_path(loaded(folder) or "/"), n) for folder, n in _counted(folders)))
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
         """Count the photos of each person or keyword; most first, then by text."""

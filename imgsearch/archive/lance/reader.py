@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow.compute as pc
 from lance.dataset import ColumnOrdering
 from msgspec import Struct
+from msgspec.structs import replace
 
-from imgsearch.addresses import normal_address
+from imgsearch.addresses import as_path, normal_address
 from imgsearch.archive.lance import filters
 from imgsearch.archive.lance.nearest import (
     USUAL_POLICY,
@@ -52,13 +53,27 @@ from imgsearch.archive.lance.tables import (
     words_column,
 )
 from imgsearch.archive.lance.vector_files import PartRows, VectorFiles
+from imgsearch.archive.lance.vocabulary import (
+    NAMED,
+    KnownWords,
+    Published,
+    Vocabulary,
+    is_exactly_known,
+    name_of,
+    published_in,
+)
 from imgsearch.caches import MemoryCache
 from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
 from imgsearch.errors import Reason
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.records.arrays import HalfVectors, Ids, Vector
 from imgsearch.records.index import EncoderRow
-from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
+from imgsearch.records.names import (
+    NAME_FIELDS,
+    WHOLE_NAME_FIELDS,
+    MatchedField,
+    NameField,
+)
 from imgsearch.records.photo import DEVELOPED, RAW, PhotoVectors, are_raw_pair
 from imgsearch.records.picture_text import PhotoText, differs_by_a_letter, words_in_text
 from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
@@ -68,8 +83,19 @@ from imgsearch.text import path_text, words_of
 _WHOLES = "part = 0"
 _ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
 _MADE_AT_ONCE = 20_000  # vectors whose files one search makes: 20 MB
+_MOST_UNSETTLED = 20_000  # photos whose words are read since the catalogue was settled
+_MOST_NEW_FRAGMENTS = 1_000  # whose words are kept
 _MOST_SHOWN = 5_000  # photos whose records are kept in memory: some 10 MB
 _MOST_TEXTS = 1000  # that are looked through for a misread word
+
+
+class _Settled(Struct, frozen=True):
+    """What was published when the catalogue was settled last: its number is 0 before."""
+
+    number: int = 0
+    baseline: ScoreBaseline | None = None
+    words: list[str] = []
+    vocabulary: Published = Published()
 
 
 class _ShownPhoto(Struct, frozen=True):
@@ -117,7 +143,8 @@ class LanceCatalogue:
         self._baselines = table("baselines")
         self._lock = threading.Lock()
         self._thumbnail_table: Table | None = None
-        self._cache: MemoryCache[str] = MemoryCache(2, keeps_outdated=True)
+        self._cache: MemoryCache[str] = MemoryCache(3, keeps_outdated=True)
+        self._new_words: MemoryCache[str] = MemoryCache(_MOST_NEW_FRAGMENTS)
         self._shown: MemoryCache[int] = MemoryCache(_MOST_SHOWN)
 
     def version(self) -> tuple[int, ...]:
@@ -424,7 +451,7 @@ class LanceCatalogue:
         rows.sort(key=lambda row: os.fsencode(loaded(row["path"])))
         return [
             Failure(
-                Path(loaded(row["path"])),
+                as_path(loaded(row["path"])),
                 Reason(row["reason"]),
                 loaded(row["message"]),
                 row["extra"],
@@ -435,7 +462,7 @@ class LanceCatalogue:
 
     def baseline(self) -> ScoreBaseline | None:
         """The scores of unrelated queries with these photos; None for too few photos."""
-        return self._published()[0]
+        return self._published().baseline
 
     # ------------------------------------------------------------------ for `LanceNames`
 
@@ -460,8 +487,34 @@ class LanceCatalogue:
         return texts
 
     def frequent_words(self) -> list[str]:
-        """The words of all names when the catalogue was settled last, most photos first."""
-        return self._published()[1]
+        """The words of all names, most photos first; in old archives, as they were settled last."""
+        known = self.known_words()
+        return self._published().words if known is None else known.vocabulary.frequent_words()
+
+    def known_words(self) -> KnownWords | None:
+        """The words and names of all photos; None if too many have none that is published."""
+        with self._errors():
+            view, published = self.photos_view(), self._published()
+            return self._cache.get(
+                "words",
+                lambda: self._words_of(view, published.vocabulary),
+                lambda: (view.version, published.number),
+            )
+
+    def _words_of(self, view: View, published: Published) -> KnownWords | None:
+        new = published.uncovered(view)
+        if sum(each.physical_rows for each in new) > _MOST_UNSETTLED:
+            return None
+        vocabulary = published.vocabulary
+        for fragment in new:
+            own = self._new_words.get(
+                name_of(fragment.metadata),  # its rows are never changed
+                lambda fragment=fragment: Vocabulary.of(view, [fragment]),  # type: ignore[misc]
+                lambda: None,
+            )
+            vocabulary = vocabulary.with_those_of(own)
+        is_exact = not published.removed_in(view) and not any(each.num_deletions for each in new)
+        return KnownWords(vocabulary, is_exact)
 
     # ------------------------------------------------------------------
 
@@ -489,24 +542,34 @@ class LanceCatalogue:
         found: list[dict[str, Any]] = self.whole_photos(columns, ids).to_pylist()
         return found
 
-    def _published(self) -> tuple[ScoreBaseline | None, list[str]]:
+    def _published(self) -> _Settled:
         with self._errors():
             view = self._baselines.newest()
             return self._cache.get(
-                "baseline", lambda: _newest_baseline(view, self.encoder.dim), lambda: view.version
+                "baseline", lambda: _newest_settled(view, self.encoder.dim), lambda: view.version
             )
 
 
 class LanceNames:
-    """The names that the photos of a catalogue of Lance tables have."""
+    """The names that the photos of a catalogue of Lance tables have.
+
+    Most questions are answered by the vocabulary in memory. The tables are asked about phrases
+    whose words are all known, and about known words if photos have been removed since.
+    """
 
     def __init__(self, catalogue: LanceCatalogue) -> None:
         self._catalogue = catalogue
 
     def knows_name(self, field: NameField, name: str) -> bool:
         """Whether some photo has exactly this name in a field."""
+        words = " ".join(words_of(name))
+        known = self._catalogue.known_words()
+        if known is not None:
+            is_known = bool(words) and known.vocabulary.has_name(field, words)
+            if known.is_exact or not is_known:
+                return is_known
 
-        def is_known(column: filters.Column) -> str:
+        def has_name(column: filters.Column) -> str:
             if field != "people":
                 return filters.has_whole_name(field, name, column)
             # The first words of a person's name are enough, and the last ones.
@@ -517,14 +580,38 @@ class LanceNames:
                 ]
             )
 
-        return self._catalogue.has_photo(is_known)
+        return self._catalogue.has_photo(has_name)
 
     def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:
         """Whether some photo has the words of this phrase, in their order, in one of the fields."""
+        known = self._catalogue.known_words()
+        if known is not None:
+            words = words_of(phrase)
+            fields = [field for field in fields if _knows_all(known, field, words)]
+            if not fields or _is_certain(known, words):
+                return bool(fields)
         return self._catalogue.has_photo(lambda column: filters.has_phrase(phrase, fields, column))
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
         """Whether some photo has this phrase in a name or in its text: see `NamedPhrase`."""
+        known = self._catalogue.known_words()
+        if known is not None:
+            words, text_words = words_of(phrase), words_in_text(phrase)
+            fields = [
+                field
+                for field in (WHOLE_NAME_FIELDS if is_whole else NAME_FIELDS)
+                if _knows_all(known, field, words)
+            ]
+            is_in_text = _knows_all(known, "text", text_words)
+            if not fields and not is_in_text:
+                return False
+            if not is_whole and (
+                (fields and _is_certain(known, words))
+                or (is_in_text and _is_certain(known, text_words))
+            ):
+                return True
+            if is_whole and known.is_exact and _has_known_name(known, fields, words):
+                return True
         named = NamedPhrase(phrase, is_whole)
         return self._catalogue.has_photo(lambda column: filters.named(named, column))
 
@@ -533,6 +620,10 @@ class LanceNames:
 
         Of very many photos with similar words, some are looked through.
         """
+        known = self._catalogue.known_words()
+        if known is not None:
+            like = known.vocabulary.text_words_like(word)
+            return like if known.is_exact else [each for each in like if self.has_named(each)]
         texts = self._catalogue.texts_with(lambda column: filters.has_word_like(word, column))
         words = Counter(
             each for text in texts for each in set(text.split()) if differs_by_a_letter(word, each)
@@ -571,6 +662,11 @@ class LanceNames:
 
     def has_date_from(self, first: str, end: str) -> bool:
         """Whether some photo was taken from the day `first` until before the day `end` (ISO)."""
+        known = self._catalogue.known_words()
+        if known is not None:
+            is_known = known.vocabulary.has_date_from(first, end)
+            if known.is_exact or not is_known:
+                return is_known
         return self._catalogue.has_photo(
             lambda column: (
                 f"{column('date')} >= {literal(first)} AND {column('date')} < {literal(end)}"
@@ -583,10 +679,7 @@ class LanceNames:
         return self._catalogue.has_photo(lambda column: filters.where(selection, column))
 
     def words_of_names(self, limit: int) -> list[str]:
-        """The words of all names, of three letters or more and without digits, most photos first.
-
-        They date from the last time the catalogue was settled.
-        """
+        """The words of names, of three letters or more and without digits, most photos first."""
         return self._catalogue.frequent_words()[:limit]
 
     def knows_own_person(self) -> bool:
@@ -602,10 +695,26 @@ class LanceNames:
             return self._catalogue.photos_view().count(f"{_WHOLES} AND {box}")
 
 
+def _knows_all(known: KnownWords, field: MatchedField, words: Sequence[str]) -> bool:
+    """Whether the vocabulary has all of these words in a field."""
+    return bool(words) and all(known.vocabulary.has_word(field, word) for word in words)
+
+
+def _is_certain(known: KnownWords, words: Sequence[str]) -> bool:
+    """Whether some photo has all of these words, in their order, if the vocabulary has them."""
+    return known.is_exact and len(words) == 1 and is_exactly_known(words[0])
+
+
+def _has_known_name(known: KnownWords, fields: Sequence[NameField], words: Sequence[str]) -> bool:
+    """Whether these words are a whole name in one of the fields whose names are known."""
+    name = " ".join(words)
+    return any(known.vocabulary.has_name(field, name) for field in fields if field in NAMED)
+
+
 def _catalogued(row: dict[str, Any]) -> CataloguedPhoto:
     return CataloguedPhoto(
         photo_of(row),
-        tuple(PhotoFile(Path(loaded(path))) for path in row["paths"]),
+        tuple(PhotoFile(as_path(loaded(path))) for path in row["paths"]),
         row["date"],
         row["date_source"],
     )
@@ -636,16 +745,16 @@ def _stored_vectors(rows: PartRows) -> dict[int, PhotoVectors]:
     }
 
 
-def _newest_baseline(view: View, dim: int) -> tuple[ScoreBaseline | None, list[str]]:
-    columns = ["number", "prompts", "nouns", "photos", "mean", "vectors", "words"]
-    rows = view.read(columns).sort_by("number").to_pylist()
-    if not rows:
-        return None, []
-    row = rows[-1]
+def _newest_settled(view: View, dim: int) -> _Settled:
+    numbers = view.read(["number"])["number"].to_pylist()
+    if not numbers:
+        return _Settled()
+    baseline = ("prompts", "nouns", "photos", "mean")
+    columns = [*baseline, "vectors", "words", "vocabulary"]
+    (row,) = view.read(columns, f"number = {max(numbers)}").to_pylist()
+    settled = _Settled(max(numbers), None, row["words"], published_in(row["vocabulary"]))
     if row["mean"] is None:
-        return None, row["words"]
-    prompts, nouns, photos = (
-        np.frombuffer(row[name], "<f4").reshape(-1, dim) for name in ("prompts", "nouns", "photos")
-    )
-    mean = np.frombuffer(row["mean"], "<f4")
-    return ScoreBaseline(prompts, nouns, photos, mean, row["vectors"]), row["words"]
+        return settled
+    *rows, mean = (np.frombuffer(row[name], "<f4") for name in baseline)
+    prompts, nouns, photos = (each.reshape(-1, dim) for each in rows)
+    return replace(settled, baseline=ScoreBaseline(prompts, nouns, photos, mean, row["vectors"]))

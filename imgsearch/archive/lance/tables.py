@@ -46,6 +46,7 @@ from imgsearch.errors import (
     MissingPackage,
     ObjectStorageError,
     SchemaTooNew,
+    StorageUnreachable,
     StoreError,
 )
 from imgsearch.installation import install_command, update_command
@@ -92,7 +93,7 @@ _KEYS: dict[TableName, str] = {
     "pending": "change",
     "baselines": "number",
 }
-_PLACES_IN_RUST = re.compile(r",?\s*(?:\S*/)?rust/\S+\.rs(?::\d+)*|\n.*", re.DOTALL)
+_PLACES_IN_RUST = re.compile(r"(?:,| at)?\s*\(?\S+\.rs(?::\d+)*\)?|\n.*", re.DOTALL)
 
 # The facts that a filter looks for a part of: without case, accents and spaces.
 PART_FACTS = tuple(
@@ -241,7 +242,8 @@ def _baseline_columns(dim: int) -> Columns:
         "number": int,
         **dict.fromkeys(("prompts", "nouns", "photos", "mean"), bytes),  # float32
         "vectors": int,
-        "words": tuple,
+        "words": tuple,  # of names; also in the vocabulary, which older programs do not know
+        "vocabulary": bytes,  # see `imgsearch.archive.lance.vocabulary`
     }
 
 
@@ -321,14 +323,15 @@ class View(Struct, frozen=True, eq=False):
     """A version of a table, which no writer changes any more.
 
     `known` is the schema that the table has in a new catalogue. A column of it that this table
-    lacks is null in every row. `counts` has the conditions whose rows were counted: one answer asks
-    for the same several times.
+    lacks is null in every row. `counts` has the conditions whose rows were counted, and `found`
+    those of which a row was looked for: one answer asks for the same several times.
     """
 
     dataset: Any  # lance.LanceDataset
     known: pa.Schema
     names: frozenset[str]  # of the columns that the table has
     counts: MemoryCache[str | None] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
+    found: MemoryCache[str] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
 
     @property
     def version(self) -> int:
@@ -346,11 +349,13 @@ class View(Struct, frozen=True, eq=False):
         rows = self.dataset.to_table(columns=stored, filter=condition, **options)
         return self._with_nulls(rows, lacking, columns)
 
-    def batches(self, columns: Sequence[str], condition: str | None, rows: int) -> Iterator[Any]:
+    def batches(
+        self, columns: Sequence[str], condition: str | None, rows: int, **options: Any
+    ) -> Iterator[Any]:
         """As `read`, in tables of about this many rows, where all rows may take too much memory."""
         lacking = self._lacking(columns)
         stored = self._without(lacking, columns)
-        scanner = self.dataset.scanner(columns=stored, filter=condition, batch_size=rows)
+        scanner = self.dataset.scanner(columns=stored, filter=condition, batch_size=rows, **options)
         for batch in scanner.to_batches():
             if batch.num_rows:
                 yield self._with_nulls(pa.Table.from_batches([batch]), lacking, columns)
@@ -388,7 +393,11 @@ class View(Struct, frozen=True, eq=False):
 
     def has(self, condition: str) -> bool:
         """Whether a row fulfils an SQL condition."""
-        return bool(self.read(["id"], condition, limit=1).num_rows)
+        return self.found.get(
+            condition,
+            lambda: bool(self.read(["id"], condition, limit=1).num_rows),
+            lambda: self.version,
+        )
 
     def count(self, condition: str | None = None) -> int:
         """Count the rows that fulfil an SQL condition."""
@@ -717,13 +726,13 @@ _MEANINGS = (
     ),
     (
         ("error sending request", "connection", "connect error", "timed out", "dns error"),
-        ObjectStorageError,
+        StorageUnreachable,
         "The storage of the catalogue {} cannot be reached. Check the network and, if it has an "
         "address of its own, AWS_ENDPOINT_URL; then run the command again.",
     ),
     (
         ("generic s3 error",),
-        ObjectStorageError,
+        StorageUnreachable,
         "The storage of the catalogue {} answers with an error of its own. Nothing is lost: run "
         "the command again later.",
     ),
@@ -744,7 +753,7 @@ def lance_errors(address: str) -> Iterator[None]:
         text = str(error)
         for signs, kind, sentence in _MEANINGS:
             if any(sign in text.lower() for sign in signs):
-                is_here = kind is ObjectStorageError and is_folder(address)
+                is_here = issubclass(kind, ObjectStorageError) and is_folder(address)
                 raise (StoreError if is_here else kind)(sentence.format(address)) from error
         raise _unusable(address, error) from error
     except BaseException as error:
