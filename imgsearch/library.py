@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.addresses import as_path
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.language.grammar import resolve_query
@@ -412,7 +413,7 @@ class Library:
             photo_id: int | None = photo
             path = hit.path
         else:
-            path = Path(self._engine.absolute(photo))
+            path = as_path(self._engine.absolute(photo))
             photo_id = self._engine.photo_at(path)
         if photo_id is None:
             return Explanation(path, reason=self._engine.why_unknown(path))

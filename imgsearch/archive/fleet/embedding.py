@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.addresses import as_path
 from imgsearch.archive.fleet.base import patiently
 from imgsearch.archive.fleet.manifest import Manifest
 from imgsearch.archive.fleet.sources import source_of
@@ -73,10 +74,10 @@ def embed_photos(
     run = replace(run, plan=plan)
     sources = [source_of(address) for address in dict.fromkeys(addresses)]
     with Manifest.open(run.folder) as manifest:
-        if manifest.forget_work(run.writer.known):
+        if manifest.forget_work(run.writer.known, run.writer.lineage()):
             run.notify(
-                "The library is not the one that was written from this machine before: all photos "
-                "are listed and read again."
+                "The library is not the one that was written from this machine before, or it went "
+                "back to an earlier version: all photos are listed and read again."
             )
         report, unreadable = SyncReport(), set[str]()
         for source in sources:
@@ -91,10 +92,20 @@ def embed_photos(
             for each in sources
         }
         if not sum(counts.values()):
-            raise FolderError(
-                f"No photos were found in {', '.join(counts)}. Check the name, and that these "
-                "files are of formats that imgsearch reads."
-            )
+            for source in sources:
+                manifest.finish(source.address)  # the next run lists it again
+            gone = sum(manifest.count_gone(each.address)[0] for each in sources)
+            if not gone:
+                raise FolderError(
+                    f"No photos were found in {', '.join(counts)}. Check the name, and that these "
+                    "files are of formats that imgsearch reads."
+                )
+            if not accept_removals:
+                raise FolderError(
+                    f"No photos are in {', '.join(counts)} any more. The {gone} that the library "
+                    "has of it stay. Check that the folder is there; if you removed them on "
+                    "purpose: imgsearch index --accept-removals"
+                )
         total = sum(to_do.values())
         report = replace(report, unchanged=sum(counts.values()) - total)
         if total:
@@ -161,7 +172,7 @@ class _Recorder:
                 if self._is_due():
                     self._commit()
                 if outcomes:
-                    yield Progress(self._done, self._total, Path(outcomes[-1].file.path))
+                    yield Progress(self._done, self._total, as_path(outcomes[-1].file.path))
         finally:
             self._commit()
 
