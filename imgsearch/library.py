@@ -194,8 +194,8 @@ class Library:
     def capabilities(self) -> frozenset[str]:
         """The names of the parts that this library has, and "watch" if it can follow folders.
 
-        Every library has `browse`, `duplicates`, `lines`, `memory` and `pictures`. Using another
-        part that it lacks raises UsageError.
+        Every library has `browse`, `duplicates`, `lines`, `memory` and `pictures`, and some methods
+        of `folders` and `upkeep`. Using what it lacks raises UsageError.
         """
         return self._engine.capabilities
 
@@ -308,10 +308,10 @@ class Library:
 
     @property
     def folders(self) -> Folders:
-        """The photo folders that the library follows."""
+        """The photo folders that the library follows, and photos that could not be read."""
         from imgsearch.operations.folders import Folders
 
-        return Folders(self._engine.on_this_machine("folders that it follows"))
+        return Folders(self._engine)
 
     @property
     def packs(self) -> Packs:
@@ -325,7 +325,7 @@ class Library:
         """Reading metadata and text again, and repairs."""
         from imgsearch.operations.upkeep import Upkeep
 
-        return Upkeep(self._engine.on_this_machine("upkeep of its own"))
+        return Upkeep(self._engine)
 
     @property
     def fleet(self) -> Fleet:

@@ -6,8 +6,8 @@ watched folders, no saved searches and no concepts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Sequence
-from datetime import date
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
@@ -22,10 +22,11 @@ from imgsearch.archive.small_pictures import SmallPictures
 from imgsearch.caches import FileCache, MemoryCache
 from imgsearch.decode.thumbnails import Thumbnails
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.errors import FolderError, MissingPackage, UsageError
+from imgsearch.errors import FolderError, MissingPackage, Reason, UsageError
 from imgsearch.installation import install_command
 from imgsearch.records.photo import IndexedFile
-from imgsearch.records.status import Status
+from imgsearch.records.query import Filter, Selection
+from imgsearch.records.status import Failure, Finding, Status
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
@@ -319,6 +320,37 @@ class ArchiveEngine:
     def absolute(self, place: str | Path) -> str:
         """An absolute path, or the address of an object as it is."""
         return absolute_place(place)
+
+    # ------------------------------------------------------------------ upkeep
+
+    def failures(self, reasons: tuple[Reason, ...]) -> tuple[Failure, ...]:
+        failures = self.catalogue().failures()
+        return tuple(each for each in failures if not reasons or each.reason in reasons)
+
+    def photos_in(self, folder: str) -> int:
+        below = Selection((Filter("in", (folder.rstrip("/"),)),))
+        photos = self.catalogue().count(below).photos
+        if not photos:
+            raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
+        return photos
+
+    def forget(self, folder: str) -> int:
+        """Remove all photos below a folder or `s3://BUCKET/FOLDER`; see `Filling.forget`."""
+        self.photos_in(folder)
+        return self._filling.forget(folder.rstrip("/"), self.catalogue())
+
+    def prune(self, days: float) -> int:
+        return self._filling.writer().prune(datetime.now(UTC) - timedelta(days=days))
+
+    def examine(self) -> Iterator[Finding]:
+        from imgsearch.archive.examination import examine
+
+        return examine(self.address, self.catalogue)
+
+    def repair(self) -> list[str]:
+        """Settle the archive, which completes interrupted changes and indexes what is new."""
+        self._filling.writer().settle()
+        return [f"Settled the archive {self.address}."]
 
     # ------------------------------------------------------------------ filling
 

@@ -7,7 +7,7 @@ as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from threading import RLock
@@ -19,7 +19,7 @@ from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.registry import registered_prefixes
-from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
+from imgsearch.errors import DiskError, LibraryLocked, Reason, SnapshotError, UsageError
 from imgsearch.indexer.roots import online_roots, photos_in
 from imgsearch.paths import absolute
 from imgsearch.search.answers import matching_ids
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
-    from imgsearch.records.status import Status
+    from imgsearch.records.status import Failure, Finding, Status
     from imgsearch.store.albums import AlbumStore
     from imgsearch.store.changes import ChangeStore
     from imgsearch.store.corrections import CorrectionStore
@@ -421,6 +421,43 @@ class LocalEngine:
 
     def absolute(self, place: str | Path) -> str:
         return absolute(place)
+
+    # ------------------------------------------------------------------ upkeep
+
+    def failures(self, reasons: tuple[Reason, ...]) -> tuple[Failure, ...]:
+        """The folders and files that could not be read, folders first."""
+        failures = self.store().failures
+        folders = failures.of_folders() if not reasons or Reason.UNREADABLE in reasons else ()
+        return (*folders, *failures.of_files(reasons))
+
+    def photos_in(self, folder: str) -> int:
+        from imgsearch.indexer.roots import list_roots, root_id_of
+
+        reads = self.reads()
+        root_id = root_id_of(reads, folder)
+        return next(root.photos for root in list_roots(reads) if root.id == root_id)
+
+    def forget(self, folder: str) -> int:
+        from imgsearch.indexer import folders
+
+        return folders.forget(self.existing(), folder)
+
+    def prune(self, days: float) -> int:
+        from imgsearch.indexer import folders
+
+        return folders.prune(self.existing(), days)
+
+    def examine(self) -> Iterator[Finding]:
+        from imgsearch.analysis.doctor import examine
+
+        return examine(self.settings)
+
+    def repair(self) -> list[str]:
+        from imgsearch.analysis.doctor import repair_cache
+        from imgsearch.indexer.repair import repair
+
+        done = repair_cache(self.settings.cache_dir)
+        return [*done, *repair(self.existing())] if self.exists() else done
 
     # ------------------------------------------------------------------ filling
 

@@ -319,6 +319,16 @@ class Manifest:
             self._connection.execute("UPDATE sources SET is_done = 1")
         return True
 
+    def forget_below(self, place: str) -> None:
+        """Make the files below a folder or address due to be read again, once they are listed."""
+        below = os.fsencode(f"{place}/")
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE files SET done_version = NULL, failed_by = NULL, content_hash = NULL "
+                "WHERE path > ? AND path < ?",
+                (below, below[:-1] + b"0"),  # "0" follows "/"
+            )
+
     def _is_of(self, lineage: str) -> bool:
         """Whether the catalogue had this lineage in the last run, which is recorded."""
         row = self._connection.execute("SELECT lineage FROM catalogue").fetchone()
@@ -369,6 +379,16 @@ class Manifest:
                 self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def forget_below(folder: Path, place: str) -> None:
+    """Let the next run read again what is below a place; `folder` is the working folder.
+
+    Raises LibraryLocked while a run uses its manifest, and DiskError.
+    """
+    if (folder / MANIFEST_FILE).exists():
+        with Manifest.open(folder) as manifest:
+            manifest.forget_below(place)
 
 
 def _values(file: ListedFile) -> tuple[int, int, str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from copy import copy
+from datetime import datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any, Literal, Self
@@ -31,15 +32,18 @@ from imgsearch.archive.lance.nearest import (
 )
 from imgsearch.archive.lance.rows import (
     PHOTO_COLUMNS,
+    checksums_of,
     id_of,
     images_by_hash,
     photo_of,
     reading_of,
     stem_of,
+    stored_in,
     vectors_in,
 )
 from imgsearch.archive.lance.tables import (
     TEXT_COLUMN,
+    VECTOR_CHECKSUM,
     Pinned,
     Table,
     TableName,
@@ -415,6 +419,13 @@ class LanceCatalogue:
             return None
         return self.photo_with(bytes.fromhex(rows["hash"][0].as_py()))
 
+    def paths_below(self, place: str) -> list[str]:
+        """The paths of all files below a folder or address, without a slash at its end."""
+        below = f"path >= {literal(f'{place}/')} AND path < {literal(f'{place}0')}"  # after "/"
+        with self._errors():
+            paths = self._files.newest().read(["path"], below)["path"].to_pylist()
+        return [loaded(path) for path in paths]
+
     def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
         """Pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
         columns = ["id", "hash", "format", "taken_at", "paths"]
@@ -445,7 +456,7 @@ class LanceCatalogue:
 
     def failures(self) -> list[Failure]:
         """The files that could not be indexed, by path."""
-        columns = ["path", "reason", "message", "extra", "read_by"]
+        columns = ["path", "reason", "message", "extra", "read_by", "recorded_at"]
         with self._errors():
             rows = self._files.newest().read(columns, "reason IS NOT NULL").to_pylist()
         rows.sort(key=lambda row: os.fsencode(loaded(row["path"])))
@@ -456,9 +467,46 @@ class LanceCatalogue:
                 loaded(row["message"]),
                 row["extra"],
                 row["read_by"],
+                datetime.fromisoformat(row["recorded_at"]),
             )
             for row in rows
         ]
+
+    def rows_of_tables(self) -> dict[str, int]:
+        """The number of rows of each table that a search reads. Raises StoreError for damage."""
+        tables = {
+            "photos": self._photos,
+            "kept": self._kept,
+            "files": self._files,
+            "texts": self._texts,
+            "baselines": self._baselines,
+        }
+        with self._errors():
+            return {name: table.newest().count() for name, table in tables.items()}
+
+    def pending_changes(self) -> int:
+        """The number of changes that are in progress, or were interrupted."""
+        with self._errors():
+            return Table(self.address, "pending").newest().count()
+
+    def check_vectors(self, count: int) -> tuple[int, list[int]]:
+        """Compare a random sample of vectors with their checksums.
+
+        Returns the number of compared vectors, and the ids of photos whose vectors were damaged. An
+        older imgsearch stored no checksums.
+        """
+        with self._errors():
+            view = self.photos_view()
+            total = view.count()
+            chosen = np.random.default_rng().choice(total, min(count, total), replace=False)
+            columns = ["id", "vector", VECTOR_CHECKSUM]
+            if VECTOR_CHECKSUM not in view.names:
+                return 0, []
+            rows = view.dataset.take(np.sort(chosen).tolist(), columns=columns)
+        rows = rows.filter(pc.is_valid(rows[VECTOR_CHECKSUM]))
+        stored = rows[VECTOR_CHECKSUM].to_pylist()
+        pairs = zip(rows["id"].to_pylist(), stored, checksums_of(stored_in(rows)), strict=True)
+        return len(stored), [photo_id for photo_id, wanted, own in pairs if wanted != own]
 
     def baseline(self) -> ScoreBaseline | None:
         """The scores of unrelated queries with these photos; None for too few photos."""

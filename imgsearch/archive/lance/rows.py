@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -17,6 +18,7 @@ from imgsearch.archive.lance.tables import (
     PART_FACTS,
     TEXT_COLUMN,
     TEXTS,
+    VECTOR_CHECKSUM,
     loaded,
     plain_column,
     stored,
@@ -145,12 +147,14 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
     for photo, derived in photos:
         own = _content_columns(photo) | derived
         own[ALL_WORDS] = "".join(own[column] for column in _WORDS)
+        checksums = checksums_of(photo.vectors.astype("<f2").astype("<f4"))
         rows += [
             own
             | {
                 "key": f"{own['id']:016x}/{part}",
                 "part": part,
                 "at_s": photo.times_s[part] if part < len(photo.times_s) else None,
+                VECTOR_CHECKSUM: checksums[part],
             }
             for part in range(len(photo.vectors))
         ]
@@ -164,6 +168,11 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def checksums_of(stored_vectors: Vectors) -> list[int]:
+    """The checksum of each vector (n, dim), as it is stored."""
+    return [zlib.crc32(row.tobytes()) for row in stored_vectors]
 
 
 def with_columns(rows: pa.Table, derived: Mapping[str, Mapping[str, object]]) -> pa.Table:
@@ -253,9 +262,14 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
 
 def vectors_in(rows: pa.Table) -> Vectors:
     """The vectors of rows, float32 of length 1."""
+    return of_length_1(stored_in(rows))
+
+
+def stored_in(rows: pa.Table) -> Vectors:
+    """The vectors of rows as they are stored."""
     column = rows["vector"].combine_chunks()
-    vectors = column.flatten().to_numpy(zero_copy_only=False)
-    return of_length_1(vectors.reshape(len(column), -1))
+    vectors: Vectors = column.flatten().to_numpy(zero_copy_only=False)
+    return vectors.reshape(len(column), -1)
 
 
 def of_length_1(stored_vectors: Vectors | HalfVectors) -> Vectors:

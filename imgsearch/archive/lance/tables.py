@@ -145,6 +145,8 @@ PLACE_COLUMNS: Columns = {
 TEXT_COLUMN = words_column(TEXTS)
 # All columns of words in one: its index of trigrams spares searches for names from reading them.
 ALL_WORDS = words_column("any")
+VECTOR_CHECKSUM = "vector_checksum"  # CRC-32 of the bytes of the vector
+GONE_AT = "gone_at"  # when a photo lost its last file: ISO 8601, UTC
 _OTHER_COLUMNS: Columns = {
     **{plain_column(fact): str for fact in PART_FACTS},
     "keyword_names": tuple,  # folded, with the levels of hierarchical ones
@@ -161,7 +163,7 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
     key = _KEYS[name]
     columns = {
         "photos": _photo_columns,
-        "kept": _photo_columns,
+        "kept": _kept_columns,
         "files": _file_columns,
         "texts": _text_columns,
         "facts": _facts_columns,
@@ -202,7 +204,12 @@ def _photo_columns(dim: int) -> Columns:
         **_FACT_COLUMNS,
         **PLACE_COLUMNS,
         **_OTHER_COLUMNS,
+        VECTOR_CHECKSUM: int,
     }
+
+
+def _kept_columns(dim: int) -> Columns:
+    return {**_photo_columns(dim), GONE_AT: str}
 
 
 def _file_columns(dim: int) -> Columns:

@@ -23,7 +23,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from imgsearch import private_files
-from imgsearch.archive.lance.rows import of_length_1
+from imgsearch.archive.lance.rows import of_length_1, stored_in
 from imgsearch.archive.lance.tables import View
 from imgsearch.records.arrays import Ids, Vectors
 
@@ -199,8 +199,7 @@ def _packed(view: View, fragment: int) -> Iterator[NDArray[np.void]]:
         packed["id"] = table["id"].to_numpy()
         packed["part"] = table["part"].to_numpy()
         packed["at_s"] = pc.fill_null(table["at_s"], math.nan).to_numpy()
-        column = table["vector"].combine_chunks()
-        packed["vector"] = column.flatten().to_numpy().reshape(len(table), -1)
+        packed["vector"] = stored_in(table)
         packed["checksum"] = [zlib.crc32(row.tobytes()) for row in packed]
         yield packed
 

@@ -54,6 +54,7 @@ from imgsearch.archive.lance.rows import (
 )
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
+    GONE_AT,
     IDS_AT_ONCE,
     TEXT_COLUMN,
     Table,
@@ -61,6 +62,7 @@ from imgsearch.archive.lance.tables import (
     View,
     is_one_of,
     lance_errors,
+    literal,
     loaded,
 )
 from imgsearch.archive.lance.vocabulary import (
@@ -253,6 +255,31 @@ class LanceWriter:
                 removed += count
         return removed
 
+    def prune(self, until: datetime) -> int:
+        """Delete the data of photos that had lost all their files at a time.
+
+        Returns their number. A photo that an older imgsearch has put away counts as gone for ever.
+        Of one that returns meanwhile, the text may be lost, and is read again.
+        """
+        then = until.astimezone(UTC).isoformat(timespec="seconds")
+        pruned = 0
+        with lance_errors(self.address):
+            rows = self._kept.newest().read(
+                ["id", "hash"], f"part = 0 AND ({GONE_AT} IS NULL OR {GONE_AT} <= {literal(then)})"
+            )
+            contents = dict(zip(rows["id"].to_pylist(), rows["hash"].to_pylist(), strict=True))
+            ids = list(contents)
+            for start in range(0, len(ids), IDS_AT_ONCE):
+                some = ids[start : start + IDS_AT_ONCE]
+                found = self._photos.newest().read_with("id", some, ["id"])
+                gone = sorted(set(some) - set(found["id"].to_pylist()))
+                hashes = is_one_of("hash", [contents[each] for each in gone])
+                for table in (self._texts, self._facts, self._thumbnails):
+                    table.delete(hashes)
+                self._kept.delete(is_one_of("id", some))  # those that have returned, too
+                pruned += len(gone)
+        return pruned
+
     def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
         """Replace the facts of photos, by their content; returns the number of changed photos.
 
@@ -385,7 +412,9 @@ class LanceWriter:
         if steps.remove:
             rows = self._rows(self._photos, steps.remove, self._kept)
             if rows.num_rows:
-                self._kept.merge(rows)
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                rows = rows.append_column(GONE_AT, pa.array([now] * rows.num_rows))
+                self._kept.merge(rows, update=True)  # it may have been gone before
             self._photos.delete(is_one_of("id", [id_of(each) for each in steps.remove]))
         if steps.refuse:
             self._refuse(steps.refuse)
