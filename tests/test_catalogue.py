@@ -10,7 +10,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, Protocol
@@ -708,7 +708,10 @@ def test_files_that_could_not_be_indexed_have_a_reason(writer: LanceWriter) -> N
     stat = FileStat("/photos/b.jpg", 3, 5, 7)
     writer.put([IngestResult(stat, content_of(1), failure=failure)])
     catalogue = LanceCatalogue(writer.address)
-    assert catalogue.failures() == [failure] and catalogue.count().photos == 0
+    (found,) = catalogue.failures()
+    assert replace(found, failed_at=None) == failure and catalogue.count().photos == 0
+    assert found.failed_at is not None
+    assert abs(datetime.now(UTC) - found.failed_at) < timedelta(minutes=10)
     writer.put([photo(1, "/photos/b.jpg")])
     assert catalogue.failures() == [] and catalogue.count().photos == 1
 
@@ -836,6 +839,36 @@ def test_one_can_go_back_to_what_was_published_before(writer: LanceWriter) -> No
     assert_answer(LanceCatalogue(writer.address), range(10))
     writer.put([photo(50, "/photos/50.jpg")])
     assert_answer(LanceCatalogue(writer.address), [*range(10), 50])
+
+
+def test_settling_after_a_few_photos_writes_nothing_anew(tmp_path: Path) -> None:
+    address = tmp_path / "catalogue"
+    policy = LancePolicy(index_from=100, scalar_index_from=100)
+    writer = LanceWriter.open(address, ENCODER, policy=policy)
+    writer.put(some_photos(400))
+    writer.settle()
+
+    def files() -> set[Path]:
+        return set((address / "photos.lance").glob("data/*"))
+
+    def settled() -> tuple[object, ...]:
+        dataset = lance.dataset(str(address / "photos.lance"))
+        settings = LanceCatalogue(address, policy).search_settings
+        return settings, *(
+            (each.name, each.num_rows_indexed) for each in dataset.describe_indices()
+        )
+
+    before, indexes = files(), settled()
+    assert indexes[0] is not None
+    writer.put([photo(number, path_of(number)) for number in range(400, 410)])
+    writer.settle()
+    assert before < files()
+    assert settled() == indexes
+    assert_answer(LanceCatalogue(address, policy), range(410))
+    writer.put([photo(number, path_of(number)) for number in range(410, 500)])
+    writer.settle()
+    assert settled()[1:] != indexes[1:]
+    assert_answer(LanceCatalogue(address, policy), range(500))
 
 
 def test_going_back_is_a_new_lineage(writer: LanceWriter) -> None:

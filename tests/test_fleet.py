@@ -461,3 +461,14 @@ def test_a_catalogue_that_went_back_is_filled_again(tmp_path: Path) -> None:
     assert counts(embed(run, photos)) == {"moved": 5}
     assert len(small(run).paths) == 5
     assert counts(embed(run, photos)) == {"unchanged": 5}
+
+
+def test_a_long_run_settles_now_and_then(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 60)
+    run = replace(run_in(tmp_path), rows_per_commit=5, settle_every=20)
+    assert counts(embed(run, photos)) == {"new": 60}
+    assert small(run).settled >= 3
+    settled = small(run).settled
+    write_photos(photos, 5, first=100)
+    assert counts(embed(run, photos)) == {"new": 5, "unchanged": 60}
+    assert small(run).settled == settled + 1  # at its end

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 FILES_PER_ROUND = 100_000  # that the workers get at once; all of them wait at the end of a round
 _ROWS_PER_COMMIT = 5000
 _COMMIT_EVERY_S = 15.0
+_SETTLE_EVERY = 500_000  # rows, or a quarter of all that were put before, if that is more
+_SETTLE_SHARE = 0.25
 
 
 class FleetRun(Struct, frozen=True):
@@ -53,6 +55,7 @@ class FleetRun(Struct, frozen=True):
     keep_thumbnails: KeepThumbnails | None = None
     files_per_round: int = FILES_PER_ROUND
     rows_per_commit: int = _ROWS_PER_COMMIT
+    settle_every: int = _SETTLE_EVERY
 
 
 def embed_photos(
@@ -110,6 +113,7 @@ def embed_photos(
         report = replace(report, unchanged=sum(counts.values()) - total)
         if total:
             recorder = _Recorder(run, manifest, report, total)
+            recorder.rows_settled = report.unchanged
             with start_workers(plan) as workers:
                 for source in sources:
                     at_most = run.files_per_round
@@ -160,6 +164,8 @@ class _Recorder:
         self._done = 0
         self._waiting: list[FileOutcome] = []
         self._committed_s = time.monotonic()
+        self.rows_settled = 0
+        self._rows_since = 0
 
     def record_all(
         self, workers: Workers, files: Sequence[ListedFile]
@@ -205,6 +211,7 @@ class _Recorder:
         patiently(lambda: self._run.writer.put(results))
         changed = patiently(lambda: self._run.writer.put_facts(facts))
         self._manifest.mark_done([outcome for outcome in outcomes if _is_final(outcome)])
+        self._settle_if_due(len(results))
         new = sum(result.vectors is not None for result in results)
         failed = sum(result.failure is not None for result in results)
         self.report = replace(
@@ -214,6 +221,14 @@ class _Recorder:
             moved=self.report.moved + len(results) - new - failed,
             reread=self.report.reread + changed,
         )
+
+    def _settle_if_due(self, rows: int) -> None:
+        """Index what was put so far: without an index of keys, each write looks at all rows."""
+        self._rows_since += rows
+        if self._rows_since >= max(self._run.settle_every, _SETTLE_SHARE * self.rows_settled):
+            self._run.writer.settle()
+            self.rows_settled += self._rows_since
+            self._rows_since = 0
 
 
 def _thumbnails(outcomes: Sequence[FileOutcome]) -> Mapping[bytes, bytes]:

@@ -49,6 +49,7 @@ class LancePolicy(Struct, frozen=True):
     index_from: int = 5_000  # fewer are compared one by one, which is exact
     exact_filter_rows: int = 500  # if a filter leaves this few rows, all of them are scored
     scalar_index_from: int = 5_000
+    unindexed_rows: int = 2_000  # this few stay without index, if they are a twentieth or less
     bits: int = 3  # of a dimension in the index
     rows_per_fragment: int = 1 << 20  # of a settled table, as Lance has it
     seed: int = 20_261

@@ -249,6 +249,7 @@ def _baseline_columns(dim: int) -> Columns:
         "number": int,
         **dict.fromkeys(("prompts", "nouns", "photos", "mean"), bytes),  # float32
         "vectors": int,
+        "made_by": str,  # the version of imgsearch: another one may compare with other queries
         "words": tuple,  # of names; also in the vocabulary, which older programs do not know
         "vocabulary": bytes,  # see `imgsearch.archive.lance.vocabulary`
     }

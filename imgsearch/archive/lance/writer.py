@@ -84,6 +84,7 @@ from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.status import Failure
 from imgsearch.text import path_text
+from imgsearch.version import VERSION
 
 # Makes the score baseline of some photos (n, dim), the mean of all (dim,), and how many vectors
 # there are; None for too few.
@@ -97,6 +98,9 @@ _ROUNDS = 100  # until photos follow from files that others change at the same t
 _ATTEMPTS = 20  # of a step of settling that others interrupt
 _LONGEST_CHANGE = timedelta(days=1)
 _BASELINE_PHOTOS = 256
+_BASELINE_COLUMNS = ("prompts", "nouns", "photos", "mean")
+_FEW = 1 / 20  # of the rows of a table
+_MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
 _PUBLISHED, _BEFORE = "published", "before"
 _LINEAGE = "imgsearch.lineage"  # in the configuration of the table of photos
 # Which indexes of columns a settled catalogue has.
@@ -519,6 +523,8 @@ class LanceWriter:
             for table in indexed:
                 if table is self._photos:
                     words = renewed(self._published_words(), table.newest())
+                if self._has_few_changes(table):
+                    continue
                 joined: list[Joined] = []
                 self._step(table, partial(self._compact, table, joined))
                 words = after_joining(words, joined) if table is self._photos else words
@@ -538,6 +544,25 @@ class LanceWriter:
             with suppress(*(() if last else (LibraryLocked,))), table.changing() as dataset:
                 do(dataset)
                 return
+
+    def _has_few_changes(self, table: Table) -> bool:
+        """Whether joining fragments and extending indexes costs more than it spares.
+
+        Both read and write large parts of a table anew, however little was put since.
+        """
+        view = table.newest()
+        rows, indexed = view.count(), None
+        for index in view.dataset.describe_indices():
+            if index.name == f"by_{next(iter(_INDEXES[table.name]))}":
+                indexed = index.num_rows_indexed
+        if indexed is None:
+            return False
+        fragments = view.dataset.get_fragments()
+        return (
+            rows - indexed <= min(self._policy.unindexed_rows, rows * _FEW)
+            and len(fragments) <= _MOST_FRAGMENTS + rows // self._policy.rows_per_fragment
+            and all(each.num_deletions <= _FEW * each.physical_rows for each in fragments)
+        )
 
     def _compact(self, table: Table, joined: list[Joined], dataset: Any) -> None:
         """Join the small fragments of a table; `joined` gets what was joined."""
@@ -565,6 +590,8 @@ class LanceWriter:
             if found.segments:
                 self._step(self._photos, lambda dataset: dataset.drop_index(INDEX_NAME))
             return None
+        if found.settings is not None and self._has_few_changes(self._photos):
+            return found.settings
         if found.segments:
             self._step(self._photos, _extend(INDEX_NAME))
             settings = self._calibrated()
@@ -593,30 +620,46 @@ class LanceWriter:
         return calibrated(found, partitions, (ids, vectors), texts)
 
     def _publish(self, settings: SearchSettings | None, words: Published) -> None:
-        view = self._photos.newest()
-        baseline = None
-        if self._make_baseline is not None and view.count():
-            _, vectors = sample_rows(view, self._policy.sample, self._policy.seed)
-            mean = vectors.mean(axis=0)
-            baseline = self._make_baseline(vectors[:_BASELINE_PHOTOS], mean, view.count())
         numbers = self._baselines.newest().read(["number"])["number"].to_pylist()
         columns: dict[str, Any] = {
             "number": max(numbers, default=0) + 1,
             "words": words.vocabulary.frequent_words(),
             "vocabulary": encoded(words),
+            **self._baseline_columns(max(numbers, default=0)),
         }
-        if baseline is not None:
-            columns |= {
-                name: np.asarray(getattr(baseline, name), "<f4").tobytes()
-                for name in ("prompts", "nouns", "photos", "mean")
-            }
-            columns["vectors"] = baseline.vectors
         self._baselines.merge(pa.Table.from_pylist([columns], self._baselines.schema))
         self._baselines.delete(f"number < {columns['number'] - 1}")
         text = "" if settings is None else settings_text(settings)
         self._step(self._photos, lambda dataset: dataset.update_config({CONFIG_KEY: text}))
         for table in (self._photos, self._files):
             self._tag(table, table.newest().version)
+
+    def _baseline_columns(self, published: int) -> dict[str, Any]:
+        """The score baseline, as the columns for it have it.
+
+        That with the number `published` is published again unless the archive has changed enough.
+        """
+        view = self._photos.newest()
+        count = view.count()
+        if self._make_baseline is None or not count:
+            return {}
+        columns = [*_BASELINE_COLUMNS, "vectors", "made_by"]
+        for row in self._baselines.newest().read(columns, f"number = {published}").to_pylist():
+            is_close = row["vectors"] and abs(count - row["vectors"]) <= _FEW * row["vectors"]
+            if is_close and row["made_by"] == VERSION:
+                return dict(row)
+        _, vectors = sample_rows(view, self._policy.sample, self._policy.seed)
+        baseline = self._make_baseline(vectors[:_BASELINE_PHOTOS], vectors.mean(axis=0), count)
+        if baseline is None:
+            return {}
+        return {
+            **{
+                name: np.asarray(getattr(baseline, name), "<f4").tobytes()
+                for name in _BASELINE_COLUMNS
+            },
+            "vectors": baseline.vectors,
+            "made_by": VERSION,
+        }
 
     def _tag(self, table: Table, version: int) -> None:
         with table.tagging() as dataset:
