@@ -139,3 +139,21 @@ def test_an_archive_in_storage_answers_as_one_in_a_folder(
             assert [hit.photo.id for hit in away.hits] == [hit.photo.id for hit in own.hits]
             assert [hit.score for hit in away.hits] == [hit.score for hit in own.hits]
             assert away.verdict == own.verdict
+
+
+def test_counts_of_all_photos_read_no_column(tmp_path: Path) -> None:
+    photos = 300
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    bench_archive.fill(tmp_path / "index" / "archive", photos, settings)
+    encoder = bench_archive.SyntheticEncoder(space_for(photos))
+    with (
+        counted_storage(tmp_path) as storage,
+        Library.open_archive("s3://index/archive", settings, encoder=encoder) as library,
+    ):
+        browse = library.browse
+        assert sum(year.photos for year in browse.timeline().years) == photos
+        storage.take()
+        assert sum(country.photos for country in browse.places().countries) == photos
+        assert sum(camera.photos for camera in browse.cameras()) == photos
+        assert sum(browse.names().keywords.values()) == photos
+        assert storage.take().count("GET") == 0

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
+from imgsearch.archive.lance import vocabulary
+from imgsearch.archive.lance.browsing import LanceBrowsing
 from imgsearch.archive.lance.nearest import LancePolicy
 from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.writer import LanceWriter
@@ -68,6 +70,18 @@ def asked(catalogue: LanceCatalogue) -> list[object]:
     ]
 
 
+def counted(catalogue: LanceCatalogue) -> list[object]:
+    """How many photos a catalogue has of each month, place and name."""
+    browsing = LanceBrowsing(catalogue)
+    return [
+        browsing.month_counts(),
+        sorted(browsing.place_counts(), key=str),
+        browsing.folder_counts(),
+        [browsing.text_counts_of(fact) for fact in ("people", "keywords")],
+        [sorted(browsing.value_counts(fact), key=str) for fact in ("camera", "format", "lens")],
+    ]
+
+
 class WithoutVocabulary(LanceCatalogue):
     """Asks the tables about every word."""
 
@@ -83,11 +97,13 @@ def test_the_vocabulary_says_what_the_tables_say(tmp_path: Path) -> None:
 
     def compare() -> LanceCatalogue:
         assert asked(catalogue) == asked(tables)
+        assert counted(catalogue) == counted(tables)
         return catalogue
 
     def is_exact() -> bool:
         known = catalogue.known_words()
         assert known is not None
+        assert (known.counts is not None) == known.is_exact
         return known.is_exact
 
     compare()
@@ -122,6 +138,27 @@ def test_the_vocabulary_says_what_the_tables_say(tmp_path: Path) -> None:
     frequent = catalogue.names.words_of_names(100)
     assert frequent == tables.frequent_words() == catalogue.frequent_words()
     assert frequent[:3] == ["img", "jpg", "photos"]
+
+
+def test_counts_are_made_anew_where_words_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary, "_REMADE_ROWS", 0)
+    address = tmp_path / "archive"
+    writer = LanceWriter.open(address, EncoderRow(1, "some/encoder", "some", DIM))
+    put(writer, range(60))
+    writer.settle()
+    catalogue, tables = LanceCatalogue(address), WithoutVocabulary(address)
+    writer.forget([path_of(5)])
+    assert catalogue.counts() is None
+    assert counted(catalogue) == counted(tables)
+    for number in (60, 61):
+        put(writer, [number])
+        writer.settle()
+        known = catalogue.known_words()
+        assert known is not None and not known.is_exact and known.counts is not None
+        assert counted(catalogue) == counted(tables)
+        assert asked(catalogue) == asked(tables)
 
 
 def test_of_many_new_photos_the_tables_are_asked(

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from imgsearch.addresses import as_path, normal_address
 from imgsearch.archive.lance import filters
+from imgsearch.archive.lance.counts import PhotoCounts
 from imgsearch.archive.lance.nearest import (
     USUAL_POLICY,
     LancePolicy,
@@ -549,20 +550,34 @@ class LanceCatalogue:
                 lambda: (view.version, published.number),
             )
 
+    def counts(self) -> PhotoCounts | None:
+        """The counts of all photos; None if photos were removed since they were published."""
+        known = self.known_words()
+        return None if known is None else known.counts
+
     def _words_of(self, view: View, published: Published) -> KnownWords | None:
         new = published.uncovered(view)
         if sum(each.physical_rows for each in new) > _MOST_UNSETTLED:
             return None
-        vocabulary = published.vocabulary
+        vocabulary, counts = published.vocabulary, published.counts
         for fragment in new:
-            own = self._new_words.get(
+            own_words, own_counts = self._new_words.get(
                 name_of(fragment.metadata),  # its rows are never changed
-                lambda fragment=fragment: Vocabulary.of(view, [fragment]),  # type: ignore[misc]
+                lambda fragment=fragment: (  # type: ignore[misc]
+                    Vocabulary.of(view, [fragment]),
+                    PhotoCounts.of(view, [fragment]),
+                ),
                 lambda: None,
             )
-            vocabulary = vocabulary.with_those_of(own)
-        is_exact = not published.removed_in(view) and not any(each.num_deletions for each in new)
-        return KnownWords(vocabulary, is_exact)
+            vocabulary = vocabulary.with_those_of(own_words)
+            counts = counts.plus(own_counts)
+        removed = published.removed_in(view)
+        is_new_whole = not any(each.num_deletions for each in new)
+        return KnownWords(
+            vocabulary,
+            not removed and is_new_whole,
+            counts if removed == published.counted_at and is_new_whole else None,
+        )
 
     # ------------------------------------------------------------------
 

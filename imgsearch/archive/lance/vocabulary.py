@@ -20,8 +20,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from imgsearch.archive.lance.counts import PhotoCounts
 from imgsearch.archive.lance.rows import NAME_END
 from imgsearch.archive.lance.tables import View, words_column
 from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
@@ -156,12 +158,15 @@ class Published(Struct, frozen=True):
     """A vocabulary, and the fragments that it covers, with the number of rows deleted in each.
 
     Fragments go by the names of their first data files, which are used once. `removed` is how many
-    rows have been deleted or replaced since it was made anew: their words are still in it.
+    rows have been deleted or replaced since it was made anew: their words are still in it. `counts`
+    of the same photos were right when that number was `counted_at`.
     """
 
     vocabulary: Vocabulary = Vocabulary()
     fragments: dict[str, int] = {}
     removed: int = 0
+    counts: PhotoCounts = PhotoCounts()
+    counted_at: int = 0
 
     def uncovered(self, view: View) -> list[Any]:
         """The fragments (lance.LanceFragment) of a version of the table that are not covered."""
@@ -223,7 +228,7 @@ def after_joining(published: Published, joined: Sequence[Joined]) -> Published:
         if each.before.keys() <= fragments.keys():
             removed += sum(number - fragments.pop(name) for name, number in each.before.items())
             fragments |= dict.fromkeys(each.after, 0)
-    return Published(published.vocabulary, fragments, removed)
+    return replace(published, fragments=fragments, removed=removed)
 
 
 def renewed(published: Published, view: View) -> Published:
@@ -232,16 +237,28 @@ def renewed(published: Published, view: View) -> Published:
     fragments = _deletions(each.metadata for each in view.dataset.get_fragments())
     is_cheap = rows <= _REMADE_ROWS
     if not published.fragments or (removed and (is_cheap or removed > rows * _MOST_REMOVED)):
-        return Published(Vocabulary.of(view, view.dataset.get_fragments()), fragments)
-    more = Vocabulary.of(view, published.uncovered(view))
-    return Published(published.vocabulary.with_those_of(more), fragments, removed)
+        all_of_it = view.dataset.get_fragments()
+        return Published(
+            Vocabulary.of(view, all_of_it), fragments, counts=PhotoCounts.of(view, all_of_it)
+        )
+    new = published.uncovered(view)
+    if removed == published.counted_at:
+        counts = published.counts.plus(PhotoCounts.of(view, new))
+    else:
+        counts = PhotoCounts.of(view, view.dataset.get_fragments())
+    vocabulary = published.vocabulary.with_those_of(Vocabulary.of(view, new))
+    return Published(vocabulary, fragments, removed, counts, removed)
 
 
 class KnownWords(Struct, frozen=True):
-    """The vocabulary of a version of an archive; exact if every word of it is in some photo."""
+    """The vocabulary of a version of an archive; exact if every word of it is in some photo.
+
+    `counts` are None if photos were removed since they were published.
+    """
 
     vocabulary: Vocabulary
     is_exact: bool
+    counts: PhotoCounts | None
 
 
 def is_exactly_known(word: str) -> bool:
