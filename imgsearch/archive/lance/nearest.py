@@ -216,6 +216,12 @@ class PhotoVectorsView(Struct, frozen=True):
         addresses = self.view.addresses(condition, **options)
         return self.files.rows_at(self.fragments, self.view.encoder.dim, addresses)
 
+    def stored_records(self, condition: str) -> list[dict[str, Any]] | None:
+        """The records of the rows that fulfil a condition, as `stored_rows` finds them."""
+        if self.files is None or self.lacks_files():
+            return None
+        return self.files.records_at(self.fragments, self.view.addresses(condition))
+
     def make_files(self, most_rows: int | None = None) -> None:
         """Make the files of the vectors that have none, if these are `most_rows` at most."""
         if self.files is not None:

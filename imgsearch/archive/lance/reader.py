@@ -57,7 +57,7 @@ from imgsearch.archive.lance.tables import (
     stored,
     words_column,
 )
-from imgsearch.archive.lance.vector_files import PartRows, VectorFiles
+from imgsearch.archive.lance.vector_files import RECORD_COLUMNS, PartRows, VectorFiles
 from imgsearch.archive.lance.vocabulary import (
     NAMED,
     KnownWords,
@@ -87,6 +87,7 @@ from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
 _ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
+_KEPT_COLUMNS = frozenset(RECORD_COLUMNS)
 _MADE_AT_ONCE = 20_000  # vectors whose files one search makes: 20 MB
 _MOST_UNSETTLED = 20_000  # photos whose words are read since the catalogue was settled
 _MOST_NEW_FRAGMENTS = 1_000  # whose words are kept
@@ -297,7 +298,7 @@ class LanceCatalogue:
         lacking = [photo_id for photo_id, shown in known.items() if shown is None]
         if lacking:
             columns = [*PHOTO_COLUMNS, "paths", "date", "date_source"]
-            page = tuple(map(_catalogued, self._rows_of(lacking, columns)))
+            page = tuple(map(_catalogued, self.records_of(lacking, columns)))
             for photo in page:
                 shown = _ShownPhoto(photo, page)
                 self._shown.keep(photo.photo.id, view.version, shown)
@@ -358,7 +359,7 @@ class LanceCatalogue:
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
         """The text in these photos; photos that were not read are left out."""
-        by_hash = {row["hash"]: row["id"] for row in self._rows_of(ids, ["id", "hash"])}
+        by_hash = {row["hash"]: row["id"] for row in self.records_of(ids, ["id", "hash"])}
         with self._errors():
             rows = self._texts.newest().read_with("hash", list(by_hash), ["hash", "reading"])
         return {by_hash[row["hash"]]: reading_of(row["reading"]) for row in rows.to_pylist()}
@@ -431,7 +432,7 @@ class LanceCatalogue:
         """Pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
         columns = ["id", "hash", "format", "taken_at", "paths"]
         formats = (RAW, *DEVELOPED)
-        own = [row for row in self._rows_of(ids, columns) if row["format"] in formats]
+        own = [row for row in self.records_of(ids, columns) if row["format"] in formats]
         stems = {stored(stem_of(loaded(path))) for row in own for path in row["paths"]}
         with self._errors():
             rows = self._files.newest().read_with("stem", sorted(stems), ["hash"])
@@ -601,8 +602,15 @@ class LanceCatalogue:
         if self._makes_all_files and current.lacks_files():
             Thread(target=current.make_files, daemon=True).start()
 
-    def _rows_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.whole_photos(columns, ids).to_pylist()
+    def records_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """These columns of these photos, from files on this machine where there are any."""
+        wanted = _plain_ids(ids)
+        if wanted and _KEPT_COLUMNS.issuperset(columns):
+            with self._errors():
+                stored = self._current().stored_records(is_one_of("id", wanted))
+            if stored is not None:
+                return [row for row in stored if row["part"] == 0]
+        found: list[dict[str, Any]] = self.whole_photos(columns, wanted).to_pylist()
         return found
 
     def _published(self) -> _Settled:
@@ -710,17 +718,14 @@ class LanceNames:
             "text": in_text,
         }
         columns = ["id", *map(words_column, wanted)]
-        with lance_errors(self._catalogue.address):
-            rows = self._catalogue.photos_view().read_with(
-                "id", _plain_ids(ids), columns, f" AND {_WHOLES}"
-            )
+        rows = self._catalogue.records_of(ids, columns)
         return {
             row["id"]: tuple(
                 field
                 for field, spellings in wanted.items()
                 if any(each in (row[words_column(field)] or "") for each in spellings)
             )
-            for row in rows.to_pylist()
+            for row in rows
         }
 
     def has_date_from(self, first: str, end: str) -> bool:

@@ -1,10 +1,11 @@
-"""Vectors of an archive in object storage, as files on the machine that searches it.
+"""Rows of an archive in object storage, as files on the machine that searches it.
 
-A search scores some hundred photos by their vectors, which lie far apart in the table: each would
-be a request to the storage. The file of a fragment has the vectors of all its rows, with what a
-search needs beside them. Fragments are never changed, only replaced, so a file never becomes
-outdated: it is named after the data file in the archive that has the vectors, whose name is used
-once. Vectors are kept with 16 bits a number, which are all the bits that they have.
+A search scores some hundred photos by their vectors, and shows the facts of some dozens. They lie
+far apart in the table: each vector would be a request to the storage, and each fact. A fragment has
+two files here, one with the vectors of all its rows and one with their facts and names. Fragments
+are never changed, only replaced, so files never become outdated: they are named after the data file
+in the archive that has the vectors, whose name is used once. Vectors are kept with 16 bits a
+number, which are all the bits that they have.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
+from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,18 +26,36 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from imgsearch import private_files
-from imgsearch.archive.lance.rows import of_length_1, stored_in
-from imgsearch.archive.lance.tables import View
+from imgsearch.archive.lance.rows import PHOTO_COLUMNS, of_length_1, stored_in
+from imgsearch.archive.lance.tables import TEXT_COLUMN, View, words_column
 from imgsearch.records.arrays import Ids, Vectors
+from imgsearch.records.names import NAME_FIELDS
 
 _SUFFIX = ".vectors"
+_OFFSET = np.dtype("<u8")
+_CHECKSUM = np.dtype("<u4")
+# What is shown of a photo, and in which of its names a query was found.
+RECORD_COLUMNS = (
+    "part",
+    *PHOTO_COLUMNS,
+    *("paths", "date", "date_source"),
+    *(words_column(field) for field in NAME_FIELDS),
+    TEXT_COLUMN,
+)
+# A program that knows another fact makes other files.
+_RECORDS_SUFFIX = f".{zlib.crc32(','.join(RECORD_COLUMNS).encode()):08x}.records"
 _COLUMNS = ("id", "part", "at_s", "vector")
 _ROWS_AT_ONCE = 8_192
 _OFFSET_BITS = 32  # of the address of a row; those above them are the number of its fragment
 _OFFSETS = np.uint64(2**_OFFSET_BITS - 1)
 _MOST_OPEN = 10_000
+_RECORD_BYTES = 600  # of a photo, more or less
 
-Addresses = NDArray[np.uint64]
+Addresses: TypeAlias = NDArray[np.uint64]
+_Records: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.uint8]]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class PartRows(Struct, frozen=True, eq=False):
@@ -55,6 +76,11 @@ class Fragment(Struct, frozen=True):
     number: int
     file_name: str
     rows: int
+
+    @property
+    def records_name(self) -> str:
+        """The name of its file of records."""
+        return f"{Path(self.file_name).stem}{_RECORDS_SUFFIX}"
 
 
 def fragments_of(view: View) -> tuple[Fragment, ...]:
@@ -81,12 +107,17 @@ class VectorFiles:
         self._folder = folder
         self._most_bytes = most_bytes
         self._open: dict[str, NDArray[np.void]] = {}
+        self._open_records: dict[str, _Records] = {}
         self._lock = Lock()  # of what is open
         self._making = Lock()  # one thread makes files; the others read from the storage meanwhile
 
     def lacking(self, fragments: Sequence[Fragment], dim: int) -> list[Fragment]:
         """The fragments of a table with vectors of `dim` numbers that have no file."""
-        return [each for each in fragments if self._rows_in(each, dim) is None]
+        return [
+            each
+            for each in fragments
+            if self._rows_in(each, dim) is None or self._records_in(each) is None
+        ]
 
     def make(self, view: View, fragments: Sequence[Fragment], most_rows: int | None = None) -> None:
         """Make the files that a table lacks, if they have `most_rows` at most.
@@ -103,12 +134,18 @@ class VectorFiles:
         try:
             private_files.make_folder(self._folder)
             private_files.delete_abandoned(self._folder)
-            own = {each.file_name for each in fragments}
-            size_bytes = rows * _row_type(dim).itemsize
-            if self._make_room(size_bytes, own):
-                for each in self.lacking(fragments, dim):
-                    parts = (rows.tobytes() for rows in _packed(view, each.number))
-                    private_files.replace_file_by_parts(self._folder / each.file_name, parts)
+            own = {name for each in fragments for name in (each.file_name, each.records_name)}
+            size_bytes = rows * (_row_type(dim).itemsize + _RECORD_BYTES)
+            if not self._make_room(size_bytes, own):
+                return
+            for each in self.lacking(fragments, dim):
+                parts = (rows.tobytes() for rows in _packed(view, each.number))
+                private_files.replace_file_by_parts(self._folder / each.file_name, parts)
+                records = _packed_records(view, each.number)
+                private_files.replace_file_by_parts(self._folder / each.records_name, records)
+                if not self._make_room(0, own):  # names and texts are longer than usual
+                    (self._folder / each.records_name).unlink(missing_ok=True)
+                    return
         except OSError:  # the disk is full, or it is read-only
             return
         finally:
@@ -130,6 +167,52 @@ class VectorFiles:
             own = numbers == number
             found[own] = rows[offsets[own]]
         return _unpacked(found)
+
+    def records_at(
+        self, fragments: Sequence[Fragment], addresses: Addresses
+    ) -> list[dict[str, Any]] | None:
+        """The values of `RECORD_COLUMNS` of the rows at these addresses, by column.
+
+        None if one of them is in no file, or damaged.
+        """
+        by_number = {each.number: each for each in fragments}
+        found = []
+        for address in addresses.tolist():
+            fragment = by_number.get(address >> _OFFSET_BITS)
+            records = None if fragment is None else self._records_in(fragment)
+            if fragment is None or records is None:
+                return None
+            at = address & int(_OFFSETS)
+            start, end = records[0][at : at + 2].tolist()
+            stored = records[1][start:end].tobytes()
+            content, checksum = stored[: -_CHECKSUM.itemsize], stored[-_CHECKSUM.itemsize :]
+            if zlib.crc32(content).to_bytes(_CHECKSUM.itemsize, "little") != checksum:
+                return None
+            values = _decode(content)
+            found.append(dict(zip(RECORD_COLUMNS, values, strict=True)))
+        return found
+
+    def _records_in(self, fragment: Fragment) -> _Records | None:
+        """The ends of all records of a fragment in its file, and the file; None without one."""
+        with self._lock:
+            known = self._open_records.get(fragment.records_name)
+            if known is not None:
+                return known
+            file = self._folder / fragment.records_name
+            index_bytes = (fragment.rows + 1) * _OFFSET.itemsize
+            try:
+                start = file.stat().st_size - index_bytes
+                os.utime(file)
+                offsets = np.memmap(file, _OFFSET, "r", start, (fragment.rows + 1,))
+                content = np.memmap(file, np.uint8, "r", 0, (start,))
+            except (OSError, ValueError):  # not there, or cut off
+                return None
+            if int(offsets[-1]) != start:
+                return None
+            if len(self._open_records) >= _MOST_OPEN:
+                self._open_records.clear()
+            self._open_records[fragment.records_name] = offsets, content
+            return offsets, content
 
     def _rows_in(self, fragment: Fragment, dim: int) -> NDArray[np.void] | None:
         """All rows of a fragment, mapped into memory; None without a file."""
@@ -202,6 +285,28 @@ def _packed(view: View, fragment: int) -> Iterator[NDArray[np.void]]:
         packed["vector"] = stored_in(table)
         packed["checksum"] = [zlib.crc32(row.tobytes()) for row in packed]
         yield packed
+
+
+def _packed_records(view: View, fragment: int) -> Iterator[bytes]:
+    """The records of all rows of a fragment, each with its checksum, and then where they begin."""
+    offsets = [0]
+    for rows in view.batches(
+        list(RECORD_COLUMNS),
+        None,
+        _ROWS_AT_ONCE,
+        fragments=[view.dataset.get_fragment(fragment)],
+        include_deleted_rows=True,
+        with_row_id=True,
+        scan_in_order=True,
+    ):
+        columns = [rows[column].to_pylist() for column in RECORD_COLUMNS]
+        packed = []
+        for values in zip(*columns, strict=True):
+            content = _encode(values)
+            packed.append(content + zlib.crc32(content).to_bytes(_CHECKSUM.itemsize, "little"))
+            offsets.append(offsets[-1] + len(packed[-1]))
+        yield b"".join(packed)
+    yield np.array(offsets, _OFFSET).tobytes()
 
 
 def _unpacked(rows: NDArray[np.void]) -> PartRows | None:
