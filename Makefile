@@ -106,6 +106,8 @@ check: install  ## Lint, format, types and the layout of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy --platform darwin --cache-dir .mypy_cache/darwin
+	$(BIN)/python -m mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/python -m pytest -q tests/test_house.py tests/test_names.py
 
 release: install  ## Build wheel and sdist in dist/, check them, try both in bare environments

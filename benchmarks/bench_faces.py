@@ -22,6 +22,7 @@ import argparse
 import csv
 import re
 import resource
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -316,6 +317,8 @@ def report_scale(count: int) -> None:
     A third of the faces shows too little to found a group, and of the hundred persons with the most
     faces, five faces each are confirmed.
     """
+    if sys.platform == "win32":
+        raise NotImplementedError("needs Unix")
     rng = np.random.default_rng(1)
     sizes = np.minimum(np.maximum(1, (rng.pareto(1.0, count) * 3).astype(int)), 3000)
     who = np.repeat(np.arange(len(sizes)), sizes)[:count]

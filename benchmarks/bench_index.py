@@ -554,6 +554,8 @@ PEER_BUILDERS: dict[str, Callable[[np.ndarray], Settings]] = {
 
 def run(work: Path, sizes: list[int], jobs: list[str], peers: list[str]) -> None:
     """Measure what is not measured yet, each in a process of its own."""
+    if sys.platform == "win32":
+        raise NotImplementedError("needs Unix")
     path = work / "results.json"
     work.mkdir(parents=True, exist_ok=True)
     results = json.loads(path.read_text()) if path.exists() else {}

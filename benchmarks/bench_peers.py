@@ -237,6 +237,8 @@ def unit(vector: np.ndarray) -> np.ndarray:
 
 
 def machine() -> Result:
+    if sys.platform == "win32":
+        raise NotImplementedError("needs Unix")
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cpu": cpu_name(),

@@ -67,6 +67,8 @@ def make(place: Path, files: int) -> None:
 
 def measure(place: Path, files: int) -> None:
     """Index four times and print the best times."""
+    if sys.platform == "win32":
+        raise NotImplementedError("needs Unix")
     best_s = best_cpu_s = float("inf")
     settings = Settings.load(data_dir=place / "library", encoder="lite")
     with Library.open(settings, encoder=StandIn()) as library:

@@ -45,6 +45,8 @@ KNOWN = 100  # different words under load
 
 def timed(run: Callable[[int], object], times: int) -> tuple[float, float]:
     """The median wall time, and the mean CPU time of child processes, in ms."""
+    if sys.platform == "win32":
+        raise NotImplementedError("needs Unix")
     walls = []
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for number in range(times):
@@ -77,7 +79,8 @@ def new(number: int) -> str:
 def inside_ms(settings: Settings, line: str) -> float:
     """The time the library took, as the service reports it, in ms."""
     form = json.dumps({"query": query_form(parse(line))}).encode()
-    with connect(settings.data_dir) as connection:
+    with connect(settings.data_dir) as opened:
+        connection = opened.http
         connection.sock.settimeout(ANSWER_S)
         connection.request("POST", "/search", form)
         response = connection.getresponse()
@@ -119,7 +122,7 @@ def under_load(
 
     with ExitStack() as opened, ThreadPoolExecutor(CLIENTS) as pool:
         connections = [
-            opened.enter_context(connect(settings.data_dir)) for number in range(CLIENTS)
+            opened.enter_context(connect(settings.data_dir)).http for number in range(CLIENTS)
         ]
         for connection in connections:
             connection.sock.settimeout(ANSWER_S)
@@ -183,6 +186,8 @@ def measure(settings: Settings, environment: dict[str, str]) -> dict[str, object
 
 def memory_mb(pid: int) -> float:
     """The memory of a process and of those that it started; what they share counts once (PSS)."""
+    if sys.platform != "linux":
+        raise NotImplementedError("needs Linux")
     process = psutil.Process(pid)
     each = [process, *process.children(recursive=True)]
     return float(sum(one.memory_full_info().pss for one in each)) / 1e6

@@ -94,6 +94,8 @@ def jpeg_rates(folder: Path) -> dict[str, float]:
 
 def disk_mb_s(folder: Path) -> float:
     """MB a second at which files are read that are not in the page cache."""
+    if sys.platform != "linux":
+        raise NotImplementedError("needs Linux")
     paths = sorted(folder.glob("*.jpg"))
     for path in paths:
         with path.open("rb") as file:

@@ -63,6 +63,8 @@ def run(command: Command) -> Cost:
 
 
 def _run_here(command: Command) -> dict[str, object]:
+    if sys.platform == "win32":
+        raise NotImplementedError("needs Unix")
     with tempfile.TemporaryFile() as output:
         env = {**os.environ, **command.env}
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # each run would compile the same modules again
@@ -110,6 +112,8 @@ class _Sampler(threading.Thread):
 
 def _tree_mb(pid: int) -> float:
     """The proportional set sizes of a process and all below it; 0 without children."""
+    if sys.platform != "linux":
+        raise NotImplementedError("needs Linux")
     import psutil
 
     total_bytes = 0

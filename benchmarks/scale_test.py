@@ -119,6 +119,8 @@ class Driver:
 
     def kill(self) -> None:
         """End it as a power failure does."""
+        if sys.platform == "win32":
+            raise NotImplementedError("needs Unix")
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
@@ -269,6 +271,8 @@ def timed(what: str, action: Callable[[], object]) -> float:
 
 def run(count: int, work: Path) -> None:
     """The whole test. Ends the process with what is wrong, if anything is."""
+    if sys.platform == "win32":
+        raise NotImplementedError("needs Unix")
     os.environ.update(ENVIRONMENT)
     shutil.rmtree(work, ignore_errors=True)
     folder = work / "photos"

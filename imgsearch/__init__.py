@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imgsearch.analysis.clusters import (
         cluster_photos as cluster_photos,
         ids_within as ids_within,
+        name_of_cluster as name_of_cluster,
     )
     from imgsearch.analysis.proposal import with_kept as with_kept
     from imgsearch.analysis.removal_script import (
@@ -60,10 +61,10 @@ if TYPE_CHECKING:
     from imgsearch.operations.tray import Tray as Tray
     from imgsearch.outputs.copies import (
         copies_problem as copies_problem,
-        unique_name as unique_name,
         unreadable_photos as unreadable_photos,
         zip_of_copies as zip_of_copies,
     )
+    from imgsearch.outputs.file_names import unique_name as unique_name
     from imgsearch.page_access import (
         ARCHIVE_VARIABLE as ARCHIVE_VARIABLE,
         LOOPBACK as LOOPBACK,
@@ -183,7 +184,7 @@ __version__ = VERSION
 # `import imgsearch` and `imgsearch --help` must not load NumPy, SQLAlchemy and the rest, which
 # takes a third of a second: each name is imported when it is first used.
 _NAMES = {
-    "imgsearch.analysis.clusters": ("cluster_photos", "ids_within"),
+    "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
     "imgsearch.analysis.proposal": ("with_kept",),
     "imgsearch.analysis.removal_script": (
         "has_objects",
@@ -210,10 +211,10 @@ _NAMES = {
     "imgsearch.operations.tray": ("Tray",),
     "imgsearch.outputs.copies": (
         "copies_problem",
-        "unique_name",
         "unreadable_photos",
         "zip_of_copies",
     ),
+    "imgsearch.outputs.file_names": ("unique_name",),
     "imgsearch.page_access": (
         "ARCHIVE_VARIABLE",
         "LOOPBACK",

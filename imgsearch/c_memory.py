@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 
 _M_ARENA_MAX = -8  # mallopt(3)
@@ -22,6 +23,8 @@ def give_back() -> None:
 
 
 def _call(function: str, *arguments: int) -> None:
+    if sys.platform != "linux":  # Windows has no library without a name
+        return
     import ctypes  # lazy: most commands start no job
 
     with suppress(OSError, AttributeError):

@@ -144,6 +144,18 @@ class Gazetteer:
             )
         ][:limit]
 
+    def largest_in(
+        self, south: float, west: float, north: float, east: float, min_population: int = 0
+    ) -> list[Town]:
+        """The towns in an area in degrees with at least so many people, the most populous first."""
+        # Of large towns there are few, and they have an index of their own.
+        large = "population >= 250000 AND " if min_population >= 250_000 else ""
+        return self._towns(
+            f"{large}lat BETWEEN ? AND ? AND lon BETWEEN ? AND ? AND population >= ? "
+            "ORDER BY population DESC, name, lat",
+            *(south, north, west, east, min_population),
+        )
+
     def _towns(self, condition: str, *parameters: object) -> list[Town]:
         query = f"SELECT name, region, country, lat, lon, population FROM towns WHERE {condition}"
         return [Town(*row) for row in self._database.rows(query, *parameters)]

@@ -15,6 +15,7 @@ from typing import Any
 from weakref import finalize
 
 from imgsearch import private_files
+from imgsearch.replacing import rename_over
 
 
 class MadeDatabase:
@@ -66,7 +67,7 @@ class MadeDatabase:
                 private_files.create_file(draft)
                 with closing(sqlite3.connect(draft)) as connection:
                     self._fill(connection)
-                draft.replace(file)
+                rename_over(draft, file)
             except (OSError, sqlite3.OperationalError):
                 with suppress(OSError):
                     draft.unlink(missing_ok=True)

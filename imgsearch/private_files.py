@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from imgsearch.replacing import rename_over
+
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 _OTHERS = 0o077
-_HAS_MODES = os.name != "nt"
 # What is in a data or cache folder, by the beginning of its name after the dot of a temporary one.
 _LIBRARY_FILES = (
     *("library.db", "writer.", "serve.", "thumbnails.db"),
@@ -108,12 +110,18 @@ def replace_file(path: Path, content: bytes) -> None:
 
     It is not synced to the disk: a power failure may cost its content.
     """
+    replace_file_by_parts(path, (content,))
+
+
+def replace_file_by_parts(path: Path, contents: Iterable[bytes]) -> None:
+    """As `replace_file`, with content that need not be in memory at once."""
     make_folder(path.parent)
     part = _part_of(path)
     try:
         with open_for_writing(part) as file:
-            file.write(content)
-        part.replace(path)
+            for content in contents:
+                file.write(content)
+        rename_over(part, path)
     except BaseException:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -130,13 +138,14 @@ def delete_abandoned(folder: Path) -> None:
                     Path(entry.path).unlink()
 
 
-def make_private(folder: Path, others: Collection[str] = ()) -> None:
+def make_private(folder: Path, others: Callable[[], Collection[str]] = tuple) -> None:
     """Take the rights of others away from a data or cache folder and from all in it.
 
     Only where the folder belongs to this user; where others have no rights, this is one `stat`. A
     folder that holds anything else as well, photos for instance, keeps its rights, and only the
-    library in it is closed. `others` are further names of what may be in the folder, alone or with
-    "-", "." or "_" behind them. Raises nothing: a disk may be read-only or know no rights.
+    library in it is closed. `others` gives further names of what may be in the folder, alone or
+    with "-", "." or "_" behind them; it is called only where the folder is open to others. Raises
+    nothing: a disk may be read-only or know no rights.
     """
     with suppress(OSError):
         about = folder.stat()
@@ -144,7 +153,8 @@ def make_private(folder: Path, others: Collection[str] = ()) -> None:
             return
         with os.scandir(folder) as entries:
             listed = list(entries)
-        is_ours = all(_is_known(entry) or _has_name(entry, others) for entry in listed)
+        names = others()
+        is_ours = all(_is_known(entry) or _has_name(entry, names) for entry in listed)
         if is_ours and not about.st_mode & stat.S_ISVTX:
             _set_mode(folder, about.st_mode & FOLDER_MODE)  # first: then nobody can exchange files
             make_entries_private(folder)
@@ -188,15 +198,17 @@ def _opened(path: Path, flag: int) -> int:
 
 def _set_mode(target: Path | str | int, mode: int) -> None:
     """Set the mode of a path or an open file, where the disk allows it."""
-    if _HAS_MODES:
+    if sys.platform != "win32":  # there a user's own folders are closed to others
         with suppress(OSError):
             os.chmod(target, mode)  # noqa: PTH101  # of a descriptor, too
 
 
 def _is_open(about: os.stat_result) -> bool:
     """Whether others have rights on a file or folder of this user."""
+    if sys.platform == "win32":
+        return False
     is_link = stat.S_ISLNK(about.st_mode)
-    is_own = _HAS_MODES and about.st_uid == os.geteuid()
+    is_own = about.st_uid == os.geteuid()
     return is_own and not is_link and bool(about.st_mode & _OTHERS)
 
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Vectors
 
 CHECKOUT = Path(__file__).parent.parent
+# Rights of files do not bind root. On Windows they are others, which no test changes.
+IS_ROOT = sys.platform != "win32" and os.geteuid() == 0
 PATIENCE_S = 300.0  # a busy machine may need this long for what takes a few seconds
 
 # ---------------------------------------------------------------------------- vectors

@@ -137,6 +137,8 @@ class Recorder:
     @contextmanager
     def running(self, name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         """A process of this Python with these arguments; what it did is printed at its end."""
+        if sys.platform == "win32":
+            raise NotImplementedError("needs Unix")
         self._log.unlink(missing_ok=True)
         self._names.names.clear()
         command = ["strace", "-f", "-qq", "-y", "-s", "300", "--seccomp-bpf"]

@@ -8,9 +8,12 @@ import pty
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
+
+import pytest
 
 from tests.factories import PATIENCE_S
 
@@ -33,6 +36,8 @@ def run_in_terminal(
     `typed_ahead` waits in the terminal before the command starts, for a command that would not
     wait long enough for the answers of a busy machine.
     """
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     terminal, inside = pty.openpty()
     size = struct.pack("HHHH", ROWS, COLUMNS, COLUMNS * CELL_PX[0], ROWS * CELL_PX[1])
     fcntl.ioctl(inside, termios.TIOCSWINSZ, size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ def take_sample(
 
     `began_s` is the time (`time.monotonic`) from which samples count.
     """
+    if sys.platform == "win32":
+        raise NotImplementedError("needs Unix")
     readings = [_reading(pid)]
     while len(readings) < READINGS:
         time.sleep(interval_s)
@@ -53,6 +56,8 @@ def take_sample(
 
 def _reading(pid: int) -> tuple[float, float, float]:
     """Memory in MiB, threads and open files of a process and all below it."""
+    if sys.platform == "win32":
+        raise NotImplementedError("needs Unix")
     root = psutil.Process(pid)
     memory_mb, threads, files = 0.0, 0, 0
     for process in [root, *root.children(recursive=True)]:

@@ -32,7 +32,8 @@ def serving(
         assert lines[0].startswith("Listening at "), lines[0] + process.stderr.read().decode()
         yield process, lines[-1]
     finally:
-        process.send_signal(signal.SIGCONT)
+        if sys.platform != "win32":
+            process.send_signal(signal.SIGCONT)
         process.kill()
         process.wait()
         process.stderr.close()

@@ -104,6 +104,8 @@ class Soak:
         self._watcher = subprocess.Popen(command, cwd=CHECKOUT)
 
     def _kill(self) -> None:
+        if sys.platform == "win32":
+            raise NotImplementedError("needs Unix")
         assert self._watcher is not None
         deadly = self._random.choice([signal.SIGKILL, signal.SIGTERM])
         self._watcher.send_signal(deadly)

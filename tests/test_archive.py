@@ -30,6 +30,8 @@ LINES = (
     "width:>=400",
     "sort:path width:<400 width:>=0",
     "coffee",  # a name of a file
+    "type:jpeg sort:best",
+    "a cat sort:best",
 )
 
 

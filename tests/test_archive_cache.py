@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ ALL = "sort:path width:>0"
 @contextmanager
 def mounted(server: S3Server, bucket: str, folder: Path) -> Iterator[Path]:
     """A bucket as a folder, with a cache on disk, by the command of docs/scale.md."""
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     place = folder / "mounted"
     place.mkdir()
     remote = {

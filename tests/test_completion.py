@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from imgsearch.cli import COMMANDS, commands
+from imgsearch.cli import COMMANDS, GROUPS, commands
 from tests.factories import CHECKOUT, PATIENCE_S
 from tests.programs import need_programs
 
@@ -98,6 +98,36 @@ def test_the_manual_page_in_man() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     text = re.sub(r".\x08", "", done.stdout)
     assert [name for name in COMMANDS if f"imgsearch {name}" not in text] == []
+    titles = re.findall(r"^COMMANDS: (.+)$", text, re.MULTILINE)
+    assert titles == [title.upper() for title in GROUPS]
     assert '\n         imgsearch search "two kids jumping into a lake"\n' in text
     assert re.search(r"\n +-k N +Number of results\.", text)
     assert re.search(r"\n +9 +Another process is writing to this library\.", text)
+
+
+def test_help_lists_every_command_once_under_its_purpose() -> None:
+    """In the order of the groups, with all descriptions in one column and none shortened."""
+    modules = {file.stem for file in (CHECKOUT / "imgsearch" / "cli").glob("*.py")}
+    are_commands = {
+        name for name in modules if "\ncommand" in _source(name) or "def command(" in _source(name)
+    }
+    assert {name.replace("-", "_") for name in COMMANDS} == are_commands
+    assert len(COMMANDS) == len(set(COMMANDS))
+
+    done = CliRunner().invoke(commands, ["--help"], prog_name="imgsearch", terminal_width=88)
+    sections: dict[str, list[str]] = {}
+    starts = set()
+    title = ""
+    for line in done.output.partition("Options:")[2].splitlines():
+        if line.endswith(":") and not line.startswith(" "):
+            sections[title := line.removesuffix(":")] = []
+        elif title and (row := re.fullmatch(r"  ([a-z-]+) {2,}(\S.*[^.])\.", line)):
+            sections[title].append(row[1])
+            starts.add(row.start(2))
+    assert {title: tuple(names) for title, names in sections.items()} == GROUPS
+    assert len(starts) == 1
+    assert "..." not in done.output.partition("Find:")[2]
+
+
+def _source(name: str) -> str:
+    return (CHECKOUT / "imgsearch" / "cli" / f"{name}.py").read_text()

@@ -162,6 +162,8 @@ def test_processes_are_reused_and_then_replaced() -> None:
 
 
 def test_a_process_that_has_ended_is_replaced() -> None:
+    if sys.platform != "linux":
+        pytest.skip("needs Linux")
     gif = encoded(noise(), "GIF")
     with DecoderPool() as pool:
         decode_bytes(gif, 8, pool=pool)
@@ -208,6 +210,8 @@ def is_alive(process_id: int) -> bool:
 
 def test_a_file_that_changes_while_it_is_read_is_noticed(fake_heif: None, tmp_path: Path) -> None:
     """The decoder waits in the middle of the file until the test has changed it."""
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     photo, fifo = tmp_path / "growing.heic", tmp_path / "fifo"
     photo.write_bytes(heic_that_says("hold"))
     os.mkfifo(fifo)

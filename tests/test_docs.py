@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from imgsearch import Settings, errors
-from imgsearch.cli import COMMANDS, commands
+from imgsearch.cli import GROUPS, commands
 from tests.operations_page import operations_page
 
 HOUSE = Path(__file__).parent.parent
 PAGES = [
     HOUSE / "README.md",
-    HOUSE / "CONTRIBUTING.md",
+    *(HOUSE / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CODE_OF_CONDUCT")),
     *sorted((HOUSE / "docs").rglob("*.md")),
     *sorted((HOUSE / "research").rglob("*.md")),
 ]
@@ -35,17 +35,23 @@ def inner_commands(name: str) -> list[list[str]]:
     return [[each] for each in command.commands] if isinstance(command, click.Group) else []
 
 
+def help_page(words: list[str], heading: str) -> str:
+    result = CliRunner().invoke(
+        commands, [*words, "--help"], prog_name="imgsearch", terminal_width=88
+    )
+    assert result.exit_code == 0
+    title = " ".join(["imgsearch", *words])
+    return f"{heading} {title}\n\n```text\n{result.output.rstrip()}\n```\n"
+
+
 def help_pages() -> str:
-    """The help text of every command, as docs/cli.md shows it."""
-    pages = []
-    named = [[name, *inner] for name in sorted(COMMANDS) for inner in [[], *inner_commands(name)]]
-    for words in [[], *named]:
-        result = CliRunner().invoke(
-            commands, [*words, "--help"], prog_name="imgsearch", terminal_width=88
-        )
-        assert result.exit_code == 0
-        title = " ".join(["imgsearch", *words])
-        pages.append(f"### {title}\n\n```text\n{result.output.rstrip()}\n```\n")
+    """The help text of every command by purpose, as docs/cli.md shows it."""
+    pages = [help_page([], "###")]
+    for title, names in GROUPS.items():
+        pages.append(f"### {title}\n")
+        for name in names:
+            inner = [[name, *words] for words in inner_commands(name)]
+            pages += [help_page(words, "####") for words in [[name], *inner]]
     return "\n" + "\n".join(pages) + "\n"
 
 

@@ -39,6 +39,8 @@ def home(
     shared_data: Path, model_cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
     """Ada's home: ~/Pictures with an indexed library beside it, and two images elsewhere."""
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     home = tmp_path_factory.mktemp("home")
     pictures, camera = home / "Pictures", shared_data / "camera"
     shutil.copytree(camera / "formats" / "albums" / "nature", pictures / "Nature")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -743,6 +744,8 @@ def test_a_watcher_without_the_package_says_how_to_install_it(tmp_path: Path) ->
 @needs_models
 @pytest.mark.slow
 def test_a_killed_command_doubles_no_face(tmp_path: Path, model_cache: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     data, folder = tmp_path / "data", tmp_path / "photos"
     folder.mkdir()
     for number in range(10):

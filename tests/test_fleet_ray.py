@@ -149,6 +149,8 @@ def test_ray_embeds_what_a_worker_here_embeds(tmp_path: Path, ray: list[psutil.P
 def test_a_killed_worker_loses_and_doubles_nothing(
     tmp_path: Path, ray: list[psutil.Process]
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     photos = write_photos(tmp_path / "photos", 40)
     gate = tmp_path / "gate"
     gate.mkdir()

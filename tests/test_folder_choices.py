@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from imgsearch import count_photo_files, subfolders, usual_folders
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.errors import FolderError
 from imgsearch.indexer.volumes import MountTable
-from tests.factories import PATIENCE_S
+from tests.factories import IS_ROOT, PATIENCE_S
 
 _MOUNTS = """\
 22 1 8:1 / / rw - ext4 /dev/sda1 rw
@@ -111,7 +110,7 @@ def test_what_is_no_folder_is_told(home: Path, name: str) -> None:
         subfolders(home / name)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+@pytest.mark.skipif(IS_ROOT, reason="root may read every folder")
 def test_a_folder_that_may_not_be_read_is_told(home: Path) -> None:
     (home / "apples").mkdir(mode=0)
     with pytest.raises(FolderError, match="Permission denied"):

@@ -14,14 +14,19 @@ from tests.factories import CHECKOUT
 
 # From the lowest floor up. A part imports from lower floors only, never from its own.
 FLOORS = (
-    {"errors"},
+    {"errors", "replacing"},
     {
         "c_memory",
         "cores",
+        "desktop",
+        "desktop_entries",
+        "file_locks",
         "installation",
         "page_access",
         "paths",
+        "plugins",
         "private_files",
+        "process",
         "sphere",
         "text",
         "version",
@@ -117,7 +122,7 @@ LOADED_WHEN_CALLED = (
 # hostile files load one decoder each.
 PATH_OF_A_QUERY = (
     *("catalogue", "config", "encoders", "gazetteer", "language", "records", "search", "sphere"),
-    *("store", "indexer.roots", "indexer.volumes", "c_memory", "installation", "decode"),
+    *("store", "indexer.roots", "indexer.volumes", "c_memory", "installation", "decode", "plugins"),
 )
 # Packages of extras, and of what few runs need. `index.ivf` stands for FAISS.
 LOADED_WHEN_NEEDED = {

@@ -20,7 +20,7 @@ from imgsearch.decode.xmp_rating import new_packet, rating_in, with_rating
 from imgsearch.errors import DiskError
 from imgsearch.outputs import sidecars
 from imgsearch.records.albums import SidecarChange
-from tests.factories import run_cli, write_photos, write_xmp
+from tests.factories import IS_ROOT, run_cli, write_photos, write_xmp
 from tests.programs import need_programs
 from tests.stand_in import StandIn
 
@@ -269,7 +269,7 @@ def test_files_that_cannot_be_changed_are_named(stocked: Library, tmp_path: Path
     assert rating_in(target.read_bytes()) == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_said(stocked: Library, tmp_path: Path) -> None:
     stocked.marks.set([2], rating=4)
     (tmp_path / "photos").chmod(0o500)

@@ -42,6 +42,7 @@ from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.picture_text import TextLine
 from imgsearch.records.query import Example, Query, Region, Term, UnderstoodPart
 from imgsearch.records.status import Failure, MissingExtra, Root, Status, ThumbnailCounts
+from imgsearch.records.worth import Worth, WorthReason
 from imgsearch.service.answering import read_body
 from imgsearch.service.openapi import openapi_document
 from imgsearch.service.refusals import error_of, refusal_of
@@ -93,6 +94,7 @@ HIT = Hit(
     at_s=3.25,
     text_lines=(TextLine("Table 12", 0.1, 0.2, 0.3, 0.05, 0.98),),
     matched_by=("file_name", "people"),
+    worth=Worth(-0.5, (WorthReason("sharpness", -0.5, "soft"),), Path("/photos/better.jpg")),
 )
 BARE = Hit(Photo(8, "cd" * 32, 5, Facts("PNG", 1, 2)), (Path("/c.png"),), None)
 PART = UnderstoodPart("in Italy", "country:Italy", '"Italy" a dog', "a dog")

@@ -118,12 +118,12 @@ def test_links_of_a_killed_run_are_known_as_ours(tmp_path: Path, made: int) -> N
     update_links(folder, "s", {2: Path("/old/b.jpg"), 9: Path("/old/z.jpg")})
     left = made
 
-    def make(target: str, name: str, /, *, dir_fd: int) -> None:
+    def make(target: str, name: str, folder: int | None) -> None:
         nonlocal left
         if not left:
             raise KeyboardInterrupt
         left -= 1
-        os.symlink(target, name, dir_fd=dir_fd)
+        os.symlink(target, name, dir_fd=folder)
 
     if made < 3:
         with pytest.raises(KeyboardInterrupt):
@@ -159,7 +159,7 @@ def test_a_folder_keeps_one_saved_search(tmp_path: Path) -> None:
 def test_a_file_system_without_links_is_told(
     tmp_path: Path, number: int, kind: type[Exception], message: str
 ) -> None:
-    def refuse(target: str, name: str, /, *, dir_fd: int) -> None:
+    def refuse(target: str, name: str, folder: int | None) -> None:
         raise OSError(number, os.strerror(number))
 
     with pytest.raises(kind, match=message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -460,6 +461,8 @@ def stopped_after_a_photo(data: Path, number: int) -> tuple[int, str]:
 def test_a_killed_command_loses_no_photo_that_it_has_read(
     tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     data, folder = tmp_path / "data", tmp_path / "photos"
     folder.mkdir()
     for each in range(PHOTOS):

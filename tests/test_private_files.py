@@ -22,14 +22,12 @@ from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import write_export
 from imgsearch.encoders.registry import register, unregister
 from imgsearch.records.labels import Classes
-from tests.factories import CHECKOUT, write_photos
+from tests.factories import CHECKOUT, IS_ROOT, write_photos
 from tests.stand_in import StandIn
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 NOBODY = 65534
-NEEDS_ROOT = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can act as another user"
-)
+NEEDS_ROOT = pytest.mark.skipif(not IS_ROOT, reason="only root can act as another user")
 
 
 @contextmanager
@@ -206,6 +204,8 @@ def test_another_user_can_read_nothing(tmp_path: Path) -> None:
 
 @NEEDS_ROOT
 def test_a_library_of_another_user_keeps_its_modes(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     settings = settings_in(tmp_path)
     use(settings, write_photos(tmp_path / "photos", 3))
     set_modes(settings.data_dir)
@@ -237,6 +237,8 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_deleted_after_an_hour(tmp_path: Path) -> None:
     """The process is killed in the middle of a file, by the limit on the size of its files."""
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     code = (
         "import pathlib, resource, signal, sys\n"
         "from imgsearch import private_files\n"

@@ -33,6 +33,8 @@ assert run_with_progress(Job(steps()), "Indexing") == "report"
 
 def seen_in_terminal(code: str) -> str:
     """What a process writes to a terminal, without colours."""
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     import pty
 
     ours, theirs = pty.openpty()

@@ -4,40 +4,76 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+import pytest
+
+from imgsearch.cli import COMMANDS
+from tests.factories import CHECKOUT, PATIENCE_S
+from tests.wheels import PYTHONS
+
+README = (CHECKOUT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def first_of_each_search(output: str) -> dict[str, str]:
-    """The search commands of an output, each with the name of its first result."""
-    found = re.findall(r"^\$ imgsearch search (.*) -k \d+\n +1 +[\d.]+ +(\S+)", output, re.M)
-    return {command: Path(path).name for command, path in found}
+def shown_searches() -> list[tuple[list[str], str]]:
+    """The searches that are shown: their words, and what they print."""
+    (shown,) = blocks("text")
+    found = re.findall(r"^\$ imgsearch (.*)\n((?:[^$\n].*\n)+)", shown, re.MULTILINE)
+    return [(shlex.split(command), output) for command, output in found]
 
 
-def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "imgsearch", "demo", "--data", str(tmp_path)],
-        env={**os.environ, "IMGSEARCH_ENCODER": "lite"},
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of the demo, and what `imgsearch demo` printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = run("demo", "--data", str(folder))
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "imgsearch", *arguments],
+        env={**os.environ, "IMGSEARCH_ENCODER": "lite", "IMGSEARCH_SERVICE": "off"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE_S,
     )
-    assert done.returncode == 0, done.stderr
-    shown = first_of_each_search(next(block for block in blocks("text") if "a cat" in block))
-    real = first_of_each_search(done.stdout)
-    assert len(shown) >= 5
-    for command, name in shown.items():
-        if "--image" not in command:  # its path differs
-            assert real[command] == name
-    assert "imgsearch index ~/Pictures" in done.stdout, "says what to type next"
+
+
+def without_scores(output: str) -> str:
+    return re.sub(r"\b[01]\.\d{3}\b", "0.xxx", output)
+
+
+def scores_of(output: str) -> list[float]:
+    return [float(score) for score in re.findall(r"\b[01]\.\d{3}\b", output)]
+
+
+def test_the_searches_print_what_the_readme_shows(demo: tuple[Path, str]) -> None:
+    folder, _ = demo
+    searches = shown_searches()
+    assert len(searches) == 3
+    for words, shown in searches:
+        done = run(*words, "--data", str(folder / "library"))
+        # Sentences about the answer go to standard error.
+        printed = (done.stdout + done.stderr).replace(f"{folder}/", "")
+        assert without_scores(printed) == without_scores(shown), done.stderr
+        # Another processor may round otherwise.
+        assert scores_of(printed) == pytest.approx(scores_of(shown), abs=0.02)
+    assert any("Nothing here looks like that" in shown for _, shown in searches)
+
+
+def test_the_demo_says_what_to_type_next(demo: tuple[Path, str]) -> None:
+    _, printed = demo
+    assert "imgsearch index ~/Pictures" in printed
 
 
 def test_the_python_example_runs(tmp_path: Path, demo_photos: Path) -> None:
@@ -55,15 +91,32 @@ def test_the_python_example_runs(tmp_path: Path, demo_photos: Path) -> None:
     assert re.fullmatch(r"0\.\d{3} .*chelsea\.png", first)
 
 
-def test_the_installation_uses_extras_that_exist() -> None:
-    extras = re.findall(r"^pip install '\.\[(\w+)\]'", blocks("sh")[1], re.M)
-    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
-    assert extras == ["cpu", "gpu"]
-    assert set(extras) <= project["project"]["optional-dependencies"].keys()
+def test_the_installation_comes_first_and_uses_an_extra_that_exists() -> None:
+    lines = blocks("sh")[0].splitlines()
+    installers = [re.sub(r"\s+#.*", "", line).split(" install ") for line in lines]
+    assert [installer for installer, _ in installers] == ["uv tool", "pipx", "pip"]
+    assert {what for _, what in installers} == {"."}
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    named = set(re.findall(r"'(?:\.|imgsearch-photos)\[(\w+)\]'", README))
+    assert named == {"page", "cpu"} and named <= project["optional-dependencies"].keys()
+    assert f"`uv tool install {project['name']}`" in README
 
 
-def test_the_two_commands_stand_first_and_exist() -> None:
-    commands = re.findall(r"^make (\w+)", blocks("sh")[0], re.M)
+def test_the_commands_of_the_readme_exist() -> None:
+    names = set(re.findall(r"`imgsearch ([a-z-]+)", README))
+    for block in blocks("sh"):
+        names |= set(re.findall(r"^imgsearch ([a-z-]+)", block, re.MULTILINE))
+    assert {"index", "search", "ui", "album", "pack"} <= names <= set(COMMANDS)
+
+
+def test_the_two_commands_for_a_checkout_exist() -> None:
+    (commands,) = [
+        found for block in blocks("sh") if (found := re.findall(r"^make (\w+)", block, re.M))
+    ]
     assert commands == ["demo", "test"]
-    makefile = (Path(__file__).parent.parent / "Makefile").read_text()
+    makefile = (CHECKOUT / "Makefile").read_text()
     assert all(re.search(rf"^{command}:", makefile, re.M) for command in commands)
+
+
+def test_the_versions_of_python_are_those_of_the_workflow() -> None:
+    assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}." in README

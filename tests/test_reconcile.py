@@ -14,7 +14,7 @@ from PIL import Image
 from imgsearch import Library, Settings
 from imgsearch.errors import Reason
 from imgsearch.records.arrays import Pixels
-from tests.factories import paths_in, pngs_below, write_photo, write_photos
+from tests.factories import IS_ROOT, paths_in, pngs_below, write_photo, write_photos
 from tests.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("stand_in")  # `library` embeds with it
@@ -121,7 +121,7 @@ def test_a_file_may_be_replaced_by_a_folder_and_a_folder_by_a_file(
 def test_a_folder_without_permissions_is_reported_and_keeps_its_photos(
     library: Library, tmp_path: Path, mode: int
 ) -> None:
-    if os.geteuid() == 0:
+    if IS_ROOT:
         pytest.skip("root may read every folder (see the same test in a process without the right)")
     here = write_photos(tmp_path / "photos", 3)
     locked = write_photos(here / "locked", 3, first=10)

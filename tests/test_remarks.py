@@ -187,6 +187,8 @@ def test_one_key_accepts_a_suggestion_at_a_terminal(
 
 def at_terminal(data_dir: Path, arguments: list[str], question: str, key: bytes) -> str:
     """What `imgsearch search` shows at a terminal, where `key` is pressed at the question."""
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     leader, follower = pty.openpty()
     command = [sys.executable, "-m", "imgsearch", "search", *arguments]
     environment = {**os.environ, "IMGSEARCH_DATA": str(data_dir)}

@@ -34,7 +34,7 @@ from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.index import SnapshotInfo
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store.store import Store
-from tests.factories import unit
+from tests.factories import IS_ROOT, unit
 
 DIM = 32
 POLICY = IndexPolicy(
@@ -709,6 +709,8 @@ def test_two_encoders_keep_a_snapshot_each(library: VectorLibrary) -> None:
 def test_a_full_disk_leaves_the_old_snapshot_in_use(
     library: VectorLibrary, policy: IndexPolicy, bytes_max: int
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     library.add(vectors_of(600))
     info = library.build()
     library.add(vectors_of(600, seed=2))
@@ -728,7 +730,7 @@ def test_a_full_disk_leaves_the_old_snapshot_in_use(
     check_exact(index, library, vectors_of(1, seed=8)[0])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written(library: VectorLibrary) -> None:
     library.add(vectors_of(600))
     library.store.snapshots_dir.mkdir()
@@ -751,6 +753,8 @@ def test_an_interrupted_build_leaves_nothing(library: VectorLibrary) -> None:
 
 @pytest.mark.parametrize("at", ["adding", "calibrating", "writing"])
 def test_a_killed_build_leaves_no_codes_behind(library: VectorLibrary, at: str) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     library.add(vectors_of(600))
     library.store.close()
     before = {path.name for path in library.store.data_dir.iterdir()}

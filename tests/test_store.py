@@ -34,7 +34,7 @@ from imgsearch.records.status import Failure
 from imgsearch.store import schema
 from imgsearch.store.migrations import MIGRATIONS
 from imgsearch.store.store import Store
-from tests.factories import run_python, write_photos
+from tests.factories import IS_ROOT, run_python, write_photos
 from tests.stand_in import StandIn
 
 DIM = 8
@@ -387,8 +387,10 @@ def test_a_reader_of_nothing_says_how_to_make_a_library(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root to become nobody")
+@pytest.mark.skipif(not IS_ROOT, reason="needs root to become nobody")
 def test_a_reader_works_on_a_read_only_folder(tmp_path: Path, store: Store) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     fill(store, photo("/p/a.jpg", b"1"))
     store.close()
     for folder in (tmp_path, *tmp_path.parents):

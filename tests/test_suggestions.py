@@ -145,7 +145,7 @@ IN_GERMAN = [] if _regions_file() is None else ["place:Tuscany"]
         ("orientation:", ["orientation:landscape", "orientation:portrait", "orientation:square"]),
         ("dated:xm", ["dated:xmp"]),
         ("month:ju", ["month:06", "month:07"]),
-        ("sort:", ["sort:date", "sort:path"]),
+        ("sort:", ["sort:date", "sort:path", "sort:best"]),
         ("dog gard", ["dog label:garden"]),  # what the user has named, after free words as well
         ("our h", ['shows:"Our house"']),
         ("vac", ['saved:"Vacation Toskana"']),

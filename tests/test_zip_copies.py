@@ -18,12 +18,11 @@ from PIL import Image
 from imgsearch import ImgsearchError, Library, Settings
 from imgsearch.outputs.copies import (
     LIST_NAME,
-    safe_name,
-    unique_name,
     unreadable_photos,
     zip_date,
     zip_of_copies,
 )
+from imgsearch.outputs.file_names import safe_name, unique_name
 from tests.factories import write_noise
 from tests.programs import need_programs
 from tests.stand_in import StandIn

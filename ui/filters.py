@@ -18,11 +18,16 @@ from ui.query_line import query_line
 from ui.session import session
 
 FilterValues: TypeAlias = dict[str, str]  # by field of the query language; "" is no filter
-Sort: TypeAlias = Literal["relevance", "date", "path"]
+Sort: TypeAlias = Literal["relevance", "date", "path", "best"]
 
 _ORIENTATIONS = ["landscape", "portrait", "square"]
 _RATINGS = [f">={stars}" for stars in range(1, 6)]
-_SORTS: dict[Sort, str] = {"relevance": "Best match first", "date": "Newest first", "path": "Path"}
+_SORTS: dict[Sort, str] = {
+    "relevance": "Best match first",
+    "date": "Newest first",
+    "path": "Path",
+    "best": "Most worth keeping first",
+}
 _FIRST_DAY, _LAST_DAY = date(1826, 1, 1), date(2200, 1, 1)
 # Several people or keywords are all wanted at once; of the other fields, a photo has one value.
 _ALL_WANTED = ("person", "keyword")

@@ -1,8 +1,9 @@
-"""Serves the map: clusters of photos in sight, and the photos in a circle."""
+"""Serves the map: clusters of photos in sight, names of towns, and the photos in a circle."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -11,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgsearch import (
+    Hit,
     ImgsearchError,
     MapArea,
     PhotoCluster,
     PhotoPositions,
     cluster_photos,
     ids_within,
+    name_of_cluster,
     printable,
 )
 from ui.recent_answers import RecentAnswers
@@ -67,6 +70,63 @@ def _photo_positions(search_input: SearchInput) -> PhotoPositions:
 
 def clusters(request: Request) -> Response:
     """The clusters of a search's photos in an area at a zoom level, the largest first."""
+    seen = _area_seen(request)
+    if isinstance(seen, Response):
+        return seen
+    try:
+        positions = photo_positions(SearchInput.from_address(request.query_params))
+        found = cluster_photos(positions, *seen)
+        wanted = [photo_id for cluster in found for photo_id in cluster.sample_ids]
+        hits = session().library.photos(wanted)
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    known = {hit.photo.id: hit for hit in hits}
+    return JSONResponse(
+        [
+            {
+                **_circle_json(cluster),
+                "photos": cluster.photos,
+                "src": thumbnail_url(known[cluster.latest_id]),
+                "place": _name_of(cluster, known),
+            }
+            for cluster in found
+            if cluster.latest_id in known  # else deleted since
+        ],
+        headers=NOT_STORED,
+    )
+
+
+def _name_of(cluster: PhotoCluster, known: Mapping[int, Hit]) -> str:
+    """The place of a cluster for people."""
+    facts = [known[each].photo.facts for each in cluster.sample_ids if each in known]
+    return printable(name_of_cluster(facts, cluster.radius_km))
+
+
+def towns(request: Request) -> Response:
+    """The towns in an area at a zoom level, of which the map shows the names."""
+    seen = _area_seen(request)
+    if isinstance(seen, Response):
+        return seen
+    try:
+        found = session().library.browse.towns_on_map(*seen)
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    return JSONResponse(
+        [
+            {
+                "name": printable(town.name),
+                "lat": town.lat,
+                "lon": town.lon,
+                "population": town.population,
+            }
+            for town in found
+        ],
+        headers=NOT_STORED,
+    )
+
+
+def _area_seen(request: Request) -> tuple[MapArea, float] | Response:
+    """The area and the zoom level of a request, or the answer to one that cannot be served."""
     sides = [_number(request, name, 180) for name in ("south", "west", "north", "east")]
     zoom = _number(request, "zoom", MAX_ZOOM)
     south, west, north, east = sides
@@ -75,26 +135,7 @@ def clusters(request: Request) -> Response:
         return PlainTextResponse(message, 400, NOT_STORED)
     if (east - west) / 360 * WORLD_PX * 2.0**zoom > MAX_WIDTH_PX:
         return PlainTextResponse("The area is too wide for this zoom.", 400, NOT_STORED)
-    try:
-        positions = photo_positions(SearchInput.from_address(request.query_params))
-        found = cluster_photos(positions, MapArea(south, west, north, east), zoom)
-        hits = session().library.photos([cluster.latest_id for cluster in found])
-    except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, NOT_STORED)
-    latest = {hit.photo.id: hit for hit in hits}
-    return JSONResponse(
-        [
-            {
-                **_circle_json(cluster),
-                "photos": cluster.photos,
-                "src": thumbnail_url(latest[cluster.latest_id]),
-                "place": printable(latest[cluster.latest_id].photo.facts.place or ""),
-            }
-            for cluster in found
-            if cluster.latest_id in latest  # else deleted since
-        ],
-        headers=NOT_STORED,
-    )
+    return MapArea(south, west, north, east), zoom
 
 
 def circle(request: Request) -> Response:

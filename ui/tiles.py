@@ -83,6 +83,8 @@ def captioned_tile_json(
 ) -> dict[str, object]:
     """A tile with a caption: when and where the photo was taken, or else its file and its folder.
 
+    With `sort:best`, the reasons for its place are in place of the second.
+
     `marked` are the levels that have a mark, and `behind` is how many similar photos are behind it.
     """
     has_date = (hit.dated_by or hit.photo.facts.dated_by) != "file"
@@ -92,6 +94,8 @@ def captioned_tile_json(
     title, subtitle = (
         (date, place or folder) if date else (printable(hit.path.name), place or folder)
     )
+    if hit.worth is not None:
+        subtitle = printable(str(hit.worth))
     copies = len(hit.paths)
     levels = [(hit.level, hit.level)] if hit.level in marked else []
     stack = [("stack", f"{behind + 1} alike")] if behind else []

@@ -1,4 +1,4 @@
-"""Groups photos that are close to each other on a map, for one zoom level of it.
+"""Groups photos that are close to each other on a map, for one zoom level of it, and names them.
 
 The map is in Web Mercator, as of all web maps: at zoom level z the world is 256 * 2^z pixels wide.
 """
@@ -6,18 +6,32 @@ The map is in Web Mercator, as of all web maps: at zoom level z the world is 256
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsearch.records.arrays import Ids
-from imgsearch.records.browse import MapArea, PhotoCluster, PhotoPositions
+from imgsearch.records.browse import MapArea, MapTown, PhotoCluster, PhotoPositions
 from imgsearch.sphere import arcs_km
 
 WORLD_PX = 256  # at zoom level 0
 CELL_PX = 72
 APART_PX = 60  # between the centres of two clusters, at least
+_SAMPLE = 16  # photos of a cluster that name it
+_WIDE_KM = 100.0  # radius of a cluster that is named by its countries, if there are several
+_NAMED_COUNTRIES = 3
+_LABEL_WIDTH_PX, _LABEL_HEIGHT_PX = 110, 44  # of the name of a town, with room around it
+_MOST_TOWNS = 150  # names of an area
+# Up to these levels of zoom, towns with fewer people are not looked at.
+_LEAST_PEOPLE = ((3, 1_000_000), (5, 250_000), (7, 30_000), (9, 3_000))
 MAX_LAT = 85.0511  # where Web Mercator ends; photos beyond it are shown at the edge
+
+if TYPE_CHECKING:
+    from imgsearch.gazetteer import Gazetteer
+    from imgsearch.records.photo import Facts
 
 _Numbers = NDArray[np.float64]
 
@@ -89,4 +103,58 @@ def _cluster(positions: PhotoPositions, members: NDArray[np.int64]) -> PhotoClus
         lon=centre[1],
         radius_km=float(arcs_km(lat, lon, *centre).max()),
         area=MapArea(float(lat.min()), float(lon.min()), float(lat.max()), float(lon.max())),
+        sample_ids=_spread(positions.photo_ids[members]),
     )
+
+
+def _spread(ids: Ids) -> tuple[int, ...]:
+    """At most `_SAMPLE` of these photos, the first one among them."""
+    places = np.linspace(0, len(ids) - 1, min(len(ids), _SAMPLE)).round().astype(np.int64)
+    return tuple(ids[places].tolist())
+
+
+# ------------------------------------------------------------------------- names
+
+
+def name_of_cluster(places: Sequence[Facts], radius_km: float) -> str:
+    """The name of photos by their places: the town of most of them, or their countries.
+
+    A wide cluster in several countries has the names of these, the country with most photos first.
+    Empty where no place is known.
+    """
+    countries = Counter(facts.country for facts in places if facts.country)
+    if radius_km > _WIDE_KM and len(countries) > 1:
+        names = [name for name, _ in countries.most_common(_NAMED_COUNTRIES)]
+        if len(countries) > _NAMED_COUNTRIES:
+            return f"{', '.join(names)} and more"
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    named = Counter(facts.place for facts in places if facts.place)
+    return named.most_common(1)[0][0] if named else ""
+
+
+def towns_on_map(gazetteer: Gazetteer, area: MapArea, zoom: float) -> list[MapTown]:
+    """The towns in an area of the map whose names fit, the most populous first.
+
+    Raises MissingPackage without the package of the gazetteer.
+    """
+    level = int(zoom)
+    least = next((people for up_to, people in _LEAST_PEOPLE if level <= up_to), 0)
+    towns = gazetteer.largest_in(area.south, area.west, area.north, area.east, least)
+    if not towns:
+        return []
+    lat, lon = (np.array([getattr(town, side) for town in towns]) for side in ("lat", "lon"))
+    x, y = _pixels(lat, lon, zoom)
+    # The largest one of each cell first: cells lie still when the map moves.
+    cells = np.floor(y / _LABEL_HEIGHT_PX) * 2.0**32 + np.floor(x / _LABEL_WIDTH_PX)
+    _, first = np.unique(cells, return_index=True)
+    shown: list[int] = []
+    for at in np.sort(first).tolist():
+        is_free = np.abs(x[shown] - x[at]) >= _LABEL_WIDTH_PX
+        if (is_free | (np.abs(y[shown] - y[at]) >= _LABEL_HEIGHT_PX)).all():
+            shown.append(at)
+        if len(shown) == _MOST_TOWNS:
+            break
+    return [
+        MapTown(town.name, town.lat, town.lon, town.population)
+        for town in (towns[at] for at in shown)
+    ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgsearch.analysis.strip import MAX_COMPARED, flaws, spread_over
+from imgsearch.analysis.strip import MAX_COMPARED, spread_over
 from imgsearch.search.hits import make_hits
+from imgsearch.search.worth import look_points
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Hit
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
 def cover_of(context: SearchContext, photo_ids: Sequence[int]) -> Hit | None:
     """The clearest of these photos, which are in order of time; None if the library has none.
 
-    Of many, some that are spread over all are compared. Of equally clear photos, the one nearest
-    to the middle is taken: the first and the last of an occasion are seldom what it was about.
+    Of many, some that are spread over all are compared by their light and sharpness. Of about
+    equally clear photos (to a tenth of a point), the one nearest to the middle is taken: the first
+    and the last of an occasion are seldom what it was about.
     """
     compared = spread_over(photo_ids, MAX_COMPARED)
     found = context.catalogue.photos(compared)
+    looks = look_points(each.photo for each in found.values())
     middle = (len(compared) - 1) / 2
     places = {photo_id: place for place, photo_id in enumerate(compared) if photo_id in found}
     best = min(
         places,
         key=lambda photo_id: (
-            flaws(found[photo_id].photo.facts),
+            -round(looks[photo_id], 1),
             abs(places[photo_id] - middle),
             places[photo_id],
         ),

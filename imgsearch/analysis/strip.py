@@ -1,9 +1,9 @@
 """Chooses one photo for each month or year: the same thing over time, as a strip of pictures.
 
 A photo is chosen by its score, its light and its sharpness. Scores count in standard deviations of
-the scores of all photos of the strip; a picture that is as dark, bright or blurred as `is:dark`,
-`is:bright` and `is:blurred` say loses one of them for each, and less on the way there. So a clear
-picture of the thing wins over one that is a little more like it and blurred.
+the scores of all photos of the strip, and are added to the points that `imgsearch.search.worth`
+gives for light and sharpness. So a clear picture of the thing wins over one that is a little more
+like it and blurred.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from msgspec import Struct
 
 from imgsearch.records.browse import StripPeriod
-from imgsearch.records.photo import LOOKS, Facts
 from imgsearch.search.hits import hits_of, make_hits
+from imgsearch.search.worth import look_points
 
 if TYPE_CHECKING:
     from imgsearch.analysis.browse import BrowsedPhotos
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 
 MAX_COMPARED = 24  # photos of a period whose facts are read
 _UNITS: Mapping[str, Literal["Y", "M"]] = {"year": "Y", "month": "M"}  # of NumPy's dates
-# Where each penalty begins; it is whole where `LOOKS` says that a picture has that look.
-_DARK_FROM, _BRIGHT_FROM, _BLURRED_FROM = 35.0, 65.0, 0.09
-_DARK = LOOKS["dark"].values.high or 0.0
-_BRIGHT = LOOKS["bright"].values.low or 100.0
-_BLURRED = LOOKS["blurred"].values.high or 0.0
 
 
 def find_strip(
@@ -68,8 +63,8 @@ def _strip(
 ) -> tuple[StripPeriod, ...]:
     periods = _periods_of(moments, scores, by)
     compared = context.catalogue.photos(each for period in periods for each in period.ids)
-    facts = {photo_id: found.photo.facts for photo_id, found in compared.items()}
-    best = _best_of(periods, facts, scores)
+    looks = look_points(found.photo for found in compared.values())
+    best = _best_of(periods, looks, scores)
     shown = {hit.photo.id: hit for hit in hits([each for each in best if each is not None])}
     return tuple(
         StripPeriod(period.period, period.photos, None if chosen is None else shown.get(chosen))
@@ -125,39 +120,20 @@ def spread_over(ids: Sequence[int], most: int) -> Sequence[int]:
 
 
 def _best_of(
-    periods: Sequence[StripPhotos], facts: Mapping[int, Facts], scores: Mapping[int, float]
+    periods: Sequence[StripPhotos], looks: Mapping[int, float], scores: Mapping[int, float]
 ) -> list[int | None]:
     """The id of the best photo of each period; None where there is none.
 
-    Photos without `facts` were deleted meanwhile, and are left out. Of equal photos, the first one
-    of the period is the best.
+    `looks` are the points of photos for light and sharpness. Photos without them were deleted
+    meanwhile, and are left out. Of equal photos, the first one of the period is the best.
     """
     spread = float(np.std(list(scores.values()))) if scores else 0.0
 
     def worth(photo_id: int) -> float:
         relative = scores[photo_id] / spread if spread else 0.0
-        return relative - flaws(facts[photo_id])
+        return relative + looks[photo_id]
 
     return [
-        max((each for each in period.ids if each in facts), key=worth, default=None)
+        max((each for each in period.ids if each in looks), key=worth, default=None)
         for period in periods
     ]
-
-
-def flaws(facts: Facts) -> float:
-    """How dark, bright and blurred a picture is: 0 where it is none of them, 1 for each.
-
-    What was not measured counts as no flaw.
-    """
-    found = 0.0
-    if facts.lightness is not None:
-        found += _share(facts.lightness, _DARK_FROM, _DARK)
-        found += _share(facts.lightness, _BRIGHT_FROM, _BRIGHT)
-    if facts.detail is not None:
-        found += _share(facts.detail, _BLURRED_FROM, _BLURRED)
-    return found
-
-
-def _share(value: float, begin: float, end: float) -> float:
-    """How far a value is on the way from `begin` (0) to `end` (1), and no further."""
-    return min(max((value - begin) / (end - begin), 0.0), 1.0)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Facts, Photo, PhotoVectors
     from imgsearch.records.picture_text import PhotoText
+    from imgsearch.records.worth import PictureMeasures
 
 
 class PhotoCount(Struct, frozen=True):
@@ -104,6 +105,9 @@ class Catalogue(Protocol):
     ) -> list[Listed]:
         """The photos of a selection, newest first or by path; only those after `after`."""
 
+    def measures(self, among: Selection) -> PictureMeasures:
+        """What is stored about the pictures of a selection, in any order: see `sort:best`."""
+
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
         """The records of these photos; photos without a path are left out."""
 
@@ -143,6 +147,9 @@ class CatalogueWriter(Protocol):
 
     def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
         """The contents among these that have vectors already."""
+
+    def lineage(self) -> str:
+        """A value that changes when what was put may have been taken back since."""
 
     def put(self, results: Sequence[IngestResult]) -> None:
         """Record new photos with facts and vectors, known contents at new paths, and failures."""

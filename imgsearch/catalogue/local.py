@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import Photo, PhotoVectors
     from imgsearch.records.picture_text import PhotoText
     from imgsearch.records.query import Listed, NamedPhrase, Selection
+    from imgsearch.records.worth import PictureMeasures
     from imgsearch.store.reads import Reads
 
 
@@ -134,6 +135,9 @@ class LocalCatalogue:
         limit: int = -1,
     ) -> list[Listed]:
         return self._reads.selections.listing(among, sort, after, limit)
+
+    def measures(self, among: Selection) -> PictureMeasures:
+        return self._reads.selections.measures(among)
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
         wanted = list(ids)

@@ -9,10 +9,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import select
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from io import StringIO
 from typing import TYPE_CHECKING, TypeGuard
@@ -20,6 +17,12 @@ from typing import TYPE_CHECKING, TypeGuard
 import click
 
 from imgsearch.cli.output import INTERRUPTED, print_error, print_position
+from imgsearch.cli.streams import (
+    OutputClosed,
+    discard_output,
+    prepare_streams,
+    recognise_closed_output,
+)
 from imgsearch.errors import DiskError, ImgsearchError, QueryError
 from imgsearch.text import printable
 from imgsearch.version import VERSION
@@ -27,50 +30,54 @@ from imgsearch.version import VERSION
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
 
-COMMANDS = (
-    *(
-        "album",
-        "browse",
-        "cameras",
-        "completion",
-        "copy",
-        "correct",
-        "demo",
-        "doctor",
-        "duplicates",
-        "encoders",
-        "evaluate",
+# The commands by purpose, each group in the order in which a user needs them.
+GROUPS = {
+    "Find": ("demo", "index", "search", "ui", "browse", "suggest", "explain"),
+    "Organise": (
+        *("album", "mark", "save", "saved", "label", "teach"),
+        *("faces", "people", "correct", "duplicates", "undo"),
     ),
-    *("events", "explain", "faces", "failures", "folders", "forget", "help", "index", "label"),
-    *("mark", "mcp"),
-    *("pack", "people", "places", "prune", "read-text", "rebuild", "save", "saved", "search"),
-    *("serve", "sidecars", "status", "strip", "suggest", "teach", "timeline", "ui", "undo"),
-    *("unpack", "watch"),
-)
+    "Look back": ("timeline", "events", "places", "cameras", "strip"),
+    "Keep up to date": ("watch", "serve", "folders", "read-text", "forget"),
+    "Share": ("sidecars", "pack", "unpack", "copy", "mcp"),
+    "Look after": (
+        *("status", "failures", "doctor", "encoders", "rebuild", "evaluate", "prune"),
+        *("completion", "help"),
+    ),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)
 _EXPECTED = (ImgsearchError, click.ClickException, *_STOPPED)
-
-
-class OutputClosed(Exception):
-    """The reader of standard output or standard error has ended, as `head` does."""
 
 
 class Commands(click.Group):
     """The commands by name. The file of a command is loaded only when it is used or listed."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        with _recognise_closed_output():  # --help and --version print here
+        with recognise_closed_output():  # --help and --version print here
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        with _recognise_closed_output():
+        with recognise_closed_output():
             result = super().invoke(ctx)
             sys.stdout.flush()  # the buffered rest may meet a full disk
             return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by purpose, with their descriptions in one column."""
+        width = max(map(len, COMMANDS))
+        for title, names in GROUPS.items():
+            rows = []
+            for name in names:
+                command = self.get_command(ctx, name)
+                assert command is not None
+                rows.append((name.ljust(width), command.get_short_help_str(formatter.width)))
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -125,12 +132,12 @@ def main(encoder: Encoder | None = None) -> None:
     # other threads. This makes them sleep at once. (Fewer threads would round some scores
     # differently.)
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles
-    _replace_closed_streams()
+    prepare_streams()
     code: object = 0
     try:
         code = commands.main(prog_name="imgsearch", standalone_mode=False, obj=encoder)
     except OutputClosed:
-        _discard_output()
+        discard_output()
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("IMGSEARCH_DEBUG") and not isinstance(error, _EXPECTED):
             raise
@@ -139,7 +146,7 @@ def main(encoder: Encoder | None = None) -> None:
             _print_failure(error)
             sys.stdout.flush()  # a failure at Python's end would give exit code 120
         except OSError:  # nobody reads, or the disk behind standard output or error is full
-            _discard_output()
+            discard_output()
     # The system takes back all memory anyway; Python's search for garbage at exit would take a
     # sixth of the time of a query.
     gc.freeze()
@@ -204,41 +211,3 @@ def _is_minus_in_query(error: click.ClickException) -> bool:
 
 def _is_full_disk(error: BaseException) -> TypeGuard[OSError]:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-# ------------------------------------------------------------------------- standard streams
-
-
-@contextmanager
-def _recognise_closed_output() -> Iterator[None]:
-    """Turn the BrokenPipeError of printing to a closed pipe into OutputClosed.
-
-    Click ends the process with exit code 1 and no message at any BrokenPipeError, so none may
-    reach it.
-    """
-    try:
-        yield
-    except BrokenPipeError as error:
-        if any(_has_no_reader(stream.fileno()) for stream in (sys.stdout, sys.stderr)):
-            raise OutputClosed from error
-        raise RuntimeError("a pipe to another process broke") from error
-
-
-def _has_no_reader(descriptor: int) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, 0)  # without any event to wait for, only errors are reported
-    return bool(poll.poll(0))
-
-
-def _discard_output() -> None:
-    """Discard all further output, including what Python flushes at its end."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(null, stream.fileno())
-
-
-def _replace_closed_streams() -> None:
-    """Open the null device for standard streams that were closed at the start."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

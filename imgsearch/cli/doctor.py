@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
+from imgsearch.cli.output import (
+    archive_option,
+    data_option,
+    info,
+    json_option,
+    open_either,
+    print_json,
+)
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
@@ -20,8 +27,9 @@ if TYPE_CHECKING:
 @click.command("doctor", short_help="Check the library, its index, cache and model.")
 @click.option("--repair", is_flag=True, help="Make the repairs that are safe. No photo is touched.")
 @json_option
+@archive_option
 @data_option
-def command(repair: bool, as_json: bool, data_dir: str | None) -> None:
+def command(repair: bool, as_json: bool, address: str | None, data_dir: str | None) -> None:
     """Check the library: database, vectors, index, cache, model, rights, disk, versions.
 
     The check reads everything, so it takes a while, and changes nothing without --repair. Include
@@ -29,11 +37,11 @@ def command(repair: bool, as_json: bool, data_dir: str | None) -> None:
     well, 1 for a warning, and the code of the error otherwise, such as 7 for the index and 8 for
     the database.
     """
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         if repair:
             for sentence in library.upkeep.repair():
                 info(sentence)
-        findings = [*library.upkeep.doctor(), _service_finding(library.settings.data_dir)]
+        findings = [*library.upkeep.doctor(), _service_finding(library.working_folder)]
     if as_json:
         print_json(findings)
     else:
@@ -51,13 +59,13 @@ def _print(finding: Finding) -> None:
 def _service_finding(data_dir: Path) -> Finding:
     """A finding that says whether a service of this library listens."""
     from imgsearch.records.status import Finding
-    from imgsearch.service.address import SOCKET, socket_address
+    from imgsearch.service.address import PRIVATE_ADDRESS
 
-    if not (data_dir / SOCKET).exists():
+    file = PRIVATE_ADDRESS.file(data_dir)
+    if not file.exists():
         return Finding("service", "ok", "No service runs for this library.")
-    with socket_address(data_dir) as address, socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1.0)
-        if probe.connect_ex(address) == 0:
-            return Finding("service", "ok", f"A service listens on {data_dir / SOCKET}.")
-    message = f"{data_dir / SOCKET} was left behind by a service that was killed."
+    with suppress(OSError):
+        PRIVATE_ADDRESS.connected(data_dir, 1.0).socket.close()
+        return Finding("service", "ok", f"A service listens on {file}.")
+    message = f"{file} was left behind by a service that was killed."
     return Finding("service", "note", message, "The next imgsearch serve replaces it.")

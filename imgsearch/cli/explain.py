@@ -26,6 +26,7 @@ from imgsearch.text import format_count, printable
 if TYPE_CHECKING:
     from imgsearch.records.answer import Explanation
     from imgsearch.records.picture_text import TextLine
+    from imgsearch.records.worth import Worth
 
 _SHOWN_LINES = 20
 
@@ -90,10 +91,24 @@ def _print(explanation: Explanation) -> None:
         click.echo(f"Found by its {names}")
     if explanation.rank is not None:
         click.echo(f"Rank    {explanation.rank}")
+    if explanation.worth is not None:
+        _print_worth(explanation.worth)
     if explanation.score is not None:
         click.echo(f"Score   {explanation.score:.4f}, the sum of")
     for share in explanation.shares:
         click.echo(f"{share.share:+14.4f}  {printable(share.term)} (alone {share.cosine:.4f})")
+
+
+def _print_worth(worth: Worth) -> None:
+    click.echo(f"Worth   {worth.points:+.2f}, the sum of")
+    for reason in worth.reasons:
+        click.echo(f"{reason.points:+14.2f}  {reason.name}: {reason.text}")
+    if worth.better_twin is not None:
+        text = standard_output()
+        text.print(
+            f"{'':8}It comes after photos without a better twin. Its better twin is "
+            f"{text.path(worth.better_twin)}"
+        )
 
 
 def _print_text(explanation: Explanation) -> None:

@@ -25,10 +25,11 @@ def command(context: click.Context, names: tuple[str, ...], as_manual: bool) -> 
     """
     root = context.find_root()
     if as_manual:
+        from imgsearch.cli import GROUPS
         from imgsearch.cli.manual import manual_page
 
         assert isinstance(root.command, click.Group)
-        click.echo(manual_page(root.command), nl=False)
+        click.echo(manual_page(root.command, GROUPS), nl=False)
         return
     if not names:
         click.echo(root.get_help())

@@ -7,7 +7,7 @@ description of the program.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import cleandoc
 
 import click
@@ -26,8 +26,11 @@ _ENVIRONMENT = (
 )
 
 
-def manual_page(group: click.Group) -> str:
-    """The manual page of a command with subcommands, in roff with the macros of `man`."""
+def manual_page(group: click.Group, sections: Mapping[str, Sequence[str]]) -> str:
+    """The manual page of a command, in roff with the macros of `man`.
+
+    `sections` are the names of its subcommands by the title of the section that describes them.
+    """
     context = click.Context(group, info_name="imgsearch", **group.context_settings)
     lines = [
         f'.TH IMGSEARCH 1 "" "imgsearch {VERSION}" "User Commands"',
@@ -40,12 +43,13 @@ def manual_page(group: click.Group) -> str:
         *_paragraphs(group.epilog or ""),
         ".SH OPTIONS",
         *_options(group, context),
-        ".SH COMMANDS",
     ]
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        lines += _command(command, click.Context(command, info_name=name, parent=context))
+    for title, names in sections.items():
+        lines.append(f".SH COMMANDS: {title.upper()}")
+        for name in names:
+            command = group.get_command(context, name)
+            assert command is not None
+            lines += _command(command, click.Context(command, info_name=name, parent=context))
     lines += [".SH EXIT STATUS", *_definitions((str(code), text) for code, text in _exit_codes())]
     lines += [".SH ENVIRONMENT", *_definitions(_ENVIRONMENT)]
     return "\n".join(lines) + "\n"

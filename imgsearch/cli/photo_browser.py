@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -21,6 +19,7 @@ from textual.widgets import Footer, Input, Label, Static
 from textual.worker import get_current_worker
 
 from imgsearch.cli.preview import image_of
+from imgsearch.desktop import opening
 from imgsearch.errors import ImgsearchError, MissingPackage
 from imgsearch.text import clock, format_count, printable
 
@@ -75,15 +74,11 @@ def open_on_desktop(path: Path) -> None:
 
     Raises MissingPackage without a desktop.
     """
-    opener = "open" if sys.platform == "darwin" else "xdg-open"
-    if shutil.which(opener) is None:
-        raise MissingPackage(
-            f"{opener}, which opens files, is not installed. Copy the path with c."
-        )
+    command = opening(path)
+    if not command:
+        raise MissingPackage("xdg-open, which opens files, is not installed. Copy the path with c.")
     quiet = subprocess.DEVNULL
-    subprocess.Popen(
-        [opener, path], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
-    )
+    subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
 class PageOfPhotos(Struct, frozen=True):

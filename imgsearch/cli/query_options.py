@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import click
 from msgspec import Struct, field
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from imgsearch.errors import QueryError
 from imgsearch.language.fields import FIELDS
 from imgsearch.language.grammar import example_of, filter_of, parse, region_of, term_of
-from imgsearch.records.query import MINUS_WEIGHT, Example, Filter, Query, Term
+from imgsearch.records.query import MINUS_WEIGHT, Example, Filter, Query, Sort, Term
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _PIPE_ONE_IN = "Pipe one in: cat beach.jpg | imgsearch search --image -"
@@ -55,7 +55,7 @@ def query_from(words: Sequence[str]) -> Query:
     query = replace(query, terms=(*query.terms, *terms), filters=(*query.filters, *options.filters))
     # Both are written as in a query line, so that the same rules hold.
     if options.sort == "":
-        raise QueryError("--sort needs a value: relevance, date or path.")
+        raise QueryError(f"--sort needs a value: {', '.join(get_args(Sort))}.")
     if options.sort is not None:
         query = replace(query, sort=parse(f"sort:{options.sort}").sort)
     if options.min_score == "":
@@ -163,7 +163,7 @@ _OPTIONS: tuple[tuple[str, str, str, _Store], ...] = (
         "(25%,0%,50%,100%).",
         _set_region,
     ),
-    ("--sort", "ORDER", "relevance (the default), date (newest first) or path.", _set_sort),
+    ("--sort", "ORDER", "relevance (the default), date (newest first), path or best.", _set_sort),
     (
         "--min-score",
         "SCORE",

@@ -314,6 +314,8 @@ def _line(hit: Hit, text: TerminalText) -> str:
     if hit.level is not None and hit.level != "likely":
         marks.append(text.styled(hit.level, _LEVEL_COLOURS[hit.level]))
     marks += [name_of_field(field) for field in hit.matched_by]
+    if hit.worth is not None:
+        marks.append(printable(str(hit.worth)))
     if len(hit.paths) > 1:
         marks.append(f"and {len(hit.paths) - 1} more of the same")
     if hit.offline:

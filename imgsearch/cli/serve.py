@@ -69,7 +69,7 @@ def command(
 
 
 def _print_addresses(running: RunningService) -> None:
-    info(f"Listening at {running.socket}. Stop with Ctrl-C.")
+    info(f"Listening at {running.file}. Stop with Ctrl-C.")
     if running.port is not None:
         token = running.token_file or f"the variable {TOKEN_VARIABLE}"
         info(f"Listening at http://127.0.0.1:{running.port} with the token in {token}.")

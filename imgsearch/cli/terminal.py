@@ -39,11 +39,14 @@ class TerminalText(Struct, frozen=True):
             text = self.styled(text[: len(text) - len(name)], dim=True) + name
         if not self.has_links or not can_open or "://" in text:
             return text
+        from socket import gethostname
         from urllib.parse import quote
 
         # The link has the name of the machine, so that a terminal at the other end of SSH does not
         # open a file of its own.
-        address = f"file://{quote(os.uname().nodename)}{quote(os.fsencode(path.absolute()))}"
+        place = path.absolute().as_posix()
+        place = place if place.startswith("/") else f"/{place}"  # a drive of Windows
+        address = f"file://{quote(gethostname())}{quote(os.fsencode(place))}"
         return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\"
 
     def print(self, line: str) -> None:

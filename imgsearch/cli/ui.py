@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 
@@ -20,6 +22,7 @@ from imgsearch.page_access import (
     TOKEN_VARIABLE,
 )
 
+_HOST, _PORT = "127.0.0.1", 8501
 MIN_PASSWORD_LENGTH = 8
 MIN_TOKEN_LENGTH = 16
 # Modules of the packages that the extra `page` installs, and what users know them as.
@@ -30,16 +33,29 @@ PAGE_MODULES = {"streamlit": "Streamlit", "js_lib_leaflet": "Leaflet (django-js-
 @click.option(
     "--host",
     metavar="ADDRESS",
-    default="127.0.0.1",
+    default=_HOST,
     show_default=True,
     help="Address to listen at. Addresses other than this machine's own need a password.",
 )
-@click.option("--port", metavar="N", default=8501, show_default=True, help="Port to listen at.")
+@click.option("--port", metavar="N", default=_PORT, show_default=True, help="Port to listen at.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+@click.option(
+    "--install",
+    "to_install",
+    is_flag=True,
+    help="Put the page into the menu of your desktop, and start the service at log-in.",
+)
+@click.option("--uninstall", "to_uninstall", is_flag=True, help="Take back what --install made.")
 @archive_option
 @data_option
 def command(
-    host: str, port: int, no_browser: bool, address: str | None, data_dir: str | None
+    host: str,
+    port: int,
+    no_browser: bool,
+    to_install: bool,
+    to_uninstall: bool,
+    address: str | None,
+    data_dir: str | None,
 ) -> None:
     """Open the page: search by words or a dropped image, view photos, find near-duplicates.
 
@@ -52,17 +68,33 @@ def command(
 
     With --library the page searches an archive, and shows its photos and its state; it has no
     other views.
+
+    --install writes a menu entry, and what starts imgsearch serve at log-in, for this library and
+    this user; --uninstall removes exactly these files. Neither opens the page.
     """
     from imgsearch.addresses import normal_address
     from imgsearch.config import Settings
 
     settings = Settings.load(data_dir=data_dir)
+    if to_install or to_uninstall:
+        if to_install and to_uninstall:
+            raise UsageError("Choose one of --install and --uninstall.")
+        if address is not None:
+            raise UsageError("--install is for a library on this machine: leave --library out.")
+        if host != _HOST:
+            raise UsageError("--install is for this machine only: leave --host out.")
+    if to_uninstall:
+        _change_entries(settings.data_dir, port, to_install=False)
+        return
     missing = [name for module, name in PAGE_MODULES.items() if find_spec(module) is None]
     if missing:
         raise MissingPackage(
             f"The page needs {' and '.join(missing)}, which {'are' if missing[1:] else 'is'} not "
             f"installed. Install what it needs: {install_command('page')}"
         )
+    if to_install:
+        _change_entries(settings.data_dir, port, to_install=True)
+        return
     _check_host(host)
     _check_port(host, port)
     environment = os.environ | {"IMGSEARCH_DATA": str(settings.data_dir)}
@@ -82,8 +114,28 @@ def command(
     # -P: ignore folders `imgsearch` and `ui` in the current folder.
     server = [sys.executable, "-P", "-m", page_package(), *arguments]
     # The server prints the address when it listens. It replaces this process, so that signals
-    # reach it directly.
+    # reach it directly. On Windows that would end this process at once, and with it the command.
+    if sys.platform == "win32":
+        sys.exit(subprocess.call(server, env=environment))
     os.execve(sys.executable, server, environment)
+
+
+def _change_entries(data_dir: Path, port: int, to_install: bool) -> None:
+    from imgsearch.desktop_entries import entries, install, uninstall
+
+    program = (sys.executable, "-P", "-m", "imgsearch")
+    options = () if port == _PORT else ("--port", str(port))
+    made = entries(program, data_dir, Path.home(), os.environ, page_options=options)
+    if to_install:
+        for path in install(made):
+            info(f"Made {path}")
+        info("The page is in the menu, and imgsearch serve starts at log-in.")
+        return
+    removed = uninstall(made)
+    for path in removed:
+        info(f"Removed {path}")
+    if not removed:
+        info("Nothing to remove: imgsearch ui --install has made nothing here.")
 
 
 def _token() -> str:

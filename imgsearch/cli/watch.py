@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -184,19 +185,19 @@ def _stop_at_signals() -> threading.Event:
     Nothing is lost by a forced exit: a batch is recorded completely or not at all.
     """
     stop = threading.Event()
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer)
+    reader, writer = socket.socketpair()  # Windows takes no pipe here
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *arguments: None)  # the thread below reacts instead
 
-    def wait() -> None:
-        while os.read(reader, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
+    def wait(writer: socket.socket) -> None:  # which stays open as long as the thread runs
+        while reader.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
             pass  # another signal, for instance of a resized window
         stop.set()
         time.sleep(GRACE_S)
         sys.stdout.flush()
         os._exit(0)
 
-    threading.Thread(target=wait, name="imgsearch-signals", daemon=True).start()
+    threading.Thread(target=wait, args=(writer,), name="imgsearch-signals", daemon=True).start()
     return stop

@@ -64,10 +64,10 @@ def _text(value: bytes) -> str:
     return value.split(b"\0")[0].decode("latin-1")
 
 
-def _values(file: BinaryIO, order: str, start: int, end: int) -> dict[int, bytes]:
+def _values(file: BinaryIO, order: str, heap_start: int, heap_end: int) -> dict[int, bytes]:
     """The tags we read in a heap and in those inside it; the first value of each counts."""
     found: dict[int, bytes] = {}
-    heaps = [(start, end)]
+    heaps = [(heap_start, heap_end)]
     for start, end in heaps:
         if end - start < 6:
             continue

@@ -39,7 +39,7 @@ def jpeg_work(file: BinaryIO) -> JpegWork:
         if len(head) < 5 or head[0] != 0xFF:
             return JpegWork(0.0, 0.0)  # damaged: its decoder will report how
         marker = head[1]
-        if marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD8:
+        if marker in (0xFF, 0x01) or 0xD0 <= marker <= 0xD8:
             at += 1 if marker == 0xFF else 2
             continue
         if marker in _JPEG_FRAMES and len(head) >= 10:

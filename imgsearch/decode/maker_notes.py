@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from contextlib import suppress
 from typing import BinaryIO, Protocol
 
@@ -67,6 +68,8 @@ _FUJIFILM = tuple(
     for name in ("MinFocalLength", "MaxFocalLength", "MaxApertureAtMinFocal",
                  "MaxApertureAtMaxFocal")
 )  # fmt: skip
+HAS_DESCRIPTORS = sys.platform != "win32"  # open files have paths
+_MAX_READ_BYTES = 1 << 29
 _MAX_NUMBERS = 8  # of one tag; more are no lens and no sensitivity
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -82,13 +85,21 @@ class _Tag(Protocol):
     def count(self) -> int: ...
 
 
+def place_or_bytes(file: BinaryIO, has_descriptors: bool = HAS_DESCRIPTORS) -> str | bytes:
+    """The open file as exiv2 takes it: by the number of its descriptor, or as it is, in memory."""
+    if has_descriptors:
+        return f"/dev/fd/{file.fileno()}"
+    file.seek(0)
+    return file.read(_MAX_READ_BYTES)
+
+
 class _Notes:
     """The tags of one file, by exiv2's names. What exiv2 fails at is unknown."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._tags: dict[str, _Tag] = {}
         with suppress(Exception):  # on bad data exiv2 and its binding may raise anything at all
-            self._image = exiv2.ImageFactory.open(f"/dev/fd/{file.fileno()}")
+            self._image = exiv2.ImageFactory.open(place_or_bytes(file))
             self._image.readMetadata()
             self._data = self._image.exifData()
             self._tags = {tag.key(): tag for tag in self._data}

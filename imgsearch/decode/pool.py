@@ -9,20 +9,19 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 from PIL import Image
 
 from imgsearch.cores import usable_cores
 from imgsearch.decode.formats import ImageFormat
+from imgsearch.decode.handover import start
 from imgsearch.decode.request import DecodeRequest, DecoderOutOfMemory
 from imgsearch.decode.worker import (
     READY,
@@ -35,9 +34,10 @@ from imgsearch.decode.worker import (
     PhotoErrorReply,
     receive_exactly,
     receive_message,
-    send_message,
+    send_file,
 )
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
+from imgsearch.process import call_after_fork
 from imgsearch.records.files import Decoded
 from imgsearch.records.photo import Facts
 
@@ -158,16 +158,7 @@ class _DecoderProcess:
         command = [python, "-P", "-m", "imgsearch.decode.worker", str(memory_bytes)]
         self._time_limit_s = time_limit_s
         self._files_left = files
-        self._channel, child_end = socket.socketpair()
-        with child_end:
-            self._process = subprocess.Popen(
-                command,
-                stdin=child_end.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=_environment(),
-                start_new_session=True,  # Ctrl-C in the terminal must not look like a crash
-            )
+        self._process, self._channel = start(command, _environment())
         self._channel.settimeout(_START_LIMIT_S)
         try:
             if receive_message(self._channel, str) != READY:
@@ -228,7 +219,7 @@ class _DecoderProcess:
         files_left, self._files_left = self._files_left - 1, 0
         self._channel.settimeout(time_limit_s)
         try:
-            send_message(self._channel, task, file)
+            send_file(self._channel, task, file, self._process.pid)
             yield
         except TimeoutError as error:
             message = f"Decoding it takes more than {time_limit_s:.0f} seconds."
@@ -256,7 +247,8 @@ class _DecoderProcess:
         """The signal that ended the process, in parentheses; "" where there is none to name."""
         self.close()
         number = -(self._process.returncode or 0)
-        known = number in {known.value for known in signal.Signals} and number != signal.SIGKILL
+        told = {known.value for known in signal.Signals} - {getattr(signal, "SIGKILL", None)}
+        known = number in told
         return f" ({signal.Signals(number).name})" if known else ""
 
 
@@ -269,7 +261,7 @@ def _with_descriptor(file: BinaryIO) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile() as real_file:
         real_file.write(file.getbuffer())
         real_file.flush()
-        yield real_file
+        yield cast(BinaryIO, real_file)  # Windows wraps it
 
 
 def _environment() -> dict[str, str]:
@@ -297,5 +289,5 @@ def _after_fork() -> None:
     _shared = DecoderPool()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+call_after_fork(_after_fork)
 atexit.register(lambda: _shared.close())

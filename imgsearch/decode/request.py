@@ -13,7 +13,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from imgsearch.errors import PhotoError, Reason
+from imgsearch.paths import for_system
 
+# Windows has other flags: it opens no pipes by path, and would translate the ends of lines.
+_READ_REGULAR = os.O_RDONLY
+for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY", "O_NOINHERIT"):
+    _READ_REGULAR |= getattr(os, _flag, 0)
 _LARGEST_MEGAPIXELS = 65_535**2 / 1e6  # of a JPEG. No setting is advised for more than that
 
 
@@ -53,7 +58,7 @@ def open_regular_file(path: Path) -> BufferedReader:
     Opening a pipe or a device could block for ever.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        descriptor = os.open(for_system(str(path)), _READ_REGULAR)
     except OSError as error:
         raise unreadable_error(error) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import socket
 import struct
 import sys
 import warnings
-from contextlib import suppress
 from typing import Annotated, BinaryIO, TypeVar
 
 import msgspec
@@ -22,8 +20,14 @@ from PIL import AvifImagePlugin, Image
 
 from imgsearch.decode.decoders import decode_in_process
 from imgsearch.decode.formats import FORMATS_BY_NAME
+from imgsearch.decode.handover import (
+    inherited_channel,
+    receive_header_and_file,
+    send_header_and_file,
+)
 from imgsearch.decode.request import DecodeRequest, DecoderOutOfMemory
 from imgsearch.errors import PhotoError, Reason
+from imgsearch.process import restrict_decoder
 from imgsearch.records.photo import Facts
 
 T = TypeVar("T")
@@ -87,21 +91,22 @@ DecodeReply = DecodedReply | PhotoErrorReply | DiskErrorReply
 
 def main() -> None:
     """Serve tasks until the parent is gone or idle. The argument: the memory limit in bytes."""
-    channel = socket.socket(fileno=os.dup(0))
+    channel = inherited_channel()
     _drop_privileges(int(sys.argv[1]))
     _configure_decoders()
     send_message(channel, READY)
     while True:
         channel.settimeout(IDLE_LIMIT_S)
         try:
-            header, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, 1)
+            received = receive_header_and_file(channel, _LENGTH.size)
         except TimeoutError:
             return
-        if len(header) < _LENGTH.size or not descriptors:
+        if received is None:
             return
+        header, descriptor = received
         channel.settimeout(None)
         task: Task = _parse(receive_exactly(channel, _LENGTH.unpack(header)[0]), Task)  # type: ignore[arg-type]  # a union
-        with os.fdopen(descriptors[0], "rb") as file:
+        with os.fdopen(descriptor, "rb") as file:
             reply, pixels = _run(task, file)
         send_message(channel, reply)
         channel.sendall(pixels)
@@ -131,16 +136,22 @@ def _run(task: Task, file: BinaryIO) -> tuple[DecodeReply | NotesReply, bytes]:
 # ---------------------------------------------------------------------------- messages
 
 
-def send_message(channel: socket.socket, message: object, file: BinaryIO | None = None) -> None:
-    """Send one message, with an open file attached if there is one."""
-    # json and not msgspec.json, which has no infinity: max_megapixels may be infinite.
-    text = json.dumps(msgspec.to_builtins(message)).encode()
-    header = _LENGTH.pack(len(text))
-    if file is None:
-        channel.sendall(header)
-    else:
-        socket.send_fds(channel, [header], [file.fileno()])
+def send_message(channel: socket.socket, message: object) -> None:
+    """Send one message."""
+    text = _text_of(message)
+    channel.sendall(_LENGTH.pack(len(text)) + text)
+
+
+def send_file(channel: socket.socket, message: object, file: BinaryIO, process_id: int) -> None:
+    """Send one message with an open file to the process at the other end."""
+    text = _text_of(message)
+    send_header_and_file(channel, _LENGTH.pack(len(text)), file, process_id)
     channel.sendall(text)
+
+
+def _text_of(message: object) -> bytes:
+    # json and not msgspec.json, which has no infinity: max_megapixels may be infinite.
+    return json.dumps(msgspec.to_builtins(message)).encode()
 
 
 def receive_message(channel: socket.socket, expected: type[T]) -> T:
@@ -171,20 +182,14 @@ def receive_exactly(channel: socket.socket, size_bytes: int) -> bytearray:
 
 
 def _drop_privileges(memory_bytes: int) -> None:
-    """Limit the memory, and allow no output, no written file and no core dump."""
+    """Limit the memory, and allow no output, no written file and no core dump, as far as it goes.
+
+    See `restrict_decoder`.
+    """
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
-    _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_CORE, 0)
-    with suppress(OSError, ValueError):  # macOS has no such limit
-        _limit(resource.RLIMIT_AS, memory_bytes)
-
-
-def _limit(kind: int, amount: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    amount = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
-    resource.setrlimit(kind, (amount, amount))
+    restrict_decoder(memory_bytes)
 
 
 def _configure_decoders() -> None:

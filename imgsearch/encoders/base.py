@@ -56,8 +56,10 @@ class Encoder(Protocol):
 
     @property
     def batches_at_once(self) -> int:
-        """The number of threads to call `encode_pixels` from: two if one batch is uploaded to a
-        device while another is computed, else one."""
+        """The number of threads to call `encode_pixels` from.
+
+        Two if one batch is uploaded to a device while another is computed, else one.
+        """
 
     @property
     def logit_scale(self) -> float:

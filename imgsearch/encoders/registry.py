@@ -1,21 +1,23 @@
 """The registry of encoder kinds, which finds the encoder for a name.
 
-A name is `lite`, `openclip:ARCH/PRETRAINED`, or a form that a registered kind defines. A built-in
-kind is imported when one of its names is first used, so a query with one kind loads nothing of the
-other.
+A name is `lite`, `openclip:ARCH/PRETRAINED`, or a form that another kind defines: one that this
+process registered, or a plug-in of an installed package. A kind is imported when one of its names
+is first used, so a query with one kind loads nothing of the other.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeGuard, cast
 
 from msgspec import Struct
 
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify
 from imgsearch.errors import UsageError
+from imgsearch.plugins import ENCODERS, entry_points_of, load_plugin
 
 if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
@@ -63,20 +65,40 @@ def unregister(prefix: str) -> None:
 
 
 def registered_prefixes() -> tuple[str, ...]:
-    """The prefixes of registered kinds: names of what they keep in the cache folder begin so."""
-    return tuple(_registered)
+    """The prefixes of kinds from outside: names of what they keep in the cache begin so."""
+    return (*_registered, *entry_points_of(ENCODERS))
 
 
 def kinds() -> tuple[EncoderKind, ...]:
-    """All kinds: the built-in ones, then the registered ones in their order."""
-    return (*(_built_in(prefix) for prefix in _BUILT_IN), *_registered.values())
+    """All kinds: the built-in ones, the plug-ins, then the registered ones in their order."""
+    plugins = (kind_of(name) for name in sorted(entry_points_of(ENCODERS)))
+    return (
+        *(_built_in(prefix) for prefix in _BUILT_IN),
+        *(kind for kind in plugins if kind is not None and kind.prefix not in _registered),
+        *_registered.values(),
+    )
 
 
 def kind_of(name_or_id: str) -> EncoderKind | None:
-    """The kind of an encoder with this name or id; None if no kind has its prefix."""
+    """The kind of an encoder with this name or id; None if no kind has its prefix.
+
+    Raises MissingPackage for a plug-in that does not load.
+    """
     match = _PREFIX.match(name_or_id)
     prefix = match[0] if match else ""
-    return _built_in(prefix) if prefix in _BUILT_IN else _registered.get(prefix)
+    if prefix in _BUILT_IN:
+        return _built_in(prefix)
+    if prefix in _registered:
+        return _registered[prefix]
+    return _plugin(prefix) if prefix in entry_points_of(ENCODERS) else None
+
+
+@cache
+def _plugin(prefix: str) -> EncoderKind:
+    def is_kind(loaded: object) -> TypeGuard[EncoderKind]:
+        return isinstance(loaded, EncoderKind) and loaded.prefix == prefix
+
+    return load_plugin(ENCODERS, prefix, f"an EncoderKind with the prefix {prefix!r}", is_kind)
 
 
 def _built_in(prefix: str) -> EncoderKind:

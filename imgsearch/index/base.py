@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, Literal, Protocol, TypeAlias
+from typing import BinaryIO, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from msgspec import Struct
@@ -145,6 +145,7 @@ class BuiltIndex(Struct, frozen=True):
     write: Callable[[BinaryIO], None]
 
 
+@runtime_checkable
 class IndexBackend(Protocol):
     """One kind of index. `imgsearch.index.registry.register` makes it available to policies."""
 

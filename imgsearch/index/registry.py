@@ -1,12 +1,14 @@
-"""The index backends by name: built-in ones, and ones that other packages register."""
+"""The index backends by name: built-in ones, registered ones, and plug-ins of other packages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 from imgsearch.errors import SnapshotError
 from imgsearch.index.base import IndexBackend
 from imgsearch.index.flat import FlatBackend
+from imgsearch.plugins import INDEX_BACKENDS, entry_points_of, load_plugin
 
 
 def register(backend: IndexBackend) -> None:
@@ -18,7 +20,16 @@ def register(backend: IndexBackend) -> None:
 
 
 def find_backend(name: str) -> IndexBackend:
-    """The backend with this name. Raises SnapshotError if there is none."""
+    """The backend with this name.
+
+    Raises SnapshotError if there is none, and MissingPackage for a plug-in that does not load.
+    """
+
+    def is_backend(loaded: object) -> TypeGuard[IndexBackend]:
+        return isinstance(loaded, IndexBackend) and loaded.name == name
+
+    if name not in _backends and name in entry_points_of(INDEX_BACKENDS):
+        register(load_plugin(INDEX_BACKENDS, name, "an IndexBackend of that name", is_backend))
     if name not in _backends:
         raise SnapshotError(
             f"Unknown kind of index {name!r}. Known: {', '.join(_backends)}. If a newer imgsearch "

@@ -7,8 +7,6 @@ and dates in them are filters, as in a search.
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,6 +26,7 @@ from imgsearch.indexer.roots import online_roots, readable_photos
 from imgsearch.indexer.trial_file import write_trial
 from imgsearch.language.grammar import parse, to_text
 from imgsearch.language.understanding import understand
+from imgsearch.process import peak_memory_bytes
 from imgsearch.records.query import Filter, Query
 from imgsearch.records.trial import (
     EncoderTrial,
@@ -159,7 +158,7 @@ def _try_encoder(
         left=len(left),
         photos_per_s=round(embedded / seconds, 2) if embedded >= _MIN_TIMED else None,
         size_bytes=_size_bytes(store, after, len(ids), len(left)),
-        memory_bytes=_peak_memory_bytes(),
+        memory_bytes=peak_memory_bytes(),
         known_items=tuple(_known_items(answered[len(shown) :])),
         queries=tuple(answered[: len(shown)]),
         made_at=datetime.now(UTC),
@@ -365,8 +364,3 @@ def _size_bytes(store: Store, row: EncoderRow, photos: int, left: int) -> int:
     per_photo = stored / max(1, photos)
     vector_bytes = 2 * row.dim + _ROW_BYTES + _INDEX_BYTES * row.dim
     return round((stored + left * per_photo) * vector_bytes)
-
-
-def _peak_memory_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

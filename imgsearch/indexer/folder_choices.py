@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.errors import FolderError
 from imgsearch.indexer.ignored import is_ignored
-from imgsearch.indexer.volumes import SYSTEM_MOUNTS, Mount, MountTable
+from imgsearch.indexer.volumes import SYSTEM_MOUNTS, WINDOWS_VOLUME, Mount, MountTable
 from imgsearch.records.folders import FolderChoice, PhotoFileCount
 
 LISTING_S = 5.0  # after which a drive counts as not answering
@@ -190,6 +190,9 @@ def _drives(mounts: Iterable[Mount]) -> list[str]:
 
 
 def _is_drive(mount: Mount) -> bool:
+    if mount.source.startswith(WINDOWS_VOLUME):
+        letter = mount.point.removesuffix("\\")
+        return letter.endswith(":") and letter != os.environ.get("SYSTEMDRIVE", "C:")
     point = Path(mount.point)
     if any(point.is_relative_to(folder) and str(point) != folder for folder in _DRIVES):
         return True

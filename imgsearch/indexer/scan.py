@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from msgspec import Struct, field
 
 from imgsearch.indexer.ignored import is_ignored
+from imgsearch.paths import entry_path, for_system
 from imgsearch.records.files import Changes, FileStat
 
 # ------------------------------------------------------------------------- names and paths
@@ -78,7 +79,7 @@ def scan(
         # Links last: a folder that is reachable twice keeps the path without a link.
         current = walk.folders.pop() if walk.folders else walk.links.pop()
         try:
-            status = os.stat(current)  # noqa: PTH116
+            status = os.stat(for_system(current))  # noqa: PTH116
             if (status.st_dev, status.st_ino) in visited:
                 continue
             visited.add((status.st_dev, status.st_ino))
@@ -107,7 +108,7 @@ class _Walk:
 
     def read_folder(self, folder: str) -> None:
         """Add the contents of one folder. Raises OSError if it cannot be read."""
-        with os.scandir(folder) as entries:
+        with os.scandir(for_system(folder)) as entries:
             for entry in entries:
                 if not is_ignored(entry.name):
                     self._add(entry)
@@ -115,7 +116,7 @@ class _Walk:
     def _add(self, entry: os.DirEntry[str]) -> None:
         try:
             if entry.is_dir():
-                (self.links if entry.is_symlink() else self.folders).append(entry.path)
+                (self.links if entry.is_symlink() else self.folders).append(entry_path(entry.path))
                 return
             files = self._files_for(entry.name)
             # A dangling link is noted whatever its name: its target may have been a folder.
@@ -125,14 +126,14 @@ class _Walk:
         except OSError as error:
             if entry.is_symlink():
                 if error.errno != errno.ELOOP:  # a link to itself never had a target
-                    self.dangling.append(entry.path)
+                    self.dangling.append(entry_path(entry.path))
                 return
             if isinstance(error, FileNotFoundError):  # removed since its name was read
                 return
             raise  # the folder may be listed, but its files may not be accessed
         # A pipe or a device with the name of a photo is never opened.
         if files is not None and stat.S_ISREG(status.st_mode):
-            path = entry.path
+            path = entry_path(entry.path)
             files[path] = FileStat.from_status(path, status)
 
     def _files_for(self, name: str) -> dict[str, FileStat] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -20,6 +20,10 @@ _NETWORK = frozenset(
         *("lustre", "glusterfs", "coda", "ocfs2", "gfs2", "virtiofs", "vboxsf", "prl_fs", "fuse"),
     }
 )
+# Functions of Windows, since Python 3.12.
+_LIST_VOLUMES: Callable[[], list[str]] | None = getattr(os, "listvolumes", None)
+_LIST_MOUNTS: Callable[[str], list[str]] | None = getattr(os, "listmounts", None)
+WINDOWS_VOLUME = "\\\\?\\Volume"
 
 
 class Mount(Struct, frozen=True):
@@ -59,6 +63,8 @@ class MountTable(Struct, frozen=True):
 
             listing = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=False)
             return tuple(parse_mount_command(listing.stdout))
+        if sys.platform == "win32":
+            return tuple(windows_mounts())
         try:
             return tuple(parse_mountinfo(self.mountinfo.read_bytes()))
         except OSError:
@@ -104,6 +110,8 @@ class MountTable(Struct, frozen=True):
     def _identity(self, mount: Mount) -> str | None:
         if mount.is_network:
             return mount.source
+        if mount.source.startswith(WINDOWS_VOLUME):
+            return mount.source.removeprefix(WINDOWS_VOLUME).strip("{}\\")
         if not mount.source.startswith("/dev/"):
             return None
         device = os.path.realpath(mount.source)
@@ -137,6 +145,25 @@ def parse_mount_command(listing: str) -> Iterable[Mount]:
         if match:
             source, point, kind = match.groups()
             yield Mount(point, "/", kind, source)
+
+
+def windows_mounts(
+    volumes: Callable[[], list[str]] | None = _LIST_VOLUMES,
+    points: Callable[[str], list[str]] | None = _LIST_MOUNTS,
+) -> Iterable[Mount]:
+    """The volumes of Windows with the drive letters and folders where they are.
+
+    A volume has a name of its own, whatever its letter. None before Python 3.12, which cannot list
+    them: a drive that returns with another letter is then taken for another one.
+    """
+    if volumes is None or points is None:
+        return
+    for volume in volumes():
+        try:
+            found = points(volume)
+        except OSError:  # an empty card reader
+            continue
+        yield from (Mount(point, "\\", "ntfs", volume) for point in found)
 
 
 def _unescape(field: bytes) -> bytes:

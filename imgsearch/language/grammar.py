@@ -4,7 +4,7 @@ line    = item*
 item    = WORD | phrase | ["-"] [NUMBER ":"] (WORD | phrase | example) | ["-"] filter | setting
 example = ("image:" | "concept:" | "plain:") (WORD | phrase) | "photo:" DIGITS
 filter  = NAME ":" value ("|" value)*         NAME is one of FIELDS
-setting = "t:" NUMBER | "sort:" ("relevance" | "date" | "path")
+setting = "t:" NUMBER | "sort:" ("relevance" | "date" | "path" | "best")
 phrase  = '"' (any character, with " and \\ written \\" and \\\\) '"'
 """
 

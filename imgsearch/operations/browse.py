@@ -14,6 +14,8 @@ from imgsearch.paths import absolute
 from imgsearch.records.albums import Change
 from imgsearch.records.browse import (
     DayPhotos,
+    MapArea,
+    MapTown,
     NameCounts,
     PhotoEvent,
     PhotoPositions,
@@ -192,6 +194,19 @@ class Browse:
         from imgsearch.analysis.browse import positions_of
 
         return positions_of(self._engine.browsing(), self._counted(query, k))
+
+    def towns_on_map(self, area: MapArea, zoom: float) -> tuple[MapTown, ...]:
+        """List the towns whose names fit on a map, with or without photos; most people first.
+
+        Raises MissingPackage without the package of the towns.
+        """
+        from contextlib import closing
+
+        from imgsearch.analysis.clusters import towns_on_map
+        from imgsearch.gazetteer import Gazetteer
+
+        with closing(Gazetteer(self._engine.settings.cache_dir)) as gazetteer:
+            return tuple(towns_on_map(gazetteer, area, zoom))
 
     def names(self) -> NameCounts:
         """Count the photos of each folder, person and keyword."""

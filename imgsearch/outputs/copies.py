@@ -8,7 +8,6 @@ are told before, and listed in a text file inside.
 from __future__ import annotations
 
 import os
-import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -17,6 +16,7 @@ from typing import BinaryIO, TypeAlias, cast
 
 from imgsearch.decode.original import OriginalFile
 from imgsearch.errors import ImgsearchError
+from imgsearch.outputs.file_names import safe_name, unique_name
 from imgsearch.text import format_count, printable
 
 # Opens the file of a photo; None for an unknown id. Raises PhotoError.
@@ -25,18 +25,6 @@ Original: TypeAlias = Callable[[int], OriginalFile | None]
 LIST_NAME = "photos that are not in this zip.txt"
 _CHUNK_BYTES = 1 << 18
 _FIRST_DATE, _LAST_DATE = datetime(1980, 1, 1), datetime(2107, 12, 31, 23, 59, 58)  # in a zip file
-# A program that unpacks it on Windows takes these for parts of a path, or refuses them.
-_NOT_IN_NAMES = '\\/:*?"<>|'
-_DEVICES = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    *(f"{name}{n}" for name in ("com", "lpt") for n in range(10)),
-}
-_MARKS = ("Cc", "Cf", "Zl", "Zp")  # of control, direction and lines
-_JOINERS = "\u200c\u200d"  # in words of some languages, and in emoji
-_MAX_NAME_BYTES = 200
 
 
 def unreadable_photos(original: Original, photos: Mapping[int, str]) -> dict[str, str]:
@@ -105,6 +93,7 @@ def copies_problem(missing: dict[str, str], copied: int) -> str:
 
 
 def list_of(missing: dict[str, str]) -> bytes:
+    """The text file that lists the photos without a copy, and says why."""
     lines = [
         "These photos could not be read when this zip file was made, so it has no copy of them. "
         "Do not delete them because of it.",
@@ -112,36 +101,6 @@ def list_of(missing: dict[str, str]) -> bytes:
         *(f"{printable(path)}: {reason}" for path, reason in missing.items()),
     ]
     return "\r\n".join([*lines, ""]).encode()
-
-
-def safe_name(name: str) -> str:
-    """A file name that every system can unpack into one folder; otherwise as it was."""
-    text = os.fsencode(name).decode("utf-8", "replace")
-    characters = ("_" if _is_unsafe(each) else each for each in text)
-    stem, dot, suffix = "".join(characters).rstrip(". ").rpartition(".")
-    if not stem:
-        stem, dot, suffix = suffix or "photo", "", ""
-    if stem.partition(".")[0].strip().casefold() in _DEVICES:
-        stem = f"_{stem}"
-    room = _MAX_NAME_BYTES - len(f"{dot}{suffix}".encode())
-    stem = stem.encode()[: max(room, 1)].decode("utf-8", "ignore")
-    return f"{stem}{dot}{suffix}"
-
-
-def _is_unsafe(character: str) -> bool:
-    is_mark = unicodedata.category(character) in _MARKS and character not in _JOINERS
-    return is_mark or character in _NOT_IN_NAMES
-
-
-def unique_name(name: str, taken: set[str]) -> str:
-    """The name, or that with a number, if it is taken; also where case is ignored. It is then."""
-    path = PurePath(name)
-    unique, number = name, 1
-    while unicodedata.normalize("NFC", unique).casefold() in taken:
-        number += 1
-        unique = f"{path.stem}-{number}{path.suffix}"
-    taken.add(unicodedata.normalize("NFC", unique).casefold())
-    return unique
 
 
 def zip_date(modified_at_s: float) -> tuple[int, int, int, int, int, int]:

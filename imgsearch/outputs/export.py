@@ -13,7 +13,8 @@ from typing import Literal
 from imgsearch.catalogue.base import Catalogue
 from imgsearch.decode.original import OriginalFile
 from imgsearch.outputs.contact_sheet import contact_sheet, kind_of
-from imgsearch.outputs.copies import Original, chunks, opened, safe_name, unique_name, zip_of_copies
+from imgsearch.outputs.copies import Original, chunks, opened, zip_of_copies
+from imgsearch.outputs.file_names import safe_name, unique_name
 from imgsearch.outputs.links import update_links
 from imgsearch.outputs.new_place import new_place
 from imgsearch.outputs.places import refuse_inside

@@ -9,23 +9,24 @@ leads where the list says; a link is never made where there is anything.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.errors import DiskError, UsageError
+from imgsearch.outputs.held_folder import CAN_HOLD, HeldFolder, MakeLink, held_folder, symlink
+from imgsearch.paths import FOLDS_NAMES, folded
 
 LIST_FILE = ".imgsearch-links.json"
 _PART_FILE = f"{LIST_FILE}.part"
 _SHOWN_FILES = 3
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_NO_PRIVILEGE = 1314  # ERROR_PRIVILEGE_NOT_HELD of Windows
 
 
 class OwnLink(Struct, frozen=True):
@@ -34,12 +35,6 @@ class OwnLink(Struct, frozen=True):
     name: str
     photo_id: int
     target: str
-
-
-class MakeLink(Protocol):
-    """Makes a symbolic link in the folder `dir_fd`, as `os.symlink` does. Raises OSError."""
-
-    def __call__(self, target: str, name: str, /, *, dir_fd: int) -> None: ...
 
 
 class LinkChanges(Struct, frozen=True):
@@ -55,7 +50,9 @@ def update_links(
     wanted: Mapping[int, Path],
     kept: Collection[int] = (),
     other_names: Collection[str] = (),
-    make_link: MakeLink = os.symlink,
+    make_link: MakeLink = symlink,
+    can_hold: bool = CAN_HOLD,
+    folds_names: bool = FOLDS_NAMES,
 ) -> LinkChanges:
     """Make `folder` have a link to each of the `wanted` photos, by id, and to no other.
 
@@ -67,23 +64,21 @@ def update_links(
     Raises UsageError for a folder with files that are not links of ours, for one of another saved
     search, and for a file system without links; DiskError where it cannot be written.
     """
-    with _opened(folder) as descriptor:
-        listed = _read_list(folder, descriptor, name, other_names)
-        ours = {
-            each.name: each for each in listed if _target_of(each.name, descriptor) == each.target
-        }
-        plan = _plan(ours, wanted, kept, lambda link: _exists(link, descriptor))
+    with _opened(folder, can_hold) as held:
+        listed = _read_list(folder, held, name, other_names)
+        ours = {each.name: each for each in listed if _target_of(each.name, held) == each.target}
+        plan = _plan(ours, wanted, kept, held.exists, folded if folds_names else str)
         removed = [each for each in ours.values() if plan.get(each.name) != each]
         made = [each for each in plan.values() if ours.get(each.name) != each]
         if not removed and not made and set(plan.values()) == set(listed):
             return LinkChanges()
-        _write_list(descriptor, name, dict.fromkeys([*ours.values(), *plan.values()]))
+        _write_list(held, name, dict.fromkeys([*ours.values(), *plan.values()]))
         for link in removed:
-            if _target_of(link.name, descriptor) == link.target:
-                os.unlink(link.name, dir_fd=descriptor)
+            if _target_of(link.name, held) == link.target:
+                held.remove(link.name)
         for link in made:
-            _make(make_link, folder, link, descriptor)
-        _write_list(descriptor, name, plan.values())
+            _make(make_link, folder, link, held)
+        _write_list(held, name, plan.values())
     return LinkChanges(len(made), len(removed))
 
 
@@ -92,8 +87,9 @@ def _plan(
     wanted: Mapping[int, Path],
     kept: Collection[int],
     exists: Callable[[str], bool],
+    same: Callable[[str], str],
 ) -> dict[str, OwnLink]:
-    """The links that there should be, by name."""
+    """The links that there should be, by name. Names with one result of `same` are one there."""
     plan = {link.name: link for link in ours.values() if link.photo_id in kept}
     known = {link.photo_id: link for link in ours.values()}
     for photo_id, path in wanted.items():
@@ -101,15 +97,18 @@ def _plan(
         if link is not None and Path(link.target).name == path.name:
             plan[link.name] = replace(link, target=str(path))
     planned = {link.photo_id for link in plan.values()}
+    taken = {same(name) for name in plan}
+    own = {same(name) for name in ours}
     for photo_id, path in wanted.items():
         if photo_id in planned:
             continue
         name, number = path.name, 1
-        while name in plan or (name not in ours and exists(name)):
+        while same(name) in taken or (same(name) not in own and exists(name)):
             counted = "" if number == 1 else f"-{number}"
             name = f"{path.stem} ({photo_id}{counted}){path.suffix}"
             number += 1
         plan[name] = OwnLink(name, photo_id, str(path))
+        taken.add(same(name))
     return plan
 
 
@@ -117,34 +116,32 @@ def _plan(
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    """The folder, created if need be, as an open descriptor: it cannot be exchanged meanwhile."""
+def _opened(folder: Path, can_hold: bool) -> Iterator[HeldFolder]:
+    """The folder, created if need be, under its lock."""
     try:
         with suppress(FileExistsError):
             folder.mkdir()
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        with suppress(OSError):  # not every network drive has locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # until it is closed
+        with held_folder(folder, can_hold) as held:
+            yield held
     except FileNotFoundError:
         raise UsageError(f"There is no folder {folder.parent} to make {folder.name} in.") from None
     except NotADirectoryError:
         raise UsageError(f"{folder} is not a folder. Choose a folder for the links.") from None
     except OSError as error:
         _raise_disk_error(folder, error)
-    try:
-        yield descriptor
-    except OSError as error:
-        _raise_disk_error(folder, error)
-    finally:
-        os.close(descriptor)
 
 
-def _make(make_link: MakeLink, folder: Path, link: OwnLink, descriptor: int) -> None:
+def _make(make_link: MakeLink, folder: Path, link: OwnLink, held: HeldFolder) -> None:
     try:
-        make_link(link.target, link.name, dir_fd=descriptor)
+        held.make_link(make_link, link.target, link.name)
     except FileExistsError:  # made by somebody else just now: it is theirs
         return
     except OSError as error:
+        if getattr(error, "winerror", None) == _NO_PRIVILEGE:
+            raise UsageError(
+                "Windows lets this user make no symbolic links. Switch on its Developer Mode, or "
+                "keep a list of the photos instead: --list NAME=FILE"
+            ) from error
         if error.errno in _NO_LINKS:
             raise UsageError(
                 f"The file system of {folder} has no symbolic links. Choose a folder on another "
@@ -153,18 +150,10 @@ def _make(make_link: MakeLink, folder: Path, link: OwnLink, descriptor: int) -> 
         raise
 
 
-def _exists(link: str, descriptor: int) -> bool:
-    try:
-        os.stat(link, dir_fd=descriptor, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _target_of(link: str, descriptor: int) -> str | None:
+def _target_of(link: str, held: HeldFolder) -> str | None:
     """The target of a link; None for anything that is not a link."""
     try:
-        return os.readlink(link, dir_fd=descriptor)
+        return held.target(link)
     except OSError:
         return None
 
@@ -180,12 +169,12 @@ def _raise_disk_error(folder: Path, error: OSError) -> NoReturn:
 
 
 def _read_list(
-    folder: Path, descriptor: int, name: str, other_names: Collection[str]
+    folder: Path, held: HeldFolder, name: str, other_names: Collection[str]
 ) -> list[OwnLink]:
     try:
-        file = os.open(LIST_FILE, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=descriptor)
+        file = held.open_to_read(LIST_FILE)
     except FileNotFoundError:
-        foreign = sorted(set(os.listdir(descriptor)) - {_PART_FILE})
+        foreign = sorted(set(held.names()) - {_PART_FILE})
         if foreign:
             shown = ", ".join([*foreign[:_SHOWN_FILES], *(["…"] if foreign[_SHOWN_FILES:] else [])])
             raise UsageError(
@@ -193,8 +182,8 @@ def _read_list(
                 "folder, or a new one, for the links."
             ) from None
         return []
-    with os.fdopen(file, "rb") as reader:
-        content = reader.read()
+    with file:
+        content = file.read()
     try:
         form = json.loads(content)
         owner = str(form["saved_search"])
@@ -212,15 +201,13 @@ def _read_list(
     return links
 
 
-def _write_list(descriptor: int, name: str, links: Iterable[OwnLink]) -> None:
+def _write_list(held: HeldFolder, name: str, links: Iterable[OwnLink]) -> None:
     """Write the list whole or not at all. A name may be in it twice: as it leads now, and soon."""
     form = {
         "about": "Symbolic links that imgsearch keeps in step with a saved search",
         "saved_search": name,
         "links": [(link.name, link.photo_id, link.target) for link in links],
     }
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    file = os.open(_PART_FILE, flags, 0o644, dir_fd=descriptor)
-    with os.fdopen(file, "wb") as writer:
-        writer.write(json.dumps(form, ensure_ascii=True, indent=1).encode("ascii"))
-    os.rename(_PART_FILE, LIST_FILE, src_dir_fd=descriptor, dst_dir_fd=descriptor)
+    with held.open_to_write(_PART_FILE) as file:
+        file.write(json.dumps(form, ensure_ascii=True, indent=1).encode("ascii"))
+    held.replace(_PART_FILE, LIST_FILE)

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from imgsearch.errors import DiskError, UsageError
+from imgsearch.replacing import rename_over
 
 _HEADER = b"#EXTM3U\n"
 _MARK = b"# Kept by imgsearch, in step with the "
@@ -39,7 +40,7 @@ def write_playlist(
             )
         try:
             part.write_bytes(content)
-            part.replace(file)
+            rename_over(part, file)
         finally:
             with suppress(FileNotFoundError):
                 part.unlink()

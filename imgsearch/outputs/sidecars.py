@@ -38,6 +38,7 @@ from imgsearch.decode.xmp_regions import (
 from imgsearch.errors import DiskError, PhotoError
 from imgsearch.records.albums import SidecarChange
 from imgsearch.records.faces import FaceNamesChange
+from imgsearch.replacing import rename_over
 from imgsearch.text import plain_text
 
 _PART = ".imgsearch.part"  # behind the name of a file that is not complete
@@ -142,7 +143,7 @@ def write_sidecar(planned: PlannedFile[Change]) -> Change:
         if planned.before is None:
             _take_free_name(part, sidecar)
         else:
-            part.replace(sidecar)
+            rename_over(part, sidecar)
     except FileExistsError:
         return _failed(change, "another program has made it meanwhile; list it again")
     except (OSError, PhotoError) as error:

@@ -15,6 +15,7 @@ from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.records.query import Query, UnderstoodPart
+from imgsearch.records.worth import BestOrder, Worth
 from imgsearch.text import clock, format_count
 
 if TYPE_CHECKING:  # a client of the service loads no NumPy
@@ -128,6 +129,7 @@ class Hit(Struct, frozen=True, dict=True):
     # The names, or the text, that match words of the query. A hit that only they have found has no
     # level.
     matched_by: tuple[MatchedField, ...] = ()
+    worth: Worth | None = None  # in an answer with `sort:best`
 
     @property
     def path(self) -> Path:
@@ -267,6 +269,7 @@ class FoundPhotos(Struct, frozen=True, eq=False):
     phrases: tuple[str, ...] = ()
     vector: Vector | None = None
     is_read: bool = True
+    best: BestOrder | None = None  # with `sort:best`
 
     def level_of(self, photo_id: int, score: float) -> Level | None:
         """The level of one of these photos: see `Hit.level`."""
@@ -340,8 +343,9 @@ class Explanation(Struct, frozen=True):
 
     `reason` is a sentence about the photo's absence, None if it is in the answer. `rank`
     counts from 1 among the photos that pass all filters; None if this one does not, or if there
-    are no terms. `matched_by` are its names that match words of the query, and `concepts` the
-    verdict of each concept in the query.
+    are no terms and no `sort:best`. `matched_by` are its names that match words of the query, and
+    `concepts` the verdict of each concept in the query. With `sort:best`, `worth` has the reasons
+    for its place.
     """
 
     path: Path
@@ -355,6 +359,7 @@ class Explanation(Struct, frozen=True):
     text_lines: tuple[TextLine, ...] = ()  # lines that match `text:` filters or words
     matched_by: tuple[MatchedField, ...] = ()
     concepts: tuple[ConceptVerdict, ...] = ()
+    worth: Worth | None = None
 
 
 class ScoreBaseline(Struct, frozen=True, eq=False):

@@ -78,6 +78,16 @@ class PhotoCluster(Struct, frozen=True):
     lon: float
     radius_km: float  # of the circle around the centre that contains all of them
     area: MapArea
+    sample_ids: tuple[int, ...] = ()  # a few of its photos, spread over all
+
+
+class MapTown(Struct, frozen=True):
+    """A town whose name is on a map: degrees (WGS 84)."""
+
+    name: str
+    lat: float
+    lon: float
+    population: int
 
 
 class RouteStop(Struct, frozen=True):

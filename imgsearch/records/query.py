@@ -191,7 +191,7 @@ class FilterSpec(Struct, frozen=True):
     names: tuple[str, ...] = ()
 
 
-Sort: TypeAlias = Literal["relevance", "date", "path"]
+Sort: TypeAlias = Literal["relevance", "date", "path", "best"]
 PeriodLength: TypeAlias = Literal["month", "year"]  # of a strip
 
 
@@ -199,7 +199,7 @@ class Query(Struct, frozen=True):
     """A query: the weighted terms form one vector, and all filters must match.
 
     The vector has length 1, so that a score is a cosine. Without terms, the photos that pass the
-    filters are listed, newest first.
+    filters are listed, newest first. `best` is the order of `imgsearch.search.worth`.
     """
 
     terms: tuple[Term, ...] = ()

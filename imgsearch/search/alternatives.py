@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.paths import is_absolute, with_slashes
 from imgsearch.place_names import place_names
 from imgsearch.records.query import Filter, NamedPlace, Place
 from imgsearch.text import format_count, words_of
@@ -50,7 +51,7 @@ def alternative_to(context: SearchContext, condition: Filter) -> Alternative | N
     if condition.field == "near":
         return _larger_circle(context, condition)
     is_name = condition.field in _FIELDS and isinstance(value, str)
-    if not is_name or str(value).startswith("/"):  # a path
+    if not is_name or is_absolute(with_slashes(str(value))):  # a path
         return None
     value = str(value)
     fields, kind = _FIELDS[condition.field]

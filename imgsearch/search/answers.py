@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from imgsearch.errors import QueryError
 from imgsearch.language.grammar import EMPTY_QUERY, MAX_RESULTS, check_k
 from imgsearch.records.answer import Answer, FoundPhotos
 from imgsearch.records.query import Listed, Query
+from imgsearch.records.worth import BestOrder
 from imgsearch.search import cursor as cursors
 from imgsearch.search.confidence import COUNTED_HITS
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore, ByTwoScores
@@ -19,6 +20,7 @@ from imgsearch.search.prepared import PreparedQuery, prepare
 from imgsearch.search.ranking import Ranking, Scored, rank
 from imgsearch.search.remarks import with_remarks
 from imgsearch.search.stacking import hidden_by_stack, list_photos
+from imgsearch.search.worth import best_order
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
@@ -34,14 +36,14 @@ def search_page(query: PreparedQuery, k: int, cursor: str | None = None) -> Answ
     """Find the best k photos or, with the `cursor` of an answer to this query, the next k.
 
     The first page has the remarks about the query. If the encoder cannot read any word of the query
-    and filters remain, the photos that pass them are the answer. For a query with terms, sorting by
-    date or path returns the best k photos in that order, in one page; with a minimum score, all
-    photos that reach it. Raises QueryError for an empty query, a k below 1, an image that cannot be
-    read, or a cursor of another query.
+    and filters remain, the photos that pass them are the answer. For a query with terms, another
+    order than relevance returns the most relevant k photos in that order, in one page; with a
+    minimum score, all photos that reach it. Raises QueryError for an empty query, a k below 1, an
+    image that cannot be read, or a cursor of another query.
     """
     page = _page(query, k, cursor)
     answer = Answer(
-        hits_on_page(query, page.ids, page.ranking),
+        hits_on_page(query, page.ids, page.ranking, page.best),
         page.cursor,
         None if page.ranking is None else page.ranking.verdict,
         is_read=query.is_read,
@@ -106,14 +108,20 @@ def find_all(query: PreparedQuery, k: int, most_listed: int | None = None) -> Fo
     check_k(k)
     exact = query.exact
     if not exact.terms:
-        return FoundPhotos(exact, np.array(found_ids(query, most_listed), np.int64))
+        page = _page(query, MAX_RESULTS if most_listed is None else most_listed)
+        return FoundPhotos(exact, np.array(page.ids, np.int64), best=page.best)
     if query.excludes_all:
         return FoundPhotos(exact, np.empty(0, np.int64), is_read=query.is_read)
     ranking = _ranked_to_weak(query, k)
-    photos = ranking.photos
+    photos, best = ranking.photos, None
     if exact.sort != "relevance":
         scores = dict(photos)
-        photos = [(photo.id, scores[photo.id]) for photo in _in_order(query, list(scores))]
+        if exact.sort == "best":
+            best = _best_among(query, list(scores))
+            in_order: Iterable[int] = best.ids
+        else:
+            in_order = [photo.id for photo in _in_order(query, list(scores))]
+        photos = [(photo_id, scores[photo_id]) for photo_id in in_order]
     return FoundPhotos(
         exact,
         np.array([photo_id for photo_id, _ in photos], np.int64),
@@ -123,6 +131,7 @@ def find_all(query: PreparedQuery, k: int, most_listed: int | None = None) -> Fo
         () if query.names is None else query.names.phrases,
         query.vector.vector,
         query.is_read,
+        best,
     )
 
 
@@ -148,6 +157,7 @@ class _FoundPage(Struct, frozen=True):
     ids: list[int]
     cursor: str | None = None  # of the next page
     ranking: Ranking | None = None
+    best: BestOrder | None = None  # with `sort:best`
 
     def ids_without_weak(self) -> list[int]:
         """The photos that are not weak."""
@@ -158,7 +168,7 @@ class _FoundPage(Struct, frozen=True):
 
 
 def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage:
-    """Choose the photos of a page, by relevance or in the order of date or path."""
+    """Choose the photos of a page, by relevance or in another order."""
     check_k(k)
     exact = query.exact
     if exact == Query():
@@ -169,6 +179,8 @@ def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage
     if exact.terms:
         return _sorted_page(query, k, after)
     selection = query.context.selection(exact.filters)
+    if exact.sort == "best":
+        return _best_page(query, best_order(query.context, selection), k, after)
     listed = list_photos(query.context, selection, _sort_key(exact), _listed(after), k + 1)
     return _FoundPage(_ids_of(listed, k), _cursor_after(exact, listed, k))
 
@@ -221,11 +233,11 @@ def _end(after: ByScore | None, shown: Sequence[Scored]) -> ByScore:
     return ByScore(last_score, (*before, *alike), after.count + len(shown))
 
 
-# ------------------------------------------------------------------------- by date or path
+# ------------------------------------------------------------------------- in another order
 
 
 def _sorted_page(query: PreparedQuery, k: int, after: ByKey | None) -> _FoundPage:
-    """The best k photos, or all that reach the minimum score, in the order of date or path."""
+    """The most relevant k photos, or all that reach the minimum score, in another order."""
     if query.excludes_all:
         return _FoundPage([])
     limit = max(COUNTED_HITS, k)
@@ -237,8 +249,40 @@ def _sorted_page(query: PreparedQuery, k: int, after: ByKey | None) -> _FoundPag
             limit *= 4
             ranking = rank(query, limit)
         best = ranking.photos
-    listed = _in_order(query, [photo_id for photo_id, _ in best], after, k + 1)
+    ids = [photo_id for photo_id, _ in best]
+    if query.exact.sort == "best":
+        return _best_page(query, _best_among(query, ids), k, after, ranking)
+    listed = _in_order(query, ids, after, k + 1)
     return _FoundPage(_ids_of(listed, k), _cursor_after(query.exact, listed, k), ranking)
+
+
+def _best_among(query: PreparedQuery, ids: Sequence[int]) -> BestOrder:
+    """Photos of a ranking, the most worth keeping first."""
+    import numpy as np
+
+    return best_order(query.context, query.context.selection((), np.array(ids, np.int64)))
+
+
+def _best_page(
+    query: PreparedQuery,
+    best: BestOrder,
+    k: int,
+    after: ByKey | None,
+    ranking: Ranking | None = None,
+) -> _FoundPage:
+    """The k photos of an order after the page before, which ended with a photo at a position.
+
+    If that photo was deleted meanwhile, the position counts.
+    """
+    start = 0
+    if after is not None:
+        is_there = after.id in best.ids
+        start = best.ids.index(after.id) + 1 if is_there else cursors.position(after)
+    ids, end = list(best.ids[start : start + k]), start + k
+    cursor = None
+    if len(best.ids) > end:
+        cursor = cursors.write(query.exact, ByKey(str(end), ids[-1]))
+    return _FoundPage(ids, cursor, ranking, best)
 
 
 def _in_order(

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from imgsearch.language.understanding import understand
 from imgsearch.place_names import place_names
 from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
+from imgsearch.records.worth import Taste
 from imgsearch.search.albums import names_hidden, with_known_albums
 from imgsearch.search.concepts import checked
 from imgsearch.search.places import located
@@ -59,6 +60,11 @@ def selection_of(
     return Selection(conditions, online, among)
 
 
+def no_taste() -> Taste:
+    """The taste of a library without favourites."""
+    return Taste(frozenset())
+
+
 class SearchContext(Struct, frozen=True):
     """The encoder, catalogue, definitions and settings of a search.
 
@@ -68,7 +74,8 @@ class SearchContext(Struct, frozen=True):
     with an unknown name; an archive reads them on its first call. "Yesterday" is the day before
     `today`. With `stack_raw`, the RAW file of a JPEG is not a result of its own. With
     `rated_by_files`, the stars that a file states count before those of this library. `recent`
-    caches what queries were understood as, until anything in the library changes.
+    caches what queries were understood as, until anything in the library changes. `taste` returns
+    the favourites of the library.
     """
 
     catalogue: Catalogue
@@ -82,6 +89,7 @@ class SearchContext(Struct, frozen=True):
     stack_raw: bool = False
     rated_by_files: bool = False
     recent: RecentReads | None = None
+    taste: Callable[[], Taste] = no_taste
 
     @property
     def row(self) -> EncoderRow:

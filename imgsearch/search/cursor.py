@@ -100,6 +100,15 @@ def read_by_key(cursor: str | None, query: Query) -> ByKey | None:
         return ByKey(str(key), int(photo_id))
 
 
+def position(end: ByKey) -> int:
+    """The number of photos before the end of a page, in an order without keys of its own.
+
+    Raises QueryError for a key that is no such number.
+    """
+    with _cursor_errors(end.key):
+        return max(0, int(end.key))
+
+
 def _fields(cursor: str, query: Query, learned: bytes = b"") -> list[Any]:
     fields: list[Any]
     fingerprint, *fields = json.loads(base64.urlsafe_b64decode(cursor.encode()))

@@ -17,6 +17,7 @@ from imgsearch.search.picture_text import lines_of_query
 from imgsearch.search.prepared import PreparedQuery
 from imgsearch.search.ranking import rank
 from imgsearch.search.stacking import hidden_by_stack
+from imgsearch.search.worth import best_order, worths_of
 
 _FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo is not among them
 
@@ -24,7 +25,7 @@ _FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo 
 def explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     """The rank, score, shares, passed filters and text of the photo at `path`."""
     text = query.context.catalogue.texts([photo_id]).get(photo_id)
-    explanation = _explain(query, photo_id, path)
+    explanation = _with_worth(query, _explain(query, photo_id, path))
     is_named = "text" in explanation.matched_by and query.names is not None
     named = query.names.phrases if is_named and query.names is not None else ()
     return replace(explanation, text=text, text_lines=lines_of_query(text, query.exact, named))
@@ -81,6 +82,28 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
         matched_by=matched_by,
         concepts=concepts,
     )
+
+
+def _with_worth(query: PreparedQuery, explanation: Explanation) -> Explanation:
+    """The explanation with the reasons for the place of a photo, where the order is `sort:best`.
+
+    With terms, the photo is compared with the most relevant ones.
+    """
+    import numpy as np
+
+    photo, exact, context = explanation.photo, query.exact, query.context
+    is_found = explanation.reason is None and all(each.passes for each in explanation.filters)
+    if photo is None or exact.sort != "best" or not is_found:
+        return explanation
+    selection = context.selection(exact.filters)
+    if exact.terms:
+        ids = {photo_id for photo_id, _ in rank(query, _FIRST_LIMIT).photos} | {photo.id}
+        selection = context.selection((), np.array(sorted(ids), np.int64))
+    order = best_order(context, selection)
+    worth = worths_of(context, order, [photo])[photo.id]
+    if exact.terms or photo.id not in order.ids:
+        return replace(explanation, worth=worth)
+    return replace(explanation, worth=worth, rank=order.ids.index(photo.id) + 1)
 
 
 def _term_text(term: Term) -> str:

@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from imgsearch.records.answer import FoundPhotos, Hit
 from imgsearch.search.picture_text import with_text_lines
+from imgsearch.search.worth import worths_of
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
     from imgsearch.records.answer import Level
     from imgsearch.records.arrays import Vector
     from imgsearch.records.names import MatchedField
+    from imgsearch.records.worth import BestOrder
     from imgsearch.search.context import SearchContext
     from imgsearch.search.prepared import PreparedQuery
     from imgsearch.search.ranking import Ranking
@@ -56,9 +58,15 @@ def make_hits(
 
 
 def hits_on_page(
-    query: PreparedQuery, ids: Sequence[int], ranking: Ranking | None
+    query: PreparedQuery,
+    ids: Sequence[int],
+    ranking: Ranking | None,
+    best: BestOrder | None = None,
 ) -> tuple[Hit, ...]:
-    """Make hits of some photos of an answer; without a ranking they have no scores."""
+    """Make hits of some photos of an answer; without a ranking they have no scores.
+
+    `best` is the order of an answer with `sort:best`.
+    """
     context = query.context
     phrases: tuple[str, ...] = ()
     if ranking is None:
@@ -69,6 +77,7 @@ def hits_on_page(
         phrases = () if query.names is None else query.names.phrases
         hits = make_hits(context.catalogue, ids, scores, context.stack_raw)
         hits = _rated(context, hits, levels, ranking.named, phrases, query.vector.vector)
+    hits = _with_worth(context, hits, best)
     return with_text_lines(context.catalogue, query.exact, hits, phrases)
 
 
@@ -83,7 +92,16 @@ def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> t
     if found.vector is not None:
         levels = {photo_id: found.level_of(photo_id, score) for photo_id, score in scores.items()}
         hits = _rated(context, hits, levels, found.named, found.phrases, found.vector)
+    hits = _with_worth(context, hits, found.best)
     return with_text_lines(context.catalogue, found.query, hits, found.phrases)
+
+
+def _with_worth(context: SearchContext, hits: Sequence[Hit], best: BestOrder | None) -> list[Hit]:
+    """Add to each hit the reasons for its place in the order `sort:best`, if that is the order."""
+    if best is None:
+        return list(hits)
+    worths = worths_of(context, best, [hit.photo for hit in hits])
+    return [replace(hit, worth=worths[hit.photo.id]) for hit in hits]
 
 
 def _rated(

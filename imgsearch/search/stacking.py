@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 SAME_SCORE = 0.95  # nearly the same photo, as in the view of near-duplicates at first
 BURST_SCORE = 0.85  # of photos of one burst: something moves between them
 BURST = timedelta(seconds=10)
-_COMPARED = 40  # photos after each one, in the order of the answer and in that of dates
+COMPARED = 40  # photos after each one, in the order of the answer and in that of dates
 
 
-def stacks_of(context: SearchContext, ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+def stacks_of(
+    context: SearchContext, ids: Sequence[int], compared: int = COMPARED
+) -> dict[int, tuple[int, ...]]:
     """Group photos that are nearly the same or of the same burst: each top photo with the others.
 
     The first in the order of `ids` is on top, and every other photo of the stack resembles it. Only
     photos near each other in that order, where near-duplicates have about the same score, or in the
-    order of dates are compared. A photo and a video are never in one stack.
+    order of dates are compared, each with `compared` others. A photo and a video are never in one
+    stack.
     """
     import numpy as np
 
@@ -50,9 +53,9 @@ def stacks_of(context: SearchContext, ids: Sequence[int]) -> dict[int, tuple[int
     for at, photo_id in enumerate(order):
         if not is_free[at]:
             continue
-        near = set(range(at + 1, min(at + 1 + _COMPARED, len(order))))
+        near = set(range(at + 1, min(at + 1 + compared, len(order))))
         if at in place:
-            near.update(by_date[max(0, place[at] - _COMPARED) : place[at] + _COMPARED])
+            near.update(by_date[max(0, place[at] - compared) : place[at] + compared])
         others = np.array(sorted(other for other in near if other > at), np.int64)
         others = others[is_free[others] & (is_video[others] == is_video[at])]
         scores = vectors[others] @ vectors[at]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from imgsearch.operations.declared import method_of
-from imgsearch.service.address import SOCKET
+from imgsearch.service.address import PRIVATE_ADDRESS
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
@@ -47,7 +47,7 @@ class Asking:
 
         Raises what the library raises.
         """
-        if self._settings.service != "off" and os.path.lexists(self._folder / SOCKET):
+        if self._settings.service != "off" and os.path.lexists(PRIVATE_ADDRESS.file(self._folder)):
             # Loaded here: without a service a command saves the time that HTTP and JSON take.
             from imgsearch.service.client import Client, ServiceUnavailable
 

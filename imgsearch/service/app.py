@@ -28,8 +28,17 @@ AT_ONCE_FROM_STORAGE = 40  # they wait for object storage
 LONG_S = 0.1  # then an answer does not count any more
 
 
-def create_app(library: Library, token: str | None, on_request: Callable[[], None]) -> Starlette:
-    """The service of a library. `on_request` is called at each use of it."""
+def create_app(
+    library: Library,
+    token: str | None,
+    on_request: Callable[[], None],
+    secret: str | None = None,
+) -> Starlette:
+    """The service of a library. `on_request` is called at each use of it.
+
+    `token` is that of clients on the network, `secret` that of this user where there are no Unix
+    sockets.
+    """
     at_once = AT_ONCE_FROM_STORAGE if "fleet" in library.capabilities else AT_ONCE
     answering = Answering(library, on_request, Turns(at_once, LONG_S))
     operations = operations_for(library)
@@ -50,7 +59,7 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
         middleware=[
             Middleware(RequestDeadlines),
             Middleware(KnownHosts),
-            Middleware(TokenAuth, token=token),
+            Middleware(TokenAuth, token=token, secret=secret),
         ],
         exception_handlers={404: no_route, 405: no_route, Exception: unexpected},
     )

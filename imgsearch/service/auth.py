@@ -1,4 +1,4 @@
-"""Access to the service: this user over the socket, clients with the token over the network."""
+"""Access to the service: this user at the private address, clients with the token at the port."""
 
 from __future__ import annotations
 
@@ -18,17 +18,28 @@ from imgsearch.service.refusals import refusal_of
 
 TOKEN_FILE = "serve.token"
 MIN_TOKEN_LENGTH = 16
+_IS_PRIVATE = "imgsearch.is_private"  # key in the scope of a request
 
 
 class TokenAuth:
-    """ASGI middleware that refuses network requests without the token; with None, all of them."""
+    """ASGI middleware that refuses requests of others than this user without the token.
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
+    With None as `token` it refuses all of them. `secret` is that of the private address; None for
+    a Unix socket, which only this user can open.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None, secret: str | None = None) -> None:
         self._app = app
         self._token = token
+        self._secret = secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_private(scope) or self._has_token(Headers(scope=scope)):
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent = _sent_token(Headers(scope=scope))
+        scope[_IS_PRIVATE] = _is_unix(scope) or _is_equal(sent, self._secret)
+        if is_private(scope) or _is_equal(sent, self._token):
             await self._app(scope, receive, send)
             return
         error = UsageError("Send the token of this service: Authorization: Bearer TOKEN")
@@ -36,20 +47,25 @@ class TokenAuth:
         refusal = JSONResponse(form, 401, {"WWW-Authenticate": "Bearer"})
         await refusal(scope, receive, send)
 
-    def _has_token(self, headers: Headers) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        return (
-            self._token is not None
-            and scheme.lower() == "bearer"
-            and hmac.compare_digest(token.strip().encode(), self._token.encode())
-        )
-
 
 def is_private(scope: Scope) -> bool:
-    """Whether a request came over the socket in the data folder, which only this user can open.
+    """Whether a request that passed `TokenAuth` came from this user, by the private address."""
+    return bool(scope.get(_IS_PRIVATE))
 
-    The server address of such a request has a path and no port; on the network it has a port.
-    """
+
+def _sent_token(headers: Headers) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _is_equal(sent: str | None, expected: str | None) -> bool:
+    if sent is None or expected is None:
+        return False
+    return hmac.compare_digest(sent.encode(), expected.encode())
+
+
+def _is_unix(scope: Scope) -> bool:
+    """Whether the address of the server is that of a Unix socket: a path and no port."""
     server = scope.get("server")
     return server is not None and server[1] is None
 

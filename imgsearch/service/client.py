@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -16,7 +14,7 @@ import msgspec
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.operations.records import JsonObject, dump_json, from_json, load_json
 from imgsearch.operations.requests import Operation, names_files, operation_of
-from imgsearch.service.address import socket_address
+from imgsearch.service.address import PRIVATE_ADDRESS, PrivateAddress
 from imgsearch.service.refusals import error_of
 from imgsearch.version import VERSION
 
@@ -33,7 +31,7 @@ _IRRELEVANT_SETTINGS = (
     *("data_dir", "cache_dir", "threads", "batch_size", "thumbnails_mb", "read_text"),
     *("find_faces", "service"),
     "past_queries",  # what is kept is read whatever it says
-    *("index_cache_mb", "mounts"),
+    *("index_cache_mb", "archive_cache_mb", "mounts"),
 )
 
 _Parameters = ParamSpec("_Parameters")
@@ -47,9 +45,15 @@ class ServiceUnavailable(Exception):
 class Client:
     """The running service of the library in `settings.data_dir`; with `folder`, of an archive."""
 
-    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path | None = None,
+        address: PrivateAddress = PRIVATE_ADDRESS,
+    ) -> None:
         self._settings = settings
         self._folder = folder or settings.data_dir
+        self._address = address
 
     def call(
         self,
@@ -93,11 +97,11 @@ class Client:
         if len(path) > _MAX_ADDRESS_CHARS or len(body or b"") > MAX_BODY_BYTES:
             raise ServiceUnavailable
         try:
-            with connect(self._folder) as connection:
-                if _exchange(connection, "GET", "/hello") != (_OK, handshake(self._settings)):
+            with connect(self._folder, self._address) as connection:
+                if connection.exchange("GET", "/hello") != (_OK, handshake(self._settings)):
                     raise ServiceUnavailable
-                connection.sock.settimeout(ANSWER_S)
-                status, answer = _exchange(connection, method, path, body)
+                connection.http.sock.settimeout(ANSWER_S)
+                status, answer = connection.exchange(method, path, body)
                 if status == _OK:
                     return answer
                 error = error_of(answer)
@@ -113,32 +117,28 @@ def handshake(settings: Settings) -> JsonObject:
     return {"version": VERSION, **{name: getattr(settings, name) for name in relevant}}
 
 
+class ServiceConnection(msgspec.Struct, frozen=True):
+    """A connection to a service, with the headers of each request."""
+
+    http: HTTPConnection
+    headers: Mapping[str, str]
+
+    def exchange(self, method: str, path: str, body: bytes | None = None) -> tuple[int, object]:
+        """The status code and the JSON that the service answers. Raises OSError and ValueError."""
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        self.http.request(method, path, body, {**self.headers, **kind})
+        response = self.http.getresponse()
+        return response.status, load_json(response.read())
+
+
 @contextmanager
-def connect(folder: Path) -> Iterator[HTTPConnection]:
-    """A connection to the service. Raises OSError, without delay if there is no socket."""
-    with socket_address(folder) as address:
-        if not os.path.lexists(address):
-            raise FileNotFoundError(address)
-        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        stream.settimeout(CONNECT_S)
-        try:
-            stream.connect(address)
-        except OSError:
-            stream.close()
-            raise
+def connect(folder: Path, address: PrivateAddress = PRIVATE_ADDRESS) -> Iterator[ServiceConnection]:
+    """A connection to the service. Raises OSError, without delay if no service was started."""
+    stream = address.connected(folder, CONNECT_S)
     connection = HTTPConnection("localhost")
-    connection.sock = stream
+    connection.sock = stream.socket
     connection.auto_open = 0  # otherwise it would reconnect over TCP, to another server
     try:
-        yield connection
+        yield ServiceConnection(connection, stream.headers)
     finally:
         connection.close()
-
-
-def _exchange(
-    connection: HTTPConnection, method: str, path: str, body: bytes | None = None
-) -> tuple[int, object]:
-    headers = {} if body is None else {"Content-Type": "application/json"}
-    connection.request(method, path, body, headers)
-    response = connection.getresponse()
-    return response.status, load_json(response.read())

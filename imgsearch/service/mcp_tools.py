@@ -190,7 +190,8 @@ def query_help() -> str:
         "and dates in it are understood. In it, -WORD excludes what a word names, photo:ID finds "
         'photos like that one, "a phrase" is taken as it is, and NAME:VALUE is a filter; '
         "-NAME:VALUE excludes, and a value with spaces is quoted. A query of filters alone lists "
-        f"the newest first; sort:date sorts any query so. Filters keep photos: {filters}."
+        "the newest first; sort:date sorts any query so, and sort:best begins with the photos most "
+        f"worth keeping. Filters keep photos: {filters}."
     )
 
 

@@ -31,6 +31,7 @@ SWITCH_INTERVAL_S = 0.0005  # handshakes are answered in time while sixteen thre
 def answer_requests(
     library: Library,
     token: str | None,
+    secret: str | None,
     sockets: list[socket.socket],
     limits: ConnectionLimits,
     *,
@@ -41,6 +42,7 @@ def answer_requests(
 ) -> None:
     """Answer the requests that come to these sockets, until SIGTERM or Ctrl-C.
 
+    `token` and `secret` are as for `create_app`.
     `on_request` is called at each use of the library, and `on_forced_exit` where an answer still
     takes longer when the process ends. One of several processes leaves connections to the others.
     In the main thread only.
@@ -58,7 +60,7 @@ def answer_requests(
             _force_exit_later(on_forced_exit)
 
     config = uvicorn.Config(
-        create_app(library, token, on_request),
+        create_app(library, token, on_request, secret),
         log_config=None,
         log_level="error",
         access_log=False,

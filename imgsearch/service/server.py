@@ -1,9 +1,9 @@
-"""Runs the service: one for each library or archive, found by its socket, which goes at its end."""
+"""Runs the service: one for each library or archive, at an address that goes at its end."""
 
 from __future__ import annotations
 
-import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,13 @@ from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, UsageError
-from imgsearch.service.address import SOCKET, socket_address
+from imgsearch.service.address import (
+    LOOPBACK,
+    PRIVATE_ADDRESS,
+    PrivateAddress,
+    PrivateListener,
+    remove_address,
+)
 from imgsearch.service.auth import TOKEN_FILE, stored_token
 from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits
 from imgsearch.service.idle import IdleTimer
@@ -24,7 +30,6 @@ if TYPE_CHECKING:
     from imgsearch.library import Library
 
 LOCK_FILE = "serve.lock"
-HOST = "127.0.0.1"
 MAX_IDLE_S = 366 * 24 * 60 * 60  # timers count no further than 292 years
 
 
@@ -36,9 +41,9 @@ class Network(Struct, frozen=True):
 
 
 class RunningService(Struct, frozen=True):
-    """The addresses of a service that has started."""
+    """The addresses of a service that has started; `file` is that of the private one."""
 
-    socket: Path
+    file: Path
     port: int | None
     token_file: Path | None
 
@@ -51,6 +56,7 @@ def serve(
     limits: ConnectionLimits = USUAL_LIMITS,
     workers: int = 1,
     notify: Callable[[str], None] = lambda sentence: None,
+    address: PrivateAddress = PRIVATE_ADDRESS,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, and end within two seconds of it. In the main thread only.
 
@@ -71,31 +77,41 @@ def serve(
     private_files.make_folder(folder)
     with _single_service(folder):
         token = None if network is None else network.token or stored_token(folder)
-        with _private_socket(folder) as private:
-            sockets = [private] if network is None else [private, _network_socket(network.port)]
+        with _private_socket(folder, address) as private:
+            sockets = [private.socket]
+            if network is not None:
+                sockets.append(_network_socket(network.port))
             token_is_stored = network is not None and network.token is None
             running = RunningService(
-                folder / SOCKET,
+                address.file(folder),
                 None if network is None else sockets[1].getsockname()[1],
                 folder / TOKEN_FILE if token_is_stored else None,
             )
             if workers != 1:
-                from imgsearch.service.workers import ServedLibrary, run_workers
+                if sys.platform != "win32":
+                    from imgsearch.service.workers import ServedLibrary, run_workers
 
-                address = library.address if "fleet" in library.capabilities else None
-                served = ServedLibrary(workers, library.settings, address, token, limits)
-                run_workers(served, sockets, idle_s, notify, lambda: on_ready(running))
-                return
+                    place = library.address if "fleet" in library.capabilities else None
+                    served = ServedLibrary(
+                        workers, library.settings, place, token, private.secret, limits
+                    )
+                    run_workers(served, sockets, idle_s, notify, lambda: on_ready(running))
+                    return
+                raise UsageError(
+                    "Several workers need a system that forks processes, which Windows does not. "
+                    "Leave --workers out."
+                )
             library.memory.warm_up()
             idle = IdleTimer(idle_s, library.memory.release_encoder)
             answer_requests(
                 library,
                 token,
+                private.secret,
                 sockets,
                 limits,
                 on_request=idle.restart,
                 on_ready=lambda: on_ready(running),
-                on_forced_exit=lambda: (folder / SOCKET).unlink(),
+                on_forced_exit=lambda: remove_address(folder, address),
             )
 
 
@@ -125,37 +141,30 @@ def _single_service(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _private_socket(folder: Path) -> Iterator[socket.socket]:
-    """The socket that clients look for, open to this user only. Its file is removed at the end."""
-    file = folder / SOCKET
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)  # closed to other users from the moment it exists
+def _private_socket(folder: Path, address: PrivateAddress) -> Iterator[PrivateListener]:
+    """The socket that clients of this user look for. Its file is removed at the end."""
     try:
-        file.unlink(missing_ok=True)  # left by a service that was killed: we hold the lock
-        with socket_address(folder) as address:
-            listening.bind(address)
+        bound = address.bound(folder)
     except OSError as error:
-        listening.close()
         raise DiskError(
             f"Cannot create a socket in {folder} ({error.strerror or error}). Choose a data "
             "folder with a shorter path, on a disk of this machine."
         ) from error
-    finally:
-        os.umask(mask)
     try:
-        listening.listen(BACKLOG)
-        yield listening
+        bound.socket.listen(BACKLOG)
+        yield bound
     finally:
-        listening.close()
-        file.unlink(missing_ok=True)
+        bound.socket.close()
+        remove_address(folder, address)
 
 
 def _network_socket(port: int) -> socket.socket:
     """A socket at a port of this machine only."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform != "win32":  # where it would let another program take the port over
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        listening.bind((LOOPBACK, port))
         listening.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listening.close()

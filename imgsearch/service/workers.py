@@ -11,14 +11,14 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from threading import Thread
 from types import FrameType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -30,6 +30,11 @@ from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.service.connections import ConnectionLimits
 from imgsearch.service.idle import IdleTimer
 from imgsearch.service.process import answer_requests
+
+if TYPE_CHECKING and sys.platform != "win32":
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+assert sys.platform != "win32", "Windows forks no processes: `serve` refuses several workers."
 
 MOST_WORKERS = 64
 END_S = 1.8  # when the service is stopped: a worker ends by itself after FORCED_EXIT_S, 1.6 s
@@ -52,6 +57,7 @@ class ServedLibrary(Struct, frozen=True):
     settings: Settings
     archive_address: str | None
     token: str | None
+    secret: str | None  # of the private address
     limits: ConnectionLimits
 
 
@@ -202,6 +208,7 @@ def _work(
         answer_requests(
             library,
             served.token,
+            served.secret,
             sockets,
             served.limits,
             on_ready=lambda: told.send(""),

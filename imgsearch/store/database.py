@@ -10,10 +10,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, Self
-from urllib.parse import quote
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
+from imgsearch.paths import database_uri
+from imgsearch.replacing import rename_over
 from imgsearch.store import migrations, names
 from imgsearch.store.sql import ids_of, with_pragmas
 
@@ -111,7 +112,7 @@ class Database:
             private_files.create_file(draft)  # SQLite gives its other files the same rights
             cls._migrate(draft, journal_mode="MEMORY")
             connect(draft, writable=True).close()
-            draft.replace(file)
+            rename_over(draft, file)
         except OSError as error:
             raise DiskError(f"Cannot write to {file.parent} ({error.strerror}).") from error
 
@@ -303,13 +304,14 @@ def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Co
 
 def uri_of(file: Path, writable: bool) -> str:
     """The URI by which SQLite opens a database."""
-    uri = f"file:{quote(os.fsencode(file))}"
     if writable:
-        return f"{uri}?mode=rwc"
+        return database_uri(file, "mode=rwc")
     log = file.with_name(file.name + "-wal")
     if not os.access(file.parent, os.W_OK) and not (log.exists() and log.stat().st_size):
-        return f"{uri}?immutable=1"  # the shared memory file of WAL cannot be created here
-    return f"{uri}?mode=ro"
+        return database_uri(
+            file, "immutable=1"
+        )  # the shared memory file of WAL cannot be created here
+    return database_uri(file, "mode=ro")
 
 
 def _create_engine(file: Path, writable: bool) -> Engine:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from imgsearch.paths import path_of, stored_path
 from imgsearch.records.files import FileStat
 from imgsearch.store import schema
 from imgsearch.store.database import Database
@@ -97,12 +98,12 @@ class FileStore:
         parameters: list[int | bytes] = [root_id]
         inside = b""
         if folder and folder != root:
-            inside = os.fsencode(prefix_of(folder.removeprefix(prefix)))
+            inside = stored_path(prefix_of(folder.removeprefix(prefix)))
             query += " AND name >= ? AND name < ?"  # a range of the index on (root_id, name)
             parameters += [inside, inside[:-1] + bytes([inside[-1] + 1])]
         # Past SQLAlchemy's rows and types, which triple the time for 100,000 files.
         rows = self._database.fetch_all(query, *parameters)
-        separator, start, decode = os.sep.encode(), len(inside), os.fsdecode
+        separator, start, decode = b"/", len(inside), path_of
         stats: dict[str, FileStat] = {}
         for name, size_bytes, mtime_ns, inode in rows:
             if recursive or name.find(separator, start) < 0:

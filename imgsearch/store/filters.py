@@ -6,7 +6,6 @@ A query with filters does without SQLAlchemy, like all others (docs/decisions/00
 from __future__ import annotations
 
 import json
-import os
 import re
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.paths import absolute
+from imgsearch.paths import absolute, path_of, stored_path
 from imgsearch.records.names import NAME_FIELDS, NameField, names_of_keyword
 from imgsearch.records.photo import FACTS, LOOKS, Fact
 from imgsearch.records.query import (
@@ -27,6 +26,7 @@ from imgsearch.records.query import (
     Place,
     Selection,
 )
+from imgsearch.records.worth import MEASURE_COLUMNS, PictureMeasures
 from imgsearch.sphere import arcs_km, box_around
 from imgsearch.store import names
 from imgsearch.store.albums import TRAY_KEY
@@ -99,7 +99,7 @@ def listing(
     text, parameters = where.text, list(where.parameters)
     if after is not None:
         text += f" AND ({key}, photos.id) {'<' if sort == 'date' else '>'} (?, ?)"
-        parameters += [after.key if sort == "date" else os.fsencode(after.key), after.id]
+        parameters += [after.key if sort == "date" else stored_path(after.key), after.id]
     direction = "DESC" if sort == "date" else "ASC"
     rows = connection.execute(
         f"SELECT photos.id, {key} AS key FROM photos WHERE {text} "
@@ -107,9 +107,19 @@ def listing(
         (*parameters, limit),
     )
     return [
-        Listed(photo_id, key if isinstance(key, str) else os.fsdecode(key))
-        for photo_id, key in rows
+        Listed(photo_id, key if isinstance(key, str) else path_of(key)) for photo_id, key in rows
     ]
+
+
+def measures(connection: sqlite3.Connection, selection: Selection) -> PictureMeasures:
+    """What is stored about the pictures of a selection, in the order of their ids."""
+    where = _where(connection, selection)
+    columns = ", ".join(f"photos.{name}" for name in MEASURE_COLUMNS)
+    return PictureMeasures.of_rows(
+        connection.execute(
+            f"SELECT {columns} FROM photos WHERE {where.text} ORDER BY photos.id", where.parameters
+        )
+    )
 
 
 def _where(
@@ -412,7 +422,7 @@ def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
     roots = context.connection.execute("SELECT id, path FROM roots").fetchall()
     ids = [
         root_id
-        for root_id, root in ((root_id, os.fsdecode(path)) for root_id, path in roots)
+        for root_id, root in ((root_id, path_of(path)) for root_id, path in roots)
         if root == wanted or plain_text(root.rpartition("/")[2]) == plain_text(wanted)
     ]
     return _some_path(_is_one_of("root_id", ids))

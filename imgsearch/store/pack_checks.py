@@ -10,6 +10,7 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from imgsearch.paths import leads_out
 from imgsearch.records.pack import PackedFile, PackInfo
 from imgsearch.records.photo import FACTS
 from imgsearch.store.pack_format import FACE_TABLES, PHOTO_TABLES, moment_text
@@ -135,7 +136,7 @@ def file_of(name: bytes, size_bytes: int, mtime_ns: int) -> PackedFile:
     path = os.fsdecode(name)
     parts = PurePosixPath(path).parts
     # A path that leads out of the folder would show files that are no photos.
-    if not parts or path.startswith("/") or ".." in parts or "\0" in path:
+    if leads_out(path):
         raise ValueError("a path leads out of its folder")
     return PackedFile("/".join(parts), size_bytes, mtime_ns)
 

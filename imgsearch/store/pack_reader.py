@@ -8,19 +8,18 @@ there. What is merged is what was checked, also if somebody changes the file mea
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
 
 from msgspec import Struct
 
 from imgsearch.errors import PackError, PackTooNew, UsageError
 from imgsearch.installation import update_command
+from imgsearch.paths import database_uri
 from imgsearch.records.pack import (
     PackedConcept,
     PackedExample,
@@ -139,7 +138,7 @@ class PackReader:
 
     def _connect(self) -> sqlite3.Connection:
         # Immutable: SQLite writes nothing, takes no lock and looks for no journal of this file.
-        uri = f"file:{quote(os.fsencode(self.path))}?mode=ro&immutable=1"
+        uri = database_uri(self.path, "mode=ro&immutable=1")
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
         connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000)

@@ -6,7 +6,6 @@ A pack is written beside its place, whole or not at all. Its format is in `pack_
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,12 +14,13 @@ from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote
 
-from imgsearch import private_files
+from imgsearch import file_locks, private_files
 from imgsearch.errors import DiskError, PackLocked, UsageError
+from imgsearch.paths import database_uri, stored_path
 from imgsearch.records.pack import PackedPhoto, PackInfo
 from imgsearch.records.photo import FACTS
+from imgsearch.replacing import rename_over
 from imgsearch.store import pack_format
 from imgsearch.store.pack_format import moment_text
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, to_columns, with_pragmas
@@ -44,7 +44,7 @@ class PackWriter:
     def __init__(self, draft: Path, has_faces: bool) -> None:
         # Without SQLite's own locks: `writing_pack` has one, and has the file open itself, so that
         # closing it would end them.
-        uri = f"file:{quote(os.fsencode(draft))}?mode=rw&nolock=1"
+        uri = database_uri(draft, "mode=rw&nolock=1")
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         self.connection = with_pragmas(
             connection, "journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KB}"
@@ -136,7 +136,7 @@ class PackWriter:
             "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
             "VALUES (1, ?, ?, ?, ?, 0)",
             [
-                (os.fsencode(file.path), id, file.size_bytes, file.mtime_ns)
+                (stored_path(file.path), id, file.size_bytes, file.mtime_ns)
                 for id, photo in photos.items()
                 for file in photo.files
             ],
@@ -248,7 +248,11 @@ def _size_of(photo: PackedPhoto) -> int:
 
 
 @contextmanager
-def writing_pack(path: Path, info: PackInfo) -> Iterator[PackWriter]:
+def writing_pack(
+    path: Path,
+    info: PackInfo,
+    lock_open_files: bool = file_locks.CAN_LOCK_OPEN_FILES,
+) -> Iterator[PackWriter]:
     """Write a pack, whole or not at all. The numbers of photos and files in `info` are counted.
 
     It is written beside `path` and then takes its name, in place of a pack that is there. Only
@@ -262,7 +266,8 @@ def writing_pack(path: Path, info: PackInfo) -> Iterator[PackWriter]:
             "the pack."
         )
     draft = path.with_name(f".{path.name}.new")
-    with _translating(path), _open_locked(draft, path) as file:
+    locked = _open_locked if lock_open_files else _open_with_lock_file
+    with _translating(path), locked(draft, path) as file:
         try:
             file.truncate(0)
             with closing(PackWriter(draft, info.has_faces)) as writer:
@@ -270,8 +275,12 @@ def writing_pack(path: Path, info: PackInfo) -> Iterator[PackWriter]:
                 yield writer
                 writer.finish(info)
             os.fsync(file.fileno())
-            draft.replace(path)
+            if not lock_open_files:
+                file.close()  # Windows renames no open file
+            rename_over(draft, path)
         except BaseException:
+            if not lock_open_files:
+                file.close()
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
             raise
@@ -284,16 +293,30 @@ def _open_locked(draft: Path, path: Path) -> Iterator[BinaryIO]:
         private_files.create_file(draft)
         with draft.open("r+b") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                file_locks.lock_open_file(file.fileno(), wait=False)
             except BlockingIOError:
-                raise PackLocked(
-                    f"Another imgsearch is writing the pack {path}. Wait for it to finish."
-                ) from None
+                raise _locked(path) from None
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file.fileno()), draft.stat()):
                     yield file
                     return
         # Another process has just finished: what was locked is its pack by now.
+
+
+@contextmanager
+def _open_with_lock_file(draft: Path, path: Path) -> Iterator[BinaryIO]:
+    """The same under the lock of a file beside it, for Windows."""
+    try:
+        with file_locks.lock_file_beside(draft.with_name(f"{draft.name}.lock"), wait=False):
+            private_files.create_file(draft)
+            with draft.open("r+b") as file:
+                yield file
+    except BlockingIOError:
+        raise _locked(path) from None
+
+
+def _locked(path: Path) -> PackLocked:
+    return PackLocked(f"Another imgsearch is writing the pack {path}. Wait for it to finish.")
 
 
 @contextmanager

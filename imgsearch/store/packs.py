@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from imgsearch.paths import path_of, stored_path
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import (
     MergeCounts,
@@ -217,7 +218,7 @@ class PackStore:
             for photo_id, root_id, name, size_bytes, mtime_ns in paths:
                 part = parts.get(root_id)
                 if part is not None and name.startswith(part.inside):
-                    path = part.prefix + os.fsdecode(name[len(part.inside) :])
+                    path = part.prefix + path_of(name[len(part.inside) :])
                     files.setdefault(photo_id, []).append(PackedFile(path, size_bytes, mtime_ns))
             vectors = connection.execute(
                 "SELECT photo_id, encoder_id, vector, at_s FROM vectors "
@@ -256,7 +257,7 @@ class PackStore:
         for root_id, root in self._reads.roots.all().items():
             if folder == root or folder.startswith(prefix_of(root)):
                 inside = folder.removeprefix(root).lstrip(os.sep)
-                parts.append(_Part(root_id, os.fsencode(prefix_of(inside) if inside else ""), ""))
+                parts.append(_Part(root_id, stored_path(prefix_of(inside) if inside else ""), ""))
             elif root.startswith(prefix_of(folder)):
                 parts.append(_Part(root_id, b"", prefix_of(root.removeprefix(prefix_of(folder)))))
         return parts
@@ -297,7 +298,7 @@ def _copy_batch(
     for statement in copying:
         pack.execute(statement, these)
     for part in parts:
-        prefix = os.fsencode(part.prefix)
+        prefix = stored_path(part.prefix)
         about = {"root": part.root_id, "inside": part.inside, "prefix": prefix}
         pack.execute(_COPY_PATHS, these | about)
 
@@ -429,7 +430,7 @@ class Merger:
             [
                 (
                     file.photo_id,
-                    os.fsencode(file.stat.path.removeprefix(self._prefix)),
+                    stored_path(file.stat.path.removeprefix(self._prefix)),
                     file.stat.size_bytes,
                     file.stat.mtime_ns,
                     file.stat.inode,

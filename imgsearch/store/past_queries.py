@@ -5,14 +5,13 @@ The database is not used: only the process that holds the writer's lock may writ
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
-from urllib.parse import quote
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError
+from imgsearch.paths import database_uri
 from imgsearch.store.sql import with_pragmas
 from imgsearch.text import words_of
 
@@ -93,7 +92,7 @@ class PastQueries:
             return 0
 
     def _connect(self) -> sqlite3.Connection:
-        uri = f"file:{quote(os.fsencode(self._file))}?mode=rw"  # does not create it
+        uri = database_uri(self._file, "mode=rw")  # does not create it
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)
         # What is deleted is overwritten, and no journal with it stays on the disk.
         return with_pragmas(connection, "synchronous = OFF", "secure_delete = ON")

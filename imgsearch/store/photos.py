@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from itertools import chain
@@ -23,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from imgsearch.paths import path_of
 from imgsearch.records.files import IngestResult
 from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.status import Counts
@@ -156,9 +156,9 @@ class PhotoStore:
             "FROM paths JOIN roots ON roots.id = root_id WHERE photo_id IS NOT NULL "
             "GROUP BY root_id, top ORDER BY roots.path, top"
         )
-        separator = os.sep.encode()
+        separator = b"/"
         return {
-            Path(os.fsdecode(root), os.fsdecode(top)): count
+            Path(path_of(root), path_of(top)): count
             for root, top, count in self._database.fetch_all(query, separator, separator)
         }
 

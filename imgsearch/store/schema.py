@@ -11,7 +11,6 @@ always new, and an index snapshot of everything up to some `seq` stays correct.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 
 from sqlalchemy import (
@@ -27,11 +26,12 @@ from sqlalchemy import (
     text,
 )
 
+from imgsearch.paths import path_of, stored_path
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS
 
 
 class FileName(TypeDecorator[str]):
-    """A file name as the file system spells it: bytes on disk, `os.fsdecode`d text in Python.
+    """A file name as the file system spells it: stored as bytes, and text in Python (see `paths`).
 
     Names need not be valid UTF-8, which SQLite's TEXT would not take.
     """
@@ -40,10 +40,10 @@ class FileName(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else os.fsencode(value)
+        return None if value is None else stored_path(value)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        return None if value is None else os.fsdecode(value)
+        return None if value is None else path_of(value)
 
 
 roots = table(

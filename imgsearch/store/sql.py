@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from imgsearch.paths import is_absolute, with_slashes
 from imgsearch.records.photo import FACTS, Fact, Facts
 from imgsearch.text import plain_text
 
@@ -113,7 +114,8 @@ def lies_in(root: bytes, name: bytes, folder: str | bytes) -> bool:
 @lru_cache(maxsize=4096)
 def _folder_lies_in(root: bytes, inside: bytes, folder: str) -> bool:
     path = os.fsdecode(root + b"/" + inside).rstrip("/") + "/"
-    if folder.startswith("/"):
+    folder = with_slashes(folder)
+    if is_absolute(folder):
         return path.startswith(folder.rstrip("/") + "/")
     return f"/{plain_text(folder)}/" in plain_text(path)
 

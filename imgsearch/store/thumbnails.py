@@ -7,7 +7,6 @@ the photos.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +14,12 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Self
-from urllib.parse import quote
 
 from imgsearch import private_files
 from imgsearch.errors import DamagedThumbnails, ImgsearchError, StoreError
+from imgsearch.paths import database_uri
 from imgsearch.records.status import ThumbnailCounts
+from imgsearch.replacing import rename_over
 from imgsearch.store.database import DATABASE_FILE, connect, is_damage, raise_translated
 
 THUMBNAIL_FILE = "thumbnails.db"
@@ -157,7 +157,7 @@ class ThumbnailStore:
             self._delete_file()
             return photos
         with self._writing() as connection:
-            library = f"file:{quote(os.fsencode(self._library_file))}?mode=ro"
+            library = database_uri(self._library_file, "mode=ro")
             connection.execute("ATTACH ? AS library", (library,))
             try:
                 deleted = connection.execute(
@@ -191,7 +191,7 @@ class ThumbnailStore:
             copy.execute("COMMIT")
             (photos,) = copy.execute("SELECT count(*) FROM thumbnails").fetchone()
         self._delete_file()
-        self._draft.replace(self._file)
+        rename_over(self._draft, self._file)
         return int(photos)
 
     def _delete_file(self) -> None:
@@ -226,7 +226,7 @@ class ThumbnailStore:
             if self._writer is None:
                 if not self._file.exists():
                     _create_draft(self._draft).close()
-                    self._draft.replace(self._file)  # a killed process leaves none half made
+                    rename_over(self._draft, self._file)  # a killed process leaves none half made
                 self._writer = connect(self._file, writable=True)
             try:
                 yield self._writer

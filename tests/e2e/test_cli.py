@@ -20,7 +20,7 @@ import pytest
 import imgsearch
 from imgsearch.errors import DiskError
 from imgsearch.store.store import Store
-from tests.factories import CHECKOUT, cli_environment, run_cli, start_cli, write_noise
+from tests.factories import CHECKOUT, IS_ROOT, cli_environment, run_cli, start_cli, write_noise
 from tests.held_process import held
 from tests.ports import free_port
 
@@ -454,6 +454,8 @@ def test_a_full_disk_for_the_messages_leaves_the_exit_code(demo: Path) -> None:
 
 @pytest.mark.parametrize(("answer", "code"), [(b"n\n", 0), (b"\n", 0), (b"\x04", 130)])
 def test_forget_asks_and_takes_no_for_an_answer(tmp_path: Path, answer: bytes, code: int) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     data, folder = tmp_path / "data", many_photos(tmp_path / "photos", 2)
     assert run_cli("index", folder, data=data).returncode == 0
     terminal, stdin = os.openpty()
@@ -514,6 +516,8 @@ def test_the_page_prints_its_address_and_nothing_at_ctrl_c(demo: Path) -> None:
 
 
 def test_ctrl_c_ends_the_page_quietly_while_its_libraries_load(demo: Path, tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     loading = tmp_path / "loading"
     os.mkfifo(loading)
     slow = tmp_path / "streamlit"
@@ -556,7 +560,7 @@ def test_every_command_has_help() -> None:
     listing = subprocess.run(
         [sys.executable, "-m", "imgsearch", "--help"], capture_output=True, text=True
     ).stdout
-    commands = re.findall(r"^  ([a-z]+)  ", listing.partition("Commands:")[2], re.MULTILINE)
+    commands = re.findall(r"^  ([a-z-]+)  ", listing.partition("Find:")[2], re.MULTILINE)
     assert {"index", "search", "status", "encoders", "rebuild", "demo"} <= set(commands)
     for name in commands:
         page = subprocess.run(
@@ -612,6 +616,8 @@ def test_ctrl_c_keeps_what_was_done(undisturbed: tuple[Path, object], tmp_path: 
 def test_killed_at_ten_moments_ends_in_the_same_library(
     undisturbed: tuple[Path, object], tmp_path: Path
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     folder, whole = undisturbed
     moments = np.random.default_rng()
     for _ in range(5):  # between two batches, while others are decoded and recorded
@@ -629,6 +635,8 @@ def test_killed_at_ten_moments_ends_in_the_same_library(
 
 
 def test_a_second_writer_is_refused_and_a_dead_one_leaves_no_lock(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     folder, data = many_photos(tmp_path / "photos", 100), tmp_path / "data"
     with held("index", folder, data=data, at_batch=3) as first:
         first.wait_until_held()
@@ -721,7 +729,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 def run_under_permissions(*arguments: str | Path, data: Path) -> subprocess.CompletedProcess[str]:
     """Run `imgsearch` with a stand-in for the model, as a process that permissions stop."""
-    launcher = ("-c", WITHOUT_OVERRIDE) if os.geteuid() == 0 else ()
+    launcher = ("-c", WITHOUT_OVERRIDE) if IS_ROOT else ()
     return subprocess.run(
         [sys.executable, *launcher, "-c", WITH_STAND_IN, *map(str, arguments)],
         env=cli_environment(data), capture_output=True, text=True, timeout=SECONDS,

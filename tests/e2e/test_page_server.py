@@ -36,6 +36,8 @@ def place(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def more_files() -> Iterator[None]:
     """This process may open as many files as the tests of crowds need."""
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 2 * CROWD:
         pytest.skip(f"needs {2 * CROWD} open files")
@@ -78,6 +80,8 @@ def test_tabs_that_come_and_go_leave_nothing_open(place: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads limits in /proc")
 def test_the_page_may_open_more_files_than_its_soft_limit(place: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     with page_server(place / "library", soft_open_files=256) as (_, process):
         limits = Path(f"/proc/{process.pid}/limits").read_text()

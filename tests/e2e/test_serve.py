@@ -294,6 +294,8 @@ def test_the_absence_of_a_service_is_noticed_at_once(tmp_path: Path) -> None:
 def test_a_service_that_hangs_is_given_up_and_the_library_answers(
     data: Path, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     monkeypatch.setattr(client, "CONNECT_S", USUAL_CONNECT_S)
     served.process.send_signal(signal.SIGSTOP)
     os.waitpid(served.process.pid, os.WUNTRACED)  # until it has stopped
@@ -395,6 +397,8 @@ def test_an_idle_model_is_released_and_loaded_again(data: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_within_two_seconds_and_leaves_no_socket(data: Path, number: int) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     seconds: list[float] = []
     while not seconds or (min(seconds) >= 2 and len(seconds) < ATTEMPTS):
         with serving_apart(data) as (process, folder):

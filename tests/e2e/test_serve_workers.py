@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,9 @@ from imgsearch.service.api import Asking
 from imgsearch.service.client import Client, ServiceUnavailable
 from tests.factories import run_cli, wait_until, write_photo
 from tests.services import serving
+
+if sys.platform == "win32":
+    pytest.skip("needs Unix", allow_module_level=True)
 
 WORKERS = 2
 CLIENTS = 8

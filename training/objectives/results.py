@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import psutil
 import torch
 
 from imgsearch.cores import usable_cores
@@ -90,7 +90,7 @@ class StudyResults:
 
 
 def _machine() -> str:
-    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    memory_gib = psutil.virtual_memory().total / 2**30
     cores = usable_cores()
     return (
         f"{cores} cores, {memory_gib:.0f} GiB, Python {platform.python_version()}, "

@@ -180,6 +180,7 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
         ("Best match at", "" if hit.at_s is None else clock(hit.at_s)),
         ("Motion", MOTION.get("animated" if facts.animated else facts.motion or "", "")),
         ("Rating", _stars(facts.rating)),
+        ("Worth keeping", "" if hit.worth is None else printable(str(hit.worth))),
     ]
     rows += [(label, text) for label, text in facts.shown() if label not in SHOWN_IN_OTHER_WORDS]
     if session().has("labels"):

@@ -332,7 +332,7 @@ def _rows_of(table: Any) -> list[Any]:
 
 
 def _unpickle(data: bytes) -> Any:
-    return pickle.loads(data)  # from our own processes
+    return pickle.loads(data)  # noqa: S301  # from our own processes
 
 
 def _next(results: queue.Queue[_Result], control: str) -> _Result:

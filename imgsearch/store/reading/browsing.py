@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imgsearch.paths import path_of
 from imgsearch.records.browse import Moments, MonthCount
 from imgsearch.store.database import Database
 from imgsearch.store.names import NAMED_FACES
@@ -77,7 +77,7 @@ class BrowsingReads:
         )
         counts = Counter((root, name.rpartition(b"/")[0]) for root, name in rows)
         return {
-            Path(os.fsdecode(root), os.fsdecode(inside)): number
+            Path(path_of(root), path_of(inside)): number
             for (root, inside), number in sorted(counts.items())
         }
 

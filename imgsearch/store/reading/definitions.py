@@ -41,6 +41,11 @@ class DefinitionReads:
         query = "SELECT 1 FROM marks WHERE kind = 'hidden' LIMIT 1"
         return self._database.fetch_one(query) is not None
 
+    def favourites(self) -> list[int]:
+        """The photos that are marked as favourites: ids, sorted."""
+        query = "SELECT photo_id FROM marks WHERE kind = 'favourite' ORDER BY photo_id"
+        return [photo_id for (photo_id,) in self._database.fetch_all(query)]
+
     def label_names(self) -> dict[str, tuple[str, ...]]:
         """The labels that photos may get, by the name of their facet."""
         from imgsearch.records.labels import Classes  # lazy: few queries ask

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from imgsearch.paths import path_of, stored_path
 from imgsearch.records.photo import RAW, IndexedFile, Photo, are_raw_pair
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.store import names
@@ -106,7 +107,7 @@ class PhotoReads:
         )
         found: dict[int, list[tuple[int, Path]]] = {}
         for photo_id, root_id, root, name in self._database.fetch_all(query, ids_parameter(ids)):
-            path = Path(os.fsdecode(b"%b/%b" % (root, name)))  # taken apart once, not twice
+            path = Path(path_of(b"%b/%b" % (root, name)))  # taken apart once, not twice
             found.setdefault(photo_id, []).append((root_id, path))
         return found
 
@@ -117,7 +118,7 @@ class PhotoReads:
             "WHERE photo_id = ? ORDER BY path, name"
         )
         return [
-            IndexedFile(Path(os.fsdecode(root), os.fsdecode(name)), os.fsdecode(root), mtime_ns)
+            IndexedFile(Path(path_of(root), path_of(name)), path_of(root), mtime_ns)
             for root, name, mtime_ns in self._database.fetch_all(query, photo_id)
         ]
 
@@ -128,7 +129,7 @@ class PhotoReads:
             f"WHERE photo_id {IN_IDS} AND missing_since IS NOT NULL"
         )
         rows = self._database.fetch_all(query, ids_parameter(ids))
-        return {Path(os.fsdecode(root), os.fsdecode(name)) for root, name in rows}
+        return {Path(path_of(root), path_of(name)) for root, name in rows}
 
     def dates(self, ids: Iterable[int]) -> dict[int, tuple[str, str | None]]:
         """When these photos were taken, as ISO text, and the source of that: see `Hit.date`."""
@@ -143,7 +144,7 @@ class PhotoReads:
         query = "SELECT photo_id FROM paths WHERE root_id = ? AND name = ?"
         for root_id, root in self._roots.all().items():
             if path.is_relative_to(root):
-                row = self._database.fetch_one(query, root_id, os.fsencode(path.relative_to(root)))
+                row = self._database.fetch_one(query, root_id, stored_path(path.relative_to(root)))
                 if row is not None and row[0] is not None:
                     return int(row[0])
         return None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from imgsearch.paths import path_of
 from imgsearch.store.database import Database
 
 
@@ -27,14 +26,14 @@ class RootReads:
 
     def _where(self, condition: str) -> dict[int, str]:
         rows = self._database.fetch_all(f"SELECT id, path FROM roots WHERE {condition} ORDER BY id")
-        return {root_id: os.fsdecode(path) for root_id, path in rows}
+        return {root_id: path_of(path) for root_id, path in rows}
 
     def volumes(self) -> dict[int, tuple[str, str]]:
         """Roots on an identifiable volume: root id to (identity, path on that volume)."""
         rows = self._database.fetch_all(
             "SELECT id, volume, volume_path FROM roots WHERE volume IS NOT NULL"
         )
-        return {root_id: (volume, os.fsdecode(path)) for root_id, volume, path in rows}
+        return {root_id: (volume, path_of(path)) for root_id, volume, path in rows}
 
     def filled(self) -> set[int]:
         """The roots with at least one known file."""

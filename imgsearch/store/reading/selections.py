@@ -11,6 +11,7 @@ from imgsearch.store.recent_reads import RecentReads, read_only
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
+    from imgsearch.records.worth import PictureMeasures
 
 
 class SelectionReads:
@@ -42,3 +43,8 @@ class SelectionReads:
         """The photos of a selection, newest first or by path; only those after `after`."""
         with self._database.reading() as connection:
             return filters.listing(connection, selection, sort, after, limit)
+
+    def measures(self, selection: Selection) -> PictureMeasures:
+        """What is stored about the pictures of a selection, in the order of their ids."""
+        with self._database.reading() as connection:
+            return filters.measures(connection, selection)

@@ -9,13 +9,15 @@ import { NO_SERVER, ask } from "../shared/ask.js";
 import { fillWindow, isDark } from "../shared/page.js";
 import { createTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
+import { Detail } from "./detail.js";
+import { Towns } from "./towns.js";
 import { loadWorld } from "./world.js";
 
 const { L } = window;
 const ICON_PX = 54, MARGIN_PX = 90; // around the window, so that clusters at its edge are shown
 const FIRST_ZOOM = 6; // at most, at first: enough to see a coast
-const LIGHT = { sea: "#d4e4ec", land: "#f6f3ec", border: "#b9b2a3", circle: "#0f766e" };
-const DARK = { sea: "#16222a", land: "#33403f", border: "#5d6b69", circle: "#2dd4bf" };
+const LIGHT = { sea: "#c9dfea", land: "#f6f3ec", river: "#9cc3d6", border: "#a89f8d", circle: "#0f766e" };
+const DARK = { sea: "#16222a", land: "#33403f", river: "#2b5266", border: "#71807e", circle: "#2dd4bf" };
 
 export default function (box, { data }) {
   box.map ??= new PhotoMap(box, data);
@@ -47,7 +49,8 @@ class PhotoMap {
     this.node.ariaLabel = "Map of the world. Arrow keys move it, plus and minus zoom.";
     this.node.role = "application";
     L.control.zoom({ position: "topright" }).addTo(this.map);
-    this.map.attributionControl.setPrefix(false).addAttribution("Made with Natural Earth");
+    this.map.attributionControl.setPrefix(false).addAttribution("Made with Natural Earth, towns of GeoNames");
+    this.towns = new Towns(this.map);
     this.map.on("moveend", () => this.moved());
     this.node.addEventListener("keydown", (event) => this.onKey(event));
     this.node.addEventListener("pointerdown", (event) => this.onDraw(event));
@@ -72,18 +75,22 @@ class PhotoMap {
     removeEventListener("resize", this.fit);
     for (const kind of [CHANGED, MARKED]) tray.removeEventListener(kind, this.follow);
     this.request?.abort();
+    this.detail?.close();
     this.map.remove();
   }
 
   async showWorld() {
     const world = await loadWorld();
     if (!world || !this.box.isConnected) return;
-    const { land, borders } = world;
+    const { land, borders, lakes, rivers, tiles } = world;
     const add = (type, coordinates) => L.geoJSON({ type, coordinates }, { interactive: false }).addTo(this.map).bringToBack();
     this.borders = add("MultiLineString", borders);
+    this.lakes = add("MultiPolygon", lakes);
+    this.rivers = add("MultiLineString", rivers); // through lakes as well, which cover them
     this.land = add("MultiPolygon", land);
+    this.detail = new Detail(this.map, tiles);
     this.colour();
-    this.node.dataset.drawn = "";
+    this.showDetail();
   }
 
   colour() {
@@ -92,22 +99,46 @@ class PhotoMap {
     this.node.style.background = colours.sea;
     this.land?.setStyle({ stroke: false, fillColor: colours.land, fillOpacity: 1 });
     this.borders?.setStyle({ color: colours.border, weight: 1, fill: false, opacity: 1 });
+    this.lakes?.setStyle({ stroke: false, fillColor: colours.sea, fillOpacity: 1 });
+    this.rivers?.setStyle({ color: colours.river, weight: 1, fill: false, opacity: 1 });
+    this.detail?.colour(colours);
+    this.node.classList.toggle("dark", colours === DARK);
     this.circle?.setStyle({ color: colours.circle });
+  }
+
+  // The attribute `data-drawn` says that all of the map in sight is drawn, but for its clusters and names.
+  async showDetail() {
+    if (!this.detail) return;
+    delete this.node.dataset.drawn;
+    const shown = (this.shown = this.detail.show(this.colours));
+    await shown;
+    if (this.shown === shown) this.node.dataset.drawn = "";
+  }
+
+  // Names are missing where the package that has them is: the attribution says so.
+  async showTowns(parameters, signal) {
+    const problem = await this.towns.show(parameters, signal);
+    if (signal.aborted) return;
+    this.towns.avoid([...this.markers.values()], ICON_PX / 2);
+    if (!problem || this.problem) return;
+    this.problem = element("span", "", `Without names of towns: ${problem}`);
+    this.map.attributionControl.addAttribution(this.problem.outerHTML);
   }
 
   // ---------------------------------------------------------------- clusters
 
   async moved() {
     this.remember();
+    this.showDetail();
     this.request?.abort();
     const request = (this.request = new AbortController());
     const size = this.map.getSize(), zoom = this.map.getZoom();
     const clamp = (value, limit) => Math.min(limit, Math.max(-limit, value));
     const corner = this.map.containerPointToLatLng([-MARGIN_PX, size.y + MARGIN_PX]);
     const opposite = this.map.containerPointToLatLng([size.x + MARGIN_PX, -MARGIN_PX]);
-    const parameters = new URLSearchParams({
-      ...this.search, zoom, south: clamp(corner.lat, 90), west: clamp(corner.lng, 180), north: clamp(opposite.lat, 90), east: clamp(opposite.lng, 180),
-    });
+    const area = { zoom, south: clamp(corner.lat, 90), west: clamp(corner.lng, 180), north: clamp(opposite.lat, 90), east: clamp(opposite.lng, 180) };
+    this.showTowns(new URLSearchParams(area), request.signal);
+    const parameters = new URLSearchParams({ ...this.search, ...area });
     const answer = await ask(`/map/clusters?${parameters}`, { signal: request.signal });
     if (request.signal.aborted) return;
     if (answer?.ok) this.showClusters(answer.content, zoom);
@@ -124,6 +155,7 @@ class PhotoMap {
     for (const [key, marker] of this.markers) {
       if (!kept.has(key)) { marker.remove(); this.markers.delete(key); }
     }
+    this.towns.avoid([...this.markers.values()], ICON_PX / 2);
     this.node.dataset.clusters = clusters.length;
   }
 

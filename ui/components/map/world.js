@@ -1,26 +1,34 @@
-// The land and the borders of the world, as make_world.py stores them.
+// The land and the borders of the world, as make_world.py stores them, and its large lakes and rivers, of make_detail.py.
 
 import { ask } from "../shared/ask.js";
 
-// Returns the coordinates of a GeoJSON MultiPolygon and a MultiLineString, in degrees; null where the server does not
-// answer.
+const STEPS_PER_DEGREE = 100;
+
+// Returns the coordinates of GeoJSON: MultiPolygons of land and lakes, and MultiLineStrings of borders and rivers, in
+// degrees, with the names of the tiles of detail.js; null where the server does not answer.
 export async function loadWorld() {
-  const answer = await ask(new URL("./world.json", import.meta.url));
-  if (!answer?.ok) return null;
-  const { lines, land, borders } = answer.content;
-  const points = lines.map((differences) => {
-    const line = [];
-    let lon = 0, lat = 0;
-    for (let place = 0; place < differences.length; place += 2) {
-      lon += differences[place];
-      lat += differences[place + 1];
-      line.push([lon / 100, lat / 100]);
-    }
-    return line;
-  });
+  const answers = await Promise.all(["./world.json", "./water.json"].map((name) => ask(new URL(name, import.meta.url))));
+  if (!answers.every((answer) => answer?.ok)) return null;
+  const [{ lines, land, borders }, { lakes, rivers, tiles }] = answers.map((answer) => answer.content);
+  const points = lines.map((numbers) => pointsOf(numbers, STEPS_PER_DEGREE));
   const ringOf = (numbers) => numbers.flatMap((number) => (number < 0 ? points[~number].toReversed() : points[number]).slice(1));
   const polygons = land.map((polygon) => polygon.map((ring) => unrolled(ringOf(ring))));
-  return { land: polygons.flatMap(withCopies), borders: borders.map((number) => points[number]) };
+  return {
+    land: polygons.flatMap(withCopies), borders: borders.map((number) => points[number]),
+    lakes: lakes.map((numbers) => [pointsOf(numbers, STEPS_PER_DEGREE)]), rivers: rivers.map((numbers) => pointsOf(numbers, STEPS_PER_DEGREE)), tiles,
+  };
+}
+
+// The points [longitude, latitude] of a line: the first as it is stored, and the others as differences.
+export function pointsOf(numbers, stepsPerDegree) {
+  const line = [];
+  let lon = 0, lat = 0;
+  for (let place = 0; place < numbers.length; place += 2) {
+    lon += numbers[place];
+    lat += numbers[place + 1];
+    line.push([lon / stepsPerDegree, lat / stepsPerDegree]);
+  }
+  return line;
 }
 
 // The ring without jumps from 180 to -180 degrees, closed. One around the South Pole, which is that of

@@ -1,0 +1,237 @@
+"""Orders photos by how much they are worth keeping (`sort:best`), and gives the reasons.
+
+Each photo has points: for its light, its sharpness, its pixels, the bytes that a JPEG has for them,
+and its closeness to favourites. A picture that is as dark, bright or blurred as `is:dark`,
+`is:bright` and `is:blurred` say loses one point for each, less on the way there and more beyond.
+Sharpness is that of the sharpest twentieth of the picture, so that a soft background costs nothing.
+The strip of `imgsearch strip` chooses its photos by the same points for light and sharpness.
+
+The first photos are also compared with each other: of those that are nearly the same, the one with
+the most points stays, and the others come after the photos without a better twin. A favourite
+stays in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import QueryError
+from imgsearch.records.photo import LOOKS, Photo
+from imgsearch.records.worth import BestOrder, PictureMeasures, ReasonName, Worth, WorthReason
+from imgsearch.search.stacking import hidden_by_stack, stacks_of
+
+if TYPE_CHECKING:
+    from imgsearch.records.query import Selection
+    from imgsearch.records.worth import Numbers
+    from imgsearch.search.context import SearchContext
+
+MAX_ORDERED = 1_000_000  # photos of one answer
+MAX_COMPARED = 1_000  # photos, the best ones, of which the vectors are read
+
+_MIDDLE, _DARK_FROM, _BRIGHT_FROM = 55.0, 30.0, 75.0  # of lightness
+_DARK = LOOKS["dark"].values.high or 0.0
+_BRIGHT = LOOKS["bright"].values.low or 100.0
+_LIGHT_SLOPE = 0.003  # of a point for each step of lightness from the middle, also of good light
+_BLURRED = LOOKS["blurred"].values.high or 0.0
+_SOFT = 0.09  # detail below which a picture begins to look soft
+_SHARP_SLOPE = 0.05  # of a point for each doubling of detail above that
+_MOST_MEGAPIXELS, _SIZE_SLOPE = 24.0, 0.25  # of a point for each halving of pixels below that
+_ENOUGH_BITS, _BITS_SLOPE = 2.0, 0.15  # of a point for each halving of a JPEG's bits below that
+_STRONG_COMPRESSION = 0.7  # bits below which people are told so
+_FAVOURITE, _TASTE_SLOPE, _MOST_DEVIATIONS = 1.0, 0.15, 2.0
+_LIKE_FAVOURITES = 0.15  # points from which people are told so: one standard deviation
+
+
+# ------------------------------------------------------------------------- points of a picture
+
+
+def light_points(lightness: Numbers) -> Numbers:
+    """The points (n,) for the mean lightness of pictures; NaN where it is unknown."""
+    import numpy as np
+
+    dark = (_DARK_FROM - lightness) / (_DARK_FROM - _DARK)
+    bright = (lightness - _BRIGHT_FROM) / (_BRIGHT - _BRIGHT_FROM)
+    # A little too dark or too bright may be the subject, so the loss begins slowly.
+    loss = np.maximum(0, np.maximum(dark, bright)) ** 2
+    points: Numbers = -(_LIGHT_SLOPE * np.abs(lightness - _MIDDLE) + loss)
+    return points
+
+
+def sharpness_points(detail: Numbers) -> Numbers:
+    """The points (n,) for the detail of pictures; NaN where it is unknown."""
+    import numpy as np
+
+    doublings = np.log2(np.maximum(detail, 1e-4) / _SOFT)
+    loss = 1 / np.log2(_SOFT / _BLURRED)
+    points: Numbers = np.where(doublings > 0, _SHARP_SLOPE, loss) * doublings
+    return points
+
+
+def _size_points(megapixels: Numbers) -> Numbers:
+    import numpy as np
+
+    points: Numbers = _SIZE_SLOPE * np.minimum(0, np.log2(megapixels / _MOST_MEGAPIXELS))
+    return points
+
+
+def _compression_points(bits: Numbers) -> Numbers:
+    import numpy as np
+
+    points: Numbers = _BITS_SLOPE * np.minimum(0, np.log2(bits / _ENOUGH_BITS))
+    return points
+
+
+def _points_of(measures: PictureMeasures) -> dict[ReasonName, Numbers]:
+    """The points of pictures by the name of their reason."""
+    return {
+        "sharpness": sharpness_points(measures.detail),
+        "light": light_points(measures.lightness),
+        "size": _size_points(measures.megapixels),
+        "compression": _compression_points(measures.bits),
+    }
+
+
+def look_points(photos: Iterable[Photo]) -> dict[int, float]:
+    """The points for light and sharpness of each photo, by its id. Unknown facts count as good."""
+    import numpy as np
+
+    measures = _measures_of(photos)
+    both = np.stack([light_points(measures.lightness), sharpness_points(measures.detail)])
+    return dict(zip(measures.ids.tolist(), np.nansum(both, axis=0).tolist(), strict=True))
+
+
+def _measures_of(photos: Iterable[Photo]) -> PictureMeasures:
+    return PictureMeasures.of_rows(
+        (
+            photo.id,
+            photo.facts.format,
+            photo.width_px,
+            photo.height_px,
+            photo.size_bytes,
+            photo.facts.lightness,
+            photo.facts.detail,
+        )
+        for photo in photos
+    )
+
+
+# ------------------------------------------------------------------------- the order
+
+
+def best_order(context: SearchContext, selection: Selection) -> BestOrder:
+    """The photos of a selection, the most worth keeping first; each shot once.
+
+    Raises QueryError for more than `MAX_ORDERED` photos.
+    """
+    import numpy as np
+
+    count = context.catalogue.count(selection).photos
+    if count > MAX_ORDERED:
+        raise QueryError(
+            f"sort:best orders at most {MAX_ORDERED:,} photos, and {count:,} were found. Add a "
+            "filter, for example after:2023"
+        )
+    measures = context.catalogue.measures(selection)
+    among = selection if selection.filters else None
+    hidden = hidden_by_stack(context, measures.ids.tolist(), among)
+    points = np.nansum(np.stack(list(_points_of(measures).values())), axis=0)
+    taste = context.taste()
+    points[np.isin(measures.ids, list(taste.favourites))] += _FAVOURITE
+    order = np.lexsort((measures.ids, -points))
+    ids = [photo_id for photo_id in measures.ids[order].tolist() if photo_id not in hidden]
+    compared, others = ids[:MAX_COMPARED], ids[MAX_COMPARED:]
+    tastes = _taste_points(context, compared)
+    by_id = dict(zip(measures.ids.tolist(), points.tolist(), strict=True))
+    compared.sort(key=lambda photo_id: -(by_id[photo_id] + tastes.get(photo_id, 0.0)))
+    twins = {
+        twin: top
+        for top, behind in stacks_of(context, compared, len(compared)).items()
+        for twin in behind
+        if twin not in taste.favourites
+    }
+    firsts = [photo_id for photo_id in compared if photo_id not in twins]
+    seconds = [photo_id for photo_id in compared if photo_id in twins]
+    return BestOrder((*firsts, *seconds, *others), twins, tastes)
+
+
+def _taste_points(context: SearchContext, ids: Sequence[int]) -> dict[int, float]:
+    """The points of photos for their closeness to favourites; empty where nothing was learned."""
+    taste = context.taste()
+    if taste.direction is None:
+        return {}
+    points = {}
+    for photo_id, photo in context.catalogue.vectors_of(ids).items():
+        deviations = (float(photo.vectors[0] @ taste.direction) - taste.mean) / taste.deviation
+        bounded = min(max(deviations, -_MOST_DEVIATIONS), _MOST_DEVIATIONS)
+        points[photo_id] = _TASTE_SLOPE * bounded
+    return points
+
+
+# ------------------------------------------------------------------------- reasons
+
+
+def worths_of(
+    context: SearchContext, order: BestOrder, photos: Iterable[Photo]
+) -> dict[int, Worth]:
+    """How much each of these photos of an order is worth keeping, by its id."""
+    measures = _measures_of(photos)
+    points = _points_of(measures)
+    ids: list[int] = measures.ids.tolist()
+    better = {order.twins[photo_id] for photo_id in ids if photo_id in order.twins}
+    paths = {
+        photo_id: found.files[0].path
+        for photo_id, found in context.catalogue.photos(better).items()
+    }
+    favourites = context.taste().favourites
+    worths = {}
+    for row, photo_id in enumerate(ids):
+        reasons = [
+            WorthReason(name, points[name][row].item(), text)
+            for name, text in _texts(measures, row).items()
+        ]
+        liked = order.tastes.get(photo_id, 0.0) + _FAVOURITE * (photo_id in favourites)
+        text = _taste_text(liked, photo_id in favourites)
+        if liked:
+            reasons.append(WorthReason("favourites", liked, text))
+        worths[photo_id] = Worth(
+            sum(reason.points for reason in reasons),
+            tuple(reasons),
+            paths.get(order.twins[photo_id]) if photo_id in order.twins else None,
+        )
+    return worths
+
+
+def _texts(measures: PictureMeasures, row: int) -> Mapping[ReasonName, str]:
+    """The reasons for one picture in words, by their names; unknown ones are left out."""
+    detail, lightness = float(measures.detail[row]), float(measures.lightness[row])
+    megapixels, bits = float(measures.megapixels[row]), float(measures.bits[row])
+    texts: dict[ReasonName, str] = {}
+    if not isnan(detail):
+        is_soft = "soft" if detail < _SOFT else "sharp"
+        texts["sharpness"] = "blurred" if detail < _BLURRED else is_soft
+    if not isnan(lightness):
+        texts["light"] = _light_text(lightness)
+    if not isnan(megapixels):
+        texts["size"] = f"{megapixels:.1f} megapixels"
+    if not isnan(bits):
+        strength = "strongly" if bits < _STRONG_COMPRESSION else "lightly"
+        texts["compression"] = f"{strength} compressed"
+    return texts
+
+
+def _light_text(lightness: float) -> str:
+    if lightness < _DARK_FROM:
+        return "dark" if lightness < _DARK else "rather dark"
+    if lightness > _BRIGHT_FROM:
+        return "bright" if lightness > _BRIGHT else "rather bright"
+    return "well lit"
+
+
+def _taste_text(points: float, is_favourite: bool) -> str:
+    if is_favourite:
+        return "a favourite"
+    if abs(points) < _LIKE_FAVOURITES:
+        return "neither like nor unlike your favourites"
+    return "like your favourites" if points > 0 else "unlike your favourites"

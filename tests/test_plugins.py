@@ -1,0 +1,124 @@
+"""A plug-in that is installed for real: an encoder and an index backend from another package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.factories import CHECKOUT, PATIENCE_S
+
+BACKEND = """
+import sys
+from imgsearch import Library, Settings
+from imgsearch.index.policy import IndexPolicy, IndexSpec
+policy = IndexPolicy(((0, IndexSpec("example")),), tail_rows=0)
+with Library.open(Settings.load(data_dir=sys.argv[1]), index_policy=policy) as library:
+    library.index().run()
+    library.rebuild().run()
+with Library.open(Settings.load(data_dir=sys.argv[1])) as library:  # the kind is in the database
+    print(library.search("red")[0].path.name)
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder where `pip` has installed the plug-in."""
+    folder = tmp_path_factory.mktemp("plugin")
+    shutil.copytree(CHECKOUT / "tests" / "plugin", folder / "source")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"),
+            *("--no-build-isolation", "--target", folder / "packages", folder / "source"),
+        ],
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    return folder / "packages"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("red", "lime", "blue"):
+        Image.new("RGB", (32, 32), name).save(folder / f"{name}.png")
+    return folder
+
+
+def run(
+    installed: Path, data: Path, *arguments: str | Path, code: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    program = ["-m", "imgsearch"] if code is None else ["-c", code]
+    path = os.pathsep.join([str(installed), str(CHECKOUT)])
+    return subprocess.run(
+        [sys.executable, *program, *arguments],
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "IMGSEARCH_DATA": str(data),
+            "IMGSEARCH_CACHE": str(data / "cache"),
+            "IMGSEARCH_SERVICE": "off",
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+def test_an_encoder_of_a_plug_in_indexes_and_searches(
+    installed: Path, photos: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "library"
+    done = run(installed, data, "index", photos, "--encoder", "example")
+    assert done.returncode == 0, done.stderr
+    for colour in ("red", "lime", "blue"):
+        done = run(installed, data, "search", colour, "--all", "--paths", "-k", "1")
+        assert done.stdout.strip() == str(photos / f"{colour}.png"), done.stderr
+    without = run(tmp_path, data, "search", "something blue")
+    assert without.returncode == 2
+    assert "an encoder this imgsearch does not have" in without.stderr
+
+
+def test_an_index_backend_of_a_plug_in_is_found_by_its_name(
+    installed: Path, photos: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "library"
+    assert run(installed, data, "index", photos, "--encoder", "example").returncode == 0
+    done = run(installed, data, str(data), code=BACKEND)
+    assert done.stdout.split() == ["red.png"], done.stderr
+    with closing(sqlite3.connect(data / "library.db")) as connection:
+        kinds = connection.execute("SELECT kind FROM snapshots").fetchall()
+    assert kinds == [("example",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        (
+            "broken",
+            "does not load (ModuleNotFoundError: No module named",
+        ),
+        ("wrong", "is not an EncoderKind with the prefix 'wrong'"),
+    ],
+)
+def test_a_plug_in_that_does_not_work_is_named(
+    installed: Path, photos: Path, tmp_path: Path, name: str, fault: str
+) -> None:
+    done = run(installed, tmp_path / "library", "index", photos, "--encoder", name)
+    assert done.returncode == 11
+    assert fault in done.stderr and "pip uninstall imgsearch-plugin-example" in done.stderr
+
+
+def test_entry_points_are_not_read_for_names_of_imgsearch(photos: Path, tmp_path: Path) -> None:
+    code = "import sys; from imgsearch.encoders.registry import kind_of; kind_of('lite'); "
+    code += "print('importlib.metadata' in sys.modules)"
+    done = run(tmp_path, tmp_path / "library", code=code)
+    assert done.stdout.strip() == "False", done.stderr

@@ -1,0 +1,131 @@
+"""The files for GitHub are valid by its schemas, and agree with the project."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema.validators import validator_for
+
+import imgsearch
+from tests.factories import CHECKOUT
+from tests.wheels import PAGE, PLATFORMS, PYTHONS, TABLE, Resolved, extras, lacking_package, table
+
+GITHUB = CHECKOUT / ".github"
+WORKFLOW = GITHUB / "workflows" / "tests.yml"
+
+
+def schema(name: str) -> dict[str, Any]:
+    """A schema that check-jsonschema brings."""
+    package = find_spec("check_jsonschema")
+    assert package is not None and package.origin is not None
+    file = Path(package.origin).parent / "builtin_schemas" / "vendor" / f"{name}.json"
+    content: dict[str, Any] = json.loads(file.read_text())
+    return content
+
+
+def faults(file: Path, name: str) -> list[str]:
+    """What is wrong with a file by a schema."""
+    described = schema(name)
+    # YAML 1.1 takes the key `on` for a truth value, and GitHub does not.
+    content = {"on" if key is True else key: value for key, value in loaded(file).items()}
+    return [
+        f"{each.json_path}: {each.message}"
+        for each in validator_for(described)(described).iter_errors(content)
+    ]
+
+
+def loaded(file: Path) -> dict[Any, Any]:
+    content: dict[Any, Any] = yaml.safe_load(file.read_text())
+    return content
+
+
+def test_the_workflow_fulfils_the_schema() -> None:
+    assert faults(WORKFLOW, "github-workflows") == []
+
+
+def test_a_fault_is_found(tmp_path: Path) -> None:
+    wrong = tmp_path / "tests.yml"
+    wrong.write_text(WORKFLOW.read_text().replace("runs-on:", "runs_on:"))
+    assert faults(wrong, "github-workflows")
+
+
+def test_the_workflow_runs_on_all_systems_and_versions() -> None:
+    matrix = loaded(WORKFLOW)["jobs"]["tests"]["strategy"]["matrix"]
+    assert {name.partition("-")[0] for name in matrix["system"]} == {"ubuntu", "macos", "windows"}
+    assert tuple(matrix["python"]) == PYTHONS
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == f">={PYTHONS[0]}"
+
+
+def test_the_scripts_of_the_workflow_exist() -> None:
+    commands = "\n".join(
+        step.get("run", "") for job in loaded(WORKFLOW)["jobs"].values() for step in job["steps"]
+    )
+    scripts = re.findall(r"sudo (\S+)", commands)
+    assert scripts and all((CHECKOUT / script).exists() for script in scripts)
+
+
+# ------------------------------------------------------------------------- files of the project
+
+
+@pytest.mark.parametrize("name", ["bug", "search", "idea"])
+def test_the_issue_forms_fulfil_the_schema(name: str) -> None:
+    assert faults(GITHUB / "ISSUE_TEMPLATE" / f"{name}.yml", "github-issue-forms") == []
+
+
+def test_the_list_of_issue_forms_fulfils_the_schema() -> None:
+    assert faults(GITHUB / "ISSUE_TEMPLATE" / "config.yml", "github-issue-config") == []
+
+
+def test_the_citation_fulfils_the_schema_and_has_the_version() -> None:
+    citation = CHECKOUT / "CITATION.cff"
+    assert faults(citation, "citation-file-format") == []
+    assert loaded(citation)["version"] == imgsearch.__version__
+
+
+def test_the_tests_that_the_security_policy_names_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (CHECKOUT / "SECURITY.md").read_text())
+    assert named and all((CHECKOUT / file).exists() for file in named)
+
+
+# ------------------------------------------------------------------------- wheels
+
+
+def test_the_table_of_wheels_has_every_extra() -> None:
+    found = TABLE.search(PAGE.read_text())
+    assert found is not None
+    rows = re.findall(r"^\| (?:`([\w-]+)`|none: the plain name) \|", found[0], re.MULTILINE)
+    assert rows == extras(), "run: python -m tests.wheels --publish"
+
+
+def test_a_row_says_which_versions_have_wheels() -> None:
+    lacks = {("Windows, x86-64", "3.14"): "av", ("Linux, x86-64", "3.11"): "x"}
+    results = [
+        Resolved("video", platform, python, lacks.get((platform, python)))
+        for platform in PLATFORMS
+        for python in PYTHONS
+    ]
+    results += [
+        Resolved("gpu", platform, python, "faiss") for platform in PLATFORMS for python in PYTHONS
+    ]
+    *_, video, gpu = table(results, "2026-11-30").splitlines()
+    assert video == (
+        "| `video` | 3.12 to 3.14; 3.11 lacks `x` | 3.11 to 3.14 | 3.11 to 3.13; 3.14 lacks `av` |"
+    )
+    assert gpu == "| `gpu` | none: `faiss` | none: `faiss` | none: `faiss` |"
+
+
+def test_the_lacking_package_is_read_from_the_message() -> None:
+    message = """error: No solution found when resolving dependencies
+  cause: Because onnxruntime>=1.24.1 has no
+         wheels with a matching platform tag (e.g., `macosx_13_0_arm64`) and imgsearch-photos"""
+    assert lacking_package(message) == "onnxruntime"
+    with pytest.raises(RuntimeError, match="no network"):
+        lacking_package("there is no network")

@@ -1,0 +1,50 @@
+// Names of towns on the map, as many as there is room for; the server chooses them.
+
+import { ask } from "../shared/ask.js";
+import { element } from "../shared/dom.js";
+
+const { L } = window;
+const PANE = "towns", LARGE = 1_000_000, MIDDLING = 100_000; // people
+const NAME_PX = 20, LINE_PX = 18; // how far a name reaches to a side, at least, and below its dot
+
+export class Towns {
+  constructor(map) {
+    this.map = map;
+    this.markers = new Map();
+    Object.assign(map.createPane(PANE).style, { zIndex: 450, pointerEvents: "none" }); // below clusters and circles
+  }
+
+  // Shows the towns of an area, given as the parameters of a request; the names of before stay until then.
+  async show(parameters, signal) {
+    const answer = await ask(`/map/towns?${parameters}`, { signal });
+    if (signal.aborted || !answer?.ok) return answer && !signal.aborted ? String(answer.content) : "";
+    const kept = new Set();
+    for (const town of answer.content) {
+      const key = `${town.name} ${town.lat} ${town.lon}`;
+      kept.add(key);
+      if (!this.markers.has(key)) this.markers.set(key, this.createMarker(town));
+    }
+    for (const [key, marker] of this.markers) if (!kept.has(key)) { marker.remove(); this.markers.delete(key); }
+    return "";
+  }
+
+  // Moves names that the pictures of clusters would cover below them. `reach_px` is half the side of a picture.
+  avoid(clusters, reach_px) {
+    const places = clusters.map((cluster) => this.map.latLngToLayerPoint(cluster.getLatLng()));
+    for (const marker of this.markers.values()) {
+      const at = this.map.latLngToLayerPoint(marker.getLatLng());
+      const above = places.find(({ x, y }) => Math.abs(at.x - x) < reach_px + NAME_PX && at.y > y - reach_px - LINE_PX && at.y < y + reach_px);
+      marker.getElement().firstChild.style.top = above ? `${above.y + reach_px - at.y + 2}px` : "";
+    }
+  }
+
+  createMarker({ name, lat, lon, population }) {
+    const label = element("span", "", name);
+    label.dir = "auto";
+    const size = population >= LARGE ? "large" : population >= MIDDLING ? "middling" : "";
+    const icon = L.divIcon({ className: `town ${size}`, html: label, iconSize: [0, 0] });
+    const marker = L.marker([lat, lon], { icon, pane: PANE, interactive: false, keyboard: false }).addTo(this.map);
+    marker.getElement().ariaHidden = "true"; // a map without sight is its clusters, which have names
+    return marker;
+  }
+}
