@@ -10,7 +10,7 @@ from imgsearch.cli.output import archive_option, data_option
 from imgsearch.errors import UsageError
 
 
-@click.command("browse", short_help="Search and look at photos in the terminal.")
+@click.command("browse")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @archive_option
 @data_option

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Finding
 
 
-@click.command("doctor", short_help="Check the library, its index, cache and model.")
+@click.command("doctor")
 @click.option("--repair", is_flag=True, help="Make the repairs that are safe. No photo is touched.")
 @json_option
 @archive_option

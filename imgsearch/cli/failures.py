@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Failure
 
 
-@click.command("failures", short_help="List files that could not be read; retry them.")
+@click.command("failures")
 @click.option(
     "--reason",
     "reasons",

@@ -21,7 +21,7 @@ from imgsearch.errors import UsageError
 from imgsearch.text import format_count, printable, shell_word
 
 
-@click.command("forget", short_help="Remove a folder from the library; its files stay.")
+@click.command("forget")
 @click.argument("folder", metavar="FOLDER", type=PATH, shell_complete=complete_folder)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option

@@ -14,7 +14,7 @@ from imgsearch.installation import install_command
 IDLE_S = 600.0  # an assistant's program keeps its servers running for days
 
 
-@click.command("mcp", short_help="Let an AI assistant search your photos (MCP).")
+@click.command("mcp")
 @click.option("--no-pictures", is_flag=True, help="Never send pictures, only facts about them.")
 @archive_option
 @data_option

@@ -14,7 +14,7 @@ from imgsearch.cli.output import (
 from imgsearch.text import format_count
 
 
-@click.command("prune", short_help="Delete the data of photos removed long ago.")
+@click.command("prune")
 @click.option(
     "--days",
     metavar="N",
