@@ -1,4 +1,4 @@
-"""Addresses of archives, and the folder on this machine that belongs to one.
+"""Addresses of archives and of objects, and the folder of this machine that belongs to an archive.
 
 Nothing here needs the extra `scale`: a command that asks the running service starts fast.
 """
@@ -9,10 +9,11 @@ import hashlib
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any, Self
 
 from imgsearch.errors import UsageError
 from imgsearch.paths import absolute
-from imgsearch.text import is_utf8, path_text
+from imgsearch.text import SCHEME, is_utf8, path_text
 
 TABLE_SUFFIX = ".lance"  # of the names of the tables in an archive
 _S3 = "s3://"
@@ -69,3 +70,51 @@ def working_folder(data_dir: Path, address: str | Path) -> Path:
     """The folder for lists of photos that were put into an archive, and for a service's socket."""
     key = normal_address(address).encode("utf-8", "surrogateescape")
     return data_dir / _FOLDER / hashlib.blake2b(key, digest_size=8).hexdigest()
+
+
+class ObjectPath(type(Path())):  # type: ignore[misc]  # the class of paths of this system
+    """The address of an object where a path is expected: it keeps its text.
+
+    A `Path` would make "s3:/bucket/a/b" of "s3://bucket/a//b", which is the key of another object.
+    """
+
+    _address: str
+
+    def __new__(cls, address: str) -> Self:
+        path: Self = super().__new__(cls, address)
+        path._address = address
+        return path
+
+    def __str__(self) -> str:
+        return self._address
+
+    def __fspath__(self) -> str:
+        return self._address
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ObjectPath) and self._address == other._address
+
+    def __hash__(self) -> int:
+        return hash(self._address)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ObjectPath, (self._address,)
+
+    @property
+    def parent(self) -> Path:
+        return as_path(self._address.rpartition("/")[0])
+
+    @property
+    def parents(self) -> tuple[Path, ...]:
+        bucket = len(SCHEME.match(self._address)[0])  # type: ignore[index]
+        ends = [at for at, each in enumerate(self._address) if each == "/" and at > bucket]
+        return tuple(as_path(self._address[:end]) for end in reversed(ends))
+
+    def with_segments(self, *segments: Any) -> Path:
+        """A path made of this one by `Path`, from Python 3.12 on."""
+        return as_path(path_text(Path(*segments)))
+
+
+def as_path(text: str) -> Path:
+    """The path of a file, or the address of an object as one: see `ObjectPath`."""
+    return ObjectPath(text) if SCHEME.match(text) else Path(text)

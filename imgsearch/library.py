@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.addresses import as_path
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.language.grammar import resolve_query
@@ -161,9 +162,9 @@ class Library:
         """Open the archive at an address, a folder or `s3://BUCKET/NAME`, also one to be made.
 
         Nothing is read before it is needed. Of the settings count those for encoders, `cache_dir`,
-        `max_megapixels`, `stack_raw`, `mounts`, `index_cache_mb`, and whether `thumbnails_mb` is 0;
-        the rest is as for `open`. Raises MissingPackage without the extra `scale`, and
-        SettingsError for `mounts` that cannot be understood.
+        `max_megapixels`, `stack_raw`, `mounts`, `index_cache_mb`, `archive_cache_mb`, and whether
+        `thumbnails_mb` is 0; the rest is as for `open`. Raises MissingPackage without the extra
+        `scale`, and SettingsError for `mounts` that cannot be understood.
         """
         from imgsearch.archive.engine import ArchiveEngine
 
@@ -216,8 +217,8 @@ class Library:
     def capabilities(self) -> frozenset[str]:
         """The names of the parts that this library has, and "watch" if it can follow folders.
 
-        Every library has `browse`, `duplicates`, `lines`, `memory` and `pictures`. Using another
-        part that it lacks raises UsageError.
+        Every library has `browse`, `duplicates`, `lines`, `memory` and `pictures`, and some methods
+        of `folders` and `upkeep`. Using what it lacks raises UsageError.
         """
         return self._engine.capabilities
 
@@ -330,10 +331,10 @@ class Library:
 
     @property
     def folders(self) -> Folders:
-        """The photo folders that the library follows."""
+        """The photo folders that the library follows, and photos that could not be read."""
         from imgsearch.operations.folders import Folders
 
-        return Folders(self._engine.on_this_machine("folders that it follows"))
+        return Folders(self._engine)
 
     @property
     def packs(self) -> Packs:
@@ -347,7 +348,7 @@ class Library:
         """Reading metadata and text again, and repairs."""
         from imgsearch.operations.upkeep import Upkeep
 
-        return Upkeep(self._engine.on_this_machine("upkeep of its own"))
+        return Upkeep(self._engine)
 
     @property
     def fleet(self) -> Fleet:
@@ -386,9 +387,8 @@ class Library:
         """
         from imgsearch.search.kept_answers import kept_or_found
 
-        context = self._engine.context()
-        resolved = resolve_query(query)
-        answer = kept_or_found(context, self._engine.kept_answers(), resolved, k, cursor)
+        engine, resolved = self._engine, resolve_query(query)
+        answer = kept_or_found(engine.context, engine.kept_answers(), resolved, k, cursor)
         return replace(answer, hits=tuple(self._shown(answer.hits)))
 
     @operation("POST /similar", tool="Find similar photos")
@@ -436,7 +436,7 @@ class Library:
             photo_id: int | None = photo
             path = hit.path
         else:
-            path = Path(self._engine.absolute(photo))
+            path = as_path(self._engine.absolute(photo))
             photo_id = self._engine.photo_at(path)
         if photo_id is None:
             return Explanation(path, reason=self._engine.why_unknown(path))

@@ -13,7 +13,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -110,11 +110,17 @@ def replace_file(path: Path, content: bytes) -> None:
 
     It is not synced to the disk: a power failure may cost its content.
     """
+    replace_file_by_parts(path, (content,))
+
+
+def replace_file_by_parts(path: Path, contents: Iterable[bytes]) -> None:
+    """As `replace_file`, with content that need not be in memory at once."""
     make_folder(path.parent)
     part = _part_of(path)
     try:
         with open_for_writing(part) as file:
-            file.write(content)
+            for content in contents:
+                file.write(content)
         rename_over(part, path)
     except BaseException:
         with suppress(OSError):

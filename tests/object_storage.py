@@ -95,6 +95,21 @@ class CephGateway:
             bucket.delete()
 
 
+def environment_of(port: int) -> dict[str, str]:
+    """The variables by which object storage at a port of this machine is found."""
+    return {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_CONFIG_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
 class S3Server:
     """Object storage with credentials that are not secret, and what tests do with it."""
 
@@ -105,17 +120,7 @@ class S3Server:
     @property
     def environment(self) -> dict[str, str]:
         """The variables by which it is found."""
-        return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_CONFIG_FILE": os.devnull,
-            "NO_PROXY": "127.0.0.1",
-        }
+        return environment_of(self.port)
 
     def put(self, objects: Mapping[str, bytes], bucket: str = "photos") -> None:
         """Create a bucket, if need be, and objects in it."""

@@ -42,6 +42,7 @@ class SmallCatalogue:
     def __init__(self, file: Path) -> None:
         self._file = file
         self.settled = 0
+        self.of_lineage = ""
         with closing(self._connect()) as connection:
             connection.executescript(_SCHEMA)
 
@@ -54,6 +55,9 @@ class SmallCatalogue:
             return {
                 each for each in content_hashes if connection.execute(query, (each,)).fetchone()
             }
+
+    def lineage(self) -> str:
+        return self.of_lineage
 
     def put(self, results: Sequence[IngestResult]) -> None:
         with closing(self._connect()) as connection:

@@ -84,6 +84,28 @@ def test_an_object_is_fetched_for_a_larger_picture(tmp_path: Path, s3: S3Server)
             archive.pictures.original(large)
 
 
+def test_a_key_with_two_slashes_is_another_object(tmp_path: Path, s3: S3Server) -> None:
+    contents = {}
+    for color, key in (("red", "2020//a.jpg"), ("blue", "2020/a.jpg"), ("green", "/b.jpg")):
+        Image.new("RGB", (640, 480), color).save(tmp_path / "a.jpg")
+        contents[key] = (tmp_path / "a.jpg").read_bytes()
+    s3.put(contents)
+    with open_archive(tmp_path) as archive:
+        report = archive.index(["s3://photos"]).run()
+        assert (report.new, report.failed) == (3, 0)
+        hits = archive.search("sort:path width:>0", k=100)
+        assert {str(hit.path) for hit in hits} == {f"s3://photos/{key}" for key in contents}
+        for hit in hits:
+            key = str(hit.path).removeprefix("s3://photos/")
+            original = archive.pictures.original(hit.photo.id)
+            assert original is not None
+            with original.file as file:
+                assert file.read() == contents[key]
+            assert archive.fleet.openable(hit.path).partition("?")[0].endswith(f"/photos/{key}")
+            for named in (hit.path, str(hit.path)):
+                assert archive.explain(named, "red").path == hit.path
+
+
 def test_of_near_duplicates_in_object_storage_the_sharper_is_kept(
     demo_photos: Path, tmp_path: Path, s3: S3Server
 ) -> None:

@@ -10,7 +10,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, Protocol
@@ -31,6 +31,7 @@ from imgsearch.errors import (
     ObjectStorageError,
     QueryError,
     Reason,
+    StorageUnreachable,
     StoreError,
     UsageError,
 )
@@ -707,7 +708,10 @@ def test_files_that_could_not_be_indexed_have_a_reason(writer: LanceWriter) -> N
     stat = FileStat("/photos/b.jpg", 3, 5, 7)
     writer.put([IngestResult(stat, content_of(1), failure=failure)])
     catalogue = LanceCatalogue(writer.address)
-    assert catalogue.failures() == [failure] and catalogue.count().photos == 0
+    (found,) = catalogue.failures()
+    assert replace(found, failed_at=None) == failure and catalogue.count().photos == 0
+    assert found.failed_at is not None
+    assert abs(datetime.now(UTC) - found.failed_at) < timedelta(minutes=10)
     writer.put([photo(1, "/photos/b.jpg")])
     assert catalogue.failures() == [] and catalogue.count().photos == 1
 
@@ -835,6 +839,70 @@ def test_one_can_go_back_to_what_was_published_before(writer: LanceWriter) -> No
     assert_answer(LanceCatalogue(writer.address), range(10))
     writer.put([photo(50, "/photos/50.jpg")])
     assert_answer(LanceCatalogue(writer.address), [*range(10), 50])
+
+
+def test_settling_after_a_few_photos_writes_nothing_anew(tmp_path: Path) -> None:
+    address = tmp_path / "catalogue"
+    policy = LancePolicy(index_from=100, scalar_index_from=100)
+    writer = LanceWriter.open(address, ENCODER, policy=policy)
+    writer.put(some_photos(400))
+    writer.settle()
+
+    def files() -> set[Path]:
+        return set((address / "photos.lance").glob("data/*"))
+
+    def settled() -> tuple[object, ...]:
+        dataset = lance.dataset(str(address / "photos.lance"))
+        settings = LanceCatalogue(address, policy).search_settings
+        return settings, *(
+            (each.name, each.num_rows_indexed) for each in dataset.describe_indices()
+        )
+
+    before, indexes = files(), settled()
+    assert indexes[0] is not None
+    writer.put([photo(number, path_of(number)) for number in range(400, 410)])
+    writer.settle()
+    assert before < files()
+    assert settled() == indexes
+    assert_answer(LanceCatalogue(address, policy), range(410))
+    writer.put([photo(number, path_of(number)) for number in range(410, 500)])
+    writer.settle()
+    assert settled()[1:] != indexes[1:]
+    assert_answer(LanceCatalogue(address, policy), range(500))
+
+
+def test_going_back_is_a_new_lineage(writer: LanceWriter) -> None:
+    first = writer.lineage()
+    for number in range(3):
+        writer.put([photo(number, path_of(number))])
+        writer.settle()
+        assert writer.lineage() == first
+    writer.go_back()
+    second = writer.lineage()
+    writer.settle()
+    assert LanceWriter(writer.address).lineage() == second != first
+    writer.go_back()
+    assert writer.lineage() not in (first, second)
+
+
+def test_a_change_that_is_tried_again_leaves_nothing_pending(
+    writer: LanceWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pending() -> int:
+        return int(lance.dataset(f"{writer.address}/pending.lance").count_rows())
+
+    def fail(*arguments: object) -> None:
+        raise StorageUnreachable("away")
+
+    with monkeypatch.context() as away:
+        away.setattr(writer, "_follow", fail)
+        for _ in range(2):
+            with pytest.raises(StorageUnreachable):
+                writer.put(some_photos(3))
+    assert pending() == 2  # another writer would complete them
+    writer.put(some_photos(3))
+    assert pending() == 0
+    assert_answer(LanceCatalogue(writer.address), range(3))
 
 
 @pytest.mark.parametrize("name", ["ü", "a#b", "50%", "a%20b", "why?", '"q"', "a b", "[x]", "日本"])

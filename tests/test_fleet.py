@@ -21,7 +21,13 @@ from imgsearch.archive.fleet.sources import source_of
 from imgsearch.archive.fleet.worker import WorkPlan
 from imgsearch.decode.reader import decode
 from imgsearch.encoders.base import Encoder
-from imgsearch.errors import EncoderMismatch, FolderError, LibraryLocked, StoreError
+from imgsearch.errors import (
+    EncoderMismatch,
+    FolderError,
+    LibraryLocked,
+    ObjectStorageError,
+    StorageUnreachable,
+)
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded, IngestResult
@@ -404,7 +410,7 @@ def test_what_is_embedded_does_not_depend_on_the_task(tmp_path: Path) -> None:
 def test_a_catalogue_that_is_away_for_a_while_is_asked_again(tmp_path: Path) -> None:
     photos = write_photos(tmp_path / "photos", 3)
     run = run_in(tmp_path)
-    failures = [StoreError("away"), StoreError("away")]
+    failures = [StorageUnreachable("away"), StorageUnreachable("away")]
 
     class Away(SmallCatalogue):
         """Fails twice."""
@@ -417,3 +423,52 @@ def test_a_catalogue_that_is_away_for_a_while_is_asked_again(tmp_path: Path) -> 
     run = replace(run, writer=Away(tmp_path / "catalogue.db"))
     assert counts(embed(run, photos)) == {"new": 3}
     assert not failures
+
+
+def test_a_catalogue_that_refuses_is_not_asked_again(tmp_path: Path) -> None:
+    photos, refused = write_photos(tmp_path / "photos", 3), []
+
+    class Refusing(SmallCatalogue):
+        def put(self, results: Sequence[IngestResult]) -> None:
+            refused.append(results)
+            raise ObjectStorageError("These credentials may not write.")
+
+    run = replace(run_in(tmp_path), writer=Refusing(tmp_path / "catalogue.db"))
+    with pytest.raises(ObjectStorageError, match="may not write"):
+        embed(run, photos)
+    assert len(refused) == 1
+
+
+def test_all_photos_of_a_source_are_forgotten_on_request(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 3)
+    run = run_in(tmp_path)
+    embed(run, photos)
+    for path in photos.iterdir():
+        path.unlink()
+    with pytest.raises(FolderError, match=r"The 3 that the library has.*--accept-removals"):
+        embed(run, photos)
+    assert len(small(run).paths) == 3
+    assert counts(embed(run, photos, accept_removals=True)) == {"gone": 3}
+    assert not small(run).paths
+
+
+def test_a_catalogue_that_went_back_is_filled_again(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 5)
+    run = run_in(tmp_path)
+    embed(run, photos)
+    small(run).of_lineage = "another"
+    small(run).forget([str(photos / "0002.png")])
+    assert counts(embed(run, photos)) == {"moved": 5}
+    assert len(small(run).paths) == 5
+    assert counts(embed(run, photos)) == {"unchanged": 5}
+
+
+def test_a_long_run_settles_now_and_then(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 60)
+    run = replace(run_in(tmp_path), rows_per_commit=5, settle_every=20)
+    assert counts(embed(run, photos)) == {"new": 60}
+    assert small(run).settled >= 3
+    settled = small(run).settled
+    write_photos(photos, 5, first=100)
+    assert counts(embed(run, photos)) == {"new": 5, "unchanged": 60}
+    assert small(run).settled == settled + 1  # at its end

@@ -15,6 +15,7 @@ from imgsearch import Example, Library, Query, Term
 from imgsearch.engines.local import LocalEngine
 from imgsearch.language.grammar import parse
 from imgsearch.records.answer import Answer
+from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_answers import kept_or_found
 from tests.factories import run_cli, write_noise, write_xmp
 
@@ -152,8 +153,10 @@ def test_yesterday_is_another_day_tomorrow(library: Library, photos: Path) -> No
     with closing(LocalEngine(library.settings, print, None, None, None)) as engine:
 
         def understood(today: date) -> object:
-            context, kept = replace(engine.context(), today=today), engine.kept_answers()
-            return kept_or_found(context, kept, query, 20, None).understood
+            def context() -> SearchContext:
+                return replace(engine.context(), today=today)
+
+            return kept_or_found(context, engine.kept_answers(), query, 20, None).understood
 
         first = understood(date(2026, 11, 28))
         assert first

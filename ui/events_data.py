@@ -57,6 +57,10 @@ def event_at(moment: str) -> PhotoEvent | None:
     return next((each for each in events_of(_ALL) if each.start <= at <= each.end), None)
 
 
+def _event_with(photo_id: int) -> PhotoEvent | None:
+    return next((each for each in events_of(_ALL) if photo_id in each.photo_ids), None)
+
+
 def event_hits(moment: str, photo_id: int, reach: int) -> tuple[list[Hit], int, int]:
     """A photo of an event, and as many as `reach` on either side of it.
 
@@ -114,10 +118,16 @@ def _cover_of(event: PhotoEvent, search_input: SearchInput) -> Hit | None:
 
 
 def photos(request: Request) -> Response:
-    """The photos of one event by day, the earliest first, with its title and its way on a map."""
-    photo_id = number_of(request.query_params.get("at", ""))
+    """The photos of one event by day, the earliest first, with its title and its way on a map.
+
+    `photo` is the id of a photo that it had: where no event has the moment any more, since dates
+    were corrected, the event of that photo is shown.
+    """
+    photo_id, had_id = (number_of(request.query_params.get(name, "")) for name in ("at", "photo"))
     try:
         event = event_at(request.query_params.get("event", ""))
+        if event is None and had_id is not None:
+            event = _event_with(had_id)
         if event is None:
             return PlainTextResponse("This event is not there any more.", 404, NOT_STORED)
         days = _days_of(event)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from imgsearch.records.browse import PhotoPositions, RouteStop
 from imgsearch.sphere import away_km
 
@@ -17,11 +19,11 @@ def route_of(positions: PhotoPositions, photo_ids: Sequence[int]) -> tuple[Route
 
     Stops are as far apart as shows the way as a whole: 100 m, or a hundredth of its extent.
     """
-    wanted = set(photo_ids)
-    rows = zip(
-        positions.photo_ids.tolist(), positions.lat.tolist(), positions.lon.tolist(), strict=True
+    (rows,) = np.nonzero(np.isin(positions.photo_ids, np.array(photo_ids, np.int64)))
+    ids, lats, lons = (
+        each[rows].tolist() for each in (positions.photo_ids, positions.lat, positions.lon)
     )
-    places = {photo_id: (lat, lon) for photo_id, lat, lon in rows if photo_id in wanted}
+    places = dict(zip(ids, zip(lats, lons, strict=True), strict=True))
     located = [(photo_id, *places[photo_id]) for photo_id in photo_ids if photo_id in places]
     if not located:
         return ()

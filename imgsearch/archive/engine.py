@@ -6,27 +6,31 @@ watched folders, no saved searches and no concepts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from datetime import date
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, NoReturn
 
-from imgsearch.addresses import normal_address
+from imgsearch.addresses import is_folder, normal_address
 from imgsearch.archive.filling import Filling
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.operations import Fleet
 from imgsearch.archive.originals import Originals, absolute_place
+from imgsearch.archive.small_pictures import SmallPictures
+from imgsearch.caches import FileCache, MemoryCache
 from imgsearch.decode.thumbnails import Thumbnails
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.errors import FolderError, MissingPackage, UsageError
+from imgsearch.errors import FolderError, MissingPackage, Reason, UsageError
 from imgsearch.installation import install_command
 from imgsearch.records.photo import IndexedFile
-from imgsearch.records.status import Status
+from imgsearch.records.query import Filter, Selection
+from imgsearch.records.status import Failure, Finding, Status
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
+from imgsearch.search.kept_answers import KeptAnswers
 from imgsearch.search.prepared import prepare
 from imgsearch.text import path_text
 
@@ -53,13 +57,18 @@ if TYPE_CHECKING:
     from imgsearch.records.query import Query, Understanding
 
 _PACKAGE = "lance"
+_CACHE_FOLDER = "archives"  # in the cache folder: vectors and pictures of all archives
+_PICTURES_SHARE = 10  # a tenth of it is for pictures
+_UNCHECKED_S = 1.0  # until changes by other processes are looked for again
+_ANSWERS_BYTES = 100_000_000  # of answers that are kept
 _MOST_LISTED = 100_000  # a page can show that many, and an archive may have a thousand million
 
 
 class ArchiveEngine:
     """Implements `imgsearch.engines.base.Engine`, which describes the methods without a docstring.
 
-    A search sees what writers have put before it began. Safe in any thread.
+    A search sees what this process has put before it began, and what others had put a second ago.
+    Safe in any thread.
     """
 
     most_listed: int | None = _MOST_LISTED
@@ -77,8 +86,9 @@ class ArchiveEngine:
         """Nothing is read before it is needed.
 
         Of the settings count those for encoders, `cache_dir`, `max_megapixels`, `stack_raw`,
-        `mounts`, `index_cache_mb`, and whether `thumbnails_mb` is 0. Raises MissingPackage without
-        the extra `scale`, and SettingsError for `mounts` that cannot be understood.
+        `mounts`, `index_cache_mb`, `archive_cache_mb`, and whether `thumbnails_mb` is 0. Raises
+        MissingPackage without the extra `scale`, and SettingsError for `mounts` that cannot be
+        understood.
         """
         if find_spec(_PACKAGE) is None:
             raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
@@ -90,9 +100,17 @@ class ArchiveEngine:
         self._originals = Originals(settings.mounts)
         self._filling = Filling(self.address, settings, notify, self._encoders, encoder)
         self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)
+        self._vector_bytes, pictures = 0, None  # on the disk: a folder needs no copy
+        if settings.archive_cache_mb and not is_folder(self.address):
+            picture_bytes = settings.archive_cache_mb * 1_000_000 // _PICTURES_SHARE
+            self._vector_bytes = settings.archive_cache_mb * 1_000_000 - picture_bytes
+            folder = settings.cache_dir / _CACHE_FOLDER / "pictures"
+            pictures = FileCache(folder, picture_bytes, parts=256)
+        self._small_pictures = SmallPictures(self.catalogue, pictures)
         self._lock = RLock()  # the page and the service call from many threads
         self._catalogue: LanceCatalogue | None = None
         self._names: NameList | None = None
+        self._answers: MemoryCache[Hashable] = MemoryCache(_ANSWERS_BYTES)
 
     @property
     def working_folder(self) -> Path:
@@ -211,11 +229,14 @@ class ArchiveEngine:
     # ------------------------------------------------------------------ searching
 
     def context(self) -> SearchContext:
-        """The context of a query. Raises EncoderMismatch, and StoreError without an archive."""
+        """The context of a query, which sees one version of the archive.
+
+        Raises EncoderMismatch, and StoreError without an archive.
+        """
         row = self.catalogue().encoder
         self._encoders.check(row)
         return SearchContext(
-            self.catalogue(),
+            self.catalogue().pinned(),
             NoDefinitions(),
             self._encoders,
             frozenset(),
@@ -230,9 +251,17 @@ class ArchiveEngine:
         with self._lock:
             if self._catalogue is None:
                 from imgsearch.archive.lance.reader import LanceCatalogue
+                from imgsearch.archive.lance.vector_files import VectorFiles
 
+                vector_files = None
+                if self._vector_bytes:
+                    folder = self.settings.cache_dir / _CACHE_FOLDER / "vectors"
+                    vector_files = VectorFiles(folder, self._vector_bytes)
                 self._catalogue = LanceCatalogue(
-                    self.address, index_cache_bytes=self.settings.index_cache_mb * 1_000_000
+                    self.address,
+                    index_cache_bytes=self.settings.index_cache_mb * 1_000_000,
+                    unchecked_s=_UNCHECKED_S,
+                    vector_files=vector_files,
                 )
             return self._catalogue
 
@@ -240,9 +269,8 @@ class ArchiveEngine:
         """The exact query that a query stands for."""
         return self.context().understood(query)
 
-    def kept_answers(self) -> None:
-        """None: answers of an archive are not kept."""
-        return
+    def kept_answers(self) -> KeptAnswers:
+        return KeptAnswers(self.catalogue().version(), self._answers)
 
     # ------------------------------------------------------------------ pictures
 
@@ -250,7 +278,7 @@ class ArchiveEngine:
         return self._thumbnails
 
     def kept_thumbnail(self, content_hash: bytes) -> bytes | None:
-        return self.catalogue().thumbnail(content_hash)
+        return self._small_pictures.get(content_hash.hex())
 
     def photo(self, photo_id: int) -> Photo | None:
         found = self.catalogue().photos([photo_id]).get(photo_id)
@@ -286,7 +314,7 @@ class ArchiveEngine:
             if (path := self._originals.file_at(path_text(file.path))) is not None
         }
         objects = [each.photo.content_hash for each in found if each.photo.id not in files]
-        images = self.catalogue().thumbnails(objects)
+        images = self._small_pictures.of(objects)
         pictures = [
             (each.photo, files.get(each.photo.id) or images.get(each.photo.content_hash))
             for each in found
@@ -296,6 +324,37 @@ class ArchiveEngine:
     def absolute(self, place: str | Path) -> str:
         """An absolute path, or the address of an object as it is."""
         return absolute_place(place)
+
+    # ------------------------------------------------------------------ upkeep
+
+    def failures(self, reasons: tuple[Reason, ...]) -> tuple[Failure, ...]:
+        failures = self.catalogue().failures()
+        return tuple(each for each in failures if not reasons or each.reason in reasons)
+
+    def photos_in(self, folder: str) -> int:
+        below = Selection((Filter("in", (folder.rstrip("/"),)),))
+        photos = self.catalogue().count(below).photos
+        if not photos:
+            raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
+        return photos
+
+    def forget(self, folder: str) -> int:
+        """Remove all photos below a folder or `s3://BUCKET/FOLDER`; see `Filling.forget`."""
+        self.photos_in(folder)
+        return self._filling.forget(folder.rstrip("/"), self.catalogue())
+
+    def prune(self, days: float) -> int:
+        return self._filling.writer().prune(datetime.now(UTC) - timedelta(days=days))
+
+    def examine(self) -> Iterator[Finding]:
+        from imgsearch.archive.examination import examine
+
+        return examine(self.address, self.catalogue)
+
+    def repair(self) -> list[str]:
+        """Settle the archive, which completes interrupted changes and indexes what is new."""
+        self._filling.writer().settle()
+        return [f"Settled the archive {self.address}."]
 
     # ------------------------------------------------------------------ filling
 

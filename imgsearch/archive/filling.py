@@ -19,6 +19,7 @@ from imgsearch.search.confidence import MIN_PHOTOS
 if TYPE_CHECKING:
     from imgsearch.archive.fleet.base import Workers
     from imgsearch.archive.fleet.worker import WorkPlan
+    from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
@@ -155,6 +156,18 @@ class Filling:
                     store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
                 )
             )
+
+    def forget(self, folder: str, catalogue: LanceCatalogue) -> int:
+        """Remove the photos below a folder or address; returns how many left the archive.
+
+        The next run for such a source reads them again, and embeds none that was not pruned.
+        """
+        from imgsearch.archive.fleet.manifest import forget_below
+
+        before, writer = catalogue.count().photos, self.writer()
+        forget_below(self.working_folder, folder)
+        writer.forget(catalogue.paths_below(folder))
+        return max(0, before - catalogue.count().photos)
 
     def library_roots(self) -> list[str]:
         """The photo folders of the library in the data folder, if there is one."""

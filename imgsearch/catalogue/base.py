@@ -148,6 +148,9 @@ class CatalogueWriter(Protocol):
     def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
         """The contents among these that have vectors already."""
 
+    def lineage(self) -> str:
+        """A value that changes when what was put may have been taken back since."""
+
     def put(self, results: Sequence[IngestResult]) -> None:
         """Record new photos with facts and vectors, known contents at new paths, and failures."""
 

@@ -30,6 +30,9 @@ class LocalWriter:
         reads = self._store.reads
         return {each for each in content_hashes if reads.vectors.has(each, self._encoder_key)}
 
+    def lineage(self) -> str:
+        return ""  # nothing takes back what was put
+
     def put(self, results: Sequence[IngestResult]) -> None:
         roots = self._store.reads.roots.all()
         # New photos of all roots first: a copy in one root may have its original in another.

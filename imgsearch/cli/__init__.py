@@ -10,6 +10,7 @@ import errno
 import gc
 import os
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from io import StringIO
 from typing import TYPE_CHECKING, TypeGuard
@@ -30,29 +31,72 @@ from imgsearch.version import VERSION
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
 
-# The commands by purpose, each group in the order in which a user needs them.
-GROUPS = {
-    "Find": ("demo", "index", "search", "ui", "browse", "suggest", "explain"),
-    "Organise": (
-        *("album", "mark", "save", "saved", "label", "teach"),
-        *("faces", "people", "correct", "duplicates", "undo"),
-    ),
-    "Look back": ("timeline", "events", "places", "cameras", "strip"),
-    "Keep up to date": ("watch", "serve", "folders", "read-text", "forget"),
-    "Share": ("sidecars", "pack", "unpack", "copy", "mcp"),
-    "Look after": (
-        *("status", "failures", "doctor", "encoders", "rebuild", "evaluate", "prune"),
-        *("completion", "help"),
-    ),
+# The commands by purpose, each group in the order in which a user needs them. Their descriptions
+# are here, so that the list of commands loads none of them.
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Find": {
+        "demo": "Try imgsearch on 21 photos that come with it.",
+        "index": "Add photo folders and update the library.",
+        "search": "Find photos by words, example images, dates, places and more.",
+        "ui": "Open the page: search and browse photos in a browser.",
+        "browse": "Search and look at photos in the terminal.",
+        "suggest": "Suggest completions of a query.",
+        "explain": "Explain why a photo is, or is not, among the results.",
+    },
+    "Organise": {
+        "album": "Put photos together in albums.",
+        "mark": "Mark photos: favourites, stars, hidden.",
+        "save": "Save a search under a name.",
+        "saved": "List, rename or remove saved searches.",
+        "label": "Sort photos into classes that you name in words.",
+        "teach": "Teach a concept by photos that show it.",
+        "faces": "Find faces in photos and group them by person.",
+        "people": "List persons, name them, and correct their faces.",
+        "correct": "Correct dates and places.",
+        "duplicates": "Find near-duplicates, and propose photos to keep.",
+        "undo": "Undo the last change that you made.",
+    },
+    "Look back": {
+        "timeline": "Count photos by year or month, as bars.",
+        "events": "List occasions and trips.",
+        "places": "Count photos by country, region and town.",
+        "cameras": "Count photos by camera.",
+        "strip": "Show the same thing over time: the best photo of each year.",
+    },
+    "Keep up to date": {
+        "watch": "Keep the library up to date while it runs.",
+        "serve": "Keep the library open so that searches answer faster.",
+        "folders": "List, pause and resume the folders of the library.",
+        "read-text": "Read the text in photos, to search for it.",
+        "forget": "Remove a folder from the library; its files stay.",
+    },
+    "Share": {
+        "sidecars": "Write your stars into XMP files beside photos.",
+        "pack": "Write photos' vectors and facts into a portable file.",
+        "unpack": "Merge a pack into the library.",
+        "copy": "Copy the library to an archive.",
+        "mcp": "Let an AI assistant search your photos (MCP).",
+    },
+    "Look after": {
+        "status": "Show folders, photos, index, failures, disk usage.",
+        "failures": "List files that could not be read; retry them.",
+        "doctor": "Check the library, its index, cache and model.",
+        "encoders": "List the available models, or return to an earlier one.",
+        "rebuild": "Rebuild the index, or change the model.",
+        "evaluate": "Measure how well your captions find your photos.",
+        "prune": "Delete the data of photos removed long ago.",
+        "completion": "Print the completion script of a shell.",
+        "help": "Show the help of a command.",
+    },
 }
-COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()}
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)
 _EXPECTED = (ImgsearchError, click.ClickException, *_STOPPED)
 
 
 class Commands(click.Group):
-    """The commands by name. The file of a command is loaded only when it is used or listed."""
+    """The commands by name. The file of a command is loaded only when it is used."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with recognise_closed_output():  # --help and --version print here
@@ -70,14 +114,11 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by purpose, with their descriptions in one column."""
         width = max(map(len, COMMANDS))
-        for title, names in GROUPS.items():
-            rows = []
-            for name in names:
-                command = self.get_command(ctx, name)
-                assert command is not None
-                rows.append((name.ljust(width), command.get_short_help_str(formatter.width)))
+        for title, commands_of_group in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl(
+                    [(name.ljust(width), text) for name, text in commands_of_group.items()]
+                )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -85,6 +126,7 @@ class Commands(click.Group):
         command: click.Command = import_module(
             f"imgsearch.cli.{cmd_name.replace('-', '_')}"
         ).command
+        command.short_help = COMMANDS[cmd_name]
         return command
 
     def resolve_command(

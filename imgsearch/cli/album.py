@@ -86,7 +86,7 @@ def print_change(change: Change) -> None:
         info("To undo this: imgsearch undo")
 
 
-@click.group("album", short_help="Put photos together in albums.", invoke_without_command=True)
+@click.group("album", invoke_without_command=True)
 @json_option
 @data_option
 @click.pass_context

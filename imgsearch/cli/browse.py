@@ -6,14 +6,15 @@ import sys
 
 import click
 
-from imgsearch.cli.output import data_option
+from imgsearch.cli.output import archive_option, data_option
 from imgsearch.errors import UsageError
 
 
-@click.command("browse", short_help="Search and look at photos in the terminal.")
+@click.command("browse")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
+@archive_option
 @data_option
-def command(words: tuple[str, ...], data_dir: str | None) -> None:
+def command(words: tuple[str, ...], address: str | None, data_dir: str | None) -> None:
     """Search, and look at the photos found, in the terminal: a box for the query, and a grid.
 
     \b
@@ -36,7 +37,13 @@ def command(words: tuple[str, ...], data_dir: str | None) -> None:
 
     remarks: list[str] = []
     encoder = click.get_current_context().obj  # see `imgsearch.cli.main`
-    with Library.open(Settings.load(data_dir=data_dir), remarks.append, encoder=encoder) as library:
+    settings = Settings.load(data_dir=data_dir)
+    opened = (
+        Library.open(settings, remarks.append, encoder=encoder)
+        if address is None
+        else Library.open_archive(address, settings, remarks.append, encoder=encoder)
+    )
+    with opened as library:
         library.photo_count()  # raises without a library, before the terminal changes
         PhotoBrowser(library, " ".join(words), remarks).run()
     sys.stdout.flush()

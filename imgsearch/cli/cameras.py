@@ -13,7 +13,7 @@ from imgsearch.text import printable
 _UNKNOWN = "(not known)"
 
 
-@counting_command("cameras", "Count photos by camera.")
+@counting_command("cameras")
 def command(counted: Counted) -> None:
     """Count the photos of each camera, most first.
 

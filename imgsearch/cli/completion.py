@@ -8,7 +8,7 @@ SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_IMGSEARCH_COMPLETE"  # the variable that click's completion scripts set
 
 
-@click.command("completion", short_help="Print the completion script of a shell.")
+@click.command("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:

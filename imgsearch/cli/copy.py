@@ -9,7 +9,7 @@ from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count, printable
 
 
-@click.command("copy", short_help="Copy the library to an archive.")
+@click.command("copy")
 @click.option(
     "--to",
     "address",

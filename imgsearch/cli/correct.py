@@ -30,7 +30,7 @@ def _read_shift(context: click.Context, option: click.Parameter, text: str | Non
     return -float(seconds) if found[1] == "-" else float(seconds)
 
 
-@click.command("correct", short_help="Correct dates and places.")
+@click.command("correct")
 @chosen_options
 @click.option(
     *("--set-date", "to_date"),

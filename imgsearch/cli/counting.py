@@ -35,7 +35,7 @@ class Counted(Struct, frozen=True):
 
 
 def counting_command(
-    name: str, short_help: str, *options: Callable[[Any], Any]
+    name: str, *options: Callable[[Any], Any]
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Declare a command with a query, `-k`, these options, `--json`, `--library` and `--data`.
 
@@ -57,7 +57,7 @@ def counting_command(
             function(counted, **values)
 
         decorators: tuple[Callable[[Any], Any], ...] = (
-            click.command(name, short_help=short_help),
+            click.command(name),
             click.argument("words", nargs=-1, metavar="[QUERY]"),
             query_options,
             click.option(

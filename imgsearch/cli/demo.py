@@ -44,7 +44,7 @@ SEARCHES = (
 )
 
 
-@click.command("demo", short_help="Try imgsearch on 21 photos that come with it.")
+@click.command("demo")
 @data_option
 def command(data_dir: str | None) -> None:
     """Index about 20 photos that come with scikit-image and scikit-learn, and search them.

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
+from imgsearch.cli.output import (
+    archive_option,
+    data_option,
+    info,
+    json_option,
+    open_either,
+    print_json,
+)
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
@@ -17,11 +24,12 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Finding
 
 
-@click.command("doctor", short_help="Check the library, its index, cache and model.")
+@click.command("doctor")
 @click.option("--repair", is_flag=True, help="Make the repairs that are safe. No photo is touched.")
 @json_option
+@archive_option
 @data_option
-def command(repair: bool, as_json: bool, data_dir: str | None) -> None:
+def command(repair: bool, as_json: bool, address: str | None, data_dir: str | None) -> None:
     """Check the library: database, vectors, index, cache, model, rights, disk, versions.
 
     The check reads everything, so it takes a while, and changes nothing without --repair. Include
@@ -29,11 +37,11 @@ def command(repair: bool, as_json: bool, data_dir: str | None) -> None:
     well, 1 for a warning, and the code of the error otherwise, such as 7 for the index and 8 for
     the database.
     """
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         if repair:
             for sentence in library.upkeep.repair():
                 info(sentence)
-        findings = [*library.upkeep.doctor(), _service_finding(library.settings.data_dir)]
+        findings = [*library.upkeep.doctor(), _service_finding(library.working_folder)]
     if as_json:
         print_json(findings)
     else:

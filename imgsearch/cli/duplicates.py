@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto
 
 
-@click.command("duplicates", short_help="Find near-duplicates, and propose photos to keep.")
+@click.command("duplicates")
 @click.option(
     "--min-score",
     metavar="SCORE",

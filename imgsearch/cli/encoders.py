@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
 
 
-@click.command("encoders", short_help="List the available models, or return to an earlier one.")
+@click.command("encoders")
 @click.option("--use", "use", metavar="NAME", help="Use a model that has vectors in the library.")
 @click.option("--drop", "drop", metavar="NAME", help="Delete the vectors of a model not in use.")
 @json_option

@@ -8,7 +8,7 @@ from imgsearch.cli.output import PATH, data_option, info, json_option, open_libr
 from imgsearch.text import format_count
 
 
-@click.command("evaluate", short_help="Measure how well your captions find your photos.")
+@click.command("evaluate")
 @click.option(
     "--captions",
     metavar="FILE",

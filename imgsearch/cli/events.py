@@ -22,7 +22,6 @@ _SHOWN = 5  # events that are named where a title fits several
 
 @counting_command(
     "events",
-    "List occasions and trips.",
     click.option(
         "--min-photos",
         metavar="N",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SHOWN_LINES = 20
 
 
-@click.command("explain", short_help="Explain why a photo is, or is not, among the results.")
+@click.command("explain")
 @click.argument("path", type=PATH)
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @query_options

@@ -18,7 +18,7 @@ from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count
 
 
-@click.command("faces", short_help="Find faces in photos and group them by person.")
+@click.command("faces")
 @click.argument(
     "folders", nargs=-1, metavar="[FOLDER]...", type=PATH, shell_complete=complete_folder
 )

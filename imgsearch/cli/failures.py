@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.output import (
+    archive_option,
     data_option,
     info,
     json_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Failure
 
 
-@click.command("failures", short_help="List files that could not be read; retry them.")
+@click.command("failures")
 @click.option(
     "--reason",
     "reasons",
@@ -38,8 +39,11 @@ if TYPE_CHECKING:
     "--retry", is_flag=True, help="Read the files again, then list those that still fail."
 )
 @json_option
+@archive_option
 @data_option
-def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str | None) -> None:
+def command(
+    reasons: tuple[str, ...], retry: bool, as_json: bool, address: str | None, data_dir: str | None
+) -> None:
     """List the files that could not be read, with the reason and what to do about it.
 
     Unreadable folders come first; every imgsearch index tries them again.
@@ -48,7 +52,7 @@ def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str 
     updated, and on every run if the reason may be temporary (unreadable, changed, timed-out).
     docs/formats.md explains the reasons.
     """
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         if retry:
             report = run_with_progress(library.folders.retry(reasons), "Retrying")
             info(f"{report.new + report.moved} can be read now; {report.failed} cannot.")

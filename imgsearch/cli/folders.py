@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Root
 
 
-@click.command("folders", short_help="List, pause and resume the folders of the library.")
+@click.command("folders")
 @click.option(
     "--pause",
     "paused",

@@ -9,37 +9,45 @@ import click
 from imgsearch.cli.output import (
     INTERRUPTED,
     PATH,
+    archive_option,
     complete_folder,
     data_option,
     info,
     json_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.errors import UsageError
 from imgsearch.text import format_count, printable, shell_word
 
 
-@click.command("forget", short_help="Remove a folder from the library; its files stay.")
+@click.command("forget")
 @click.argument("folder", metavar="FOLDER", type=PATH, shell_complete=complete_folder)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
+@archive_option
 @data_option
-def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None:
+def command(
+    folder: str, yes: bool, as_json: bool, address: str | None, data_dir: str | None
+) -> None:
     """Remove FOLDER and its photos from the library, after showing their number.
 
     No file is touched. FOLDER may be offline. Photos that are also in another folder of the
     library stay in it. The data of the other photos stays for 30 days, so that imgsearch index
     FOLDER can undo this at no cost. See imgsearch prune.
+
+    With --library, FOLDER is any folder or s3://BUCKET/FOLDER with photos of the archive, and their
+    data stays until imgsearch prune.
     """
-    with open_library(data_dir) as library:
-        root = library.folders.get(folder)
+    with open_either(data_dir, address) as library:
+        place, photos = library.folders.photos_in(folder)
+        at = "" if address is None else f" --library {shell_word(address)}"
         if not yes:
-            info(f"{root.path}: {format_count(root.photos, 'photo')}. No file is touched.")
+            info(f"{place}: {format_count(photos, 'photo')}. No file is touched.")
             if not sys.stdin.isatty():
                 raise UsageError(
                     "To remove them without confirmation: imgsearch forget --yes "
-                    f"{shell_word(folder)}"
+                    f"{shell_word(folder)}{at}"
                 )
             try:
                 confirmed = click.confirm("Remove them from the library?", err=True)
@@ -52,7 +60,6 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
                 return
         gone = library.folders.forget(folder)
     if as_json:
-        print_json({"folder": str(root.path), "photos": root.photos, "gone": gone})
+        print_json({"folder": place, "photos": photos, "gone": gone})
     else:
-        photos = format_count(gone, "photo")
-        click.echo(f"Removed {printable(root.path)}; {photos} left the library")
+        click.echo(f"Removed {printable(place)}; {format_count(gone, 'photo')} left the library")

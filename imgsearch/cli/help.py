@@ -14,7 +14,7 @@ def complete_command(
     return [name for name in group.list_commands(context) if name.startswith(incomplete)]
 
 
-@click.command("help", short_help="Show the help of a command.")
+@click.command("help")
 @click.argument("names", nargs=-1, metavar="[COMMAND]...", shell_complete=complete_command)
 @click.option("--man", "as_manual", is_flag=True, help="Print the manual page, for man -l -.")
 @click.pass_context

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import SyncReport
 
 
-@click.command("index", short_help="Add photo folders and update the library.")
+@click.command("index")
 @click.argument(
     "folders", nargs=-1, metavar="[FOLDER]...", type=PATH, shell_complete=complete_folder
 )

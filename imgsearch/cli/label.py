@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from imgsearch.records.labels import Classes, Confusion, Label
 
 
-@click.command("label", short_help="Sort photos into classes that you name in words.")
+@click.command("label")
 @click.argument("names", required=False, metavar="[CLASSES]")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @click.option("--template", metavar="TEXT", help="Text around a class: 'a drawing of a {}'.")

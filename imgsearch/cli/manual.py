@@ -7,7 +7,7 @@ description of the program.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from inspect import cleandoc
 
 import click
@@ -26,7 +26,7 @@ _ENVIRONMENT = (
 )
 
 
-def manual_page(group: click.Group, sections: Mapping[str, Sequence[str]]) -> str:
+def manual_page(group: click.Group, sections: Mapping[str, Iterable[str]]) -> str:
     """The manual page of a command, in roff with the macros of `man`.
 
     `sections` are the names of its subcommands by the title of the section that describes them.

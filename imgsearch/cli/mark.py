@@ -11,7 +11,7 @@ from imgsearch.operations.marks import Marks
 _STARS = click.IntRange(0, 5)
 
 
-@click.command("mark", short_help="Mark photos: favourites, stars, hidden.")
+@click.command("mark")
 @chosen_options
 @click.option("--favourite/--no-favourite", default=None, help="Set or take the favourite mark.")
 @click.option("--stars", metavar="N", type=_STARS, help="Give 0 to 5 stars.")

@@ -7,17 +7,18 @@ from importlib.util import find_spec
 
 import click
 
-from imgsearch.cli.output import data_option, info, open_library
+from imgsearch.cli.output import archive_option, data_option, info, open_either
 from imgsearch.errors import MissingPackage
 from imgsearch.installation import install_command
 
 IDLE_S = 600.0  # an assistant's program keeps its servers running for days
 
 
-@click.command("mcp", short_help="Let an AI assistant search your photos (MCP).")
+@click.command("mcp")
 @click.option("--no-pictures", is_flag=True, help="Never send pictures, only facts about them.")
+@archive_option
 @data_option
-def command(no_pictures: bool, data_dir: str | None) -> None:
+def command(no_pictures: bool, address: str | None, data_dir: str | None) -> None:
     """Answer an AI assistant by the Model Context Protocol, at standard input and output.
 
     \b
@@ -37,7 +38,7 @@ def command(no_pictures: bool, data_dir: str | None) -> None:
     from imgsearch.service.mcp_server import serve_stdio
     from imgsearch.service.mcp_tools import PhotoTools
 
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         if sys.stdin.isatty():
             info(
                 "This command is for the program of an assistant, which talks to it at standard "

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import Job, PackReport
 
 
-@click.command("pack", short_help="Write photos' vectors and facts into a portable file.")
+@click.command("pack")
 @click.argument("folder", required=False, type=PATH, shell_complete=complete_folder)
 @click.argument("pack", required=False, type=PATH)
 @click.option(

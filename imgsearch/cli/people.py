@@ -26,7 +26,7 @@ _LISTED = 50  # groups without a name, unless all are asked for
 _SHOWN = 20  # faces of a person
 
 
-@click.command("people", short_help="List persons, name them, and correct their faces.")
+@click.command("people")
 @click.argument("person", required=False, metavar="[PERSON]")
 @click.option("--name", metavar="NAME", help="Name PERSON; '' takes the name away.")
 @click.option("--ask", is_flag=True, help="List faces that may be PERSON, to say --yes or --no.")

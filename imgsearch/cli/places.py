@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _INDENT = "  "
 
 
-@counting_command("places", "Count photos by country, region and town.")
+@counting_command("places")
 def command(counted: Counted) -> None:
     """Count the photos of each country, of its regions, and of their towns.
 

@@ -18,7 +18,7 @@ from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count
 
 
-@click.command("read-text", short_help="Read the text in photos, to search for it.")
+@click.command("read-text")
 @click.argument(
     "folders", nargs=-1, metavar="[FOLDER]...", type=PATH, shell_complete=complete_folder
 )

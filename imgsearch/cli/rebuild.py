@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SHOWN_CHARS = 40  # of a query
 
 
-@click.command("rebuild", short_help="Rebuild the index, or change the model.")
+@click.command("rebuild")
 @click.option(
     "--encoder",
     metavar="NAME",

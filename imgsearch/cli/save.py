@@ -10,7 +10,7 @@ from imgsearch.records.query import Query
 from imgsearch.text import printable
 
 
-@click.command("save", short_help="Save a search under a name.")
+@click.command("save")
 @click.argument("search_name", metavar="NAME")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @query_options

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from imgsearch.records.saved import OutputsReport, SavedSearchSummary
 
 
-@click.command("saved", short_help="List, rename or remove saved searches.")
+@click.command("saved")
 @click.option("--rename", nargs=2, metavar="NAME NEW_NAME", help="Rename a saved search.")
 @click.option("--remove", metavar="NAME", help="Delete a saved search; no photo is touched.")
 @outputs_options

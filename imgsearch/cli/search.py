@@ -44,7 +44,7 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 }
 
 
-@click.command("search", short_help="Find photos by words, example images, dates, places and more.")
+@click.command("search")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @query_options
 @click.option("-k", "k", metavar="N", type=int, help="Number of results. Default: 20, or as saved.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "IMGSEARCH_SERVE_TOKEN"
 
 
-@click.command("serve", short_help="Keep the library open so that searches answer faster.")
+@click.command("serve")
 @click.option("--port", metavar="N", type=int, help="Listen at this port of 127.0.0.1 as well.")
 @click.option(
     "--idle",

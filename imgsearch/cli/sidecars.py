@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from imgsearch.records.albums import SidecarChange
 
 
-@click.command("sidecars", short_help="Write your stars into XMP files beside photos.")
+@click.command("sidecars")
 @click.option("--write", is_flag=True, help="Write the files; without it, they are only listed.")
 @click.option("--dry-run", is_flag=True, help="Only list them, also with --write.")
 @click.option(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FAILURES_SHOWN = 10
 
 
-@click.command("status", short_help="Show folders, photos, index, failures, disk usage.")
+@click.command("status")
 @json_option
 @archive_option
 @data_option

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 @counting_command(
     "strip",
-    "Show the same thing over time: the best photo of each year.",
     click.option(
         "--by",
         type=click.Choice(get_args(PeriodLength)),

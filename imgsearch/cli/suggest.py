@@ -21,7 +21,7 @@ from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 from imgsearch.text import format_count, printable
 
 
-@click.command("suggest", short_help="Suggest completions of a query.")
+@click.command("suggest")
 @click.argument("line", default="", metavar="[QUERY]")
 @click.option(
     "-k", "k", metavar="N", default=SUGGESTIONS, show_default=True, help="At most N suggestions."

@@ -54,7 +54,7 @@ class _ListOptions(click.Command):
         return super().parse_args(ctx, expanded)
 
 
-@click.command("teach", cls=_ListOptions, short_help="Teach a concept by photos that show it.")
+@click.command("teach", cls=_ListOptions)
 @click.argument("name", required=False)
 @click.option("--like", metavar="PHOTO...", multiple=True, help="Photos that show the concept.")
 @click.option("--unlike", metavar="PHOTO...", multiple=True, help="Photos that do not show it.")

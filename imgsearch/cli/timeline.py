@@ -29,7 +29,6 @@ _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of 
 
 @counting_command(
     "timeline",
-    "Count photos by year or month, as bars.",
     click.option("--months", "by_month", is_flag=True, help="Count by month."),
     click.option("--on-this-day", is_flag=True, help="List the photos of today's date, years ago."),
 )

@@ -29,7 +29,7 @@ MIN_TOKEN_LENGTH = 16
 PAGE_MODULES = {"streamlit": "Streamlit", "js_lib_leaflet": "Leaflet (django-js-lib-leaflet)"}
 
 
-@click.command("ui", short_help="Open the page: search and browse photos in a browser.")
+@click.command("ui")
 @click.option(
     "--host",
     metavar="ADDRESS",

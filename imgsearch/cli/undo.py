@@ -13,7 +13,7 @@ from imgsearch.text import printable
 _LISTED = 20
 
 
-@click.command("undo", short_help="Undo the last change that you made.")
+@click.command("undo")
 @click.argument("change_id", metavar="[CHANGE]", type=int, required=False)
 @click.option("--redo", is_flag=True, help="Do the change again that was undone last, or CHANGE.")
 @click.option("--list", "is_listed", is_flag=True, help="List the last changes, the newest first.")

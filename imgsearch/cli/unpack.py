@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import MergeReport
 
 
-@click.command("unpack", short_help="Merge a pack into the library.")
+@click.command("unpack")
 @click.argument("pack", type=PATH)
 @click.option(
     "--at",

@@ -28,7 +28,7 @@ GRACE_S = 1.5  # for the current batch after a signal; lost work is done again
 Values: TypeAlias = dict[str, object]
 
 
-@click.command("watch", short_help="Keep the library up to date while it runs.")
+@click.command("watch")
 @click.argument(
     "folders", nargs=-1, metavar="[FOLDER]...", type=PATH, shell_complete=complete_folder
 )

@@ -7,7 +7,7 @@ and nobody asks which one it is.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Generator, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.decode.thumbnails import Thumbnails
     from imgsearch.engines.local import LocalEngine
+    from imgsearch.errors import Reason
     from imgsearch.progress import (
         Job,
         MergeReport,
@@ -32,12 +33,12 @@ if TYPE_CHECKING:
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
-    from imgsearch.records.status import Status
+    from imgsearch.records.status import Failure, Finding, Status
     from imgsearch.search.context import SearchContext
+    from imgsearch.search.kept_answers import KeptAnswers
     from imgsearch.search.suggestions import SuggestedNames
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
-    from imgsearch.store.recent_reads import RecentReads
 
 
 class Engine(Protocol):
@@ -120,8 +121,8 @@ class Engine(Protocol):
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for."""
 
-    def kept_answers(self) -> RecentReads | None:
-        """The answers that were given since the library changed last; None where none are kept."""
+    def kept_answers(self) -> KeptAnswers:
+        """The answers that were given since the library changed last."""
 
     def suggested_names(self) -> SuggestedNames:
         """The names that a line can be completed with."""
@@ -172,6 +173,26 @@ class Engine(Protocol):
 
     def absolute(self, place: str | Path) -> str:
         """A path of this machine, or an address where the library has those, in full."""
+
+    # ------------------------------------------------------------------ upkeep
+
+    def failures(self, reasons: tuple[Reason, ...]) -> tuple[Failure, ...]:
+        """What could not be read, sorted by path; with `reasons`, only for these."""
+
+    def photos_in(self, folder: str) -> int:
+        """The number of photos in a folder or address that `forget` takes. Raises as it does."""
+
+    def forget(self, folder: str) -> int:
+        """Remove a folder or address, in full; returns how many photos left the library."""
+
+    def prune(self, days: float) -> int:
+        """Delete the data of photos without a file for this many days; returns their number."""
+
+    def examine(self) -> Iterator[Finding]:
+        """The findings of a check of everything that the library consists of."""
+
+    def repair(self) -> list[str]:
+        """Repair the findings that are safe to repair; returns a sentence for each."""
 
     # ------------------------------------------------------------------ filling
 

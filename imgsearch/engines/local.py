@@ -7,7 +7,7 @@ as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from threading import RLock
@@ -19,11 +19,12 @@ from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.registry import registered_prefixes
-from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
+from imgsearch.errors import DiskError, LibraryLocked, Reason, SnapshotError, UsageError
 from imgsearch.indexer.roots import online_roots, photos_in
 from imgsearch.paths import absolute
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext, understood
+from imgsearch.search.kept_answers import KeptAnswers
 from imgsearch.search.prepared import prepare
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
-    from imgsearch.records.status import Status
+    from imgsearch.records.status import Failure, Finding, Status
     from imgsearch.records.worth import Taste
     from imgsearch.store.albums import AlbumStore
     from imgsearch.store.changes import ChangeStore
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
     from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.reading.browsing import BrowsingReads
     from imgsearch.store.reading.suggestions import SuggestionReads
-    from imgsearch.store.recent_reads import RecentReads
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
@@ -343,9 +343,10 @@ class LocalEngine:
         cache_dir = self.settings.cache_dir
         return understood(reads.names, reads.definitions, query, date.today(), cache_dir)
 
-    def kept_answers(self) -> RecentReads:
+    def kept_answers(self) -> KeptAnswers:
         """The answers that were given since the library changed last, among what was read last."""
-        return self.reads().recent
+        recent = self.reads().recent
+        return KeptAnswers(recent.version(), recent)
 
     def live_index(self, row: EncoderRow) -> LiveIndex:
         """The index of an encoder's vectors, up to date."""
@@ -429,6 +430,43 @@ class LocalEngine:
 
     def absolute(self, place: str | Path) -> str:
         return absolute(place)
+
+    # ------------------------------------------------------------------ upkeep
+
+    def failures(self, reasons: tuple[Reason, ...]) -> tuple[Failure, ...]:
+        """The folders and files that could not be read, folders first."""
+        failures = self.store().failures
+        folders = failures.of_folders() if not reasons or Reason.UNREADABLE in reasons else ()
+        return (*folders, *failures.of_files(reasons))
+
+    def photos_in(self, folder: str) -> int:
+        from imgsearch.indexer.roots import list_roots, root_id_of
+
+        reads = self.reads()
+        root_id = root_id_of(reads, folder)
+        return next(root.photos for root in list_roots(reads) if root.id == root_id)
+
+    def forget(self, folder: str) -> int:
+        from imgsearch.indexer import folders
+
+        return folders.forget(self.existing(), folder)
+
+    def prune(self, days: float) -> int:
+        from imgsearch.indexer import folders
+
+        return folders.prune(self.existing(), days)
+
+    def examine(self) -> Iterator[Finding]:
+        from imgsearch.analysis.doctor import examine
+
+        return examine(self.settings)
+
+    def repair(self) -> list[str]:
+        from imgsearch.analysis.doctor import repair_cache
+        from imgsearch.indexer.repair import repair
+
+        done = repair_cache(self.settings.cache_dir)
+        return [*done, *repair(self.existing())] if self.exists() else done
 
     # ------------------------------------------------------------------ filling
 

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.addresses import as_path
 from imgsearch.errors import UsageError
 from imgsearch.records.ids import as_ids
 
@@ -54,7 +55,7 @@ class Duplicates:
         """
         from imgsearch.analysis.proposal import propose_among
 
-        folders = [Path(self._engine.absolute(folder)) for folder in prefer]
+        folders = [as_path(self._engine.absolute(folder)) for folder in prefer]
         return propose_among(self._engine.catalogue(), pairs, min_score, folders)
 
     def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:

@@ -11,6 +11,7 @@ from imgsearch.errors import Reason, UsageError
 from imgsearch.paths import absolute
 
 if TYPE_CHECKING:
+    from imgsearch.engines.base import Engine
     from imgsearch.engines.local import LocalEngine
     from imgsearch.progress import Job, SyncReport
     from imgsearch.records.status import Counts, Failure, Root
@@ -19,38 +20,48 @@ MAX_PRUNE_DAYS = 36_500
 
 
 class Folders:
-    """The folders of a library."""
+    """The folders of a library, and the photos that are in them no more.
 
-    def __init__(self, engine: LocalEngine) -> None:
+    An archive follows no folders: of it, `failures`, `forget` and `prune` can be used, and the rest
+    raises UsageError.
+    """
+
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    @property
+    def _local(self) -> LocalEngine:
+        return self._engine.on_this_machine("folders that it follows")
 
     def all(self) -> tuple[Root, ...]:
         """List the folders. Raises UsageError if there is no library."""
         from imgsearch.indexer.roots import list_roots
 
-        return list_roots(self._engine.reads())
+        return list_roots(self._local.reads())
 
     def get(self, folder: str | Path) -> Root:
         """Return the folder of this path. Raises UsageError if the library does not follow it."""
         from imgsearch.indexer.roots import list_roots, root_id_of
 
-        reads = self._engine.reads()
+        reads = self._local.reads()
         root_id = root_id_of(reads, absolute(folder))
         return next(root for root in list_roots(reads) if root.id == root_id)
 
+    def photos_in(self, folder: str | Path) -> tuple[str, int]:
+        """The full name of a folder that `forget` takes, and its number of photos. Raises as it."""
+        place = self._engine.absolute(folder)
+        return place, self._engine.photos_in(place)
+
     def counts(self) -> Counts:
         """Count the photos of each camera, format, month, day added and folder."""
-        return self._engine.store().photos.counts()
+        return self._local.store().photos.counts()
 
     def failures(self, reasons: Iterable[str] = ()) -> tuple[Failure, ...]:
         """List the folders and files that could not be read; with `reasons`, only for these.
 
         Folders first, both sorted by path. Raises UsageError for an unknown reason.
         """
-        known = tuple(reason_of(code) for code in reasons)
-        failures = self._engine.store().failures
-        folders = failures.of_folders() if not known or Reason.UNREADABLE in known else ()
-        return (*folders, *failures.of_files(known))
+        return self._engine.failures(tuple(reason_of(code) for code in reasons))
 
     def retry(self, reasons: Iterable[str] = ()) -> Job[SyncReport]:
         """Try the files that failed again now; with `reasons`, only files that failed for these.
@@ -63,18 +74,17 @@ class Folders:
         from imgsearch.progress import Job
 
         known = tuple(reason_of(code) for code in reasons)
-        return Job(sync.retry(self._engine.existing(), known))
+        return Job(sync.retry(self._local.existing(), known))
 
     def forget(self, folder: str | Path) -> int:
         """Remove a folder from the library; returns how many photos left the library with it.
 
         Photos that are also in another folder stay. Nothing on the disk changes, and until `prune`
-        nothing is embedded again if the folder is added again. Raises UsageError for a folder that
-        the library does not follow, and LibraryLocked.
+        nothing is embedded again if the folder is added again. Of an archive, it may be any folder
+        or `s3://BUCKET/FOLDER` with photos of it. Raises UsageError for a folder that the library
+        does not follow, FolderError for one without photos of an archive, and LibraryLocked.
         """
-        from imgsearch.indexer import folders
-
-        return folders.forget(self._engine.existing(), absolute(folder))
+        return self._engine.forget(self._engine.absolute(folder))
 
     def pause(self, folder: str | Path) -> None:
         """Leave a folder as it is, when indexing and watching, until it is resumed.
@@ -86,7 +96,7 @@ class Folders:
         """
         from imgsearch.indexer import folders
 
-        folders.set_paused(self._engine.existing(), absolute(folder), True)
+        folders.set_paused(self._local.existing(), absolute(folder), True)
 
     def resume(self, folder: str | Path) -> None:
         """End the pause of a folder: the next `index`, or a running watcher, brings it up to date.
@@ -95,7 +105,7 @@ class Folders:
         """
         from imgsearch.indexer import folders
 
-        folders.set_paused(self._engine.existing(), absolute(folder), False)
+        folders.set_paused(self._local.existing(), absolute(folder), False)
 
     def prune(self, days: float = PRUNE_DAYS) -> int:
         """Delete photos and vectors that have had no path for this many days; returns how many.
@@ -103,13 +113,11 @@ class Folders:
         Photos of offline folders and photos whose removal is held have paths, and stay. Raises
         UsageError for a number of days below 0 or above 36,500.
         """
-        from imgsearch.indexer import folders
-
         if not 0 <= days <= MAX_PRUNE_DAYS:
             raise UsageError(
                 f"The number of days must be from 0 to {MAX_PRUNE_DAYS:,}, not {days:,}."
             )
-        return folders.prune(self._engine.existing(), days)
+        return self._engine.prune(days)
 
 
 def reason_of(code: str) -> Reason:

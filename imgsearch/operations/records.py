@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
+from imgsearch.addresses import as_path
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import Hit, Hits
 from imgsearch.text import path_text
@@ -43,7 +44,7 @@ def _plain(value: object) -> object:
 
 def _special(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
-        return Path(value)
+        return as_path(value)
     if kind is Hits:
         return Hits(msgspec.convert(value, list[Hit], dec_hook=_special))
     raise TypeError(f"Expected {kind.__name__}")

@@ -10,6 +10,7 @@ from imgsearch.errors import UsageError
 from imgsearch.paths import absolute
 
 if TYPE_CHECKING:
+    from imgsearch.engines.base import Engine
     from imgsearch.engines.local import LocalEngine
     from imgsearch.progress import Job, MetadataReport, TextReport, ThumbnailReport
     from imgsearch.records.picture_text import TextCounts
@@ -17,33 +18,33 @@ if TYPE_CHECKING:
 
 
 class Upkeep:
-    """Keeps the data of a library complete and sound."""
+    """Keeps the data of a library complete and sound.
 
-    def __init__(self, engine: LocalEngine) -> None:
+    Of an archive, `doctor` and `repair` can be used; the rest raises UsageError.
+    """
+
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    @property
+    def _local(self) -> LocalEngine:
+        return self._engine.on_this_machine("upkeep of its own")
 
     def doctor(self) -> tuple[Finding, ...]:
         """Examine files, database, index, cache and encoder; reads all of them, slowly.
 
-        Damage is a finding, not an error. Nothing is changed, and no photo is opened.
+        Of an archive, the tables and indexes, and the checksums of a sample of the vectors. Damage
+        is a finding, not an error. Nothing is changed, and no photo is opened.
         """
-        from imgsearch.analysis.doctor import examine
-
-        return tuple(examine(self._engine.settings))
+        return tuple(self._engine.examine())
 
     def repair(self) -> list[str]:
         """Repair the findings of `doctor` that are safe to repair; returns a sentence for each.
 
-        Raises LibraryLocked, DiskError where the disk lacks the space to write the database anew,
-        and StoreError for a damaged database, which is left as it is.
+        An archive is settled. Raises LibraryLocked, DiskError where the disk lacks the space to
+        write the database anew, and StoreError for a damaged database, which is left as it is.
         """
-        from imgsearch.analysis.doctor import repair_cache
-        from imgsearch.indexer.repair import repair
-
-        done = repair_cache(self._engine.settings.cache_dir)
-        if self._engine.exists():
-            done += repair(self._engine.existing())
-        return done
+        return self._engine.repair()
 
     def read_metadata(self) -> Job[MetadataReport]:
         """Read the metadata of all photos again, from their files and sidecar files.
@@ -53,7 +54,7 @@ class Upkeep:
         from imgsearch.indexer.metadata import read_metadata
         from imgsearch.progress import Job
 
-        return Job(read_metadata(self._engine.existing()))
+        return Job(read_metadata(self._local.existing()))
 
     def read_text(
         self,
@@ -74,11 +75,11 @@ class Upkeep:
         from imgsearch.progress import Job
 
         paths = tuple(absolute(folder) for folder in folders)
-        return Job(read_text(self._engine.existing(), paths, everything, again))
+        return Job(read_text(self._local.existing(), paths, everything, again))
 
     def text_counts(self) -> TextCounts:
         """Count the photos that have text, have none, could not be read, and were not tried."""
-        return self._engine.store().picture_text.counts()
+        return self._local.store().picture_text.counts()
 
     def make_thumbnails(self) -> Job[ThumbnailReport]:
         """Make the kept thumbnails of all photos that have none, as those indexed before.
@@ -89,7 +90,7 @@ class Upkeep:
         from imgsearch.indexer.thumbnails import make_thumbnails
         from imgsearch.progress import Job
 
-        context = self._engine.existing()
+        context = self._local.existing()
         if not self._engine.settings.thumbnails_mb:
             raise UsageError("The setting thumbnails_mb is 0, so no thumbnails are kept.")
         return Job(make_thumbnails(context))

@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+from msgspec import Struct
 
 from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Query
 from imgsearch.search.answers import search_page
 from imgsearch.search.context import SearchContext
 from imgsearch.search.prepared import prepare
-from imgsearch.store.recent_reads import RecentReads
 
 _ANSWER_BYTES = 10_000
 _HIT_BYTES = 2_000  # with its paths and the facts of its photo
 
 
+class AnswerCache(Protocol):
+    """A cache of answers by their keys and the versions of the library they were found in."""
+
+    def known(self, key: Hashable, version: Hashable) -> object | None:
+        """The answer with this key in a version of the library; None if there is none."""
+
+    def keep(self, key: Hashable, version: Hashable, value: object, size_bytes: int) -> None:
+        """Cache an answer that was found in a version of the library."""
+
+
+class KeptAnswers(Struct, frozen=True):
+    """The answers that were given in one version of a library: the newest one, when asked for."""
+
+    version: Hashable
+    cache: AnswerCache
+
+
 def kept_or_found(
-    context: SearchContext, kept: RecentReads | None, query: Query, k: int, cursor: str | None
+    open_context: Callable[[], SearchContext],
+    kept: KeptAnswers,
+    query: Query,
+    k: int,
+    cursor: str | None,
 ) -> Answer:
     """The page of an answer as it is kept, or else as `search_page` finds it, which is then kept.
 
-    None are kept without `kept`.
+    The context is opened last and may see a later version than `kept`: what changes meanwhile shows
+    in the next answer at the latest.
     """
+    context = open_context()
     key = key_of(context, query, k, cursor)
-    if kept is None or key is None:
+    if key is None:
         return search_page(prepare(context, query), k, cursor)
-    version = kept.version()  # before the search: what changes during it shows in the next one
-    answer = kept.known(key, version)
+    answer = kept.cache.known(key, kept.version)
     if not isinstance(answer, Answer):
         answer = search_page(prepare(context, query), k, cursor)
-        kept.keep(key, version, answer, _ANSWER_BYTES + _HIT_BYTES * len(answer.hits))
+        kept.cache.keep(key, kept.version, answer, _ANSWER_BYTES + _HIT_BYTES * len(answer.hits))
     return answer
 
 

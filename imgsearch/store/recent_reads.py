@@ -36,14 +36,14 @@ class RecentReads:
         """The version of the library as it is now."""
         return self._database.version()
 
-    def known(self, key: Hashable, version: tuple[int, int]) -> object | None:
+    def known(self, key: Hashable, version: Hashable) -> object | None:
         """The value of a key for this version of the library; None if there is none.
 
         Nobody may change the value.
         """
         return self._cache.known(key, version)
 
-    def keep(self, key: Hashable, version: tuple[int, int], value: object, size_bytes: int) -> None:
+    def keep(self, key: Hashable, version: Hashable, value: object, size_bytes: int) -> None:
         """Cache what was computed from a version of the library."""
         self._cache.keep(key, version, value, size_bytes)
 

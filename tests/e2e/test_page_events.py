@@ -227,6 +227,24 @@ def test_a_trip_in_the_timeline_leads_to_its_event(
     page.wait_for_url("**/timeline*")
 
 
+def test_an_event_whose_dates_are_corrected_stays_open(
+    page: Page, address: str, library: Library
+) -> None:
+    open_trip(page, address)
+    page.get_by_role("button", name="Select all").click()
+    page.locator(".selection-bar").get_by_role("button", name="Date or place").click()
+    dialog = page.get_by_role("dialog", name="Date or place of 9 photos")
+    dialog.get_by_role("button", name="Shift the time").click()
+    dialog.get_by_role("spinbutton", name="days").fill("28")
+    dialog.get_by_role("button", name="Shift 9 photos").click()
+    expect(page.locator(".head h2")).to_have_text("Florence, 1 to 3 June 2018")
+    page.wait_for_url("**/events?event=2018-06-01**")
+    page.reload()
+    expect(page.locator(".head h2")).to_have_text("Florence, 1 to 3 June 2018")
+    page.keyboard.press("Control+z")  # of another session: nothing is undone
+    expect(page.locator(".told")).to_contain_text("There is nothing to undo here.")
+
+
 def test_a_favourite_is_the_cover(page: Page, address: str, library: Library) -> None:
     (trip,) = (event for event in library.browse.events() if event.is_trip)
     shown = open_events(page, address).filter(has_text="Florence").locator("img")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 pytestmark = NEEDS_BROWSER
 PLACES: list[dict[str, Any]] = [*[HOME] * 12, *[ROME] * 6, {}, {}]
 ROME_LAT, ROME_LON = float(str(ROME["lat"])), float(str(ROME["lon"]))
-VIEWS = ["timeline", "map", "similar"]
+VIEWS = ["timeline", "events", "over-time", "map", "similar"]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,8 @@ def open_view(tab: Page, address: str, view: str, query: str = "") -> None:
     settle(tab)
     if view == "timeline":
         tab.locator(".tile img").first.wait_for()
+    elif view in ("events", "over-time"):
+        tab.locator(".cards li, .cells li").first.wait_for()
     elif view == "map":
         tab.locator(".map[data-drawn][data-clusters]").wait_for()
     elif tab.get_by_role("button", name="Compare", exact=True).count():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec import Struct
 
-from imgsearch.errors import ObjectStorageError, StoreError
+from imgsearch.errors import StorageUnreachable
 
 if TYPE_CHECKING:
     from imgsearch.records.files import IngestResult
@@ -59,12 +59,12 @@ class KnownContents(Protocol):
 def patiently(action: Callable[[], _Result], attempts: int = 8) -> _Result:
     """Ask a catalogue, and ask again while its storage is unreachable.
 
-    Raises the error of the last attempt, after about a minute.
+    Raises the error of the last attempt, after about a minute, and any other error at once.
     """
     for attempt in range(attempts - 1):
         try:
             return action()
-        except (ObjectStorageError, StoreError):
+        except StorageUnreachable:
             time.sleep(min(20.0, 2.0**attempt) * (0.5 + random.random() / 2))
     return action()
 

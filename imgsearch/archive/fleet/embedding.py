@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.addresses import as_path
 from imgsearch.archive.fleet.base import patiently
 from imgsearch.archive.fleet.manifest import Manifest
 from imgsearch.archive.fleet.sources import source_of
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 FILES_PER_ROUND = 100_000  # that the workers get at once; all of them wait at the end of a round
 _ROWS_PER_COMMIT = 5000
 _COMMIT_EVERY_S = 15.0
+_SETTLE_EVERY = 500_000  # rows, or a quarter of all that were put before, if that is more
+_SETTLE_SHARE = 0.25
 
 
 class FleetRun(Struct, frozen=True):
@@ -52,6 +55,7 @@ class FleetRun(Struct, frozen=True):
     keep_thumbnails: KeepThumbnails | None = None
     files_per_round: int = FILES_PER_ROUND
     rows_per_commit: int = _ROWS_PER_COMMIT
+    settle_every: int = _SETTLE_EVERY
 
 
 def embed_photos(
@@ -73,10 +77,10 @@ def embed_photos(
     run = replace(run, plan=plan)
     sources = [source_of(address) for address in dict.fromkeys(addresses)]
     with Manifest.open(run.folder) as manifest:
-        if manifest.forget_work(run.writer.known):
+        if manifest.forget_work(run.writer.known, run.writer.lineage()):
             run.notify(
-                "The library is not the one that was written from this machine before: all photos "
-                "are listed and read again."
+                "The library is not the one that was written from this machine before, or it went "
+                "back to an earlier version: all photos are listed and read again."
             )
         report, unreadable = SyncReport(), set[str]()
         for source in sources:
@@ -91,14 +95,25 @@ def embed_photos(
             for each in sources
         }
         if not sum(counts.values()):
-            raise FolderError(
-                f"No photos were found in {', '.join(counts)}. Check the name, and that these "
-                "files are of formats that imgsearch reads."
-            )
+            for source in sources:
+                manifest.finish(source.address)  # the next run lists it again
+            gone = sum(manifest.count_gone(each.address)[0] for each in sources)
+            if not gone:
+                raise FolderError(
+                    f"No photos were found in {', '.join(counts)}. Check the name, and that these "
+                    "files are of formats that imgsearch reads."
+                )
+            if not accept_removals:
+                raise FolderError(
+                    f"No photos are in {', '.join(counts)} any more. The {gone} that the library "
+                    "has of it stay. Check that the folder is there; if you removed them on "
+                    "purpose: imgsearch index --accept-removals"
+                )
         total = sum(to_do.values())
         report = replace(report, unchanged=sum(counts.values()) - total)
         if total:
             recorder = _Recorder(run, manifest, report, total)
+            recorder.rows_settled = report.unchanged
             with start_workers(plan) as workers:
                 for source in sources:
                     at_most = run.files_per_round
@@ -149,6 +164,8 @@ class _Recorder:
         self._done = 0
         self._waiting: list[FileOutcome] = []
         self._committed_s = time.monotonic()
+        self.rows_settled = 0
+        self._rows_since = 0
 
     def record_all(
         self, workers: Workers, files: Sequence[ListedFile]
@@ -161,7 +178,7 @@ class _Recorder:
                 if self._is_due():
                     self._commit()
                 if outcomes:
-                    yield Progress(self._done, self._total, Path(outcomes[-1].file.path))
+                    yield Progress(self._done, self._total, as_path(outcomes[-1].file.path))
         finally:
             self._commit()
 
@@ -194,6 +211,7 @@ class _Recorder:
         patiently(lambda: self._run.writer.put(results))
         changed = patiently(lambda: self._run.writer.put_facts(facts))
         self._manifest.mark_done([outcome for outcome in outcomes if _is_final(outcome)])
+        self._settle_if_due(len(results))
         new = sum(result.vectors is not None for result in results)
         failed = sum(result.failure is not None for result in results)
         self.report = replace(
@@ -203,6 +221,14 @@ class _Recorder:
             moved=self.report.moved + len(results) - new - failed,
             reread=self.report.reread + changed,
         )
+
+    def _settle_if_due(self, rows: int) -> None:
+        """Index what was put so far: without an index of keys, each write looks at all rows."""
+        self._rows_since += rows
+        if self._rows_since >= max(self._run.settle_every, _SETTLE_SHARE * self.rows_settled):
+            self._run.writer.settle()
+            self.rows_settled += self._rows_since
+            self._rows_since = 0
 
 
 def _thumbnails(outcomes: Sequence[FileOutcome]) -> Mapping[bytes, bytes]:

@@ -51,6 +51,9 @@ CREATE TABLE IF NOT EXISTS files (
     content_hash BLOB,
     facts_due INTEGER NOT NULL DEFAULT 0  -- a file beside it has changed since they were read
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS catalogue (
+    lineage TEXT NOT NULL         -- of the catalogue that all this was written to
+);
 """
 # For a manifest without that column: sidecar files were read together with photos.
 _ADD_FACTS_DUE = """
@@ -290,11 +293,13 @@ class Manifest:
         """Mark all work of the current listing of a source as done: the next run lists anew."""
         self._connection.execute("UPDATE sources SET is_done = 1 WHERE address = ?", (address,))
 
-    def forget_work(self, is_known: Callable[[Sequence[bytes]], set[bytes]]) -> bool:
+    def forget_work(self, is_known: Callable[[Sequence[bytes]], set[bytes]], lineage: str) -> bool:
         """Reset all finished work if the catalogue lacks part of it; returns whether it did.
 
-        A sample is looked up, since the catalogue may have been deleted and made anew.
+        It may have gone back to an earlier version, which changes its `lineage`. A sample is looked
+        up as well, since it may have been deleted and made anew.
         """
+        is_same = self._is_of(lineage)
         (count,) = self._connection.execute(
             "SELECT count(*) FROM files WHERE content_hash IS NOT NULL"
         ).fetchone()
@@ -305,7 +310,7 @@ class Manifest:
             (stride, random.randrange(stride)),
         )
         sample = {content_hash for (content_hash,) in rows}
-        if not sample or is_known(list(sample)) >= sample:
+        if not sample or (is_same and is_known(list(sample)) >= sample):
             return False
         with self._transaction():
             self._connection.execute(
@@ -313,6 +318,26 @@ class Manifest:
             )
             self._connection.execute("UPDATE sources SET is_done = 1")
         return True
+
+    def forget_below(self, place: str) -> None:
+        """Make the files below a folder or address due to be read again, once they are listed."""
+        below = os.fsencode(f"{place}/")
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE files SET done_version = NULL, failed_by = NULL, content_hash = NULL "
+                "WHERE path > ? AND path < ?",
+                (below, below[:-1] + b"0"),  # "0" follows "/"
+            )
+
+    def _is_of(self, lineage: str) -> bool:
+        """Whether the catalogue had this lineage in the last run, which is recorded."""
+        row = self._connection.execute("SELECT lineage FROM catalogue").fetchone()
+        known = "" if row is None else row[0]
+        if row is None or known != lineage:
+            with self._transaction():
+                self._connection.execute("DELETE FROM catalogue")
+                self._connection.execute("INSERT INTO catalogue VALUES (?)", (lineage,))
+        return bool(known == lineage)
 
     # ------------------------------------------------------------------ gone
 
@@ -354,6 +379,16 @@ class Manifest:
                 self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def forget_below(folder: Path, place: str) -> None:
+    """Let the next run read again what is below a place; `folder` is the working folder.
+
+    Raises LibraryLocked while a run uses its manifest, and DiskError.
+    """
+    if (folder / MANIFEST_FILE).exists():
+        with Manifest.open(folder) as manifest:
+            manifest.forget_below(place)
 
 
 def _values(file: ListedFile) -> tuple[int, int, str]:

@@ -20,7 +20,14 @@ from msgspec import Struct
 
 from imgsearch.archive.fleet.base import ListedFile
 from imgsearch.decode.motion import live_photo_paths
-from imgsearch.errors import MissingPackage, ObjectStorageError, PhotoError, Reason, UsageError
+from imgsearch.errors import (
+    MissingPackage,
+    ObjectStorageError,
+    PhotoError,
+    Reason,
+    StorageUnreachable,
+    UsageError,
+)
 from imgsearch.installation import install_command
 
 if TYPE_CHECKING:
@@ -274,7 +281,7 @@ def _storage_errors(what: str) -> Iterator[None]:
             "list and read this bucket."
         ) from error
     except BotoCoreError as error:
-        raise ObjectStorageError(
+        raise StorageUnreachable(
             f"The object storage of {what} cannot be reached ({type(error).__name__}). Check the "
             "network and AWS_ENDPOINT_URL, and run the same command again: it goes on from here."
         ) from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from imgsearch.addresses import as_path
 from imgsearch.archive.fleet.base import FileOutcome, ListedFile, patiently
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.fleet.sources import Fetcher
@@ -200,7 +201,7 @@ class PhotoWorker:
 
     def _failure(self, file: ListedFile, error: PhotoError) -> Failure:
         fingerprint = self._plan.fingerprint
-        return Failure(Path(file.path), error.reason, str(error), error.extra, fingerprint)
+        return Failure(as_path(file.path), error.reason, str(error), error.extra, fingerprint)
 
     # ------------------------------------------------------------------ one batch
 
@@ -253,7 +254,7 @@ def _with_results_of_copies(
         if first is None:
             final.append(FileOutcome(outcome.file, is_gone=True))
         elif first.failure is not None and result.failure is None:
-            failure = replace(first.failure, path=Path(result.stat.path))
+            failure = replace(first.failure, path=as_path(result.stat.path))
             final.append(replace(outcome, result=replace(result, failure=failure)))
         else:
             final.append(outcome)

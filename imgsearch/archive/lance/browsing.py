@@ -1,17 +1,20 @@
-"""Counts and lists the photos of an archive, or some of them, by date and place."""
+"""PhotoCounts and lists the photos of an archive, or some of them, by date and place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from imgsearch.addresses import as_path
+from imgsearch.archive.lance.counts import VALUES
 from imgsearch.archive.lance.tables import loaded
 from imgsearch.records.browse import Moments, MonthCount
 
 if TYPE_CHECKING:
+    from imgsearch.archive.lance.counts import PhotoCounts
     from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.records.arrays import Ids
 
@@ -21,7 +24,9 @@ _TO_THE_MONTH, _TO_THE_DAY = len("2023-06"), len("2023-06-15")
 class LanceBrowsing:
     """Implements `imgsearch.analysis.browse.BrowsedPhotos`, as `store.reads.Reads` does.
 
-    Each method reads a few columns: of all photos, that takes as long as there are photos.
+    PhotoCounts of all photos are those that were published, with those of what was put since. Where
+    there are none, and for some photos or their list, a method reads a few columns: of all photos,
+    that takes as long as there are photos.
     """
 
     def __init__(self, catalogue: LanceCatalogue) -> None:
@@ -29,9 +34,16 @@ class LanceBrowsing:
 
     def month_counts(self, ids: Ids | None = None) -> list[MonthCount]:
         """Count these photos, or all, by month, in order."""
+        counts = self._counts(ids)
+        if counts is not None:
+            months: dict[str, tuple[int, int]] = {}
+            for day, (photos, by_file) in sorted(counts.days.items()):
+                before = months.get(day[:_TO_THE_MONTH], (0, 0))
+                months[day[:_TO_THE_MONTH]] = before[0] + photos, before[1] + by_file
+            return [MonthCount(month, *numbers) for month, numbers in months.items()]
         rows = self._catalogue.whole_photos(["date", "date_source"], ids)
         month = pc.utf8_slice_codeunits(rows["date"], 0, _TO_THE_MONTH)
-        by_file = pc.equal(rows["date_source"], "file").cast("int64")
+        by_file = pc.fill_null(pc.equal(rows["date_source"], "file"), False).cast("int64")
         counted = rows.append_column("month", month).append_column("by_file", by_file)
         counts = counted.group_by("month").aggregate([([], "count_all"), ("by_file", "sum")])
         return [
@@ -63,6 +75,12 @@ class LanceBrowsing:
 
         With each, the number of photos and how many of them have coordinates.
         """
+        counted = self._counts(ids)
+        if counted is not None:
+            return [
+                ((_loaded(country), _loaded(region), _loaded(town)), photos, located)
+                for (country, region, town), photos, located in counted.places
+            ]
         place = ["country", "region", "town"]
         rows = self._catalogue.whole_photos([*place, "lat"], ids)
         counts = rows.group_by(place).aggregate([([], "count_all"), ("lat", "count")])
@@ -77,18 +95,31 @@ class LanceBrowsing:
 
     def folder_counts(self) -> dict[Path, int]:
         """Count the photo files of each folder without its subfolders; sorted."""
+        counted = self._counts()
+        if counted is not None:
+            return dict(
+                sorted((as_path(loaded(text) or "/"), n) for text, n in counted.folders.items())
+            )
         paths = pc.list_flatten(self._catalogue.whole_photos(["paths"])["paths"])
         folders = pc.replace_substring_regex(paths, "/[^/]*$", "")
-        return dict(sorted((Path(loaded(folder) or "/"), n) for folder, n in _counted(folders)))
+        return dict(sorted((as_path(loaded(folder) or "/"), n) for folder, n in _counted(folders)))
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
         """Count the photos of each person or keyword; most first, then by text."""
-        texts = pc.list_flatten(self._catalogue.whole_photos([fact])[fact])
-        counts = [(loaded(text), number) for text, number in _counted(texts)]
+        counted = self._counts()
+        if counted is not None:
+            pairs: Iterable[tuple[str, int]] = counted.texts.get(fact, {}).items()
+        else:
+            pairs = _counted(pc.list_flatten(self._catalogue.whole_photos([fact])[fact]))
+        counts = [(loaded(text), number) for text, number in pairs]
         return dict(sorted(counts, key=lambda count: (-count[1], count[0])))
 
     def value_counts(self, fact: str, ids: Ids | None = None) -> list[tuple[str | None, int]]:
         """Count these photos, or all, by the value of a fact; None where it is unknown."""
+        counts = self._counts(ids)
+        if counts is not None and fact in VALUES:
+            of_fact = counts.values.get(fact, {})
+            return [(loaded(text) or None, number) for text, number in of_fact.items()]
         values = self._catalogue.whole_photos([fact], ids)[fact]
         counted = pc.value_counts(values).to_pylist()
         return [(_loaded(row["values"]), row["counts"]) for row in counted]
@@ -103,6 +134,10 @@ class LanceBrowsing:
         facts = [rows[column].to_pylist() for column in columns]
         names = ([_loaded(name) for name in column] for column in facts[4:])
         return Moments.of(*facts[:4], *names)
+
+    def _counts(self, ids: Ids | None = None) -> PhotoCounts | None:
+        """The counts of all photos; None for some, and where there are none that are right."""
+        return self._catalogue.counts() if ids is None else None
 
     def _newest_first(self, columns: list[str], ids: Ids | None) -> Any:
         rows = self._catalogue.whole_photos(["id", "date", *columns], ids)

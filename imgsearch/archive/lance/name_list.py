@@ -75,6 +75,9 @@ class NameList:
 
     def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]:
         """The cameras, the lenses or the creators of the photos, sorted."""
+        counts = self._catalogue.counts()
+        if counts is not None:
+            return sorted(loaded(text) for text in counts.values.get(kind, {}) if text)
         return self._current().values[kind]
 
     # What an archive does not have.

@@ -7,7 +7,6 @@ scores are always exact.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from math import ceil, log
 from typing import Any, Literal
@@ -18,6 +17,12 @@ from msgspec import Struct
 
 from imgsearch.archive.lance.rows import vectors_in
 from imgsearch.archive.lance.tables import View
+from imgsearch.archive.lance.vector_files import (
+    Fragment,
+    PartRows,
+    VectorFiles,
+    fragments_of,
+)
 from imgsearch.index.flat import NO_NEIGHBOURS
 from imgsearch.index.recall import RecallBenchmark
 from imgsearch.records.answer import Neighbours
@@ -44,6 +49,7 @@ class LancePolicy(Struct, frozen=True):
     index_from: int = 5_000  # fewer are compared one by one, which is exact
     exact_filter_rows: int = 500  # if a filter leaves this few rows, all of them are scored
     scalar_index_from: int = 5_000
+    unindexed_rows: int = 2_000  # this few stay without index, if they are a twentieth or less
     bits: int = 3  # of a dimension in the index
     rows_per_fragment: int = 1 << 20  # of a settled table, as Lance has it
     seed: int = 20_261
@@ -125,7 +131,7 @@ class PhotoVectorsView(Struct, frozen=True):
     """The vectors of one version of the table of photos, and how they are searched.
 
     `settings` are None where there is no index, or none that was calibrated: then all partitions
-    are searched.
+    are searched. `files` are copies of the vectors on this machine, if any are made.
     """
 
     view: View
@@ -133,9 +139,13 @@ class PhotoVectorsView(Struct, frozen=True):
     settings: SearchSettings | None
     rows: int
     policy: LancePolicy
+    files: VectorFiles | None = None
+    fragments: tuple[Fragment, ...] = ()  # where there are files
 
     @classmethod
-    def of(cls, view: View, policy: LancePolicy) -> PhotoVectorsView:
+    def of(
+        cls, view: View, policy: LancePolicy, files: VectorFiles | None = None
+    ) -> PhotoVectorsView:
         """The vectors of a version."""
         segments = segments_of(view.dataset)
         settings = None
@@ -143,7 +153,8 @@ class PhotoVectorsView(Struct, frozen=True):
             settings = _settings_of(view.dataset.config().get(CONFIG_KEY, ""))
         if settings is not None and settings.segments != segments:
             settings = None
-        return cls(view, segments, settings, view.count(), policy)
+        fragments = () if files is None else fragments_of(view)
+        return cls(view, segments, settings, view.count(), policy, files, fragments)
 
     def nearest(self, query: Vector, k: int, condition: str | None, kind: QueryKind) -> Neighbours:
         """The k nearest photos that fulfil a condition: best first, equal scores by id."""
@@ -156,25 +167,24 @@ class PhotoVectorsView(Struct, frozen=True):
         effort = None if self.settings is None else self.settings.effort(kind)
         depth = 4 * k + _LARGEST_DEPTH if effort is None else effort.depth_for(k, share)
         while depth < matching / 4:
-            rows = self.candidates(query, depth, effort, ("id", "vector"), condition, share)
-            found = _best(k, rows["id"].to_numpy(), vectors_in(rows) @ query)
+            ids, vectors = self._candidates(query, depth, effort, condition, share)
+            found = _best(k, ids, vectors @ query)
             if len(found.ids) == k:
                 return found
-            if len(rows) < depth:
+            if len(ids) < depth:
                 break
             depth *= 4  # several candidates are parts of one photo
         return self.nearest_exactly(query, k, condition)
 
-    def candidates(
+    def _candidates(
         self,
         query: Vector,
         depth: int,
         effort: SearchEffort | None,
-        columns: Sequence[str],
-        condition: str | None = None,
-        share: float = 1.0,
-    ) -> Any:
-        """The rows that the index takes for the nearest, the nearest first (a pyarrow.Table).
+        condition: str | None,
+        share: float,
+    ) -> tuple[Ids, Vectors]:
+        """The photos (n,) and vectors (n, dim) of the rows that the index takes for the nearest.
 
         The condition is fulfilled by this share of all rows.
         """
@@ -185,16 +195,49 @@ class PhotoVectorsView(Struct, frozen=True):
             probes = ceil(effort.probes * (1 / share) ** _FILTER_POWER)
             # Partitions are added where these have too few rows that fulfil the condition.
             nearest["minimum_nprobes"] = min(probes, self.settings.partitions)
-        return self.view.read(
-            columns,
-            condition,
-            nearest=nearest,
-            prefilter=condition is not None,
-            disable_scoring_autoprojection=True,
+        options: dict[str, Any] = {
+            "nearest": nearest,
+            "prefilter": condition is not None,
+            "disable_scoring_autoprojection": True,
+        }
+        stored = self.stored_rows(condition, **options)
+        if stored is not None:
+            return stored.ids, stored.vectors
+        rows = self.view.read(("id", "vector"), condition, **options)
+        return rows["id"].to_numpy(), vectors_in(rows)
+
+    def stored_rows(self, condition: str | None, **options: Any) -> PartRows | None:
+        """The rows that fulfil a condition, from the files on this machine; None if one has none.
+
+        The storage is asked for their addresses, which its indexes know.
+        """
+        if self.files is None or self.lacks_files():
+            return None
+        addresses = self.view.addresses(condition, **options)
+        return self.files.rows_at(self.fragments, self.view.encoder.dim, addresses)
+
+    def stored_records(self, condition: str) -> list[dict[str, Any]] | None:
+        """The records of the rows that fulfil a condition, as `stored_rows` finds them."""
+        if self.files is None or self.lacks_files():
+            return None
+        return self.files.records_at(self.fragments, self.view.addresses(condition))
+
+    def make_files(self, most_rows: int | None = None) -> None:
+        """Make the files of the vectors that have none, if these are `most_rows` at most."""
+        if self.files is not None:
+            self.files.make(self.view, self.fragments, most_rows)
+
+    def lacks_files(self) -> bool:
+        """Whether files are wanted of more vectors than there are."""
+        return self.files is not None and bool(
+            self.files.lacking(self.fragments, self.view.encoder.dim)
         )
 
     def nearest_exactly(self, query: Vector, k: int, condition: str | None) -> Neighbours:
         """The k nearest photos, by comparing every vector that fulfils the condition."""
+        stored = self.stored_rows(condition)
+        if stored is not None:
+            return _best(k, stored.ids, stored.vectors @ query)
         ids: list[Ids] = []
         scores: list[Vector] = []
         for batch in self.view.batches(["id", "vector"], condition, _SCAN_ROWS):

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from copy import copy
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from threading import Thread
+from typing import Any, Literal, Self
 
 import numpy as np
+import pyarrow.compute as pc
 from lance.dataset import ColumnOrdering
+from msgspec import Struct
+from msgspec.structs import replace
 
-from imgsearch.addresses import normal_address
+from imgsearch.addresses import as_path, normal_address
 from imgsearch.archive.lance import filters
+from imgsearch.archive.lance.counts import PhotoCounts
 from imgsearch.archive.lance.nearest import (
     USUAL_POLICY,
     LancePolicy,
@@ -24,16 +33,22 @@ from imgsearch.archive.lance.nearest import (
 )
 from imgsearch.archive.lance.rows import (
     PHOTO_COLUMNS,
+    checksums_of,
     id_of,
     images_by_hash,
     photo_of,
     reading_of,
     stem_of,
+    stored_in,
     vectors_in,
 )
 from imgsearch.archive.lance.tables import (
     TEXT_COLUMN,
+    VECTOR_CHECKSUM,
+    Pinned,
     Table,
+    TableName,
+    Versions,
     View,
     is_one_of,
     lance_errors,
@@ -42,13 +57,28 @@ from imgsearch.archive.lance.tables import (
     stored,
     words_column,
 )
+from imgsearch.archive.lance.vector_files import RECORD_COLUMNS, PartRows, VectorFiles
+from imgsearch.archive.lance.vocabulary import (
+    NAMED,
+    KnownWords,
+    Published,
+    Vocabulary,
+    is_exactly_known,
+    name_of,
+    published_in,
+)
 from imgsearch.caches import MemoryCache
 from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
 from imgsearch.errors import Reason
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.records.arrays import HalfVectors, Ids, Vector
 from imgsearch.records.index import EncoderRow
-from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
+from imgsearch.records.names import (
+    NAME_FIELDS,
+    WHOLE_NAME_FIELDS,
+    MatchedField,
+    NameField,
+)
 from imgsearch.records.photo import DEVELOPED, RAW, PhotoVectors, are_raw_pair
 from imgsearch.records.picture_text import PhotoText, differs_by_a_letter, words_in_text
 from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
@@ -58,14 +88,36 @@ from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
 _ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
+_KEPT_COLUMNS = frozenset(RECORD_COLUMNS)
+_MADE_AT_ONCE = 20_000  # vectors whose files one search makes: 20 MB
+_MOST_UNSETTLED = 20_000  # photos whose words are read since the catalogue was settled
+_MOST_NEW_FRAGMENTS = 1_000  # whose words are kept
+_MOST_SHOWN = 5_000  # photos whose records are kept in memory: some 10 MB
 _MOST_TEXTS = 1000  # that are looked through for a misread word
+
+
+class _Settled(Struct, frozen=True):
+    """What was published when the catalogue was settled last: its number is 0 before."""
+
+    number: int = 0
+    baseline: ScoreBaseline | None = None
+    words: list[str] = []
+    vocabulary: Published = Published()
+
+
+class _ShownPhoto(Struct, frozen=True):
+    """A photo, and all photos that were read with it."""
+
+    photo: CataloguedPhoto
+    page: tuple[CataloguedPhoto, ...]
 
 
 class LanceCatalogue:
     """A catalogue in Lance tables, in a folder or in object storage.
 
-    Every call reads the newest version: what a writer has put or forgotten is seen at once. All
-    files count as online: shared storage has no drives that come and go.
+    Every call reads the newest version: what this process has put or forgotten is seen at once, and
+    what others have after `unchecked_s` seconds. All calls of one that is `pinned` read the same
+    version. All files count as online: shared storage has no drives that come and go.
     """
 
     def __init__(
@@ -73,31 +125,61 @@ class LanceCatalogue:
         address: str | Path,
         policy: LancePolicy = USUAL_POLICY,
         index_cache_bytes: int | None = None,
+        unchecked_s: float = 0.0,
+        vector_files: VectorFiles | None = None,
     ) -> None:
         """Open a catalogue. Raises StoreError where there is none, or a damaged or foreign one.
 
-        `index_cache_bytes` bounds what stays in memory of the indexes that a search uses.
+        `index_cache_bytes` bounds what stays in memory of the indexes that a search uses. For
+        `unchecked_s` seconds, a version counts as the newest without another look at the storage.
+        `vector_files` are copies of the vectors on this machine, which a search makes and uses.
         """
         self.address = normal_address(address)
         self._policy = policy
-        self._photos = Table(self.address, "photos", index_cache_bytes)
-        self._kept = Table(self.address, "kept")
-        self._files = Table(self.address, "files")
-        self._texts = Table(self.address, "texts")
-        self._baselines = Table(self.address, "baselines")
+        self._unchecked_s = unchecked_s
+        self._vector_files = vector_files
+        self._makes_all_files = False
+
+        def table(name: TableName, cache_bytes: int | None = None) -> Versions:
+            return Table(self.address, name, cache_bytes, unchecked_s=unchecked_s)
+
+        self._photos = table("photos", index_cache_bytes)
+        self._kept = table("kept")
+        self._files = table("files")
+        self._texts = table("texts")
+        self._baselines = table("baselines")
         self._lock = threading.Lock()
         self._thumbnail_table: Table | None = None
-        self._cache: MemoryCache[str] = MemoryCache(2, keeps_outdated=True)
+        self._cache: MemoryCache[str] = MemoryCache(3, keeps_outdated=True)
+        self._new_words: MemoryCache[str] = MemoryCache(_MOST_NEW_FRAGMENTS)
+        self._shown: MemoryCache[int] = MemoryCache(_MOST_SHOWN)
 
     def version(self) -> tuple[int, ...]:
         """A value that changes whenever anything is written to the archive."""
+        return tuple(view.version for view in self._answering())
+
+    def pinned(self) -> Self:
+        """The catalogue as it is now: what is written from here on, it does not see."""
+        photos, files, texts, baselines = self._answering()
+        pinned = copy(self)
+        pinned._photos, pinned._files = Pinned(photos), Pinned(files)
+        pinned._texts, pinned._baselines = Pinned(texts), Pinned(baselines)
+        return pinned
+
+    def _answering(self) -> tuple[View, View, View, View]:
+        """The newest versions of the tables that answers depend on, looked up at the same time."""
         tables = (self._photos, self._files, self._texts, self._baselines)
-        return tuple(table.newest().version for table in tables)
+        due = [table for table in tables if table.is_due()]
+        if len(due) > 1:
+            with ThreadPoolExecutor(len(due)) as threads:
+                list(threads.map(lambda table: table.newest(), due))
+        photos, files, texts, baselines = (table.newest() for table in tables)
+        return photos, files, texts, baselines
 
     @property
     def encoder(self) -> EncoderRow:
         """The encoder whose vectors are searched."""
-        return self._photos.encoder
+        return self._photos.newest().encoder
 
     @property
     def names(self) -> LanceNames:
@@ -123,9 +205,12 @@ class LanceCatalogue:
     def warm_up(self) -> None:
         """Read the indexes into memory, so that the first search is as fast as others."""
         with self._errors():
-            dataset = self._current().view.dataset
+            current = self._current()
+            dataset = current.view.dataset
             for index in dataset.describe_indices():
                 dataset.prewarm_index(index.name)
+            current.make_files()
+            self._makes_all_files = True
 
     # ------------------------------------------------------------------ searching
 
@@ -140,6 +225,7 @@ class LanceCatalogue:
         """The k photos nearest to a query (dim,) of length 1: best first, equal scores by id."""
         with self._errors():
             current = self._current()
+            self._make_vector_files(current)
             condition = None if among is None else filters.where(among, current.view.column)
             return current.nearest(query, k, condition, kind)
 
@@ -214,19 +300,33 @@ class LanceCatalogue:
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
         """The records of these photos; photos without a path are left out."""
-        columns = [*PHOTO_COLUMNS, "paths", "date", "date_source"]
         wanted = _plain_ids(ids)
-        rows = {row["id"]: row for row in self._rows_of(wanted, columns)}
+        if not wanted:
+            return {}
+        view = self.photos_view()
+        known = {each: self._shown.known(each, view.version) for each in wanted}
+        lacking = [photo_id for photo_id, shown in known.items() if shown is None]
+        if lacking:
+            columns = [*PHOTO_COLUMNS, "paths", "date", "date_source"]
+            page = tuple(map(_catalogued, self.records_of(lacking, columns)))
+            for photo in page:
+                shown = _ShownPhoto(photo, page)
+                self._shown.keep(photo.photo.id, view.version, shown)
+                known[photo.photo.id] = shown
         return {
-            photo_id: CataloguedPhoto(
-                photo_of(row),
-                tuple(PhotoFile(Path(loaded(path))) for path in row["paths"]),
-                row["date"],
-                row["date_source"],
-            )
-            for photo_id in wanted
-            if (row := rows.get(photo_id)) is not None
+            photo_id: shown.photo
+            for photo_id, shown in known.items()
+            if isinstance(shown, _ShownPhoto)
         }
+
+    def shown_with(self, content_hash: str) -> list[str]:
+        """The contents, in hexadecimal, of the photos that were read with this one, and its own.
+
+        These are the photos of a page: who asks for something of one asks for that of the others.
+        """
+        shown = self._shown.known(id_of(content_hash), self.photos_view().version)
+        page = shown.page if isinstance(shown, _ShownPhoto) else ()
+        return list(dict.fromkeys([content_hash, *(each.photo.content_hash for each in page)]))
 
     def file_times(self, content_hash: str) -> dict[str, int]:
         """The time of change (ns) of each file of a photo when it was recorded, by its path."""
@@ -241,6 +341,10 @@ class LanceCatalogue:
         wanted = _plain_ids(ids)
         found: dict[int, PhotoVectors] = {}
         with self._errors():
+            stored = self._current().stored_rows(is_one_of("id", wanted)) if wanted else None
+            if stored is not None:
+                found = _stored_vectors(stored)
+                wanted = [photo_id for photo_id in wanted if photo_id not in found]
             if only_several and wanted:
                 rows = self.photos_view().read_with("id", wanted, ["id"], " AND part = 1")
                 wanted = rows["id"].to_pylist()
@@ -265,7 +369,7 @@ class LanceCatalogue:
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
         """The text in these photos; photos that were not read are left out."""
-        by_hash = {row["hash"]: row["id"] for row in self._rows_of(ids, ["id", "hash"])}
+        by_hash = {row["hash"]: row["id"] for row in self.records_of(ids, ["id", "hash"])}
         with self._errors():
             rows = self._texts.newest().read_with("hash", list(by_hash), ["hash", "reading"])
         return {by_hash[row["hash"]]: reading_of(row["reading"]) for row in rows.to_pylist()}
@@ -288,7 +392,9 @@ class LanceCatalogue:
         """None for a catalogue from before there were thumbnails, until a writer adds the table."""
         with self._lock:
             if self._thumbnail_table is None:
-                self._thumbnail_table = Table.if_there(self.address, "thumbnails")
+                self._thumbnail_table = Table.if_there(
+                    self.address, "thumbnails", self._unchecked_s
+                )
             return self._thumbnail_table
 
     def whole_photos(
@@ -325,11 +431,18 @@ class LanceCatalogue:
             return None
         return self.photo_with(bytes.fromhex(rows["hash"][0].as_py()))
 
+    def paths_below(self, place: str) -> list[str]:
+        """The paths of all files below a folder or address, without a slash at its end."""
+        below = f"path >= {literal(f'{place}/')} AND path < {literal(f'{place}0')}"  # after "/"
+        with self._errors():
+            paths = self._files.newest().read(["path"], below)["path"].to_pylist()
+        return [loaded(path) for path in paths]
+
     def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
         """Pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
         columns = ["id", "hash", "format", "taken_at", "paths"]
         formats = (RAW, *DEVELOPED)
-        own = [row for row in self._rows_of(ids, columns) if row["format"] in formats]
+        own = [row for row in self.records_of(ids, columns) if row["format"] in formats]
         stems = {stored(stem_of(loaded(path))) for row in own for path in row["paths"]}
         with self._errors():
             rows = self._files.newest().read_with("stem", sorted(stems), ["hash"])
@@ -355,24 +468,61 @@ class LanceCatalogue:
 
     def failures(self) -> list[Failure]:
         """The files that could not be indexed, by path."""
-        columns = ["path", "reason", "message", "extra", "read_by"]
+        columns = ["path", "reason", "message", "extra", "read_by", "recorded_at"]
         with self._errors():
             rows = self._files.newest().read(columns, "reason IS NOT NULL").to_pylist()
         rows.sort(key=lambda row: os.fsencode(loaded(row["path"])))
         return [
             Failure(
-                Path(loaded(row["path"])),
+                as_path(loaded(row["path"])),
                 Reason(row["reason"]),
                 loaded(row["message"]),
                 row["extra"],
                 row["read_by"],
+                datetime.fromisoformat(row["recorded_at"]),
             )
             for row in rows
         ]
 
+    def rows_of_tables(self) -> dict[str, int]:
+        """The number of rows of each table that a search reads. Raises StoreError for damage."""
+        tables = {
+            "photos": self._photos,
+            "kept": self._kept,
+            "files": self._files,
+            "texts": self._texts,
+            "baselines": self._baselines,
+        }
+        with self._errors():
+            return {name: table.newest().count() for name, table in tables.items()}
+
+    def pending_changes(self) -> int:
+        """The number of changes that are in progress, or were interrupted."""
+        with self._errors():
+            return Table(self.address, "pending").newest().count()
+
+    def check_vectors(self, count: int) -> tuple[int, list[int]]:
+        """Compare a random sample of vectors with their checksums.
+
+        Returns the number of compared vectors, and the ids of photos whose vectors were damaged. An
+        older imgsearch stored no checksums.
+        """
+        with self._errors():
+            view = self.photos_view()
+            total = view.count()
+            chosen = np.random.default_rng().choice(total, min(count, total), replace=False)
+            columns = ["id", "vector", VECTOR_CHECKSUM]
+            if VECTOR_CHECKSUM not in view.names:
+                return 0, []
+            rows = view.dataset.take(np.sort(chosen).tolist(), columns=columns)
+        rows = rows.filter(pc.is_valid(rows[VECTOR_CHECKSUM]))
+        stored = rows[VECTOR_CHECKSUM].to_pylist()
+        pairs = zip(rows["id"].to_pylist(), stored, checksums_of(stored_in(rows)), strict=True)
+        return len(stored), [photo_id for photo_id, wanted, own in pairs if wanted != own]
+
     def baseline(self) -> ScoreBaseline | None:
         """The scores of unrelated queries with these photos; None for too few photos."""
-        return self._published()[0]
+        return self._published().baseline
 
     # ------------------------------------------------------------------ for `LanceNames`
 
@@ -397,8 +547,48 @@ class LanceCatalogue:
         return texts
 
     def frequent_words(self) -> list[str]:
-        """The words of all names when the catalogue was settled last, most photos first."""
-        return self._published()[1]
+        """The words of all names, most photos first; in old archives, as they were settled last."""
+        known = self.known_words()
+        return self._published().words if known is None else known.vocabulary.frequent_words()
+
+    def known_words(self) -> KnownWords | None:
+        """The words and names of all photos; None if too many have none that is published."""
+        with self._errors():
+            view, published = self.photos_view(), self._published()
+            return self._cache.get(
+                "words",
+                lambda: self._words_of(view, published.vocabulary),
+                lambda: (view.version, published.number),
+            )
+
+    def counts(self) -> PhotoCounts | None:
+        """The counts of all photos; None if photos were removed since they were published."""
+        known = self.known_words()
+        return None if known is None else known.counts
+
+    def _words_of(self, view: View, published: Published) -> KnownWords | None:
+        new = published.uncovered(view)
+        if sum(each.physical_rows for each in new) > _MOST_UNSETTLED:
+            return None
+        vocabulary, counts = published.vocabulary, published.counts
+        for fragment in new:
+            own_words, own_counts = self._new_words.get(
+                name_of(fragment.metadata),  # its rows are never changed
+                lambda fragment=fragment: (  # type: ignore[misc]
+                    Vocabulary.of(view, [fragment]),
+                    PhotoCounts.of(view, [fragment]),
+                ),
+                lambda: None,
+            )
+            vocabulary = vocabulary.with_those_of(own_words)
+            counts = counts.plus(own_counts)
+        removed = published.removed_in(view)
+        is_new_whole = not any(each.num_deletions for each in new)
+        return KnownWords(
+            vocabulary,
+            not removed and is_new_whole,
+            counts if removed == published.counted_at and is_new_whole else None,
+        )
 
     # ------------------------------------------------------------------
 
@@ -408,31 +598,59 @@ class LanceCatalogue:
     def _current(self) -> PhotoVectorsView:
         view = self.photos_view()
         return self._cache.get(
-            "vectors", lambda: PhotoVectorsView.of(view, self._policy), lambda: view.version
+            "vectors",
+            lambda: PhotoVectorsView.of(view, self._policy, self._vector_files),
+            lambda: view.version,
         )
 
-    def _rows_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.whole_photos(columns, ids).to_pylist()
+    def _make_vector_files(self, current: PhotoVectorsView) -> None:
+        """Make the files of a few new vectors; those of many only in a process that is warmed up.
+
+        There they are made in the background, and until then vectors are read from the storage.
+        """
+        current.make_files(_MADE_AT_ONCE)
+        if self._makes_all_files and current.lacks_files():
+            Thread(target=current.make_files, daemon=True).start()
+
+    def records_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """These columns of these photos, from files on this machine where there are any."""
+        wanted = _plain_ids(ids)
+        if wanted and _KEPT_COLUMNS.issuperset(columns):
+            with self._errors():
+                stored = self._current().stored_records(is_one_of("id", wanted))
+            if stored is not None:
+                return [row for row in stored if row["part"] == 0]
+        found: list[dict[str, Any]] = self.whole_photos(columns, wanted).to_pylist()
         return found
 
-    def _published(self) -> tuple[ScoreBaseline | None, list[str]]:
+    def _published(self) -> _Settled:
         with self._errors():
             view = self._baselines.newest()
             return self._cache.get(
-                "baseline", lambda: _newest_baseline(view, self.encoder.dim), lambda: view.version
+                "baseline", lambda: _newest_settled(view, self.encoder.dim), lambda: view.version
             )
 
 
 class LanceNames:
-    """The names that the photos of a catalogue of Lance tables have."""
+    """The names that the photos of a catalogue of Lance tables have.
+
+    Most questions are answered by the vocabulary in memory. The tables are asked about phrases
+    whose words are all known, and about known words if photos have been removed since.
+    """
 
     def __init__(self, catalogue: LanceCatalogue) -> None:
         self._catalogue = catalogue
 
     def knows_name(self, field: NameField, name: str) -> bool:
         """Whether some photo has exactly this name in a field."""
+        words = " ".join(words_of(name))
+        known = self._catalogue.known_words()
+        if known is not None:
+            is_known = bool(words) and known.vocabulary.has_name(field, words)
+            if known.is_exact or not is_known:
+                return is_known
 
-        def is_known(column: filters.Column) -> str:
+        def has_name(column: filters.Column) -> str:
             if field != "people":
                 return filters.has_whole_name(field, name, column)
             # The first words of a person's name are enough, and the last ones.
@@ -443,14 +661,38 @@ class LanceNames:
                 ]
             )
 
-        return self._catalogue.has_photo(is_known)
+        return self._catalogue.has_photo(has_name)
 
     def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:
         """Whether some photo has the words of this phrase, in their order, in one of the fields."""
+        known = self._catalogue.known_words()
+        if known is not None:
+            words = words_of(phrase)
+            fields = [field for field in fields if _knows_all(known, field, words)]
+            if not fields or _is_certain(known, words):
+                return bool(fields)
         return self._catalogue.has_photo(lambda column: filters.has_phrase(phrase, fields, column))
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
         """Whether some photo has this phrase in a name or in its text: see `NamedPhrase`."""
+        known = self._catalogue.known_words()
+        if known is not None:
+            words, text_words = words_of(phrase), words_in_text(phrase)
+            fields = [
+                field
+                for field in (WHOLE_NAME_FIELDS if is_whole else NAME_FIELDS)
+                if _knows_all(known, field, words)
+            ]
+            is_in_text = _knows_all(known, "text", text_words)
+            if not fields and not is_in_text:
+                return False
+            if not is_whole and (
+                (fields and _is_certain(known, words))
+                or (is_in_text and _is_certain(known, text_words))
+            ):
+                return True
+            if is_whole and known.is_exact and _has_known_name(known, fields, words):
+                return True
         named = NamedPhrase(phrase, is_whole)
         return self._catalogue.has_photo(lambda column: filters.named(named, column))
 
@@ -459,6 +701,10 @@ class LanceNames:
 
         Of very many photos with similar words, some are looked through.
         """
+        known = self._catalogue.known_words()
+        if known is not None:
+            like = known.vocabulary.text_words_like(word)
+            return like if known.is_exact else [each for each in like if self.has_named(each)]
         texts = self._catalogue.texts_with(lambda column: filters.has_word_like(word, column))
         words = Counter(
             each for text in texts for each in set(text.split()) if differs_by_a_letter(word, each)
@@ -482,21 +728,23 @@ class LanceNames:
             "text": in_text,
         }
         columns = ["id", *map(words_column, wanted)]
-        with lance_errors(self._catalogue.address):
-            rows = self._catalogue.photos_view().read_with(
-                "id", _plain_ids(ids), columns, f" AND {_WHOLES}"
-            )
+        rows = self._catalogue.records_of(ids, columns)
         return {
             row["id"]: tuple(
                 field
                 for field, spellings in wanted.items()
                 if any(each in (row[words_column(field)] or "") for each in spellings)
             )
-            for row in rows.to_pylist()
+            for row in rows
         }
 
     def has_date_from(self, first: str, end: str) -> bool:
         """Whether some photo was taken from the day `first` until before the day `end` (ISO)."""
+        known = self._catalogue.known_words()
+        if known is not None:
+            is_known = known.vocabulary.has_date_from(first, end)
+            if known.is_exact or not is_known:
+                return is_known
         return self._catalogue.has_photo(
             lambda column: (
                 f"{column('date')} >= {literal(first)} AND {column('date')} < {literal(end)}"
@@ -509,10 +757,7 @@ class LanceNames:
         return self._catalogue.has_photo(lambda column: filters.where(selection, column))
 
     def words_of_names(self, limit: int) -> list[str]:
-        """The words of all names, of three letters or more and without digits, most photos first.
-
-        They date from the last time the catalogue was settled.
-        """
+        """The words of names, of three letters or more and without digits, most photos first."""
         return self._catalogue.frequent_words()[:limit]
 
     def knows_own_person(self) -> bool:
@@ -528,33 +773,66 @@ class LanceNames:
             return self._catalogue.photos_view().count(f"{_WHOLES} AND {box}")
 
 
+def _knows_all(known: KnownWords, field: MatchedField, words: Sequence[str]) -> bool:
+    """Whether the vocabulary has all of these words in a field."""
+    return bool(words) and all(known.vocabulary.has_word(field, word) for word in words)
+
+
+def _is_certain(known: KnownWords, words: Sequence[str]) -> bool:
+    """Whether some photo has all of these words, in their order, if the vocabulary has them."""
+    return known.is_exact and len(words) == 1 and is_exactly_known(words[0])
+
+
+def _has_known_name(known: KnownWords, fields: Sequence[NameField], words: Sequence[str]) -> bool:
+    """Whether these words are a whole name in one of the fields whose names are known."""
+    name = " ".join(words)
+    return any(known.vocabulary.has_name(field, name) for field in fields if field in NAMED)
+
+
+def _catalogued(row: dict[str, Any]) -> CataloguedPhoto:
+    return CataloguedPhoto(
+        photo_of(row),
+        tuple(PhotoFile(as_path(loaded(path))) for path in row["paths"]),
+        row["date"],
+        row["date_source"],
+    )
+
+
 def _plain_ids(ids: Iterable[int]) -> list[int]:
     return [int(each) for each in ids]
 
 
 def _photo_vectors(rows: Any) -> dict[int, PhotoVectors]:
-    rows = rows.sort_by([("id", "ascending"), ("part", "ascending")])
-    ids, times = rows["id"].to_numpy(), rows["at_s"].to_pylist()
-    vectors = vectors_in(rows)
+    times_s = pc.fill_null(rows["at_s"], math.nan).to_numpy()
+    parts = rows["part"].to_numpy()
+    return _stored_vectors(PartRows(rows["id"].to_numpy(), parts, times_s, vectors_in(rows)))
+
+
+def _stored_vectors(rows: PartRows) -> dict[int, PhotoVectors]:
+    """The vectors of each photo, in the order of its parts."""
+    if not len(rows.ids):
+        return {}
+    order = np.lexsort((rows.parts, rows.ids))
+    ids, vectors, times_s = rows.ids[order], rows.vectors[order], rows.times_s[order]
     starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])).tolist()
     return {
         int(ids[start]): PhotoVectors(
-            vectors[start:end], tuple(each for each in times[start:end] if each is not None)
+            vectors[start:end], tuple(each for each in times_s[start:end].tolist() if each == each)
         )
         for start, end in zip(starts, [*starts[1:], len(ids)], strict=True)
     }
 
 
-def _newest_baseline(view: View, dim: int) -> tuple[ScoreBaseline | None, list[str]]:
-    columns = ["number", "prompts", "nouns", "photos", "mean", "vectors", "words"]
-    rows = view.read(columns).sort_by("number").to_pylist()
-    if not rows:
-        return None, []
-    row = rows[-1]
+def _newest_settled(view: View, dim: int) -> _Settled:
+    numbers = view.read(["number"])["number"].to_pylist()
+    if not numbers:
+        return _Settled()
+    baseline = ("prompts", "nouns", "photos", "mean")
+    columns = [*baseline, "vectors", "words", "vocabulary"]
+    (row,) = view.read(columns, f"number = {max(numbers)}").to_pylist()
+    settled = _Settled(max(numbers), None, row["words"], published_in(row["vocabulary"]))
     if row["mean"] is None:
-        return None, row["words"]
-    prompts, nouns, photos = (
-        np.frombuffer(row[name], "<f4").reshape(-1, dim) for name in ("prompts", "nouns", "photos")
-    )
-    mean = np.frombuffer(row["mean"], "<f4")
-    return ScoreBaseline(prompts, nouns, photos, mean, row["vectors"]), row["words"]
+        return settled
+    *rows, mean = (np.frombuffer(row[name], "<f4") for name in baseline)
+    prompts, nouns, photos = (each.reshape(-1, dim) for each in rows)
+    return replace(settled, baseline=ScoreBaseline(prompts, nouns, photos, mean, row["vectors"]))

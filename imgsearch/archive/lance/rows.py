@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -17,12 +18,13 @@ from imgsearch.archive.lance.tables import (
     PART_FACTS,
     TEXT_COLUMN,
     TEXTS,
+    VECTOR_CHECKSUM,
     loaded,
     plain_column,
     stored,
     words_column,
 )
-from imgsearch.records.arrays import Vectors
+from imgsearch.records.arrays import HalfVectors, Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.names import NAME_FIELDS, names_of_keyword
 from imgsearch.records.photo import FACTS, Facts, Photo
@@ -145,12 +147,14 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
     for photo, derived in photos:
         own = _content_columns(photo) | derived
         own[ALL_WORDS] = "".join(own[column] for column in _WORDS)
+        checksums = checksums_of(photo.vectors.astype("<f2").astype("<f4"))
         rows += [
             own
             | {
                 "key": f"{own['id']:016x}/{part}",
                 "part": part,
                 "at_s": photo.times_s[part] if part < len(photo.times_s) else None,
+                VECTOR_CHECKSUM: checksums[part],
             }
             for part in range(len(photo.vectors))
         ]
@@ -164,6 +168,11 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def checksums_of(stored_vectors: Vectors) -> list[int]:
+    """The checksum of each vector (n, dim), as it is stored."""
+    return [zlib.crc32(row.tobytes()) for row in stored_vectors]
 
 
 def with_columns(rows: pa.Table, derived: Mapping[str, Mapping[str, object]]) -> pa.Table:
@@ -253,9 +262,19 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
 
 def vectors_in(rows: pa.Table) -> Vectors:
     """The vectors of rows, float32 of length 1."""
+    return of_length_1(stored_in(rows))
+
+
+def stored_in(rows: pa.Table) -> Vectors:
+    """The vectors of rows as they are stored."""
     column = rows["vector"].combine_chunks()
-    vectors = column.flatten().to_numpy(zero_copy_only=False)
-    vectors = vectors.reshape(len(column), -1).astype(np.float32)
+    vectors: Vectors = column.flatten().to_numpy(zero_copy_only=False)
+    return vectors.reshape(len(column), -1)
+
+
+def of_length_1(stored_vectors: Vectors | HalfVectors) -> Vectors:
+    """Vectors as they are stored, made float32 of length 1."""
+    vectors = stored_vectors.astype(np.float32)
     # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors, np.float32)

@@ -26,11 +26,13 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 from urllib.parse import quote
 
 from msgspec import Struct, field
@@ -44,6 +46,7 @@ from imgsearch.errors import (
     MissingPackage,
     ObjectStorageError,
     SchemaTooNew,
+    StorageUnreachable,
     StoreError,
 )
 from imgsearch.installation import install_command, update_command
@@ -90,7 +93,7 @@ _KEYS: dict[TableName, str] = {
     "pending": "change",
     "baselines": "number",
 }
-_PLACES_IN_RUST = re.compile(r",?\s*(?:\S*/)?rust/\S+\.rs(?::\d+)*|\n.*", re.DOTALL)
+_PLACES_IN_RUST = re.compile(r"(?:,| at)?\s*\(?\S+\.rs(?::\d+)*\)?|\n.*", re.DOTALL)
 
 # The facts that a filter looks for a part of: without case, accents and spaces.
 PART_FACTS = tuple(
@@ -142,6 +145,8 @@ PLACE_COLUMNS: Columns = {
 TEXT_COLUMN = words_column(TEXTS)
 # All columns of words in one: its index of trigrams spares searches for names from reading them.
 ALL_WORDS = words_column("any")
+VECTOR_CHECKSUM = "vector_checksum"  # CRC-32 of the bytes of the vector
+GONE_AT = "gone_at"  # when a photo lost its last file: ISO 8601, UTC
 _OTHER_COLUMNS: Columns = {
     **{plain_column(fact): str for fact in PART_FACTS},
     "keyword_names": tuple,  # folded, with the levels of hierarchical ones
@@ -158,7 +163,7 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
     key = _KEYS[name]
     columns = {
         "photos": _photo_columns,
-        "kept": _photo_columns,
+        "kept": _kept_columns,
         "files": _file_columns,
         "texts": _text_columns,
         "facts": _facts_columns,
@@ -199,7 +204,12 @@ def _photo_columns(dim: int) -> Columns:
         **_FACT_COLUMNS,
         **PLACE_COLUMNS,
         **_OTHER_COLUMNS,
+        VECTOR_CHECKSUM: int,
     }
+
+
+def _kept_columns(dim: int) -> Columns:
+    return {**_photo_columns(dim), GONE_AT: str}
 
 
 def _file_columns(dim: int) -> Columns:
@@ -239,7 +249,9 @@ def _baseline_columns(dim: int) -> Columns:
         "number": int,
         **dict.fromkeys(("prompts", "nouns", "photos", "mean"), bytes),  # float32
         "vectors": int,
-        "words": tuple,
+        "made_by": str,  # the version of imgsearch: another one may compare with other queries
+        "words": tuple,  # of names; also in the vocabulary, which older programs do not know
+        "vocabulary": bytes,  # see `imgsearch.archive.lance.vocabulary`
     }
 
 
@@ -319,18 +331,24 @@ class View(Struct, frozen=True, eq=False):
     """A version of a table, which no writer changes any more.
 
     `known` is the schema that the table has in a new catalogue. A column of it that this table
-    lacks is null in every row. `counts` has the conditions whose rows were counted: one answer asks
-    for the same several times.
+    lacks is null in every row. `counts` has the conditions whose rows were counted, and `found`
+    those of which a row was looked for: one answer asks for the same several times.
     """
 
     dataset: Any  # lance.LanceDataset
     known: pa.Schema
     names: frozenset[str]  # of the columns that the table has
     counts: MemoryCache[str | None] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
+    found: MemoryCache[str] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
 
     @property
     def version(self) -> int:
         return int(self.dataset.version)
+
+    @property
+    def encoder(self) -> EncoderRow:
+        """The encoder that the catalogue was made for."""
+        return _encoder_of(self.dataset)
 
     def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
         """The rows (a pyarrow.Table) that fulfil an SQL condition."""
@@ -339,14 +357,25 @@ class View(Struct, frozen=True, eq=False):
         rows = self.dataset.to_table(columns=stored, filter=condition, **options)
         return self._with_nulls(rows, lacking, columns)
 
-    def batches(self, columns: Sequence[str], condition: str | None, rows: int) -> Iterator[Any]:
+    def batches(
+        self, columns: Sequence[str], condition: str | None, rows: int, **options: Any
+    ) -> Iterator[Any]:
         """As `read`, in tables of about this many rows, where all rows may take too much memory."""
         lacking = self._lacking(columns)
         stored = self._without(lacking, columns)
-        scanner = self.dataset.scanner(columns=stored, filter=condition, batch_size=rows)
+        scanner = self.dataset.scanner(columns=stored, filter=condition, batch_size=rows, **options)
         for batch in scanner.to_batches():
             if batch.num_rows:
                 yield self._with_nulls(pa.Table.from_batches([batch]), lacking, columns)
+
+    def addresses(self, condition: str | None = None, **options: Any) -> Any:
+        """The addresses (n,) of the rows that fulfil an SQL condition, as uint64.
+
+        The number of the fragment times 2^32, plus the position in it. No column is read that is in
+        an index.
+        """
+        rows = self.dataset.to_table(columns=[], filter=condition, with_row_address=True, **options)
+        return rows["_rowaddr"].to_numpy()
 
     def column(self, name: str) -> str:
         """A column in SQL: its name, or a null of its type if the table lacks it."""
@@ -372,7 +401,11 @@ class View(Struct, frozen=True, eq=False):
 
     def has(self, condition: str) -> bool:
         """Whether a row fulfils an SQL condition."""
-        return bool(self.read(["id"], condition, limit=1).num_rows)
+        return self.found.get(
+            condition,
+            lambda: bool(self.read(["id"], condition, limit=1).num_rows),
+            lambda: self.version,
+        )
 
     def count(self, condition: str | None = None) -> int:
         """Count the rows that fulfil an SQL condition."""
@@ -391,6 +424,51 @@ class View(Struct, frozen=True, eq=False):
         return pa.concat_tables(parts) if parts else self.read(columns, "false")
 
 
+class Versions(Protocol):
+    """The versions of a table that a reader asks for: the newest ones, or always the same one."""
+
+    def newest(self) -> View:
+        """The newest version that the reader is to see."""
+
+    def is_due(self) -> bool:
+        """Whether `newest` would look at the storage."""
+
+
+class Pinned(Struct, frozen=True):
+    """A table at one version, whatever is written to it."""
+
+    view: View
+
+    def newest(self) -> View:
+        """That version."""
+        return self.view
+
+    def is_due(self) -> bool:
+        return False
+
+
+class _Commits:
+    """The number of commits that this process has made to each table, by its address.
+
+    A reader in the same process sees them at once: see `Table.newest`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers = Counter[str]()
+
+    def add(self, uri: str) -> None:
+        with self._lock:
+            self._numbers[uri] += 1
+
+    def of(self, uri: str) -> int:
+        with self._lock:
+            return self._numbers[uri]
+
+
+_commits = _Commits()
+
+
 class Table:
     """One table of a catalogue. Any number of threads may use it at once."""
 
@@ -401,21 +479,24 @@ class Table:
         index_cache_bytes: int | None = None,
         *,
         writable: bool = False,
+        unchecked_s: float = 0.0,
     ) -> None:
         """Open a table; columns that it lacks are added to one that is opened for writing.
 
         Raises StoreError for one that is missing, foreign or damaged, and SchemaTooNew. Of its
-        indexes at most `index_cache_bytes` stay in memory; None: as many as Lance chooses.
+        indexes at most `index_cache_bytes` stay in memory; None: as many as Lance chooses. For
+        `unchecked_s` seconds, a version counts as the newest without another look at the storage.
         """
         self.address = address
         self.name = name
         self._writable = writable
+        self._unchecked_s = unchecked_s
         self._lock = threading.Lock()
+        self._uri = _uri(address, name)
+        self._seen = (_commits.of(self._uri), time.monotonic())
         with lance_errors(address):
             try:
-                dataset = lance.dataset(
-                    _uri(address, name), index_cache_size_bytes=index_cache_bytes
-                )
+                dataset = lance.dataset(self._uri, index_cache_size_bytes=index_cache_bytes)
             except (ValueError, OSError) as error:
                 if not _is_not_found(error):
                     raise
@@ -430,9 +511,9 @@ class Table:
             self.add_lacking_columns()
 
     @classmethod
-    def if_there(cls, address: str, name: TableName) -> Table | None:
+    def if_there(cls, address: str, name: TableName, unchecked_s: float = 0.0) -> Table | None:
         """A table that a catalogue may lack, None where it does. Raises as opening one does."""
-        return cls(address, name) if exists(address, name) else None
+        return cls(address, name, unchecked_s=unchecked_s) if exists(address, name) else None
 
     def _check(self, dataset: Any) -> None:
         marks = dataset.schema.metadata or {}
@@ -472,7 +553,7 @@ class Table:
     @property
     def encoder(self) -> EncoderRow:
         """The encoder that the catalogue was made for."""
-        return _encoder_of(self._view.dataset)
+        return self._view.encoder
 
     @property
     def schema(self) -> Any:
@@ -495,12 +576,21 @@ class Table:
                     dataset.add_columns(pa.schema(lacking))
 
     def newest(self) -> View:
-        """The newest version."""
+        """The newest version; of commits by other processes, as of `unchecked_s` ago at most."""
         with self._lock, lance_errors(self.address):
+            if not self.is_due():
+                return self._view
+            commits, now_s = _commits.of(self._uri), time.monotonic()
             latest = self._view.dataset.latest_version
             if latest != self._view.version:
                 self._view = self._view_of(self._view.dataset.checkout_version(latest))
+            self._seen = (commits, now_s)
             return self._view
+
+    def is_due(self) -> bool:
+        """Whether this process has committed to the table since, or `unchecked_s` are over."""
+        commits, seen_s = self._seen
+        return commits != _commits.of(self._uri) or time.monotonic() - seen_s >= self._unchecked_s
 
     def before(self, version: int) -> View:
         """The version before this one."""
@@ -530,9 +620,12 @@ class Table:
         """A dataset at the newest version, to call methods of Lance that commit."""
         with lance_errors(self.address):
             # One of its own: views share the other, and a commit moves the dataset it is made by.
-            dataset = lance.dataset(_uri(self.address, self.name))
+            dataset = lance.dataset(self._uri)
             self._check_version(dataset.schema.metadata or {})
-            yield dataset
+            try:
+                yield dataset
+            finally:
+                _commits.add(self._uri)
 
     @contextmanager
     def tagging(self) -> Iterator[Any]:
@@ -641,13 +734,13 @@ _MEANINGS = (
     ),
     (
         ("error sending request", "connection", "connect error", "timed out", "dns error"),
-        ObjectStorageError,
+        StorageUnreachable,
         "The storage of the catalogue {} cannot be reached. Check the network and, if it has an "
         "address of its own, AWS_ENDPOINT_URL; then run the command again.",
     ),
     (
         ("generic s3 error",),
-        ObjectStorageError,
+        StorageUnreachable,
         "The storage of the catalogue {} answers with an error of its own. Nothing is lost: run "
         "the command again later.",
     ),
@@ -668,7 +761,7 @@ def lance_errors(address: str) -> Iterator[None]:
         text = str(error)
         for signs, kind, sentence in _MEANINGS:
             if any(sign in text.lower() for sign in signs):
-                is_here = kind is ObjectStorageError and is_folder(address)
+                is_here = issubclass(kind, ObjectStorageError) and is_folder(address)
                 raise (StoreError if is_here else kind)(sentence.format(address)) from error
         raise _unusable(address, error) from error
     except BaseException as error:

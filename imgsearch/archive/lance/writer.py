@@ -9,20 +9,20 @@ by the next `settle`, as it was noted before.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
+from lance.optimize import Compaction
 from msgspec import Struct, field
 
-from imgsearch.addresses import normal_address
+from imgsearch.addresses import as_path, normal_address
 from imgsearch.archive.lance import tables
 from imgsearch.archive.lance.nearest import (
     CONFIG_KEY,
@@ -54,6 +54,7 @@ from imgsearch.archive.lance.rows import (
 )
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
+    GONE_AT,
     IDS_AT_ONCE,
     TEXT_COLUMN,
     Table,
@@ -61,8 +62,16 @@ from imgsearch.archive.lance.tables import (
     View,
     is_one_of,
     lance_errors,
+    literal,
     loaded,
-    words_column,
+)
+from imgsearch.archive.lance.vocabulary import (
+    Joined,
+    Published,
+    after_joining,
+    encoded,
+    published_in,
+    renewed,
 )
 from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError
 from imgsearch.index.base import EncodeTexts
@@ -71,11 +80,11 @@ from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.files import IngestResult
 from imgsearch.records.index import EncoderRow
-from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.status import Failure
 from imgsearch.text import path_text
+from imgsearch.version import VERSION
 
 # Makes the score baseline of some photos (n, dim), the mean of all (dim,), and how many vectors
 # there are; None for too few.
@@ -89,9 +98,11 @@ _ROUNDS = 100  # until photos follow from files that others change at the same t
 _ATTEMPTS = 20  # of a step of settling that others interrupt
 _LONGEST_CHANGE = timedelta(days=1)
 _BASELINE_PHOTOS = 256
-_MOST_WORDS = 50_000
-_SHORTEST_WORD = 3
+_BASELINE_COLUMNS = ("prompts", "nouns", "photos", "mean")
+_FEW = 1 / 20  # of the rows of a table
+_MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
 _PUBLISHED, _BEFORE = "published", "before"
+_LINEAGE = "imgsearch.lineage"  # in the configuration of the table of photos
 # Which indexes of columns a settled catalogue has.
 _INDEXES: dict[str, dict[str, str]] = {
     "photos": {
@@ -152,6 +163,7 @@ class LanceWriter:
         self._make_baseline = make_baseline
         self._policy = policy
         self._build_large_index = build_large_index
+        self._unfinished: dict[str, frozenset[str]] = {}  # changes of this process that failed
         self._photos = Table(self.address, "photos", writable=True)
         self._kept = Table(self.address, "kept", writable=True)
         self._files = Table(self.address, "files", writable=True)
@@ -247,6 +259,31 @@ class LanceWriter:
                 removed += count
         return removed
 
+    def prune(self, until: datetime) -> int:
+        """Delete the data of photos that had lost all their files at a time.
+
+        Returns their number. A photo that an older imgsearch has put away counts as gone for ever.
+        Of one that returns meanwhile, the text may be lost, and is read again.
+        """
+        then = until.astimezone(UTC).isoformat(timespec="seconds")
+        pruned = 0
+        with lance_errors(self.address):
+            rows = self._kept.newest().read(
+                ["id", "hash"], f"part = 0 AND ({GONE_AT} IS NULL OR {GONE_AT} <= {literal(then)})"
+            )
+            contents = dict(zip(rows["id"].to_pylist(), rows["hash"].to_pylist(), strict=True))
+            ids = list(contents)
+            for start in range(0, len(ids), IDS_AT_ONCE):
+                some = ids[start : start + IDS_AT_ONCE]
+                found = self._photos.newest().read_with("id", some, ["id"])
+                gone = sorted(set(some) - set(found["id"].to_pylist()))
+                hashes = is_one_of("hash", [contents[each] for each in gone])
+                for table in (self._texts, self._facts, self._thumbnails):
+                    table.delete(hashes)
+                self._kept.delete(is_one_of("id", some))  # those that have returned, too
+                pruned += len(gone)
+        return pruned
+
     def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
         """Replace the facts of photos, by their content; returns the number of changed photos.
 
@@ -310,15 +347,22 @@ class LanceWriter:
 
     @contextmanager
     def _change(self, hashes: set[str]) -> Iterator[set[str]]:
-        """A change to these contents, noted for `settle` to complete it if it is cut off."""
+        """A change to these contents, noted for `settle` to complete it if it is cut off.
+
+        Earlier changes that failed in this process are done with the one that tries them again.
+        """
         change = uuid4().hex
         now = datetime.now(UTC).isoformat(timespec="seconds")
         row = {"change": change, "hashes": sorted(hashes), "begun_at": now}
         if hashes:
             self._pending.merge(pa.Table.from_pylist([row], self._pending.schema))
+            self._unfinished[change] = frozenset(hashes)
         yield hashes
-        if hashes:
-            self._pending.delete(is_one_of("change", [change]))
+        done = [each for each, contents in self._unfinished.items() if contents <= hashes]
+        if done:
+            self._pending.delete(is_one_of("change", done))
+            for each in done:
+                self._unfinished.pop(each, None)
 
     def _complete(self) -> None:
         """Finish interrupted changes; harmless for changes in progress."""
@@ -326,9 +370,14 @@ class LanceWriter:
         rows = self._pending.newest().read(columns).to_pylist()
         self._follow({each for row in rows for each in row["hashes"]}, {})
         long_ago = (datetime.now(UTC) - _LONGEST_CHANGE).isoformat(timespec="seconds")
-        old = [row["change"] for row in rows if row["begun_at"] < long_ago]
-        if old:
-            self._pending.delete(is_one_of("change", old))
+        done = [
+            row["change"]
+            for row in rows
+            if row["begun_at"] < long_ago or row["change"] in self._unfinished
+        ]
+        if done:
+            self._pending.delete(is_one_of("change", done))
+        self._unfinished.clear()
 
     # ------------------------------------------------------------------ photos follow from files
 
@@ -367,7 +416,9 @@ class LanceWriter:
         if steps.remove:
             rows = self._rows(self._photos, steps.remove, self._kept)
             if rows.num_rows:
-                self._kept.merge(rows)
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                rows = rows.append_column(GONE_AT, pa.array([now] * rows.num_rows))
+                self._kept.merge(rows, update=True)  # it may have been gone before
             self._photos.delete(is_one_of("id", [id_of(each) for each in steps.remove]))
         if steps.refuse:
             self._refuse(steps.refuse)
@@ -444,7 +495,7 @@ class LanceWriter:
             "it again, with another title for example, and it gets another number."
         )
         results = [
-            refused(row, Failure(Path(loaded(row["path"])), Reason.UNSUPPORTED, message))
+            refused(row, Failure(as_path(loaded(row["path"])), Reason.UNSUPPORTED, message))
             for row in rows
         ]
         if results:
@@ -468,12 +519,19 @@ class LanceWriter:
                 self._photos,
                 self._thumbnails,
             )
+            words = Published()
             for table in indexed:
-                self._step(table, self._compact(table))
+                if table is self._photos:
+                    words = renewed(self._published_words(), table.newest())
+                if self._has_few_changes(table):
+                    continue
+                joined: list[Joined] = []
+                self._step(table, partial(self._compact, table, joined))
+                words = after_joining(words, joined) if table is self._photos else words
                 self._index_columns(table)
             settings = self._index_vectors()
-            self._publish(settings)
-            self._step(self._pending, self._compact(self._pending))
+            self._publish(settings, words)
+            self._step(self._pending, partial(self._compact, self._pending, []))
             for table in (*indexed, self._pending, self._baselines):
                 self._clean(table)
         tables.make_files_private(self.address)
@@ -487,10 +545,33 @@ class LanceWriter:
                 do(dataset)
                 return
 
-    def _compact(self, table: Table) -> Callable[[Any], object]:
-        """The step that joins the small fragments of a table."""
+    def _has_few_changes(self, table: Table) -> bool:
+        """Whether joining fragments and extending indexes costs more than it spares.
+
+        Both read and write large parts of a table anew, however little was put since.
+        """
+        view = table.newest()
+        rows, indexed = view.count(), None
+        for index in view.dataset.describe_indices():
+            if index.name == f"by_{next(iter(_INDEXES[table.name]))}":
+                indexed = index.num_rows_indexed
+        if indexed is None:
+            return False
+        fragments = view.dataset.get_fragments()
+        return (
+            rows - indexed <= min(self._policy.unindexed_rows, rows * _FEW)
+            and len(fragments) <= _MOST_FRAGMENTS + rows // self._policy.rows_per_fragment
+            and all(each.num_deletions <= _FEW * each.physical_rows for each in fragments)
+        )
+
+    def _compact(self, table: Table, joined: list[Joined], dataset: Any) -> None:
+        """Join the small fragments of a table; `joined` gets what was joined."""
         rows = _ROWS_PER_FRAGMENT.get(table.name, self._policy.rows_per_fragment)
-        return lambda dataset: dataset.optimize.compact_files(target_rows_per_fragment=rows)
+        plan = Compaction.plan(dataset, {"target_rows_per_fragment": rows})
+        results = [task.execute(dataset) for task in plan.tasks]
+        if results:
+            Compaction.commit(dataset, results)
+        joined += map(Joined.by, results)
 
     def _index_columns(self, table: Table) -> None:
         """Index what is not indexed yet of the columns that filters and look-ups use."""
@@ -509,6 +590,8 @@ class LanceWriter:
             if found.segments:
                 self._step(self._photos, lambda dataset: dataset.drop_index(INDEX_NAME))
             return None
+        if found.settings is not None and self._has_few_changes(self._photos):
+            return found.settings
         if found.segments:
             self._step(self._photos, _extend(INDEX_NAME))
             settings = self._calibrated()
@@ -536,30 +619,47 @@ class LanceWriter:
         partitions = len(found.view.dataset.get_ivf_model(INDEX_NAME).centroids)
         return calibrated(found, partitions, (ids, vectors), texts)
 
-    def _publish(self, settings: SearchSettings | None) -> None:
-        view = self._photos.newest()
-        baseline = None
-        if self._make_baseline is not None and view.count():
-            _, vectors = sample_rows(view, self._policy.sample, self._policy.seed)
-            mean = vectors.mean(axis=0)
-            baseline = self._make_baseline(vectors[:_BASELINE_PHOTOS], mean, view.count())
+    def _publish(self, settings: SearchSettings | None, words: Published) -> None:
         numbers = self._baselines.newest().read(["number"])["number"].to_pylist()
         columns: dict[str, Any] = {
             "number": max(numbers, default=0) + 1,
-            "words": self._frequent_words(),
+            "words": words.vocabulary.frequent_words(),
+            "vocabulary": encoded(words),
+            **self._baseline_columns(max(numbers, default=0)),
         }
-        if baseline is not None:
-            columns |= {
-                name: np.asarray(getattr(baseline, name), "<f4").tobytes()
-                for name in ("prompts", "nouns", "photos", "mean")
-            }
-            columns["vectors"] = baseline.vectors
         self._baselines.merge(pa.Table.from_pylist([columns], self._baselines.schema))
         self._baselines.delete(f"number < {columns['number'] - 1}")
         text = "" if settings is None else settings_text(settings)
         self._step(self._photos, lambda dataset: dataset.update_config({CONFIG_KEY: text}))
         for table in (self._photos, self._files):
             self._tag(table, table.newest().version)
+
+    def _baseline_columns(self, published: int) -> dict[str, Any]:
+        """The score baseline, as the columns for it have it.
+
+        That with the number `published` is published again unless the archive has changed enough.
+        """
+        view = self._photos.newest()
+        count = view.count()
+        if self._make_baseline is None or not count:
+            return {}
+        columns = [*_BASELINE_COLUMNS, "vectors", "made_by"]
+        for row in self._baselines.newest().read(columns, f"number = {published}").to_pylist():
+            is_close = row["vectors"] and abs(count - row["vectors"]) <= _FEW * row["vectors"]
+            if is_close and row["made_by"] == VERSION:
+                return dict(row)
+        _, vectors = sample_rows(view, self._policy.sample, self._policy.seed)
+        baseline = self._make_baseline(vectors[:_BASELINE_PHOTOS], vectors.mean(axis=0), count)
+        if baseline is None:
+            return {}
+        return {
+            **{
+                name: np.asarray(getattr(baseline, name), "<f4").tobytes()
+                for name in _BASELINE_COLUMNS
+            },
+            "vectors": baseline.vectors,
+            "made_by": VERSION,
+        }
 
     def _tag(self, table: Table, version: int) -> None:
         with table.tagging() as dataset:
@@ -588,21 +688,18 @@ class LanceWriter:
                         )
                     dataset.checkout_version(_BEFORE).restore()
                 self._tag(table, table.newest().version)
+            mark = {_LINEAGE: uuid4().hex}
+            self._step(self._photos, lambda dataset: dataset.update_config(mark))
 
-    def _frequent_words(self) -> list[str]:
-        """The words of all names, of three letters or more, without digits; most photos first."""
-        counts = Counter[str]()
-        columns = [words_column(field) for field in NAME_FIELDS]
-        for rows in self._photos.newest().batches(columns, "part = 0", 10_000):
-            for texts in zip(*(rows[column].to_pylist() for column in columns), strict=True):
-                words = {word for text in texts if text for word in text.split()}
-                counts.update(
-                    word
-                    for word in words
-                    if len(word) >= _SHORTEST_WORD and not any(map(str.isdigit, word))
-                )
-        ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-        return [word for word, _ in ordered[:_MOST_WORDS]]
+    def lineage(self) -> str:
+        """A value that changes with `go_back`: what was put since may not be here any more."""
+        with lance_errors(self.address):
+            return str(self._photos.newest().dataset.config().get(_LINEAGE, ""))
+
+    def _published_words(self) -> Published:
+        """The vocabulary that was published last; an empty one before."""
+        rows = self._baselines.newest().read(["number", "vocabulary"]).sort_by("number")
+        return published_in(rows["vocabulary"][-1].as_py() if rows.num_rows else None)
 
     def _clean(self, table: Table) -> None:
         with table.changing() as dataset:

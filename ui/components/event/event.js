@@ -48,6 +48,7 @@ class Event extends PhotoGrid {
     this.fit();
     if (isOther) {
       this.isEditing = false;
+      this.ids = null;
       this.showEvent(data.event);
       const place = this.isShown ? history.state?.place : null;
       this.load(place?.id, place ?? {});
@@ -59,13 +60,14 @@ class Event extends PhotoGrid {
 
   get parameters() { return new URLSearchParams({ event: this.event.start }); }
 
-  listAddress() { return `/events/photos?${this.parameters}`; }
+  listAddress() { return `/events/photos?${this.parameters}${this.ids ? `&photo=${this.ids[0]}` : ""}`; }
 
   tilesAddress() { return { path: "/events/tiles", parameters: this.parameters }; }
 
   adopt({ event, ids, days, stops, towns }) {
     this.ids = ids;
     this.days = days.map(([day, count]) => ({ day, count, remark: "", towns: "", label: dayName(day) }));
+    if (event.start !== this.event.start && this.isShown) history.replaceState(history.state, "", event.address); // its dates were corrected
     this.showEvent(event);
     this.map.show(stops, towns, event.title);
   }

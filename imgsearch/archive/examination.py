@@ -1,0 +1,78 @@
+"""Examines an archive: its tables, its indexes and a sample of its vectors. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import ImgsearchError, StoreError
+from imgsearch.records.status import Finding
+from imgsearch.text import format_count
+from imgsearch.version import VERSION
+
+if TYPE_CHECKING:
+    from imgsearch.archive.lance.reader import LanceCatalogue
+
+_SAMPLE = 2_000  # vectors; each is a request to object storage
+_MOST_UNINDEXED = 20_000  # vectors that a search compares one by one
+_SETTLE = "Settle it: imgsearch doctor --repair --library ADDRESS"
+
+
+def examine(address: str, open_catalogue: Callable[[], LanceCatalogue]) -> Iterator[Finding]:
+    """All findings about the archive at an address, area by area."""
+    yield Finding("versions", "ok", f"imgsearch {VERSION}, Lance {version('pylance')}.")
+    try:
+        catalogue = open_catalogue().pinned()
+        for name, rows in catalogue.rows_of_tables().items():
+            yield Finding("tables", "ok", f"{name}: {format_count(rows, 'row')}.")
+        yield from _index(catalogue)
+        yield _words(catalogue)
+        yield _changes(catalogue)
+        yield _vectors(catalogue)
+    except ImgsearchError as error:
+        yield Finding("tables", "error", str(error), exit_code=error.exit_code)
+
+
+def _index(catalogue: LanceCatalogue) -> Iterator[Finding]:
+    count = catalogue.count()
+    others = count.vectors - catalogue.indexed_vectors()
+    settings = catalogue.search_settings
+    if others > _MOST_UNINDEXED:
+        message = f"{format_count(others, 'vector')} are in no index: searches compare each."
+        yield Finding("index", "warning", message, _SETTLE, repairable=True, exit_code=1)
+    elif catalogue.indexed_vectors() and settings is None:
+        message = "The index is not calibrated: searches look at all of it."
+        yield Finding("index", "warning", message, _SETTLE, repairable=True, exit_code=1)
+    else:
+        yield Finding("index", "ok", f"{format_count(others, 'vector')} are in no index.")
+
+
+def _words(catalogue: LanceCatalogue) -> Finding:
+    if catalogue.known_words() is None:
+        message = "The words of many photos are in no vocabulary: searches look them up."
+        return Finding("words", "warning", message, _SETTLE, repairable=True, exit_code=1)
+    return Finding("words", "ok", "The words of all photos are known.")
+
+
+def _changes(catalogue: LanceCatalogue) -> Finding:
+    pending = catalogue.pending_changes()
+    if not pending:
+        return Finding("changes", "ok", "No change was interrupted.")
+    message = f"{format_count(pending, 'change')} are in progress, or were interrupted."
+    return Finding("changes", "note", message, _SETTLE, repairable=True)
+
+
+def _vectors(catalogue: LanceCatalogue) -> Finding:
+    checked, damaged = catalogue.check_vectors(_SAMPLE)
+    if not damaged:
+        return Finding("vectors", "ok", f"{format_count(checked, 'vector')} have their checksums.")
+    number = len(damaged)
+    return Finding(
+        "vectors",
+        "error",
+        f"{number} of {format_count(checked, 'vector')} do not have their checksums, such as that "
+        f"of photo:{damaged[0]}: the files of the table of photos were damaged.",
+        "Restore them from a backup of the storage; or index the photos into a new archive.",
+        exit_code=StoreError.exit_code,
+    )

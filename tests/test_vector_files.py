@@ -1,0 +1,120 @@
+"""Vectors of an archive in object storage are read from files on the machine that searches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("lance", reason="needs the extra scale")
+
+from imgsearch.archive.lance.reader import LanceCatalogue
+from imgsearch.archive.lance.rows import id_of
+from imgsearch.archive.lance.vector_files import VectorFiles
+from imgsearch.archive.lance.writer import LanceWriter
+from imgsearch.records.index import EncoderRow
+from tests.catalogue_writer import DIM, content_of, photo, vectors_of
+
+PHOTOS = range(60)
+QUERY = vectors_of(7)[0]
+ROW_BYTES = 8 + 4 + 4 + 8 + 2 * DIM
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Path:
+    """An archive with photos of one and of three parts."""
+    address = tmp_path / "archive"
+    writer = LanceWriter.open(address, EncoderRow(1, "some/encoder", "some", DIM))
+    for start in PHOTOS[::20]:
+        writer.put(
+            [photo(number, f"/photos/{number}.jpg") for number in PHOTOS[start : start + 20]]
+        )
+    return address
+
+
+def with_files(address: Path, folder: Path, most_bytes: int = 1_000_000) -> LanceCatalogue:
+    return LanceCatalogue(address, vector_files=VectorFiles(folder, most_bytes))
+
+
+def ids_of(numbers: range) -> list[int]:
+    return [id_of(content_of(number).hex()) for number in numbers]
+
+
+def assert_same(one: LanceCatalogue, other: LanceCatalogue) -> None:
+    """Both give the same photos, scores and vectors, to the last bit."""
+    found, expected = (each.nearest(QUERY, 20, kind="image") for each in (one, other))
+    assert np.array_equal(found.ids, expected.ids)
+    assert np.array_equal(found.scores, expected.scores)
+    for only_several in (False, True):
+        vectors, wanted = (
+            each.vectors_of(ids_of(PHOTOS), only_several=only_several) for each in (one, other)
+        )
+        assert vectors.keys() == wanted.keys()
+        for photo_id, parts in vectors.items():
+            assert np.array_equal(parts.vectors, wanted[photo_id].vectors)
+            assert parts.times_s == wanted[photo_id].times_s
+    ids = ids_of(range(120))
+    assert one.photos(ids) == other.photos(ids)
+    fields = [each.names.fields_with_any(ids, ["ferry", "7"]) for each in (one, other)]
+    assert fields[0] == fields[1]
+
+
+def test_vectors_are_those_of_the_table(address: Path, tmp_path: Path) -> None:
+    catalogue = with_files(address, tmp_path / "files")
+    assert_same(catalogue, LanceCatalogue(address))
+    assert len(list((tmp_path / "files").glob("*.records"))) == 3
+    files = list((tmp_path / "files").glob("*.vectors"))
+    assert len(files) == 3
+    assert sum(each.stat().st_size for each in files) == (len(PHOTOS) + 2 * 12) * ROW_BYTES
+
+
+def test_what_is_put_and_forgotten_is_followed(address: Path, tmp_path: Path) -> None:
+    catalogue = with_files(address, tmp_path / "files")
+    before = catalogue.pinned()
+    expected = LanceCatalogue(address).pinned()
+    writer = LanceWriter(address)
+    writer.forget([f"/photos/{number}.jpg" for number in PHOTOS[::3]])
+    writer.put([photo(number, f"/photos/{number}.jpg") for number in range(100, 110)])
+    assert_same(catalogue, LanceCatalogue(address))
+    writer.settle()
+    assert_same(catalogue, LanceCatalogue(address))
+    # Files are made of an earlier version, in which photos are that have been forgotten since.
+    assert_same(before, expected)
+
+
+def test_a_file_that_was_damaged_is_noticed(address: Path, tmp_path: Path) -> None:
+    assert_same(with_files(address, tmp_path / "files"), LanceCatalogue(address))
+    kinds = {each.suffix for each in (tmp_path / "files").iterdir()}
+    assert kinds == {".vectors", ".records"}
+    for kind in kinds:
+        for file in (tmp_path / "files").glob(f"*{kind}"):
+            content = bytearray(file.read_bytes())
+            for start in range(0, len(content), ROW_BYTES):
+                content[min(start + ROW_BYTES, len(content)) - 3] ^= 0x40  # of a number, its size
+            file.write_bytes(content)
+        assert_same(with_files(address, tmp_path / "files"), LanceCatalogue(address))
+
+
+def test_a_file_that_was_cut_off_is_noticed(address: Path, tmp_path: Path) -> None:
+    assert_same(with_files(address, tmp_path / "files"), LanceCatalogue(address))
+    for file in (tmp_path / "files").iterdir():
+        file.write_bytes(file.read_bytes()[:-70])
+    assert_same(with_files(address, tmp_path / "files"), LanceCatalogue(address))
+
+
+def test_files_take_no_more_than_their_bound(address: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    assert_same(with_files(address, folder, 30 * ROW_BYTES), LanceCatalogue(address))
+    assert not list(folder.iterdir())  # they would not fit
+    folder.joinpath("of another archive.vectors").write_bytes(b"x" * 50_000)
+    assert_same(with_files(address, folder, 100_000), LanceCatalogue(address))
+    assert len(list(folder.iterdir())) == 6
+    assert sum(each.stat().st_size for each in folder.iterdir()) <= 100_000
+
+
+def test_a_disk_that_cannot_be_written_costs_nothing_but_time(
+    address: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "files").write_text("a file in the place of the folder")
+    assert_same(with_files(address, tmp_path / "files"), LanceCatalogue(address))
