@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check release docs format install clean
+.PHONY: help demo test test-all test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check release lowest docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -116,6 +116,10 @@ release: install  ## Build wheel and sdist in dist/, check them, try both in bar
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
 	$(BIN)/python -m tests.try_release dist
+
+lowest: install  ## Try the lowest versions of all packages that imgsearch requires
+	$(PIP_INSTALL) 'uv>=0.5'
+	$(BIN)/python -m tests.try_release --lowest
 
 docs: install  ## Write the help texts into docs/cli.md and docs/imgsearch.1
 	UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_docs.py

@@ -1,9 +1,12 @@
 """Tries a wheel and an sdist as a user would: each in a bare environment, with no hub.
 
     python -m tests.try_release DIST
+    python -m tests.try_release --lowest
 
-DIST is a folder with one of each, as `make release` builds it. Prints what was tried, and ends with
-an error at the first thing that does not work. The packages come through `pip` as it is set up.
+DIST is a folder with one of each, as `make release` builds it. With `--lowest`, the checkout is
+tried with the lowest versions of all that it requires, which uv installs. Prints what was tried,
+and ends with an error at the first thing that does not work. The packages come through `pip` and
+`uv` as they are set up.
 """
 
 from __future__ import annotations
@@ -25,11 +28,20 @@ from playwright.sync_api import sync_playwright
 
 from imgsearch.cli.demo import copy_photos
 from tests.browsing import BROWSER, PATIENCE_MS, launch_chromium
-from tests.factories import wait_until
+from tests.factories import CHECKOUT, wait_until
 from tests.ports import free_port
 
 LARGE = ("torch", "torchvision", "open_clip", "timm", "transformers", "streamlit", "scipy")
 INSTALL_S, COMMAND_S = 1800, 300
+# A library of 21 photos needs no trained index: this has FAISS build one and search it.
+TRAIN_AN_INDEX = """
+from imgsearch import Library, Settings
+from imgsearch.index.policy import IndexPolicy, IndexSpec
+policy = IndexPolicy(specs=((0, IndexSpec("ivf", {"nlist": 2})),))
+with Library.open(Settings.load(), index_policy=policy) as library:
+    library.rebuild().run()
+    assert library.search("a cat", k=1)[0].path.name == "chelsea.png"
+"""
 
 
 class BareEnvironment:
@@ -53,6 +65,17 @@ class BareEnvironment:
             env=self.environment,
         )
 
+    def install_lowest(self, what: str) -> None:
+        """Install something with the lowest versions of the packages that it requires itself."""
+        uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python"]
+        subprocess.run(
+            [*uv, self._bin / "python", "--resolution", "lowest-direct", what],
+            check=True,
+            timeout=INSTALL_S,
+            cwd="/",
+            env={**os.environ, "HOME": self.environment["HOME"]},
+        )
+
     def run(self, *arguments: str | Path, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [self._bin / "imgsearch", *arguments],
@@ -64,6 +87,15 @@ class BareEnvironment:
         )
         assert done.returncode == exit_code, (arguments, done.stdout, done.stderr)
         return done
+
+    def run_python(self, code: str) -> None:
+        subprocess.run(
+            [self._bin / "python", "-c", code],
+            check=True,
+            timeout=COMMAND_S,
+            cwd="/",
+            env=self.environment,
+        )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -87,11 +119,7 @@ def try_small(artefact: Path, environment: BareEnvironment, photos: Path) -> Non
     environment.install(str(artefact))
     assert not environment.top_level() & {*LARGE, "ui"}, environment.top_level() & {*LARGE, "ui"}
     assert (environment.packages.parent.parent.parent / "share/man/man1/imgsearch.1").is_file()
-    environment.run("index", photos, "--encoder", "lite")
-    (hit,) = json.loads(environment.run("search", "a cat", "-k", "1", "--json").stdout)
-    assert Path(hit["path"]).name == "chelsea.png", hit
-    doctor = environment.run("doctor").stdout
-    assert re.search(r"\b21 photos, undamaged", doctor), doctor
+    try_commands(environment, photos)
     page = environment.run("ui", exit_code=11).stderr
     assert "[page]" in page, page
     model = environment.run("rebuild", "--encoder", "openclip:ViT-B-32-256/datacomp_s34b_b86k",
@@ -99,10 +127,25 @@ def try_small(artefact: Path, environment: BareEnvironment, photos: Path) -> Non
     assert "torch" in model and "[models]" in model and "--torch-backend cpu" in model, model
 
 
+def try_commands(environment: BareEnvironment, photos: Path) -> None:
+    """The photos of the demo are indexed and found, also by the vectors of a trained index."""
+    environment.run("index", photos, "--encoder", "lite")
+    answer = json.loads(environment.run("search", "a cat", "-k", "1", "--json").stdout)
+    assert Path(answer["hits"][0]["paths"][0]).name == "chelsea.png", answer
+    doctor = environment.run("doctor").stdout
+    assert re.search(r"\b21 photos, undamaged", doctor), doctor
+    environment.run_python(TRAIN_AN_INDEX)
+
+
 def try_page(artefact: Path, environment: BareEnvironment) -> None:
     """The page of an installed copy starts, and shows the photo that is searched for."""
     environment.install(f"{artefact}[page]")
     assert "ui" not in environment.top_level()
+    try_page_of(environment)
+
+
+def try_page_of(environment: BareEnvironment) -> None:
+    """The page starts, and shows the photo that is searched for."""
     with environment.start("ui", "--no-browser", "--port", str(free_port())) as process:
         try:
             assert process.stderr is not None
@@ -133,7 +176,23 @@ def _answers(address: str) -> bool:
         return False
 
 
+def try_lowest() -> None:
+    """The checkout works with the lowest versions of all that it requires."""
+    with tempfile.TemporaryDirectory() as work:
+        photos = Path(work, "photos")
+        copy_photos(photos)
+        environment = BareEnvironment(Path(work))
+        environment.install_lowest(f"{CHECKOUT}[page]")
+        try_commands(environment, photos)
+        if BROWSER is not None:
+            try_page_of(environment)
+        click.echo("With the lowest versions of the packages it works.")
+
+
 def main(arguments: Sequence[str]) -> None:
+    if arguments == ["--lowest"]:
+        try_lowest()
+        return
     (folder,) = map(Path, arguments)
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     with tempfile.TemporaryDirectory() as work:
