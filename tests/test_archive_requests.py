@@ -16,7 +16,7 @@ from tests.counted_storage import CountedStorage, counted_storage
 pytest.importorskip("lance", reason="needs the extra scale")
 
 PHOTOS = 6_000  # from 5,000 on, vectors and columns have an index
-MOST_REQUESTS = 15  # of a search, on the mean
+MOST_REQUESTS = 25  # of a search, on the mean
 TABLES = 4  # that an answer depends on: photos, files, texts and baselines
 
 

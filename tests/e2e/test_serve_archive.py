@@ -120,8 +120,8 @@ def test_commands_are_answered_by_the_service(served: ServedArchive) -> None:
     question = ("search", "a cat", "--paths", *library)
     expected = run_cli(*question, data=served.data, IMGSEARCH_SERVICE="off")
     assert expected.returncode == 0 and len(expected.stdout.splitlines()) >= 1
-    table, hidden = served.address / "texts.lance", served.address.with_name("texts")
-    table.rename(hidden)  # only the process that has it open can go on
+    table, hidden = served.address / "kept.lance", served.address.with_name("kept")
+    table.rename(hidden)  # only the process that has it open can go on: no answer depends on it
 
     def answered() -> bool:
         done = run_cli(*question, data=served.data)
