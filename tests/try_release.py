@@ -27,7 +27,7 @@ import click
 from playwright.sync_api import sync_playwright
 
 from imgsearch.cli.demo import copy_photos
-from tests.browsing import BROWSER, PATIENCE_MS, launch_chromium
+from tests.browsing import BROWSER, PATIENCE_MS, launch_chromium, search, settle
 from tests.factories import CHECKOUT, wait_until
 from tests.ports import free_port
 
@@ -161,9 +161,8 @@ def search_on_page(address: str) -> None:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.goto(address)
-        box = page.get_by_label("Search").first
-        box.fill("a cat")
-        box.press("Enter")
+        settle(page)
+        search(page, "a cat")
         page.locator('img[alt^="chelsea.png"]').first.wait_for()
         browser.close()
 
