@@ -155,6 +155,20 @@ def clear_tray(data_dir: Path) -> None:
             library.tray.clear()
 
 
+def undo_all(library: Library) -> None:
+    """Undo all changes of a library whose page is served, and wait until the page notices."""
+    undone = [library.changes.undo(each.id) for each in library.changes.all() if not each.undone]
+    if undone:
+        wait_until_noticed()
+
+
+def wait_until_noticed() -> None:
+    """Wait until a page looks again whether another process has changed its library."""
+    from ui.session import CONTENTS_S
+
+    time.sleep(CONTENTS_S + 0.2)
+
+
 def wait_in_browser(tab: Page, condition: Callable[[], bool]) -> None:
     """As `wait_until`, while the messages of the tab pass through this process."""
     until = time.monotonic() + PATIENCE_MS / 1000

@@ -12,7 +12,14 @@ from PIL import ExifTags, Image
 from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
-from tests.browsing import NEEDS_BROWSER, axe_violations, clear_tray, settle, small_targets
+from tests.browsing import (
+    NEEDS_BROWSER,
+    axe_violations,
+    clear_tray,
+    settle,
+    small_targets,
+    undo_all,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -52,9 +59,7 @@ def library(place: Path) -> Iterator[Library]:
     """The library, in which nothing is corrected and all photos are selected."""
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
         clear_tray(place / "library")
-        for change in library.changes.all():
-            if not change.undone:
-                library.changes.undo(change.id)
+        undo_all(library)
         library.tray.clear()
         library.tray.add([hit.photo.id for hit in library.search("sort:path", k=9)])
         yield library

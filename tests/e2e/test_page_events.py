@@ -21,6 +21,8 @@ from tests.browsing import (
     serving,
     settle,
     small_targets,
+    undo_all,
+    wait_until_noticed,
 )
 from tests.e2e.test_page_timeline import HOME, ROME, add_photos
 
@@ -58,9 +60,7 @@ def library(place: Path) -> Iterator[Library]:
     """The library, in which no event was given a title."""
     clear_tray(place / "library")
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
-        for change in library.changes.all():
-            if not change.undone:
-                library.changes.undo(change.id)
+        undo_all(library)
         yield library
 
 
@@ -198,6 +198,7 @@ def test_an_empty_title_gives_places_and_days_again_and_a_refused_one_says_why(
 ) -> None:
     (trip,) = (event for event in library.browse.events() if event.is_trip)
     library.browse.title_event(trip.start, "Italy!")
+    wait_until_noticed()
     open_trip(page, address)
     page.get_by_role("button", name="Change the title").click()
     field = page.get_by_role("textbox", name="Title of this event")
@@ -271,6 +272,7 @@ def test_photos_without_dates_have_no_events_and_the_date_line_is_crossed(
             for number, (lat, lon) in enumerate(points)
         ]
         add_photos(tmp_path / "dated", data, taken, pictures)
+        wait_until_noticed()
         tab.goto(f"{address}/events")
         tab.locator(".event a").first.click()
         view = tab.locator(".route .view[data-drawn]")

@@ -5,8 +5,9 @@ import { isPlainClick, visit } from "../history/history.js";
 import { element } from "../shared/dom.js";
 import { isDark } from "../shared/page.js";
 
-const LIGHT = { sea: "#d4e4ec", land: "#f6f3ec", border: "#b9b2a3", line: "#0f766e" };
-const DARK = { sea: "#16222a", land: "#33403f", border: "#5d6b69", line: "#2dd4bf" };
+// As in map.js.
+const LIGHT = { sea: "#c9dfea", land: "#f6f3ec", river: "#9cc3d6", border: "#a89f8d", line: "#0f766e" };
+const DARK = { sea: "#16222a", land: "#33403f", river: "#2b5266", border: "#71807e", line: "#2dd4bf" };
 const CLOSEST_ZOOM = 10, PLACE_ZOOM = 7; // of a way; of one place, which needs a coast around it
 const PADDING_PX = 28, CREDIT_PX = 16;
 const SIDES = [["right", [6, 0]], ["left", [-6, 0]], ["top", [0, -4]], ["bottom", [0, 4]]]; // of a stop, where its name may stand
@@ -30,6 +31,7 @@ export class RouteMap {
 
   close() {
     this.isClosed = true;
+    this.detail?.close();
     this.resized.disconnect();
     this.map?.remove();
   }
@@ -50,7 +52,8 @@ export class RouteMap {
   }
 
   async draw() {
-    const [, { loadWorld }] = await Promise.all([import("../leaflet/leaflet.js"), import("../map/world.js")]);
+    await import("../leaflet/leaflet.js"); // first: the other modules use it
+    const [{ loadWorld }, { Detail }] = await Promise.all([import("../map/world.js"), import("../map/detail.js")]);
     if (this.isClosed || !this.node.isConnected) { this.key = ""; return; }
     const { L } = window;
     this.map ??= L.map(this.view, {
@@ -58,29 +61,43 @@ export class RouteMap {
       keyboard: false, zoomAnimation: false, fadeAnimation: false, renderer: L.canvas(), zoomSnap: 0.25,
     });
     this.way?.remove();
-    const dots = this.points.map((point) => L.circleMarker(point, { radius: 4, weight: 2, fillOpacity: 1, interactive: false }));
-    this.line = L.polyline(this.points, { weight: 3, interactive: false });
+    this.renderer ??= this.rendererAbove(L);
+    const { renderer } = this;
+    const dots = this.points.map((point) => L.circleMarker(point, { radius: 4, weight: 2, fillOpacity: 1, interactive: false, renderer }));
+    this.line = L.polyline(this.points, { weight: 3, interactive: false, renderer });
     this.dots = L.layerGroup(dots);
     this.way = L.layerGroup([this.line, this.dots]);
     this.map.setView(this.points[0], PLACE_ZOOM);
     this.way.addTo(this.map);
     this.fit();
     this.colour();
-    if (!this.land) await this.drawWorld(L, await loadWorld());
+    if (!this.land) await this.drawWorld(L, await loadWorld(), Detail);
+    if (this.isClosed) return;
+    await this.detail?.show(this.colours);
     this.view.dataset.drawn = "";
   }
 
-  // A way across 180 degrees goes on beyond it, and so do the land and the borders there.
-  async drawWorld(L, world) {
+  // A way across 180 degrees goes on beyond it, and so does the world there.
+  async drawWorld(L, world, Detail) {
     if (!world || this.isClosed) return;
     const lons = this.points.map(([, lon]) => lon), turns = [0, ...(Math.max(...lons) > 170 ? [360] : []), ...(Math.min(...lons) < -170 ? [-360] : [])];
     const add = (type, coordinates) => L.layerGroup(turns.map((turn) => L.geoJSON({ type, coordinates }, {
       interactive: false, coordsToLatLng: ([lon, lat]) => L.latLng(lat, lon + turn),
     }))).addTo(this.map);
     this.borders = add("MultiLineString", world.borders);
+    this.lakes = add("MultiPolygon", world.lakes);
+    this.rivers = add("MultiLineString", world.rivers); // through lakes as well, which cover them
     this.land = add("MultiPolygon", world.land);
-    for (const layers of [this.borders, this.land]) layers.eachLayer((layer) => layer.bringToBack());
+    for (const layers of [this.borders, this.lakes, this.rivers, this.land]) layers.eachLayer((layer) => layer.bringToBack());
+    this.detail = new Detail(this.map, world.tiles);
     this.colour();
+  }
+
+  // The way is above all of the map.
+  rendererAbove(L) {
+    const pane = this.map.createPane("way");
+    pane.style.zIndex = 450;
+    return L.canvas({ pane: "way", padding: 0.5 });
   }
 
   fit() {
@@ -115,10 +132,13 @@ export class RouteMap {
 
   colour() {
     if (!this.map) return;
-    const colours = isDark(this.node) ? DARK : LIGHT;
+    const colours = this.colours = isDark(this.node) ? DARK : LIGHT;
     this.view.style.background = colours.sea;
     this.land?.eachLayer((layer) => layer.setStyle({ stroke: false, fillColor: colours.land, fillOpacity: 1 }));
     this.borders?.eachLayer((layer) => layer.setStyle({ color: colours.border, weight: 1, fill: false, opacity: 1 }));
+    this.lakes?.eachLayer((layer) => layer.setStyle({ stroke: false, fillColor: colours.sea, fillOpacity: 1 }));
+    this.rivers?.eachLayer((layer) => layer.setStyle({ color: colours.river, weight: 1, fill: false, opacity: 1 }));
+    this.detail?.colour(colours);
     this.line.setStyle({ color: colours.line });
     this.dots.eachLayer((dot) => dot.setStyle({ color: colours.line, fillColor: colours.land }));
   }
