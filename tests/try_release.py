@@ -163,7 +163,7 @@ def search_on_page(address: str) -> None:
         page.goto(address)
         settle(page)
         search(page, "a cat")
-        page.locator('img[alt^="chelsea.png"]').first.wait_for()
+        page.get_by_role("link", name="chelsea.png").first.wait_for()
         browser.close()
 
 
