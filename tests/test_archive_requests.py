@@ -108,7 +108,10 @@ def test_a_search_with_its_pictures_costs_few_requests(
         searches.append(storage.take())
         bench_archive.show(library, [hit.photo.id for hit in answer.hits])
         pictures.append(storage.take())
-    assert sum(each.count() for each in searches) <= MOST_REQUESTS * len(searches)
+    # Once a second, which on a busy machine is often, each table is looked at anew.
+    looks = sum(each.count("LIST") for each in searches)
+    assert sum(each.count() for each in searches) - looks <= MOST_REQUESTS * len(searches)
+    assert looks <= 4 * (1 + time.monotonic() - began_s)
     looks = sum(each.count("LIST") for each in pictures)
     assert looks <= 2 * (1 + time.monotonic() - began_s)  # a table each, once a second
     for each in pictures:

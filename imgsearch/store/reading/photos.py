@@ -107,7 +107,8 @@ class PhotoReads:
         )
         found: dict[int, list[tuple[int, Path]]] = {}
         for photo_id, root_id, root, name in self._database.fetch_all(query, ids_parameter(ids)):
-            path = Path(path_of(b"%b/%b" % (root, name)))  # taken apart once, not twice
+            whole = os.path.join(root, name)  # noqa: PTH118  # taken apart once, not twice
+            path = Path(path_of(whole))
             found.setdefault(photo_id, []).append((root_id, path))
         return found
 
