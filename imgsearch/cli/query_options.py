@@ -55,7 +55,8 @@ def query_from(words: Sequence[str]) -> Query:
     query = replace(query, terms=(*query.terms, *terms), filters=(*query.filters, *options.filters))
     # Both are written as in a query line, so that the same rules hold.
     if options.sort == "":
-        raise QueryError(f"--sort needs a value: {', '.join(get_args(Sort))}.")
+        *others, last = get_args(Sort)
+        raise QueryError(f"--sort needs a value: {', '.join(others)} or {last}.")
     if options.sort is not None:
         query = replace(query, sort=parse(f"sort:{options.sort}").sort)
     if options.min_score == "":

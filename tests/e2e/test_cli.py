@@ -289,7 +289,7 @@ def test_a_damaged_database_is_reported_and_kept(tmp_path: Path) -> None:
         (["index", "--encoder", "openclip:NoSuch/thing"], 6, "rebuild --encoder"),
         (["rebuild", "--encoder", "lit"], 2, "lite"),
         (["search", "sunset", "-people"], 2, "quote the whole query"),
-        (["search", "x", "--sort", ""], 2, "relevance, date or path"),
+        (["search", "x", "--sort", ""], 2, "relevance, date, path or best"),
         (["search", "x", "--min-score", ""], 2, "a cosine from -1 to 1"),
         (["label", "--save-as", "pets"], 2, "Name the classes"),
         (["label", "--forget", ""], 1, "No labels are saved as ''"),

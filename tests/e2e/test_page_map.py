@@ -48,6 +48,7 @@ def address(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def open_map(tab: Page, address: str, query: str = "") -> None:
     tab.goto(f"{address}/map{query}")
     tab.locator(".map[data-drawn][data-clusters]").wait_for()
+    settle(tab)  # what comes late moves the map
 
 
 def test_clusters_lead_to_their_photos(

@@ -705,6 +705,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/photo/{photo_id}": "/photo/1",
         "/photo/{photo_id}/faces": "/photo/1/faces",
         "/albums/photos": "?name=Our+book",
+        "/corrections/places": "?text=Paris",
     }
     of_faces = {path for path in paths if "{person_id}" in path or "{face_id}" in path}
     for path in of_faces:  # no face was looked for here
