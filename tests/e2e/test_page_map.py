@@ -71,6 +71,7 @@ def test_clusters_lead_to_their_photos(
     screenshot(page, "map-cluster")
     page.get_by_role("link", name="Show photos").click()
     page.wait_for_url("**/?q=near*")
+    page.locator(".panel").wait_for(state="detached")  # the map, which has twelve tiles, too
     wait_for_count(page, 12)
     page.go_back()
     page.get_by_text("within 50 m, Rome, Italy").wait_for()  # as it was left
@@ -206,6 +207,7 @@ def test_an_example_stays_in_the_address_of_the_map_and_the_timeline(
     page.reload()
     like_it.wait_for()
     page.go_back()
+    page.locator(".map").wait_for(state="detached")  # the panel of its circle has such a link, too
     page.get_by_role("link", name="By date").click()
     page.wait_for_url("**/timeline?*photo=45*")
     like_it.wait_for()
