@@ -151,10 +151,17 @@ class EncoderLoader:
 
     def shared(self, row: EncoderRow) -> BatchingEncoder:
         """The encoder as by `of`, for many threads: texts that arrive together form one batch."""
+        return self._shared(lambda: self.of(row))
+
+    def shared_by_name(self, name: str) -> BatchingEncoder:
+        """The encoder as by `open`, for many threads."""
+        return self._shared(lambda: self.open(name))
+
+    def _shared(self, open_encoder: Callable[[], Encoder]) -> BatchingEncoder:
         from imgsearch.encoders.batching import BatchingEncoder
 
         with self._lock:
-            encoder = self.of(row)
+            encoder = open_encoder()
             if self._batching is None or self._batching.encoder is not encoder:
                 self._batching = BatchingEncoder(encoder)
             return self._batching

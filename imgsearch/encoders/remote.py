@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import Struct
 
 from imgsearch import errors
-from imgsearch.encoders.batching import BatchingEncoder
 from imgsearch.errors import DiskError, EncoderError, ImgsearchError, MissingPackage
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ _PROPERTIES = (
 
 
 class _Request(NamedTuple):
-    """A call of a method of the encoder with this name; no method asks for its properties."""
+    """A call of a method of the encoder with this name; an empty method asks for its properties."""
 
     encoder: str
     method: str
@@ -40,7 +39,7 @@ class _Request(NamedTuple):
 
 
 class _Failure(NamedTuple):
-    """The class and the message of an error; another class than those of `errors` has no name."""
+    """An error: its message, and the name of its class, empty for one that is not in `errors`."""
 
     kind: str
     message: str
@@ -49,7 +48,7 @@ class _Failure(NamedTuple):
 class ProcessGroup(Struct, frozen=True):
     """A number of processes that serve a library, and what opens the encoder that they share.
 
-    Their caches of recent reads together are as large as that of one process alone.
+    Their caches of reads and answers together are as large as that of one process alone.
     """
 
     processes: int
@@ -59,15 +58,13 @@ class ProcessGroup(Struct, frozen=True):
 class EncoderHost:
     """Embeds what other processes send through pipes, each in a thread of its own.
 
-    `open_encoder` opens the encoder of a name and keeps it, and `on_use` is called before each
-    request.
+    `encoder_of` returns the encoder with a name, for many threads. The host keeps none, so that it
+    can be released. `on_use` is called before each request.
     """
 
-    def __init__(self, open_encoder: Callable[[str], Encoder], on_use: Callable[[], None]) -> None:
-        self._open_encoder = open_encoder
+    def __init__(self, encoder_of: Callable[[str], Encoder], on_use: Callable[[], None]) -> None:
+        self._encoder_of = encoder_of
         self._on_use = on_use
-        self._batching: BatchingEncoder | None = None
-        self._lock = Lock()
 
     def serve(self, pipe: Connection) -> None:
         """Answer the requests that come through this pipe until its other end is closed."""
@@ -84,21 +81,13 @@ class EncoderHost:
     def _answer(self, request: _Request) -> object:
         self._on_use()
         try:
-            encoder = self._encoder(request.encoder)
+            encoder = self._encoder_of(request.encoder)
             if not request.method:
                 return {name: getattr(encoder, name) for name in _PROPERTIES}
             return getattr(encoder, request.method)(*request.arguments)
         except Exception as error:  # noqa: BLE001  # raised where it was asked for
             kind = type(error).__name__ if isinstance(error, ImgsearchError) else ""
             return _Failure(kind, str(error))
-
-    def _encoder(self, name: str) -> BatchingEncoder:
-        """The encoder, with which texts that several processes send form one batch."""
-        encoder = self._open_encoder(name)
-        with self._lock:
-            if self._batching is None or self._batching.encoder is not encoder:
-                self._batching = BatchingEncoder(encoder)
-            return self._batching
 
 
 class RemoteEncoders:
@@ -129,7 +118,10 @@ class RemoteEncoders:
                 self._pipe.send(request)
                 answer = self._pipe.recv()
         except (EOFError, OSError) as error:
-            raise EncoderError("The process with the model has ended. Start it again.") from error
+            raise EncoderError(
+                "The process of the service that has the model has ended. Start it again: "
+                "imgsearch serve"
+            ) from error
         if isinstance(answer, _Failure):
             raise _error_of(answer)
         return answer

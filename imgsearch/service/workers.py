@@ -146,7 +146,7 @@ def run_workers(
     c_memory.share_between_threads()
     loader = EncoderLoader(served.settings, notify, None)
     idle = IdleTimer(idle_s, loader.release)
-    workers = WorkerProcesses(served, sockets, EncoderHost(loader.open, idle.restart))
+    workers = WorkerProcesses(served, sockets, EncoderHost(loader.shared_by_name, idle.restart))
     with _told_to_stop() as stop:
         try:
             workers.start()
