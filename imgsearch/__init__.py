@@ -131,8 +131,10 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.query import (
         Example as Example,
+        PeriodLength as PeriodLength,
         Query as Query,
         Region as Region,
+        Sort as Sort,
         TaughtConcept as TaughtConcept,
         Term as Term,
         Understanding as Understanding,
@@ -248,8 +250,10 @@ _NAMES = {
     "imgsearch.records.photo": ("LOOKS", "Facts", "Photo"),
     "imgsearch.records.query": (
         "Example",
+        "PeriodLength",
         "Query",
         "Region",
+        "Sort",
         "TaughtConcept",
         "Term",
         "Understanding",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,8 +11,23 @@ from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
 from tests.factories import context_of
 from tests.stand_in import StandIn
-from tests.test_faces import ColourReader
+from tests.test_faces import ColourReader, write_people
 from tests.test_picture_text import run
+
+
+def index_painted_people(folder: Path, people: Mapping[str, Sequence[str]]) -> Path:
+    """Make a library with `lite`, in `folder`, of photos of these people by their names.
+
+    Each photo, `NAME.png`, shows faces of these colours; no two photos have one size.
+    """
+    for number, (name, colours) in enumerate(people.items()):
+        write_people(folder / "photos" / f"{name}.png", *colours, size_px=(320 + number, 160))
+    settings = Settings.load(data_dir=folder / "library", encoder="lite")
+    with Library.open(settings) as library:
+        library.index([folder / "photos"]).run()
+    context = context_of(settings, None, open_faces=lambda cache: ColourReader())
+    run(find_faces(context, (), False))
+    return folder
 
 
 @contextmanager
@@ -24,3 +39,9 @@ def library_with_faces(place: Path, photos: Path) -> Iterator[Library]:
     run(find_faces(context, (), False))
     with Library.open(settings, encoder=StandIn()) as library:
         yield library
+
+
+def undo_changes(library: Library) -> bool:
+    """Undo all changes of a library; returns whether there were any."""
+    undone = [library.changes.undo(each.id) for each in library.changes.all() if not each.undone]
+    return bool(undone)

@@ -11,14 +11,13 @@ from typing import Literal, NamedTuple, TypeAlias
 import streamlit as st
 from msgspec.structs import replace
 
-from imgsearch import LOOKS, ImgsearchError, Query, filter_of, parse, printable, to_text
+from imgsearch import LOOKS, ImgsearchError, Query, Sort, filter_of, parse, printable, to_text
 from ui import cards, elements
 from ui.formatting import escape_markdown, format_date
 from ui.query_line import query_line
 from ui.session import session
 
 FilterValues: TypeAlias = dict[str, str]  # by field of the query language; "" is no filter
-Sort: TypeAlias = Literal["relevance", "date", "path", "best"]
 
 _ORIENTATIONS = ["landscape", "portrait", "square"]
 _RATINGS = [f">={stars}" for stars in range(1, 6)]

@@ -19,19 +19,22 @@ def on_this_day(photo_parameters: Mapping[str, str] | None = None) -> list[dict[
 
     For `photo_parameters`, see `tiles.photo_address`: by default the photos of the row.
     """
-    today = date.today()
-    title = f"On this day, {today.day} {today:%B}"
-    row, _ = _row(title, in_earlier_years(Query(), today), (), photo_parameters)
-    return row
+    return _of_this_day(date.today(), photo_parameters)[0]
 
 
 def rows() -> list[dict[str, object]]:
     """The rows of the start page that have photos, no photo in two of them."""
     today = date.today()
-    title = f"On this day, {today.day} {today:%B}"
-    first, shown = _row(title, in_earlier_years(Query(), today), ())
+    first, shown = _of_this_day(today)
     second, _ = _row("A year ago this week", a_year_ago(Query(), today), shown)
     return [*first, *second]
+
+
+def _of_this_day(
+    today: date, photo_parameters: Mapping[str, str] | None = None
+) -> tuple[list[dict[str, object]], set[int]]:
+    title = f"On this day, {today.day} {today:%B}"
+    return _row(title, in_earlier_years(Query(), today), (), photo_parameters)
 
 
 def _row(

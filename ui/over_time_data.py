@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import Literal, get_args
 
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from imgsearch import ImgsearchError, StripPeriod
+from imgsearch import ImgsearchError, PeriodLength, StripPeriod
 from ui.addresses import START, address_of
 from ui.formatting import alt_text
 from ui.recent_answers import RecentAnswers
@@ -19,8 +19,7 @@ from ui.search_state import SearchInput
 from ui.session import Session, session
 from ui.tiles import id_text, thumbnail_url
 
-_By: TypeAlias = Literal["month", "year"]
-_PERIODS: Mapping[str, _By] = {"month": "month", "year": "year"}
+_PERIODS: Mapping[str, PeriodLength] = {length: length for length in get_args(PeriodLength)}
 # By the end of a file's name: its type.
 _TYPES: Mapping[Literal["jpg", "webp", "mp4"], str] = {
     "jpg": "image/jpeg",
@@ -60,11 +59,13 @@ def _strip_of(request: Request) -> tuple[StripPeriod, ...]:
 
 
 @cache
-def _recent(here: Session) -> RecentAnswers[tuple[SearchInput, _By], tuple[StripPeriod, ...]]:
+def _recent(
+    here: Session,
+) -> RecentAnswers[tuple[SearchInput, PeriodLength], tuple[StripPeriod, ...]]:
     return RecentAnswers(_find_strip)
 
 
-def _find_strip(key: tuple[SearchInput, _By]) -> tuple[StripPeriod, ...]:
+def _find_strip(key: tuple[SearchInput, PeriodLength]) -> tuple[StripPeriod, ...]:
     search_input, by = key
     query = search_input.query() if search_input else None
     with session().exclusive_library() as opened:

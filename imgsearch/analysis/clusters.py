@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsearch.analysis.strip import places_spread_over
 from imgsearch.records.arrays import Ids
 from imgsearch.records.browse import MapArea, MapTown, PhotoCluster, PhotoPositions
 from imgsearch.sphere import arcs_km
@@ -96,6 +97,7 @@ def _joined(x: _Numbers, y: _Numbers, counts: NDArray[np.int64]) -> NDArray[np.i
 def _cluster(positions: PhotoPositions, members: NDArray[np.int64]) -> PhotoCluster:
     lat, lon = positions.lat[members], positions.lon[members]
     centre = float(lat.mean()), float(lon.mean())
+    sample = places_spread_over(len(members), _SAMPLE)
     return PhotoCluster(
         latest_id=int(positions.photo_ids[members[0]]),
         photos=len(members),
@@ -103,14 +105,8 @@ def _cluster(positions: PhotoPositions, members: NDArray[np.int64]) -> PhotoClus
         lon=centre[1],
         radius_km=float(arcs_km(lat, lon, *centre).max()),
         area=MapArea(float(lat.min()), float(lon.min()), float(lat.max()), float(lon.max())),
-        sample_ids=_spread(positions.photo_ids[members]),
+        sample_ids=tuple(positions.photo_ids[members[sample]].tolist()),
     )
-
-
-def _spread(ids: Ids) -> tuple[int, ...]:
-    """At most `_SAMPLE` of these photos, the first one among them."""
-    places = np.linspace(0, len(ids) - 1, min(len(ids), _SAMPLE)).round().astype(np.int64)
-    return tuple(ids[places].tolist())
 
 
 # ------------------------------------------------------------------------- names
@@ -133,10 +129,7 @@ def name_of_cluster(places: Sequence[Facts], radius_km: float) -> str:
 
 
 def towns_on_map(gazetteer: Gazetteer, area: MapArea, zoom: float) -> list[MapTown]:
-    """The towns in an area of the map whose names fit, the most populous first.
-
-    Raises MissingPackage without the package of the gazetteer.
-    """
+    """The towns in an area of the map whose names fit, the most populous first."""
     level = int(zoom)
     least = next((people for up_to, people in _LEAST_PEOPLE if level <= up_to), 0)
     towns = gazetteer.largest_in(area.south, area.west, area.north, area.east, least)

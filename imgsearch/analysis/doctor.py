@@ -26,7 +26,6 @@ from imgsearch.decode.formats import is_photo_name
 from imgsearch.encoders import onnx, registry
 from imgsearch.errors import DamagedThumbnails, ImgsearchError, SnapshotError, StoreError
 from imgsearch.index import snapshot
-from imgsearch.index.ivf import HAS_GPU_BUILD
 from imgsearch.indexer.roots import list_roots
 from imgsearch.indexer.scan import find_changes, scan
 from imgsearch.installation import pip_reinstall
@@ -126,6 +125,8 @@ def _faiss() -> Iterator[Finding]:
         version("faiss-gpu")
     except PackageNotFoundError:
         return
+    from imgsearch.index.ivf import HAS_GPU_BUILD  # loads FAISS, which may be missing elsewhere
+
     if not HAS_GPU_BUILD:
         message = "faiss-cpu hides faiss-gpu, so the index is trained without the GPU."
         cure = pip_reinstall("faiss-gpu")

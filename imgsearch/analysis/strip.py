@@ -20,6 +20,8 @@ from imgsearch.search.hits import hits_of, make_hits
 from imgsearch.search.worth import look_points
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from imgsearch.analysis.browse import BrowsedPhotos
     from imgsearch.records.answer import FoundPhotos, Hit
     from imgsearch.records.arrays import Ids
@@ -115,8 +117,12 @@ def spread_over(ids: Sequence[int], most: int) -> Sequence[int]:
     """At most so many of the ids, spread evenly over all of them, in their order."""
     if len(ids) <= most:
         return ids
-    places = np.linspace(0, len(ids) - 1, most).round().astype(np.int64)
-    return [ids[place] for place in places.tolist()]
+    return [ids[place] for place in places_spread_over(len(ids), most).tolist()]
+
+
+def places_spread_over(number: int, most: int) -> NDArray[np.int64]:
+    """At most so many places (n,) in a list of `number` entries, spread evenly, ascending."""
+    return np.linspace(0, number - 1, min(number, most)).round().astype(np.int64)
 
 
 def _best_of(

@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 _PACKAGE = "lance"
 _CACHE_FOLDER = "archives"  # in the cache folder: vectors and pictures of all archives
 _PICTURES_SHARE = 10  # a tenth of it is for pictures
+_ANSWERS_BYTES = 100_000_000  # of answers that are kept, by all processes that serve it
 _UNCHECKED_S = 1.0  # until changes by other processes are looked for again
-_ANSWERS_BYTES = 100_000_000  # of answers that are kept
 _MOST_LISTED = 100_000  # a page can show that many, and an archive may have a thousand million
 
 
@@ -110,7 +110,9 @@ class ArchiveEngine:
         self._lock = RLock()  # the page and the service call from many threads
         self._catalogue: LanceCatalogue | None = None
         self._names: NameList | None = None
-        self._answers: MemoryCache[Hashable] = MemoryCache(_ANSWERS_BYTES)
+        self._answers: MemoryCache[Hashable] = MemoryCache(
+            _ANSWERS_BYTES // (1 if group is None else group.processes)
+        )
 
     @property
     def working_folder(self) -> Path:

@@ -196,10 +196,7 @@ class Browse:
         return positions_of(self._engine.browsing(), self._counted(query, k))
 
     def towns_on_map(self, area: MapArea, zoom: float) -> tuple[MapTown, ...]:
-        """List the towns whose names fit on a map, with or without photos; most people first.
-
-        Raises MissingPackage without the package of the towns.
-        """
+        """List the towns whose names fit on a map, with or without photos; most people first."""
         from contextlib import closing
 
         from imgsearch.analysis.clusters import towns_on_map

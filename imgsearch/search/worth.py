@@ -125,6 +125,14 @@ def best_order(context: SearchContext, selection: Selection) -> BestOrder:
 
     Raises QueryError for more than `MAX_ORDERED` photos.
     """
+    if context.recent is None or selection.among is not None:
+        return _best_order(context, selection)
+    # Who sees the first page of a million photos asks for the next one soon.
+    key = ("best order", context.row, selection)
+    return context.recent.get(key, lambda: _best_order(context, selection))
+
+
+def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
     import numpy as np
 
     count = context.catalogue.count(selection).photos

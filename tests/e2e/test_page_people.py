@@ -12,12 +12,9 @@ import pytest
 from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
-from imgsearch.indexer.faces import find_faces
 from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets
-from tests.factories import context_of
 from tests.page_loads import cookie_of
-from tests.test_faces import ColourReader, write_people
-from tests.test_picture_text import run
+from tests.people import index_painted_people, undo_changes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -32,20 +29,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the library of photos of three persons: red in five, lime in three, and one in
     two that is like red.
     """
-    folder = tmp_path_factory.mktemp("people")
-    for number in range(4):
-        write_people(folder / "photos" / f"red{number}.png", "red", size_px=(320 + number, 160))
-    write_people(folder / "photos" / "both.png", "red", "lime", size_px=(320, 160))
-    for number in range(2):
-        write_people(folder / "photos" / f"lime{number}.png", "lime", size_px=(320 + number, 160))
-    for number in range(2):
-        write_people(folder / "photos" / f"dim{number}.png", "yellow", size_px=(320 + number, 160))
-    settings = Settings.load(data_dir=folder / "library", encoder="lite")
-    with Library.open(settings) as library:
-        library.index([folder / "photos"]).run()
-    context = context_of(settings, None, open_faces=lambda cache: ColourReader())
-    run(find_faces(context, (), False))
-    return folder
+    people = {f"red{number}": ["red"] for number in range(4)} | {"both": ["red", "lime"]}
+    people |= {f"lime{number}": ["lime"] for number in range(2)}
+    people |= {f"dim{number}": ["yellow"] for number in range(2)}
+    return index_painted_people(tmp_path_factory.mktemp("people"), people)
 
 
 @pytest.fixture
@@ -53,9 +40,7 @@ def library(place: Path) -> Iterator[Library]:
     """The library, in which nobody has said anything."""
     settings = Settings.load(data_dir=place / "library", encoder="lite")
     with Library.open(settings) as library:
-        for change in library.changes.all():
-            if not change.undone:
-                library.changes.undo(change.id)
+        undo_changes(library)
         yield library
 
 

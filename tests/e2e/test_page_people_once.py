@@ -10,11 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
-from imgsearch.indexer.faces import find_faces
 from tests.browsing import NEEDS_BROWSER, axe_violations, small_targets
-from tests.factories import context_of
-from tests.test_faces import ColourReader, write_people
-from tests.test_picture_text import run
+from tests.people import index_painted_people, undo_changes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -29,25 +26,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the library of photos of one person, red, and of a face that is a little like
     red.
     """
-    folder = tmp_path_factory.mktemp("once")
-    for number in range(3):
-        write_people(folder / "photos" / f"red{number}.png", "red", size_px=(320 + number, 160))
-    write_people(folder / "photos" / "once.png", "yellow", size_px=(320, 160))
-    settings = Settings.load(data_dir=folder / "library", encoder="lite")
-    with Library.open(settings) as library:
-        library.index([folder / "photos"]).run()
-    context = context_of(settings, None, open_faces=lambda cache: ColourReader())
-    run(find_faces(context, (), False))
-    return folder
+    people = {f"red{number}": ["red"] for number in range(3)} | {"once": ["yellow"]}
+    return index_painted_people(tmp_path_factory.mktemp("once"), people)
 
 
 @pytest.fixture
 def library(place: Path) -> Iterator[Library]:
     """The library, in which nobody has said anything."""
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
-        for change in library.changes.all():
-            if not change.undone:
-                library.changes.undo(change.id)
+        undo_changes(library)
         yield library
 
 

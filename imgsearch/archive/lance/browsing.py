@@ -1,4 +1,4 @@
-"""PhotoCounts and lists the photos of an archive, or some of them, by date and place."""
+"""Counts and lists the photos of an archive, or some of them, by date and place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TO_THE_MONTH, _TO_THE_DAY = len("2023-06"), len("2023-06-15")
 class LanceBrowsing:
     """Implements `imgsearch.analysis.browse.BrowsedPhotos`, as `store.reads.Reads` does.
 
-    PhotoCounts of all photos are those that were published, with those of what was put since. Where
+    Counts of all photos are those that were published, with those of what was put since. Where
     there are none, and for some photos or their list, a method reads a few columns: of all photos,
     that takes as long as there are photos.
     """

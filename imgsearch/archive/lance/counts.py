@@ -1,4 +1,4 @@
-"""PhotoCounts of the photos of an archive by day, place, folder and name, without reading columns.
+"""Counts of the photos of an archive by day, place, folder and name, without reading columns.
 
 They are published with the vocabulary, for the same fragments: see `vocabulary`.
 """

@@ -2,7 +2,7 @@
 // The arrow keys show the next photo before Python knows of it: until it does, nothing can be clicked here.
 
 import { PHOTO_CHANGE } from "../history/history.js";
-import { element, icon } from "../shared/dom.js";
+import { element, textButton } from "../shared/dom.js";
 import { ASKED_CORRECTION, OTHER_PHOTOS, tray } from "../shared/tray.js";
 
 const FIRST_WAIT_MS = 4000; // until the page is asked again to be drawn anew
@@ -33,7 +33,7 @@ class Corrected {
     Object.assign(this, { data, draw });
     this.onPhoto();
     const rows = data.rows.map((each) => this.row(each));
-    const correct = button("edit_calendar", "Correct the date or place", () => tray.tell(ASKED_CORRECTION, [data.photo]));
+    const correct = textButton("Correct the date or place", () => tray.tell(ASKED_CORRECTION, [data.photo]), "edit_calendar");
     this.box.replaceChildren(...rows, correct);
   }
 
@@ -47,7 +47,7 @@ class Corrected {
   row({ what, name, now, stated }) {
     const row = element("div", "row"), text = element("p");
     text.append(element("strong", "", `${name} corrected by you: ${now}.`), " ", element("span", "", `The file says: ${stated}.`));
-    row.append(text, button("undo", `Take back the ${what}`, () => this.takeBack(what)));
+    row.append(text, textButton(`Take back the ${what}`, () => this.takeBack(what), "undo"));
     return row;
   }
 
@@ -56,11 +56,4 @@ class Corrected {
     tray.say(answer);
     if (answer?.ok) tray.tell(OTHER_PHOTOS);
   }
-}
-
-function button(name, text, act) {
-  const node = element("button");
-  node.append(icon(name), element("span", "", text));
-  Object.assign(node, { type: "button", onclick: act });
-  return node;
 }

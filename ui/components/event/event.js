@@ -6,7 +6,7 @@ import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { dayHeadings } from "../grid/headings.js";
 import { isPlainClick, leave, normalized, visit } from "../history/history.js";
 import { NO_SERVER } from "../shared/ask.js";
-import { countOf, dayName, element, icon } from "../shared/dom.js";
+import { countOf, dayName, element, icon, textButton } from "../shared/dom.js";
 import { hoursOf, spanOf } from "../shared/event_times.js";
 import { isTyping } from "../shared/page.js";
 import { tray } from "../shared/tray.js";
@@ -15,6 +15,8 @@ import { RouteMap } from "./route_map.js";
 const TILE_PX = 176;
 const MOST_TITLE = 200; // characters, as the library takes
 const TOWNS = 6;
+
+const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 class Event extends PhotoGrid {
   constructor(box) {
@@ -26,7 +28,7 @@ class Event extends PhotoGrid {
     this.back.classList.add("back");
     this.title = element("div", "title");
     this.about = element("p", "about");
-    this.all = button("check_box", "Select all", () => this.selectAll());
+    this.all = button("Select all", () => this.selectAll(), "check_box");
     this.actions = element("div", "actions");
     this.text.append(this.back, this.title, this.about, this.actions);
     this.head.append(this.text, this.map.node);
@@ -132,7 +134,7 @@ class Event extends PhotoGrid {
 
   showTitle(hasFocus = false) {
     this.isEditing = false;
-    const heading = element("h2", "", this.event.title), edit = button("edit", "Change the title", () => this.edit());
+    const heading = element("h2", "", this.event.title), edit = button("Change the title", () => this.edit(), "edit");
     edit.classList.add("edit");
     this.title.replaceChildren(heading, ...(this.canBeTitled ? [edit] : []));
     if (hasFocus) edit.focus();
@@ -140,7 +142,7 @@ class Event extends PhotoGrid {
 
   edit() {
     this.isEditing = true;
-    const form = element("form"), field = element("input"), save = button("check", "Save"), cancel = button("close", "Cancel", () => this.showTitle(true));
+    const form = element("form"), field = element("input"), save = button("Save", null, "check"), cancel = button("Cancel", () => this.showTitle(true), "close");
     Object.assign(field, { type: "text", value: this.event.is_titled ? this.event.title : "", placeholder: this.event.title, maxLength: MOST_TITLE, ariaLabel: "Title of this event", autocomplete: "off" });
     save.type = "submit";
     save.classList.add("primary");
@@ -172,14 +174,6 @@ class Event extends PhotoGrid {
     await this.loadAgain(); // a title that was taken away is that of places and days again
     this.title.querySelector(".edit")?.focus();
   }
-}
-
-function button(name, text, act) {
-  const node = element("button", "button");
-  node.type = "button";
-  node.append(icon(name), element("span", "", text));
-  node.onclick = act ?? null;
-  return node;
 }
 
 function link(name, text, address, act = () => visit(address)) {

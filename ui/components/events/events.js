@@ -3,13 +3,15 @@
 
 import { isPlainClick, placeInHistory, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, icon } from "../shared/dom.js";
+import { countOf, element, icon, textButton } from "../shared/dom.js";
 import { spanOf } from "../shared/event_times.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 
 const FEWEST = 3; // photos of an occasion; smaller ones are shown on request
 const KINDS = [["all", "All"], ["trips", "Trips"]];
 const KIND = "imgsearch.events"; // in the storage of the browser
+
+const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 export default function (box, { data }) {
   box.events ??= new Events(box);
@@ -93,8 +95,7 @@ class Events {
       return part;
     });
     if (this.small.length) {
-      const more = button(`Show ${this.small.length.toLocaleString("en")} more with one or two photos`, () => this.showSmall());
-      more.prepend(icon("unfold_more"));
+      const more = button(`Show ${this.small.length.toLocaleString("en")} more with one or two photos`, () => this.showSmall(), "unfold_more");
       nodes.push(more);
     }
     this.list.replaceChildren(...nodes);
@@ -159,12 +160,4 @@ function below(links, place, direction) {
 
 function storedKind() {
   try { return localStorage.getItem(KIND) === "trips" ? "trips" : "all"; } catch { return "all"; }
-}
-
-function button(text, act) {
-  const node = element("button", "button");
-  node.type = "button";
-  node.append(element("span", "", text));
-  node.onclick = act;
-  return node;
 }

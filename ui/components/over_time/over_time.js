@@ -3,12 +3,14 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, icon, monthName } from "../shared/dom.js";
+import { countOf, element, monthName, textButton } from "../shared/dom.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 
 const PERIODS = [["year", "Years"], ["month", "Months"]];
 const FILES = [["jpg", "Picture", "all side by side, JPEG"], ["webp", "Animation", "one after the other, WebP"], ["mp4", "Video", "one after the other, MP4"]];
 const MOST_ROWS = 12;
+
+const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 export default function (box, { data }) {
   box.strips ??= new Strips(box);
@@ -32,9 +34,8 @@ class Strips {
     this.form = element("form", "add");
     this.field = element("input");
     Object.assign(this.field, { type: "text", placeholder: "our house, person:Anna, concept:oak", ariaLabel: "Another thing", autocomplete: "off", maxLength: 500 });
-    const add = button("Add a row");
+    const add = button("Add a row", null, "add");
     add.type = "submit";
-    add.prepend(icon("add"));
     this.form.append(this.field, add);
     this.form.onsubmit = (event) => { event.preventDefault(); this.add(this.field.value.trim()); };
     this.bar.append(this.lengths, this.form);
@@ -137,8 +138,8 @@ class Strips {
     const status = element("span", row.problem ? "problem" : "about", about);
     status.role = "status";
     head.append(status);
-    if (all) { const save = button("Save the filmstrip", () => this.askFile(row)); save.prepend(icon("download")); head.append(save); }
-    if (row.line) { const remove = button("Remove", () => this.remove(row.line)); remove.prepend(icon("close")); remove.ariaLabel = `Remove ${row.title}`; head.append(remove); }
+    if (all) { head.append(button("Save the filmstrip", () => this.askFile(row), "download")); }
+    if (row.line) { const remove = button("Remove", () => this.remove(row.line), "close"); remove.ariaLabel = `Remove ${row.title}`; head.append(remove); }
     part.append(head);
     if (!all) return part;
     const list = element("ol", "cells"), byPeriod = new Map(row.periods.map((each) => [each.period, each]));
@@ -226,12 +227,4 @@ function moveFocus(event, links) {
   if (!next || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   next.focus();
-}
-
-function button(text, act) {
-  const node = element("button", "button");
-  node.type = "button";
-  node.append(element("span", "", text));
-  if (act) node.onclick = act;
-  return node;
 }

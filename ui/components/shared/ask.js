@@ -15,3 +15,10 @@ export async function ask(address, options) {
     return null;
   }
 }
+
+// Asks for an operation of the library that is given a body: see ui/keeping.py.
+export function askOperation(path, body) {
+  const text = JSON.stringify(body);
+  // A browser lets small requests end although the page is being left.
+  return ask(`/operations/${path}`, { method: "PUT", body: text, keepalive: text.length < 30_000 });
+}

@@ -14,6 +14,15 @@ export function icon(name, className = "icon") {
   return node;
 }
 
+// A button with a text, and before it the sign of that name if one is given.
+export function textButton(text, act = null, sign = "", className = "") {
+  const node = element("button", className);
+  Object.assign(node, { type: "button", onclick: act });
+  if (sign) node.append(icon(sign));
+  node.append(element("span", "", text));
+  return node;
+}
+
 const inUtc = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...options });
 const MONTH = inUtc({ month: "long", year: "numeric" });
 const WEEKDAY = inUtc({ weekday: "long" });

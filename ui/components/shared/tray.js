@@ -4,7 +4,7 @@
 // A change shows at once and is sent afterwards, one request at a time. What could not be sent yet survives a reload and
 // a restart of the server.
 
-import { NO_SERVER, ask } from "./ask.js";
+import { NO_SERVER, ask, askOperation } from "./ask.js";
 import { countOf } from "./dom.js";
 
 const PENDING = "imgsearch.pending"; // in the storage of the tab
@@ -110,7 +110,7 @@ class Tray extends EventTarget {
   async sendBatch(batch, isSelected) {
     const ids = [...batch].filter(([, is]) => is === isSelected).map(([id]) => Number(id));
     if (!ids.length) return true;
-    const answer = await put(isSelected ? "tray/add" : "tray/take-out", { photo_ids: ids });
+    const answer = await askOperation(isSelected ? "tray/add" : "tray/take-out", { photo_ids: ids });
     if (!answer || answer.status === 403 || answer.status >= 500) return false;
     if (answer.ok) this.remember(answer.content);
     else { this.say(answer); this.load(); } // the library is locked or cannot be written: it is as it was
@@ -189,7 +189,7 @@ class Tray extends EventTarget {
     await this.changed;
     const id = chosen ?? this.done.at(-1);
     if (id === undefined) { this.tell(TOLD, { text: "There is nothing to undo here." }); return; }
-    const answer = await put("changes/undo", { change_id: id });
+    const answer = await askOperation("changes/undo", { change_id: id });
     this.done = this.done.filter((each) => each !== id);
     if (!answer?.ok) { this.say(answer); return; }
     this.tell(TOLD, { text: `Undone: ${answer.content.title}` });
@@ -200,7 +200,7 @@ class Tray extends EventTarget {
   async followed() {
     const ids = [...this.marks.keys()];
     if (ids.length) {
-      const answer = await put("marks/of", { photo_ids: ids.map(Number) });
+      const answer = await askOperation("marks/of", { photo_ids: ids.map(Number) });
       if (answer?.ok) {
         for (const id of ids) {
           const { favourite = false, rating = null, hidden = false } = answer.content[id] ?? {};
@@ -218,7 +218,7 @@ class Tray extends EventTarget {
   change(path, body) {
     const made = this.changed.then(async () => {
       await this.ready;
-      const answer = await put(path, body);
+      const answer = await askOperation(path, body);
       if (answer?.ok) { this.remember(answer.content); this.channel?.postMessage("changed"); }
       return answer;
     });
@@ -238,12 +238,6 @@ class Tray extends EventTarget {
   }
 
   tell(kind, detail) { this.dispatchEvent(new CustomEvent(kind, { detail })); }
-}
-
-function put(path, body) {
-  const text = JSON.stringify(body);
-  // A browser lets small requests end although the page is being left.
-  return ask(`/operations/${path}`, { method: "PUT", body: text, keepalive: text.length < 30_000 });
 }
 
 export const tray = new Tray();

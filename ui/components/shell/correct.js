@@ -1,7 +1,7 @@
 // Corrects the dates and places of photos: a date is set, a camera's clock is set right, the dates in names of files are
 // proposed, or a place is named. Each change is shown before it is made. It is kept in the library, and no photo changes.
 
-import { NO_SERVER, ask } from "../shared/ask.js";
+import { NO_SERVER, ask, askOperation } from "../shared/ask.js";
 import { countOf, element, icon, momentName } from "../shared/dom.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 
@@ -167,7 +167,7 @@ export class Correction {
     this.preview.hidden = true;
     this.allow("");
     if (this.kind === "place" || !this.asking) return;
-    const answer = await put("corrections/plan", { photo_ids: this.numbers, ...this.asking });
+    const answer = await askOperation("corrections/plan", { photo_ids: this.numbers, ...this.asking });
     if (number !== this.asked) return; // another was asked for meanwhile
     if (!answer?.ok) { this.problem.textContent = answer ? answer.content : NO_SERVER; return; }
     this.planned = answer.content;
@@ -237,14 +237,12 @@ export class Correction {
 
   // What was corrected before can be taken back.
   async askCorrected() {
-    const answer = await put("corrections/of", { photo_ids: this.numbers });
+    const answer = await askOperation("corrections/of", { photo_ids: this.numbers });
     const number = answer?.ok ? Object.keys(answer.content).length : 0;
     this.forget.hidden = !number;
     this.forget.replaceChildren(icon("undo"), element("span", "", `Take back what was corrected in ${countOf(number)}`));
   }
 }
-
-function put(path, body) { return ask(`/operations/${path}`, { method: "PUT", body: JSON.stringify(body) }); }
 
 function field(name, placeholder, onInput) {
   const label = element("label", "correct-field"), input = element("input");
