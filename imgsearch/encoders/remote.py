@@ -7,10 +7,10 @@ it once. Both ends of a pipe belong to this program: what arrives is trusted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
+from contextlib import closing
 from pathlib import Path
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -28,6 +28,14 @@ _PROPERTIES = (
     *("id", "dim", "side_px", "batch_size", "batches_at_once", "logit_scale"),
     "context_length",
 )
+
+
+class _Pipe(Protocol):
+    """One end of `multiprocessing.Pipe`, whose class has another name on each system."""
+
+    def send(self, obj: Any, /) -> None: ...
+    def recv(self) -> Any: ...
+    def close(self) -> None: ...
 
 
 class _Request(NamedTuple):
@@ -66,12 +74,12 @@ class EncoderHost:
         self._encoder_of = encoder_of
         self._on_use = on_use
 
-    def serve(self, pipe: Connection) -> None:
+    def serve(self, pipe: _Pipe) -> None:
         """Answer the requests that come through this pipe until its other end is closed."""
         Thread(target=self._serve, args=[pipe], name="imgsearch-encoder", daemon=True).start()
 
-    def _serve(self, pipe: Connection) -> None:
-        with pipe:
+    def _serve(self, pipe: _Pipe) -> None:
+        with closing(pipe):
             while True:
                 try:
                     pipe.send(self._answer(pipe.recv()))
@@ -93,7 +101,7 @@ class EncoderHost:
 class RemoteEncoders:
     """Opens encoders that an `EncoderHost` holds at the other end of a pipe. Safe in any thread."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: _Pipe) -> None:
         self._pipe = pipe
         self._lock = Lock()
 
