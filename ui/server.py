@@ -64,6 +64,7 @@ from ui.addresses import number_of
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
+from ui.icon_font import SmallIconFont
 from ui.responses import NOT_STORED
 from ui.session import session
 
@@ -153,9 +154,10 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(CompressedTexts),
+            Middleware(CompressedTexts, cache_dir=Settings.load().cache_dir),
             *access,
             Middleware(SameOrigin),
+            Middleware(SmallIconFont),
         ],
         on_script_error=unexpected_error,
         lifespan=lifespan,
