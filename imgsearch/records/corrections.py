@@ -61,3 +61,12 @@ class NamedPoint(Struct, frozen=True):
     region: str | None = None
     country: str | None = None
     near_town: bool = False
+
+
+class PlannedPlace(Struct, frozen=True):
+    """A place that a photo would get. `before` is its place now; None if it has none."""
+
+    photo_id: int
+    path: Path
+    before: NamedPoint | None
+    after: NamedPoint
