@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 
+from tests.factories import wait_until
 from tests.page_requests import answer_of
 from ui import compression
 from ui.compression import FOLDER, CompressedTexts
@@ -95,28 +97,58 @@ def test_what_is_no_whole_text_is_not_compressed(tmp_path: Path, response: Respo
     assert headers.get("content-encoding") in (None, "deflate")
 
 
-def test_a_script_is_compressed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, first = served(tmp_path, script(), accept_encoding="gzip")
-    (kept,) = (tmp_path / FOLDER).iterdir()
+def kept_in(cache_dir: Path) -> list[Path]:
+    folder = cache_dir / FOLDER
+    return [each for each in folder.iterdir() if each.suffix == ""] if folder.is_dir() else []
+
+
+def test_a_script_is_compressed_as_well_as_possible_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("brotli")
+    monkeypatch.setattr(compression, "WAIT_S", 0.0)
+    _, quick = served(tmp_path, script(), accept_encoding="br")
+    wait_until(lambda: len(kept_in(tmp_path)) == 1)
+    (kept,) = kept_in(tmp_path)
     assert kept.stat().st_mode & 0o777 == 0o600
 
     def refuse(*arguments: Any) -> bytes:
         raise AssertionError("it is in the cache folder")
 
     monkeypatch.setattr(compression, "_compress", refuse)
-    _, second = served(tmp_path, script(), accept_encoding="gzip")
-    assert second == first
+    _, best = served(tmp_path, script(), accept_encoding="br")
+    assert len(best) < len(quick) and decoded(best, "br").decode() == SCRIPT
     with pytest.raises(AssertionError, match="it is in the cache folder"):  # lists change
-        served(tmp_path, script(), "/answer/list", accept_encoding="gzip")
+        served(tmp_path, script(), "/answer/list", accept_encoding="br")
 
 
-def test_a_damaged_or_missing_cache_is_made_again(tmp_path: Path) -> None:
-    _, first = served(tmp_path, script(), accept_encoding="gzip")
-    (kept,) = (tmp_path / FOLDER).iterdir()
+def test_many_scripts_are_compressed_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("brotli")
+    monkeypatch.setattr(compression, "WAIT_S", 0.2)
+    texts = CompressedTexts(script(), tmp_path)
+    contents = [f"{SCRIPT} // {number}".encode() for number in range(5)]
+    for content in contents * 3:
+        texts.compressed(content, "br", is_unchanging=True)
+    wait_until(lambda: len(kept_in(tmp_path)) == 5)
+    assert sum(each.name == "imgsearch-compress" for each in threading.enumerate()) <= 1
+
+
+def test_a_damaged_cache_is_made_again_and_a_lacking_one_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("brotli")
+    monkeypatch.setattr(compression, "WAIT_S", 0.0)
+    served(tmp_path, script(), accept_encoding="br")
+    wait_until(lambda: len(kept_in(tmp_path)) == 1)
+    (kept,) = kept_in(tmp_path)
     kept.write_bytes(b"damaged" + kept.read_bytes())
-    assert served(tmp_path, script(), accept_encoding="gzip")[1] == first
+    _, again = served(tmp_path, script(), accept_encoding="br")
+    assert decoded(again, "br").decode() == SCRIPT
     (tmp_path / "file").write_text("")
-    assert served(tmp_path / "file", script(), accept_encoding="gzip")[1] == first
+    _, without = served(tmp_path / "file", script(), accept_encoding="br")
+    assert decoded(without, "br").decode() == SCRIPT
 
 
 def test_the_head_of_an_answer_is_passed_on(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """Compresses the texts that the page sends: scripts, styles, documents and lists.
 
 Brotli makes them a sixth smaller than gzip. Browsers take it from this machine and over HTTPS, and
-gzip from anywhere. Scripts and styles never change, so they are compressed once, well, and kept in
-the cache folder.
+gzip from anywhere. Scripts and styles never change: the first time they are compressed quickly, and
+as well as possible when the page is there. That is kept in the cache folder.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -37,9 +39,10 @@ _TEXTS = ("text/", "application/javascript", "application/json", "application/ma
 _STREAM = "text/event-stream"
 _LEAST_BYTES = 1000  # below, compressing saves nothing
 _MOST_TEXT_BYTES = 16 << 20  # of a text; a larger one is sent as it is
-# Levels: the first takes a millisecond for 100 kB, the second a tenth of a second.
-_QUICK: Mapping[Coding, int] = {"br": 4, "gzip": 6}
-_GOOD: Mapping[Coding, int] = {"br": 10, "gzip": 9}
+# Levels. The best of Brotli saves a tenth and takes fifty times as long; gzip has no better one.
+_QUICK: Mapping[Coding, int] = {"br": 5, "gzip": 6}
+_BEST = 11  # of Brotli
+WAIT_S = 5.0  # until the page that asked for a script is there
 
 
 class CompressedTexts:
@@ -51,6 +54,8 @@ class CompressedTexts:
     def __init__(self, app: ASGIApp, cache_dir: Path) -> None:
         self._app = app
         self._kept = FileCache(cache_dir / FOLDER, _MOST_BYTES)
+        self._waiting: dict[str, bytes] = {}  # scripts to compress as well as possible, by name
+        self._lock = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         first = scope["path"].split("/")[1] if scope["type"] == "http" else ""
@@ -62,16 +67,35 @@ class CompressedTexts:
         await self._app(scope, receive, text.send)
 
     def compressed(self, content: bytes, coding: Coding, *, is_unchanging: bool) -> bytes:
-        """The content in a coding; what never changes is compressed once."""
-        if not is_unchanging:
+        """The content in a coding, as well as it was compressed so far."""
+        if not is_unchanging or coding != "br":
             return _compress(content, coding, _QUICK[coding])
-        name = f"{hashlib.blake2b(content, digest_size=20).hexdigest()}.{coding}"
+        name = hashlib.blake2b(content, digest_size=20).hexdigest()
         kept = self._kept.get(name)
         if kept is None:
-            kept = _compress(content, coding, _GOOD[coding])
-            with suppress(OSError):  # a full disk: it is compressed again next time
-                self._kept.put(name, kept)
+            kept = _compress(content, coding, _QUICK[coding])
+            self._improve_later(name, content)
         return kept
+
+    def _improve_later(self, name: str, content: bytes) -> None:
+        with self._lock:
+            is_idle = not self._waiting
+            self._waiting[name] = content
+        if is_idle:
+            threading.Thread(target=self._improve, name="imgsearch-compress", daemon=True).start()
+
+    def _improve(self) -> None:
+        """Compress what waits as well as possible, one after the other."""
+        time.sleep(WAIT_S)
+        while True:
+            with self._lock:
+                name, content = next(iter(self._waiting.items()))
+            with suppress(OSError):  # a full disk: it is compressed again next time
+                self._kept.put(name, _compress(content, "br", _BEST))
+            with self._lock:
+                del self._waiting[name]
+                if not self._waiting:
+                    return
 
 
 class _Text:
