@@ -212,9 +212,9 @@ def read_texts(
         except PhotoError as error:
             return None if error.reason in _TRANSIENT else error
 
-    def load_first(item: tuple[Photo, Path]) -> tuple[Photo, Path, Image | PhotoError | None]:
-        is_looked_at = item[0].id in to_look_at
-        return (*item, load(*item, LOOK_SIDE_PX if is_looked_at else MIN_SIDE_PX))
+    def load_first(photo: Photo, path: Path) -> tuple[Photo, Path, Image | PhotoError | None]:
+        side_px = LOOK_SIDE_PX if photo.id in to_look_at else MIN_SIDE_PX
+        return photo, path, load(photo, path, side_px)
 
     def outcome(photo: Photo, path: Path, image: Image | PhotoError | None) -> str:
         """The field of `TextReport` that counts this photo, once it is recorded."""
@@ -237,7 +237,8 @@ def read_texts(
 
     counts: Counter[str] = Counter()
     threads = settings.thread_count
-    with prefetch(threads + _AHEAD, threads, load_first, photos) as loaded:
+    tasks = (partial(load_first, *item) for item in photos)
+    with prefetch(threads + _AHEAD, threads, tasks) as loaded:
         for done, (photo, path, image) in enumerate(loaded, 1):
             counts[outcome(photo, path, image)] += 1
             yield Progress(done, len(photos), path)
