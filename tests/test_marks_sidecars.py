@@ -106,6 +106,13 @@ def test_the_stars_are_changed_and_nothing_else(
     assert with_rating(after, 4) == after
 
 
+def test_an_empty_element_gets_the_stars() -> None:
+    empty = LIGHTROOM.replace("<xap:Rating> 5 </xap:Rating>", "<xap:Rating />")
+    assert with_rating(empty.encode(), 4).decode() == LIGHTROOM.replace("> 5 <", ">4<").replace(
+        "<xap:Rating>4", "<xap:Rating >4"
+    )
+
+
 def test_a_new_packet_states_the_stars() -> None:
     for stars in range(6):
         assert read_xmp(new_packet(stars)).facts == {"rating": stars}
@@ -121,8 +128,7 @@ def test_a_new_packet_states_the_stars() -> None:
         (DIGIKAM.encode("utf-16"), "not text in UTF-8"),
         (b"x" * ((4 << 20) + 1), "too large"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><a/>', "document type"),
-        (LIGHTROOM.replace("> 5 <", "><b/>5<").encode(), "not a number"),
-        (LIGHTROOM.replace("<xap:Rating> 5 </xap:Rating>", "<xap:Rating/>").encode(), "empty"),
+        (LIGHTROOM.replace("> 5 <", "><b/>5<").encode(), "no plain text"),
     ],
 )
 def test_what_cannot_be_changed_safely_is_left_as_it_is(packet: bytes, why: str) -> None:

@@ -1,7 +1,7 @@
-"""Writes stars and names of faces into XMP files beside photos, on request only.
+"""Writes stars, names of faces, dates and places into XMP files beside photos, on request only.
 
 This is the only code that writes beside photos. The photos themselves are never opened for writing.
-A file is replaced whole, by one that differs in the stars or names alone, and only if it still is
+A file is replaced whole, by one that differs in these facts alone, and only if it still is
 what it was when the changes were listed.
 """
 
@@ -15,6 +15,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from math import isclose
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -25,6 +26,7 @@ from imgsearch.decode.formats import FORMATS_BY_SUFFIX
 from imgsearch.decode.request import open_regular_file
 from imgsearch.decode.sidecars import xmp_paths
 from imgsearch.decode.xmp import MAX_PACKET_BYTES
+from imgsearch.decode.xmp_corrections import new_packet_of_correction, with_correction
 from imgsearch.decode.xmp_edit import CannotEdit
 from imgsearch.decode.xmp_rating import new_packet, rating_in, with_rating
 from imgsearch.decode.xmp_regions import (
@@ -37,11 +39,13 @@ from imgsearch.decode.xmp_regions import (
 )
 from imgsearch.errors import DiskError, PhotoError
 from imgsearch.records.albums import SidecarChange
+from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
 from imgsearch.records.faces import FaceNamesChange
 from imgsearch.replacing import rename_over
 from imgsearch.text import plain_text
 
 _PART = ".imgsearch.part"  # behind the name of a file that is not complete
+_SAME_DEGREES = 1e-5  # about a metre
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -51,6 +55,24 @@ class RatedFile(Struct, frozen=True):
     path: Path
     stars: int
     stated: int | None
+
+
+class CorrectedFile(Struct, frozen=True):
+    """A file of a photo whose date or place was corrected, and the facts that its files state."""
+
+    path: Path
+    correction: Correction
+    stated: StatedFacts
+
+    @property
+    def states_it(self) -> bool:
+        """Whether the files of the photo state the correction already."""
+        taken_at, place = self.correction.taken_at, self.correction.place
+        has_date = taken_at is None or self.stated.taken_at == taken_at
+        if place is None or self.stated.lat is None or self.stated.lon is None:
+            return has_date and place is None
+        nearly = isclose(self.stated.lat, place.lat, abs_tol=_SAME_DEGREES)
+        return has_date and nearly and isclose(self.stated.lon, place.lon, abs_tol=_SAME_DEGREES)
 
 
 class FileWithFaces(Struct, frozen=True):
@@ -66,7 +88,7 @@ class FileWithFaces(Struct, frozen=True):
     stated: tuple[str, ...] = ()
 
 
-Change = TypeVar("Change", SidecarChange, FaceNamesChange)
+Change = TypeVar("Change", SidecarChange, FaceNamesChange, DateAndPlaceChange)
 
 
 class PlannedFile(Struct, Generic[Change], frozen=True):
@@ -119,6 +141,20 @@ def plan_face_names(
         _plan_names(sidecar, photos, orientation_of)
         for sidecar, photos in sorted(by_sidecar.items())
     )
+    return [each for each in planned if each is not None]
+
+
+def plan_corrections(
+    files: Iterable[CorrectedFile], adobe_names: bool = False
+) -> list[PlannedFile[DateAndPlaceChange]]:
+    """The XMP files to write so that these files have their date and place, sorted by path.
+
+    Photos whose files state them already are left out. Otherwise as `plan_sidecars`.
+    """
+    by_sidecar: dict[Path, list[CorrectedFile]] = defaultdict(list)
+    for file in files:
+        by_sidecar[_sidecar_of(file.path, adobe_names)].append(file)
+    planned = (_plan_correction(sidecar, photos) for sidecar, photos in sorted(by_sidecar.items()))
     return [each for each in planned if each is not None]
 
 
@@ -237,6 +273,36 @@ def _plan_names(
         listed = ", ".join(sorted(others)[:3])
         return PlannedFile(_failed(change, f"it belongs to {listed} as well, with other faces"))
     return PlannedFile.of(change, before, edited.packet)
+
+
+def _plan_correction(
+    sidecar: Path, photos: list[CorrectedFile]
+) -> PlannedFile[DateAndPlaceChange] | None:
+    """The change of one XMP file; None where nothing is to be changed."""
+    if all(each.states_it for each in photos):
+        return None
+    first = photos[0]
+    correction = first.correction
+    change = DateAndPlaceChange(sidecar, first.path, correction.taken_at, correction.place)
+    try:
+        before = _content(sidecar)
+        if before is None:
+            after = new_packet_of_correction(correction)
+        else:
+            after = with_correction(before, correction)
+    except CannotEdit as error:
+        return PlannedFile(_failed(change, str(error)))
+    except (OSError, PhotoError) as error:
+        return PlannedFile(_failed(change, f"it cannot be read ({_reason(error)})"))
+    if after == before:
+        return None  # the library has not read it yet
+    change = replace(change, is_new=before is None)
+    if others := _others_with(sidecar, {each.path.name: each.correction for each in photos}):
+        names = ", ".join(sorted(others)[:3])
+        return PlannedFile(
+            _failed(change, f"it belongs to {names} as well, with another date or place")
+        )
+    return PlannedFile.of(change, before, after)
 
 
 def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
