@@ -260,7 +260,9 @@ def main(arguments: Sequence[str]) -> None:
     run("album", "album", "make", "Book", "red things")
     run("mark", "mark", "type:png", "--stars", "3")
     run("sidecars", "sidecars", "--dry-run")
+    run("sidecars --write", "sidecars", "--write")
     run("correct", "correct", "type:png", "--set-date", "1974-07")
+    run("correct --write-sidecars", "correct", "--write-sidecars")
     run("undo", "undo")
     run("timeline", "timeline")
     run("events", "events")
@@ -298,7 +300,9 @@ def main(arguments: Sequence[str]) -> None:
         run("read-text", "read-text", "--all")
     if models.is_installed():
         run("faces", "faces")
+        run("pack --faces", "pack", photos, str(work / "tmp" / "faces.imgsearch"), "--faces")
     run("people", "people")
+    run("people --write-sidecars", "people", "--write-sidecars")
     with recorder.running("watch", "-m", "imgsearch", "watch") as process:
         wait_for_line(process.stdout, b" report ")
         time.sleep(4)
