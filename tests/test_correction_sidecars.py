@@ -45,7 +45,9 @@ def stocked(library: Library, stand_in: StandIn, tmp_path: Path) -> Library:
 
 
 def written(library: Library, **options: bool) -> list[DateAndPlaceChange]:
-    return list(library.corrections.write_sidecars(library.corrections.plan_sidecars(**options)))
+    return library.corrections.write_sidecars(
+        library.corrections.plan_sidecars(**options).run()
+    ).run()
 
 
 # ------------------------------------------------------------------------- the packet
@@ -128,10 +130,10 @@ def test_damaged_packets_are_refused_or_keep_what_they_state(noise: bytes, at: i
 def test_nothing_is_written_before_it_is_asked_for(stocked: Library, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     before = files_of(photos)
-    assert stocked.corrections.plan_sidecars() == []
+    assert stocked.corrections.plan_sidecars().run() == []
     stocked.corrections.set_dates([PhotoDate(1, MOMENT), PhotoDate(2, MOMENT)])
     stocked.corrections.set_place([2, 3], place="Lisbon")
-    planned = [each.change for each in stocked.corrections.plan_sidecars()]
+    planned = [each.change for each in stocked.corrections.plan_sidecars().run()]
     assert [(each.sidecar.name, each.is_new) for each in planned] == [
         ("0000.png.xmp", False),
         ("0001.png.xmp", True),
@@ -144,7 +146,7 @@ def test_nothing_is_written_before_it_is_asked_for(stocked: Library, tmp_path: P
     assert {name: after[name] for name in before if name.endswith(".png")} == {
         name: content for name, content in before.items() if name.endswith(".png")
     }, "photos are never changed"
-    assert stocked.corrections.plan_sidecars() == [], (
+    assert stocked.corrections.plan_sidecars().run() == [], (
         "the files state it, also before they are read"
     )
     assert stocked.index().run().reread == 3
@@ -170,10 +172,10 @@ def test_a_file_that_another_program_changed_meanwhile_is_left_as_it_is(
     stocked: Library, tmp_path: Path
 ) -> None:
     stocked.corrections.set_dates([PhotoDate(1, MOMENT)])
-    planned = stocked.corrections.plan_sidecars()
+    planned = stocked.corrections.plan_sidecars().run()
     theirs = ROME.replace("Rome", "Roma")
     (tmp_path / "photos" / "0000.png.xmp").write_text(theirs)
-    (change,) = stocked.corrections.write_sidecars(planned)
+    (change,) = stocked.corrections.write_sidecars(planned).run()
     assert change.problem == "another program has changed it meanwhile; list it again"
     assert (tmp_path / "photos" / "0000.png.xmp").read_text() == theirs
 

@@ -13,11 +13,11 @@ import os
 import stat
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import isclose
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -38,6 +38,7 @@ from imgsearch.decode.xmp_regions import (
     with_faces,
 )
 from imgsearch.errors import DiskError, PhotoError
+from imgsearch.progress import Progress
 from imgsearch.records.albums import SidecarChange
 from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
 from imgsearch.records.faces import FaceNamesChange
@@ -89,6 +90,7 @@ class FileWithFaces(Struct, frozen=True):
 
 
 Change = TypeVar("Change", SidecarChange, FaceNamesChange, DateAndPlaceChange)
+_File = TypeVar("_File", RatedFile, FileWithFaces, CorrectedFile)
 
 
 class PlannedFile(Struct, Generic[Change], frozen=True):
@@ -107,55 +109,75 @@ class PlannedFile(Struct, Generic[Change], frozen=True):
         return cls(change, _digest(before), zlib.compress(after, 1))
 
 
-def plan_sidecars(
-    files: Iterable[RatedFile], adobe_names: bool = False
-) -> list[PlannedFile[SidecarChange]]:
-    """The XMP files to write so that these files have their stars, sorted by path.
+Planning: TypeAlias = Generator[Progress, None, list[PlannedFile[Change]]]
+
+
+def plan_sidecars(files: Iterable[RatedFile], adobe_names: bool = False) -> Planning[SidecarChange]:
+    """List the XMP files to write so that these files have their stars, sorted by path.
 
     An XMP file that is there is changed. A new one is called `IMG.JPG.xmp`, as darktable and
     digiKam call them, or with `adobe_names` `IMG.xmp`. Photos whose files state these stars already
     are left out. A file that cannot be changed has a change with a problem.
     """
-    by_sidecar: dict[Path, list[RatedFile]] = defaultdict(list)
-    for file in files:
-        by_sidecar[_sidecar_of(file.path, adobe_names)].append(file)
-    planned = (_plan(sidecar, photos) for sidecar, photos in sorted(by_sidecar.items()))
-    return [each for each in planned if each is not None]
+    return _plan_each(files, adobe_names, _plan)
 
 
 def plan_face_names(
     files: Iterable[FileWithFaces],
     orientation_of: Callable[[Path], int],
     adobe_names: bool = False,
-) -> list[PlannedFile[FaceNamesChange]]:
-    """The XMP files to write so that these files name their faces, sorted by path.
+) -> Planning[FaceNamesChange]:
+    """List the XMP files to write so that these files name their faces, sorted by path.
 
     Names that the files of a photo state already are left out. A face that its XMP file names
     otherwise gets its name if the user has confirmed it. `orientation_of` is asked about photos of
     which a file is to be changed; it raises PhotoError. Otherwise as `plan_sidecars`.
     """
-    by_sidecar: dict[Path, list[FileWithFaces]] = defaultdict(list)
-    for file in files:
-        by_sidecar[_sidecar_of(file.path, adobe_names)].append(file)
-    planned = (
-        _plan_names(sidecar, photos, orientation_of)
-        for sidecar, photos in sorted(by_sidecar.items())
+    return _plan_each(
+        files, adobe_names, lambda sidecar, photos: _plan_names(sidecar, photos, orientation_of)
     )
-    return [each for each in planned if each is not None]
 
 
 def plan_corrections(
     files: Iterable[CorrectedFile], adobe_names: bool = False
-) -> list[PlannedFile[DateAndPlaceChange]]:
-    """The XMP files to write so that these files have their date and place, sorted by path.
+) -> Planning[DateAndPlaceChange]:
+    """List the XMP files to write so that these files have their date and place, sorted by path.
 
     Photos whose files state them already are left out. Otherwise as `plan_sidecars`.
     """
-    by_sidecar: dict[Path, list[CorrectedFile]] = defaultdict(list)
+    return _plan_each(files, adobe_names, _plan_correction)
+
+
+def _plan_each(
+    files: Iterable[_File],
+    adobe_names: bool,
+    plan: Callable[[Path, list[_File]], PlannedFile[Change] | None],
+) -> Planning[Change]:
+    """What `plan` returns for each XMP file and its photos; a Progress for each of the files."""
+    by_sidecar: dict[Path, list[_File]] = defaultdict(list)
     for file in files:
         by_sidecar[_sidecar_of(file.path, adobe_names)].append(file)
-    planned = (_plan_correction(sidecar, photos) for sidecar, photos in sorted(by_sidecar.items()))
-    return [each for each in planned if each is not None]
+    planned = []
+    for done, sidecar in enumerate(sorted(by_sidecar), 1):
+        one = plan(sidecar, by_sidecar[sidecar])
+        if one is not None:
+            planned.append(one)
+        yield Progress(done, len(by_sidecar), sidecar)
+    return planned
+
+
+def write_sidecars(
+    planned: Sequence[PlannedFile[Change]],
+) -> Generator[Progress, None, list[Change]]:
+    """Write planned files, one after the other; returns the change of each, with its problem.
+
+    Raises DiskError on a full disk, and the files before are written then.
+    """
+    changes = []
+    for done, one in enumerate(planned, 1):
+        changes.append(write_sidecar(one))
+        yield Progress(done, len(planned), one.change.sidecar)
+    return changes
 
 
 def write_sidecar(planned: PlannedFile[Change]) -> Change:
