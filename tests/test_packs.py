@@ -969,7 +969,7 @@ def test_the_examples_of_the_page_run(packed: Path, tmp_path: Path) -> None:
 
 
 def test_the_page_lists_every_table_and_column() -> None:
-    page = (CHECKOUT / "docs" / "packs.md").read_text()
+    page = (CHECKOUT / "docs" / "pack-format.md").read_text()
     described = (CHECKOUT / "docs" / "http.md").read_text()
     for fact in FACTS:
         assert f"| `{fact.name}` |" in described
