@@ -363,7 +363,9 @@ class Library:
         """Find the k photos that best match a query, an example image, or both; best first.
 
         A list; a notebook shows it as a table with pictures, and its `to_dataframe` is for pandas.
-        `text` is in the query language of docs/search.md: "sunset -people after:2023 camera:canon".
+        `text` is in the query language of docs/query-language.md, such as "sunset -people
+        after:2023 camera:canon".
+
         Raises QueryError for an empty or invalid query, for an image that cannot be read and for a
         k below 1, UsageError if there is no library yet, StoreError where there is no archive, and
         QueryError for filters that make no sense in an archive.

@@ -48,7 +48,7 @@ _PEOPLE = (
     *("a person", "a man", "a woman", "a child", "people", "a group of people"),
     *("a crowd of people", "people standing together", "a person far away"),
 )
-# Above it a photo shows people, if no certain face was found in it: see docs/people.md.
+# Above it a photo shows people, if no certain face was found in it: see research/notes/faces.md.
 _SHOWS_PEOPLE = 0.25
 _FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
 _FEW = 200
