@@ -289,6 +289,7 @@ def main(arguments: Sequence[str]) -> None:
     run("copy", "copy", "--to", archive)
     run("index an archive", "index", photos, "--library", archive)
     run("search in an archive", "search", "a cat", "--library", archive)
+    run("settle", "settle", "--library", archive)
     run("help", "help", "search")
     run("completion", "completion", "bash")
     with recorder.running("browse", "-c", BROWSE) as process:
