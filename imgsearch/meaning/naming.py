@@ -1,8 +1,8 @@
 """Names the clusters of a map by words, where a word fits most of their photos.
 
 A word fits a photo if it stands out among unrelated captions, as for labels (`labels.zero_shot`).
-Of the words that fit most photos of a cluster, its name is the one that tells it best from the
-photos around it. Where no word does, the cluster has no name.
+Of the words that fit most photos of a cluster, and fit them better than the photos around it, its
+name is the one that fits best. Where no word does, the cluster has no name.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ FITS_FROM = 1.75  # standard deviations above unrelated captions, as `labels.zer
 _AMONG_BEST = 8  # words that fit a photo at most: those that stand out most
 _MOST_PHOTOS = 0.6  # share of the photos of a cluster that its name fits
 _LEAST_LIFT = 0.25  # standard deviations by which it fits better than the photos around
+_LIFT_WEIGHT = 0.25  # what fits best counts more than what tells photos from others
 _NEARLY_ALL = 0.7  # share of the photos around: such a cluster needs no lift
 _BLOCK_ROWS = 4_096
 
@@ -90,7 +91,7 @@ def name_clusters(
 def _best_word(
     means: np.ndarray, shares: np.ndarray, around: np.ndarray, photos_around: float, *, size: float
 ) -> int | None:
-    """The word that fits most photos and tells them best from the photos around."""
+    """The word that fits the photos best, of those that tell them from the photos around."""
     if not size:
         return None
     lifts = means - around / max(photos_around, 1)
@@ -99,4 +100,4 @@ def _best_word(
         is_possible &= lifts >= _LEAST_LIFT
     if not is_possible.any():
         return None
-    return int(np.where(is_possible, means + lifts, -np.inf).argmax())
+    return int(np.where(is_possible, means + _LIFT_WEIGHT * lifts, -np.inf).argmax())
