@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # The first parts of paths whose answers are text: Streamlit's own files, and ours.
 _TEXTS = frozenset(
     {
-        *("answer", "filters", "map", "modules", "operations", "static", "suggest", "timeline"),
-        "exports",
+        *("answer", "exports", "filters", "map", "meaning", "modules", "operations", "static"),
+        *("suggest", "timeline"),
     }
 )
 _LEAST_BYTES = 1000  # below, compressing saves nothing
