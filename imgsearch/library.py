@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from imgsearch.operations.labels import Labels
     from imgsearch.operations.lines import Lines
     from imgsearch.operations.marks import Marks
+    from imgsearch.operations.meaning import Meaning
     from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
     from imgsearch.operations.people import People
@@ -316,6 +317,13 @@ class Library:
         return Labels(self._engine.on_this_machine("saved labels"))
 
     @property
+    def meaning(self) -> Meaning:
+        """The map of meaning: photos on a plane by what they show."""
+        from imgsearch.operations.meaning import Meaning
+
+        return Meaning(self._engine.on_this_machine("a map of meaning"))
+
+    @property
     def people(self) -> People:
         """Faces in photos, and the persons that they belong to."""
         from imgsearch.operations.people import People
@@ -363,7 +371,9 @@ class Library:
         """Find the k photos that best match a query, an example image, or both; best first.
 
         A list; a notebook shows it as a table with pictures, and its `to_dataframe` is for pandas.
-        `text` is in the query language of docs/search.md: "sunset -people after:2023 camera:canon".
+        `text` is in the query language of docs/query-language.md, such as "sunset -people
+        after:2023 camera:canon".
+
         Raises QueryError for an empty or invalid query, for an image that cannot be read and for a
         k below 1, UsageError if there is no library yet, StoreError where there is no archive, and
         QueryError for filters that make no sense in an archive.

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "rapidocr"
 LOOK_SIDE_PX = 640  # long side of the small copy that `TextReader.look` looks at
-LOOK_THRESHOLD = 0.4  # from which a photo is worth reading; chosen as docs/text.md says
+# A photo is worth reading from here on: research/notes/text-in-pictures.md.
+LOOK_THRESHOLD = 0.4
 MIN_SIDE_PX = 1000  # of a picture's short side, if it has as much: small text stays legible
 _MAX_SIDE_PX = 2000  # of the long side of what is read at once; RapidOCR scales more down to that
 _MAX_PIECES = 12

@@ -208,6 +208,15 @@ class TextReport(Struct, frozen=True):
         )
 
 
+class LayoutReport(Struct, frozen=True):
+    """The report of laying out the map of meaning: photos, clusters, and clusters with a name."""
+
+    photos: int
+    clusters: int
+    named: int
+    seconds: float = 0.0
+
+
 class FaceReport(Struct, frozen=True):
     """The report of finding faces, in photos, and the number of `faces`.
 
@@ -313,6 +322,15 @@ class CopyReport(Struct, frozen=True):
             self.reread + other.reread,
             self.seconds + other.seconds,
         )
+
+
+class SettleReport(Struct, frozen=True):
+    """The contents of an archive after it was settled."""
+
+    photos: int
+    vectors: int
+    indexed: int  # vectors in the index; searches compare the others one by one
+    seconds: float
 
 
 # ------------------------------------------------------------------------- watching

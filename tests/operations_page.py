@@ -11,8 +11,8 @@ from imgsearch.service.table import operations
 _TITLE = """# Operations and records
 
 Written by `make docs` from the declarations in `imgsearch/library.py` and `imgsearch/operations/`:
-do not edit it. [serve.md](serve.md) says how to reach the service. The commands print the same
-records with `--json`, and Python has the same methods: `library.find`, `library.saved.all`.
+do not edit it. [Requests](http-requests.md) says how to reach the service. The commands print the
+same records with `--json`, and Python has the same methods: `library.find`, `library.saved.all`.
 
 A field that is null counts as absent in a request, and an unknown field is refused. An answer has
 all fields of its record. Times are ISO 8601, and a file name that is not UTF-8 has Python's

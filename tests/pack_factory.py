@@ -62,7 +62,7 @@ def change(pack: Path, *statements: str) -> Path:
 
 
 def seal(connection: sqlite3.Connection) -> None:
-    """Compute the checksums of a pack anew, as docs/packs.md describes them."""
+    """Compute the checksums of a pack anew, as docs/pack-format.md describes them."""
     after = -(1 << 63)
     has_faces = bool(connection.execute("PRAGMA table_info(faces)").fetchall())
     for (last,) in connection.execute("SELECT last_photo_id FROM batches ORDER BY 1").fetchall():

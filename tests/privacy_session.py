@@ -65,7 +65,10 @@ async def ask():
 
 asyncio.run(ask())
 """
-VIEWS = ("timeline", "events", "over-time", "map", "similar", "labels", "people", "library")
+VIEWS = (
+    *("timeline", "events", "over-time", "map", "meaning", "similar"),
+    *("labels", "people", "library"),
+)
 LOOPBACK = ("127.", "::1", "0.0.0.0", "::")
 
 
@@ -260,13 +263,16 @@ def main(arguments: Sequence[str]) -> None:
     run("album", "album", "make", "Book", "red things")
     run("mark", "mark", "type:png", "--stars", "3")
     run("sidecars", "sidecars", "--dry-run")
+    run("sidecars --write", "sidecars", "--write")
     run("correct", "correct", "type:png", "--set-date", "1974-07")
+    run("correct --write-sidecars", "correct", "--write-sidecars")
     run("undo", "undo")
     run("timeline", "timeline")
     run("events", "events")
     run("places", "places")
     run("cameras", "cameras")
     run("strip", "strip", "--by", "month")
+    run("meaning", "meaning", "--lay-out")
     run("suggest", "suggest", "photos")
     run("duplicates", "duplicates", "--min-score", "0.5", "--script")
     run("status", "status", "--json")
@@ -287,6 +293,7 @@ def main(arguments: Sequence[str]) -> None:
     run("copy", "copy", "--to", archive)
     run("index an archive", "index", photos, "--library", archive)
     run("search in an archive", "search", "a cat", "--library", archive)
+    run("settle", "settle", "--library", archive)
     run("help", "help", "search")
     run("completion", "completion", "bash")
     with recorder.running("browse", "-c", BROWSE) as process:
@@ -298,7 +305,9 @@ def main(arguments: Sequence[str]) -> None:
         run("read-text", "read-text", "--all")
     if models.is_installed():
         run("faces", "faces")
+        run("pack --faces", "pack", photos, str(work / "tmp" / "faces.imgsearch"), "--faces")
     run("people", "people")
+    run("people --write-sidecars", "people", "--write-sidecars")
     with recorder.running("watch", "-m", "imgsearch", "watch") as process:
         wait_for_line(process.stdout, b" report ")
         time.sleep(4)

@@ -44,12 +44,12 @@ def _described(name: str, value: object) -> Iterator[str]:
     if isinstance(value, type):
         yield from _class_lines(name, value)
     elif inspect.isroutine(value):
-        yield f"{name}{_signature(value)}"
+        yield f"{name}{signature_of(value)}"
     else:
         yield f"{name}: {type(value).__name__}"
 
 
-def _signature(function: Callable[..., object]) -> str:
+def signature_of(function: Callable[..., object]) -> str:
     """The parameters as they are written, with the names of functions that are defaults."""
     text = re.sub(r"<function (\w+) at \w+>", r"\1", str(inspect.signature(function)))
     return re.sub(r"""(: |-> )(['"])(.*?)\2(?=,|\)| =|$)""", r"\1\3", text)
@@ -64,7 +64,7 @@ def _class_lines(name: str, described: type) -> Iterator[str]:
     if issubclass(described, Struct):
         yield from _field_lines(name, described)
     elif "__init__" in vars(described):
-        yield f"{name}.__init__{_signature(vars(described)['__init__'])}"
+        yield f"{name}.__init__{signature_of(vars(described)['__init__'])}"
     for member in sorted(vars(described)):
         if not member.startswith("_"):
             yield from _member_lines(f"{name}.{member}", inspect.getattr_static(described, member))
@@ -94,9 +94,9 @@ def _member_lines(name: str, member: object) -> Iterator[str]:
         assert member.fget is not None
         yield f"{name} -> {inspect.signature(member.fget).return_annotation}"
     elif isinstance(member, classmethod | staticmethod):
-        yield f"{name}{_signature(member.__func__)}"
+        yield f"{name}{signature_of(member.__func__)}"
     elif inspect.isfunction(member):
-        yield f"{name}{_signature(member)}"
+        yield f"{name}{signature_of(member)}"
     elif not inspect.ismemberdescriptor(member):  # a field, which is in the signature
         yield f"{name}: {type(member).__name__}"
 

@@ -1,7 +1,7 @@
 """Real files of cameras and phones: the facts read are those that exiftool reads.
 
 Each test compares all files and lists every one that differs. The first prints how often each fact
-is the same, maker notes included, as docs/formats.md shows it; the others leave maker notes out and
+is the same, maker notes included, as docs/benchmarks.md says; the others leave maker notes out and
 are stricter.
 """
 

@@ -97,6 +97,14 @@ def test_what_is_no_whole_text_is_not_compressed(tmp_path: Path, response: Respo
     assert headers.get("content-encoding") in (None, "deflate")
 
 
+def test_points_and_lists_of_paths_are_compressed(tmp_path: Path) -> None:
+    points = Response(b"\0\1\2\3" * 2000, media_type="application/octet-stream")
+    headers, content = served(tmp_path, points, "/meaning/points", accept_encoding="gzip")
+    assert headers["content-encoding"] == "gzip" and gzip.decompress(content) == points.body
+    headers, content = served(tmp_path, points, "/answer/list", accept_encoding="gzip")
+    assert "content-encoding" not in headers and content == points.body
+
+
 def kept_in(cache_dir: Path) -> list[Path]:
     folder = cache_dir / FOLDER
     return [each for each in folder.iterdir() if each.suffix == ""] if folder.is_dir() else []

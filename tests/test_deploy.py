@@ -23,7 +23,8 @@ from tests.factories import CHECKOUT
 
 DOCS = CHECKOUT / "docs"
 DEPLOY = DOCS / "deploy"
-PLANNING = (DOCS / "scale-planning.md").read_text()
+GUIDES = [DOCS / "deploying.md", DOCS / "archive-security.md"]
+GUIDE = "\n".join(page.read_text() for page in GUIDES)
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 PROXY = (DEPLOY / "haproxy.cfg").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -147,7 +148,7 @@ def all_commands() -> dict[str, list[list[str]]]:
             if "command" in container:
                 words = [*container["command"], *container.get("args", [])]
                 found[f"pod {name}"] = words_of(words)
-    blocks = re.findall(r"```sh\n(.*?)```", PLANNING, re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
     found["page"] = [command for line in lines for command in commands_in(line)]
     return found
@@ -257,7 +258,7 @@ def test_variables_keep_ray_from_reporting_and_ask_for_a_token() -> None:
 
 
 def test_no_file_has_a_credential() -> None:
-    for file in (*DEPLOY.iterdir(), DOCS / "scale-planning.md"):
+    for file in (*DEPLOY.iterdir(), *GUIDES):
         text = file.read_text()
         assert not re.search(r"AKIA[0-9A-Z]{16}|PRIVATE KEY|aws_secret_access_key *=", text), file
         assert not re.search(r"\b[0-9a-f]{64}\b", text), file
@@ -274,7 +275,7 @@ def test_no_file_has_a_credential() -> None:
     ignored = (CHECKOUT / ".gitignore").read_text().splitlines()
     for secret in COMPOSE["secrets"].values():
         assert f"/docs/deploy/{Path(secret['file']).parent}/" in ignored
-    assert f"{MIN_TOKEN_LENGTH} characters" in PLANNING
+    assert f"{MIN_TOKEN_LENGTH} characters" in GUIDE
 
 
 def secrets_of(service: dict[str, Any]) -> set[str]:
@@ -294,7 +295,7 @@ def test_only_the_process_that_writes_has_the_rights_to() -> None:
 
 
 def test_the_policies_give_the_least_rights() -> None:
-    policies = [json.loads(each) for each in re.findall(r"```json\n(.*?)```", PLANNING, re.DOTALL)]
+    policies = [json.loads(each) for each in re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)]
     rights: list[set[tuple[str, str]]] = []
     for policy in policies:
         assert policy["Version"] == "2012-10-17"

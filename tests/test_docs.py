@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from pathlib import Path
@@ -10,9 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from imgsearch import Settings, errors
+from imgsearch import Library, Settings, errors
 from imgsearch.cli import GROUPS, commands
 from tests.operations_page import operations_page
+from tests.python_page import PARTS, python_page
 
 HOUSE = Path(__file__).parent.parent
 PAGES = [
@@ -71,6 +73,25 @@ def test_the_page_of_operations_is_the_one_of_their_declarations() -> None:
     assert page.read_text() == now, "run: make docs"
 
 
+def test_the_page_of_python_is_the_one_of_the_signatures() -> None:
+    page = HOUSE / "docs" / "python.md"
+    now = python_page()
+    if os.environ.get("UPDATE_DOCS"):
+        page.write_text(now)
+    assert page.read_text() == now, "run: make docs"
+
+
+def test_the_page_of_python_has_every_part_of_a_library() -> None:
+    properties = {
+        name: inspect.signature(member.fget).return_annotation
+        for name, member in vars(Library).items()
+        if isinstance(member, property) and member.fget is not None
+    }
+    facts = {"Settings", "str", "Path", "frozenset[str]"}
+    parts = {name: kind for name, kind in properties.items() if kind not in facts}
+    assert parts == {name: part.__name__ for name, part in PARTS.items()}
+
+
 def test_the_manual_page_is_the_one_of_these_commands() -> None:
     page = HOUSE / "docs" / "imgsearch.1"
     done = CliRunner().invoke(commands, ["help", "--man"], prog_name="imgsearch")
@@ -105,7 +126,7 @@ def test_every_setting_is_documented() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_have_a_target(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
-        assert target.startswith("http") or (page.parent / target).exists(), target
+        assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name)

@@ -1,4 +1,4 @@
-"""docs/search.md and concepts.md are correct: their commands run here and print what they show.
+"""Guides and the query language are correct: their commands run here and print what they show.
 
 The photos are those of ../shared/data. After a change, run this file with UPDATE_DOCS=1.
 """
@@ -21,8 +21,12 @@ from imgsearch.cli import main
 from imgsearch.language.fields import FIELDS
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGE = DOCS / "search.md"
-PAGES = (PAGE, DOCS / "concepts.md")  # in this order: the first makes the library
+# In this order: the first makes the library.
+PAGES = tuple(
+    DOCS / f"{name}.md"
+    for name in ("search", "query-language", "verdicts", "events", "labels", "concepts")
+)
+WITH_PYTHON = (DOCS / "search.md", DOCS / "concepts.md")
 HOME = "/home/ada"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HOLIDAYS = ("dog beach", "sunset", "dog snow", "pool", "bicycle", "football")
@@ -170,7 +174,7 @@ def test_every_example_prints_what_the_page_shows(
 
 
 @pytest.mark.slow  # needs the library that the test above makes
-@pytest.mark.parametrize("page_file", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize("page_file", WITH_PYTHON, ids=[page.stem for page in WITH_PYTHON])
 def test_the_python_example_runs(
     home: Path, capfd: pytest.CaptureFixture[str], page_file: Path
 ) -> None:
@@ -184,5 +188,5 @@ def test_the_python_example_runs(
 
 
 def test_every_filter_is_documented() -> None:
-    documented = re.findall(r"^\| `(\w+):", PAGE.read_text(), re.MULTILINE)
+    documented = re.findall(r"^\| `(\w+):", (DOCS / "query-language.md").read_text(), re.MULTILINE)
     assert set(documented) == {*FIELDS, "t", "sort", "image", "photo", "concept", "plain"}

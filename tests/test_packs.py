@@ -955,9 +955,9 @@ def test_sqlite_reads_a_pack(packed: Path) -> None:
 
 
 def test_the_examples_of_the_page_run(packed: Path, tmp_path: Path) -> None:
-    page = (CHECKOUT / "docs" / "packs.md").read_text()
+    page = (CHECKOUT / "docs" / "pack-format.md").read_text()
     packed.rename(tmp_path / "photos.imgsearch")
-    code = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
+    code = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -969,7 +969,7 @@ def test_the_examples_of_the_page_run(packed: Path, tmp_path: Path) -> None:
 
 
 def test_the_page_lists_every_table_and_column() -> None:
-    page = (CHECKOUT / "docs" / "packs.md").read_text()
+    page = (CHECKOUT / "docs" / "pack-format.md").read_text()
     described = (CHECKOUT / "docs" / "http.md").read_text()
     for fact in FACTS:
         assert f"| `{fact.name}` |" in described

@@ -28,7 +28,7 @@ CHECKOUT = Path(__file__).parent.parent
 PAGE = CHECKOUT / "docs" / "installing.md"
 TABLE = re.compile(r"(<!-- wheels: written by .* -->\n).*?(<!-- /wheels -->)", re.DOTALL)
 # Of developers, not of users.
-_NOT_INSTALLED = {"dev", "release", "bench"}
+_NOT_INSTALLED = {"dev", "docs", "release", "bench"}
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = {
     "Linux, x86-64": "x86_64-manylinux_2_28",

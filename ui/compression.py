@@ -37,6 +37,8 @@ _UNCHANGING = frozenset({"static", "modules"})
 _FILES = frozenset({"copies", "face", "moving-part", "original", "thumbnail"})
 _TEXTS = ("text/", "application/javascript", "application/json", "application/manifest+json")
 _STREAM = "text/event-stream"
+# Those of answers that are bytes and yet worth compressing: points of a map, lists of paths.
+_BYTES = frozenset({"exports", "meaning", "similar"})
 _LEAST_BYTES = 1000  # below, compressing saves nothing
 _MOST_TEXT_BYTES = 16 << 20  # of a text; a larger one is sent as it is
 # Levels. The best of Brotli saves a tenth and takes fifty times as long; gzip has no better one.
@@ -63,7 +65,8 @@ class CompressedTexts:
         if scope["type"] != "http" or first in _FILES or scope["method"] == "HEAD":
             await self._app(scope, receive, send)
             return
-        text = _Text(self, send, coding, is_unchanging=first in _UNCHANGING)
+        kinds = (*_TEXTS, "application/octet-stream") if first in _BYTES else _TEXTS
+        text = _Text(self, send, coding, kinds, is_unchanging=first in _UNCHANGING)
         await self._app(scope, receive, text.send)
 
     def compressed(self, content: bytes, coding: Coding, *, is_unchanging: bool) -> bytes:
@@ -102,11 +105,18 @@ class _Text:
     """One answer: it is held back until it is complete, if it is a text that can be compressed."""
 
     def __init__(
-        self, texts: CompressedTexts, send: Send, coding: Coding | None, *, is_unchanging: bool
+        self,
+        texts: CompressedTexts,
+        send: Send,
+        coding: Coding | None,
+        kinds: tuple[str, ...],
+        *,
+        is_unchanging: bool,
     ) -> None:
         self._texts = texts
         self._send = send
         self._coding = coding
+        self._kinds = kinds
         self._is_unchanging = is_unchanging
         self._start: Message | None = None  # held back, with the parts of the content
         self._parts: list[bytes] = []
@@ -114,7 +124,7 @@ class _Text:
     async def send(self, message: Message) -> None:
         """Pass a message on, now or when the answer is complete."""
         if message["type"] == "http.response.start":
-            if _is_text(message):
+            if _is_text(message, self._kinds):
                 MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
                 if self._coding is not None:
                     self._start = message
@@ -139,13 +149,13 @@ class _Text:
         await self._send({"type": "http.response.body", "body": content})
 
 
-def _is_text(start: Message) -> bool:
+def _is_text(start: Message, kinds: tuple[str, ...]) -> bool:
     """Whether an answer is the whole of a text that nobody has compressed."""
     headers = Headers(scope=start)
     kind = headers.get("content-type", "")
     return (
         start["status"] == 200
-        and kind.startswith(_TEXTS)
+        and kind.startswith(kinds)
         and not kind.startswith(_STREAM)
         and "content-encoding" not in headers
     )

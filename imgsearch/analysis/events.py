@@ -1,4 +1,4 @@
-"""Finds events: photos of one occasion, by gaps in time and place. docs/search.md has the rule.
+"""Finds events: photos of one occasion, by gaps in time and place. docs/events.md has the rule.
 
 Within one place, gaps are compared with their neighbours, as in Platt, Czerwinski and Field,
 "PhotoTOC: automatic clustering for browsing personal photographs" (2003). Away from home, a longer

@@ -62,6 +62,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "places": "Count photos by country, region and town.",
         "cameras": "Count photos by camera.",
         "strip": "Show the same thing over time: the best photo of each year.",
+        "meaning": "List what the photos are about: clusters with names.",
     },
     "Keep up to date": {
         "watch": "Keep the library up to date while it runs.",
@@ -81,6 +82,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "status": "Show folders, photos, index, failures, disk usage.",
         "failures": "List files that could not be read; retry them.",
         "doctor": "Check the library, its index, cache and model.",
+        "settle": "Index the new photos of an archive.",
         "encoders": "List the available models, or return to an earlier one.",
         "rebuild": "Rebuild the index, or change the model.",
         "evaluate": "Measure how well your captions find your photos.",

@@ -21,10 +21,10 @@ def command(words: tuple[str, ...], address: str | None, data_dir: str | None) -
       imgsearch browse "two kids jumping into a lake"
       imgsearch browse 'sunset after:2023-06'
 
-    QUERY is in the query language of docs/search.md. Without it, the newest photos are shown. The
-    arrow keys move between photos; Enter opens one in the program of your desktop, c copies its
-    path, n shows the next page, p the previous one, / moves to the query, q quits. The quality of
-    the pictures depends on the terminal: see imgsearch search --preview.
+    QUERY is in the query language of docs/query-language.md. Without it, the newest photos are
+    shown. The arrow keys move between photos; Enter opens one in the program of your desktop, c
+    copies its path, n shows the next page, p the previous one, / moves to the query, q quits. The
+    quality of the pictures depends on the terminal: see imgsearch search --preview.
     """
     from imgsearch.cli.preview import is_terminal_for_pictures, require_terminal_extra
 

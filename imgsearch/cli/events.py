@@ -46,7 +46,7 @@ def command(counted: Counted, min_photos: int, trips: bool, set_title: str | Non
       imgsearch events on:2022-05 --trips --set-title 'Lisbon with Anna'
 
     Lines have the first day of each event, how many photos it has, and a title of places and days.
-    QUERY limits the photos, as in imgsearch search. docs/search.md states how events are found; of
+    QUERY limits the photos, as in imgsearch search. docs/events.md states how events are found; of
     photos without a date in their metadata none are. A title that you give stays when photos come
     or go: imgsearch undo takes it back. Exit code 1 means that there is no event.
     """

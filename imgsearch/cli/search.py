@@ -98,7 +98,7 @@ def command(
       imgsearch search ferry --library s3://index/archive --paths --signed | xargs -n 1 curl -O
 
     QUERY may contain words, "a phrase", -unlike, 2:weighted, and NAME:VALUE with the name of any
-    filter option below; -NAME:VALUE excludes. docs/search.md describes the whole language.
+    filter option below; -NAME:VALUE excludes. docs/query-language.md describes the whole language.
 
     In words without quotes, people, places and dates that the library knows become filters; a line
     on standard error says which. Names of files, folders, titles and keywords are found, too.

@@ -46,7 +46,7 @@ def command(
     need not load the model. Without it they compute the same answers themselves. It listens at a
     socket in the data folder that no other user can open, and on the network only with --port.
     Network requests need a token: the value of the variable IMGSEARCH_SERVE_TOKEN, or else one that
-    is created and stored in the data folder. docs/serve.md describes the requests.
+    is created and stored in the data folder. docs/http-requests.md describes the requests.
 
     One process answers a hundred and more searches a second. Where many people search at once,
     --workers 2 or more, up to the number of cores, answer more; the model is in memory once.

@@ -88,7 +88,7 @@ def command(
 
 
 def _described(event: WatchEvent) -> tuple[str, Values]:
-    """The name of an event and its values, as docs/watching.md documents them."""
+    """The name of an event and its values, as docs/disk-changes.md documents them."""
     if isinstance(event, Progress):
         values: Values = {"done": event.done, "total": event.total}
         return "progress", values if event.part is None else {**values, "part": event.part}

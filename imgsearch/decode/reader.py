@@ -45,7 +45,8 @@ _DECODER_PACKAGES = (
     "av",
 )
 _NOTES_PACKAGE = "exiv2"  # an extra: without it, lenses that only makers' notes name are unknown
-_OVERSAMPLING = 1.4  # with less, photos differ more from themselves decoded whole: docs/formats.md
+# With less, photos differ more from themselves decoded whole: research/notes/decoding.md.
+_OVERSAMPLING = 1.4
 
 
 class InProcessLimits(Struct, frozen=True):

@@ -20,7 +20,7 @@ Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom; Pillow's
 
 
 class TilingPolicy(Struct, frozen=True):
-    """The tiling of panoramas. Chosen with `benchmarks/bench_panoramas.py`: see docs/formats.md.
+    """The tiling of panoramas. Chosen by measurement: research/notes/panoramas.md.
 
     Aspects are the long side divided by the short side.
     """

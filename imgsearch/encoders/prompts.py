@@ -1,7 +1,8 @@
 """Embeds short texts as the average over prompt templates, for encoders that gain by it.
 
 CLIP (Radford et al. 2021, section 3.1.4) averages the name of a class over templates such as "a
-photo of a {}.". Each kind of encoder has its own templates; docs/models.md says what they gain.
+photo of a {}.". Each kind of encoder has its own templates (research/notes/few-words.md
+has their gains).
 """
 
 from __future__ import annotations

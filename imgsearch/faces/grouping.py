@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.integer[Any]]
 
-# docs/people.md has the measurements.
+# research/notes/faces.md has the measurements.
 JOIN = 0.50  # mean score from which on two groups are one person
 KNOWN_JOIN = 0.46  # the same for a face and a person whom the user has confirmed
 WEAK_MORE = 0.05  # so much more is needed for a face that shows too little to found a group

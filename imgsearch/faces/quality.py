@@ -1,6 +1,6 @@
 """Decides whether a face shows enough to be told from the faces of strangers.
 
-docs/people.md has the measurements.
+research/notes/faces.md has the measurements.
 """
 
 from __future__ import annotations

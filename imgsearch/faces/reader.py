@@ -23,7 +23,7 @@ ID = "yunet-2023mar+sface-2021dec/2"  # changes with everything that changes fac
 LOOK_SIDE_PX = 640  # long side of the copy in which faces are looked for
 CLOSE_SIDE_PX = 1280  # the same at a closer look, which takes four times as long
 MOST_FACES = 200  # of a picture: those with the best scores
-_LEAST_SCORE = 0.75  # docs/people.md has the measurements
+_LEAST_SCORE = 0.75  # research/notes/faces.md has the measurements
 _LEAST_SIDE_PX = 10.0  # of a box in that copy; YuNet was trained with faces of 10 px and more
 _LARGEST_FACTOR = 4.0  # by which a small picture is enlarged
 _LARGE_FACE_PX = 400  # side of a copy up to which YuNet finds a face that fills it
@@ -31,7 +31,7 @@ _LARGE_SIDE_PX = 80.0  # of a box in a smaller copy; the larger copy has the sma
 _BILINEAR, _BICUBIC = 2, 3  # of Pillow's filters
 _QUARTER_TURNS = (Transpose.ROTATE_90, Transpose.ROTATE_180, Transpose.ROTATE_270)
 # A face in a turned copy counts from this score on, if its feature is at least so long, and by so
-# much longer than that of a face at the same place of the upright picture: see docs/people.md.
+# much longer than that of a face at the same place upright (research/notes/faces.md).
 _TURNED_SCORE = 0.78
 _TURNED_LENGTH = 6.0
 _UPRIGHT_BONUS = 1.0

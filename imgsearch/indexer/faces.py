@@ -48,7 +48,7 @@ _PEOPLE = (
     *("a person", "a man", "a woman", "a child", "people", "a group of people"),
     *("a crowd of people", "people standing together", "a person far away"),
 )
-# Above it a photo shows people, if no certain face was found in it: see docs/people.md.
+# Above it a photo shows people, if no certain face was found in it: see research/notes/faces.md.
 _SHOWS_PEOPLE = 0.25
 _FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
 _FEW = 200
@@ -166,8 +166,7 @@ def read_faces(
     reader = context.face_readers.open()
     max_megapixels = context.settings.max_megapixels
 
-    def look(item: tuple[Photo, Path]) -> tuple[Photo, Path, _Look | PhotoError | None]:
-        photo, path = item
+    def look(photo: Photo, path: Path) -> tuple[Photo, Path, _Look | PhotoError | None]:
         try:
             if path.stat().st_size != photo.size_bytes:
                 return photo, path, None
@@ -179,7 +178,8 @@ def read_faces(
 
     counts: Counter[str] = Counter()
     threads = context.settings.thread_count
-    with prefetch(threads + _AHEAD, threads, look, photos) as looks:
+    tasks = (partial(look, *item) for item in photos)
+    with prefetch(threads + _AHEAD, threads, tasks) as looks:
         for done, (photo, path, found) in enumerate(looks, 1):
             if isinstance(found, PhotoError):
                 store.faces.record_failure(photo.id, reader.id, str(found))

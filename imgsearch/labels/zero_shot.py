@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from imgsearch.records.arrays import Ids, Vector, Vectors
 
-NONE_DEVIATIONS = 1.75  # chosen on Flickr8k's dev split: see docs/models.md
+NONE_DEVIATIONS = 1.75  # chosen on Flickr8k's dev split: research/notes/verdicts.md
 BLOCK_ROWS = 8_192  # photos at once, so that their scores fit into the processor's cache
 
 

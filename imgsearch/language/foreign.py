@@ -1,8 +1,7 @@
 """Tells whether a text is written in English, for models that read nothing else.
 
-Word lists decide, not statistics of letters, for which queries of one or two words are too short
-(docs/models.md). Unknown words alone are no sign of another language: they may be names or typing
-errors.
+Word lists decide, not statistics of letters, for which queries of one or two words are too short.
+Unknown words alone are no sign of another language: they may be names or typing errors.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class Browse:
     ) -> tuple[PhotoEvent, ...]:
         """Find occasions and trips, in order of time, each with a title.
 
-        Photos whose metadata has no date are in no event. docs/search.md states the rule.
+        Photos whose metadata has no date are in no event. docs/events.md states the rule.
         """
         from imgsearch.analysis.event_titles import with_titles
         from imgsearch.analysis.events import find_events

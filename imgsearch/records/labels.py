@@ -17,7 +17,7 @@ class Classes(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     names: tuple[str, ...]
-    template: str | None = None  # None: the average over several, see docs/models.md
+    template: str | None = None  # None: the average over several, docs/labels.md
     none_of_these: bool = True
 
     @property

@@ -33,7 +33,7 @@ TermKind: TypeAlias = Literal["text", "short", "image", "concept"]
 _ALIKE = 1e-3  # the least part of a negative term that must differ from the positive terms
 
 # For each kind of positive term, the tangent of the angle by which a negative term of the same
-# weight turns it. Chosen on the dev split of Flickr8k and on coco-dev (docs/models.md).
+# weight turns it. Chosen on the dev split of Flickr8k and on coco-dev: research/notes/few-words.md.
 _TURN_FROM_WORDS: dict[TermKind, float] = {
     "short": 1.5,
     "text": 0.4,

@@ -19,7 +19,7 @@ Below the best hit, the level of a photo depends on the position of its score be
 mean score in this library and its best score. A few words that name several things have likely hits
 only as long as these show each thing: a strong word would carry a weak one.
 
-`docs/search.md` shows how well this works; `benchmarks/bench_confidence.py` measures it and fits
+docs/benchmarks.md shows how well this works; `benchmarks/bench_confidence.py` measures it and fits
 the thresholds. This module is arithmetic on arrays, without files or models.
 """
 
@@ -60,7 +60,7 @@ _MIN_DEVIATION = 1e-4  # at least the rounding error
 
 
 class Thresholds(Struct, frozen=True):
-    """The thresholds of verdicts, see docs/search.md.
+    """The thresholds of verdicts, see docs/verdicts.md.
 
     Those of "unsure" and "found" are strengths, for each kind of term. The shares of `sure`,
     `likely` and `possible` are positions of a score between the query's mean score in the library

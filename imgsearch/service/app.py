@@ -22,7 +22,7 @@ from imgsearch.service.openapi import openapi_document
 from imgsearch.service.table import operations_for
 from imgsearch.service.turns import Turns
 
-# Answers that are computed at once: see "Sixteen clients" in docs/serve.md.
+# Answers that are computed at once: see "Sixteen clients" in research/notes/service.md.
 AT_ONCE = 3
 AT_ONCE_FROM_STORAGE = 40  # they wait for object storage
 LONG_S = 0.1  # then an answer does not count any more

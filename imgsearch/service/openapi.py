@@ -46,7 +46,7 @@ def openapi_document(operations: Sequence[Operation]) -> JsonObject:
             "title": "imgsearch",
             "version": VERSION,
             "summary": "The service of a photo library.",
-            "description": "docs/serve.md describes how to reach it.",
+            "description": "docs/http-requests.md describes how to reach it.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "http://localhost"}],

@@ -640,6 +640,8 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/places": [{}, {"query": "type:png"}],
         "/cameras": [{}],
         "/over-time": [{}, {"query": "type:png", "by": "month", "k": 9}],
+        "/meaning/lay-out": [{}],
+        "/meaning": [{}, {"query": "type:png", "k": 9, "level": 0}],
         "/saved": [
             {"name": "cats", "query": query, "k": 9, "include_weak": True},
             {"name": "cats", "query": "a cat", "replace": True},

@@ -6,7 +6,8 @@
 `run` computes the image features (once), chooses a learning rate for each objective, and trains
 each with three seeds; it writes DIR/results.json at the end. Ctrl-C keeps the runs that have
 ended, and the next start goes on with the others. `table` prints the results as Markdown; with
-`--publish` it writes them, and the plot, into docs/ instead. docs/objectives.md explains all of it.
+`--publish` it writes them into research/ instead, and the plot. research/objectives.md explains
+all of it.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from training.objectives.study import DATA_FILE, Study, StudyPlan, StudyProgress
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
 DATA = Path(os.environ.get("IMGSEARCH_TEST_DATA", HOUSE.parent / "shared" / "data"))
-PUBLISHED = HOUSE / "docs" / "objectives.json"
-PAGE = HOUSE / "docs" / "objectives.md"
+PUBLISHED = HOUSE / "research" / "objectives.json"
+PAGE = HOUSE / "research" / "objectives.md"
 PLOT = HOUSE / "docs" / "images" / "objectives.svg"
 LOG_EVERY_S = 60.0
 INTERRUPTED = 130  # the shell's exit code for Ctrl-C
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--rates", nargs="+", type=float, default=list(StudyPlan().learning_rates))
     table = commands.add_parser("table", help="print or publish the results")
     table.add_argument("results", type=Path)
-    table.add_argument("--publish", action="store_true", help="write them into docs/")
+    table.add_argument("--publish", action="store_true", help="write them into research/")
     worker = commands.add_parser("work", help="do what standard input says; `run` starts this")
     worker.add_argument("--work", type=Path, required=True)
     worker.add_argument("--fingerprint", required=True)
@@ -109,7 +110,7 @@ def run_study(plan: StudyPlan, data_dir: Path, cache: Path, work: Path, processe
 
 
 def show(results: StudyResults, publish: bool) -> None:
-    """Print the tables, or write docs/objectives.json, its tables and its plot."""
+    """Print the tables, or write research/objectives.json, its tables and its plot."""
     if not publish:
         sys.stdout.write(report.markdown(results))
         return

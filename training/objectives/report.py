@@ -49,7 +49,7 @@ CURVES = (
 
 
 def markdown(results: StudyResults) -> str:
-    """The section of docs/objectives.md that a command writes."""
+    """The section of research/objectives.md that a command writes."""
     parts = [
         _setting(results),
         _final_table(results),
@@ -60,7 +60,7 @@ def markdown(results: StudyResults) -> str:
 
 
 def page_with(page: str, results: StudyResults) -> str:
-    """The text of docs/objectives.md with the tables of these results between its marks."""
+    """The text of research/objectives.md with the tables of these results between its marks."""
     before, _, rest = page.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     return f"{before}{MARKS[0]}{markdown(results)}{MARKS[1]}{after}"

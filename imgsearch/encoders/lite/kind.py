@@ -18,7 +18,7 @@ NAME = "lite"
 _VIEWS_NAME = "lite+views"
 _DINO_NAME = "lite+dino"
 _NAMES = (NAME, _VIEWS_NAME, _DINO_NAME)
-# Chosen by measurement: see docs/models.md.
+# Chosen by measurement: see research/notes/few-words.md.
 _TEMPLATES = ("{}", "a {}", "there is a {}")
 _NOUN_TEMPLATES = ("{singular}", "there is a {singular}", "{plural}")
 _MEAN_NOUN_SHARE = 0.75
