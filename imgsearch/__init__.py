@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         removal_script as removal_script,
     )
     from imgsearch.analysis.route import route_of as route_of
-    from imgsearch.caches import MemoryCache as MemoryCache
+    from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
     from imgsearch.decode.original import OriginalFile as OriginalFile
     from imgsearch.errors import (
@@ -199,7 +199,7 @@ _NAMES = {
         "removal_script",
     ),
     "imgsearch.analysis.route": ("route_of",),
-    "imgsearch.caches": ("MemoryCache",),
+    "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
     "imgsearch.errors": ("ImgsearchError", "QueryError", "UsageError"),

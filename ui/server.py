@@ -57,6 +57,8 @@ from ui import (
     originals,
     over_time_data,
     people_data,
+    photo_data,
+    similar_data,
     suggestions,
     timeline_data,
     zip_copies,
@@ -65,6 +67,7 @@ from ui.addresses import number_of
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
+from ui.icon_font import SmallIconFont
 from ui.responses import NOT_STORED
 from ui.session import session
 
@@ -149,6 +152,12 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/people/face", people_data.similar),
             Route("/people/decisions", people_data.decide, methods=["PUT"]),
             Route("/face/{size}/{face_id}", people_data.picture),
+            Route("/photo/details", photo_data.details),
+            Route("/photo/why", photo_data.why),
+            Route("/photo/file", photo_data.show_in_file_manager, methods=["PUT"]),
+            Route("/similar/groups", similar_data.groups, methods=["PUT"]),
+            Route("/similar/choices", similar_data.choose, methods=["PUT"]),
+            Route("/similar/export/{kind}", similar_data.export, methods=["PUT"]),
             Route("/suggest", suggestions.suggest),
             Route("/past-queries", suggestions.forget, methods=["DELETE"]),
             # PUT, which no other web site may send without asking first.
@@ -158,9 +167,10 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(CompressedTexts),
+            Middleware(CompressedTexts, cache_dir=Settings.load().cache_dir),
             *access,
             Middleware(SameOrigin),
+            Middleware(SmallIconFont),
         ],
         on_script_error=unexpected_error,
         lifespan=lifespan,

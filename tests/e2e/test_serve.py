@@ -679,6 +679,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/marks/forget-rating": [{"photo_ids": [1]}],
         "/corrections/of": [{"photo_ids": [1, 2]}],
         "/corrections/plan": [{"photo_ids": [1, 2], "date": "1974"}, {"from_names": True}],
+        "/corrections/plan-place": [{"photo_ids": [1], "place": "48.85,2.35"}],
         "/corrections/dates": [{"dates": [{"photo_id": 1, "taken_at": "1974-07-01T00:00:00"}]}],
         "/corrections/place": [{"photo_ids": [1], "place": "48.85,2.35"}],
         "/corrections/forget": [{"photo_ids": [1], "place": False}],
