@@ -437,9 +437,9 @@ def main() -> None:
     driver.add_argument("--every", type=int, default=500)
     given = parser.parse_args()
     if given.command == "run":
-        run(given.photos, given.work)
+        run(given.photos, given.work.absolute())
     elif given.command == "overhead":
-        overhead(given.photos, given.work)
+        overhead(given.photos, given.work.absolute())
     else:
         drive(given.address, given.sources, given.work, given.ray, given.every)
 
