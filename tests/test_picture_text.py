@@ -519,7 +519,7 @@ def test_text_is_a_filter_and_is_shown_with_where_it_stands(
     (shown,) = [row for row in explained.output.splitlines() if "*" in row]
     assert shown.endswith("reserved") and "% across" in shown
     result = CliRunner().invoke(commands, ["search", "text:12", "--json"])
-    (record,) = json.loads(result.output)
+    (record,) = json.loads(result.stdout)["hits"]
     (box,) = record["text_lines"]
     assert box["text"] == "Table 12" and 0 < box["x"] < box["width"] < 1
 

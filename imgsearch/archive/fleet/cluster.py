@@ -10,7 +10,9 @@ import logging
 import os
 import pickle
 import queue
+import re
 import socket
+import sys
 import tempfile
 import threading
 import warnings
@@ -39,6 +41,10 @@ _COLUMN = "pickled"
 _LOOK_EVERY_S = 2.0  # between two checks that the cluster answers
 _PATIENCE_S = 20.0
 _ROWS_PER_PARTITION = 4_096  # of an index of vectors, as Lance chooses in one process
+_SWITCH = "_worker_logs_enabled"
+_STDERR = 2  # its file descriptor
+# "[2026-11-30 17:50:46,077 I 7032 7032] logging.cc:303: …"
+_LOG_LINE = re.compile(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ [A-Z] \d+ \d+\] \S+\.(cc|h):\d+:")
 _STEPS_WAITING = 4  # results that wait to be taken; beyond, the workers wait
 # Read by Ray when it is imported, and by the processes that it starts.
 _ENVIRONMENT = {
@@ -129,17 +135,21 @@ def _connected(address: str) -> Iterator[None]:
     with _environment(_ENVIRONMENT), warnings.catch_warnings():
         # Ray starts new programs and never forks this process.
         warnings.filterwarnings("ignore", message="lance is not fork-safe")
-        import ray
+        with _without_log_lines():
+            import ray
 
-        if ray.is_initialized():
+            is_connected = ray.is_initialized()
+            if not is_connected:
+                logging.getLogger("ray").setLevel(logging.ERROR)
+                _silence_messages()
+                _connect(address)
+        if is_connected:
             yield
             return
-        logging.getLogger("ray").setLevel(logging.ERROR)
-        _connect(address)
         try:
             yield
         finally:
-            with suppress(Exception):  # the cluster may be gone
+            with suppress(Exception), _without_log_lines():  # the cluster may be gone
                 ray.shutdown()
 
 
@@ -155,6 +165,41 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _silence_messages() -> None:
+    """Keep what Ray prints about workers that have died off standard output.
+
+    It does so in every program that has called `ray.init`, whether logs of workers are wanted or
+    not. The switch is that of Ray's own debugger; a Ray without it prints them.
+    """
+    import ray._private.worker as ray_worker
+
+    if hasattr(ray_worker, _SWITCH):
+        setattr(ray_worker, _SWITCH, False)
+
+
+@contextmanager
+def _without_log_lines() -> Iterator[None]:
+    """Keep the log lines of Ray's C++ parts from the terminal while it connects and leaves.
+
+    They go to standard error itself, past Python, and no variable switches off the first of them.
+    Everything else that is written there meanwhile follows at the end of the block.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as written:
+        stderr = os.dup(_STDERR)
+        os.dup2(written.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, _STDERR)
+            os.close(stderr)
+            written.seek(0)
+            others = [line for line in written if not _LOG_LINE.match(line)]
+            with suppress(OSError):  # nobody reads it any more
+                os.write(_STDERR, b"".join(others))
 
 
 def _connect(address: str) -> None:

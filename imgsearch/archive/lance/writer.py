@@ -326,10 +326,14 @@ class LanceWriter:
         if not hashes:
             return
         with lance_errors(self.address):
-            known = self._texts.newest().read_with("hash", hashes, self._texts.schema.names)
-            before = {row["hash"]: row for row in known.to_pylist()}
-            rows = [before.get(each, {"hash": each}) | {"looked_by": reader} for each in hashes]
-            self._texts.merge(pa.Table.from_pylist(rows, self._texts.schema), update=True)
+            rows = [{"hash": each, "looked_by": reader} for each in hashes]
+            self._texts.merge(pa.Table.from_pylist(rows, self._texts.schema))  # the new ones
+            for start in range(0, len(hashes), IDS_AT_ONCE):
+                some = is_one_of("hash", hashes[start : start + IDS_AT_ONCE])
+                others = f"{some} AND looked_by IS DISTINCT FROM {literal(reader)}"
+                if self._texts.newest().count(others):
+                    # Only this column: another process may store the text at the same time.
+                    self._step(self._texts, _set("looked_by", literal(reader), others))
 
     def put_thumbnails(self, images: Mapping[bytes, bytes]) -> None:
         """Store small pictures (WebP) of photos, by their content; stored pictures stay."""
@@ -735,6 +739,11 @@ class LanceWriter:
 def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:
     """The step that indexes a column."""
     return lambda dataset: dataset.create_scalar_index(column, kind, name=name)
+
+
+def _set(column: str, value: str, condition: str) -> Callable[[Any], object]:
+    """The step that gives a column a value, in SQL, in the rows that fulfil a condition."""
+    return lambda dataset: dataset.update({column: value}, where=condition)
 
 
 def _build_index(dataset: Any, name: str, bits: int) -> None:
