@@ -8,7 +8,8 @@ loopback interface. The fleet embeds the photos (with copies, and files that can
 catalogue in object storage. Meanwhile a worker is killed with -9, then the driver, which is started
 again, and then the S3 server is away for ten seconds. The catalogue has to end equal to a library
 on this machine, vector by vector. Two fleets at once with overlapping folders, into another
-catalogue, have to end the same.
+catalogue, have to end the same. Then `find` is timed through the storage, in a process that has
+just been started and in one that has answered before, and has to find what the library finds.
 
 `overhead` measures how long an archive takes beside a library on this machine, without a cluster
 and with the two nodes, and how much of it passes before the first photos are done.
@@ -52,6 +53,17 @@ DATA = Path(os.environ.get("IMGSEARCH_TEST_DATA", HOUSE.parent / "shared" / "dat
 HEAD, NODE, PORT = "127.0.0.2", "127.0.0.3", 6399
 PHOTOS, INDEX = "photos", "index"
 AWAY_S = 10.0
+FOUND = 20  # photos of an answer
+SEARCHES = (
+    "a dog on a beach",
+    "two children with a ball",
+    "a man on a bicycle",
+    "snow on a mountain",
+    "a red car before a house",
+    "camera:canon",
+    "people -dog",
+    "sunset over the sea",
+)
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",
@@ -83,7 +95,7 @@ def drive(address: str, sources: list[str], work: Path, ray: str, every: int) ->
         settings.max_megapixels,
         settings.cache_dir,
     )
-    run = FleetRun(writer, plan, work, notify=say, rows_per_commit=every)
+    run = FleetRun(writer, plan, work, notify=say, address=address, rows_per_commit=every)
     job = Job(embed_photos(run, sources, partial(ray_workers, address=ray)))
     started = time.monotonic()
     for step in job:
@@ -280,10 +292,12 @@ def run(count: int, work: Path) -> None:
     files = sum(path.is_file() for path in folder.rglob("*"))
     say(f"{files} files; load {os.getloadavg()[0]:.1f}")
     library = work / "library"
+    answers: dict[str, list[str]] = {}
 
     def index() -> None:
         with Library.open(Settings.load(data_dir=library, encoder="lite")) as opened:
             say(opened.index([folder]).run())
+            answers.update({line: _names_found(opened, line) for line in SEARCHES})
 
     timed("the indexer of this machine", index)
     expected = of_library(library, folder)
@@ -293,6 +307,7 @@ def run(count: int, work: Path) -> None:
         timed(f"photos into object storage ({kind})", lambda: s3.put_files(folder, PHOTOS))
         s3.put({}, bucket=INDEX)
         wrong = _fleets(s3, work, count, expected)
+        wrong += _find(f"s3://{INDEX}/archive", work, answers)
     say("\n".join(wrong) or "equal: none lost, none doubled, vector by vector")
     sys.exit(1 if wrong else 0)
 
@@ -323,6 +338,31 @@ def _fleets(s3: S3Server, work: Path, count: int, expected: dict[str, Any]) -> l
         timed("two fleets at once, three of seven folders in common", both)
         wrong += compare(expected, of_catalogue(two, f"s3:/{PHOTOS}"))
     return wrong
+
+
+def _find(address: str, work: Path, answers: dict[str, list[str]]) -> list[str]:
+    """Time `find` through the storage; how the answers differ from those of the library."""
+    wrong = []
+    settings = Settings.load(data_dir=work / "searching", cache_dir=work / "cache", encoder="lite")
+    with Library.open_archive(address, settings) as archive:
+        for process in ("just started", "that has answered before"):
+            times_ms = []
+            for number, line in enumerate(SEARCHES):
+                started = time.monotonic()
+                # Another number of photos: answers are kept.
+                found = _names_found(archive, line, FOUND + (process != "just started"))
+                times_ms.append(1000 * (time.monotonic() - started))
+                if found[:FOUND] != answers[line]:
+                    wrong.append(f"find {line!r}: {found} instead of {answers[line]}")
+                if number == 0:
+                    say(f"find, by a process {process}: the first in {times_ms[0]:.0f} ms")
+            median = sorted(times_ms)[len(times_ms) // 2]
+            say(f"find, by a process {process}: {median:.0f} ms (median), {max(times_ms):.0f} most")
+    return wrong
+
+
+def _names_found(library: Library, line: str, k: int = FOUND) -> list[str]:
+    return [hit.path.name for hit in library.find(line, k).hits]
 
 
 def _killed_fleet(s3: S3Server, work: Path, arguments: tuple[str, ...], count: int) -> None:

@@ -7,26 +7,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
-_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 @contextmanager
 def prefetch(
-    ahead: int, threads: int, work: Callable[[_Item], _Result], items: Iterable[_Item]
+    ahead: int, threads: int, tasks: Iterable[Callable[[], _Result]]
 ) -> Iterator[Iterator[_Result]]:
-    """The results of `work` on each item, in order, computed by threads up to `ahead` items ahead.
+    """The results of tasks, in order, computed by threads up to `ahead` tasks ahead.
 
-    What has not started when the block ends is cancelled.
+    A task that has not started when the block ends is cancelled.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="imgsearch-decode")
 
     def results() -> Iterator[_Result]:
         pending: deque[Future[_Result]] = deque()
-        for item in items:
-            pending.append(pool.submit(work, item))
+        for task in tasks:
+            pending.append(pool.submit(task))
             if len(pending) >= ahead:
                 yield pending.popleft().result()
         while pending:
@@ -38,23 +37,15 @@ def prefetch(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class WriteBehind(Generic[_Item, _Result]):
+class WriteBehind:
     """Threads that compute results, and one that writes them in order. See `write_behind`."""
 
-    def __init__(
-        self,
-        width: int,
-        compute: Callable[[_Item], _Result],
-        write: Callable[[_Result], object],
-        workers: ThreadPoolExecutor,
-        writer: ThreadPoolExecutor,
-    ) -> None:
-        self._width, self._compute, self._write = width, compute, write
-        self._workers, self._writer = workers, writer
-        self._tasks: deque[tuple[Future[_Result], Future[None]]] = deque()  # computed, written
+    def __init__(self, width: int, workers: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> None:
+        self._width, self._workers, self._writer = width, workers, writer
+        self._tasks: deque[tuple[Future[Any], Future[None]]] = deque()  # computed, written
 
-    def submit(self, item: _Item) -> None:
-        """Schedule the computation of an item's result, and then its writing.
+    def submit(self, compute: Callable[[], _Result], write: Callable[[_Result], object]) -> None:
+        """Schedule the computation of a result, and then its writing.
 
         Waits while too many are under way, and raises what an earlier one raised. Once one has
         failed, none after it is written.
@@ -64,14 +55,14 @@ class WriteBehind(Generic[_Item, _Result]):
         if len(self._tasks) == self._width:
             self._tasks[0][0].result()
         previous = self._tasks[-1][1] if self._tasks else None
-        computed = self._workers.submit(self._compute, item)
-        written = self._writer.submit(self._write_in_order, previous, computed)
-        self._tasks.append((computed, written))
+        computed = self._workers.submit(compute)
 
-    def _write_in_order(self, previous: Future[None] | None, computed: Future[_Result]) -> None:
-        if previous is not None:
-            previous.result()
-        self._write(computed.result())
+        def write_in_order() -> None:
+            if previous is not None:
+                previous.result()
+            write(computed.result())
+
+        self._tasks.append((computed, self._writer.submit(write_in_order)))
 
     def wait(self) -> None:
         """Wait until everything is written; raises what the first task to fail raised."""
@@ -80,19 +71,17 @@ class WriteBehind(Generic[_Item, _Result]):
 
 
 @contextmanager
-def write_behind(
-    width: int, compute: Callable[[_Item], _Result], write: Callable[[_Result], object]
-) -> Iterator[WriteBehind[_Item, _Result]]:
-    """Compute the results of up to `width` items at a time while those before them are written.
+def write_behind(width: int) -> Iterator[WriteBehind]:
+    """Compute up to `width` results at a time while those before them are written.
 
-    Results are written in the order in which their items were submitted. Everything that was
-    submitted is finished when the block ends, also by an error.
+    Results are written in the order in which they were submitted. Everything that was submitted is
+    finished when the block ends, also by an error.
     """
     with (
         ThreadPoolExecutor(1, thread_name_prefix="imgsearch-write") as writer,
         ThreadPoolExecutor(width, thread_name_prefix="imgsearch-compute") as workers,
     ):
-        tasks = WriteBehind(width, compute, write, workers, writer)
+        tasks = WriteBehind(width, workers, writer)
         yield tasks
         tasks.wait()
 

@@ -315,6 +315,15 @@ class CopyReport(Struct, frozen=True):
         )
 
 
+class SettleReport(Struct, frozen=True):
+    """The contents of an archive after it was settled."""
+
+    photos: int
+    vectors: int
+    indexed: int  # vectors in the index; searches compare the others one by one
+    seconds: float
+
+
 # ------------------------------------------------------------------------- watching
 
 

@@ -45,6 +45,7 @@ def run_in(folder: Path, decoder: PhotoDecoder | None = None) -> FleetRun:
         plan_for(catalogue, folder / "cache", decoder),
         folder / "work",
         notify=lambda sentence: None,
+        address=str(catalogue),
     )
 
 

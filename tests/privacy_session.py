@@ -260,7 +260,9 @@ def main(arguments: Sequence[str]) -> None:
     run("album", "album", "make", "Book", "red things")
     run("mark", "mark", "type:png", "--stars", "3")
     run("sidecars", "sidecars", "--dry-run")
+    run("sidecars --write", "sidecars", "--write")
     run("correct", "correct", "type:png", "--set-date", "1974-07")
+    run("correct --write-sidecars", "correct", "--write-sidecars")
     run("undo", "undo")
     run("timeline", "timeline")
     run("events", "events")
@@ -287,6 +289,7 @@ def main(arguments: Sequence[str]) -> None:
     run("copy", "copy", "--to", archive)
     run("index an archive", "index", photos, "--library", archive)
     run("search in an archive", "search", "a cat", "--library", archive)
+    run("settle", "settle", "--library", archive)
     run("help", "help", "search")
     run("completion", "completion", "bash")
     with recorder.running("browse", "-c", BROWSE) as process:
@@ -298,7 +301,9 @@ def main(arguments: Sequence[str]) -> None:
         run("read-text", "read-text", "--all")
     if models.is_installed():
         run("faces", "faces")
+        run("pack --faces", "pack", photos, str(work / "tmp" / "faces.imgsearch"), "--faces")
     run("people", "people")
+    run("people --write-sidecars", "people", "--write-sidecars")
     with recorder.running("watch", "-m", "imgsearch", "watch") as process:
         wait_for_line(process.stdout, b" report ")
         time.sleep(4)

@@ -8,6 +8,7 @@ vectors.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -34,7 +35,6 @@ class Costs:
 
 @dataclass
 class _Slot:
-    number: int = -1  # of its batch, in the order of upload
     taken: bool = False
     count: int = 0
     buffer: PixelBatch | None = None
@@ -49,8 +49,8 @@ def _nothing(engine: Engine, number: int) -> None:
 class SlowDevice:
     """A Device that embeds with `tower`, has memory for `capacity` photos, and counts.
 
-    `sleep` passes the time of its costs. `work` is called by each engine with the number of the
-    batch that it works on.
+    `sleep` passes the time of its costs. `work` is called by each engine with the number of batches
+    that it has worked on before.
     """
 
     name, slots = "a slow device", 2
@@ -72,7 +72,7 @@ class SlowDevice:
         self.released = 0
         self._tower, self._sleep, self._work = tower, sleep, work
         self._slots = [_Slot() for _ in range(self.slots)]
-        self._uploads = 0
+        self._begun: Counter[Engine] = Counter()  # each counted by the thread of its engine
         self._up, self._model, self._down = (
             ThreadPoolExecutor(1, f"device-{engine}") for engine in ("up", "model", "down")
         )
@@ -87,9 +87,13 @@ class SlowDevice:
         place.uploaded = self._up.submit(self._finish_upload, place)
 
     def _finish_upload(self, place: _Slot) -> None:
-        place.number, self._uploads = self._uploads, self._uploads + 1
-        self._work("upload", place.number)
+        self._begin("upload")
         self._sleep(self.costs.up_s)
+
+    def _begin(self, engine: Engine) -> None:
+        number = self._begun[engine]
+        self._begun[engine] += 1
+        self._work(engine, number)
 
     def compute(self, slot: int) -> None:
         place = self._slots[slot]
@@ -103,7 +107,7 @@ class SlowDevice:
 
     def _embed(self, place: _Slot) -> Vectors:
         place.uploaded.result()
-        self._work("model", place.number)
+        self._begin("model")
         self._sleep(self.costs.model_s(place.count))
         assert place.buffer is not None
         return self._tower(place.buffer[: place.count])
@@ -111,14 +115,14 @@ class SlowDevice:
     def download(self, slot: int) -> Vectors:
         place = self._slots[slot]
 
-        def finish() -> Vectors:
-            rows = place.rows.result()
-            self._work("download", place.number)
+        def finish(rows: Vectors) -> Vectors:
+            self._begin("download")
             self._sleep(self.costs.down_s)
             return rows
 
         try:
-            return self._down.submit(finish).result()
+            # The engine takes a batch that is computed, and never waits for one that is not.
+            return self._down.submit(finish, place.rows.result()).result()
         finally:
             place.taken = False
 

@@ -128,7 +128,7 @@ def test_a_scheduler_that_is_dropped_leaves_no_threads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("callers", [1, 2], ids=["one call", "two callers"])
 def test_uploads_and_downloads_happen_while_the_model_works(tmp_path: Path, callers: int) -> None:
-    """The model waits for the next upload, and each download for the next batch in the model."""
+    """Each batch in the model waits for the next upload, and each download for the next in it."""
     batches = 10
     started = {
         engine: [threading.Event() for _ in range(batches)] for engine in ("upload", "model")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
-from imgsearch.concurrency import ClaimedHashes, prefetch, write_behind
+from imgsearch.concurrency import ClaimedHashes, WriteBehind, prefetch, write_behind
 
 PATIENCE_S = 60.0  # before a test gives up; nothing waits that long when all is well
 
@@ -27,6 +28,10 @@ class GatedWork:
         assert self.allowed.acquire(timeout=PATIENCE_S)
         return number
 
+    def submit_to(self, tasks: WriteBehind, number: int) -> None:
+        """Submit the computation of a number, which is recorded when it is written."""
+        tasks.submit(partial(self.compute, number), self.written.append)
+
     def wait_for_started(self, count: int) -> None:
         """Wait until as many have started; that no more do is then seen over a short time."""
         with self._changed:
@@ -40,9 +45,9 @@ def test_as_many_as_allowed_are_computed_at_once_and_written_in_order(width: int
     work = GatedWork()
 
     def submit_all() -> None:
-        with write_behind(width, work.compute, work.written.append) as tasks:
+        with write_behind(width) as tasks:
             for number in range(20):
-                tasks.submit(number)
+                work.submit_to(tasks, number)
 
     thread = threading.Thread(target=submit_all)
     thread.start()
@@ -73,9 +78,9 @@ def test_computing_waits_for_slow_writing(width: int) -> None:
         return number
 
     def submit_all() -> None:
-        with write_behind(width, compute, write) as tasks:
+        with write_behind(width) as tasks:
             for number in range(10):
-                tasks.submit(number)
+                tasks.submit(partial(compute, number), write)
 
     thread = threading.Thread(target=submit_all)
     thread.start()
@@ -103,9 +108,9 @@ def test_nothing_is_written_after_a_task_that_failed(step: str, width: int) -> N
     def write(number: int) -> None:
         written.append(fail_at_three(number, "write"))
 
-    with pytest.raises(OSError, match="space"), write_behind(width, compute, write) as tasks:
+    with pytest.raises(OSError, match="space"), write_behind(width) as tasks:
         for number in range(10):
-            tasks.submit(number)
+            tasks.submit(partial(compute, number), write)
     assert written == [0, 1, 2]
 
 
@@ -113,16 +118,15 @@ def test_nothing_is_written_after_a_task_that_failed(step: str, width: int) -> N
 def test_submitted_tasks_are_written_when_an_error_ends_the_block(width: int) -> None:
     work = GatedWork()
     work.allowed.release(width)
-    writing = write_behind(width, work.compute, work.written.append)
-    with pytest.raises(KeyboardInterrupt), writing as tasks:
+    with pytest.raises(KeyboardInterrupt), write_behind(width) as tasks:
         for number in range(width):
-            tasks.submit(number)
+            work.submit_to(tasks, number)
         raise KeyboardInterrupt
     assert work.written == list(range(width))
 
 
 def test_waiting_without_tasks_returns() -> None:
-    with write_behind(2, str, print) as tasks:
+    with write_behind(2) as tasks:
         tasks.wait()
 
 
@@ -133,7 +137,7 @@ def test_prefetched_results_come_in_order_and_stay_near() -> None:
         started.append(number)
         return number * number
 
-    with prefetch(4, 2, square, range(10)) as results:
+    with prefetch(4, 2, (partial(square, number) for number in range(10))) as results:
         assert next(results) == 0
         assert len(started) <= 4, "no more than `ahead` are started before one is taken"
         assert list(results) == [number * number for number in range(1, 10)]

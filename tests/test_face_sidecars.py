@@ -73,7 +73,7 @@ def library(tmp_path: Path, photos: Path) -> Iterator[Library]:
 
 
 def written(library: Library, **options: bool) -> list[FaceNamesChange]:
-    return list(library.people.write_sidecars(library.people.plan_sidecars(**options)))
+    return library.people.write_sidecars(library.people.plan_sidecars(**options).run()).run()
 
 
 # ------------------------------------------------------------------------- the packet
@@ -186,7 +186,7 @@ def test_names_are_written_and_read_back_as_the_same_persons(
     library: Library, photos: Path
 ) -> None:
     before = files_of(photos)
-    planned = [each.change for each in library.people.plan_sidecars()]
+    planned = [each.change for each in library.people.plan_sidecars().run()]
     assert [(each.sidecar.name, each.added) for each in planned] == [
         ("both.png.xmp", ("Zoë Adler", "Ben")),
         ("lime.png.xmp", ("Ben",)),
@@ -197,9 +197,9 @@ def test_names_are_written_and_read_back_as_the_same_persons(
     assert written(library) == planned
     after = files_of(photos)
     assert {name: after[name] for name in before} == before, "no photo has changed"
-    assert library.people.plan_sidecars() == [], "all are named now"
+    assert library.people.plan_sidecars().run() == [], "all are named now"
     assert library.index().run().reread == 4
-    assert library.people.plan_sidecars() == []
+    assert library.people.plan_sidecars().run() == []
     assert found(library, "person:zoe") == {"red0", "red1", "both"}
     (both,) = library.find("person:ben person:zoe").hits
     assert sorted(both.photo.facts.people) == ["Ben", "Zoë Adler"], "each once"
@@ -207,7 +207,7 @@ def test_names_are_written_and_read_back_as_the_same_persons(
     for name in after.keys() - before.keys():
         (photos / name).unlink()
     library.index().run()
-    assert len(library.people.plan_sidecars()) == 4
+    assert len(library.people.plan_sidecars().run()) == 4
 
 
 def test_stars_and_names_stand_in_one_file(library: Library, photos: Path) -> None:
@@ -215,7 +215,7 @@ def test_stars_and_names_stand_in_one_file(library: Library, photos: Path) -> No
     library.index().run()
     (red0,) = library.find("name:red0").hits
     library.marks.set([red0.photo.id], rating=5)
-    stars = list(library.marks.write_sidecars(library.marks.plan_sidecars()))
+    stars = library.marks.write_sidecars(library.marks.plan_sidecars().run()).run()
     assert [each.problem for each in stars] == [None]
     (changed,) = [each for each in written(library) if each.sidecar.name == "red0.png.xmp"]
     assert (changed.is_new, changed.problem, changed.added) == (False, None, ("Zoë Adler",))
@@ -265,11 +265,13 @@ def test_a_file_that_another_program_changed_meanwhile_is_left_as_it_is(
     (photos / "red0.png.xmp").write_text(DIGIKAM)
     (photos / "lime.png.xmp").write_text("<not XMP")
     os.symlink(photos / "red0.png.xmp", photos / "red1.png.xmp")
-    planned = library.people.plan_sidecars()
+    planned = library.people.plan_sidecars().run()
     (photos / "red0.png.xmp").write_text(DARKTABLE)
     (photos / "both.png.xmp").write_text(DARKTABLE)
     before = files_of(photos)
-    problems = {each.sidecar.name: each.problem for each in library.people.write_sidecars(planned)}
+    problems = {
+        each.sidecar.name: each.problem for each in library.people.write_sidecars(planned).run()
+    }
     assert "another program has changed it" in str(problems["red0.png.xmp"])
     assert "another program has changed it" in str(problems["both.png.xmp"])
     assert "no valid XML" in str(problems["lime.png.xmp"])

@@ -83,7 +83,9 @@ def test_photos_get_the_vectors_and_facts_of_the_local_indexer(
     plan = replace(
         plan_for(catalogue, tmp_path / "cache"), encoder_id=lite.id, open_encoder=open_lite
     )
-    run = FleetRun(SmallCatalogue(catalogue), plan, tmp_path / "work", lambda sentence: None)
+    run = FleetRun(
+        SmallCatalogue(catalogue), plan, tmp_path / "work", lambda sentence: None, str(catalogue)
+    )
     report = embed(run, demo_photos)
     settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
     with Library.open(settings) as library:

@@ -42,6 +42,7 @@ from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.writer import LanceWriter
 from tests.catalogue_writer import DIM, content_of, photo, vectors_of
 
+HEAD = "127.0.0.1:6379"
 pytestmark = pytest.mark.alone  # a cluster of Ray is a dozen processes that start at once
 
 
@@ -116,11 +117,11 @@ def start(plan: WorkPlan) -> AbstractContextManager[Workers]:
 
 
 def test_workers_are_made_for_what_the_nodes_have() -> None:
-    assert shape_of([(4, 0)]) == WorkerShape(1, 4, 0)
-    assert shape_of([(4, 0), (16, 0), (0, 0)]) == WorkerShape(5, 4, 0)
-    assert shape_of([(32, 2), (16, 1), (64, 0)]) == WorkerShape(3, 16, 1)
-    with pytest.raises(FleetError, match="has no CPUs"):
-        shape_of([(0, 0)])
+    assert shape_of([(4, 0)], HEAD) == WorkerShape(1, 4, 0)
+    assert shape_of([(4, 0), (16, 0), (0, 0)], HEAD) == WorkerShape(5, 4, 0)
+    assert shape_of([(32, 2), (16, 1), (64, 0)], HEAD) == WorkerShape(3, 16, 1)
+    with pytest.raises(FleetError, match=f"has no CPUs.*--address {HEAD}"):
+        shape_of([(0, 0)], HEAD)
 
 
 def test_ray_embeds_what_a_worker_here_embeds(tmp_path: Path, ray: list[psutil.Process]) -> None:

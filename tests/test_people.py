@@ -214,6 +214,10 @@ def test_the_service_makes_the_same_changes_and_undoes_them(folder: Path, tmp_pa
             assert made.change == library.changes.all()[0] and made.person.name == "Anna"
             assert client.call(People.all) == library.people.all()
             assert client.call(People.set_me, red.id).person.is_me
+            faces = library.people.faces_of(red.id, 2)  # asked for by a number in the path
+            assert client.call(People.faces_of, red.id, 2) == faces
+            photo_id = faces[0].photo_id
+            assert client.call(Library.photo, photo_id) == library.photo(photo_id)
             face = library.people.faces_of(red.id)[-1].id
             assert client.call(People.decide, (face,), red.id, False).faces == 1
             assert client.call(People.split, (face,), red.id).person.id != red.id
@@ -221,6 +225,8 @@ def test_the_service_makes_the_same_changes_and_undoes_them(folder: Path, tmp_pa
                 assert client.call(ChangeHistory.undo).title == title
             with pytest.raises(UsageError, match="no person with the id 99"):
                 client.call(People.hide, 99)
+            with pytest.raises(UsageError, match="no person with the id 99"):
+                client.call(People.proposals, 99)
             assert library.people.get(red.id).faces == 4
 
 

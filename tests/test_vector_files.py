@@ -9,11 +9,13 @@ import pytest
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
+from imgsearch.archive.lance.browsing import LanceBrowsing
 from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.rows import id_of
 from imgsearch.archive.lance.vector_files import VectorFiles
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.records.index import EncoderRow
+from imgsearch.records.query import Filter, Selection
 from tests.catalogue_writer import DIM, content_of, photo, vectors_of
 
 PHOTOS = range(60)
@@ -56,6 +58,19 @@ def assert_same(one: LanceCatalogue, other: LanceCatalogue) -> None:
             assert parts.times_s == wanted[photo_id].times_s
     ids = ids_of(range(120))
     assert one.photos(ids) == other.photos(ids)
+    for sort in ("date", "path"):
+        for among in (Selection(), Selection((Filter("name", ("7",)),))):
+            lists = [each.listing(among, sort) for each in (one, other)]
+            assert lists[0] == lists[1]
+            if len(lists[0]) > 3:
+                after = lists[0][2]
+                page, own = (each.listing(among, sort, after, 7) for each in (one, other))
+                assert page == own == lists[0][3:10]
+    browsed, own_browsed = LanceBrowsing(one), LanceBrowsing(other)
+    assert browsed.dated() == own_browsed.dated()
+    assert browsed.positions() == own_browsed.positions()
+    moments, own_moments = browsed.moments(), own_browsed.moments()
+    assert moments.photo_ids.tolist() == own_moments.photo_ids.tolist()
     fields = [each.names.fields_with_any(ids, ["ferry", "7"]) for each in (one, other)]
     assert fields[0] == fields[1]
 
@@ -86,7 +101,7 @@ def test_what_is_put_and_forgotten_is_followed(address: Path, tmp_path: Path) ->
 def test_a_file_that_was_damaged_is_noticed(address: Path, tmp_path: Path) -> None:
     assert_same(with_files(address, tmp_path / "files"), LanceCatalogue(address))
     kinds = {each.suffix for each in (tmp_path / "files").iterdir()}
-    assert kinds == {".vectors", ".records"}
+    assert kinds == {".vectors", ".records", ".columns"}
     for kind in kinds:
         for file in (tmp_path / "files").glob(f"*{kind}"):
             content = bytearray(file.read_bytes())
@@ -109,7 +124,7 @@ def test_files_take_no_more_than_their_bound(address: Path, tmp_path: Path) -> N
     assert not list(folder.iterdir())  # they would not fit
     folder.joinpath("of another archive.vectors").write_bytes(b"x" * 50_000)
     assert_same(with_files(address, folder, 100_000), LanceCatalogue(address))
-    assert len(list(folder.iterdir())) == 6
+    assert len(list(folder.iterdir())) == 9
     assert sum(each.stat().st_size for each in folder.iterdir()) <= 100_000
 
 

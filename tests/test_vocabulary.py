@@ -10,15 +10,20 @@ import pytest
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
-from imgsearch.archive.lance import vocabulary
+import lance
+
+from imgsearch.archive.lance import filters, vocabulary
 from imgsearch.archive.lance.browsing import LanceBrowsing
+from imgsearch.archive.lance.name_list import NameList
 from imgsearch.archive.lance.nearest import LancePolicy
 from imgsearch.archive.lance.reader import LanceCatalogue
+from imgsearch.archive.lance.tables import LISTED_WORDS
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS, NameField
 from imgsearch.records.photo import Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
+from imgsearch.records.query import NamedPhrase
 from tests.catalogue_writer import DIM, content_of, photo
 
 NAMED: tuple[NameField, ...] = ("folder", "keywords", "people", "place", "country")
@@ -30,6 +35,7 @@ PHRASES = (
     *("parking", "parkine", "parking forbidden", "forbidden", "exit", "exxit", "", "...", "ß"),
     *("strasse", "straße", "genève", "geneve", "小樽", "old harbour", "harbour"),
 )
+BEGINNINGS = ("a", "b", "l", "n", "s", "w", "20", "grey h")
 DATES = (("2019-07-01", "2019-08-01"), ("2019-07-14", "2019-07-15"), ("1980-01-01", "1990-01-01"))
 FACTS = (
     Facts("JPEG", 40, 30, taken_at=datetime(2019, 7, 14, 23, 30), people=("Anna Lee Smith",)),
@@ -79,6 +85,11 @@ def counted(catalogue: LanceCatalogue) -> list[object]:
         browsing.folder_counts(),
         [browsing.text_counts_of(fact) for fact in ("people", "keywords")],
         [sorted(browsing.value_counts(fact), key=str) for fact in ("camera", "format", "lens")],
+        [
+            sorted((each.field, each.photos, each.text) for each in names)
+            for beginning in BEGINNINGS
+            for names in [NameList(catalogue).names_beginning((beginning,), NAMED, 100)]
+        ],
     ]
 
 
@@ -86,6 +97,9 @@ class WithoutVocabulary(LanceCatalogue):
     """Asks the tables about every word."""
 
     def known_words(self) -> None:
+        return None
+
+    def counts(self) -> None:
         return None
 
 
@@ -97,13 +111,13 @@ def test_the_vocabulary_says_what_the_tables_say(tmp_path: Path) -> None:
 
     def compare() -> LanceCatalogue:
         assert asked(catalogue) == asked(tables)
+        assert catalogue.counts() is not None
         assert counted(catalogue) == counted(tables)
         return catalogue
 
     def is_exact() -> bool:
         known = catalogue.known_words()
         assert known is not None
-        assert (known.counts is not None) == known.is_exact
         return known.is_exact
 
     compare()
@@ -150,13 +164,12 @@ def test_counts_are_made_anew_where_words_are_not(
     writer.settle()
     catalogue, tables = LanceCatalogue(address), WithoutVocabulary(address)
     writer.forget([path_of(5)])
-    assert catalogue.counts() is None
     assert counted(catalogue) == counted(tables)
     for number in (60, 61):
         put(writer, [number])
         writer.settle()
         known = catalogue.known_words()
-        assert known is not None and not known.is_exact and known.counts is not None
+        assert known is not None and not known.is_exact and catalogue.counts() is not None
         assert counted(catalogue) == counted(tables)
         assert asked(catalogue) == asked(tables)
 
@@ -176,3 +189,114 @@ def test_of_many_new_photos_the_tables_are_asked(
     writer.settle()
     assert catalogue.known_words() is not None
     assert catalogue.names.knows_name("people", "anna")
+
+
+def test_what_was_removed_is_taken_away_from_counts(tmp_path: Path) -> None:
+    address = tmp_path / "archive"
+    policy = LancePolicy(scalar_index_from=30)
+    writer = LanceWriter.open(address, EncoderRow(1, "some/encoder", "some", DIM), policy=policy)
+    catalogue, tables = LanceCatalogue(address), WithoutVocabulary(address)
+
+    def compare() -> None:
+        assert catalogue.counts() is not None
+        assert counted(catalogue) == counted(tables)
+
+    put(writer, range(40))
+    writer.forget([path_of(3)])  # before it was settled at all
+    compare()
+    writer.settle()
+    writer.forget([path_of(number) for number in range(0, 40, 4)])
+    compare()
+    writer.forget([path_of(number) for number in range(1, 40, 4)])  # more of the same fragment
+    put(writer, range(40, 60))
+    compare()
+    writer.forget([path_of(45)])  # of a fragment that is not settled
+    put(writer, [0])  # comes back
+    writer.put_facts({content_of(2): Facts("JPEG", 40, 30, people=("Zoë",), country="Chile")})
+    compare()
+    assert ("people", 1, "Zoë") in [
+        (each.field, each.photos, each.text)
+        for each in NameList(catalogue).names_beginning(("zo",), NAMED, 5)
+    ]
+    writer.settle()
+    compare()
+    writer.forget([path_of(2)])
+    compare()
+    assert not NameList(catalogue).names_beginning(("zo",), NAMED, 5)
+    writer.settle()
+    writer.go_back()
+    assert counted(catalogue) == counted(tables)
+
+
+def test_if_too_much_was_removed_columns_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary, "_MOST_TAKEN_AWAY", 5)
+    address = tmp_path / "archive"
+    writer = LanceWriter.open(address, EncoderRow(1, "some/encoder", "some", DIM))
+    put(writer, range(30))
+    writer.settle()
+    catalogue = LanceCatalogue(address)
+    writer.forget([path_of(number) for number in range(20)])
+    assert catalogue.counts() is None
+    assert counted(catalogue) == counted(WithoutVocabulary(address))
+    writer.settle()
+    assert catalogue.counts() is not None
+
+
+def test_what_is_published_in_another_form_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = tmp_path / "archive"
+    writer = LanceWriter.open(address, EncoderRow(1, "some/encoder", "some", DIM))
+    put(writer, range(30))
+    with monkeypatch.context() as patch:
+        patch.setattr(vocabulary, "_FORM", 99)
+        writer.settle()
+    catalogue, tables = LanceCatalogue(address), WithoutVocabulary(address)
+    assert asked(catalogue) == asked(tables)
+    assert counted(catalogue) == counted(tables)
+    writer.settle()
+    assert counted(LanceCatalogue(address)) == counted(tables)
+
+
+def test_short_words_and_other_scripts_are_found_by_an_index(tmp_path: Path) -> None:
+    address = tmp_path / "archive"
+    policy = LancePolicy(scalar_index_from=30)
+    writer = LanceWriter.open(address, EncoderRow(1, "some/encoder", "some", DIM), policy=policy)
+    put(writer, range(60))
+    line = TextLine("Ул. Ленина 7, 東京", 0.0, 0.0, 1.0, 1.0, 0.9)
+    reading = PhotoText("read", (line,), "some reader", datetime(2026, 1, 1))
+    writer.put_texts({content_of(7): reading})
+    writer.settle()
+    view = LanceCatalogue(address).photos_view()
+
+    def column_of_before(name: str) -> str:
+        return "NULL" if name == LISTED_WORDS else view.column(name)
+
+    def conditions(phrase: str, column: filters.Column) -> list[str]:
+        return [
+            filters.named(NamedPhrase(phrase, False), column),
+            filters.named(NamedPhrase(phrase, True), column),
+            filters.has_phrase(phrase, ("folder", "title"), column),
+        ]
+
+    found = 0
+    for phrase in (*PHRASES, "ул ленина", "ленина 7", "7 ул", "東京", "京", "a", "0", "img 7"):
+        now, before = (conditions(phrase, each) for each in (view.column, column_of_before))
+        for condition, plain_condition in zip(now, before, strict=True):
+            ids = sorted(view.read(["key"], condition)["key"].to_pylist())
+            expected = sorted(view.read(["key"], plain_condition)["key"].to_pylist())
+            assert ids == expected, phrase
+            found += len(ids)
+    assert found > 100
+    condition = filters.has_text("ул", view.column)
+    plan = view.dataset.scanner(columns=["id"], filter=condition).explain_plan()
+    assert f"array_has({LISTED_WORDS}" in plan and "ScalarIndexQuery" in plan, plan
+    table = lance.dataset(f"{address}/photos.lance")
+    table.drop_columns([LISTED_WORDS])
+    writer = LanceWriter(address, policy=policy)  # adds it: it is null in the rows that there are
+    view = LanceCatalogue(address).photos_view()
+    assert LISTED_WORDS in view.names and view.column(LISTED_WORDS) == "NULL"
+    put(writer, range(60, 63))
+    assert len(view.read(["key"], filters.has_text("ул", view.column))) > 0

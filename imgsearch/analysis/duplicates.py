@@ -6,6 +6,7 @@ import mmap
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -237,8 +238,7 @@ def measure_photos(
     indexed.
     """
 
-    def measure(item: tuple[Photo, Picture]) -> Sharpness:
-        photo, picture = item
+    def measure(photo: Photo, picture: Picture) -> Sharpness:
         try:
             if isinstance(picture, bytes):
                 return measure_sharpness(decode_bytes(picture, SIDES_PX[0]).image)
@@ -250,7 +250,8 @@ def measure_photos(
 
     sharpness = {}
     threads = settings.thread_count
-    with prefetch(2 * threads, threads, measure, pictures) as results:
+    tasks = (partial(measure, *item) for item in pictures)
+    with prefetch(2 * threads, threads, tasks) as results:
         for done, ((photo, picture), measured) in enumerate(zip(pictures, results, strict=True), 1):
             if measured:
                 sharpness[photo.id] = measured

@@ -32,7 +32,7 @@ from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
 from imgsearch.search.kept_answers import KeptAnswers
 from imgsearch.search.prepared import prepare
-from imgsearch.text import path_text
+from imgsearch.text import path_text, shell_word
 
 if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
@@ -49,11 +49,13 @@ if TYPE_CHECKING:
         PackReport,
         Progress,
         SyncReport,
+        TextReport,
     )
     from imgsearch.records.browse import EventTitle
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import Photo
+    from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
 
 _PACKAGE = "lance"
@@ -128,7 +130,7 @@ class ArchiveEngine:
         return self._filling.library_roots()
 
     def fleet(self) -> Fleet:
-        return Fleet(self._filling, self._originals)
+        return Fleet(self._filling, self._originals, self.catalogue)
 
     def exists(self) -> bool:
         return self._filling.exists()
@@ -222,7 +224,7 @@ class ArchiveEngine:
         if query is None:
             raise UsageError(
                 "Say which photos of the archive to label: imgsearch label CLASSES QUERY --library "
-                "ADDRESS"
+                f"{shell_word(self.address)}"
             )
         context = self.context()
         ids = matching_ids(prepare(context, query), k, _MOST_LISTED)
@@ -358,6 +360,21 @@ class ArchiveEngine:
         self._filling.writer().settle()
         return [f"Settled the archive {self.address}."]
 
+    def read_text(
+        self, folders: Sequence[str], everything: bool, again: bool
+    ) -> Generator[Progress, None, TextReport]:
+        from imgsearch.ocr import open_reader
+
+        reader = open_reader(self.settings.thread_count)
+        return self._filling.read_texts(
+            self.catalogue(), self._originals, reader, folders, everything, again
+        )
+
+    def text_counts(self) -> TextCounts:
+        from imgsearch.archive.lance.unread_texts import count_texts
+
+        return count_texts(self.catalogue().pinned())
+
     # ------------------------------------------------------------------ filling
 
     def index(
@@ -401,7 +418,7 @@ class ArchiveEngine:
         """Raise UsageError: an archive takes libraries, not packs."""
         raise UsageError(
             "A pack is merged into a library of this machine. Merge it there, and copy that "
-            "library into the archive: imgsearch copy --to ADDRESS"
+            f"library into the archive: imgsearch copy --to {shell_word(self.address)}"
         )
 
     def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.errors import ImgsearchError, StoreError
 from imgsearch.records.status import Finding
-from imgsearch.text import format_count
+from imgsearch.text import format_count, shell_word
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _SAMPLE = 2_000  # vectors; each is a request to object storage
 _MOST_UNINDEXED = 20_000  # vectors that a search compares one by one
-_SETTLE = "Settle it: imgsearch doctor --repair --library ADDRESS"
 
 
 def examine(address: str, open_catalogue: Callable[[], LanceCatalogue]) -> Iterator[Finding]:
@@ -26,41 +25,42 @@ def examine(address: str, open_catalogue: Callable[[], LanceCatalogue]) -> Itera
         catalogue = open_catalogue().pinned()
         for name, rows in catalogue.rows_of_tables().items():
             yield Finding("tables", "ok", f"{name}: {format_count(rows, 'row')}.")
-        yield from _index(catalogue)
-        yield _words(catalogue)
-        yield _changes(catalogue)
+        settle = f"Settle it: imgsearch settle --library {shell_word(address)}"
+        yield from _index(catalogue, settle)
+        yield _words(catalogue, settle)
+        yield _changes(catalogue, settle)
         yield _vectors(catalogue)
     except ImgsearchError as error:
         yield Finding("tables", "error", str(error), exit_code=error.exit_code)
 
 
-def _index(catalogue: LanceCatalogue) -> Iterator[Finding]:
+def _index(catalogue: LanceCatalogue, settle: str) -> Iterator[Finding]:
     count = catalogue.count()
     others = count.vectors - catalogue.indexed_vectors()
     settings = catalogue.search_settings
     if others > _MOST_UNINDEXED:
         message = f"{format_count(others, 'vector')} are in no index: searches compare each."
-        yield Finding("index", "warning", message, _SETTLE, repairable=True, exit_code=1)
+        yield Finding("index", "warning", message, settle, repairable=True, exit_code=1)
     elif catalogue.indexed_vectors() and settings is None:
         message = "The index is not calibrated: searches look at all of it."
-        yield Finding("index", "warning", message, _SETTLE, repairable=True, exit_code=1)
+        yield Finding("index", "warning", message, settle, repairable=True, exit_code=1)
     else:
         yield Finding("index", "ok", f"{format_count(others, 'vector')} are in no index.")
 
 
-def _words(catalogue: LanceCatalogue) -> Finding:
+def _words(catalogue: LanceCatalogue, settle: str) -> Finding:
     if catalogue.known_words() is None:
         message = "The words of many photos are in no vocabulary: searches look them up."
-        return Finding("words", "warning", message, _SETTLE, repairable=True, exit_code=1)
+        return Finding("words", "warning", message, settle, repairable=True, exit_code=1)
     return Finding("words", "ok", "The words of all photos are known.")
 
 
-def _changes(catalogue: LanceCatalogue) -> Finding:
+def _changes(catalogue: LanceCatalogue, settle: str) -> Finding:
     pending = catalogue.pending_changes()
     if not pending:
         return Finding("changes", "ok", "No change was interrupted.")
     message = f"{format_count(pending, 'change')} are in progress, or were interrupted."
-    return Finding("changes", "note", message, _SETTLE, repairable=True)
+    return Finding("changes", "note", message, settle, repairable=True)
 
 
 def _vectors(catalogue: LanceCatalogue) -> Finding:

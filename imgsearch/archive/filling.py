@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import partial
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from imgsearch.archive.fleet.worker import WorkPlan
     from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
+    from imgsearch.archive.originals import Originals
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.loader import EncoderLoader
-    from imgsearch.progress import CopyReport, Job, Progress, SyncReport
+    from imgsearch.ocr import TextReader
+    from imgsearch.progress import CopyReport, Job, Progress, SettleReport, SyncReport, TextReport
     from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
@@ -77,9 +80,7 @@ class Filling:
         from imgsearch.archive.lance.writer import LanceWriter
 
         self._encoders.check(row)
-
-        def embed_queries(texts: Sequence[str]) -> Vectors:
-            return embed_texts(self._encoders.shared(row), row.name, texts)
+        embed_queries = partial(self._embed_queries, row)
 
         def make_baseline(photos: Vectors, mean: Vector, vectors: int) -> ScoreBaseline | None:
             if vectors < MIN_PHOTOS:
@@ -93,6 +94,9 @@ class Filling:
             make_baseline,
             build_large_index=build_large_index,
         )
+
+    def _embed_queries(self, row: EncoderRow, texts: Sequence[str]) -> Vectors:
+        return embed_texts(self._encoders.shared(row), row.name, texts)
 
     def index(
         self, sources: Sequence[str], accept_removals: bool, ray: str | None
@@ -136,6 +140,7 @@ class Filling:
             self._plan(writer.encoder),
             self.working_folder,
             self._notify,
+            self.address,
             keep_thumbnails,
         )
         return (yield from embed_photos(run, sources, start, accept_removals, metadata))
@@ -156,6 +161,40 @@ class Filling:
                     store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
                 )
             )
+
+    def settle(self, catalogue: LanceCatalogue) -> Generator[Progress, None, SettleReport]:
+        """Settle the archive: see `LanceWriter.settle`."""
+        from imgsearch.progress import SettleReport
+
+        started_s = time.monotonic()
+        yield from self.writer().settling()
+        count, indexed = catalogue.count(), catalogue.indexed_vectors()
+        seconds = round(time.monotonic() - started_s, 3)
+        return SettleReport(count.photos, count.vectors, indexed, seconds)
+
+    def read_texts(
+        self,
+        catalogue: LanceCatalogue,
+        originals: Originals,
+        reader: TextReader,
+        folders: Sequence[str],
+        everything: bool,
+        again: bool,
+    ) -> Generator[Progress, None, TextReport]:
+        """Read the text in photos: see `imgsearch.archive.reading_text.read_texts`."""
+        from imgsearch.archive.reading_text import TextRun, read_texts
+
+        writer = self.writer()
+        run = TextRun(
+            catalogue,
+            writer,
+            originals,
+            reader,
+            partial(self._embed_queries, writer.encoder),
+            self.settings.thread_count,
+            self.settings.max_megapixels,
+        )
+        return (yield from read_texts(run, folders, everything, again))
 
     def forget(self, folder: str, catalogue: LanceCatalogue) -> int:
         """Remove the photos below a folder or address; returns how many left the archive.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,25 @@ from imgsearch.archive.originals import absolute_place
 
 if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
+    from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.originals import Originals
-    from imgsearch.progress import CopyReport, Job, SyncReport
+    from imgsearch.progress import CopyReport, Job, SettleReport, SyncReport
     from imgsearch.records.index import EncoderRow
 
 
 class Fleet:
     """Fills an archive, and opens its originals: the part that no other library has."""
 
-    def __init__(self, filling: Filling, originals: Originals) -> None:
+    def __init__(
+        self,
+        filling: Filling,
+        originals: Originals,
+        open_catalogue: Callable[[], LanceCatalogue],
+    ) -> None:
         self._filling = filling
         self._originals = originals
+        self._open_catalogue = open_catalogue
 
     def copy_from(self, data_dir: str | Path) -> Job[CopyReport]:
         """Carry the library in a data folder over, with its vectors; nothing is embedded.
@@ -49,6 +56,17 @@ class Fleet:
         """
         sources = [absolute_place(folder) for folder in folders]
         return self._filling.read_metadata(sources, accept_removals, ray)
+
+    def settle(self) -> Job[SettleReport]:
+        """Compact, index and calibrate what was put since the archive was settled last.
+
+        A run of `Library.index` and a copy settle at their end. Searches go on meanwhile. The job
+        raises LibraryLocked where another process settles, and StoreError where there is no
+        archive.
+        """
+        from imgsearch.progress import Job
+
+        return Job(self._filling.settle(self._open_catalogue()))
 
     def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
         """Return a path or an address with which other programs open an original of this archive.

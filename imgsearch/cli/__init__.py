@@ -81,6 +81,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "status": "Show folders, photos, index, failures, disk usage.",
         "failures": "List files that could not be read; retry them.",
         "doctor": "Check the library, its index, cache and model.",
+        "settle": "Index the new photos of an archive.",
         "encoders": "List the available models, or return to an earlier one.",
         "rebuild": "Rebuild the index, or change the model.",
         "evaluate": "Measure how well your captions find your photos.",

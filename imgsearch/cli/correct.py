@@ -8,10 +8,18 @@ from collections.abc import Sequence
 
 import click
 
-from imgsearch.cli.album import chosen, chosen_options, print_change
-from imgsearch.cli.output import NO_RESULT, asking, data_option, info, json_option, print_json
+from imgsearch.cli.album import chosen, chosen_options, chosen_or_none, print_change
+from imgsearch.cli.output import (
+    NO_RESULT,
+    asking,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+)
 from imgsearch.operations.corrections import Corrections
-from imgsearch.records.corrections import PhotoDate, PlannedDate
+from imgsearch.records.corrections import DateAndPlaceChange, PhotoDate, PlannedDate
 from imgsearch.text import format_count, path_text, printable
 
 _SHIFT = re.compile(r"([+-]?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -58,7 +66,17 @@ def _read_shift(context: click.Context, option: click.Parameter, text: str | Non
     "--forget", is_flag=True, help="Take the corrections back: what the file says counts."
 )
 @click.option("--accept", is_flag=True, help="With --from-names: set the proposed dates.")
-@click.option("--dry-run", is_flag=True, help="Only list the dates that would be set.")
+@click.option(
+    "--write-sidecars",
+    is_flag=True,
+    help="Write all corrected dates and places into XMP files beside photos, for other programs.",
+)
+@click.option("--dry-run", is_flag=True, help="Only list the dates or files to write.")
+@click.option(
+    "--adobe-names",
+    is_flag=True,
+    help="With --write-sidecars: call a new file IMG.xmp and not IMG.JPG.xmp.",
+)
 @json_option
 @data_option
 def command(
@@ -72,7 +90,9 @@ def command(
     to_place: str | None,
     forget: bool,
     accept: bool,
+    write_sidecars: bool,
     dry_run: bool,
+    adobe_names: bool,
     as_json: bool,
     data_dir: str | None,
 ) -> None:
@@ -85,12 +105,30 @@ def command(
       imgsearch correct dated:file --from-names --accept
       imgsearch correct album:Book --set-place 'Lisbon'
       imgsearch search dated:you
+      imgsearch correct --write-sidecars
 
     A corrected date or place is kept in the library, and counts in every query and view. What the
     file says is kept beside it, and counts again after --forget. Every change can be undone:
     imgsearch undo. A year or a month stands for its beginning. --from-names only lists what it
-    proposes, until --accept is given as well. Exit code 1 means that there is no date to set.
+    proposes, until --accept is given as well.
+
+    With --write-sidecars, the XMP files to write are listed and then written: digiKam, darktable
+    and Lightroom read the dates and places from them. What other programs wrote in them is kept,
+    and no photo is ever changed.
+
+    Exit code: 1 if there is no date to set or nothing to write, 3 if a file could not be written.
     """
+    if adobe_names and not write_sidecars:
+        raise click.UsageError("--adobe-names needs --write-sidecars.")
+    if write_sidecars:
+        if chosen_or_none(words, photo_ids, k, show_all) != chosen_or_none((), (), None, False):
+            raise click.UsageError(
+                "--write-sidecars writes all that was corrected; leave QUERY and its options out."
+            )
+        if any((to_date is not None, shift_s is not None, from_names, to_place, forget)):
+            raise click.UsageError("Give --write-sidecars alone, after the corrections.")
+        _write_sidecars(adobe_names, dry_run, as_json, data_dir)
+        return
     photos = chosen(words, photo_ids, k, show_all, "imgsearch correct in:Scans --set-date 1974")
     given = [to_date is not None, shift_s is not None, from_names, to_place is not None, forget]
     if sum(given) != 1:
@@ -133,6 +171,31 @@ def command(
         info(change.title)
     else:
         print_change(change)
+
+
+def _write_sidecars(adobe_names: bool, dry_run: bool, as_json: bool, data_dir: str | None) -> None:
+    from imgsearch.cli.sidecars import list_and_write
+
+    with open_library(data_dir) as library:
+        list_and_write(
+            library.corrections.plan_sidecars(adobe_names=adobe_names),
+            None if dry_run else library.corrections.write_sidecars,
+            _date_and_place,
+            as_json,
+            "The files of your photos state what you corrected here.",
+            "imgsearch correct --write-sidecars",
+        )
+
+
+def _date_and_place(change: DateAndPlaceChange) -> str:
+    parts = []
+    if change.taken_at is not None:
+        parts.append(change.taken_at.isoformat(" ", "minutes"))
+    if change.place is not None:
+        names = (change.place.town, change.place.region, change.place.country)
+        point = f"{change.place.lat:.4f},{change.place.lon:.4f}"
+        parts.append(", ".join(filter(None, (*names, point))))
+    return "; ".join(parts)
 
 
 def _print_planned(planned: Sequence[PlannedDate]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from imgsearch.text import path_text, printable
+from imgsearch.text import path_text, printable, shell_word
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -74,6 +74,11 @@ def archive_option(function: _Command) -> _Command:
         metavar="ADDRESS",
         help="An archive instead of the library of this machine: a folder, or s3://BUCKET/NAME.",
     )(function)
+
+
+def for_library(address: str | None) -> str:
+    """The option `--library ADDRESS` for a command that is shown to be copied, after a space."""
+    return "" if address is None else f" --library {shell_word(address)}"
 
 
 def json_option(function: _Command) -> _Command:

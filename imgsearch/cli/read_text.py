@@ -7,11 +7,13 @@ from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     PATH,
+    archive_option,
     complete_folder,
     data_option,
+    for_library,
     info,
     json_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
@@ -34,12 +36,14 @@ from imgsearch.text import format_count
     help="Read again the photos that another version of the reader has read.",
 )
 @json_option
+@archive_option
 @data_option
 def command(
     folders: tuple[str, ...],
     everything: bool,
     again: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Read the text in indexed photos: signs, receipts, screenshots, whiteboards.
@@ -52,8 +56,11 @@ def command(
     a small copy are skipped. Without FOLDER, photos of all folders are read. You can stop at any
     time with Ctrl-C; the next run continues from there. Everything happens on this machine. The
     command needs the extra ocr; docs/text.md describes the details.
+
+    With --library, the photos are those of an archive; FOLDER may also be s3://BUCKET/FOLDER.
+    Photos in object storage are fetched.
     """
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         report = run_with_progress(
             library.upkeep.read_text(folders, everything=everything, again=again), "Reading text"
         )
@@ -71,8 +78,9 @@ def command(
         info(
             "Skipped because a small copy shows no text: "
             f"{format_count(report.below_gate, 'photo')}. To read them as well: "
-            "imgsearch read-text --all"
+            f"imgsearch read-text --all{for_library(address)}"
         )
     if counts.read:
         photos = format_count(counts.read, "photo")
-        info(f"Text was found in {photos} so far. Search it: imgsearch search text:exit")
+        search = f"imgsearch search text:exit{for_library(address)}"
+        info(f"Text was found in {photos} so far. Search it: {search}")

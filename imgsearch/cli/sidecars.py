@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -16,10 +16,12 @@ from imgsearch.cli.output import (
     open_library,
     print_json,
 )
+from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.outputs.sidecars import Change, PlannedFile
+    from imgsearch.progress import Job
     from imgsearch.records.albums import SidecarChange
 
 
@@ -42,8 +44,8 @@ def command(
       imgsearch sidecars
       imgsearch sidecars --write
 
-    With --write, the files in that list are written. Only this command and imgsearch people
-    --write-sidecars write beside your photos, and the photos themselves are never changed.
+    With --write, the files in that list are written. Only this command and --write-sidecars of
+    imgsearch people and correct write beside your photos, which are never changed themselves.
     digiKam, darktable and Lightroom read such files. What other programs wrote in them is kept; a
     file that another program changes meanwhile is left as it is and named. imgsearch index reads
     the new stars.
@@ -62,8 +64,8 @@ def command(
 
 
 def list_and_write(
-    planned: Sequence[PlannedFile[Change]],
-    write: Callable[[Sequence[PlannedFile[Change]]], Iterable[Change]] | None,
+    planning: Job[list[PlannedFile[Change]]],
+    write: Callable[[Sequence[PlannedFile[Change]]], Job[list[Change]]] | None,
     described: Callable[[Change], str],
     as_json: bool,
     nothing: str,
@@ -74,6 +76,7 @@ def list_and_write(
     `described` says what changes in a file. `nothing` is said where there is nothing to write, with
     the exit code 1; the exit code is 3 if a file could not be written.
     """
+    planned = run_with_progress(planning, "Reading XMP files")
     changes = [each.change for each in planned]
 
     def print_list() -> None:
@@ -85,7 +88,7 @@ def list_and_write(
     if not as_json:
         print_list()
     if write is not None:
-        changes = list(write(planned))
+        changes = run_with_progress(write(planned), "Writing XMP files")
     if as_json:
         print_json(changes)
     failed = [each for each in changes if each.problem is not None]

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import TypeAlias
 from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
 
 from msgspec import Struct, field
 
 from imgsearch.decode.xmp import MAX_PACKET_BYTES
+from imgsearch.version import VERSION
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+XMP = "http://ns.adobe.com/xap/1.0/"
+EXIF = "http://ns.adobe.com/exif/1.0/"
+PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
+_PREFIXES = {XMP: "xmp", EXIF: "exif", PHOTOSHOP: "photoshop"}  # as programs write them
+_EMPTY = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="imgsearch {version}">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""/>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>
+"""
 # 4 MiB of them would take gigabytes.
 _MAX_ELEMENTS = 50_000
 _MAX_NAMESPACES = 100
@@ -87,6 +101,75 @@ def edited(packet: bytes, edits: dict[Span, bytes]) -> bytes:
         parts += [packet[end:start], new]
         end = stop
     return b"".join((*parts, packet[end:]))
+
+
+def descriptions_in(root: Element) -> list[Element]:
+    """The descriptions of a photo in a packet."""
+    return [
+        child
+        for element in root.walk()
+        if element.name == (RDF, "RDF")
+        for child in element.children
+        if child.name == (RDF, "Description")
+    ]
+
+
+def new_packet_with(values: Mapping[Name, str]) -> bytes:
+    """A packet that states nothing but these simple properties of a photo."""
+    return with_properties(_EMPTY.format(version=VERSION).encode(), values)
+
+
+def stated_in(packet: bytes, names: Collection[Name]) -> set[Name]:
+    """Those of these properties that a packet states, also without a value. Raises as `parse`."""
+    return {
+        name
+        for description in descriptions_in(parse(packet))
+        for name in (*description.attributes, *(child.name for child in description.children))
+        if name in names
+    }
+
+
+def with_properties(packet: bytes, values: Mapping[Name, str]) -> bytes:
+    """The packet with these simple properties of a photo, in place of those that it states.
+
+    A property that it does not state is added to the first description. Every other byte stays as
+    it is. Raises CannotEdit as `parse` does, for a packet that describes no photo, and where one of
+    the properties is no plain text.
+    """
+    descriptions = descriptions_in(parse(packet))
+    if not descriptions:
+        raise CannotEdit("it has no description of a photo")
+    edits: dict[Span, bytes] = {}
+    added = ""
+    first = descriptions[0]
+    prefixes = Prefixes(first.spaces)
+    for name, value in values.items():
+        places = [place for each in descriptions for place in _places_of(each, name, value)]
+        edits.update(places)
+        if not places:
+            prefix = prefixes.of(name[0], _PREFIXES[name[0]])
+            added += f" {prefix}:{name[1]}={quoteattr(value)}"
+    if added:
+        at = first.tag[0] + 1 + len(first.written_name.encode())
+        edits[(at, at)] = f"{prefixes.declarations}{added}".encode()
+    return edited(packet, edits)
+
+
+def _places_of(description: Element, name: Name, value: str) -> Iterator[tuple[Span, bytes]]:
+    """The bytes at which a description states a property, each with those of its new value."""
+    written = escape(value, {'"': "&quot;", "'": "&apos;"}).encode()
+    if name in description.attributes:
+        yield description.attributes[name][1], written
+    for child in description.children:
+        if child.name != name:
+            continue
+        if child.children:
+            raise CannotEdit(f"its {_PREFIXES[name[0]]}:{name[1]} is no plain text")
+        if child.content is not None:
+            yield child.content, written
+        else:  # an empty tag: it gets an end of its own
+            end = child.tag[1]
+            yield (end - 2, end), b">%b</%b>" % (written, child.written_name.encode())
 
 
 class Prefixes:

@@ -15,8 +15,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.decode.xmp import read_xmp
-from imgsearch.decode.xmp_edit import RDF, CannotEdit, Element, Name, Prefixes, Span, edited, parse
-from imgsearch.decode.xmp_rating import descriptions_in
+from imgsearch.decode.xmp_edit import (
+    RDF,
+    CannotEdit,
+    Element,
+    Name,
+    Prefixes,
+    Span,
+    descriptions_in,
+    edited,
+    parse,
+)
 from imgsearch.records.boxes import Box, overlap
 from imgsearch.text import plain_text
 from imgsearch.version import VERSION

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
         Progress,
         RunningJob,
         SyncReport,
+        TextReport,
     )
     from imgsearch.records.browse import EventTitle
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
+    from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Failure, Finding, Status
     from imgsearch.search.context import SearchContext
@@ -193,6 +195,14 @@ class Engine(Protocol):
 
     def repair(self) -> list[str]:
         """Repair the findings that are safe to repair; returns a sentence for each."""
+
+    def read_text(
+        self, folders: Sequence[str], everything: bool, again: bool
+    ) -> Generator[Progress, None, TextReport]:
+        """Read the text in photos: see `imgsearch.operations.upkeep.Upkeep.read_text`."""
+
+    def text_counts(self) -> TextCounts:
+        """Count the photos that have text, have none, could not be read, and were not tried."""
 
     # ------------------------------------------------------------------ filling
 

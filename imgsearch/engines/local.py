@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Progress,
         RunningJob,
         SyncReport,
+        TextReport,
     )
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
+    from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Failure, Finding, Status
     from imgsearch.records.worth import Taste
@@ -467,6 +469,16 @@ class LocalEngine:
 
         done = repair_cache(self.settings.cache_dir)
         return [*done, *repair(self.existing())] if self.exists() else done
+
+    def read_text(
+        self, folders: Sequence[str], everything: bool, again: bool
+    ) -> Generator[Progress, None, TextReport]:
+        from imgsearch.indexer.picture_text import read_text
+
+        return read_text(self.existing(), folders, everything, again)
+
+    def text_counts(self) -> TextCounts:
+        return self.store().picture_text.counts()
 
     # ------------------------------------------------------------------ filling
 

@@ -166,8 +166,7 @@ def read_faces(
     reader = context.face_readers.open()
     max_megapixels = context.settings.max_megapixels
 
-    def look(item: tuple[Photo, Path]) -> tuple[Photo, Path, _Look | PhotoError | None]:
-        photo, path = item
+    def look(photo: Photo, path: Path) -> tuple[Photo, Path, _Look | PhotoError | None]:
         try:
             if path.stat().st_size != photo.size_bytes:
                 return photo, path, None
@@ -179,7 +178,8 @@ def read_faces(
 
     counts: Counter[str] = Counter()
     threads = context.settings.thread_count
-    with prefetch(threads + _AHEAD, threads, look, photos) as looks:
+    tasks = (partial(look, *item) for item in photos)
+    with prefetch(threads + _AHEAD, threads, tasks) as looks:
         for done, (photo, path, found) in enumerate(looks, 1):
             if isinstance(found, PhotoError):
                 store.faces.record_failure(photo.id, reader.id, str(found))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -117,7 +118,8 @@ def compare(
             seconds[number] += clock() - started
         cosines.extend((rows[0] * rows[1]).sum(axis=1).tolist())
 
-    with prefetch(2 * float32.batch_size + threads, threads, prepare, chosen) as photos:
+    tasks = (partial(prepare, path) for path in chosen)
+    with prefetch(2 * float32.batch_size + threads, threads, tasks) as photos:
         for done, (path, pixels) in enumerate(zip(chosen, photos, strict=True), 1):
             if pixels is not None:
                 batch.append(pixels)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.ocr import TextReader
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
+    from imgsearch.records.picture_text import TextLine
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
@@ -44,6 +46,9 @@ DOING = "Reading text"
 _AHEAD = 2  # photos decoded in advance, besides those that threads are decoding
 # What may pass by itself: the photo stays unread, and the next run tries again.
 _TRANSIENT = (Reason.UNREADABLE, Reason.CHANGED)
+
+# Loads the picture of a photo from a path with a short side: see `load_picture`.
+LoadPicture: TypeAlias = "Callable[[Photo, Path, int], Image | PhotoError | None]"
 
 
 class TextPlan(Struct, frozen=True):
@@ -191,53 +196,94 @@ def read_texts(
     photos: Sequence[tuple[Photo, Path]],
     to_look_at: Collection[int],
 ) -> Generator[Progress, None, TextReport]:
+    """Read the text of these photos of the library and record it: see `read_pictures`."""
+    settings = context.settings
+    return read_pictures(
+        context.text_readers.open(),
+        store.picture_text,
+        photos,
+        to_look_at,
+        partial(load_picture, max_megapixels=settings.max_megapixels),
+        settings.thread_count,
+    )
+
+
+class TextRecord(Protocol):
+    """Records the results of reading, as `PictureTextStore` does, which describes the methods."""
+
+    def record(self, photo_id: int, reader: str, lines: Sequence[TextLine]) -> None: ...
+
+    def record_failure(self, photo_id: int, reader: str, message: str) -> None: ...
+
+    def pass_over(self, photo_id: int, reader: str) -> None: ...
+
+
+def load_picture(
+    photo: Photo, path: Path, side_px: int, max_megapixels: float
+) -> Image | PhotoError | None:
+    """Decode the file of a photo with a short side of at least `side_px`, if it has as much.
+
+    Returns the error of a file that cannot be decoded, and None for one that has changed since it
+    was indexed, or cannot be reached now.
+    """
+    try:
+        if path.stat().st_size != photo.size_bytes:
+            return None
+        return decode(path, side_px, max_megapixels).image
+    except OSError:
+        return None
+    except PhotoError as error:
+        return None if error.reason in _TRANSIENT else error
+
+
+def read_pictures(
+    reader: TextReader,
+    record: TextRecord,
+    photos: Sequence[tuple[Photo, Path]],
+    to_look_at: Collection[int],
+    load: LoadPicture,
+    threads: int,
+    look_side_px: int = LOOK_SIDE_PX,
+) -> Generator[Progress, None, TextReport]:
     """Read the text of these photos, each with one of its paths; one Progress a photo.
 
     Of those in `to_look_at`, a small copy is looked at first; if it shows no text, the photo is
     passed over and counted as `below_gate`. A photo that cannot be decoded is recorded as failed,
     with the reason. One that has changed or cannot be reached stays unread: it is counted, and left
     to the next run.
+
+    `load` is called in `threads` threads. With a `look_side_px` as large as `MIN_SIDE_PX`, a photo
+    is loaded once, for both.
     """
     started_s = time.monotonic()
-    settings = context.settings
-    reader = context.text_readers.open()
 
-    def load(photo: Photo, path: Path, side_px: int) -> Image | PhotoError | None:
-        try:
-            if path.stat().st_size != photo.size_bytes:
-                return None
-            return decode(path, side_px, settings.max_megapixels).image
-        except OSError:
-            return None
-        except PhotoError as error:
-            return None if error.reason in _TRANSIENT else error
-
-    def load_first(item: tuple[Photo, Path]) -> tuple[Photo, Path, Image | PhotoError | None]:
-        is_looked_at = item[0].id in to_look_at
-        return (*item, load(*item, LOOK_SIDE_PX if is_looked_at else MIN_SIDE_PX))
+    def load_first(photo: Photo, path: Path) -> tuple[Photo, Path, Image | PhotoError | None]:
+        side_px = look_side_px if photo.id in to_look_at else MIN_SIDE_PX
+        return photo, path, load(photo, path, side_px)
 
     def outcome(photo: Photo, path: Path, image: Image | PhotoError | None) -> str:
         """The field of `TextReport` that counts this photo, once it is recorded."""
         try:
             if photo.id in to_look_at and not isinstance(image, PhotoError) and image is not None:
                 if reader.look(image) < LOOK_THRESHOLD:
-                    store.picture_text.pass_over(photo.id, reader.id)
+                    record.pass_over(photo.id, reader.id)
                     return "below_gate"
-                image = load(photo, path, MIN_SIDE_PX)
+                if look_side_px < MIN_SIDE_PX:
+                    image = load(photo, path, MIN_SIDE_PX)
             if isinstance(image, PhotoError):
                 raise image
             if image is None:
                 return "unreached"
             lines = reader.read(image)
-            store.picture_text.record(photo.id, reader.id, lines)
+            record.record(photo.id, reader.id, lines)
             return "read" if lines else "none"
         except PhotoError as error:
-            store.picture_text.record_failure(photo.id, reader.id, str(error))
+            record.record_failure(photo.id, reader.id, str(error))
             return "failed"
 
     counts: Counter[str] = Counter()
-    threads = settings.thread_count
-    with prefetch(threads + _AHEAD, threads, load_first, photos) as loaded:
+    tasks = (partial(load_first, *item) for item in photos)
+    with prefetch(threads + _AHEAD, threads, tasks) as loaded:
         for done, (photo, path, image) in enumerate(loaded, 1):
             counts[outcome(photo, path, image)] += 1
             yield Progress(done, len(photos), path)

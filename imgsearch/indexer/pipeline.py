@@ -9,7 +9,7 @@ work, and the next run continues from there.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -156,16 +156,19 @@ def ingest(
     preparation = Preparation(run, retry_failures)
     batches = Batches(preparation, run.encoder.batch_size)
     recording = Recording(run, baseline)
-    embed_next = partial(embed_batch, run.encoder)
     with (
-        write_behind(run.encoder.batches_at_once, embed_next, recording.record) as model,
-        prefetch(run.ahead, run.threads, preparation.prepare, files) as candidates,
+        write_behind(run.encoder.batches_at_once) as model,
+        prefetch(run.ahead, run.threads, preparation.tasks(files)) as candidates,
     ):
+
+        def embed_and_record(batch: Batch) -> None:
+            model.submit(lambda: embed_batch(run.encoder, batch), recording.record)
+
         for done, candidate in enumerate(candidates, 1):
             for batch in batches.add(candidate):
-                model.submit(batch)
+                embed_and_record(batch)
             yield Progress(done, len(files), Path(candidate.stat.path))
-        model.submit(batches.take())
+        embed_and_record(batches.take())
     return recording.report
 
 
@@ -180,6 +183,14 @@ class Preparation:
         self._fingerprint = run.context.fingerprint
         self._makes_thumbnails = run.thumbnails is not None
         self._retry_failures = retry_failures
+
+    def tasks(self, files: Iterable[FileStat]) -> Iterator[Callable[[], Candidate]]:
+        """Yield a task for each file, which prepares it."""
+        for stat in files:
+            yield self._task(stat)
+
+    def _task(self, stat: FileStat) -> Callable[[], Candidate]:
+        return lambda: self.prepare(stat)
 
     def prepare(self, stat: FileStat) -> Candidate:
         """Hash a file and, if its content is new, decode it."""
@@ -357,8 +368,7 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
     reader = run.reader()
     with_thumbnail = set() if run.thumbnails is None else run.thumbnails.hashes()
 
-    def prepare(item: tuple[int, Path]) -> tuple[int, Path, ModelInput | None]:
-        photo_id, path = item
+    def prepare(photo_id: int, path: Path) -> tuple[int, Path, ModelInput | None]:
         try:
             stat = stat_of(path)
             content_hash = content_hash_of(stat)
@@ -372,14 +382,18 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
 
     unread = parts = 0
     batch: dict[int, ModelInput] = {}
+    tasks = (partial(prepare, *item) for item in photos.items())
     with (
-        write_behind(
-            run.encoder.batches_at_once,
-            partial(_embed_known, run.encoder),
-            partial(_record_known, run),
-        ) as model,
-        prefetch(run.ahead, run.threads, prepare, list(photos.items())) as prepared,
+        write_behind(run.encoder.batches_at_once) as model,
+        prefetch(run.ahead, run.threads, tasks) as prepared,
     ):
+
+        def embed_and_record(known_batch: KnownBatch) -> None:
+            model.submit(
+                lambda: _embed_known(run.encoder, known_batch),
+                lambda embedded: _record_known(run, embedded),
+            )
+
         for done, (photo_id, path, model_input) in enumerate(prepared, 1):
             if model_input is None:
                 unread += 1
@@ -392,7 +406,7 @@ def embed_again(run: EmbeddingRun, photos: Mapping[int, Path]) -> Generator[Prog
                     for photo_id, each in batch.items()
                     if each.thumbnail is not None
                 }
-                model.submit(KnownBatch(batch, thumbnails))
+                embed_and_record(KnownBatch(batch, thumbnails))
                 batch, parts = {}, 0
             yield Progress(done, len(photos), path)
     return unread
@@ -425,7 +439,8 @@ def changed_contents(
             return stat.path not in hashes
 
     changed = []
-    with prefetch(2 * threads, threads, is_changed, files) as results:
+    tasks = (partial(is_changed, stat) for stat in files)
+    with prefetch(2 * threads, threads, tasks) as results:
         for done, (stat, differs) in enumerate(zip(files, results, strict=True), 1):
             if differs:
                 changed.append(stat)

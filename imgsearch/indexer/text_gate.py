@@ -50,6 +50,24 @@ CERTAIN = 2.2  # from here on a photo is read without a look; a twelfth of those
 _FEW = 1000  # photos whose vectors are looked up one by one
 
 
+def scorer(
+    embed: EmbedTexts, descriptions: Sequence[str] = _DESCRIPTIONS
+) -> Callable[[Vectors], Vector]:
+    """Return the function that scores vectors (n, dim) of photos; the scores are (n,).
+
+    `embed` embeds texts as those of queries are.
+    """
+    texts = embed((*descriptions, *prompts()))
+    described, unrelated = texts[: len(descriptions)], texts[len(descriptions) :]
+
+    def score(vectors: Vectors) -> Vector:
+        best = np.sort(vectors @ described.T, axis=1)[:, -_BEST:].mean(axis=1)
+        usual = vectors @ unrelated.T
+        return np.asarray((best - usual.mean(axis=1)) / usual.std(axis=1).clip(1e-6))
+
+    return score
+
+
 def gate_scores(
     reads: Reads,
     encoder_key: int,
@@ -64,14 +82,7 @@ def gate_scores(
     The score of a photo with several parts is that of the likeliest. Photos without a vector are
     left out. `embed` embeds texts as those of queries are.
     """
-    texts = embed((*descriptions, *prompts()))
-    described, unrelated = texts[: len(descriptions)], texts[len(descriptions) :]
-
-    def score(vectors: Vectors) -> Vector:
-        best = np.sort(vectors @ described.T, axis=1)[:, -_BEST:].mean(axis=1)
-        usual = vectors @ unrelated.T
-        return np.asarray((best - usual.mean(axis=1)) / usual.std(axis=1).clip(1e-6))
-
+    score = scorer(embed, descriptions)
     if len(photo_ids) <= _FEW:
         parts = reads.vectors.parts(encoder_key, photo_ids)
         return {photo_id: float(score(each.vectors).max()) for photo_id, each in parts.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,8 +89,7 @@ def _make_missing(
         if bytes.fromhex(photo.content_hash) not in kept
     ]
 
-    def make(item: tuple[Photo, Path]) -> bytes | None:
-        photo, path = item
+    def make(photo: Photo, path: Path) -> bytes | None:
         try:
             stat = stat_of(path)
             if content_hash_of(stat).hex() != photo.content_hash:
@@ -106,7 +106,8 @@ def _make_missing(
     made = 0
     batch: dict[bytes, bytes] = {}
     threads = settings.thread_count
-    with prefetch(2 * threads, threads, make, photos) as images:
+    tasks = (partial(make, *item) for item in photos)
+    with prefetch(2 * threads, threads, tasks) as images:
         for done, ((photo, path), image) in enumerate(zip(photos, images, strict=True), 1):
             if image is not None:
                 made += 1

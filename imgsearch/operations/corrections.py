@@ -11,12 +11,20 @@ from imgsearch.errors import QueryError, UsageError
 from imgsearch.operations.albums import chosen_photos
 from imgsearch.operations.declared import ResultCount, operation
 from imgsearch.records.albums import Change
-from imgsearch.records.corrections import NamedPoint, PhotoDate, PlannedDate, StatedFacts
+from imgsearch.records.corrections import (
+    DateAndPlaceChange,
+    NamedPoint,
+    PhotoDate,
+    PlannedDate,
+    StatedFacts,
+)
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place, Query
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
+    from imgsearch.outputs.sidecars import PlannedFile
+    from imgsearch.progress import Job
 
 _BEGINNING = "0001-01-01T00:00:00"  # of what a date leaves open
 
@@ -151,6 +159,48 @@ class Corrections:
             raise UsageError("Say what to take back: the date, the place or both.")
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.corrections().forget(photos, date=date, place=place)
+
+    # ------------------------------------------------------------------ for other programs
+
+    def plan_sidecars(
+        self, *, adobe_names: bool = False
+    ) -> Job[list[PlannedFile[DateAndPlaceChange]]]:
+        """List the XMP files to write so that files beside photos state what was corrected here.
+
+        Nothing is written. Only files that can be reached now are listed. A new file is called
+        `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
+        """
+        from imgsearch.outputs.sidecars import CorrectedFile, plan_corrections
+        from imgsearch.progress import Job
+
+        store = self._engine.corrections()
+        corrections = store.all()
+        stated = store.of(corrections)
+        return Job(
+            plan_corrections(
+                [
+                    CorrectedFile(file.path, corrections[photo_id], stated[photo_id])
+                    for photo_id, found in self._engine.catalogue().photos(corrections).items()
+                    for file in found.files
+                    if file.is_online and not file.is_missing
+                ],
+                adobe_names,
+            )
+        )
+
+    def write_sidecars(
+        self, planned: Sequence[PlannedFile[DateAndPlaceChange]]
+    ) -> Job[list[DateAndPlaceChange]]:
+        """Write the planned XMP files, one after the other; returns each change.
+
+        Photos are never changed. What other programs wrote in a file is kept, and a file that has
+        changed since it was planned is left as it is; its change has a problem then. The library
+        reads the files at the next `index`. Raises DiskError on a full disk.
+        """
+        from imgsearch.outputs.sidecars import write_sidecars
+        from imgsearch.progress import Job
+
+        return Job(write_sidecars(planned))
 
     def _located(self, text: str) -> NamedPoint:
         from imgsearch.gazetteer import Gazetteer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
@@ -15,6 +15,7 @@ from imgsearch.records.query import Query
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
     from imgsearch.outputs.sidecars import PlannedFile
+    from imgsearch.progress import Job
 
 
 class Marks:
@@ -80,35 +81,39 @@ class Marks:
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.marks().set(photos, {"rating": None})
 
-    def plan_sidecars(self, *, adobe_names: bool = False) -> list[PlannedFile[SidecarChange]]:
+    def plan_sidecars(self, *, adobe_names: bool = False) -> Job[list[PlannedFile[SidecarChange]]]:
         """List the XMP files to write so that files beside photos state the stars given here.
 
         Nothing is written. Only files that can be reached now are listed. A new file is called
         `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
         """
         from imgsearch.outputs.sidecars import RatedFile, plan_sidecars
+        from imgsearch.progress import Job
 
         stars = self._engine.marks().ratings()
         photos = self._engine.catalogue().photos(stars)
-        return plan_sidecars(
-            [
-                RatedFile(file.path, stars[photo_id], found.photo.facts.rating)
-                for photo_id, found in photos.items()
-                for file in found.files
-                if file.is_online and not file.is_missing
-            ],
-            adobe_names,
+        return Job(
+            plan_sidecars(
+                [
+                    RatedFile(file.path, stars[photo_id], found.photo.facts.rating)
+                    for photo_id, found in photos.items()
+                    for file in found.files
+                    if file.is_online and not file.is_missing
+                ],
+                adobe_names,
+            )
         )
 
     def write_sidecars(
         self, planned: Sequence[PlannedFile[SidecarChange]]
-    ) -> Iterator[SidecarChange]:
-        """Write the planned XMP files, one after the other, and yield each change.
+    ) -> Job[list[SidecarChange]]:
+        """Write the planned XMP files, one after the other; returns each change.
 
         Photos are never changed. What other programs wrote in a file is kept, and a file that has
         changed since it was planned is left as it is; its change has a problem then. The library
         reads the new stars at the next `index`. Raises DiskError on a full disk.
         """
-        from imgsearch.outputs.sidecars import write_sidecar
+        from imgsearch.outputs.sidecars import write_sidecars
+        from imgsearch.progress import Job
 
-        return map(write_sidecar, planned)
+        return Job(write_sidecars(planned))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -300,7 +300,9 @@ class People:
 
     # ------------------------------------------------------------------ names for other programs
 
-    def plan_sidecars(self, *, adobe_names: bool = False) -> list[PlannedFile[FaceNamesChange]]:
+    def plan_sidecars(
+        self, *, adobe_names: bool = False
+    ) -> Job[list[PlannedFile[FaceNamesChange]]]:
         """List the XMP files to write so that files beside photos name the faces named here.
 
         Nothing is written. Only photos that can be reached now are listed, no videos. A new file is
@@ -309,45 +311,49 @@ class People:
         from imgsearch.decode.reader import read_orientation
         from imgsearch.decode.xmp_regions import NamedFace
         from imgsearch.outputs.sidecars import FileWithFaces, plan_face_names
+        from imgsearch.progress import Job
 
         faces = self._people().named_faces()
         stated = self._people().names_in_files(faces)
-        return plan_face_names(
-            [
-                FileWithFaces(
-                    file.path,
-                    found.photo.size_bytes,
-                    (found.photo.width_px, found.photo.height_px),
-                    tuple(
-                        NamedFace(
-                            face.name or "",
-                            (face.x, face.y, face.width, face.height),
-                            face.is_confirmed,
-                        )
-                        for face in faces[photo_id]
-                    ),
-                    tuple(stated.get(photo_id, ())),
-                )
-                for photo_id, found in self._engine.catalogue().photos(faces).items()
-                for file in found.files
-                if file.is_online and not file.is_missing
-            ],
-            partial(read_orientation, max_megapixels=self._engine.settings.max_megapixels),
-            adobe_names,
+        return Job(
+            plan_face_names(
+                [
+                    FileWithFaces(
+                        file.path,
+                        found.photo.size_bytes,
+                        (found.photo.width_px, found.photo.height_px),
+                        tuple(
+                            NamedFace(
+                                face.name or "",
+                                (face.x, face.y, face.width, face.height),
+                                face.is_confirmed,
+                            )
+                            for face in faces[photo_id]
+                        ),
+                        tuple(stated.get(photo_id, ())),
+                    )
+                    for photo_id, found in self._engine.catalogue().photos(faces).items()
+                    for file in found.files
+                    if file.is_online and not file.is_missing
+                ],
+                partial(read_orientation, max_megapixels=self._engine.settings.max_megapixels),
+                adobe_names,
+            )
         )
 
     def write_sidecars(
         self, planned: Sequence[PlannedFile[FaceNamesChange]]
-    ) -> Iterator[FaceNamesChange]:
-        """Write the planned XMP files, one after the other, and yield each change.
+    ) -> Job[list[FaceNamesChange]]:
+        """Write the planned XMP files, one after the other; returns each change.
 
         Photos are never changed. What other programs wrote in a file is kept, and a file that has
         changed since it was planned is left as it is; its change has a problem then. The library
         reads the names at the next `index`. Raises DiskError on a full disk.
         """
-        from imgsearch.outputs.sidecars import write_sidecar
+        from imgsearch.outputs.sidecars import write_sidecars
+        from imgsearch.progress import Job
 
-        return map(write_sidecar, planned)
+        return Job(write_sidecars(planned))
 
     def _people(self) -> PeopleStore:
         return self._engine.store().people

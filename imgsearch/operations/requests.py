@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +28,7 @@ from imgsearch.operations.declared import Declaration, part_of
 from imgsearch.records.concepts import ExampleSource
 from imgsearch.records.query import Example, Query
 
+_IN_PATH = re.compile(r"\{(\w+)\}")  # parameters in the path of a route
 _SEQUENCES = (Sequence, Iterable)
 # The body of a request that stands for an argument of this type.
 _BODIES: Mapping[object, type[Body]] = {
@@ -79,6 +82,12 @@ class Operation(Struct, frozen=True):
             for parameter in parameters
             if parameter.name in given and given[parameter.name] is not parameter.default
         }
+
+    def path_of(self, form: dict[str, Any]) -> str:
+        """The path of a request, with the values that it names; they are taken out of the form."""
+        names = _IN_PATH.findall(self.declared.path)
+        values = {name: quote(str(form.pop(name)), safe="") for name in names}
+        return self.declared.path.format(**values)
 
 
 @cache

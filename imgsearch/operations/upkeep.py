@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
-from imgsearch.paths import absolute
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 class Upkeep:
     """Keeps the data of a library complete and sound.
 
-    Of an archive, `doctor` and `repair` can be used; the rest raises UsageError.
+    Of an archive, `doctor`, `repair`, `read_text` and `text_counts` can be used; the rest raises
+    UsageError.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -67,19 +67,19 @@ class Upkeep:
 
         Each photo is read once, the likeliest first. Photos in whose small copy no text is seen are
         passed over, unless `everything` is set. `again` includes photos that another version of the
-        reader has read or passed over. Needs the extra `ocr`. Raises MissingPackage, FolderError
-        for a folder without photos of the library, UsageError if there is no library, and
+        reader has read or passed over. Needs the extra `ocr`. Folders of an archive may also be
+        `s3://BUCKET/FOLDER`. Raises MissingPackage, FolderError for a folder without photos of the
+        library, UsageError if there is no library, StoreError if there is no archive, and
         LibraryLocked.
         """
-        from imgsearch.indexer.picture_text import read_text
         from imgsearch.progress import Job
 
-        paths = tuple(absolute(folder) for folder in folders)
-        return Job(read_text(self._local.existing(), paths, everything, again))
+        places = tuple(map(self._engine.absolute, folders))
+        return Job(self._engine.read_text(places, everything, again))
 
     def text_counts(self) -> TextCounts:
         """Count the photos that have text, have none, could not be read, and were not tried."""
-        return self._local.store().picture_text.counts()
+        return self._engine.text_counts()
 
     def make_thumbnails(self) -> Job[ThumbnailReport]:
         """Make the kept thumbnails of all photos that have none, as those indexed before.

@@ -1,7 +1,7 @@
-"""Writes stars and names of faces into XMP files beside photos, on request only.
+"""Writes stars, names of faces, dates and places into XMP files beside photos, on request only.
 
 This is the only code that writes beside photos. The photos themselves are never opened for writing.
-A file is replaced whole, by one that differs in the stars or names alone, and only if it still is
+A file is replaced whole, by one that differs in these facts alone, and only if it still is
 what it was when the changes were listed.
 """
 
@@ -13,10 +13,11 @@ import os
 import stat
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
+from math import isclose
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ from imgsearch.decode.formats import FORMATS_BY_SUFFIX
 from imgsearch.decode.request import open_regular_file
 from imgsearch.decode.sidecars import xmp_paths
 from imgsearch.decode.xmp import MAX_PACKET_BYTES
+from imgsearch.decode.xmp_corrections import new_packet_of_correction, with_correction
 from imgsearch.decode.xmp_edit import CannotEdit
 from imgsearch.decode.xmp_rating import new_packet, rating_in, with_rating
 from imgsearch.decode.xmp_regions import (
@@ -36,12 +38,15 @@ from imgsearch.decode.xmp_regions import (
     with_faces,
 )
 from imgsearch.errors import DiskError, PhotoError
+from imgsearch.progress import Progress
 from imgsearch.records.albums import SidecarChange
+from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
 from imgsearch.records.faces import FaceNamesChange
 from imgsearch.replacing import rename_over
 from imgsearch.text import plain_text
 
 _PART = ".imgsearch.part"  # behind the name of a file that is not complete
+_SAME_DEGREES = 1e-5  # about a metre
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -51,6 +56,24 @@ class RatedFile(Struct, frozen=True):
     path: Path
     stars: int
     stated: int | None
+
+
+class CorrectedFile(Struct, frozen=True):
+    """A file of a photo whose date or place was corrected, and the facts that its files state."""
+
+    path: Path
+    correction: Correction
+    stated: StatedFacts
+
+    @property
+    def states_it(self) -> bool:
+        """Whether the files of the photo state the correction already."""
+        taken_at, place = self.correction.taken_at, self.correction.place
+        has_date = taken_at is None or self.stated.taken_at == taken_at
+        if place is None or self.stated.lat is None or self.stated.lon is None:
+            return has_date and place is None
+        nearly = isclose(self.stated.lat, place.lat, abs_tol=_SAME_DEGREES)
+        return has_date and nearly and isclose(self.stated.lon, place.lon, abs_tol=_SAME_DEGREES)
 
 
 class FileWithFaces(Struct, frozen=True):
@@ -66,7 +89,8 @@ class FileWithFaces(Struct, frozen=True):
     stated: tuple[str, ...] = ()
 
 
-Change = TypeVar("Change", SidecarChange, FaceNamesChange)
+Change = TypeVar("Change", SidecarChange, FaceNamesChange, DateAndPlaceChange)
+_File = TypeVar("_File", RatedFile, FileWithFaces, CorrectedFile)
 
 
 class PlannedFile(Struct, Generic[Change], frozen=True):
@@ -85,41 +109,75 @@ class PlannedFile(Struct, Generic[Change], frozen=True):
         return cls(change, _digest(before), zlib.compress(after, 1))
 
 
-def plan_sidecars(
-    files: Iterable[RatedFile], adobe_names: bool = False
-) -> list[PlannedFile[SidecarChange]]:
-    """The XMP files to write so that these files have their stars, sorted by path.
+Planning: TypeAlias = Generator[Progress, None, list[PlannedFile[Change]]]
+
+
+def plan_sidecars(files: Iterable[RatedFile], adobe_names: bool = False) -> Planning[SidecarChange]:
+    """List the XMP files to write so that these files have their stars, sorted by path.
 
     An XMP file that is there is changed. A new one is called `IMG.JPG.xmp`, as darktable and
     digiKam call them, or with `adobe_names` `IMG.xmp`. Photos whose files state these stars already
     are left out. A file that cannot be changed has a change with a problem.
     """
-    by_sidecar: dict[Path, list[RatedFile]] = defaultdict(list)
-    for file in files:
-        by_sidecar[_sidecar_of(file.path, adobe_names)].append(file)
-    planned = (_plan(sidecar, photos) for sidecar, photos in sorted(by_sidecar.items()))
-    return [each for each in planned if each is not None]
+    return _plan_each(files, adobe_names, _plan)
 
 
 def plan_face_names(
     files: Iterable[FileWithFaces],
     orientation_of: Callable[[Path], int],
     adobe_names: bool = False,
-) -> list[PlannedFile[FaceNamesChange]]:
-    """The XMP files to write so that these files name their faces, sorted by path.
+) -> Planning[FaceNamesChange]:
+    """List the XMP files to write so that these files name their faces, sorted by path.
 
     Names that the files of a photo state already are left out. A face that its XMP file names
     otherwise gets its name if the user has confirmed it. `orientation_of` is asked about photos of
     which a file is to be changed; it raises PhotoError. Otherwise as `plan_sidecars`.
     """
-    by_sidecar: dict[Path, list[FileWithFaces]] = defaultdict(list)
+    return _plan_each(
+        files, adobe_names, lambda sidecar, photos: _plan_names(sidecar, photos, orientation_of)
+    )
+
+
+def plan_corrections(
+    files: Iterable[CorrectedFile], adobe_names: bool = False
+) -> Planning[DateAndPlaceChange]:
+    """List the XMP files to write so that these files have their date and place, sorted by path.
+
+    Photos whose files state them already are left out. Otherwise as `plan_sidecars`.
+    """
+    return _plan_each(files, adobe_names, _plan_correction)
+
+
+def _plan_each(
+    files: Iterable[_File],
+    adobe_names: bool,
+    plan: Callable[[Path, list[_File]], PlannedFile[Change] | None],
+) -> Planning[Change]:
+    """What `plan` returns for each XMP file and its photos; a Progress for each of the files."""
+    by_sidecar: dict[Path, list[_File]] = defaultdict(list)
     for file in files:
         by_sidecar[_sidecar_of(file.path, adobe_names)].append(file)
-    planned = (
-        _plan_names(sidecar, photos, orientation_of)
-        for sidecar, photos in sorted(by_sidecar.items())
-    )
-    return [each for each in planned if each is not None]
+    planned = []
+    for done, sidecar in enumerate(sorted(by_sidecar), 1):
+        one = plan(sidecar, by_sidecar[sidecar])
+        if one is not None:
+            planned.append(one)
+        yield Progress(done, len(by_sidecar), sidecar)
+    return planned
+
+
+def write_sidecars(
+    planned: Sequence[PlannedFile[Change]],
+) -> Generator[Progress, None, list[Change]]:
+    """Write planned files, one after the other; returns the change of each, with its problem.
+
+    Raises DiskError on a full disk, and the files before are written then.
+    """
+    changes = []
+    for done, one in enumerate(planned, 1):
+        changes.append(write_sidecar(one))
+        yield Progress(done, len(planned), one.change.sidecar)
+    return changes
 
 
 def write_sidecar(planned: PlannedFile[Change]) -> Change:
@@ -237,6 +295,36 @@ def _plan_names(
         listed = ", ".join(sorted(others)[:3])
         return PlannedFile(_failed(change, f"it belongs to {listed} as well, with other faces"))
     return PlannedFile.of(change, before, edited.packet)
+
+
+def _plan_correction(
+    sidecar: Path, photos: list[CorrectedFile]
+) -> PlannedFile[DateAndPlaceChange] | None:
+    """The change of one XMP file; None where nothing is to be changed."""
+    if all(each.states_it for each in photos):
+        return None
+    first = photos[0]
+    correction = first.correction
+    change = DateAndPlaceChange(sidecar, first.path, correction.taken_at, correction.place)
+    try:
+        before = _content(sidecar)
+        if before is None:
+            after = new_packet_of_correction(correction)
+        else:
+            after = with_correction(before, correction)
+    except CannotEdit as error:
+        return PlannedFile(_failed(change, str(error)))
+    except (OSError, PhotoError) as error:
+        return PlannedFile(_failed(change, f"it cannot be read ({_reason(error)})"))
+    if after == before:
+        return None  # the library has not read it yet
+    change = replace(change, is_new=before is None)
+    if others := _others_with(sidecar, {each.path.name: each.correction for each in photos}):
+        names = ", ".join(sorted(others)[:3])
+        return PlannedFile(
+            _failed(change, f"it belongs to {names} as well, with another date or place")
+        )
+    return PlannedFile.of(change, before, after)
 
 
 def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:

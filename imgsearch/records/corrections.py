@@ -42,13 +42,6 @@ class PlannedDate(Struct, frozen=True):
     because: str = ""
 
 
-class PhotoDate(Struct, frozen=True, forbid_unknown_fields=True):
-    """The date that a photo gets: the camera's local time."""
-
-    photo_id: int
-    taken_at: datetime
-
-
 class NamedPoint(Struct, frozen=True):
     """A point in degrees (WGS 84), with the names of its town, region and country if known.
 
@@ -61,3 +54,32 @@ class NamedPoint(Struct, frozen=True):
     region: str | None = None
     country: str | None = None
     near_town: bool = False
+
+
+class Correction(Struct, frozen=True):
+    """The date and the place that a person has set for a photo; None is not corrected."""
+
+    taken_at: datetime | None = None
+    place: NamedPoint | None = None
+
+
+class DateAndPlaceChange(Struct, frozen=True):
+    """An XMP file that gets the corrected date and place of a photo; None of them stays.
+
+    `is_new` says that there is no such file yet. With a `problem`, a clause that says why, the file
+    is left as it is.
+    """
+
+    sidecar: Path
+    photo: Path
+    taken_at: datetime | None = None
+    place: NamedPoint | None = None
+    is_new: bool = False
+    problem: str | None = None
+
+
+class PhotoDate(Struct, frozen=True, forbid_unknown_fields=True):
+    """The date that a photo gets: the camera's local time."""
+
+    photo_id: int
+    taken_at: datetime

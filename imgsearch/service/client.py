@@ -89,7 +89,7 @@ class Client:
         """The JSON that the service answers to a request."""
         if self._settings.service == "off":
             raise ServiceUnavailable
-        method, path, body = operation.declared.method, operation.declared.path, None
+        method, path, body = operation.declared.method, operation.path_of(form), None
         if method == "GET":
             path = f"{path}?{urlencode(form, errors='surrogatepass')}" if form else path
         else:

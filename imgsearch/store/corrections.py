@@ -13,7 +13,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from imgsearch.records.albums import Change
-from imgsearch.records.corrections import NamedPoint, StatedFacts
+from imgsearch.records.corrections import Correction, NamedPoint, StatedFacts
 from imgsearch.records.photo import Facts
 from imgsearch.store import changes, names
 from imgsearch.store.database import Database
@@ -51,6 +51,21 @@ class CorrectionStore:
                 near_town=bool(near),
             )
             for photo_id, dated, placed, time, source, lat, lon, town, region, country, near in rows
+        }
+
+    def all(self) -> dict[int, Correction]:
+        """The corrections of all photos, by id."""
+        rows = self._database.fetch_all(
+            f"SELECT photo_id, taken_at, {', '.join(_PLACE)} FROM corrections ORDER BY photo_id"
+        )
+        return {
+            photo_id: Correction(
+                taken_at=None if time is None else datetime.fromisoformat(time),
+                place=None
+                if lat is None
+                else NamedPoint(lat, lon, town, region, country, bool(near)),
+            )
+            for photo_id, time, lat, lon, town, region, country, near in rows
         }
 
     def set_dates(self, dates: Mapping[int, datetime]) -> Change:

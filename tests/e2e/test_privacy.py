@@ -20,6 +20,7 @@ from tests.programs import need_programs
 CHECKOUT = Path(__file__).parent.parent.parent
 MODEL_HUB = {"huggingface.co"}
 CONTROL = "control"
+BESIDE_PHOTOS = ("sidecars --write", "correct --write-sidecars")
 NEW_LIBRARY = ("index", "demo")  # asks the hub whether its model can be had
 Report = dict[str, Any]
 
@@ -55,7 +56,7 @@ def test_the_recorder_sees_what_a_program_asks_and_writes(reports: dict[str, Rep
 
 
 def test_every_step_did_its_work(reports: dict[str, Report]) -> None:
-    assert len(reports) == 50 + ocr.is_installed() + models.is_installed()
+    assert len(reports) == 54 + ocr.is_installed() + 2 * models.is_installed()
     for step, report in reports.items():
         assert "Traceback" not in report["output"], step
         assert report["returncode"] in (0, 1, -2), (step, report["output"])
@@ -82,5 +83,15 @@ def test_no_connection_leads_to_another_machine(reports: dict[str, Report]) -> N
 
 def test_files_are_written_in_the_folders_of_the_library_only(reports: dict[str, Report]) -> None:
     for step, report in reports.items():
-        if step != CONTROL:
+        if step not in (CONTROL, *BESIDE_PHOTOS):
             assert report["files"] == [], step
+
+
+def test_only_xmp_files_are_written_beside_photos_and_on_request(
+    reports: dict[str, Report],
+) -> None:
+    for step in BESIDE_PHOTOS:
+        names = {Path(file).name for file in reports[step]["files"]}
+        assert {Path(file).parent.name for file in reports[step]["files"]} == {"photos"}
+        assert {f"{number}.png.xmp" for number in range(4)} <= names, step
+        assert all(name.removesuffix(".imgsearch.part").endswith(".xmp") for name in names)

@@ -57,11 +57,12 @@ class WorkerShape(Struct, frozen=True):
     gpus: int
 
 
-def shape_of(nodes: Sequence[tuple[int, int]]) -> WorkerShape:
+def shape_of(nodes: Sequence[tuple[int, int]], head: str) -> WorkerShape:
     """The workers for a cluster whose nodes have these numbers of CPUs and GPUs.
 
     Each GPU gets a worker with a share of its node's CPUs; without GPUs, each node gets one. All
-    workers are alike: the smallest share decides. Raises FleetError for a cluster without CPUs.
+    workers are alike: the smallest share decides. `head` is the address of the cluster, for the
+    message. Raises FleetError for a cluster without CPUs.
     """
     with_gpus = [(cpus, gpus) for cpus, gpus in nodes if gpus and cpus >= gpus]
     if with_gpus:
@@ -69,7 +70,7 @@ def shape_of(nodes: Sequence[tuple[int, int]]) -> WorkerShape:
         return WorkerShape(sum(gpus for _, gpus in with_gpus), cpus, 1)
     with_cpus = [cpus for cpus, _ in nodes if cpus]
     if not with_cpus:
-        raise FleetError("The Ray cluster has no CPUs. Start a node: ray start --address ADDRESS")
+        raise FleetError(f"The Ray cluster has no CPUs. Start a node: ray start --address {head}")
     cpus = min(with_cpus)
     return WorkerShape(sum(each // cpus for each in with_cpus), cpus, 0)
 
@@ -313,7 +314,8 @@ def _shape() -> WorkerShape:
     """The workers for the connected cluster."""
     import ray
 
-    return shape_of([_resources(node) for node in ray.nodes() if node["Alive"]])
+    nodes = [_resources(node) for node in ray.nodes() if node["Alive"]]
+    return shape_of(nodes, ray.get_runtime_context().gcs_address)
 
 
 def _resources(node: dict[str, Any]) -> tuple[int, int]:

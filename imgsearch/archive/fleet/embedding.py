@@ -7,7 +7,7 @@ afterwards, so an interrupted run loses at most the rows that were not written y
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
@@ -24,7 +24,7 @@ from imgsearch.errors import FolderError
 from imgsearch.indexer.removals import HELD_FROM, HELD_SHARE
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.store.failures import TRANSIENT
-from imgsearch.text import format_count
+from imgsearch.text import format_count, shell_word
 
 if TYPE_CHECKING:
     from imgsearch.archive.fleet.base import FileOutcome, ListedFile, Workers
@@ -43,7 +43,8 @@ _SETTLE_SHARE = 0.25
 class FleetRun(Struct, frozen=True):
     """The inputs of a run.
 
-    `folder` is the working folder of the catalogue on this machine. `keep_thumbnails` stores
+    `folder` is the working folder of the catalogue on this machine, and `address` the place of the
+    catalogue, for messages. `keep_thumbnails` stores
     thumbnails by content hash, before their photos are written; None makes none. `notify` is
     called with sentences for a person.
     """
@@ -52,10 +53,16 @@ class FleetRun(Struct, frozen=True):
     plan: WorkPlan
     folder: Path
     notify: Callable[[str], None]
+    address: str
     keep_thumbnails: KeepThumbnails | None = None
     files_per_round: int = FILES_PER_ROUND
     rows_per_commit: int = _ROWS_PER_COMMIT
     settle_every: int = _SETTLE_EVERY
+
+    def accepting_removals(self, sources: Iterable[str]) -> str:
+        """The command that removes the photos that are gone from these sources."""
+        words = " ".join(map(shell_word, sources))
+        return f"imgsearch index {words} --accept-removals --library {shell_word(self.address)}"
 
 
 def embed_photos(
@@ -107,7 +114,7 @@ def embed_photos(
                 raise FolderError(
                     f"No photos are in {', '.join(counts)} any more. The {gone} that the library "
                     "has of it stay. Check that the folder is there; if you removed them on "
-                    "purpose: imgsearch index --accept-removals"
+                    f"purpose: {run.accepting_removals(counts)}"
                 )
         total = sum(to_do.values())
         report = replace(report, unchanged=sum(counts.values()) - total)
@@ -263,7 +270,7 @@ def _forget_gone(
     if gone >= HELD_FROM and gone > HELD_SHARE * known and not accept_removals:
         run.notify(
             f"{gone} of the {known} photos of {source.address} are gone. They stay in the library. "
-            "If you removed them on purpose: imgsearch index --accept-removals"
+            f"If you removed them on purpose: {run.accepting_removals([source.address])}"
         )
         return 0, gone
     forgotten = 0

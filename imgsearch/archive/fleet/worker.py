@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -124,26 +125,30 @@ class PhotoWorker:
         outcomes: list[FileOutcome] = []
         known: set[bytes] = set()
         ahead = self._encoder.batch_size + self._threads
+        fetching = (partial(self._fetch, *item) for item in enumerate(files))
         with (
-            write_behind(self._encoder.batches_at_once, self._embed, outcomes.extend) as model,
-            prefetch(ahead, self._threads, self._fetch, enumerate(files)) as fetched,
-            prefetch(ahead, self._threads, self._read, self._to_read(fetched, known)) as read,
+            write_behind(self._encoder.batches_at_once) as model,
+            prefetch(ahead, self._threads, fetching) as fetched,
+            prefetch(ahead, self._threads, self._reading(fetched, known)) as read,
         ):
+
+            def embed_and_add(batch: Sequence[_Fetched]) -> None:
+                model.submit(lambda: self._embed(batch), outcomes.extend)
+
             batch: list[_Fetched] = []
             parts = 0
             for each in read:
                 batch.append(each)
                 parts += 0 if each.model_input is None else len(each.model_input.pixels)
                 if parts >= self._encoder.batch_size:
-                    model.submit(batch)
+                    embed_and_add(batch)
                     batch, parts = [], 0
-            model.submit(batch)
+            embed_and_add(batch)
         return _with_results_of_copies(outcomes, known)
 
     # ------------------------------------------------------------------ one file
 
-    def _fetch(self, item: tuple[int, ListedFile]) -> _Fetched:
-        number, file = item
+    def _fetch(self, number: int, file: ListedFile) -> _Fetched:
         fetched = _Fetched(number, file)
         try:
             stat = self._fetcher.fetch(file, number)
@@ -154,6 +159,12 @@ class PhotoWorker:
             return replace(fetched, is_gone=True)
         except PhotoError as error:
             return replace(fetched, failure=self._failure(file, error))
+
+    def _reading(
+        self, fetched: Iterator[_Fetched], known: set[bytes]
+    ) -> Iterator[Callable[[], _Fetched]]:
+        """A task for each file that reads it."""
+        return (partial(self._read, *item) for item in self._to_read(fetched, known))
 
     def _to_read(
         self, fetched: Iterator[_Fetched], known: set[bytes]
@@ -183,8 +194,7 @@ class PhotoWorker:
                 yield from asked()
         yield from asked()
 
-    def _read(self, item: tuple[_Fetched, bool]) -> _Fetched:
-        fetched, is_new = item
+    def _read(self, fetched: _Fetched, is_new: bool) -> _Fetched:
         try:
             if fetched.stat is not None and is_new:
                 facts, model_input = self._reader.read(fetched.stat, self._plan.make_thumbnails)

@@ -24,9 +24,9 @@ _TO_THE_MONTH, _TO_THE_DAY = len("2023-06"), len("2023-06-15")
 class LanceBrowsing:
     """Implements `imgsearch.analysis.browse.BrowsedPhotos`, as `store.reads.Reads` does.
 
-    Counts of all photos are those that were published, with those of what was put since. Where
-    there are none, and for some photos or their list, a method reads a few columns: of all photos,
-    that takes as long as there are photos.
+    Counts of all photos are those that were published, with what has changed since. Lists of all
+    photos are made of columns that are copied to this machine, where the archive is in object
+    storage. Else, and for some photos, a method reads a few columns.
     """
 
     def __init__(self, catalogue: LanceCatalogue) -> None:
@@ -130,7 +130,8 @@ class LanceBrowsing:
         Photos whose metadata has no date are left out.
         """
         columns = ["id", "taken_at", "lat", "lon", "town", "country"]
-        rows = self._catalogue.whole_photos(columns, ids, "taken_at IS NOT NULL")
+        rows = self._catalogue.whole_photos(columns, ids)
+        rows = rows.filter(pc.is_valid(rows["taken_at"]))
         facts = [rows[column].to_pylist() for column in columns]
         names = ([_loaded(name) for name in column] for column in facts[4:])
         return Moments.of(*facts[:4], *names)

@@ -15,7 +15,9 @@ from math import ceil, floor, radians
 from imgsearch.archive.lance.rows import FILE_END, NAME_END
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
+    LISTED_WORDS,
     TEXT_COLUMN,
+    is_in_trigrams,
     is_one_of,
     literal,
     plain_column,
@@ -101,7 +103,8 @@ def has_phrase(phrase: str, fields: Iterable[NameField], column: Column) -> str:
     if not words:
         return NEVER
     part = f" {words} "
-    return _with_words(part, any_of(_has(field, part, column) for field in fields), column)
+    in_a_field = any_of(_has(field, part, column) for field in fields)
+    return _with_whole_words(words, part, in_a_field, column)
 
 
 def has_text(phrase: str, column: Column) -> str:
@@ -110,7 +113,7 @@ def has_text(phrase: str, column: Column) -> str:
     if not words:
         return NEVER
     part = f" {words} "
-    return _with_words(part, _contains(column(TEXT_COLUMN), part), column)
+    return _with_whole_words(words, part, _contains(column(TEXT_COLUMN), part), column)
 
 
 def _has_big_text(phrase: str, column: Column) -> str:
@@ -150,7 +153,7 @@ def has_whole_name(field: NameField, name: str, column: Column) -> str:
         matches = f"regexp_like({column(words_column(field))}, {literal(pattern)})"
     else:
         matches = _has(field, f"{NAME_END}{words}{NAME_END}", column)
-    return _with_words(f"{NAME_END}{words} ", matches, column)
+    return _with_whole_words(words, f"{NAME_END}{words} ", matches, column)
 
 
 def has_name_beginning(field: NameField, name: str, column: Column) -> str:
@@ -159,7 +162,7 @@ def has_name_beginning(field: NameField, name: str, column: Column) -> str:
     if not words:
         return NEVER
     part = f"{NAME_END}{words} "
-    return _with_words(part, _has(field, part, column), column)
+    return _with_whole_words(words, part, _has(field, part, column), column)
 
 
 def has_name_ending(field: NameField, name: str, column: Column) -> str:
@@ -168,7 +171,21 @@ def has_name_ending(field: NameField, name: str, column: Column) -> str:
     if not words:
         return NEVER
     part = f" {words}{NAME_END}"
-    return _with_words(part, _has(field, part, column), column)
+    return _with_whole_words(words, part, _has(field, part, column), column)
+
+
+def _with_whole_words(words: str, part: str, condition: str, column: Column) -> str:
+    """As `_with_words` for a part of whole words.
+
+    Words of which none is in the index of trigrams, such as those of one or two letters, are looked
+    up in that of listed words.
+    """
+    listed = column(LISTED_WORDS)
+    each_word = dict.fromkeys(words.split())
+    if listed != LISTED_WORDS or any(map(is_in_trigrams, each_word)):
+        return _with_words(part, condition, column)
+    has_each = [f"array_has({listed}, {literal(word)})" for word in each_word]
+    return all_of([*has_each, condition])
 
 
 def _with_words(part: str, condition: str, column: Column) -> str:

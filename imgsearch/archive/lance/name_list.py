@@ -4,50 +4,38 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import finalize
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from imgsearch.archive.lance.rows import folder_names
+from imgsearch.archive.lance.name_counts import NAME_COLUMNS, NameCounts, count_names
 from imgsearch.archive.lance.tables import loaded
 from imgsearch.caches import MemoryCache
-from imgsearch.records.names import KnownName, NameField, names_of_keyword
+from imgsearch.records.names import KnownName, NameField
 from imgsearch.store.names import exact_names, ranked_names
-from imgsearch.text import words_of
 
 if TYPE_CHECKING:
     from imgsearch.archive.lance.reader import LanceCatalogue
 
 _KEPT_S = 60.0
 _KEPT_PER_READ = 20.0  # times as long as reading took, so that this takes a twentieth at most
-# The columns that have the names of a field, and the names in one text of them.
-_NAMES: dict[NameField, tuple[tuple[str, ...], Callable[[str], Iterable[str]]]] = {
-    "people": (("people",), lambda text: [text]),
-    "keywords": (("keywords",), names_of_keyword),
-    "folder": (("paths",), folder_names),
-    "place": (("town", "region"), lambda text: [text]),
-    "country": (("country",), lambda text: [text]),
-}
 _VALUES = ("camera", "lens", "creator")
-_FILE_NAME = "[^/]*$"
 _TABLE = """
 CREATE TABLE known_names (
     field TEXT, name TEXT, photos INTEGER, text TEXT, PRIMARY KEY (field, name)
 ) WITHOUT ROWID"""
-_Texts: TypeAlias = tuple[Any, Any]  # the number of the photo of each text, and the texts
 
 
 class NameList:
     """Implements `imgsearch.search.suggestions.SuggestedNames`, as `store.reads.Reads` does.
 
-    Names are read when they are first asked for: a few columns of all photos. They are used without
-    a look at the archive for a minute, or for twenty times as long as reading them took if that is
-    longer. Any number of threads may ask at once.
+    Names are those that were published when the archive was settled, with those of what was put
+    since; where too much was removed since then, a few columns of all photos are read. They are
+    used without a look at the archive for a minute, or for twenty times as long as reading them
+    took if that is longer. Any number of threads may ask at once.
     """
 
     def __init__(
@@ -75,9 +63,6 @@ class NameList:
 
     def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]:
         """The cameras, the lenses or the creators of the photos, sorted."""
-        counts = self._catalogue.counts()
-        if counts is not None:
-            return sorted(loaded(text) for text in counts.values.get(kind, {}) if text)
         return self._current().values[kind]
 
     # What an archive does not have.
@@ -108,9 +93,17 @@ class NameList:
 
     def _read(self) -> _Names:
         began_s = self._now_s()
-        columns = [column for sources, _ in _NAMES.values() for column in sources]
-        photos = self._catalogue.whole_photos([*columns, *_VALUES])
-        read = _Names(_table_of(photos), {kind: _distinct(photos[kind]) for kind in _VALUES})
+        counts = self._catalogue.counts()
+        if counts is not None:
+            values = {
+                kind: sorted(loaded(text) for text in counts.values.get(kind, {}) if text)
+                for kind in _VALUES
+            }
+            read = _Names(_table_of(counts.names), values)
+        else:
+            photos = self._catalogue.whole_photos([*NAME_COLUMNS, *_VALUES])
+            values = {kind: _distinct(photos[kind]) for kind in _VALUES}
+            read = _Names(_table_of(count_names(photos)), values)
         self._reading_s = self._now_s() - began_s
         return read
 
@@ -135,68 +128,17 @@ def _distinct(texts: Any) -> list[str]:
     return sorted(loaded(text) for text in pc.unique(texts.drop_null()).to_pylist())
 
 
-def _table_of(photos: Any) -> sqlite3.Connection:
+def _table_of(names: NameCounts) -> sqlite3.Connection:
     """A database in memory with the table of known names that a library has, and spellings."""
     # Whoever asks holds the lock of the list.
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     connection.execute(_TABLE)
-    for field, (columns, names_in) in _NAMES.items():
-        texts = [_texts_of(photos[column]) for column in columns]
-        if field == "folder":
-            texts = [
-                (numbers, pc.replace_substring_regex(paths, _FILE_NAME, ""))
-                for numbers, paths in texts
-            ]
+    for field, counts in names.items():
         connection.executemany(
             "INSERT INTO known_names VALUES (?, ?, ?, ?)",
-            [(field, name, count, text) for name, count, text in _counted(texts, names_in)],
+            [(field, name, photos, text) for name, (photos, text) in counts.items()],
         )
     return connection
-
-
-def _texts_of(column: Any) -> _Texts:
-    """The texts of a column, each with the number of its photo."""
-    column = column.combine_chunks()
-    numbers = pa.array(np.arange(len(column)))
-    if pa.types.is_list(column.type):
-        numbers, column = pc.list_parent_indices(column), pc.list_flatten(column)
-    is_there = pc.is_valid(column)
-    return np.asarray(pc.filter(numbers, is_there)), pc.filter(column, is_there)
-
-
-def _counted(
-    columns: Iterable[_Texts], names_in: Callable[[str], Iterable[str]]
-) -> Iterator[tuple[str, int, str]]:
-    """Each name as words, with its number of photos and its spelling."""
-    number_of: dict[str, int] = {}
-    spellings: list[str] = []
-
-    def number(name: str) -> int | None:
-        """The number of a name; None for one without words."""
-        words = " ".join(words_of(name))
-        if words and words not in number_of:
-            number_of[words] = len(spellings)
-            spellings.append(name)
-        return number_of.get(words)
-
-    pairs = []  # number of a photo, number of a name
-    for photos, texts in columns:
-        encoded = texts.dictionary_encode()
-        # There are far fewer different texts than photos: only they are taken apart.
-        numbers = [
-            sorted({each for name in names_in(loaded(text)) if (each := number(name)) is not None})
-            for text in encoded.dictionary.to_pylist()
-        ]
-        for place in range(max(map(len, numbers), default=0)):
-            # The name at this place of each text, -1 where it has fewer.
-            names = np.array([each[place] if place < len(each) else -1 for each in numbers])
-            of_photos = names[np.asarray(encoded.indices)]
-            pairs.append(np.stack([photos, of_photos], axis=1)[of_photos >= 0])
-    if spellings:
-        of_all = np.concatenate(pairs)
-        unique = np.unique(of_all[:, 0] * len(spellings) + of_all[:, 1])
-        counts = np.bincount(unique % len(spellings), minlength=len(spellings))
-        yield from zip(number_of, counts.tolist(), spellings, strict=True)
 
 
 def _spelling(connection: sqlite3.Connection, field: NameField, name: str) -> str:

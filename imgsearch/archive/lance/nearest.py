@@ -127,6 +127,18 @@ def indexed_rows(dataset: Any) -> int:
     return sum(index.num_rows_indexed for index in indexes if index.name == INDEX_NAME)
 
 
+def _unindexed(dataset: Any) -> list[Any]:
+    """The fragments (lance.LanceFragment) that are not in the index of vectors."""
+    indexed = {
+        number
+        for index in dataset.describe_indices()
+        if index.name == INDEX_NAME
+        for segment in index.segments
+        for number in segment.fragment_ids
+    }
+    return [each for each in dataset.get_fragments() if each.fragment_id not in indexed]
+
+
 class PhotoVectorsView(Struct, frozen=True):
     """The vectors of one version of the table of photos, and how they are searched.
 
@@ -200,11 +212,23 @@ class PhotoVectorsView(Struct, frozen=True):
             "prefilter": condition is not None,
             "disable_scoring_autoprojection": True,
         }
-        stored = self.stored_rows(condition, **options)
+        stored = self._stored_candidates(condition, options)
         if stored is not None:
             return stored.ids, stored.vectors
         rows = self.view.read(("id", "vector"), condition, **options)
         return rows["id"].to_numpy(), vectors_in(rows)
+
+    def _stored_candidates(self, condition: str | None, options: dict[str, Any]) -> PartRows | None:
+        """The candidates of the index, and all rows that it does not have, as `stored_rows`.
+
+        Lance would compare both by their vectors, and read those of all candidates for that.
+        """
+        if self.files is None or self.lacks_files():
+            return None
+        indexed = self.view.addresses(condition, fast_search=True, **options)
+        others = self.view.addresses_in(_unindexed(self.view.dataset), condition)
+        addresses = np.concatenate([indexed, others])
+        return self.files.rows_at(self.fragments, self.view.encoder.dim, addresses)
 
     def stored_rows(self, condition: str | None, **options: Any) -> PartRows | None:
         """The rows that fulfil a condition, from the files on this machine; None if one has none.
@@ -221,6 +245,21 @@ class PhotoVectorsView(Struct, frozen=True):
         if self.files is None or self.lacks_files():
             return None
         return self.files.records_at(self.fragments, self.view.addresses(condition))
+
+    def records_at(self, addresses: Any) -> list[dict[str, Any]] | None:
+        """The records of the rows at these addresses, also of deleted ones; None without files."""
+        return None if self.files is None else self.files.records_at(self.fragments, addresses)
+
+    def listed_rows(self, condition: str | None) -> Any:
+        """`LIST_COLUMNS` (a pyarrow.Table) of the rows that fulfil a condition, or of all rows.
+
+        From the files on this machine, which are made; the storage is asked for their addresses.
+        None without files, and for no rows.
+        """
+        if self.files is None:
+            return None
+        self.files.make_columns(self.view, self.fragments)
+        return self.files.columns_at(self.fragments, np.sort(self.view.addresses(condition)))
 
     def make_files(self, most_rows: int | None = None) -> None:
         """Make the files of the vectors that have none, if these are `most_rows` at most."""

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from imgsearch.archive.lance.rows import (
+    HAS_READING,
     PHOTO_COLUMNS,
+    READING_COLUMNS,
     id_of,
     images_by_hash,
     photo_of,
@@ -44,7 +46,7 @@ class PhotosToPack:
 
     def _packed(self, hashes: Sequence[str]) -> list[PackedPhoto]:
         files, read_at = self._files_of(hashes)
-        texts = self._texts.newest().read_with("hash", hashes, ["hash", "reading"])
+        texts = self._texts.newest().read_with("hash", hashes, READING_COLUMNS, HAS_READING)
         readings = {row["hash"]: reading_of(row["reading"]) for row in texts.to_pylist()}
         images = self._images_of(hashes)
         vectors = self._vectors_of(hashes)

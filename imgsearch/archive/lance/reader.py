@@ -13,7 +13,7 @@ from copy import copy
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import pyarrow.compute as pc
@@ -32,7 +32,9 @@ from imgsearch.archive.lance.nearest import (
     indexed_rows,
 )
 from imgsearch.archive.lance.rows import (
+    HAS_READING,
     PHOTO_COLUMNS,
+    READING_COLUMNS,
     checksums_of,
     id_of,
     images_by_hash,
@@ -57,12 +59,19 @@ from imgsearch.archive.lance.tables import (
     stored,
     words_column,
 )
-from imgsearch.archive.lance.vector_files import RECORD_COLUMNS, PartRows, VectorFiles
+from imgsearch.archive.lance.vector_files import (
+    LIST_COLUMNS,
+    RECORD_COLUMNS,
+    PartRows,
+    VectorFiles,
+)
 from imgsearch.archive.lance.vocabulary import (
     NAMED,
+    KnownCounts,
     KnownWords,
     Published,
     Vocabulary,
+    counts_of_all,
     is_exactly_known,
     name_of,
     published_in,
@@ -89,11 +98,13 @@ from imgsearch.text import path_text, words_of
 _WHOLES = "part = 0"
 _ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
 _KEPT_COLUMNS = frozenset(RECORD_COLUMNS)
+_LISTED = frozenset(LIST_COLUMNS)
 _MADE_AT_ONCE = 20_000  # vectors whose files one search makes: 20 MB
 _MOST_UNSETTLED = 20_000  # photos whose words are read since the catalogue was settled
-_MOST_NEW_FRAGMENTS = 1_000  # whose words are kept
+_MOST_NEW_FRAGMENTS = 1_000  # whose words are kept, and whose counts
 _MOST_SHOWN = 5_000  # photos whose records are kept in memory: some 10 MB
 _MOST_TEXTS = 1000  # that are looked through for a misread word
+_SortColumn: TypeAlias = Literal["date", "first_path"]
 
 
 class _Settled(Struct, frozen=True):
@@ -150,8 +161,9 @@ class LanceCatalogue:
         self._baselines = table("baselines")
         self._lock = threading.Lock()
         self._thumbnail_table: Table | None = None
-        self._cache: MemoryCache[str] = MemoryCache(3, keeps_outdated=True)
+        self._cache: MemoryCache[str] = MemoryCache(4, keeps_outdated=True)
         self._new_words: MemoryCache[str] = MemoryCache(_MOST_NEW_FRAGMENTS)
+        self._known_counts: KnownCounts = MemoryCache(_MOST_NEW_FRAGMENTS)
         self._shown: MemoryCache[int] = MemoryCache(_MOST_SHOWN)
 
     def version(self) -> tuple[int, ...]:
@@ -268,7 +280,8 @@ class LanceCatalogue:
         """
         if limit == 0:
             return []
-        column, sign = ("date", "<") if sort == "date" else ("first_path", ">")
+        column: _SortColumn = "date" if sort == "date" else "first_path"
+        sign = "<" if sort == "date" else ">"
         conditions = [_WHOLES]
         if after is not None:
             key = literal(after.key)
@@ -278,12 +291,17 @@ class LanceCatalogue:
         ascending = sort == "path"
         with self._errors():
             view = self.photos_view()
-            rows = view.read(
-                ["id", column],
-                filters.all_of([*conditions, filters.where(among, view.column)]),
-                order_by=[ColumnOrdering(column, ascending), ColumnOrdering("id", ascending)],
-                limit=None if limit < 0 else limit,
-            )
+            chosen = filters.where(among, view.column)
+            rows = self._current().listed_rows(None if chosen == filters.ALWAYS else chosen)
+            if rows is not None:
+                rows = _listed(rows, column, after, limit)
+            else:
+                rows = view.read(
+                    ["id", column],
+                    filters.all_of([*conditions, chosen]),
+                    order_by=[ColumnOrdering(column, ascending), ColumnOrdering("id", ascending)],
+                    limit=None if limit < 0 else limit,
+                )
         pairs = zip(rows["id"].to_pylist(), rows[column].to_pylist(), strict=True)
         return [Listed(photo_id, loaded(key)) for photo_id, key in pairs]
 
@@ -371,7 +389,9 @@ class LanceCatalogue:
         """The text in these photos; photos that were not read are left out."""
         by_hash = {row["hash"]: row["id"] for row in self.records_of(ids, ["id", "hash"])}
         with self._errors():
-            rows = self._texts.newest().read_with("hash", list(by_hash), ["hash", "reading"])
+            rows = self._texts.newest().read_with(
+                "hash", list(by_hash), READING_COLUMNS, HAS_READING
+            )
         return {by_hash[row["hash"]]: reading_of(row["reading"]) for row in rows.to_pylist()}
 
     def thumbnail(self, content_hash: bytes) -> bytes | None:
@@ -398,7 +418,10 @@ class LanceCatalogue:
             return self._thumbnail_table
 
     def whole_photos(
-        self, columns: Sequence[str], ids: Iterable[int] | None = None, condition: str = "true"
+        self,
+        columns: Sequence[str],
+        ids: Iterable[int] | None = None,
+        condition: str = filters.ALWAYS,
     ) -> Any:
         """These columns (a pyarrow.Table) of these photos, or of all, if they fulfil a condition.
 
@@ -407,6 +430,10 @@ class LanceCatalogue:
         wanted = f"{_WHOLES} AND {condition}"
         with self._errors():
             view = self.photos_view()
+            if ids is None and condition == filters.ALWAYS and _LISTED.issuperset(columns):
+                rows = self._current().listed_rows(None)
+                if rows is not None:
+                    return rows.filter(pc.equal(rows["part"], 0)).select(list(columns))
             if ids is None:
                 return view.read(columns, wanted)
             return view.read_with("id", _plain_ids(ids), columns, f" AND {wanted}")
@@ -530,6 +557,10 @@ class LanceCatalogue:
         """The newest version of the table of photos."""
         return self._photos.newest()
 
+    def texts_view(self) -> View:
+        """The newest version of the table of texts."""
+        return self._texts.newest()
+
     def has_photo(self, condition: Callable[[filters.Column], str]) -> bool:
         """Whether a photo fulfils an SQL condition, given the columns of the table."""
         with self._errors():
@@ -561,34 +592,35 @@ class LanceCatalogue:
                 lambda: (view.version, published.number),
             )
 
-    def counts(self) -> PhotoCounts | None:
-        """The counts of all photos; None if photos were removed since they were published."""
-        known = self.known_words()
-        return None if known is None else known.counts
-
     def _words_of(self, view: View, published: Published) -> KnownWords | None:
         new = published.uncovered(view)
         if sum(each.physical_rows for each in new) > _MOST_UNSETTLED:
             return None
-        vocabulary, counts = published.vocabulary, published.counts
+        vocabulary = published.vocabulary
         for fragment in new:
-            own_words, own_counts = self._new_words.get(
+            own = self._new_words.get(
                 name_of(fragment.metadata),  # its rows are never changed
-                lambda fragment=fragment: (  # type: ignore[misc]
-                    Vocabulary.of(view, [fragment]),
-                    PhotoCounts.of(view, [fragment]),
-                ),
+                lambda fragment=fragment: Vocabulary.of(view, [fragment]),  # type: ignore[misc]
                 lambda: None,
             )
-            vocabulary = vocabulary.with_those_of(own_words)
-            counts = counts.plus(own_counts)
-        removed = published.removed_in(view)
+            vocabulary = vocabulary.with_those_of(own)
         is_new_whole = not any(each.num_deletions for each in new)
-        return KnownWords(
-            vocabulary,
-            not removed and is_new_whole,
-            counts if removed == published.counted_at and is_new_whole else None,
-        )
+        return KnownWords(vocabulary, is_new_whole and not published.removed_in(view))
+
+    def counts(self) -> PhotoCounts | None:
+        """The counts of all photos: those that were published, with what has changed since.
+
+        None if too many photos were removed since then, or while the archive was settled.
+        """
+        with self._errors():
+            view, settled = self.photos_view(), self._published()
+            return self._cache.get(
+                "counts",
+                lambda: counts_of_all(
+                    settled.vocabulary, view, self._known_counts, self._current().records_at
+                ),
+                lambda: (view.version, settled.number),
+            )
 
     # ------------------------------------------------------------------
 
@@ -617,7 +649,9 @@ class LanceCatalogue:
         wanted = _plain_ids(ids)
         if wanted and _KEPT_COLUMNS.issuperset(columns):
             with self._errors():
-                stored = self._current().stored_records(is_one_of("id", wanted))
+                current = self._current()
+                self._make_vector_files(current)
+                stored = current.stored_records(is_one_of("id", wanted))
             if stored is not None:
                 return [row for row in stored if row["part"] == 0]
         found: list[dict[str, Any]] = self.whole_photos(columns, wanted).to_pylist()
@@ -787,6 +821,24 @@ def _has_known_name(known: KnownWords, fields: Sequence[NameField], words: Seque
     """Whether these words are a whole name in one of the fields whose names are known."""
     name = " ".join(words)
     return any(known.vocabulary.has_name(field, name) for field in fields if field in NAMED)
+
+
+def _listed(rows: Any, column: _SortColumn, after: Listed | None, limit: int) -> Any:
+    """The first photos of a listing among these rows (a pyarrow.Table), after one of them.
+
+    By date the newest first, and by path in its order; equal ones by id.
+    """
+    rows = rows.filter(pc.equal(rows["part"], 0)).select(["id", column])
+    is_later = pc.less if column == "date" else pc.greater
+    if after is not None:
+        key, own_id = stored(after.key), int(after.id)
+        is_same = pc.and_(pc.equal(rows[column], key), is_later(rows["id"], own_id))
+        rows = rows.filter(pc.or_(is_later(rows[column], key), is_same))
+    order = "descending" if column == "date" else "ascending"
+    keys = [(column, order), ("id", order)]
+    if 0 <= limit < len(rows):
+        return rows.take(pc.select_k_unstable(rows, limit, sort_keys=keys))
+    return rows.sort_by(keys)
 
 
 def _catalogued(row: dict[str, Any]) -> CataloguedPhoto:

@@ -15,10 +15,12 @@ from msgspec import Struct
 
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
+    LISTED_WORDS,
     PART_FACTS,
     TEXT_COLUMN,
     TEXTS,
     VECTOR_CHECKSUM,
+    is_in_trigrams,
     loaded,
     plain_column,
     stored,
@@ -35,6 +37,7 @@ from imgsearch.text import SCHEME, path_text, plain_text, without_spaces, words_
 # Between the names of one column of words, and around them. It has a character for private use,
 # which is never one of `words_of`, so that no phrase matches across two names.
 NAME_END = " \ue000 "
+_END = NAME_END.strip()
 # Between the texts of several files in one column: no path has it.
 FILE_END = "\0"
 _WORDS = [words_column(field) for field in (*NAME_FIELDS, TEXTS)]
@@ -147,6 +150,7 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
     for photo, derived in photos:
         own = _content_columns(photo) | derived
         own[ALL_WORDS] = "".join(own[column] for column in _WORDS)
+        own[LISTED_WORDS] = _listed_words(own[ALL_WORDS])
         checksums = checksums_of(photo.vectors.astype("<f2").astype("<f4"))
         rows += [
             own
@@ -186,8 +190,21 @@ def with_columns(rows: pa.Table, derived: Mapping[str, Mapping[str, object]]) ->
         values = pa.array(new, schema.field(name).type)
         rows = rows.set_column(at, schema.field(name), values)
     words = [[text or "" for text in rows[column].to_pylist()] for column in _WORDS]
-    joined = pa.array(map("".join, zip(*words, strict=True)), pa.string())
-    return rows.set_column(schema.get_field_index(ALL_WORDS), schema.field(ALL_WORDS), joined)
+    joined = list(map("".join, zip(*words, strict=True)))
+    columns: dict[str, list[Any]] = {
+        ALL_WORDS: joined,
+        LISTED_WORDS: list(map(_listed_words, joined)),
+    }
+    for name, values in columns.items():
+        field = schema.field(name)
+        column = pa.array(values, field.type)
+        rows = rows.set_column(schema.get_field_index(name), field, column)
+    return rows
+
+
+def _listed_words(all_words: str) -> list[str]:
+    """The words of a row that the index of trigrams cannot find, each once."""
+    return sorted({each for each in all_words.split() if each != _END and not is_in_trigrams(each)})
 
 
 def _content_columns(photo: NewPhoto) -> dict[str, Any]:
@@ -351,8 +368,24 @@ def _between_ends(names: Iterable[str]) -> str:
 
 # ------------------------------------------------------------------------- texts
 
-to_json = msgspec.json.Encoder().encode
+READING_COLUMNS = ("hash", "reading")
+HAS_READING = " AND reading IS NOT NULL"  # the others were only looked at
+_to_json = msgspec.json.Encoder().encode
 _read_text = msgspec.json.Decoder(PhotoText).decode
+
+
+def text_rows(readings: Mapping[bytes, PhotoText], schema: pa.Schema) -> pa.Table:
+    """The rows of the table of texts, by content."""
+    rows = [
+        {
+            "hash": content_hash.hex(),
+            "reading": _to_json(reading).decode(),
+            "state": reading.state,
+            "reader": reading.reader,
+        }
+        for content_hash, reading in readings.items()
+    ]
+    return pa.Table.from_pylist(rows, schema)
 
 
 def reading_of(text: str) -> PhotoText:

@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 from urllib.parse import quote
 
+import numpy as np
 from msgspec import Struct, field
 
 from imgsearch import private_files
@@ -80,9 +81,16 @@ _TABLE = b"imgsearch:table"
 _READS, _WRITES = b"imgsearch:reads", b"imgsearch:writes"
 _ENCODER = (b"imgsearch:encoder", b"imgsearch:encoder-name", b"imgsearch:dim")
 _KEY_MARK = b"lance-schema:unenforced-primary-key"
+# A list column: the words of names and text that the index of trigrams cannot find.
+LISTED_WORDS = "listed_words"
+# Of a column that the table was made with, so that every row has a value.
+_WHOLE_MARK = b"imgsearch:whole"
+_FROM_START = frozenset({LISTED_WORDS})  # columns that are only used where they have the mark
 _RETRIES = 1000  # of a commit, while others commit; the time is the limit
 _PATIENCE = timedelta(minutes=10)
 _ATTEMPTS = 100  # to add columns, while others commit
+PUBLISHED = "published"  # the tag of the version that was published last
+_OFFSET_BITS = 32  # of an address
 _KEYS: dict[TableName, str] = {
     "photos": "key",
     "kept": "key",
@@ -93,6 +101,7 @@ _KEYS: dict[TableName, str] = {
     "pending": "change",
     "baselines": "number",
 }
+_TRIGRAM = re.compile("[A-Za-z0-9]{3}")
 _PLACES_IN_RUST = re.compile(r"(?:,| at)?\s*\(?\S+\.rs(?::\d+)*\)?|\n.*", re.DOTALL)
 
 # The facts that a filter looks for a part of: without case, accents and spaces.
@@ -155,7 +164,13 @@ _OTHER_COLUMNS: Columns = {
     },
     TEXT_COLUMN: str,
     ALL_WORDS: str,
+    LISTED_WORDS: tuple,
 }
+
+
+def is_in_trigrams(word: str) -> bool:
+    """Whether Lance's index of trigrams finds a word: it has three ASCII letters or digits."""
+    return _TRIGRAM.search(word) is not None
 
 
 def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
@@ -174,7 +189,9 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
     fields = [
         pa.field(column, _arrow(kind), nullable=False, metadata={_KEY_MARK: b"true"})
         if column == key
-        else pa.field(column, _arrow(kind))
+        else pa.field(
+            column, _arrow(kind), metadata={_WHOLE_MARK: b"true"} if column in _FROM_START else None
+        )
         for column, kind in columns.items()
     ]
     encoder_texts = (encoder.encoder_id, encoder.name, str(encoder.dim))
@@ -229,7 +246,13 @@ def _file_columns(dim: int) -> Columns:
 
 
 def _text_columns(dim: int) -> Columns:
-    return {"hash": str, "reading": str}  # JSON of `PhotoText`
+    return {
+        "hash": str,
+        "reading": str,  # JSON of `PhotoText`; null for a photo that was only looked at
+        "state": str,  # as in the reading
+        "reader": str,  # as in the reading
+        "looked_by": str,  # the reader that saw no text in a small copy
+    }
 
 
 def _facts_columns(dim: int) -> Columns:
@@ -377,12 +400,50 @@ class View(Struct, frozen=True, eq=False):
         rows = self.dataset.to_table(columns=[], filter=condition, with_row_address=True, **options)
         return rows["_rowaddr"].to_numpy()
 
+    def addresses_in(self, fragments: Sequence[Any], condition: str | None = None) -> Any:
+        """The addresses of the rows of some fragments (lance.LanceFragment): see `addresses`."""
+        if not fragments:
+            return np.empty(0, np.uint64)
+        scanner = self.dataset.scanner(
+            columns=[], filter=condition, fragments=list(fragments), with_row_address=True
+        )
+        return scanner.to_table()["_rowaddr"].to_numpy()
+
+    def rows_at(self, addresses: Any, columns: Sequence[str]) -> Any:
+        """The rows at these addresses, which are sorted."""
+        places, before, found = [], 0, 0
+        for fragment in self.dataset.get_fragments():
+            own = addresses[addresses >> _OFFSET_BITS == fragment.fragment_id]
+            if len(own):
+                there = self.addresses_in([fragment])
+                places += (before + there.searchsorted(own)).tolist()
+                found += len(own)
+            before += fragment.physical_rows - fragment.num_deletions
+        assert found == len(addresses), "an address is in no fragment"
+        lacking = self._lacking(columns)
+        rows = self.dataset.take(places, columns=self._without(lacking, columns))
+        return self._with_nulls(rows, lacking, columns)
+
+    def tagged(self, tag: str) -> View | None:
+        """The version of the table with this tag; None without one."""
+        if tag not in self.dataset.tags.list():
+            return None
+        dataset = self.dataset.checkout_version(tag)
+        return View(dataset, self.known, frozenset(dataset.schema.names))
+
     def column(self, name: str) -> str:
-        """A column in SQL: its name, or a null of its type if the table lacks it."""
-        if name in self.names:
+        """A column in SQL: its name, or a null of its type if the table lacks it.
+
+        A column that is only used where every row has it counts as lacking elsewhere.
+        """
+        if name in self.names and (name not in _FROM_START or self._is_whole(name)):
             return name
         sql_type = _SQL_TYPES.get(self.known.field(name).type)
         return "NULL" if sql_type is None else f"CAST(NULL AS {sql_type})"
+
+    def _is_whole(self, name: str) -> bool:
+        metadata = self.dataset.schema.field(name).metadata or {}
+        return metadata.get(_WHOLE_MARK) == b"true"
 
     def _lacking(self, columns: Sequence[str]) -> list[str]:
         """The known columns among these that the table lacks."""
@@ -416,12 +477,20 @@ class View(Struct, frozen=True, eq=False):
     def read_with(
         self, column: str, values: Sequence[object], columns: Sequence[str], also: str = ""
     ) -> Any:
-        """The rows that have one of these values in a column; `also` begins with AND."""
+        """The rows that have one of these values in a column; `also` begins with AND.
+
+        Without a value, nothing is read: Lance would read a whole column to find nothing.
+        """
         parts = [
             self.read(columns, f"{is_one_of(column, values[start : start + IDS_AT_ONCE])}{also}")
             for start in range(0, len(values), IDS_AT_ONCE)
         ]
-        return pa.concat_tables(parts) if parts else self.read(columns, "false")
+        return pa.concat_tables(parts) if parts else self._no_rows(columns)
+
+    def _no_rows(self, columns: Sequence[str]) -> Any:
+        there = self.dataset.schema
+        fields = [there.field(c) if c in self.names else self.known.field(c) for c in columns]
+        return pa.schema(fields).empty_table()
 
 
 class Versions(Protocol):
@@ -571,7 +640,9 @@ class Table:
             last = attempt == _ATTEMPTS - 1
             with suppress(*(() if last else (LibraryLocked,))), self.changing() as dataset:
                 there = dataset.schema.names  # others may have added some since
-                lacking = [field for field in self._known if field.name not in there]
+                lacking = [
+                    field.remove_metadata() for field in self._known if field.name not in there
+                ]
                 if lacking:
                     dataset.add_columns(pa.schema(lacking))
 

@@ -1,11 +1,12 @@
 """Rows of an archive in object storage, as files on the machine that searches it.
 
 A search scores some hundred photos by their vectors, and shows the facts of some dozens. They lie
-far apart in the table: each vector would be a request to the storage, and each fact. A fragment has
-two files here, one with the vectors of all its rows and one with their facts and names. Fragments
-are never changed, only replaced, so files never become outdated: they are named after the data file
-in the archive that has the vectors, whose name is used once. Vectors are kept with 16 bits a
-number, which are all the bits that they have.
+far apart in the table: each vector would be a request to the storage, and each fact. A list of all
+photos by date, on a map or as events needs a few columns of all of them. A fragment has three files
+here, with the vectors of all its rows, with their facts and names, and with these columns.
+Fragments are never changed, only replaced, so files never become outdated: they are named after the
+data file in the archive that has the vectors, whose name is used once. Vectors are kept with 16
+bits a number, which are all the bits that they have.
 """
 
 from __future__ import annotations
@@ -45,6 +46,13 @@ RECORD_COLUMNS = (
 # A program that knows another fact makes other files.
 _RECORDS_SUFFIX = f".{zlib.crc32(','.join(RECORD_COLUMNS).encode()):08x}.records"
 _COLUMNS = ("id", "part", "at_s", "vector")
+# The columns that lists of all photos are made of: by date and by path, on the map, and as events.
+LIST_COLUMNS = (
+    *("part", "id", "date", "date_source", "first_path"),
+    *("taken_at", "lat", "lon", "town", "country"),
+)
+_LISTS_SUFFIX = f".{zlib.crc32(','.join(LIST_COLUMNS).encode()):08x}.columns"
+_LIST_BYTES = 150  # of a photo in these, more or less
 _ROWS_AT_ONCE = 8_192
 _OFFSET_BITS = 32  # of the address of a row; those above them are the number of its fragment
 _OFFSETS = np.uint64(2**_OFFSET_BITS - 1)
@@ -82,6 +90,16 @@ class Fragment(Struct, frozen=True):
         """The name of its file of records."""
         return f"{Path(self.file_name).stem}{_RECORDS_SUFFIX}"
 
+    @property
+    def columns_name(self) -> str:
+        """The name of its file of columns."""
+        return f"{Path(self.file_name).stem}{_LISTS_SUFFIX}"
+
+    @property
+    def file_names(self) -> tuple[str, str, str]:
+        """The names of all its files."""
+        return self.file_name, self.records_name, self.columns_name
+
 
 def fragments_of(view: View) -> tuple[Fragment, ...]:
     """The fragments of a version of the table of photos."""
@@ -108,6 +126,7 @@ class VectorFiles:
         self._most_bytes = most_bytes
         self._open: dict[str, NDArray[np.void]] = {}
         self._open_records: dict[str, _Records] = {}
+        self._open_columns: dict[str, Any] = {}  # pyarrow.Table
         self._lock = Lock()  # of what is open
         self._making = Lock()  # one thread makes files; the others read from the storage meanwhile
 
@@ -134,11 +153,12 @@ class VectorFiles:
         try:
             private_files.make_folder(self._folder)
             private_files.delete_abandoned(self._folder)
-            own = {name for each in fragments for name in (each.file_name, each.records_name)}
-            size_bytes = rows * (_row_type(dim).itemsize + _RECORD_BYTES)
+            own = {name for each in fragments for name in each.file_names}
+            size_bytes = rows * (_row_type(dim).itemsize + _RECORD_BYTES + _LIST_BYTES)
             if not self._make_room(size_bytes, own):
                 return
             for each in self.lacking(fragments, dim):
+                self._make_columns(view, each)
                 parts = (rows.tobytes() for rows in _packed(view, each.number))
                 private_files.replace_file_by_parts(self._folder / each.file_name, parts)
                 records = _packed_records(view, each.number)
@@ -150,6 +170,69 @@ class VectorFiles:
             return
         finally:
             self._making.release()
+
+    def make_columns(self, view: View, fragments: Sequence[Fragment]) -> None:
+        """Make the files of columns that a table lacks, however many; as `make` does otherwise."""
+        lacking = [each for each in fragments if self._columns_in(each) is None]
+        if not lacking or not self._making.acquire(blocking=False):
+            return
+        try:
+            private_files.make_folder(self._folder)
+            private_files.delete_abandoned(self._folder)
+            own = {name for each in fragments for name in each.file_names}
+            if self._make_room(_LIST_BYTES * sum(each.rows for each in lacking), own):
+                for each in lacking:
+                    self._make_columns(view, each)
+        except OSError:  # the disk is full, or it is read-only
+            return
+        finally:
+            self._making.release()
+
+    def _make_columns(self, view: View, fragment: Fragment) -> None:
+        if self._columns_in(fragment) is None:
+            content = iter(_packed_columns(view, fragment.number))
+            private_files.replace_file_by_parts(self._folder / fragment.columns_name, content)
+
+    def columns_at(self, fragments: Sequence[Fragment], addresses: Addresses) -> Any:
+        """`LIST_COLUMNS` (a pyarrow.Table) of the rows at these addresses, which are sorted.
+
+        None for no addresses, and if one of them is in no file, or in a damaged one.
+        """
+        numbers = addresses >> np.uint64(_OFFSET_BITS)
+        by_number = {each.number: each for each in fragments}
+        parts = []
+        for number in np.unique(numbers).tolist():
+            fragment = by_number.get(number)
+            rows = None if fragment is None else self._columns_in(fragment)
+            if rows is None:
+                return None
+            offsets = addresses[numbers == number] & _OFFSETS
+            parts.append(rows if len(offsets) == len(rows) else rows.take(offsets))
+        return pa.concat_tables(parts) if parts else None
+
+    def _columns_in(self, fragment: Fragment) -> Any:
+        """The columns of all rows of a fragment (a pyarrow.Table); None without a sound file."""
+        with self._lock:
+            known = self._open_columns.get(fragment.columns_name)
+            if known is not None:
+                return known
+            file = self._folder / fragment.columns_name
+            try:
+                os.utime(file)
+                content = np.memmap(file, np.uint8, "r")
+            except (OSError, ValueError):  # not there, or empty
+                return None
+            body, checksum = content[: -_CHECKSUM.itemsize], content[-_CHECKSUM.itemsize :]
+            own_checksum = zlib.crc32(body.data).to_bytes(_CHECKSUM.itemsize, "little")
+            if own_checksum != checksum.tobytes():
+                return None
+            rows = pa.ipc.open_file(pa.py_buffer(body)).read_all()
+            if len(rows) != fragment.rows:
+                return None
+            if len(self._open_columns) >= _MOST_OPEN:
+                self._open_columns.clear()
+            self._open_columns[fragment.columns_name] = rows
+            return rows
 
     def rows_at(
         self, fragments: Sequence[Fragment], dim: int, addresses: Addresses
@@ -307,6 +390,29 @@ def _packed_records(view: View, fragment: int) -> Iterator[bytes]:
             offsets.append(offsets[-1] + len(packed[-1]))
         yield b"".join(packed)
     yield np.array(offsets, _OFFSET).tobytes()
+
+
+def _packed_columns(view: View, fragment: int) -> Iterator[bytes]:
+    """`LIST_COLUMNS` of all rows of a fragment as a file of Arrow, and then its checksum."""
+    sink = pa.BufferOutputStream()
+    writer = None
+    for rows in view.batches(
+        list(LIST_COLUMNS),
+        None,
+        _ROWS_AT_ONCE,
+        fragments=[view.dataset.get_fragment(fragment)],
+        include_deleted_rows=True,
+        with_row_id=True,
+        scan_in_order=True,
+    ):
+        own = rows.select(list(LIST_COLUMNS))
+        writer = writer or pa.ipc.new_file(sink, own.schema)
+        writer.write_table(own)
+    if writer is not None:
+        writer.close()
+    content = sink.getvalue().to_pybytes()
+    yield content
+    yield zlib.crc32(content).to_bytes(_CHECKSUM.itemsize, "little")
 
 
 def _unpacked(rows: NDArray[np.void]) -> PartRows | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from hashlib import blake2b
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import msgspec
 import numpy as np
@@ -23,15 +23,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from imgsearch.archive.lance.counts import PhotoCounts
+from imgsearch.archive.lance.counts import COUNTED_COLUMNS, PhotoCounts
 from imgsearch.archive.lance.rows import NAME_END
-from imgsearch.archive.lance.tables import View, words_column
+from imgsearch.archive.lance.tables import PUBLISHED, View, words_column
+from imgsearch.caches import MemoryCache
 from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
 from imgsearch.records.picture_text import differs_by_a_letter, lengths_like
 
 FIELDS: tuple[MatchedField, ...] = (*NAME_FIELDS, "text")  # whose words are known
 # Fields whose whole names are known: an archive has few different ones of each.
 NAMED: tuple[NameField, ...] = ("folder", "keywords", "people", "place", "country")
+_FORM = 1  # of what is published; counts of names were added to the form before
 _MOST_WORDS = 50_000  # of names, that are told from misspelt words
 _MOST_TEXT_WORDS = 2_000_000
 _SHORTEST_WORD = 3
@@ -39,8 +41,15 @@ _SHORT_WORD = 4  # a year, and what the index of the tables, of three letters at
 _ROWS_AT_ONCE = 65_536
 _REMADE_ROWS = 200_000  # of a table whose vocabulary is made anew whenever photos were removed
 _MOST_REMOVED = 0.1  # of the rows of a larger one
+_MOST_TAKEN_AWAY = 20_000  # rows of a fragment that are counted to be taken away
 _DAY = len("2023-06-15")
 _END = NAME_END.strip()
+
+
+# By the name of a fragment, and the numbers of rows deleted in it, between which photos count.
+KnownCounts: TypeAlias = MemoryCache[tuple[str | int, ...]]
+# Finds the rows at some addresses on this machine; None where it has none.
+RecordsAt: TypeAlias = Callable[[Any], list[dict[str, Any]] | None]
 
 
 class Vocabulary(Struct, frozen=True, dict=True):
@@ -159,7 +168,8 @@ class Published(Struct, frozen=True):
 
     Fragments go by the names of their first data files, which are used once. `removed` is how many
     rows have been deleted or replaced since it was made anew: their words are still in it. `counts`
-    of the same photos were right when that number was `counted_at`.
+    of the same photos were right when that number was `counted_at`. Of another `form` than this
+    program's, nothing is used.
     """
 
     vocabulary: Vocabulary = Vocabulary()
@@ -167,11 +177,27 @@ class Published(Struct, frozen=True):
     removed: int = 0
     counts: PhotoCounts = PhotoCounts()
     counted_at: int = 0
+    form: int = 0
 
     def uncovered(self, view: View) -> list[Any]:
         """The fragments (lance.LanceFragment) of a version of the table that are not covered."""
         fragments = view.dataset.get_fragments()
         return [each for each in fragments if name_of(each.metadata) not in self.fragments]
+
+    def removed_fragments(self, view: View) -> list[Any] | None:
+        """The covered fragments of which rows were deleted since, and which they were is known.
+
+        None where that cannot be known: fragments were replaced, or rows were deleted while the
+        archive was settled.
+        """
+        now = {name_of(each.metadata): each for each in view.dataset.get_fragments()}
+        if self.removed != self.counted_at or not self.fragments.keys() <= now.keys():
+            return None
+        return [
+            now[name]
+            for name, number in self.fragments.items()
+            if int(now[name].num_deletions) != number
+        ]
 
     def removed_in(self, view: View) -> int:
         """The number of rows that are no longer in a version of the table as they were."""
@@ -204,8 +230,13 @@ def _deletions(fragments: Iterable[Any]) -> dict[str, int]:
     return {name_of(each): int(each.num_deletions) for each in fragments}
 
 
-encoded = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Published).decode
+
+
+def encoded(published: Published) -> bytes:
+    """The vocabulary as the table has it."""
+    return _encode(replace(published, form=_FORM))
 
 
 def published_in(content: bytes | None) -> Published:
@@ -213,9 +244,10 @@ def published_in(content: bytes | None) -> Published:
     if content is None:
         return Published()
     try:
-        return _decode(content)
+        published = _decode(content)
     except msgspec.DecodeError:
         return Published()
+    return published if published.form == _FORM else Published()
 
 
 def after_joining(published: Published, joined: Sequence[Joined]) -> Published:
@@ -241,24 +273,90 @@ def renewed(published: Published, view: View) -> Published:
         return Published(
             Vocabulary.of(view, all_of_it), fragments, counts=PhotoCounts.of(view, all_of_it)
         )
-    new = published.uncovered(view)
-    if removed == published.counted_at:
-        counts = published.counts.plus(PhotoCounts.of(view, new))
-    else:
+    counts = counts_of_all(published, view, MemoryCache(len(fragments)))
+    if counts is None:
         counts = PhotoCounts.of(view, view.dataset.get_fragments())
-    vocabulary = published.vocabulary.with_those_of(Vocabulary.of(view, new))
-    return Published(vocabulary, fragments, removed, counts, removed)
+    new = Vocabulary.of(view, published.uncovered(view))
+    return Published(published.vocabulary.with_those_of(new), fragments, removed, counts, removed)
+
+
+def counts_of_all(
+    published: Published, view: View, known: KnownCounts, records_at: RecordsAt | None = None
+) -> PhotoCounts | None:
+    """The counts of all photos of a version: those that were published, with what has changed.
+
+    None if too many photos were removed since then, or while the archive was settled. `known` are
+    counts of parts of it that were made before, and `records_at` finds rows on this machine.
+    """
+    counts = published.counts
+    if published.removed_in(view) != published.counted_at:
+        removed = _removed_counts(published, view, known, records_at)
+        if removed is None:
+            return None
+        counts = counts.minus(removed)
+    added = PhotoCounts()
+    for fragment in published.uncovered(view):
+        own = known.get(
+            (name_of(fragment.metadata), int(fragment.num_deletions)),
+            lambda fragment=fragment: PhotoCounts.of(view, [fragment]),  # type: ignore[misc]
+            lambda: None,
+        )
+        added = added.plus(own)
+    return counts.plus(added)
+
+
+def _removed_counts(
+    published: Published, view: View, known: KnownCounts, records_at: RecordsAt | None
+) -> PhotoCounts | None:
+    """The counts of photos that were removed since the counts were published."""
+    fragments, before = published.removed_fragments(view), view.tagged(PUBLISHED)
+    if fragments is None or before is None:
+        return None
+    total = PhotoCounts()
+    for fragment in fragments:
+        name, now_deleted = name_of(fragment.metadata), int(fragment.num_deletions)
+        then, then_deleted = _fragment_of(before, name), published.fragments[name]
+        if then is None or int(then.num_deletions) != then_deleted:
+            return None  # rows were deleted while the archive was settled
+        if now_deleted - then_deleted > _MOST_TAKEN_AWAY:
+            return None
+        removed = known.get(
+            (name, then_deleted, now_deleted),
+            partial(_counts_between, before, view, then, fragment, records_at),
+            lambda: None,
+        )
+        total = total.plus(removed)
+    return total
+
+
+def _fragment_of(view: View, name: str) -> Any:
+    """The fragment (lance.LanceFragment) with this name; None without one."""
+    fragments = view.dataset.get_fragments()
+    return next((each for each in fragments if name_of(each.metadata) == name), None)
+
+
+def _counts_between(
+    before: View, now: View, then: Any, fragment: Any, records_at: RecordsAt | None
+) -> PhotoCounts:
+    """The counts of the photos that a fragment had then and has no more.
+
+    `then` and `fragment` are that fragment (lance.LanceFragment) in the two versions.
+    """
+    removed = np.setdiff1d(before.addresses_in([then]), now.addresses_in([fragment]))
+    records = None if records_at is None else records_at(removed)
+    columns = ["part", *COUNTED_COLUMNS]
+    if records is None:
+        rows = before.rows_at(removed, columns)
+    else:
+        rows = pa.Table.from_pylist(records, pa.schema([before.known.field(c) for c in columns]))
+    return PhotoCounts.of_rows(rows.filter(pc.equal(rows["part"], 0)))
 
 
 class KnownWords(Struct, frozen=True):
-    """The vocabulary of a version of an archive; exact if every word of it is in some photo.
-
-    `counts` are None if photos were removed since they were published.
-    """
+    """The vocabulary of a version of an archive; exact if every word of it is in some photo."""
 
     vocabulary: Vocabulary
     is_exact: bool
-    counts: PhotoCounts | None
 
 
 def is_exactly_known(word: str) -> bool:

@@ -36,7 +36,9 @@ from imgsearch.archive.lance.nearest import (
     settings_text,
 )
 from imgsearch.archive.lance.rows import (
+    HAS_READING,
     PHOTO_COLUMNS,
+    READING_COLUMNS,
     KnownFile,
     NewPhoto,
     facts_columns,
@@ -49,13 +51,15 @@ from imgsearch.archive.lance.rows import (
     reading_of,
     refused,
     text_columns,
-    to_json,
+    text_rows,
     with_columns,
 )
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
     GONE_AT,
     IDS_AT_ONCE,
+    LISTED_WORDS,
+    PUBLISHED,
     TEXT_COLUMN,
     Table,
     TableName,
@@ -76,6 +80,7 @@ from imgsearch.archive.lance.vocabulary import (
 from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError
 from imgsearch.index.base import EncodeTexts
 from imgsearch.index.recall import prompts
+from imgsearch.progress import Progress
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.files import IngestResult
@@ -101,7 +106,7 @@ _BASELINE_PHOTOS = 256
 _BASELINE_COLUMNS = ("prompts", "nouns", "photos", "mean")
 _FEW = 1 / 20  # of the rows of a table
 _MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
-_PUBLISHED, _BEFORE = "published", "before"
+_BEFORE = "before"  # the tag of the version that was published before `PUBLISHED`
 _LINEAGE = "imgsearch.lineage"  # in the configuration of the table of photos
 # Which indexes of columns a settled catalogue has.
 _INDEXES: dict[str, dict[str, str]] = {
@@ -114,6 +119,7 @@ _INDEXES: dict[str, dict[str, str]] = {
         "folder_names": "LABEL_LIST",
         "keyword_names": "LABEL_LIST",
         ALL_WORDS: "NGRAM",
+        LISTED_WORDS: "LABEL_LIST",
         "file_text": "NGRAM",
         "plain_camera": "NGRAM",
         "rating": "BITMAP",
@@ -121,7 +127,7 @@ _INDEXES: dict[str, dict[str, str]] = {
     },
     "kept": {"key": "BTREE", "id": "BTREE"},
     "files": {"path": "BTREE", "hash": "BTREE", "stem": "BTREE"},
-    "texts": {"hash": "BTREE"},
+    "texts": {"hash": "BTREE", "state": "BITMAP"},
     "facts": {"hash": "BTREE"},
     "thumbnails": {"hash": "BTREE"},
 }
@@ -309,13 +315,21 @@ class LanceWriter:
         if not readings:
             return
         hashes = [each.hex() for each in readings]
-        rows = pa.table(
-            {"hash": hashes, "reading": [to_json(each).decode() for each in readings.values()]},
-            schema=self._texts.schema,
-        )
+        rows = text_rows(readings, self._texts.schema)
         with lance_errors(self.address), self._change(set(hashes)):
             self._texts.merge(rows, update=True)
             self._follow(set(hashes), {})
+
+    def pass_over_texts(self, content_hashes: Sequence[bytes], reader: str) -> None:
+        """Record that a reader saw no text in small copies of photos; stored text of them stays."""
+        hashes = [each.hex() for each in content_hashes]
+        if not hashes:
+            return
+        with lance_errors(self.address):
+            known = self._texts.newest().read_with("hash", hashes, self._texts.schema.names)
+            before = {row["hash"]: row for row in known.to_pylist()}
+            rows = [before.get(each, {"hash": each}) | {"looked_by": reader} for each in hashes]
+            self._texts.merge(pa.Table.from_pylist(rows, self._texts.schema), update=True)
 
     def put_thumbnails(self, images: Mapping[bytes, bytes]) -> None:
         """Store small pictures (WebP) of photos, by their content; stored pictures stay."""
@@ -426,7 +440,7 @@ class LanceWriter:
 
     def _steps(self, hashes: Sequence[str], fresh: Mapping[str, NewPhoto]) -> _Steps:
         files = self._files_with(hashes)
-        rows = self._texts.newest().read_with("hash", hashes, ["hash", "reading"])
+        rows = self._texts.newest().read_with("hash", hashes, READING_COLUMNS, HAS_READING)
         readings = {row["hash"]: reading_of(row["reading"]) for row in rows.to_pylist()}
         rows = self._facts.newest().read_with("hash", hashes, self._facts.schema.names)
         facts = {row["hash"]: facts_of(row) for row in rows.to_pylist()}
@@ -509,8 +523,12 @@ class LanceWriter:
         Readers go on meanwhile. The version published before stays, to `go_back` to; others are
         removed once no reader can be reading them. Raises LibraryLocked where another settles.
         """
+        for _ in self.settling():
+            pass
+
+    def settling(self) -> Iterator[Progress]:
+        """Settle step by step, as `settle` does. Stopped between two steps, it has lost nothing."""
         with lance_errors(self.address):
-            self._complete()
             indexed = (
                 self._files,
                 self._texts,
@@ -519,22 +537,28 @@ class LanceWriter:
                 self._photos,
                 self._thumbnails,
             )
+            total = len(indexed) + 3
+            steps = iter([Progress(done, total) for done in range(1, total + 1)])
+            self._complete()
+            yield next(steps)
             words = Published()
             for table in indexed:
                 if table is self._photos:
                     words = renewed(self._published_words(), table.newest())
-                if self._has_few_changes(table):
-                    continue
-                joined: list[Joined] = []
-                self._step(table, partial(self._compact, table, joined))
-                words = after_joining(words, joined) if table is self._photos else words
-                self._index_columns(table)
+                if not self._has_few_changes(table):
+                    joined: list[Joined] = []
+                    self._step(table, partial(self._compact, table, joined))
+                    words = after_joining(words, joined) if table is self._photos else words
+                    self._index_columns(table)
+                yield next(steps)
             settings = self._index_vectors()
+            yield next(steps)
             self._publish(settings, words)
             self._step(self._pending, partial(self._compact, self._pending, []))
             for table in (*indexed, self._pending, self._baselines):
                 self._clean(table)
         tables.make_files_private(self.address)
+        yield next(steps)
 
     def _step(self, table: Table, do: Callable[[Any], object]) -> None:
         """Do something to a table that others may interrupt by their commits."""
@@ -664,8 +688,8 @@ class LanceWriter:
     def _tag(self, table: Table, version: int) -> None:
         with table.tagging() as dataset:
             known = dataset.tags.list()
-            before = known[_PUBLISHED]["version"] if _PUBLISHED in known else None
-            for tag, target in ((_BEFORE, before), (_PUBLISHED, version)):
+            before = known[PUBLISHED]["version"] if PUBLISHED in known else None
+            for tag, target in ((_BEFORE, before), (PUBLISHED, version)):
                 if target is not None and tag in known:
                     dataset.tags.update(tag, target)
                 elif target is not None:

@@ -1,0 +1,265 @@
+"""The operations of a library are answered alike by an archive of its photos, or refused by it.
+
+A new operation has to be added here: as one that both engines answer, or by the name of the
+capability that an archive lacks.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from imgsearch import Classes, Example, Library, Settings
+from imgsearch.errors import UsageError
+from imgsearch.operations.browse import Browse
+from imgsearch.operations.upkeep import Upkeep
+from imgsearch.records.picture_text import TextLine
+from imgsearch.service.table import operations, operations_for
+from imgsearch.store.lock import writing
+from tests.stand_in import StandIn
+from tests.travels import write_travels
+
+pytest.importorskip("lance", reason="needs the extra scale")
+
+EVERYTHING = "sort:path width:>0"
+CLASSES = Classes(("a boat", "a house"), none_of_these=False)
+
+
+def names(library: Library, ids: Sequence[int]) -> list[str]:
+    """The photos of these ids, which belong to one engine, in their order."""
+    return [hit.path.name for hit in library.photos(ids)]
+
+
+def ids_of(library: Library) -> dict[str, int]:
+    return {hit.path.name: hit.photo.id for hit in library.find(EVERYTHING, 100).hits}
+
+
+def hits_of(library: Library, query: Any) -> list[Any]:
+    answer = library.find(query, 100)
+    return [(hit.path.name, hit.score and round(hit.score, 3), hit.date) for hit in answer.hits]
+
+
+def similar(library: Library) -> object:
+    path = library.find(EVERYTHING, 1).hits[0].path
+    return [hit.path.name for hit in library.similar(Example(path), 5).hits]
+
+
+def explained(library: Library) -> object:
+    path = library.find(EVERYTHING, 1).hits[0].path
+    explanation = library.explain(path, "a boat")
+    return explanation.rank, explanation.matched_by, round(explanation.score or 0, 3)
+
+
+def labelled(library: Library) -> object:
+    found = library.label(CLASSES, EVERYTHING)
+    return sorted((*names(library, [each.photo_id]), each.name) for each in found)
+
+
+def described(library: Library) -> object:
+    details = library.photo(ids_of(library)["a1.png"])
+    return details.hit.photo.facts, details.hit.path, details.text and details.text.lines
+
+
+def status(library: Library) -> object:
+    found = library.status()
+    return found.photos, found.vectors, found.encoder, len(found.failures) or found.failed
+
+
+def thumbnail(library: Library) -> object:
+    image = library.pictures.thumbnail(ids_of(library)["a1.png"], 64)
+    return image and image[:4]
+
+
+def events(library: Library) -> object:
+    return [
+        (replace(each, photo_ids=()), sorted(names(library, each.photo_ids)))
+        for each in library.browse.events()
+    ]
+
+
+def strip(library: Library) -> object:
+    periods = library.browse.over_time("a boat")
+    return [(each.period, each.photos, each.best and each.best.path.name) for each in periods]
+
+
+def saved_strip(library: Library) -> object:
+    periods = library.browse.over_time("a boat")
+    return library.browse.filmstrip(periods, "png")[:4]
+
+
+def written_strip(library: Library) -> object:
+    file = library.settings.cache_dir.parent / f"{'fleet' in library.capabilities}.png"
+    report = library.browse.save_strip(library.browse.over_time("a boat"), file)
+    return report.photos, report.missing, file.read_bytes()[:4]
+
+
+def cover(library: Library) -> object:
+    chosen = library.browse.cover(list(ids_of(library).values()))
+    return chosen and chosen.path.name
+
+
+def days(library: Library) -> object:
+    return [
+        (each.day, each.dated_by_file, sorted(names(library, each.photo_ids.tolist())))
+        for each in library.browse.days()
+    ]
+
+
+def days_of_some(library: Library) -> object:
+    chosen = [ids_of(library)[name] for name in ("a1.png", "s1.png")]
+    return [each.day for each in library.browse.days_of(chosen)]
+
+
+def positions(library: Library) -> object:
+    found = library.browse.positions()
+    shown = names(library, found.photo_ids.tolist())
+    return shown, found.lat.tolist(), found.lon.tolist(), found.unknown
+
+
+def towns(library: Library) -> object:
+    from imgsearch import MapArea
+
+    return library.browse.towns_on_map(MapArea(40, 5, 48, 20), 5)[:3]
+
+
+# Both engines answer these, and alike.
+ANSWERED: dict[str, Callable[[Library], object]] = {
+    "search": lambda library: [
+        *hits_of(library, "a boat"),
+        *hits_of(library, EVERYTHING),
+        *hits_of(library, "country:Italy"),
+        *hits_of(library, 'text:"platform 9"'),
+        *hits_of(library, "keyword:sea"),
+    ],
+    "similar": similar,
+    "explain": explained,
+    "label": labelled,
+    "status": status,
+    "photo": described,
+    "suggest": lambda library: library.lines.suggest("in ar"),
+    "thumbnail": thumbnail,
+    "timeline": lambda library: library.browse.timeline(),
+    "places": lambda library: library.browse.places(),
+    "events": events,
+    "cameras": lambda library: library.browse.cameras(),
+    "over_time": strip,
+    "Browse.cover": cover,
+    "Browse.save_strip": written_strip,
+    "Browse.filmstrip": saved_strip,
+    "Browse.days": days,
+    "Browse.days_of": days_of_some,
+    "Browse.positions": positions,
+    "Browse.towns_on_map": towns,
+    "Browse.names": lambda library: library.browse.names(),
+    "Browse.values": lambda library: library.browse.values("format"),
+    "Upkeep.doctor": lambda library: {
+        each.level for each in library.upkeep.doctor() if each.exit_code
+    },
+    "Upkeep.text_counts": lambda library: library.upkeep.text_counts(),
+}
+# An archive refuses these, as it lacks the capability. Names that end with a dot are of a part.
+REFUSED: dict[str, str] = {
+    "events_title": "changes",
+    "saved": "saved",
+    "albums": "albums",
+    "tray": "tray",
+    "marks": "marks",
+    "corrections": "corrections",
+    "changes": "changes",
+    "concepts": "concepts",
+    "labels": "labels",
+    "people": "people",
+    "encoders": "encoders",
+    "Upkeep.read_metadata": "upkeep",
+    "Upkeep.make_thumbnails": "upkeep",
+}
+# Tested by themselves, in both engines: they change the library.
+CHANGING = {"Upkeep.read_text", "Upkeep.repair"}
+CALLS: dict[str, Callable[[Library], object]] = {
+    "events_title": lambda library: library.browse.title_event(datetime(2008, 10, 22), "x"),
+    "Upkeep.read_metadata": lambda library: library.upkeep.read_metadata(),
+    "Upkeep.make_thumbnails": lambda library: library.upkeep.make_thumbnails(),
+}
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    folder = tmp_path_factory.mktemp("contract")
+    settings = Settings.load(data_dir=folder / "library", cache_dir=folder / "cache")
+    photos = write_travels(folder / "photos")
+    (photos / "broken.jpg").write_text("no photo")
+    with Library.open(settings, encoder=StandIn()) as opened:
+        opened.index([photos]).run()
+        with writing(settings.data_dir) as store:
+            number = store.reads.photos.at(photos / "s1.png")
+            assert number is not None
+            line = TextLine("Platform 9", 0.1, 0.2, 0.3, 0.1, 0.9)
+            store.picture_text.record(number, "reader 1", [line])
+            facts = store.reads.photos.records([number])[number].facts
+            stated = replace(facts, keywords=("sea",), camera="Leica M9", people=("Anna",))
+            store.photos.update_facts({number: stated})
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def archive(library: Library) -> Iterator[Library]:
+    """All that the library knows, in an archive."""
+    address = library.settings.data_dir.parent / "archive"
+    with Library.open_archive(address, library.settings, encoder=StandIn()) as opened:
+        opened.fleet.copy_from(library.settings.data_dir).run()
+        yield opened
+
+
+def methods_of(part: type) -> set[str]:
+    return {
+        f"{part.__name__}.{name}"
+        for name, method in inspect.getmembers(part, inspect.isfunction)
+        if not name.startswith("_") and not hasattr(method, "declaration")
+    }
+
+
+def test_every_operation_is_answered_or_refused() -> None:
+    declared = {
+        each.name if each.name in (*ANSWERED, *CALLS) else each.part for each in operations()
+    }
+    asked = ANSWERED.keys() | REFUSED.keys() | CHANGING
+    assert declared | methods_of(Browse) | methods_of(Upkeep) == asked
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_an_archive_answers_as_the_library(name: str, library: Library, archive: Library) -> None:
+    answer = ANSWERED[name](library)
+    assert ANSWERED[name](archive) == answer
+    assert answer or name == "Upkeep.doctor", "there is something to compare"
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_an_archive_refuses_it_lacks_by_name(
+    name: str, library: Library, archive: Library
+) -> None:
+    capability = REFUSED[name]
+    assert capability in library.capabilities - archive.capabilities
+    with pytest.raises(UsageError, match="only a library on one machine has"):
+        CALLS[name](archive) if name in CALLS else getattr(archive, name)
+    parts = {each.part for each in operations_for(archive)}
+    assert name not in parts and name in {*CALLS, *(each.part for each in operations())}
+
+
+def test_both_are_repaired(library: Library, archive: Library) -> None:
+    assert isinstance(library.upkeep.repair(), list)
+    assert archive.upkeep.repair() == [f"Settled the archive {archive.address}."]
+    assert hits_of(archive, EVERYTHING) == hits_of(library, EVERYTHING)
+
+
+def test_a_library_settles_itself(library: Library, archive: Library, tmp_path: Path) -> None:
+    assert "fleet" in archive.capabilities - library.capabilities
+    report = archive.fleet.settle().run()
+    assert (report.photos, report.vectors) == (7, 7)
+    with pytest.raises(UsageError, match="Only an archive is filled by a fleet"):
+        library.fleet.settle()
