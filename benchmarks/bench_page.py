@@ -10,7 +10,9 @@ each query), opens the page, and measures
   select them all;
 - the time from opening the timeline until its first tiles are there, and from a jump to a random
   place of it until every tile in sight is there ("tiles"), and every picture drawn ("pictures");
-- the time from opening the map until its first clusters are there, and from a zoom to the next.
+- the time from opening the map until its first clusters are there, and from a zoom to the next;
+- how long laying out the map of meaning takes, how long it takes to open it, and how many frames a
+  second it is drawn in while it is zoomed and moved, with all photos in sight at first.
 
 "first" is without any thumbnails made before, "again" with those that are in sight. `--library DIR`
 keeps the library in a folder and uses it again. Needs Chromium and the `dev` packages.
@@ -242,6 +244,48 @@ def time_map(tab: Page, address: str, photos: int) -> None:
     print(f"{photos} photos, map: clusters after a zoom {listed} s", flush=True)
 
 
+# Zooms the map of meaning in and out and moves it for some seconds; returns the frames drawn a
+# second, and the longest time between two of them, in milliseconds.
+_MOVE = """async (seconds) => {
+    const find = (root) => [...root.querySelectorAll("*")].flatMap((node) => [
+        ...(node.map?.plane ? [node.map] : []),
+        ...(node.shadowRoot ? find(node.shadowRoot) : []),
+    ]);
+    const [map] = find(document), times = [];
+    map.plane.showAll();
+    const begun = performance.now();
+    for (let now = begun; now - begun < seconds * 1000; times.push(now)) {
+        map.plane.zoom = 2.5 * Math.sin((now - begun) / 1500) ** 2;
+        map.plane.pan(Math.sin((now - begun) / 300), 1);
+        map.moved();
+        now = await new Promise(requestAnimationFrame);
+    }
+    const gaps = times.slice(1).map((time, i) => time - times[i]);
+    return [1000 * gaps.length / (times.at(-1) - times[0]), Math.max(...gaps)];
+}"""
+
+
+def time_meaning(tab: Page, address: str, photos: int) -> None:
+    """Print how long laying out takes, as the page does it, and how fast the map is drawn."""
+    tab.goto(f"{address}/meaning")
+    started = time.perf_counter()
+    tab.get_by_role("button", name="Lay out").click()
+    tab.get_by_role("button", name="Stop").wait_for()
+    tab.locator(".plane[data-drawn]").wait_for(timeout=600_000)
+    tab.get_by_role("button", name="Stop").wait_for(state="detached", timeout=600_000)
+    print(f"{photos} photos, meaning: laid out in {time.perf_counter() - started:.0f} s")
+    started = time.perf_counter()
+    tab.goto(f"{address}/meaning")
+    tab.locator(".plane[data-drawn]").wait_for()
+    opened_s = time.perf_counter() - started
+    rate, longest_ms = tab.evaluate(_MOVE, 10)
+    print(
+        f"{photos} photos, meaning: there after {opened_s:.2f} s, {rate:.0f} frames a second, "
+        f"the longest in {longest_ms:.0f} ms",
+        flush=True,
+    )
+
+
 def time_searches(tab: Page, address: str, photos: int) -> None:
     """Print how long searches take, the second time with thumbnails that are there already."""
     tab.goto(address)
@@ -258,6 +302,7 @@ MEASURED = {
     "answer": time_answer,
     "timeline": time_timeline,
     "map": time_map,
+    "meaning": time_meaning,
 }
 
 

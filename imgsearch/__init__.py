@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         removal_script as removal_script,
     )
     from imgsearch.analysis.route import route_of as route_of
-    from imgsearch.caches import MemoryCache as MemoryCache
+    from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
     from imgsearch.decode.original import OriginalFile as OriginalFile
     from imgsearch.errors import (
@@ -123,6 +123,11 @@ if TYPE_CHECKING:
         Classes as Classes,
         Label as Label,
     )
+    from imgsearch.records.meaning import (
+        MeaningCluster as MeaningCluster,
+        MeaningMap as MeaningMap,
+        MeaningPoints as MeaningPoints,
+    )
     from imgsearch.records.names import name_of_field as name_of_field
     from imgsearch.records.photo import (
         LOOKS as LOOKS,
@@ -194,7 +199,7 @@ _NAMES = {
         "removal_script",
     ),
     "imgsearch.analysis.route": ("route_of",),
-    "imgsearch.caches": ("MemoryCache",),
+    "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
     "imgsearch.errors": ("ImgsearchError", "QueryError", "UsageError"),
@@ -246,6 +251,7 @@ _NAMES = {
     ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
+    "imgsearch.records.meaning": ("MeaningCluster", "MeaningMap", "MeaningPoints"),
     "imgsearch.records.names": ("name_of_field",),
     "imgsearch.records.photo": ("LOOKS", "Facts", "Photo"),
     "imgsearch.records.query": (

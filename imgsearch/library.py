@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from imgsearch.operations.labels import Labels
     from imgsearch.operations.lines import Lines
     from imgsearch.operations.marks import Marks
+    from imgsearch.operations.meaning import Meaning
     from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
     from imgsearch.operations.people import People
@@ -314,6 +315,13 @@ class Library:
         from imgsearch.operations.labels import Labels
 
         return Labels(self._engine.on_this_machine("saved labels"))
+
+    @property
+    def meaning(self) -> Meaning:
+        """The map of meaning: photos on a plane by what they show."""
+        from imgsearch.operations.meaning import Meaning
+
+        return Meaning(self._engine.on_this_machine("a map of meaning"))
 
     @property
     def people(self) -> People:

@@ -208,6 +208,15 @@ class TextReport(Struct, frozen=True):
         )
 
 
+class LayoutReport(Struct, frozen=True):
+    """The report of laying out the map of meaning: photos, clusters, and clusters with a name."""
+
+    photos: int
+    clusters: int
+    named: int
+    seconds: float = 0.0
+
+
 class FaceReport(Struct, frozen=True):
     """The report of finding faces, in photos, and the number of `faces`.
 

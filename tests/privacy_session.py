@@ -65,7 +65,10 @@ async def ask():
 
 asyncio.run(ask())
 """
-VIEWS = ("timeline", "events", "over-time", "map", "similar", "labels", "people", "library")
+VIEWS = (
+    *("timeline", "events", "over-time", "map", "meaning", "similar"),
+    *("labels", "people", "library"),
+)
 LOOPBACK = ("127.", "::1", "0.0.0.0", "::")
 
 
@@ -269,6 +272,7 @@ def main(arguments: Sequence[str]) -> None:
     run("places", "places")
     run("cameras", "cameras")
     run("strip", "strip", "--by", "month")
+    run("meaning", "meaning", "--lay-out")
     run("suggest", "suggest", "photos")
     run("duplicates", "duplicates", "--min-score", "0.5", "--script")
     run("status", "status", "--json")

@@ -42,6 +42,25 @@ def paris(library: Library) -> int:
     return found
 
 
+def test_places_are_planned_before_they_are_set(scans: Library) -> None:
+    there = paris(scans)
+    planned = scans.corrections.plan_place([1, there], place="38.7223,-9.1393")
+    assert [each.photo_id for each in planned] == [1, there]
+    assert planned[0].before is None and planned[0].path.parent.name == "1974 Lake"
+    assert planned[1].before is not None and planned[1].before.country == "France"
+    assert {each.after for each in planned} == {planned[0].after}
+    after = planned[0].after
+    assert (after.lat, after.lon, after.country) == (38.7223, -9.1393, "Portugal")
+    assert ids(scans, "country:Portugal") == [], "nothing is written yet"
+    scans.corrections.set_place([1], place="38.7223,-9.1393")
+    (left,) = scans.corrections.plan_place([1, there], place="38.7223,-9.1393")
+    assert left.photo_id == there, "the other has the place"
+    with pytest.raises(QueryError, match="No town called"):
+        scans.corrections.plan_place([1], place="Xyzzyville")
+    with pytest.raises(UsageError):
+        scans.corrections.plan_place([1], place="95,200")
+
+
 def test_a_corrected_date_counts_everywhere(scans: Library) -> None:
     planned = scans.corrections.plan_dates(query='in:"1974 Lake"', date="1974-07")
     assert {each.after for each in planned} == {datetime(1974, 7, 1)}

@@ -38,7 +38,7 @@ FLOORS = (
     {"decode", "gazetteer", "place_names", "store"},
     {"index", "language"},
     {"catalogue", "encoders"},
-    {"concepts", "faces", "labels", "ocr", "search"},
+    {"concepts", "faces", "labels", "meaning", "ocr", "search"},
     {"indexer"},
     {"analysis", "outputs"},
     {"archive"},
@@ -128,6 +128,7 @@ PATH_OF_A_QUERY = (
 LOADED_WHEN_NEEDED = {
     *("av", "boto3", "botocore", "filelock", "imgsearch.index.ivf", "lance_ray", "onnx", "pyarrow"),
     *("rapidocr", "ray", "watchdog"),
+    *("openTSNE", "scipy"),
     *("babel", "gettext"),  # to make the file of place names, once
 }
 

@@ -25,7 +25,7 @@ PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 NOT_SMALL = {"torch", "torchvision", "open_clip_torch", "timm", "transformers", "openvino",
-             "streamlit", "django-js-lib-leaflet", "scipy"}  # fmt: skip
+             "streamlit", "django-js-lib-leaflet", "openTSNE", "scipy"}  # fmt: skip
 # A process in which what NOT_SMALL brings is not installed.
 SMALL = """
 import sys
@@ -152,7 +152,7 @@ def test_an_installed_copy_has_the_page_as_a_package_of_its_own(tmp_path: Path) 
 
 def test_the_full_product_is_one_extra_and_the_small_one_has_nothing_large() -> None:
     assert "faiss-cpu" in base_requirements() and not base_requirements() & NOT_SMALL
-    assert requirements_of("cpu") == NOT_SMALL - {"scipy"}
+    assert requirements_of("cpu") == NOT_SMALL
     assert requirements_of("gpu") == requirements_of("cpu") | {"faiss-gpu"}
 
 

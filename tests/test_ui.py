@@ -23,7 +23,8 @@ from imgsearch.ocr import is_installed
 from imgsearch.progress import Progress
 from imgsearch.records.browse import CountryCount, PlaceCounts, RegionCount, TownCount
 from tests.factories import SimulatedClock, wait_until
-from ui import answer_data, exports, filter_data, filters, formatting
+from tests.page_requests import json_of, put
+from ui import answer_data, exports, filter_data, filters, formatting, photo_data, similar_data
 from ui.session import session
 from ui.tasks import BackgroundTasks, Task
 
@@ -99,6 +100,11 @@ def reply(route: Callable[[Request], Response], parameters: str) -> Any:
     """The JSON that the page's server answers with."""
     request = Request({"type": "http", "query_string": parameters.encode(), "headers": []})
     return json.loads(bytes(route(request).body))
+
+
+def details_of(photo_id: int | str) -> Any:
+    """What the viewer says of a photo."""
+    return reply(photo_data.details, f"id={photo_id}")
 
 
 def names_in(page: AppTest) -> list[str]:
@@ -249,7 +255,8 @@ def test_hostile_file_names_are_shown_as_text(
     (tile,) = tiles_in(page)
     assert tile["title"] == r"<img src=x onerror=alert(1)> ![x](http-example)\u202egpj.\n*bold*.jpg"
     page = run_view("photo", demo_library, id=str(tile["id"]))
-    assert not page.exception and page.code[0].value.endswith(tile["title"])
+    assert not page.exception
+    assert details_of(tile["id"])["paths"][0]["path"].endswith(tile["title"])
     assert "<img" not in " ".join(str(part.value) for part in page.markdown)
 
 
@@ -260,9 +267,13 @@ def test_a_photo_with_its_details(run_view: Callable[..., AppTest], demo_library
     with Library.open(Settings.load(data_dir=demo_library)) as library:
         (hit,) = library.find("a cat", 1).hits
     page = run_view("photo", demo_library, id=str(hit.photo.id))
-    facts = dict(data_of(page, "facts")[0])
+    details = details_of(hit.photo.id)
+    facts = dict(details["facts"])
     assert facts["Size"] == "451 × 300 px, 0.1 megapixels" and "PENTAX" in facts["Camera"]
-    assert page.code[0].value == str(hit.path)
+    assert details["paths"] == [{"path": str(hit.path), "can_be_shown": False}]
+    rows = dict(reply(photo_data.why, f"id={hit.photo.id}&q=a+cat"))
+    assert rows["Rank"] == "1" and rows["a cat"].startswith("adds +")
+    assert reply(photo_data.why, f"id={hit.photo.id}") == [], "nothing was searched for"
     viewer = data_of(page, "modules_viewer")[0]
     assert viewer["slides"][viewer["index"] - viewer["first"]]["large"] == (
         f"/thumbnail/large/{hit.photo.id}?v={hit.photo.content_hash[:12]}"
@@ -275,6 +286,9 @@ def test_an_unknown_photo(
 ) -> None:
     page = run_view("photo", demo_library, id=photo_id)
     assert not page.exception and "Photo not found" in text_of(page)
+    request = Request({"type": "http", "query_string": f"id={photo_id}".encode(), "headers": []})
+    for route in (photo_data.details, photo_data.why):
+        assert route(request).status_code == 404
 
 
 # ---------------------------------------------------------------------------- labels
@@ -397,20 +411,20 @@ def test_near_duplicates_side_by_side(
     page.button[0].click().run()
     wait_for("near-duplicates")
     page.run()
-    (group,) = data_of(page, "modules_tiles")
-    assert {str(tile["alt"]).split(",")[0] for tile in group["tiles"]} == {"cat.png", "cat.jpg"}
-    assert "**1 group**, 2 photos" in text_of(page)
-    kept = {box.label.split("**")[1]: box.value for box in page.checkbox}
-    assert kept == {"cat\\.jpg": False, "cat\\.png": True} or kept == {
-        "cat\\.jpg": True,
-        "cat\\.png": False,
-    }
-    (ticked,) = [box for box in page.checkbox if box.value]
-    ticked.uncheck().run()
-    assert "Keep at least one" in page.warning[0].value
-    assert "not kept take 0 B" in text_of(page)
+    (shown,) = data_of(page, "modules_similar")
+    asked = {"address": shown["parameters"]}
+    listed = json_of(put(similar_data.groups, {**asked, "count": 20}))
+    assert (listed["groups"], listed["photos"]) == (1, 2)
+    (group,) = listed["list"]
+    kept = {photo["name"]: photo["keep"] for photo in group["photos"]}
+    assert sorted(kept) == ["cat.jpg", "cat.png"] and sum(kept.values()) == 1
+    assert listed["superfluous"] != "0 B"
+    (ticked,) = [photo["id"] for photo in group["photos"] if photo["keep"]]
+    answer = json_of(put(similar_data.choose, {**asked, "choices": {ticked: False}}))
+    assert answer["changed"] == {ticked: {"keep": False, "reason": "chosen by hand"}}
+    assert answer["superfluous"] == "0 B"  # of a group of which nothing is kept nothing is moved
     page.slider(key="similarity").set_value(1.0).run()
-    assert not data_of(page, "modules_tiles") and "No photos are this similar" in text_of(page)
+    assert not data_of(page, "modules_similar") and "No photos are this similar" in text_of(page)
 
 
 def test_the_state_of_the_library(run_view: Callable[..., AppTest], demo_library: Path) -> None:
@@ -531,8 +545,8 @@ def test_text_is_read_from_the_page_and_shown_with_its_photo(
     assert ["With text", "1 photo"] in facts_in(page)
     with Library.open(Settings.load(data_dir=data)) as library:
         (hit,) = library.search('text:"table 12"')
-    page = run_view("photo", data, id=str(hit.photo.id))
-    assert ["Text in it", "Table 12"] in facts_in(page)
+    run_view("photo", data, id=str(hit.photo.id))
+    assert ["Text in it", "Table 12"] in details_of(hit.photo.id)["facts"]
 
 
 # ---------------------------------------------------------------------------- parts

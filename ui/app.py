@@ -16,6 +16,7 @@ from ui.views import (
     labels,
     library,
     map,
+    meaning,
     over_time,
     people,
     photo,
@@ -48,6 +49,11 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
     ),
     "events": (with_error_card(events.show, "suggestion"), "Events", ":material/event:"),
     "map": (with_error_card(map.show, "suggestion"), "Map", ":material/map:"),
+    "meaning": (
+        with_error_card(meaning.show, "suggestion"),
+        "Meaning",
+        ":material/bubble_chart:",
+    ),
     "people": (with_error_card(people.show), "People", ":material/group:"),
     "similar": (
         with_error_card(similar.show, "suggestion"),
@@ -67,10 +73,18 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
 # Not in the navigation: results and the timeline lead to the one, every photo to the other.
 HIDDEN = ("over-time", "photo")
 # Views of what not every library has: the part that they show.
-SHOWN_PARTS = {"people": "people", "labels": "labels", "library": "folders", "archive": "fleet"}
+SHOWN_PARTS = {
+    "meaning": "meaning",
+    "people": "people",
+    "labels": "labels",
+    "library": "folders",
+    "archive": "fleet",
+}
 
 
-WITH_SEARCH_BOX = ("search", "timeline", "events", "map", "similar", "over-time", "photo")
+WITH_SEARCH_BOX = (
+    *("search", "timeline", "events", "map", "meaning", "similar", "over-time", "photo"),
+)
 # Of views of which the title says more than their name.
 _TITLES: dict[str, Callable[[], str]] = {
     "search": search_row.title,

@@ -26,7 +26,12 @@ _PACKAGED = {
     "leaflet": ("js_lib_leaflet", "static/js_lib_leaflet", ("leaflet.css", "leaflet.js")),
 }
 _FOLDER = Path(__file__).with_name("components")
-_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".json": "application/json"}
+_MEDIA_TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".woff2": "font/woff2",
+}
 # The version is part of the URL, so what it serves never changes.
 _CACHE_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 ROUTE = "/modules/{version}/{name:path}"
@@ -38,7 +43,7 @@ export default function (component) {
   // Only the last one counts: the others have the data of earlier runs.
   const call = box.lastCall = {};
   let end, ended = false;
-  import(new URL("/modules/%s/%s", location.href)).then(
+  import(new URL("%s", location.href)).then(
     (module) => { if (!ended && box.lastCall === call) end = module.default(box, component); },
     () => { box.textContent = "A part of this page could not be loaded. Reload the page."; },
   );
@@ -69,6 +74,11 @@ def version() -> str:
     return digest.hexdigest()[:16]
 
 
+def address(name: str) -> str:
+    """The address of one of the files."""
+    return f"/modules/{version()}/{name}"
+
+
 def serve(request: Request) -> Response:
     """One of the files. No other can be requested."""
     name = request.path_params["name"]
@@ -81,7 +91,7 @@ def serve(request: Request) -> Response:
 
 def script(name: str) -> str:
     """The script of the component `name`, which imports its module."""
-    return _SCRIPT % (version(), f"{name}/{name}.js")
+    return _SCRIPT % address(f"{name}/{name}.js")
 
 
 def component(name: str, *styles: str, is_isolated: bool = True) -> ComponentRenderer:

@@ -21,9 +21,9 @@ import streamlit as st
 from msgspec import Struct
 
 from imgsearch import Hit, PhotoMarks, Region, path_text, printable
-from ui.addresses import START, address_of
+from ui.addresses import START, address_of, number_of
 from ui.component_files import component
-from ui.formatting import alt_text
+from ui.formatting import alt_text, found_rows
 from ui.query_line import query_line
 from ui.session import session
 from ui.tiles import (
@@ -78,7 +78,6 @@ _example_button = component("example")
 _chips = component("chips")
 _choices = component("choices")
 _period = component("period")
-_judgements = component("judgements")
 _shell = component("shell")
 _suggest = component("suggest", is_isolated=False)
 
@@ -121,9 +120,11 @@ class Chip(Struct, frozen=True):
 
 
 class ViewerOptions(Struct, frozen=True):
-    """The addresses of the viewer's links, and its texts."""
+    """The addresses of the viewer's links, its texts, and what its details say."""
 
     results: str  # address of the view with the results
+    search: Mapping[str, str]  # parameters of the search that found the photos
+    concepts: Sequence[str] | None  # those that photos are judged by; None in a library without
     photo_parameters: Mapping[str, str]  # of the addresses of all photos
     total: str  # number of photos in the list: "300+"
     before: int  # number of photos in the list before those given
@@ -190,13 +191,16 @@ def _tile(
     return {**captioned_tile_json(hit, photo_parameters, marks=marks), "ratio": ratio}
 
 
-def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> None:
-    """The photo `shown`, with its neighbours in `hits`, and what can be done with it."""
+def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> int | None:
+    """The photo `shown`, with its neighbours in `hits`, what can be done with it, and its details.
+
+    Returns the id of a photo by which the visitor has asked to teach a concept.
+    """
     index = next(number for number, hit in enumerate(hits) if hit.photo.id == shown.photo.id)
     first = max(index - NEIGHBOURS, 0)
     sent = hits[first : index + NEIGHBOURS + 1]
     marks = marks_of(hit.photo.id for hit in sent)
-    _viewer(
+    result = _viewer(
         key="viewer",
         data={
             "slides": [_slide(hit, options, marks.get(hit.photo.id)) for hit in sent],
@@ -206,8 +210,12 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> None:
             "list": urlencode(options.photo_parameters),
             "total": options.total if len(hits) > 1 else "",
             "results": options.results,
+            "search": dict(options.search),
+            "concepts": options.concepts,
         },
+        on_teach_change=query_line().note_click,
     )
+    return number_of(str(result.get("teach") or ""))
 
 
 def _slide(hit: Hit, options: ViewerOptions, marks: PhotoMarks | None) -> dict[str, object]:
@@ -234,6 +242,7 @@ def _slide(hit: Hit, options: ViewerOptions, marks: PhotoMarks | None) -> dict[s
         "path": printable(path_text(hit.path)),
         "similar": address_of(START, {"photo": str(photo.id)}),
         "unavailable": UNAVAILABLE[hit.offline],
+        "found": found_rows(hit),
     }
 
 
@@ -333,18 +342,6 @@ def filter_choices(chosen: Sequence[tuple[str, str]]) -> None:
 def clicked_choices() -> Iterator[tuple[str, str]]:
     """Fields and values that were clicked in `filter_choices` since the last call."""
     return _new_events(_CHOICES)
-
-
-def judgements(photo_id: int, concepts: Sequence[tuple[str, bool | None]]) -> None:
-    """Thumbs up and down for the names of concepts, and which of them were clicked before.
-
-    A click goes to `ui.judging` by itself, with the photo that is on the screen: it reruns nothing.
-    """
-    data = {
-        "photo": str(photo_id),
-        "concepts": [{"name": name, "judged": judged} for name, judged in concepts],
-    }
-    _judgements(key="judgements", data=data)
 
 
 def _new_events(key: str) -> Iterator[tuple[str, str]]:

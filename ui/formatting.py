@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
-from imgsearch import Hit, printable
+from imgsearch import Hit, clock, printable
 
 _MARKDOWN = set("\\`*_{}[]()<>#+-.!|~:$&")
 
@@ -47,3 +47,12 @@ def date_of(hit: Hit) -> datetime | None:
 def alt_text(hit: Hit) -> str:
     """Describes the photo to people who cannot see it: file name and date."""
     return ", ".join(filter(None, (printable(hit.path.name), format_date(date_of(hit)))))
+
+
+def found_rows(hit: Hit) -> list[tuple[str, str]]:
+    """What a search says of a photo: the best moment of a video, and why it is worth keeping."""
+    rows = [
+        ("Best match at", "" if hit.at_s is None else clock(hit.at_s)),
+        ("Worth keeping", "" if hit.worth is None else printable(str(hit.worth))),
+    ]
+    return [(name, value) for name, value in rows if value]

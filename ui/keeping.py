@@ -26,7 +26,8 @@ MAX_BYTES = 16 << 20  # a million ids
 # The first part of their paths.
 _ALLOWED = ("tray", "albums", "marks", "changes", "corrections", "events")
 _TRAY = "tray"  # answers do not depend on it, but for those to is:picked
-_READING = ("marks/of", "corrections/of", "corrections/plan")  # by PUT, for what they are sent
+# By PUT, for what they are sent.
+_READING = ("marks/of", "corrections/of", "corrections/plan", "corrections/plan-place")
 _SHEET_TYPES = {"pdf": "application/pdf", "jpeg": "image/jpeg"}
 _TOO_LONG = "This is too much at once. Choose fewer photos."
 

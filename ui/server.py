@@ -53,9 +53,12 @@ from ui import (
     library_state,
     manifest,
     map_data,
+    meaning_data,
     originals,
     over_time_data,
     people_data,
+    photo_data,
+    similar_data,
     suggestions,
     timeline_data,
     zip_copies,
@@ -64,6 +67,7 @@ from ui.addresses import number_of
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
+from ui.icon_font import SmallIconFont
 from ui.responses import NOT_STORED
 from ui.session import session
 
@@ -130,6 +134,10 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/map/clusters", map_data.clusters),
             Route("/map/circle", map_data.circle),
             Route("/map/towns", map_data.towns),
+            Route("/meaning/clusters", meaning_data.clusters),
+            Route("/meaning/points", meaning_data.points),
+            Route("/meaning/found", meaning_data.found),
+            Route("/meaning/tiles", meaning_data.tiles),
             Route("/timeline/days", timeline_data.days),
             Route("/timeline/headings", timeline_data.headings),
             Route("/timeline/tiles", timeline_data.tiles),
@@ -144,6 +152,12 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/people/face", people_data.similar),
             Route("/people/decisions", people_data.decide, methods=["PUT"]),
             Route("/face/{size}/{face_id}", people_data.picture),
+            Route("/photo/details", photo_data.details),
+            Route("/photo/why", photo_data.why),
+            Route("/photo/file", photo_data.show_in_file_manager, methods=["PUT"]),
+            Route("/similar/groups", similar_data.groups, methods=["PUT"]),
+            Route("/similar/choices", similar_data.choose, methods=["PUT"]),
+            Route("/similar/export/{kind}", similar_data.export, methods=["PUT"]),
             Route("/suggest", suggestions.suggest),
             Route("/past-queries", suggestions.forget, methods=["DELETE"]),
             # PUT, which no other web site may send without asking first.
@@ -153,9 +167,10 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(CompressedTexts),
+            Middleware(CompressedTexts, cache_dir=Settings.load().cache_dir),
             *access,
             Middleware(SameOrigin),
+            Middleware(SmallIconFont),
         ],
         on_script_error=unexpected_error,
         lifespan=lifespan,

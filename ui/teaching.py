@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, Query, TaughtConcept, Term, format_count, to_text
-from ui import elements, judging
+from imgsearch import ImgsearchError, Query, TaughtConcept, Term, format_count, to_text
+from ui import judging
 from ui.answer_data import forget_answers
 from ui.formatting import alt_text, escape_markdown
 from ui.search_state import open_search
@@ -24,21 +24,18 @@ def concept_line(name: str) -> str:
     return to_text(Query((Term(TaughtConcept(name)),)))
 
 
-def judge_photo(hit: Hit, line: str) -> None:
-    """For each concept, whether the photo shows it: yes, no, or not said."""
-    library = session().library
-    st.header("Concepts", anchor=False)
-    concepts = [each for each in library.concepts.all() if each.is_ready]
+def judged_concepts(line: str) -> list[str]:
+    """The names of the concepts that a photo is judged by, those in a query first."""
+    concepts = [each for each in session().library.concepts.all() if each.is_ready]
     asked_for = line.casefold()
     concepts.sort(key=lambda each: each.name.casefold() not in asked_for)
-    names = [concept.name for concept in concepts[:MAX_SHOWN]]
-    if names:
-        elements.judgements(
-            hit.photo.id,
-            [(name, library.concepts.judged(name).get(hit.photo.id)) for name in names],
-        )
-    with st.popover("Teach a concept", icon=":material/school:"):
-        teach_form([hit.photo.id], "photo")
+    return [concept.name for concept in concepts[:MAX_SHOWN]]
+
+
+@st.dialog("Teach a concept")
+def teach_dialog(photo_id: int) -> None:
+    """Teach a concept by one photo."""
+    teach_form([photo_id], "photo")
 
 
 def teach_form(ids: Sequence[int], key: str) -> None:

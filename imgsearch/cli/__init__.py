@@ -62,6 +62,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "places": "Count photos by country, region and town.",
         "cameras": "Count photos by camera.",
         "strip": "Show the same thing over time: the best photo of each year.",
+        "meaning": "List what the photos are about: clusters with names.",
     },
     "Keep up to date": {
         "watch": "Keep the library up to date while it runs.",

@@ -84,7 +84,7 @@ class LocalEngine:
     capabilities = frozenset(
         {
             *("albums", "changes", "choices", "concepts", "corrections", "encoders", "folders"),
-            *("labels", "marks"),
+            *("labels", "marks", "meaning"),
             *("packs", "people", "saved", "tray", "upkeep", "watch"),
         }
     )

@@ -1,4 +1,4 @@
-"""Updates what is made of the vectors: index, score baseline, saved labels and concepts."""
+"""Updates what is made of the vectors: index, baseline, labels, concepts, map of meaning."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imgsearch.concepts import teaching
 from imgsearch.index import build, snapshot
 from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
+from imgsearch.indexer.placing import place_new_photos
 from imgsearch.labels import labels
 from imgsearch.search import baseline
 
@@ -41,10 +42,11 @@ def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> Non
 
 
 def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
-    """Update the score baseline, the saved labels and the concepts."""
+    """Update the score baseline, the saved labels, the concepts and the map of meaning."""
     refresh_baseline(context, store, row)
     labels.update_facets(store, row, lambda: context.encoders.of(row))
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
+    place_new_photos(context, store, row)
 
 
 def refresh_baseline(context: IndexingContext, store: Store, row: EncoderRow) -> None:

@@ -16,6 +16,7 @@ from imgsearch.records.corrections import (
     NamedPoint,
     PhotoDate,
     PlannedDate,
+    PlannedPlace,
     StatedFacts,
 )
 from imgsearch.records.ids import as_ids
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job
+    from imgsearch.records.photo import Facts
 
 _BEGINNING = "0001-01-01T00:00:00"  # of what a date leaves open
 
@@ -105,6 +107,29 @@ class Corrections:
         return self._engine.corrections().set_dates(
             {each.photo_id: each.taken_at.replace(tzinfo=None) for each in dates}
         )
+
+    @operation("POST /corrections/plan-place")
+    def plan_place(
+        self,
+        photo_ids: Sequence[int] = (),
+        query: str | Query | None = None,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+        place: str,
+    ) -> tuple[PlannedPlace, ...]:
+        """List the places that photos, the answer to a query, or both would get by `set_place`.
+
+        Nothing is written. Photos that have the place are left out. Raises as `set_place` does.
+        """
+        after = self._located(place)
+        chosen = chosen_photos(self._engine, photo_ids, query, k, include_weak)
+        planned = []
+        for photo_id, photo in self._engine.catalogue().photos(chosen).items():
+            before = _place_of(photo.photo.facts)
+            if before != after:
+                planned.append(PlannedPlace(photo_id, photo.files[0].path, before, after))
+        return tuple(planned)
 
     @operation("POST /corrections/place")
     def set_place(
@@ -220,6 +245,13 @@ class Corrections:
             raise QueryError(f"{text!r} is not a place. Write a town, or 48.85,2.35.")
         with closing(Gazetteer(cache_dir)) as gazetteer:
             return place_at(value.lat, value.lon, gazetteer)
+
+
+def _place_of(facts: Facts) -> NamedPoint | None:
+    if facts.lat is None or facts.lon is None:
+        return None
+    names = (facts.town, facts.region, facts.country)
+    return NamedPoint(facts.lat, facts.lon, *names, near_town=facts.near_town)
 
 
 def _shifted(own: datetime | None, shift_s: float) -> datetime | None:

@@ -56,6 +56,15 @@ class NamedPoint(Struct, frozen=True):
     near_town: bool = False
 
 
+class PlannedPlace(Struct, frozen=True):
+    """A place that a photo would get. `before` is its place now; None if it has none."""
+
+    photo_id: int
+    path: Path
+    before: NamedPoint | None
+    after: NamedPoint
+
+
 class Correction(Struct, frozen=True):
     """The date and the place that a person has set for a photo; None is not corrected."""
 

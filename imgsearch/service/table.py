@@ -14,6 +14,7 @@ from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
+from imgsearch.operations.meaning import Meaning
 from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.requests import Operation, operations_of
@@ -27,7 +28,7 @@ _ALWAYS = (None, "browse", "duplicates", "lines", "pictures")  # parts that ever
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
     of_kept = (Saved, Albums, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
-    return operations_of((Library, Lines, Pictures, Browse, *of_kept, Encoders))
+    return operations_of((Library, Lines, Pictures, Browse, Meaning, *of_kept, Encoders))
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:

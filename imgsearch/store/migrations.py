@@ -681,6 +681,34 @@ CREATE TABLE event_titles (
 );
 """
 
+# The map of meaning of each encoder: see `imgsearch.store.meaning`.
+_MEANING = """
+CREATE TABLE meaning_maps (
+    encoder_key INTEGER NOT NULL PRIMARY KEY REFERENCES encoders ("key") ON DELETE CASCADE,
+    made_at TEXT NOT NULL
+);
+CREATE TABLE meaning_clusters (
+    encoder_key INTEGER NOT NULL REFERENCES meaning_maps (encoder_key) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    parent INTEGER,
+    name TEXT NOT NULL,
+    x FLOAT NOT NULL,
+    y FLOAT NOT NULL,
+    PRIMARY KEY (encoder_key, number)
+) WITHOUT ROWID;
+CREATE TABLE meaning_positions (
+    encoder_key INTEGER NOT NULL REFERENCES meaning_maps (encoder_key) ON DELETE CASCADE,
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    x FLOAT NOT NULL,
+    y FLOAT NOT NULL,
+    cluster INTEGER NOT NULL,
+    is_placed BOOLEAN NOT NULL,
+    PRIMARY KEY (encoder_key, photo_id)
+) WITHOUT ROWID;
+CREATE INDEX meaning_positions_by_photo ON meaning_positions (photo_id);
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -696,6 +724,7 @@ MIGRATIONS: dict[str, str] = {
     "quality of faces": _FACE_QUALITY,
     "changes of people": _CHANGES_OF_PEOPLE,
     "event titles": _EVENT_TITLES,
+    "maps of meaning": _MEANING,
 }
 
 

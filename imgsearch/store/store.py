@@ -18,6 +18,7 @@ from imgsearch.store.faces import FaceStore
 from imgsearch.store.failures import FailureStore, record_failure
 from imgsearch.store.files import FileStore
 from imgsearch.store.labels import LabelStore
+from imgsearch.store.meaning import MeaningStore
 from imgsearch.store.packs import PackStore
 from imgsearch.store.people import PeopleStore
 from imgsearch.store.photos import PhotoStore, record_photo
@@ -42,7 +43,7 @@ class Store:
 
     `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`,
     `picture_text` and `faces` read the rest and write. One process at a time writes: see
-    `imgsearch.store.lock.writing`. `saved_searches` and `people` need no lock.
+    `imgsearch.store.lock.writing`. `saved_searches`, `people` and `meaning` need no lock.
     """
 
     def __init__(self, database: Database) -> None:
@@ -57,6 +58,7 @@ class Store:
         self.picture_text = PictureTextStore(database)
         self.faces = FaceStore(database)
         self.people = PeopleStore(database)
+        self.meaning = MeaningStore(database)
         self.packs = PackStore(database, self.reads)
         self.saved_searches = SavedSearchStore(database)
 

@@ -51,6 +51,7 @@ TOOLS = {
     "saved",
     "cameras",
     "over_time",
+    "meaning",
     "places",
     "timeline",
     "events",

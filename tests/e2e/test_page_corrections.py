@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,9 +155,61 @@ def test_a_place_is_chosen_among_those_of_the_name(
     suggestion = dialog.get_by_role("button", name="Paris, Texas, United States")
     suggestion.press("Enter")
     expect(town).to_have_value("Paris, Texas, United States")
+    rows = dialog.locator(".correct-change")
+    expect(rows).to_have_count(4)
+    expect(rows.first).to_contain_text("no place → Paris, Texas, United States")
+    assert found(library, 'place:"Texas"') == []  # nothing is written yet
     dialog.get_by_role("button", name="Set the place of 4 photos").press("Enter")
     expect(dialog).to_be_hidden()
     assert found(library, 'place:"Texas"') == sorted(NAMES)
+
+
+def test_a_place_is_chosen_on_the_map_after_a_look_at_what_becomes_of_each_photo(
+    page: Page, address: str, library: Library
+) -> None:
+    dialog = open_correction(page, address, "Set a place")
+    town, view = dialog.get_by_role("textbox"), dialog.locator(".place-view[data-drawn]")
+    view.wait_for()
+    town.fill("lisbon, p")
+    dialog.get_by_role("button", name="Lisbon").first.click()  # the map goes there
+    rows = dialog.locator(".correct-change")
+    expect(rows.first).to_contain_text("→ Lisbon")
+    view.wait_for()
+    box = view.bounding_box()
+    assert box is not None
+    # 120 px are some 50 km at this zoom.
+    view.click(position={"x": box["width"] / 2, "y": box["height"] / 2 - 120})
+    expect(town).to_have_value(re.compile(r"^39\.\d+,-9\.\d+$"))
+    expect(rows).to_have_count(4)
+    expect(rows.first).to_contain_text(re.compile("no place → .*Portugal"))
+    assert found(library, "country:Portugal") == []  # nothing is written yet
+    view.focus()
+    page.keyboard.press("Enter")  # the middle of the map
+    expect(town).to_have_value(re.compile(r"^38\.\d+,-9\.\d+$"))
+    dialog.get_by_role("button", name="Set the place of 4 photos").click()
+    expect(dialog).to_be_hidden()
+    assert found(library, "country:Portugal") == sorted(NAMES)
+    page.locator(".told").get_by_role("button", name="Undo").click()
+    expect(page.locator(".told")).to_contain_text("Undone")
+    assert found(library, "country:Portugal") == []
+
+
+def test_a_place_that_was_typed_is_looked_up_before_it_is_set(
+    page: Page, address: str, library: Library
+) -> None:
+    dialog = open_correction(page, address, "Set a place")
+    town = dialog.get_by_role("textbox")
+    town.fill("48.8566,2.3522")
+    dialog.get_by_role("button", name="Show what becomes of 4 photos").click()
+    expect(dialog.locator(".correct-change").first).to_contain_text("→ Paris")
+    assert found(library, "place:Paris") == []
+    town.press("Enter")
+    expect(dialog).to_be_hidden()
+    assert found(library, "place:Paris") == sorted(NAMES)
+    dialog = open_correction(page, address, "Set a place")
+    dialog.get_by_role("textbox").fill("48.8566,2.3522")
+    dialog.get_by_role("textbox").press("Enter")
+    expect(dialog.get_by_role("status")).to_have_text("These photos have this place already.")
 
 
 def test_a_photo_says_what_its_file_says_and_takes_a_correction_back(
@@ -168,7 +221,7 @@ def test_a_photo_says_what_its_file_says_and_takes_a_correction_back(
     dialog = page.get_by_role("dialog", name="Date or place of 1 photo")
     dialog.get_by_role("textbox", name="Date").fill("1974-07-02")
     dialog.get_by_role("button", name="Set the date of 1 photo").click()
-    details = page.locator(".st-key-photo_details")
+    details = page.locator(".drawer")
     expect(details.get_by_text("Date corrected by you: 2 July 1974, 00:00.")).to_be_visible()
     expect(details.get_by_text("The file says: 15 June 2023, 23:30.")).to_be_visible()
     expect(details.get_by_text("2 July 1974, 00:00 (corrected by you)")).to_be_visible()
@@ -209,7 +262,12 @@ def test_a_corrected_date_moves_the_photo_in_the_timeline(
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_corrections_are_accessible(
-    open_tab: OpenTab, address: str, library: Library, width: int, color_scheme: Any
+    open_tab: OpenTab,
+    address: str,
+    library: Library,
+    width: int,
+    color_scheme: Any,
+    screenshot: Callable[..., None],
 ) -> None:
     library.corrections.set_place([id_of(library, "scan.jpg")], place="Lisbon")
     tab = open_tab(address, width=width, color_scheme=color_scheme)
@@ -217,6 +275,9 @@ def test_corrections_are_accessible(
     for kind in ("Dates in names", "Shift the time", "Set a place", "Set a date"):
         dialog.get_by_role("button", name=kind, exact=True).click()
         tab.wait_for_load_state("networkidle")
+        if kind == "Set a place":
+            dialog.locator(".place-view[data-drawn]").wait_for()
+            screenshot(tab, f"place-on-map-{width}-{color_scheme}")
         assert axe_violations(tab) == []
         if width == 390:
             in_dialog = [each for each in small_targets(tab) if "checkbox" not in each[0]]

@@ -36,8 +36,8 @@ pytestmark = [
 ]
 SIZES = ((1440, 900), (390, 844))
 VIEWS = (
-    *("", "?q=sort:path", "photo?id=1", "timeline", "events", "over-time", "map", "similar"),
-    *("labels", "library"),
+    *("", "?q=sort:path", "photo?id=1", "timeline", "events", "over-time", "map", "meaning"),
+    *("similar", "labels", "library"),
 )
 
 

@@ -41,6 +41,7 @@ VIEWS = [
     "events",
     "over-time",
     "map",
+    "meaning",
     "similar",
     "labels",
     "people",

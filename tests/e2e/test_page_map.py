@@ -189,7 +189,7 @@ def test_results_and_a_photo_lead_to_the_map_and_the_timeline(page: Page, addres
     page.get_by_role("link", name="By date").click()
     page.get_by_text("12 photos for country:Italy").wait_for()
     page.locator(".section .tile a[href]").first.click()
-    page.get_by_role("button", name="Around it on the map").click()
+    page.get_by_role("link", name="Around it on the map").click()
     page.get_by_role("button", name="12 photos, Rome, Italy").wait_for()
     assert "at=41.9" in page.url
 
@@ -279,7 +279,7 @@ def geneva(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 COLOUR_AT = """([lat, lon]) => {
   const roots = [...document.querySelectorAll("*")].map((each) => each.shadowRoot).filter(Boolean);
   const node = [document, ...roots].map((root) => root.querySelector(".map")).find(Boolean);
-  const { map, colours } = node.parentElement.map;
+  const { map, ground: { colours } } = node.parentElement.map;
   const point = map.latLngToContainerPoint([lat, lon]);
   const { left, top } = node.getBoundingClientRect();
   let found = colours.sea;

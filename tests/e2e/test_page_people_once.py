@@ -51,7 +51,7 @@ def open_face(tab: Page, address: str, library: Library) -> None:
     """Go from the photo to the faces like the one that was seen once."""
     tab.goto(f"{address}/photo?id={photo_of(library, 'once')}")
     tab.get_by_text("Seen once").wait_for()
-    tab.get_by_role("button", name="More of this face").click()
+    tab.get_by_role("link", name="More of this face").click()
     tab.wait_for_url("**/people?face=*")
     face = tab.get_by_role("region", name="A face that was seen once")
     face.get_by_role("checkbox").first.wait_for()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from tests.browsing import (
     axe_violations,
     open_control,
     search,
+    serving,
     settle,
     small_targets,
     wait_for_count,
@@ -64,6 +66,30 @@ def open_shelf(tab: Page, address: str, count: str, name: str = "all of them") -
 
     wait_until(is_shown)
     return link
+
+
+def test_saved_searches_stand_beside_each_other_on_the_start_page(
+    open_tab: OpenTab, demo_photos: Path, tmp_path: Path, screenshot: Callable[[Page, str], None]
+) -> None:
+    late = "coffee.png"
+    (tmp_path / "photos").mkdir()
+    for photo in demo_photos.iterdir():
+        if photo.name != late:
+            shutil.copyfile(photo, tmp_path / "photos" / photo.name)
+    with open_library(tmp_path) as library:
+        library.index([tmp_path / "photos"]).run()
+        library.saved.save("Cats", "name:chelsea")
+        library.saved.save("Food and drink", f"name:{late}|coins")
+        library.saved.mark_looked_at("Food and drink")
+        shutil.copyfile(demo_photos / late, tmp_path / "photos" / late)
+        library.index().run()
+    with serving(tmp_path / "library") as address:
+        tab = open_tab(address)
+        tab.goto(address)
+        for name, about in (("Cats", "1 photo"), ("Food and drink", "2 photos · 1 new")):
+            wait_until_shown(on_shelf(tab, name).filter(has_text=about).locator("img"))
+        tab.locator(".tile img").first.wait_for()
+        screenshot(tab, "saved")
 
 
 def open_for_editing(tab: Page, old_name: str) -> Locator:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 pytestmark = NEEDS_BROWSER
 PLACES: list[dict[str, Any]] = [*[HOME] * 12, *[ROME] * 6, {}, {}]
 ROME_LAT, ROME_LON = float(str(ROME["lat"])), float(str(ROME["lon"]))
-VIEWS = ["timeline", "events", "over-time", "map", "similar"]
+VIEWS = ["timeline", "events", "over-time", "map", "meaning", "similar"]
 
 
 @pytest.fixture(scope="module")

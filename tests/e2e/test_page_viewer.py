@@ -16,12 +16,15 @@ from playwright.sync_api import expect
 from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
+    PATIENCE_MS,
+    TOKEN,
     axe_violations,
     clear_tray,
     focused_name,
     serving,
     settle,
     wait_for_first,
+    wait_in_browser,
     wait_until_shown,
 )
 from tests.e2e.test_page import PASSWORD, cookie_of, fetch
@@ -29,7 +32,7 @@ from tests.factories import heic, scene
 from tests.page_traffic import Traffic
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page, Route
 
     from tests.e2e.conftest import OpenTab
 
@@ -124,6 +127,63 @@ def test_an_arrow_key_shows_a_neighbour_that_was_loaded_ahead(page: Page, addres
     page.get_by_text("2 of").wait_for()
     page.get_by_text("chelsea.png").first.wait_for()  # Python follows with the facts
     assert not [url for url in requested if "/large/2?" in url]
+
+
+def test_the_details_come_with_the_picture(page: Page, address: str) -> None:
+    traffic = Traffic(page)
+    open_photo(page, address, "brick.png")
+    page.locator(".drawer code", has_text="brick.png").wait_for()
+    page.wait_for_load_state("networkidle")
+    with traffic.replies_held():  # Streamlit says nothing
+        shown = page.evaluate(
+            f"""() => {{
+                const key = new KeyboardEvent("keydown", {{key: "ArrowRight", bubbles: true}});
+                document.body.dispatchEvent(key);
+                return {FRAME}.nextElementSibling.innerText;
+            }}"""
+        )
+        assert "chelsea.png" in shown and "451 × 300 px" in shown and "brick" not in shown
+        for name in ("clip.mp4", "coffee.png", "large.jpg"):
+            page.keyboard.press("ArrowRight")
+            page.locator(".drawer code", has_text=name).wait_for()
+        page.get_by_text("RF50mm F1.8").wait_for()
+    page.get_by_text("5 of").wait_for()
+
+
+def test_the_detailed_map_is_asked_for_only_when_it_is_switched_on(
+    browser: Browser, address: str, place: Path
+) -> None:
+    context = browser.new_context()  # other tabs may request nothing from elsewhere
+    context.set_default_timeout(PATIENCE_MS)
+    context.request.get(f"{address}/?token={TOKEN}")
+    page = context.new_page()
+    page.add_init_script("localStorage['imgsearch.details'] = '1'")
+    with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
+        (hit,) = library.search("name:coffee.png")
+        change = library.corrections.set_place([hit.photo.id], place="48.8566,2.3522")
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=204)
+
+    page.route("**/basemaps.cartocdn.com/**", answer)
+    page.goto(f"{address}/photo?id={hit.photo.id}")
+    switch = page.get_by_role("switch", name="Show a map")
+    switch.wait_for()
+    page.wait_for_load_state("networkidle")
+    assert asked == []
+    switch.check()
+    page.get_by_role("application", name="Map of the place").wait_for()
+    page.get_by_text("© OpenStreetMap contributors").wait_for()
+    wait_in_browser(page, lambda: len(asked) > 0)
+    switch.uncheck()
+    page.get_by_role("application", name="Map of the place").wait_for(state="hidden")
+    page.get_by_role("link", name="Around it on the map").click()
+    page.wait_for_url("**/map?at=48.8*")
+    context.close()
+    with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
+        library.changes.undo(change.id)
 
 
 @pytest.mark.parametrize("query", ["?q=sort:path", "timeline"])

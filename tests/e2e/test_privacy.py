@@ -56,7 +56,7 @@ def test_the_recorder_sees_what_a_program_asks_and_writes(reports: dict[str, Rep
 
 
 def test_every_step_did_its_work(reports: dict[str, Report]) -> None:
-    assert len(reports) == 54 + ocr.is_installed() + 2 * models.is_installed()
+    assert len(reports) == 55 + ocr.is_installed() + 2 * models.is_installed()
     for step, report in reports.items():
         assert "Traceback" not in report["output"], step
         assert report["returncode"] in (0, 1, -2), (step, report["output"])

@@ -640,6 +640,8 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/places": [{}, {"query": "type:png"}],
         "/cameras": [{}],
         "/over-time": [{}, {"query": "type:png", "by": "month", "k": 9}],
+        "/meaning/lay-out": [{}],
+        "/meaning": [{}, {"query": "type:png", "k": 9, "level": 0}],
         "/saved": [
             {"name": "cats", "query": query, "k": 9, "include_weak": True},
             {"name": "cats", "query": "a cat", "replace": True},
@@ -677,6 +679,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/marks/forget-rating": [{"photo_ids": [1]}],
         "/corrections/of": [{"photo_ids": [1, 2]}],
         "/corrections/plan": [{"photo_ids": [1, 2], "date": "1974"}, {"from_names": True}],
+        "/corrections/plan-place": [{"photo_ids": [1], "place": "48.85,2.35"}],
         "/corrections/dates": [{"dates": [{"photo_id": 1, "taken_at": "1974-07-01T00:00:00"}]}],
         "/corrections/place": [{"photo_ids": [1], "place": "48.85,2.35"}],
         "/corrections/forget": [{"photo_ids": [1], "place": False}],

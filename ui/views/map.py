@@ -12,7 +12,9 @@ from ui.search_state import SearchInput, search_buttons
 from ui.session import session
 from ui.timeline_data import MAX_FOUND
 
-_map = component_files.component("map", "leaflet/leaflet.css", "shared/photo_tile.css")
+_map = component_files.component(
+    "map", "leaflet/leaflet.css", "map/towns.css", "shared/photo_tile.css"
+)
 
 
 def show() -> None:

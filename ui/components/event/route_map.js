@@ -3,11 +3,7 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { element } from "../shared/dom.js";
-import { isDark } from "../shared/page.js";
 
-// As in map.js.
-const LIGHT = { sea: "#c9dfea", land: "#f6f3ec", river: "#9cc3d6", border: "#a89f8d", line: "#0f766e" };
-const DARK = { sea: "#16222a", land: "#33403f", river: "#2b5266", border: "#71807e", line: "#2dd4bf" };
 const CLOSEST_ZOOM = 10, PLACE_ZOOM = 7; // of a way; of one place, which needs a coast around it
 const PADDING_PX = 28, CREDIT_PX = 16;
 const SIDES = [["right", [6, 0]], ["left", [-6, 0]], ["top", [0, -4]], ["bottom", [0, 4]]]; // of a stop, where its name may stand
@@ -31,7 +27,7 @@ export class RouteMap {
 
   close() {
     this.isClosed = true;
-    this.detail?.close();
+    this.ground?.close();
     this.resized.disconnect();
     this.map?.remove();
   }
@@ -53,7 +49,7 @@ export class RouteMap {
 
   async draw() {
     await import("../leaflet/leaflet.js"); // first: the other modules use it
-    const [{ loadWorld }, { Detail }] = await Promise.all([import("../map/world.js"), import("../map/detail.js")]);
+    const { Ground } = await import("../map/ground.js");
     if (this.isClosed || !this.node.isConnected) { this.key = ""; return; }
     const { L } = window;
     this.map ??= L.map(this.view, {
@@ -70,27 +66,18 @@ export class RouteMap {
     this.map.setView(this.points[0], PLACE_ZOOM);
     this.way.addTo(this.map);
     this.fit();
+    this.ground ??= new Ground(this.map, this.turns);
     this.colour();
-    if (!this.land) await this.drawWorld(L, await loadWorld(), Detail);
+    if (!this.ground.land) await this.ground.draw();
     if (this.isClosed) return;
-    await this.detail?.show(this.colours);
+    await this.ground.show();
     this.view.dataset.drawn = "";
   }
 
   // A way across 180 degrees goes on beyond it, and so does the world there.
-  async drawWorld(L, world, Detail) {
-    if (!world || this.isClosed) return;
-    const lons = this.points.map(([, lon]) => lon), turns = [0, ...(Math.max(...lons) > 170 ? [360] : []), ...(Math.min(...lons) < -170 ? [-360] : [])];
-    const add = (type, coordinates) => L.layerGroup(turns.map((turn) => L.geoJSON({ type, coordinates }, {
-      interactive: false, coordsToLatLng: ([lon, lat]) => L.latLng(lat, lon + turn),
-    }))).addTo(this.map);
-    this.borders = add("MultiLineString", world.borders);
-    this.lakes = add("MultiPolygon", world.lakes);
-    this.rivers = add("MultiLineString", world.rivers); // through lakes as well, which cover them
-    this.land = add("MultiPolygon", world.land);
-    for (const layers of [this.borders, this.lakes, this.rivers, this.land]) layers.eachLayer((layer) => layer.bringToBack());
-    this.detail = new Detail(this.map, world.tiles);
-    this.colour();
+  get turns() {
+    const lons = this.points.map(([, lon]) => lon);
+    return [0, ...(Math.max(...lons) > 170 ? [360] : []), ...(Math.min(...lons) < -170 ? [-360] : [])];
   }
 
   // The way is above all of the map.
@@ -131,16 +118,11 @@ export class RouteMap {
   }
 
   colour() {
-    if (!this.map) return;
-    const colours = this.colours = isDark(this.node) ? DARK : LIGHT;
-    this.view.style.background = colours.sea;
-    this.land?.eachLayer((layer) => layer.setStyle({ stroke: false, fillColor: colours.land, fillOpacity: 1 }));
-    this.borders?.eachLayer((layer) => layer.setStyle({ color: colours.border, weight: 1, fill: false, opacity: 1 }));
-    this.lakes?.eachLayer((layer) => layer.setStyle({ stroke: false, fillColor: colours.sea, fillOpacity: 1 }));
-    this.rivers?.eachLayer((layer) => layer.setStyle({ color: colours.river, weight: 1, fill: false, opacity: 1 }));
-    this.detail?.colour(colours);
-    this.line.setStyle({ color: colours.line });
-    this.dots.eachLayer((dot) => dot.setStyle({ color: colours.line, fillColor: colours.land }));
+    if (!this.ground) return;
+    this.ground.colour(this.node);
+    const { accent, land } = this.ground.colours;
+    this.line.setStyle({ color: accent });
+    this.dots.eachLayer((dot) => dot.setStyle({ color: accent, fillColor: land }));
   }
 }
 

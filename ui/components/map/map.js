@@ -6,18 +6,15 @@ import "../leaflet/leaflet.js"; // of the package django-js-lib-leaflet; defines
 import { countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { fillWindow, isDark } from "../shared/page.js";
+import { fillWindow } from "../shared/page.js";
 import { createTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
-import { Detail } from "./detail.js";
+import { Ground } from "./ground.js";
 import { Towns } from "./towns.js";
-import { loadWorld } from "./world.js";
 
 const { L } = window;
 const ICON_PX = 54, MARGIN_PX = 90; // around the window, so that clusters at its edge are shown
 const FIRST_ZOOM = 6; // at most, at first: enough to see a coast
-const LIGHT = { sea: "#c9dfea", land: "#f6f3ec", river: "#9cc3d6", border: "#a89f8d", circle: "#0f766e" };
-const DARK = { sea: "#16222a", land: "#33403f", river: "#2b5266", border: "#71807e", circle: "#2dd4bf" };
 
 export default function (box, { data }) {
   box.map ??= new PhotoMap(box, data);
@@ -50,6 +47,7 @@ class PhotoMap {
     this.node.role = "application";
     L.control.zoom({ position: "topright" }).addTo(this.map);
     this.map.attributionControl.setPrefix(false).addAttribution("Made with Natural Earth, towns of GeoNames");
+    this.ground = new Ground(this.map);
     this.towns = new Towns(this.map);
     this.map.on("moveend", () => this.moved());
     this.node.addEventListener("keydown", (event) => this.onKey(event));
@@ -75,42 +73,28 @@ class PhotoMap {
     removeEventListener("resize", this.fit);
     for (const kind of [CHANGED, MARKED]) tray.removeEventListener(kind, this.follow);
     this.request?.abort();
-    this.detail?.close();
+    this.ground.close();
     this.map.remove();
   }
 
   async showWorld() {
-    const world = await loadWorld();
-    if (!world || !this.box.isConnected) return;
-    const { land, borders, lakes, rivers, tiles } = world;
-    const add = (type, coordinates) => L.geoJSON({ type, coordinates }, { interactive: false }).addTo(this.map).bringToBack();
-    this.borders = add("MultiLineString", borders);
-    this.lakes = add("MultiPolygon", lakes);
-    this.rivers = add("MultiLineString", rivers); // through lakes as well, which cover them
-    this.land = add("MultiPolygon", land);
-    this.detail = new Detail(this.map, tiles);
-    this.colour();
-    this.showDetail();
+    await this.ground.draw();
+    this.isDrawn = Boolean(this.ground.land);
+    if (this.box.isConnected) this.showDetail();
   }
 
   colour() {
-    const colours = isDark(this.box) ? DARK : LIGHT;
-    this.colours = colours;
-    this.node.style.background = colours.sea;
-    this.land?.setStyle({ stroke: false, fillColor: colours.land, fillOpacity: 1 });
-    this.borders?.setStyle({ color: colours.border, weight: 1, fill: false, opacity: 1 });
-    this.lakes?.setStyle({ stroke: false, fillColor: colours.sea, fillOpacity: 1 });
-    this.rivers?.setStyle({ color: colours.river, weight: 1, fill: false, opacity: 1 });
-    this.detail?.colour(colours);
-    this.node.classList.toggle("dark", colours === DARK);
-    this.circle?.setStyle({ color: colours.circle });
+    this.ground.colour(this.box);
+    this.circle?.setStyle({ color: this.accent });
   }
+
+  get accent() { return this.ground.colours.accent; }
 
   // The attribute `data-drawn` says that all of the map in sight is drawn, but for its clusters and names.
   async showDetail() {
-    if (!this.detail) return;
+    if (!this.isDrawn) return;
     delete this.node.dataset.drawn;
-    const shown = (this.shown = this.detail.show(this.colours));
+    const shown = (this.shown = this.ground.show());
     await shown;
     if (this.shown === shown) this.node.dataset.drawn = "";
   }
@@ -190,7 +174,7 @@ class PhotoMap {
     if (location.pathname === this.path) history.replaceState({ ...history.state, circle }, "");
     if (!circle) return;
     const { lat, lon, radius_km } = circle;
-    this.circle = L.circle([lat, lon], { radius: radius_km * 1000, color: this.colours.circle, weight: 2, interactive: false }).addTo(this.map);
+    this.circle = L.circle([lat, lon], { radius: radius_km * 1000, color: this.accent, weight: 2, interactive: false }).addTo(this.map);
     const parameters = new URLSearchParams({ ...this.search, lat, lon, radius_km });
     const answer = await ask(`/map/circle?${parameters}`);
     if (this.selected !== circle) return; // another was chosen meanwhile
@@ -283,7 +267,7 @@ class PhotoMap {
     event.stopPropagation();
     const centre = this.map.mouseEventToLatLng(event).wrap();
     this.node.setPointerCapture(event.pointerId);
-    const drawn = L.circle(centre, { radius: 1, color: this.colours.circle, weight: 2, interactive: false }).addTo(this.map);
+    const drawn = L.circle(centre, { radius: 1, color: this.accent, weight: 2, interactive: false }).addTo(this.map);
     const radiusAt = (move) => this.map.distance(centre, this.map.mouseEventToLatLng(move));
     this.node.onpointermove = (move) => drawn.setRadius(radiusAt(move));
     const end = (up) => {

@@ -1,5 +1,5 @@
 // Corrects the dates and places of photos: a date is set, a camera's clock is set right, the dates in names of files are
-// proposed, or a place is named. Each change is shown before it is made. It is kept in the library, and no photo changes.
+// proposed, or a place is named or chosen on a map. Each change is shown before it is made. It is kept in the library, and no photo changes.
 
 import { NO_SERVER, ask, askOperation } from "../shared/ask.js";
 import { countOf, element, icon, momentName } from "../shared/dom.js";
@@ -48,7 +48,12 @@ export class Correction {
     const note = element("p", "correct-note", "What the files state is kept, no photo is changed, and Undo takes it back.");
     this.dialog.classList.add("wide");
     this.dialog.replaceChildren(heading, this.kinds, this.form, note);
-    this.dialog.addEventListener("close", () => { this.dialog.classList.remove("wide"); clearTimeout(this.timer); this.asked += 1; }, { once: true });
+    this.dialog.addEventListener("close", () => {
+      this.dialog.classList.remove("wide");
+      clearTimeout(this.timer);
+      this.asked += 1;
+      this.map?.close();
+    }, { once: true });
     if (!this.dialog.open) this.dialog.showModal();
     this.choose("date");
     this.askCorrected();
@@ -60,6 +65,8 @@ export class Correction {
     this.kind = kind;
     [...this.kinds.children].forEach((node, place) => { node.ariaPressed = String(KINDS[place][0] === kind); });
     this.place = null;
+    this.map?.close();
+    this.map = null;
     this.fields.replaceChildren(...this[`${kind}Fields`]());
     this.fields.querySelector("input")?.focus();
     this.show();
@@ -103,7 +110,29 @@ export class Correction {
       event.preventDefault();
       this.suggestions.firstElementChild.focus();
     };
-    return [this.town.label, this.suggestions, element("p", "correct-note", "It takes the place of the town, the region and the country that a file states.")];
+    const map = element("div", "place-map");
+    this.showMap(map);
+    return [this.town.label, this.suggestions, map, element("p", "correct-note", "It takes the place of the town, the region and the country that a file states.")];
+  }
+
+  async showMap(node) {
+    const { PlaceMap } = await import("./place_map.js");
+    if (!node.isConnected) return; // another kind was chosen meanwhile
+    this.map = new PlaceMap(node, (lat, lon) => this.choosePoint(lat, lon));
+    await this.map.show();
+  }
+
+  // A point that was clicked on the map.
+  choosePoint(lat, lon) {
+    const point = `${lat.toFixed(5)},${lon.toFixed(5)}`;
+    this.town.input.value = point;
+    this.choosePlace(point, true);
+  }
+
+  choosePlace(place, isOnMap = false) {
+    Object.assign(this, { place, isOnMap });
+    this.suggestions.replaceChildren();
+    this.show();
   }
 
   onSuggestionKey(event) {
@@ -124,8 +153,8 @@ export class Correction {
 
   suggestSoon() {
     this.asked += 1;
-    this.problem.textContent = "";
-    this.allow(this.town.input.value.trim() ? `Set the place of ${countOf(this.ids.length)}` : "");
+    this.clearPreview();
+    this.allow(this.town.input.value.trim() ? `Show what becomes of ${countOf(this.ids.length)}` : "");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.suggest(), AFTER_TYPING_MS);
   }
@@ -141,33 +170,37 @@ export class Correction {
       choice.type = "button";
       choice.append(element("span", "name", name));
       choice.onclick = () => {
-        this.place = `${place.lat},${place.lon}`;
         this.town.input.value = name;
-        this.suggestions.replaceChildren();
-        this.allow(`Set the place of ${countOf(this.ids.length)}`);
-        this.submit.focus();
+        this.town.input.focus();
+        this.choosePlace(`${place.lat},${place.lon}`);
       };
       return choice;
     }));
   }
 
-  // The request for the dates that the photos would get; null where nothing is said yet.
+  // The request for what becomes of the photos; null where nothing is said yet.
   get asking() {
+    if (this.kind === "place") return this.place ? { place: this.place } : null;
     if (this.kind === "date") return this.date.input.value.trim() ? { date: this.date.input.value.trim() } : null;
     if (this.kind === "names") return { from_names: true };
     const seconds = this.parts.reduce((sum, { input, seconds: each }) => sum + Number(input.value) * each, 0);
     return seconds ? { shift_s: seconds * Number(this.direction.value) } : null;
   }
 
-  async show() {
-    const number = (this.asked += 1);
+  clearPreview() {
     this.planned = [];
     this.problem.textContent = this.told.textContent = "";
     this.preview.replaceChildren();
     this.preview.hidden = true;
+  }
+
+  async show() {
+    const number = (this.asked += 1);
+    this.clearPreview();
     this.allow("");
-    if (this.kind === "place" || !this.asking) return;
-    const answer = await askOperation("corrections/plan", { photo_ids: this.numbers, ...this.asking });
+    if (!this.asking) return;
+    const path = this.kind === "place" ? "corrections/plan-place" : "corrections/plan";
+    const answer = await askOperation(path, { photo_ids: this.numbers, ...this.asking });
     if (number !== this.asked) return; // another was asked for meanwhile
     if (!answer?.ok) { this.problem.textContent = answer ? answer.content : NO_SERVER; return; }
     this.planned = answer.content;
@@ -178,21 +211,24 @@ export class Correction {
     const rest = this.planned.length - MOST_SHOWN;
     if (rest > 0) this.preview.append(element("p", "correct-note", `and ${rest.toLocaleString("en")} more`));
     this.allowPlanned();
+    if (this.kind === "place" && this.planned.length && !this.isOnMap) this.map?.goTo(this.planned[0].after.lat, this.planned[0].after.lon);
   }
 
   summary() {
     const others = this.ids.length - this.planned.length;
-    const why = { date: "have this date already", shift: "state no date that could be shifted", names: "state a date, or have none in a name" }[this.kind];
+    const why = { date: "have this date already", shift: "state no date that could be shifted", names: "state a date, or have none in a name",
+      place: "have this place already" }[this.kind];
     if (!this.planned.length) return { date: "These photos have this date already.", shift: "None of these photos states a date that could be shifted.",
-      names: "No date was found in the names of these photos." }[this.kind];
+      names: "No date was found in the names of these photos.", place: "These photos have this place already." }[this.kind];
     return others ? `${countOf(others)} ${others === 1 ? why.replace("state", "states").replace("have", "has") : why}.` : "";
   }
 
   row({ photo_id: id, path, before, dated_by: source, after, because }) {
     const row = element("label", "correct-change"), text = element("span", "correct-text"), name = element("span", "name", path.split("/").slice(-2).join("/"));
-    const dates = element("span", "correct-dates", `${momentName(before)}${source === "file" ? " (date of the file)" : ""} → `);
-    dates.append(element("strong", "", momentName(after)));
-    text.append(name, dates, ...(because ? [element("span", "because", because)] : []));
+    const isPlace = this.kind === "place", said = isPlace ? placeName : momentName;
+    const change = element("span", "correct-dates", `${said(before)}${source === "file" ? " (date of the file)" : ""} → `);
+    change.append(element("strong", "", said(after)));
+    text.append(name, change, ...(because ? [element("span", "because", because)] : []));
     if (this.kind === "names") {
       const box = element("input");
       Object.assign(box, { type: "checkbox", checked: true });
@@ -205,7 +241,7 @@ export class Correction {
 
   allowPlanned() {
     const number = this.accepted.size, photos = countOf(number);
-    this.allow(number ? { date: `Set the date of ${photos}`, shift: `Shift ${photos}`, names: `Accept ${number.toLocaleString("en")} proposal${number === 1 ? "" : "s"}` }[this.kind] : "");
+    this.allow(number ? { place: `Set the place of ${photos}`, date: `Set the date of ${photos}`, shift: `Shift ${photos}`, names: `Accept ${number.toLocaleString("en")} proposal${number === 1 ? "" : "s"}` }[this.kind] : "");
   }
 
   // The button says what it does; without a text it can do nothing yet.
@@ -218,7 +254,12 @@ export class Correction {
 
   make() {
     if (this.submit.disabled) return;
-    if (this.kind === "place") { this.send("corrections/place", { photo_ids: this.numbers, place: this.place ?? this.town.input.value.trim() }); return; }
+    if (this.kind === "place") {
+      // What was typed is looked up first, so that nobody sets another town of that name.
+      if (!this.place) this.choosePlace(this.town.input.value.trim());
+      else this.send("corrections/place", { photo_ids: this.planned.map(({ photo_id }) => photo_id), place: this.place });
+      return;
+    }
     const dates = this.planned.filter(({ photo_id: id }) => this.accepted.has(id)).map(({ photo_id, after }) => ({ photo_id, taken_at: after }));
     this.send("corrections/dates", { dates });
   }
@@ -242,6 +283,13 @@ export class Correction {
     this.forget.hidden = !number;
     this.forget.replaceChildren(icon("undo"), element("span", "", `Take back what was corrected in ${countOf(number)}`));
   }
+}
+
+// The names of a place, else its coordinates.
+function placeName(place) {
+  if (!place) return "no place";
+  const names = [...new Set([place.town && place.near_town ? `near ${place.town}` : place.town, place.region, place.country])].filter(Boolean);
+  return names.join(", ") || `${place.lat.toFixed(5)}, ${place.lon.toFixed(5)}`;
 }
 
 function field(name, placeholder, onInput) {

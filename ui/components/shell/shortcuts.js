@@ -22,6 +22,7 @@ const SHORTCUTS = [
     ["f", "favourite, or not"],
     ["1 to 5, 0", "stars; the same again takes them away"],
     ["h", "hide the photo, or show it again"],
+    ["k", "keep the photo, or not, among near-duplicates"],
   ]],
   ["One photo", [
     ["← →", "the one before, the one after"],

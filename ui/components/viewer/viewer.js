@@ -1,21 +1,21 @@
-// One photo of a list: its picture or player, links to its neighbours, and all that can be done with
-// it. The neighbours are loaded ahead, so the arrow keys show them at once; Python follows with facts.
+// One photo of a list: its picture or player, links to its neighbours, all that can be done with it, and what is known of
+// it. The neighbours are loaded ahead, so the arrow keys show them at once; Python follows with more of the list.
 
 import { PHOTO, announce, exchange, isPlainClick, leave, normalized, openedPhoto, photoHasCome, rememberSeen, visit } from "../history/history.js";
 import { fillWindow } from "../shared/page.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
+import { Details } from "./details.js";
 import { pictureOf, preload } from "./media.js";
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
 const AHEAD = [1, -1, 2];
 const STARS = [1, 2, 3, 4, 5];
 const DETAILS = "imgsearch.details"; // in the storage of the browser: "1" where they are shown beside the photo
-const SHOWN = "imgsearch-details"; // class of the document then; page.css
 const isNarrow = () => matchMedia("(max-width: 640px)").matches; // there they are always shown, below the photo
 
-export default function (box, { data }) {
+export default function (box, { data, setTriggerValue }) {
   box.viewer ??= new Viewer(box);
-  box.viewer.update(data);
+  box.viewer.update(data, (id) => setTriggerValue("teach", id));
   return () => queueMicrotask(() => { if (!box.isConnected) { box.viewer?.close(); box.viewer = null; } });
 }
 
@@ -68,10 +68,16 @@ class Viewer {
     const { select, favourite, hide, similar, ...rest } = others;
     actions.append(select, favourite, this.stars, hide, ...Object.values(rest), this.words, similar);
     bar.append(results, previous, next, this.position, this.status, actions);
-    box.replaceChildren(bar, this.frame);
+    this.details = new Details((id) => this.askTeaching(id));
+    this.stage = element("div", "stage");
+    this.stage.append(this.frame, this.details.node);
+    box.replaceChildren(bar, this.stage);
     this.links.details.classList.add("details");
     this.links.details.title = "Details (i)";
-    this.fit = () => { if (isNarrow()) this.frame.style.height = ""; else fillWindow(this.frame); };
+    this.fit = () => {
+      if (isNarrow()) this.frame.style.height = ""; else fillWindow(this.frame);
+      if (this.current) this.describe(); // details that were not shown may be now
+    };
     addEventListener("resize", this.fit);
     this.resized = new ResizeObserver(() => this.fit());
     this.resized.observe(bar); // its buttons may take one row or two
@@ -93,8 +99,8 @@ class Viewer {
 
   get current() { return this.slides[this.index]; }
 
-  update(data) {
-    this.data = data;
+  update(data, askTeaching) {
+    Object.assign(this, { data, askTeaching });
     if (this.list !== data.list) { this.list = data.list; this.slides = []; }
     data.slides.forEach((slide, number) => { this.slides[data.first + number] = slide; });
     const asked = normalized(location.href);
@@ -131,6 +137,12 @@ class Viewer {
     }
     for (const by of AHEAD) preload(this.slides[this.index + by]);
     this.showMarks();
+    this.describe();
+  }
+
+  // Shows what is known of the photo, if there is a place for it.
+  describe() {
+    if (isNarrow() || this.areDetailsShown) this.details.show(this.current, AHEAD.map((by) => this.slides[this.index + by]), this.data);
   }
 
   // Of the search for photos like this one, with the words beside it.
@@ -168,15 +180,17 @@ class Viewer {
     return [favourite && "♥", stars > 0 && "★".repeat(stars), hidden && "hidden"].filter(Boolean).join(" ");
   }
 
+  get areDetailsShown() { return this.stage.classList.contains("with-details"); }
+
   showDetails(areShown) {
-    document.documentElement.classList.toggle(SHOWN, areShown);
+    this.stage.classList.toggle("with-details", areShown);
     this.links.details.ariaExpanded = String(areShown);
+    if (this.current) this.describe();
   }
 
   toggleDetails() {
     if (isNarrow()) return;
-    const areShown = !document.documentElement.classList.contains(SHOWN);
-    const hadFocus = document.activeElement?.closest(".st-key-photo_details");
+    const areShown = !this.areDetailsShown, hadFocus = this.details.node.contains(this.box.getRootNode().activeElement);
     this.showDetails(areShown);
     if (hadFocus && !areShown) this.focus();
     try { localStorage.setItem(DETAILS, areShown ? "1" : ""); } catch { /* private mode: for this view only */ }
@@ -276,6 +290,7 @@ class Viewer {
     this.resized.disconnect();
     for (const kind of [CHANGED, MARKED]) tray.removeEventListener(kind, this.follow);
     this.full?.close();
+    this.details.close();
   }
 
   link(icon, text, open) {

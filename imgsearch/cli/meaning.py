@@ -1,0 +1,125 @@
+"""`imgsearch meaning`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsearch.cli.counting import NOTHING_TO_COUNT, Counted, counting_command
+from imgsearch.cli.output import NO_RESULT, info, open_library, print_json
+from imgsearch.cli.progress import run_with_progress
+from imgsearch.text import format_count, printable
+
+if TYPE_CHECKING:
+    from imgsearch.records.meaning import MeaningCluster
+
+_MANY_PLACED = 0.5  # share of photos that came later, from which a new layout is proposed
+
+
+@counting_command(
+    "meaning",
+    click.option(
+        "--lay-out",
+        is_flag=True,
+        help="Lay out all photos anew. 100,000 photos take one to two minutes.",
+    ),
+    click.option(
+        "--level",
+        metavar="N",
+        type=click.IntRange(0, 9),
+        default=1,
+        show_default=True,
+        help="The finest level of clusters to list; 0 is the coarsest.",
+    ),
+    click.option(
+        "--save",
+        metavar="FILE",
+        help="Write a picture (.jpg, .png) of the map to the new FILE.",
+    ),
+    click.option("--forget", is_flag=True, help="Delete the map. No photo is changed."),
+)
+def command(counted: Counted, lay_out: bool, level: int, save: str | None, forget: bool) -> None:
+    """List what the photos are about: clusters of photos that show similar things.
+
+    \b
+      imgsearch meaning --lay-out
+      imgsearch meaning
+      imgsearch meaning after:2023 country:Italy
+      imgsearch meaning --level 3 --json
+      imgsearch meaning --save map.jpg
+
+    The photos are laid out on a plane by what they show, which the page shows as the map Meaning:
+    lay them out once with --lay-out. Photos that are indexed later are placed among those that they
+    are most like, and the others do not move. Each line has how many photos a cluster has, and its
+    name: a word that fits most of them. Where no word does, the cluster has no name. Finer clusters
+    are below the one that they are in. QUERY limits the photos that are counted and drawn.
+    --lay-out needs the extra meaning. FILE must not exist, and not be in a photo folder. Exit code
+    1 means that no photo matches.
+    """
+    if forget and (lay_out or save is not None):
+        raise click.UsageError("--forget deletes the map; it takes no --lay-out and no --save.")
+    if (lay_out or forget or save is not None) and counted.address is not None:
+        raise click.UsageError("An archive has no map of meaning.")
+    if forget:
+        _forget(counted)
+        return
+    if lay_out:
+        with open_library(counted.data_dir) as library:
+            report = run_with_progress(library.meaning.lay_out(), "Laying out photos")
+        info(
+            f"Laid out {format_count(report.photos, 'photo')} in "
+            f"{format_count(report.clusters, 'cluster')}, {report.named:,} with a name, in "
+            f"{report.seconds:.1f} s."
+        )
+    from imgsearch.operations.meaning import Meaning
+
+    found = counted.ask(Meaning.clusters, level=level)
+    if counted.as_json:
+        print_json(found)
+    else:
+        _print_tree(found.clusters)
+    if found.unplaced:
+        info(
+            f"Not on the map: {format_count(found.unplaced, 'photo')}. Each is placed when the "
+            "library is indexed next."
+        )
+    if found.photos and found.placed > _MANY_PLACED * found.photos and counted.query is None:
+        info(
+            "Most photos came after the map was laid out. To renew it: imgsearch meaning --lay-out"
+        )
+    if not found.photos:
+        info(NOTHING_TO_COUNT)
+        sys.exit(NO_RESULT)
+    if save is not None:
+        with open_library(counted.data_dir) as library:
+            photos = library.meaning.save_picture(save, counted.query, counted.k, level)
+        info(f"Wrote {format_count(photos, 'photo')} to {printable(save)}.")
+
+
+def _forget(counted: Counted) -> None:
+    with open_library(counted.data_dir) as library:
+        had_one = library.meaning.forget()
+    info("The map of meaning was deleted." if had_one else "There is no map of meaning.")
+    if not had_one:
+        sys.exit(NO_RESULT)
+
+
+def _print_tree(clusters: Sequence[MeaningCluster]) -> None:
+    inside: dict[int | None, list[MeaningCluster]] = {}
+    for cluster in clusters:
+        inside.setdefault(cluster.parent, []).append(cluster)
+    for depth, cluster in _in_order(inside, None, 0):
+        name = printable(cluster.name) or "(no name)"
+        click.echo(f"{cluster.photos:7}  {'  ' * depth}{name}")
+
+
+def _in_order(
+    inside: Mapping[int | None, Sequence[MeaningCluster]], parent: int | None, depth: int
+) -> Iterator[tuple[int, MeaningCluster]]:
+    """The clusters in this one, each before those in it, with their depths."""
+    for cluster in inside.get(parent, ()):
+        yield depth, cluster
+        yield from _in_order(inside, cluster.number, depth + 1)

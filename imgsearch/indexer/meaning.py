@@ -1,0 +1,166 @@
+"""Lays out the map of meaning of a library: the job behind `Meaning.lay_out`.
+
+It only reads until its end, so photos can be added meanwhile, and it takes no lock: the new map
+replaces the old one in one transaction. If it is interrupted, the old one stays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgsearch.errors import UsageError
+from imgsearch.index.graph import RowIndex
+from imgsearch.index.recall import prompts
+from imgsearch.indexer.embedding import embed_queries
+from imgsearch.indexer.placing import mean_rows, place_new_photos, record_of
+from imgsearch.meaning import layout, naming
+from imgsearch.meaning.clusters import find_clusters
+from imgsearch.meaning.placing import NEAREST, place
+from imgsearch.meaning.plane import apart
+from imgsearch.progress import LayoutReport, Progress
+from imgsearch.records.meaning import StoredCluster
+from imgsearch.store.store import Store
+
+if TYPE_CHECKING:
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.meaning.clusters import FoundCluster
+    from imgsearch.meaning.plane import Points
+    from imgsearch.records.arrays import Ids, Vectors
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.records.meaning import MeaningPoints
+
+MOST_LAID_OUT = 100_000  # photos, a sample of more; the others are placed among these
+READING, NAMING, PLACING = "Reading vectors", "Naming clusters", "Placing photos"
+_WORDS_AT_ONCE = 50
+_SEED = 5
+
+
+def lay_out_photos(context: IndexingContext) -> Generator[Progress, None, LayoutReport]:
+    """Lay out all photos that have a path, and name the clusters; one Progress a few steps.
+
+    Raises MissingPackage without the package of the layout, and UsageError where no photo has a
+    vector of the encoder in use.
+    """
+    layout.require_packages()
+    started = time.monotonic()
+    with closing(Store.open(context.data_dir)) as store:
+        row = store.reads.encoders.in_use()
+        live = store.reads.photos.live_ids()
+        chosen = _sample(live)
+        ids, rows = yield from _read(store, row, chosen)
+        if not len(ids):
+            raise UsageError(
+                f"No photo has a vector of the model {row.name} yet, so there is nothing to lay "
+                "out. To embed the photos: imgsearch index"
+            )
+        axes = layout.Axes.of(rows)
+        along = axes.along(rows)
+        index = RowIndex(along)
+        points = yield from layout.lay_out(along, index, context.settings.thread_count)
+        points = apart(points, ids)
+        found, of_photo = find_clusters(points)
+        clusters = yield from _name(context, store, row, found, of_photo, rows)
+        laid_out, placed = record_of(ids, points, of_photo), None
+        if len(chosen) < len(live):
+            del rows  # of a large library
+            others = np.setdiff1d(live, ids)
+            placed = yield from _place_others(store, row, others, axes, index, laid_out)
+        store.meaning.replace(row.key, clusters, laid_out, placed)
+        place_new_photos(context, store, row)  # those that were added meanwhile
+        photos = len(store.meaning.points(row.key).photo_ids)
+    return LayoutReport(
+        photos,
+        len(clusters),
+        sum(bool(cluster.name) for cluster in clusters),
+        round(time.monotonic() - started, 3),
+    )
+
+
+def _sample(ids: Ids) -> Ids:
+    """These photos, or of many a random sample, in ascending order."""
+    if len(ids) <= MOST_LAID_OUT:
+        return np.sort(ids)
+    chosen = np.random.default_rng(_SEED).choice(len(ids), MOST_LAID_OUT, replace=False)
+    return np.sort(ids[chosen])
+
+
+def _read(
+    store: Store, row: EncoderRow, wanted: Ids
+) -> Generator[Progress, None, tuple[Ids, Vectors]]:
+    """The photos among these that have vectors, in order, and the mean vector of each."""
+    rows = np.empty((len(wanted), row.dim), np.float32)
+    is_known = np.zeros(len(wanted), bool)
+    yield Progress(0, len(wanted), None, READING)
+    for ids, chunk in _chunks(store, row):
+        places = np.searchsorted(wanted, ids)
+        inside = places < len(wanted)
+        inside[inside] = wanted[places[inside]] == ids[inside]
+        rows[places[inside]] = chunk[inside]
+        is_known[places[inside]] = True
+        yield Progress(int(is_known.sum()), len(wanted), None, READING)
+    if is_known.all():  # the usual case, without a copy
+        return wanted, rows
+    return wanted[is_known], rows[is_known]
+
+
+def _chunks(store: Store, row: EncoderRow) -> Iterator[tuple[Ids, Vectors]]:
+    for _, ids, vectors in store.reads.vectors.chunks(row.key):
+        yield mean_rows(ids, vectors)
+
+
+def _name(
+    context: IndexingContext,
+    store: Store,
+    row: EncoderRow,
+    found: list[FoundCluster],
+    of_photo: Ids,
+    rows: Vectors,
+) -> Generator[Progress, None, list[StoredCluster]]:
+    """The clusters with their names."""
+    own = chain.from_iterable(facet.classes.names for facet in store.labels.facets())
+    words = naming.vocabulary(list(own))
+    vectors = []
+    for start in range(0, len(words), _WORDS_AT_ONCE):
+        yield Progress(len(rows) * start // len(words), len(rows), None, NAMING)
+        vectors.append(embed_queries(context, row, words[start : start + _WORDS_AT_ONCE]))
+    unrelated = embed_queries(context, row, prompts())
+    names = naming.name_clusters(found, of_photo, rows, np.concatenate(vectors), unrelated)
+    yield Progress(len(rows), len(rows), None, NAMING)
+    return [
+        StoredCluster(each.level, each.parent, "" if name is None else words[name], each.x, each.y)
+        for each, name in zip(found, names, strict=True)
+    ]
+
+
+def _place_others(
+    store: Store,
+    row: EncoderRow,
+    others: Ids,
+    axes: layout.Axes,
+    index: RowIndex,
+    laid_out: MeaningPoints,
+) -> Generator[Progress, None, MeaningPoints]:
+    """Place these photos among those that were laid out, whose rows `index` has."""
+    points = np.stack([laid_out.x, laid_out.y], axis=1).astype(np.float64)
+    found: list[tuple[Ids, Points, Ids]] = [(others[:0], points[:0], laid_out.clusters[:0])]
+    done = 0
+    yield Progress(0, len(others), None, PLACING)
+    for ids, chunk in _chunks(store, row):
+        wanted = np.isin(ids, others)
+        own, rows, start = ids[wanted], chunk[wanted], 0
+        if not len(own):
+            continue
+        for near, scores in index.search(axes.along(rows), min(NEAREST, len(points))):
+            some = own[start : start + len(near)]
+            found.append((some, place(points, near, scores, some), laid_out.clusters[near[:, 0]]))
+            start += len(near)
+        done += len(own)
+        yield Progress(done, len(others), None, PLACING)
+    ids, places, clusters = (np.concatenate(column) for column in zip(*found, strict=True))
+    return record_of(ids, apart(places, ids, points), clusters)

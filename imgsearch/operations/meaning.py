@@ -1,0 +1,144 @@
+"""The map of meaning: photos on a plane by what they show, in clusters with names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from msgspec import Meta
+
+from imgsearch.errors import UsageError
+from imgsearch.language.grammar import resolve_query
+from imgsearch.operations.declared import CountedPhotos, operation
+from imgsearch.paths import absolute
+from imgsearch.progress import LayoutReport
+from imgsearch.records.meaning import MeaningMap, MeaningPoints
+from imgsearch.records.query import Query
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+    from imgsearch.progress import Job
+    from imgsearch.records.arrays import Ids
+
+Level = Annotated[
+    int, Meta(ge=0, le=9, description="The finest level of clusters to list; 0 is the coarsest.")
+]
+_ALL_LEVELS = 9
+
+
+class Meaning:
+    """The map of meaning of a library: photos that show similar things lie close together.
+
+    It is laid out on request and then kept. Photos that are indexed later are placed on it, and the
+    others do not move. Each encoder has a map of its own.
+    """
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    def lay_out(self) -> Job[LayoutReport]:
+        """Lay out all photos anew, and name the clusters.
+
+        The map before stays until the end, and if the job is stopped. Photos can be added
+        meanwhile. Needs the extra `meaning`. Raises MissingPackage, and UsageError for a library
+        without photos.
+        """
+        from imgsearch.indexer.meaning import lay_out_photos
+        from imgsearch.progress import Job
+
+        return Job(lay_out_photos(self._engine.existing()))
+
+    @operation("POST /meaning/lay-out")
+    def lay_out_now(self) -> LayoutReport:
+        """Lay out the whole map of meaning anew, as `lay_out` does, and return its report.
+
+        100,000 photos take one to two minutes. Raises MissingPackage without the extra `meaning`,
+        and UsageError for a library without photos.
+        """
+        return self.lay_out().run()
+
+    def exists(self) -> bool:
+        """Whether the encoder in use has a map."""
+        engine = self._engine
+        row = engine.reads().encoders.current()
+        return row is not None and engine.store().meaning.map_of(row.key) is not None
+
+    @operation("POST /meaning", tool="List what photos are about")
+    def clusters(
+        self,
+        query: str | Query | None = None,
+        k: CountedPhotos = 1000,
+        level: Level = _ALL_LEVELS,
+    ) -> MeaningMap:
+        """List clusters of photos that show similar things, each with a name where a word fits.
+
+        Coarse clusters come first, and finer ones are in them. Raises UsageError before the map was
+        laid out, and as `Library.search` does.
+        """
+        from imgsearch.meaning.counting import counted_map
+
+        engine = self._engine
+        store, row = engine.store(), engine.reads().encoders.in_use()
+        known = store.meaning.map_of(row.key)
+        if known is None:
+            raise UsageError(
+                f"The photos are not laid out yet for the model {row.name}. To lay them out: "
+                "imgsearch meaning --lay-out"
+            )
+        asked = self._asked(query, k)
+        ids = store.reads.photos.live_ids() if asked is None else asked
+        return counted_map(known, store.meaning.points(row.key), ids, level)
+
+    def points(self, query: str | Query | None = None, k: int = 1000) -> MeaningPoints:
+        """Return the points of all photos on the map, or of those that a query finds.
+
+        Photos that are not on the map are left out; without a map, all are. Raises as
+        `Library.search` does.
+        """
+        engine = self._engine
+        points = engine.store().meaning.points(engine.reads().encoders.in_use().key)
+        asked = self._asked(query, k)
+        if asked is None:
+            return points
+        chosen = np.isin(points.photo_ids, asked)
+        return MeaningPoints(
+            points.photo_ids[chosen], points.x[chosen], points.y[chosen], points.clusters[chosen]
+        )
+
+    def save_picture(
+        self,
+        place: str | Path,
+        query: str | Query | None = None,
+        k: int = 1000,
+        level: int = 1,
+    ) -> int:
+        """Write the map, or the photos of it that a query finds, as a picture to a new file.
+
+        Returns how many photos are on it, which are some of all where these are many. The name ends
+        in .jpg or .png, and the file is outside of the photo folders. `level` is that of the names.
+        Raises UsageError for another place or kind of file, and where no photo is on the map;
+        DiskError; and as `clusters` does.
+        """
+        from imgsearch.operations.pictures import Pictures
+        from imgsearch.outputs.meaning_picture import check_kind, write_picture
+        from imgsearch.outputs.places import refuse_inside
+
+        engine, path = self._engine, Path(absolute(place))
+        check_kind(path)
+        own = (engine.settings.data_dir, engine.settings.cache_dir)
+        refuse_inside(path, engine.photo_folders(), own)
+        found = self.clusters(query, k, level)
+        names = [each for each in found.clusters if each.level == level]
+        return write_picture(self.points(query, k), names, path, Pictures(engine).thumbnail)
+
+    def forget(self) -> bool:
+        """Delete the map of the encoder in use; returns whether there was one."""
+        engine = self._engine
+        return engine.store().meaning.forget(engine.reads().encoders.in_use().key)
+
+    def _asked(self, query: str | Query | None, k: int) -> Ids | None:
+        from imgsearch.search.answers import counted_ids
+
+        resolved = None if query is None else resolve_query(query)
+        return counted_ids(self._engine.context(), resolved, k)

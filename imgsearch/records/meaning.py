@@ -1,0 +1,78 @@
+"""Records of the map of meaning: the photos of a library on a plane, in clusters with names."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from imgsearch.records.arrays import Ids
+
+
+class MeaningCluster(Struct, frozen=True):
+    """Photos that lie close together on the map of meaning.
+
+    `number` identifies the cluster until the map is laid out again. `parent` is the number of the
+    cluster that it is in; None at level 0, the coarsest. `name` is a word that fits most of its
+    photos, and empty where no word does. `photos` counts the photos that were asked for, and
+    `example` is the one of them that lies nearest to the middle, at `x`, `y` in the unit square.
+    """
+
+    number: int
+    level: int
+    parent: int | None
+    name: str
+    photos: int
+    example: int
+    x: float
+    y: float
+
+
+class MeaningMap(Struct, frozen=True):
+    """The map of meaning of a library: when it was laid out, and its clusters.
+
+    `photos` were asked for and are on the map; `unplaced` were asked for and are not. `placed` of
+    all photos came after it was laid out.
+    """
+
+    made_at: datetime
+    photos: int
+    unplaced: int
+    placed: int
+    clusters: tuple[MeaningCluster, ...]
+
+
+class MeaningPoints(Struct, frozen=True):
+    """Photos on the map of meaning, in the order of their ids.
+
+    `x`, to the right, and `y`, downwards, are in the unit square. `clusters` are the numbers of the
+    finest cluster of each photo.
+    """
+
+    photo_ids: Ids  # (n,)
+    x: NDArray[np.float32]  # (n,)
+    y: NDArray[np.float32]  # (n,)
+    clusters: Ids  # (n,)
+
+
+class StoredCluster(Struct, frozen=True):
+    """A cluster as the library keeps it; its number is its place in the list of all."""
+
+    level: int
+    parent: int | None
+    name: str
+    x: float
+    y: float
+
+
+class StoredMap(Struct, frozen=True):
+    """A map as the library keeps it; `placed` of its photos came after it was laid out."""
+
+    made_at: datetime
+    placed: int
+    clusters: tuple[StoredCluster, ...]

@@ -1,0 +1,63 @@
+// What every map stands on: land, borders, lakes and rivers of the world, and from zoom level 6 on their detail. Leaflet
+// has to be loaded before this module.
+
+import { isDark } from "../shared/page.js";
+import { Detail } from "./detail.js";
+import { loadWorld } from "./world.js";
+
+const { L } = window;
+const LIGHT = { sea: "#c9dfea", land: "#f6f3ec", river: "#9cc3d6", border: "#a89f8d", accent: "#0f766e" };
+const DARK = { sea: "#16222a", land: "#33403f", river: "#2b5266", border: "#71807e", accent: "#2dd4bf" };
+
+export class Ground {
+  // `turns` are the degrees by which the world is drawn again, for a map that goes on beyond 180 degrees.
+  constructor(map, turns = [0]) {
+    this.map = map;
+    this.turns = turns;
+    this.colours = LIGHT;
+  }
+
+  close() {
+    this.isClosed = true;
+    this.detail?.close();
+  }
+
+  get isDark() { return this.colours === DARK; }
+
+  // Draws the world; without an answer of the server there is only the sea.
+  async draw() {
+    const world = await loadWorld();
+    if (!world || this.isClosed) return;
+    const add = (type, coordinates) => L.layerGroup(this.turns.map((turn) => L.geoJSON({ type, coordinates }, {
+      interactive: false, coordsToLatLng: ([lon, lat]) => L.latLng(lat, lon + turn),
+    }))).addTo(this.map);
+    this.borders = add("MultiLineString", world.borders);
+    this.lakes = add("MultiPolygon", world.lakes);
+    this.rivers = add("MultiLineString", world.rivers); // through lakes as well, which cover them
+    this.land = add("MultiPolygon", world.land);
+    for (const layers of [this.borders, this.lakes, this.rivers, this.land]) layers.eachLayer((layer) => layer.bringToBack());
+    this.detail = new Detail(this.map, world.tiles);
+    this.setStyles();
+  }
+
+  // Takes the colours of the page around an element.
+  colour(box) {
+    this.colours = isDark(box) ? DARK : LIGHT;
+    this.map.getContainer().style.background = this.colours.sea;
+    this.map.getContainer().classList.toggle("dark", this.isDark);
+    this.setStyles();
+  }
+
+  setStyles() {
+    const { land, sea, river, border } = this.colours;
+    const set = (layers, style) => layers?.eachLayer((layer) => layer.setStyle(style));
+    set(this.land, { stroke: false, fillColor: land, fillOpacity: 1 });
+    set(this.borders, { color: border, weight: 1, fill: false, opacity: 1 });
+    set(this.lakes, { stroke: false, fillColor: sea, fillOpacity: 1 });
+    set(this.rivers, { color: river, weight: 1, fill: false, opacity: 1 });
+    this.detail?.colour(this.colours);
+  }
+
+  // Shows the detail of what is in sight, when the world is drawn. The promise is kept when all of it is drawn.
+  async show() { await this.detail?.show(this.colours); }
+}

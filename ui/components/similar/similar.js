@@ -1,0 +1,279 @@
+// Near-duplicates, group by group: their photos side by side, and which of them to keep. Python gives the settings; the
+// groups are fetched from the page's own server. Nothing is deleted here.
+
+import { isPlainClick, placeInHistory, visit } from "../history/history.js";
+import { NO_SERVER, ask } from "../shared/ask.js";
+import { countOf, element, textButton } from "../shared/dom.js";
+import { createTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
+import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
+import { CHOSEN, CHOSEN_ELSEWHERE, choices } from "./choices.js";
+
+const PATH = "/similar"; // of the view
+const MORE = 20; // groups that are drawn at once
+const MOST_ASKED = 200; // in one request
+const EXPORTS = [
+  ["script", "Script", "terminal", "move-near-duplicates.sh",
+    "A shell script for you to read and to run. It says what it would move; with --trash or --to DIR it moves the files that are not kept, and leaves those that have changed."],
+  ["paths", "Paths", "list", "near-duplicates.txt", "The paths of the photos that are not kept."],
+  ["csv", "CSV", "table", "near-duplicates.csv", "All groups, with what is kept and why."],
+];
+const ONLY_THIS_TAB = "What you tick is kept in this tab only: an archive has no place for it. Export what you have chosen.";
+
+export default function (box, { data }) {
+  box.groups ??= new Groups(box);
+  box.groups.update(data);
+  // The element of an earlier run stays; it is gone only when the view changes.
+  return () => queueMicrotask(() => { if (!box.isConnected) { box.groups?.close(); box.groups = null; } });
+}
+
+class Groups {
+  constructor(box) {
+    this.box = box;
+    this.place = placeInHistory();
+    this.drawn = []; // the groups that are shown, in their order
+    this.cards = new Map(); // by the id of a photo
+    this.loads = 0;
+    this.summary = element("p", "summary", "Loading…");
+    this.summary.role = "status";
+    this.exports = new Map(EXPORTS.map(([kind, label, sign, name, explanation]) => {
+      const node = button(label, () => this.export(kind, name), sign);
+      node.title = explanation;
+      return [kind, node];
+    }));
+    this.forget = button("", () => this.forgetAll(), "undo");
+    this.forget.title = "Keep what is proposed, in all groups.";
+    const actions = element("div", "actions");
+    actions.append(...this.exports.values(), this.forget);
+    this.note = element("p", "note", ONLY_THIS_TAB);
+    this.problem = element("p", "problem");
+    this.problem.role = "alert";
+    this.list = element("div", "groups");
+    this.list.onkeydown = (event) => this.onKey(event);
+    this.more = button(`Show ${MORE} more`, () => this.showMore(), "unfold_more");
+    box.replaceChildren(this.summary, actions, this.note, this.problem, this.list, this.more);
+    // Groups come as one scrolls; the button is for the keyboard.
+    this.seen = new IntersectionObserver(([{ isIntersecting }]) => { if (isIntersecting) this.showMore(); }, { rootMargin: "600px" });
+    this.listeners = [
+      [tray, CHANGED, () => this.showSelection()],
+      [tray, MARKED, () => this.showSelection()],
+      [tray, OTHER_PHOTOS, () => this.load()],
+      [choices, CHOSEN, ({ detail }) => this.showChosen(detail)],
+      [choices, CHOSEN_ELSEWHERE, () => this.load()],
+      [document, "visibilitychange", () => { if (!document.hidden) this.load(); }],
+    ];
+    for (const [target, kind, act] of this.listeners) target.addEventListener(kind, act);
+  }
+
+  close() {
+    for (const [target, kind, act] of this.listeners) target.removeEventListener(kind, act);
+    this.seen.disconnect();
+    this.place.close();
+  }
+
+  update(data) {
+    const isSame = JSON.stringify(this.data) === JSON.stringify(data), isFirst = !this.data;
+    const areOthers = !isFirst && JSON.stringify(this.data.parameters) !== JSON.stringify(data.parameters);
+    this.data = data;
+    this.note.hidden = data.keeps;
+    choices.begin(data.keeps, data.parameters);
+    this.keepAddress();
+    if (isSame) return;
+    if (isFirst) this.load(history.state?.groups); else if (areOthers) this.load(MORE); else this.load();
+  }
+
+  // The address has the settings, so that the way back from a photo leads to them.
+  keepAddress() {
+    if (location.pathname !== PATH) return;
+    const search = new URLSearchParams(this.data.parameters).toString();
+    if (search !== location.search.slice(1)) history.replaceState(history.state, "", search ? `${PATH}?${search}` : PATH);
+  }
+
+  // ---------------------------------------------------------------- groups
+
+  ask(path, content) {
+    return ask(`/similar/${path}`, { method: "PUT", body: JSON.stringify({ address: this.data.parameters, chosen: choices.told, ...content }) });
+  }
+
+  // Fetch the first groups anew, by default as many as are shown.
+  async load(number = this.drawn.length) {
+    const turn = (this.loads += 1), groups = [], end = Math.max(number, MORE);
+    let answer = null;
+    for (let first = 0; first < end; first += MOST_ASKED) {
+      answer = await this.ask("groups", { first, count: Math.min(MOST_ASKED, end - first) });
+      if (turn !== this.loads || !this.box.isConnected) return; // asked again meanwhile
+      if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
+      groups.push(...answer.content.list);
+      if (groups.length < first + MOST_ASKED) break;
+    }
+    this.say("");
+    this.version = answer.content.version;
+    this.cards.clear();
+    this.drawn = groups.map((each) => this.draw(each));
+    const focused = this.focusedPhoto();
+    this.list.replaceChildren(...this.drawn.map(({ node }) => node));
+    if (focused) this.cards.get(focused.id)?.[focused.part].focus({ preventScroll: true });
+    this.showSummary(answer.content);
+    this.changed();
+  }
+
+  async showMore() {
+    if (this.isAsking || this.more.hidden) return;
+    this.isAsking = true;
+    const turn = this.loads, first = this.drawn.length, hadFocus = this.more === this.box.getRootNode().activeElement;
+    const answer = await this.ask("groups", { first, count: MORE });
+    this.isAsking = false;
+    if (turn !== this.loads || !this.box.isConnected) return;
+    if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
+    if (answer.content.version !== this.version) { this.load(); return; }
+    const added = answer.content.list.map((each) => this.draw(each));
+    this.drawn.push(...added);
+    this.list.append(...added.map(({ node }) => node));
+    if (location.pathname === PATH) history.replaceState({ ...history.state, groups: this.drawn.length }, "");
+    this.showSummary(answer.content);
+    this.changed();
+    if (hadFocus) added[0]?.cards[0].tile.link.focus();
+  }
+
+  // Which part of which photo has the focus, to give it to the element that takes its place.
+  focusedPhoto() {
+    const active = this.box.getRootNode().activeElement, card = active?.closest?.(".photo");
+    if (!card) return null;
+    return { id: card.dataset.photo, part: active.matches(".keep input") ? "keep" : "link" };
+  }
+
+  draw({ number, photos }) {
+    const node = element("section", "group"), row = element("div", "photos");
+    node.ariaLabel = `Group ${(number + 1).toLocaleString("en")}, ${countOf(photos.length)}`;
+    const warning = element("p", "warning", "Keep at least one: this group is in no list and not in the script.");
+    warning.role = "status";
+    const group = { node, warning, cards: photos.map((photo, place) => this.card(photo, place + 1)) };
+    for (const card of group.cards) {
+      card.group = group;
+      this.cards.set(card.photo.id, card);
+      row.append(card.node);
+    }
+    node.append(row, warning);
+    this.showKept(group);
+    return group;
+  }
+
+  card(photo, rank) {
+    const node = element("div", "photo"), tile = createTile(), line = element("label", "keep"), keep = element("input"), text = element("span", "text");
+    node.dataset.photo = photo.id;
+    fillTile(tile, photo, (isSelected) => tray.set([photo.id], isSelected));
+    tile.link.onclick = (event) => {
+      if (!isPlainClick(event)) return;
+      event.preventDefault();
+      this.place.save(photo.id);
+      visit(photo.link);
+    };
+    keep.type = "checkbox";
+    keep.onchange = () => this.choose(photo.id, keep.checked);
+    line.title = photo.paths.join("\n");
+    const name = element("strong", "name", photo.name), reason = element("em", "reason");
+    const first = element("span", "first");
+    first.append(`Keep ${rank}: `, name);
+    text.append(first, element("span", "about", photo.about), reason);
+    line.append(keep, text);
+    node.append(tile, line);
+    return { node, tile, keep, reason, photo, link: tile.link };
+  }
+
+  // ---------------------------------------------------------------- what is kept
+
+  choose(id, isKept) {
+    choices.set(id, isKept);
+    this.showKept(this.cards.get(id).group);
+  }
+
+  showKept({ cards, warning }) {
+    for (const { photo, keep, reason, node } of cards) {
+      const isKept = choices.isKept(photo);
+      keep.checked = isKept;
+      node.classList.toggle("kept", isKept);
+      reason.textContent = photo.reason;
+    }
+    warning.hidden = cards.some(({ photo }) => choices.isKept(photo));
+  }
+
+  showChosen(answer) {
+    if (!answer.ok) { this.load().then(() => this.say(answer.content)); return; } // the library has what it had
+    const { version, changed, problem } = answer.content;
+    if (version !== this.version) { this.load(); return; }
+    for (const [id, { keep, reason }] of Object.entries(changed)) {
+      const card = this.cards.get(id);
+      if (!card) continue;
+      Object.assign(card.photo, { keep, reason });
+      this.showKept(card.group);
+    }
+    this.showSummary(answer.content);
+    if (problem) this.load().then(() => this.say(problem)); else this.say("");
+  }
+
+  async forgetAll() {
+    const answer = await choices.forget();
+    if (answer?.ok) await this.load(); else this.say(answer ? answer.content : NO_SERVER);
+  }
+
+  showSummary({ groups, photos, superfluous, chosen, has_script: hasScript }) {
+    this.summary.replaceChildren(element("strong", "", `${groups.toLocaleString("en")} group${groups === 1 ? "" : "s"}`), `, ${countOf(photos)}; those that are not kept take ${superfluous}`);
+    this.exports.get("script").hidden = !hasScript;
+    this.forget.hidden = !chosen;
+    this.forget.lastChild.textContent = `Forget ${chosen.toLocaleString("en")} choice${chosen === 1 ? "" : "s"}`;
+    this.more.hidden = this.drawn.length >= groups;
+  }
+
+  // ---------------------------------------------------------------- the tray, and the place in the view
+
+  changed() {
+    this.seen.disconnect();
+    if (!this.more.hidden) this.seen.observe(this.more); // anew: it may be in sight still
+    this.showSelection();
+    const { pathname, search } = location;
+    this.place.update({ tiles: new Map([...this.cards].map(([id, { tile }]) => [id, tile])), address: pathname + search });
+  }
+
+  showSelection() {
+    this.box.classList.toggle("selecting", tray.size > 0);
+    for (const { tile, photo } of this.cards.values()) {
+      showSelected(tile, tray.isSelected(photo.id));
+      showMarks(tile, tray.marksOf(photo));
+    }
+  }
+
+  onKey(event) {
+    const card = this.cards.get(event.target.closest(".photo")?.dataset.photo);
+    if (!card || event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step) {
+      const all = [...this.cards.values()], next = all[all.indexOf(card) + step];
+      if (!next) return;
+      (event.target === card.keep ? next.keep : next.link).focus();
+    } else if (event.key === "k") this.choose(card.photo.id, !choices.isKept(card.photo));
+    else if (event.key === "x") tray.set([card.photo.id], !tray.isSelected(card.photo.id));
+    else {
+      const change = tray.changeOf(event.key, card.photo);
+      if (!change) return;
+      tray.mark([card.photo], change);
+    }
+    event.preventDefault();
+  }
+
+  // ---------------------------------------------------------------- exports
+
+  async export(kind, name) {
+    await choices.settled();
+    const body = JSON.stringify({ address: this.data.parameters, chosen: choices.told });
+    const answer = await fetch(`/similar/export/${kind}`, { method: "PUT", body }).catch(() => null);
+    if (!answer?.ok) { this.say(answer ? await answer.text() : NO_SERVER); return; }
+    const link = element("a"), address = URL.createObjectURL(await answer.blob());
+    Object.assign(link, { href: address, download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    this.say("");
+  }
+
+  say(text) { this.problem.textContent = text; }
+}
+
+const button = (text, act, sign) => textButton(text, act, sign, "button");

@@ -1,0 +1,220 @@
+// What is known of a photo, in a drawer beside it: facts, corrections, place, faces, files, concepts, and why a search found
+// it. Those of the neighbours are fetched ahead, so they come with the picture.
+
+import { isPlainClick, visit } from "../history/history.js";
+import { NO_SERVER, ask } from "../shared/ask.js";
+import { element, icon, textButton } from "../shared/dom.js";
+import { ASKED_CORRECTION, OTHER_PHOTOS, tray } from "../shared/tray.js";
+import { Judgements } from "./judgements.js";
+
+const KEPT = 12; // details of photos
+const FRESH_MS = 60_000; // afterwards they are asked for again
+const WHY_AFTER_MS = 250; // a model may be needed, so not while somebody steps through photos
+const button = (text, act, sign) => textButton(text, act, sign, "button");
+
+export class Details {
+  // `askTeaching` is called with the id of the photo for which a concept is to be taught.
+  constructor(askTeaching) {
+    this.kept = new Map(); // by id: { at, answer } of a request, whose answer is a promise until it has come
+    this.node = element("aside", "drawer");
+    Object.assign(this.node, { ariaLabel: "Details", tabIndex: 0 }); // it scrolls
+    this.facts = element("dl", "facts");
+    this.parts = element("div", "parts");
+    this.problem = element("p", "problem");
+    this.problem.role = "alert";
+    this.judgements = new Judgements((id) => this.known(id)?.judged ?? {});
+    this.teach = button("Teach a concept", () => askTeaching(this.slide.id), "school");
+    this.concepts = element("section", "part");
+    this.concepts.append(element("h2", "", "Concepts"), this.judgements.node, this.teach);
+    this.why = element("section", "part");
+    this.node.append(element("h2", "", "Details"), this.facts, this.problem, this.parts, this.concepts, this.why);
+    this.onOthers = () => { this.kept.clear(); if (this.slide) this.load(this.slide); };
+    tray.addEventListener(OTHER_PHOTOS, this.onOthers);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    tray.removeEventListener(OTHER_PHOTOS, this.onOthers);
+  }
+
+  // Show the details of a slide; `ahead` are those that may come next. `data` is that of the viewer.
+  show(slide, ahead, data) {
+    const search = new URLSearchParams(data.search).toString(), isOther = this.slide?.id !== slide.id || this.search !== search;
+    Object.assign(this, { slide, data, search });
+    this.concepts.hidden = !data.concepts;
+    this.judgements.update(slide.id, data.concepts ?? []);
+    if (isOther) {
+      this.draw(this.known(slide.id));
+      this.why.replaceChildren();
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.explain(slide), WHY_AFTER_MS);
+      this.load(slide);
+      for (const each of ahead) if (each) this.fetch(each);
+    }
+  }
+
+  // The details of a photo if they have come, else null.
+  known(id) { return this.kept.get(id)?.content ?? null; }
+
+  fetch({ id }) {
+    const kept = this.kept.get(id);
+    if (kept && performance.now() - kept.at < FRESH_MS) return kept.answer;
+    const parameters = new URLSearchParams([["id", id], ...(this.data.concepts ?? []).map((name) => ["of", name])]);
+    const entry = { at: performance.now(), content: kept?.content };
+    entry.answer = ask(`/photo/details?${parameters}`, { cache: "no-store" }).then((answer) => {
+      if (answer?.ok) entry.content = answer.content; else this.kept.delete(id); // it is asked for again
+      return answer;
+    });
+    this.kept.delete(id);
+    this.kept.set(id, entry);
+    if (this.kept.size > KEPT) this.kept.delete(this.kept.keys().next().value);
+    return entry.answer;
+  }
+
+  async load(slide) {
+    const answer = await this.fetch(slide);
+    if (this.slide !== slide && this.slide?.id !== slide.id) return; // another photo is shown
+    if (answer?.ok) this.draw(answer.content); else this.draw(null, answer ? answer.content : NO_SERVER);
+    this.judgements.mark();
+  }
+
+  draw(content, problem = "") {
+    this.problem.textContent = problem;
+    const shown = JSON.stringify([this.slide.id, content]);
+    if (this.shown === shown) return;
+    this.shown = shown;
+    this.street?.close();
+    this.street = null;
+    this.facts.replaceChildren(...rowsOf([...(content?.facts ?? []), ...this.slide.found]));
+    this.parts.replaceChildren(...(content ? [
+      ...this.corrections(content.corrected), ...content.remarks.map(remark), ...this.place(content.place), ...faces(content.faces), this.paths(content),
+    ] : []));
+  }
+
+  // ---------------------------------------------------------------- corrections
+
+  corrections(rows) {
+    if (!rows) return [];
+    const part = element("section", "part corrections"), { id } = this.slide;
+    part.ariaLabel = "Corrections";
+    part.append(...rows.map(({ what, now, stated }) => {
+      const row = element("div", "corrected"), text = element("p");
+      text.append(element("strong", "", `${what === "date" ? "Date" : "Place"} corrected by you: ${now}.`), " ", element("span", "", `The file says: ${stated}.`));
+      row.append(text, button(`Take back the ${what}`, () => takeBack(id, what), "undo"));
+      return row;
+    }), button("Correct the date or place", () => tray.tell(ASKED_CORRECTION, [id]), "edit_calendar"));
+    return [part];
+  }
+
+  // ---------------------------------------------------------------- the place
+
+  // No map server is contacted before the map is switched on.
+  place(place) {
+    if (!place) return [];
+    const part = element("section", "part"), toggle = element("label", "toggle"), box = element("input"), view = element("div", "street");
+    part.ariaLabel = "Place";
+    Object.assign(box, { type: "checkbox", onchange: () => this.showStreet(view, box.checked && place) });
+    box.role = "switch";
+    toggle.title = "Sends this location to a map server on the internet.";
+    toggle.append(box, element("span", "", "Show a map"));
+    view.hidden = true;
+    const links = element("div", "row");
+    links.append(linkTo("Photos nearby", place.nearby, "near_me"), linkTo("Around it on the map", place.map, "map"));
+    part.append(toggle, view, links);
+    return [part];
+  }
+
+  async showStreet(view, place) {
+    this.street?.close();
+    this.street = null;
+    view.hidden = !place;
+    if (!place) return;
+    const { StreetMap } = await import("./street_map.js");
+    if (!view.isConnected || view.hidden) return;
+    this.street = new StreetMap(view);
+    await this.street.show(place.lat, place.lon);
+  }
+
+  // ---------------------------------------------------------------- files
+
+  paths({ path_title: title, paths }) {
+    const part = element("section", "part");
+    part.append(element("h2", "", title), ...paths.flatMap(({ path, can_be_shown: canBeShown }, number) => {
+      const row = element("div", "path"), copy = button("", () => this.copy(path, copy), "content_copy");
+      copy.ariaLabel = copy.title = "Copy to the clipboard";
+      row.append(element("code", "", path), copy);
+      const { id } = this.slide;
+      return canBeShown ? [row, button("Show in the file manager", () => this.showFile(id, number), "folder_open")] : [row];
+    }));
+    return part;
+  }
+
+  async copy(path, node) {
+    try {
+      await navigator.clipboard.writeText(path);
+      node.firstChild.textContent = "check";
+      setTimeout(() => { node.firstChild.textContent = "content_copy"; }, 2000);
+    } catch { // only where the page was opened without TLS on another machine
+      this.problem.textContent = "The browser allows no copying here. Select the path, and copy it.";
+    }
+  }
+
+  async showFile(photo, number) {
+    const answer = await ask("/photo/file", { method: "PUT", body: JSON.stringify({ photo, number }) });
+    this.problem.textContent = answer?.ok ? "" : answer ? answer.content : NO_SERVER;
+  }
+
+  // ---------------------------------------------------------------- why it matched
+
+  async explain(slide) {
+    if (!this.search) return;
+    const parameters = new URLSearchParams(this.search);
+    parameters.set("id", slide.id);
+    const answer = await ask(`/photo/why?${parameters}`, { cache: "no-store" });
+    // What is wrong with a query is said where it is searched for.
+    if (this.slide.id !== slide.id || !answer?.ok || !answer.content.length) return;
+    const list = element("dl", "facts");
+    list.append(...rowsOf(answer.content));
+    this.why.replaceChildren(element("h2", "", "Why it matched"), list);
+  }
+}
+
+const rowsOf = (rows) => rows.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]);
+
+function remark([sign, text]) {
+  const node = element("p", "remark");
+  node.append(icon(sign), element("span", "", text));
+  return node;
+}
+
+async function takeBack(id, what) {
+  const answer = await tray.change("corrections/forget", { photo_ids: [Number(id)], date: what === "date", place: what === "place" });
+  tray.say(answer);
+  if (answer?.ok) tray.tell(OTHER_PHOTOS);
+}
+
+function faces(list) {
+  if (!list.length) return [];
+  const part = element("section", "part"), row = element("div", "row");
+  row.append(...list.map(({ id, name, is_single: isSingle, address }) => {
+    const link = element("a", "face"), image = element("img");
+    Object.assign(image, { src: `/face/small/${id}`, alt: "" });
+    link.href = address;
+    link.title = isSingle ? "The faces most like this one, to say who it is" : "All faces of this person";
+    link.append(image, element("span", "", isSingle ? "More of this face" : name), ...(isSingle ? [element("span", "once", "Seen once")] : []));
+    link.onclick = follow(link);
+    return link;
+  }));
+  part.append(element("h2", "", "Faces"), row);
+  return [part];
+}
+
+function linkTo(text, address, sign) {
+  const link = element("a", "button");
+  link.href = address;
+  link.append(icon(sign), element("span", "", text));
+  link.onclick = follow(link);
+  return link;
+}
+
+const follow = (link) => (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(link.getAttribute("href")); } };

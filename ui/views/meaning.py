@@ -1,0 +1,84 @@
+"""The map of meaning: photos that show similar things lie close together."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from imgsearch import format_count
+from ui import cards, component_files, elements, first_run, search_row
+from ui.formatting import escape_markdown
+from ui.library_state import follow, library_state
+from ui.meaning_data import drawn_map, found_photos
+from ui.search_state import SearchInput, search_buttons
+from ui.session import session
+from ui.tasks import progress_bar
+from ui.timeline_data import MAX_FOUND
+
+TASK = "lay out"
+_map = component_files.component("meaning", "shared/photo_tile.css")
+
+
+def show() -> None:
+    """The map; of the photos that a search finds, the others stay in the background."""
+    here = session()
+    if not here.photo_count():
+        first_run.empty_library()
+        return
+    state = library_state()
+    search_input = search_row.search_box("meaning")
+    search_input.query()  # raises what is wrong with it
+    task = here.tasks.get(TASK)
+    is_busy = task is not None and task.running
+    if task is not None and is_busy:
+        progress_bar(task, "Laying out photos", "photos")
+    elif task is not None and task.error is not None:
+        cards.error_card(task.error)
+    if here.library.meaning.exists():
+        elements.fill_window()
+        _heading(search_input, is_busy)
+        data = {"search": search_input.parameters, "version": drawn_map().version}
+        _map(key="meaning", data=data)
+    elif not is_busy:
+        cards.card(
+            "What your photos are about",
+            "Your photos are laid out so that those that show similar things lie close together, "
+            "in clusters with names. You can zoom in to single photos, and select clusters with a "
+            "lasso. This happens on this machine only.",
+            ":material/bubble_chart:",
+        )
+        _lay_out_button(f"Lay out {format_count(here.photo_count(), 'photo')}", is_busy)
+    follow(state)
+
+
+def _heading(search_input: SearchInput, is_busy: bool) -> None:
+    """Show the number of photos on the map, and a link back to the search."""
+    drawn, found = drawn_map(), found_photos(search_input)
+    text = f"**{format_count(len(found), 'photo')}**"
+    if search_input:
+        text += f" {escape_markdown(search_input.title)}"
+        if search_input.query().terms and len(found) == MAX_FOUND:
+            text += f" (the best {MAX_FOUND:,})"
+    missing = session().photo_count() - len(drawn.points.photo_ids)
+    if missing > 0 and not search_input:
+        text += f" · {missing:,} not on the map"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(text, width="content")
+        if search_input:
+            search_buttons(search_input, "meaning")
+        _lay_out_button("Lay out anew", is_busy, "tertiary")
+
+
+def _lay_out_button(label: str, is_busy: bool, kind: str = "secondary") -> None:
+    st.button(
+        label,
+        icon=":material/bubble_chart:",
+        disabled=is_busy,
+        on_click=_start,
+        type="tertiary" if kind == "tertiary" else "secondary",
+        help="You can go on searching meanwhile. Photos that are added later are placed on the "
+        "map, and the others do not move.",
+    )
+
+
+def _start() -> None:
+    session().start(TASK, lambda library: library.meaning.lay_out())
