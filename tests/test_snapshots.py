@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
 
@@ -77,7 +78,7 @@ class VectorLibrary:
         """Photos with these vectors, or with `again` another vector for the first photos."""
         first = 1 if again else self.photos + 1
         ids = list(range(first, first + len(vectors)))
-        with sqlite3.connect(self.store.data_dir / "library.db") as database:
+        with closing(sqlite3.connect(self.store.data_dir / "library.db")) as database, database:
             if not again:
                 self.photos += len(vectors)
                 database.executemany(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -129,3 +132,65 @@ def test_the_lacking_package_is_read_from_the_message() -> None:
     assert lacking_package(message) == "onnxruntime"
     with pytest.raises(RuntimeError, match="no network"):
         lacking_package("there is no network")
+
+
+# ------------------------------------------------------------------------- .ci/run
+
+
+MAKEFILE = (CHECKOUT / "Makefile").read_text()
+CI = (CHECKOUT / ".ci" / "run").read_text()
+NEWER_PYTHON = CHECKOUT / "tests" / "install_newer_python.sh"
+
+
+def recipe(target: str) -> str:
+    """The commands of a target of the Makefile."""
+    found = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+    assert found is not None, target
+    return found[1]
+
+
+def test_ci_takes_every_step_and_forgives_none() -> None:
+    steps = re.findall(r"^step make ([\w-]+)", CI, re.MULTILINE)
+    assert steps == ["check", "newer", "lowest", "release-test", "test-all"]
+    assert all(recipe(step) for step in steps[:-1])
+    assert "|| true" not in CI and "set -euo pipefail" in CI
+
+
+def test_the_branch_coverage_has_a_floor() -> None:
+    coverage = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["coverage"]
+    assert coverage["run"]["branch"] is True
+    assert coverage["report"]["fail_under"] > 50
+    assert "--cov " in recipe("newer")
+
+
+def test_an_audit_that_cannot_look_a_package_up_fails() -> None:
+    assert "--strict" in recipe("audit")
+    assert "make audit" in WORKFLOW.read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+@pytest.mark.parametrize("is_another_version", [False, True])
+def test_ci_ends_without_the_newer_python(tmp_path: Path, is_another_version: bool) -> None:
+    """There is no such command, or it is another version; and there is no apt to install one."""
+    for name in ("bash", "id"):
+        program = shutil.which(name)
+        assert program is not None
+        (tmp_path / name).symlink_to(program)
+    candidate = tmp_path / "python3.13"
+    if is_another_version:
+        candidate.write_text("#!/bin/sh\nexit 1\n")
+        candidate.chmod(0o755)
+    done = subprocess.run(
+        [NEWER_PYTHON, candidate], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "CI must have one" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_ci_takes_the_newer_python_that_is_there(tmp_path: Path) -> None:
+    candidate = tmp_path / "python3.13"
+    candidate.write_text("#!/bin/sh\nexit 0\n")
+    candidate.chmod(0o755)
+    done = subprocess.run([NEWER_PYTHON, candidate], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{candidate}\n"
