@@ -25,7 +25,7 @@ PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 NOT_SMALL = {"torch", "torchvision", "open_clip_torch", "timm", "transformers", "openvino",
-             "streamlit", "django-js-lib-leaflet", "openTSNE", "scipy"}  # fmt: skip
+             "streamlit", "django-js-lib-leaflet", "brotli", "openTSNE", "scipy"}  # fmt: skip
 # A process in which what NOT_SMALL brings is not installed.
 SMALL = """
 import sys
