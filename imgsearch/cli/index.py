@@ -12,6 +12,7 @@ from imgsearch.cli.output import (
     complete_encoder,
     complete_folder,
     data_option,
+    for_library,
     info,
     json_option,
     open_archive,
@@ -164,6 +165,8 @@ def _index_archive(
         f"{report.gone} gone, {report.missing} missing, {report.failed} failed "
         f"in {report.seconds:.1f} s"
     )
+    if report.failed:
+        info(f"To see why photos failed: imgsearch failures{for_library(address)}")
     if metadata:
         photos = format_count(report.reread, "photo")
         info(f"Read the metadata again: that of {photos} changed.")
