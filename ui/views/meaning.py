@@ -41,9 +41,9 @@ def show() -> None:
     elif not is_busy:
         cards.card(
             "What your photos are about",
-            "Your photos are laid out so that those that show similar things lie close together, "
-            "in clusters with names. You can zoom in to single photos, and select clusters with a "
-            "lasso. This happens on this machine only.",
+            "Photos that show similar things are laid out close together, in clusters with names. "
+            "You can zoom in to single photos, and select whole areas with a lasso. This happens "
+            "on this machine only, and no photo is read again.",
             ":material/bubble_chart:",
         )
         _lay_out_button(f"Lay out {format_count(here.photo_count(), 'photo')}", is_busy)

@@ -139,7 +139,6 @@ def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
         for view, label, icon in (
             ("timeline", "By date", "calendar_month"),
             ("map", "On the map", "map"),
-            *((("meaning", "By meaning", "bubble_chart"),) if session().has("meaning") else ()),
             ("over-time", "Over time", "view_column"),
         )
     )

@@ -222,10 +222,10 @@ class MeaningMap {
   // The attribute `data-drawn` says that all in sight is drawn.
   async settle() {
     if (!this.found) return;
-    this.names.show(this.plane, this.counts);
     this.remember();
-    const { x, y, scale } = this.plane;
-    await this.tiles.show(this.plane, this.points, this.found, this.search);
+    const { x, y, scale } = this.plane, shown = this.tiles.show(this.plane, this.points, this.found, this.search);
+    this.names.show(this.plane, this.counts, this.tiles.tiles.size > 0); // tiles are chosen, and their pictures come later
+    await shown;
     if (x === this.plane.x && y === this.plane.y && scale === this.plane.scale) this.node.dataset.drawn = "";
   }
 

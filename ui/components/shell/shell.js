@@ -46,6 +46,8 @@ export default function (box, { data, setTriggerValue }) {
     bar.append(link);
   }
   box.bars.replaceChildren(heading, brand, bar);
+  const shown = bar.querySelector("[aria-current]"); // the bar may be wider than a phone
+  if (shown) bar.scrollLeft = shown.offsetLeft + shown.offsetWidth / 2 - bar.clientWidth / 2;
   // The element of an earlier run stays; it is gone only when the page is.
   return () => queueMicrotask(() => {
     if (box.isConnected) return;
