@@ -63,7 +63,7 @@ def ligatures_of(font: TTFont) -> dict[str, str]:
 def main() -> None:
     """Write both files."""
     (path,) = (SCRIPTS / "media").glob(FONT)
-    font = TTFont(path)
+    font = TTFont(path, recalcTimestamp=False)  # the same bytes each time
     glyphs = ligatures_of(font)
     names = [name for name in used_names() if name in glyphs]
     options = Options(layout_features=["*"], layout_closure=False)
