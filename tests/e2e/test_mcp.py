@@ -279,8 +279,9 @@ def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
         return hashlib.sha256((data / "library.db").read_bytes()).hexdigest()
 
     before = digest()
-    for tool in sorted(TOOLS - {"search", "explain", "similar"}):
+    for tool in sorted(TOOLS - {"search", "explain", "similar", "meaning"}):
         connected.ask(tool, **({"photo_id": 1} if tool in ("photo", "thumbnail") else {}))
+    assert "imgsearch meaning --lay-out" in text_of(connected.call("meaning"))
     connected.ask("similar", example={"photo_id": 1})
     connected.ask("search", query="a red square nobody has searched for")
     assert digest() == before
