@@ -24,7 +24,7 @@ _MANY_PLACED = 0.5  # share of photos that came later, from which a new layout i
     click.option(
         "--lay-out",
         is_flag=True,
-        help="Lay out all photos anew. 100,000 photos take one to two minutes.",
+        help="Lay out all photos anew. 100,000 photos take some minutes.",
     ),
     click.option(
         "--level",

@@ -14,7 +14,7 @@ from imgsearch.records.arrays import Ids, Vectors
 
 _EXACT_ROWS = 10_000  # up to which every row is compared with every other
 _LISTS_PER_ROOT = 4  # lists for n rows: 4 √n, as FAISS recommends
-_PROBES = 24  # lists searched: 97 % of the 15 nearest of 100,000 photos
+_PROBES = 24  # lists searched, for most of the 15 nearest of 100,000 photos
 _TRAINED_PER_LIST, _ROUNDS = 40, 8  # of k-means
 _BLOCK_ROWS = 4_096  # searched at once, so that a caller can stop between two blocks
 

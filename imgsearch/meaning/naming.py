@@ -2,7 +2,8 @@
 
 A word fits a photo if it stands out among unrelated captions, as for labels (`labels.zero_shot`).
 Of the words that fit most photos of a cluster, and fit them better than the photos around it, its
-name is the one that fits best. Where no word does, the cluster has no name.
+name is the one that fits best; it may also be that of the cluster around it. Where no word does,
+the cluster has no name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from imgsearch.meaning.clusters import FoundCluster
     from imgsearch.records.arrays import Ids, Vectors
 
@@ -23,6 +26,7 @@ _MOST_PHOTOS = 0.6  # share of the photos of a cluster that its name fits
 _LEAST_LIFT = 0.25  # standard deviations by which it fits better than the photos around
 _LIFT_WEIGHT = 0.25  # what fits best counts more than what tells photos from others
 _NEARLY_ALL = 0.7  # share of the photos around: such a cluster needs no lift
+_NEARLY_BEST = 0.8  # of what fits best: with less, a name would be a detail at most
 _BLOCK_ROWS = 4_096
 
 
@@ -72,32 +76,44 @@ def name_clusters(
             fits[parent] += fits[place]
             sizes[parent] += sizes[place]
     is_top = np.array([cluster.parent is None for cluster in clusters])
-    around_all = scores[is_top].sum(axis=0), sizes[is_top].sum()
-    return [
-        _best_word(
-            scores[place] / max(sizes[place], 1),
-            fits[place] / max(sizes[place], 1),
-            *(
-                around_all
-                if (parent := clusters[place].parent) is None
-                else (scores[parent], sizes[parent])
-            ),
-            size=float(sizes[place]),
+    everything = scores[is_top].sum(axis=0), sizes[is_top].sum()
+    names: list[int | None] = []
+    for place, cluster in enumerate(clusters):
+        parent, size = cluster.parent, max(sizes[place], 1)
+        around, count = everything if parent is None else (scores[parent], sizes[parent])
+        names.append(
+            _best_word(
+                scores[place] / size,
+                fits[place] / size,
+                scores[place] / size - around / max(count, 1),
+                is_most=size >= _NEARLY_ALL * count,
+                outer=None if parent is None else names[parent],
+            )
         )
-        for place in range(count)
-    ]
+    return names
 
 
 def _best_word(
-    means: np.ndarray, shares: np.ndarray, around: np.ndarray, photos_around: float, *, size: float
+    means: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    lifts: NDArray[np.float64],
+    *,
+    is_most: bool,
+    outer: int | None,
 ) -> int | None:
-    """The word that fits the photos best, of those that tell them from the photos around."""
-    if not size:
-        return None
-    lifts = means - around / max(photos_around, 1)
+    """The word that fits the photos best, of those that tell them from the photos around.
+
+    The name of the `outer` cluster needs no such lift, nor does any where the cluster has most of
+    the photos around. No name fits much worse than another word does.
+    """
     is_possible = shares >= _MOST_PHOTOS
-    if size < _NEARLY_ALL * photos_around:
-        is_possible &= lifts >= _LEAST_LIFT
+    if not is_possible.any():
+        return None
+    is_possible &= means >= _NEARLY_BEST * means[is_possible].max()
+    has_lift = (lifts >= _LEAST_LIFT) | is_most
+    if outer is not None:
+        has_lift[outer] = True
+    is_possible &= has_lift
     if not is_possible.any():
         return None
     return int(np.where(is_possible, means + _LIFT_WEIGHT * lifts, -np.inf).argmax())

@@ -53,7 +53,7 @@ class Meaning:
     def lay_out_now(self) -> LayoutReport:
         """Lay out the whole map of meaning anew, as `lay_out` does, and return its report.
 
-        100,000 photos take one to two minutes. Raises MissingPackage without the extra `meaning`,
+        100,000 photos take some minutes. Raises MissingPackage without the extra `meaning`,
         and UsageError for a library without photos.
         """
         return self.lay_out().run()

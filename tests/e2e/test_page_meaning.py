@@ -85,7 +85,7 @@ def test_the_map_is_laid_out_by_a_click(
     settle(page)
     screenshot(page, "meaning-before")
     page.get_by_role("button", name=f"Lay out {ALL} photos").click()
-    page.locator(".plane[data-drawn]").wait_for(timeout=120_000)
+    page.locator(".plane[data-drawn]").wait_for(timeout=240_000)
     page.get_by_text(f"{ALL} photos", exact=True).wait_for()
     assert page.locator(".plane").get_attribute("data-found") == str(ALL)
 

@@ -8,7 +8,7 @@ import { tray } from "../shared/tray.js";
 import { DIM } from "./points.js";
 
 export const TILE_PX = 96;
-const GAP_PX = 4, MOST_PER_TILE = 2, MOST_AT_ONCE = 300, MOST_KEPT = 5_000;
+const GAP_PX = 4, MOST_PER_TILE = 4, MOST_AT_ONCE = 300, MOST_KEPT = 5_000;
 
 export class Tiles {
   constructor(box) {
