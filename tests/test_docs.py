@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from imgsearch import Library, Settings, errors
 from imgsearch.cli import GROUPS, commands
+from imgsearch.version import VERSION
 from tests.operations_page import operations_page
 from tests.python_page import PARTS, python_page
 
@@ -156,3 +157,20 @@ def test_the_index_lists_every_decision_with_its_status() -> None:
         plain = re.sub(r"\[(\d+)\]\([^)]*\)", r"\1", found["later"] or "accepted")
         expected.append((title.removeprefix("# "), page.name, plain))
     assert sorted(rows, key=lambda row: row[1]) == expected
+
+
+# ------------------------------------------------------------------------- the changelog
+
+
+def test_the_changelog_has_a_short_section_for_this_version() -> None:
+    changelog = (HOUSE / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## (.+)$", changelog, re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    number = next(heading for heading in headings if heading.split(" ")[0] == VERSION)
+    section = changelog.split(f"\n## {number}\n")[1].split("\n## ")[0]
+    assert 10 <= len(section.strip().splitlines()) <= 60
+    assert set(re.findall(r"^### (.+)$", section, re.MULTILINE)) <= {
+        *("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security", "Known limits"),
+    }
+    for page in re.findall(r"\bdocs/[\w-]+\.md\b", section):
+        assert (HOUSE / page).is_file(), page
