@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def committed(process: subprocess.Popen[bytes]) -> int:
 
 def check_library(data_dir: Path, at_least: int, found_before: int = 0) -> int:
     """What must hold after any crash. Returns how many photos there are."""
-    with sqlite3.connect(data_dir / "library.db") as database:
+    with closing(sqlite3.connect(data_dir / "library.db")) as database, database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     database.close()
     reader = Store.open(data_dir, writable=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -172,7 +173,7 @@ def test_an_index_of_a_kind_that_is_not_registered_is_rebuilt(
 ) -> None:
     with open_library(tmp_path / "library", POLICY) as library:
         library.index([tmp_path / "photos"]).run()
-    with sqlite3.connect(tmp_path / "library" / "library.db") as database:
+    with closing(sqlite3.connect(tmp_path / "library" / "library.db")) as database, database:
         database.execute("UPDATE snapshots SET kind = 'unregistered'")
     database.close()
     with open_library(tmp_path / "library") as library:

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -202,7 +203,7 @@ def test_photos_leave_the_map_and_come_back_to_their_places(laid_out: Path, tmp_
         assert places(library.meaning.points()) == before
         library.folders.forget(photos)
         wait_until(lambda: library.folders.prune(0))
-        with sqlite3.connect(tmp_path / "data" / DATABASE_FILE) as connection:
+        with closing(sqlite3.connect(tmp_path / "data" / DATABASE_FILE)) as connection, connection:
             assert connection.execute("SELECT count(*) FROM meaning_positions").fetchone() == (0,)
 
 
@@ -312,7 +313,7 @@ def test_without_the_package_the_error_says_how_to_install_it(
 
 def test_each_encoder_has_a_map_of_its_own(laid_out: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(laid_out / "library", tmp_path / "data"))
-    with sqlite3.connect(data / DATABASE_FILE) as connection:
+    with closing(sqlite3.connect(data / DATABASE_FILE)) as connection, connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("UPDATE encoders SET state = 'kept'")
         connection.execute(
@@ -320,7 +321,7 @@ def test_each_encoder_has_a_map_of_its_own(laid_out: Path, tmp_path: Path) -> No
         )
     with Library.open(Settings.load(data_dir=data, encoder="auto")) as library:
         assert not library.meaning.exists()
-    with sqlite3.connect(data / DATABASE_FILE) as connection:
+    with closing(sqlite3.connect(data / DATABASE_FILE)) as connection, connection:
         connection.execute("PRAGMA foreign_keys = ON")
         assert connection.execute("SELECT count(*) FROM meaning_positions").fetchone()[0]
         connection.execute("DELETE FROM encoders WHERE state = 'kept'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,11 @@ PAGE_BYTES = 4096
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
+def library(tmp_path: Path) -> Iterator[Library]:
     """A library that does not exist yet."""
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
-    return Library.open(settings, encoder=StandIn())
+    with Library.open(settings, encoder=StandIn()) as library:
+        yield library
 
 
 def assert_refused(library: Library, pack: Path, problem: str) -> None:
