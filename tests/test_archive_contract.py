@@ -175,6 +175,7 @@ REFUSED: dict[str, str] = {
     "concepts": "concepts",
     "labels": "labels",
     "people": "people",
+    "meaning": "meaning",
     "encoders": "encoders",
     "Upkeep.read_metadata": "upkeep",
     "Upkeep.make_thumbnails": "upkeep",

@@ -74,7 +74,7 @@ from streamlit.testing.v1 import AppTest
 modules = [
     ".".join(file.with_suffix("").parts)
     for file in sorted(Path("ui").rglob("*.py"))
-    if file.name not in ("__main__.py", "__init__.py", "app.py", "make_world.py")
+    if file.name not in ("__main__.py", "__init__.py", "app.py", "make_icons.py", "make_world.py")
 ]
 for module in modules:
     import_module(module)
