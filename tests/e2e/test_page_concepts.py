@@ -134,7 +134,8 @@ def test_what_cannot_be_taught_is_said(open_tab: OpenTab, address: str, place: P
     tab = open_tab(address)
     tab.goto(f"{address}/photo?id={cat.photo.id}&q=concept:alone")
     tab.get_by_role("heading", name="Concepts").wait_for()
-    tab.get_by_role("button", name="Yes", exact=True).first.click()  # takes the only one back
+    yes = tab.get_by_role("button", name="Yes", exact=True, pressed=True)  # once that is known
+    yes.first.click()  # takes the only one back
     tab.get_by_text("needs at least one photo that shows it").wait_for()
     with open_library(place) as library:
         assert library.concepts.get("alone").likes == 1

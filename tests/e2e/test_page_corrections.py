@@ -23,7 +23,7 @@ from tests.browsing import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
     from tests.e2e.conftest import OpenTab
 
@@ -147,8 +147,14 @@ def test_a_place_is_chosen_among_those_of_the_name(
     dialog = open_correction(page, address, "Set a place")
     town = dialog.get_by_role("textbox")
     expect(town).to_be_focused()
+    held: list[Route] = []
+    page.route("**/corrections/plan-place", lambda route: held.append(route))
     town.fill("xyzzyville")
-    town.press("Enter")
+    with page.expect_request("**/corrections/plan-place"):
+        town.press("Enter")  # before anything is suggested
+    page.wait_for_timeout(600)  # suggestions would have been due
+    held[0].continue_()
+    page.unroute("**/corrections/plan-place")
     expect(dialog.get_by_role("alert")).to_contain_text("No town called")
     town.fill("paris, tex")
     town.press("ArrowDown")  # the suggestion may not be there yet

@@ -131,7 +131,8 @@ def test_an_arrow_key_shows_a_neighbour_that_was_loaded_ahead(page: Page, addres
 
 def test_the_details_come_with_the_picture(page: Page, address: str) -> None:
     traffic = Traffic(page)
-    open_photo(page, address, "brick.png")
+    with page.expect_response(re.compile(r"/photo/details\?id=2\b")):  # of the next photo
+        open_photo(page, address, "brick.png")
     page.locator(".drawer code", has_text="brick.png").wait_for()
     page.wait_for_load_state("networkidle")
     with traffic.replies_held():  # Streamlit says nothing

@@ -195,6 +195,7 @@ export class Correction {
   }
 
   async show() {
+    clearTimeout(this.timer); // a suggestion that is due would outdate this request
     const number = (this.asked += 1);
     this.clearPreview();
     this.allow("");
