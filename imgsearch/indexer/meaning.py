@@ -18,7 +18,7 @@ from imgsearch.errors import UsageError
 from imgsearch.index.graph import RowIndex
 from imgsearch.index.recall import prompts
 from imgsearch.indexer.embedding import embed_queries
-from imgsearch.indexer.placing import mean_rows, place_new_photos, record_of
+from imgsearch.indexer.placing import mean_rows, place_new_photos, points_of, record_of
 from imgsearch.meaning import layout, naming
 from imgsearch.meaning.clusters import find_clusters
 from imgsearch.meaning.placing import NEAREST, place
@@ -147,7 +147,7 @@ def _place_others(
     laid_out: MeaningPoints,
 ) -> Generator[Progress, None, MeaningPoints]:
     """Place these photos among those that were laid out, whose rows `index` has."""
-    points = np.stack([laid_out.x, laid_out.y], axis=1).astype(np.float64)
+    points = points_of(laid_out)
     found: list[tuple[Ids, Points, Ids]] = [(others[:0], points[:0], laid_out.clusters[:0])]
     done = 0
     yield Progress(0, len(others), None, PLACING)

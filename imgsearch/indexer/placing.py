@@ -29,8 +29,8 @@ def place_new_photos(context: IndexingContext, store: Store, row: EncoderRow) ->
     Each lies among those that were laid out and that it is most like. Nothing happens where there
     is no map.
     """
-    known = store.meaning.map_of(row.key)
-    if known is None:
+    made_at = store.meaning.made_at(row.key)
+    if made_at is None:
         return 0
     waiting = store.meaning.waiting(row.key)
     if not len(waiting):
@@ -38,7 +38,7 @@ def place_new_photos(context: IndexingContext, store: Store, row: EncoderRow) ->
     laid_out = store.meaning.points(row.key, laid_out_only=True)
     if not len(laid_out.photo_ids):
         return 0
-    points = np.stack([laid_out.x, laid_out.y], axis=1).astype(np.float64)
+    points, taken = points_of(laid_out), points_of(store.meaning.points(row.key))
     index, placed = _index_of(context, store, row), 0
     for start in range(0, len(waiting), _PHOTOS_AT_ONCE):
         parts = store.reads.vectors.parts(
@@ -54,14 +54,17 @@ def place_new_photos(context: IndexingContext, store: Store, row: EncoderRow) ->
             scores[photo, : len(each.ids)] = each.scores
         has_any = near[:, 0] >= 0  # else none of the photos that were laid out has a path now
         ids, near, scores = ids[has_any], near[has_any], scores[has_any]
-        others = store.meaning.points(row.key)
-        taken = np.stack([others.x, others.y], axis=1).astype(np.float64)
         own = apart(place(points, near, scores, ids), ids, taken)
-        store.meaning.add(
-            row.key, known.made_at, record_of(ids, own, laid_out.clusters[near[:, 0]])
-        )
+        record = record_of(ids, own, laid_out.clusters[near[:, 0]])
+        store.meaning.add(row.key, made_at, record)
+        taken = np.concatenate([taken, points_of(record)])
         placed += len(ids)
     return placed
+
+
+def points_of(photos: MeaningPoints) -> Points:
+    """The points (n, 2) of photos on a map."""
+    return np.stack([photos.x, photos.y], axis=1).astype(np.float64)
 
 
 def record_of(ids: Ids, points: Points, clusters: Ids) -> MeaningPoints:

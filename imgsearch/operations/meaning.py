@@ -62,7 +62,7 @@ class Meaning:
         """Whether the encoder in use has a map."""
         engine = self._engine
         row = engine.reads().encoders.current()
-        return row is not None and engine.store().meaning.map_of(row.key) is not None
+        return row is not None and engine.store().meaning.made_at(row.key) is not None
 
     @operation("POST /meaning", tool="List what photos are about")
     def clusters(

@@ -20,6 +20,7 @@ from imgsearch.store.sql import IS_LIVE
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
+_MADE_AT = "SELECT made_at FROM meaning_maps WHERE encoder_key = ?"
 _INSERT = (
     "INSERT INTO meaning_positions (encoder_key, photo_id, x, y, cluster, is_placed) "
     "SELECT ?, id, ?, ?, ?, ? FROM photos WHERE id = ? ON CONFLICT DO NOTHING"
@@ -32,12 +33,15 @@ class MeaningStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def made_at(self, encoder_key: int) -> datetime | None:
+        """When the map of an encoder was laid out; None before."""
+        rows = self._database.fetch_all(_MADE_AT, encoder_key)
+        return datetime.fromisoformat(rows[0][0]) if rows else None
+
     def map_of(self, encoder_key: int) -> StoredMap | None:
         """The map of an encoder; None before it was laid out."""
         with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT made_at FROM meaning_maps WHERE encoder_key = ?", (encoder_key,)
-            ).fetchone()
+            row = connection.execute(_MADE_AT, (encoder_key,)).fetchone()
             if row is None:
                 return None
             clusters = connection.execute(
