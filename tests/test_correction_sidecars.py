@@ -16,10 +16,10 @@ from imgsearch.decode.xmp import read_xmp
 from imgsearch.decode.xmp_corrections import new_packet_of_correction, with_correction
 from imgsearch.decode.xmp_edit import CannotEdit
 from imgsearch.records.corrections import Correction, DateAndPlaceChange, NamedPoint, PhotoDate
-from tests.factories import run_cli, write_photos
+from tests.factories import run_cli
 from tests.programs import need_programs
 from tests.stand_in import StandIn
-from tests.test_marks_sidecars import BARE, DARKTABLE, DIGIKAM, LIGHTROOM, files_of
+from tests.test_marks_sidecars import BARE, DARKTABLE, DIGIKAM, LIGHTROOM, files_of, stock
 
 MOMENT = datetime(1974, 7, 3, 16, 30)
 LISBON = NamedPoint(38.7223, -9.1393, "Lisbon", "Lisboa", "Portugal")
@@ -38,9 +38,7 @@ ROME = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
 @pytest.fixture
 def stocked(library: Library, stand_in: StandIn, tmp_path: Path) -> Library:
     """A library of four photos with the ids 1 to 4, of which the first has an XMP file."""
-    photos = write_photos(tmp_path / "photos", 4)
-    (photos / "0000.png.xmp").write_text(ROME)
-    library.index([photos]).run()
+    stock(library, tmp_path, 4, ROME)
     return library
 
 

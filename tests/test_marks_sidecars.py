@@ -60,10 +60,15 @@ DARKTABLE = """<?xml version="1.0" encoding="UTF-8"?>
 @pytest.fixture
 def stocked(library: Library, stand_in: StandIn, tmp_path: Path) -> Library:
     """A library of six photos with the ids 1 to 6, of which the first has an XMP file."""
-    photos = write_photos(tmp_path / "photos", 6)
-    (photos / "0000.png.xmp").write_text(DIGIKAM)
-    library.index([photos]).run()
+    stock(library, tmp_path, 6, DIGIKAM)
     return library
+
+
+def stock(library: Library, folder: Path, count: int, packet: str) -> None:
+    """Index so many new photos in `folder`/photos, the first with this XMP file."""
+    photos = write_photos(folder / "photos", count)
+    (photos / "0000.png.xmp").write_text(packet)
+    library.index([photos]).run()
 
 
 def written(library: Library, **options: bool) -> list[SidecarChange]:

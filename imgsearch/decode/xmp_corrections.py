@@ -25,8 +25,11 @@ _DATES = ((EXIF, "DateTimeOriginal"), (PHOTOSHOP, "DateCreated"))
 _LATITUDE, _LONGITUDE = (EXIF, "GPSLatitude"), (EXIF, "GPSLongitude")
 # Apple Photos has the letter in a property of its own.
 _LATITUDE_LETTER, _LONGITUDE_LETTER = (EXIF, "GPSLatitudeRef"), (EXIF, "GPSLongitudeRef")
-_NAMES = {"town": (PHOTOSHOP, "City"), "region": (PHOTOSHOP, "State")}
-_NAMES["country"] = (PHOTOSHOP, "Country")
+_NAMES = {
+    "town": (PHOTOSHOP, "City"),
+    "region": (PHOTOSHOP, "State"),
+    "country": (PHOTOSHOP, "Country"),
+}
 
 
 def new_packet_of_correction(correction: Correction) -> bytes:

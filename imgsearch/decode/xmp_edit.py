@@ -19,11 +19,10 @@ XMP = "http://ns.adobe.com/xap/1.0/"
 EXIF = "http://ns.adobe.com/exif/1.0/"
 PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 _PREFIXES = {XMP: "xmp", EXIF: "exif", PHOTOSHOP: "photoshop"}  # as programs write them
-_EMPTY = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="imgsearch {version}">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-  <rdf:Description rdf:about=""/>
- </rdf:RDF>
+{description} </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="w"?>
 """
@@ -114,13 +113,18 @@ def descriptions_in(root: Element) -> list[Element]:
     ]
 
 
+def packet_of(description: str) -> bytes:
+    """A packet with nothing but this `rdf:Description`, a line or several."""
+    return _PACKET.format(version=VERSION, description=description).encode()
+
+
 def new_packet_with(values: Mapping[Name, str]) -> bytes:
     """A packet that states nothing but these simple properties of a photo."""
-    return with_properties(_EMPTY.format(version=VERSION).encode(), values)
+    return with_properties(packet_of('  <rdf:Description rdf:about=""/>\n'), values)
 
 
 def stated_in(packet: bytes, names: Collection[Name]) -> set[Name]:
-    """Those of these properties that a packet states, also without a value. Raises as `parse`."""
+    """The properties of these names that a packet states, even empty ones. Raises as `parse`."""
     return {
         name
         for description in descriptions_in(parse(packet))

@@ -24,11 +24,11 @@ from imgsearch.decode.xmp_edit import (
     Span,
     descriptions_in,
     edited,
+    packet_of,
     parse,
 )
 from imgsearch.records.boxes import Box, overlap
 from imgsearch.text import plain_text
-from imgsearch.version import VERSION
 
 _MWG = "http://www.metadataworkinggroup.com/schemas/regions/"
 _AREA = "http://ns.adobe.com/xmp/sType/Area#"
@@ -37,13 +37,6 @@ _REGIONS, _LIST = (_MWG, "Regions"), (_MWG, "RegionList")
 _ITEM = (RDF, "li")
 _BAGS = ((RDF, "Bag"), (RDF, "Seq"))
 _SAME_PLACE = 0.2  # intersection over union: programs draw boxes of faces in different ways
-_NEW = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="imgsearch {version}">
- <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-{description} </rdf:RDF>
-</x:xmpmeta>
-<?xpacket end="w"?>
-"""
 
 
 class NamedFace(Struct, frozen=True):
@@ -99,7 +92,7 @@ def people_in(packet: bytes) -> tuple[str, ...]:
 def new_packet_of_faces(size_px: tuple[int, int], faces: Sequence[NamedFace]) -> EditedPacket:
     """A packet that states nothing but these faces, of a picture stored with this size."""
     description = _description("rdf", "", size_px, faces)
-    packet = _NEW.format(version=VERSION, description=description).encode()
+    packet = packet_of(description)
     names = tuple(face.name for face in faces)
     _check(b"", packet, names)
     return EditedPacket(packet, names)

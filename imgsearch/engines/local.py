@@ -7,7 +7,7 @@ as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from threading import RLock
@@ -209,6 +209,13 @@ class LocalEngine:
         from imgsearch.store.corrections import CorrectionStore
 
         return CorrectionStore(self.database())
+
+    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, Path]]:
+        """Yield the files of these photos that can be reached now, each with its photo."""
+        for found in self.catalogue().photos(photo_ids).values():
+            for file in found.files:
+                if file.is_online and not file.is_missing:
+                    yield found.photo, file.path
 
     def event_title_store(self) -> EventTitleStore:
         """The titles of events in the database."""

@@ -201,17 +201,11 @@ class Corrections:
         store = self._engine.corrections()
         corrections = store.all()
         stated = store.of(corrections)
-        return Job(
-            plan_corrections(
-                [
-                    CorrectedFile(file.path, corrections[photo_id], stated[photo_id])
-                    for photo_id, found in self._engine.catalogue().photos(corrections).items()
-                    for file in found.files
-                    if file.is_online and not file.is_missing
-                ],
-                adobe_names,
-            )
-        )
+        files = [
+            CorrectedFile(path, corrections[photo.id], stated[photo.id])
+            for photo, path in self._engine.reachable_files(corrections)
+        ]
+        return Job(plan_corrections(files, adobe_names))
 
     def write_sidecars(
         self, planned: Sequence[PlannedFile[DateAndPlaceChange]]

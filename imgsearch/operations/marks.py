@@ -91,18 +91,11 @@ class Marks:
         from imgsearch.progress import Job
 
         stars = self._engine.marks().ratings()
-        photos = self._engine.catalogue().photos(stars)
-        return Job(
-            plan_sidecars(
-                [
-                    RatedFile(file.path, stars[photo_id], found.photo.facts.rating)
-                    for photo_id, found in photos.items()
-                    for file in found.files
-                    if file.is_online and not file.is_missing
-                ],
-                adobe_names,
-            )
-        )
+        files = [
+            RatedFile(path, stars[photo.id], photo.facts.rating)
+            for photo, path in self._engine.reachable_files(stars)
+        ]
+        return Job(plan_sidecars(files, adobe_names))
 
     def write_sidecars(
         self, planned: Sequence[PlannedFile[SidecarChange]]

@@ -315,31 +315,27 @@ class People:
 
         faces = self._people().named_faces()
         stated = self._people().names_in_files(faces)
-        return Job(
-            plan_face_names(
-                [
-                    FileWithFaces(
-                        file.path,
-                        found.photo.size_bytes,
-                        (found.photo.width_px, found.photo.height_px),
-                        tuple(
-                            NamedFace(
-                                face.name or "",
-                                (face.x, face.y, face.width, face.height),
-                                face.is_confirmed,
-                            )
-                            for face in faces[photo_id]
-                        ),
-                        tuple(stated.get(photo_id, ())),
+        files = [
+            FileWithFaces(
+                path,
+                photo.size_bytes,
+                (photo.width_px, photo.height_px),
+                tuple(
+                    NamedFace(
+                        face.name or "",
+                        (face.x, face.y, face.width, face.height),
+                        face.is_confirmed,
                     )
-                    for photo_id, found in self._engine.catalogue().photos(faces).items()
-                    for file in found.files
-                    if file.is_online and not file.is_missing
-                ],
-                partial(read_orientation, max_megapixels=self._engine.settings.max_megapixels),
-                adobe_names,
+                    for face in faces[photo.id]
+                ),
+                tuple(stated.get(photo.id, ())),
             )
+            for photo, path in self._engine.reachable_files(faces)
+        ]
+        orientation_of = partial(
+            read_orientation, max_megapixels=self._engine.settings.max_megapixels
         )
+        return Job(plan_face_names(files, orientation_of, adobe_names))
 
     def write_sidecars(
         self, planned: Sequence[PlannedFile[FaceNamesChange]]

@@ -66,17 +66,17 @@ class PlannedPlace(Struct, frozen=True):
 
 
 class Correction(Struct, frozen=True):
-    """The date and the place that a person has set for a photo; None is not corrected."""
+    """The date and the place that a person has set for a photo; None where nothing was set."""
 
     taken_at: datetime | None = None
     place: NamedPoint | None = None
 
 
 class DateAndPlaceChange(Struct, frozen=True):
-    """An XMP file that gets the corrected date and place of a photo; None of them stays.
+    """An XMP file that gets the corrected date and place of a photo.
 
-    `is_new` says that there is no such file yet. With a `problem`, a clause that says why, the file
-    is left as it is.
+    The file keeps its own date or place where this one is None. `is_new` says that there is no such
+    file yet. With a `problem`, a clause that says why, the file is left as it is.
     """
 
     sidecar: Path
