@@ -21,7 +21,6 @@ from ui.tiles import id_text, marks_of, thumbnail_url, tile_json
 from ui.timeline_data import MAX_FOUND
 
 MAX_TILES = 300  # of one request
-STEPS = 65_535  # on a side of the map: a position is sent as two numbers of 16 bits
 
 
 class DrawnMap(Struct, frozen=True):
@@ -122,12 +121,11 @@ def points(request: Request) -> Response:
     if request.query_params.get("version") != drawn.version:
         return PlainTextResponse("The map has changed.", 409, NOT_STORED)
     columns = drawn.points
+    numbers = (*columns.steps(), columns.clusters)
     content = b"".join(
         (
             columns.photo_ids.astype("<f8").tobytes(),
-            _steps(columns.x),
-            _steps(columns.y),
-            columns.clusters.astype("<u2").tobytes(),
+            *(each.astype("<u2").tobytes() for each in numbers),
         )
     )
     return Response(content, media_type="application/octet-stream", headers=NOT_STORED)
@@ -168,8 +166,3 @@ def tiles(request: Request) -> Response:
         },
         headers=NOT_STORED,
     )
-
-
-def _steps(share: np.ndarray) -> bytes:
-    """Shares of the side of the map as numbers of 16 bits."""
-    return bytes(np.round(np.clip(share, 0, 1) * STEPS).astype("<u2").tobytes())

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsearch.records.arrays import Ids
+from imgsearch.records.meaning import STEPS
 
 Points: TypeAlias = NDArray[np.float64]  # (n, 2), x to the right and y downwards
 
-STEPS = 65_535  # a side of the square has so many steps: positions are sent as 16 bits
 _MARGIN = 0.02
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 

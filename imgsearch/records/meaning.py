@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
 
+STEPS = 65_535  # a side of the map has so many steps: positions are sent as 16 bits
+
+
 class MeaningCluster(Struct, frozen=True):
     """Photos that lie close together on the map of meaning.
 
@@ -58,6 +61,13 @@ class MeaningPoints(Struct, frozen=True):
     x: NDArray[np.float32]  # (n,)
     y: NDArray[np.float32]  # (n,)
     clusters: Ids  # (n,)
+
+    def steps(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+        """The places as steps of the map, x and y, each (n,), from 0 to `STEPS`."""
+        import numpy as np
+
+        x, y = (np.round(np.clip(each, 0.0, 1.0) * STEPS) for each in (self.x, self.y))
+        return x.astype(np.uint16), y.astype(np.uint16)
 
 
 class StoredCluster(Struct, frozen=True):
