@@ -135,6 +135,15 @@ def demo(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield opened
 
 
+@pytest.fixture(
+    params=sorted((Path(__file__).parent / "data").glob("made-by-*")), ids=lambda each: each.name
+)
+def stored(request: pytest.FixtureRequest) -> Path:
+    """What a release has stored, for each release."""
+    folder: Path = request.param
+    return folder
+
+
 @pytest.fixture
 def library(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Library]:
     """An empty library in a folder of its own.

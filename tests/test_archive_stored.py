@@ -19,7 +19,6 @@ from imgsearch.errors import SchemaTooNew
 from tests.factories import run_cli
 from tests.stored_data import (
     ARCHIVE,
-    DATA,
     EVERYTHING,
     LINES,
     PHOTOS,
@@ -31,15 +30,6 @@ from tests.stored_data import (
 
 lance = pytest.importorskip("lance", reason="needs the extra scale")
 from imgsearch.archive.lance import tables  # noqa: E402
-
-RELEASES = sorted(DATA.glob("made-by-*"))
-
-
-@pytest.fixture(params=RELEASES, ids=lambda folder: folder.name)
-def stored(request: pytest.FixtureRequest) -> Path:
-    """What a release has stored."""
-    folder: Path = request.param
-    return folder
 
 
 @pytest.fixture

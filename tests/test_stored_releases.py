@@ -14,7 +14,6 @@ from PIL import Image
 from imgsearch import Library, Settings
 from imgsearch.errors import SchemaTooNew
 from tests.stored_data import (
-    DATA,
     EVENT_TITLE,
     EVERYTHING,
     LIBRARY,
@@ -29,15 +28,6 @@ from tests.stored_data import (
     found,
     unpacked,
 )
-
-RELEASES = sorted(DATA.glob("made-by-*"))
-
-
-@pytest.fixture(params=RELEASES, ids=lambda folder: folder.name)
-def stored(request: pytest.FixtureRequest) -> Path:
-    """What a release has stored."""
-    folder: Path = request.param
-    return folder
 
 
 @pytest.fixture

@@ -61,10 +61,10 @@ class CompressedTexts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         first = scope["path"].split("/")[1] if scope["type"] == "http" else ""
-        coding = _coding_of(Headers(scope=scope)) if scope["type"] == "http" else None
         if scope["type"] != "http" or first in _FILES or scope["method"] == "HEAD":
             await self._app(scope, receive, send)
             return
+        coding = _coding_of(Headers(scope=scope))
         kinds = (*_TEXTS, "application/octet-stream") if first in _BYTES else _TEXTS
         text = _Text(self, send, coding, kinds, is_unchanging=first in _UNCHANGING)
         await self._app(scope, receive, text.send)

@@ -370,18 +370,23 @@ def _packed(view: View, fragment: int) -> Iterator[NDArray[np.void]]:
         yield packed
 
 
-def _packed_records(view: View, fragment: int) -> Iterator[bytes]:
-    """The records of all rows of a fragment, each with its checksum, and then where they begin."""
-    offsets = [0]
-    for rows in view.batches(
-        list(RECORD_COLUMNS),
+def _all_rows(view: View, fragment: int, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """These columns of all rows of a fragment, in their order, also of those that were deleted."""
+    return view.batches(
+        list(columns),
         None,
         _ROWS_AT_ONCE,
         fragments=[view.dataset.get_fragment(fragment)],
         include_deleted_rows=True,
         with_row_id=True,
         scan_in_order=True,
-    ):
+    )
+
+
+def _packed_records(view: View, fragment: int) -> Iterator[bytes]:
+    """The records of all rows of a fragment, each with its checksum, and then where they begin."""
+    offsets = [0]
+    for rows in _all_rows(view, fragment, RECORD_COLUMNS):
         columns = [rows[column].to_pylist() for column in RECORD_COLUMNS]
         packed = []
         for values in zip(*columns, strict=True):
@@ -396,15 +401,7 @@ def _packed_columns(view: View, fragment: int) -> Iterator[bytes]:
     """`LIST_COLUMNS` of all rows of a fragment as a file of Arrow, and then its checksum."""
     sink = pa.BufferOutputStream()
     writer = None
-    for rows in view.batches(
-        list(LIST_COLUMNS),
-        None,
-        _ROWS_AT_ONCE,
-        fragments=[view.dataset.get_fragment(fragment)],
-        include_deleted_rows=True,
-        with_row_id=True,
-        scan_in_order=True,
-    ):
+    for rows in _all_rows(view, fragment, LIST_COLUMNS):
         own = rows.select(list(LIST_COLUMNS))
         writer = writer or pa.ipc.new_file(sink, own.schema)
         writer.write_table(own)
