@@ -279,7 +279,7 @@ def geneva(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 COLOUR_AT = """([lat, lon]) => {
   const roots = [...document.querySelectorAll("*")].map((each) => each.shadowRoot).filter(Boolean);
   const node = [document, ...roots].map((root) => root.querySelector(".map")).find(Boolean);
-  const { map, ground: { colours } } = node.parentElement.map;
+  const { map, ground: { colours } } = node.parentElement.view;
   const point = map.latLngToContainerPoint([lat, lon]);
   const { left, top } = node.getBoundingClientRect();
   let found = colours.sea;

@@ -2,11 +2,12 @@
 // Python gives the search; its photos are fetched from the page's own server.
 
 import { layOutBlocks, layOutDays } from "../grid/layout.js";
-import { PhotoGrid, mount } from "../grid/photo_grid.js";
+import { PhotoGrid } from "../grid/photo_grid.js";
 import { dayHeadings } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { isPlainClick, normalized, visit } from "../history/history.js";
 import { dayName, element, icon } from "../shared/dom.js";
+import { mount } from "../shared/page.js";
 import { ASKED_ALBUM, tray } from "../shared/tray.js";
 import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
 

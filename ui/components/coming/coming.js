@@ -4,6 +4,7 @@
 
 import { Polling } from "../shared/drawing.js";
 import { countOf, element, icon } from "../shared/dom.js";
+import { mount } from "../shared/page.js";
 
 const ASK_MS = 2000;
 
@@ -29,7 +30,7 @@ class ComingPhotos {
   }
 
   // `shown` is the number of photos that the page was drawn with.
-  update({ shown, now }, setTriggerValue) {
+  update({ shown, now }, { setTriggerValue }) {
     if (shown !== this.shown) this.polling.drawn();
     this.shown = shown;
     this.polling.draw = () => setTriggerValue("show", true);
@@ -49,9 +50,4 @@ class ComingPhotos {
   close() { this.polling.close(); }
 }
 
-export default function (box, { data, setTriggerValue }) {
-  box.coming ??= new ComingPhotos(box);
-  box.coming.update(data, setTriggerValue);
-  // The element of an earlier run stays; it is gone only when the view changes.
-  return () => queueMicrotask(() => { if (!box.isConnected) { box.coming?.close(); box.coming = null; } });
-}
+export default mount(ComingPhotos);

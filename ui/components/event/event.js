@@ -1,14 +1,14 @@
 // One event: its title, which can be changed in place, its way on a map, and its photos in order of time. Python says
 // which event it is; its photos are fetched from the page's own server.
 
-import { PhotoGrid, mount } from "../grid/photo_grid.js";
+import { PhotoGrid } from "../grid/photo_grid.js";
 import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { dayHeadings } from "../grid/headings.js";
 import { isPlainClick, leave, normalized, visit } from "../history/history.js";
 import { NO_SERVER } from "../shared/ask.js";
 import { countOf, dayName, element, icon, textButton } from "../shared/dom.js";
 import { hoursOf, spanOf } from "../shared/event_times.js";
-import { isTyping } from "../shared/page.js";
+import { isTyping, mount } from "../shared/page.js";
 import { tray } from "../shared/tray.js";
 import { RouteMap } from "./route_map.js";
 

@@ -5,6 +5,7 @@ import { isPlainClick, placeInHistory, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, icon, textButton } from "../shared/dom.js";
 import { spanOf } from "../shared/event_times.js";
+import { mount } from "../shared/page.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 
 const FEWEST = 3; // photos of an occasion; smaller ones are shown on request
@@ -12,13 +13,6 @@ const KINDS = [["all", "All"], ["trips", "Trips"]];
 const KIND = "imgsearch.events"; // in the storage of the browser
 
 const button = (text, act, sign) => textButton(text, act, sign, "button");
-
-export default function (box, { data }) {
-  box.events ??= new Events(box);
-  box.events.update(data);
-  // The element of an earlier run stays; it is gone only when the view changes.
-  return () => queueMicrotask(() => { if (!box.isConnected) { box.events?.close(); box.events = null; } });
-}
 
 class Events {
   constructor(box) {
@@ -148,6 +142,8 @@ class Events {
     target()?.focus();
   }
 }
+
+export default mount(Events);
 
 // The card in the next row (1), or in the one before (-1), that is nearest to the column of the card at `place`.
 function below(links, place, direction) {

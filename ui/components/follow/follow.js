@@ -2,6 +2,7 @@
 // differ, so a reply of the server that is lost makes the page late and no more.
 
 import { Polling } from "../shared/drawing.js";
+import { mount } from "../shared/page.js";
 
 const ASK_MS = 1000;
 
@@ -10,7 +11,7 @@ class Follower {
     this.polling = new Polling(ASK_MS, (content) => content.state !== this.state);
   }
 
-  update({ address, state }, setTriggerValue) {
+  update({ address, state }, { setTriggerValue }) {
     if (state !== this.state) this.polling.drawn();
     this.state = state;
     this.polling.address = address;
@@ -20,9 +21,4 @@ class Follower {
   close() { this.polling.close(); }
 }
 
-export default function (box, { data, setTriggerValue }) {
-  box.follower ??= new Follower();
-  box.follower.update(data, setTriggerValue);
-  // The element of an earlier run stays; it is gone only when the view changes.
-  return () => queueMicrotask(() => { if (!box.isConnected) { box.follower?.close(); box.follower = null; } });
-}
+export default mount(Follower);

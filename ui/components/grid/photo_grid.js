@@ -16,16 +16,6 @@ import { TileSource } from "./tiles.js";
 const REMEMBER_MS = 150; // after the last scroll
 const MOST_FETCHED = 12_000; // photos of a range that were never in sight
 
-// What the module of a component exports: it keeps one grid of the class in its element.
-export function mount(Grid) {
-  return (box, component) => {
-    box.grid ??= new Grid(box);
-    box.grid.update(component.data, component);
-    // The element of an earlier run stays; it is gone only when the view changes.
-    return () => queueMicrotask(() => { if (!box.isConnected) { box.grid?.close(); box.grid = null; } });
-  };
-}
-
 export class PhotoGrid {
   constructor(box, label) {
     this.box = box;

@@ -6,8 +6,8 @@ import "../leaflet/leaflet.js"; // of the package django-js-lib-leaflet; defines
 import { countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { fillWindow } from "../shared/page.js";
-import { createTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
+import { fillWindow, mount } from "../shared/page.js";
+import { createTile, fillTile, markByKey, showMarks, showSelected } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
 import { Ground } from "./ground.js";
 import { Towns } from "./towns.js";
@@ -15,13 +15,6 @@ import { Towns } from "./towns.js";
 const { L } = window;
 const ICON_PX = 54, MARGIN_PX = 90; // around the window, so that clusters at its edge are shown
 const FIRST_ZOOM = 6; // at most, at first: enough to see a coast
-
-export default function (box, { data }) {
-  box.map ??= new PhotoMap(box, data);
-  box.map.update(data);
-  // The element of an earlier run stays; it is gone only when the view changes.
-  return () => queueMicrotask(() => { if (!box.isConnected) { box.map?.close(); box.map = null; } });
-}
 
 class PhotoMap {
   constructor(box, data) {
@@ -219,15 +212,7 @@ class PhotoMap {
       return tile;
     });
     strip.append(...this.tiles);
-    strip.onkeydown = (event) => {
-      const photo = event.target.closest(".tile")?.photo;
-      if (!photo || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-      const change = tray.changeOf(event.key, photo);
-      if (change) tray.mark([photo], change);
-      else if (event.key === "x") tray.set([photo.id], !tray.isSelected(photo.id));
-      else return;
-      event.preventDefault();
-    };
+    strip.onkeydown = (event) => { markByKey(event); }; // what it returned would say whether the browser acts
     return strip;
   }
 
@@ -296,6 +281,8 @@ class PhotoMap {
     history.replaceState(history.state, "", address);
   }
 }
+
+export default mount(PhotoMap);
 
 function circleOf(centre, radius_m) {
   const radius_km = Math.max(0.05, radius_m / 1000);

@@ -6,7 +6,7 @@
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, icon, textButton } from "../shared/dom.js";
-import { fillWindow, isDark } from "../shared/page.js";
+import { fillWindow, isDark, mount } from "../shared/page.js";
 import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { Lasso } from "./lasso.js";
 import { Names } from "./names.js";
@@ -25,13 +25,6 @@ const DARK = {
   background: "#14191b", dim: "#31393b", selected: "#ffffff",
   bright: ["#2dd4bf", "#fbbf24", "#a5b4fc", "#f9a8d4", "#bef264", "#7dd3fc", "#e879f9", "#fca5a5", "#d6d3d1", "#6ee7b7"],
 };
-
-export default function (box, { data }) {
-  box.map ??= new MeaningMap(box);
-  box.map.update(data);
-  // The element of an earlier run stays; it is gone only when the view changes.
-  return () => queueMicrotask(() => { if (!box.isConnected) { box.map?.close(); box.map = null; } });
-}
 
 class MeaningMap {
   constructor(box) {
@@ -414,6 +407,8 @@ class MeaningMap {
     history.replaceState(history.state, "", address);
   }
 }
+
+export default mount(MeaningMap);
 
 // Whether a point is inside a polygon: a ray from it crosses the sides an odd number of times.
 function isInside(x, y, corners) {

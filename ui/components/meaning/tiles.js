@@ -3,7 +3,7 @@
 import { isPlainClick, visit } from "../history/history.js";
 import { ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
-import { createTile, dropTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
+import { createTile, dropTile, fillTile, markByKey, showMarks, showSelected } from "../shared/photo_tile.js";
 import { tray } from "../shared/tray.js";
 import { DIM } from "./points.js";
 
@@ -94,14 +94,7 @@ export class Tiles {
   }
 
   onKey(event) {
-    const photo = event.target.closest(".tile")?.photo;
-    if (!photo || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    const change = tray.changeOf(event.key, photo);
-    if (change) tray.mark([photo], change);
-    else if (event.key === "x") tray.set([photo.id], !tray.isSelected(photo.id));
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+    if (markByKey(event)) event.stopPropagation();
   }
 }
 

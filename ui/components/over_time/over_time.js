@@ -4,6 +4,7 @@
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, monthName, textButton } from "../shared/dom.js";
+import { mount } from "../shared/page.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 
 const PERIODS = [["year", "Years"], ["month", "Months"]];
@@ -11,13 +12,6 @@ const FILES = [["jpg", "Picture", "all side by side, JPEG"], ["webp", "Animation
 const MOST_ROWS = 12;
 
 const button = (text, act, sign) => textButton(text, act, sign, "button");
-
-export default function (box, { data }) {
-  box.strips ??= new Strips(box);
-  box.strips.update(data);
-  // The element of an earlier run stays; it is gone only when the view changes.
-  return () => queueMicrotask(() => { if (!box.isConnected) { box.strips?.close(); box.strips = null; } });
-}
 
 class Strips {
   constructor(box) {
@@ -208,6 +202,8 @@ class Strips {
     return "";
   }
 }
+
+export default mount(Strips);
 
 // All periods from one to another: "2019", or "2019-06".
 function periodsBetween(first, last, by) {

@@ -3,6 +3,17 @@
 const MIN_HEIGHT_PX = 320, MIN_SHARE = .55, MARGIN_PX = 6; // to the lower edge of the window
 const BAR_PX = 58; // the bar with the views on narrow screens (shell.css)
 
+// What the module of a component exports: it keeps one object of a class in its element. The object is made with the element
+// and the data, and has the methods `update` (data, Streamlit's object) and `close`.
+export function mount(Part) {
+  return (box, component) => {
+    box.view ??= new Part(box, component.data);
+    box.view.update(component.data, component);
+    // The element of an earlier run stays; it is gone only when the view changes.
+    return () => queueMicrotask(() => { if (!box.isConnected) { box.view?.close(); box.view = null; } });
+  };
+}
+
 // Makes an element as high as the area of the page allows where it is not scrolled. `resize` of the window says that the
 // area may have another height.
 export function fillWindow(box) {

@@ -2,6 +2,7 @@
 // it by. What it shows comes from `ui/tiles.py`.
 
 import { element } from "./dom.js";
+import { tray } from "./tray.js";
 
 const REST_MS = 350; // of the mouse on a tile before it moves
 
@@ -91,4 +92,16 @@ export function dropTile(tile) {
   tile.querySelector("img")?.removeAttribute("src");
   tile.onpointerleave?.();
   tile.remove();
+}
+
+// A key on a tile marks or selects its photo; whether it did.
+export function markByKey(event) {
+  const photo = event.target.closest(".tile")?.photo;
+  if (!photo || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return false;
+  const change = tray.changeOf(event.key, photo);
+  if (change) tray.mark([photo], change);
+  else if (event.key === "x") tray.set([photo.id], !tray.isSelected(photo.id));
+  else return false;
+  event.preventDefault();
+  return true;
 }

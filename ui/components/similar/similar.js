@@ -4,6 +4,7 @@
 import { isPlainClick, placeInHistory, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, textButton } from "../shared/dom.js";
+import { mount } from "../shared/page.js";
 import { createTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { CHOSEN, CHOSEN_ELSEWHERE, choices } from "./choices.js";
@@ -18,13 +19,6 @@ const EXPORTS = [
   ["csv", "CSV", "table", "near-duplicates.csv", "All groups, with what is kept and why."],
 ];
 const ONLY_THIS_TAB = "What you tick is kept in this tab only: an archive has no place for it. Export what you have chosen.";
-
-export default function (box, { data }) {
-  box.groups ??= new Groups(box);
-  box.groups.update(data);
-  // The element of an earlier run stays; it is gone only when the view changes.
-  return () => queueMicrotask(() => { if (!box.isConnected) { box.groups?.close(); box.groups = null; } });
-}
 
 class Groups {
   constructor(box) {
@@ -275,5 +269,7 @@ class Groups {
 
   say(text) { this.problem.textContent = text; }
 }
+
+export default mount(Groups);
 
 const button = (text, act, sign) => textButton(text, act, sign, "button");

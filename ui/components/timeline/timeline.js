@@ -2,12 +2,13 @@
 // own server. The address and the entry of the history keep the first photo in sight, so that Back
 // returns to the same place.
 
-import { PhotoGrid, mount } from "../grid/photo_grid.js";
+import { PhotoGrid } from "../grid/photo_grid.js";
 import { layOutDays } from "../grid/layout.js";
 import { dayHeadings } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { ask } from "../shared/ask.js";
 import { dayName } from "../shared/dom.js";
+import { mount } from "../shared/page.js";
 
 class Timeline extends PhotoGrid {
   constructor(box) {
