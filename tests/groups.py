@@ -22,8 +22,8 @@ GROUPS = {
         "e2e/test_page_archive.py",
         "e2e/test_serve_archive.py",
     ),
-    # The views of the web page, each in a real browser. `e2e/test_page.py`, its main paths, is tested
-    # with the library.
+    # The views of the web page, each in a real browser. `e2e/test_page.py`, its main paths, is in
+    # no group.
     "page": ("e2e/test_page_*.py",),
     # How the built-in model was trained, and how imgsearch compares with other programs.
     "research": (
