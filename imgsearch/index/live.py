@@ -56,6 +56,7 @@ class LiveIndex:
         self._use_snapshot = use_snapshot
         self._refreshing = Lock()
         self._polled_s = 0.0
+        self._version: tuple[int, int] | None = None  # of the library at the last refresh
         self._damaged: SnapshotInfo | None = None  # the newest snapshot, if it cannot be opened
         self._view = _View(None, None, _Tail(), 0)
         info = reads.encoders.current_snapshot(encoder_key) if use_snapshot else None
@@ -84,6 +85,9 @@ class LiveIndex:
         """
         with self._refreshing:
             self._polled_s = time.monotonic()
+            version = self._reads.recent.version()
+            if version == self._version:
+                return False
             old = view = self._view
             info = (
                 self._reads.encoders.current_snapshot(self.encoder_key)
@@ -97,7 +101,7 @@ class LiveIndex:
                     self._damaged = info
             if self._reads.vectors.last_seq(self.encoder_key) > view.last_seq:
                 view = self._with_longer_tail(view)
-            self._view = view
+            self._view, self._version = view, version
             return view is not old
 
     def _open(self, info: SnapshotInfo) -> _View:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store.database import Database
+from imgsearch.store.recent_reads import RecentReads, read_only
 from imgsearch.store.sql import IN_IDS, ids_parameter
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ _MAX_PARTS = 100  # of a photo; far more than there are
 class VectorReads:
     """The part of `Reads` that knows vectors."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, recent: RecentReads) -> None:
         self._database = database
+        self._recent = recent
 
     def chunks(
         self, encoder_key: int, after_seq: int = 0, chunk_rows: int = CHUNK_ROWS
@@ -49,8 +51,12 @@ class VectorReads:
         self, encoder_key: int, ids: Iterable[int], only_several: bool = False
     ) -> dict[int, PhotoVectors]:
         """All vectors of each of these photos; with `only_several`, of those with several parts."""
+        if only_several:
+            several_ids, _ = self.further_parts(encoder_key)
+            if not len(several_ids):  # as in most libraries
+                return {}
         # SQLite would look up every photo in the index of all vectors. That of further parts is
-        # small: in most libraries it has nothing.
+        # small.
         several = (
             "IN (SELECT photo_id FROM vectors INDEXED BY vectors_of_parts "
             f"WHERE encoder_key = ?1 AND part > 0 AND photo_id {IN_IDS}) "
@@ -67,15 +73,23 @@ class VectorReads:
         }
 
     def further_parts(self, encoder_key: int) -> tuple[Ids, Ids]:
-        """Photos with several parts: ids, ascending, and the parts of each besides the first."""
+        """Photos with several parts: ids, ascending, and the parts of each besides the first.
+
+        The arrays are read-only.
+        """
         import numpy as np
 
         query = (
             "SELECT photo_id, count(*) FROM vectors WHERE encoder_key = ? AND part > 0 "
             "GROUP BY photo_id ORDER BY photo_id"
         )
-        table = np.array(self._database.fetch_all(query, encoder_key), np.int64).reshape(-1, 2)
-        return table[:, 0], table[:, 1]
+
+        def read() -> tuple[Ids, Ids]:
+            rows = self._database.fetch_all(query, encoder_key)
+            ids, parts = np.array(rows, np.int64).reshape(-1, 2).T.copy()
+            return read_only(ids), read_only(parts)
+
+        return self._recent.get(("further parts", encoder_key), read)
 
     def last_seq(self, encoder_key: int) -> int:
         """The newest committed `seq` of an encoder; 0 if it has no vector."""
