@@ -166,11 +166,18 @@ class LiveIndex:
             candidates = view.candidates(queries[pending], limit, only, effort)
             ids = sorted_unique(np.concatenate([found.near.ids for found in candidates]))
             gone = self._reads.photos.ids_without_path(ids)
+            # The usual case of one query: every photo has one vector, and a path.
+            is_plain = len(candidates) == 1 and len(ids) == len(candidates[0].near.ids)
             short = []
             for row, found in zip(pending.tolist(), candidates, strict=True):
-                alive = ~contains(gone, found.near.ids)
-                near = Neighbours(found.near.ids[alive], found.near.scores[alive])
-                results[row] = first_of_each(near, k)
+                near = found.near
+                if len(gone):
+                    alive = ~contains(gone, near.ids)
+                    near = Neighbours(near.ids[alive], near.scores[alive])
+                if is_plain:
+                    results[row] = Neighbours(near.ids[:k], near.scores[:k])
+                else:
+                    results[row] = first_of_each(near, k)
                 if len(results[row].ids) < k and not found.is_all:
                     short.append(row)
             if any(found.is_short for found in candidates):
@@ -266,5 +273,6 @@ class _View(Struct, frozen=True):
         for new, old in zip(in_tail, in_snapshot, strict=True):
             is_short = len(old.ids) < limit and self.index is not None and effort != "exact"
             is_all = len(new.ids) < limit and len(old.ids) < limit and not is_short
-            candidates.append(_Candidates(merge(new, old, limit), is_all, is_short))
+            near = merge(new, old, limit) if len(new.ids) else old
+            candidates.append(_Candidates(near, is_all, is_short))
         return candidates

@@ -67,10 +67,16 @@ class VectorReads:
             "ORDER BY photo_id, part"
         )
         rows = self._database.fetch_all(query, encoder_key, ids_parameter(ids))
-        return {
-            photo_id: _photo_vectors(list(own))
-            for photo_id, own in groupby(rows, lambda row: row[0])
-        }
+        vectors = _to_float32([vector for _, vector, _ in rows])
+        photos: dict[int, PhotoVectors] = {}
+        start = 0
+        for photo_id, of_photo in groupby(rows, lambda row: row[0]):
+            times_s = [at_s for _, _, at_s in of_photo]
+            end = start + len(times_s)
+            known_s = tuple(at_s for at_s in times_s if at_s is not None)
+            photos[photo_id] = PhotoVectors(vectors[start:end], known_s)
+            start = end
+        return photos
 
     def further_parts(self, encoder_key: int) -> tuple[Ids, Ids]:
         """Photos with several parts: ids, ascending, and the parts of each besides the first.
@@ -118,14 +124,11 @@ def _rows_of(photo_id: int, rows: Iterable[Any]) -> Iterator[Any]:
     return takewhile(lambda row: bool(row[1] == photo_id), rows)
 
 
-def _photo_vectors(rows: Sequence[Any]) -> PhotoVectors:
-    times_s = tuple(at_s for _, _, at_s in rows if at_s is not None)
-    return PhotoVectors(_to_float32([vector for _, vector, _ in rows]), times_s)
-
-
 def _to_float32(halves: Sequence[bytes]) -> Vectors:
     import numpy as np
 
+    if not halves:
+        return np.empty((0, 0), np.float32)
     rows = np.frombuffer(b"".join(halves), "<f2").astype(np.float32).reshape(len(halves), -1)
     # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
