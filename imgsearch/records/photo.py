@@ -486,4 +486,4 @@ class PhotoVectors(Struct, frozen=True):
 
     def best_part(self, query: "Vector") -> int:
         """The number of the part with the highest score for a query (dim,)."""
-        return int((self.vectors @ query).argmax())
+        return int((self.vectors @ query).argmax()) if len(self.vectors) > 1 else 0

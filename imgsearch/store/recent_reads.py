@@ -55,4 +55,6 @@ def read_only(ids: Ids) -> Ids:
 
 
 def _size_bytes(value: object) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_size_bytes, value)) + _SMALL_BYTES
     return int(getattr(value, "nbytes", _SMALL_BYTES))
