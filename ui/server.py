@@ -48,6 +48,7 @@ from ui import (
     component_files,
     events_data,
     filter_data,
+    first_document,
     judging,
     keeping,
     library_state,
@@ -118,6 +119,7 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
     return App(
         Path(__file__).with_name("app.py"),
         routes=[
+            *first_document.routes(),
             Route("/thumbnail/{size}/{photo_id}", thumbnail),
             Route("/original/{photo_id}", originals.original),
             Route("/moving-part/{photo_id}", originals.moving_part),
