@@ -130,7 +130,9 @@ def test_with_views_a_vector_is_the_mean_of_the_whole_and_the_middle(
 ) -> None:
     views = open_encoder(f"{name}+views", model_cache)
     square = next(iter(images.values())).resize((views.side_px, views.side_px))
-    whole, middle = embed(open_encoder(name, model_cache), square.resize((260, 260)), square.crop((55, 55, 315, 315)))
+    whole, middle = embed(
+        open_encoder(name, model_cache), square.resize((260, 260)), square.crop((55, 55, 315, 315))
+    )
     mean = (whole + middle) / np.linalg.norm(whole + middle)
     assert embed(views, square)[0] @ mean > 0.999
     assert whole @ middle < 0.99
