@@ -7,9 +7,10 @@
 
 `run` writes DIR/results.json after every measurement and skips those that are there, so it can be
 stopped and started again. `table` prints the results as Markdown, and `plot` draws time by recall
-at many settings, since one setting of each says little. Each measurement runs in a
-process of its own. See `synthetic.py` for how the vectors are made, and docs/benchmarks.md for
-results.
+at many settings, since one setting of each says little. Each measurement runs in a process of its
+own. The peers are those of the extra `bench`, and turbovec and rabitqlib, which are installed by
+name: `pip install turbovec rabitqlib`. See `synthetic.py` for how the vectors are made, and
+docs/benchmarks.md for results.
 """
 
 # ruff: noqa: T201  # a script that prints its results
