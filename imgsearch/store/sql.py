@@ -144,7 +144,9 @@ _FACT_NAMES = tuple(fact.name for fact in FACT_COLUMNS)
 _FACT_VALUES = attrgetter(*_FACT_NAMES)
 _DATES = tuple(fact.name for fact in FACT_COLUMNS if fact.type is datetime)
 _CONVERTED = tuple(
-    (place, fact) for place, fact in enumerate(FACT_COLUMNS) if not fact.is_stored_as_is
+    (place, fact.unknown, fact.load)
+    for place, fact in enumerate(FACT_COLUMNS)
+    if not fact.is_stored_as_is
 )
 _LISTS = tuple((place, fact.name) for place, fact in enumerate(FACTS) if fact.type is tuple)
 # The others are lists of texts, each with two tables: `keywords` has the texts, and in
@@ -180,8 +182,9 @@ def list_query(fact: str) -> str:
 def from_columns(values: Sequence[Any], lists: Mapping[str, tuple[str, ...]]) -> Facts:
     """The facts of a row of `FACT_COLUMNS`, in their order, and those of `LIST_FACTS` by name."""
     row = list(values)
-    for place, fact in _CONVERTED:
-        row[place] = fact.loaded(row[place])
+    for place, unknown, load in _CONVERTED:
+        stored = row[place]
+        row[place] = unknown if stored is None else load(stored)
     for place, name in _LISTS:  # first to last, so that each gets to its place
         row.insert(place, lists.get(name, ()))
     return Facts(*row)

@@ -70,8 +70,12 @@ class NameReads:
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
         """Whether `ids_named` finds a photo."""
-        with self._database.reading() as connection:
-            return bool(names.ids_with(connection, phrase, is_whole, limit=1))
+
+        def read() -> bool:
+            with self._database.reading() as connection:
+                return bool(names.ids_with(connection, phrase, is_whole, limit=1))
+
+        return self._recent.get(("has named", phrase, is_whole), read)
 
     def words_like(self, word: str) -> list[str]:
         """The words of text in pictures that differ from this one by a letter, most photos first.

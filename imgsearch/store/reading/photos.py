@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -240,10 +241,15 @@ def _files(connection: sqlite3.Connection, parameter: str) -> dict[int, list[Sto
     """The files of photos, sorted by path; ids as `IN_IDS` takes them."""
     found: dict[int, list[StoredFile]] = {}
     for photo_id, root_id, root, name, is_held in connection.execute(_PATHS, (parameter,)):
-        whole = os.path.join(root, name)  # noqa: PTH118  # taken apart once, not twice
-        file = StoredFile(root_id, Path(path_of(whole)), bool(is_held))
-        found.setdefault(photo_id, []).append(file)
+        inside, _, own_name = name.rpartition(b"/")
+        path = _folder(root, inside) / path_of(own_name)
+        found.setdefault(photo_id, []).append(StoredFile(root_id, path, bool(is_held)))
     return found
+
+
+@lru_cache(maxsize=1024)  # to take a path apart takes longer than to read its row
+def _folder(root: bytes, inside: bytes) -> Path:
+    return Path(path_of(os.path.join(root, inside)))  # noqa: PTH118  # bytes
 
 
 class _HavePaths:
