@@ -233,11 +233,12 @@ def time_albums(tab: Page, address: str, photos: int) -> None:
     tab.goto(address)
     tab.locator(".tile").first.wait_for()
     chosen = "type:jpeg sort:path"
-    for path, asked in (
+    made: tuple[tuple[str, dict[str, object]], ...] = (
         ("albums", {"name": ALBUM, "query": chosen, "k": ALBUM_PHOTOS}),
         ("tray/clear", {}),
         ("tray/add", {"query": chosen, "k": ALBUM_PHOTOS}),
-    ):
+    )
+    for path, asked in made:
         tab.evaluate(OPERATE, [path, asked])
     tab.goto(address)
     selected = tab.get_by_role("link", name=f"{ALBUM_PHOTOS:,} photos selected")
@@ -263,8 +264,8 @@ def time_albums(tab: Page, address: str, photos: int) -> None:
             times.append(time.perf_counter() - started)
         listed = ", ".join(f"{seconds:.2f}" for seconds in times)
         print(f"{photos} photos, {name} of {ALBUM_PHOTOS}: opened in {listed} s", flush=True)
-    for path, asked in (("albums/remove", {"name": ALBUM}), ("tray/clear", {})):
-        tab.evaluate(OPERATE, [path, asked])
+    tab.evaluate(OPERATE, ["albums/remove", {"name": ALBUM}])
+    tab.evaluate(OPERATE, ["tray/clear", {}])
 
 
 def _time_grid(tab: Page, url: str, name: str) -> None:
