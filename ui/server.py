@@ -169,8 +169,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(CompressedTexts, cache_dir=Settings.load().cache_dir),
             *access,
+            Middleware(CompressedTexts, cache_dir=Settings.load().cache_dir),
             Middleware(SameOrigin),
             Middleware(SmallIconFont),
         ],

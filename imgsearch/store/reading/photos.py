@@ -175,6 +175,16 @@ class PhotoReads:
         row = self._database.fetch_one("SELECT id FROM photos WHERE content_hash = ?", content_hash)
         return None if row is None else int(row[0])
 
+    def ids_of_contents(self, content_hashes: Iterable[bytes]) -> list[int]:
+        """The ids of the photos with these contents, in this order; unknown ones are left out."""
+        query = "SELECT id FROM photos WHERE content_hash = ?"
+        with self._database.reading() as connection:
+            rows = (
+                connection.execute(query, (content_hash,)).fetchone()
+                for content_hash in content_hashes
+            )
+            return [photo_id for (photo_id,) in filter(None, rows)]
+
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
         """The text read in these photos; photos that were not tried are left out."""
         query = (
