@@ -31,6 +31,10 @@ _COMPARABLE = (
     "FROM faces WHERE photo_id IN "
     f"(SELECT photo_id FROM face_readings WHERE model = {_MAIN_MODEL}) ORDER BY id"
 )
+# All columns of a face but its ids, as they are stored.
+FACE_COLUMNS = (
+    *("at_s", "x", "y", "width", "height", "score", "size_px", "vector", "quality", "turn"),
+)
 _LIVE = "photo_id IN (SELECT photo_id FROM paths WHERE photo_id IS NOT NULL)"
 
 
@@ -69,9 +73,8 @@ class FaceStore:
         A face at the place of one that the user has decided about gets that decision. A photo that
         was deleted meanwhile is left out.
         """
-        moments = [face.at_s for face in faces]
-        people = max(map(moments.count, moments), default=0)
-        self._record(photo_id, model, "found" if faces else "none", people, faces)
+        state: FaceState = "found" if faces else "none"
+        self._record(photo_id, model, state, most_at_once(faces), faces)
 
     def record_failure(self, photo_id: int, model: str, message: str) -> None:
         """Store why faces could not be looked for in a photo; faces it had are deleted."""
@@ -226,21 +229,23 @@ def unpacked(vectors: bytes, count: int) -> Vectors:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9), np.float32)
 
 
+def most_at_once(faces: Sequence[FoundFace]) -> int:
+    """The largest number of these faces that are of one moment; in a photo, all of them."""
+    moments = [face.at_s for face in faces]
+    return max(map(moments.count, moments), default=0)
+
+
+def columns_of(face: FoundFace) -> tuple[object, ...]:
+    """The values of `FACE_COLUMNS` of a face."""
+    return tuple(
+        packed(face.vector) if column == "vector" else getattr(face, column)
+        for column in FACE_COLUMNS
+    )
+
+
 def _insert(connection: sqlite3.Connection, photo_id: int, face: FoundFace) -> None:
     connection.execute(
-        "INSERT INTO faces (photo_id, at_s, x, y, width, height, score, size_px, vector, "
-        "quality, turn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            photo_id,
-            face.at_s,
-            face.x,
-            face.y,
-            face.width,
-            face.height,
-            face.score,
-            face.size_px,
-            packed(face.vector),
-            face.quality,
-            face.turn,
-        ),
+        f"INSERT INTO faces (photo_id, {', '.join(FACE_COLUMNS)}) "
+        f"VALUES (?{', ?' * len(FACE_COLUMNS)})",
+        (photo_id, *columns_of(face)),
     )
