@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.originals import Originals
+    from imgsearch.archive.people import ArchivePeople
     from imgsearch.progress import CopyReport, Job, SettleReport, SyncReport
     from imgsearch.records.index import EncoderRow
 
@@ -25,8 +26,10 @@ class Fleet:
         filling: Filling,
         originals: Originals,
         open_catalogue: Callable[[], LanceCatalogue],
+        people: ArchivePeople,
     ) -> None:
         self._filling = filling
+        self._people = people
         self._originals = originals
         self._open_catalogue = open_catalogue
 
@@ -66,7 +69,7 @@ class Fleet:
         """
         from imgsearch.progress import Job
 
-        return Job(self._filling.settle(self._open_catalogue()))
+        return Job(self._filling.settle(self._open_catalogue(), self._people))
 
     def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
         """Return a path or an address with which other programs open an original of this archive.

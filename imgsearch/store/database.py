@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
@@ -50,6 +50,10 @@ _MUCH_ROOM_BYTES, _MUCH_ROOM = 1_000_000, 0.1
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another process's short transaction
 
 
+# Made of the connection when a brief transaction has begun, and left before it is committed.
+AroundTransactions: TypeAlias = Callable[[sqlite3.Connection], AbstractContextManager[object]]
+
+
 class Database:
     """The open database of one library. Safe to use from several threads.
 
@@ -58,8 +62,15 @@ class Database:
     queries that are composed.
     """
 
-    def __init__(self, data_dir: Path, writable: bool) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        writable: bool,
+        around_transactions: AroundTransactions = nullcontext,
+    ) -> None:
+        """`around_transactions` sees each brief transaction, and may stop its commit by raising."""
         self.data_dir = data_dir
+        self._around_transactions = around_transactions
         self._writable = writable
         self._idle: list[sqlite3.Connection] = []
         self._engine: Engine | None = None
@@ -69,7 +80,12 @@ class Database:
         self._watching_lock = Lock()
 
     @classmethod
-    def open(cls, data_dir: Path, writable: bool = False) -> Self:
+    def open(
+        cls,
+        data_dir: Path,
+        writable: bool = False,
+        around_transactions: AroundTransactions = nullcontext,
+    ) -> Self:
         """Open the database in `data_dir`, migrated to this version's schema.
 
         A writer creates it if there is none. Raises UsageError where a reader finds none,
@@ -85,7 +101,7 @@ class Database:
             cls._create(file)
         elif file.stat().st_size == 0:
             raise damage(file, "it is empty")
-        database = cls(data_dir, writable)
+        database = cls(data_dir, writable, around_transactions)
         try:
             if not writable:
                 with database.reading() as connection:
@@ -198,7 +214,8 @@ class Database:
         with closing(connect(file, writable=True)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                yield connection
+                with self._around_transactions(connection):
+                    yield connection
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
                 raise_translated(error, file)

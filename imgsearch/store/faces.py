@@ -203,6 +203,15 @@ class FaceStore:
 def _forget(connection: sqlite3.Connection, with_names: bool) -> int:
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("BEGIN IMMEDIATE")
+    faces = forget_rows(connection, with_names)
+    names.refresh(connection)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return faces
+
+
+def forget_rows(connection: sqlite3.Connection, with_names: bool) -> int:
+    """Delete all faces in the open transaction, as `FaceStore.forget` does; returns how many."""
     (faces,) = connection.execute("SELECT count(*) FROM faces").fetchone()
     changes.forget_people(connection)
     if with_names:
@@ -212,9 +221,6 @@ def _forget(connection: sqlite3.Connection, with_names: bool) -> int:
     if with_names:
         connection.execute("DELETE FROM persons")
     face_decisions.delete_empty_groups(connection)
-    names.refresh(connection)
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return int(faces)
 
 

@@ -61,18 +61,18 @@ def reading_rows(readings: Mapping[bytes, PhotoFaces], schema: pa.Schema) -> pa.
 def faces_in(row: Mapping[str, Any]) -> dict[int, tuple[Any, ...]]:
     """The faces of a row of the table of faces: the values of `FACE_COLUMNS` by id.
 
-    The id of a face follows from its photo, the model and its place among the faces, so that two
-    processes that look at one photo do not make two faces of one.
+    The id of a face follows from its photo, the reading and its place among the faces, so it is the
+    same wherever the row is read, and none is given again.
     """
     faces = _decode_faces(row["faces"]) if row["faces"] else []
     return {
-        _face_id(row["hash"], row["model"], place): tuple(face.get(c) for c in FACE_COLUMNS)
+        _face_id(row["hash"], reading_name(row), place): tuple(face.get(c) for c in FACE_COLUMNS)
         for place, face in enumerate(faces)
     }
 
 
-def _face_id(content_hash: str, model: str, place: int) -> int:
-    digest = hashlib.blake2b(f"{content_hash}\n{model}\n{place}".encode(), digest_size=8).digest()
+def _face_id(content_hash: str, reading: str, place: int) -> int:
+    digest = hashlib.blake2b(f"{content_hash}\n{reading}\n{place}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest) >> (64 - _ID_BITS)) or 1
 
 

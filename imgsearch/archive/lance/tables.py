@@ -103,6 +103,8 @@ _FROM_START = frozenset({LISTED_WORDS})  # columns that are only used where they
 _RETRIES = 1000  # of a commit, while others commit; the time is the limit
 _PATIENCE = timedelta(minutes=10)
 _ATTEMPTS = 100  # to add columns, while others commit
+# In the configuration of the table of photos: the words of the name of the user, as one person.
+OWN_PERSON = "imgsearch.own-person"
 PUBLISHED = "published"  # the tag of the version that was published last
 _OFFSET_BITS = 32  # of an address
 _KEYS: dict[TableName, str] = {
@@ -431,6 +433,11 @@ class View(Struct, frozen=True, eq=False):
         """The encoder that the catalogue was made for."""
         return _encoder_of(self.dataset)
 
+    @property
+    def own_person(self) -> str | None:
+        """The words of the name of the person that the user is; None if that is not known."""
+        return self.dataset.config().get(OWN_PERSON) or None
+
     def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
         """The rows (a pyarrow.Table) that fulfil an SQL condition."""
         lacking = self._lacking(columns)
@@ -744,6 +751,15 @@ class Table:
         with self.changing() as dataset:
             done = dataset.delete(condition, conflict_retries=_RETRIES, retry_timeout=_PATIENCE)
             return int(done["num_deleted_rows"]), int(dataset.version)
+
+    def forget_versions(self) -> None:
+        """Write fragments with deleted rows anew, and delete all earlier versions from the disk.
+
+        Whoever is reading one of them may fail. Raises LibraryLocked if others commit all the time.
+        """
+        with self.changing() as dataset:
+            dataset.optimize.compact_files(materialize_deletions_threshold=0.0)
+            dataset.cleanup_old_versions(timedelta(0), error_if_tagged_old_versions=False)
 
     @contextmanager
     def changing(self) -> Iterator[Any]:

@@ -70,6 +70,7 @@ from imgsearch.archive.lance.tables import (
     IDS_AT_ONCE,
     LISTED_WORDS,
     OTHER_FACES,
+    OWN_PERSON,
     PEOPLE_WORDS,
     PUBLISHED,
     TEXT_COLUMN,
@@ -137,6 +138,7 @@ _INDEXES: dict[str, dict[str, str]] = {
         "plain_camera": "NGRAM",
         "rating": "BITMAP",
         "format": "BITMAP",
+        FACE_COUNT: "BTREE",
     },
     "kept": {"key": "BTREE", "id": "BTREE"},
     "files": {"path": "BTREE", "hash": "BTREE", "stem": "BTREE"},
@@ -384,6 +386,13 @@ class LanceWriter:
                     rows = shown_rows(new, revision, table.schema)
                     table.merge(rows, update=True, only_if="source.revision >= target.revision")
                 self._follow(changing, {})
+
+    def set_own_person(self, words: str | None) -> None:
+        """Record the words of the name of the person that the user is; None: nobody."""
+        with lance_errors(self.address):
+            if self._photos.newest().own_person != words:
+                own = {OWN_PERSON: words or ""}
+                self._step(self._photos, lambda dataset: dataset.update_config(own))
 
     def put_thumbnails(self, images: Mapping[bytes, bytes]) -> None:
         """Store small pictures (WebP) of photos, by their content; stored pictures stay."""

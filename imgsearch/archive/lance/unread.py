@@ -1,4 +1,6 @@
-"""Finds the photos of an archive whose text was not read yet, and scores them by their vectors.
+"""Finds the photos of an archive that were not read yet: for text, and for faces.
+
+It also scores photos by their vectors.
 
 A job reads columns of all photos here; no query does.
 """
@@ -55,6 +57,42 @@ def unread_texts(
             return unread, 0
         passed_over = np.isin(unread, _ids(_hashes(texts, looked)))
     return unread[~passed_over], int(passed_over.sum())
+
+
+def unread_faces(
+    catalogue: LanceCatalogue,
+    faces: View | None,
+    model: str,
+    folders: Sequence[str],
+    *,
+    again: bool,
+) -> Ids:
+    """Return the photos in which faces should be looked for, sorted by id.
+
+    Those that were not tried, and those that failed with another model than this one; with `again`,
+    also those in which another model has looked. `faces` is the table of faces; None without one.
+    """
+    with lance_errors(catalogue.address):
+        view = catalogue.photos_view()
+        live = _ids(_hashes(view, _in_folders(view, folders)))
+        if faces is None:
+            return live
+        own = f"model = {literal(model)}"
+        done = own if again else f"state <> 'failed' OR {own}"
+        return live[~np.isin(live, _ids(_hashes(faces, done)))]
+
+
+def count_readings(catalogue: LanceCatalogue, faces: View | None) -> tuple[int, int, int, int]:
+    """Count the photos with files that have faces, have none, failed, and were not tried."""
+    with lance_errors(catalogue.address):
+        live = _ids(_hashes(catalogue.photos_view(), "part = 0"))
+        found, none, failed = (
+            0
+            if faces is None
+            else int(np.isin(live, _ids(_hashes(faces, f"state = {literal(state)}"))).sum())
+            for state in ("found", "none", "failed")
+        )
+    return found, none, failed, len(live) - found - none - failed
 
 
 def scores_of(
