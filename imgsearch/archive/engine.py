@@ -191,7 +191,7 @@ class ArchiveEngine:
         return self.catalogue().count().photos
 
     def version(self) -> tuple[int, ...]:
-        return self.catalogue().version()
+        return (*self.catalogue().version(), *self._people.version())
 
     def event_titles(self) -> tuple[EventTitle, ...]:
         """None: titles are kept in a library on one machine."""

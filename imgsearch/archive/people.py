@@ -59,6 +59,10 @@ class ArchivePeople:
         """Close the working copy."""
         self._copy.close()
 
+    def version(self) -> tuple[int, ...]:
+        """Changes when somebody has decided something; empty before people are asked for here."""
+        return self._copy.version()
+
     def stores(self) -> PeopleStores:
         """The faces and persons of the archive as they were a second ago, on this machine."""
         return self._copy.stores()

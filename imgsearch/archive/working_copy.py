@@ -152,6 +152,10 @@ class WorkingCopy:
                 self._stores.database.close()
             self._stores = None
 
+    def version(self) -> tuple[int, ...]:
+        """Changes when the archive's people have changed; empty before the copy is opened."""
+        return () if self._stores is None else self._versions(self._recent)[:2]
+
     def stores(self, *, at_once: bool = False) -> PeopleStores:
         """The copy with all that the archive had a second ago; with `at_once`, with all it has."""
         with self._lock:

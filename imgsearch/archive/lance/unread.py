@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgsearch.archive.lance.rows import id_of, vectors_in
-from imgsearch.archive.lance.tables import lance_errors, literal
+from imgsearch.archive.lance.tables import FACE_COUNT, lance_errors, literal
 from imgsearch.records.picture_text import TextCounts
 
 if TYPE_CHECKING:
@@ -83,16 +83,20 @@ def unread_faces(
 
 
 def count_readings(catalogue: LanceCatalogue, faces: View | None) -> tuple[int, int, int, int]:
-    """Count the photos with files that have faces, have none, failed, and were not tried."""
+    """Count the photos with files that have faces, have none, failed, and were not tried.
+
+    Readings count once photos follow from them, at the end of a run.
+    """
     with lance_errors(catalogue.address):
-        live = _ids(_hashes(catalogue.photos_view(), "part = 0"))
-        found, none, failed = (
-            0
-            if faces is None
-            else int(np.isin(live, _ids(_hashes(faces, f"state = {literal(state)}"))).sum())
-            for state in ("found", "none", "failed")
-        )
-    return found, none, failed, len(live) - found - none - failed
+        view = catalogue.photos_view()
+        column, total = view.column(FACE_COUNT), view.count("part = 0")
+        found = view.count(f"part = 0 AND {column} > 0")
+        none = view.count(f"part = 0 AND {column} = 0")
+        failed = 0
+        if faces is not None:
+            ids = _ids(_hashes(faces, "state = 'failed'")).tolist()
+            failed = view.read_with("id", ids, ["id"], " AND part = 0").num_rows
+    return found, none, failed, max(0, total - found - none - failed)
 
 
 def scores_of(
