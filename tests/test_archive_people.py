@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
@@ -158,7 +159,7 @@ def test_filters_and_names_answer_as_in_a_library(archive: Library) -> None:
         assert found(other, "Zoe Adler -people:1") == {"both", "three"}
 
 
-def told(library: Library) -> list[object]:
+def told(library: Library) -> list[Any]:
     """All that the operations of people say, without the numbers of photos and faces."""
     people = library.people
     rows: list[object] = []
@@ -335,6 +336,27 @@ def test_the_commands_and_the_service_have_people(
         assert client.call(ChangeHistory.undo).title == "Named Ben"
         assert client.call(People.counts).faces == 8
     assert run("faces", "--forget") == {"forgotten": 8}
+
+
+def test_a_library_is_copied_with_its_faces(photos: Path, tmp_path: Path) -> None:
+    with library_with_faces(tmp_path / "own", photos) as library:
+        red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+        library.people.name(red.id, "Zoë")
+        (hit,) = library.find("name:both", 5).hits
+        library.people.decide((library.people.faces_in(hit.photo.id)[1].id,), red.id, False)
+        library.people.hide(lime.id)
+        with open_archive(tmp_path) as archive:
+            archive.fleet.copy_from(library.settings.data_dir).run()
+            assert archive.people.all(hidden=True) == () and found(archive, "person:zoe") == set()
+            for faces in (8, 0):  # a second time there is nothing to copy
+                report = archive.fleet.copy_from(library.settings.data_dir, faces=True).run()
+                assert report.faces == faces
+                (persons, listed, counts), own = told(archive), told(library)
+                assert persons == own[0] and listed == []
+                # A failure is not copied, as another machine may read the photo.
+                assert replace(counts, failed=1, unread=0) == own[2]
+                for line in ("person:zoe", "only:zoe", "people:3+", "people:0"):
+                    assert found(archive, line) == found(library, line), line
 
 
 # ------------------------------------------------------------------------- real faces, real kills

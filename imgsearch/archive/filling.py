@@ -155,9 +155,11 @@ class Filling:
         )
         return (yield from embed_photos(run, sources, start, accept_removals, metadata))
 
-    def copy_from(self, data_dir: Path) -> Generator[Progress, None, CopyReport]:
-        """Carry the library in a data folder over, with its vectors."""
-        from imgsearch.archive.copying import check_encoder, copy_library
+    def copy_from(
+        self, data_dir: Path, people: ArchivePeople | None
+    ) -> Generator[Progress, None, CopyReport]:
+        """Carry the library in a data folder over, with its vectors; faces go to `people`."""
+        from imgsearch.archive.copying import check_encoder, copy_faces, copy_library
         from imgsearch.store.store import Store
         from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -166,11 +168,12 @@ class Filling:
             row = self._encoder() if self.exists() else store.reads.encoders.in_use()
             check_encoder(store, row)
             writer = self.writer(row)
-            return (
-                yield from copy_library(
-                    store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
-                )
+            report = yield from copy_library(
+                store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
             )
+            if people is not None:
+                report = report.plus((yield from copy_faces(store, writer, people)))
+            return report
 
     def settle(
         self, catalogue: LanceCatalogue, people: ArchivePeople

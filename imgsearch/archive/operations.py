@@ -33,8 +33,10 @@ class Fleet:
         self._originals = originals
         self._open_catalogue = open_catalogue
 
-    def copy_from(self, data_dir: str | Path) -> Job[CopyReport]:
+    def copy_from(self, data_dir: str | Path, *, faces: bool = False) -> Job[CopyReport]:
         """Carry the library in a data folder over, with its vectors; nothing is embedded.
+
+        With `faces`, also its faces and persons, for everybody who can read the archive.
 
         An archive that does not exist is made for the encoder of the library. What it has is not
         put again. The job raises EncoderMismatch where the library has no vectors of the archive's
@@ -42,7 +44,7 @@ class Fleet:
         """
         from imgsearch.progress import Job
 
-        return Job(self._filling.copy_from(Path(data_dir)))
+        return Job(self._filling.copy_from(Path(data_dir), self._people if faces else None))
 
     def read_metadata(
         self,

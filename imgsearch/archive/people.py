@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -15,12 +15,19 @@ from imgsearch.archive.fleet.base import patiently
 from imgsearch.archive.lance.people_tables import ChangedMeanwhile
 from imgsearch.archive.lance.rows import id_of
 from imgsearch.archive.lance.unread import count_readings
-from imgsearch.archive.working_copy import WorkingCopy, add_ungrouped, begin_epoch, take_in
+from imgsearch.archive.working_copy import (
+    WorkingCopy,
+    add_photo,
+    add_ungrouped,
+    begin_epoch,
+    take_in,
+)
 from imgsearch.errors import LibraryLocked
 from imgsearch.indexer.faces import group_all, group_stored
 from imgsearch.store import face_decisions
 from imgsearch.store.faces import forget_rows
 from imgsearch.store.names import own_person
+from imgsearch.store.pack_faces import FaceMerger
 from imgsearch.store.sql import IN_IDS, ids_parameter
 
 if TYPE_CHECKING:
@@ -28,7 +35,8 @@ if TYPE_CHECKING:
 
     from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import LanceWriter
-    from imgsearch.records.faces import FaceCounts
+    from imgsearch.records.faces import FaceCounts, PhotoFaces
+    from imgsearch.records.pack import PackedPerson
     from imgsearch.store.people_stores import PeopleStores
 
 _Result = TypeVar("_Result")
@@ -117,6 +125,15 @@ class ArchivePeople:
 
     # ------------------------------------------------------------------ new faces
 
+    def looked_at(self, contents: Sequence[str]) -> set[str]:
+        """The photos among these, by content in hexadecimal, in which somebody has looked."""
+        readings = self.tables.readings(contents)
+        return {each for each, row in readings.items() if row["state"] != "failed"}
+
+    def put_faces(self, readings: Mapping[bytes, PhotoFaces]) -> None:
+        """Record what was found in photos, by their content; `take_in` takes it in."""
+        patiently(partial(self._open_writer().put_faces, readings))
+
     def take_in(self) -> None:
         """Link all new faces with the decisions about their places; photos follow from them."""
         unlinked = list(self.tables.unlinked().items())
@@ -132,6 +149,15 @@ class ArchivePeople:
             self._decided(partial(group_stored, new_faces=new))
             self._decided(_note_grouped)
             self.follow()
+
+    def merge_decisions(
+        self, persons: Sequence[PackedPerson], decisions: Sequence[Sequence[Any]]
+    ) -> None:
+        """Add the decisions of a library about faces, as the merging of a pack does.
+
+        They are rows as `FaceMerger.decide` takes them, with the ids of photos of the archive.
+        """
+        self.deciding(partial(_merge, persons=persons, decisions=decisions))
 
     def regroup(self) -> None:
         """Group all faces anew, held by what the user has confirmed."""
@@ -160,6 +186,16 @@ def _link(stores: PeopleStores, readings: dict[str, str]) -> None:
             photo_id = id_of(content)
             face_decisions.link(connection, photo_id, bytes.fromhex(content))
         add_ungrouped(connection, _faces_in(connection, readings))
+
+
+def _merge(
+    stores: PeopleStores, persons: Sequence[PackedPerson], decisions: Sequence[Sequence[Any]]
+) -> None:
+    with stores.database.brief_transaction() as connection:
+        for photo_id, content_hash, *_ in decisions:
+            add_photo(connection, photo_id, content_hash)
+        for photo_id, content_hash in FaceMerger(persons).decide(connection, decisions):
+            face_decisions.link(connection, photo_id, content_hash)
 
 
 def _faces_in(connection: sqlite3.Connection, contents: dict[str, str]) -> int:

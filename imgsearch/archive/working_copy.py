@@ -361,6 +361,11 @@ def begin_epoch(connection: sqlite3.Connection) -> None:
     _set_state(connection, replace(state, head=head, fragment=-1))
 
 
+def add_photo(connection: sqlite3.Connection, photo_id: int, content_hash: bytes) -> None:
+    """Add a photo, about a face of which something is decided, if it is not there yet."""
+    connection.execute(_NEW_PHOTO, (photo_id, content_hash))
+
+
 def take_in(connection: sqlite3.Connection, content: str, reading: str) -> None:
     """Note that a transaction takes in a reading of a photo."""
     connection.execute("INSERT OR REPLACE INTO taken_readings VALUES (?, ?)", (content, reading))

@@ -8,16 +8,17 @@ are found at the same place, with any model.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.records.faces import FaceCounts, FaceState, FoundFace, StoredFaces
+from imgsearch.records.faces import FaceCounts, FaceState, FoundFace, PhotoFaces, StoredFaces
 from imgsearch.store import changes, face_decisions, names
 from imgsearch.store.database import DATABASE_FILE, Database, connect, raise_translated
-from imgsearch.store.sql import now
+from imgsearch.store.sql import IN_IDS, ids_parameter, now
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
@@ -127,6 +128,36 @@ class FaceStore:
         found, none, failed = (states.get(state, 0) for state in ("found", "none", "failed"))
         unread = photos - found - none - failed
         return FaceCounts(found, none, failed, unread, faces, persons, groups, alone, other_model)
+
+    def model(self) -> str | None:
+        """The model that found the faces of most photos; None without any."""
+        row = self._database.fetch_one(f"SELECT {_MAIN_MODEL}")
+        return None if row is None else row[0]
+
+    def readings(self, photo_ids: Iterable[int]) -> dict[bytes, PhotoFaces]:
+        """The results of looking for faces in these photos, by content; failures are left out."""
+        parameter = ids_parameter(photo_ids)
+        with self._database.reading() as connection:
+            readings = connection.execute(
+                "SELECT photo_id, content_hash, state, model, read_at FROM face_readings JOIN "
+                f"photos ON photos.id = photo_id WHERE state != 'failed' AND photo_id {IN_IDS}",
+                (parameter,),
+            ).fetchall()
+            faces: dict[int, list[FoundFace]] = {}
+            for photo_id, *columns in connection.execute(
+                f"SELECT photo_id, {', '.join(FACE_COLUMNS)} FROM faces "
+                f"WHERE photo_id {IN_IDS} ORDER BY id",
+                (parameter,),
+            ):
+                values = dict(zip(FACE_COLUMNS, columns, strict=True))
+                (values["vector"],) = unpacked(values["vector"], 1)
+                faces.setdefault(photo_id, []).append(FoundFace(**values))
+        return {
+            content_hash: PhotoFaces(
+                state, model, datetime.fromisoformat(read_at), tuple(faces.get(photo_id, ()))
+            )
+            for photo_id, content_hash, state, model, read_at in readings
+        }
 
     # ------------------------------------------------------------------ grouping
 
