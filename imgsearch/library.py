@@ -300,7 +300,7 @@ class Library:
         """The last changes that people have made: undoing them."""
         from imgsearch.operations.changes import ChangeHistory
 
-        return ChangeHistory(self._engine.on_this_machine("changes to undo"))
+        return ChangeHistory(self._engine)
 
     @property
     def concepts(self) -> Concepts:
@@ -328,7 +328,7 @@ class Library:
         """Faces in photos, and the persons that they belong to."""
         from imgsearch.operations.people import People
 
-        return People(self._engine.on_this_machine("faces"))
+        return People(self._engine)
 
     @property
     def encoders(self) -> Encoders:

@@ -36,7 +36,10 @@ _LIBRARY_FOLDERS = (
 )
 _TABLES = frozenset(  # of an archive, in its folder
     f"{name}.lance"
-    for name in ["baselines", "facts", "files", "kept", "pending", "photos", "texts", "thumbnails"]
+    for name in (
+        *("baselines", "faces", "facts", "files", "kept", "pending", "people", "photo_people"),
+        *("photos", "texts", "thumbnails"),
+    )
 )
 _OTHER_NAMES = (
     "imgsearch.toml",

@@ -310,6 +310,7 @@ class CopyReport(Struct, frozen=True):
     lacking: int = 0  # have no vectors of the catalogue's encoder, and were left out
     reread: int = 0  # the catalogue had, with other facts
     seconds: float = 0.0
+    faces: int = 0
 
     def plus(self, other: CopyReport) -> CopyReport:
         """The counts of both."""
@@ -322,6 +323,7 @@ class CopyReport(Struct, frozen=True):
             self.lacking + other.lacking,
             self.reread + other.reread,
             self.seconds + other.seconds,
+            self.faces + other.faces,
         )
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 pytest.importorskip("lance", reason="needs the extra scale")
 
 from imgsearch import Library, Settings
-from imgsearch.archive import reading_text
+from imgsearch.archive import commits, reading_text
 from imgsearch.archive.originals import Originals
 from imgsearch.cli import commands
 from imgsearch.errors import FolderError, MissingPackage, PhotoError, Reason
@@ -167,7 +167,7 @@ def test_a_killed_run_loses_only_what_was_not_committed(
     with open_archive(tmp_path) as archive:
         archive.index([photos]).run()
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-        patch.setattr(reading_text, "_TEXTS_PER_COMMIT", 2)
+        patch.setattr(commits, "_PHOTOS_PER_COMMIT", 2)
         commit, done = reading_text._Readings.commit, list[int]()
 
         def stop_after_one(readings: reading_text._Readings) -> None:

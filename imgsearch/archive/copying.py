@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgsearch.archive.lance.rows import id_of
 from imgsearch.errors import EncoderMismatch, UsageError
 from imgsearch.progress import CopyReport, Progress
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.pack import PackedPerson
+from imgsearch.store.pack_faces import ALL_DECISIONS
 
 if TYPE_CHECKING:
+    from imgsearch.archive.people import ArchivePeople
     from imgsearch.catalogue.base import CatalogueWriter
     from imgsearch.indexer.reading import KeepThumbnails
     from imgsearch.records.arrays import Vectors
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 _EVERYWHERE = "/"  # the folder that all files are below
 _PHOTOS_AT_ONCE = 5000
+FACES = "Copying faces"
 
 PutTexts = Callable[[Mapping[bytes, "PhotoText"]], None]
 
@@ -113,6 +118,53 @@ def copy_library(
     return report.plus(
         CopyReport(failures=len(failures), seconds=round(time.monotonic() - started, 3))
     )
+
+
+def copy_faces(
+    store: Store,
+    writer: CatalogueWriter,
+    people: ArchivePeople,
+    photos_at_once: int = _PHOTOS_AT_ONCE,
+) -> Generator[Progress, None, CopyReport]:
+    """Carry the faces of a library over, and what people decided about them, as a pack does.
+
+    They are those of photos that the archive has and in which nobody has looked there. Faces of
+    another model than the archive's are left out, since they cannot be compared. A person of the
+    same name is the same person. A run that was stopped goes on where it was.
+    """
+    started = time.monotonic()
+    model = people.stores().faces.model() or store.faces.model()
+    ids, copied = store.packs.photo_ids(_EVERYWHERE), 0
+    for start in range(0, len(ids), photos_at_once):
+        readings = store.faces.readings(ids[start : start + photos_at_once].tolist())
+        known = writer.known(list(readings))
+        looked_at = people.looked_at([each.hex() for each in known])
+        new = {
+            content_hash: reading
+            for content_hash, reading in readings.items()
+            if content_hash in known
+            and content_hash.hex() not in looked_at
+            and reading.model == model
+        }
+        people.put_faces(new)
+        copied += sum(len(reading.faces) for reading in new.values())
+        yield Progress(min(start + photos_at_once, len(ids)), len(ids), None, FACES)
+    people.take_in()
+    rows = store.database.fetch_all(ALL_DECISIONS)
+    known = writer.known(list({content_hash for _, content_hash, *_ in rows}))
+    decisions = [
+        (id_of(content_hash.hex()), content_hash, *decision)
+        for _, content_hash, *decision in rows
+        if content_hash in known
+    ]
+    if decisions:
+        persons = store.database.fetch_all("SELECT id, name, is_hidden FROM persons")
+        people.merge_decisions(
+            [PackedPerson(number, name, bool(hidden)) for number, name, hidden in persons],
+            decisions,
+        )
+    people.group()
+    return CopyReport(faces=copied, seconds=round(time.monotonic() - started, 3))
 
 
 def _of_encoder(photo: PackedPhoto, encoder: EncoderRow) -> PackedVectors | None:

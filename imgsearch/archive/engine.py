@@ -1,7 +1,7 @@
 """The engine of an archive: a library that outgrew one machine, in Lance tables at an address.
 
 A fleet fills it: see `filling`. An archive has nothing that belongs to one machine: no drives, no
-watched folders, no saved searches and no concepts.
+watched folders, no saved searches and no concepts. Its people are those of all who search it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from imgsearch.addresses import is_folder, normal_address
 from imgsearch.archive.filling import Filling
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.operations import Fleet
 from imgsearch.archive.originals import Originals, absolute_place
+from imgsearch.archive.people import ArchivePeople
 from imgsearch.archive.small_pictures import SmallPictures
 from imgsearch.caches import FileCache, MemoryCache
 from imgsearch.decode.thumbnails import Thumbnails
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.progress import (
+        FaceReport,
         Job,
         MergeReport,
         OnDownload,
@@ -53,11 +55,15 @@ if TYPE_CHECKING:
         TextReport,
     )
     from imgsearch.records.browse import EventTitle
+    from imgsearch.records.faces import FaceCounts
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import Photo
     from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
+    from imgsearch.store.people_stores import PeopleStores
+
+_Result = TypeVar("_Result")
 
 _PACKAGE = "lance"
 _CACHE_FOLDER = "archives"  # in the cache folder: vectors and pictures of all archives
@@ -75,7 +81,7 @@ class ArchiveEngine:
     """
 
     most_listed: int | None = _MOST_LISTED
-    capabilities = frozenset({"fleet", "packs"})
+    capabilities = frozenset({"changes", "fleet", "packs", "people"})
 
     def __init__(
         self,
@@ -110,6 +116,8 @@ class ArchiveEngine:
             folder = settings.cache_dir / _CACHE_FOLDER / "pictures"
             pictures = FileCache(folder, picture_bytes, parts=256)
         self._small_pictures = SmallPictures(self.catalogue, pictures)
+        folder = settings.cache_dir / _CACHE_FOLDER / "people"
+        self._people = ArchivePeople(self.address, folder, self.catalogue, self._filling.writer)
         self._lock = RLock()  # the page and the service call from many threads
         self._catalogue: LanceCatalogue | None = None
         self._names: NameList | None = None
@@ -131,13 +139,14 @@ class ArchiveEngine:
         return self._filling.library_roots()
 
     def fleet(self) -> Fleet:
-        return Fleet(self._filling, self._originals, self.catalogue)
+        return Fleet(self._filling, self._originals, self.catalogue, self._people)
 
     def exists(self) -> bool:
         return self._filling.exists()
 
     def close(self) -> None:
         self._encoders.close()
+        self._people.close()
 
     def raise_if_closed(self) -> None:
         """Do nothing: an archive has nothing open that cannot be opened again."""
@@ -183,7 +192,7 @@ class ArchiveEngine:
         return self.catalogue().count().photos
 
     def version(self) -> tuple[int, ...]:
-        return self.catalogue().version()
+        return (*self.catalogue().version(), *self._people.version())
 
     def event_titles(self) -> tuple[EventTitle, ...]:
         """None: titles are kept in a library on one machine."""
@@ -359,6 +368,7 @@ class ArchiveEngine:
 
     def repair(self) -> list[str]:
         """Settle the archive, which completes interrupted changes and indexes what is new."""
+        self._people.follow()
         self._filling.writer().settle()
         return [f"Settled the archive {self.address}."]
 
@@ -373,9 +383,36 @@ class ArchiveEngine:
         )
 
     def text_counts(self) -> TextCounts:
-        from imgsearch.archive.lance.unread_texts import count_texts
+        from imgsearch.archive.lance.unread import count_texts
 
         return count_texts(self.catalogue().pinned())
+
+    # ------------------------------------------------------------------ people
+
+    def people(self) -> PeopleStores:
+        return self._people.stores()
+
+    def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
+        return self._people.deciding(decide)
+
+    def find_faces(
+        self, folders: Sequence[str], again: bool
+    ) -> Generator[Progress, None, FaceReport]:
+        from imgsearch.faces.reader import open_reader
+
+        reader = open_reader(self.settings.cache_dir)
+        return self._filling.find_faces(
+            self.catalogue(), self._people, self._originals, reader, folders, again
+        )
+
+    def regroup_faces(self) -> None:
+        self._people.regroup()
+
+    def forget_faces(self, with_names: bool) -> int:
+        return self._people.forget(with_names)
+
+    def face_counts(self) -> FaceCounts:
+        return self._people.counts()
 
     # ------------------------------------------------------------------ filling
 
@@ -402,8 +439,8 @@ class ArchiveEngine:
 
         if faces:
             raise UsageError(
-                "An archive has no faces and no persons, so its packs carry none. Leave out --faces"
-                "; or make the pack from the library in which imgsearch faces has run."
+                "A pack of an archive carries no faces and no persons. Leave out --faces; or make "
+                "the pack from a library on one machine in which imgsearch faces has run."
             )
         if file is None:
             raise UsageError("An archive cannot write into its photo folders. Name a file.")

@@ -23,11 +23,21 @@ if TYPE_CHECKING:
     from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
     from imgsearch.archive.originals import Originals
+    from imgsearch.archive.people import ArchivePeople
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.loader import EncoderLoader
+    from imgsearch.faces.reader import FaceReader
     from imgsearch.ocr import TextReader
-    from imgsearch.progress import CopyReport, Job, Progress, SettleReport, SyncReport, TextReport
+    from imgsearch.progress import (
+        CopyReport,
+        FaceReport,
+        Job,
+        Progress,
+        SettleReport,
+        SyncReport,
+        TextReport,
+    )
     from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
@@ -145,9 +155,11 @@ class Filling:
         )
         return (yield from embed_photos(run, sources, start, accept_removals, metadata))
 
-    def copy_from(self, data_dir: Path) -> Generator[Progress, None, CopyReport]:
-        """Carry the library in a data folder over, with its vectors."""
-        from imgsearch.archive.copying import check_encoder, copy_library
+    def copy_from(
+        self, data_dir: Path, people: ArchivePeople | None
+    ) -> Generator[Progress, None, CopyReport]:
+        """Carry the library in a data folder over, with its vectors; faces go to `people`."""
+        from imgsearch.archive.copying import check_encoder, copy_faces, copy_library
         from imgsearch.store.store import Store
         from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -156,17 +168,21 @@ class Filling:
             row = self._encoder() if self.exists() else store.reads.encoders.in_use()
             check_encoder(store, row)
             writer = self.writer(row)
-            return (
-                yield from copy_library(
-                    store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
-                )
+            report = yield from copy_library(
+                store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
             )
+            if people is not None:
+                report = report.plus((yield from copy_faces(store, writer, people)))
+            return report
 
-    def settle(self, catalogue: LanceCatalogue) -> Generator[Progress, None, SettleReport]:
-        """Settle the archive: see `LanceWriter.settle`."""
+    def settle(
+        self, catalogue: LanceCatalogue, people: ArchivePeople
+    ) -> Generator[Progress, None, SettleReport]:
+        """Settle the archive, and let photos follow from all decisions about its people."""
         from imgsearch.progress import SettleReport
 
         started_s = time.monotonic()
+        people.follow()
         yield from self.writer().settling()
         count, indexed = catalogue.count(), catalogue.indexed_vectors()
         seconds = round(time.monotonic() - started_s, 3)
@@ -195,6 +211,31 @@ class Filling:
             self.settings.max_megapixels,
         )
         return (yield from read_texts(run, folders, everything, again))
+
+    def find_faces(
+        self,
+        catalogue: LanceCatalogue,
+        people: ArchivePeople,
+        originals: Originals,
+        reader: FaceReader,
+        folders: Sequence[str],
+        again: bool,
+    ) -> Generator[Progress, None, FaceReport]:
+        """Find and group faces: see `imgsearch.archive.finding_faces.find_faces`."""
+        from imgsearch.archive.finding_faces import FaceRun, find_faces
+
+        writer = self.writer()
+        run = FaceRun(
+            catalogue,
+            writer,
+            people,
+            originals,
+            reader,
+            partial(self._embed_queries, writer.encoder),
+            self.settings.thread_count,
+            self.settings.max_megapixels,
+        )
+        return (yield from find_faces(run, folders, again))
 
     def forget(self, folder: str, catalogue: LanceCatalogue) -> int:
         """Remove the photos below a folder or address; returns how many left the archive.

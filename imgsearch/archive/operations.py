@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.originals import Originals
+    from imgsearch.archive.people import ArchivePeople
     from imgsearch.progress import CopyReport, Job, SettleReport, SyncReport
     from imgsearch.records.index import EncoderRow
 
@@ -25,13 +26,17 @@ class Fleet:
         filling: Filling,
         originals: Originals,
         open_catalogue: Callable[[], LanceCatalogue],
+        people: ArchivePeople,
     ) -> None:
         self._filling = filling
+        self._people = people
         self._originals = originals
         self._open_catalogue = open_catalogue
 
-    def copy_from(self, data_dir: str | Path) -> Job[CopyReport]:
+    def copy_from(self, data_dir: str | Path, *, faces: bool = False) -> Job[CopyReport]:
         """Carry the library in a data folder over, with its vectors; nothing is embedded.
+
+        With `faces`, also its faces and persons, for everybody who can read the archive.
 
         An archive that does not exist is made for the encoder of the library. What it has is not
         put again. The job raises EncoderMismatch where the library has no vectors of the archive's
@@ -39,7 +44,7 @@ class Fleet:
         """
         from imgsearch.progress import Job
 
-        return Job(self._filling.copy_from(Path(data_dir)))
+        return Job(self._filling.copy_from(Path(data_dir), self._people if faces else None))
 
     def read_metadata(
         self,
@@ -66,7 +71,7 @@ class Fleet:
         """
         from imgsearch.progress import Job
 
-        return Job(self._filling.settle(self._open_catalogue()))
+        return Job(self._filling.settle(self._open_catalogue(), self._people))
 
     def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
         """Return a path or an address with which other programs open an original of this archive.

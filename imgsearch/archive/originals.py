@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 from imgsearch.archive.fleet.mounts import MountPoints
 from imgsearch.archive.fleet.objects import ShownObjects, is_object
+from imgsearch.errors import PhotoError
 from imgsearch.paths import absolute
 from imgsearch.text import SCHEME, path_text
+
+_Result = TypeVar("_Result")
 
 
 class Originals:
@@ -26,6 +31,26 @@ class Originals:
     def fetched(self, path: str, with_video: bool) -> AbstractContextManager[Path]:
         """Provide an object as a file until the block ends, as `ShownObjects.fetched` does."""
         return self._objects.fetched(path, with_video)
+
+    def read_first(self, places: Iterable[Path], read: Callable[[Path], _Result]) -> _Result | None:
+        """The result of reading the first of these files that can be reached; objects are fetched.
+
+        `read` returns None for a file that cannot be reached now, and so does this.
+        """
+        for place in places:
+            text = path_text(place)
+            file = self.file_at(text)
+            try:
+                if file is not None:
+                    result = read(file)
+                else:
+                    with self.fetched(text, with_video=False) as fetched:
+                        result = read(fetched)
+            except PhotoError:
+                continue  # it cannot be fetched now
+            if result is not None:
+                return result
+        return None
 
     def openable(self, path: str | Path, valid_s: int) -> str:
         """The file at a path of the archive, or an address that opens its object."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.archive.commits import CommitClock
 from imgsearch.archive.fleet.base import patiently
-from imgsearch.archive.lance.unread_texts import scores_of, unread_texts
+from imgsearch.archive.lance.unread import scores_of, unread_texts
 from imgsearch.errors import FolderError, PhotoError
 from imgsearch.indexer import text_gate
 from imgsearch.indexer.picture_text import load_picture, read_pictures
@@ -23,7 +24,6 @@ from imgsearch.ocr import MIN_SIDE_PX
 from imgsearch.progress import Job, Progress, TextReport
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.records.query import Filter, Selection
-from imgsearch.text import path_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from imgsearch.records.picture_text import TextState
 
 _PHOTOS_AT_ONCE = 256  # whose facts are looked up together
-_TEXTS_PER_COMMIT = 256
-_COMMIT_EVERY_S = 30.0
 
 
 class TextRun(Struct, frozen=True):
@@ -107,35 +105,15 @@ def _read_some(
     readings.contents = {photo.id: bytes.fromhex(photo.content_hash) for photo, _ in photos}
 
     def load(photo: Photo, path: Path, side_px: int) -> Image | PhotoError | None:
-        return _first_picture(run, photo, files[photo.id], side_px)
+        def read(file: Path) -> Image | PhotoError | None:
+            return load_picture(photo, file, side_px, run.max_megapixels)
+
+        return run.originals.read_first(files[photo.id], read)
 
     report = yield from read_pictures(
         run.reader, readings, photos, to_look_at, load, run.threads, MIN_SIDE_PX
     )
     return report
-
-
-def _first_picture(
-    run: TextRun, photo: Photo, files: Sequence[Path], side_px: int
-) -> Image | PhotoError | None:
-    """The picture of the first file that can be reached; the error of one that is damaged."""
-    for path in files:
-        loaded = _loaded(run, photo, path, side_px)
-        if loaded is not None:
-            return loaded
-    return None
-
-
-def _loaded(run: TextRun, photo: Photo, path: Path, side_px: int) -> Image | PhotoError | None:
-    place = path_text(path)
-    file = run.originals.file_at(place)
-    if file is not None:
-        return load_picture(photo, file, side_px, run.max_megapixels)
-    try:
-        with run.originals.fetched(place, with_video=False) as fetched:
-            return load_picture(photo, fetched, side_px, run.max_megapixels)
-    except PhotoError:
-        return None  # it cannot be fetched now
 
 
 class _Readings:
@@ -149,7 +127,7 @@ class _Readings:
         self._writer = writer
         self._texts: dict[bytes, PhotoText] = {}
         self._passed_over: dict[bytes, str] = {}
-        self._committed_s = time.monotonic()
+        self._clock = CommitClock()
 
     def record(self, photo_id: int, reader: str, lines: Sequence[TextLine]) -> None:
         self._add(photo_id, "read" if lines else "none", reader, lines)
@@ -175,9 +153,7 @@ class _Readings:
         self._commit_if_due()
 
     def _commit_if_due(self) -> None:
-        waiting = len(self._texts) + len(self._passed_over)
-        is_late = time.monotonic() - self._committed_s >= _COMMIT_EVERY_S
-        if waiting >= _TEXTS_PER_COMMIT or is_late:
+        if self._clock.is_due(len(self._texts) + len(self._passed_over)):
             self.commit()
 
     def commit(self) -> None:
@@ -188,4 +164,4 @@ class _Readings:
         for reader in set(passed_over.values()):
             own = [each for each, looked_by in passed_over.items() if looked_by == reader]
             patiently(lambda own=own, reader=reader: self._writer.pass_over_texts(own, reader))  # type: ignore[misc]
-        self._committed_s = time.monotonic()
+        self._clock.restart()

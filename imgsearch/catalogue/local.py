@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from msgspec.structs import replace
 
 from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
-from imgsearch.text import plain_text
+from imgsearch.records.photo import with_people
 
 if TYPE_CHECKING:
     from imgsearch.language.known_names import KnownNames
     from imgsearch.records.answer import Neighbours, ScoreBaseline
     from imgsearch.records.arrays import HalfVectors, Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.photo import Photo, PhotoVectors
+    from imgsearch.records.photo import PhotoVectors
     from imgsearch.records.picture_text import PhotoText
     from imgsearch.records.query import Listed, NamedPhrase, Selection
     from imgsearch.records.worth import PictureMeasures
@@ -147,7 +147,7 @@ class LocalCatalogue:
             known = stored.get(photo_id)
             if known is None:
                 continue  # deleted since it was found
-            photo = _with_people(known.photo, known.faces_of) if known.faces_of else known.photo
+            photo = with_people(known.photo, known.faces_of) if known.faces_of else known.photo
             files = [
                 # A folder that was added since this request began has just been read.
                 PhotoFile(file.path, self._online.get(file.root_id, True), file.is_held)
@@ -196,10 +196,3 @@ class LocalCatalogue:
     @cached_property
     def _further_parts(self) -> tuple[Ids, Ids]:
         return self._reads.vectors.further_parts(self._encoder.key)
-
-
-def _with_people(photo: Photo, names: Sequence[str]) -> Photo:
-    """The photo with the persons whose faces it shows, after those that its metadata names."""
-    known = {plain_text(name) for name in photo.facts.people}
-    more = tuple(name for name in names if plain_text(name) not in known)
-    return replace(photo, facts=replace(photo.facts, people=(*photo.facts.people, *more)))

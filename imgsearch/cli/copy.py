@@ -17,9 +17,14 @@ from imgsearch.text import format_count, printable
     required=True,
     help="The archive: a folder, or s3://BUCKET/NAME. It is created if it does not exist.",
 )
+@click.option(
+    "--faces",
+    is_flag=True,
+    help="Also copy faces and persons: biometric data, for everybody who can read the archive.",
+)
 @json_option
 @data_option
-def command(address: str, as_json: bool, data_dir: str | None) -> None:
+def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> None:
     """Copy everything that the library knows about its photos to an archive, without embedding.
 
     \b
@@ -28,12 +33,12 @@ def command(address: str, as_json: bool, data_dir: str | None) -> None:
 
     An archive has vectors, facts, paths, the text in pictures, thumbnails, and the list of
     unreadable files, in tables that many machines search at once (docs/scale.md). The photos
-    themselves, saved searches and concepts are not copied. The library stays as it is. Photos that
-    the archive has already are not copied again, so a stopped copy continues; changed facts replace
-    older ones.
+    themselves, saved searches and concepts are not copied, and faces only with --faces. The library
+    stays as it is. Photos that the archive has already are not copied again, so a stopped copy
+    continues; changed facts replace older ones.
     """
     with open_archive(address, data_dir) as archive:
-        job = archive.fleet.copy_from(archive.settings.data_dir)
+        job = archive.fleet.copy_from(archive.settings.data_dir, faces=faces)
         report = run_with_progress(job, "Copying")
     if as_json:
         print_json(report)
@@ -44,6 +49,8 @@ def command(address: str, as_json: bool, data_dir: str | None) -> None:
         f"{format_count(report.failures, 'failure')} in {report.seconds:.1f} s: "
         f"{printable(address)}"
     )
+    if faces:
+        info(f"{format_count(report.faces, 'face')} came with them. imgsearch people lists persons")
     if report.reread:
         photos = format_count(report.reread, "photo")
         info(f"The metadata of {photos} there changed with the library's.")

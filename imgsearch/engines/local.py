@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
 from msgspec import Struct
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.progress import (
+        FaceReport,
         Job,
         MergeReport,
         OnDownload,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.browse import EventTitle
+    from imgsearch.records.faces import FaceCounts
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
@@ -62,17 +64,19 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Failure, Finding, Status
     from imgsearch.records.worth import Taste
     from imgsearch.store.albums import AlbumStore
-    from imgsearch.store.changes import ChangeStore
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.marks import MarkStore
     from imgsearch.store.past_queries import PastQueries
+    from imgsearch.store.people_stores import PeopleStores
     from imgsearch.store.reading.browsing import BrowsingReads
     from imgsearch.store.reading.suggestions import SuggestionReads
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
+
+_Result = TypeVar("_Result")
 
 
 class LocalEngine:
@@ -85,7 +89,7 @@ class LocalEngine:
     capabilities = frozenset(
         {
             *("albums", "changes", "choices", "concepts", "corrections", "encoders", "folders"),
-            *("labels", "marks", "meaning"),
+            *("labels", "marks", "meaning", "titles"),
             *("packs", "people", "saved", "tray", "upkeep", "watch"),
         }
     )
@@ -226,12 +230,6 @@ class LocalEngine:
 
     def event_titles(self) -> tuple[EventTitle, ...]:
         return self.event_title_store().all()
-
-    def changes(self) -> ChangeStore:
-        """The last changes that people have made, in the database."""
-        from imgsearch.store.changes import ChangeStore
-
-        return ChangeStore(self.database())
 
     def past_queries(self) -> PastQueries:
         from imgsearch.store.past_queries import PastQueries
@@ -441,6 +439,38 @@ class LocalEngine:
 
     def absolute(self, place: str | Path) -> str:
         return absolute(place)
+
+    # ------------------------------------------------------------------ people
+
+    def people(self) -> PeopleStores:
+        from imgsearch.store.people_stores import PeopleStores
+
+        return PeopleStores(self.database())
+
+    def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
+        return decide(self.people())
+
+    def find_faces(
+        self, folders: Sequence[str], again: bool
+    ) -> Generator[Progress, None, FaceReport]:
+        from imgsearch.indexer.faces import find_faces
+
+        return find_faces(self.existing(), folders, again)
+
+    def regroup_faces(self) -> None:
+        from imgsearch.indexer.faces import group_all
+        from imgsearch.store.lock import writing
+
+        with writing(self.existing().data_dir) as store:
+            group_all(store, store.faces.all())
+
+    def forget_faces(self, with_names: bool) -> int:
+        from imgsearch.indexer.faces import forget_faces
+
+        return forget_faces(self.existing(), with_names)
+
+    def face_counts(self) -> FaceCounts:
+        return self.people().faces.counts()
 
     # ------------------------------------------------------------------ upkeep
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from msgspec.structs import replace
@@ -38,18 +38,19 @@ if TYPE_CHECKING:
     from imgsearch.records.faces import FoundFace, StoredFaces
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
+    from imgsearch.store.people_stores import PeopleStores
     from imgsearch.store.store import Store
 
 DOING = "Finding faces"
 GROUPING = "Grouping faces"
 _AHEAD = 2  # photos read in advance, besides those that threads are reading
 _TRANSIENT = (Reason.UNREADABLE, Reason.CHANGED)  # the next run tries again
-_PEOPLE = (
+DESCRIPTIONS_OF_PEOPLE = (
     *("a person", "a man", "a woman", "a child", "people", "a group of people"),
     *("a crowd of people", "people standing together", "a person far away"),
 )
 # Above it a photo shows people, if no certain face was found in it: see research/notes/faces.md.
-_SHOWS_PEOPLE = 0.25
+SHOWS_PEOPLE = 0.25
 _FEW_NEW = 0.02  # share of new faces up to which they join the groups that there are
 _FEW = 200
 
@@ -83,9 +84,9 @@ def photos_with_people(
     if not ids:
         return frozenset()
     scores = text_gate.gate_scores(
-        store.reads, row.key, partial(embed_queries, context, row), ids, _PEOPLE
+        store.reads, row.key, partial(embed_queries, context, row), ids, DESCRIPTIONS_OF_PEOPLE
     )
-    return frozenset(each for each, score in scores.items() if score >= _SHOWS_PEOPLE)
+    return frozenset(each for each, score in scores.items() if score >= SHOWS_PEOPLE)
 
 
 def _read_and_group(
@@ -155,39 +156,64 @@ def read_faces(
     photos: Sequence[tuple[Photo, Path]],
     close: Collection[int],
 ) -> Generator[Progress, None, FaceReport]:
-    """Find the faces of these photos, each with one of its paths; one Progress a photo.
+    """Find the faces of these photos of the library and record them: see `look_at_photos`.
 
-    Photos in `close` are looked at a second time if no certain face is found at first: at twice the
-    size if there is none and they have the pixels, and turned. A photo that cannot be decoded is
-    recorded as failed, with the reason. One that has changed or cannot be reached stays unread, and
-    is left to the next run.
+    Photos in `close` are looked at closely: see `look_at_file`.
     """
-    started_s = time.monotonic()
     reader = context.face_readers.open()
     max_megapixels = context.settings.max_megapixels
 
-    def look(photo: Photo, path: Path) -> tuple[Photo, Path, _Look | PhotoError | None]:
-        try:
-            if path.stat().st_size != photo.size_bytes:
-                return photo, path, None
-            return photo, path, _faces_of(reader, photo, path, max_megapixels, photo.id in close)
-        except OSError:
-            return photo, path, None
-        except PhotoError as error:
-            return photo, path, None if error.reason in _TRANSIENT else error
+    def look(photo: Photo, path: Path) -> FaceLook | PhotoError | None:
+        return look_at_file(reader, photo, path, max_megapixels, photo.id in close)
+
+    return look_at_photos(reader.id, store.faces, photos, look, context.settings.thread_count)
+
+
+class FaceRecord(Protocol):
+    """Records the faces of photos, as `FaceStore` does, which describes the methods."""
+
+    def record(self, photo_id: int, model: str, faces: Sequence[FoundFace]) -> None: ...
+
+    def record_failure(self, photo_id: int, model: str, message: str) -> None: ...
+
+
+class FaceLook(NamedTuple):
+    """The faces of a photo, and whether a second look was taken and found faces first."""
+
+    faces: tuple[FoundFace, ...]
+    looked_closely: bool = False
+    found_closely: bool = False
+
+
+def look_at_photos(
+    model: str,
+    record: FaceRecord,
+    photos: Sequence[tuple[Photo, Path]],
+    look: Callable[[Photo, Path], FaceLook | PhotoError | None],
+    threads: int,
+) -> Generator[Progress, None, FaceReport]:
+    """Find the faces of these photos, each with one of its paths; one Progress a photo.
+
+    `look` is called in `threads` threads. A photo that cannot be decoded is recorded as failed,
+    with the reason. One that has changed or cannot be reached, for which it returns None, stays
+    unread, and is left to the next run.
+    """
+    started_s = time.monotonic()
+
+    def looked(photo: Photo, path: Path) -> tuple[Photo, Path, FaceLook | PhotoError | None]:
+        return photo, path, look(photo, path)
 
     counts: Counter[str] = Counter()
-    threads = context.settings.thread_count
-    tasks = (partial(look, *item) for item in photos)
+    tasks = (partial(looked, *item) for item in photos)
     with prefetch(threads + _AHEAD, threads, tasks) as looks:
         for done, (photo, path, found) in enumerate(looks, 1):
             if isinstance(found, PhotoError):
-                store.faces.record_failure(photo.id, reader.id, str(found))
+                record.record_failure(photo.id, model, str(found))
                 counts["failed"] += 1
             elif found is None:
                 counts["unreached"] += 1
             else:
-                store.faces.record(photo.id, reader.id, found.faces)
+                record.record(photo.id, model, found.faces)
                 counts["found" if found.faces else "none"] += 1
                 counts["faces"] += len(found.faces)
                 counts["looked_closely"] += found.looked_closely
@@ -205,38 +231,49 @@ def read_faces(
     )
 
 
-class _Look(NamedTuple):
-    """What was found in a photo, and whether a second look was taken and found faces first."""
+def look_at_file(
+    reader: FaceReader, photo: Photo, path: Path, max_megapixels: float, shows_people: bool
+) -> FaceLook | PhotoError | None:
+    """Find the faces in a file of a photo.
 
-    faces: tuple[FoundFace, ...]
-    looked_closely: bool = False
-    found_closely: bool = False
+    One that shows people is looked at a second time if no certain face is found at first: at twice
+    the size if there is none and it has the pixels, and turned. Returns the error of a file that
+    cannot be decoded, and None for one that has changed since it was indexed, or cannot be reached.
+    """
+    try:
+        if path.stat().st_size != photo.size_bytes:
+            return None
+        return _faces_of(reader, photo, path, max_megapixels, shows_people)
+    except OSError:
+        return None
+    except PhotoError as error:
+        return None if error.reason in _TRANSIENT else error
 
 
 def _faces_of(
     reader: FaceReader, photo: Photo, path: Path, max_megapixels: float, shows_people: bool
-) -> _Look:
+) -> FaceLook:
     """Find the faces of one photo, or of the frames of a video."""
     decoded = decode(path, LOOK_SIDE_PX, max_megapixels, all_frames=True)
     if decoded.times_s:
         frames = zip((decoded.image, *decoded.others), decoded.times_s, strict=True)
-        return _Look(tuple(face for image, at_s in frames for face in reader.read(image, at_s)))
+        return FaceLook(tuple(face for image, at_s in frames for face in reader.read(image, at_s)))
     faces = reader.read(decoded.image)
     qualities = [math.nan if face.quality is None else face.quality for face in faces]
     scores = [face.score for face in faces]
     if not shows_people or any(map(is_surely_upright, scores, qualities)):
-        return _Look(faces)
+        return FaceLook(faces)
     image = decoded.image
     if not faces and max(photo.facts.width_px, photo.facts.height_px) > LOOK_SIDE_PX:
         image = decode(path, CLOSE_SIDE_PX, max_megapixels).image
     closer = reader.read(image, closely=True)
-    return _Look(closer, looked_closely=True, found_closely=bool(closer) and not faces)
+    return FaceLook(closer, looked_closely=True, found_closely=bool(closer) and not faces)
 
 
 # ------------------------------------------------------------------------- grouping
 
 
-def group_stored(store: Store, new_faces: int) -> None:
+def group_stored(store: Store | PeopleStores, new_faces: int) -> None:
     """Bring the persons of all faces up to date after `new_faces` were found."""
     faces = store.faces.all()
     if not len(faces.ids):
@@ -247,7 +284,7 @@ def group_stored(store: Store, new_faces: int) -> None:
         group_all(store, faces)
 
 
-def group_all(store: Store, faces: StoredFaces) -> None:
+def group_all(store: Store | PeopleStores, faces: StoredFaces) -> None:
     """Group all faces anew. A person without a name stays the same where most of its faces do."""
     groups = grouping.group_faces(
         grouping.Faces(
@@ -287,7 +324,7 @@ def _majority(looks: np.ndarray, persons: np.ndarray, taken: Collection[int]) ->
     return known
 
 
-def _join_new(store: Store, faces: StoredFaces) -> None:
+def _join_new(store: Store | PeopleStores, faces: StoredFaces) -> None:
     """Give each face without a person the one that it is most like, if that is beyond doubt."""
     persons = faces.persons.copy()
     refused = faces.refused

@@ -9,23 +9,23 @@ from imgsearch.operations.declared import operation
 from imgsearch.records.albums import Change
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.engines.base import Engine
 
 
 class ChangeHistory:
     """The last changes that people have made: a thousand at most.
 
     They are changes of albums, the tray, marks, persons, corrected dates and places, and titles of
-    events.
+    events; of an archive, those of persons.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @operation("GET /changes")
     def all(self) -> tuple[Change, ...]:
         """List the last changes, the newest first."""
-        return self._engine.changes().all()
+        return self._engine.people().changes.all()
 
     @operation("POST /changes/undo")
     def undo(self, change_id: int | None = None) -> Change:
@@ -35,7 +35,7 @@ class ChangeHistory:
         Raises UsageError where there is nothing to undo, or the name of an album or a person is
         taken; DiskError.
         """
-        change = self._engine.changes().undo(change_id)
+        change = self._engine.deciding(lambda stores: stores.changes.undo(change_id))
         if change is None:
             which = "There is no change" if change_id is None else f"There is no change {change_id}"
             raise UsageError(f"{which} to undo. To list the changes: imgsearch undo --list")
@@ -44,7 +44,7 @@ class ChangeHistory:
     @operation("POST /changes/redo")
     def redo(self, change_id: int | None = None) -> Change:
         """Do an undone change again, or the one that was undone last. Raises as `undo` does."""
-        change = self._engine.changes().redo(change_id)
+        change = self._engine.deciding(lambda stores: stores.changes.redo(change_id))
         if change is None:
             raise UsageError(
                 "There is no undone change to do again. To list the changes: imgsearch undo --list"

@@ -12,7 +12,7 @@ from msgspec import Meta
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
-from imgsearch.paths import absolute
+from imgsearch.records.albums import Change
 from imgsearch.records.faces import (
     Face,
     FaceCounts,
@@ -25,11 +25,11 @@ from imgsearch.records.faces import (
 from imgsearch.records.ids import as_id
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.engines.base import Engine
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import FaceReport, Job
     from imgsearch.store.people import PeopleStore
-    from imgsearch.store.store import Store
+    from imgsearch.store.people_stores import PeopleStores
 
 PersonId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a person.")]
 FaceId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a face.")]
@@ -51,7 +51,7 @@ class People:
     it.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     # ------------------------------------------------------------------ finding faces
@@ -66,19 +66,14 @@ class People:
         MissingPackage, FolderError for a folder without photos of the library, UsageError if there
         is no library, and LibraryLocked.
         """
-        from imgsearch.indexer.faces import find_faces
         from imgsearch.progress import Job
 
-        paths = tuple(absolute(folder) for folder in folders)
-        return Job(find_faces(self._engine.existing(), paths, again))
+        places = tuple(self._engine.absolute(folder) for folder in folders)
+        return Job(self._engine.find_faces(places, again))
 
     def regroup(self) -> None:
         """Group all faces anew, held by what the user has confirmed. Raises LibraryLocked."""
-        from imgsearch.indexer.faces import group_all
-        from imgsearch.store.lock import writing
-
-        with writing(self._engine.existing().data_dir) as store:
-            group_all(store, store.faces.all())
+        self._engine.regroup_faces()
 
     def forget(self, *, with_names: bool = False) -> int:
         """Delete all faces, their vectors and groups; returns how many faces there were.
@@ -86,14 +81,12 @@ class People:
         Names that the user gave to faces stay, and find their photos, unless `with_names` is set.
         Raises LibraryLocked.
         """
-        from imgsearch.indexer.faces import forget_faces
-
-        return forget_faces(self._engine.existing(), with_names)
+        return self._engine.forget_faces(with_names)
 
     @operation("GET /people/counts")
     def counts(self) -> FaceCounts:
         """Count the photos that have faces, have none, failed and were not tried, and persons."""
-        return self._engine.store().faces.counts()
+        return self._engine.face_counts()
 
     # ------------------------------------------------------------------ reading
 
@@ -153,9 +146,9 @@ class People:
 
         check_k(k, "faces")
         self._require(as_id(person_id))
-        store = self._engine.store()
-        pairs = proposed(store.faces.all(), self._undecided(store), as_id(person_id), k)
-        faces = store.people.faces([face for face, _ in pairs])
+        stores = self._engine.people()
+        pairs = proposed(stores.faces.all(), _undecided(stores), as_id(person_id), k)
+        faces = stores.people.faces([face for face, _ in pairs])
         return tuple(
             Proposal(faces[face], person_id, round(score, 3))
             for face, score in pairs
@@ -172,15 +165,15 @@ class People:
         from imgsearch.faces.proposals import similar_faces
 
         check_k(k, "faces")
-        store, number = self._engine.store(), as_id(face_id)
-        faces = store.faces.all()
+        stores, number = self._engine.people(), as_id(face_id)
+        faces = stores.faces.all()
         if number not in faces.ids:
             raise UsageError(
                 f"There is no face with the number {face_id} that can be compared. If another "
                 "model found it, look at the photos again: imgsearch faces --again"
             )
         pairs = similar_faces(faces, number, k)
-        found = store.people.faces([face for face, _ in pairs])
+        found = stores.people.faces([face for face, _ in pairs])
         return tuple(
             SimilarFace(found[face], round(score, 3)) for face, score in pairs if face in found
         )
@@ -194,12 +187,14 @@ class People:
         A person of this name, without case and accents, gets its faces. Raises UsageError for an
         unknown person and a name that is too long.
         """
-        name = _checked_name(name)
-        store, number = self._engine.store(), as_id(person_id)
-        if not name:
-            change = store.people.unname(number)
-        else:
-            number, change = store.people.name(number, name, self._sure(store, number))
+        name, number = _checked_name(name), as_id(person_id)
+
+        def named(stores: PeopleStores) -> tuple[int, Change]:
+            if not name:
+                return number, stores.people.unname(number)
+            return stores.people.name(number, name, _sure(stores, number))
+
+        number, change = self._engine.deciding(named)
         return PersonChange(self.get(number), change)
 
     def get(self, person_id: int) -> Person:
@@ -225,14 +220,17 @@ class People:
         doubt. A face that is not a person is never proposed for it again, and never joins it.
         Raises UsageError for an unknown person.
         """
-        store, number = self._engine.store(), as_id(person_id)
-        ids = [as_id(face) for face in faces]
-        followers: Sequence[int] = ()
-        if is_person:
-            from imgsearch.faces.proposals import followers_of
+        number, ids = as_id(person_id), [as_id(face) for face in faces]
 
-            followers = followers_of(store.faces.all(), number, ids)
-        count, change = store.people.decide(ids, number, is_person, followers)
+        def decided(stores: PeopleStores) -> tuple[int, Change]:
+            followers: Sequence[int] = ()
+            if is_person:
+                from imgsearch.faces.proposals import followers_of
+
+                followers = followers_of(stores.faces.all(), number, ids)
+            return stores.people.decide(ids, number, is_person, followers)
+
+        count, change = self._engine.deciding(decided)
         return PersonChange(self.get(number), change, count)
 
     @operation("POST /people/faces/name")
@@ -248,14 +246,20 @@ class People:
         name = _checked_name(name)
         if not name:
             raise UsageError("Say the name of the person.")
-        store = self._engine.store()
-        known = store.people.named(name)
-        if known is not None:
-            return self.decide(faces, known, True)
         ids = [as_id(face) for face in faces]
-        followers = followers_of(store.faces.all(), _NOBODY_YET, ids)
-        new, change = store.people.make(ids, name, followers)
-        return PersonChange(self.get(new), change, len(set(ids)))
+
+        def named(stores: PeopleStores) -> tuple[int, int, Change]:
+            known = stores.people.named(name)
+            followers = followers_of(
+                stores.faces.all(), _NOBODY_YET if known is None else known, ids
+            )
+            if known is not None:
+                return (known, *stores.people.decide(ids, known, True, followers))
+            new, change = stores.people.make(ids, name, followers)
+            return new, len(set(ids)), change
+
+        person, count, change = self._engine.deciding(named)
+        return PersonChange(self.get(person), change, count)
 
     @operation("POST /people/merge")
     def merge(self, person_id: PersonId, into: PersonId) -> PersonChange:
@@ -265,10 +269,12 @@ class People:
         """
         if person_id == into:
             raise UsageError("These are one person already.")
-        store = self._engine.store()
         one, other = as_id(person_id), as_id(into)
-        sure = [*self._sure(store, one), *self._sure(store, other)]
-        change = store.people.merge(one, other, sure)
+        change = self._engine.deciding(
+            lambda stores: stores.people.merge(
+                one, other, [*_sure(stores, one), *_sure(stores, other)]
+            )
+        )
         return PersonChange(self.get(other), change)
 
     @operation("POST /people/split")
@@ -277,15 +283,17 @@ class People:
 
         Raises UsageError for an unknown person, and where none of the faces is in the library.
         """
-        ids = [as_id(face) for face in faces]
-        new, change = self._people().split(ids, as_id(person_id))
+        ids, number = [as_id(face) for face in faces], as_id(person_id)
+        new, change = self._engine.deciding(lambda stores: stores.people.split(ids, number))
         return PersonChange(self.get(new), change, len(set(ids)))
 
     @operation("POST /people/hide")
     def hide(self, person_id: PersonId, hidden: bool = True) -> PersonChange:
         """Hide a person of no interest, or show one again. Raises UsageError for an unknown one."""
-        store, number = self._engine.store(), as_id(person_id)
-        change = store.people.hide(number, hidden, self._sure(store, number))
+        number = as_id(person_id)
+        change = self._engine.deciding(
+            lambda stores: stores.people.hide(number, hidden, _sure(stores, number))
+        )
         return PersonChange(self.get(number), change)
 
     @operation("POST /people/me")
@@ -295,7 +303,7 @@ class People:
         Only one person is you. Raises UsageError for an unknown person, and for one without a name.
         """
         number = as_id(person_id)
-        change = self._people().set_own(number, is_me)
+        change = self._engine.deciding(lambda stores: stores.people.set_own(number, is_me))
         return PersonChange(self.get(number), change)
 
     # ------------------------------------------------------------------ names for other programs
@@ -306,13 +314,14 @@ class People:
         """List the XMP files to write so that files beside photos name the faces named here.
 
         Nothing is written. Only photos that can be reached now are listed, no videos. A new file is
-        called `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
+        called `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`. Raises UsageError for an archive.
         """
         from imgsearch.decode.reader import read_orientation
         from imgsearch.decode.xmp_regions import NamedFace
         from imgsearch.outputs.sidecars import FileWithFaces, plan_face_names
         from imgsearch.progress import Job
 
+        engine = self._engine.on_this_machine("XMP files beside its photos")
         faces = self._people().named_faces()
         stated = self._people().names_in_files(faces)
         files = [
@@ -330,7 +339,7 @@ class People:
                 ),
                 tuple(stated.get(photo.id, ())),
             )
-            for photo, path in self._engine.reachable_files(faces)
+            for photo, path in engine.reachable_files(faces)
         ]
         orientation_of = partial(
             read_orientation, max_megapixels=self._engine.settings.max_megapixels
@@ -352,27 +361,29 @@ class People:
         return Job(write_sidecars(planned))
 
     def _people(self) -> PeopleStore:
-        return self._engine.store().people
+        return self._engine.people().people
 
-    def _sure(self, store: Store, person_id: int) -> list[int]:
-        """The faces that stand for a person: those in the middle of its group.
 
-        None where some are confirmed already. Of faces that cannot be compared, because another
-        model found them, the best ones.
-        """
-        from imgsearch.faces.proposals import STAND_FOR, central_faces
+def _sure(stores: PeopleStores, person_id: int) -> list[int]:
+    """The faces that stand for a person: those in the middle of its group.
 
-        faces = store.faces.all()
-        if (faces.persons == person_id).any():
-            return central_faces(faces, person_id)
-        best = store.people.faces_of(person_id, STAND_FOR)
-        return [] if any(face.is_confirmed for face in best) else [face.id for face in best]
+    None where some are confirmed already. Of faces that cannot be compared, because another model
+    found them, the best ones.
+    """
+    from imgsearch.faces.proposals import STAND_FOR, central_faces
 
-    def _undecided(self, store: Store) -> frozenset[int]:
-        """The persons without a name of which no face is confirmed."""
-        return frozenset(
-            each.id for each in store.people.all() if each.name is None and not each.confirmed
-        )
+    faces = stores.faces.all()
+    if (faces.persons == person_id).any():
+        return central_faces(faces, person_id)
+    best = stores.people.faces_of(person_id, STAND_FOR)
+    return [] if any(face.is_confirmed for face in best) else [face.id for face in best]
+
+
+def _undecided(stores: PeopleStores) -> frozenset[int]:
+    """The persons without a name of which no face is confirmed."""
+    return frozenset(
+        each.id for each in stores.people.all() if each.name is None and not each.confirmed
+    )
 
 
 def _checked_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -38,6 +39,19 @@ class FoundFace(Struct, frozen=True):
     at_s: float | None = None
     quality: float | None = None
     turn: float | None = None
+
+
+class PhotoFaces(Struct, frozen=True):
+    """The result of looking for faces in one photo, by a `model`.
+
+    `message` says why looking failed. `read_at` is in UTC.
+    """
+
+    state: FaceState
+    model: str
+    read_at: datetime
+    faces: tuple[FoundFace, ...] = ()
+    message: str | None = None
 
 
 class Face(Struct, frozen=True):

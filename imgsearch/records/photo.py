@@ -1,6 +1,6 @@
 """A photo of the library: the facts its file states, and the vectors of its parts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_type_hints
@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from imgsearch.records.query import FilterSpec, Interval
+from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
@@ -451,6 +452,13 @@ class Photo(Struct, frozen=True):
     @property
     def height_px(self) -> int:
         return self.facts.height_px
+
+
+def with_people(photo: Photo, names: Iterable[str]) -> Photo:
+    """The photo with the persons whose faces it shows, after those that its metadata names."""
+    known = {plain_text(name) for name in photo.facts.people}
+    more = tuple(name for name in names if plain_text(name) not in known)
+    return replace(photo, facts=replace(photo.facts, people=(*photo.facts.people, *more)))
 
 
 class IndexedFile(Struct, frozen=True):

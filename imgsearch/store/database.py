@@ -6,10 +6,10 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, TypeVar
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
@@ -52,6 +52,10 @@ _MUCH_ROOM_BYTES, _MUCH_ROOM = 1_000_000, 0.1
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another process's short transaction
 
 
+# Made of the connection when a brief transaction has begun, and left before it is committed.
+AroundTransactions: TypeAlias = Callable[[sqlite3.Connection], AbstractContextManager[object]]
+
+
 class Database:
     """The open database of one library. Safe to use from several threads.
 
@@ -60,9 +64,16 @@ class Database:
     queries that are composed.
     """
 
-    def __init__(self, data_dir: Path, writable: bool) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        writable: bool,
+        around_transactions: AroundTransactions = nullcontext,
+    ) -> None:
+        """`around_transactions` sees each brief transaction, and may stop its commit by raising."""
         self.data_dir = data_dir
         self._file = data_dir / DATABASE_FILE
+        self._around_transactions = around_transactions
         self._writable = writable
         self._idle: list[sqlite3.Connection] = []
         self._engine: Engine | None = None
@@ -72,7 +83,12 @@ class Database:
         self._watching_lock = Lock()
 
     @classmethod
-    def open(cls, data_dir: Path, writable: bool = False) -> Self:
+    def open(
+        cls,
+        data_dir: Path,
+        writable: bool = False,
+        around_transactions: AroundTransactions = nullcontext,
+    ) -> Self:
         """Open the database in `data_dir`, migrated to this version's schema.
 
         A writer creates it if there is none. Raises UsageError where a reader finds none,
@@ -88,7 +104,7 @@ class Database:
             cls._create(file)
         elif file.stat().st_size == 0:
             raise damage(file, "it is empty")
-        database = cls(data_dir, writable)
+        database = cls(data_dir, writable, around_transactions)
         try:
             if not writable:
                 with database.reading() as connection:
@@ -216,7 +232,8 @@ class Database:
         with closing(connect(self._file, writable=True)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                yield connection
+                with self._around_transactions(connection):
+                    yield connection
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
                 raise_translated(error, self._file)

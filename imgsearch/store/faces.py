@@ -8,16 +8,17 @@ are found at the same place, with any model.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.records.faces import FaceCounts, FaceState, FoundFace, StoredFaces
+from imgsearch.records.faces import FaceCounts, FaceState, FoundFace, PhotoFaces, StoredFaces
 from imgsearch.store import changes, face_decisions, names
 from imgsearch.store.database import DATABASE_FILE, Database, connect, raise_translated
-from imgsearch.store.sql import now
+from imgsearch.store.sql import IN_IDS, ids_parameter, now
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
@@ -30,6 +31,10 @@ _MAIN_MODEL = (
 _COMPARABLE = (
     "FROM faces WHERE photo_id IN "
     f"(SELECT photo_id FROM face_readings WHERE model = {_MAIN_MODEL}) ORDER BY id"
+)
+# All columns of a face but its ids, as they are stored.
+FACE_COLUMNS = (
+    *("at_s", "x", "y", "width", "height", "score", "size_px", "vector", "quality", "turn"),
 )
 _LIVE = "photo_id IN (SELECT photo_id FROM paths WHERE photo_id IS NOT NULL)"
 
@@ -69,9 +74,8 @@ class FaceStore:
         A face at the place of one that the user has decided about gets that decision. A photo that
         was deleted meanwhile is left out.
         """
-        moments = [face.at_s for face in faces]
-        people = max(map(moments.count, moments), default=0)
-        self._record(photo_id, model, "found" if faces else "none", people, faces)
+        state: FaceState = "found" if faces else "none"
+        self._record(photo_id, model, state, most_at_once(faces), faces)
 
     def record_failure(self, photo_id: int, model: str, message: str) -> None:
         """Store why faces could not be looked for in a photo; faces it had are deleted."""
@@ -124,6 +128,36 @@ class FaceStore:
         found, none, failed = (states.get(state, 0) for state in ("found", "none", "failed"))
         unread = photos - found - none - failed
         return FaceCounts(found, none, failed, unread, faces, persons, groups, alone, other_model)
+
+    def model(self) -> str | None:
+        """The model that found the faces of most photos; None without any."""
+        row = self._database.fetch_one(f"SELECT {_MAIN_MODEL}")
+        return None if row is None else row[0]
+
+    def readings(self, photo_ids: Iterable[int]) -> dict[bytes, PhotoFaces]:
+        """The results of looking for faces in these photos, by content; failures are left out."""
+        parameter = ids_parameter(photo_ids)
+        with self._database.reading() as connection:
+            readings = connection.execute(
+                "SELECT photo_id, content_hash, state, model, read_at FROM face_readings JOIN "
+                f"photos ON photos.id = photo_id WHERE state != 'failed' AND photo_id {IN_IDS}",
+                (parameter,),
+            ).fetchall()
+            faces: dict[int, list[FoundFace]] = {}
+            for photo_id, *columns in connection.execute(
+                f"SELECT photo_id, {', '.join(FACE_COLUMNS)} FROM faces "
+                f"WHERE photo_id {IN_IDS} ORDER BY id",
+                (parameter,),
+            ):
+                values = dict(zip(FACE_COLUMNS, columns, strict=True))
+                (values["vector"],) = unpacked(values["vector"], 1)
+                faces.setdefault(photo_id, []).append(FoundFace(**values))
+        return {
+            content_hash: PhotoFaces(
+                state, model, datetime.fromisoformat(read_at), tuple(faces.get(photo_id, ()))
+            )
+            for photo_id, content_hash, state, model, read_at in readings
+        }
 
     # ------------------------------------------------------------------ grouping
 
@@ -200,6 +234,15 @@ class FaceStore:
 def _forget(connection: sqlite3.Connection, with_names: bool) -> int:
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("BEGIN IMMEDIATE")
+    faces = forget_rows(connection, with_names)
+    names.refresh(connection)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return faces
+
+
+def forget_rows(connection: sqlite3.Connection, with_names: bool) -> int:
+    """Delete all faces in the open transaction, as `FaceStore.forget` does; returns how many."""
     (faces,) = connection.execute("SELECT count(*) FROM faces").fetchone()
     changes.forget_people(connection)
     if with_names:
@@ -209,9 +252,6 @@ def _forget(connection: sqlite3.Connection, with_names: bool) -> int:
     if with_names:
         connection.execute("DELETE FROM persons")
     face_decisions.delete_empty_groups(connection)
-    names.refresh(connection)
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return int(faces)
 
 
@@ -226,21 +266,23 @@ def unpacked(vectors: bytes, count: int) -> Vectors:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9), np.float32)
 
 
+def most_at_once(faces: Sequence[FoundFace]) -> int:
+    """The largest number of these faces that are of one moment; in a photo, all of them."""
+    moments = [face.at_s for face in faces]
+    return max(map(moments.count, moments), default=0)
+
+
+def columns_of(face: FoundFace) -> tuple[object, ...]:
+    """The values of `FACE_COLUMNS` of a face."""
+    return tuple(
+        packed(face.vector) if column == "vector" else getattr(face, column)
+        for column in FACE_COLUMNS
+    )
+
+
 def _insert(connection: sqlite3.Connection, photo_id: int, face: FoundFace) -> None:
     connection.execute(
-        "INSERT INTO faces (photo_id, at_s, x, y, width, height, score, size_px, vector, "
-        "quality, turn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            photo_id,
-            face.at_s,
-            face.x,
-            face.y,
-            face.width,
-            face.height,
-            face.score,
-            face.size_px,
-            packed(face.vector),
-            face.quality,
-            face.turn,
-        ),
+        f"INSERT INTO faces (photo_id, {', '.join(FACE_COLUMNS)}) "
+        f"VALUES (?{', ?' * len(FACE_COLUMNS)})",
+        (photo_id, *columns_of(face)),
     )

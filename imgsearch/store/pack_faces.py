@@ -8,7 +8,8 @@ here. A person of the same name gets them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from imgsearch.records.pack import PackedPerson
 from imgsearch.store import face_decisions
@@ -65,6 +66,12 @@ _ADD_FACES = (
     "FROM batch.new_readings AS new JOIN batch.faces ON photo_id = pack_id "
     "ORDER BY new.id, faces.id",
 )
+# The decisions of a library about all photos, as `FaceMerger.decide` takes them.
+ALL_DECISIONS = (
+    f"SELECT photos.id, content_hash, {_PLACE}, person_id, is_person, decided_at "
+    "FROM face_decisions JOIN photos USING (content_hash) ORDER BY is_person DESC, "
+    "face_decisions.id"
+)
 _MODEL = "SELECT model FROM {}.face_readings WHERE state = 'found' LIMIT 1"
 _DECISIONS = (
     f"SELECT matches.id, content_hash, {_PLACE}, person_id, is_person, decided_at "
@@ -98,15 +105,20 @@ class FaceMerger:
         faces = 0
         for statement in _ADD_FACES:
             faces = connection.execute(statement).rowcount  # of the last one
-        decided = self._decide(connection)
+        decided = self.decide(connection, connection.execute(_DECISIONS).fetchall())
         for photo_id, content_hash in {*decided, *connection.execute(_TO_LINK).fetchall()}:
             face_decisions.link(connection, photo_id, content_hash)
         return faces
 
-    def _decide(self, connection: sqlite3.Connection) -> set[tuple[int, bytes]]:
-        """Add the decisions of the batch; returns the photos, with the hashes of their content."""
+    def decide(
+        self, connection: sqlite3.Connection, rows: Iterable[Sequence[Any]]
+    ) -> set[tuple[int, bytes]]:
+        """Add decisions; returns the photos, with the hashes of their content.
+
+        A row has the id of the photo here, its hash, the place of the face, the person, whether it
+        is that person, and the time. Those with a yes come first.
+        """
         decided = set()
-        rows = connection.execute(_DECISIONS).fetchall()
         for photo_id, content_hash, at_s, *box, person_id, is_person, decided_at in rows:
             x, y, width, height = box
             known = face_decisions.decisions_at(

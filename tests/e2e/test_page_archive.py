@@ -24,6 +24,7 @@ from tests.browsing import (
     wait_until_shown,
 )
 from tests.factories import run_cli
+from tests.test_faces import ColourReader, write_people
 from tests.travels import state_beside
 
 if TYPE_CHECKING:
@@ -257,3 +258,50 @@ def test_without_an_archive_there_no_page_opens(tmp_path: Path) -> None:
     done = run_cli("ui", "--library", tmp_path / "none", "--no-browser", data=tmp_path / "data")
     assert done.returncode == 8
     assert f"There is no catalogue at {tmp_path / 'none'}" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, Settings]]:
+    """The page of an archive in whose photos two persons were found: red in three, lime in two."""
+    place = tmp_path_factory.mktemp("archive-people")
+    for number, colours in enumerate((["red"], ["red"], ["red", "lime"], ["lime"])):
+        photo = place / "photos" / f"{number}.png"
+        write_people(photo, *colours, size_px=(320 + number, 160))
+    settings = Settings.load(data_dir=place / "data", encoder="lite")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Library.open_archive(place / "archive", settings) as archive,
+    ):
+        patch.setattr("imgsearch.faces.reader.open_reader", lambda cache: ColourReader())
+        archive.index([place / "photos"]).run()
+        archive.people.find_faces().run()
+    with serving(place / "data", "--library", str(place / "archive")) as served:
+        yield served, place / "archive", settings
+
+
+@pytest.mark.parametrize("screen", [(1280, 860, "light")], indirect=True)
+def test_people_of_an_archive_are_named(
+    painted: tuple[str, Path, Settings], screen: Screen
+) -> None:
+    address, place, settings = painted
+    tab = screen.open(address)
+    tab.goto(f"{address}/people")
+    cards = tab.get_by_role("region", name="Who is this?").get_by_role("button")
+    expect(cards).to_have_count(2)
+    settle(tab)
+    cards.first.click()
+    wait_until_shown(tab.locator(".detail img").first)
+    tab.locator(".detail").get_by_role("combobox", name="Name of this person").fill("Zoë")
+    tab.keyboard.press("Enter")
+    expect(cards).to_have_count(1)
+    screen.picture(tab, "people")
+    with Library.open_archive(place, settings) as archive:
+        assert [(each.name, each.photos) for each in archive.people.all()] == [
+            ("Zoë", 3),
+            (None, 2),
+        ]
+    tab.goto(f"{address}/?q=only:zoe")
+    wait_for_count(tab, 2)
+    tab.goto(f"{address}/people")
+    tab.get_by_role("button", name="Undo").click()
+    expect(cards).to_have_count(2)

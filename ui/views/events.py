@@ -59,7 +59,7 @@ def _show_one(moment: str) -> None:
         data={
             "event": event_json(event),
             "version": _version(SearchInput()),
-            "can_be_titled": session().has("changes"),
+            "can_be_titled": session().has("titles"),
         },
     )
 

@@ -36,11 +36,14 @@ def show() -> None:
     elif not is_busy and not counts.unread:
         cards.card("No faces", "No face was found in these photos.", ":material/group_off:")
     elif not is_busy:
+        where = "This happens on this machine only, and nothing leaves it."
+        if here.has("fleet"):
+            where = "They are found on this machine, and kept in the archive for all who read it."
         cards.card(
             "Whose face it is",
             "Faces are found in your photos and grouped by person; you say who they are, and find "
-            "all their photos by name. This happens on this machine only, and nothing leaves it. "
-            "You can delete everything again: `imgsearch faces --forget`",
+            f"all their photos by name. {where} You can delete everything again: "
+            "`imgsearch faces --forget`",
             ":material/group:",
         )
     _find_button(counts.unread, is_busy)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from imgsearch.addresses import as_path
-from imgsearch.archive.lance.counts import VALUES
+from imgsearch.archive.lance.counts import VALUES, text_columns_of, texts_of
 from imgsearch.archive.lance.tables import loaded
 from imgsearch.records.browse import Moments, MonthCount
 
@@ -105,12 +105,16 @@ class LanceBrowsing:
         return dict(sorted((as_path(loaded(folder) or "/"), n) for folder, n in _counted(folders)))
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
-        """Count the photos of each person or keyword; most first, then by text."""
+        """Count the photos of each person or keyword; most first, then by text.
+
+        People are also those whose faces have a name.
+        """
         counted = self._counts()
         if counted is not None:
             pairs: Iterable[tuple[str, int]] = counted.texts.get(fact, {}).items()
         else:
-            pairs = _counted(pc.list_flatten(self._catalogue.whole_photos([fact])[fact]))
+            rows = self._catalogue.whole_photos(text_columns_of(fact))
+            pairs = _counted(texts_of(rows, fact))
         counts = [(loaded(text), number) for text, number in pairs]
         return dict(sorted(counts, key=lambda count: (-count[1], count[0])))
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from imgsearch.archive.lance.name_counts import NAME_COLUMNS, NameCounts, count_names
-from imgsearch.archive.lance.tables import View
+from imgsearch.archive.lance.tables import FACE_NAMES, View
 
 _Key = TypeVar("_Key")
 
@@ -28,6 +28,25 @@ COUNTED_COLUMNS = tuple(
 _DAY = len("2023-06-15")
 _FOLDER = "/[^/]*$"
 _ROWS_AT_ONCE = 65_536
+
+
+def text_columns_of(fact: str) -> list[str]:
+    """The columns with the texts of a fact: people are also those whose faces have a name."""
+    return [fact, FACE_NAMES] if fact == "people" else [fact]
+
+
+def texts_of(rows: Any, fact: str) -> Any:
+    """The texts of a fact in rows (a pyarrow.Table) with `text_columns_of` it, one row after other.
+
+    A text that a row has in two columns comes once.
+    """
+    pairs = [
+        pa.table({"row": pc.list_parent_indices(column), "text": pc.list_flatten(column)})
+        for column in (rows[name].combine_chunks() for name in text_columns_of(fact))
+    ]
+    if len(pairs) == 1 or not pairs[-1].num_rows:
+        return pairs[0]["text"]
+    return pa.concat_tables(pairs).group_by(["row", "text"]).aggregate([])["text"]
 
 
 class PhotoCounts(Struct, frozen=True):
@@ -77,7 +96,7 @@ class PhotoCounts(Struct, frozen=True):
                 for row in places.to_pylist()
             ),
             _counted(pc.replace_substring_regex(paths, _FOLDER, "")),
-            {fact: _counted(pc.list_flatten(rows[fact])) for fact in TEXTS},
+            {fact: _counted(texts_of(rows, fact)) for fact in TEXTS},
             {fact: _counted(pc.fill_null(rows[fact], "")) for fact in VALUES},
             count_names(rows),
         )

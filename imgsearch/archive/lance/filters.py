@@ -10,12 +10,16 @@ unknown for every photo, as it is for a photo of which nobody has read that fact
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from math import ceil, floor, radians
 
 from imgsearch.archive.lance.rows import FILE_END, NAME_END
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
+    FACE_COUNT,
     LISTED_WORDS,
+    OTHER_FACES,
+    PEOPLE_WORDS,
     TEXT_COLUMN,
     is_in_trigrams,
     is_one_of,
@@ -49,12 +53,13 @@ _LARGEST = 2**63 - 1  # of a column of whole numbers
 _DAY_AT, _MONTH_AT = 5, 5  # in ISO text
 
 
-def where(selection: Selection, column: Column) -> str:
+def where(selection: Selection, column: Column, own_person: str | None = None) -> str:
     """The condition that a photo is in a selection.
 
-    Raises QueryError for a filter on what a catalogue of tables does not have.
+    `own_person` are the words of the name of the person that the user is, for `person:me`. Raises
+    QueryError for a filter on what a catalogue of tables does not have.
     """
-    conditions = [condition_of(each, column) for each in selection.filters]
+    conditions = [condition_of(each, column, own_person) for each in selection.filters]
     if selection.among is not None:
         conditions.insert(0, is_one_of("id", selection.among.tolist()))
     phrases = [named(phrase, column) for phrase in selection.named]
@@ -63,9 +68,11 @@ def where(selection: Selection, column: Column) -> str:
     return all_of(conditions)
 
 
-def condition_of(condition: Filter, column: Column) -> str:
+def condition_of(condition: Filter, column: Column, own_person: str | None = None) -> str:
     """The condition that a photo passes a filter."""
     make = CONDITIONS.get(condition.field)
+    if own_person is not None and condition.field in _NAMING:
+        make = partial(_NAMING[condition.field], own_person)
     if make is None:
         raise QueryError(
             f"{condition.field}: does not work here: only a library on one machine knows that."
@@ -335,6 +342,39 @@ def _words(*fields: NameField) -> Condition:
     return lambda column, value: has_phrase(str(value), fields, column)
 
 
+def _person(own_person: str | None, column: Column, value: FilterValue) -> str:
+    """The name in its order of words; "me" is the person that the user is, and nobody else."""
+    if own_person is not None and words_of(str(value)) == ["me"]:
+        return has_whole_name("people", own_person, column)
+    return has_phrase(str(value), ("people",), column)
+
+
+def _only(own_person: str | None, column: Column, value: FilterValue) -> str:
+    """Each of these persons, no other name, and no face of anybody else."""
+    wanted = [" ".join(words) for name in str(value).split(",") if (words := words_of(name))]
+    if not wanted:
+        return NEVER
+    end = _escaped(NAME_END.strip())
+    names, word = [], f"[^ {end}]+ "
+    for each in wanted:
+        if each == "me" and own_person is not None:
+            names.append(f"{_escaped(own_person)} ")
+        else:
+            names.append(f"({word})*{_escaped(each)} ({word})*")
+    all_are_named = f"^ {end} (({'|'.join(names)}){end} )+$"
+    return all_of(
+        [
+            *(_person(own_person, column, each) for each in wanted),
+            f"regexp_like({column(PEOPLE_WORDS)}, {literal(all_are_named)})",
+            f"coalesce({column(OTHER_FACES)}, 0) = 0",
+        ]
+    )
+
+
+def _people(column: Column, value: FilterValue) -> str:
+    return _compared_whole(column(FACE_COUNT), value)
+
+
 def _text(column: Column, value: FilterValue) -> str:
     return has_text(str(value), column)
 
@@ -389,9 +429,14 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
     return condition
 
 
+# Filters that may name the person that the user is.
+_NAMING: dict[str, Callable[[str | None, Column, FilterValue], str]] = {
+    "only": _only,
+    "person": _person,
+}
 # By the names of `imgsearch.language.fields.FIELDS`. Not here are root (there are no indexed
-# folders of a machine), label, shows, album, only and people (only a library on one machine has
-# labels, concepts, albums and faces).
+# folders of a machine), label, shows and album (only a library on one machine has labels, concepts
+# and albums).
 CONDITIONS: dict[str, Condition] = {
     "after": _after,
     "before": _before,
@@ -409,5 +454,7 @@ CONDITIONS: dict[str, Condition] = {
     "orientation": _orientation,
     "megapixels": _megapixels,
     "is": _state,
+    "only": partial(_only, None),
+    "people": _people,
     **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
 }

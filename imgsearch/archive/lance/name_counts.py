@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imgsearch.archive.lance.rows import folder_names
-from imgsearch.archive.lance.tables import loaded
+from imgsearch.archive.lance.tables import FACE_NAMES, loaded
 from imgsearch.records.names import NameField, names_of_keyword
 from imgsearch.text import words_of
 
@@ -19,7 +19,7 @@ NameCounts: TypeAlias = dict[NameField, dict[str, tuple[int, str]]]
 
 # The columns that have the names of a field, and the names in one text of them.
 _NAMES: dict[NameField, tuple[tuple[str, ...], Callable[[str], Iterable[str]]]] = {
-    "people": (("people",), lambda text: [text]),
+    "people": (("people", FACE_NAMES), lambda text: [text]),
     "keywords": (("keywords",), names_of_keyword),
     "folder": (("paths",), folder_names),
     "place": (("town", "region"), lambda text: [text]),

@@ -45,6 +45,7 @@ from imgsearch.archive.lance.rows import (
     vectors_in,
 )
 from imgsearch.archive.lance.tables import (
+    FACE_NAMES,
     TEXT_COLUMN,
     VECTOR_CHECKSUM,
     Pinned,
@@ -88,7 +89,7 @@ from imgsearch.records.names import (
     MatchedField,
     NameField,
 )
-from imgsearch.records.photo import DEVELOPED, RAW, PhotoVectors, are_raw_pair
+from imgsearch.records.photo import DEVELOPED, RAW, PhotoVectors, are_raw_pair, with_people
 from imgsearch.records.picture_text import PhotoText, differs_by_a_letter, words_in_text
 from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
 from imgsearch.records.status import Failure
@@ -238,14 +239,14 @@ class LanceCatalogue:
         with self._errors():
             current = self._current()
             self._make_vector_files(current)
-            condition = None if among is None else filters.where(among, current.view.column)
+            condition = None if among is None else _where(among, current.view)
             return current.nearest(query, k, condition, kind)
 
     def count(self, among: Selection | None = None) -> PhotoCount:
         """Count the photos in a selection."""
         with self._errors():
             view = self.photos_view()
-            condition = filters.ALWAYS if among is None else filters.where(among, view.column)
+            condition = filters.ALWAYS if among is None else _where(among, view)
             return PhotoCount(
                 view.count(filters.all_of([_WHOLES, condition])), view.count(condition)
             )
@@ -254,7 +255,7 @@ class LanceCatalogue:
         """The photos of a selection, sorted, unique: for views of everything, not for a search."""
         with self._errors():
             view = self.photos_view()
-            condition = filters.all_of([_WHOLES, filters.where(among, view.column)])
+            condition = filters.all_of([_WHOLES, _where(among, view)])
             rows = view.read(["id"], condition)
         ids: Ids = np.sort(rows["id"].to_numpy()).astype(np.int64)
         return ids
@@ -263,7 +264,7 @@ class LanceCatalogue:
         """The photos among these that are in a selection."""
         with self._errors():
             view = self.photos_view()
-            also = f" AND {_WHOLES} AND ({filters.where(among, view.column)})"
+            also = f" AND {_WHOLES} AND ({_where(among, view)})"
             rows = view.read_with("id", _plain_ids(ids), ["id"], also)
         return set(rows["id"].to_pylist())
 
@@ -291,7 +292,7 @@ class LanceCatalogue:
         ascending = sort == "path"
         with self._errors():
             view = self.photos_view()
-            chosen = filters.where(among, view.column)
+            chosen = _where(among, view)
             rows = self._current().listed_rows(None if chosen == filters.ALWAYS else chosen)
             if rows is not None:
                 rows = _listed(rows, column, after, limit)
@@ -309,7 +310,7 @@ class LanceCatalogue:
         """What is stored about the pictures of a selection, in any order."""
         with self._errors():
             view = self.photos_view()
-            condition = filters.all_of([_WHOLES, filters.where(among, view.column)])
+            condition = filters.all_of([_WHOLES, _where(among, view)])
             rows = view.read(list(MEASURE_COLUMNS), condition)
         columns = (rows[name].to_pylist() for name in MEASURE_COLUMNS)
         return PictureMeasures.of_rows(zip(*columns, strict=True))
@@ -325,7 +326,7 @@ class LanceCatalogue:
         known = {each: self._shown.known(each, view.version) for each in wanted}
         lacking = [photo_id for photo_id, shown in known.items() if shown is None]
         if lacking:
-            columns = [*PHOTO_COLUMNS, "paths", "date", "date_source"]
+            columns = [*PHOTO_COLUMNS, FACE_NAMES, "paths", "date", "date_source"]
             page = tuple(map(_catalogued, self.records_of(lacking, columns)))
             for photo in page:
                 shown = _ShownPhoto(photo, page)
@@ -449,6 +450,17 @@ class LanceCatalogue:
                     return int(rows["id"][0].as_py())
         return None
 
+    def put_away(self) -> list[int]:
+        """The photos that have lost all their files."""
+        with self._errors():
+            ids = self._kept.newest().read(["id"], _WHOLES)["id"].to_pylist()
+            back = self.photos_view().read_with("id", ids, ["id"])["id"].to_pylist()
+        return sorted(set(ids) - set(back))
+
+    def versions_of_photos(self) -> tuple[int, int]:
+        """Changes whenever a photo comes, changes, or loses its last file."""
+        return self.photos_view().version, self._kept.newest().version
+
     def photo_at(self, path: Path) -> int | None:
         """The id of the photo at this absolute path."""
         condition = f"path = {literal(path_text(path))} AND hash IS NOT NULL"
@@ -552,6 +564,10 @@ class LanceCatalogue:
         return self._published().baseline
 
     # ------------------------------------------------------------------ for `LanceNames`
+
+    def own_person(self) -> str | None:
+        """The words of the name of the person that the user is; None if that is not known."""
+        return self.photos_view().own_person
 
     def photos_view(self) -> View:
         """The newest version of the table of photos."""
@@ -788,14 +804,16 @@ class LanceNames:
     def has_any(self, conditions: Sequence[Filter]) -> bool:
         """Whether some photo passes all of these filters, none of which names a town or root."""
         selection = Selection(tuple(conditions))
-        return self._catalogue.has_photo(lambda column: filters.where(selection, column))
+        return self._catalogue.has_photo(
+            lambda column: filters.where(selection, column, self._catalogue.own_person())
+        )
 
     def words_of_names(self, limit: int) -> list[str]:
         """The words of names, of three letters or more and without digits, most photos first."""
         return self._catalogue.frequent_words()[:limit]
 
     def knows_own_person(self) -> bool:
-        return False  # an archive has no persons, only names of people
+        return self._catalogue.own_person() is not None
 
     def photos_around(self, lat: float, lon: float) -> int:
         """The approximate number of photos around a point, for choosing between two towns."""
@@ -823,6 +841,10 @@ def _has_known_name(known: KnownWords, fields: Sequence[NameField], words: Seque
     return any(known.vocabulary.has_name(field, name) for field in fields if field in NAMED)
 
 
+def _where(among: Selection, view: View) -> str:
+    return filters.where(among, view.column, view.own_person)
+
+
 def _listed(rows: Any, column: _SortColumn, after: Listed | None, limit: int) -> Any:
     """The first photos of a listing among these rows (a pyarrow.Table), after one of them.
 
@@ -842,8 +864,9 @@ def _listed(rows: Any, column: _SortColumn, after: Listed | None, limit: int) ->
 
 
 def _catalogued(row: dict[str, Any]) -> CataloguedPhoto:
+    photo = photo_of(row)
     return CataloguedPhoto(
-        photo_of(row),
+        with_people(photo, map(loaded, row[FACE_NAMES])) if row[FACE_NAMES] else photo,
         tuple(PhotoFile(as_path(loaded(path))) for path in row["paths"]),
         row["date"],
         row["date_source"],

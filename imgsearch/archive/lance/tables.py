@@ -9,6 +9,10 @@
   again.
 - `thumbnails` has a small picture of each photo. A search does without it, as without `facts`, and
   a catalogue that was made before there were any has no such table.
+- `faces` has the faces that were found in each photo, and `people` has persons, what people decided
+  about faces, and their last changes. `photo_people` has what follows from both for each photo; it
+  is the authority for the columns of `photos` that filters on people ask. Catalogues that were made
+  before there were faces lack the three.
 - `pending` has the contents of changes in progress: an interrupted one is completed.
 - `baselines` has the score baseline that was published last, and the words of all names.
 
@@ -67,7 +71,17 @@ except ImportError as error:
     ) from error
 
 TableName: TypeAlias = Literal[
-    "photos", "kept", "files", "texts", "facts", "thumbnails", "pending", "baselines"
+    "photos",
+    "kept",
+    "files",
+    "texts",
+    "facts",
+    "thumbnails",
+    "faces",
+    "people",
+    "photo_people",
+    "pending",
+    "baselines",
 ]
 
 # The version of the tables that this program makes and knows. A new column does not change it: a
@@ -89,6 +103,8 @@ _FROM_START = frozenset({LISTED_WORDS})  # columns that are only used where they
 _RETRIES = 1000  # of a commit, while others commit; the time is the limit
 _PATIENCE = timedelta(minutes=10)
 _ATTEMPTS = 100  # to add columns, while others commit
+# In the configuration of the table of photos: the words of the name of the user, as one person.
+OWN_PERSON = "imgsearch.own-person"
 PUBLISHED = "published"  # the tag of the version that was published last
 _OFFSET_BITS = 32  # of an address
 _KEYS: dict[TableName, str] = {
@@ -98,6 +114,9 @@ _KEYS: dict[TableName, str] = {
     "texts": "hash",
     "facts": "hash",
     "thumbnails": "hash",
+    "faces": "hash",
+    "people": "row",
+    "photo_people": "hash",
     "pending": "change",
     "baselines": "number",
 }
@@ -155,6 +174,10 @@ TEXT_COLUMN = words_column(TEXTS)
 # All columns of words in one: its index of trigrams spares searches for names from reading them.
 ALL_WORDS = words_column("any")
 VECTOR_CHECKSUM = "vector_checksum"  # CRC-32 of the bytes of the vector
+# Names of the persons whose faces a photo shows, the most faces at one moment (null: nobody has
+# looked), and the number of faces of nobody, or of hidden persons.
+FACE_NAMES, FACE_COUNT, OTHER_FACES = "face_names", "face_count", "other_faces"
+PEOPLE_WORDS = words_column("people")
 GONE_AT = "gone_at"  # when a photo lost its last file: ISO 8601, UTC
 _OTHER_COLUMNS: Columns = {
     **{plain_column(fact): str for fact in PART_FACTS},
@@ -165,6 +188,9 @@ _OTHER_COLUMNS: Columns = {
     TEXT_COLUMN: str,
     ALL_WORDS: str,
     LISTED_WORDS: tuple,
+    FACE_NAMES: tuple,
+    FACE_COUNT: int,
+    OTHER_FACES: int,
 }
 
 
@@ -183,6 +209,9 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
         "texts": _text_columns,
         "facts": _facts_columns,
         "thumbnails": _thumbnail_columns,
+        "faces": _faces_columns,
+        "people": _people_columns,
+        "photo_people": _photo_people_columns,
         "pending": _pending_columns,
         "baselines": _baseline_columns,
     }[name](encoder.dim)
@@ -261,6 +290,37 @@ def _facts_columns(dim: int) -> Columns:
 
 def _thumbnail_columns(dim: int) -> Columns:
     return {"hash": str, "image": bytes}  # WebP
+
+
+def _faces_columns(dim: int) -> Columns:
+    return {
+        "hash": str,
+        "faces": bytes,  # see `imgsearch.archive.lance.people_rows`
+        "state": str,  # as `FaceState`
+        "model": str,
+        "read_at": str,  # ISO 8601, UTC, to the microsecond
+        "people": int,  # the most faces at one moment
+        "message": str,
+    }
+
+
+def _people_columns(dim: int) -> Columns:
+    return {
+        "row": str,  # a table of a library, and the id of a row of it: "persons/12"
+        "content": bytes,  # see `imgsearch.archive.lance.people_rows`; null: the row was deleted
+        "revision": int,  # the commit that wrote it
+    }
+
+
+def _photo_people_columns(dim: int) -> Columns:
+    return {
+        "hash": str,
+        "names": tuple,  # of named persons who are not hidden
+        "faces": int,  # the most at one moment; null: nobody has looked, or looking failed
+        "others": int,  # faces of nobody, or of hidden persons
+        "reading": str,  # which reading of `faces` it follows from
+        "revision": int,  # of `people` that it follows from
+    }
 
 
 def _pending_columns(dim: int) -> Columns:
@@ -372,6 +432,11 @@ class View(Struct, frozen=True, eq=False):
     def encoder(self) -> EncoderRow:
         """The encoder that the catalogue was made for."""
         return _encoder_of(self.dataset)
+
+    @property
+    def own_person(self) -> str | None:
+        """The words of the name of the person that the user is; None if that is not known."""
+        return self.dataset.config().get(OWN_PERSON) or None
 
     def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
         """The rows (a pyarrow.Table) that fulfil an SQL condition."""
@@ -668,15 +733,16 @@ class Table:
         with lance_errors(self.address):
             return self._view_of(self.newest().dataset.checkout_version(max(1, version - 1)))
 
-    def merge(self, rows: Any, *, update: bool = False) -> int:
+    def merge(self, rows: Any, *, update: bool = False, only_if: str | None = None) -> int:
         """Insert the rows whose keys are new, with `update` in place of old ones too.
 
-        Returns the version that has them.
+        With `only_if`, in place of old ones for which this SQL condition on `source` and `target`
+        is true. Returns the version that has the rows.
         """
         with self.changing() as dataset:
             builder = dataset.merge_insert(_KEYS[self.name]).when_not_matched_insert_all()
             if update:
-                builder = builder.when_matched_update_all()
+                builder = builder.when_matched_update_all(only_if)
             builder.conflict_retries(_RETRIES).retry_timeout(_PATIENCE).execute(rows)
             return int(dataset.version)
 
@@ -685,6 +751,15 @@ class Table:
         with self.changing() as dataset:
             done = dataset.delete(condition, conflict_retries=_RETRIES, retry_timeout=_PATIENCE)
             return int(done["num_deleted_rows"]), int(dataset.version)
+
+    def forget_versions(self) -> None:
+        """Write fragments with deleted rows anew, and delete all earlier versions from the disk.
+
+        Whoever is reading one of them may fail. Raises LibraryLocked if others commit all the time.
+        """
+        with self.changing() as dataset:
+            dataset.optimize.compact_files(materialize_deletions_threshold=0.0)
+            dataset.cleanup_old_versions(timedelta(0), error_if_tagged_old_versions=False)
 
     @contextmanager
     def changing(self) -> Iterator[Any]:

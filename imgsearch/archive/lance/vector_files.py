@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from imgsearch import private_files
 from imgsearch.archive.lance.rows import PHOTO_COLUMNS, of_length_1, stored_in
-from imgsearch.archive.lance.tables import TEXT_COLUMN, View, words_column
+from imgsearch.archive.lance.tables import FACE_NAMES, TEXT_COLUMN, View, words_column
 from imgsearch.records.arrays import Ids, Vectors
 from imgsearch.records.names import NAME_FIELDS
 
@@ -42,6 +42,7 @@ RECORD_COLUMNS = (
     *("paths", "date", "date_source"),
     *(words_column(field) for field in NAME_FIELDS),
     TEXT_COLUMN,
+    FACE_NAMES,
 )
 # A program that knows another fact makes other files.
 _RECORDS_SUFFIX = f".{zlib.crc32(','.join(RECORD_COLUMNS).encode()):08x}.records"

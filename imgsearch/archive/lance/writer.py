@@ -35,6 +35,14 @@ from imgsearch.archive.lance.nearest import (
     sample_rows,
     settings_text,
 )
+from imgsearch.archive.lance.people_rows import (
+    SHOWN_COLUMNS,
+    ShownPeople,
+    people_columns,
+    reading_rows,
+    shown_in,
+    shown_rows,
+)
 from imgsearch.archive.lance.rows import (
     HAS_READING,
     PHOTO_COLUMNS,
@@ -56,9 +64,14 @@ from imgsearch.archive.lance.rows import (
 )
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
+    FACE_COUNT,
+    FACE_NAMES,
     GONE_AT,
     IDS_AT_ONCE,
     LISTED_WORDS,
+    OTHER_FACES,
+    OWN_PERSON,
+    PEOPLE_WORDS,
     PUBLISHED,
     TEXT_COLUMN,
     Table,
@@ -83,6 +96,7 @@ from imgsearch.index.recall import prompts
 from imgsearch.progress import Progress
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
+from imgsearch.records.faces import PhotoFaces
 from imgsearch.records.files import IngestResult
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.photo import Facts, with_measured
@@ -124,13 +138,19 @@ _INDEXES: dict[str, dict[str, str]] = {
         "plain_camera": "NGRAM",
         "rating": "BITMAP",
         "format": "BITMAP",
+        FACE_COUNT: "BTREE",
     },
     "kept": {"key": "BTREE", "id": "BTREE"},
     "files": {"path": "BTREE", "hash": "BTREE", "stem": "BTREE"},
     "texts": {"hash": "BTREE", "state": "BITMAP"},
     "facts": {"hash": "BTREE"},
     "thumbnails": {"hash": "BTREE"},
+    "faces": {"hash": "BTREE", "state": "BITMAP"},
+    "people": {"row": "BTREE"},
+    "photo_people": {"hash": "BTREE"},
 }
+# The columns of a photo that follow from other tables, and that tell whether it is in step.
+_FOLLOWING = ("paths", "date", TEXT_COLUMN, FACE_NAMES, FACE_COUNT, OTHER_FACES, PEOPLE_WORDS)
 # Compacting rewrites the last fragment, so fragments of pictures have a quarter of a GB.
 _ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; for the others, the policy decides
 
@@ -284,7 +304,10 @@ class LanceWriter:
                 found = self._photos.newest().read_with("id", some, ["id"])
                 gone = sorted(set(some) - set(found["id"].to_pylist()))
                 hashes = is_one_of("hash", [contents[each] for each in gone])
-                for table in (self._texts, self._facts, self._thumbnails):
+                for table in (
+                    *(self._texts, self._facts, self._thumbnails),
+                    *(self._faces, self._photo_people),
+                ):
                     table.delete(hashes)
                 self._kept.delete(is_one_of("id", some))  # those that have returned, too
                 pruned += len(gone)
@@ -335,6 +358,42 @@ class LanceWriter:
                     # Only this column: another process may store the text at the same time.
                     self._step(self._texts, _set("looked_by", literal(reader), others))
 
+    def put_faces(self, readings: Mapping[bytes, PhotoFaces]) -> None:
+        """Record the faces in photos, by their content, in place of those of earlier readings.
+
+        Columns of the photos follow when `put_photo_people` is told of the readings.
+        """
+        if readings:
+            with lance_errors(self.address):
+                self._faces.merge(reading_rows(readings, self._faces.schema), update=True)
+
+    def put_photo_people(self, shown: Mapping[str, ShownPeople], revision: int) -> None:
+        """Record what is shown of people in photos, by their content in hexadecimal.
+
+        It follows from this revision of the decisions about people. What follows from a later one
+        stays.
+        """
+        hashes = list(shown)
+        for start in range(0, len(hashes), IDS_AT_ONCE):
+            some = {each: shown[each] for each in hashes[start : start + IDS_AT_ONCE]}
+            with lance_errors(self.address), self._change(set(some)) as changing:
+                table = self._photo_people
+                known = shown_in(
+                    table.newest().read_with("hash", list(some), SHOWN_COLUMNS).to_pylist()
+                )
+                new = {key: each for key, each in some.items() if known.get(key) != each}
+                if new:
+                    rows = shown_rows(new, revision, table.schema)
+                    table.merge(rows, update=True, only_if="source.revision >= target.revision")
+                self._follow(changing, {})
+
+    def set_own_person(self, words: str | None) -> None:
+        """Record the words of the name of the person that the user is; None: nobody."""
+        with lance_errors(self.address):
+            if self._photos.newest().own_person != words:
+                own = {OWN_PERSON: words or ""}
+                self._step(self._photos, lambda dataset: dataset.update_config(own))
+
     def put_thumbnails(self, images: Mapping[bytes, bytes]) -> None:
         """Store small pictures (WebP) of photos, by their content; stored pictures stay."""
         if not images:
@@ -351,6 +410,18 @@ class LanceWriter:
     @cached_property
     def _facts(self) -> Table:
         return self._later_table("facts")
+
+    @cached_property
+    def _faces(self) -> Table:
+        return self._later_table("faces")
+
+    @cached_property
+    def _people(self) -> Table:
+        return self._later_table("people")
+
+    @cached_property
+    def _photo_people(self) -> Table:
+        return self._later_table("photo_people")
 
     def _later_table(self, name: TableName) -> Table:
         """A table that older catalogues lack; None without one."""
@@ -448,7 +519,9 @@ class LanceWriter:
         readings = {row["hash"]: reading_of(row["reading"]) for row in rows.to_pylist()}
         rows = self._facts.newest().read_with("hash", hashes, self._facts.schema.names)
         facts = {row["hash"]: facts_of(row) for row in rows.to_pylist()}
-        columns = [*PHOTO_COLUMNS, "paths", "date", TEXT_COLUMN]
+        rows = self._photo_people.newest().read_with("hash", hashes, SHOWN_COLUMNS)
+        people = shown_in(rows.to_pylist())
+        columns = [*PHOTO_COLUMNS, *_FOLLOWING]
         ids = [id_of(each) for each in hashes]
         found = self._photos.newest().read_with("id", ids, columns, " AND part = 0").to_pylist()
         live = {row["id"]: row for row in found}
@@ -473,11 +546,12 @@ class LanceWriter:
                 derived = place_columns(own_files, now) | text_columns(readings.get(content_hash))
                 if now != before:
                     derived |= facts_columns(now)
+                derived |= people_columns(now, people.get(content_hash))
                 if photo_id not in live:
                     arriving[photo_id] = content_hash
                     steps.insert[content_hash] = derived
                 elif now != before or any(
-                    live[photo_id][name] != derived[name] for name in ("paths", "date", TEXT_COLUMN)
+                    live[photo_id][name] != derived[name] for name in _FOLLOWING
                 ):
                     steps.update[content_hash] = derived
         return steps
@@ -540,6 +614,9 @@ class LanceWriter:
                 self._kept,
                 self._photos,
                 self._thumbnails,
+                self._faces,
+                self._people,
+                self._photo_people,
             )
             total = len(indexed) + 3
             steps = iter([Progress(done, total) for done in range(1, total + 1)])

@@ -1,4 +1,6 @@
-"""Finds the photos of an archive whose text was not read yet, and scores them by their vectors.
+"""Finds the photos of an archive that were not read yet: for text, and for faces.
+
+It also scores photos by their vectors.
 
 A job reads columns of all photos here; no query does.
 """
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgsearch.archive.lance.rows import id_of, vectors_in
-from imgsearch.archive.lance.tables import lance_errors, literal
+from imgsearch.archive.lance.tables import FACE_COUNT, lance_errors, literal
 from imgsearch.records.picture_text import TextCounts
 
 if TYPE_CHECKING:
@@ -55,6 +57,46 @@ def unread_texts(
             return unread, 0
         passed_over = np.isin(unread, _ids(_hashes(texts, looked)))
     return unread[~passed_over], int(passed_over.sum())
+
+
+def unread_faces(
+    catalogue: LanceCatalogue,
+    faces: View | None,
+    model: str,
+    folders: Sequence[str],
+    *,
+    again: bool,
+) -> Ids:
+    """Return the photos in which faces should be looked for, sorted by id.
+
+    Those that were not tried, and those that failed with another model than this one; with `again`,
+    also those in which another model has looked. `faces` is the table of faces; None without one.
+    """
+    with lance_errors(catalogue.address):
+        view = catalogue.photos_view()
+        live = _ids(_hashes(view, _in_folders(view, folders)))
+        if faces is None:
+            return live
+        own = f"model = {literal(model)}"
+        done = own if again else f"state <> 'failed' OR {own}"
+        return live[~np.isin(live, _ids(_hashes(faces, done)))]
+
+
+def count_readings(catalogue: LanceCatalogue, faces: View | None) -> tuple[int, int, int, int]:
+    """Count the photos with files that have faces, have none, failed, and were not tried.
+
+    Readings count once photos follow from them, at the end of a run.
+    """
+    with lance_errors(catalogue.address):
+        view = catalogue.photos_view()
+        column, total = view.column(FACE_COUNT), view.count("part = 0")
+        found = view.count(f"part = 0 AND {column} > 0")
+        none = view.count(f"part = 0 AND {column} = 0")
+        failed = 0
+        if faces is not None:
+            ids = _ids(_hashes(faces, "state = 'failed'")).tolist()
+            failed = view.read_with("id", ids, ["id"], " AND part = 0").num_rows
+    return found, none, failed, max(0, total - found - none - failed)
 
 
 def scores_of(
