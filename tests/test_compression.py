@@ -33,7 +33,8 @@ def served(
 
 
 def script(**headers: str) -> Response:
-    return Response(SCRIPT, media_type="text/javascript", headers=headers)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(SCRIPT, media_type="text/javascript", headers=named)
 
 
 def decoded(content: bytes, coding: str) -> bytes:
@@ -207,11 +208,19 @@ def test_a_script_is_answered_from_memory_when_it_is_compressed_best(
     assert counted.requests == 2 + 6 + 1, "gzip is in memory, and lists are not"
 
 
-def test_what_fails_is_not_answered_from_memory(tmp_path: Path) -> None:
-    counted = CountedAnswers(PlainTextResponse("x" * 5000, 404))
+@pytest.mark.parametrize(
+    "response",
+    [PlainTextResponse("x" * 5000, 404), script(set_cookie="of=one visitor")],
+    ids=["an error", "a cookie"],
+)
+def test_what_is_not_for_everybody_is_not_answered_from_memory(
+    tmp_path: Path, response: Response
+) -> None:
+    counted = CountedAnswers(response)
     texts = CompressedTexts(counted, tmp_path)
     for _ in range(2):
-        assert answer_of(texts, "/modules/1/a.js", accept_encoding="gzip")[0] == 404
+        answer = answer_of(texts, "/modules/1/a.js", accept_encoding="gzip")
+        assert answer[0] == response.status_code
     assert counted.requests == 2
 
 

@@ -185,7 +185,7 @@ class _Text:
             headers["Content-Encoding"] = self._coding
             headers["Content-Length"] = str(len(content))
         answer = _Answer(start, content)
-        if self._path is not None and is_best:
+        if self._path is not None and is_best and "set-cookie" not in headers:  # one visitor's own
             texts.remember(self._path, self._coding, answer)
         await answer.send(self._send)
 
