@@ -19,7 +19,15 @@ from imgsearch.records.query import Selection
 
 lance = pytest.importorskip("lance", reason="needs the extra scale")
 
+from imgsearch.archive.lance.nearest import LancePolicy  # noqa: E402
 from imgsearch.archive.lance.people_rows import ShownPeople, faces_in  # noqa: E402
+from imgsearch.archive.lance.people_tables import (  # noqa: E402
+    ChangedMeanwhile,
+    PeopleHead,
+    PeopleTables,
+    head_in,
+    rows_since,
+)
 from imgsearch.archive.lance.reader import LanceCatalogue  # noqa: E402
 from imgsearch.archive.lance.tables import VERSION, Table  # noqa: E402
 from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
@@ -118,6 +126,30 @@ def test_an_archive_from_before_there_were_faces_gets_their_tables(tmp_path: Pat
     assert (address / "faces.lance").stat().st_mode & 0o777 == 0o700
     writer.settle()
     assert found(writer, "person:anna") == 1
+
+
+def test_tables_with_indexes_are_written_to(tmp_path: Path) -> None:
+    address = a_writer(tmp_path).address
+    writer = LanceWriter(address, policy=LancePolicy(scalar_index_from=1))
+    people = PeopleTables(address)
+    for revision in (1, 2):
+        writer.put_faces({content_of(revision): PhotoFaces("found", "model 1", THEN, (a_face(),))})
+        writer.put_photo_people(shown(revision, "Anna"), revision)
+        head = PeopleHead("epoch", revision, {"persons": 1})
+        people.commit(head, {"persons/1": {"id": 1, "name": f"Anna {revision}"}}, {})
+        with pytest.raises(ChangedMeanwhile):
+            people.commit(head, {"persons/1": None}, {})
+        writer.settle()
+        indexes = {
+            index.name
+            for table in MADE_FOR_FACES
+            for index in lance.dataset(f"{address}/{table}.lance").describe_indices()
+        }
+        assert indexes == {"by_hash", "by_row", "by_state"}
+    assert found(writer, "person:anna people:1") == 2
+    view = people.people()
+    assert view is not None and head_in(view) == head
+    assert list(rows_since(view, 1)) == [("persons", 1, {"id": 1, "name": "Anna 2"})]
 
 
 @pytest.mark.parametrize("table", MADE_FOR_FACES)

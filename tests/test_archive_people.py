@@ -338,6 +338,36 @@ def test_the_commands_and_the_service_have_people(
     assert run("faces", "--forget") == {"forgotten": 8}
 
 
+def test_a_damaged_copy_is_read_from_the_archive_again(archive: Library, tmp_path: Path) -> None:
+    archive.people.name(of_colour(archive, "red0").id, "Zoë")
+    people = archive.people.all()
+    with open_archive(tmp_path, "another machine") as other:
+        assert other.people.all() == people
+        (copy,) = (tmp_path / "another machine" / "archives" / "people").iterdir()
+        assert copy.stat().st_mode & 0o777 == 0o700
+        assert (copy / "library.db").stat().st_mode & 0o777 == 0o600
+    for damage in (b"", b"damaged" * 1000):
+        (copy / "library.db").write_bytes(damage)
+        with open_archive(tmp_path, "another machine") as other:
+            assert other.people.all() == people
+            assert other.people.get(people[0].id).name == "Zoë"
+    with open_archive(tmp_path, "another machine") as other:
+        assert other.people.all() == people
+        shutil.rmtree(copy)  # somebody clears the cache
+        other.people.name(people[1].id, "Ben")
+    assert [each.name for each in archive.people.all()] == ["Zoë", "Ben"]
+
+
+def test_going_back_leaves_what_was_decided_since(archive: Library) -> None:
+    archive.fleet.settle().run()
+    archive.people.name(of_colour(archive, "red0").id, "Zoë")
+    archive.fleet.settle().run()
+    archive.people.name(of_colour(archive, "lime").id, "Ben")
+    archive.fleet.writer().go_back()
+    for name in ("zoe", "ben"):
+        assert len(found(archive, f"person:{name}")) >= 3
+
+
 def test_a_library_is_copied_with_its_faces(photos: Path, tmp_path: Path) -> None:
     with library_with_faces(tmp_path / "own", photos) as library:
         red, lime = of_colour(library, "red0"), of_colour(library, "lime")

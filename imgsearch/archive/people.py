@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 _ATTEMPTS = 20  # of a decision while others decide
+_ROUNDS = 100  # until photos follow from what others decide at the same time
 _LONGEST_WAIT_S = 0.2  # between two of them
 _PHOTOS_AT_ONCE = 5_000
 
@@ -118,10 +119,25 @@ class ArchivePeople:
         for key, due in self.tables.due().items():
             contents = self.tables.all_contents() if due.everything else due.contents
             for start in range(0, len(contents), _PHOTOS_AT_ONCE):
-                some = contents[start : start + _PHOTOS_AT_ONCE]
-                shown, revision = self._copy.shown(some, due.readings)
-                patiently(partial(self._open_writer().put_photo_people, shown, revision))
+                self._follow_some(contents[start : start + _PHOTOS_AT_ONCE], due.readings)
             self.tables.delete_due([key])
+
+    def _follow_some(self, contents: Sequence[str], taken: Mapping[str, str]) -> None:
+        """Record what is shown of people in some photos, until nobody decides meanwhile.
+
+        Of two processes that record the same photo, the slower one notices the revision of the
+        other and records it again, so in the end the newest revision is recorded.
+        """
+        writer = self._open_writer()
+        for _ in range(_ROUNDS):
+            shown, revision = self._copy.shown(contents, taken)
+            patiently(partial(writer.put_photo_people, shown, revision))
+            if self.tables.revision() == revision:
+                return
+        raise LibraryLocked(
+            f"Others change the people of the archive {self._address} all the time. Nothing is "
+            "lost: run the command again."
+        )
 
     # ------------------------------------------------------------------ new faces
 

@@ -38,7 +38,7 @@ from imgsearch.archive.lance.people_tables import (
 )
 from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.rows import id_of
-from imgsearch.errors import DiskError
+from imgsearch.errors import DiskError, StoreError
 from imgsearch.store import names
 from imgsearch.store.database import DATABASE_FILE, Database, connect, raise_translated
 from imgsearch.store.faces import FACE_COLUMNS
@@ -150,7 +150,7 @@ class WorkingCopy:
         with self._lock:
             if self._stores is not None:
                 self._stores.database.close()
-            self._stores = None
+            self._stores, self._seen = None, ()
 
     def version(self) -> tuple[int, ...]:
         """Changes when the archive's people have changed; empty before the copy is opened."""
@@ -159,12 +159,28 @@ class WorkingCopy:
     def stores(self, *, at_once: bool = False) -> PeopleStores:
         """The copy with all that the archive had a second ago; with `at_once`, with all it has."""
         with self._lock:
-            stores = self._opened()
-            recent = self._versions(self._recent)
-            if at_once or recent != self._seen:
-                self._refresh()
-                self._seen = recent
-            return stores
+            if not (self._folder / DATABASE_FILE).exists():
+                self.close()  # somebody has cleared the cache
+            try:
+                return self._current(at_once)
+            except StoreError as error:
+                if not isinstance(error.__cause__, sqlite3.Error):
+                    raise
+            self._discard()  # it was damaged or deleted since it was opened
+            return self._current(at_once)
+
+    def _discard(self) -> None:
+        """Delete the copy. Nothing is only there, so it is read from the archive again."""
+        self.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _current(self, at_once: bool) -> PeopleStores:
+        stores = self._opened()
+        recent = self._versions(self._recent)
+        if at_once or recent != self._seen:
+            self._refresh()
+            self._seen = recent
+        return stores
 
     def _opened(self) -> PeopleStores:
         if self._stores is None:
@@ -176,9 +192,14 @@ class WorkingCopy:
             except OSError as error:
                 raise DiskError(
                     f"Cannot write to {self._folder} ({error.strerror}). Choose another cache "
-                    "folder: IMGSEARCH_CACHE_DIR"
+                    "folder: IMGSEARCH_CACHE"
                 ) from error
-            database = Database.open(self._folder, True, self._committed)
+            try:
+                database = Database.open(self._folder, True, self._committed)
+            except StoreError:
+                self._discard()
+                private_files.make_folder(self._folder)
+                database = Database.open(self._folder, True, self._committed)
             with closing(self._connected()) as connection, _translated(self._folder):
                 connection.execute("BEGIN IMMEDIATE")
                 for statement in _STATE:
@@ -435,8 +456,13 @@ def _take_rows(
 ) -> None:
     """Store rows of persons, decisions and changes, and the persons of faces."""
     by_table: dict[str, dict[int, dict[str, Any] | None]] = {}
+    of_faces: list[tuple[int | None, int]] = []
     for table, number, columns in rows:
-        by_table.setdefault(table, {})[number] = columns
+        if table == "faces":
+            of_faces.append((None if columns is None else columns["person_id"], number))
+        else:
+            by_table.setdefault(table, {})[number] = columns
+    connection.executemany("UPDATE faces SET person_id = ? WHERE id = ?", of_faces)
     for table in _WHOLE:
         own = by_table.get(table, {})
         connection.execute(f"DELETE FROM {table} WHERE id {IN_IDS}", (ids_parameter(own),))
@@ -445,13 +471,6 @@ def _take_rows(
             f"INSERT INTO {table} ({', '.join(known)}) VALUES (?{', ?' * (len(known) - 1)})",
             [[each.get(name) for name in known] for each in own.values() if each is not None],
         )
-    connection.executemany(
-        "UPDATE faces SET person_id = ? WHERE id = ?",
-        [
-            (None if each is None else each["person_id"], number)
-            for number, each in by_table.get("faces", {}).items()
-        ],
-    )
     decided = by_table.get("face_decisions", {}).values()
     contents = {each["content_hash"] for each in decided if each is not None}
     connection.executemany(_NEW_PHOTO, [(id_of(each.hex()), each) for each in contents])

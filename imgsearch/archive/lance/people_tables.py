@@ -87,6 +87,11 @@ class PeopleTables:
         """The newest version of persons and decisions; None where there is no such table."""
         return self._newest("people")
 
+    def revision(self) -> int:
+        """The newest revision of persons and decisions."""
+        with lance_errors(self._address):
+            return head_in(self.people()).revision
+
     def _newest(self, name: TableName) -> View | None:
         with self._lock, lance_errors(self._address):
             if name not in self._tables:

@@ -733,16 +733,15 @@ class Table:
         with lance_errors(self.address):
             return self._view_of(self.newest().dataset.checkout_version(max(1, version - 1)))
 
-    def merge(self, rows: Any, *, update: bool = False, only_if: str | None = None) -> int:
+    def merge(self, rows: Any, *, update: bool = False) -> int:
         """Insert the rows whose keys are new, with `update` in place of old ones too.
 
-        With `only_if`, in place of old ones for which this SQL condition on `source` and `target`
-        is true. Returns the version that has the rows.
+        Returns the version that has them.
         """
         with self.changing() as dataset:
             builder = dataset.merge_insert(_KEYS[self.name]).when_not_matched_insert_all()
             if update:
-                builder = builder.when_matched_update_all(only_if)
+                builder = builder.when_matched_update_all()
             builder.conflict_retries(_RETRIES).retry_timeout(_PATIENCE).execute(rows)
             return int(dataset.version)
 

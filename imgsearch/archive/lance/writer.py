@@ -371,20 +371,23 @@ class LanceWriter:
         """Record what is shown of people in photos, by their content in hexadecimal.
 
         It follows from this revision of the decisions about people. What follows from a later one
-        stays.
+        stays. If others decide meanwhile, it has to be recorded again for the newest revision.
         """
         hashes = list(shown)
         for start in range(0, len(hashes), IDS_AT_ONCE):
-            some = {each: shown[each] for each in hashes[start : start + IDS_AT_ONCE]}
+            some = hashes[start : start + IDS_AT_ONCE]
             with lance_errors(self.address), self._change(set(some)) as changing:
                 table = self._photo_people
-                known = shown_in(
-                    table.newest().read_with("hash", list(some), SHOWN_COLUMNS).to_pylist()
-                )
-                new = {key: each for key, each in some.items() if known.get(key) != each}
+                columns = [*SHOWN_COLUMNS, "revision"]
+                rows = table.newest().read_with("hash", some, columns).to_pylist()
+                known, later = shown_in(rows), {r["hash"] for r in rows if r["revision"] > revision}
+                new = {
+                    each: shown[each]
+                    for each in some
+                    if each not in later and known.get(each) != shown[each]
+                }
                 if new:
-                    rows = shown_rows(new, revision, table.schema)
-                    table.merge(rows, update=True, only_if="source.revision >= target.revision")
+                    table.merge(shown_rows(new, revision, table.schema), update=True)
                 self._follow(changing, {})
 
     def set_own_person(self, words: str | None) -> None:
@@ -793,6 +796,8 @@ class LanceWriter:
                         )
                     dataset.checkout_version(_BEFORE).restore()
                 self._tag(table, table.newest().version)
+            rows = self._photo_people.newest().read(["hash"])
+            self._follow(rows["hash"].to_pylist(), {})
             mark = {_LINEAGE: uuid4().hex}
             self._step(self._photos, lambda dataset: dataset.update_config(mark))
 
