@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 DIM = 768  # of the vectors, as those of `lite`
 ALPHAS = (0.06, 0.09, 0.12, 0.15)  # shares of ConSE that are tried
 WEIGHTS = (1, 2, 3)  # of each head, in all combinations
-VIEWS = 1  # of the training photos: DINOv2 takes long, and was trained to see all views alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +200,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folders = (options.flickr8k, options.imagenet_samples, options.other_dev, options.cache)
     try:
-        data = embed_data(*folders, views=features.VIEWS[:VIEWS])
-        dino = embed_dino(*folders, features.VIEWS[:VIEWS])
+        data = embed_data(*folders)
+        dino = embed_dino(*folders, features.VIEWS)
         trained = train(data, dino, Schedule())
     except ImgsearchError as error:
         sys.stderr.write(f"{error}\n")

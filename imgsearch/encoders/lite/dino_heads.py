@@ -44,7 +44,7 @@ MEMBERS = ("lite", "dino", "both")  # the features that each head reads
 CURRENT = HeadsFile(
     2,
     Path(__file__).with_name("dino-heads-2.safetensors"),
-    "735f572d76eb38885e20b570b73d8567b452d3b61cec0ff7a57035c0b2e19cbd",
+    "fcb561edff5e50f95f635207773abadffae182da94528a6b8d9f8eba1b161447",
 )
 
 

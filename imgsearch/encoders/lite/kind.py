@@ -90,8 +90,8 @@ def _choices() -> tuple[EncoderInfo, ...]:
         for name, recall, size_mb, note in (
             (NAME, ".277", 49, "English; built in, works without the model hub"),
             (_VIEWS_NAME, ".295", 49, "finds more small things, at half the speed"),
-            (_DINO_NAME, ".302", 146, "finds more, at a quarter of the speed"),
-            (_DINO_VIEWS_NAME, ".302", 146, "finds most, at an eighth of the speed"),
+            (_DINO_NAME, ".305", 146, "finds more, at a quarter of the speed"),
+            (_DINO_VIEWS_NAME, ".318", 146, "finds most, at an eighth of the speed"),
         )
     )
 
