@@ -389,6 +389,30 @@ def test_a_library_is_copied_with_its_faces(photos: Path, tmp_path: Path) -> Non
                     assert found(archive, line) == found(library, line), line
 
 
+def test_faces_come_back_to_a_library_in_a_pack(
+    archive: Library, photos: Path, tmp_path: Path
+) -> None:
+    red, lime = of_colour(archive, "red0"), of_colour(archive, "lime")
+    archive.people.name(red.id, "Zoë")
+    (hit,) = archive.find("name:both", 5).hits
+    archive.people.decide((archive.people.faces_in(hit.photo.id)[1].id,), red.id, False)
+    archive.people.hide(lime.id)
+    report = archive.packs.make(photos, tmp_path / "a.imgsearch", faces=True).run()
+    assert report.photos == 7
+    assert list((tmp_path / "cache" / "archives" / "people").rglob("*.part")) == []
+    settings = Settings.load(data_dir=tmp_path / "back", cache_dir=tmp_path / "cache")
+    with Library.open(settings, encoder=StandIn()) as library:
+        merged = library.packs.merge(tmp_path / "a.imgsearch", at=photos).run()
+        assert (merged.new, merged.faces) == (7, 8)
+        assert told(library)[0] == told(archive)[0]
+        for line in ("person:zoe", "only:zoe", "people:3+", "people:0"):
+            assert found(library, line) == found(archive, line), line
+    archive.packs.make(photos, tmp_path / "a.imgsearch").run()  # without being asked, none go
+    settings = Settings.load(data_dir=tmp_path / "other", cache_dir=tmp_path / "cache")
+    with Library.open(settings, encoder=StandIn()) as library:
+        assert library.packs.merge(tmp_path / "a.imgsearch", at=photos).run().faces == 0
+
+
 # ------------------------------------------------------------------------- real faces, real kills
 
 # Runs a command that commits after three photos.
