@@ -311,7 +311,11 @@ def test_faces_move_and_go_with_their_photos(
 
 
 def test_the_commands_and_the_service_have_people(
-    photos: Path, tmp_path: Path, model_cache: Path, found_by: Callable[[str], None]
+    photos: Path,
+    tmp_path: Path,
+    model_cache: Path,
+    found_by: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data, address = tmp_path / "data", tmp_path / "archive"
     settings = Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite")
@@ -335,6 +339,18 @@ def test_the_commands_and_the_service_have_people(
         assert {each.name for each in client.call(People.all)} == {None, "Ben"}
         assert client.call(ChangeHistory.undo).title == "Named Ben"
         assert client.call(People.counts).faces == 8
+        with monkeypatch.context() as patch:  # commands ask the service
+            patch.setenv("IMGSEARCH_ENCODER", "lite")  # as the service has it
+            patch.setattr(Library, "open_archive", lambda *_, **__: pytest.fail("was opened"))
+            assert run("people", str(red), "--name", "Zoë")["name"] == "Zoë"
+            assert len(run("people", "zoe")["faces_listed"]) == 4
+            shown = CliRunner().invoke(
+                commands, ["people", "zoe", "--library", str(address), "--data", str(data)]
+            )
+            assert str(photos / "red0.png") in shown.output
+            (like, *_) = run("people", "--like", str(photos / "red0.png"))
+            assert like["face"]["name"] == "Zoë"
+            assert run("undo")["title"] == "Named Zoë"
     assert run("faces", "--forget") == {"forgotten": 8}
 
 
