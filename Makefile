@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check newer audit licences release release-test lowest docs site format install clean
+.PHONY: help demo test test-all test-page test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -51,11 +51,14 @@ define run_tests
 	exit $$status
 endef
 
-test: install  ## Run the tests of a library on one machine, with its page and service
-	$(call run_tests, and not archives and not research)
+test: install  ## Run the tests of a library on one machine, its service, and the main paths of its page
+	$(call run_tests, and not page and not archives and not research)
 
-test-all: install  ## Run all tests: those of `make test` and of the next two targets
+test-all: install  ## Run all tests: those of `make test` and of the next three targets
 	$(call run_tests)
+
+test-page: install  ## Run the tests of all views of the page, each in a real browser
+	$(call run_tests, and page)
 
 test-archives: install  ## Run the tests of archives, fleets and object storage
 	$(call run_tests, and archives)

@@ -7,9 +7,10 @@
 
 `run` writes DIR/results.json after every measurement and skips those that are there, so it can be
 stopped and started again. `table` prints the results as Markdown, and `plot` draws time by recall
-at many settings, since one setting of each says little. Each measurement runs in a
-process of its own. See `synthetic.py` for how the vectors are made, and docs/benchmarks.md for
-results.
+at many settings, since one setting of each says little. Each measurement runs in a process of its
+own. The peers are those of the extra `bench`, and turbovec and rabitqlib, which are installed by
+name: `pip install turbovec rabitqlib`. See `synthetic.py` for how the vectors are made, and
+docs/benchmarks.md for results.
 """
 
 # ruff: noqa: T201  # a script that prints its results
@@ -51,7 +52,16 @@ ROUNDS = 3
 ENOUGH = 0.98  # recall
 ALL = 0.998  # a curve ends here
 SCALES = (0.25, 0.5, 0.7, 1.0, 2.0, 4.0)  # of what a calibrated search compares
-PEERS = ("numpy", "faiss-flat", "hnswlib", "usearch")
+PEERS = (
+    "numpy",
+    "faiss-flat",
+    "hnswlib",
+    "usearch",
+    "faiss-rabitq",
+    "rabitqlib-5",
+    "rabitqlib-9",
+    "turbovec",
+)
 Result = dict[str, Any]
 Search = Callable[[np.ndarray], np.ndarray]  # one query (dim,) -> ids, best first
 
@@ -541,11 +551,102 @@ def usearch_peer(vectors: np.ndarray) -> Settings:
     return settings
 
 
+NPROBES = (4, 8, 16, 32, 64, 128, 256, 512, 1_024)
+RESCORED = 40  # candidates of a peer without vectors, whose own score is read as it is done here
+TRAINED_BY_LIST = 39  # vectors for each list, from which k-means warns of nothing in FAISS
+
+
+def lists_for(vectors: np.ndarray) -> int:
+    """As many lists as FAISS advises for an inverted file: 4 times the root of the vectors."""
+    return int(4 * len(vectors) ** 0.5)
+
+
+def rescored(vectors: np.ndarray, row: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """The ids of the best of these rows, by their vectors; rows below 0 are none."""
+    found = candidates[candidates >= 0]
+    ids: np.ndarray = found[np.argsort(-(vectors[found] @ row))[:K]] + 1
+    return ids
+
+
+def faiss_rabitq_peer(vectors: np.ndarray) -> Settings:
+    """FAISS' IVF-RaBitQ as fast-scan codes: one bit a value for the scan, four more to refine."""
+    import faiss
+
+    dim, lists = vectors.shape[1], lists_for(vectors)
+    faiss.omp_set_num_threads(1)
+    centres = faiss.IndexFlatIP(dim)
+    index = faiss.IndexIVFRaBitQFastScan(
+        centres, dim, lists, faiss.METRIC_INNER_PRODUCT, 32, True, 5
+    )
+    rotation = faiss.RandomRotationMatrix(dim, dim)
+    rotated = faiss.IndexPreTransform(rotation, index)
+    some = np.random.default_rng(1).permutation(len(vectors))[: TRAINED_BY_LIST * lists]
+    rotated.train(vectors[np.sort(some)])
+    rotated.add(vectors)
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for nprobe in NPROBES:
+            index.nprobe = nprobe
+
+            def search(row: np.ndarray) -> np.ndarray:
+                return rescored(vectors, row, rotated.search(row[None], RESCORED)[1][0])
+
+            yield f"5 bits, nprobe={nprobe}", search
+
+    return settings
+
+
+def rabitqlib_peer(vectors: np.ndarray, bits: int) -> Settings:
+    """IVF-RaBitQ of its authors, with so many bits a value."""
+    from rabitqlib import FinalAssignmentMode, IvfIndex, RaBitQKMeans
+
+    dim, lists = vectors.shape[1], lists_for(vectors)
+    clustering = RaBitQKMeans(dim, lists, num_threads=1, final_assignment=FinalAssignmentMode.Exact)
+    clustering.train(vectors)
+    index = IvfIndex(dim, len(vectors), lists, bits, metric="ip")
+    index.build(vectors, clustering.centroids, clustering.assignments)
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for nprobe in NPROBES:
+
+            def search(row: np.ndarray, nprobe: int = nprobe) -> np.ndarray:
+                ids = index.search(row[None], RESCORED, nprobe)[0]
+                return rescored(vectors, row, ids[0].astype(np.int64))
+
+            yield f"{bits} bits, nprobe={nprobe}", search
+
+    return settings
+
+
+def turbovec_peer(vectors: np.ndarray) -> Settings:
+    """Codes of four bits, all of which are compared."""
+    from turbovec import TurboQuantIndex
+
+    index = TurboQuantIndex(vectors.shape[1], 4)
+    index.calibrate(vectors[np.random.default_rng(1).permutation(len(vectors))[:1_024]])
+    index.add(vectors)
+    index.prepare()
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for candidates in (K, 20, RESCORED, 100):
+
+            def search(row: np.ndarray, candidates: int = candidates) -> np.ndarray:
+                return rescored(vectors, row, index.search(row[None], candidates)[1][0])
+
+            yield f"4 bits, {candidates} candidates", search
+
+    return settings
+
+
 PEER_BUILDERS: dict[str, Callable[[np.ndarray], Settings]] = {
     "numpy": numpy_peer,
     "faiss-flat": flat_peer,
     "hnswlib": hnswlib_peer,
     "usearch": usearch_peer,
+    "faiss-rabitq": faiss_rabitq_peer,
+    "rabitqlib-5": partial(rabitqlib_peer, bits=5),
+    "rabitqlib-9": partial(rabitqlib_peer, bits=9),
+    "turbovec": turbovec_peer,
 }
 
 

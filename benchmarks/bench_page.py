@@ -8,6 +8,8 @@ each query), opens the page, and measures
 - the time from Enter until the results are there and every picture in sight is drawn;
 - the same for an answer of all photos, jumps in it as in the timeline, and how long it takes to
   select them all;
+- the same for an album of 10,000 photos, opened by its query, and for the tray with as many photos,
+  opened by the link of the bar; and until a new tab shows its selection;
 - the time from opening the timeline until its first tiles are there, and from a jump to a random
   place of it until every tile in sight is there ("tiles"), and every picture drawn ("pictures");
 - the time from opening the map until its first clusters are there, and from a zoom to the next;
@@ -213,6 +215,59 @@ def time_answer(tab: Page, address: str, photos: int) -> None:
     print(f"{name}: all selected after {time.perf_counter() - started:.2f} s", flush=True)
 
 
+ALBUM = "bench"
+ALBUM_PHOTOS = 10_000
+OPERATE = """async ([path, asked]) => {
+    const sent = { method: "PUT", body: JSON.stringify(asked) };
+    const answer = await fetch(`/operations/${path}`, sent);
+    if (!answer.ok) throw new Error(await answer.text());
+}"""
+OPENINGS = 5
+
+
+def time_albums(tab: Page, address: str, photos: int) -> None:
+    """Print how long an album and a tray of 10,000 photos take to open, in a page that is there.
+
+    A query before each opens another answer, so none is there already.
+    """
+    tab.goto(address)
+    tab.locator(".tile").first.wait_for()
+    chosen = "type:jpeg sort:path"
+    made: tuple[tuple[str, dict[str, object]], ...] = (
+        ("albums", {"name": ALBUM, "query": chosen, "k": ALBUM_PHOTOS}),
+        ("tray/clear", {}),
+        ("tray/add", {"query": chosen, "k": ALBUM_PHOTOS}),
+    )
+    for path, asked in made:
+        tab.evaluate(OPERATE, [path, asked])
+    tab.goto(address)
+    selected = tab.get_by_role("link", name=f"{ALBUM_PHOTOS:,} photos selected")
+    started = time.perf_counter()
+    tab.reload()
+    selected.wait_for()
+    print(f"{photos} photos, tray: selection shown after {time.perf_counter() - started:.2f} s")
+    box = tab.get_by_role("combobox", name="Search")
+
+    def search_album() -> None:
+        box.fill(f"album:{ALBUM}")
+        box.press("Enter")
+
+    for name, act in (("album", search_album), ("tray", selected.click)):
+        times = []
+        for number in range(OPENINGS):
+            time_of(tab, f"in:photos sort:path name:{number}")
+            started = time.perf_counter()
+            with tab.expect_response(lambda reply: "/answer/tiles?" in reply.url):
+                act()
+            tab.get_by_text(f"{ALBUM_PHOTOS:,} of {photos:,} photos").first.wait_for()
+            tab.wait_for_function(DRAWN, polling=20)
+            times.append(time.perf_counter() - started)
+        listed = ", ".join(f"{seconds:.2f}" for seconds in times)
+        print(f"{photos} photos, {name} of {ALBUM_PHOTOS}: opened in {listed} s", flush=True)
+    tab.evaluate(OPERATE, ["albums/remove", {"name": ALBUM}])
+    tab.evaluate(OPERATE, ["tray/clear", {}])
+
+
 def _time_grid(tab: Page, url: str, name: str) -> None:
     started = time.perf_counter()
     tab.goto(url)
@@ -300,6 +355,7 @@ def time_searches(tab: Page, address: str, photos: int) -> None:
 MEASURED = {
     "search": time_searches,
     "answer": time_answer,
+    "albums": time_albums,
     "timeline": time_timeline,
     "map": time_map,
     "meaning": time_meaning,

@@ -7,6 +7,7 @@ a package index. The commands of this module work for the copy that runs.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -27,6 +28,19 @@ class _Source(NamedTuple):
     folder: Path | None = None
     is_checkout: bool = False  # the code runs from that folder, it was not copied
     url: str | None = None
+
+
+class _Tool(NamedTuple):
+    """An environment that uv or pipx made for imgsearch alone.
+
+    What another program installs there is lost when the tool updates the environment, so its own
+    command has to name all extras.
+    """
+
+    install: tuple[str, ...]  # the words before the requirement
+    upgrade: tuple[str, ...]
+    extras: frozenset[str]  # those that it has
+    others: tuple[str, ...] = ()  # options for packages that were added to it
 
 
 def pip_install(*arguments: str) -> str:
@@ -52,13 +66,23 @@ def pip_reinstall(what: str) -> str:
 def install_command(extra: str | None = None) -> str:
     """The command that installs all that imgsearch needs, or one of its extras."""
     source = _source()
-    suffix = f"[{extra}]" if extra else ""
+    tool = _tool()
+    extras = {extra} if extra else set()
+    if tool is not None:
+        extras |= tool.extras
+    what = _requirement(source, extras)
+    editable = ["--editable"] if source.is_checkout else []
+    if tool is not None:
+        return shlex.join([*tool.install, *tool.others, *editable, what])
+    return pip_install(*editable, what)
+
+
+def _requirement(source: _Source, extras: set[str]) -> str:
+    """This copy of imgsearch with these extras, as installers take it."""
+    suffix = f"[{','.join(sorted(extras))}]" if extras else ""
     if source.folder is not None:
-        editable = ["--editable"] if source.is_checkout else []
-        return pip_install(*editable, f"{source.folder}{suffix}")
-    if source.url is not None:
-        return pip_install(f"{DISTRIBUTION}{suffix} @ {source.url}")
-    return pip_install(f"{DISTRIBUTION}{suffix}")
+        return f"{source.folder}{suffix}"
+    return f"{DISTRIBUTION}{suffix}" + (f" @ {source.url}" if source.url is not None else "")
 
 
 def cpu_torch_hint() -> str:
@@ -67,12 +91,18 @@ def cpu_torch_hint() -> str:
     On Linux, `pip` takes the build for CUDA from the package index unless told another index; `uv`
     has an option for that.
     """
-    uv = [sys.executable, "-m", "uv"] if find_spec("uv") is not None else ["uv"]
-    what = install_command("models").rpartition(" install ")[2]
-    command = f"{shlex.join([*uv, 'pip', 'install', '--torch-backend', 'cpu'])} {what}"
+    if find_spec("uv") is not None:
+        uv = [sys.executable, "-m", "uv", "pip", "install"]
+    else:
+        uv = ["uv", "pip", "install", "--python", sys.executable]
+    command = shlex.split(install_command("models"))
+    if command[:3] == ["uv", "tool", "install"]:
+        words = [*command[:3], "--torch-backend", "cpu", *command[3:]]
+    else:
+        words = [*uv, "--torch-backend", "cpu", *command[command.index("install") + 1 :]]
     return (
         "On Linux without an NVIDIA card, that installs 3 GB of CUDA for nothing; this does not: "
-        f"{command}"
+        f"{shlex.join(words)}"
     )
 
 
@@ -95,7 +125,8 @@ def update_command() -> str:
     """The command that brings a newer imgsearch."""
     source = _source()
     if source.folder is None:
-        return pip_install("--upgrade", DISTRIBUTION)
+        tool = _tool()
+        return pip_install("--upgrade", DISTRIBUTION) if tool is None else shlex.join(tool.upgrade)
     pull = shlex.join(["git", "-C", str(source.folder), "pull"])
     return pull if source.is_checkout else f"{pull} && {install_command()}"
 
@@ -108,6 +139,50 @@ def restore_command(file: Path) -> str:
     if source.folder is not None:
         return pip_reinstall(str(source.folder))
     return pip_reinstall(DISTRIBUTION if source.url is None else source.url)
+
+
+def _tool() -> _Tool | None:
+    """The tool that made this environment, by the file that it has left there."""
+    folder = Path(sys.prefix)
+    try:
+        if (folder / "uv-receipt.toml").is_file():
+            return _uv_tool((folder / "uv-receipt.toml").read_text("utf-8"))
+        if (folder / "pipx_metadata.json").is_file():
+            return _pipx_tool((folder / "pipx_metadata.json").read_text("utf-8"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # of a version to come
+        return None
+    return None
+
+
+def _uv_tool(receipt: str) -> _Tool | None:
+    import tomllib  # rarely needed
+
+    required = tomllib.loads(receipt)["tool"]["requirements"]
+    ours = [each for each in required if each["name"] == DISTRIBUTION]
+    if not ours:  # imgsearch came with another tool
+        return None
+    others = [each for each in required if each["name"] != DISTRIBUTION]
+    return _Tool(
+        install=("uv", "tool", "install"),
+        upgrade=("uv", "tool", "upgrade", DISTRIBUTION),
+        extras=frozenset(ours[0].get("extras", ())),
+        others=tuple(
+            word for each in others for word in ("--with", each["name"] + each.get("specifier", ""))
+        ),
+    )
+
+
+def _pipx_tool(metadata: str) -> _Tool | None:
+    main = json.loads(metadata)["main_package"]
+    if main["package"] != DISTRIBUTION:
+        return None
+    found = re.search(r"\[([\w,\s.-]+)\]", main["package_or_url"])
+    extras = re.split(r"[\s,]+", found[1].strip()) if found else []
+    return _Tool(
+        install=("pipx", "install", "--force"),
+        upgrade=("pipx", "upgrade", DISTRIBUTION),
+        extras=frozenset(extras),
+    )
 
 
 def _source() -> _Source:

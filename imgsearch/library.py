@@ -398,7 +398,8 @@ class Library:
         from imgsearch.search.kept_answers import kept_or_found
 
         engine, resolved = self._engine, resolve_query(query)
-        answer = kept_or_found(engine.context, engine.kept_answers(), resolved, k, cursor)
+        with engine.kept_answers() as kept:
+            answer = kept_or_found(engine.context, kept, resolved, k, cursor)
         return replace(answer, hits=tuple(self._shown(answer.hits)))
 
     @operation("POST /similar", tool="Find similar photos")

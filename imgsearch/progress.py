@@ -294,6 +294,7 @@ class MergeReport(Struct, frozen=True):
     beside: tuple[str, ...] = ()  # ids of encoders whose vectors are kept and not searched
     searches: int = 0  # saved searches that were added
     concepts: int = 0  # that were added
+    albums: int = 0  # that were added
     faces: int = 0  # that were added
     seconds: float = 0.0
 

@@ -68,7 +68,8 @@ def is_utf8(text: str) -> bool:
 
 def path_text(path: str | Path) -> str:
     """A path, or the address of an object: `Path` makes "s3:/bucket" of "s3://bucket"."""
-    return SCHEME.sub(r"\1://", str(path))
+    text = str(path)
+    return SCHEME.sub(r"\1://", text) if ":/" in text else text
 
 
 def printable(text: str | Path) -> str:

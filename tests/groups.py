@@ -22,6 +22,9 @@ GROUPS = {
         "e2e/test_page_archive.py",
         "e2e/test_serve_archive.py",
     ),
+    # The views of the web page, each in a real browser. `e2e/test_page.py`, its main paths, is in
+    # no group.
+    "page": ("e2e/test_page_*.py",),
     # How the built-in model was trained, and how imgsearch compares with other programs.
     "research": (
         "test_bench_*.py",
@@ -35,7 +38,7 @@ _TESTS = Path(__file__).parent
 
 
 def group_of(file: Path) -> str | None:
-    """The group of a test file, or None."""
+    """The group of a test file, the first that has it, or None."""
     return next((name for name in GROUPS if file in files_of(name)), None)
 
 

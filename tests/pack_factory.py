@@ -64,10 +64,18 @@ def change(pack: Path, *statements: str) -> Path:
 def seal(connection: sqlite3.Connection) -> None:
     """Compute the checksums of a pack anew, as docs/pack-format.md describes them."""
     after = -(1 << 63)
-    has_faces = bool(connection.execute("PRAGMA table_info(faces)").fetchall())
+    extras = pack_format.Extras(
+        *(
+            bool(connection.execute(f"PRAGMA table_info({each})").fetchall())
+            for each in ("faces", "albums")
+        )
+    )
     for (last,) in connection.execute("SELECT last_photo_id FROM batches ORDER BY 1").fetchall():
         ids = {"after": after, "last": last}
-        queries = {**pack_format.batch_rows(has_faces), "thumbnails": pack_format.BATCH_THUMBNAILS}
+        queries = {
+            **pack_format.batch_rows(extras.faces),
+            "thumbnails": pack_format.BATCH_THUMBNAILS,
+        }
         sha256 = checksum_of(
             {table: connection.execute(query, ids).fetchall() for table, query in queries.items()}
         )
@@ -76,7 +84,7 @@ def seal(connection: sqlite3.Connection) -> None:
     sha256 = checksum_of(
         {
             table: connection.execute(query).fetchall()
-            for table, query in pack_format.common_rows(has_faces).items()
+            for table, query in pack_format.common_rows(extras).items()
         }
     )
     connection.execute("UPDATE pack SET sha256 = ?", (sha256,))

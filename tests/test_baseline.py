@@ -77,7 +77,7 @@ def test_it_is_renewed_while_a_library_grows() -> None:
     for _ in range(1000):
         photos[0] += 16
         growing.add(16)
-    assert renewed == [304, 1200, 4800]
+    assert renewed == [112, 400, 1600, 6400]
     renewed.clear()
     again = baseline.GrowingBaseline(400, 0, lambda: renewed.append(1))
     again.add(8)
@@ -85,7 +85,7 @@ def test_it_is_renewed_while_a_library_grows() -> None:
     later = baseline.GrowingBaseline(2000, 1900, lambda: renewed.append(2))
     later.add(2000)
     assert renewed == [1], "one from 1,900 photos is good for 4,000"
-    later.add(1000)
+    later.add(2500)
     assert renewed == [1, 2]
 
 

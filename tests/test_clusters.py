@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from importlib.metadata import distribution
@@ -28,7 +29,13 @@ from imgsearch.records.photo import Facts
 from imgsearch.sphere import arcs_km, away_km
 from imgsearch.store.lock import writing
 from tests.factories import CHECKOUT, ingested, random_vectors
-from ui.components.map.make_detail import area_of, clipped_line, clipped_ring, simplified
+from ui.components.map.make_detail import (
+    area_of,
+    clipped_line,
+    clipped_ring,
+    rings_of,
+    simplified,
+)
 
 WORLD = MapArea(-90, -180, 90, 180)
 VIENNA, AREZZO, FIJI = (48.2082, 16.3738), (43.4645, 11.8815), (-17.8, -179.9)
@@ -296,3 +303,17 @@ def test_leaflet_is_a_package_with_its_licence() -> None:
     assert package.requires is None, "no Django"
     (licence,) = (file for file in package.files or () if file.name == "LICENSE")
     assert "BSD 2-Clause" in licence.read_text()
+
+
+def test_rings_of_a_file_of_marble() -> None:
+    def ring(flag: int, number: int, *nodes: bytes) -> bytes:
+        return struct.pack(">BII", flag, number, len(nodes)) + b"".join(nodes)
+
+    corner = struct.pack(">hhh", 46 * 120, 6 * 120, 2) + struct.pack(">bbbb", 60, 0, 0, -60)
+    far = struct.pack(">hhh", -90, -12, 0)
+    group = struct.pack(">BIB", 4, 2, 1)  # of one ring, which follows
+    file = struct.pack(">BIB", 2, 2, 0) + ring(2, 1, corner, far) + group + ring(3, 2, corner)
+    around = [(6.0, 46.0), (6.0, 46.5), (5.5, 46.0)]
+    assert list(rings_of(file)) == [[*around, (-0.1, -0.75)], around]
+    with pytest.raises(SystemExit, match="has 1 rings and says that it has 2"):
+        list(rings_of(file[: -len(group + ring(3, 2, corner))]))

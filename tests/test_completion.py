@@ -69,7 +69,7 @@ def test_completion_in_bash(environment: dict[str, str]) -> None:
     assert re.fullmatch(r"complete .*-F _imgsearch_completion imgsearch", lines[0])
     assert lines[1] == "status"
     assert {"--json", "--paths", "--all"} <= set(lines[2].split())
-    assert lines[3:] == ["not-an-image", "prune", "lite lite+views lite+dino"]
+    assert lines[3:] == ["not-an-image", "prune", "lite lite+views lite+dino lite+dino+views"]
 
 
 def test_completion_in_zsh(environment: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from tests.factories import wait_until
 from tests.page_requests import answer_of
@@ -32,7 +33,8 @@ def served(
 
 
 def script(**headers: str) -> Response:
-    return Response(SCRIPT, media_type="text/javascript", headers=headers)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(SCRIPT, media_type="text/javascript", headers=named)
 
 
 def decoded(content: bytes, coding: str) -> bytes:
@@ -138,7 +140,7 @@ def test_many_scripts_are_compressed_one_after_the_other(
     texts = CompressedTexts(script(), tmp_path)
     contents = [f"{SCRIPT} // {number}".encode() for number in range(5)]
     for content in contents * 3:
-        texts.compressed(content, "br", is_unchanging=True)
+        texts.compressed_once(content, "br")
     wait_until(lambda: len(kept_in(tmp_path)) == 5)
     assert sum(each.name == "imgsearch-compress" for each in threading.enumerate()) <= 1
 
@@ -157,6 +159,69 @@ def test_a_damaged_cache_is_made_again_and_a_lacking_one_is_no_error(
     (tmp_path / "file").write_text("")
     _, without = served(tmp_path / "file", script(), accept_encoding="br")
     assert decoded(without, "br").decode() == SCRIPT
+
+
+class CountedAnswers:
+    """An application that counts the requests that reach it."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+        self.requests = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.requests += 1
+        await self._response(scope, receive, send)
+
+
+def test_a_script_is_answered_from_memory_when_it_is_compressed_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("brotli")
+    monkeypatch.setattr(compression, "WAIT_S", 0.0)
+    counted = CountedAnswers(script())
+    texts = CompressedTexts(counted, tmp_path)
+
+    def ask(path: str = "/static/js/a.js", **headers: str) -> tuple[int, Headers, bytes]:
+        return answer_of(texts, path, **{"accept_encoding": "br", **headers})
+
+    quick = ask()[2]
+    wait_until(lambda: len(kept_in(tmp_path)) == 1)
+    best = ask()
+    assert counted.requests == 2 and len(best[2]) < len(quick)
+    for again in (ask(), ask()):
+        assert (again[0], again[2]) == (best[0], best[2])
+        assert dict(again[1]) == dict(best[1])
+    assert counted.requests == 2
+    for other in (
+        {"accept_encoding": "gzip"},
+        {"accept_encoding": ""},
+        {"range": "bytes=0-9"},
+        {"if_none_match": "etag"},
+        {"path": "/static/js/b.js"},
+        {"path": "/answer/list"},
+    ):
+        before = counted.requests
+        ask(**other)
+        assert counted.requests == before + 1, other
+    ask("/answer/list")
+    assert ask(accept_encoding="gzip")[1]["content-encoding"] == "gzip"
+    assert counted.requests == 2 + 6 + 1, "gzip is in memory, and lists are not"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [PlainTextResponse("x" * 5000, 404), script(set_cookie="of=one visitor")],
+    ids=["an error", "a cookie"],
+)
+def test_what_is_not_for_everybody_is_not_answered_from_memory(
+    tmp_path: Path, response: Response
+) -> None:
+    counted = CountedAnswers(response)
+    texts = CompressedTexts(counted, tmp_path)
+    for _ in range(2):
+        answer = answer_of(texts, "/modules/1/a.js", accept_encoding="gzip")
+        assert answer[0] == response.status_code
+    assert counted.requests == 2
 
 
 def test_the_head_of_an_answer_is_passed_on(tmp_path: Path) -> None:

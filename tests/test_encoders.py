@@ -152,9 +152,14 @@ def test_the_choices_are_what_open_clip_has(cache: Path) -> None:
     import open_clip
 
     choices = encoder_choices()
-    assert [choice.name for choice in choices[:3]] == ["lite", "lite+views", "lite+dino"]
+    assert [choice.name for choice in choices[:4]] == [
+        "lite",
+        "lite+views",
+        "lite+dino",
+        "lite+dino+views",
+    ]
     assert {CLIP, SIGLIP} <= {choice.name for choice in choices}
-    for choice, model in zip(choices[3:], catalogue.MODELS, strict=True):
+    for choice, model in zip(choices[4:], catalogue.MODELS, strict=True):
         arch, tag = catalogue.split(choice.name)
         assert open_clip.get_pretrained_cfg(arch, tag)["hf_hub"] == f"{model.repo}/"
         config = open_clip.get_model_config(arch)
@@ -279,6 +284,7 @@ def test_an_id_gives_the_name() -> None:
     assert name_of("lite/2:abc") == "lite"
     assert name_of("lite/2+views:abc") == "lite+views"
     assert name_of("lite/2+dino:abc+dinov2") == "lite+dino"
+    assert name_of("lite/2+dino+views:abc+dinov2") == "lite+dino+views"
     assert name_of(f"{CLIP}@0123/256px-shortest-bicubic-cc9102/1") == CLIP
     assert name_of(f"{CLIP}+int8@0123/256px-shortest-bicubic-cc9102/1.2") == f"{CLIP}+int8"
     with pytest.raises(UsageError, match="rebuild"):

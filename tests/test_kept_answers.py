@@ -156,7 +156,8 @@ def test_yesterday_is_another_day_tomorrow(library: Library, photos: Path) -> No
             def context() -> SearchContext:
                 return replace(engine.context(), today=today)
 
-            return kept_or_found(context, engine.kept_answers(), query, 20, None).understood
+            with engine.kept_answers() as kept:
+                return kept_or_found(context, kept, query, 20, None).understood
 
         first = understood(date(2026, 11, 28))
         assert first

@@ -124,12 +124,15 @@ def test_the_id_names_the_heads_it_was_made_with(lite: Encoder) -> None:
     assert sha256_of(CURRENT.path)[:12] in lite.id
 
 
+@pytest.mark.parametrize("name", ["lite", "lite+dino"])
 def test_with_views_a_vector_is_the_mean_of_the_whole_and_the_middle(
-    lite: Encoder, model_cache: Path, images: dict[str, Image.Image]
+    name: str, model_cache: Path, images: dict[str, Image.Image]
 ) -> None:
-    views = open_encoder("lite+views", model_cache)
+    views = open_encoder(f"{name}+views", model_cache)
     square = next(iter(images.values())).resize((views.side_px, views.side_px))
-    whole, middle = embed(lite, square.resize((260, 260)), square.crop((55, 55, 315, 315)))
+    whole, middle = embed(
+        open_encoder(name, model_cache), square.resize((260, 260)), square.crop((55, 55, 315, 315))
+    )
     mean = (whole + middle) / np.linalg.norm(whole + middle)
     assert embed(views, square)[0] @ mean > 0.999
     assert whole @ middle < 0.99

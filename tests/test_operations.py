@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from imgsearch.errors import (
 )
 from imgsearch.language.grammar import parse
 from imgsearch.operations.bodies import query_form
-from imgsearch.operations.records import dump_json, from_json, load_json, to_json
+from imgsearch.operations.records import dump_json, encode_json, from_json, load_json, to_json
 from imgsearch.operations.requests import Operation
 from imgsearch.records.answer import Answer, Hit, Verdict
 from imgsearch.records.browse import (
@@ -176,7 +177,7 @@ def defaults_of(record: Any) -> dict[str, object]:
 
 def sent(form: object) -> object:
     """What arrives at the other side."""
-    return load_json(dump_json(form).encode())
+    return load_json(encode_json(form))
 
 
 @pytest.mark.parametrize(
@@ -188,34 +189,42 @@ def sent(form: object) -> object:
     ],
 )
 def test_answers_come_back_unchanged(answer: Answer) -> None:
-    assert from_json(sent(to_json(answer)), Answer) == answer
+    assert from_json(sent(answer), Answer) == answer
+
+
+@pytest.mark.parametrize("name", ["plain.jpg", "Zürich 🐶.jpg", os.fsdecode(b"caf\xe9.jpg")])
+def test_an_answer_is_sent_with_any_file_name(name: str) -> None:
+    """A name that is not UTF-8 comes back as it was, and a usual one is the same in both forms."""
+    answer = Answer((replace(BARE, paths=(Path("/photos", name),)),))
+    assert load_json(encode_json(answer)) == load_json(dump_json(to_json(answer)).encode())
+    assert from_json(sent(answer), Answer) == answer
 
 
 def test_status_comes_back_unchanged() -> None:
-    assert from_json(sent(to_json(STATUS)), Status) == STATUS
+    assert from_json(sent(STATUS), Status) == STATUS
     bare = replace(STATUS, snapshot=None, encoder=None, roots=(), failures=())
-    assert from_json(sent(to_json(bare)), Status) == bare
+    assert from_json(sent(bare), Status) == bare
 
 
 def test_counts_come_back_unchanged() -> None:
     months = (MonthCount("2023-06", 3, 1), MonthCount("2023-07", 1, 0))
     timeline = Timeline((YearCount(2022, 0, 0, ()), YearCount(2023, 4, 1, months)))
-    assert from_json(sent(to_json(timeline)), Timeline) == timeline
+    assert from_json(sent(timeline), Timeline) == timeline
     start, end = datetime(2023, 6, 1, 9), datetime(2023, 6, 3, 12, 0, 0, 500_000)
     event = PhotoEvent(start, end, True, (3, 1), ("Genève", "Nyon"), ("Switzerland",))
-    assert from_json(sent(to_json([event])), tuple[PhotoEvent, ...]) == (event,)
+    assert from_json(sent([event]), tuple[PhotoEvent, ...]) == (event,)
     region = RegionCount("Tuscany", 3, (TownCount("Arezzo", 2), TownCount(None, 1)))
     country = CountryCount(None, 1, (RegionCount(None, 1, (TownCount("Genève", 1),)),))
     places = PlaceCounts((CountryCount("Italy", 3, (region,)), country), unnamed=2, unknown=1)
-    assert from_json(sent(to_json(places)), PlaceCounts) == places
+    assert from_json(sent(places), PlaceCounts) == places
 
 
 def test_answers_of_a_real_library_come_back_unchanged(demo: Library) -> None:
     for query in ("a cat", "a submarine", "type:png sort:path", "photo:3 -dog"):
         answer = demo.find(query, 5)
         assert answer.hits
-        assert from_json(sent(to_json(answer)), Answer) == answer
-    assert from_json(sent(to_json(demo.status())), Status) == demo.status()
+        assert from_json(sent(answer), Answer) == answer
+    assert from_json(sent(demo.status()), Status) == demo.status()
 
 
 def named(name: str, method: str = "POST") -> Operation:
@@ -370,7 +379,7 @@ def test_a_number_too_large_for_json_is_not_a_score() -> None:
 
 def test_errors_in_a_request_come_back_and_no_others() -> None:
     def returned(error: ImgsearchError) -> UsageError | None:
-        return error_of(sent(to_json(refusal_of(error))))
+        return error_of(sent(refusal_of(error)))
 
     with pytest.raises(QueryError) as raised:
         parse("a cat camrea:canon")

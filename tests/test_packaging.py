@@ -194,9 +194,8 @@ def test_a_prepared_model_runs_without_torch(
 
 def test_the_hint_without_cuda_is_for_this_copy() -> None:
     words = shlex.split(cpu_torch_hint().rpartition(": ")[2])
-    assert words[words.index("pip") :] == [
-        *("pip", "install", "--torch-backend", "cpu", "--editable", f"{CHECKOUT}[models]")
-    ]
+    assert words[words.index("pip") :][:2] == ["pip", "install"]
+    assert words[-4:] == ["--torch-backend", "cpu", "--editable", f"{CHECKOUT}[models]"]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ from tests.pack_factory import (
     NOW,
     change,
     photo_of,
+    seal,
     write_pack,
 )
 from tests.pseudo_terminal import run_in_terminal
@@ -375,10 +376,11 @@ def test_text_that_was_read_later_wins(
 def test_the_version_of_packs_is_that_of_their_tables() -> None:
     """Whoever adds a migration that changes one of them has to name it in `pack_format`."""
     with closing(pack_format.in_memory()) as pack, closing(pack_format.in_memory()) as library:
-        pack_format.create(pack, has_faces=True)
+        pack_format.create(pack, pack_format.Extras(faces=True, albums=True))
         migrations.migrate(library)
         faces = (*pack_format.FACE_TABLES, *pack_format.PERSON_TABLES)
-        for table in (*pack_format.PHOTO_TABLES, *pack_format.COMMON_TABLES, *faces):
+        extra = (*faces, *pack_format.ALBUM_TABLES)
+        for table in (*pack_format.PHOTO_TABLES, *pack_format.COMMON_TABLES, *extra):
             query = 'SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(?)'
             columns = [each.execute(query, (table,)).fetchall() for each in (pack, library)]
             assert sorted(columns[0]) == sorted(columns[1]), table
@@ -1125,6 +1127,109 @@ def test_saved_searches_and_concepts_go_with_the_photos(
         assert library.concepts.get("taken").likes == 1
         again = library.packs.merge(pack, at=album).run()
         assert (again.searches, again.concepts) == (0, 0)
+
+
+def ids_by_name(library: Library) -> dict[str, int]:
+    return {hit.path.name: hit.photo.id for hit in library.search("in:album", k=20)}
+
+
+def test_albums_go_with_their_photos(
+    open_library: Callable[..., Library], album: Path, tmp_path: Path
+) -> None:
+    pack = tmp_path / "p.imgsearch"
+    with open_library("first") as library:
+        library.index([album, write_photos(tmp_path / "elsewhere", 30)]).run()
+        ours = ids_by_name(library)
+        (other, *_) = library.search("in:elsewhere", k=1)
+        library.albums.make("Book", [ours["3.png"], other.photo.id, ours["1.png"]])
+        library.albums.make("taken", [ours["2.png"]])
+        library.albums.make("not of these photos", [other.photo.id])
+        library.tray.add([ours["4.png"]])
+        assert library.packs.make(album, pack).run().photos == 11
+        info = library.packs.verify(pack).run()
+        assert [(each.name, each.photos) for each in info.albums] == [("Book", 2), ("taken", 1)]
+        alone = library.packs.make(album, tmp_path / "alone.imgsearch", photos_only=True).run()
+        assert library.packs.verify(alone.file).run().albums == ()
+    with open_library("second") as library:
+        library.index([write_photos(tmp_path / "other", 40)]).run()
+        (here, *_) = library.search("in:other", k=1)
+        library.albums.make("TAKEN", [here.photo.id])
+        assert library.packs.merge(pack, at=album).run().albums == 1
+        theirs = ids_by_name(library)
+        assert {each.name for each in library.albums.all()} == {"Book", "TAKEN"}
+        book = library.albums.photos("book").photo_ids
+        assert book == (theirs["3.png"], theirs["1.png"]), "in the order of the album"
+        assert library.albums.photos("taken").photo_ids == (here.photo.id,)
+        assert library.tray.photos().photo_ids == ()
+        library.albums.take_out("Book", [theirs["3.png"]])
+        assert library.packs.merge(pack, at=album).run().albums == 0
+        assert library.albums.photos("Book").photo_ids == (theirs["1.png"],)
+
+
+def test_a_merge_that_is_stopped_makes_albums_when_it_is_run_again(
+    open_library: Callable[..., Library], album: Path, tmp_path: Path
+) -> None:
+    pack = tmp_path / "p.imgsearch"
+    with open_library("first") as library:
+        library.index([album]).run()
+        library.albums.make("Book", list(ids_by_name(library).values()))
+        library.packs.make(album, pack).run()
+    with open_library("second") as library:
+        job = library.packs.merge(pack, at=album)
+        (first, *_) = (step for step in job if step.part is None)
+        job.close()
+        report = library.packs.merge(pack, at=album).run()
+        assert (report.new, report.albums) in ((11, 1), (0, 1), (0, 0))
+        assert library.albums.photos("Book").photo_ids and first.total == 11
+        assert len(library.albums.photos("Book").photo_ids) == len(ids_by_name(library))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE albums SET name = 'a/b'",
+        "UPDATE albums SET name = ''",
+        "UPDATE album_photos SET photo_id = 999",
+        "DELETE FROM album_photos",
+        "UPDATE album_photos SET album_id = 999",
+    ],
+)
+def test_albums_that_no_library_could_have_are_left_out(
+    open_library: Callable[..., Library], album: Path, tmp_path: Path, statement: str
+) -> None:
+    with open_library("first") as library:
+        library.index([album]).run()
+        library.albums.make("Book", [ids_by_name(library)["3.png"]])
+        pack = library.packs.make(album, tmp_path / "p.imgsearch").run().file
+    change(pack, statement)
+    with open_library("second") as library:
+        assert library.packs.merge(pack, at=album).run().albums == 0
+        assert library.albums.all() == () and library.photo_count() == 11
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE albums SET name = x'00'",
+        "UPDATE album_photos SET place = 'x'",
+        "DROP TABLE album_photos",
+        "ALTER TABLE albums ADD COLUMN more TEXT",
+        "PRAGMA user_version = 1",
+    ],
+)
+def test_tables_of_albums_that_are_none_are_damage(
+    open_library: Callable[..., Library], album: Path, tmp_path: Path, statement: str
+) -> None:
+    with open_library("first") as library:
+        library.index([album]).run()
+        library.albums.make("Book", [ids_by_name(library)["3.png"]])
+        pack = library.packs.make(album, tmp_path / "p.imgsearch").run().file
+        with closing(sqlite3.connect(pack, isolation_level=None)) as connection:
+            connection.execute(statement)
+            if "DROP" not in statement:
+                seal(connection)
+        with pytest.raises(PackError):
+            library.packs.verify(pack).run()
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ PLATFORMS = {
     "Windows, x86-64": "x86_64-pc-windows-msvc",
 }
 _MACOS = "14.0"
-_PLAIN = "none: the plain name"
+_PLAIN = "the plain name"
 _AT_ONCE = 4  # each waits for the index
 _LIMIT_S = 300
 _NO_WHEEL = re.compile(r"\b([A-Za-z0-9._-]+?)(?:[<>=!]\S*)? has no wheels")
@@ -95,10 +95,12 @@ def table(results: Iterable[Resolved], day: str) -> str:
         f"| extra ({day}) | {' | '.join(PLATFORMS)} |",
         f"|---|{'---|' * len(PLATFORMS)}",
     ]
+    alike: dict[tuple[str, ...], list[str]] = {}  # extras with the same cells share a row
     for extra in dict.fromkeys(extra for extra, _ in cells):
-        shown = (_cell(cells[extra, platform]) for platform in PLATFORMS)
-        name = f"`{extra}`" if extra else _PLAIN
-        rows.append(f"| {name} | {' | '.join(shown)} |")
+        shown = tuple(_cell(cells[extra, platform]) for platform in PLATFORMS)
+        alike.setdefault(shown, []).append(f"`{extra}`" if extra else _PLAIN)
+    for shown, names in alike.items():
+        rows.append(f"| {', '.join(names)} | {' | '.join(shown)} |")
     return "\n".join(rows)
 
 

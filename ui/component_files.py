@@ -79,6 +79,11 @@ def address(name: str) -> str:
     return f"/modules/{version()}/{name}"
 
 
+def text(name: str) -> str:
+    """The text of one of the files."""
+    return _files()[name].decode()
+
+
 def serve(request: Request) -> Response:
     """One of the files. No other can be requested."""
     name = request.path_params["name"]
@@ -108,7 +113,7 @@ def component(name: str, *styles: str, is_isolated: bool = True) -> ComponentRen
     return st.components.v2.component(
         f"imgsearch_modules_{name}",
         html='<div class="component"></div>',
-        css="\n".join(_files()[each].decode() for each in (*styles, f"{name}/{name}.css")),
+        css="\n".join(text(each) for each in (*styles, f"{name}/{name}.css")),
         js=script(name),
         isolate_styles=is_isolated,
     )

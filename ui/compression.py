@@ -2,7 +2,8 @@
 
 Brotli makes them a sixth smaller than gzip. Browsers take it from this machine and over HTTPS, and
 gzip from anywhere. Scripts and styles never change: the first time they are compressed quickly, and
-as well as possible when the page is there. That is kept in the cache folder.
+as well as possible when the page is there. That is kept in the cache folder, and in memory, since
+a page asks for more than a hundred of them at once.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imgsearch import FileCache
+from imgsearch import FileCache, MemoryCache
 
 try:
     import brotli
@@ -31,12 +33,14 @@ Coding: TypeAlias = Literal["br", "gzip"]
 
 FOLDER = "compressed"  # in the cache folder
 _MOST_BYTES = 64 << 20  # all of Streamlit's scripts take 5 MB, so some of its versions
+_MOST_IN_MEMORY = 4 << 20
 # The first parts of paths whose content never changes: Streamlit's own files, and ours.
 _UNCHANGING = frozenset({"static", "modules"})
 # Those of files of the visitor, which are sent as they are while they are read.
 _FILES = frozenset({"copies", "face", "moving-part", "original", "thumbnail"})
 _TEXTS = ("text/", "application/javascript", "application/json", "application/manifest+json")
 _STREAM = "text/event-stream"
+_PARTIAL = ("range", "if-none-match", "if-modified-since")  # headers that ask for less than all
 # Those of answers that are bytes and yet worth compressing: points of a map, lists of paths.
 _BYTES = frozenset({"exports", "meaning", "similar"})
 _LEAST_BYTES = 1000  # below, compressing saves nothing
@@ -56,6 +60,8 @@ class CompressedTexts:
     def __init__(self, app: ASGIApp, cache_dir: Path) -> None:
         self._app = app
         self._kept = FileCache(cache_dir / FOLDER, _MOST_BYTES)
+        # Complete answers, by path and coding.
+        self._answers: MemoryCache[tuple[str, Coding]] = MemoryCache(_MOST_IN_MEMORY)
         self._waiting: dict[str, bytes] = {}  # scripts to compress as well as possible, by name
         self._lock = threading.Lock()
 
@@ -64,21 +70,36 @@ class CompressedTexts:
         if scope["type"] != "http" or first in _FILES or scope["method"] == "HEAD":
             await self._app(scope, receive, send)
             return
-        coding = _coding_of(Headers(scope=scope))
+        asked = Headers(scope=scope)
+        coding = _coding_of(asked)
+        is_unchanging = first in _UNCHANGING and not any(name in asked for name in _PARTIAL)
+        if is_unchanging and coding is not None:
+            known = self._answers.known((scope["path"], coding), None)
+            if isinstance(known, _Answer):
+                await known.send(send)
+                return
         kinds = (*_TEXTS, "application/octet-stream") if first in _BYTES else _TEXTS
-        text = _Text(self, send, coding, kinds, is_unchanging=first in _UNCHANGING)
-        await self._app(scope, receive, text.send)
+        path = scope["path"] if is_unchanging else None
+        await self._app(scope, receive, _Text(self, send, coding, kinds, path).send)
 
-    def compressed(self, content: bytes, coding: Coding, *, is_unchanging: bool) -> bytes:
-        """The content in a coding, as well as it was compressed so far."""
-        if not is_unchanging or coding != "br":
-            return _compress(content, coding, _QUICK[coding])
+    def compressed(self, content: bytes, coding: Coding) -> bytes:
+        """The content of an answer that may change, in a coding."""
+        return _compress(content, coding, _QUICK[coding])
+
+    def compressed_once(self, content: bytes, coding: Coding) -> tuple[bytes, bool]:
+        """The same of an answer that never changes, and whether it cannot be compressed better."""
+        if coding != "br":
+            return self.compressed(content, coding), True
         name = hashlib.blake2b(content, digest_size=20).hexdigest()
         kept = self._kept.get(name)
-        if kept is None:
-            kept = _compress(content, coding, _QUICK[coding])
-            self._improve_later(name, content)
-        return kept
+        if kept is not None:
+            return kept, True
+        self._improve_later(name, content)
+        return self.compressed(content, coding), False
+
+    def remember(self, path: str, coding: Coding, answer: _Answer) -> None:
+        """Answer requests for this path with this from now on, as long as there is room."""
+        self._answers.keep((path, coding), None, answer, len(answer.content))
 
     def _improve_later(self, name: str, content: bytes) -> None:
         with self._lock:
@@ -101,8 +122,23 @@ class CompressedTexts:
                     return
 
 
+class _Answer(Struct, frozen=True):
+    """A complete answer: the message with its headers, and its content."""
+
+    start: Message
+    content: bytes
+
+    async def send(self, send: Send) -> None:
+        """Send it, with headers of its own: middleware outside of this one adds to them."""
+        await send({**self.start, "headers": list(self.start["headers"])})
+        await send({"type": "http.response.body", "body": self.content})
+
+
 class _Text:
-    """One answer: it is held back until it is complete, if it is a text that can be compressed."""
+    """One answer: it is held back until it is complete, if it is a text that can be compressed.
+
+    `path` is that of an answer that never changes, else None.
+    """
 
     def __init__(
         self,
@@ -110,14 +146,13 @@ class _Text:
         send: Send,
         coding: Coding | None,
         kinds: tuple[str, ...],
-        *,
-        is_unchanging: bool,
+        path: str | None,
     ) -> None:
         self._texts = texts
         self._send = send
         self._coding = coding
         self._kinds = kinds
-        self._is_unchanging = is_unchanging
+        self._path = path
         self._start: Message | None = None  # held back, with the parts of the content
         self._parts: list[bytes] = []
 
@@ -138,15 +173,21 @@ class _Text:
                 await self._finish(self._start, b"".join(self._parts))
 
     async def _finish(self, start: Message, content: bytes) -> None:
-        headers = MutableHeaders(scope=start)
-        if self._coding is not None and _LEAST_BYTES <= len(content) <= _MOST_TEXT_BYTES:
-            content = await run_in_threadpool(
-                self._texts.compressed, content, self._coding, is_unchanging=self._is_unchanging
-            )
+        headers, texts, is_best = MutableHeaders(scope=start), self._texts, True
+        assert self._coding is not None  # else nothing is held back
+        if _LEAST_BYTES <= len(content) <= _MOST_TEXT_BYTES:
+            if self._path is None:
+                content = await run_in_threadpool(texts.compressed, content, self._coding)
+            else:
+                content, is_best = await run_in_threadpool(
+                    texts.compressed_once, content, self._coding
+                )
             headers["Content-Encoding"] = self._coding
             headers["Content-Length"] = str(len(content))
-        await self._send(start)
-        await self._send({"type": "http.response.body", "body": content})
+        answer = _Answer(start, content)
+        if self._path is not None and is_best and "set-cookie" not in headers:  # one visitor's own
+            texts.remember(self._path, self._coding, answer)
+        await answer.send(self._send)
 
 
 def _is_text(start: Message, kinds: tuple[str, ...]) -> bool:

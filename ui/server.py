@@ -48,6 +48,7 @@ from ui import (
     component_files,
     events_data,
     filter_data,
+    first_document,
     judging,
     keeping,
     library_state,
@@ -118,6 +119,7 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
     return App(
         Path(__file__).with_name("app.py"),
         routes=[
+            *first_document.routes(),
             Route("/thumbnail/{size}/{photo_id}", thumbnail),
             Route("/original/{photo_id}", originals.original),
             Route("/moving-part/{photo_id}", originals.moving_part),
@@ -167,8 +169,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(CompressedTexts, cache_dir=Settings.load().cache_dir),
             *access,
+            Middleware(CompressedTexts, cache_dir=Settings.load().cache_dir),
             Middleware(SameOrigin),
             Middleware(SmallIconFont),
         ],
@@ -341,7 +343,7 @@ def _run(app: App, host: str, port: int) -> None:
         limit_concurrency=limits.connections + 1,
         backlog=BACKLOG,
     )
-    with _listening_socket(host, port) as listening:
+    with listening_socket(host, port) as listening:
         uvicorn.Server(config).run([listening])
 
 
@@ -361,10 +363,12 @@ def _raise_open_files() -> int:
     return OPEN_FILES if soft == resource.RLIM_INFINITY else soft
 
 
-def _listening_socket(host: str, port: int) -> socket.socket:
+def listening_socket(host: str, port: int) -> socket.socket:
     """A socket at this address; "::" takes connections of both kinds."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
+    # asyncio sends small packets at once (TCP_NODELAY) only where the protocol is named. Without,
+    # each answer waits for up to 40 ms, until the browser has acknowledged its headers.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

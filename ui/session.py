@@ -163,6 +163,14 @@ class Session:
 _session_of = cache(Session)
 
 
+@cache
+def _session_in(environment: tuple[tuple[str, str], ...]) -> Session:
+    return _session_of(Settings.load(), dict(environment).get(ARCHIVE_VARIABLE, ""))
+
+
 def session() -> Session:
-    """The session of the archive or library that the environment names."""
-    return _session_of(Settings.load(), os.environ.get(ARCHIVE_VARIABLE, ""))
+    """The session of the archive or library that the environment names.
+
+    Settings are read once for each environment: a run of the page asks for this some 15 times.
+    """
+    return _session_in(tuple(os.environ.items()))

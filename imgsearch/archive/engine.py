@@ -7,6 +7,7 @@ watched folders, no saved searches and no concepts. Its people are those of all 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -284,8 +285,9 @@ class ArchiveEngine:
         """The exact query that a query stands for."""
         return self.context().understood(query)
 
-    def kept_answers(self) -> KeptAnswers:
-        return KeptAnswers(self.catalogue().version(), self._answers)
+    @contextmanager
+    def kept_answers(self) -> Iterator[KeptAnswers]:
+        yield KeptAnswers(self.catalogue().version(), self._answers)
 
     # ------------------------------------------------------------------ pictures
 

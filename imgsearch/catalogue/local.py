@@ -141,22 +141,21 @@ class LocalCatalogue:
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
         wanted = list(ids)
-        photos, files = self._reads.photos.records(wanted), self._reads.photos.paths(wanted)
-        held, dates = self._reads.photos.held_paths(wanted), self._reads.photos.dates(wanted)
-        for photo_id, names in self._reads.names.names_of_faces(wanted).items():
-            if photo_id in photos:
-                photos[photo_id] = with_people(photos[photo_id], names)
+        stored = self._reads.photos.with_files(wanted)
         found = {}
         for photo_id in wanted:
-            if photo_id not in photos or photo_id not in files or photo_id not in dates:
+            known = stored.get(photo_id)
+            if known is None:
                 continue  # deleted since it was found
-            of_photo = [
+            photo = with_people(known.photo, known.faces_of) if known.faces_of else known.photo
+            files = [
                 # A folder that was added since this request began has just been read.
-                PhotoFile(path, self._online.get(root_id, True), bool(held) and path in held)
-                for root_id, path in files[photo_id]
+                PhotoFile(file.path, self._online.get(file.root_id, True), file.is_held)
+                for file in known.files
             ]
-            of_photo.sort(key=lambda file: (not file.is_online, file.is_missing))
-            found[photo_id] = CataloguedPhoto(photos[photo_id], tuple(of_photo), *dates[photo_id])
+            if len(files) > 1:
+                files.sort(key=lambda file: (not file.is_online, file.is_missing))
+            found[photo_id] = CataloguedPhoto(photo, tuple(files), known.date, known.dated_by)
         return found
 
     def vectors_of(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Let FOLDER carry its pack: write it to FOLDER/.imgsearch/photos.imgsearch.",
 )
-@click.option("--photos-only", is_flag=True, help="Leave out saved searches and concepts.")
+@click.option("--photos-only", is_flag=True, help="Leave out saved searches, concepts and albums.")
 @click.option(
     "--faces",
     is_flag=True,
@@ -65,11 +65,11 @@ def command(
       imgsearch unpack holidays.imgsearch --at /mnt/nas/Holidays     (on another machine)
 
     A pack has vectors, facts, names, text in pictures and thumbnails, not the photos themselves.
-    Saved searches and concepts of the library are included, except with --photos-only; faces and
-    persons only with --faces: whoever has them can recognise these persons elsewhere. imgsearch
-    unpack merges the pack into another library, where nothing has to be embedded again. The file is
-    an SQLite database; docs/packs.md describes it. It is written completely or not at all: an
-    existing pack stays until the new one is complete.
+    Saved searches and concepts of the library are included, and the albums that have some of the
+    photos, except with --photos-only; faces and persons only with --faces: whoever has them can
+    recognise these persons elsewhere. imgsearch unpack merges the pack into another library, where
+    nothing has to be embedded again. The file is an SQLite database; docs/packs.md describes it. It
+    is written completely or not at all: an existing pack stays until the new one is complete.
 
     PACK may not be in a photo folder, where imgsearch writes nothing except with --inside.
 
@@ -120,6 +120,7 @@ def _verify(pack: str, as_json: bool, data_dir: str | None) -> None:
         names = {
             "searches": [each.name for each in info.searches],
             "concepts": [each.name for each in info.concepts],
+            "albums": [each.name for each in info.albums],
         }
         print_json({**asdict(info), **names, "made_at": info.made_at.isoformat()})
         return

@@ -86,9 +86,10 @@ def command(
         f"{report.texts} with new text; {format_count(report.files, 'file')} added in "
         f"{report.folder} in {report.seconds:.1f} s"
     )
-    if report.searches or report.concepts:
+    if report.searches or report.concepts or report.albums:
         concepts = format_count(report.concepts, "concept")
-        info(f"Also added: saved searches: {report.searches:,}; {concepts}.")
+        albums = format_count(report.albums, "album")
+        info(f"Also added: saved searches: {report.searches:,}; {concepts}; {albums}.")
     if report.faces:
         info(f"Also added: {format_count(report.faces, 'face')}. To see persons: imgsearch people")
     if report.missing:

@@ -8,6 +8,7 @@ and nobody asks which one it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -128,8 +129,11 @@ class Engine(Protocol):
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for."""
 
-    def kept_answers(self) -> KeptAnswers:
-        """The answers that were given since the library changed last."""
+    def kept_answers(self) -> AbstractContextManager[KeptAnswers]:
+        """The answers that were given since the library changed last.
+
+        In the block, what else is cached counts as of the same version of the library.
+        """
 
     def suggested_names(self) -> SuggestedNames:
         """The names that a line can be completed with."""

@@ -8,6 +8,7 @@ as long as a whole one-shot query (docs/decisions/0015).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import RLock
@@ -350,10 +351,11 @@ class LocalEngine:
         cache_dir = self.settings.cache_dir
         return understood(reads.names, reads.definitions, query, date.today(), cache_dir)
 
-    def kept_answers(self) -> KeptAnswers:
-        """The answers that were given since the library changed last, among what was read last."""
+    @contextmanager
+    def kept_answers(self) -> Iterator[KeptAnswers]:
         recent = self.reads().recent
-        return KeptAnswers(recent.version(), recent)
+        with recent.one_version() as version:
+            yield KeptAnswers(version, recent)
 
     def live_index(self, row: EncoderRow) -> LiveIndex:
         """The index of an encoder's vectors, up to date."""

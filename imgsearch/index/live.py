@@ -56,6 +56,7 @@ class LiveIndex:
         self._use_snapshot = use_snapshot
         self._refreshing = Lock()
         self._polled_s = 0.0
+        self._version: tuple[int, int] | None = None  # of the library at the last refresh
         self._damaged: SnapshotInfo | None = None  # the newest snapshot, if it cannot be opened
         self._view = _View(None, None, _Tail(), 0)
         info = reads.encoders.current_snapshot(encoder_key) if use_snapshot else None
@@ -84,6 +85,9 @@ class LiveIndex:
         """
         with self._refreshing:
             self._polled_s = time.monotonic()
+            version = self._reads.recent.version()
+            if version == self._version:
+                return False
             old = view = self._view
             info = (
                 self._reads.encoders.current_snapshot(self.encoder_key)
@@ -97,7 +101,7 @@ class LiveIndex:
                     self._damaged = info
             if self._reads.vectors.last_seq(self.encoder_key) > view.last_seq:
                 view = self._with_longer_tail(view)
-            self._view = view
+            self._view, self._version = view, version
             return view is not old
 
     def _open(self, info: SnapshotInfo) -> _View:
@@ -162,11 +166,18 @@ class LiveIndex:
             candidates = view.candidates(queries[pending], limit, only, effort)
             ids = sorted_unique(np.concatenate([found.near.ids for found in candidates]))
             gone = self._reads.photos.ids_without_path(ids)
+            # The usual case of one query: every photo has one vector, and a path.
+            is_plain = len(candidates) == 1 and len(ids) == len(candidates[0].near.ids)
             short = []
             for row, found in zip(pending.tolist(), candidates, strict=True):
-                alive = ~contains(gone, found.near.ids)
-                near = Neighbours(found.near.ids[alive], found.near.scores[alive])
-                results[row] = first_of_each(near, k)
+                near = found.near
+                if len(gone):
+                    alive = ~contains(gone, near.ids)
+                    near = Neighbours(near.ids[alive], near.scores[alive])
+                if is_plain:
+                    results[row] = Neighbours(near.ids[:k], near.scores[:k])
+                else:
+                    results[row] = first_of_each(near, k)
                 if len(results[row].ids) < k and not found.is_all:
                     short.append(row)
             if any(found.is_short for found in candidates):
@@ -262,5 +273,6 @@ class _View(Struct, frozen=True):
         for new, old in zip(in_tail, in_snapshot, strict=True):
             is_short = len(old.ids) < limit and self.index is not None and effort != "exact"
             is_all = len(new.ids) < limit and len(old.ids) < limit and not is_short
-            candidates.append(_Candidates(merge(new, old, limit), is_all, is_short))
+            near = merge(new, old, limit) if len(new.ids) else old
+            candidates.append(_Candidates(near, is_all, is_short))
         return candidates

@@ -1,7 +1,7 @@
-"""Saved searches and concepts in packs.
+"""Saved searches, concepts and albums in packs.
 
 A pack names photos by their content, since ids differ from library to library. A merge adds the
-searches and concepts whose names the library does not have.
+searches, concepts and albums whose names the library does not have.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch.concepts.teaching import Lesson
-from imgsearch.errors import ImgsearchError
+from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.language.grammar import parse
 from imgsearch.records.concepts import ConceptExample
-from imgsearch.records.pack import PackedConcept, PackedExample, PackedSearch
+from imgsearch.records.pack import PackedAlbum, PackedConcept, PackedExample, PackedSearch
 from imgsearch.records.query import Example, Query
-from imgsearch.search.saved_queries import new_search
+from imgsearch.search.saved_queries import new_search, read_name
 
 if TYPE_CHECKING:
     from imgsearch.records.saved import SavedSearch
+    from imgsearch.store.pack_reader import PackReader
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
@@ -70,6 +71,25 @@ def merge_searches(store: Store, searches: Sequence[PackedSearch]) -> int:
         search is not None and store.saved_searches.save(search, seen, replace=False)
         for search in found
     )
+
+
+def merge_albums(store: Store, reader: PackReader) -> int:
+    """Make the albums whose names are free, with the photos in their order; returns how many.
+
+    Each is made as a whole, so an interrupted merge leaves none behind that lacks photos.
+    """
+    return sum(_merge_album(store, reader, each) for each in reader.info.albums)
+
+
+def _merge_album(store: Store, reader: PackReader, album: PackedAlbum) -> bool:
+    try:
+        name = read_name(album.name, "album")
+    except UsageError:  # a pack may come from anybody
+        return False
+    if store.albums.photos(name) is not None:
+        return False
+    photo_ids = store.reads.photos.ids_of_contents(reader.album_photos(album))
+    return bool(photo_ids) and store.albums.make(name, photo_ids) is not None
 
 
 def lessons(store: Store, concepts: Sequence[PackedConcept]) -> Iterator[Lesson]:

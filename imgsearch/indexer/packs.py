@@ -31,6 +31,7 @@ from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.progress import MergeReport, PackReport, Progress
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackEncoder, PackInfo
+from imgsearch.store.pack_format import NO_EXTRAS, Extras
 from imgsearch.store.pack_reader import PackedBatch, PackReader
 from imgsearch.store.pack_writer import FacesToPack, PackWriter, writing_pack
 from imgsearch.store.packs import FoundFile
@@ -80,9 +81,9 @@ def make_pack(
 ) -> Generator[Progress, None, PackReport]:
     """Write all that is known of the photos below a folder into a pack, `file`.
 
-    None stands for the hidden folder in the folder itself. With `photos_only`, saved searches and
-    concepts are left out; with `faces`, the faces of the photos go with them, and the persons that
-    they belong to. Raises FolderError for a folder without photos of the library,
+    None stands for the hidden folder in the folder itself. With `photos_only`, saved searches,
+    concepts and albums are left out; with `faces`, the faces of the photos go with them, and the
+    persons that they belong to. Raises FolderError for a folder without photos of the library,
     UsageError, LibraryLocked while another process writes this pack, and DiskError.
     """
     total = len(store.packs.photo_ids(folder))
@@ -97,7 +98,7 @@ def make_pack(
         check_destination(file, list(store.reads.roots.all().values()))
     place = _volume_path(store.reads, folder)
     info = describe(Path(folder).name, store.vectors.all_encoders(), place)
-    info = replace(info, has_faces=faces)
+    has_albums = not photos_only and bool(store.albums.all())
     if not photos_only:
         searches, concepts = pack_notes.packed_searches(store), pack_notes.packed_concepts(store)
         info = replace(info, searches=searches, concepts=concepts)
@@ -105,7 +106,8 @@ def make_pack(
     def write(writer: PackWriter) -> Iterator[int]:
         return store.packs.copy(folder, writer, thumbnails.get)
 
-    return (yield from _write(file, info, write, total))
+    extras = Extras(faces=faces, albums=has_albums)
+    return (yield from _write(file, info, write, total, extras))
 
 
 def write_pack(
@@ -133,11 +135,15 @@ def write_pack(
 
 
 def _write(
-    file: Path, info: PackInfo, write: Callable[[PackWriter], Iterator[int]], total: int
+    file: Path,
+    info: PackInfo,
+    write: Callable[[PackWriter], Iterator[int]],
+    total: int,
+    extras: Extras = NO_EXTRAS,
 ) -> Generator[Progress, None, PackReport]:
     """Write a pack with a function that yields how many photos it has written."""
     started = monotonic()
-    with writing_pack(file, info) as writer:
+    with writing_pack(file, info, extras=extras) as writer:
         yield Progress(0, total)
         for done in write(writer):
             yield Progress(done, total)

@@ -112,13 +112,14 @@ def photos_in(reads: Reads, roots: Collection[int], ids: Sequence[int]) -> list[
 
     Paths whose removal is held do not count. The photos keep the order of `ids`.
     """
-    photos, held = reads.photos.records(ids), reads.photos.held_paths(ids)
+    stored = reads.photos.with_files(ids)
     found = []
-    all_paths = reads.photos.paths(ids)
     for photo_id in ids:
-        for root_id, path in all_paths.get(photo_id, ()):
-            if root_id in roots and path not in held:
-                found.append((photos[photo_id], path))
+        if (known := stored.get(photo_id)) is None:
+            continue
+        for file in known.files:
+            if file.root_id in roots and not file.is_held:
+                found.append((known.photo, file.path))
                 break
     return found
 

@@ -7,6 +7,7 @@ regular expressions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from imgsearch.language.function_words import ARTICLES, words_as
 
@@ -46,6 +47,7 @@ def with_emoji_named(text: str) -> str:
     return emoji.named(text)
 
 
+@lru_cache(maxsize=256)  # each step of a query asks for that of its texts
 def unwrapped(text: str) -> str:
     """Remove words that merely ask for a photo: "show me a photo of a dog" -> "a dog".
 

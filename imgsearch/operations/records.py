@@ -50,9 +50,24 @@ def _special(kind: type, value: object) -> object:
     raise TypeError(f"Expected {kind.__name__}")
 
 
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+
+
 def dump_json(value: object, indent: int | None = None) -> str:
     """JSON values as text: ASCII, so that file names that are not UTF-8 survive, escaped."""
     return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
+
+
+def encode_json(value: object) -> bytes:
+    """A record, or anything else that `to_json` takes, as JSON in UTF-8, without spaces.
+
+    A text that UTF-8 cannot hold, such as the name of a file that is not UTF-8, is escaped as by
+    `dump_json`.
+    """
+    try:
+        return _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        return dump_json(to_json(value)).encode("ascii")
 
 
 def load_json(text: bytes, object_hook: Callable[[JsonObject], JsonObject] | None = None) -> Any:

@@ -79,6 +79,14 @@ class PackedConcept(Struct, frozen=True):
     examples: tuple[PackedExample, ...]
 
 
+class PackedAlbum(Struct, frozen=True):
+    """An album of a pack, by its id there, and how many photos of the pack it has."""
+
+    id: int
+    name: str
+    photos: int
+
+
 class PackedPerson(Struct, frozen=True):
     """A person of a pack with faces, by its id there; without a name, a group of faces."""
 
@@ -94,7 +102,8 @@ class PackInfo(Struct, frozen=True):
     `volume_path` locate it if its drive can be identified. `searches` and `concepts` belong to the
     whole library. `fact_names`, the facts that the pack knows (an older imgsearch knew fewer), and
     the numbers of photos and files are counted when it is written. With `has_faces` it carries the
-    faces of its photos, with their vectors, and `persons`.
+    faces of its photos, with their vectors, and `persons`. `albums` are those that have photos of
+    the pack.
     """
 
     made_by: str
@@ -110,6 +119,7 @@ class PackInfo(Struct, frozen=True):
     concepts: tuple[PackedConcept, ...] = ()
     has_faces: bool = False
     persons: tuple[PackedPerson, ...] = ()
+    albums: tuple[PackedAlbum, ...] = ()
 
 
 class MergeCounts(Struct, frozen=True):

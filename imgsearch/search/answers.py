@@ -196,7 +196,9 @@ def _ranked_page(query: PreparedQuery, k: int, after: ByTwoScores) -> _FoundPage
     limit = max(COUNTED_HITS, k + 1 + sum(counts))
     while True:
         ranking = rank(query, limit)
-        rest = [each for each in ranking.photos if _is_after(after, each, ranking)]
+        rest = ranking.photos
+        if counts != [0, 0]:
+            rest = [each for each in rest if _is_after(after, each, ranking)]
         if len(rest) > k or ranking.is_complete or ranking.is_below:
             break
         limit *= 2  # photos that rank before this page were added

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imgsearch.store.store import Store
 
 SAMPLE_PHOTOS = 256
-PROVISIONAL_PHOTOS = 300  # in the library before a first baseline is made during indexing
+PROVISIONAL_PHOTOS = 100  # in the library before a first baseline is made during indexing
 _GROWTH = 4
 _STALE_SHARE = 0.05  # refresh once the number of vectors has changed by more than this
 _SEED = 11

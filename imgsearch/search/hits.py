@@ -42,14 +42,15 @@ def make_hits(
         found = photos.get(photo_id)
         if found is None:
             continue  # deleted since the search
-        paths = (file.path for file in found.files)
+        best = found.files[0]
+        paths = [file.path for file in found.files]
         hits.append(
             Hit(
                 photo=found.photo,
                 paths=(*paths, *raw_paths.get(photo_id, ())),
                 score=scores.get(photo_id),
-                offline=not found.files[0].is_online,
-                missing=found.files[0].is_missing,
+                offline=not best.is_online,
+                missing=best.is_missing,
                 date=datetime.fromisoformat(found.date),
                 dated_by=found.dated_by,
             )

@@ -229,8 +229,13 @@ def _embed_texts(context: SearchContext, texts: Sequence[str]) -> list[Vector]:
             _check_length(encoder, text)
         return embed_texts(encoder, context.row.name, missing)
 
-    cache = QueryCache(context.cache_dir, context.row.encoder_id)
-    return cache.texts(context.row.name, texts, embed)
+    def read() -> list[Vector]:
+        cache = QueryCache(context.cache_dir, context.row.encoder_id)
+        return cache.texts(context.row.name, texts, embed)
+
+    if context.recent is None:
+        return read()
+    return context.recent.get(("vectors of texts", context.row, tuple(texts)), read)
 
 
 def _check_length(encoder: Encoder, text: str) -> None:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.library import Library
 from imgsearch.operations.declared import method_of
-from imgsearch.operations.records import dump_json, load_json, to_json, without_nulls
+from imgsearch.operations.records import encode_json, load_json, without_nulls
 from imgsearch.operations.requests import Operation, names_files
 from imgsearch.service.auth import is_private
 from imgsearch.service.client import MAX_BODY_BYTES
@@ -119,7 +119,7 @@ def answered(
     )
     if names_files(tuple(arguments.values())):
         raise UsageError("Send the bytes of the image and not the path of a file.")
-    return dump_json(to_json(method_of(library, operation.function)(**arguments)))
+    return encode_json(method_of(library, operation.function)(**arguments)).decode()
 
 
 def read_body(operation: Operation, content: bytes) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def read_address(operation: Operation, fields: Mapping[str, str]) -> dict[str, A
 def _response(result: object) -> Response:
     if isinstance(result, bytes):
         return Response(result, media_type="image/webp", headers={"Cache-Control": "private"})
-    return json_response(to_json(result))
+    return json_response(result)
 
 
 async def _content(request: Request) -> bytes | None:
@@ -156,14 +156,14 @@ async def _content(request: Request) -> bytes | None:
 
 
 def json_response(value: object, status: int = 200) -> Response:
-    """A value as JSON."""
-    return Response(dump_json(value), status, {"Cache-Control": "no-store"}, "application/json")
+    """A record, or a value of JSON, as JSON."""
+    return Response(encode_json(value), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 def refusal(error: ImgsearchError, status: int | None = None) -> Response:
     """An error as JSON, with the status code of its class."""
     code = status or _STATUS_CODES.get(error.exit_code, 500)
-    return json_response(to_json(refusal_of(error)), code)
+    return json_response(refusal_of(error), code)
 
 
 async def no_route(request: Request, error: Exception) -> Response:

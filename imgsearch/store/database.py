@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, TypeVar
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, ExceptionContext
 
     from imgsearch.records.arrays import Ids
+
+_Taken = TypeVar("_Taken")
 
 DATABASE_FILE = "library.db"
 SNAPSHOT_FOLDER = "snapshots"
@@ -70,6 +72,7 @@ class Database:
     ) -> None:
         """`around_transactions` sees each brief transaction, and may stop its commit by raising."""
         self.data_dir = data_dir
+        self._file = data_dir / DATABASE_FILE
         self._around_transactions = around_transactions
         self._writable = writable
         self._idle: list[sqlite3.Connection] = []
@@ -144,10 +147,10 @@ class Database:
         """Close every connection."""
         while self._idle:
             self._idle.pop().close()
-        if self._engine is not None:
-            self._engine.dispose()
         with self._watching_lock:
             self._stop_watching()
+        if self._engine is not None:  # last: only a writer can empty the write-ahead log
+            self._engine.dispose()
 
     @property
     def snapshots_dir(self) -> Path:
@@ -157,45 +160,61 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection in one read transaction: everything read on it is of one moment."""
-        with self._connection() as connection:
+        connection = self._borrowed()
+        try:
             connection.execute("BEGIN")
             yield connection
             connection.execute("COMMIT")
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection that only reads. After an error it is closed, and with it what it began."""
-        file = self.data_dir / DATABASE_FILE
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = connect(file, writable=False)
-        try:
-            yield connection
         except BaseException as error:
-            connection.close()
-            if isinstance(error, sqlite3.Error | UnicodeDecodeError):
-                raise_translated(error, file)
+            self._close_failed(connection, error)
             raise
+        self._give_back(connection)
+
+    def _borrowed(self) -> sqlite3.Connection:
+        """A connection that only reads, for one thread until it is given back."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect(self._file, writable=False)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
         if len(self._idle) < IDLE_CONNECTIONS:
             self._idle.append(connection)
         else:
             connection.close()
 
+    def _close_failed(self, connection: sqlite3.Connection, error: BaseException) -> None:
+        """Close a connection after an error, and with it what it began; translate the error."""
+        connection.close()
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+            raise_translated(error, self._file)
+
+    def _read(
+        self, query: str, parameters: Sequence[object], take: Callable[[Any], _Taken]
+    ) -> _Taken:
+        """What `take` makes of the rows of a query. A statement alone is of one moment."""
+        connection = self._borrowed()
+        try:
+            taken = take(connection.execute(query, parameters))
+        except BaseException as error:
+            self._close_failed(connection, error)
+            raise
+        self._give_back(connection)
+        return taken
+
     def version(self) -> tuple[int, int]:
         """Changes whenever anything is committed to the library, by any process."""
-        file = self.data_dir / DATABASE_FILE
         with self._watching_lock:
             try:
                 # For one connection, SQLite counts the commits of all others.
                 if self._watching is None:
-                    self._watching = connect(file, writable=False)
+                    self._watching = connect(self._file, writable=False)
                     self._watchers += 1
                 (commits,) = self._watching.execute("PRAGMA data_version").fetchone()
                 return self._watchers, commits
             except sqlite3.Error as error:
                 self._stop_watching()
-                raise_translated(error, file)
+                raise_translated(error, self._file)
 
     def _stop_watching(self) -> None:
         if self._watching is not None:
@@ -210,30 +229,26 @@ class Database:
         process's transaction, a batch of photos for instance, is waited for. Raises DiskError where
         the data folder cannot be written, and LibraryLocked after a wait of `BUSY_TIMEOUT_S`.
         """
-        file = self.data_dir / DATABASE_FILE
-        with closing(connect(file, writable=True)) as connection:
+        with closing(connect(self._file, writable=True)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 with self._around_transactions(connection):
                     yield connection
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
-                raise_translated(error, file)
+                raise_translated(error, self._file)
 
     def fetch_all(self, query: str, *parameters: object) -> list[Any]:
         """All rows of one plain SQL query, all of one moment."""
-        with self._connection() as connection:
-            return connection.execute(query, parameters).fetchall()
+        return self._read(query, parameters, sqlite3.Cursor.fetchall)
 
     def fetch_ids(self, query: str, *parameters: object) -> Ids:
         """The ids in the first column of one plain SQL query, all of one moment."""
-        with self._connection() as connection:
-            return ids_of(connection.execute(query, parameters))
+        return self._read(query, parameters, ids_of)
 
     def fetch_one(self, query: str, *parameters: object) -> Any:
         """The first row of one plain SQL query, or None."""
-        with self._connection() as connection:
-            return connection.execute(query, parameters).fetchone()
+        return self._read(query, parameters, sqlite3.Cursor.fetchone)
 
     def raise_if_damaged(self, error: Exception) -> None:
         """Raise StoreError if damage to the file explains an unexpected `error`.
@@ -244,7 +259,7 @@ class Database:
         if problem == "ok":
             problem = next((what for query, what in _IMPOSSIBLE if self.fetch_one(query)), "ok")
         if problem != "ok":
-            raise damage(self.data_dir / DATABASE_FILE, problem) from error
+            raise damage(self._file, problem) from error
 
     def check_integrity(self) -> str:
         """SQLite's own integrity check: "ok", or what is wrong."""
@@ -263,7 +278,7 @@ class Database:
 
     def has_much_room(self) -> bool:
         """Whether so much of the file is free that writing it anew is worth it."""
-        size_bytes = (self.data_dir / DATABASE_FILE).stat().st_size
+        size_bytes = self._file.stat().st_size
         return self.free_bytes() >= max(_MUCH_ROOM_BYTES, _MUCH_ROOM * size_bytes)
 
     def compact(self) -> int:
@@ -274,7 +289,7 @@ class Database:
         Raises DiskError where there is no space for them, and LibraryLocked; the file stays as it
         was then. Call it outside of transactions.
         """
-        file = self.data_dir / DATABASE_FILE
+        file = self._file
         before = file.stat().st_size
         needed = 2 * (before - self.free_bytes())
         if shutil.disk_usage(self.data_dir).free < needed:
@@ -296,7 +311,7 @@ class Database:
         """SQLAlchemy on the same file, loaded at first use: its import takes 0.2 s."""
         with self._engine_lock:
             if self._engine is None:
-                self._engine = _create_engine(self.data_dir / DATABASE_FILE, self._writable)
+                self._engine = _create_engine(self._file, self._writable)
             return self._engine
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from imgsearch.store import migrations
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, column_of
@@ -32,7 +33,8 @@ FIRST_VERSION = 1
 # added is no such change: it is a column that an older one ignores.
 VERSION = FIRST_VERSION
 
-# A pack that carries faces has more tables, which were changed last here.
+# A pack that carries albums or faces has more tables, which were changed last here.
+ALBUMS_VERSION = list(migrations.MIGRATIONS).index("albums") + 1
 FACES_VERSION = list(migrations.MIGRATIONS).index("changes of people") + 1
 
 # The tables of a library with rows of single photos, in the order in which checksums include them.
@@ -71,6 +73,8 @@ _OWN_TABLES = (
 # Those of a pack that carries faces: with rows of single photos, and of the whole pack.
 FACE_TABLES = ("face_readings", "faces", "face_decisions")
 PERSON_TABLES = ("persons",)
+# Those of a pack that carries albums.
+ALBUM_TABLES = ("albums", "album_photos")
 _INDEX = "paths_by_photo"
 _FACE_INDEXES = ("faces_by_photo", "face_decisions_by_content")
 _FACT_COLUMN = re.compile(
@@ -116,40 +120,61 @@ _COMMON_ROWS: Mapping[str, str] = {
 }
 
 
+class Extras(Struct, frozen=True):
+    """The tables that only some packs have: whether this one has those of faces and of albums."""
+
+    faces: bool = False
+    albums: bool = False
+
+
+NO_EXTRAS = Extras()
+
+
 def batch_rows(has_faces: bool) -> Mapping[str, str]:
     """The queries for the rows of one batch, by table, in the order of the checksum."""
     return {**_BATCH_ROWS, **(_BATCH_FACES if has_faces else {})}
 
 
-def common_rows(has_faces: bool) -> Mapping[str, str]:
+def common_rows(extras: Extras) -> Mapping[str, str]:
     """The queries for the rows of the whole pack, by table, in the order of the checksum."""
     persons = {table: f"SELECT * FROM {table} ORDER BY id" for table in PERSON_TABLES}
-    return {**_COMMON_ROWS, **(persons if has_faces else {})}
+    albums = {table: f"SELECT * FROM {table} ORDER BY 1, 2" for table in ALBUM_TABLES}
+    return {
+        **_COMMON_ROWS,
+        **(persons if extras.faces else {}),
+        **(albums if extras.albums else {}),
+    }
 
 
-def version_of(has_faces: bool) -> int:
+def version_of(extras: Extras) -> int:
     """The version of the schema of the packs that are made now."""
-    return max(VERSION, FACES_VERSION) if has_faces else VERSION
+    return max(
+        VERSION,
+        FACES_VERSION if extras.faces else 0,
+        ALBUMS_VERSION if extras.albums else 0,
+    )
 
 
-def create(connection: sqlite3.Connection, has_faces: bool = False) -> None:
+def create(connection: sqlite3.Connection, extras: Extras = NO_EXTRAS) -> None:
     """Create the tables of a pack in an empty database, in the schema of this version."""
-    for statement in (*_statements(version_of(has_faces), has_faces), *_OWN_TABLES):
+    version = version_of(extras)
+    for statement in (*_statements(version, extras), *_OWN_TABLES):
         connection.execute(statement)
     migrations.add_facts(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {version_of(has_faces)}")
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
-def check_schema(connection: sqlite3.Connection, version: int) -> tuple[tuple[str, ...], bool]:
+def check_schema(connection: sqlite3.Connection, version: int) -> tuple[tuple[str, ...], Extras]:
     """Compare the tables of a pack with those that a schema version has.
 
     Returns the columns of facts, as SQL declares them, that its `photos` has beyond that version,
-    and whether it has tables of faces. Raises ValueError for a difference.
+    and the tables that only some packs have. Raises ValueError for a difference.
     """
-    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'faces' LIMIT 1"
-    has_faces = connection.execute(query).fetchone() is not None
-    expected = _expected(version, has_faces)
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('faces', 'albums')"
+    names = {name for (name,) in connection.execute(query)}
+    extras = Extras(faces="faces" in names, albums="albums" in names)
+    expected = _expected(version, extras)
     found = {
         (kind, name, table): sql
         for kind, name, table, sql in connection.execute(
@@ -162,7 +187,7 @@ def check_schema(connection: sqlite3.Connection, version: int) -> tuple[tuple[st
     for key, sql in expected.items():
         if key != photos and found[key] != sql:
             raise ValueError(f"its table {key[2]} is not that of a pack")
-    return _later_facts(str(expected[photos]), str(found[photos])), has_faces
+    return _later_facts(str(expected[photos]), str(found[photos])), extras
 
 
 def _later_facts(expected: str, found: str) -> tuple[str, ...]:
@@ -180,14 +205,14 @@ def _later_facts(expected: str, found: str) -> tuple[str, ...]:
 
 
 def create_batch(
-    connection: sqlite3.Connection, version: int, facts: tuple[str, ...], has_faces: bool
+    connection: sqlite3.Connection, version: int, facts: tuple[str, ...], extras: Extras
 ) -> None:
     """Create the tables of a library of that version in an empty database, with these facts.
 
     One of the newest version has only the tables that packs have, and none of their triggers.
     """
-    if version == version_of(has_faces):
-        for statement in _statements(version, has_faces):
+    if version == version_of(extras):
+        for statement in _statements(version, extras):
             connection.execute(statement)
     else:
         migrations.apply_first(connection, version)
@@ -196,22 +221,24 @@ def create_batch(
 
 
 @cache
-def _statements(version: int, has_faces: bool) -> tuple[str, ...]:
+def _statements(version: int, extras: Extras) -> tuple[str, ...]:
     """The statements that create the tables of a library that packs have."""
     with closing(in_memory()) as connection:
         migrations.apply_first(connection, version)
         rows = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY rowid")
         wanted = {*PHOTO_TABLES, *COMMON_TABLES, _INDEX}
-        if has_faces:
+        if extras.faces:
             wanted |= {*FACE_TABLES, *PERSON_TABLES, *_FACE_INDEXES}
+        if extras.albums:
+            wanted |= {*ALBUM_TABLES}
         return tuple(sql for name, sql in rows if name in wanted)
 
 
 @cache
-def _expected(version: int, has_faces: bool) -> Mapping[tuple[str, str, str], str | None]:
+def _expected(version: int, extras: Extras) -> Mapping[tuple[str, str, str], str | None]:
     """The schema of a pack: the statement of each entry, by kind, name and table."""
     with closing(in_memory()) as connection:
-        for statement in (*_statements(version, has_faces), *_OWN_TABLES):
+        for statement in (*_statements(version, extras), *_OWN_TABLES):
             connection.execute(statement)
         rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
         return {(kind, name, table): sql for kind, name, table, sql in rows}
@@ -247,10 +274,10 @@ class Digest:
         return self._hash.hexdigest()
 
 
-def common_checksum(connection: sqlite3.Connection, has_faces: bool = False) -> str:
+def common_checksum(connection: sqlite3.Connection, extras: Extras = NO_EXTRAS) -> str:
     """The checksum of everything but the rows of photos, which the batches have."""
     digest = Digest()
-    for table, query in common_rows(has_faces).items():
+    for table, query in common_rows(extras).items():
         digest.add(table, connection.execute(query))
     return digest.text()
 

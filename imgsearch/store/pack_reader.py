@@ -21,6 +21,7 @@ from imgsearch.errors import PackError, PackTooNew, UsageError
 from imgsearch.installation import update_command
 from imgsearch.paths import database_uri
 from imgsearch.records.pack import (
+    PackedAlbum,
     PackedConcept,
     PackedExample,
     PackedFile,
@@ -73,7 +74,7 @@ class PackReader:
         try:
             with self._reading():
                 with self._few_steps():
-                    self._facts, self._has_faces = pack_format.check_schema(
+                    self._facts, self._extras = pack_format.check_schema(
                         self._connection, self._version
                     )
                 self._check_structure()
@@ -170,8 +171,10 @@ class PackReader:
         if self._connection.execute("PRAGMA encoding").fetchone() != ("UTF-8",):
             raise ValueError("its texts are not in UTF-8")
         tables = (*pack_format.PHOTO_TABLES, *pack_format.COMMON_TABLES)
-        if self._has_faces:
+        if self._extras.faces:
             tables += (*pack_format.FACE_TABLES, *pack_format.PERSON_TABLES)
+        if self._extras.albums:
+            tables += pack_format.ALBUM_TABLES
         for table in (*tables, "pack", "named_photos", "batches"):
             self._check_pages(f"PRAGMA quick_check('{table}')")
 
@@ -183,13 +186,13 @@ class PackReader:
     def _read_info(self) -> PackInfo:
         """Read the statements of the pack about itself, and compare their checksum."""
         execute = self._connection.execute
-        for table in pack_format.common_rows(self._has_faces):
+        for table in pack_format.common_rows(self._extras):
             pack_checks.check_types(self._connection, table)
         rows = execute("SELECT made_by, made_at, photos, files, sha256 FROM pack LIMIT 2")
         ((made_by, made_at, photos, files, sha256),) = rows.fetchall()
         roots = execute("SELECT path, volume, volume_path FROM roots LIMIT 2")
         ((folder, volume, volume_path),) = roots.fetchall()
-        if pack_format.common_checksum(self._connection, self._has_faces) != sha256:
+        if pack_format.common_checksum(self._connection, self._extras) != sha256:
             raise ValueError("its checksum is wrong")
         encoders = tuple(
             PackEncoder(encoder_id, name, dim, state == "current")
@@ -209,7 +212,8 @@ class PackReader:
             files=files,
             searches=self._searches(),
             concepts=self._concepts(),
-            has_faces=self._has_faces,
+            has_faces=self._extras.faces,
+            albums=self._albums(),
             persons=self._persons(),
         )
         pack_checks.check_info(info)
@@ -243,13 +247,32 @@ class PackReader:
         )
 
     def _persons(self) -> tuple[PackedPerson, ...]:
-        if not self._has_faces:
+        if not self._extras.faces:
             return ()
         query = "SELECT id, name, is_hidden FROM persons ORDER BY id"
         return tuple(
             PackedPerson(person_id, name, bool(is_hidden))
             for person_id, name, is_hidden in self._notes(query)
         )
+
+    def _albums(self) -> tuple[PackedAlbum, ...]:
+        if not self._extras.albums:
+            return ()
+        query = (
+            "SELECT id, name, (SELECT count(*) FROM album_photos WHERE album_id = albums.id) "
+            "FROM albums ORDER BY key"
+        )
+        return tuple(PackedAlbum(*row) for row in self._notes(query))
+
+    def album_photos(self, album: PackedAlbum) -> Iterator[bytes]:
+        """The content hashes of the photos of an album, in its order."""
+        query = (
+            "SELECT content_hash FROM album_photos JOIN photos ON photos.id = photo_id "
+            "WHERE album_id = ? ORDER BY place"
+        )
+        with self._reading():
+            for (content_hash,) in self._connection.execute(query, (album.id,)):
+                yield content_hash
 
     def _notes(self, query: str) -> Iterator[tuple[Any, ...]]:
         """Rows that are not of single photos, unless they take too much memory."""
@@ -258,15 +281,16 @@ class PackReader:
             left -= 1000 + sum(len(value) for value in row if isinstance(value, str | bytes))
             if left < 0:
                 raise ValueError(
-                    "its searches, concepts, persons or encoders take more memory than they may"
+                    "its searches, concepts, albums, persons or encoders take "
+                    "more memory than they may"
                 )
             yield row
 
     def _make_empty_batch(self) -> bytes:
         """A database for the photos of a batch, with the folder and the encoders of the pack."""
         with closing(pack_format.in_memory()) as batch:
-            pack_format.create_batch(batch, self._version, self._facts, self._has_faces)
-            persons = pack_format.PERSON_TABLES if self._has_faces else ()
+            pack_format.create_batch(batch, self._version, self._facts, self._extras)
+            persons = pack_format.PERSON_TABLES if self._extras.faces else ()
             for table in ("roots", "encoders", *persons):
                 _insert(batch, table, self._connection.execute(f"SELECT * FROM {table}"))
             return batch.serialize()
@@ -310,7 +334,7 @@ class PackReader:
             (page_bytes,) = batch.execute("PRAGMA page_size").fetchone()
             batch.execute(f"PRAGMA max_page_count = {_MAX_BATCH_BYTES // page_bytes}")
             crc32s = self._take_rows(batch, {"after": after, "last": last}, photos, sha256)
-            pack_checks.check_batch(batch, self._has_faces)
+            pack_checks.check_batch(batch, self._extras.faces)
             hashes = dict(batch.execute("SELECT id, content_hash FROM photos"))
             if len(hashes) != photos:
                 raise ValueError("it has another number of photos than it states")
@@ -318,7 +342,7 @@ class PackReader:
                 raise ValueError("a thumbnail has no photo")
             rows = batch.execute("SELECT photo_id, name, size_bytes, mtime_ns FROM paths")
             files = tuple((photo_id, pack_checks.file_of(*file)) for photo_id, *file in rows)
-            if self._version != pack_format.version_of(self._has_faces):
+            if self._version != pack_format.version_of(self._extras):
                 migrations.migrate(batch)
             return PackedBatch(
                 photos,
@@ -336,7 +360,7 @@ class PackReader:
         """
         digest = pack_format.Digest()
         batch.execute("BEGIN")
-        for table, query in pack_format.batch_rows(self._has_faces).items():
+        for table, query in pack_format.batch_rows(self._extras.faces).items():
             _insert(batch, table, digest.rows(table, self._connection.execute(query, ids)))
         batch.execute("COMMIT")
         crc32s: dict[int, int] = {}

@@ -22,7 +22,7 @@ from imgsearch.records.pack import PackedPhoto, PackInfo
 from imgsearch.records.photo import FACTS
 from imgsearch.replacing import rename_over
 from imgsearch.store import pack_format
-from imgsearch.store.pack_format import moment_text
+from imgsearch.store.pack_format import NO_EXTRAS, Extras, moment_text
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, to_columns, with_pragmas
 from imgsearch.store.thumbnails import checksum
 from imgsearch.text import plain_text
@@ -56,7 +56,7 @@ class PackWriter:
     `end_batch`. The numbers of photos and files are known at the end.
     """
 
-    def __init__(self, draft: Path, has_faces: bool) -> None:
+    def __init__(self, draft: Path, extras: Extras) -> None:
         # Without SQLite's own locks: `writing_pack` has one, and has the file open itself, so that
         # closing it would end them.
         uri = database_uri(draft, "mode=rw&nolock=1")
@@ -64,7 +64,7 @@ class PackWriter:
         self.connection = with_pragmas(
             connection, "journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KB}"
         )
-        self.has_faces = has_faces
+        self.extras = extras
         self._last_id = 0
         self.photos = 0
         self.files = 0
@@ -76,7 +76,7 @@ class PackWriter:
     def begin(self, info: PackInfo) -> None:
         """Write what belongs to the whole pack: its folder, encoders, searches and concepts."""
         with self._transaction():
-            pack_format.create(self.connection, self.has_faces)
+            pack_format.create(self.connection, self.extras)
             self._add_notes(info)
 
     @contextmanager
@@ -224,7 +224,7 @@ class PackWriter:
     def end_batch(self, last_photo_id: int, photos: int) -> None:
         """Store the checksum of the rows that were written since the last batch, up to a photo."""
         digest, ids = pack_format.Digest(), {"after": self._last_id, "last": last_photo_id}
-        for table, query in pack_format.batch_rows(self.has_faces).items():
+        for table, query in pack_format.batch_rows(self.extras.faces).items():
             digest.add(table, self.connection.execute(query, ids))
         digest.add("thumbnails", self.connection.execute(pack_format.BATCH_THUMBNAILS, ids))
         self.connection.execute(
@@ -242,7 +242,7 @@ class PackWriter:
             "INSERT INTO pack VALUES (?, ?, ?, ?, '')",
             (info.made_by, moment_text(info.made_at), self.photos, self.files),
         )
-        sha256 = pack_format.common_checksum(self.connection, self.has_faces)
+        sha256 = pack_format.common_checksum(self.connection, self.extras)
         self.connection.execute("UPDATE pack SET sha256 = ?", (sha256,))
 
 
@@ -276,8 +276,11 @@ def writing_pack(
     path: Path,
     info: PackInfo,
     lock_open_files: bool = file_locks.CAN_LOCK_OPEN_FILES,
+    extras: Extras = NO_EXTRAS,
 ) -> Iterator[PackWriter]:
     """Write a pack, whole or not at all. The numbers of photos and files in `info` are counted.
+
+    It has the tables of `extras`, which are empty until they are written.
 
     It is written beside `path` and then takes its name, in place of a pack that is there. Only
     this user can open it. What an interrupted process left behind is written over. Raises
@@ -294,7 +297,7 @@ def writing_pack(
     with _translating(path), locked(draft, path) as file:
         try:
             file.truncate(0)
-            with closing(PackWriter(draft, info.has_faces)) as writer:
+            with closing(PackWriter(draft, extras)) as writer:
                 writer.begin(info)
                 yield writer
                 writer.finish(info)

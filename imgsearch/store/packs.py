@@ -22,6 +22,7 @@ from imgsearch.records.pack import (
 )
 from imgsearch.records.photo import MEASURED_FACTS
 from imgsearch.store import names, pack_faces, schema
+from imgsearch.store.albums import TRAY_KEY
 from imgsearch.store.database import (
     DATABASE_FILE,
     Database,
@@ -106,6 +107,15 @@ _COPY = (
     f"INSERT INTO main.text_lines (photo_id, {_columns(_LINE)}) SELECT photo_id, "
     f"{_columns(_LINE)} FROM library.text_lines WHERE photo_id {_THESE} ORDER BY photo_id, place",
 )
+# When all photos are there: the albums that have some of them, and these photos of them.
+_COPY_ALBUMS = (
+    f"INSERT INTO main.albums (id, key, name, made_at) SELECT id, key, name, "
+    f"{_UTC.format('made_at')} FROM library.albums WHERE key != :tray AND id IN (SELECT album_id "
+    "FROM library.album_photos WHERE photo_id IN (SELECT id FROM main.photos)) ORDER BY id",
+    "INSERT INTO main.album_photos (album_id, photo_id, place) SELECT album_id, photo_id, place "
+    "FROM library.album_photos WHERE album_id IN (SELECT id FROM main.albums) "
+    "AND photo_id IN (SELECT id FROM main.photos) ORDER BY album_id, photo_id",
+)
 # Of a root, the paths that begin with `inside`; `prefix` comes in place of that. The sign keeps
 # SQLite from going through all paths of the root.
 _COPY_PATHS = (
@@ -160,9 +170,9 @@ class PackStore:
         """
         file = self._database.data_dir / DATABASE_FILE
         pack, parts = writer.connection, self._parts(folder)
-        sizes = (*_SIZES, *(pack_faces.SIZES if writer.has_faces else ()))
+        sizes = (*_SIZES, *(pack_faces.SIZES if writer.extras.faces else ()))
         sized = f"SELECT id, sum(bytes) FROM ({' UNION ALL '.join(sizes)}) GROUP BY id ORDER BY id"
-        copying = (*_COPY, *(pack_faces.COPY if writer.has_faces else ()))
+        copying = (*_COPY, *(pack_faces.COPY if writer.extras.faces else ()))
         pack.execute("ATTACH ? AS library", (uri_of(file, writable=False),))
         pack.execute("BEGIN")
         try:
@@ -176,8 +186,11 @@ class PackStore:
                     writer.add_thumbnails((id, key, thumbnail_of(key)) for id, key in hashes)
                     writer.end_batch(batch[-1], len(batch))
                 yield min(start + PHOTOS_AT_ONCE, len(ids))
-            if writer.has_faces:
+            if writer.extras.faces:
                 pack.execute(pack_faces.COPY_PERSONS)
+            if writer.extras.albums:
+                for statement in _COPY_ALBUMS:
+                    pack.execute(statement, {"tray": TRAY_KEY})
         except sqlite3.DatabaseError as error:
             if is_damage(error):  # of the library: the pack is new
                 raise_translated(error, file)

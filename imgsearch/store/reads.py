@@ -36,12 +36,12 @@ class Reads:
     def __init__(self, database: Database, cache_bytes: int = MOST_BYTES) -> None:
         self._database = database
         self.recent = RecentReads(database, cache_bytes)
-        self.roots = RootReads(database)
+        self.roots = RootReads(database, self.recent)
         self.photos = PhotoReads(database, self.recent, self.roots)
         self.names = NameReads(database, self.recent)
-        self.definitions = DefinitionReads(database)
-        self.encoders = EncoderReads(database)
-        self.vectors = VectorReads(database)
+        self.definitions = DefinitionReads(database, self.recent)
+        self.encoders = EncoderReads(database, self.recent)
+        self.vectors = VectorReads(database, self.recent)
 
     @cached_property
     def selections(self) -> SelectionReads:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from threading import local
 from typing import TYPE_CHECKING, TypeVar
 
 from imgsearch.caches import MemoryCache
@@ -17,6 +19,12 @@ _SMALL_BYTES = 10_000  # of anything else
 _Read = TypeVar("_Read")
 
 
+class _Pinned(local):
+    """The version that the current thread works with in a block of `one_version`."""
+
+    version: tuple[int, int] | None = None
+
+
 class RecentReads:
     """Caches what was read from a database, until anything is committed to it.
 
@@ -26,15 +34,29 @@ class RecentReads:
 
     def __init__(self, database: Database, most_bytes: int = MOST_BYTES) -> None:
         self._database = database
+        self._pinned = _Pinned()
         self._cache: MemoryCache[Hashable] = MemoryCache(most_bytes)
 
     def get(self, key: Hashable, read: Callable[[], _Read]) -> _Read:
         """Return the result of `read`, cached by key until the next change. Do not modify it."""
-        return self._cache.get(key, read, self._database.version, _size_bytes)
+        return self._cache.get(key, read, self.version, _size_bytes)
 
     def version(self) -> tuple[int, int]:
-        """The version of the library as it is now."""
-        return self._database.version()
+        """The version of the library as it is now, or as it was when `one_version` began."""
+        return self._pinned.version or self._database.version()
+
+    @contextmanager
+    def one_version(self) -> Iterator[tuple[int, int]]:
+        """In this block, the thread asks for the version of the library, which is given, only once.
+
+        What changes meanwhile shows after the block at the latest.
+        """
+        outer = self._pinned.version
+        self._pinned.version = version = self.version()
+        try:
+            yield version
+        finally:
+            self._pinned.version = outer
 
     def known(self, key: Hashable, version: Hashable) -> object | None:
         """The value of a key for this version of the library; None if there is none.
@@ -55,4 +77,6 @@ def read_only(ids: Ids) -> Ids:
 
 
 def _size_bytes(value: object) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_size_bytes, value)) + _SMALL_BYTES
     return int(getattr(value, "nbytes", _SMALL_BYTES))

@@ -143,7 +143,12 @@ SQL_TYPES = {
 _FACT_NAMES = tuple(fact.name for fact in FACT_COLUMNS)
 _FACT_VALUES = attrgetter(*_FACT_NAMES)
 _DATES = tuple(fact.name for fact in FACT_COLUMNS if fact.type is datetime)
-_CONVERTED = tuple(fact for fact in FACT_COLUMNS if not fact.is_stored_as_is)
+_CONVERTED = tuple(
+    (place, fact.unknown, fact.load)
+    for place, fact in enumerate(FACT_COLUMNS)
+    if not fact.is_stored_as_is
+)
+_LISTS = tuple((place, fact.name) for place, fact in enumerate(FACTS) if fact.type is tuple)
 # The others are lists of texts, each with two tables: `keywords` has the texts, and in
 # `photo_keywords` this column says which of them a photo has.
 LIST_FACTS = {"keywords": "keyword_id", "people": "person_id"}
@@ -176,7 +181,10 @@ def list_query(fact: str) -> str:
 
 def from_columns(values: Sequence[Any], lists: Mapping[str, tuple[str, ...]]) -> Facts:
     """The facts of a row of `FACT_COLUMNS`, in their order, and those of `LIST_FACTS` by name."""
-    row: dict[str, Any] = {**dict(zip(_FACT_NAMES, values, strict=True)), **lists}
-    for fact in _CONVERTED:
-        row[fact.name] = fact.loaded(row[fact.name])
-    return Facts(**row)
+    row = list(values)
+    for place, unknown, load in _CONVERTED:
+        stored = row[place]
+        row[place] = unknown if stored is None else load(stored)
+    for place, name in _LISTS:  # first to last, so that each gets to its place
+        row.insert(place, lists.get(name, ()))
+    return Facts(*row)

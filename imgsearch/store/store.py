@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
+from imgsearch.store.albums import AlbumStore
 from imgsearch.store.concepts import ConceptStore
 from imgsearch.store.database import Database
 from imgsearch.store.faces import FaceStore
@@ -43,7 +44,8 @@ class Store:
 
     `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`,
     `picture_text` and `faces` read the rest and write. One process at a time writes: see
-    `imgsearch.store.lock.writing`. `saved_searches`, `people` and `meaning` need no lock.
+    `imgsearch.store.lock.writing`. `saved_searches`, `albums`, `people` and `meaning` need
+    no lock.
     """
 
     def __init__(self, database: Database) -> None:
@@ -61,6 +63,7 @@ class Store:
         self.meaning = MeaningStore(database)
         self.packs = PackStore(database, self.reads)
         self.saved_searches = SavedSearchStore(database)
+        self.albums = AlbumStore(database)
 
     @classmethod
     def open(cls, data_dir: Path, writable: bool = False) -> Self:

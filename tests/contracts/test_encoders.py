@@ -41,6 +41,7 @@ NAMES = {
     "lite": "lite",
     "lite-views": "lite+views",
     "lite-dino": "lite+dino",
+    "lite-dino-views": "lite+dino+views",
     "openclip-onnx": "openclip:ViT-S-32-alt/random",
     "openclip-int8": "openclip:ViT-S-32-alt/random+int8",
     "openclip-torch": "openclip:ViT-S-32-alt/random:3",

@@ -32,7 +32,7 @@ from tests.factories import scene, wait_until
 from ui.component_files import version
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from tests.e2e.conftest import OpenTab
 
@@ -285,6 +285,23 @@ def test_new_photos_appear_in_an_answer_that_is_open(open_tab: OpenTab, tmp_path
         wait_for_first(tab, "0400.jpg")
         expect(box_of(tab, "0003.jpg")).to_be_checked(timeout=PATIENCE_MS)
         assert not box_of(tab, "0002.jpg").is_checked()
+
+
+def test_the_first_tiles_do_not_wait_for_the_list(page: Page, address: str) -> None:
+    lists: list[Route] = []
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.route("**/answer/list?*", lambda route: lists.append(route))
+    with page.expect_request("**/answer/tiles?*"):
+        page.goto(f"{address}/{QUERY}")
+    while not lists:
+        page.wait_for_timeout(50)
+    assert not page.locator(".tile").count()
+    for route in lists:
+        route.continue_()
+    wait_for_first(page, "0000.jpg")
+    settle(page)
+    assert sum("/answer/tiles?" in url and "first=0&" in url for url in asked) == 1
 
 
 def test_the_doors_of_an_answer_check_what_they_are_asked(page: Page, address: str) -> None:

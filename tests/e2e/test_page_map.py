@@ -297,7 +297,7 @@ COLOUR_AT = """([lat, lon]) => {
 
 
 def colour_at(tab: Page, lat: float, lon: float) -> str:
-    """What is drawn at a point in sight: "sea", which lakes are as well, or "land"."""
+    """What is drawn at a point in sight: "sea", which lakes are as well, "land" or "urban"."""
     return str(tab.evaluate(COLOUR_AT, [lat, lon]))
 
 
@@ -321,6 +321,7 @@ def test_near_geneva_the_map_has_a_lake_a_border_and_towns(
     assert label is not None and photos is not None
     assert label["y"] >= photos["y"] + photos["height"]
     assert colour_at(tab, 46.26, 6.19) == "sea", "the lake"
+    assert colour_at(tab, 46.185, 6.13) == "urban"
     screenshot(tab, "map-geneva-12")
 
 

@@ -1,10 +1,12 @@
-"""What the first page weighs, counted on the wire, and the icons in the small font."""
+"""The first page: its weight on the wire, the requests that it makes, and its small icon font."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,7 +16,7 @@ from tests.counted_connections import counted
 from ui import icon_font
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Response
 
 pytestmark = NEEDS_BROWSER
 MOST_BYTES = 1_200_000  # of the first page, without pictures in a cache
@@ -52,6 +54,28 @@ def test_the_first_page_weighs_at_most_1_2_mb(browser: Browser, address: str) ->
         context.close()
     assert 100_000 < first_bytes <= MOST_BYTES
     assert 1000 < again_bytes <= MOST_BYTES_AGAIN
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=a+cat", "/timeline", "/similar", "/photo?id=none"])
+def test_no_request_fails_and_all_scripts_are_asked_for_at_once(
+    page: Page, address: str, path: str
+) -> None:
+    """Also where the address is one that somebody has kept or sent."""
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))
+    document = page.goto(f"{address}{path}")
+    assert document is not None
+    named = set(re.findall(r'(?:href|src)="\.?(/[^"]+\.js)"', document.text()))
+    page.locator("h1, h2, .tile img").first.wait_for()
+    settle(page)
+    page.wait_for_load_state("networkidle")
+    assert [(each.status, each.url) for each in answers if each.status >= 400] == []
+    paths = [urlsplit(each.url).path for each in answers]
+    scripts = [
+        each for each in paths if each.startswith(("/static/", "/modules/")) and ".js" in each
+    ]
+    assert len(scripts) > 50 and set(scripts) <= named
+    assert len(scripts) == len(set(scripts)), "asked for twice"
 
 
 def test_every_icon_of_the_small_font_is_drawn(page: Page, address: str) -> None:

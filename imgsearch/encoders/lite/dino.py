@@ -1,4 +1,4 @@
-"""The form `lite+dino`: a second image tower, DINOv2, with which more photos are found."""
+"""The forms `lite+dino` and `lite+dino+views`: a second image tower, DINOv2, finds more photos."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.encoders.lite import dino_heads, towers, weights
+from imgsearch.encoders.lite import dino_heads, towers, views, weights
 from imgsearch.encoders.lite.dino_heads import CURRENT
 from imgsearch.encoders.lite.heads import HeadsFile
 from imgsearch.encoders.lite.pixels import shrunk
-from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, DINO_SIDE_PX, SIDE_PX
+from imgsearch.encoders.lite.spec import (
+    CONTEXT_LENGTH,
+    DINO_SIDE_PX,
+    SIDE_PX,
+    VIEWS_SIDE_PX,
+)
 
 if TYPE_CHECKING:
     from imgsearch.encoders.lite.heads import Floats
@@ -20,10 +25,11 @@ if TYPE_CHECKING:
 class DinoForm:
     """A LiteForm of EfficientNet-Lite2, DINOv2 and the heads of both.
 
-    The text tower is that of `lite`, so a text takes no longer.
+    The text tower is that of `lite`, so a text takes no longer. `has_views`: the vector of a photo
+    is that of both its views (see `views`).
     """
 
-    def __init__(self, heads_file: HeadsFile = CURRENT) -> None:
+    def __init__(self, heads_file: HeadsFile = CURRENT, has_views: bool = False) -> None:
         """Read the heads.
 
         Raises EncoderUnavailable if a weight package is missing, EncoderError if a file is not the
@@ -31,11 +37,13 @@ class DinoForm:
         """
         weights.require(weights.DINO_FILES)
         self._heads_file, self._heads = heads_file, dino_heads.load(heads_file.verified())
+        self._has_views = has_views
 
     @property
     def id(self) -> str:
+        suffix = "+dino+views" if self._has_views else "+dino"
         return (
-            f"lite/{self._heads_file.generation}+dino:efficientnet-lite2-int8-{SIDE_PX}-squash"
+            f"lite/{self._heads_file.generation}{suffix}:efficientnet-lite2-int8-{SIDE_PX}-squash"
             f"+dinov2-vits14-int8-{DINO_SIDE_PX}+all-minilm-l6-v2-{CONTEXT_LENGTH}"
             f"+heads-{self._heads_file.sha256[:12]}"
         )
@@ -46,7 +54,7 @@ class DinoForm:
 
     @property
     def side_px(self) -> int:
-        return SIDE_PX
+        return VIEWS_SIDE_PX if self._has_views else SIDE_PX
 
     @property
     def logit_scale(self) -> float:
@@ -64,4 +72,4 @@ class DinoForm:
             features, logits = first.outputs(batch)
             return image_vectors(features, second(shrunk(batch, DINO_SIDE_PX)), logits)
 
-        return embed
+        return views.of_both(embed) if self._has_views else embed

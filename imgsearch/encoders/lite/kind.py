@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 NAME = "lite"
 _VIEWS_NAME = "lite+views"
 _DINO_NAME = "lite+dino"
-_NAMES = (NAME, _VIEWS_NAME, _DINO_NAME)
+_DINO_VIEWS_NAME = "lite+dino+views"
+_NAMES = (NAME, _VIEWS_NAME, _DINO_NAME, _DINO_VIEWS_NAME)
+_OF_DINO = (_DINO_NAME, _DINO_VIEWS_NAME)
 # Chosen by measurement: see research/notes/few-words.md.
 _TEMPLATES = ("{}", "a {}", "there is a {}")
 _NOUN_TEMPLATES = ("{singular}", "there is a {singular}", "{plural}")
@@ -38,13 +40,13 @@ def _open(
 
 
 def _form(name: str) -> LiteForm:
-    if name == _DINO_NAME:
+    if name in _OF_DINO:
         from imgsearch.encoders.lite.dino import DinoForm
 
-        return DinoForm()
+        return DinoForm(has_views=name == _DINO_VIEWS_NAME)
     from imgsearch.encoders.lite.plain import PlainForm
 
-    return PlainForm(views=name == _VIEWS_NAME)
+    return PlainForm(has_views=name == _VIEWS_NAME)
 
 
 def _check(name: str) -> None:
@@ -63,12 +65,13 @@ def _verify(name: str) -> None:
 
 
 def _files_of(name: str) -> tuple[weights.WeightFile, ...]:
-    return weights.DINO_FILES if name == _DINO_NAME else weights.LITE_FILES
+    return weights.DINO_FILES if name in _OF_DINO else weights.LITE_FILES
 
 
 def _name_of(encoder_id: str) -> str:
-    form = encoder_id.partition(":")[0]  # lite/2, lite/2+views, lite/2+dino
-    return next((name for name in _NAMES[1:] if form.endswith(name[len(NAME) :])), NAME)
+    form = encoder_id.partition(":")[0]  # lite/2, lite/2+views, lite/2+dino+views
+    _, plus, suffix = form.partition("+")
+    return NAME + plus + suffix
 
 
 def _choices() -> tuple[EncoderInfo, ...]:
@@ -88,6 +91,7 @@ def _choices() -> tuple[EncoderInfo, ...]:
             (NAME, ".277", 49, "English; built in, works without the model hub"),
             (_VIEWS_NAME, ".295", 49, "finds more small things, at half the speed"),
             (_DINO_NAME, ".302", 146, "finds more, at a quarter of the speed"),
+            (_DINO_VIEWS_NAME, ".302", 146, "finds most, at an eighth of the speed"),
         )
     )
 

@@ -6,11 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from imgsearch.encoders.lite import heads, towers, weights
+from imgsearch.encoders.lite import heads, towers, views, weights
 from imgsearch.encoders.lite.heads import CURRENT, HeadsFile
-from imgsearch.encoders.lite.pixels import shrunk
 from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX, VIEWS_SIDE_PX
 
 if TYPE_CHECKING:
@@ -21,11 +18,10 @@ if TYPE_CHECKING:
 class PlainForm:
     """A LiteForm of EfficientNet-Lite2 and its heads.
 
-    With `views`, the vector of a photo is the mean of the vectors of the whole photo and of its
-    middle, where small things are larger. This finds more photos and takes twice as long.
+    `has_views`: the vector of a photo is that of both its views (see `views`).
     """
 
-    def __init__(self, heads_file: HeadsFile = CURRENT, views: bool = False) -> None:
+    def __init__(self, heads_file: HeadsFile = CURRENT, has_views: bool = False) -> None:
         """Read the heads.
 
         Raises EncoderUnavailable if a weight package is missing, EncoderError if a file is not the
@@ -33,13 +29,13 @@ class PlainForm:
         """
         weights.require(weights.LITE_FILES)
         self._heads_file, self._heads = heads_file, heads.load(heads_file.verified())
-        self._views = views
+        self._has_views = has_views
 
     @property
     def id(self) -> str:
-        views = "+views" if self._views else ""
+        suffix = "+views" if self._has_views else ""
         return (
-            f"lite/{self._heads_file.generation}{views}:efficientnet-lite2-int8-{SIDE_PX}-squash"
+            f"lite/{self._heads_file.generation}{suffix}:efficientnet-lite2-int8-{SIDE_PX}-squash"
             f"+all-minilm-l6-v2-{CONTEXT_LENGTH}+heads-{self._heads_file.sha256[:12]}"
         )
 
@@ -49,7 +45,7 @@ class PlainForm:
 
     @property
     def side_px(self) -> int:
-        return VIEWS_SIDE_PX if self._views else SIDE_PX
+        return VIEWS_SIDE_PX if self._has_views else SIDE_PX
 
     @property
     def logit_scale(self) -> float:
@@ -65,14 +61,4 @@ class PlainForm:
         def embed(batch: PixelBatch) -> Vectors:
             return image_vectors(*tower.outputs(batch))
 
-        def embed_views(batch: PixelBatch) -> Vectors:
-            return heads.unit(embed(shrunk(batch, SIDE_PX)) + embed(_middle(batch)))
-
-        return embed_views if self._views else embed
-
-
-def _middle(batch: PixelBatch) -> PixelBatch:
-    """The middle of each prepared image, (n, 3, 260, 260)."""
-    start = (batch.shape[2] - SIDE_PX) // 2
-    middle = slice(start, start + SIDE_PX)
-    return np.ascontiguousarray(batch[:, :, middle, middle], np.uint8)
+        return views.of_both(embed) if self._has_views else embed

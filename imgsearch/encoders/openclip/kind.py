@@ -89,7 +89,7 @@ def _recommend(device: str, notify: Notify) -> Recommendation:
     best, other = (by_name[name] for name in (names if gpu else reversed(names)))
     place = "on a GPU" if gpu else "on a CPU"
     if not catalogue.is_installed():
-        return Recommendation(None, f"{best.name} needs open_clip, which is not installed")
+        return Recommendation(None, f"the larger {best.name} needs the extra models")
     if is_downloaded(best):
         return Recommendation(best.name, f"the default {place}")
     if not hub.is_offline():

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from imgsearch.store.database import Database
+from imgsearch.store.recent_reads import RecentReads
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 class DefinitionReads:
     """The part of `Reads` that knows definitions: see `imgsearch.search.definitions`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, recent: RecentReads) -> None:
         self._database = database
+        self._recent = recent
 
     def saved_search(self, name: str) -> SavedSearch | None:
         """The search that is saved under this name, compared without case and accents."""
@@ -39,7 +41,7 @@ class DefinitionReads:
     def hides_photos(self) -> bool:
         """Whether any photo is hidden."""
         query = "SELECT 1 FROM marks WHERE kind = 'hidden' LIMIT 1"
-        return self._database.fetch_one(query) is not None
+        return self._recent.get(query, lambda: self._database.fetch_one(query) is not None)
 
     def favourites(self) -> list[int]:
         """The photos that are marked as favourites: ids, sorted."""

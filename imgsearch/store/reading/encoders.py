@@ -9,22 +9,27 @@ from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.store.database import Database
+from imgsearch.store.recent_reads import RecentReads
 
 
 class EncoderReads:
     """The part of `Reads` that knows encoders."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, recent: RecentReads) -> None:
         self._database = database
+        self._recent = recent
         # Read last, with what tells whether it is still the same.
         self._baseline: tuple[tuple[int, object], ScoreBaseline | None] | None = None
 
     def current(self) -> EncoderRow | None:
         """The encoder that answers queries; None before the first indexing run."""
-        row = self._database.fetch_one(
-            "SELECT key, encoder_id, name, dim FROM encoders WHERE state = 'current'"
-        )
-        return None if row is None else EncoderRow(*row)
+        query = "SELECT key, encoder_id, name, dim FROM encoders WHERE state = 'current'"
+
+        def read() -> EncoderRow | None:
+            row = self._database.fetch_one(query)
+            return None if row is None else EncoderRow(*row)
+
+        return self._recent.get(query, read)
 
     def in_use(self) -> EncoderRow:
         """The encoder that answers queries. Raises UsageError for an empty library."""
@@ -66,6 +71,10 @@ class EncoderReads:
         It is the same object until it changes: every query asks for it, and reading it takes longer
         than many a search.
         """
+        return self._recent.get(("baseline", encoder_key), lambda: self._same_baseline(encoder_key))
+
+    def _same_baseline(self, encoder_key: int) -> ScoreBaseline | None:
+        """The baseline that was read last, unless it has changed."""
         query = (
             "SELECT prompts_sha256, vectors, mean, length(photos), length(nouns) FROM nulls "
             "WHERE encoder_key = ?"

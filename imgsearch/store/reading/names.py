@@ -11,7 +11,7 @@ from imgsearch.records.query import Filter, Selection
 from imgsearch.store import names
 from imgsearch.store.database import Database
 from imgsearch.store.recent_reads import RecentReads, read_only
-from imgsearch.store.sql import HAS_PATH, ids_parameter
+from imgsearch.store.sql import HAS_PATH
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
@@ -70,8 +70,12 @@ class NameReads:
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
         """Whether `ids_named` finds a photo."""
-        with self._database.reading() as connection:
-            return bool(names.ids_with(connection, phrase, is_whole, limit=1))
+
+        def read() -> bool:
+            with self._database.reading() as connection:
+                return bool(names.ids_with(connection, phrase, is_whole, limit=1))
+
+        return self._recent.get(("has named", phrase, is_whole), read)
 
     def words_like(self, word: str) -> list[str]:
         """The words of text in pictures that differ from this one by a letter, most photos first.
@@ -87,14 +91,6 @@ class NameReads:
         """The fields in which each of these photos has any of these phrases, or its text."""
         with self._database.reading() as connection:
             return names.fields_of(connection, ids, phrases)
-
-    def names_of_faces(self, ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
-        """The named persons whose faces are in these photos; photos without any are left out."""
-        found: dict[int, tuple[str, ...]] = {}
-        with self._database.reading() as connection:
-            for photo_id, name in names.names_of_faces(connection, ids_parameter(ids)):
-                found[photo_id] = (*found.get(photo_id, ()), name)
-        return found
 
     def has_date_from(self, first: str, end: str) -> bool:
         """Whether some photo was taken from the day `first` until before the day `end` (ISO).

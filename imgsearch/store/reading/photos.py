@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,6 @@ from imgsearch.store.sql import (
     DATE_TAKEN,
     DATED_BY,
     FACT_COLUMNS,
-    HAS_PATH,
     IN_IDS,
     LIST_FACTS,
     from_columns,
@@ -33,6 +34,16 @@ from imgsearch.store.sql import (
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
+_PHOTOS = (
+    f"SELECT id, content_hash, size_bytes, {DATE_TAKEN}, {DATED_BY}, "
+    f"{', '.join(fact.name for fact in FACT_COLUMNS)} FROM photos WHERE id {IN_IDS}"
+)
+_LISTS = {fact: list_query(fact) for fact in LIST_FACTS}
+_PATHS = (
+    "SELECT photo_id, root_id, path, name, missing_since IS NOT NULL FROM paths "
+    f"JOIN roots ON roots.id = root_id WHERE photo_id {IN_IDS} ORDER BY path, name"
+)
+_HAS_PATH, _HAS_NONE = 1, 2  # 0 is not known yet
 _FILES = (
     "SELECT root_id, name, photos.id, format, taken_at FROM paths "
     "JOIN photos ON photos.id = photo_id WHERE "
@@ -40,6 +51,28 @@ _FILES = (
 _FILES_OF_PHOTOS = f"{_FILES} photos.id {IN_IDS}"
 # In ASCII "." and "/" are neighbours, so this range holds the names that continue with a suffix.
 _FILES_WITH_STEM = _FILES + "root_id = ? AND name >= ? AND name < ?"
+
+
+class StoredFile(Struct, frozen=True):
+    """A file of a photo. The removal of a file that `is_held` awaits a confirmation."""
+
+    root_id: int
+    path: Path
+    is_held: bool
+
+
+class PhotoWithFiles(Struct, frozen=True):
+    """A photo with its files, sorted by path.
+
+    `faces_of` are the named persons whose faces it shows. `date` is when it was taken, as ISO text,
+    and `dated_by` the source of that: see `Hit.date`.
+    """
+
+    photo: Photo
+    files: tuple[StoredFile, ...]
+    faces_of: tuple[str, ...]
+    date: str
+    dated_by: str | None
 
 
 class PhotoReads:
@@ -64,53 +97,57 @@ class PhotoReads:
         return ids_from_text(self._database.fetch_one(query, *parameters)[0])
 
     def ids_without_path(self, ids: Ids) -> Ids:
-        """The photos among these that no path points at, in their order.
+        """The photos among these (sorted, unique) that no path points at, in their order.
 
-        There are few, so a search asks for these: `live_ids` would give nearly all back, and Python
-        takes its lock anew for each row.
+        There are few, so a search asks for these: `live_ids` would give nearly all back. The answer
+        for a photo is kept until anything in the library changes.
         """
-        query = (
-            "SELECT value FROM json_each(?) "
-            "WHERE NOT EXISTS (SELECT 1 FROM paths WHERE photo_id = value)"
-        )
-        return self._database.fetch_ids(query, ids_parameter(ids.tolist()))
+
+        def ask(ids: Ids) -> Ids:
+            query = (
+                "SELECT value FROM json_each(?) "
+                "WHERE NOT EXISTS (SELECT 1 FROM paths WHERE photo_id = value)"
+            )
+            return self._database.fetch_ids(query, ids_parameter(ids.tolist()))
+
+        def known() -> _HavePaths:
+            return _HavePaths(self._database.fetch_one("SELECT max(id) FROM photos")[0] or 0)
+
+        return self._recent.get("have paths", known).ids_without(ids, ask)
 
     def records(self, ids: Iterable[int]) -> dict[int, Photo]:
         """The photos with these ids; unknown ids are left out."""
-        columns = ", ".join(fact.name for fact in FACT_COLUMNS)
-        photos_query = (
-            f"SELECT id, content_hash, size_bytes, {columns} FROM photos WHERE id {IN_IDS}"
-        )
+        with self._database.reading() as connection:
+            return {photo.id: photo for photo, _, _ in _photos(connection, ids_parameter(ids))}
+
+    def with_files(self, ids: Iterable[int]) -> dict[int, PhotoWithFiles]:
+        """The photos with these ids, their files and dates; photos without a path are left out.
+
+        All of it is of one moment.
+        """
         parameter = ids_parameter(ids)
         with self._database.reading() as connection:
-            rows = connection.execute(photos_query, (parameter,)).fetchall()
-            texts: dict[int, dict[str, tuple[str, ...]]] = {}
-            for fact in LIST_FACTS:
-                for photo_id, text in connection.execute(list_query(fact), (parameter,)):
-                    lists = texts.setdefault(photo_id, {})
-                    lists[fact] = (*lists.get(fact, ()), text)
+            files = _files(connection, parameter)
+            rows = _photos(connection, parameter)
+            people: dict[int, tuple[str, ...]] = {}
+            for photo_id, name in names.names_of_faces(connection, parameter):
+                people[photo_id] = (*people.get(photo_id, ()), name)
         return {
-            photo_id: Photo(
-                photo_id,
-                content_hash.hex(),
-                size_bytes,
-                from_columns(facts, texts.get(photo_id, {})),
+            photo.id: PhotoWithFiles(
+                photo, tuple(files[photo.id]), people.get(photo.id, ()), date, dated_by
             )
-            for photo_id, content_hash, size_bytes, *facts in rows
+            for photo, date, dated_by in rows
+            if photo.id in files
         }
 
     def paths(self, ids: Iterable[int]) -> dict[int, list[tuple[int, Path]]]:
         """The files of these photos: id to (root id, absolute path), sorted by path."""
-        query = (
-            "SELECT photo_id, root_id, path, name FROM paths JOIN roots ON roots.id = root_id "
-            f"WHERE photo_id {IN_IDS} ORDER BY path, name"
-        )
-        found: dict[int, list[tuple[int, Path]]] = {}
-        for photo_id, root_id, root, name in self._database.fetch_all(query, ids_parameter(ids)):
-            whole = os.path.join(root, name)  # noqa: PTH118  # taken apart once, not twice
-            path = Path(path_of(whole))
-            found.setdefault(photo_id, []).append((root_id, path))
-        return found
+        with self._database.reading() as connection:
+            found = _files(connection, ids_parameter(ids))
+        return {
+            photo_id: [(file.root_id, file.path) for file in files]
+            for photo_id, files in found.items()
+        }
 
     def indexed_files(self, photo_id: int) -> list[IndexedFile]:
         """The files of a photo as they were when they were indexed, sorted by path."""
@@ -122,23 +159,6 @@ class PhotoReads:
             IndexedFile(Path(path_of(root), path_of(name)), path_of(root), mtime_ns)
             for root, name, mtime_ns in self._database.fetch_all(query, photo_id)
         ]
-
-    def held_paths(self, ids: Iterable[int]) -> set[Path]:
-        """The paths of these photos whose removal is held."""
-        query = (
-            "SELECT path, name FROM paths JOIN roots ON roots.id = root_id "
-            f"WHERE photo_id {IN_IDS} AND missing_since IS NOT NULL"
-        )
-        rows = self._database.fetch_all(query, ids_parameter(ids))
-        return {Path(path_of(root), path_of(name)) for root, name in rows}
-
-    def dates(self, ids: Iterable[int]) -> dict[int, tuple[str, str | None]]:
-        """When these photos were taken, as ISO text, and the source of that: see `Hit.date`."""
-        query = f"SELECT id, {DATE_TAKEN}, {DATED_BY} FROM photos WHERE id {IN_IDS} AND {HAS_PATH}"
-        return {
-            photo_id: (date, by)
-            for photo_id, date, by in self._database.fetch_all(query, ids_parameter(ids))
-        }
 
     def at(self, path: Path) -> int | None:
         """The id of the photo at this absolute path."""
@@ -154,6 +174,16 @@ class PhotoReads:
         """The id of the photo with this content."""
         row = self._database.fetch_one("SELECT id FROM photos WHERE content_hash = ?", content_hash)
         return None if row is None else int(row[0])
+
+    def ids_of_contents(self, content_hashes: Iterable[bytes]) -> list[int]:
+        """The ids of the photos with these contents, in this order; unknown ones are left out."""
+        query = "SELECT id FROM photos WHERE content_hash = ?"
+        with self._database.reading() as connection:
+            rows = (
+                connection.execute(query, (content_hash,)).fetchone()
+                for content_hash in content_hashes
+            )
+            return [photo_id for (photo_id,) in filter(None, rows)]
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
         """The text read in these photos; photos that were not tried are left out."""
@@ -194,6 +224,75 @@ class PhotoReads:
                     if _are_raw_pair(developed, raw):
                         pairs[developed.id, raw.id] = None
         return list(pairs)
+
+
+def _photos(connection: sqlite3.Connection, parameter: str) -> list[tuple[Photo, str, str | None]]:
+    """Photos with their dates, as ISO text, and the sources of these; ids as `IN_IDS` takes them.
+
+    The date of a photo without a path may be null.
+    """
+    lists: dict[int, dict[str, tuple[str, ...]]] = {}
+    rows = connection.execute(_PHOTOS, (parameter,)).fetchall()
+    for fact, query in _LISTS.items():
+        for photo_id, text in connection.execute(query, (parameter,)):
+            of_photo = lists.setdefault(photo_id, {})
+            of_photo[fact] = (*of_photo.get(fact, ()), text)
+    return [
+        (
+            Photo(id_, content_hash.hex(), size_bytes, from_columns(facts, lists.get(id_, {}))),
+            date,
+            dated_by,
+        )
+        for id_, content_hash, size_bytes, date, dated_by, *facts in rows
+    ]
+
+
+def _files(connection: sqlite3.Connection, parameter: str) -> dict[int, list[StoredFile]]:
+    """The files of photos, sorted by path; ids as `IN_IDS` takes them."""
+    found: dict[int, list[StoredFile]] = {}
+    for photo_id, root_id, root, name, is_held in connection.execute(_PATHS, (parameter,)):
+        inside, _, own_name = name.rpartition(b"/")
+        path = _folder(root, inside) / path_of(own_name)
+        found.setdefault(photo_id, []).append(StoredFile(root_id, path, bool(is_held)))
+    return found
+
+
+@lru_cache(maxsize=1024)  # to take a path apart takes longer than to read its row
+def _folder(root: bytes, inside: bytes) -> Path:
+    return Path(path_of(os.path.join(root, inside)))  # noqa: PTH118  # bytes
+
+
+class _HavePaths:
+    """Remembers of the photos of one version of a library whether a path points at them."""
+
+    def __init__(self, last_id: int) -> None:
+        import numpy as np
+
+        self._states = np.zeros(last_id + 1, np.uint8)  # by id
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in memory."""
+        return self._states.nbytes
+
+    def ids_without(self, ids: Ids, ask: Callable[[Ids], Ids]) -> Ids:
+        """The ids (sorted, unique) of photos without a path; `ask` finds them among unknown ones.
+
+        Safe in any thread: all of them would write the same.
+        """
+        import numpy as np
+
+        if len(ids) and ids[-1] >= len(self._states):  # a photo of a later version
+            return ask(ids)
+        states = self._states[ids]
+        if not states.all():
+            unknown = ids[states == 0]
+            learned = np.full(len(unknown), _HAS_PATH, np.uint8)
+            learned[np.searchsorted(unknown, ask(unknown))] = _HAS_NONE
+            self._states[unknown] = learned
+            states = self._states[ids]
+        without: Ids = ids[states == _HAS_NONE]
+        return without
 
 
 class _StackFile(Struct, frozen=True):

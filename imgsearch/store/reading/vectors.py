@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store.database import Database
+from imgsearch.store.recent_reads import RecentReads, read_only
 from imgsearch.store.sql import IN_IDS, ids_parameter
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ _MAX_PARTS = 100  # of a photo; far more than there are
 class VectorReads:
     """The part of `Reads` that knows vectors."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, recent: RecentReads) -> None:
         self._database = database
+        self._recent = recent
 
     def chunks(
         self, encoder_key: int, after_seq: int = 0, chunk_rows: int = CHUNK_ROWS
@@ -49,8 +51,12 @@ class VectorReads:
         self, encoder_key: int, ids: Iterable[int], only_several: bool = False
     ) -> dict[int, PhotoVectors]:
         """All vectors of each of these photos; with `only_several`, of those with several parts."""
+        if only_several:
+            several_ids, _ = self.further_parts(encoder_key)
+            if not len(several_ids):  # as in most libraries
+                return {}
         # SQLite would look up every photo in the index of all vectors. That of further parts is
-        # small: in most libraries it has nothing.
+        # small.
         several = (
             "IN (SELECT photo_id FROM vectors INDEXED BY vectors_of_parts "
             f"WHERE encoder_key = ?1 AND part > 0 AND photo_id {IN_IDS}) "
@@ -61,21 +67,35 @@ class VectorReads:
             "ORDER BY photo_id, part"
         )
         rows = self._database.fetch_all(query, encoder_key, ids_parameter(ids))
-        return {
-            photo_id: _photo_vectors(list(own))
-            for photo_id, own in groupby(rows, lambda row: row[0])
-        }
+        vectors = _to_float32([vector for _, vector, _ in rows])
+        photos: dict[int, PhotoVectors] = {}
+        start = 0
+        for photo_id, of_photo in groupby(rows, lambda row: row[0]):
+            times_s = [at_s for _, _, at_s in of_photo]
+            end = start + len(times_s)
+            known_s = tuple(at_s for at_s in times_s if at_s is not None)
+            photos[photo_id] = PhotoVectors(vectors[start:end], known_s)
+            start = end
+        return photos
 
     def further_parts(self, encoder_key: int) -> tuple[Ids, Ids]:
-        """Photos with several parts: ids, ascending, and the parts of each besides the first."""
+        """Photos with several parts: ids, ascending, and the parts of each besides the first.
+
+        The arrays are read-only.
+        """
         import numpy as np
 
         query = (
             "SELECT photo_id, count(*) FROM vectors WHERE encoder_key = ? AND part > 0 "
             "GROUP BY photo_id ORDER BY photo_id"
         )
-        table = np.array(self._database.fetch_all(query, encoder_key), np.int64).reshape(-1, 2)
-        return table[:, 0], table[:, 1]
+
+        def read() -> tuple[Ids, Ids]:
+            rows = self._database.fetch_all(query, encoder_key)
+            ids, parts = np.array(rows, np.int64).reshape(-1, 2).T.copy()
+            return read_only(ids), read_only(parts)
+
+        return self._recent.get(("further parts", encoder_key), read)
 
     def last_seq(self, encoder_key: int) -> int:
         """The newest committed `seq` of an encoder; 0 if it has no vector."""
@@ -104,14 +124,11 @@ def _rows_of(photo_id: int, rows: Iterable[Any]) -> Iterator[Any]:
     return takewhile(lambda row: bool(row[1] == photo_id), rows)
 
 
-def _photo_vectors(rows: Sequence[Any]) -> PhotoVectors:
-    times_s = tuple(at_s for _, _, at_s in rows if at_s is not None)
-    return PhotoVectors(_to_float32([vector for _, vector, _ in rows]), times_s)
-
-
 def _to_float32(halves: Sequence[bytes]) -> Vectors:
     import numpy as np
 
+    if not halves:
+        return np.empty((0, 0), np.float32)
     rows = np.frombuffer(b"".join(halves), "<f2").astype(np.float32).reshape(len(halves), -1)
     # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)

@@ -55,6 +55,8 @@ class Answer extends PhotoGrid {
 
   // ---------------------------------------------------------------- photos
 
+  get awaitedVersion() { return this.data.version; }
+
   listAddress() { return `/answer/list?${this.data.parameters}&of=${this.data.version}`; }
 
   tilesAddress() { return { path: "/answer/tiles", parameters: this.data.parameters }; }

@@ -61,6 +61,7 @@ export class PhotoGrid {
     this.resized.disconnect();
     this.moved.disconnect();
     this.source?.close();
+    this.early?.close();
   }
 
   // ---------------------------------------------------------------- what a kind of grid says
@@ -111,6 +112,8 @@ export class PhotoGrid {
   // that which was `seen` last since.
   async load(photoId, { below = 0, isOpened = false, top = 0, seen = null } = {}) {
     const number = (this.loads = (this.loads ?? 0) + 1);
+    this.early?.close();
+    const early = this.early = photoId || top ? null : this.firstTiles(); // they need not wait for the list
     const [answer, atSeen] = await Promise.all([this.askAt(photoId), seen && seen !== photoId ? this.askAt(seen) : null]);
     if (number !== this.loads || !this.box.isConnected) return false; // another list was asked for meanwhile
     if (!answer?.ok) {
@@ -119,12 +122,13 @@ export class PhotoGrid {
       return false;
     }
     const list = answer.content;
+    this.early = null;
     this.version = list.version;
     this.awaited = null;
     this.adopt(list);
     this.source?.close();
-    const { path, parameters } = this.tilesAddress();
-    this.source = new TileSource(path, parameters, list.version, () => this.tilesArrived(), () => this.reload());
+    if (early?.version !== list.version) early?.close();
+    this.source = early?.version === list.version ? early : this.tilesOf(list.version);
     this.active = list.offset ?? 0;
     this.layOut();
     this.message.textContent = "No photo is left here.";
@@ -138,6 +142,25 @@ export class PhotoGrid {
     this.showSelection();
     return true;
   }
+
+  // The source of the tiles of a list of this version.
+  tilesOf(version) {
+    const { path, parameters } = this.tilesAddress();
+    const ofList = (act) => () => { if (source === this.source) act(); }; // not before the list is there
+    const source = new TileSource(path, parameters, version, ofList(() => this.tilesArrived()), ofList(() => this.reload()));
+    return source;
+  }
+
+  // The same, on the way to its first tiles; null where the version of the list is not known before.
+  firstTiles() {
+    if (!this.awaitedVersion) return null;
+    const source = this.tilesOf(this.awaitedVersion);
+    source.want(0, 1);
+    return source;
+  }
+
+  // The version that the list is expected to have, if Python has said it.
+  get awaitedVersion() { return ""; }
 
   // The list, with the offset of the photo with this id.
   askAt(photoId) {

@@ -1,5 +1,5 @@
-// What the map shows from zoom level 6 on: land, lakes, rivers and borders at 1:10 million, in tiles of ten degrees that
-// are loaded when they come into sight. make_detail.py makes their files.
+// What the map shows from zoom level 6 on: land, lakes, rivers and borders at 1:10 million, and urban areas at 1:50
+// million, in tiles of ten degrees that are loaded when they come into sight. make_detail.py makes their files.
 
 import { ask } from "../shared/ask.js";
 import { pointsOf } from "./world.js";
@@ -64,7 +64,7 @@ export class Detail {
     const answer = await ask(new URL(`./detail/${name}.json`, import.meta.url));
     if (this.isClosed) return null;
     if (!answer?.ok) { this.tiles.delete(name); return null; }
-    const { land, lakes, rivers, borders } = answer.content;
+    const { land, urban, lakes, rivers, borders } = answer.content;
     const [south, west] = cornerOf(name);
     const lines = (list) => list.map((numbers) => pointsOf(numbers, STEPS_PER_DEGREE).map(([lon, lat]) => [lat, lon]));
     const [sea, ground, water] = this.renderers;
@@ -73,6 +73,7 @@ export class Detail {
     return [
       add(L.rectangle([[south, west], [south + DEGREES, west + DEGREES]], options(sea, PANES[0])), "sea"),
       add(L.polygon([lines(land)], { ...options(ground, PANES[1]), smoothFactor: 0.5 }), "land"),
+      add(L.polygon([lines(urban)], { ...options(ground, PANES[1]), smoothFactor: 0.5 }), "urban"),
       add(L.polyline(lines(rivers), options(water, PANES[2])), "river"), // through lakes as well, which cover them
       add(L.polygon([lines(lakes)], { ...options(water, PANES[2]), smoothFactor: 0.5 }), "lake"),
       add(L.polyline(lines(borders), options(water, PANES[2])), "border"),
@@ -80,10 +81,10 @@ export class Detail {
   }
 
   styleOf({ kind }) {
-    const { sea, land, river, border } = this.colours;
+    const { river, border, sea } = this.colours;
     if (kind === "river") return { color: river, weight: 1.5, fill: false, opacity: 1 };
     if (kind === "border") return { color: border, weight: 1.5, fill: false, opacity: 1, dashArray: "6 3" };
-    return { stroke: false, fill: true, fillColor: kind === "land" ? land : sea, fillOpacity: 1 };
+    return { stroke: false, fill: true, fillColor: kind === "lake" ? sea : this.colours[kind], fillOpacity: 1 };
   }
 }
 

@@ -6,8 +6,8 @@ import { Detail } from "./detail.js";
 import { loadWorld } from "./world.js";
 
 const { L } = window;
-const LIGHT = { sea: "#c9dfea", land: "#f6f3ec", river: "#9cc3d6", border: "#a89f8d", accent: "#0f766e" };
-const DARK = { sea: "#16222a", land: "#33403f", river: "#2b5266", border: "#71807e", accent: "#2dd4bf" };
+const LIGHT = { sea: "#c9dfea", land: "#f6f3ec", urban: "#e6dfd2", river: "#9cc3d6", border: "#a89f8d", accent: "#0f766e" };
+const DARK = { sea: "#16222a", land: "#33403f", urban: "#4a5653", river: "#2b5266", border: "#71807e", accent: "#2dd4bf" };
 
 export class Ground {
   // `turns` are the degrees by which the world is drawn again, for a map that goes on beyond 180 degrees.

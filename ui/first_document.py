@@ -1,0 +1,118 @@
+"""The document that a browser loads first: Streamlit's, and in it the files that a view needs.
+
+Otherwise a browser learns of them one after the other: of Streamlit's elements when the script of
+the page has run, of our components when these elements are drawn, and of a module from the one
+that imports it. Here it asks for all of them at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import streamlit
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from ui import component_files, manifest
+from ui.addresses import address_of
+
+_STATIC = Path(streamlit.__file__).parent / "static"
+_SCRIPTS = "static/js"  # in that folder, and in addresses
+# Streamlit's elements that every view draws; a hash follows in the names of their scripts.
+_ELEMENTS = ("BidiComponent", "Button", "FileUploader", "Html", "TextInput")
+_EVERYWHERE = ("shell", "suggest", "example")  # our components
+# Those that the views draw in addition, by the name of the view.
+_IN_VIEWS: Mapping[str, Sequence[str]] = {
+    "search": ("answer",),
+    "timeline": ("timeline",),
+    "events": ("events",),
+    "map": ("map",),
+    "meaning": ("meaning", "follow"),
+    "people": ("people", "follow"),
+    "similar": ("similar", "follow"),
+    "labels": (),
+    "library": ("follow",),
+    "archive": (),
+    "over-time": ("over_time",),
+    "photo": ("viewer",),
+}
+# Streamlit takes the path of a view for a folder in which it is served, and asks there first.
+_BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin };</script>"
+# An import that a module cannot do without; those in parentheses are made later.
+_IMPORT = re.compile(r'(?:from|import)\s*["`](\.[^"`]+\.js)["`]')
+_HEADERS = {"Cache-Control": "no-cache"}  # it names files by their versions
+
+
+def routes() -> list[Route]:
+    """The routes of the documents of all views."""
+    return [Route(address_of(view), _answering(view)) for view in _IN_VIEWS]
+
+
+def _answering(view: str) -> Callable[[Request], Response]:
+    def document_of(request: Request) -> Response:
+        return HTMLResponse(document(view), headers=_HEADERS)
+
+    return document_of
+
+
+@cache
+def document(view: str) -> str:
+    """The document of a view."""
+    given = (_STATIC / "index.html").read_text("utf-8")
+    scripts = (f"/{_SCRIPTS}/{name}" for name in _scripts_of_streamlit(given))
+    modules = (component_files.address(name) for name in _modules_of(view))
+    named = "\n".join(
+        f'    <link rel="modulepreload" crossorigin href="{address}">'
+        for address in (*scripts, *modules)
+    )
+    given = given.replace("<title>Streamlit</title>", f"<title>{manifest.NAME}</title>")
+    given = given.replace('href="./favicon.png"', f'href="{manifest.ICON}"')
+    return given.replace("</head>", f"  {_BASE}\n{named}\n  </head>", 1)
+
+
+def _scripts_of_streamlit(given: str) -> list[str]:
+    """The file names of the scripts of elements, and of all they import, in the order of need.
+
+    Those that the document names already are left out.
+    """
+    folder = _STATIC / _SCRIPTS
+    first = [path.name for each in _ELEMENTS for path in sorted(folder.glob(f"{each}.*.js"))]
+    return [
+        name
+        for name in _with_imports(first, lambda name: (folder / name).read_text("utf-8"))
+        if name not in given
+    ]
+
+
+def _modules_of(view: str) -> list[str]:
+    """The modules of the components of a view, and of all they import, in the order of need."""
+    first = [f"{name}/{name}.js" for name in (*_EVERYWHERE, *_IN_VIEWS[view])]
+    return list(_with_imports(first, component_files.text))
+
+
+def _with_imports(first: Iterable[str], text_of: Callable[[str], str]) -> Iterator[str]:
+    """These files and all that they import, each once; `text_of` reads a file by its path."""
+    waiting, known = list(first), set(first)
+    while waiting:
+        name = waiting.pop(0)
+        yield name
+        for imported in _IMPORT.findall(text_of(name)):
+            path = _joined(name, imported)
+            if path not in known:
+                known.add(path)
+                waiting.append(path)
+
+
+def _joined(name: str, relative: str) -> str:
+    """The path of a file that another one names."""
+    parts = name.split("/")[:-1]
+    for part in relative.split("/"):
+        if part == "..":
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
