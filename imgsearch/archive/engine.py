@@ -14,8 +14,6 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from msgspec.structs import replace
-
 from imgsearch.addresses import is_folder, normal_address
 from imgsearch.archive.filling import Filling
 from imgsearch.archive.fleet.objects import is_object
@@ -449,7 +447,6 @@ class ArchiveEngine:
         some = photos.read(PHOTOS_AT_ONCE)
         if not faces:
             return (yield from write_pack(file, info, some, len(photos)))
-        info = replace(info, has_faces=True)
         with self._people.to_pack() as packed:
             return (yield from write_pack(file, info, some, len(photos), packed))
 

@@ -131,7 +131,8 @@ def write_pack(
         if faces is not None:
             faces.finish(writer.connection)
 
-    return (yield from _write(file, info, write, total))
+    extras = Extras(faces=faces is not None)
+    return (yield from _write(file, info, write, total, extras))
 
 
 def _write(
