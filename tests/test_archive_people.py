@@ -28,6 +28,7 @@ from imgsearch.operations.people import People
 from imgsearch.records.faces import Person
 from imgsearch.service.client import Client
 from tests.factories import PATIENCE_S, cli_environment
+from tests.object_storage import S3Server
 from tests.people import library_with_faces
 from tests.services import serving
 from tests.stand_in import StandIn
@@ -352,6 +353,43 @@ def test_the_commands_and_the_service_have_people(
             assert like["face"]["name"] == "Zoë"
             assert run("undo")["title"] == "Named Zoë"
     assert run("faces", "--forget") == {"forgotten": 8}
+
+
+def test_people_of_photos_and_an_archive_in_object_storage(
+    s3: S3Server, photos: Path, tmp_path: Path, found_by: Callable[[str], None]
+) -> None:
+    s3.put({f"2020/{each.name}": each.read_bytes() for each in photos.iterdir()})
+    s3.put({"nothing": b""}, bucket="index")
+    machines = []
+    for name in ("one", "two"):
+        settings = Settings.load(data_dir=tmp_path / name, cache_dir=tmp_path / name / "cache")
+        machines.append(Library.open_archive("s3://index/a", settings, encoder=StandIn()))
+    one, two = machines
+    one.index(["s3://photos"]).run()
+    s3.delete("2020/lime.png")
+    report = one.people.find_faces(["s3://photos/2020"]).run()
+    assert (report.found, report.unreached, report.faces) == (4, 1, 7)
+    red, lime = of_colour(one, "red0"), of_colour(two, "three")
+    assert red.id == lime.id and two.people.picture(two.people.faces_of(red.id)[0].id)
+    barrier = threading.Barrier(2)
+
+    def name(library: Library, person: int, name: str) -> None:
+        barrier.wait()
+        library.people.name(person, name)
+
+    other = next(each for each in two.people.all() if each.id != red.id)
+    threads = [
+        threading.Thread(target=name, args=arguments)
+        for arguments in ((one, red.id, "Zoë"), (two, other.id, "Ben"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for library in machines:
+        assert {each.name for each in library.people.all()} == {"Zoë", "Ben"}
+        assert found(library, "person:zoe person:ben") == {"both", "three"}
+        library.close()
 
 
 def test_a_damaged_copy_is_read_from_the_archive_again(archive: Library, tmp_path: Path) -> None:
