@@ -373,13 +373,13 @@ def test_people_of_photos_and_an_archive_in_object_storage(
     assert red.id == lime.id and two.people.picture(two.people.faces_of(red.id)[0].id)
     barrier = threading.Barrier(2)
 
-    def name(library: Library, person: int, name: str) -> None:
+    def decide(library: Library, person: int, name: str) -> None:
         barrier.wait()
         library.people.name(person, name)
 
     other = next(each for each in two.people.all() if each.id != red.id)
     threads = [
-        threading.Thread(target=name, args=arguments)
+        threading.Thread(target=decide, args=arguments)
         for arguments in ((one, red.id, "Zoë"), (two, other.id, "Ben"))
     ]
     for thread in threads:
