@@ -35,6 +35,7 @@ from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, needs_models, write_people
 
 lance = pytest.importorskip("lance")
+from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
 
 
 def open_archive(folder: Path, cache: str = "cache") -> Library:
@@ -390,6 +391,28 @@ def test_people_of_photos_and_an_archive_in_object_storage(
         assert {each.name for each in library.people.all()} == {"Zoë", "Ben"}
         assert found(library, "person:zoe person:ben") == {"both", "three"}
         library.close()
+
+
+def test_a_decision_that_is_cut_off_is_completed_by_settling(
+    archive: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changes() -> str:
+        (finding,) = [each for each in archive.upkeep.doctor() if each.area == "changes"]
+        return finding.level
+
+    assert changes() == "ok"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(LanceWriter, "put_photo_people", _interrupt)
+        archive.people.name(of_colour(archive, "red0").id, "Zoë")
+    assert changes() == "note" and found(archive, "person:zoe") == set()
+    assert [each.name for each in archive.people.all()] == ["Zoë", None]
+    archive.upkeep.repair()
+    assert changes() == "ok"
+    assert found(archive, "person:zoe") == {"red0", "red1", "both", "three"}
+
+
+def _interrupt(*arguments: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_damaged_copy_is_read_from_the_archive_again(archive: Library, tmp_path: Path) -> None:
