@@ -52,7 +52,7 @@ _OTHER_NAMES = (
     "towns-",
 )
 _DEMO = "demo"  # holds photos, and a library of its own
-_PART = ".part"
+PART = ".part"
 ABANDONED_S = 3600.0  # no file takes that long to write: its process was killed
 
 
@@ -138,7 +138,7 @@ def delete_abandoned(folder: Path) -> None:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(OSError):
-                if entry.name.endswith(_PART) and entry.stat().st_mtime < before:
+                if entry.name.endswith(PART) and entry.stat().st_mtime < before:
                     Path(entry.path).unlink()
 
 
@@ -190,7 +190,7 @@ def make_tree_private(folder: Path) -> None:
 
 def _part_of(path: Path) -> Path:
     """The file that becomes `path` when it is complete."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{_PART}")
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
 
 
 def _opened(path: Path, flag: int) -> int:

@@ -51,8 +51,6 @@ def test_a_library_comes_back_as_it_went(
         assert opened.packs.make(f"../{photos.name}/", pack).run().photos == 21
         with pytest.raises(FolderError, match="No photo of the archive"):
             opened.packs.make(tmp_path, tmp_path / "none.imgsearch").run()
-        with pytest.raises(UsageError, match="A pack of an archive carries no faces"):
-            opened.packs.make(photos, pack, faces=True).run()
         with pytest.raises(UsageError, match="photo folder"):
             opened.packs.make(photos, photos / "x.imgsearch").run()
     done = run_cli("unpack", pack, "--at", photos, data=tmp_path / "back")

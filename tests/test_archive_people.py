@@ -28,12 +28,14 @@ from imgsearch.operations.people import People
 from imgsearch.records.faces import Person
 from imgsearch.service.client import Client
 from tests.factories import PATIENCE_S, cli_environment
+from tests.object_storage import S3Server
 from tests.people import library_with_faces
 from tests.services import serving
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, needs_models, write_people
 
 lance = pytest.importorskip("lance")
+from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
 
 
 def open_archive(folder: Path, cache: str = "cache") -> Library:
@@ -311,7 +313,11 @@ def test_faces_move_and_go_with_their_photos(
 
 
 def test_the_commands_and_the_service_have_people(
-    photos: Path, tmp_path: Path, model_cache: Path, found_by: Callable[[str], None]
+    photos: Path,
+    tmp_path: Path,
+    model_cache: Path,
+    found_by: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data, address = tmp_path / "data", tmp_path / "archive"
     settings = Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite")
@@ -335,7 +341,78 @@ def test_the_commands_and_the_service_have_people(
         assert {each.name for each in client.call(People.all)} == {None, "Ben"}
         assert client.call(ChangeHistory.undo).title == "Named Ben"
         assert client.call(People.counts).faces == 8
+        with monkeypatch.context() as patch:  # commands ask the service
+            patch.setenv("IMGSEARCH_ENCODER", "lite")  # as the service has it
+            patch.setattr(Library, "open_archive", lambda *_, **__: pytest.fail("was opened"))
+            assert run("people", str(red), "--name", "Zoë")["name"] == "Zoë"
+            assert len(run("people", "zoe")["faces_listed"]) == 4
+            shown = CliRunner().invoke(
+                commands, ["people", "zoe", "--library", str(address), "--data", str(data)]
+            )
+            assert str(photos / "red0.png") in shown.output
+            (like, *_) = run("people", "--like", str(photos / "red0.png"))
+            assert like["face"]["name"] == "Zoë"
+            assert run("undo")["title"] == "Named Zoë"
     assert run("faces", "--forget") == {"forgotten": 8}
+
+
+def test_people_of_photos_and_an_archive_in_object_storage(
+    s3: S3Server, photos: Path, tmp_path: Path, found_by: Callable[[str], None]
+) -> None:
+    s3.put({f"2020/{each.name}": each.read_bytes() for each in photos.iterdir()})
+    s3.put({"nothing": b""}, bucket="index")
+    machines = []
+    for name in ("one", "two"):
+        settings = Settings.load(data_dir=tmp_path / name, cache_dir=tmp_path / name / "cache")
+        machines.append(Library.open_archive("s3://index/a", settings, encoder=StandIn()))
+    one, two = machines
+    one.index(["s3://photos"]).run()
+    s3.delete("2020/lime.png")
+    report = one.people.find_faces(["s3://photos/2020"]).run()
+    assert (report.found, report.unreached, report.faces) == (4, 1, 7)
+    red, lime = of_colour(one, "red0"), of_colour(two, "three")
+    assert red.id == lime.id and two.people.picture(two.people.faces_of(red.id)[0].id)
+    barrier = threading.Barrier(2)
+
+    def decide(library: Library, person: int, name: str) -> None:
+        barrier.wait()
+        library.people.name(person, name)
+
+    other = next(each for each in two.people.all() if each.id != red.id)
+    threads = [
+        threading.Thread(target=decide, args=arguments)
+        for arguments in ((one, red.id, "Zoë"), (two, other.id, "Ben"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for library in machines:
+        assert {each.name for each in library.people.all()} == {"Zoë", "Ben"}
+        assert found(library, "person:zoe person:ben") == {"both", "three"}
+        library.close()
+
+
+def test_a_decision_that_is_cut_off_is_completed_by_settling(
+    archive: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changes() -> str:
+        (finding,) = [each for each in archive.upkeep.doctor() if each.area == "changes"]
+        return finding.level
+
+    assert changes() == "ok"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(LanceWriter, "put_photo_people", _interrupt)
+        archive.people.name(of_colour(archive, "red0").id, "Zoë")
+    assert changes() == "note" and found(archive, "person:zoe") == set()
+    assert [each.name for each in archive.people.all()] == ["Zoë", None]
+    archive.upkeep.repair()
+    assert changes() == "ok"
+    assert found(archive, "person:zoe") == {"red0", "red1", "both", "three"}
+
+
+def _interrupt(*arguments: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_damaged_copy_is_read_from_the_archive_again(archive: Library, tmp_path: Path) -> None:
@@ -387,6 +464,30 @@ def test_a_library_is_copied_with_its_faces(photos: Path, tmp_path: Path) -> Non
                 assert replace(counts, failed=1, unread=0) == own[2]
                 for line in ("person:zoe", "only:zoe", "people:3+", "people:0"):
                     assert found(archive, line) == found(library, line), line
+
+
+def test_faces_come_back_to_a_library_in_a_pack(
+    archive: Library, photos: Path, tmp_path: Path
+) -> None:
+    red, lime = of_colour(archive, "red0"), of_colour(archive, "lime")
+    archive.people.name(red.id, "Zoë")
+    (hit,) = archive.find("name:both", 5).hits
+    archive.people.decide((archive.people.faces_in(hit.photo.id)[1].id,), red.id, False)
+    archive.people.hide(lime.id)
+    report = archive.packs.make(photos, tmp_path / "a.imgsearch", faces=True).run()
+    assert report.photos == 7
+    assert list((tmp_path / "cache" / "archives" / "people").rglob("*.part")) == []
+    settings = Settings.load(data_dir=tmp_path / "back", cache_dir=tmp_path / "cache")
+    with Library.open(settings, encoder=StandIn()) as library:
+        merged = library.packs.merge(tmp_path / "a.imgsearch", at=photos).run()
+        assert (merged.new, merged.faces) == (7, 8)
+        assert told(library)[0] == told(archive)[0]
+        for line in ("person:zoe", "only:zoe", "people:3+", "people:0"):
+            assert found(library, line) == found(archive, line), line
+    archive.packs.make(photos, tmp_path / "a.imgsearch").run()  # without being asked, none go
+    settings = Settings.load(data_dir=tmp_path / "other", cache_dir=tmp_path / "cache")
+    with Library.open(settings, encoder=StandIn()) as library:
+        assert library.packs.merge(tmp_path / "a.imgsearch", at=photos).run().faces == 0
 
 
 # ------------------------------------------------------------------------- real faces, real kills

@@ -569,6 +569,17 @@ def test_two_processes_decide_at_once_and_a_killed_one_loses_nothing(library: Li
     assert after["faces"] == before["faces"]
 
 
+def test_an_open_library_is_not_called_damaged_after_a_decision(library: Library) -> None:
+    person = of_colour(library, "red0").id
+    for name in ("Anna", "Zoë", "", "Ben"):
+        library.people.name(person, name)
+        found(library, "name:red")  # reads the indexes of names
+        with Store.open(library.settings.data_dir) as other:
+            assert other.database.check_integrity() == "ok"
+        assert {each.level for each in library.upkeep.doctor() if each.area == "database"} == {"ok"}
+        library._engine.raise_if_damaged(ValueError("of another kind"))
+
+
 def named(library: Library, name: str) -> int:
     (person,) = [each for each in library.people.all() if each.name == name]
     return person.id

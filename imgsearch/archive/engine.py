@@ -437,11 +437,6 @@ class ArchiveEngine:
         from imgsearch.indexer.packs import check_destination, describe, write_pack
         from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 
-        if faces:
-            raise UsageError(
-                "A pack of an archive carries no faces and no persons. Leave out --faces; or make "
-                "the pack from a library on one machine in which imgsearch faces has run."
-            )
         if file is None:
             raise UsageError("An archive cannot write into its photo folders. Name a file.")
         photos = PhotosToPack(self.catalogue().address, folder)
@@ -449,7 +444,11 @@ class ArchiveEngine:
             raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
         check_destination(file, [] if is_object(folder) else [folder])
         info = describe(Path(folder).name, {self.catalogue().encoder: True})
-        return (yield from write_pack(file, info, photos.read(PHOTOS_AT_ONCE), len(photos)))
+        some = photos.read(PHOTOS_AT_ONCE)
+        if not faces:
+            return (yield from write_pack(file, info, some, len(photos)))
+        with self._people.to_pack() as packed:
+            return (yield from write_pack(file, info, some, len(photos), packed))
 
     def merge(
         self, pack: Path, place: str | None, offline: bool, beside: bool

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,7 @@ from imgsearch.archive.fleet.base import patiently
 from imgsearch.archive.lance.people_tables import ChangedMeanwhile
 from imgsearch.archive.lance.rows import id_of
 from imgsearch.archive.lance.unread import count_readings
+from imgsearch.archive.packing_faces import ArchiveFaces
 from imgsearch.archive.working_copy import (
     WorkingCopy,
     add_photo,
@@ -174,6 +176,12 @@ class ArchivePeople:
         They are rows as `FaceMerger.decide` takes them, with the ids of photos of the archive.
         """
         self.deciding(partial(_merge, persons=persons, decisions=decisions))
+
+    @contextmanager
+    def to_pack(self) -> Iterator[ArchiveFaces]:
+        """All faces and persons as they are now, for a pack that is written in the block."""
+        with self._copy.snapshot() as file:
+            yield ArchiveFaces(file, self.tables)
 
     def regroup(self) -> None:
         """Group all faces anew, held by what the user has confirmed."""

@@ -343,6 +343,24 @@ class WorkingCopy:
             )
         return shown, revision
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Path]:
+        """A database with all that the archive has now; deleted at the end of the block."""
+        self.stores(at_once=True)
+        private_files.delete_abandoned(self._folder)
+        file = self._folder / f".{uuid4().hex}{private_files.PART}"
+        private_files.create_file(file)
+        try:
+            with (
+                closing(connect(self._folder / DATABASE_FILE, writable=False)) as source,
+                closing(connect(file, writable=True, journal_mode="OFF")) as target,
+                _translated(self._folder),
+            ):
+                source.backup(target)
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
     def clear(self) -> None:
         """Delete all that the copy has, also from the disk; it is read from the archive again."""
         with self._lock, closing(self._connected()) as connection, _translated(self._folder):

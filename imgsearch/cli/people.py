@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from msgspec.structs import asdict
 from imgsearch.cli.output import (
     NO_RESULT,
     archive_option,
+    asking,
     data_option,
     for_library,
     info,
@@ -18,11 +20,14 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.errors import UsageError
-from imgsearch.text import format_count, path_text, printable
+from imgsearch.library import Library
+from imgsearch.operations.people import People
+from imgsearch.paths import absolute
+from imgsearch.text import SCHEME, format_count, path_text, printable
 
 if TYPE_CHECKING:
-    from imgsearch.library import Library
     from imgsearch.records.faces import Face, FaceNamesChange, Person
+    from imgsearch.service.api import Asking
 
 _LISTED = 50  # groups without a name, unless all are asked for
 _SHOWN = 20  # faces of a person
@@ -31,7 +36,12 @@ _SHOWN = 20  # faces of a person
 @click.command("people")
 @click.argument("person", required=False, metavar="[PERSON]")
 @click.option("--name", metavar="NAME", help="Name PERSON; '' takes the name away.")
-@click.option("--ask", is_flag=True, help="List faces that may be PERSON, to say --yes or --no.")
+@click.option(
+    "--ask",
+    "ask_about",
+    is_flag=True,
+    help="List faces that may be PERSON, to say --yes or --no.",
+)
 @click.option(
     "--like",
     metavar="PHOTO[:N]",
@@ -70,7 +80,7 @@ _SHOWN = 20  # faces of a person
 def command(
     person: str | None,
     name: str | None,
-    ask: bool,
+    ask_about: bool,
     like: str | None,
     yes: tuple[int, ...],
     no: tuple[int, ...],
@@ -110,7 +120,7 @@ def command(
     With --library, the persons are those of an archive, for everybody who searches it; it writes no
     XMP files.
     """
-    actions = [name is not None, ask, bool(yes or no), merge is not None, bool(split)]
+    actions = [name is not None, ask_about, bool(yes or no), merge is not None, bool(split)]
     actions += [hidden is not None, me is not None, write_sidecars]
     if sum(actions) > 1:
         raise click.UsageError(
@@ -127,41 +137,45 @@ def command(
         raise click.UsageError("Say which PERSON: a name, or a number of the list.")
     if like is not None and (person is not None or sum(actions) > (name is not None)):
         raise click.UsageError("Give --like alone, or with --name.")
-    with open_either(data_dir, address) as library:
-        people = library.people
-        if like is not None:
-            face = _face_at(library, like)
-            if name is None:
-                _print_similar(library, face, as_json)
-            else:
-                _print_person(people.name_faces((face.id,), name).person, as_json)
-            return
-        if write_sidecars:
+    if write_sidecars:
+        with open_either(data_dir, address) as library:
             _write_sidecars(library, adobe_names, dry_run, as_json)
+        return
+    with asking(data_dir, address) as ask:
+        if like is not None:
+            face = _face_at(ask, like)
+            if name is None:
+                _print_similar(ask, face, as_json)
+            else:
+                _print_person(ask(People.name_faces, (face.id,), name).person, as_json)
             return
         if person is None:
-            _print_list(library, everyone, as_json, for_library(address))
+            _print_list(ask, everyone, as_json, for_library(address))
             return
-        who = find_person(library, person)
+        who = find_person(ask, person)
         if name is not None:
-            _print_person(people.name(who.id, name).person, as_json)
-        elif ask:
-            _print_proposals(library, who, as_json)
+            _print_person(ask(People.name, who.id, name).person, as_json)
+        elif ask_about:
+            _print_proposals(ask, who, as_json)
         elif yes or no:
             for faces, is_person in ((yes, True), (no, False)):
-                if faces and people.decide(faces, who.id, is_person).faces < len(set(faces)):
-                    info("Some of these faces are not in the library, and were left out.")
-            _print_person(people.get(who.id), as_json)
+                if faces:
+                    decided = ask(People.decide, faces, who.id, is_person)
+                    who = decided.person
+                    if decided.faces < len(set(faces)):
+                        info("Some of these faces are not in the library, and were left out.")
+            _print_person(who, as_json)
         elif merge is not None:
-            _print_person(people.merge(find_person(library, merge).id, who.id).person, as_json)
+            other = find_person(ask, merge)
+            _print_person(ask(People.merge, other.id, who.id).person, as_json)
         elif split:
-            _print_person(people.split(split, who.id).person, as_json)
+            _print_person(ask(People.split, split, who.id).person, as_json)
         elif me is not None:
-            _print_person(people.set_me(who.id, me).person, as_json)
+            _print_person(ask(People.set_me, who.id, me).person, as_json)
         elif hidden is not None:
-            _print_person(people.hide(who.id, hidden).person, as_json)
+            _print_person(ask(People.hide, who.id, hidden).person, as_json)
         else:
-            _print_faces(library, who, as_json)
+            _print_faces(ask, who, as_json)
 
 
 def _write_sidecars(library: Library, adobe_names: bool, dry_run: bool, as_json: bool) -> None:
@@ -182,11 +196,11 @@ def _names_of(change: FaceNamesChange) -> str:
     return ", ".join((*change.added, *renamed))
 
 
-def find_person(library: Library, text: str) -> Person:
+def find_person(ask: Asking, text: str) -> Person:
     """The person of this name or number. Raises UsageError, with a similar name if there is."""
     from imgsearch.text import plain_text
 
-    everyone = library.people.all(hidden=True)
+    everyone = ask(People.all, hidden=True)
     plain = plain_text(text)
     for each in everyone:
         if each.name is not None and plain_text(each.name) == plain:
@@ -206,13 +220,13 @@ def find_person(library: Library, text: str) -> Person:
     raise UsageError(f"There is no person {text!r}. {hint}To list them: imgsearch people")
 
 
-def _print_list(library: Library, everyone: bool, as_json: bool, option: str) -> None:
-    people = library.people.all(hidden=everyone)
+def _print_list(ask: Asking, everyone: bool, as_json: bool, option: str) -> None:
+    people = ask(People.all, hidden=everyone)
     if as_json:
         print_json([asdict(each) for each in people])
         return
     if not people:
-        faces = library.people.counts().faces
+        faces = ask(People.counts).faces
         seen = f"Of {format_count(faces, 'face')} no two are alike enough. "
         info(f"No persons yet. {seen if faces else ''}To find faces: imgsearch faces{option}")
         raise SystemExit(NO_RESULT)
@@ -240,57 +254,57 @@ def _print_person(person: Person, as_json: bool) -> None:
         click.echo(_line(person))
 
 
-def _print_faces(library: Library, person: Person, as_json: bool) -> None:
-    faces = library.people.faces_of(person.id, 10_000 if as_json else _SHOWN)
+def _print_faces(ask: Asking, person: Person, as_json: bool) -> None:
+    faces = ask(People.faces_of, person.id, 10_000 if as_json else _SHOWN)
     if as_json:
         print_json({**asdict(person), "faces_listed": [asdict(face) for face in faces]})
         return
     click.echo(_line(person))
-    for face, path in _with_paths(library, faces):
+    for face, path in _with_paths(ask, faces):
         sure = "confirmed" if face.is_confirmed else "alike"
         click.echo(f"  {face.id:>6}  {sure:<9}  {path}")
     if person.faces > len(faces):
         info(f"{format_count(person.faces - len(faces), 'face')} more: --json lists all")
 
 
-def _print_proposals(library: Library, person: Person, as_json: bool) -> None:
-    proposals = library.people.proposals(person.id)
+def _print_proposals(ask: Asking, person: Person, as_json: bool) -> None:
+    proposals = ask(People.proposals, person.id)
     if as_json:
         print_json([asdict(each) for each in proposals])
         return
     if not proposals:
         info("No other face is like this person.")
         raise SystemExit(NO_RESULT)
-    paths = _with_paths(library, [each.face for each in proposals])
+    paths = _with_paths(ask, [each.face for each in proposals])
     for proposal, (face, path) in zip(proposals, paths, strict=True):
         click.echo(f"  {face.id:>6}  {proposal.score:.2f}  {path}")
 
 
-def _print_similar(library: Library, face: Face, as_json: bool) -> None:
-    similar = library.people.similar(face.id, 10_000 if as_json else _SHOWN)
+def _print_similar(ask: Asking, face: Face, as_json: bool) -> None:
+    similar = ask(People.similar, face.id, 10_000 if as_json else _SHOWN)
     if as_json:
         print_json([asdict(each) for each in similar])
         return
     if not similar:
         info("No face in another photo is like this one.")
         raise SystemExit(NO_RESULT)
-    paths = _with_paths(library, [each.face for each in similar])
+    paths = _with_paths(ask, [each.face for each in similar])
     for each, (found, path) in zip(similar, paths, strict=True):
         name = "-" if found.name is None else printable(found.name)
         click.echo(f"  {found.id:>6}  {each.score:.2f}  {name}  {path}")
 
 
-def _face_at(library: Library, example: str) -> Face:
+def _face_at(ask: Asking, example: str) -> Face:
     """The face that PHOTO:N names. Raises UsageError where that is no face, or one of several."""
     from imgsearch.records.query import Query
 
     path, colon, number = example.rpartition(":")
     if not colon or not number.isdecimal():
         path, number = example, ""
-    explanation = library.explain(path, Query())
+    explanation = ask(Library.explain, path if SCHEME.match(path) else absolute(path), Query())
     if explanation.photo is None:
         raise UsageError(f"Not in the library. {explanation.reason or ''}")
-    faces = library.people.faces_in(explanation.photo.id)
+    faces = ask(People.faces_in, explanation.photo.id)
     if not faces:
         raise UsageError(
             f"No face was found in {printable(path)}. To look for faces: imgsearch faces"
@@ -303,13 +317,14 @@ def _face_at(library: Library, example: str) -> Face:
     return faces[int(number or 1) - 1]
 
 
-def _with_paths(library: Library, faces: list[Face] | tuple[Face, ...]) -> list[tuple[Face, str]]:
+def _with_paths(ask: Asking, faces: Sequence[Face]) -> list[tuple[Face, str]]:
     """The faces with the paths of their photos, and the moment of a video."""
-    hits = {hit.photo.id: hit for hit in library.photos([face.photo_id for face in faces])}
     rows = []
     for face in faces:
-        hit = hits.get(face.photo_id)
-        path = "-" if hit is None else path_text(hit.path)
         moment = "" if face.at_s is None else f" at {face.at_s:.0f} s"
+        try:
+            path = path_text(ask(Library.photo, face.photo_id).hit.path)
+        except UsageError:  # it has left the library since
+            path = "-"
         rows.append((face, f"{path}{moment}"))
     return rows

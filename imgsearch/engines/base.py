@@ -251,7 +251,7 @@ class Engine(Protocol):
     ) -> Generator[Progress, None, PackReport]:
         """Write the photos below a folder into a pack, or into the folder without a file.
 
-        Raises UsageError for `faces` where the engine has none.
+        With `faces`, their faces and persons go with them.
         """
 
     def merge(

@@ -33,7 +33,7 @@ from imgsearch.records.files import FileStat
 from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackEncoder, PackInfo
 from imgsearch.store.pack_format import NO_EXTRAS, Extras
 from imgsearch.store.pack_reader import PackedBatch, PackReader
-from imgsearch.store.pack_writer import PackWriter, writing_pack
+from imgsearch.store.pack_writer import FacesToPack, PackWriter, writing_pack
 from imgsearch.store.packs import FoundFile
 from imgsearch.store.sql import prefix_of
 from imgsearch.version import VERSION
@@ -111,21 +111,28 @@ def make_pack(
 
 
 def write_pack(
-    file: Path, info: PackInfo, photos: Iterable[Sequence[PackedPhoto]], total: int
+    file: Path,
+    info: PackInfo,
+    photos: Iterable[Sequence[PackedPhoto]],
+    total: int,
+    faces: FacesToPack | None = None,
 ) -> Generator[Progress, None, PackReport]:
     """Write photos into a pack, at most two thousand at once; there are about `total`.
 
-    Raises as `writing_pack` does.
+    Their faces and persons go with them where `faces` are given. Raises as `writing_pack` does.
     """
 
     def write(writer: PackWriter) -> Iterator[int]:
         done = 0
         for some in photos:
-            writer.add(some)
+            writer.add(some, faces)
             done += len(some)
             yield done
+        if faces is not None:
+            faces.finish(writer.connection)
 
-    return (yield from _write(file, info, write, total))
+    extras = Extras(faces=faces is not None)
+    return (yield from _write(file, info, write, total, extras))
 
 
 def _write(

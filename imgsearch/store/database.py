@@ -262,8 +262,16 @@ class Database:
             raise damage(self._file, problem) from error
 
     def check_integrity(self) -> str:
-        """SQLite's own integrity check: "ok", or what is wrong."""
-        return str(self.fetch_one("PRAGMA integrity_check")[0])
+        """SQLite's own integrity check: "ok", or what is wrong.
+
+        On a connection of its own: one that has read a full-text index before, and not since others
+        wrote to it, calls it malformed (SQLite 3.46).
+        """
+        with closing(connect(self._file, writable=False)) as connection:
+            try:
+                return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+            except sqlite3.Error as error:
+                raise_translated(error, self._file)
 
     def dangling_rows(self) -> int:
         """Count the rows that refer to a row of another table that does not exist."""

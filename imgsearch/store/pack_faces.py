@@ -22,16 +22,20 @@ _PLACE = "at_s, x, y, width, height"
 _MAX_NAME = 200  # characters
 _FACE = f"{_PLACE}, score, size_px, vector, quality, turn"  # all but ids
 
-# The library is attached to a pack as `library`. A face keeps its person where that has a name: a
+# The library is attached to a pack as `library`, or the working copy of an archive's people, in
+# which photos have other ids than in the pack. A face keeps its person where that has a name: a
 # group without one is made anew by the library that merges the pack.
+_PACKED = (
+    "JOIN library.photos AS theirs ON theirs.id = photo_id JOIN main.photos AS packed "
+    f"ON packed.content_hash = theirs.content_hash WHERE packed.id {_THESE}"
+)
 COPY = (
     "INSERT INTO main.face_readings (photo_id, state, model, read_at, people) "
-    f"SELECT photo_id, state, model, {_UTC.format('read_at')}, people FROM library.face_readings "
-    f"WHERE photo_id {_THESE} AND state != 'failed' ORDER BY photo_id",
-    f"INSERT INTO main.faces (id, photo_id, {_FACE}, person_id) SELECT id, photo_id, {_FACE}, "
-    "(SELECT id FROM library.persons WHERE persons.id = person_id AND name IS NOT NULL) "
-    "FROM library.faces "
-    f"WHERE photo_id {_THESE} ORDER BY id",
+    f"SELECT packed.id, state, model, {_UTC.format('read_at')}, people "
+    f"FROM library.face_readings {_PACKED} AND state != 'failed' ORDER BY packed.id",
+    f"INSERT INTO main.faces (id, photo_id, {_FACE}, person_id) SELECT faces.id, packed.id, "
+    f"{_FACE}, (SELECT id FROM library.persons WHERE persons.id = person_id AND name IS NOT NULL) "
+    f"FROM library.faces {_PACKED} ORDER BY faces.id",
     f"INSERT INTO main.face_decisions (id, content_hash, {_PLACE}, person_id, is_person, face_id, "
     f"decided_at) SELECT id, content_hash, {_PLACE}, person_id, is_person, face_id, "
     f"{_UTC.format('decided_at')} FROM library.face_decisions WHERE content_hash IN "
@@ -41,6 +45,10 @@ COPY_PERSONS = (
     "INSERT INTO main.persons (id, name, plain_name, is_hidden, made_at) SELECT id, name, "
     f"plain_name, is_hidden, {_UTC.format('made_at')} FROM library.persons WHERE id IN (SELECT "
     "person_id FROM main.faces UNION SELECT person_id FROM main.face_decisions) ORDER BY id"
+)
+ADD_READING = (
+    "INSERT INTO main.face_readings (photo_id, state, model, read_at, people) "
+    f"VALUES (?, ?, ?, {_UTC.format('?')}, ?)"
 )
 # About how many bytes the rows of each photo take.
 SIZES = (
