@@ -42,6 +42,7 @@ from imgsearch.records.index import SnapshotInfo
 
 if TYPE_CHECKING:
     from imgsearch.index.ivf import CompressedIndex
+    from imgsearch.index.live import LiveIndex
 
 QUERIES = 300
 K = 10
@@ -49,6 +50,7 @@ SEARCHED = 19  # vectors that LiveIndex looks for, for ten photos
 DEEP = 200  # photos that the search engine asks for, to count those of each level
 DEEP_QUERIES = 100
 ROUNDS = 3
+GONE_SHARE = 0.09  # of the photos; from a tenth on, the index is built anew
 ENOUGH = 0.98  # recall
 ALL = 0.998  # a curve ends here
 SCALES = (0.25, 0.5, 0.7, 1.0, 2.0, 4.0)  # of what a calibrated search compares
@@ -431,6 +433,61 @@ def measure_tail(folder: Path) -> Result:
         database.execute("DELETE FROM photos WHERE id > ?", (first,))
     database.close()
     return result
+
+
+def measure_deletes(folder: Path) -> Result:
+    """Measure queries while deleted photos are still in the index: any, and those nearest to them.
+
+    "gone" are a share of all photos that is below what makes an index be built anew, or the best
+    photos of each query, as when a trip was deleted. Times are processor time.
+    """
+    from imgsearch.index.live import LiveIndex
+    from imgsearch.store.store import Store
+
+    queries = np.load(folder / "truth.npz")["text"][:DEEP_QUERIES]
+    with Store.open(folder, writable=False) as store:
+        photos = len(index := LiveIndex(store.reads, 1))
+        near = [index.search(row[None], DEEP, kind="text")[0].ids for row in queries]
+    generator = np.random.default_rng(5)
+    gone = {
+        "none": np.empty(0, np.int64),
+        "any": generator.choice(photos, round(GONE_SHARE * photos), replace=False) + 1,
+        "nearest": np.unique(np.concatenate([ids[: DEEP // 2] for ids in near])),
+    }
+    result: Result = {}
+    for name, ids in gone.items():
+        with sqlite3.connect(folder / "library.db") as database:
+            database.execute("CREATE TABLE kept_paths AS SELECT * FROM paths")
+            database.executemany(
+                "DELETE FROM paths WHERE photo_id = ?", ((photo,) for photo in ids.tolist())
+            )
+        try:
+            with Store.open(folder, writable=False) as store:
+                index = LiveIndex(store.reads, 1)
+                for k in (K, DEEP):
+                    result[f"{name}_{k}_ms"] = cpu_ms(index, queries, k)
+        finally:
+            with database:
+                database.execute(
+                    "INSERT INTO paths SELECT * FROM kept_paths WHERE id NOT IN "
+                    "(SELECT id FROM paths)"
+                )
+                database.execute("DROP TABLE kept_paths")
+            database.close()
+        result[f"{name}_gone"] = len(ids)
+    return result
+
+
+def cpu_ms(index: LiveIndex, queries: np.ndarray, k: int) -> float:
+    """The median processor time of one of these queries, each asked for the second time."""
+    took = []
+    for is_counted in (False, True):
+        for row in queries:
+            began = time.process_time()
+            index.search(row[None], k, kind="text")
+            if is_counted:
+                took.append(time.process_time() - began)
+    return round(1e3 * float(np.median(took)), 3)
 
 
 def commit(folder: Path) -> None:
@@ -849,7 +906,7 @@ def main() -> None:
     command.add_argument("results", type=Path)
     command.add_argument("size", type=int)
     command.add_argument("svg", type=Path)
-    for name in ("_build", "_query", "_curve", "_news", "_commit", "_peer"):
+    for name in ("_build", "_query", "_curve", "_news", "_deletes", "_commit", "_peer"):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         if name == "_peer":
@@ -874,7 +931,13 @@ def main() -> None:
     elif options.command == "_peer":
         print(json.dumps(peer(options.folder, options.peer)))
     else:
-        jobs = {"_build": build, "_query": query, "_curve": curve, "_news": measure_tail}
+        jobs = {
+            "_build": build,
+            "_query": query,
+            "_curve": curve,
+            "_news": measure_tail,
+            "_deletes": measure_deletes,
+        }
         job = jobs[options.command]
         print(json.dumps(job(options.folder)))
 

@@ -56,6 +56,46 @@ def test_the_ids_of_a_filter_are_kept_until_anything_is_committed(
     assert reader.reads.photos.count() == 4
 
 
+def test_what_every_query_reads_shows_a_change_at_once(stores: tuple[Store, Store]) -> None:
+    writer, reader = stores
+    reads, all_ids = reader.reads, np.arange(1, 5)
+    assert reads.roots.all() == {1: "/photos"}
+    assert reads.photos.ids_without_path(all_ids).tolist() == [4]
+    assert reads.photos.ids_without_path(all_ids[:2]).tolist() == []
+    assert not reads.names.has_named("3")
+    writer.record(writer.files.add_root("/more"), 1, photos(3, 1))
+    assert reads.photos.ids_without_path(all_ids).tolist() == []
+    assert reads.names.has_named("3")
+    writer.files.forget(1, ["0.jpg", "1.jpg"])
+    assert reads.roots.all() == {1: "/photos", 2: "/more"}
+    assert reads.photos.ids_without_path(all_ids).tolist() == [1, 2]
+
+
+def test_one_version_is_asked_for_once_in_a_block(stores: tuple[Store, Store]) -> None:
+    writer, reader = stores
+    recent = reader.reads.recent
+    with recent.one_version() as version:
+        assert reader.reads.photos.count() == 3
+        writer.record(1, 1, photos(3, 1))
+        assert recent.version() == version
+        assert reader.reads.photos.count() == 3, "as the block began"
+        with recent.one_version() as inner:
+            assert inner == version
+    assert recent.version() != version
+    assert reader.reads.photos.count() == 4
+
+
+def test_a_library_that_is_closed_leaves_no_log(tmp_path: Path) -> None:
+    """A connection that only reads cannot empty the log, so it is closed before the writer's."""
+    with Store.open(tmp_path, writable=True) as writer:
+        root_id = writer.files.add_root("/photos")
+        key = writer.vectors.add_encoder("made@1", "made", DIM).key
+        writer.record(root_id, key, photos(0, 3))
+        assert writer.reads.photos.count() == 3
+    log = tmp_path / "library.db-wal"
+    assert not log.exists() or not log.stat().st_size
+
+
 def test_what_another_process_commits_shows_at_once(stores: tuple[Store, Store]) -> None:
     _, reader = stores
     assert reader.reads.selections.ids(OF_2023).tolist() == [1, 2, 3]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from imgsearch.index import snapshot
 from imgsearch.index.base import OnStep
 from imgsearch.index.build import build_snapshot
 from imgsearch.index.check import check_recall
-from imgsearch.index.ivf import list_count
+from imgsearch.index.ivf import CompressedIndex, list_count
 from imgsearch.index.live import LiveIndex
 from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.index.registry import find_backend
@@ -364,6 +365,7 @@ def test_snapshot_and_tail_are_searched_as_one(library: VectorLibrary) -> None:
 COMMITTER = """
 import sys, time
 from pathlib import Path
+from typing import Any
 sys.path.insert(0, sys.argv[1])
 from tests.test_snapshots import VectorLibrary, vectors_of
 library = VectorLibrary(Path(sys.argv[2]))
@@ -479,6 +481,37 @@ def test_a_deleted_photo_is_gone_at_once_and_others_take_its_place(
     assert len(near.ids) == 1_350
     library.delete(range(1, 1_401))
     assert len(index.search(query, 5)[0].ids) == 0
+
+
+def test_deleted_photos_cost_a_search_no_time(
+    library: VectorLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those nearest to a query are left out of the first search, so that no second one follows."""
+    library.add(vectors_of(4_000))
+    assert library.build().kind == "ivfpq"
+    index = library.open()
+    query = vectors_of(1, seed=8)
+    nearest = index.search(query, 60)[0].ids.tolist()
+    library.delete(nearest)
+    index.refresh()
+    wanted: list[int] = []
+    search = CompressedIndex.search
+
+    def counted(self: CompressedIndex, queries: np.ndarray, k: int, *rest: Any) -> Any:
+        wanted.append(k)
+        return search(self, queries, k, *rest)
+
+    monkeypatch.setattr(CompressedIndex, "search", counted)
+    (near,) = index.search(query, 60)
+    assert len(wanted) == 1
+    found, truth = set(near.ids.tolist()), list(library.exact(query[0]))[:60]
+    assert not found & set(nearest)
+    assert len(found & set(truth)) >= 54
+    library.bring_back(nearest[0])
+    index.refresh()
+    assert index.search(query, 1)[0].ids.tolist() == nearest[:1]
+    (near,) = index.search(query, 5, np.array(nearest))
+    assert near.ids.tolist() == nearest[:1], "a filter passes photos that are there only"
 
 
 def test_a_photo_that_comes_back_is_found_whatever_was_built_meanwhile(
@@ -778,6 +811,7 @@ build_snapshot(store, 1, "made@1", encode_texts, policy=COMPRESSED, on_step=die)
 PEAK = """
 import sys
 from pathlib import Path
+from typing import Any
 sys.path.insert(0, sys.argv[1])
 from tests.test_snapshots import *
 import imgsearch.index.ivf

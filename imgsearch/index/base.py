@@ -52,6 +52,18 @@ class VectorIndex(Protocol):
         """
 
 
+@runtime_checkable
+class LeavesOut(Protocol):
+    """An index that can search as if it did not have some photos, in the same time.
+
+    Of any other index, a search takes more results than are wanted, and drops those of deleted
+    photos.
+    """
+
+    def without(self, ids: Ids) -> VectorIndex:
+        """The same index without the vectors of these photos (sorted, unique)."""
+
+
 class VectorSource(Struct, frozen=True):
     """The vectors that an index is built from: `count` of them.
 

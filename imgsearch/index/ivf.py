@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import cached_property, partial
 from importlib import import_module
 from math import inf, log2, sqrt
@@ -19,6 +20,7 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 from weakref import finalize
 
 import numpy as np
+from msgspec import Struct
 from msgspec.structs import replace
 from numpy.lib import format as npy
 from numpy.typing import NDArray
@@ -214,6 +216,7 @@ class CompressedIndex:
         self._read_rows = read_rows
         self._rows: StoredRows | None = None
         self._filters: tuple[_Filter, ...] = ()  # the last ones
+        self._left: _LeftIn | None = None  # what is searched without a filter; None for all
         self.policy = policy
         self.nlist = int(index.nlist)
         self.settings: dict[Effort, ScanSetting] = {
@@ -264,7 +267,7 @@ class CompressedIndex:
             return self._search_exactly(queries, k, passing)
         queries = np.ascontiguousarray(queries, np.float32)
         if passing is None:
-            candidates = self.candidates(queries, setting)
+            candidates = _candidates(self.index, self._sizes, queries, setting, self._left)
         else:
             candidates = self._filtered_candidates(queries, setting, passing)
         results: list[Neighbours] = []
@@ -272,6 +275,16 @@ class CompressedIndex:
             # Reading memory in order is faster.
             results += self.rows.search(queries[row : row + 1], k, np.sort(near))
         return results
+
+    def without(self, ids: Ids) -> CompressedIndex:
+        """The same index, which looks for candidates among the vectors of other photos only.
+
+        Where it scores every vector, those of these photos are among the results.
+        """
+        others = copy(self)
+        positions = self.rows.positions(ids)
+        others._left = _LeftIn.without(positions, len(self)) if len(positions) else None
+        return others
 
     def candidates(self, queries: Vectors, setting: ScanSetting) -> list[Ids]:
         """For each query row, the candidates with the best code scores, best first.
@@ -334,6 +347,21 @@ class CompressedIndex:
         faiss.copy_array_to_vector(codebook, index.pq.centroids)
         index.is_trained = True
         return index
+
+
+class _LeftIn(Struct, frozen=True):
+    """The vectors whose photos were not deleted: their share of all, and a selector of FAISS."""
+
+    share: float
+    selector: Any
+
+    @classmethod
+    def without(cls, positions: Ids, vectors: int) -> _LeftIn:
+        """All of these vectors but those at some positions."""
+        mask = np.ones(vectors, np.bool_)
+        mask[positions] = False
+        bitmap = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+        return cls(max(1, vectors - len(positions)) / vectors, bitmap)
 
 
 class _Filter:
@@ -482,7 +510,7 @@ def _candidates(
     sizes: Ids,
     queries: Vectors,
     setting: ScanSetting,
-    passing: _Filter | None = None,
+    passing: _Filter | _LeftIn | None = None,
     scores: Vectors | None = None,
 ) -> list[Ids]:
     """For each query row, the candidates with the best code scores, best first.

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from imgsearch.errors import SnapshotError
-from imgsearch.index.base import Effort, VectorIndex
+from imgsearch.index.base import Effort, LeavesOut, VectorIndex
 from imgsearch.index.flat import (
     NO_NEIGHBOURS,
     FlatIndex,
@@ -101,8 +102,18 @@ class LiveIndex:
                     self._damaged = info
             if self._reads.vectors.last_seq(self.encoder_key) > view.last_seq:
                 view = self._with_longer_tail(view)
+            view = self._without_deleted(view)
             self._view, self._version = view, version
             return view is not old
+
+    def _without_deleted(self, view: _View) -> _View:
+        """The view, in which deleted photos of the snapshot cost a search no time."""
+        if not isinstance(view.index, LeavesOut):
+            return view
+        gone = self._reads.photos.gone_ids()
+        if np.array_equal(gone, view.gone):
+            return view
+        return replace(view, gone=gone, without_gone=view.index.without(gone))
 
     def _open(self, info: SnapshotInfo) -> _View:
         """A view of a snapshot, or of its successor if it is replaced meanwhile; no tail yet."""
@@ -121,7 +132,7 @@ class LiveIndex:
         tail, last_seq = view.tail, view.last_seq
         for last, ids, vectors in self._reads.vectors.chunks(self.encoder_key, after_seq=last_seq):
             tail, last_seq = tail.extended(ids, vectors), last
-        return _View(view.info, view.index, tail, last_seq)
+        return replace(view, tail=tail, last_seq=last_seq)
 
     def search(
         self,
@@ -252,6 +263,8 @@ class _View(Struct, frozen=True):
     index: VectorIndex | None
     tail: _Tail
     last_seq: int
+    gone: Ids = field(default_factory=lambda: NO_NEIGHBOURS.ids)  # deleted photos
+    without_gone: VectorIndex | None = None  # the snapshot without these, if it can do that
 
     def __len__(self) -> int:
         return len(self.tail) + (0 if self.index is None else len(self.index))
@@ -268,7 +281,10 @@ class _View(Struct, frozen=True):
         in_tail = self.tail.search(queries, limit, only)
         in_snapshot = [NO_NEIGHBOURS] * len(queries)
         if self.index is not None:
-            in_snapshot = self.index.search(queries, limit, only, effort)
+            index = self.index
+            if only is None and self.without_gone is not None:
+                index = self.without_gone
+            in_snapshot = index.search(queries, limit, only, effort)
         candidates = []
         for new, old in zip(in_tail, in_snapshot, strict=True):
             is_short = len(old.ids) < limit and self.index is not None and effort != "exact"

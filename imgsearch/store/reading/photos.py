@@ -18,7 +18,7 @@ from imgsearch.records.picture_text import PhotoText
 from imgsearch.store import names
 from imgsearch.store.database import Database
 from imgsearch.store.reading.roots import RootReads
-from imgsearch.store.recent_reads import RecentReads
+from imgsearch.store.recent_reads import RecentReads, read_only
 from imgsearch.store.sql import (
     DATE_TAKEN,
     DATED_BY,
@@ -95,6 +95,15 @@ class PhotoReads:
         each = f"SELECT DISTINCT photo_id FROM paths WHERE photo_id {among}"
         query = f"SELECT group_concat(photo_id) FROM ({each})"
         return ids_from_text(self._database.fetch_one(query, *parameters)[0])
+
+    def gone_ids(self) -> Ids:
+        """The photos whose last path was removed: ids, sorted, unique, and read-only."""
+        query = "SELECT group_concat(id) FROM photos WHERE gone_at IS NOT NULL"
+
+        def read() -> Ids:
+            return read_only(ids_from_text(self._database.fetch_one(query)[0]))
+
+        return self._recent.get(query, read)
 
     def ids_without_path(self, ids: Ids) -> Ids:
         """The photos among these (sorted, unique) that no path points at, in their order.
