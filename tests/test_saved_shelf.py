@@ -77,7 +77,7 @@ def name_box(page: AppTest) -> Any:
 
 
 def line_in(page: AppTest) -> str:
-    return str(next(each for each in page.text_input if each.label == "Search").value)
+    return str(page.session_state["line"])
 
 
 def test_the_shelf_says_what_is_new_until_one_looks(

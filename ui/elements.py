@@ -49,6 +49,7 @@ FACE = ASSETS / "icon.png"
 FACE_URL = "data:image/png;base64," + base64.b64encode(FACE.read_bytes()).decode()
 
 _CHIPS, _CHOICES, _PERIOD = "chips", "choices", "period"  # keys of components
+_BOX = "suggest"
 _HISTORY = "../components/history/history.js"
 
 
@@ -284,9 +285,19 @@ def _rerun() -> None:
     """The callback of an event that reruns the page and does nothing else."""
 
 
-def suggestions(label: str) -> None:
-    """Suggests how to go on with what is typed in the text input with this label."""
-    _suggest(key="suggest", data={"label": label})
+def search_field(line: str) -> None:
+    """The field of the search box, with suggestions how to go on with what is typed.
+
+    It shows `line` unless the visitor has typed another one meanwhile. `typed_lines` returns these.
+    """
+    data = {"line": line, "placeholder": "two kids jumping into a lake"}
+    data_with_events: dict[str, object] = {**data, "handled": _handled(_BOX)}
+    _suggest(key=_BOX, data=data_with_events, on_events_change=query_line().note_click)
+
+
+def typed_lines() -> Iterator[str]:
+    """The queries that were typed and sent since the last call."""
+    return (line for _, line in _new_events(_BOX))
 
 
 def chips(shown: Sequence[Chip]) -> None:

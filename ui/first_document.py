@@ -23,7 +23,7 @@ from ui.addresses import address_of
 _STATIC = Path(streamlit.__file__).parent / "static"
 _SCRIPTS = "static/js"  # in that folder, and in addresses
 # Streamlit's elements that every view draws; a hash follows in the names of their scripts.
-_ELEMENTS = ("BidiComponent", "Button", "FileUploader", "Html", "TextInput")
+_ELEMENTS = ("BidiComponent", "Button", "FileUploader", "Html")
 _EVERYWHERE = ("shell", "suggest", "example")  # our components
 # Those that the views draw in addition, by the name of the view.
 _IN_VIEWS: Mapping[str, Sequence[str]] = {

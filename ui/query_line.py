@@ -1,7 +1,7 @@
 """The query in the search box: visitors type it, clicks change it, and an address brings it.
 
-The browser sends the text of the box and its address along with every event. A click that is made
-before the last change has reached the browser sends those from before: they undo nothing.
+The browser sends its address along with every event. A click that is made before the last change
+has reached the browser sends that from before: it undoes nothing.
 
 When another event arrives, Streamlit ends a run or a callback wherever it uses the session state.
 So callbacks that change the query call methods of `QueryLine` that do not use it, and the next run
@@ -18,7 +18,7 @@ import streamlit as st
 
 from imgsearch import ImgsearchError
 
-LINE = "line"  # key of the text input
+LINE = "line"  # key of the session state: the query that the page is about
 
 
 class QueryLine:
@@ -28,11 +28,10 @@ class QueryLine:
         self.line = ""  # that the page is about
         self.refusal: str | None = None  # why a change was not made in this run
         self._changes: list[Callable[[str], str]] = []  # that no run has made yet
-        self._is_click = self._is_typing = False
+        self._is_click = False
+        self._typed: str | None = None  # since the last run
         self._address: str | None = None  # the query in the address
-        # What was replaced and the browser may still send.
-        self._old_lines: set[str] = set()
-        self._old_addresses: set[str] = set()
+        self._old_addresses: set[str] = set()  # which the browser may still send
         self._events = 0  # runs and callbacks so far: tells whether another run has begun
         # Never held where the session state is used: Streamlit holds its own lock while it calls
         # callbacks, which wait for this one.
@@ -44,10 +43,11 @@ class QueryLine:
             self._is_click = True
             self._events += 1
 
-    def note_typing(self) -> None:
-        """To be called when the text of the search box is another one than before."""
+    def type(self, line: str) -> None:
+        """Let the next run take this for the query: it was typed."""
         with self._lock:
-            self._is_typing = True
+            self._typed = line
+            self._changes.append(lambda _: line)
             self._events += 1
 
     def change(self, changed: Callable[[str], str]) -> None:
@@ -77,38 +77,27 @@ class QueryLine:
 
         Returns what was typed, if another text was typed since the last run.
         """
-        # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
-        shown = st.session_state.get(LINE, in_address)
+        before = st.session_state.get(LINE, in_address)
         with self._lock:
             self._events += 1
-            event, changes = self._events, tuple(self._changes)
-            line, typed = self._sent(shown, in_address)
+            event, changes, typed = self._events, tuple(self._changes), self._typed
+            line = self._sent(before, in_address)
         line, refusal = _changed(line, changes)  # which may use the session state
         with self._lock:
             if event != self._events:  # another run has begun, does all this, and ends this one
                 return None
-            if line != shown:
-                self._old_lines.update({shown, self.line})
-                self._old_lines.discard(line)
             self.line, self.refusal, self._changes = line, refusal, []
-            self._is_click = self._is_typing = False
+            self._is_click, self._typed = False, None
         st.session_state[LINE] = line
         return typed
 
-    def _sent(self, shown: str, in_address: str) -> tuple[str, str | None]:
-        """The query that the browser means, without the clicks; and what was typed, if that was."""
-        is_click = self._is_click or bool(self._changes)
-        if not is_click and self._is_typing:
-            self._old_lines.discard(shown)
-        elif not is_click:  # the browser has loaded the page or gone back: it knows all changes
-            self._old_lines.clear()
+    def _sent(self, before: str, in_address: str) -> str:
+        """The query that the browser means, without what was typed and clicked."""
+        if not (self._is_click or self._changes):
+            # The browser has loaded the page or gone back: it knows all changes.
             self._old_addresses.clear()
-        is_old = shown in self._old_lines
-        line = self.line if is_old else shown
-        typed = shown if self._is_typing and not is_old else None
-        if in_address != self._address and in_address not in self._old_addresses:
-            line = in_address
-        return line, typed
+        is_new = in_address != self._address and in_address not in self._old_addresses
+        return in_address if is_new else before
 
 
 def _changed(line: str, changes: tuple[Callable[[str], str], ...]) -> tuple[str, str | None]:

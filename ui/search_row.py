@@ -11,7 +11,7 @@ from imgsearch import ImgsearchError, QueryError, parse
 from ui import cards, elements, examples, filters, saved_shelf
 from ui.addresses import START, address_of, put_in_address
 from ui.navigation import go_to
-from ui.query_line import LINE, query_line
+from ui.query_line import query_line
 from ui.search_state import SearchInput
 from ui.session import session
 
@@ -20,6 +20,8 @@ _SENT = "sent to the results"  # key of the session state: see `box_to_results`
 
 def begin() -> None:
     """Find out what is searched for in this run; to be called before the view is shown."""
+    for line in elements.typed_lines():
+        query_line().type(line)
     filters.take_changes()
     typed = query_line().start(st.query_params.get("q", ""))
     if typed is not None:
@@ -38,7 +40,8 @@ def title() -> str:
 def search_box(view: str = START) -> SearchInput:
     """The box, the filters and the example image; the address of the view follows them."""
     with st.container(horizontal=True, key="search_row", gap="small"):
-        line = _text_input()
+        line = query_line().line
+        elements.search_field(line)
         refused = elements.example_button()
         filter_button = st.popover("Filters", icon=":material/tune:")
         search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
@@ -61,7 +64,8 @@ def box_to_results(search_input: SearchInput) -> None:
     `search_input` is the search of the address.
     """
     with st.container(horizontal=True, key="search_row", gap="small"):
-        line = _text_input()
+        line = query_line().line
+        elements.search_field(line)
         examples.take_images(is_shown=True)
     query_line().note_address(search_input.line)
     state, wanted = st.session_state, (line, search_input.token)
@@ -70,20 +74,6 @@ def box_to_results(search_input: SearchInput) -> None:
     elif state.get(_SENT) != wanted:  # once: this view is drawn again before the browser leaves it
         state[_SENT] = wanted
         go_to(address_of(START, replace(search_input, line=line).parameters))
-
-
-def _text_input() -> str:
-    line = st.text_input(
-        "Search",
-        key=LINE,
-        placeholder="two kids jumping into a lake",
-        label_visibility="collapsed",
-        icon=":material/search:",
-        autocomplete="off",
-        on_change=query_line().note_typing,
-    )
-    elements.suggestions("Search")
-    return line
 
 
 def _remember(line: str) -> None:

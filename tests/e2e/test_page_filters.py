@@ -205,6 +205,22 @@ def test_a_click_undoes_nothing_that_was_typed_and_has_not_been_answered(
     wait_for_only(page, "lake.png")
 
 
+def test_a_run_takes_nothing_away_that_is_being_typed(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q={quote('person:Anna camera:none')}")
+    chip(page, "camera:none").wait_for()
+    settle(page)
+    box = page.get_by_role("combobox", name="Search")
+    box.press("End")
+    page.keyboard.type(" keyword:boat")
+    chip(page, "camera:none").evaluate("button => button.click()")  # the box keeps the focus
+    chip(page, "camera:none").wait_for(state="detached")
+    settle(page)
+    typed = "person:Anna camera:none keyword:boat"
+    assert box.input_value() == typed
+    box.press("Enter")
+    wait_for_line(page, typed)
+
+
 @pytest.mark.parametrize("is_cleared", [False, True])
 def test_back_leads_to_the_query_before_also_after_a_photo_was_selected(
     page: Page, address: str, is_cleared: bool

@@ -1,11 +1,12 @@
-// Suggestions below the search box: an editable combobox with a list (WAI-ARIA Authoring Practices,
-// "Combobox", list autocomplete with manual selection). The box itself stays Streamlit's; it is found
-// by its label at each event, since Streamlit may replace it.
+// The field of the search box, with suggestions below it: an editable combobox with a list (WAI-ARIA Authoring
+// Practices, "Combobox", list autocomplete with manual selection). What is typed is sent by Enter, or when the field is
+// left. Until Python has handled it, and while somebody types, a run of its script changes nothing in the field.
 
 import { ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { searchBoxHasCome, typeInto } from "../shared/search_box.js";
+import { UnhandledEvents } from "../shared/unhandled_events.js";
 
 const WAIT_MS = 60; // for more keys
 const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the box
@@ -16,9 +17,9 @@ const ICONS = {
 };
 const LIST = "imgsearch-suggest-list", OPTION = "imgsearch-suggest-option-";
 
-export default function (box, { data }) {
+export default function (box, { data, setStateValue }) {
   box.state ??= start(box);
-  box.state.update(data.label);
+  box.state.update(data, setStateValue);
   return () => { if (!box.isConnected) { box.state?.end(); box.state = null; } };
 }
 
@@ -29,16 +30,23 @@ function start(box) {
   list.ariaLabel = "Suggestions";
   list.popover = "manual"; // above all else, whatever clips the elements around it
   status.role = "status";
-  box.replaceChildren(list, status);
-  let label = "", options = [], active = -1, timer = 0, request = null, wasTouched = false;
+  const frame = element("div", "imgsearch-box"), field = element("input"), glass = element("span", "icon", "search");
+  glass.ariaHidden = "true";
+  Object.assign(field, { type: "text", ariaLabel: "Search", autocomplete: "off", spellcheck: false });
+  frame.append(glass, field);
+  box.replaceChildren(frame, list, status);
+  const sent = new UnhandledEvents();
+  let line = "", send = () => {}; // the query that Python knows, or was sent
+  let options = [], active = -1, timer = 0, request = null, wasTouched = false;
 
-  const input = () => [...document.querySelectorAll('[data-testid="stTextInput"] input')]
-    .find((each) => each.ariaLabel === label);
+  const submit = () => {
+    if (field.value === line) return;
+    line = field.value;
+    send("events", sent.add("typed", line));
+  };
   const isOpen = () => list.matches(":popover-open");
 
   const describe = () => {
-    const field = input();
-    if (!field) return;
     field.role = "combobox";
     field.setAttribute("aria-autocomplete", "list");
     field.setAttribute("aria-controls", LIST);
@@ -56,8 +64,8 @@ function start(box) {
     describe();
   };
   const place = () => {
-    const frame = (input()?.closest('[data-testid="stTextInputRootElement"]') ?? input())?.getBoundingClientRect();
-    if (!frame) { close(); return; }
+    if (!field.isConnected) { close(); return; }
+    const frame = field.getBoundingClientRect();
     const height = visualViewport?.height ?? innerHeight;
     Object.assign(list.style, {
       left: `${frame.left}px`, top: `${frame.bottom + MARGIN_PX}px`, width: `${Math.max(frame.width, Math.min(NARROW_PX, innerWidth - 2 * frame.left))}px`,
@@ -84,8 +92,6 @@ function start(box) {
   };
   const askForSuggestions = async () => {
     clearTimeout(timer);
-    const field = input();
-    if (!field) return;
     request?.abort();
     const own = request = new AbortController();
     const typed = field.value.slice(0, field.selectionStart ?? field.value.length);
@@ -102,8 +108,7 @@ function start(box) {
   };
 
   const choose = (option) => {
-    const field = input();
-    if (!field || !option) return;
+    if (!option) return;
     if (option.kind === "clear") {
       close();
       ask("/past-queries", { method: "DELETE" }).then((answer) => { status.textContent = answer?.ok ? "Past queries deleted" : "Past queries could not be deleted"; });
@@ -115,7 +120,7 @@ function start(box) {
     typeInto(field, line); // and Enter searches
     field.setSelectionRange(option.line.length, option.line.length);
     close();
-    field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", code: "Enter", keyCode: 13, bubbles: true, cancelable: true }));
+    submit();
     if (wasTouched) field.blur(); // the keyboard on the screen would hide the photos
   };
   const optionNode = (option, at, typed) => {
@@ -137,8 +142,7 @@ function start(box) {
   };
 
   const onKey = (event) => {
-    const field = input();
-    if (!field || event.isComposing || !event.isTrusted) return;
+    if (!field.isConnected || event.isComposing || !event.isTrusted) return;
     if (event.target !== field) {
       if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event)) {
         event.preventDefault();
@@ -165,25 +169,23 @@ function start(box) {
       close();
     } else if (event.key === "Enter" || event.key === "Tab") {
       close();
+      submit();
     } else if (event.key === "ArrowLeft" || event.key === "ArrowRight" || event.key === "Home" || event.key === "End") {
       activate(-1);
     }
   };
   const onInput = (event) => {
-    if (event.target !== input() || !event.isTrusted) return;
+    if (event.target !== field || !event.isTrusted) return;
     activate(-1);
     askSoon();
   };
-  const onFocusIn = (event) => { if (event.target === input()) describe(); };
+  const onFocusIn = (event) => { if (event.target === field) describe(); };
   const onClick = (event) => {
-    if (event.target === input()) { if (!isOpen() && !event.target.value) askForSuggestions(); }
+    if (event.target === field) { if (!isOpen() && !event.target.value) askForSuggestions(); }
     else if (!list.contains(event.target)) close();
   };
-  const onFocusOut = (event) => { if (event.target === input()) close(); };
+  const onFocusOut = (event) => { if (event.target === field) { close(); submit(); } };
   const onMove = () => { if (isOpen()) place(); };
-  // Streamlit may replace the field after the last update.
-  const replaced = new MutationObserver(() => { if (input()?.role !== "combobox") describe(); });
-  replaced.observe(document.body, { childList: true, subtree: true });
   const listeners = [
     [document, "keydown", onKey], [document, "input", onInput], [document, "focusin", onFocusIn],
     [document, "focusout", onFocusOut], [document, "click", onClick], [document, "scroll", onMove],
@@ -191,9 +193,19 @@ function start(box) {
   ];
   for (const [target, kind, listener] of listeners) target.addEventListener(kind, listener, { capture: true });
   return {
-    update(now) { label = now; describe(); },
+    update(data, setStateValue) {
+      send = setStateValue;
+      field.placeholder = data.placeholder;
+      const last = sent.events.at(-1), isLost = last && last[1] !== data.handled[0]; // its server has ended before it was handled
+      sent.drop(data.handled);
+      if (!sent.events.length && data.line !== line) {
+        const isTyping = document.activeElement === field && field.value !== line;
+        line = data.line;
+        if (!isTyping && !isLost) field.value = line;
+      }
+      describe();
+    },
     end() {
-      replaced.disconnect();
       close();
       for (const [target, kind, listener] of listeners) target.removeEventListener(kind, listener, { capture: true });
     },
