@@ -96,6 +96,13 @@ class UnixAddress:
         return PrivateStream(stream, {})
 
 
+def tcp_socket() -> socket.socket:
+    """A new socket for IPv4 whose answers are sent at once."""
+    # asyncio sends small packets at once (TCP_NODELAY) only where the protocol is named. Without,
+    # each answer waits for up to 40 ms, until the client has acknowledged its headers.
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+
+
 class LoopbackAddress:
     """A free port of the loopback interface, written with a secret into a private file."""
 
@@ -103,7 +110,7 @@ class LoopbackAddress:
         return folder / PORT_FILE
 
     def bound(self, folder: Path) -> PrivateListener:
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening = tcp_socket()
         secret = secrets.token_urlsafe(32)
         try:
             listening.bind((LOOPBACK, 0))

@@ -20,6 +20,7 @@ from imgsearch.service.address import (
     PrivateAddress,
     PrivateListener,
     remove_address,
+    tcp_socket,
 )
 from imgsearch.service.auth import TOKEN_FILE, stored_token
 from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits
@@ -80,7 +81,7 @@ def serve(
         with _private_socket(folder, address) as private:
             sockets = [private.socket]
             if network is not None:
-                sockets.append(_network_socket(network.port))
+                sockets.append(network_socket(network.port))
             token_is_stored = network is not None and network.token is None
             running = RunningService(
                 address.file(folder),
@@ -158,9 +159,9 @@ def _private_socket(folder: Path, address: PrivateAddress) -> Iterator[PrivateLi
         remove_address(folder, address)
 
 
-def _network_socket(port: int) -> socket.socket:
+def network_socket(port: int) -> socket.socket:
     """A socket at a port of this machine only."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening = tcp_socket()
     if sys.platform != "win32":  # where it would let another program take the port over
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
