@@ -50,13 +50,14 @@ LINES = (
     "keyword:water",
     "rating:>=4",
     "in:trip sort:date",
+    "person:Anna",
+    "people:1",
     EVERYTHING,
 )
 OF_A_LIBRARY = (
     "album:Seaside",
     "is:favourite",
     "saved:evenings",
-    "person:Anna",
     "label:scenery/forest",
     "dated:you",
     "shows:plants",
@@ -114,7 +115,7 @@ def make(target: Path) -> None:
             pack.run()
             of_library = {line: found(library, line) for line in (*LINES, *OF_A_LIBRARY)}
         with Library.open_archive(folder / "archive", settings) as archive:
-            archive.fleet.copy_from(settings.data_dir).run()
+            archive.fleet.copy_from(settings.data_dir, faces=True).run()
             _shrink_archive(folder / "archive")
             of_archive = {line: found(archive, line) for line in LINES}
         for kind, file in (("library", LIBRARY), ("archive", ARCHIVE), ("pack", PACK)):
