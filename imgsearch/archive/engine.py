@@ -19,7 +19,6 @@ from imgsearch.archive.filling import Filling
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.operations import Fleet
 from imgsearch.archive.originals import Originals, absolute_place
-from imgsearch.archive.people import ArchivePeople
 from imgsearch.archive.small_pictures import SmallPictures
 from imgsearch.caches import FileCache, MemoryCache
 from imgsearch.decode.thumbnails import Thumbnails
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.lance.browsing import LanceBrowsing
     from imgsearch.archive.lance.name_list import NameList
     from imgsearch.archive.lance.reader import LanceCatalogue
+    from imgsearch.archive.people import ArchivePeople
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
@@ -116,10 +116,9 @@ class ArchiveEngine:
             folder = settings.cache_dir / _CACHE_FOLDER / "pictures"
             pictures = FileCache(folder, picture_bytes, parts=256)
         self._small_pictures = SmallPictures(self.catalogue, pictures)
-        folder = settings.cache_dir / _CACHE_FOLDER / "people"
-        self._people = ArchivePeople(self.address, folder, self.catalogue, self._filling.writer)
         self._lock = RLock()  # the page and the service call from many threads
         self._catalogue: LanceCatalogue | None = None
+        self._people: ArchivePeople | None = None
         self._names: NameList | None = None
         self._answers: MemoryCache[Hashable] = MemoryCache(
             _ANSWERS_BYTES // (1 if group is None else group.processes)
@@ -139,14 +138,15 @@ class ArchiveEngine:
         return self._filling.library_roots()
 
     def fleet(self) -> Fleet:
-        return Fleet(self._filling, self._originals, self.catalogue, self._people)
+        return Fleet(self._filling, self._originals, self.catalogue, self._opened_people)
 
     def exists(self) -> bool:
         return self._filling.exists()
 
     def close(self) -> None:
         self._encoders.close()
-        self._people.close()
+        if self._people is not None:
+            self._people.close()
 
     def raise_if_closed(self) -> None:
         """Do nothing: an archive has nothing open that cannot be opened again."""
@@ -192,7 +192,8 @@ class ArchiveEngine:
         return self.catalogue().count().photos
 
     def version(self) -> tuple[int, ...]:
-        return (*self.catalogue().version(), *self._people.version())
+        decided = () if self._people is None else self._people.version()
+        return (*self.catalogue().version(), *decided)
 
     def event_titles(self) -> tuple[EventTitle, ...]:
         """None: titles are kept in a library on one machine."""
@@ -278,6 +279,17 @@ class ArchiveEngine:
                     vector_files=vector_files,
                 )
             return self._catalogue
+
+    def _opened_people(self) -> ArchivePeople:
+        with self._lock:
+            if self._people is None:
+                from imgsearch.archive.people import ArchivePeople
+
+                folder = self.settings.cache_dir / _CACHE_FOLDER / "people"
+                self._people = ArchivePeople(
+                    self.address, folder, self.catalogue, self._filling.writer
+                )
+            return self._people
 
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for."""
@@ -368,7 +380,7 @@ class ArchiveEngine:
 
     def repair(self) -> list[str]:
         """Settle the archive, which completes interrupted changes and indexes what is new."""
-        self._people.follow()
+        self._opened_people().follow()
         self._filling.writer().settle()
         return [f"Settled the archive {self.address}."]
 
@@ -390,10 +402,10 @@ class ArchiveEngine:
     # ------------------------------------------------------------------ people
 
     def people(self) -> PeopleStores:
-        return self._people.stores()
+        return self._opened_people().stores()
 
     def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
-        return self._people.deciding(decide)
+        return self._opened_people().deciding(decide)
 
     def find_faces(
         self, folders: Sequence[str], again: bool
@@ -402,17 +414,17 @@ class ArchiveEngine:
 
         reader = open_reader(self.settings.cache_dir)
         return self._filling.find_faces(
-            self.catalogue(), self._people, self._originals, reader, folders, again
+            self.catalogue(), self._opened_people(), self._originals, reader, folders, again
         )
 
     def regroup_faces(self) -> None:
-        self._people.regroup()
+        self._opened_people().regroup()
 
     def forget_faces(self, with_names: bool) -> int:
-        return self._people.forget(with_names)
+        return self._opened_people().forget(with_names)
 
     def face_counts(self) -> FaceCounts:
-        return self._people.counts()
+        return self._opened_people().counts()
 
     # ------------------------------------------------------------------ filling
 
@@ -447,7 +459,7 @@ class ArchiveEngine:
         some = photos.read(PHOTOS_AT_ONCE)
         if not faces:
             return (yield from write_pack(file, info, some, len(photos)))
-        with self._people.to_pack() as packed:
+        with self._opened_people().to_pack() as packed:
             return (yield from write_pack(file, info, some, len(photos), packed))
 
     def merge(

@@ -26,12 +26,12 @@ class Fleet:
         filling: Filling,
         originals: Originals,
         open_catalogue: Callable[[], LanceCatalogue],
-        people: ArchivePeople,
+        open_people: Callable[[], ArchivePeople],
     ) -> None:
         self._filling = filling
-        self._people = people
         self._originals = originals
         self._open_catalogue = open_catalogue
+        self._open_people = open_people
 
     def copy_from(self, data_dir: str | Path, *, faces: bool = False) -> Job[CopyReport]:
         """Carry the library in a data folder over, with its vectors; nothing is embedded.
@@ -44,7 +44,7 @@ class Fleet:
         """
         from imgsearch.progress import Job
 
-        return Job(self._filling.copy_from(Path(data_dir), self._people if faces else None))
+        return Job(self._filling.copy_from(Path(data_dir), self._open_people() if faces else None))
 
     def read_metadata(
         self,
@@ -71,7 +71,7 @@ class Fleet:
         """
         from imgsearch.progress import Job
 
-        return Job(self._filling.settle(self._open_catalogue(), self._people))
+        return Job(self._filling.settle(self._open_catalogue(), self._open_people()))
 
     def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
         """Return a path or an address with which other programs open an original of this archive.
