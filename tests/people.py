@@ -15,6 +15,17 @@ from tests.test_faces import ColourReader, write_people
 from tests.test_picture_text import run
 
 
+def write_three_persons(folder: Path) -> Path:
+    """Photos of three persons: red in four, lime in three, blue in one; and one of nobody."""
+    for number in range(2):
+        write_people(folder / f"red{number}.png", "red", size_px=(80 + number, 40))
+    write_people(folder / "both.png", "red", "lime")
+    write_people(folder / "three.png", "red", "lime", "blue")
+    write_people(folder / "lime.png", "lime")
+    write_people(folder / "nobody.png")
+    return folder
+
+
 def index_painted_people(folder: Path, people: Mapping[str, Sequence[str]]) -> Path:
     """Make a library with `lite`, in `folder`, of photos of these people by their names.
 

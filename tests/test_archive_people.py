@@ -28,7 +28,7 @@ from imgsearch.records.faces import Person
 from imgsearch.service.client import Client
 from tests.factories import PATIENCE_S, cli_environment
 from tests.object_storage import S3Server
-from tests.people import library_with_faces
+from tests.people import library_with_faces, write_three_persons
 from tests.services import serving
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, needs_models, write_people
@@ -44,15 +44,9 @@ def open_archive(folder: Path, cache: str = "cache") -> Library:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Photos of three persons: red in four, lime in three, blue in one; and one of nobody."""
-    folder = tmp_path / "photos"
-    for number in range(2):
-        write_people(folder / f"red{number}.png", "red", size_px=(80 + number, 40))
-    write_people(folder / "both.png", "red", "lime")
-    write_people(folder / "three.png", "red", "lime", "blue")
-    write_people(folder / "lime.png", "lime")
-    write_people(folder / "nobody.png")
-    write_people(folder / "broken.png", "red", size_px=(80, 80))  # the reader refuses a square
+    """Three persons in some photos, and one that the reader refuses: it is a square."""
+    folder = write_three_persons(tmp_path / "photos")
+    write_people(folder / "broken.png", "red", size_px=(80, 80))
     return folder
 
 

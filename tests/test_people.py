@@ -27,7 +27,7 @@ from imgsearch.store import changes as journal
 from imgsearch.store import migrations
 from imgsearch.store.store import Store
 from tests.factories import context_of, wait_until
-from tests.people import library_with_faces
+from tests.people import library_with_faces, write_three_persons
 from tests.services import serving
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, write_people
@@ -36,15 +36,7 @@ from tests.test_picture_text import run
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Photos of three persons: red in four, lime in three, blue in one; and one of nobody."""
-    folder = tmp_path / "photos"
-    for number in range(2):
-        write_people(folder / f"red{number}.png", "red", size_px=(80 + number, 40))
-    write_people(folder / "both.png", "red", "lime")
-    write_people(folder / "three.png", "red", "lime", "blue")
-    write_people(folder / "lime.png", "lime")
-    write_people(folder / "nobody.png")
-    return folder
+    return write_three_persons(tmp_path / "photos")
 
 
 @pytest.fixture
