@@ -30,7 +30,7 @@ from tests.factories import context_of, wait_until
 from tests.people import library_with_faces, write_three_persons
 from tests.services import serving
 from tests.stand_in import StandIn
-from tests.test_faces import ColourReader, write_people
+from tests.test_faces import ColourReader
 from tests.test_picture_text import run
 
 
