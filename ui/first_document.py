@@ -7,6 +7,7 @@ that imports it. Here it asks for all of them at once.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -109,10 +110,4 @@ def _with_imports(first: Iterable[str], text_of: Callable[[str], str]) -> Iterat
 
 def _joined(name: str, relative: str) -> str:
     """The path of a file that another one names."""
-    parts = name.split("/")[:-1]
-    for part in relative.split("/"):
-        if part == "..":
-            parts.pop()
-        elif part != ".":
-            parts.append(part)
-    return "/".join(parts)
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), relative))

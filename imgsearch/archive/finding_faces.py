@@ -17,8 +17,7 @@ from msgspec.structs import replace
 
 from imgsearch.archive.commits import CommitClock
 from imgsearch.archive.fleet.base import patiently
-from imgsearch.archive.lance.unread import scores_of, unread_faces
-from imgsearch.errors import FolderError
+from imgsearch.archive.lance.unread import check_folders, scores_of, unread_faces
 from imgsearch.indexer import text_gate
 from imgsearch.indexer.faces import (
     DESCRIPTIONS_OF_PEOPLE,
@@ -30,7 +29,6 @@ from imgsearch.indexer.faces import (
 )
 from imgsearch.progress import FaceReport, Job, Progress
 from imgsearch.records.faces import FoundFace, PhotoFaces
-from imgsearch.records.query import Filter, Selection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,9 +70,7 @@ def find_faces(
     for a folder without photos of the archive.
     """
     started_s = time.monotonic()
-    for folder in folders:
-        if not run.catalogue.count(Selection((Filter("in", (folder.rstrip("/"),)),))).photos:
-            raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
+    check_folders(run.catalogue, folders)
     ids = unread_faces(
         run.catalogue, run.people.tables.faces(), run.reader.id, folders, again=again
     )

@@ -16,14 +16,13 @@ from msgspec.structs import replace
 
 from imgsearch.archive.commits import CommitClock
 from imgsearch.archive.fleet.base import patiently
-from imgsearch.archive.lance.unread import scores_of, unread_texts
-from imgsearch.errors import FolderError, PhotoError
+from imgsearch.archive.lance.unread import check_folders, scores_of, unread_texts
+from imgsearch.errors import PhotoError
 from imgsearch.indexer import text_gate
 from imgsearch.indexer.picture_text import load_picture, read_pictures
 from imgsearch.ocr import MIN_SIDE_PX
 from imgsearch.progress import Job, Progress, TextReport
 from imgsearch.records.picture_text import PhotoText, TextLine
-from imgsearch.records.query import Filter, Selection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +63,7 @@ def read_texts(
     for a folder without photos of the archive.
     """
     started_s = time.monotonic()
-    for folder in folders:
-        if not run.catalogue.count(Selection((Filter("in", (folder.rstrip("/"),)),))).photos:
-            raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
+    check_folders(run.catalogue, folders)
     ids, below_gate = unread_texts(
         run.catalogue, run.reader.id, folders, everything=everything, again=again
     )

@@ -14,7 +14,9 @@ import numpy as np
 
 from imgsearch.archive.lance.rows import id_of, vectors_in
 from imgsearch.archive.lance.tables import FACE_COUNT, lance_errors, literal
+from imgsearch.errors import FolderError
 from imgsearch.records.picture_text import TextCounts
+from imgsearch.records.query import Filter, Selection
 
 if TYPE_CHECKING:
     from imgsearch.archive.lance.reader import LanceCatalogue
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 65_536
 _VECTORS_AT_ONCE = 8_192
 _FEW = 1_000  # photos whose vectors are looked up one by one
+
+
+def check_folders(catalogue: LanceCatalogue, folders: Sequence[str]) -> None:
+    """Raise FolderError for a folder in which no photo of the archive is."""
+    for folder in folders:
+        if not catalogue.count(Selection((Filter("in", (folder.rstrip("/"),)),))).photos:
+            raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
 
 
 def unread_texts(

@@ -427,7 +427,7 @@ class LanceWriter:
         return self._later_table("photo_people")
 
     def _later_table(self, name: TableName) -> Table:
-        """A table that older catalogues lack; None without one."""
+        """A table that older catalogues lack; it is made where it is missing."""
         if not tables.exists(self.address, name):
             tables.create(self.address, self.encoder)
         return Table(self.address, name, writable=True)
