@@ -54,16 +54,6 @@ GONE_SHARE = 0.09  # of the photos; from a tenth on, the index is built anew
 ENOUGH = 0.98  # recall
 ALL = 0.998  # a curve ends here
 SCALES = (0.25, 0.5, 0.7, 1.0, 2.0, 4.0)  # of what a calibrated search compares
-PEERS = (
-    "numpy",
-    "faiss-flat",
-    "hnswlib",
-    "usearch",
-    "faiss-rabitq",
-    "rabitqlib-5",
-    "rabitqlib-9",
-    "turbovec",
-)
 Result = dict[str, Any]
 Search = Callable[[np.ndarray], np.ndarray]  # one query (dim,) -> ids, best first
 
@@ -896,7 +886,7 @@ def main() -> None:
     command = commands.add_parser("run")
     command.add_argument("--sizes", default="10000,100000,1000000")
     command.add_argument("--jobs", default="build,query,curve,news")
-    command.add_argument("--peers", default=",".join(PEERS))
+    command.add_argument("--peers", default=",".join(PEER_BUILDERS))
     command.add_argument("--work", type=Path, required=True)
     command = commands.add_parser("real")
     command.add_argument("--photos", type=Path, required=True)

@@ -65,11 +65,11 @@ function start(box) {
   };
   const place = () => {
     if (!field.isConnected) { close(); return; }
-    const frame = field.getBoundingClientRect();
+    const bounds = field.getBoundingClientRect();
     const height = visualViewport?.height ?? innerHeight;
     Object.assign(list.style, {
-      left: `${frame.left}px`, top: `${frame.bottom + MARGIN_PX}px`, width: `${Math.max(frame.width, Math.min(NARROW_PX, innerWidth - 2 * frame.left))}px`,
-      maxHeight: `${Math.max(120, height - frame.bottom - 3 * MARGIN_PX)}px`,
+      left: `${bounds.left}px`, top: `${bounds.bottom + MARGIN_PX}px`, width: `${Math.max(bounds.width, Math.min(NARROW_PX, innerWidth - 2 * bounds.left))}px`,
+      maxHeight: `${Math.max(120, height - bounds.bottom - 3 * MARGIN_PX)}px`,
     });
   };
   const activate = (index) => {
@@ -199,9 +199,9 @@ function start(box) {
       const last = sent.events.at(-1), isLost = last && last[1] !== data.handled[0]; // its server has ended before it was handled
       sent.drop(data.handled);
       if (!sent.events.length && data.line !== line) {
-        const isTyping = document.activeElement === field && field.value !== line;
+        const isBeingTyped = document.activeElement === field && field.value !== line;
         line = data.line;
-        if (!isTyping && !isLost) field.value = line;
+        if (!isBeingTyped && !isLost) field.value = line;
       }
       describe();
     },
