@@ -1184,6 +1184,14 @@ def test_a_merge_that_is_stopped_makes_albums_when_it_is_run_again(
         assert len(library.albums.photos("Book").photo_ids) == len(ids_by_name(library))
 
 
+def pack_with_an_album(open_library: Callable[..., Library], album: Path, folder: Path) -> Path:
+    """A pack in a folder, of photos of which an album has one."""
+    with open_library("first") as library:
+        library.index([album]).run()
+        library.albums.make("Book", [ids_by_name(library)["3.png"]])
+        return library.packs.make(album, folder / "p.imgsearch").run().file
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -1197,10 +1205,7 @@ def test_a_merge_that_is_stopped_makes_albums_when_it_is_run_again(
 def test_albums_that_no_library_could_have_are_left_out(
     open_library: Callable[..., Library], album: Path, tmp_path: Path, statement: str
 ) -> None:
-    with open_library("first") as library:
-        library.index([album]).run()
-        library.albums.make("Book", [ids_by_name(library)["3.png"]])
-        pack = library.packs.make(album, tmp_path / "p.imgsearch").run().file
+    pack = pack_with_an_album(open_library, album, tmp_path)
     change(pack, statement)
     with open_library("second") as library:
         assert library.packs.merge(pack, at=album).run().albums == 0
@@ -1220,16 +1225,13 @@ def test_albums_that_no_library_could_have_are_left_out(
 def test_tables_of_albums_that_are_none_are_damage(
     open_library: Callable[..., Library], album: Path, tmp_path: Path, statement: str
 ) -> None:
-    with open_library("first") as library:
-        library.index([album]).run()
-        library.albums.make("Book", [ids_by_name(library)["3.png"]])
-        pack = library.packs.make(album, tmp_path / "p.imgsearch").run().file
-        with closing(sqlite3.connect(pack, isolation_level=None)) as connection:
-            connection.execute(statement)
-            if "DROP" not in statement:
-                seal(connection)
-        with pytest.raises(PackError):
-            library.packs.verify(pack).run()
+    pack = pack_with_an_album(open_library, album, tmp_path)
+    with closing(sqlite3.connect(pack, isolation_level=None)) as connection:
+        connection.execute(statement)
+        if "DROP" not in statement:
+            seal(connection)
+    with open_library("first") as library, pytest.raises(PackError):
+        library.packs.verify(pack).run()
 
 
 @pytest.mark.parametrize(
