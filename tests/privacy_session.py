@@ -223,7 +223,7 @@ def visit_page(port: int) -> None:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)  # the page is recorded, which slows it down
         page.goto(f"http://127.0.0.1:{port}/?token={TOKEN}")
-        box = page.get_by_label("Search").first
+        box = page.get_by_role("combobox", name="Search")
         box.fill("a red square")
         box.press("Enter")
         page.wait_for_timeout(3000)

@@ -14,11 +14,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from imgsearch.cli import main
 from imgsearch.language.fields import FIELDS
+from imgsearch.records.answer import Level
 
 DOCS = Path(__file__).parent.parent / "docs"
 # In this order: the first makes the library.
@@ -139,9 +141,11 @@ def commands_of(block: str) -> list[tuple[str, str]]:
 def compared(output: str) -> list[str]:
     """What must agree on every machine: the first result, and all that is not a ranked result.
 
-    Another processor rounds the model's numbers otherwise, and near ties change places.
+    Another processor rounds the model's numbers otherwise: near ties change places, and scores near
+    a bound have another level.
     """
-    masked = re.sub(r"[-+]?\d\.\d{3,4}|  \((sure|weak)\)$", "#", output, flags=re.MULTILINE)
+    levels = "|".join(get_args(Level))
+    masked = re.sub(rf"[-+]?\d\.\d{{3,4}}|  \(({levels})\)$", "#", output, flags=re.MULTILINE)
     lines = [line.removesuffix("#") for line in masked.splitlines()]
     ranked = [line for line in lines if re.match(r" +\d+  +#", line)]
     return [line for line in lines if line not in ranked[1:]]
