@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, RLock
@@ -113,6 +113,19 @@ class MemoryCache(Generic[_Key]):
         """The value of a key at this version; None without one."""
         entry = self._at(key, version, self._now_s())
         return None if entry is None else entry.value
+
+    def known_among(self, keys: Iterable[_Key], version: Hashable) -> dict[_Key, Any]:
+        """The values of those of these keys that have one at this version."""
+        now_s = self._now_s()
+        with self._lock:
+            entries = {key: self._entries.get(key) for key in keys}
+            found = {}
+            for key, entry in entries.items():
+                if entry is not None and entry.version == version:
+                    entry.checked_s = now_s
+                    self._entries.move_to_end(key)
+                    found[key] = entry.value
+            return found
 
     def keep(self, key: _Key, version: Hashable, value: object, size: int = 1) -> None:
         """Store a value that was computed at this version, as `get` does."""

@@ -134,6 +134,16 @@ def test_a_value_can_be_looked_up_and_stored_in_two_steps() -> None:
     assert cache.get("another", lambda: "computed", lambda: 1) == "value"
 
 
+def test_several_values_can_be_looked_up_at_once() -> None:
+    cache = MemoryCache[str](3)
+    for key, version in (("a", 1), ("b", 1), ("c", 1)):
+        cache.keep(key, version, key.upper())
+    assert cache.known_among(["a", "b", "unknown"], 1) == {"a": "A", "b": "B"}
+    assert cache.known_among(["a", "b"], 2) == {}
+    cache.keep("d", 1, "D")
+    assert cache.known_among("abcd", 1) == {"a": "A", "b": "B", "d": "D"}, "c was not used since"
+
+
 def test_a_failure_is_not_kept() -> None:
     cache, compute = MemoryCache[str](10), Computed()
 

@@ -17,6 +17,8 @@ from imgsearch.language.grammar import parse
 from imgsearch.records.answer import Answer
 from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_answers import kept_or_found
+from imgsearch.search.prepared import prepare
+from imgsearch.search.vector import QueryVector
 from tests.factories import run_cli, write_noise, write_xmp
 
 DOGS = "a dog"
@@ -126,6 +128,48 @@ def test_a_folder_that_cannot_be_reached_shows_at_once(library: Library, photos:
     assert not library.find(f"{DOGS} is:online").hits
     away.rename(photos)
     assert not any(hit.offline for hit in library.find(DOGS).hits)
+
+
+def test_a_photo_that_is_shown_again_is_read_once(library: Library, photos: Path) -> None:
+    shown = library.find(DOGS, 5).hits
+    again = library.find(DOGS, 6).hits
+    assert [hit.photo for hit in again[:5]] == [hit.photo for hit in shown]
+    assert all(before.photo is now.photo for before, now in zip(shown, again, strict=False))
+    by_id = {hit.photo.id: hit for hit in library.photos([hit.photo.id for hit in again])}
+    assert [by_id[hit.photo.id].photo for hit in again] == [hit.photo for hit in again]
+    _rate(library, photos)
+    for hit in library.find(DOGS, 6).hits:
+        assert hit.photo is not by_id[hit.photo.id].photo, "anything may have changed"
+    assert is_as_computed_anew(library, DOGS)
+
+
+def test_photos_are_shown_in_the_order_they_are_asked_for(library: Library, photos: Path) -> None:
+    ids = [hit.photo.id for hit in library.find(DOGS, 12).hits]
+    with Library.open(library.settings) as other:
+        other.photos(ids[3:6])  # known from now on
+        assert [hit.photo.id for hit in other.photos(ids[::-1])] == ids[::-1]
+        assert [hit.photo.id for hit in other.photos([*ids, 10**9])] == ids
+
+
+def test_the_vector_of_a_query_is_composed_once(library: Library, photos: Path) -> None:
+    file = min(photos.rglob("*.jpg"))
+    with closing(LocalEngine(library.settings, print, None, None, None)) as engine:
+
+        def vector(query: Query) -> QueryVector:
+            return prepare(engine.context(), query).vector
+
+        for query in (parse(DOGS), parse("a dog -people"), parse("photo:1 in the snow")):
+            composed = vector(query)
+            assert vector(query) is composed
+            assert composed.nbytes >= 3 * composed.vector.nbytes
+            with pytest.raises(ValueError, match="read-only"):
+                composed.vector[0] = 1
+            with pytest.raises(ValueError, match="read-only"):
+                composed.contributions[0, 0] = 1
+        of_file = Query((Term(Example(file)),))
+        assert vector(of_file) is not vector(of_file), "the file may have changed"
+        _save(library, photos)
+        assert vector(parse(DOGS)) is not composed
 
 
 def test_an_example_file_is_read_again(library: Library, photos: Path, tmp_path: Path) -> None:

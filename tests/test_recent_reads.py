@@ -157,3 +157,25 @@ def test_what_changed_while_it_was_computed_is_not_kept(stores: tuple[Store, Sto
     assert recent.known("answer", now) is None
     recent.keep("answer", now, 8, size_bytes=1)
     assert recent.known("answer", now) == 8
+
+
+def test_of_several_only_those_that_are_not_known_are_read(stores: tuple[Store, Store]) -> None:
+    writer, reader = stores
+    recent = RecentReads(reader.database)
+    read: list[list[int]] = []
+
+    def squares(ids: list[int]) -> dict[int, int]:
+        read.append(ids)
+        return {each: each * each for each in reversed(ids) if each < 10}
+
+    def get(*ids: int) -> dict[int, int]:
+        return recent.get_each("squares", ids, squares, 10)
+
+    assert get(2, 3) == {2: 4, 3: 9}
+    assert list(get(5, 3, 20, 2).items()) == [(5, 25), (3, 9), (2, 4)], "in the order asked for"
+    assert get(2, 5) == {2: 4, 5: 25}
+    assert read == [[2, 3], [5, 20]]
+    assert recent.get_each("cubes", [2], lambda ids: {2: 8}, 10) == {2: 8}
+    writer.record(1, 1, photos(3, 1))
+    assert get(2, 3) == {2: 4, 3: 9}
+    assert read[2:] == [[2, 3]]

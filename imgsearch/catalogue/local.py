@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from imgsearch.store.reads import Reads
 
 
+# Photos that are shown are shown again soon: on the next page, alone, or in another answer. More of
+# them at once are a list or a copy of all.
+_MOST_KEPT = 1_000
+_PHOTO_BYTES = 2_000  # with its facts and paths
+
+
 class SearchableVectors(Protocol):
     """Every committed vector of one encoder, searchable; never a photo without a path.
 
@@ -141,6 +147,12 @@ class LocalCatalogue:
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
         wanted = list(ids)
+        if len(wanted) > _MOST_KEPT:
+            return self._read_photos(wanted)
+        kind = ("photos", tuple(self._online.items()))
+        return self._reads.recent.get_each(kind, wanted, self._read_photos, _PHOTO_BYTES)
+
+    def _read_photos(self, wanted: Sequence[int]) -> dict[int, CataloguedPhoto]:
         stored = self._reads.photos.with_files(wanted)
         found = {}
         for photo_id in wanted:

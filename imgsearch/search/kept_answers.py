@@ -8,10 +8,11 @@ from typing import Protocol
 from msgspec import Struct
 
 from imgsearch.records.answer import Answer
-from imgsearch.records.query import Example, Query
+from imgsearch.records.query import Query
 from imgsearch.search.answers import search_page
 from imgsearch.search.context import SearchContext
 from imgsearch.search.prepared import prepare
+from imgsearch.search.vector import depends_on_files
 
 _ANSWER_BYTES = 10_000
 _HIT_BYTES = 2_000  # with its paths and the facts of its photo
@@ -63,8 +64,7 @@ def key_of(context: SearchContext, query: Query, k: int, cursor: str | None) -> 
     None for a query with an example that is not a photo of the library: its file may change, and
     its bytes are too many to cache.
     """
-    examples = [term.what for term in query.terms if isinstance(term.what, Example)]
-    if not all(isinstance(example.source, int) for example in examples):
+    if depends_on_files(query):
         return None
     # Only free words are searched for names and dates, and files are offline while their folder
     # cannot be reached.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -35,7 +35,7 @@ _CANCEL_OUT = "The terms of this query cancel each other out. Change one of them
 
 
 class QueryVector(Struct, frozen=True):
-    """A query as one vector of length 1, with its terms.
+    """A query as one vector of length 1, with its terms. Its arrays are read-only.
 
     `vector` is the sum of `contributions` (terms, dim). `term_vectors` (terms, dim) has the vector
     of each term alone, of length 1. `scored` is the query as `imgsearch.search.confidence` takes
@@ -49,16 +49,53 @@ class QueryVector(Struct, frozen=True):
     example_ids: frozenset[int]
     kind: Literal["text", "image"]
 
+    @property
+    def nbytes(self) -> int:
+        """The size of its arrays in memory."""
+        return sum(array.nbytes for array in self._arrays())
+
+    def read_only(self) -> QueryVector:
+        """The same vector, which nobody can change any more."""
+        for array in self._arrays():
+            array.flags.writeable = False
+        return self
+
+    def _arrays(self) -> Iterator[Vectors]:
+        scored = (self.scored.vector, self.scored.negative, self.scored.things)
+        for array in (self.vector, self.term_vectors, self.contributions, *scored):
+            if array is not None:
+                yield array
+
 
 def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None) -> QueryVector:
     """The vector of a query. The model is loaded only for terms that are not in the cache.
 
     A library that is too small for a baseline has neither a mean noun nor a usual caption, and the
-    query is composed without them.
+    query is composed without them. The vector is kept until anything in the library changes, unless
+    it depends on files.
 
     Raises QueryError if a text is empty or too long, an image cannot be read, a weight is invalid,
     or the terms cancel each other out.
     """
+
+    def compute() -> QueryVector:
+        return _embed(context, query, baseline).read_only()
+
+    if context.recent is None or depends_on_files(query):
+        return compute()
+    scores = None if baseline is None else baseline.scores  # the same object until it changes
+    return context.recent.get(("query vector", context.row, query.terms, scores), compute)
+
+
+def depends_on_files(query: Query) -> bool:
+    """Whether an example of a query is an image file, which may change, or the bytes of one."""
+    return any(
+        isinstance(term.what, Example) and not isinstance(term.what.source, int)
+        for term in query.terms
+    )
+
+
+def _embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None) -> QueryVector:
     import numpy as np
 
     encoder_id = context.row.encoder_id
@@ -229,13 +266,8 @@ def _embed_texts(context: SearchContext, texts: Sequence[str]) -> list[Vector]:
             _check_length(encoder, text)
         return embed_texts(encoder, context.row.name, missing)
 
-    def read() -> list[Vector]:
-        cache = QueryCache(context.cache_dir, context.row.encoder_id)
-        return cache.texts(context.row.name, texts, embed)
-
-    if context.recent is None:
-        return read()
-    return context.recent.get(("vectors of texts", context.row, tuple(texts)), read)
+    cache = QueryCache(context.cache_dir, context.row.encoder_id)
+    return cache.texts(context.row.name, texts, embed)
 
 
 def _check_length(encoder: Encoder, text: str) -> None:

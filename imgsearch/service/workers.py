@@ -7,6 +7,7 @@ the version of the library what another process changes. The supervisor holds th
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -192,6 +193,9 @@ def _work(
     """The main function of a worker."""
     from imgsearch.library import Library
 
+    # The garbage collector writes to each object that it looks at, and a page that is written to is
+    # not shared any more.
+    gc.freeze()
     c_memory.share_between_threads()
     Thread(target=_end_with_the_supervisor, name="imgsearch-supervisor", daemon=True).start()
     settings, group = served.settings, ProcessGroup(served.workers, RemoteEncoders(encoder).open)

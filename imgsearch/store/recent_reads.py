@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import local
 from typing import TYPE_CHECKING, TypeVar
@@ -40,6 +40,28 @@ class RecentReads:
     def get(self, key: Hashable, read: Callable[[], _Read]) -> _Read:
         """Return the result of `read`, cached by key until the next change. Do not modify it."""
         return self._cache.get(key, read, self.version, _size_bytes)
+
+    def get_each(
+        self,
+        kind: Hashable,
+        ids: Sequence[int],
+        read: Callable[[list[int]], Mapping[int, _Read]],
+        size_bytes: int,
+    ) -> dict[int, _Read]:
+        """The values that `read` gives for these ids, each cached by kind and id as `get` does.
+
+        Only those that are not cached are read, all at once. The values are in the order of the
+        ids; an id without a value is left out. Each takes about `size_bytes`.
+        """
+        version = self.version()
+        keys = {each: (kind, each) for each in ids}
+        found = self._cache.known_among(keys.values(), version)
+        unknown = [each for each, key in keys.items() if key not in found]
+        if unknown:
+            for each, value in read(unknown).items():
+                found[keys[each]] = value
+                self._cache.keep(keys[each], version, value, size_bytes)
+        return {each: found[key] for each, key in keys.items() if key in found}
 
     def version(self) -> tuple[int, int]:
         """The version of the library as it is now, or as it was when `one_version` began."""
