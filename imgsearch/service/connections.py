@@ -41,10 +41,13 @@ USUAL_LIMITS = ConnectionLimits()
 
 
 class Connections:
-    """All connections of a server."""
+    """All connections of a server. `on_closed` is called when one of them was closed."""
 
-    def __init__(self, limits: ConnectionLimits) -> None:
+    def __init__(
+        self, limits: ConnectionLimits, on_closed: Callable[[], None] = lambda: None
+    ) -> None:
         self.limits = limits
+        self._on_closed = on_closed
         self._open = 0
         self._waiting: dict[Connection, None] = {}  # in the order in which they began to wait
 
@@ -64,6 +67,7 @@ class Connections:
 
     def remove(self) -> None:
         self._open -= 1
+        self._on_closed()
 
     def begin_waiting(self, connection: Connection) -> None:
         self._waiting[connection] = None

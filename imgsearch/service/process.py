@@ -38,13 +38,15 @@ def answer_requests(
     on_request: Callable[[], None] = lambda: None,
     on_ready: Callable[[], None] = lambda: None,
     on_forced_exit: Callable[[], None] = lambda: None,
+    on_closed: Callable[[], None] = lambda: None,
     is_one_of_several: bool = False,
 ) -> None:
     """Answer the requests that come to these sockets, until SIGTERM or Ctrl-C.
 
     `token` and `secret` are as for `create_app`.
-    `on_request` is called at each use of the library, and `on_forced_exit` where an answer still
-    takes longer when the process ends. One of several processes leaves connections to the others.
+    `on_request` is called at each use of the library, `on_closed` for each connection that was
+    closed, and `on_forced_exit` where an answer still takes longer when the process ends. One of
+    several processes leaves connections to the others.
     In the main thread only.
     """
 
@@ -59,6 +61,7 @@ def answer_requests(
             super().handle_exit(sig, frame)
             _force_exit_later(on_forced_exit)
 
+    connections = Connections(limits, on_closed)
     config = uvicorn.Config(
         create_app(library, token, on_request, secret),
         log_config=None,
@@ -66,7 +69,7 @@ def answer_requests(
         access_log=False,
         lifespan="off",
         ws="none",
-        http=cast(type[asyncio.Protocol], Connections(limits).protocol),  # uvicorn only calls it
+        http=cast(type[asyncio.Protocol], connections.protocol),  # uvicorn only calls it
         loop="asyncio",
         server_header=False,
         date_header=False,

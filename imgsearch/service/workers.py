@@ -28,6 +28,7 @@ from imgsearch.config import Settings
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.remote import EncoderHost, ProcessGroup, RemoteEncoders
 from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.service.balancing import ConnectionBalance, WorkerConnections
 from imgsearch.service.connections import ConnectionLimits
 from imgsearch.service.idle import IdleTimer
 from imgsearch.service.process import answer_requests
@@ -77,20 +78,23 @@ class WorkerProcesses:
         self._served, self._sockets, self._host = served, sockets, host
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
+        self._balance = ConnectionBalance(self._context, served.workers)
         self._workers: list[_Worker] = []
         self._early_ends = 0  # in a row
 
     def start(self) -> None:
         """Start all, and wait until each can answer. Raises what keeps one from that."""
-        self._workers = [self._started() for _ in range(self._served.workers)]
+        self._workers = [self._started(number) for number in range(self._served.workers)]
         for worker in self._workers:
             _wait_until_ready(worker)
 
-    def _started(self) -> _Worker:
+    def _started(self, number: int) -> _Worker:
         theirs, ours = self._context.Pipe()
         told, news = self._context.Pipe()
         process = self._context.Process(
-            target=_work, args=(self._served, self._sockets, theirs, told), daemon=True
+            target=_work,
+            args=(self._served, self._balance, number, self._sockets, theirs, told),
+            daemon=True,
         )
         process.start()
         for end in (theirs, told):
@@ -110,6 +114,7 @@ class WorkerProcesses:
             for number, worker in enumerate(self._workers):
                 if worker.process.is_alive():
                     continue
+                self._balance.has_ended(number)
                 was_early = time.monotonic() - worker.started < _TOO_SOON_S
                 self._early_ends = self._early_ends + 1 if was_early else 0
                 if self._early_ends > _MOST_IN_A_ROW:
@@ -118,7 +123,7 @@ class WorkerProcesses:
                         "with --workers 1 to see why."
                     )
                 worker.news.close()
-                self._workers[number] = self._started()
+                self._workers[number] = self._started(number)
 
     def stop(self) -> None:
         """End all: those that do not end in time are killed. Nothing is lost: they only read."""
@@ -188,9 +193,14 @@ def _wait_until_ready(worker: _Worker) -> None:
 
 
 def _work(
-    served: ServedLibrary, sockets: list[socket.socket], encoder: Connection, told: Connection
+    served: ServedLibrary,
+    balance: ConnectionBalance,
+    number: int,
+    sockets: list[socket.socket],
+    encoder: Connection,
+    told: Connection,
 ) -> None:
-    """The main function of a worker."""
+    """The main function of the worker with this number."""
     from imgsearch.library import Library
 
     # The garbage collector writes to each object that it looks at, and a page that is written to is
@@ -208,14 +218,16 @@ def _work(
     except ImgsearchError as error:
         told.send(str(error))
         return
+    connections = WorkerConnections(balance, number)
     with library:
         answer_requests(
             library,
             served.token,
             served.secret,
-            sockets,
+            connections.sockets(sockets),
             served.limits,
             on_ready=lambda: told.send(""),
+            on_closed=connections.closed,
             is_one_of_several=True,
         )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
 import psutil
@@ -16,8 +19,8 @@ from imgsearch import Example, Library, Query, Settings, Term
 from imgsearch.operations.records import dump_json, to_json
 from imgsearch.service.address import SOCKET
 from imgsearch.service.api import Asking
-from imgsearch.service.client import Client, ServiceUnavailable
-from tests.factories import run_cli, wait_until, write_photo
+from imgsearch.service.client import Client, ServiceUnavailable, connect
+from tests.factories import PATIENCE_S, run_cli, wait_until, write_photo
 from tests.services import serving
 
 if sys.platform == "win32":
@@ -90,6 +93,47 @@ def is_answered(settings: Settings) -> bool:
         return bool(Client(settings).call(Library.find, "a cat").hits)
     except ServiceUnavailable:
         return False
+
+
+def status_of(connection: HTTPConnection) -> int:
+    connection.request("GET", "/hello")
+    response = connection.getresponse()
+    response.read()
+    return response.status
+
+
+def test_clients_that_connect_one_after_the_other_are_spread(settings: Settings) -> None:
+    """By the socket and by the port; also while a worker is replaced by another one."""
+    options = ("--workers", str(WORKERS), "--port", "0")
+    with serving(settings.data_dir, *options) as (process, line), ExitStack() as opened:
+        workers = workers_of(process.pid)
+        before = [each.num_fds() for each in workers]
+        for _ in range(2 * WORKERS):
+            private = opened.enter_context(connect(settings.data_dir)).http
+            public = HTTPConnection("127.0.0.1", port_in(line), timeout=PATIENCE_S)
+            opened.callback(public.close)
+            private.sock.settimeout(PATIENCE_S)
+            assert (status_of(private), status_of(public)) == (200, 401)
+        after = [each.num_fds() for each in workers]
+        assert [now - then for now, then in zip(after, before, strict=True)] == [4] * WORKERS
+        workers[0].kill()
+        late = [opened.enter_context(connect(settings.data_dir)).http for _ in range(8)]
+        for connection in late:
+            connection.sock.settimeout(PATIENCE_S)
+            assert status_of(connection) == 200, "by the other worker or the successor"
+        wait_until(lambda: len(workers_of(process.pid)) == WORKERS)
+        (successor,) = set(workers_of(process.pid)) - set(workers)
+        wait_until(lambda: is_answered(settings))
+        held = successor.num_fds()
+        more = [opened.enter_context(connect(settings.data_dir)).http for _ in range(4)]
+        assert [status_of(each) for each in more] == [200] * 4
+        assert successor.num_fds() > held, "it has fewer connections than the other"
+
+
+def port_in(line: str) -> int:
+    found = re.search(r"127\.0\.0\.1:(\d+)", line)
+    assert found is not None, line
+    return int(found[1])
 
 
 def test_each_process_notices_what_another_program_indexes(
