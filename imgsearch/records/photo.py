@@ -438,6 +438,8 @@ YES_OR_NO_FILTERS = {
 
 def with_measured(facts: Facts, known: Facts) -> Facts:
     """Facts that were read again, with those of `known` that only decoding measures."""
+    if facts.is_measured:
+        return facts
     unknown = [name for name in MEASURED_FACTS if getattr(facts, name) is None]
     return replace(facts, **{name: getattr(known, name) for name in unknown})
 
