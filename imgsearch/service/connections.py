@@ -44,7 +44,7 @@ class Connections:
     """All connections of a server. `on_closed` is called when one of them was closed."""
 
     def __init__(
-        self, limits: ConnectionLimits, on_closed: Callable[[], None] = lambda: None
+        self, limits: ConnectionLimits, on_closed: Callable[[], None] | None = None
     ) -> None:
         self.limits = limits
         self._on_closed = on_closed
@@ -67,7 +67,8 @@ class Connections:
 
     def remove(self) -> None:
         self._open -= 1
-        self._on_closed()
+        if self._on_closed is not None:
+            self._on_closed()
 
     def begin_waiting(self, connection: Connection) -> None:
         self._waiting[connection] = None
