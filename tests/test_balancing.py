@@ -14,7 +14,16 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("needs Unix", allow_module_level=True)
 
+from imgsearch.service.address import tcp_socket
 from imgsearch.service.balancing import ConnectionBalance, WorkerConnections
+
+
+def balance_of_two(opened: ExitStack) -> ConnectionBalance:
+    balance = ConnectionBalance(multiprocessing.get_context("forkserver"), 2)
+    for pair in balance.inboxes:
+        for end in pair:
+            opened.enter_context(end)
+    return balance
 
 
 class Workers:
@@ -23,10 +32,7 @@ class Workers:
     def __init__(self, opened: ExitStack, place: Path) -> None:
         self._opened = opened
         self._place = place
-        self.balance = ConnectionBalance(multiprocessing.get_context("forkserver"), 2)
-        for pair in self.balance.inboxes:
-            for end in pair:
-                opened.enter_context(end)
+        self.balance = balance_of_two(opened)
         self.listening = opened.enter_context(socket.socket(socket.AF_UNIX))
         self.listening.bind(str(place))
         self.listening.listen(32)
@@ -80,6 +86,30 @@ def test_the_worker_with_the_fewest_gets_the_next_connection(workers: Workers) -
     workers.first.closed()
     workers.connect()
     assert workers.accepted(listening) is not None, "the other one has more now"
+
+
+def test_a_connection_to_a_port_stays_one_of_tcp() -> None:
+    """asyncio looks at that before it turns Nagle's algorithm off."""
+    with ExitStack() as opened:
+        balance = balance_of_two(opened)
+        port = opened.enter_context(tcp_socket())
+        port.bind(("127.0.0.1", 0))
+        port.listen()
+        first, second = (WorkerConnections(balance, number) for number in (0, 1))
+        listening, _ = map(opened.enter_context, first.sockets([port]))
+        (inbox,) = map(opened.enter_context, second.sockets([]))
+        clients = [
+            opened.enter_context(socket.create_connection(listening.getsockname()))
+            for _ in range(2)
+        ]
+        kept, _ = listening.accept()
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+        taken, _ = inbox.accept()
+        for connection, client in zip((kept, taken), clients, strict=True):
+            opened.enter_context(connection)
+            assert connection.proto == socket.IPPROTO_TCP
+            assert connection.getpeername() == client.getsockname()
 
 
 def test_connections_that_come_at_once_are_halved(workers: Workers) -> None:

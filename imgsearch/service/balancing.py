@@ -100,7 +100,8 @@ class _Accepting(socket.socket):
     """A socket of this worker, which asyncio listens to and accepts connections from."""
 
     def __init__(self, original: socket.socket, connections: WorkerConnections) -> None:
-        super().__init__(fileno=original.detach())
+        kind = original.family, original.type, original.proto
+        super().__init__(*kind, fileno=original.detach())
         self._connections = connections
 
 
@@ -132,4 +133,9 @@ class _Inbox(_Accepting):
         if not descriptors:
             raise ConnectionAbortedError("too many open files")
         self._connections.kept()
-        return socket.socket(fileno=descriptors[0]), ""
+        connection = socket.socket(fileno=descriptors[0])
+        if connection.family == socket.AF_UNIX:
+            return connection, ""
+        # Named, since not every system tells it: see `tcp_socket`.
+        kind = connection.family, connection.type, socket.IPPROTO_TCP
+        return socket.socket(*kind, fileno=connection.detach()), ""
