@@ -30,6 +30,7 @@ from imgsearch.outputs.copies import LIST_NAME
 from tests.browsing import (
     NEEDS_BROWSER,
     TOKEN,
+    choose_file,
     clear_tray,
     download,
     give_file,
@@ -186,10 +187,7 @@ def test_search_by_an_image_and_by_a_part_of_it(
 
 def test_an_unreadable_upload_is_reported(page: Page, address: str) -> None:
     page.goto(address)
-    page.set_input_files(
-        "[data-testid=stFileUploader] input",
-        {"name": "cat.jpg", "mimeType": "image/jpeg", "buffer": b"this is no image at all"},
-    )
+    choose_file(page, "cat.jpg", "image/jpeg", b"this is no image at all")
     page.get_by_text("Cannot read this image").wait_for()
 
 

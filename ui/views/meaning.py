@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import format_count
-from ui import cards, component_files, elements, first_run, search_row
+from ui import cards, component_files, elements
 from ui.formatting import escape_markdown
 from ui.library_state import follow, library_state
 from ui.meaning_data import drawn_map, found_photos
@@ -21,11 +21,8 @@ _map = component_files.component("meaning", "shared/photo_tile.css")
 def show() -> None:
     """The map; of the photos that a search finds, the others stay in the background."""
     here = session()
-    if not here.photo_count():
-        first_run.empty_library()
-        return
     state = library_state()
-    search_input = search_row.search_box("meaning")
+    search_input = SearchInput.of_address()
     search_input.query()  # raises what is wrong with it
     task = here.tasks.get(TASK)
     is_busy = task is not None and task.running
