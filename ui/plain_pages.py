@@ -20,6 +20,7 @@ code {{ white-space: nowrap; padding: 2px 6px; border-radius: 6px; background: #
 code.path {{ white-space: normal; }}
 li {{ margin: 8px 0; }}
 a {{ color: light-dark(#0f766e, #2dd4bf); }}
+p a {{ display: inline-block; padding: 10px 4px; }}
 nav {{ display: flex; flex-wrap: wrap; gap: 8px; }}
 nav a {{ display: inline-flex; align-items: center; min-height: 44px; padding: 0 14px;
   border: 1px solid #8886; border-radius: 10px; text-decoration: none; }}

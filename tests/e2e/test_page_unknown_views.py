@@ -103,7 +103,8 @@ def test_it_has_the_looks_of_the_page(
     tab = open_tab(address, width, 844, scheme)
 
     def is_dark() -> bool:
-        return "rgb(14, 17, 23)" == tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        colour = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        return bool(colour == "rgb(14, 17, 23)")
 
     tab.goto(f"{address}/event")
     assert is_dark() == (scheme == "dark")
