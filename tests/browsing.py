@@ -39,7 +39,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 30_000  # for a busy machine
+PATIENCE_MS = 120_000  # for a busy machine
 TOKEN = "the-token-of-the-tests"  # of every page that `serving` starts
 TARGET_PX = 44  # WCAG 2.2, 2.5.5
 # What can be touched now: the box of each element, and what it is.
