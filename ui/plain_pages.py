@@ -11,7 +11,7 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{ti
 <meta name="viewport" content="width=device-width"><link rel="icon" href="{icon}"><style>
 :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
 body {{ display: grid; place-items: center; min-height: 90vh; margin: 0 16px;
-  color: light-dark(#31333f, #fafafa); background: light-dark(#fff, #0e1117); }}
+  color: light-dark(#2f2d2b, #edebe8); background: light-dark(#fff, #171614); }}
 form {{ display: grid; gap: 12px; width: min(320px, 90vw); }}
 main {{ width: min(560px, 100%); overflow-wrap: anywhere; }}
 input, button {{ font: inherit; padding: 10px 12px; border-radius: 8px; border: 1px solid #8886; }}

@@ -104,7 +104,7 @@ def test_it_has_the_looks_of_the_page(
 
     def is_dark() -> bool:
         colour = tab.evaluate("getComputedStyle(document.body).backgroundColor")
-        return bool(colour == "rgb(14, 17, 23)")
+        return bool(colour == "rgb(23, 22, 20)")
 
     tab.goto(f"{address}/event")
     assert is_dark() == (scheme == "dark")

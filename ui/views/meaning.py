@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from imgsearch import format_count
@@ -43,7 +45,7 @@ def show() -> None:
             "on this machine only, and no photo is read again.",
             ":material/bubble_chart:",
         )
-        _lay_out_button(f"Lay out {format_count(here.photo_count(), 'photo')}", is_busy)
+        _lay_out_button(f"Lay out {format_count(here.photo_count(), 'photo')}", is_busy, "primary")
     follow(state)
 
 
@@ -65,13 +67,13 @@ def _heading(search_input: SearchInput, is_busy: bool) -> None:
         _lay_out_button("Lay out anew", is_busy, "tertiary")
 
 
-def _lay_out_button(label: str, is_busy: bool, kind: str = "secondary") -> None:
+def _lay_out_button(label: str, is_busy: bool, kind: Literal["primary", "tertiary"]) -> None:
     st.button(
         label,
         icon=":material/bubble_chart:",
         disabled=is_busy,
         on_click=_start,
-        type="tertiary" if kind == "tertiary" else "secondary",
+        type=kind,
         help="You can go on searching meanwhile. Photos that are added later are placed on the "
         "map, and the others do not move.",
     )
