@@ -24,6 +24,7 @@ from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import (
     Cursor,
     PhotoId,
+    PhotoIds,
     ResultCount,
     operation,
 )
@@ -489,7 +490,8 @@ class Library:
         """A value that changes whenever anything in the library changes, in any process."""
         return self._engine.version()
 
-    def photos(self, ids: Sequence[int]) -> Hits:
+    @operation("POST /photos")
+    def photos(self, ids: PhotoIds) -> Hits:
         """Return these photos, in this order, with their paths; unknown ids are left out."""
         from imgsearch.search.hits import make_hits
 

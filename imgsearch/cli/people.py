@@ -13,7 +13,6 @@ from imgsearch.cli.output import (
     archive_option,
     asking,
     data_option,
-    for_library,
     info,
     json_option,
     open_either,
@@ -150,7 +149,7 @@ def command(
                 _print_person(ask(People.name_faces, (face.id,), name).person, as_json)
             return
         if person is None:
-            _print_list(ask, everyone, as_json, for_library(address))
+            _print_list(ask, everyone, as_json)
             return
         who = find_person(ask, person)
         if name is not None:
@@ -220,7 +219,7 @@ def find_person(ask: Asking, text: str) -> Person:
     raise UsageError(f"There is no person {text!r}. {hint}To list them: imgsearch people")
 
 
-def _print_list(ask: Asking, everyone: bool, as_json: bool, option: str) -> None:
+def _print_list(ask: Asking, everyone: bool, as_json: bool) -> None:
     people = ask(People.all, hidden=everyone)
     if as_json:
         print_json([asdict(each) for each in people])
@@ -228,7 +227,7 @@ def _print_list(ask: Asking, everyone: bool, as_json: bool, option: str) -> None
     if not people:
         faces = ask(People.counts).faces
         seen = f"Of {format_count(faces, 'face')} no two are alike enough. "
-        info(f"No persons yet. {seen if faces else ''}To find faces: imgsearch faces{option}")
+        info(f"No persons yet. {seen if faces else ''}To find faces: imgsearch faces")
         raise SystemExit(NO_RESULT)
     named = [each for each in people if each.name is not None]
     groups = [each for each in people if each.name is None]
@@ -319,12 +318,11 @@ def _face_at(ask: Asking, example: str) -> Face:
 
 def _with_paths(ask: Asking, faces: Sequence[Face]) -> list[tuple[Face, str]]:
     """The faces with the paths of their photos, and the moment of a video."""
+    hits = ask(Library.photos, list(dict.fromkeys(face.photo_id for face in faces)))
+    paths = {hit.photo.id: path_text(hit.path) for hit in hits}
     rows = []
     for face in faces:
         moment = "" if face.at_s is None else f" at {face.at_s:.0f} s"
-        try:
-            path = path_text(ask(Library.photo, face.photo_id).hit.path)
-        except UsageError:  # it has left the library since
-            path = "-"
-        rows.append((face, f"{path}{moment}"))
+        # A photo that is unknown has left the library since.
+        rows.append((face, f"{paths.get(face.photo_id, '-')}{moment}"))
     return rows
