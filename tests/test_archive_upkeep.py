@@ -156,8 +156,6 @@ def test_messages_show_commands_with_the_address(tmp_path: Path) -> None:
             archive.index([photos]).run()
         command = f"imgsearch index '{photos}' --accept-removals --library {archive.address}"
         assert str(refused.value).endswith(f"if you removed them on purpose: {command}")
-        with pytest.raises(UsageError, match=f"copy --to {archive.address}"):
-            archive.packs.merge(tmp_path / "some.imgsearch").run()
 
 
 def test_damage_of_a_table_is_a_finding(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.people import library_with_faces, write_three_persons
 
 def context(*options: str) -> click.Context:
     """The context of a command line with these options."""
-    root = click.Context(commands)
+    root = commands.make_context("imgsearch", ["status"])
     command = commands.get_command(root, "status")
     assert command is not None
     command.make_context("status", list(options), parent=root)

@@ -6,7 +6,7 @@ watched folders, no saved searches and no concepts. Its people are those of all 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
@@ -348,6 +348,22 @@ class ArchiveEngine:
         ]
         return [(photo, picture) for photo, picture in pictures if picture is not None]
 
+    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, Path]]:
+        has_files, has_objects = False, False
+        for found in self.catalogue().photos(photo_ids).values():
+            for each in found.files:
+                if is_object(path_text(each.path)):
+                    has_objects = True
+                elif each.path.is_file():
+                    has_files = True
+                    yield found.photo, each.path
+        if has_objects and not has_files:
+            raise UsageError(
+                f"The photos of the archive {self.address} are in object storage, and imgsearch "
+                "writes no file there. XMP files are written beside photos that are files of this "
+                "machine."
+            )
+
     def absolute(self, place: str | Path) -> str:
         """An absolute path, or the address of an object as it is."""
         return absolute_place(place)
@@ -403,6 +419,9 @@ class ArchiveEngine:
 
     def people(self) -> PeopleStores:
         return self._opened_people().stores()
+
+    def names_in_files(self, photo_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
+        return self.catalogue().stated_names(photo_ids)
 
     def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
         return self._opened_people().deciding(decide)
@@ -463,13 +482,18 @@ class ArchiveEngine:
             return (yield from write_pack(file, info, some, len(photos), packed))
 
     def merge(
-        self, pack: Path, place: str | None, offline: bool, beside: bool
+        self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool
     ) -> Generator[Progress, None, MergeReport]:
-        """Raise UsageError: an archive takes libraries, not packs."""
-        raise UsageError(
-            "A pack is merged into a library of this machine. Merge it there, and copy that "
-            f"library into the archive: imgsearch copy --to {shell_word(self.address)}"
-        )
+        """Merge a pack into the archive, which is made if there is none."""
+        if beside:
+            raise UsageError("An archive has vectors of one encoder. Leave --beside out.")
+        if place is not None and is_object(place):
+            raise UsageError(
+                f"Photos of a pack are looked for in folders of this machine, and {place} is none. "
+                "To read photos there: imgsearch index PLACE"
+            )
+        people = self._opened_people() if faces else None
+        return self._filling.merge(pack, place, offline, people)
 
     def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
         """Read a whole pack and compare it with its checksums."""

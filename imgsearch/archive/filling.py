@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         CopyReport,
         FaceReport,
         Job,
+        MergeReport,
         Progress,
         SettleReport,
         SyncReport,
@@ -174,6 +175,24 @@ class Filling:
             if people is not None:
                 report = report.plus((yield from copy_faces(store, writer, people)))
             return report
+
+    def merge(
+        self, pack: Path, place: str | None, offline: bool, people: ArchivePeople | None
+    ) -> Generator[Progress, None, MergeReport]:
+        """Merge a pack, its faces only with `people`: see `imgsearch.archive.unpacking`."""
+        from imgsearch.archive.unpacking import MergeTarget, merge_pack
+
+        target = MergeTarget(
+            self.address,
+            self.settings,
+            self._notify,
+            self._encoder() if self.exists() else None,
+            self.writer,
+            people,
+            self.library_roots(),
+            self._encoders.dim_of,
+        )
+        return (yield from merge_pack(target, pack, place, offline))
 
     def settle(
         self, catalogue: LanceCatalogue, people: ArchivePeople

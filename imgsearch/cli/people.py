@@ -116,8 +116,8 @@ def command(
     name only if you have confirmed that face. Exit code: 1 if there is nothing to write, 3 if a
     file could not be written.
 
-    With --library, the persons are those of an archive, for everybody who searches it; it writes no
-    XMP files.
+    With --library, the persons are those of an archive, for everybody who searches it. XMP files
+    are written beside its photos that are files of this machine.
     """
     actions = [name is not None, ask_about, bool(yes or no), merge is not None, bool(split)]
     actions += [hidden is not None, me is not None, write_sidecars]
@@ -138,7 +138,7 @@ def command(
         raise click.UsageError("Give --like alone, or with --name.")
     if write_sidecars:
         with open_either(data_dir, address) as library:
-            _write_sidecars(library, adobe_names, dry_run, as_json)
+            _write_sidecars(library, address, adobe_names, dry_run, as_json)
         return
     with asking(data_dir, address) as ask:
         if like is not None:
@@ -177,7 +177,9 @@ def command(
             _print_faces(ask, who, as_json)
 
 
-def _write_sidecars(library: Library, adobe_names: bool, dry_run: bool, as_json: bool) -> None:
+def _write_sidecars(
+    library: Library, address: str | None, adobe_names: bool, dry_run: bool, as_json: bool
+) -> None:
     from imgsearch.cli.sidecars import list_and_write
 
     list_and_write(
@@ -187,6 +189,7 @@ def _write_sidecars(library: Library, adobe_names: bool, dry_run: bool, as_json:
         as_json,
         "The files of your photos have the names that you gave to faces here.",
         "imgsearch people --write-sidecars",
+        "imgsearch index" if address is None else "imgsearch index FOLDER",
     )
 
 

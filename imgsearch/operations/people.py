@@ -313,17 +313,18 @@ class People:
     ) -> Job[list[PlannedFile[FaceNamesChange]]]:
         """List the XMP files to write so that files beside photos name the faces named here.
 
-        Nothing is written. Only photos that can be reached now are listed, no videos. A new file is
-        called `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`. Raises UsageError for an archive.
+        Nothing is written. Only photos that are files of this machine and can be reached now are
+        listed, no videos. A new file is called `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
+        Raises UsageError for an archive of which all these photos are in object storage.
         """
         from imgsearch.decode.reader import read_orientation
         from imgsearch.decode.xmp_regions import NamedFace
         from imgsearch.outputs.sidecars import FileWithFaces, plan_face_names
         from imgsearch.progress import Job
 
-        engine = self._engine.on_this_machine("XMP files beside its photos")
+        engine = self._engine
         faces = self._people().named_faces()
-        stated = self._people().names_in_files(faces)
+        stated = engine.names_in_files(faces)
         files = [
             FileWithFaces(
                 path,
@@ -341,9 +342,7 @@ class People:
             )
             for photo, path in engine.reachable_files(faces)
         ]
-        orientation_of = partial(
-            read_orientation, max_megapixels=self._engine.settings.max_megapixels
-        )
+        orientation_of = partial(read_orientation, max_megapixels=engine.settings.max_megapixels)
         return Job(plan_face_names(files, orientation_of, adobe_names))
 
     def write_sidecars(

@@ -339,6 +339,11 @@ class LanceCatalogue:
             if isinstance(shown, _ShownPhoto)
         }
 
+    def stated_names(self, ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+        """The names of people in the metadata of these photos, by photo, without those of faces."""
+        rows = self.records_of(ids, PHOTO_COLUMNS)
+        return {photo.id: photo.facts.people for photo in map(photo_of, rows)}
+
     def shown_with(self, content_hash: str) -> list[str]:
         """The contents, in hexadecimal, of the photos that were read with this one, and its own.
 
