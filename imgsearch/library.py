@@ -477,8 +477,8 @@ class Library:
     def running(self) -> RunningJob | None:
         """Return what a process, perhaps this one, is changing in the library now, and how far.
 
-        None if nothing is running, also after a process was killed, and for an archive: any number
-        of machines may fill it.
+        None if nothing is running, also after a process was killed. Of an archive, which any number
+        of machines may fill at once, one of the jobs of this machine.
         """
         return self._engine.running()
 

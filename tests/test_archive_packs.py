@@ -183,14 +183,13 @@ def test_a_pack_that_does_not_fit_is_refused_before_anything_is_written(
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
     with Library.open_archive(tmp_path / "archive", settings) as archive:
-        for file, options, error, said in (
-            (damaged, {}, PackError, "damaged"),
-            (pack, {"beside": True}, UsageError, "Leave --beside out"),
-            (pack, {"at": "s3://photos/a"}, UsageError, "folders of this machine"),
-        ):
-            with pytest.raises(error, match=said):
-                archive.packs.merge(file, **{"at": demo_photos, **options}).run()
-            assert not (tmp_path / "archive").exists()
+        with pytest.raises(PackError, match="damaged"):
+            archive.packs.merge(damaged, at=demo_photos).run()
+        with pytest.raises(UsageError, match="Leave --beside out"):
+            archive.packs.merge(pack, at=demo_photos, beside=True)
+        with pytest.raises(UsageError, match="folders of this machine"):
+            archive.packs.merge(pack, at="s3://photos/a")
+        assert not (tmp_path / "archive").exists()
     with (
         Library.open_archive(demo_photos / "archive", settings) as archive,
         pytest.raises(UsageError, match="writes nothing there"),

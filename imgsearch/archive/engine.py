@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         OnDownload,
         PackReport,
         Progress,
+        RunningJob,
         SyncReport,
         TextReport,
     )
@@ -183,9 +184,11 @@ class ArchiveEngine:
             failed=catalogue.failure_count(),
         )
 
-    def running(self) -> None:
-        """None: any number of machines may fill an archive, and none announces it."""
-        return
+    def running(self) -> RunningJob | None:
+        """A job of this machine: those of others are not seen."""
+        from imgsearch.store.progress_file import running_job
+
+        return running_job(self.working_folder)
 
     def photo_count(self) -> int:
         """The number of photos that can be found. Raises StoreError where there is no archive."""

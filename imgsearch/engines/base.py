@@ -110,7 +110,7 @@ class Engine(Protocol):
         """The contents and state of the library. Raises UsageError or StoreError without one."""
 
     def running(self) -> RunningJob | None:
-        """The job that changes the library now, in this process or another; None without one."""
+        """A job of this machine that changes the library now, in any process; None without one."""
 
     def photo_count(self) -> int:
         """The number of photos that can be found. Raises as `status` does."""
