@@ -25,7 +25,7 @@ from imgsearch.paths import absolute
 from imgsearch.text import SCHEME, format_count, path_text, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.faces import Face, FaceNamesChange, Person
+    from imgsearch.records.faces import Face, FaceNamesChange, Look, Person
     from imgsearch.service.api import Asking
 
 _LISTED = 50  # groups without a name, unless all are asked for
@@ -106,7 +106,8 @@ def command(
       imgsearch people Anna --merge 17
       imgsearch people --me Anna
 
-    PERSON is a name, or the number that the list has. With PERSON alone, its faces are listed, each
+    PERSON is a name, or the number that the list has. With PERSON alone, its looks are listed, such
+    as those of a child and of the adult, with the days of their photos, and then its faces, each
     with its number and its photo. Faces are found with imgsearch faces. Every decision can be
     undone with imgsearch undo, the last one first.
 
@@ -257,16 +258,30 @@ def _print_person(person: Person, as_json: bool) -> None:
 
 
 def _print_faces(ask: Asking, person: Person, as_json: bool) -> None:
+    from imgsearch.operations.records import to_json
+
     faces = ask(People.faces_of, person.id, 10_000 if as_json else _SHOWN)
+    looks = ask(People.looks_of, person.id)
     if as_json:
-        print_json({**asdict(person), "faces_listed": [asdict(face) for face in faces]})
+        listed = {"looks": looks, "faces_listed": faces}
+        print_json({**to_json(person), **to_json(listed)})
         return
     click.echo(_line(person))
+    if len(looks) > 1 or any(look.first is not None for look in looks):
+        for number, look in enumerate(looks, 1):
+            click.echo(f"  look {number}  {_look_line(look)}")
     for face, path in _with_paths(ask, faces):
         sure = "confirmed" if face.is_confirmed else "alike"
         click.echo(f"  {face.id:>6}  {sure:<9}  {path}")
     if person.faces > len(faces):
         info(f"{format_count(person.faces - len(faces), 'face')} more: --json lists all")
+
+
+def _look_line(look: Look) -> str:
+    when = "without a date" if look.first is None else str(look.first)
+    if look.first != look.last:
+        when = f"{look.first} to {look.last}"
+    return f"{when}  {format_count(look.faces, 'face')}, {look.confirmed} confirmed"
 
 
 def _print_proposals(ask: Asking, person: Person, as_json: bool) -> None:
