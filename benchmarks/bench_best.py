@@ -11,11 +11,13 @@ With `--dev`, the photos are every fifth of imagenet-samples, with which the poi
 
 Bursts: every clip in the folder is cut into bursts of eight frames, an eighth of a second or a
 little more apart, all frames of the clip in turn, saved with quality 92. "As they are": the
-sharpest frame is the one with the highest `measure_sharpness` at the largest size that it measures,
-which `sort:best` never sees; "they differ" are those of them in which it is 1.1 times that of the
-median frame or more. "Shaken": each frame but one, by chance, is blurred along a line of 1 to 3 %
-of its long side, as by a hand that moves, and "slightly shaken" of 0.3 to 1 %; the sharpest is the
-one that is not.
+sharpest frame is the one with the highest `measure_sharpness` at the largest size that it measures.
+The `sharpness` that a library stores is the same measure, of the smaller picture that was decoded
+for the model; so "by gradients" takes another one, Tenengrad (Krotkov, "Focusing", IJCV 1987), of
+the whole frame at its own size. "They differ" are the bursts in which the sharpest frame has 1.1
+times the measure of the median frame or more. "Shaken": each frame but one, by chance, is blurred
+along a line of 1 to 3 % of its long side, as by a hand that moves, and "slightly shaken" of 0.3 to
+1 %; the sharpest is the one that is not.
 """
 
 # ruff: noqa: T201
@@ -144,11 +146,13 @@ def make_bursts(clips: Path, folder: Path) -> dict[str, list[tuple[str, str]]]:
     for clip_number, clip in enumerate(sorted(clips.iterdir())):
         for number, frames in enumerate(bursts_of(clip)):
             name = f"{clip_number}-{number:02}"
-            measured = _save_burst(frames, folder / f"plain-{name}")
-            group = (f"plain-{name}", f"{int(np.argmax(measured))}.jpg")
-            bursts.setdefault("as they are", []).append(group)
-            if max(measured) >= DIFFERENT * float(np.median(measured)):
-                bursts.setdefault("they differ", []).append(group)
+            saved = _save_burst(frames, folder / f"plain-{name}")
+            for kind, measure in MEASURES.items():
+                measured = [measure(frame) for frame in saved]
+                group = (f"plain-{name}", f"{int(np.argmax(measured))}.jpg")
+                bursts.setdefault(f"as they are{kind}", []).append(group)
+                if max(measured) >= DIFFERENT * float(np.median(measured)):
+                    bursts.setdefault(f"they differ{kind}", []).append(group)
             for kind, shares in SHAKEN.items():
                 sharp = int(random.integers(BURST))
                 moved = [
@@ -161,17 +165,32 @@ def make_bursts(clips: Path, folder: Path) -> dict[str, list[tuple[str, str]]]:
     return bursts
 
 
-def _save_burst(frames: list[Image.Image], folder: Path) -> list[float]:
-    """Save the frames; returns the sharpness of each as it was saved."""
+def gradients(image: Image.Image) -> float:
+    """Tenengrad of the whole frame, by the variance of its brightness."""
+    grey = np.asarray(image.convert("L"), np.float32)
+    smooth_x = grey[:, :-2] + 2 * grey[:, 1:-1] + grey[:, 2:]
+    smooth_y = grey[:-2] + 2 * grey[1:-1] + grey[2:]
+    down = smooth_x[2:] - smooth_x[:-2]
+    across = smooth_y[:, 2:] - smooth_y[:, :-2]
+    return float((down**2 + across**2).mean() / max(1.0, float(grey.var())))
+
+
+MEASURES: Mapping[str, Callable[[Image.Image], float]] = {
+    "": lambda image: measure_sharpness(image)[-1],
+    ", by gradients": gradients,
+}
+
+
+def _save_burst(frames: list[Image.Image], folder: Path) -> list[Image.Image]:
+    """Save the frames; returns each as it was saved."""
     folder.mkdir(parents=True)
-    measured = []
+    saved: list[Image.Image] = []
     for at, frame in enumerate(frames):
         stream = BytesIO()
         frame.save(stream, "JPEG", quality=FRAME_QUALITY)
         (folder / f"{at}.jpg").write_bytes(stream.getvalue())
-        with Image.open(stream) as saved:
-            measured.append(measure_sharpness(saved)[-1])
-    return measured
+        saved.append(Image.open(stream))
+    return saved
 
 
 def share_in_first(library: Library, groups: list[tuple[str, str]], first: int) -> float:
@@ -199,12 +218,12 @@ def main() -> None:
             library.index([folder]).run()
             shares = {name: share_in_first(library, pairs[name], 1) for name in pairs}
             for name, share in shares.items():
-                print(f"{name:16} {len(pairs[name]):4} pairs: the original first {share:7.1%}")
+                print(f"{name:26} {len(pairs[name]):4} pairs: the original first {share:7.1%}")
             mean = sum(shares.values()) / len(shares)
-            print(f"{'all':16} {'':4}        the original first {mean:7.1%}")
+            print(f"{'all':26} {'':4}        the original first {mean:7.1%}")
             for name, groups in bursts.items():
                 share = share_in_first(library, groups, 2)
-                print(f"{name:16} {len(groups):4} bursts: the sharpest in two {share:7.1%}")
+                print(f"{name:26} {len(groups):4} bursts: the sharpest in two {share:7.1%}")
 
 
 if __name__ == "__main__":

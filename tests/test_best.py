@@ -85,6 +85,50 @@ def test_the_good_photo_of_a_scene_is_first_and_the_others_say_what_is_wrong(
     assert small["size"] == pytest.approx(good["size"] - 0.5, abs=0.01)  # two halvings of pixels
 
 
+@pytest.fixture
+def burst(tmp_path: Path, library: Library, stand_in: StandIn, demo_photos: Path) -> Library:
+    """Five frames of one scene: the third as it is, the others a little softer."""
+    with Image.open(demo_photos / "coffee.png") as opened:
+        scene = opened.convert("RGB").resize((480, 320))
+    for number, softness_px in enumerate((0.6, 0.3, 0, 0.4, 0.8)):
+        frame = scene.filter(ImageFilter.GaussianBlur(softness_px)) if softness_px else scene
+        save(frame, tmp_path / "photos" / f"frame-{number}.jpg")
+    library.index([tmp_path / "photos"]).run()
+    return library
+
+
+def test_the_sharpest_frame_of_a_burst_is_first_and_softer_ones_say_so(burst: Library) -> None:
+    hits = burst.find("sort:best", 5).hits
+    frames = [hit.path.stem for hit in hits]
+    assert frames == [f"frame-{number}" for number in (2, 1, 3, 0, 4)]
+    found = worths(burst, "sort:best")
+    assert "twins" not in texts(found["frame-2"])
+    for name in ("frame-0", "frame-4"):
+        assert texts(found[name])["twins"] == "less sharp than its near-twin"
+        better = found[name].better_twin
+        assert better is not None and better.stem == "frame-2"
+    sharpness = [hit.photo.facts.sharpness or 0 for hit in hits]
+    assert sharpness == sorted(sharpness, reverse=True) and sharpness[-1] > 0
+
+
+def test_a_darker_frame_is_not_called_sharper(
+    tmp_path: Path, library: Library, stand_in: StandIn, demo_photos: Path
+) -> None:
+    """Noise counts for more in a dark picture, so frames of other light are not compared."""
+    with Image.open(demo_photos / "coffee.png") as opened:
+        scene = opened.convert("RGB")
+    noise = np.random.default_rng(5).normal(0, 3, (scene.height, scene.width, 1))
+    dark = np.asarray(scene, np.float32) * 0.4 + noise
+    save(scene, tmp_path / "photos" / "good.jpg")
+    save(Image.fromarray(dark.clip(0, 255).astype(np.uint8)), tmp_path / "photos" / "dark.jpg")
+    library.index([tmp_path / "photos"]).run()
+    hits = {hit.path.stem: hit for hit in library.find("sort:best", 2).hits}
+    assert list(hits) == ["good", "dark"]
+    good, darker = (hits[name].photo.facts.sharpness for name in ("good", "dark"))
+    assert good is not None and darker is not None and darker > good
+    assert all("twins" not in texts(worth) for worth in worths(library, "sort:best").values())
+
+
 def test_near_twins_come_after_the_best_photo_of_every_scene(spoilt: Library) -> None:
     order = names(spoilt, "sort:best")
     assert len(order) == 5 * len(SCENES)
@@ -144,7 +188,12 @@ def test_photos_beyond_those_that_are_compared_come_last(
     monkeypatch.setattr(worth_module, "MAX_COMPARED", 4)
     hits = spoilt.find("sort:best", 30).hits
     assert len({hit.photo.id for hit in hits}) == 15
-    points = [hit.worth.points for hit in hits if hit.worth is not None]
+    # Only those that are compared lose points to a twin.
+    points = [
+        sum(reason.points for reason in hit.worth.reasons if reason.name != "twins")
+        for hit in hits
+        if hit.worth is not None
+    ]
     assert points[4:] == sorted(points[4:], reverse=True) and points[4] <= min(points[:4])
 
 

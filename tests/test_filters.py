@@ -92,7 +92,8 @@ def random_facts(chance: random.Random) -> Facts:
         focal_mm=chance.choice([None, 35.0, 50.0, 200.0]),
         colorfulness=chance.choice([None, 0.0, 5.9, 6.0, 40.0]),
         lightness=chance.choice([None, 3.0, 50.0, 95.0]),
-        detail=chance.choice([None, 0.001, 0.03, 1.0]),
+        detail=(detail := chance.choice([None, 0.001, 0.03, 1.0])),
+        sharpness=detail and detail / 2,
         colors=chance.choice([None, "", "blue 42 %, green 20 %", "green 80 %", "grey 99 %"]),
         **{name: chance.choice([None, True, False]) for name in YES_OR_NO_FILTERS.values()},  # type: ignore[arg-type]
     )

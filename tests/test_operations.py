@@ -79,6 +79,7 @@ FACTS = Facts(
     colorfulness=12.5,
     lightness=40.0,
     detail=0.5,
+    sharpness=0.25,
     colors="blue 42 %, green 20 %",
     motion="beside",
     animated=True,

@@ -32,6 +32,7 @@ from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts, PhotoVectors
 from imgsearch.records.status import Failure
 from imgsearch.store import schema
+from imgsearch.store.database import Database
 from imgsearch.store.migrations import MIGRATIONS
 from imgsearch.store.store import Store
 from tests.factories import IS_ROOT, run_python, write_photos
@@ -525,3 +526,15 @@ def test_flipped_bits_are_reported_as_damage(tmp_path: Path, seed: int) -> None:
         # Exit code 8, or another error with its cure; never an internal one.
         with suppress(ImgsearchError), Library.open(config, encoder=StandIn()) as library:
             call(library)
+
+
+def test_a_connection_that_is_read_with_while_the_store_closes_is_closed_after_it(
+    tmp_path: Path,
+) -> None:
+    Store.open(tmp_path, writable=True).close()
+    database = Database.open(tmp_path)
+    with database.reading() as connection:
+        database.close()
+        assert connection.execute("SELECT count(*) FROM photos").fetchone() == (0,)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        connection.execute("SELECT 1")

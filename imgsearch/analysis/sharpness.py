@@ -1,9 +1,8 @@
 """Measures the sharpness of a photo: the fine detail that it shows at a given size.
 
-The measure is the variance of the Laplacian (Pech-Pacheco and others, "Diatom autofocusing in
-brightfield microscopy", ICPR 2000), divided by the variance of the brightness, so that contrast and
-exposure do not count. Pictures are compared at a size that both have: a larger one is not sharper
-for that.
+The measure is the variance of the Laplacian, divided by the variance of the brightness, so that
+contrast and exposure do not count. Pictures are compared at a size that both have: a larger one is
+not sharper for that.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from imgsearch.decode.laplacian import laplacian
 from imgsearch.records.duplicates import Sharpness
 
 if TYPE_CHECKING:
@@ -51,7 +51,5 @@ def is_sharper(one: Sharpness, other: Sharpness, ratio: float = SHARPER_RATIO) -
 
 
 def _detail(grey: NDArray[np.float32]) -> float:
-    centre = grey[1:-1, 1:-1]
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
     brightness = float(grey.var())
-    return float((4 * centre - around).var()) / brightness if brightness > _FLAT else 0.0
+    return float(laplacian(grey).var()) / brightness if brightness > _FLAT else 0.0

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from imgsearch.decode.looks import with_look_of_thumbnail
-from imgsearch.decode.reader import read_facts
+from imgsearch.decode.looks import with_look
+from imgsearch.decode.reader import decode, read_facts
 from imgsearch.decode.sidecars import sidecar_paths
+from imgsearch.decode.thumbnails import KEPT_SIDE_PX
 from imgsearch.errors import PhotoError
 from imgsearch.indexer.places import with_place_names
 from imgsearch.indexer.roots import readable_photos
 from imgsearch.progress import MetadataReport, Progress
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
-from imgsearch.store.thumbnails import ThumbnailStore
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
@@ -36,7 +36,7 @@ def read_metadata(context: IndexingContext) -> Generator[Progress, None, Metadat
     """Read the metadata of all photos that can be reached again; one Progress a photo.
 
     A photo keeps its facts if its file cannot be read, or has another size than when it was
-    indexed. What was never measured in its pixels is measured in its kept small picture.
+    indexed. It is decoded only where an older version did not measure all in its pixels.
     """
     with writing(context.data_dir) as store:
         steps = _read_all(context, store)
@@ -81,30 +81,27 @@ def _reread(
     """Read and record the facts of photos; returns how many changed and which were unreadable."""
     settings = context.settings
 
-    def read(item: tuple[Photo, Path, bytes | None]) -> Facts | None:
-        photo, path, thumbnail = item
+    def read(item: tuple[Photo, Path]) -> Facts | None:
+        photo, path = item
         try:
             if path.stat().st_size != photo.size_bytes:
                 return None
-            facts = read_facts(path, settings.max_megapixels)
-            facts = with_place_names(facts, context.gazetteer)
-            return facts if thumbnail is None else with_look_of_thumbnail(facts, thumbnail)
+            if photo.facts.is_measured:
+                facts = read_facts(path, settings.max_megapixels)
+            else:
+                decoded = decode(path, KEPT_SIDE_PX, settings.max_megapixels)
+                facts = with_look(decoded.facts, decoded.image)
+            return with_place_names(facts, context.gazetteer)
         except (PhotoError, OSError):
             return None
 
     changed = 0
     unread: list[Path] = []
-    with (
-        ThreadPoolExecutor(settings.thread_count) as pool,
-        ThumbnailStore(context.data_dir) as thumbnails,
-    ):
+    with ThreadPoolExecutor(settings.thread_count) as pool:
         for start in range(0, len(photos), _BATCH_SIZE):
-            batch = [
-                (photo, path, _thumbnail_to_measure(photo, thumbnails))
-                for photo, path in photos[start : start + _BATCH_SIZE]
-            ]
+            batch = photos[start : start + _BATCH_SIZE]
             facts_by_id: dict[int, Facts] = {}
-            for done, ((photo, path, _), facts) in enumerate(
+            for done, ((photo, path), facts) in enumerate(
                 zip(batch, pool.map(read, batch), strict=True), start + 1
             ):
                 if facts is None:
@@ -114,10 +111,3 @@ def _reread(
                 yield Progress(done, len(photos), path)
             changed += store.photos.update_facts(facts_by_id)
     return changed, unread
-
-
-def _thumbnail_to_measure(photo: Photo, thumbnails: ThumbnailStore) -> bytes | None:
-    """The small picture of a photo that was indexed before looks were measured, if there is one."""
-    if photo.facts.is_measured:
-        return None
-    return thumbnails.get(bytes.fromhex(photo.content_hash))

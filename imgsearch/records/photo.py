@@ -321,6 +321,13 @@ class Facts(Struct, frozen=True):
             measured=True,
         ),
     ] = None
+    sharpness: Annotated[
+        float | None,
+        _fact(
+            "Fine detail of the whole picture at up to 512 px: compares frames of one burst",
+            measured=True,
+        ),
+    ] = None
     colors: Annotated[
         str | None,
         _fact(
@@ -335,8 +342,11 @@ class Facts(Struct, frozen=True):
 
     @property
     def is_measured(self) -> bool:
-        """Whether the facts include those that are measured in the pixels."""
-        return self.lightness is not None
+        """Whether the facts include all that is measured in the pixels.
+
+        A tiny or even picture has neither detail nor sharpness.
+        """
+        return self.lightness is not None and (self.detail is None or self.sharpness is not None)
 
     @property
     def place(self) -> str | None:
@@ -430,7 +440,8 @@ def with_measured(facts: Facts, known: Facts) -> Facts:
     """Facts that were read again, with those of `known` that only decoding measures."""
     if facts.is_measured:
         return facts
-    return replace(facts, **{name: getattr(known, name) for name in MEASURED_FACTS})
+    unknown = [name for name in MEASURED_FACTS if getattr(facts, name) is None]
+    return replace(facts, **{name: getattr(known, name) for name in unknown})
 
 
 class Photo(Struct, frozen=True):

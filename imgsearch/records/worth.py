@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[np.float64]
 
-ReasonName: TypeAlias = Literal["light", "sharpness", "size", "compression", "favourites"]
+ReasonName: TypeAlias = Literal["light", "sharpness", "size", "compression", "twins", "favourites"]
 MEASURE_COLUMNS = (
     *("id", "format", "width_px", "height_px", "size_bytes"),
-    *("lightness", "detail"),
+    *("lightness", "detail", "sharpness"),
 )
 _LOSSY = "JPEG"  # the format whose bytes for each pixel say how much was lost
 _BITS = 8
@@ -55,12 +55,14 @@ class Worth(Struct, frozen=True):
 class PictureMeasures(Struct, frozen=True, eq=False):
     """What a library has stored about some pictures, an array (n,) each; NaN where it is unknown.
 
-    `lightness` and `detail` are those facts. `bits` are the bits for each pixel of a JPEG.
+    `lightness`, `detail` and `sharpness` are those facts. `bits` are the bits for each pixel of a
+    JPEG.
     """
 
     ids: Ids
     lightness: Numbers
     detail: Numbers
+    sharpness: Numbers
     megapixels: Numbers
     bits: Numbers
 
@@ -70,7 +72,7 @@ class PictureMeasures(Struct, frozen=True, eq=False):
         import numpy as np
 
         columns = list(zip(*rows, strict=True)) or [()] * len(MEASURE_COLUMNS)
-        ids, formats, widths, heights, sizes, lightness, detail = columns
+        ids, formats, widths, heights, sizes, lightness, detail, sharpness = columns
         pixels = np.array(widths, np.float64) * np.array(heights, np.float64)
         pixels[pixels <= 0] = np.nan
         is_lossy = np.array([each == _LOSSY for each in formats], bool)
@@ -79,6 +81,7 @@ class PictureMeasures(Struct, frozen=True, eq=False):
             np.array(ids, np.int64),
             np.array(lightness, np.float64),
             np.array(detail, np.float64),
+            np.array(sharpness, np.float64),
             pixels / 1e6,
             np.where(is_lossy & (bits > 0), bits, np.nan),
         )
@@ -101,12 +104,14 @@ class BestOrder(Struct, frozen=True, eq=False):
     """Photos in the order `sort:best`, with what the vectors of the first of them say.
 
     `twins` maps a photo to the better one that is nearly the same. `tastes` are the points of
-    photos for their closeness to favourites.
+    photos for their closeness to favourites, `softer` those that they lose to a sharper photo that
+    is nearly the same.
     """
 
     ids: tuple[int, ...] = ()
     twins: Mapping[int, int] = field(default_factory=dict)
     tastes: Mapping[int, float] = field(default_factory=dict)
+    softer: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:

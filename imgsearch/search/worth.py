@@ -8,13 +8,14 @@ The strip of `imgsearch strip` chooses its photos by the same points for light a
 
 The first photos are also compared with each other: of those that are nearly the same, the one with
 the most points stays, and the others come after the photos without a better twin. A favourite
-stays in any case.
+stays in any case. Frames of one size also lose points for being less sharp than the sharpest of
+them: of the whole picture, since what moves or is out of focus differs between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isnan
+from math import isnan, log2
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
@@ -41,6 +42,9 @@ _MOST_MEGAPIXELS, _SIZE_SLOPE = 24.0, 0.25  # of a point for each halving of pix
 _ENOUGH_BITS, _BITS_SLOPE = 2.0, 0.15  # of a point for each halving of a JPEG's bits below that
 _STRONG_COMPRESSION = 0.7  # bits below which people are told so
 _FAVOURITE, _TASTE_SLOPE, _MOST_DEVIATIONS = 1.0, 0.15, 2.0
+_SOFTER_SLOPE = 1.0  # of a point for each halving of the sharpness of the sharpest near-twin
+_SAME_LIGHT = 5.0  # of lightness: as far as frames of one burst may be apart
+_SOFTER_FROM = 0.1  # points from which people are told so
 _LIKE_FAVOURITES = 0.15  # points from which people are told so: one standard deviation
 
 
@@ -112,6 +116,7 @@ def _measures_of(photos: Iterable[Photo]) -> PictureMeasures:
             photo.size_bytes,
             photo.facts.lightness,
             photo.facts.detail,
+            photo.facts.sharpness,
         )
         for photo in photos
     )
@@ -152,16 +157,46 @@ def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
     compared, others = ids[:MAX_COMPARED], ids[MAX_COMPARED:]
     tastes = _taste_points(context, compared)
     by_id = dict(zip(measures.ids.tolist(), points.tolist(), strict=True))
-    compared.sort(key=lambda photo_id: -(by_id[photo_id] + tastes.get(photo_id, 0.0)))
-    twins = {
-        twin: top
-        for top, behind in stacks_of(context, compared, len(compared)).items()
-        for twin in behind
-        if twin not in taste.favourites
-    }
+    for photo_id, taste_points in tastes.items():
+        by_id[photo_id] += taste_points
+    compared.sort(key=by_id.__getitem__, reverse=True)
+    stacks = [(top, *behind) for top, behind in stacks_of(context, compared, len(compared)).items()]
+    softer = _softer_points(measures, stacks)
+    for photo_id, lost in softer.items():
+        by_id[photo_id] += lost
+    compared.sort(key=by_id.__getitem__, reverse=True)
+    twins: dict[int, int] = {}
+    for stack in stacks:
+        best = max(stack, key=by_id.__getitem__)
+        twins |= {twin: best for twin in stack if twin not in (best, *taste.favourites)}
     firsts = [photo_id for photo_id in compared if photo_id not in twins]
     seconds = [photo_id for photo_id in compared if photo_id in twins]
-    return BestOrder((*firsts, *seconds, *others), twins, tastes)
+    return BestOrder((*firsts, *seconds, *others), twins, tastes, softer)
+
+
+def _softer_points(measures: PictureMeasures, stacks: Iterable[Sequence[int]]) -> dict[int, float]:
+    """The points that photos lose to a sharper frame of their stack, by their ids.
+
+    Frames have the same number of pixels and about the same light: noise and compression count for
+    more in a darker picture, and could make it seem sharper.
+    """
+    import numpy as np
+
+    row_of = {photo_id: row for row, photo_id in enumerate(measures.ids.tolist())}
+    points = {}
+    for stack in stacks:
+        rows = np.array([row_of[photo_id] for photo_id in stack], np.int64)
+        sharpness, light = measures.sharpness[rows], measures.lightness[rows]
+        megapixels = measures.megapixels[rows]
+        is_frame = (megapixels == megapixels[:, None]) & (
+            np.abs(light - light[:, None]) <= _SAME_LIGHT
+        )
+        sharpest = np.where(is_frame, np.nan_to_num(sharpness), 0.0).max(axis=1)
+        shares = sharpness / np.where(sharpest > 0, sharpest, np.nan)
+        for photo_id, share in zip(stack, shares.tolist(), strict=True):
+            if 0 < share < 1:  # neither unknown (NaN) nor the sharpest
+                points[photo_id] = _SOFTER_SLOPE * log2(share)
+    return points
 
 
 def _taste_points(context: SearchContext, ids: Sequence[int]) -> dict[int, float]:
@@ -199,6 +234,9 @@ def worths_of(
             WorthReason(name, points[name][row].item(), text)
             for name, text in _texts(measures, row).items()
         ]
+        if lost := order.softer.get(photo_id):
+            compared = "less sharp than" if lost <= -_SOFTER_FROM else "about as sharp as"
+            reasons.append(WorthReason("twins", lost, f"{compared} its near-twin"))
         liked = order.tastes.get(photo_id, 0.0) + _FAVOURITE * (photo_id in favourites)
         text = _taste_text(liked, photo_id in favourites)
         if liked:

@@ -76,6 +76,7 @@ class Database:
         self._around_transactions = around_transactions
         self._writable = writable
         self._idle: list[sqlite3.Connection] = []
+        self._is_closed = False
         self._engine: Engine | None = None
         self._engine_lock = Lock()
         self._watching: sqlite3.Connection | None = None  # for `version` alone
@@ -144,7 +145,8 @@ class Database:
                 raise_translated(error, file)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; one that a thread still reads with is closed after that."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
         with self._watching_lock:
@@ -178,7 +180,7 @@ class Database:
             return connect(self._file, writable=False)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
-        if len(self._idle) < IDLE_CONNECTIONS:
+        if len(self._idle) < IDLE_CONNECTIONS and not self._is_closed:
             self._idle.append(connection)
         else:
             connection.close()
