@@ -17,12 +17,15 @@ from imgsearch.errors import QueryError, StoreError, UsageError
 from imgsearch.progress import Job
 from imgsearch.records.answer import Answer
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.query import Selection
+from imgsearch.records.worth import PictureMeasures
 from imgsearch.store.reads import Reads
 from tests.factories import run_cli, write_photo, write_photos
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, write_people
 
 pytest.importorskip("lance", reason="needs the extra scale")
+from imgsearch.archive.lance.reader import LanceCatalogue
 
 Seen = tuple[Path, float | None, str | None, datetime | None]
 LINES = (
@@ -85,6 +88,31 @@ def test_the_version_changes_with_what_is_put(tmp_path: Path) -> None:
             other.index([tmp_path / "photos"]).run()
         assert opened.version() != before
         assert opened.photo_count() == 4
+
+
+def test_the_next_page_of_the_best_photos_reads_none_of_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    def counted(catalogue: LanceCatalogue, among: Selection) -> PictureMeasures:
+        reads.append(among)
+        return measures(catalogue, among)
+
+    measures = LanceCatalogue.measures
+    monkeypatch.setattr(LanceCatalogue, "measures", counted)
+    settings = Settings.load(data_dir=tmp_path / "data")
+    with Library.open_archive(tmp_path / "archive", settings, encoder=StandIn()) as archive:
+        archive.index([write_photos(tmp_path / "photos", 7)]).run()
+        first = archive.find("width:>0 sort:best", 3)
+        second = archive.find("width:>0 sort:best", 3, first.cursor)
+        third = archive.find("width:>0 sort:best", 3, second.cursor)
+        seen = [hit.photo.id for page in (first, second, third) for hit in page.hits]
+        assert len(seen) == len(set(seen)) == 7 and len(reads) == 1
+        assert [hit.photo.id for hit in archive.find("width:>0 sort:best", 7).hits] == seen
+        assert len(reads) == 1
+        archive.index([write_photos(tmp_path / "more", 8)]).run()
+        assert len(archive.find("width:>0 sort:best", 9).hits) == 8 and len(reads) == 2
 
 
 def test_a_job_of_the_library_is_not_one_of_the_archive(tmp_path: Path) -> None:

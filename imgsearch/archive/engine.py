@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from msgspec import Struct
+
 from imgsearch.addresses import is_folder, normal_address
 from imgsearch.archive.filling import Filling
 from imgsearch.archive.fleet.objects import is_object
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import Photo
     from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
+    from imgsearch.records.worth import BestOrder
     from imgsearch.store.people_stores import PeopleStores
 
 _Result = TypeVar("_Result")
@@ -72,6 +75,17 @@ _PICTURES_SHARE = 10  # a tenth of it is for pictures
 _ANSWERS_BYTES = 100_000_000  # of answers that are kept, by all processes that serve it
 _UNCHECKED_S = 1.0  # until changes by other processes are looked for again
 _MOST_LISTED = 100_000  # a page can show that many, and an archive may have a thousand million
+
+
+class _BestOrders(Struct, frozen=True):
+    """Implements `KeptOrders` for one version of an archive."""
+
+    cache: MemoryCache[Hashable]
+    version: Hashable
+
+    def get(self, key: Hashable, read: Callable[[], BestOrder]) -> BestOrder:
+        """Return the result of `read`, cached by key until the next change."""
+        return self.cache.get(key, read, lambda: self.version, lambda order: order.nbytes)
 
 
 class ArchiveEngine:
@@ -253,8 +267,9 @@ class ArchiveEngine:
         """
         row = self.catalogue().encoder
         self._encoders.check(row)
+        pinned = self.catalogue().pinned()
         return SearchContext(
-            self.catalogue().pinned(),
+            pinned,
             NoDefinitions(),
             self._encoders,
             frozenset(),
@@ -263,6 +278,7 @@ class ArchiveEngine:
             self.suggested_names,
             date.today(),
             self.settings.stack_raw,
+            best_orders=_BestOrders(self._answers, pinned.version()),
         )
 
     def catalogue(self) -> LanceCatalogue:

@@ -332,6 +332,7 @@ class LocalEngine:
             self.settings.rating == "files",
             reads.recent,
             lambda: _taste(reads, row),
+            reads.recent,
         )
 
     def _catalogue(
