@@ -108,4 +108,4 @@ def test_paths_of_all_faces_are_asked_for_once(
         red = library.people.all()[0]
         done = CliRunner().invoke(commands, ["people", str(red.id)])
         assert done.exit_code == 0 and done.stdout.count(".png") == red.faces == 4
-        assert asked == ["all", "faces_of", "photos"]
+        assert asked == ["all", "faces_of", "looks_of", "photos"]
