@@ -55,6 +55,7 @@ SEARCHES = (
     "go karts",
     "a glass of wine on a table camera:nikon",
 )
+BEST = "width:>0 sort:best"  # of all photos, of which it reads the measures
 LISTINGS = ("after:2010 before:2012", "camera:leica", "month:7", "iso:>3200 sort:path")
 
 
@@ -180,11 +181,18 @@ def ask(
                 print(line, listings[-1])
             time.sleep(1.1)
         again = measured(storage, lambda: library.find(SEARCHES[0], PAGE))
+        best = measured(storage, lambda: library.find(BEST, PAGE))
+        cursor = library.find(BEST, PAGE).cursor
+        next_best = measured(storage, lambda: library.find(BEST, PAGE, cursor))
+        strip = measured(storage, library.browse.over_time)
     return found | {
         "find": mean(finds),
         "60 pictures": mean(pages),
         "listing": mean(listings),
         "find again": again,
+        "sort:best of all": best,
+        "its next page": next_best,
+        "strip of all": strip,
     }
 
 

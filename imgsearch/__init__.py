@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from imgsearch.records.faces import (
         Face as Face,
         FaceCounts as FaceCounts,
+        Look as Look,
         Person as Person,
         PersonChange as PersonChange,
         Proposal as Proposal,
@@ -247,7 +248,7 @@ _NAMES = {
     "imgsearch.records.corrections": ("StatedFacts",),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
     "imgsearch.records.faces": (
-        *("Face", "FaceCounts", "Person", "PersonChange", "Proposal", "SimilarFace"),
+        *("Face", "FaceCounts", "Look", "Person", "PersonChange", "Proposal", "SimilarFace"),
     ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),

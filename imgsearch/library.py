@@ -24,6 +24,7 @@ from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import (
     Cursor,
     PhotoId,
+    PhotoIds,
     ResultCount,
     operation,
 )
@@ -476,8 +477,8 @@ class Library:
     def running(self) -> RunningJob | None:
         """Return what a process, perhaps this one, is changing in the library now, and how far.
 
-        None if nothing is running, also after a process was killed, and for an archive: any number
-        of machines may fill it.
+        None if nothing is running, also after a process was killed. Of an archive, which any number
+        of machines may fill at once, one of the jobs of this machine.
         """
         return self._engine.running()
 
@@ -489,7 +490,8 @@ class Library:
         """A value that changes whenever anything in the library changes, in any process."""
         return self._engine.version()
 
-    def photos(self, ids: Sequence[int]) -> Hits:
+    @operation("POST /photos")
+    def photos(self, ids: PhotoIds) -> Hits:
         """Return these photos, in this order, with their paths; unknown ids are left out."""
         from imgsearch.search.hits import make_hits
 

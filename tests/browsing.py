@@ -217,9 +217,15 @@ def download(tab: Page, button: str) -> Path:
 
 
 def wait_until_images_are_taken(tab: Page) -> None:
-    """Wait until the page takes images dropped or pasted: its button does it, if unseen."""
-    tab.locator("button[aria-label='Search by image']").wait_for(state="attached")
-    tab.locator('[data-testid="stFileUploader"] input[type="file"]').wait_for(state="attached")
+    """Wait until the page takes images that are dropped or pasted: the frame of the views does."""
+    tab.locator(".header-buttons button").first.wait_for(state="attached")
+
+
+def choose_file(tab: Page, name: str, kind: str, content: bytes) -> None:
+    """Choose a file of this media type with the button beside the search field."""
+    with tab.expect_file_chooser(timeout=PATIENCE_MS) as chooser:
+        tab.get_by_role("button", name="Search by image").click()
+    chooser.value.set_files({"name": name, "mimeType": kind, "buffer": content})
 
 
 def give_file(tab: Page, name: str, kind: str, content: bytes, way: str = "drop") -> None:

@@ -46,8 +46,9 @@ AsyncRoute = Callable[[Request], Awaitable[Response]]
 
 
 def put(route: AsyncRoute, content: object, **path_parameters: str) -> Response:
-    """The answer of a route to a request by PUT with this JSON."""
-    body = {"type": "http.request", "body": json.dumps(content).encode()}
+    """The answer of a route to a request by PUT with these bytes, or else with this JSON."""
+    sent = content if isinstance(content, bytes) else json.dumps(content).encode()
+    body = {"type": "http.request", "body": sent}
 
     async def receive() -> dict[str, Any]:
         return body

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imgsearch import Classes, Library, Settings, removal_paths
 from imgsearch.errors import QueryError, StoreError, UsageError
+from imgsearch.progress import Job
 from imgsearch.records.answer import Answer
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.query import Selection
+from imgsearch.records.worth import PictureMeasures
 from imgsearch.store.reads import Reads
 from tests.factories import run_cli, write_photo, write_photos
 from tests.stand_in import StandIn
+from tests.test_faces import ColourReader, write_people
 
 pytest.importorskip("lance", reason="needs the extra scale")
+from imgsearch.archive.lance.reader import LanceCatalogue
 
 Seen = tuple[Path, float | None, str | None, datetime | None]
 LINES = (
@@ -83,6 +90,31 @@ def test_the_version_changes_with_what_is_put(tmp_path: Path) -> None:
         assert opened.photo_count() == 4
 
 
+def test_the_next_page_of_the_best_photos_reads_none_of_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    def counted(catalogue: LanceCatalogue, among: Selection) -> PictureMeasures:
+        reads.append(among)
+        return measures(catalogue, among)
+
+    measures = LanceCatalogue.measures
+    monkeypatch.setattr(LanceCatalogue, "measures", counted)
+    settings = Settings.load(data_dir=tmp_path / "data")
+    with Library.open_archive(tmp_path / "archive", settings, encoder=StandIn()) as archive:
+        archive.index([write_photos(tmp_path / "photos", 7)]).run()
+        first = archive.find("width:>0 sort:best", 3)
+        second = archive.find("width:>0 sort:best", 3, first.cursor)
+        third = archive.find("width:>0 sort:best", 3, second.cursor)
+        seen = [hit.photo.id for page in (first, second, third) for hit in page.hits]
+        assert len(seen) == len(set(seen)) == 7 and len(reads) == 1
+        assert [hit.photo.id for hit in archive.find("width:>0 sort:best", 7).hits] == seen
+        assert len(reads) == 1
+        archive.index([write_photos(tmp_path / "more", 8)]).run()
+        assert len(archive.find("width:>0 sort:best", 9).hits) == 8 and len(reads) == 2
+
+
 def test_a_job_of_the_library_is_not_one_of_the_archive(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path / "data")
     with (
@@ -93,6 +125,50 @@ def test_a_job_of_the_library_is_not_one_of_the_archive(tmp_path: Path) -> None:
         next(steps)
         assert library.running() is not None and opened.running() is None
         steps.close()  # type: ignore[attr-defined]
+
+
+def test_other_processes_see_a_job_of_an_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgsearch.faces.reader.open_reader", lambda cache: ColourReader())
+    for number in range(3):
+        write_people(tmp_path / "photos" / f"{number}.png", "red", size_px=(80 + number, 40))
+    data, address = tmp_path / "data", tmp_path / "archive"
+    settings = Settings.load(data_dir=data)
+
+    def status(*options: str) -> str:
+        return run_cli("status", "--library", address, *options, data=data).stdout
+
+    with Library.open_archive(address, settings, encoder=StandIn()) as archive:
+        jobs: list[tuple[str, Callable[[], Job[Any]]]] = [
+            ("Indexing", lambda: archive.index([tmp_path / "photos"])),
+            ("Finding faces", archive.people.find_faces),
+        ]
+        for doing, start in jobs:
+            steps = iter(start())
+            while (running := archive.running()) is None or running.doing != doing:
+                next(steps)
+            assert running.pid == os.getpid()
+            if archive.exists():
+                assert json.loads(status("--json"))["running"]["doing"] == doing
+                assert f"Now       {doing}" in status()
+            # Another job runs beside it, and is not seen while this one is.
+            archive.fleet.copy_from(demo_of(tmp_path)).run()
+            assert archive.running() is not None
+            list(steps)
+            assert archive.running() is None
+        assert "Now" not in status() and json.loads(status("--json"))["running"] is None
+        assert archive.people.counts().faces == 3
+    (folder,) = (data / "archives").iterdir()
+    assert (folder / "writer.lock").stat().st_mode & 0o777 == 0o600
+
+
+def demo_of(place: Path) -> Path:
+    """A library of one photo, which is in no other."""
+    settings = Settings.load(data_dir=place / "another")
+    with Library.open(settings, encoder=StandIn()) as library:
+        library.index([write_photos(place / "others", 1)]).run()
+    return settings.data_dir
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -142,6 +142,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "label": labelled,
     "status": status,
     "photo": described,
+    "photos": lambda library: names(library, [*ids_of(library).values(), 1 << 62]),
     "suggest": lambda library: library.lines.suggest("in ar"),
     "thumbnail": thumbnail,
     "timeline": lambda library: library.browse.timeline(),

@@ -32,6 +32,7 @@ from tests.people import library_with_faces, write_three_persons
 from tests.services import serving
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, needs_models, write_people
+from tests.test_marks_sidecars import DIGIKAM, files_of
 
 lance = pytest.importorskip("lance")
 from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
@@ -223,8 +224,60 @@ def test_every_decision_has_the_result_that_it_has_in_a_library(
                 assert found(archive, line) == found(library, line), (done, line)
     with pytest.raises(UsageError, match="There is no person with the id 999"):
         archive.people.name(999, "Nobody")
-    with pytest.raises(UsageError, match="has no XMP files beside its photos"):
-        archive.people.plan_sidecars()
+
+
+def test_names_are_written_beside_photos_as_a_library_writes_them(
+    archive: Library, photos: Path, tmp_path: Path
+) -> None:
+    for name, stem in (("Zoë Adler", "red0"), ("Ben", "lime")):
+        archive.people.name(of_colour(archive, stem).id, name)
+    with library_with_faces(tmp_path / "own", photos) as library:
+        for name, stem in (("Zoë Adler", "red0"), ("Ben", "lime")):
+            library.people.name(of_colour(library, stem).id, name)
+        expected = library.people.plan_sidecars().run()
+    (photos / "red1.png").rename(tmp_path / "moved.png")  # another machine has it
+    before = files_of(photos)
+    planned = archive.people.plan_sidecars().run()
+    assert planned == [each for each in expected if each.change.photo.name != "red1.png"]
+    assert len(planned) == 4 and files_of(photos) == before, "nothing is written yet"
+    (photos / "lime.png.xmp").write_text(DIGIKAM)
+    problems = {
+        each.photo.name: each.problem for each in archive.people.write_sidecars(planned).run()
+    }
+    assert {name for name, problem in problems.items() if problem is None} == {
+        "both.png",
+        "red0.png",
+        "three.png",
+    }
+    assert (photos / "lime.png.xmp").read_text() == DIGIKAM, "another program has made it meanwhile"
+    again = archive.people.plan_sidecars().run()
+    assert [each.change.photo.name for each in again] == ["lime.png"]
+    after = archive.people.write_sidecars(again).run()
+    assert [each.problem for each in after] == [None]
+    assert {name: files_of(photos)[name] for name in before} == before, "no photo has changed"
+    archive.index([photos], accept_removals=True).run()
+    (both,) = archive.find("person:ben person:zoe name:both", 20).hits
+    assert sorted(both.photo.facts.people) == ["Ben", "Zoë Adler"], "each once"
+    assert archive.people.plan_sidecars().run() == [], "the files state them"
+
+
+def test_the_command_writes_beside_photos_of_an_archive(
+    archive: Library, photos: Path, tmp_path: Path
+) -> None:
+    archive.people.name(of_colour(archive, "lime").id, "Ben")
+    line = ["people", "--write-sidecars", "--library", str(archive.address)]
+    listed = CliRunner().invoke(commands, [*line, "--dry-run"], obj=StandIn())
+    assert listed.exit_code == 0 and list(photos.glob("*.xmp")) == []
+    command = f"imgsearch people --library {archive.address} --write-sidecars"
+    assert command in listed.stderr, "as it is typed"
+    done = CliRunner().invoke(commands, line, obj=StandIn())
+    assert done.exit_code == 0 and done.stdout == listed.stdout
+    assert f"To read them: imgsearch index --library {archive.address} FOLDER" in done.stderr
+    assert {each.name for each in photos.glob("*.xmp")} == {
+        "both.png.xmp",
+        "lime.png.xmp",
+        "three.png.xmp",
+    }
 
 
 def test_two_machines_decide_at_once(archive: Library, tmp_path: Path) -> None:
@@ -383,6 +436,8 @@ def test_people_of_photos_and_an_archive_in_object_storage(
     for library in machines:
         assert {each.name for each in library.people.all()} == {"Zoë", "Ben"}
         assert found(library, "person:zoe person:ben") == {"both", "three"}
+        with pytest.raises(UsageError, match="are in object storage, and imgsearch writes no file"):
+            library.people.plan_sidecars()
         library.close()
 
 
@@ -481,6 +536,36 @@ def test_faces_come_back_to_a_library_in_a_pack(
     settings = Settings.load(data_dir=tmp_path / "other", cache_dir=tmp_path / "cache")
     with Library.open(settings, encoder=StandIn()) as library:
         assert library.packs.merge(tmp_path / "a.imgsearch", at=photos).run().faces == 0
+
+
+def test_a_pack_brings_faces_into_an_archive_if_they_are_asked_for(
+    archive: Library, photos: Path, tmp_path: Path
+) -> None:
+    with library_with_faces(tmp_path / "own", photos) as library:
+        red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+        library.people.name(red.id, "Zoë")
+        library.people.decide((library.people.faces_of(red.id)[-1].id,), red.id, False)
+        library.people.hide(lime.id)
+        library.packs.make(photos, tmp_path / "a.imgsearch", faces=True).run()
+        settings = Settings.load(data_dir=tmp_path / "x", cache_dir=tmp_path / "cache")
+        with Library.open_archive(tmp_path / "new", settings, encoder=StandIn()) as new:
+            merged = new.packs.merge(tmp_path / "a.imgsearch", at=photos).run()
+            assert (merged.new, merged.faces) == (7, 0)
+            assert new.people.counts().faces == 0 and found(new, "person:zoe") == set()
+            for faces in (8, 0):  # a second time there is nothing to merge
+                merged = new.packs.merge(tmp_path / "a.imgsearch", at=photos, faces=True).run()
+                assert (merged.new, merged.faces) == (0, faces)
+                assert new.people.counts().faces == 8
+                for line in ("person:zoe", "only:zoe", "people:3+", "people:0"):
+                    assert found(new, line) == found(library, line), line
+            assert list((tmp_path / "cache" / "archives" / "unpacking").iterdir()) == []
+        # What was decided in the archive stays.
+        archive.people.name(of_colour(archive, "red0").id, "Ben")
+        for _ in range(2):
+            merged = archive.packs.merge(tmp_path / "a.imgsearch", at=photos, faces=True).run()
+            assert (merged.new, merged.faces) == (0, 0)
+            assert found(archive, "person:ben") == {"red0", "red1", "both", "three"}
+            assert found(archive, "person:zoe") == set()
 
 
 # ------------------------------------------------------------------------- real faces, real kills

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from tests.page_requests import answer_of
 from ui import component_files, first_document
 from ui.addresses import address_of
-from ui.app import VIEWS
+from ui.view_table import VIEWS
 
 STATIC = Path(streamlit.__file__).parent / "static"
 
@@ -51,5 +51,5 @@ def test_a_view_names_modules_that_are_imported_and_none_that_come_later(view: s
 
 def test_what_every_view_draws_is_of_this_streamlit() -> None:
     document = first_document.document("search")
-    for element in ("BidiComponent", "FileUploader", "Html"):
+    for element in ("BidiComponent", "Html"):
         assert len(re.findall(rf"/static/js/{element}\.[\w-]+\.js", document)) == 1, element

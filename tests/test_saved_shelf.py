@@ -43,13 +43,11 @@ def open_page(monkeypatch: pytest.MonkeyPatch, saved: Library) -> Callable[[str]
 
 
 def _search_view() -> None:
-    import streamlit as st
-
     from ui import app
 
-    st.session_state["pages"] = app.pages()
     app.begin("search")
-    app.VIEWS["search"][0]()
+    app.show_search_row("search")
+    app.show_view("search")
 
 
 def shelf_of(page: AppTest) -> dict[str, Any]:

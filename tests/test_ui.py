@@ -62,13 +62,11 @@ def run_view(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
 
 
 def _script(name: str) -> None:
-    import streamlit as st
-
     from ui import app
 
-    st.session_state["pages"] = app.pages()
     app.begin(name)
-    app.VIEWS[name][0]()
+    app.show_search_row(name)
+    app.show_view(name)
 
 
 def chips_in(page: AppTest) -> list[tuple[str, str]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
-from ui import cards, elements, examples, navigation, search_row, tray
+from ui import cards, elements, first_run, navigation, search_row, tray
 from ui.addresses import address_of
 from ui.session import session
+from ui.view_table import VIEWS, views_of
 from ui.views import (
     archive,
     events,
@@ -25,68 +27,22 @@ from ui.views import (
     timeline,
 )
 
-
-def with_error_card(
-    show: Callable[[], None], suggestion_key: str | None = None
-) -> Callable[[], None]:
-    """The view, with expected errors shown as a card, see `cards.error_card`."""
-
-    def view() -> None:
-        try:
-            show()
-        except ImgsearchError as error:
-            cards.error_card(error, suggestion_key)
-
-    return view
-
-
-VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, title, icon
-    "search": (with_error_card(search.show, "suggestion"), "Search", ":material/search:"),
-    "timeline": (
-        with_error_card(timeline.show, "suggestion"),
-        "Timeline",
-        ":material/calendar_month:",
-    ),
-    "events": (with_error_card(events.show, "suggestion"), "Events", ":material/event:"),
-    "map": (with_error_card(map.show, "suggestion"), "Map", ":material/map:"),
-    "meaning": (
-        with_error_card(meaning.show, "suggestion"),
-        "Meaning",
-        ":material/bubble_chart:",
-    ),
-    "people": (with_error_card(people.show), "People", ":material/group:"),
-    "similar": (
-        with_error_card(similar.show, "suggestion"),
-        "Near-duplicates",
-        ":material/content_copy:",
-    ),
-    "labels": (with_error_card(labels.show), "Labels", ":material/label:"),
-    "library": (with_error_card(library.show), "Library", ":material/photo_library:"),
-    "archive": (with_error_card(archive.show), "Archive", ":material/database:"),
-    "over-time": (
-        with_error_card(over_time.show, "suggestion"),
-        "Over time",
-        ":material/view_column:",
-    ),
-    "photo": (with_error_card(photo.show), "Photo", ":material/image:"),
+_SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
+    "search": search.show,
+    "timeline": timeline.show,
+    "events": events.show,
+    "map": map.show,
+    "meaning": meaning.show,
+    "people": people.show,
+    "similar": similar.show,
+    "labels": labels.show,
+    "library": library.show,
+    "archive": archive.show,
+    "over-time": over_time.show,
+    "photo": photo.show,
 }
-# Not in the navigation: results and the timeline lead to the one, every photo to the other.
-HIDDEN = ("over-time", "photo")
-# Views of what not every library has: the part that they show.
-SHOWN_PARTS = {
-    "meaning": "meaning",
-    "people": "people",
-    "labels": "labels",
-    "library": "folders",
-    "archive": "fleet",
-}
-
-
-WITH_SEARCH_BOX = (
-    *("search", "timeline", "events", "map", "meaning", "similar", "over-time", "photo"),
-)
 # Of views of which the title says more than their name.
-_TITLES: dict[str, Callable[[], str]] = {
+_TITLES: Mapping[str, Callable[[], str]] = {
     "search": search_row.title,
     "events": events.title,
     "photo": photo.title,
@@ -95,29 +51,54 @@ _TITLES: dict[str, Callable[[], str]] = {
 
 def begin(name: str) -> str:
     """Find out what a view is about in this run, before it is shown; returns its title."""
-    if name in WITH_SEARCH_BOX:
+    if VIEWS[name].search != "none":
         search_row.begin()
-    return _TITLES.get(name, lambda: "")() or VIEWS[name][1]
+    return _TITLES.get(name, lambda: "")() or VIEWS[name].title
 
 
-def _link_to(view: str, shown: str) -> dict[str, object]:
+def show_search_row(name: str) -> bool:
+    """Show the search field and what belongs to it, if the view has it.
+
+    The script of the page does it for all views: Streamlit then keeps the element when another
+    view is shown, with the focus and with what is typed (decision 75). Returns whether the view can
+    be shown: an expected error takes its place.
+    """
+    effect = VIEWS[name].search
+    if effect == "none" or not session().photo_count():
+        return True
+    if effect == "leads":
+        search_row.leading_to_results()
+        return True
+    return _shows(partial(search_row.narrowing, name))
+
+
+def show_view(name: str) -> None:
+    """Show a view, with expected errors as a card."""
+    view = VIEWS[name]
+    if view.needs_photos and not session().photo_count():
+        first_run.empty_library()
+    else:
+        _shows(_SHOW[name], "suggestion" if view.search == "narrows" else None)
+
+
+def _shows(show: Callable[[], None], suggestion_key: str | None = None) -> bool:
+    """Whether this raises no expected error; else a card tells it, see `cards.error_card`."""
+    try:
+        show()
+    except ImgsearchError as error:
+        cards.error_card(error, suggestion_key)
+        return False
+    return True
+
+
+def _link_to(name: str, shown: str) -> dict[str, object]:
     """An entry of the bar on narrow screens."""
-    _, title, icon = VIEWS[view]
+    view = VIEWS[name]
     return {
-        "title": title.removeprefix("Near-").capitalize(),  # there is little room
-        "icon": icon.removeprefix(":material/").removesuffix(":"),
-        "address": address_of(view),
-        "isShown": view == shown,
-    }
-
-
-def _views() -> dict[str, tuple[Callable[[], None], str, str]]:
-    """The views of `VIEWS` that this library can show."""
-    here = session()
-    return {
-        name: view
-        for name, view in VIEWS.items()
-        if name not in SHOWN_PARTS or here.has(SHOWN_PARTS[name])
+        "title": view.title.removeprefix("Near-").capitalize(),  # there is little room
+        "icon": view.icon,
+        "address": address_of(name),
+        "isShown": name == shown,
     }
 
 
@@ -125,14 +106,14 @@ def pages() -> dict[str, st.Page]:
     """The views of this page, by URL path."""
     return {
         name: st.Page(
-            show,
-            title=title,
-            icon=icon,
+            partial(show_view, name),
+            title=view.title,
+            icon=f":material/{view.icon}:",
             url_path=name,
             default=name == "search",
-            visibility="hidden" if name in HIDDEN else "visible",
+            visibility="hidden" if view.is_hidden else "visible",
         )
-        for name, (show, title, icon) in _views().items()
+        for name, view in views_of(session().has).items()
     }
 
 
@@ -143,21 +124,24 @@ def main() -> None:
     st.logo(str(elements.ASSETS / "logo.svg"), size="large")
     st.html(elements.PAGE_STYLE)
     navigation.follow()
-    st.session_state["pages"] = views = pages()
+    views = pages()
     shown = st.navigation(list(views.values()), position="top")
     name = next(name for name, view in views.items() if view is shown)
     title = begin(name)
     st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
-    links = [_link_to(view, name) for view in _views() if view not in HIDDEN]
-    has_search_box = name in WITH_SEARCH_BOX
-    paths = [address_of(view) for view in VIEWS]
-    with_box = [address_of(view) for view in WITH_SEARCH_BOX]
+    links = [
+        _link_to(each, name) for each, view in views_of(session().has).items() if not view.is_hidden
+    ]
     form = elements.shell(
-        title, links, paths, with_box, tray.offered(), has_search_box=has_search_box
+        title,
+        links,
+        {address_of(each): view.search for each, view in VIEWS.items()},
+        tray.offered(),
+        has_photos=bool(session().photo_count()),
+        has_search_field=VIEWS[name].search != "none",
     )
-    if not has_search_box:  # the others take them beside it
-        examples.take_images()
-    shown.run()
+    if show_search_row(name):
+        shown.run()
     tray.show_form(form)
 
 

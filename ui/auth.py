@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgsearch import deadline_of
+from ui.plain_pages import plain_page
 from ui.request_body import read_body
 from ui.responses import NOT_STORED
 
@@ -39,36 +40,27 @@ _SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "SAMEORIGIN",
 }
-_STYLE = """<meta name="viewport" content="width=device-width"><style>
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { display: grid; place-items: center; min-height: 90vh; margin: 0 16px; }
-form { display: grid; gap: 12px; width: min(320px, 90vw); }
-main { width: min(560px, 100%%); }
-input, button { font: inherit; padding: 10px 12px; border-radius: 8px; border: 1px solid #8886; }
-button { background: #0f766e; color: #fff; border: 0; cursor: pointer; }
-code { white-space: nowrap; padding: 2px 6px; border-radius: 6px; background: #8883; }
-li { margin: 8px 0; }
-</style>"""
-_LOGIN_PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
-{_STYLE}<form method="post"><h1>imgsearch</h1>
+_LOGIN_FORM = """<body><form method="post"><h1>imgsearch</h1>
 <label for="password">Password for this library</label>
 <input id="password" name="password" type="password" autocomplete="current-password" autofocus>
-<button>Log in</button><p role="alert">%s</p></form></html>"""
+<button>Log in</button><p role="alert">%s</p></form></body>"""
 # The browser follows a link of the page itself: on a redirect it would not send a strict cookie if
 # another page or a file led here.
 _TOKEN_ACCEPTED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
 <meta http-equiv="refresh" content="0;url=%s"></html>"""
 _TOKEN_NEEDED = """This page is for the user who started it.
 Open the address that imgsearch ui printed: it ends with a token."""
-_TOKEN_NEEDED_PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8">
-<title>Not logged in – imgsearch</title>{_STYLE % ()}<main><h1>This browser is not logged in</h1>
+_TOKEN_NEEDED_PAGE = plain_page(
+    "Not logged in – imgsearch",
+    f"""<body><main><h1>This browser is not logged in</h1>
 <p>The photos are shown to the user who started imgsearch, and to nobody else on this machine.</p>
 <ol><li>Go to the terminal in which <code>imgsearch ui</code> runs. It has printed an address that
 ends with a token.</li>
 <li>Open that address in this browser. It stays logged in for {MAX_AGE_DAYS} days, and your
 bookmarks work again.</li></ol>
 <p>If that terminal is gone, end the program that still runs, and run <code>imgsearch ui</code>
-again: it opens the browser by itself.</p></main></html>"""
+again: it opens the browser by itself.</p></main></body>""",
+)
 
 
 class SecurityHeaders:
@@ -226,7 +218,7 @@ class PasswordLogin:
                 return RedirectResponse(f"{LOGIN}?{urlencode({NEXT: asked})}", 303)
             return PlainTextResponse("Log in first.", 403)
         if request.method != "POST":
-            return HTMLResponse(_LOGIN_PAGE % "")
+            return HTMLResponse(_login_page())
         try:
             async with asyncio.timeout_at(deadline_of(request.scope)):
                 password = await _password_in(request)
@@ -235,10 +227,14 @@ class PasswordLogin:
         if not _equal(password, self._password):
             async with self._guessing:
                 await asyncio.sleep(WRONG_PASSWORD_S)
-            return HTMLResponse(_LOGIN_PAGE % "Wrong password.", 401)
+            return HTMLResponse(_login_page("Wrong password."), 401)
         response = RedirectResponse(_next_address(request), 303)
         self._session.begin(request, response)
         return response
+
+
+def _login_page(problem: str = "") -> str:
+    return plain_page("imgsearch", _LOGIN_FORM % problem)
 
 
 def _is_logout(scope: Scope) -> bool:

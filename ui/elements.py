@@ -1,5 +1,5 @@
-"""Components that Streamlit lacks: grids of photos, viewer, facts, cropping, the
-button for an example image, suggestions, and the frame of every view.
+"""Components that Streamlit lacks: grids of photos, viewer, facts, cropping, the search field, and
+the frame of every view.
 
 Some are scripts in `assets/`, the others modules in `components/`. Each gets its data as
 JSON and inserts it as text, never as HTML. An event reruns the page only if a callback is
@@ -34,6 +34,7 @@ from ui.tiles import (
     photo_address,
     thumbnail_url,
 )
+from ui.view_table import SearchEffect
 
 # By the name of the format: these a browser shows upright and in their own colours.
 SHOWN_BY_BROWSERS = ("JPEG", "PNG", "GIF")
@@ -49,7 +50,7 @@ FACE = ASSETS / "icon.png"
 FACE_URL = "data:image/png;base64," + base64.b64encode(FACE.read_bytes()).decode()
 
 _CHIPS, _CHOICES, _PERIOD = "chips", "choices", "period"  # keys of components
-_BOX = "suggest"
+_SEARCH_FIELD = "search_field"
 _HISTORY = "../components/history/history.js"
 
 
@@ -75,12 +76,11 @@ _crop = st.components.v2.component(
     js=_asset("crop.js"),
 )
 _visit = st.components.v2.component("imgsearch_visit", js=_asset(_HISTORY, "visit.js"))
-_example_button = component("example")
 _chips = component("chips")
 _choices = component("choices")
 _period = component("period")
 _shell = component("shell")
-_suggest = component("suggest", is_isolated=False)
+_search_field = component("search_field", is_isolated=False)
 
 
 class AnswerOptions(Struct, frozen=True):
@@ -268,36 +268,22 @@ def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] |
     return (Region(x, y, width, height, percent=True),)
 
 
-def example_button(*, is_shown: bool = True) -> str | None:
-    """A button for the file uploader, which gets pasted and dropped images as well.
-
-    Where it is not shown, it takes these alone. Returns the name of a file that was dropped or
-    pasted and is no image.
-    """
-    # A click in another view tells nothing of the search box, see `QueryLine.note_click`.
-    noted = query_line().note_click if is_shown else _rerun
-    data = {"isShown": is_shown}
-    refused = _example_button(key="example", data=data, on_refused_change=noted).get("refused")
-    return refused if isinstance(refused, str) else None
-
-
-def _rerun() -> None:
-    """The callback of an event that reruns the page and does nothing else."""
-
-
 def search_field(line: str) -> None:
-    """The field of the search box, with suggestions how to go on with what is typed.
+    """The field of the search, with suggestions how to go on with what is typed, and beside it the
+    button that chooses an image to search by.
 
     It shows `line` unless the visitor has typed another one meanwhile. `typed_lines` returns these.
     """
     data = {"line": line, "placeholder": "two kids jumping into a lake"}
-    data_with_events: dict[str, object] = {**data, "handled": _handled(_BOX)}
-    _suggest(key=_BOX, data=data_with_events, on_events_change=query_line().note_click)
+    data_with_events: dict[str, object] = {**data, "handled": _handled(_SEARCH_FIELD)}
+    _search_field(
+        key=_SEARCH_FIELD, data=data_with_events, on_events_change=query_line().note_click
+    )
 
 
 def typed_lines() -> Iterator[str]:
     """The queries that were typed and sent since the last call."""
-    return (line for _, line in _new_events(_BOX))
+    return (line for _, line in _new_events(_SEARCH_FIELD))
 
 
 def chips(shown: Sequence[Chip]) -> None:
@@ -382,20 +368,21 @@ def _handled(key: str) -> tuple[str, int]:
 def shell(
     title: str,
     views: Sequence[Mapping[str, object]],
-    paths: Sequence[str],
-    with_search_box: Sequence[str],
+    search_effects: Mapping[str, SearchEffect],
     parts: Sequence[str],
     *,
-    has_search_box: bool,
+    has_photos: bool,
+    has_search_field: bool,
 ) -> str:
     """The heading of a view, on narrow screens the bar that leads to `views`, and the tray.
 
-    `paths` are those of all views, `with_search_box` those of the views that have the box, of which
-    this is one if `has_search_box`. `parts` says what can be done with selected photos: see
-    `tray_bar.js`. Returns which form the visitor has asked for, "teach" or "links", else an empty
-    text.
+    `search_effects` says what a search does in each view, by its path; this view has the field if
+    `has_search_field`. `parts` says what can be done with selected photos: see `tray_bar.js`.
+    Without `has_photos`, the library has none yet to search. Returns which form the visitor has
+    asked for, "teach" or "links", else an empty text.
     """
-    noted = query_line().note_click if has_search_box else _rerun
+    # A click in a view without the field tells nothing of it, see `QueryLine.note_click`.
+    noted = query_line().note_click if has_search_field else _rerun
     result = _shell(
         key="shell",
         data={
@@ -404,13 +391,17 @@ def shell(
             "name": NAME,
             "face": FACE_URL,
             "views": list(views),
-            "paths": list(paths),
-            "with_search_box": list(with_search_box),
+            "search_effects": dict(search_effects),
             "parts": list(parts),
+            "has_photos": has_photos,
         },
         on_form_change=noted,
     )
     return str(result.get("form") or "")
+
+
+def _rerun() -> None:
+    """The callback of an event that reruns the page and does nothing else."""
 
 
 def fill_window() -> None:

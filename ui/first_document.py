@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -20,27 +20,13 @@ from starlette.routing import Route
 
 from ui import component_files, manifest
 from ui.addresses import address_of
+from ui.view_table import VIEWS
 
 _STATIC = Path(streamlit.__file__).parent / "static"
 _SCRIPTS = "static/js"  # in that folder, and in addresses
 # Streamlit's elements that every view draws; a hash follows in the names of their scripts.
-_ELEMENTS = ("BidiComponent", "Button", "FileUploader", "Html")
-_EVERYWHERE = ("shell", "suggest", "example")  # our components
-# Those that the views draw in addition, by the name of the view.
-_IN_VIEWS: Mapping[str, Sequence[str]] = {
-    "search": ("answer",),
-    "timeline": ("timeline",),
-    "events": ("events",),
-    "map": ("map",),
-    "meaning": ("meaning", "follow"),
-    "people": ("people", "follow"),
-    "similar": ("similar", "follow"),
-    "labels": (),
-    "library": ("follow",),
-    "archive": (),
-    "over-time": ("over_time",),
-    "photo": ("viewer",),
-}
+_ELEMENTS = ("BidiComponent", "Button", "Html")
+_EVERYWHERE = ("shell", "search_field")  # our components
 # Streamlit takes the path of a view for a folder in which it is served, and asks there first.
 _BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin };</script>"
 # An import that a module cannot do without; those in parentheses are made later.
@@ -50,7 +36,7 @@ _HEADERS = {"Cache-Control": "no-cache"}  # it names files by their versions
 
 def routes() -> list[Route]:
     """The routes of the documents of all views."""
-    return [Route(address_of(view), _answering(view)) for view in _IN_VIEWS]
+    return [Route(address_of(view), _answering(view)) for view in VIEWS]
 
 
 def _answering(view: str) -> Callable[[Request], Response]:
@@ -91,7 +77,7 @@ def _scripts_of_streamlit(given: str) -> list[str]:
 
 def _modules_of(view: str) -> list[str]:
     """The modules of the components of a view, and of all they import, in the order of need."""
-    first = [f"{name}/{name}.js" for name in (*_EVERYWHERE, *_IN_VIEWS[view])]
+    first = [f"{name}/{name}.js" for name in (*_EVERYWHERE, *VIEWS[view].components)]
     return list(_with_imports(first, component_files.text))
 
 

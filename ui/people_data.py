@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from imgsearch import Face, Hit, ImgsearchError, Person, printable
+from imgsearch import Face, Hit, ImgsearchError, Look, Person, printable
 from ui.addresses import address_of, number_of
 from ui.answer_data import forget_answers
 from ui.formatting import date_of, format_date
@@ -160,6 +160,7 @@ def _person(person_id: int) -> dict[str, object]:
     hits = {hit.photo.id: hit for hit in session().library.photos(sorted(ids))}
     return {
         **_person_json(person),
+        "looks": [_look_json(look) for look in people.looks_of(person_id)],
         "shown": [_face_json(face, hits.get(face.photo_id)) for face in faces],
         "proposals": [
             {**_face_json(each.face, hits.get(each.face.photo_id)), "score": each.score}
@@ -193,6 +194,12 @@ def _person_json(person: Person) -> dict[str, object]:
         "address": address_of("search", query) if quoted else "",
         "over_time": address_of("over-time", query) if quoted else "",
     }
+
+
+def _look_json(look: Look) -> dict[str, object]:
+    days = [] if look.first is None or look.last is None else [look.first, look.last]
+    when = " to ".join(dict.fromkeys(map(format_date, days)))
+    return {"face": look.best_face, "faces": look.faces, "when": when}
 
 
 def _face_json(face: Face, hit: Hit | None) -> dict[str, object]:

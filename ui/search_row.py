@@ -1,4 +1,4 @@
-"""The search box and what belongs to it: one row for all views that a query narrows."""
+"""The row of the search field: one for all views, which the script of the page shows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import base64
 
 import streamlit as st
 from msgspec.structs import replace
+from streamlit.delta_generator import DeltaGenerator
 
 from imgsearch import ImgsearchError, QueryError, parse
-from ui import cards, elements, examples, filters, saved_shelf
+from ui import cards, elements, filters, saved_shelf
 from ui.addresses import START, address_of, put_in_address
+from ui.example_upload import EXAMPLE_PX
 from ui.navigation import go_to
 from ui.query_line import query_line
 from ui.search_state import SearchInput
 from ui.session import session
 
-_SENT = "sent to the results"  # key of the session state: see `box_to_results`
+_SENT = "sent to the results"  # key of the session state: see `leading_to_results`
 
 
 def begin() -> None:
@@ -33,40 +35,38 @@ def title() -> str:
 
     The address has the query of the run before until the view has written it.
     """
-    has_example = SearchInput.from_address(st.query_params.to_dict()).has_example
+    has_example = SearchInput.of_address().has_example
     return query_line().line or ("Search by image" if has_example else "")
 
 
-def search_box(view: str = START) -> SearchInput:
-    """The box, the filters and the example image; the address of the view follows them."""
-    with st.container(horizontal=True, key="search_row", gap="small"):
+def narrowing(view: str) -> None:
+    """The row in a view that a search narrows: the address of the view follows it.
+
+    So the view finds the search in its address.
+    """
+    with _row():
         line = query_line().line
         elements.search_field(line)
-        refused = elements.example_button()
         filter_button = st.popover("Filters", icon=":material/tune:")
-        search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
+        search_input = replace(SearchInput.of_address(), line=line)
         if view == START and session().has("saved"):
             saved_shelf.save_popover(search_input)
-    examples.tell_refused(refused)
     # Before the elements that follow reach the browser: a click on one of them sends the URL along,
     # and an old one would bring back the old query.
     _set_address(search_input, view)
     with filter_button:
         filters.filter_form()
     filters.filter_chips()
-    _example_image(search_input, view)
-    return search_input
+    if search_input.has_example:
+        _example_image(search_input, view)
 
 
-def box_to_results(search_input: SearchInput) -> None:
-    """The box in a view that a query does not narrow: what is typed leads to its results.
-
-    `search_input` is the search of the address.
-    """
-    with st.container(horizontal=True, key="search_row", gap="small"):
+def leading_to_results() -> None:
+    """The row in a view that a search does not narrow: what is typed leads to its results."""
+    with _row():
         line = query_line().line
         elements.search_field(line)
-        examples.take_images(is_shown=True)
+    search_input = SearchInput.of_address()
     query_line().note_address(search_input.line)
     state, wanted = st.session_state, (line, search_input.token)
     if line == search_input.line:
@@ -74,6 +74,10 @@ def box_to_results(search_input: SearchInput) -> None:
     elif state.get(_SENT) != wanted:  # once: this view is drawn again before the browser leaves it
         state[_SENT] = wanted
         go_to(address_of(START, replace(search_input, line=line).parameters))
+
+
+def _row() -> DeltaGenerator:
+    return st.container(horizontal=True, key="search_row", gap="small")
 
 
 def _remember(line: str) -> None:
@@ -91,27 +95,21 @@ def _set_address(search_input: SearchInput, view: str) -> None:
     What else the address of another view than the first has, such as a place in it, belongs to
     the search that it had before.
     """
-    in_address = SearchInput.from_address(st.query_params.to_dict())
+    in_address = SearchInput.of_address()
     if view == START or in_address != search_input:
         put_in_address(search_input.parameters)
     query_line().note_address(search_input.line)
 
 
 def _example_image(search_input: SearchInput, view: str) -> None:
-    """Takes an image to search by, and shows it with the part of it that counts."""
+    """Shows the image to search by, with the part of it that counts."""
     try:
-        image_id = examples.uploaded_image()
-        if image_id is not None:
-            _set_address(SearchInput(search_input.line, image_id=image_id), view)
-            st.rerun()
-        if search_input.has_example:
-            with st.container(horizontal=True, key="example_image"):
-                _show_example(search_input, view)
-                _remove_button("Remove", view)
+        with st.container(horizontal=True, vertical_alignment="center", key="example_image"):
+            _show_example(search_input, view)
+            _remove_button("Remove", view)
     except ImgsearchError as error:
         cards.error_card(error)
-        if search_input.has_example:
-            _remove_button("Remove the image", view)
+        _remove_button("Remove the image", view)
 
 
 def _show_example(search_input: SearchInput, view: str) -> None:
@@ -131,10 +129,10 @@ def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
     if cached is None or cached[0] != key:
         library = session().library
         if search_input.photo_id:
-            picture = library.pictures.thumbnail(search_input.photo_id, examples.THUMBNAIL_PX)
+            picture = library.pictures.thumbnail(search_input.photo_id, EXAMPLE_PX)
         else:
             content = library.pictures.kept_example(search_input.image_id)
-            picture = library.pictures.thumbnail_of(content, examples.THUMBNAIL_PX)
+            picture = library.pictures.thumbnail_of(content, EXAMPLE_PX)
         cached = (key, picture or b"")
         st.session_state["example_thumbnail"] = cached
     return cached[1]

@@ -35,6 +35,11 @@ class SearchInput(Struct, frozen=True):
         region = _region_of(parameters.get("region", "")) if has_example else None
         return cls(parameters.get("q", ""), image_id, photo_id, region)
 
+    @classmethod
+    def of_address(cls) -> Self:
+        """The search of the address of this view."""
+        return cls.from_address(st.query_params.to_dict())
+
     def __bool__(self) -> bool:
         return bool(self.line.strip()) or self.has_example
 

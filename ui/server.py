@@ -47,6 +47,7 @@ from ui import (
     coming_photos,
     component_files,
     events_data,
+    example_upload,
     filter_data,
     first_document,
     judging,
@@ -71,13 +72,13 @@ from ui.compression import CompressedTexts
 from ui.icon_font import SmallIconFont
 from ui.responses import NOT_STORED
 from ui.session import session
+from ui.unknown_views import UnknownViews
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # as a Host header names them
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 # "full" is for formats that browsers cannot show; a WebP has no more than 16,383 pixels a side.
 SIDES_PX = {"small": 360, "large": 1600, "full": 16_383}
 KEPT_SIDE_PX = 256  # of the picture that the library keeps of each photo
-MAX_UPLOAD_MB = 100
 MAX_CONNECTIONS = 256  # as the service has
 BACKLOG = 128  # connections not yet accepted; all of them may be accepted at once
 PING_S = 30.0  # between the signs of life of an open tab, and how long one may take
@@ -131,6 +132,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/answer/list", answer_data.photo_list),
             Route("/answer/tiles", answer_data.tiles),
             Route("/coming", coming_photos.progress),
+            # PUT, which no other web site may send without asking first.
+            Route("/example", example_upload.keep, methods=["PUT"]),
             Route("/filters/choices", filter_data.choices),
             Route(library_state.ROUTE, library_state.state),
             Route("/map/clusters", map_data.clusters),
@@ -162,7 +165,6 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/similar/export/{kind}", similar_data.export, methods=["PUT"]),
             Route("/suggest", suggestions.suggest),
             Route("/past-queries", suggestions.forget, methods=["DELETE"]),
-            # PUT, which no other web site may send without asking first.
             Route("/judgements", judging.judge, methods=["PUT"]),
             Route(keeping.ROUTE, keeping.operate, methods=["GET", "PUT"]),
             Route("/exports/{kind}", keeping.export, methods=["PUT"]),
@@ -173,6 +175,7 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Middleware(CompressedTexts, cache_dir=Settings.load().cache_dir),
             Middleware(SameOrigin),
             Middleware(SmallIconFont),
+            Middleware(UnknownViews),
         ],
         on_script_error=unexpected_error,
         lifespan=lifespan,
@@ -267,7 +270,7 @@ def streamlit_options(host: str, port: int) -> dict[str, object]:
         "server.enableXsrfProtection": True,
         "server.enableStaticServing": False,
         "server.enableAgentApi": False,
-        "server.maxUploadSize": MAX_UPLOAD_MB,
+        "server.maxUploadSize": 1,  # in MB, the least: nothing comes by Streamlit's uploads
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",

@@ -1,4 +1,4 @@
-"""Serves suggestions while somebody types in the search box, for `components/suggest`."""
+"""Serves suggestions while somebody types in the search box, for `components/search_field`."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from imgsearch.archive.lance.rows import id_of
 from imgsearch.errors import EncoderMismatch, UsageError
@@ -35,6 +36,17 @@ FACES = "Copying faces"
 PutTexts = Callable[[Mapping[bytes, "PhotoText"]], None]
 
 
+class StayingContents(Struct, frozen=True):
+    """Tells what a catalogue has, where that is to stay.
+
+    `contents_at` are the contents at some paths, and `newer_texts` the readings among some that are
+    later than those of the catalogue.
+    """
+
+    contents_at: Callable[[Sequence[str]], Mapping[str, bytes]]
+    newer_texts: Callable[[Mapping[bytes, PhotoText]], Mapping[bytes, PhotoText]]
+
+
 def check_encoder(store: Store, encoder: EncoderRow) -> None:
     """Raise EncoderMismatch unless the library has vectors of this encoder."""
     names = {row.encoder_id: row.name for row in store.vectors.all_encoders()}
@@ -56,13 +68,15 @@ def copy_library(
     thumbnails: ThumbnailStore | None = None,
     keep_thumbnails: KeepThumbnails | None = None,
     photos_at_once: int = _PHOTOS_AT_ONCE,
+    staying: StayingContents | None = None,
 ) -> Generator[Progress, None, CopyReport]:
     """Put all photos of a library into a catalogue of this encoder, and settle that.
 
     Vectors, facts, paths and failures are carried over; with `put_texts` also the text that was
     read in pictures, and small pictures with `thumbnails` and `keep_thumbnails`. What the catalogue
     has is not put again, but for facts that have changed, so a run that was stopped goes on where
-    it was. Raises EncoderMismatch.
+    it was. With `staying`, facts of known photos, their files and older texts are not put either.
+    Raises EncoderMismatch.
     """
     started = time.monotonic()
     check_encoder(store, encoder)
@@ -84,17 +98,25 @@ def copy_library(
             for photo, vectors in embedded
             for result in _results_of(photo, vectors, photo.content_hash in known)
         ]
+        if staying is not None:
+            there = staying.contents_at([result.stat.path for result in results])
+            results = [
+                result
+                for result in results
+                if result.vectors is not None or result.stat.path not in there
+            ]
         # New photos first: another file of one needs it.
         results.sort(key=lambda result: result.vectors is None)
         writer.put(results)
-        reread = writer.put_facts(
-            {photo.content_hash: photo.facts for photo in photos if photo.content_hash in known}
-        )
-        texts = {
+        facts = {photo.content_hash: photo.facts for photo in photos if photo.content_hash in known}
+        reread = 0 if staying is not None else writer.put_facts(facts)
+        texts: Mapping[bytes, PhotoText] = {
             photo.content_hash: photo.text
             for photo, vectors in embedded
             if photo.text is not None and (vectors is not None or photo.content_hash in known)
         }
+        if staying is not None:
+            texts = staying.newer_texts(texts)
         if put_texts is not None and texts:
             put_texts(texts)
         lacking = sum(

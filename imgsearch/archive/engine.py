@@ -6,13 +6,15 @@ watched folders, no saved searches and no concepts. Its people are those of all 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from msgspec import Struct
 
 from imgsearch.addresses import is_folder, normal_address
 from imgsearch.archive.filling import Filling
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         OnDownload,
         PackReport,
         Progress,
+        RunningJob,
         SyncReport,
         TextReport,
     )
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import Photo
     from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
+    from imgsearch.records.worth import BestOrder
     from imgsearch.store.people_stores import PeopleStores
 
 _Result = TypeVar("_Result")
@@ -71,6 +75,17 @@ _PICTURES_SHARE = 10  # a tenth of it is for pictures
 _ANSWERS_BYTES = 100_000_000  # of answers that are kept, by all processes that serve it
 _UNCHECKED_S = 1.0  # until changes by other processes are looked for again
 _MOST_LISTED = 100_000  # a page can show that many, and an archive may have a thousand million
+
+
+class _BestOrders(Struct, frozen=True):
+    """Implements `KeptOrders` for one version of an archive."""
+
+    cache: MemoryCache[Hashable]
+    version: Hashable
+
+    def get(self, key: Hashable, read: Callable[[], BestOrder]) -> BestOrder:
+        """Return the result of `read`, cached by key until the next change."""
+        return self.cache.get(key, read, lambda: self.version, lambda order: order.nbytes)
 
 
 class ArchiveEngine:
@@ -183,9 +198,11 @@ class ArchiveEngine:
             failed=catalogue.failure_count(),
         )
 
-    def running(self) -> None:
-        """None: any number of machines may fill an archive, and none announces it."""
-        return
+    def running(self) -> RunningJob | None:
+        """A job of this machine: those of others are not seen."""
+        from imgsearch.store.progress_file import running_job
+
+        return running_job(self.working_folder)
 
     def photo_count(self) -> int:
         """The number of photos that can be found. Raises StoreError where there is no archive."""
@@ -250,8 +267,9 @@ class ArchiveEngine:
         """
         row = self.catalogue().encoder
         self._encoders.check(row)
+        pinned = self.catalogue().pinned()
         return SearchContext(
-            self.catalogue().pinned(),
+            pinned,
             NoDefinitions(),
             self._encoders,
             frozenset(),
@@ -260,6 +278,7 @@ class ArchiveEngine:
             self.suggested_names,
             date.today(),
             self.settings.stack_raw,
+            best_orders=_BestOrders(self._answers, pinned.version()),
         )
 
     def catalogue(self) -> LanceCatalogue:
@@ -348,6 +367,22 @@ class ArchiveEngine:
         ]
         return [(photo, picture) for photo, picture in pictures if picture is not None]
 
+    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, Path]]:
+        has_files, has_objects = False, False
+        for found in self.catalogue().photos(photo_ids).values():
+            for each in found.files:
+                if is_object(path_text(each.path)):
+                    has_objects = True
+                elif each.path.is_file():
+                    has_files = True
+                    yield found.photo, each.path
+        if has_objects and not has_files:
+            raise UsageError(
+                f"The photos of the archive {self.address} are in object storage, and imgsearch "
+                "writes no file there. XMP files are written beside photos that are files of this "
+                "machine."
+            )
+
     def absolute(self, place: str | Path) -> str:
         """An absolute path, or the address of an object as it is."""
         return absolute_place(place)
@@ -403,6 +438,9 @@ class ArchiveEngine:
 
     def people(self) -> PeopleStores:
         return self._opened_people().stores()
+
+    def names_in_files(self, photo_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
+        return self.catalogue().stated_names(photo_ids)
 
     def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
         return self._opened_people().deciding(decide)
@@ -463,13 +501,18 @@ class ArchiveEngine:
             return (yield from write_pack(file, info, some, len(photos), packed))
 
     def merge(
-        self, pack: Path, place: str | None, offline: bool, beside: bool
+        self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool
     ) -> Generator[Progress, None, MergeReport]:
-        """Raise UsageError: an archive takes libraries, not packs."""
-        raise UsageError(
-            "A pack is merged into a library of this machine. Merge it there, and copy that "
-            f"library into the archive: imgsearch copy --to {shell_word(self.address)}"
-        )
+        """Merge a pack into the archive, which is made if there is none."""
+        if beside:
+            raise UsageError("An archive has vectors of one encoder. Leave --beside out.")
+        if place is not None and is_object(place):
+            raise UsageError(
+                f"Photos of a pack are looked for in folders of this machine, and {place} is none. "
+                "To read photos there: imgsearch index PLACE"
+            )
+        people = self._opened_people() if faces else None
+        return self._filling.merge(pack, place, offline, people)
 
     def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
         """Read a whole pack and compare it with its checksums."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from imgsearch.addresses import working_folder
 from imgsearch.config import default_cache_dir
@@ -16,6 +16,7 @@ from imgsearch.errors import UsageError
 from imgsearch.outputs.places import refuse_archive_in_photos
 from imgsearch.search.baseline import new_baseline
 from imgsearch.search.confidence import MIN_PHOTOS
+from imgsearch.store.progress_file import announced
 
 if TYPE_CHECKING:
     from imgsearch.archive.fleet.base import Workers
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         CopyReport,
         FaceReport,
         Job,
+        MergeReport,
         Progress,
         SettleReport,
         SyncReport,
@@ -41,6 +43,32 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
+
+
+_Parameters = ParamSpec("_Parameters")
+_Report = TypeVar("_Report")
+
+
+def _seen(
+    doing: str,
+) -> Callable[
+    [Callable[Concatenate[Filling, _Parameters], Generator[Progress, None, _Report]]],
+    Callable[Concatenate[Filling, _Parameters], Generator[Progress, None, _Report]],
+]:
+    """Let other processes of this machine see the job of a method, and how far it is."""
+
+    def decorate(
+        job: Callable[Concatenate[Filling, _Parameters], Generator[Progress, None, _Report]],
+    ) -> Callable[Concatenate[Filling, _Parameters], Generator[Progress, None, _Report]]:
+        @wraps(job)
+        def seen(
+            filling: Filling, /, *arguments: _Parameters.args, **named: _Parameters.kwargs
+        ) -> Generator[Progress, None, _Report]:
+            return announced(filling.working_folder, doing, job(filling, *arguments, **named))
+
+        return seen
+
+    return decorate
 
 
 class Filling:
@@ -124,6 +152,7 @@ class Filling:
 
         return Job(self._index(list(sources), ray, accept_removals, metadata=True))
 
+    @_seen("Indexing")
     def _index(
         self, sources: list[str], ray: str | None, accept_removals: bool, metadata: bool = False
     ) -> Generator[Progress, None, SyncReport]:
@@ -155,6 +184,7 @@ class Filling:
         )
         return (yield from embed_photos(run, sources, start, accept_removals, metadata))
 
+    @_seen("Copying")
     def copy_from(
         self, data_dir: Path, people: ArchivePeople | None
     ) -> Generator[Progress, None, CopyReport]:
@@ -175,6 +205,26 @@ class Filling:
                 report = report.plus((yield from copy_faces(store, writer, people)))
             return report
 
+    @_seen("Merging")
+    def merge(
+        self, pack: Path, place: str | None, offline: bool, people: ArchivePeople | None
+    ) -> Generator[Progress, None, MergeReport]:
+        """Merge a pack, its faces only with `people`: see `imgsearch.archive.unpacking`."""
+        from imgsearch.archive.unpacking import MergeTarget, merge_pack
+
+        target = MergeTarget(
+            self.address,
+            self.settings,
+            self._notify,
+            self._encoder() if self.exists() else None,
+            self.writer,
+            people,
+            self.library_roots(),
+            self._encoders.dim_of,
+        )
+        return (yield from merge_pack(target, pack, place, offline))
+
+    @_seen("Settling")
     def settle(
         self, catalogue: LanceCatalogue, people: ArchivePeople
     ) -> Generator[Progress, None, SettleReport]:
@@ -188,6 +238,7 @@ class Filling:
         seconds = round(time.monotonic() - started_s, 3)
         return SettleReport(count.photos, count.vectors, indexed, seconds)
 
+    @_seen("Reading text")
     def read_texts(
         self,
         catalogue: LanceCatalogue,
@@ -212,6 +263,7 @@ class Filling:
         )
         return (yield from read_texts(run, folders, everything, again))
 
+    @_seen("Finding faces")
     def find_faces(
         self,
         catalogue: LanceCatalogue,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import click
 
+from imgsearch.cli.cures import as_typed
 from imgsearch.cli.output import INTERRUPTED, print_error, print_position
 from imgsearch.cli.streams import (
     OutputClosed,
@@ -106,7 +107,11 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         with recognise_closed_output():
-            result = super().invoke(ctx)
+            try:
+                result = super().invoke(ctx)
+            except ImgsearchError as error:
+                error.args = (as_typed(str(error), ctx),)
+                raise
             sys.stdout.flush()  # the buffered rest may meet a full disk
             return result
 

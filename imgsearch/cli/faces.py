@@ -10,7 +10,6 @@ from imgsearch.cli.output import (
     archive_option,
     complete_folder,
     data_option,
-    for_library,
     info,
     json_option,
     open_either,
@@ -91,11 +90,11 @@ def command(
         info(
             f"The faces of {format_count(counts.other_model, 'photo')} were found by another model "
             "than the others, and are not compared with them. To look for all faces with the "
-            f"current model: imgsearch faces --again{for_library(address)}"
+            f"current model: imgsearch faces --again"
         )
     if counts.groups or counts.persons:
         info(
             f"{format_count(counts.persons, 'person')} with a name, "
             f"{format_count(counts.groups, 'group')} without. To list and name them: "
-            f"imgsearch people{for_library(address)}"
+            f"imgsearch people"
         )

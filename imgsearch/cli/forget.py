@@ -41,13 +41,12 @@ def command(
     """
     with open_either(data_dir, address) as library:
         place, photos = library.folders.photos_in(folder)
-        at = "" if address is None else f" --library {shell_word(address)}"
         if not yes:
             info(f"{place}: {format_count(photos, 'photo')}. No file is touched.")
             if not sys.stdin.isatty():
                 raise UsageError(
                     "To remove them without confirmation: imgsearch forget --yes "
-                    f"{shell_word(folder)}{at}"
+                    f"{shell_word(folder)}"
                 )
             try:
                 confirmed = click.confirm("Remove them from the library?", err=True)

@@ -12,7 +12,6 @@ from imgsearch.cli.output import (
     complete_encoder,
     complete_folder,
     data_option,
-    for_library,
     info,
     json_option,
     open_archive,
@@ -166,7 +165,7 @@ def _index_archive(
         f"in {report.seconds:.1f} s"
     )
     if report.failed:
-        info(f"To see why photos failed: imgsearch failures{for_library(address)}")
+        info("To see why photos failed: imgsearch failures")
     if metadata:
         photos = format_count(report.reread, "photo")
         info(f"Read the metadata again: that of {photos} changed.")

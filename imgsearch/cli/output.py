@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from imgsearch.text import path_text, printable, shell_word
+from imgsearch.cli.cures import as_typed, remember
+from imgsearch.text import path_text, printable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -62,6 +63,7 @@ def data_option(function: _Command) -> _Command:
         metavar="DIR",
         type=PATH,
         shell_complete=complete_folder,
+        callback=remember,
         help="Folder of the library. Default: IMGSEARCH_DATA, else your user data folder.",
     )(function)
 
@@ -72,13 +74,9 @@ def archive_option(function: _Command) -> _Command:
         "--library",
         "address",
         metavar="ADDRESS",
+        callback=remember,
         help="An archive instead of the library of this machine: a folder, or s3://BUCKET/NAME.",
     )(function)
-
-
-def for_library(address: str | None) -> str:
-    """The option `--library ADDRESS` for a command that is shown to be copied, after a space."""
-    return "" if address is None else f" --library {shell_word(address)}"
 
 
 def json_option(function: _Command) -> _Command:
@@ -157,6 +155,7 @@ def _open(settings: Settings, notify: Callable[[str], None]) -> Library:
 
 def info(sentence: str) -> None:
     """Print a remark for people, to standard error; above a progress bar, if one is shown."""
+    sentence = as_typed(sentence, click.get_current_context(silent=True))
     click.echo(printable(sentence), file=sys.stderr)  # `err` would go past the bar, into its line
 
 

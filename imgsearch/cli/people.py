@@ -13,7 +13,6 @@ from imgsearch.cli.output import (
     archive_option,
     asking,
     data_option,
-    for_library,
     info,
     json_option,
     open_either,
@@ -26,7 +25,7 @@ from imgsearch.paths import absolute
 from imgsearch.text import SCHEME, format_count, path_text, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.faces import Face, FaceNamesChange, Person
+    from imgsearch.records.faces import Face, FaceNamesChange, Look, Person
     from imgsearch.service.api import Asking
 
 _LISTED = 50  # groups without a name, unless all are asked for
@@ -107,7 +106,8 @@ def command(
       imgsearch people Anna --merge 17
       imgsearch people --me Anna
 
-    PERSON is a name, or the number that the list has. With PERSON alone, its faces are listed, each
+    PERSON is a name, or the number that the list has. With PERSON alone, its looks are listed, such
+    as those of a child and of the adult, with the days of their photos, and then its faces, each
     with its number and its photo. Faces are found with imgsearch faces. Every decision can be
     undone with imgsearch undo, the last one first.
 
@@ -117,8 +117,8 @@ def command(
     name only if you have confirmed that face. Exit code: 1 if there is nothing to write, 3 if a
     file could not be written.
 
-    With --library, the persons are those of an archive, for everybody who searches it; it writes no
-    XMP files.
+    With --library, the persons are those of an archive, for everybody who searches it. XMP files
+    are written beside its photos that are files of this machine.
     """
     actions = [name is not None, ask_about, bool(yes or no), merge is not None, bool(split)]
     actions += [hidden is not None, me is not None, write_sidecars]
@@ -139,7 +139,7 @@ def command(
         raise click.UsageError("Give --like alone, or with --name.")
     if write_sidecars:
         with open_either(data_dir, address) as library:
-            _write_sidecars(library, adobe_names, dry_run, as_json)
+            _write_sidecars(library, address, adobe_names, dry_run, as_json)
         return
     with asking(data_dir, address) as ask:
         if like is not None:
@@ -150,7 +150,7 @@ def command(
                 _print_person(ask(People.name_faces, (face.id,), name).person, as_json)
             return
         if person is None:
-            _print_list(ask, everyone, as_json, for_library(address))
+            _print_list(ask, everyone, as_json)
             return
         who = find_person(ask, person)
         if name is not None:
@@ -178,7 +178,9 @@ def command(
             _print_faces(ask, who, as_json)
 
 
-def _write_sidecars(library: Library, adobe_names: bool, dry_run: bool, as_json: bool) -> None:
+def _write_sidecars(
+    library: Library, address: str | None, adobe_names: bool, dry_run: bool, as_json: bool
+) -> None:
     from imgsearch.cli.sidecars import list_and_write
 
     list_and_write(
@@ -188,6 +190,7 @@ def _write_sidecars(library: Library, adobe_names: bool, dry_run: bool, as_json:
         as_json,
         "The files of your photos have the names that you gave to faces here.",
         "imgsearch people --write-sidecars",
+        "imgsearch index" if address is None else "imgsearch index FOLDER",
     )
 
 
@@ -220,7 +223,7 @@ def find_person(ask: Asking, text: str) -> Person:
     raise UsageError(f"There is no person {text!r}. {hint}To list them: imgsearch people")
 
 
-def _print_list(ask: Asking, everyone: bool, as_json: bool, option: str) -> None:
+def _print_list(ask: Asking, everyone: bool, as_json: bool) -> None:
     people = ask(People.all, hidden=everyone)
     if as_json:
         print_json([asdict(each) for each in people])
@@ -228,7 +231,7 @@ def _print_list(ask: Asking, everyone: bool, as_json: bool, option: str) -> None
     if not people:
         faces = ask(People.counts).faces
         seen = f"Of {format_count(faces, 'face')} no two are alike enough. "
-        info(f"No persons yet. {seen if faces else ''}To find faces: imgsearch faces{option}")
+        info(f"No persons yet. {seen if faces else ''}To find faces: imgsearch faces")
         raise SystemExit(NO_RESULT)
     named = [each for each in people if each.name is not None]
     groups = [each for each in people if each.name is None]
@@ -255,16 +258,30 @@ def _print_person(person: Person, as_json: bool) -> None:
 
 
 def _print_faces(ask: Asking, person: Person, as_json: bool) -> None:
+    from imgsearch.operations.records import to_json
+
     faces = ask(People.faces_of, person.id, 10_000 if as_json else _SHOWN)
+    looks = ask(People.looks_of, person.id)
     if as_json:
-        print_json({**asdict(person), "faces_listed": [asdict(face) for face in faces]})
+        listed = {"looks": looks, "faces_listed": faces}
+        print_json({**to_json(person), **to_json(listed)})
         return
     click.echo(_line(person))
+    if len(looks) > 1 or any(look.first is not None for look in looks):
+        for number, look in enumerate(looks, 1):
+            click.echo(f"  look {number}  {_look_line(look)}")
     for face, path in _with_paths(ask, faces):
         sure = "confirmed" if face.is_confirmed else "alike"
         click.echo(f"  {face.id:>6}  {sure:<9}  {path}")
     if person.faces > len(faces):
         info(f"{format_count(person.faces - len(faces), 'face')} more: --json lists all")
+
+
+def _look_line(look: Look) -> str:
+    when = "without a date" if look.first is None else str(look.first)
+    if look.first != look.last:
+        when = f"{look.first} to {look.last}"
+    return f"{when}  {format_count(look.faces, 'face')}, {look.confirmed} confirmed"
 
 
 def _print_proposals(ask: Asking, person: Person, as_json: bool) -> None:
@@ -319,12 +336,11 @@ def _face_at(ask: Asking, example: str) -> Face:
 
 def _with_paths(ask: Asking, faces: Sequence[Face]) -> list[tuple[Face, str]]:
     """The faces with the paths of their photos, and the moment of a video."""
+    hits = ask(Library.photos, list(dict.fromkeys(face.photo_id for face in faces)))
+    paths = {hit.photo.id: path_text(hit.path) for hit in hits}
     rows = []
     for face in faces:
         moment = "" if face.at_s is None else f" at {face.at_s:.0f} s"
-        try:
-            path = path_text(ask(Library.photo, face.photo_id).hit.path)
-        except UsageError:  # it has left the library since
-            path = "-"
-        rows.append((face, f"{path}{moment}"))
+        # A photo that is unknown has left the library since.
+        rows.append((face, f"{paths.get(face.photo_id, '-')}{moment}"))
     return rows

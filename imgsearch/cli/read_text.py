@@ -10,7 +10,6 @@ from imgsearch.cli.output import (
     archive_option,
     complete_folder,
     data_option,
-    for_library,
     info,
     json_option,
     open_either,
@@ -78,9 +77,8 @@ def command(
         info(
             "Skipped because a small copy shows no text: "
             f"{format_count(report.below_gate, 'photo')}. To read them as well: "
-            f"imgsearch read-text --all{for_library(address)}"
+            f"imgsearch read-text --all"
         )
     if counts.read:
         photos = format_count(counts.read, "photo")
-        search = f"imgsearch search text:exit{for_library(address)}"
-        info(f"Text was found in {photos} so far. Search it: {search}")
+        info(f"Text was found in {photos} so far. Search it: imgsearch search text:exit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from imgsearch.cli.cures import remember
 from imgsearch.cli.output import data_option, info, json_option, open_archive, print_json
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count, printable
@@ -15,6 +16,7 @@ from imgsearch.text import format_count, printable
     "address",
     metavar="ADDRESS",
     required=True,
+    callback=remember,
     help="The archive: a folder, or s3://BUCKET/NAME.",
 )
 @json_option

@@ -70,6 +70,7 @@ def list_and_write(
     as_json: bool,
     nothing: str,
     command_to_write: str,
+    command_to_read: str = "imgsearch index",
 ) -> None:
     """List planned XMP files and then write them, unless `write` is None.
 
@@ -99,7 +100,7 @@ def list_and_write(
         info(f"Left as it is: {each.sidecar}: {each.problem}")
     files = format_count(len(changes) - len(failed), "file")
     if write is not None:
-        info(f"Wrote {files}. To read them: imgsearch index")
+        info(f"Wrote {files}. To read them: {command_to_read}")
         sys.exit(_FAILED if failed else 0)
     info(f"Nothing was written. To write {files}: {command_to_write}")
 

@@ -31,6 +31,7 @@ FAILURES_SHOWN = 10
 @data_option
 def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
     """Show the state of the library: folders, photos, model, index, failures, disk usage."""
+    from imgsearch.addresses import working_folder
     from imgsearch.config import Settings
     from imgsearch.library import Library
     from imgsearch.operations.records import to_json
@@ -38,17 +39,15 @@ def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
 
     with asking(data_dir, address) as ask:
         status = ask(Library.status)
-    if status.kind == "archive":
-        if as_json:
-            print_json(status)
-        else:
-            _print_archive(status)
-        return
-    running = running_job(Settings.load(data_dir=data_dir).data_dir)
+    folder = Settings.load(data_dir=data_dir).data_dir
+    running = running_job(folder if address is None else working_folder(folder, address))
     if as_json:
         print_json({**to_json(status), "running": running})
         return
-    print_status(status)
+    if status.kind == "archive":
+        _print_archive(status)
+    else:
+        print_status(status)
     if running is not None:
         click.echo(f"Now       {_running_text(running)} (process {running.pid})")
 

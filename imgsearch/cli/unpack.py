@@ -10,11 +10,12 @@ from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     PATH,
+    archive_option,
     complete_folder,
     data_option,
     info,
     json_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
@@ -40,14 +41,23 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also merge a pack of another model; its vectors are stored but not searched.",
 )
+@click.option(
+    "--faces",
+    is_flag=True,
+    help="With --library, also merge faces and persons: biometric data, for everybody who can "
+    "read the archive. A library always takes them.",
+)
 @json_option
+@archive_option
 @data_option
 def command(
     pack: str,
     at: str | None,
     offline: bool,
     beside: bool,
+    faces: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Merge PACK, a file written by imgsearch pack, into the library.
@@ -63,11 +73,16 @@ def command(
     Without --at, imgsearch searches for the photos: in the folder that carries the pack, on the
     drive of the packed folder, in the folders of the library, and next to the pack. On a terminal
     it asks for the folder if it does not find them.
+
+    With --library, PACK is merged into an archive. What that has stays: the facts of its photos,
+    and the photos at its paths. Files that are not there are left out.
     """
-    with open_library(data_dir) as library:
+    if faces and address is None:
+        raise click.UsageError("--faces belongs to --library: a library always takes faces.")
+    with open_either(data_dir, address) as library:
 
         def merge(folder: str | None) -> MergeReport:
-            job = library.packs.merge(pack, at=folder, offline=offline, beside=beside)
+            job = library.packs.merge(pack, at=folder, offline=offline, beside=beside, faces=faces)
             return run_with_progress(job, "Merging")
 
         try:
@@ -93,15 +108,20 @@ def command(
     if report.faces:
         info(f"Also added: {format_count(report.faces, 'face')}. To see persons: imgsearch people")
     if report.missing:
+        lost = (
+            "Their data is stored for a month; imgsearch index FOLDER finds them in another place."
+            if address is None
+            else "They were left out."
+        )
         info(
-            f"Not there, of another size, or no photo of this folder: "
-            f"{format_count(report.missing, 'file')}. Their data is stored for a month; imgsearch "
-            "index FOLDER finds them in another place."
+            "Not there, of another size, or no photo of this folder: "
+            f"{format_count(report.missing, 'file')}. {lost}"
         )
     if report.to_verify:
+        reading = "imgsearch index" if address is None else "imgsearch index FOLDER"
         info(
-            f"Changed since, or copied without their time: "
-            f"{format_count(report.to_verify, 'file')}. The next imgsearch index reads them."
+            "Changed since, or copied without their time: "
+            f"{format_count(report.to_verify, 'file')}. The next {reading} reads them."
         )
     if report.beside:
         info(f"Stored but not searched: vectors of {', '.join(report.beside)}.")

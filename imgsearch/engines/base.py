@@ -7,7 +7,7 @@ and nobody asks which one it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -110,7 +110,7 @@ class Engine(Protocol):
         """The contents and state of the library. Raises UsageError or StoreError without one."""
 
     def running(self) -> RunningJob | None:
-        """The job that changes the library now, in this process or another; None without one."""
+        """A job of this machine that changes the library now, in any process; None without one."""
 
     def photo_count(self) -> int:
         """The number of photos that can be found. Raises as `status` does."""
@@ -182,6 +182,12 @@ class Engine(Protocol):
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """The photos that can be read now, each with what is read of it."""
 
+    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, Path]]:
+        """Yield the files of photos that this machine can reach, each with its photo.
+
+        Raises UsageError where there is none because all are objects of a storage.
+        """
+
     def absolute(self, place: str | Path) -> str:
         """A path of this machine, or an address where the library has those, in full."""
 
@@ -217,6 +223,9 @@ class Engine(Protocol):
 
     def people(self) -> PeopleStores:
         """The faces and persons of the library, to read. Raises as opening the library does."""
+
+    def names_in_files(self, photo_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
+        """The names of people that the files of these photos state, by photo."""
 
     def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
         """Decide something about people, or undo a change; returns the result of `decide`.
@@ -255,9 +264,9 @@ class Engine(Protocol):
         """
 
     def merge(
-        self, pack: Path, place: str | None, offline: bool, beside: bool
+        self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool
     ) -> Generator[Progress, None, MergeReport]:
-        """Merge a pack. Raises UsageError where the engine takes none."""
+        """Merge a pack: see `imgsearch.operations.packs.Packs.merge`."""
 
     def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
         """Read a whole pack and compare it with its checksums and the encoders of the library."""

@@ -216,7 +216,6 @@ class LocalEngine:
         return CorrectionStore(self.database())
 
     def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, Path]]:
-        """Yield the files of these photos that can be reached now, each with its photo."""
         for found in self.catalogue().photos(photo_ids).values():
             for file in found.files:
                 if file.is_online and not file.is_missing:
@@ -333,6 +332,7 @@ class LocalEngine:
             self.settings.rating == "files",
             reads.recent,
             lambda: _taste(reads, row),
+            reads.recent,
         )
 
     def _catalogue(
@@ -447,6 +447,9 @@ class LocalEngine:
 
         return PeopleStores(self.database())
 
+    def names_in_files(self, photo_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
+        return self.people().people.names_in_files(photo_ids)
+
     def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
         return decide(self.people())
 
@@ -544,9 +547,9 @@ class LocalEngine:
         return make_pack(self.store(), self.kept_thumbnails(), folder, file, photos_only, faces)
 
     def merge(
-        self, pack: Path, place: str | None, offline: bool, beside: bool
+        self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool
     ) -> Generator[Progress, None, MergeReport]:
-        """Merge a pack into the library, which is made if there is none."""
+        """Merge a pack, with its faces in any case, into the library, made if there is none."""
         from imgsearch.indexer.merge import unpack
 
         return unpack(self.new_or_existing(), pack, place, offline, beside)

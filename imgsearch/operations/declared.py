@@ -8,7 +8,7 @@ reads them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from msgspec import Meta, Struct
@@ -22,6 +22,7 @@ MAX_K = 10_000  # photos in one answer
 MAX_SIDE_PX = 4096
 # Ranges that a request is checked against; the method itself accepts more, or says what is wrong.
 PhotoId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a photo.")]
+PhotoIds = Annotated[Sequence[int], Meta(max_length=MAX_K, description="The ids of photos.")]
 ResultCount = Annotated[int, Meta(le=MAX_K, description="How many photos to return at most.")]
 CountedPhotos = Annotated[
     int, Meta(le=MAX_K, description="How many photos of a query with words count at most.")

@@ -63,6 +63,7 @@ class Packs:
         at: str | Path | None = None,
         offline: bool = False,
         beside: bool = False,
+        faces: bool = False,
     ) -> Job[MergeReport]:
         """Merge a pack into the library, which is created if needed.
 
@@ -73,9 +74,15 @@ class Packs:
         are joined. `pack` may be a folder that carries its pack. `at` is the folder where its
         photos are; without it they are looked for. With `offline` they are taken to be there though
         it is not connected now. `beside` keeps vectors of an encoder that the library does not use.
+
+        An archive takes photos with their facts, text, pictures and vectors, and keeps the facts
+        that it has. It takes faces and persons only with `faces`, since everybody who can read the
+        archive can read them; a library always does. It takes no searches, concepts and albums, and
+        no photo of which no file is in the folder.
+
         Raises PackError, PhotosNotFound, EncoderMismatch, UsageError, LibraryLocked and DiskError.
         """
         from imgsearch.progress import Job
 
-        place = None if at is None else absolute(at)
-        return Job(self._engine.merge(Path(absolute(pack)), place, offline, beside))
+        place = None if at is None else self._engine.absolute(at)
+        return Job(self._engine.merge(Path(absolute(pack)), place, offline, beside, faces))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -17,6 +18,7 @@ from imgsearch.records.faces import (
     Face,
     FaceCounts,
     FaceNamesChange,
+    Look,
     Person,
     PersonChange,
     Proposal,
@@ -108,6 +110,37 @@ class People:
         check_k(k, "faces")
         self._require(as_id(person_id))
         return self._people().faces_of(as_id(person_id), k)
+
+    @operation("GET /people/{person_id}/looks")
+    def looks_of(self, person_id: PersonId) -> tuple[Look, ...]:
+        """List the looks of a person, such as a child's and an adult's, the earliest first.
+
+        Each says from when to when its photos are. A look is faces that are alike; faces that were
+        confirmed and resemble no other are looks of their own. Faces that cannot be compared, since
+        another model found them, are in none. Raises UsageError for an unknown person.
+        """
+        import numpy as np
+
+        from imgsearch.faces.looks import best_face, looks_of
+
+        number = as_id(person_id)
+        self._require(number)
+        faces = self._engine.people().faces.all(number)
+        days = {
+            photo_id: None if by_file else date.fromisoformat(day)
+            for photo_id, day, by_file in self._engine.browsing().dated(np.unique(faces.photo_ids))
+        }
+        looks = []
+        for whole in looks_of(faces):
+            rows = whole[[each in days for each in faces.photo_ids[whole].tolist()]]
+            if not len(rows):
+                continue  # its photos have left the library
+            dated = [days[each] for each in faces.photo_ids[rows].tolist()]
+            own = sorted(day for day in dated if day is not None)
+            first, last = (own[0], own[-1]) if own else (None, None)
+            confirmed = int((faces.confirmed[rows] == number).sum())
+            looks.append(Look(len(rows), confirmed, best_face(faces, rows), first, last))
+        return tuple(sorted(looks, key=lambda look: (look.first or date.max, -look.faces)))
 
     @operation("GET /photo/{photo_id}/faces")
     def faces_in(self, photo_id: PhotoId) -> tuple[Face, ...]:
@@ -313,17 +346,18 @@ class People:
     ) -> Job[list[PlannedFile[FaceNamesChange]]]:
         """List the XMP files to write so that files beside photos name the faces named here.
 
-        Nothing is written. Only photos that can be reached now are listed, no videos. A new file is
-        called `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`. Raises UsageError for an archive.
+        Nothing is written. Only photos that are files of this machine and can be reached now are
+        listed, no videos. A new file is called `IMG.JPG.xmp`, or with `adobe_names` `IMG.xmp`.
+        Raises UsageError for an archive of which all these photos are in object storage.
         """
         from imgsearch.decode.reader import read_orientation
         from imgsearch.decode.xmp_regions import NamedFace
         from imgsearch.outputs.sidecars import FileWithFaces, plan_face_names
         from imgsearch.progress import Job
 
-        engine = self._engine.on_this_machine("XMP files beside its photos")
+        engine = self._engine
         faces = self._people().named_faces()
-        stated = self._people().names_in_files(faces)
+        stated = engine.names_in_files(faces)
         files = [
             FileWithFaces(
                 path,
@@ -341,9 +375,7 @@ class People:
             )
             for photo, path in engine.reachable_files(faces)
         ]
-        orientation_of = partial(
-            read_orientation, max_megapixels=self._engine.settings.max_megapixels
-        )
+        orientation_of = partial(read_orientation, max_megapixels=engine.settings.max_megapixels)
         return Job(plan_face_names(files, orientation_of, adobe_names))
 
     def write_sidecars(

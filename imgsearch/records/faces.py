@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -89,6 +89,21 @@ class Person(Struct, frozen=True):
     confirmed: int
     best_face: int | None = None
     is_me: bool = False
+
+
+class Look(Struct, frozen=True):
+    """A look of a person, such as that of an age: faces that are alike.
+
+    `first` and `last` are the days of the oldest and the newest of its photos, of those whose
+    metadata has a date; None without one. `confirmed` is the number of its faces that the user has
+    confirmed, and `best_face` the id of the face that shows it best.
+    """
+
+    faces: int
+    confirmed: int
+    best_face: int
+    first: date | None = None
+    last: date | None = None
 
 
 class PersonChange(Struct, frozen=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import astuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ MEASURE_COLUMNS = (
     *("id", "format", "width_px", "height_px", "size_bytes"),
     *("lightness", "detail", "sharpness"),
 )
-_LOSSY = "JPEG"  # the format whose bytes for each pixel say how much was lost
+LOSSY = "JPEG"  # the format whose bytes for each pixel say how much was lost
 _BITS = 8
 
 
@@ -72,19 +73,36 @@ class PictureMeasures(Struct, frozen=True, eq=False):
         import numpy as np
 
         columns = list(zip(*rows, strict=True)) or [()] * len(MEASURE_COLUMNS)
-        ids, formats, widths, heights, sizes, lightness, detail, sharpness = columns
-        pixels = np.array(widths, np.float64) * np.array(heights, np.float64)
-        pixels[pixels <= 0] = np.nan
-        is_lossy = np.array([each == _LOSSY for each in formats], bool)
-        bits = _BITS * np.array(sizes, np.float64) / pixels
-        return cls(
-            np.array(ids, np.int64),
-            np.array(lightness, np.float64),
-            np.array(detail, np.float64),
-            np.array(sharpness, np.float64),
-            pixels / 1e6,
-            np.where(is_lossy & (bits > 0), bits, np.nan),
+        ids, formats, *numbers = columns
+        is_lossy = np.array([each == LOSSY for each in formats], bool)
+        return cls.of_columns(
+            np.array(ids, np.int64), is_lossy, *(np.array(each, np.float64) for each in numbers)
         )
+
+    @classmethod
+    def of_columns(
+        cls,
+        ids: Ids,
+        is_lossy: NDArray[np.bool_],
+        widths: Numbers,
+        heights: Numbers,
+        sizes: Numbers,
+        lightness: Numbers,
+        detail: Numbers,
+        sharpness: Numbers,
+    ) -> Self:
+        """The measures of pictures, of which `is_lossy` are JPEGs, from one array (n,) a fact."""
+        import numpy as np
+
+        pixels = widths * heights
+        pixels[pixels <= 0] = np.nan
+        bits = _BITS * sizes / pixels
+        bits = np.where(is_lossy & (bits > 0), bits, np.nan)
+        return cls(ids, lightness, detail, sharpness, pixels / 1e6, bits)
+
+    def of(self, rows: Ids) -> Self:
+        """The measures of some pictures, by their rows."""
+        return type(self)(*(array[rows] for array in astuple(self)))
 
 
 class Taste(Struct, frozen=True, eq=False):

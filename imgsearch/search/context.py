@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from imgsearch.language.understanding import understand
 from imgsearch.place_names import place_names
 from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
-from imgsearch.records.worth import Taste
+from imgsearch.records.worth import BestOrder, Taste
 from imgsearch.search.albums import names_hidden, with_known_albums
 from imgsearch.search.concepts import checked
 from imgsearch.search.places import located
@@ -65,6 +65,13 @@ def no_taste() -> Taste:
     return Taste(frozenset())
 
 
+class KeptOrders(Protocol):
+    """A cache of orders of photos, until anything in the library changes."""
+
+    def get(self, key: Hashable, read: Callable[[], BestOrder]) -> BestOrder:
+        """Return the result of `read`, cached by key until the next change. Do not modify it."""
+
+
 class SearchContext(Struct, frozen=True):
     """The encoder, catalogue, definitions and settings of a search.
 
@@ -75,7 +82,7 @@ class SearchContext(Struct, frozen=True):
     `today`. With `stack_raw`, the RAW file of a JPEG is not a result of its own. With
     `rated_by_files`, the stars that a file states count before those of this library. `recent`
     caches what queries were understood as, until anything in the library changes. `taste` returns
-    the favourites of the library.
+    the favourites of the library. `best_orders` keeps orders of `sort:best` for their next pages.
     """
 
     catalogue: Catalogue
@@ -90,6 +97,7 @@ class SearchContext(Struct, frozen=True):
     rated_by_files: bool = False
     recent: RecentReads | None = None
     taste: Callable[[], Taste] = no_taste
+    best_orders: KeptOrders | None = None
 
     @property
     def row(self) -> EncoderRow:

@@ -130,11 +130,11 @@ def best_order(context: SearchContext, selection: Selection) -> BestOrder:
 
     Raises QueryError for more than `MAX_ORDERED` photos.
     """
-    if context.recent is None or selection.among is not None:
+    if context.best_orders is None or selection.among is not None:
         return _best_order(context, selection)
     # Who sees the first page of a million photos asks for the next one soon.
     key = ("best order", context.row, selection)
-    return context.recent.get(key, lambda: _best_order(context, selection))
+    return context.best_orders.get(key, lambda: _best_order(context, selection))
 
 
 def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
@@ -156,7 +156,9 @@ def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
     ids = [photo_id for photo_id in measures.ids[order].tolist() if photo_id not in hidden]
     compared, others = ids[:MAX_COMPARED], ids[MAX_COMPARED:]
     tastes = _taste_points(context, compared)
-    by_id = dict(zip(measures.ids.tolist(), points.tolist(), strict=True))
+    rows = np.flatnonzero(np.isin(measures.ids, compared))
+    measures = measures.of(rows)
+    by_id = dict(zip(measures.ids.tolist(), points[rows].tolist(), strict=True))
     for photo_id, taste_points in tastes.items():
         by_id[photo_id] += taste_points
     compared.sort(key=by_id.__getitem__, reverse=True)

@@ -20,6 +20,7 @@ from imgsearch.progress import Progress, RateMeter, RunningJob
 PROGRESS_FILE = "writer.json"
 LOCK_FILE = "writer.lock"
 MIN_INTERVAL_S = 0.3
+_SHORT_WAIT_S = 0.3  # `running_job` holds the lock for a moment
 
 _Report = TypeVar("_Report")
 
@@ -41,6 +42,28 @@ def publish_progress(
     finally:
         steps.close()
         file.remove()
+
+
+def announced(
+    folder: Path, doing: str, steps: Generator[Progress, None, _Report]
+) -> Generator[Progress, None, _Report]:
+    """The same job, with progress that other processes can see in `folder`, which is made.
+
+    It takes the lock there. Where another job has it, or the folder cannot be written, the job runs
+    all the same and is not seen: for jobs of which several may run at once.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK_FILE, timeout=_SHORT_WAIT_S, mode=private_files.FILE_MODE)
+    try:
+        private_files.make_folder(folder)
+        lock.acquire(poll_interval=0.02)
+    except (Timeout, OSError):
+        return (yield from steps)
+    try:
+        return (yield from publish_progress(folder, doing, steps))
+    finally:
+        lock.release()
 
 
 def running_job(data_dir: Path) -> RunningJob | None:

@@ -303,7 +303,11 @@ def test_a_damaged_database_is_reported_and_kept(tmp_path: Path) -> None:
         (["frobnicate"], 2, "No such command 'frobnicate'. To search for it: imgsearch search"),
         (["serach"], 2, "Did you mean search?"),
         (["help", "Indx"], 2, "Did you mean index?"),
-        (["search", "x", "--data", "/nowhere/library"], 2, "imgsearch index FOLDER"),
+        (
+            ["search", "x", "--data", "/nowhere/library"],
+            2,
+            "imgsearch index --data /nowhere/library FOLDER",
+        ),
     ],
 )
 def test_wrong_usage_gets_a_message_and_an_exit_code(

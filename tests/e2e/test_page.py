@@ -30,6 +30,7 @@ from imgsearch.outputs.copies import LIST_NAME
 from tests.browsing import (
     NEEDS_BROWSER,
     TOKEN,
+    choose_file,
     clear_tray,
     download,
     give_file,
@@ -172,13 +173,14 @@ def test_search_by_an_image_and_by_a_part_of_it(
         page.locator(f".tile:nth-child(-n+2) a[aria-label^='{name}']").wait_for()
     settle(page)
     image = page.locator(".crop img")
-    box = image.bounding_box()
-    assert box is not None
     image.hover(position={"x": 20, "y": 20})  # this waits until the image does not move
+    box = image.bounding_box()  # larger while the pointer is on it
+    assert box is not None
     page.mouse.down()
-    image.hover(position={"x": box["width"] / 2, "y": box["height"] - 20})
+    image.hover(position={"x": box["width"] * 0.8, "y": box["height"] - 20})
     page.mouse.up()
     page.locator(".region:not([hidden])").wait_for()
+    page.mouse.move(box["x"], 800)
     settle(page)
     screenshot(page, "image")
     page.locator(".tile a[href]").first.wait_for()
@@ -186,10 +188,7 @@ def test_search_by_an_image_and_by_a_part_of_it(
 
 def test_an_unreadable_upload_is_reported(page: Page, address: str) -> None:
     page.goto(address)
-    page.set_input_files(
-        "[data-testid=stFileUploader] input",
-        {"name": "cat.jpg", "mimeType": "image/jpeg", "buffer": b"this is no image at all"},
-    )
+    choose_file(page, "cat.jpg", "image/jpeg", b"this is no image at all")
     page.get_by_text("Cannot read this image").wait_for()
 
 

@@ -227,6 +227,27 @@ def test_near_duplicates_of_an_archive_are_shown_side_by_side(
         screenshot(tab, "archive-similar-narrow")
 
 
+def test_people_show_what_another_process_does_with_the_archive(
+    tmp_path: Path, open_tab: OpenTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgsearch.faces.reader.open_reader", lambda cache: ColourReader())
+    for number in range(3):
+        write_people(tmp_path / "photos" / f"{number}.png", "red", size_px=(80 + number, 40))
+    settings = Settings.load(data_dir=tmp_path / "data", encoder="lite")
+    with Library.open_archive(tmp_path / "archive", settings) as archive:
+        archive.index([tmp_path / "photos"]).run()
+        with serving(tmp_path / "data", "--library", str(archive.address)) as address:
+            steps = iter(archive.people.find_faces())  # of this process, not of the page
+            next(steps)
+            tab = open_tab(address)
+            tab.goto(f"{address}/people")
+            tab.get_by_text("Finding faces in another process").wait_for()
+            expect(tab.get_by_role("button", name="Find faces in 3 photos")).to_be_disabled()
+            list(steps)
+            tab.get_by_role("button", name="No name yet, 3 photos").wait_for()
+            expect(tab.get_by_text("in another process")).to_have_count(0)
+
+
 def test_a_photo_of_an_archive_is_an_example(address: str, open_tab: OpenTab) -> None:
     tab = open_tab(address)
     tab.goto(f"{address}/?q=a+cat")

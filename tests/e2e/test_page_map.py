@@ -24,7 +24,7 @@ from tests.browsing import (
 from tests.e2e.test_page_timeline import HOME, ROME, add_photos
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
     from tests.e2e.conftest import OpenTab
 
@@ -332,7 +332,25 @@ def test_larger_towns_are_named_first(open_tab: OpenTab, geneva: str) -> None:
     expect(names.get_by_text("Istanbul", exact=True)).to_have_count(1)
     expect(names.get_by_text("Paris", exact=True)).to_have_count(1)
     expect(names.get_by_text("Thonon-les-Bains", exact=True)).to_have_count(0)
-    boxes = [box for box in (each.bounding_box() for each in names.locator("span").all()) if box]
+    assert_apart(names)
+
+
+@pytest.mark.parametrize("zoom", [3, 12])
+def test_names_that_make_room_for_pictures_do_not_cover_each_other(
+    open_tab: OpenTab, geneva: str, zoom: int
+) -> None:
+    tab = open_tab(geneva, 390, 844)
+    open_map(tab, geneva, f"?at=46.2,6.15,{zoom}")
+    settle(tab)
+    names = tab.locator(".town")
+    names.first.wait_for(state="attached")
+    assert_apart(names)
+
+
+def assert_apart(names: Locator) -> None:
+    """No name of a town that is shown lies on another one."""
+    shown = [each for each in names.locator("span").all() if each.is_visible()]
+    boxes = [box for box in (each.bounding_box() for each in shown) if box]
     for at, one in enumerate(boxes):
         for other in boxes[at + 1 :]:
             apart_x = max(one["x"], other["x"]) >= min(

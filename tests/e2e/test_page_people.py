@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
+from imgsearch.records.corrections import PhotoDate
 from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets
 from tests.page_loads import cookie_of
 from tests.people import index_painted_people, undo_changes
@@ -88,6 +90,39 @@ def test_groups_are_named_one_after_the_other_by_keyboard(
     expect(page.locator(".tile")).to_have_count(5)
     page.go_back()
     detail.get_by_role("heading", name="Anna Smith").wait_for()
+
+
+def test_the_looks_of_a_person_say_from_when_to_when_they_are(
+    page: Page,
+    address: str,
+    library: Library,
+    screenshot: Callable[[Page, str], None],
+) -> None:
+    red, lime, *_ = library.people.all()
+    library.people.name(red.id, "Anna")
+    library.people.merge(lime.id, red.id)
+    days = {"red0": (2011, 3, 5), "red1": (2012, 8, 1), "lime1": (2019, 12, 24)}
+    library.corrections.set_dates(
+        [
+            PhotoDate(hit.photo.id, datetime(*days[hit.path.stem], 12))
+            for hit in library.find("sort:path width:>0", 50).hits
+            if hit.path.stem in days
+        ]
+    )
+    detail = open_people(page, address)
+    page.get_by_role("button", name="Anna, ").click()
+    looks = detail.get_by_role("list", name="Looks").get_by_role("listitem")
+    expect(looks).to_have_count(2)
+    expect(looks.nth(0)).to_contain_text("5 March 2011 to 1 August 2012")
+    expect(looks.nth(0)).to_contain_text("5 faces")
+    expect(looks.nth(1)).to_contain_text("24 December 2019")
+    for width_px in (1280, 390):
+        page.set_viewport_size({"width": width_px, "height": 800})
+        expect(looks.nth(0).locator("img")).to_be_visible()
+        settle(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width_px
+        screenshot(page, f"looks-{width_px}")
+        assert axe_violations(page) == []
 
 
 def test_faces_are_taken_out_and_every_decision_is_taken_back(

@@ -20,6 +20,7 @@ from imgsearch.records.photo import Facts
 from imgsearch.store.lock import writing
 from tests.browsing import (
     NEEDS_BROWSER,
+    choose_file,
     focused_name,
     search,
     serving,
@@ -120,10 +121,7 @@ def test_an_upload_with_too_many_pixels_is_reported(page: Page, address: str) ->
     page.locator(".tile").first.wait_for()
     bomb = BytesIO()
     Image.new("1", (30_000, 30_000)).save(bomb, "PNG")
-    page.set_input_files(
-        "[data-testid=stFileUploader] input",
-        {"name": "bomb.png", "mimeType": "image/png", "buffer": bomb.getvalue()},
-    )
+    choose_file(page, "bomb.png", "image/png", bomb.getvalue())
     page.get_by_text("Cannot read this image").wait_for()
 
 

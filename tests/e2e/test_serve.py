@@ -634,6 +634,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
             {"classes": classes, "query": "type:png", "k": 9},
             {"classes": {"names": ["cat", "rocket"]}},
         ],
+        "/photos": [{"ids": [2, 1, 99_999]}, {"ids": []}],
         "/timeline": [{}, {"query": query, "k": 9}],
         "/events": [{}, {"query": "in:/"}],
         "/events/title": [{"start": "2009-02-09T09:11:30", "title": "A walk"}],

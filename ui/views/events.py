@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import printable
-from ui import cards, component_files, elements, first_run, search_row
+from ui import cards, component_files, elements
 from ui.coming_photos import show_coming_photos
 from ui.events_data import event_at, event_json
 from ui.query_line import query_line
@@ -27,11 +27,8 @@ def title() -> str:
 
 def show() -> None:
     """One event if the address names it, else all, or those of a search."""
-    if not session().photo_count():
-        first_run.empty_library()
-        return
     moment = _named()
-    search_input = search_row.search_box("events")
+    search_input = SearchInput.of_address()
     if session().has("folders"):
         show_coming_photos(query_line().note_click)
     if moment and not search_input:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import PhotoPositions, format_count
-from ui import cards, component_files, elements, first_run, search_row
+from ui import cards, component_files, elements
 from ui.formatting import escape_markdown
 from ui.map_data import MAX_ZOOM, photo_positions
 from ui.search_state import SearchInput, search_buttons
-from ui.session import session
 from ui.timeline_data import MAX_FOUND
 
 _map = component_files.component(
@@ -19,10 +18,7 @@ _map = component_files.component(
 
 def show() -> None:
     """The map; of the photos that a search finds, if there is one."""
-    if not session().photo_count():
-        first_run.empty_library()
-        return
-    search_input = search_row.search_box("map")
+    search_input = SearchInput.of_address()
     positions = photo_positions(search_input)  # raises what is wrong with the query
     elements.fill_window()
     _heading(search_input, positions)

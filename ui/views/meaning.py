@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from imgsearch import format_count
-from ui import cards, component_files, elements, first_run, search_row
+from ui import cards, component_files, elements
 from ui.formatting import escape_markdown
 from ui.library_state import follow, library_state
 from ui.meaning_data import drawn_map, found_photos
@@ -21,11 +23,8 @@ _map = component_files.component("meaning", "shared/photo_tile.css")
 def show() -> None:
     """The map; of the photos that a search finds, the others stay in the background."""
     here = session()
-    if not here.photo_count():
-        first_run.empty_library()
-        return
     state = library_state()
-    search_input = search_row.search_box("meaning")
+    search_input = SearchInput.of_address()
     search_input.query()  # raises what is wrong with it
     task = here.tasks.get(TASK)
     is_busy = task is not None and task.running
@@ -46,7 +45,7 @@ def show() -> None:
             "on this machine only, and no photo is read again.",
             ":material/bubble_chart:",
         )
-        _lay_out_button(f"Lay out {format_count(here.photo_count(), 'photo')}", is_busy)
+        _lay_out_button(f"Lay out {format_count(here.photo_count(), 'photo')}", is_busy, "primary")
     follow(state)
 
 
@@ -68,13 +67,13 @@ def _heading(search_input: SearchInput, is_busy: bool) -> None:
         _lay_out_button("Lay out anew", is_busy, "tertiary")
 
 
-def _lay_out_button(label: str, is_busy: bool, kind: str = "secondary") -> None:
+def _lay_out_button(label: str, is_busy: bool, kind: Literal["primary", "tertiary"]) -> None:
     st.button(
         label,
         icon=":material/bubble_chart:",
         disabled=is_busy,
         on_click=_start,
-        type="tertiary" if kind == "tertiary" else "secondary",
+        type=kind,
         help="You can go on searching meanwhile. Photos that are added later are placed on the "
         "map, and the others do not move.",
     )

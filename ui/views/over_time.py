@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import component_files, first_run, search_row
+from ui import component_files
 from ui.coming_photos import show_coming_photos
 from ui.query_line import query_line
 from ui.search_state import SearchInput, search_buttons
@@ -16,10 +16,7 @@ _over_time = component_files.component("over_time")
 
 def show() -> None:
     """The strip of what is searched for, of all photos if nothing is, and of what is added."""
-    if not session().photo_count():
-        first_run.empty_library()
-        return
-    search_input = search_row.search_box("over-time")
+    search_input = SearchInput.of_address()
     search_input.query()  # raises what is wrong with it
     if session().has("folders"):
         show_coming_photos(query_line().note_click)

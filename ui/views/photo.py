@@ -11,7 +11,7 @@ from imgsearch import (
     ImgsearchError,
     printable,
 )
-from ui import cards, elements, search_row, teaching
+from ui import cards, elements, teaching
 from ui.addresses import START, address_of, number_of
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
@@ -43,7 +43,6 @@ def show() -> None:
             go_to(address_of(START))
         return
     search_input = SearchInput.from_address(parameters)
-    search_row.box_to_results(search_input)
     hits, before, total = _list_of(parameters, search_input, found[0])
     hit = next(hit for hit in hits if hit.photo.id == found[0].photo.id)
     here = session()

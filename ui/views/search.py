@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import Answer, format_count
-from ui import album_shelf, cards, elements, first_run, memories, saved_shelf, search_row
+from ui import album_shelf, cards, elements, memories, saved_shelf
 from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
@@ -35,10 +35,7 @@ keyboard shortcuts.
 
 def show() -> None:
     """The first view of the page."""
-    if not session().photo_count():
-        first_run.empty_library()
-        return
-    search_input = search_row.search_box()
+    search_input = SearchInput.of_address()
     if session().has("folders"):
         show_coming_photos(query_line().note_click)
     if search_input:

@@ -1,7 +1,7 @@
 """Near-duplicates side by side, of all photos or of those that a search finds, with what to keep
 ticked. Lists and a script can be exported.
 
-Nothing is deleted here. Streamlit draws the search box and the settings, the component the groups.
+Nothing is deleted here. Streamlit draws the settings, the component the groups.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch import Pairs, path_text
-from ui import cards, component_files, first_run, search_row
+from ui import cards, component_files
 from ui.library_state import follow, library_state
 from ui.query_line import query_line
 from ui.search_state import SearchInput
@@ -26,13 +26,8 @@ _SCORE, _FOLDERS = "similarity", "preferred folders"  # keys of widgets
 
 def show() -> None:
     """Groups of near-duplicates, among the photos that a search finds, if there is one."""
-    if not session().photo_count():
-        first_run.empty_library()
-        return
     state = library_state()
-    parameters = st.query_params.to_dict()  # before the box writes those of another search
-    search_input = search_row.search_box("similar")
-    _show_comparison(search_input, parameters)
+    _show_comparison(SearchInput.of_address(), st.query_params.to_dict())
     follow(state)
 
 

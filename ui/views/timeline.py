@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import streamlit as st
 
 from imgsearch import format_count
-from ui import cards, component_files, elements, first_run, search_row
+from ui import cards, component_files, elements
 from ui.addresses import address_of
 from ui.coming_photos import show_coming_photos
 from ui.formatting import escape_markdown
@@ -25,10 +25,7 @@ _timeline = component_files.component(
 
 def show() -> None:
     """The timeline; of the photos that a search finds, if there is one."""
-    if not session().photo_count():
-        first_run.empty_library()
-        return
-    search_input = search_row.search_box("timeline")
+    search_input = SearchInput.of_address()
     if session().has("folders"):
         show_coming_photos(query_line().note_click)
     photos = photos_by_day(search_input)  # raises what is wrong with the query

@@ -94,7 +94,7 @@ from imgsearch.records.photo import DEVELOPED, RAW, PhotoVectors, are_raw_pair, 
 from imgsearch.records.picture_text import PhotoText, differs_by_a_letter, words_in_text
 from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
 from imgsearch.records.status import Failure
-from imgsearch.records.worth import MEASURE_COLUMNS, PictureMeasures
+from imgsearch.records.worth import LOSSY, MEASURE_COLUMNS, PictureMeasures
 from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
@@ -313,8 +313,12 @@ class LanceCatalogue:
             view = self.photos_view()
             condition = filters.all_of([_WHOLES, _where(among, view)])
             rows = view.read(list(MEASURE_COLUMNS), condition)
-        columns = (rows[name].to_pylist() for name in MEASURE_COLUMNS)
-        return PictureMeasures.of_rows(zip(*columns, strict=True))
+        is_lossy = pc.fill_null(pc.equal(rows["format"], LOSSY), False)
+        # A null becomes NaN.
+        numbers = (rows[name].cast("float64").to_numpy() for name in MEASURE_COLUMNS[2:])
+        return PictureMeasures.of_columns(
+            rows["id"].to_numpy(), is_lossy.to_numpy(), *map(np.array, numbers)
+        )
 
     # ------------------------------------------------------------------ photos
 
@@ -338,6 +342,11 @@ class LanceCatalogue:
             for photo_id, shown in known.items()
             if isinstance(shown, _ShownPhoto)
         }
+
+    def stated_names(self, ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+        """The names of people in the metadata of these photos, by photo, without those of faces."""
+        rows = self.records_of(ids, PHOTO_COLUMNS)
+        return {photo.id: photo.facts.people for photo in map(photo_of, rows)}
 
     def shown_with(self, content_hash: str) -> list[str]:
         """The contents, in hexadecimal, of the photos that were read with this one, and its own.

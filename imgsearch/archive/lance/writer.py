@@ -120,6 +120,7 @@ _BASELINE_PHOTOS = 256
 _BASELINE_COLUMNS = ("prompts", "nouns", "photos", "mean")
 _FEW = 1 / 20  # of the rows of a table
 _MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
+_HAS_PHOTO = " AND hash IS NOT NULL"  # of a file
 _BEFORE = "before"  # the tag of the version that was published before `PUBLISHED`
 _LINEAGE = "imgsearch.lineage"  # in the configuration of the table of photos
 # Which indexes of columns a settled catalogue has.
@@ -241,6 +242,12 @@ class LanceWriter:
                 found |= wanted & set(rows["hash"].to_pylist())
         return {bytes.fromhex(each) for each in found}
 
+    def contents_at(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """The contents at those of these paths at which there is a photo."""
+        with lance_errors(self.address):
+            rows = self._files.newest().read_with("path", paths, ["path", "hash"], _HAS_PHOTO)
+            return {loaded(row["path"]): bytes.fromhex(row["hash"]) for row in rows.to_pylist()}
+
     def put(self, results: Sequence[IngestResult]) -> None:
         """Record files: new photos with facts and vectors, known contents at new paths, failures.
 
@@ -342,6 +349,18 @@ class LanceWriter:
         with lance_errors(self.address), self._change(set(hashes)):
             self._texts.merge(rows, update=True)
             self._follow(set(hashes), {})
+
+    def newer_texts(self, readings: Mapping[bytes, PhotoText]) -> dict[bytes, PhotoText]:
+        """The readings among these that are later than those of the same photos here."""
+        with lance_errors(self.address):
+            hashes = [each.hex() for each in readings]
+            rows = self._texts.newest().read_with("hash", hashes, READING_COLUMNS, HAS_READING)
+            known = {row["hash"]: reading_of(row["reading"]) for row in rows.to_pylist()}
+        return {
+            content_hash: reading
+            for content_hash, reading in readings.items()
+            if (before := known.get(content_hash.hex())) is None or before.read_at < reading.read_at
+        }
 
     def pass_over_texts(self, content_hashes: Sequence[bytes], reader: str) -> None:
         """Record that a reader saw no text in small copies of photos; stored text of them stays."""

@@ -28,13 +28,23 @@ export class Towns {
     return "";
   }
 
-  // Moves names that the pictures of clusters would cover below them. `reach_px` is half the side of a picture.
+  // Moves names that the pictures of clusters would cover below them, and hides those that would lie on another name there.
+  // `reach_px` is half the side of a picture.
   avoid(clusters, reach_px) {
     const places = clusters.map((cluster) => this.map.latLngToLayerPoint(cluster.getLatLng()));
+    const staying = [], moved = [];
     for (const marker of this.markers.values()) {
       const at = this.map.latLngToLayerPoint(marker.getLatLng());
       const above = places.find(({ x, y }) => Math.abs(at.x - x) < reach_px + NAME_PX && at.y > y - reach_px - LINE_PX && at.y < y + reach_px);
-      marker.getElement().firstChild.style.top = above ? `${above.y + reach_px - at.y + 2}px` : "";
+      const label = marker.getElement().firstChild;
+      Object.assign(label.style, { top: above ? `${above.y + reach_px - at.y + 2}px` : "", visibility: "" });
+      (above ? moved : staying).push(label);
+    }
+    const taken = staying.map((label) => label.getBoundingClientRect());
+    for (const label of moved) {
+      const own = label.getBoundingClientRect();
+      if (taken.some((other) => overlap(own, other))) label.style.visibility = "hidden";
+      else taken.push(own);
     }
   }
 
@@ -48,3 +58,5 @@ export class Towns {
     return marker;
   }
 }
+
+const overlap = (one, other) => one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;

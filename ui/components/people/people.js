@@ -135,7 +135,7 @@ class People {
     title.append(element("h2", "", person.name ? nameOf(person) : "Who is this?"), element("span", "count", `${countOf(person.photos)}, ${person.confirmed.toLocaleString("en")} confirmed`));
     heading.append(faceImage(person.best_face, "large"), title);
     this.detail.ariaLabel = person.name ?? "Person without a name";
-    this.detail.replaceChildren(back, heading, this.nameForm(person), this.actions(person), ...this.proposals(person), this.faces(person));
+    this.detail.replaceChildren(back, heading, ...this.looks(person), this.nameForm(person), this.actions(person), ...this.proposals(person), this.faces(person));
   }
 
   cardOf(id) { return this.list.querySelector(`[data-person="${id}"]`); }
@@ -263,6 +263,20 @@ class People {
 
   async hide(person) {
     if (await this.decide({ action: "hide", person: person.id }, true)) await this.goOn();
+  }
+
+  // How the person looks at different times; one look without a date says nothing.
+  looks(person) {
+    if (person.looks.length < 2 && !person.looks.some((look) => look.when)) return [];
+    const list = element("ul", "looks");
+    list.ariaLabel = "Looks";
+    list.append(...person.looks.map((look) => {
+      const item = element("li"), what = element("div");
+      what.append(element("span", "when", look.when || "Without a date"), element("span", "count", `${look.faces.toLocaleString("en")} ${look.faces === 1 ? "face" : "faces"}`));
+      item.append(faceImage(look.face, "small"), what);
+      return item;
+    }));
+    return [list];
   }
 
   proposals(person) {

@@ -1,20 +1,30 @@
-// The way to the search box from a view without one, or before it is there. It comes when the server has answered; what
-// is typed until then is typed into it.
+// What the search box does in each view, and the way to it from a view without one, or before it is there. It comes when
+// the server has answered; what is typed until then is typed into it.
 
 import { visit } from "../history/history.js";
 
 const SEARCHED = ["q", "image", "photo", "region"]; // parameters of addresses that say what is searched for
 
+let effects = {}, box = null, isAwaited = false, typed = "", awaitedAt = "";
 
-let withBox = [], isAwaited = false, typed = "", awaitedAt = "";
+// To be called with what a search does in each view, by its path: "narrows" it, "leads" to the results, or "none".
+export function searchDoes(given) { effects = given; }
 
-// To be called with the paths of the views that have the box.
-export function searchBoxIsIn(paths) { withBox = paths; }
+const effectHere = () => effects[location.pathname] ?? "none";
+
+// The address of a search by an image with this id: it narrows this view if a search does so, and leads to the results if not.
+export function addressOfImage(id) {
+  const isNarrowed = effectHere() === "narrows", parameters = new URLSearchParams();
+  const line = box?.isConnected ? box.value : new URLSearchParams(location.search).get("q");
+  if (isNarrowed && line) parameters.set("q", line);
+  parameters.set("image", id);
+  return `${isNarrowed ? location.pathname : "/"}?${parameters}`;
+}
 
 // Lets the box have the focus as soon as it is there. A view without one is left for the search that it is about, if it
 // is about one.
 export function goToSearchBox() {
-  if (!withBox.includes(location.pathname)) visitSearch();
+  if (effectHere() === "none") visitSearch();
   awaitedAt = location.pathname;
   isAwaited = true;
   typed = "";
@@ -32,6 +42,7 @@ function visitSearch() {
 
 // To be called with the box when it is there.
 export function searchBoxHasCome(field) {
+  box = field;
   if (!isAwaited) return;
   const text = typed;
   giveUp();

@@ -1,10 +1,12 @@
 // What frames every view: its heading for screen readers, the buttons at the end of the header, on narrow screens the
-// name of the product and a bar with the views where the thumb reaches it, and a notice when the server has ended.
+// name of the product and a bar with the views where the thumb reaches it, and a notice when the server has ended. It takes images to search by.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { element, icon } from "../shared/dom.js";
-import { searchBoxIsIn } from "../shared/search_box.js";
+import { photosCanBeSearched } from "../shared/example_image.js";
+import { searchDoes } from "../shared/search_box.js";
 import "./late_replies.js";
+import { DroppedImages } from "./dropped_images.js";
 import { HeaderButtons } from "./header_buttons.js";
 import { ServerWatch } from "./server_watch.js";
 import { Shortcuts } from "./shortcuts.js";
@@ -15,13 +17,15 @@ export default function (box, { data, setTriggerValue }) {
   if (!box.shortcuts) {
     box.shortcuts = new Shortcuts();
     box.server = new ServerWatch();
+    box.images = new DroppedImages();
     box.bars = element("div");
-    box.buttons = new HeaderButtons(data.paths);
+    box.buttons = new HeaderButtons(Object.keys(data.search_effects));
     box.replaceChildren(box.bars, box.buttons.node, box.shortcuts.dialog);
     box.tray = new TrayBar(box, (name) => box.askForm(name));
   }
   box.server.drawn(data.run);
-  searchBoxIsIn(data.with_search_box);
+  searchDoes(data.search_effects);
+  photosCanBeSearched(data.has_photos);
   makeInstallable();
   box.askForm = (name) => setTriggerValue("form", name);
   tray.begin(data.parts);
@@ -54,7 +58,8 @@ export default function (box, { data, setTriggerValue }) {
     box.shortcuts?.close();
     box.server?.close();
     box.tray?.close();
-    box.shortcuts = box.server = box.tray = null;
+    box.images?.close();
+    box.shortcuts = box.server = box.tray = box.images = null;
   });
 }
 

@@ -48,7 +48,7 @@ export class Shortcuts {
       if (event.key === "?") {
         event.preventDefault();
         if (this.dialog.open) this.dialog.close(); else if (this.dialog.isConnected) this.show();
-      } else if (event.key === "/" && !this.dialog.open) { // where the box is there, suggest.js leads to it
+      } else if (event.key === "/" && !this.dialog.open) { // where the box is there, search_field.js leads to it
         event.preventDefault();
         goToSearchBox();
       }

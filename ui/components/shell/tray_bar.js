@@ -197,9 +197,10 @@ export class TrayBar {
 
   // ---------------------------------------------------------------- what was done
 
-  tell({ text, change, isProblem = false }) {
+  // Without a text, what was told last goes away; what `stays` does so only then.
+  tell({ text, change, isProblem = false, stays = false }) {
     clearTimeout(this.timer);
-    this.told.replaceChildren(element("span", "", text));
+    this.told.replaceChildren(...(text ? [element("span", "", text)] : []));
     this.told.classList.toggle("problem", isProblem);
     const end = () => { clearTimeout(this.timer); this.told.replaceChildren(); };
     if (change !== undefined && change !== null) {
@@ -210,7 +211,7 @@ export class TrayBar {
     }
     // It waits for whoever is about to press the button.
     const wait = () => { this.timer = setTimeout(() => { if (this.told.matches(":hover, :focus-within")) wait(); else end(); }, TOLD_MS); };
-    wait();
+    if (!stays) wait();
   }
 
   onKey(event) {

@@ -1,9 +1,11 @@
-// The field of the search box, with suggestions below it: an editable combobox with a list (WAI-ARIA Authoring
-// Practices, "Combobox", list autocomplete with manual selection). What is typed is sent by Enter, or when the field is
-// left. Until Python has handled it, and while somebody types, a run of its script changes nothing in the field.
+// The field of the search box, with suggestions below it, and the button that chooses an image to search by. The field is
+// an editable combobox with a list (WAI-ARIA Authoring Practices, "Combobox", list autocomplete with manual selection).
+// What is typed is sent by Enter, or when the field is left. Until Python has handled it, and while somebody types, a run
+// of its script changes nothing in the field.
 
 import { ask } from "../shared/ask.js";
-import { element } from "../shared/dom.js";
+import { element, icon } from "../shared/dom.js";
+import { ACCEPTED, searchByImage } from "../shared/example_image.js";
 import { isTyping } from "../shared/page.js";
 import { searchBoxHasCome, typeInto } from "../shared/search_box.js";
 import { UnhandledEvents } from "../shared/unhandled_events.js";
@@ -15,7 +17,7 @@ const ICONS = {
   camera: "photo_camera", lens: "camera", creator: "person", concept: "school", saved: "bookmark", format: "image", shape: "aspect_ratio", choice: "rule",
   source: "event", month: "event", order: "sort", clear: "delete",
 };
-const LIST = "imgsearch-suggest-list", OPTION = "imgsearch-suggest-option-";
+const LIST = "imgsearch-suggestions", OPTION = "imgsearch-suggestion-";
 
 export default function (box, { data, setStateValue }) {
   box.state ??= start(box);
@@ -24,17 +26,18 @@ export default function (box, { data, setStateValue }) {
 }
 
 function start(box) {
-  const list = element("ul", LIST), status = element("div", "imgsearch-suggest-status");
+  const list = element("ul", LIST), status = element("div", "imgsearch-suggestions-status");
   list.id = LIST;
   list.role = "listbox";
   list.ariaLabel = "Suggestions";
   list.popover = "manual"; // above all else, whatever clips the elements around it
   status.role = "status";
-  const frame = element("div", "imgsearch-box"), field = element("input"), glass = element("span", "icon", "search");
-  glass.ariaHidden = "true";
+  const frame = element("div", "imgsearch-box"), field = element("input");
   Object.assign(field, { type: "text", ariaLabel: "Search", autocomplete: "off", spellcheck: false });
-  frame.append(glass, field);
-  box.replaceChildren(frame, list, status);
+  frame.append(icon("search"), field);
+  const row = element("div", "imgsearch-search");
+  row.append(frame, ...imageChooser());
+  box.replaceChildren(row, list, status);
   const sent = new UnhandledEvents();
   let line = "", send = () => {}; // the query that Python knows, or was sent
   let options = [], active = -1, timer = 0, request = null, wasTouched = false;
@@ -129,11 +132,9 @@ function start(box) {
     node.role = "option";
     node.ariaSelected = "false";
     node.dataset.kind = option.kind;
-    const icon = element("span", "icon", ICONS[option.kind] ?? "label");
-    icon.ariaHidden = "true";
     const text = element("span", "text");
     text.append(...marked(option.text, typed));
-    node.append(icon, text);
+    node.append(icon(ICONS[option.kind] ?? "label"), text);
     if (option.kind !== "clear") node.append(element("span", "about", aboutOf(option)));
     node.onpointerdown = (event) => { wasTouched = event.pointerType === "touch"; event.preventDefault(); }; // the box keeps the focus
     node.onmousedown = (event) => event.preventDefault();
@@ -210,6 +211,21 @@ function start(box) {
       for (const [target, kind, listener] of listeners) target.removeEventListener(kind, listener, { capture: true });
     },
   };
+}
+
+// A button that opens the browser's own dialog for files, on a phone with its camera.
+function imageChooser() {
+  const button = element("button", "imgsearch-image"), chooser = element("input");
+  Object.assign(button, { type: "button", ariaLabel: "Search by image", title: "Search by image: choose one, drop it anywhere, or paste it" });
+  button.append(icon("add_photo_alternate"));
+  button.onclick = () => chooser.click();
+  Object.assign(chooser, { type: "file", accept: ACCEPTED, hidden: true });
+  chooser.onchange = () => {
+    const files = [...chooser.files];
+    chooser.value = ""; // or the same file again would be no change
+    if (files.length) searchByImage(files);
+  };
+  return [button, chooser];
 }
 
 function aboutOf({ kindName, photos }) {
