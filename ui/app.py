@@ -74,11 +74,11 @@ def show_search_row(name: str) -> bool:
 
 def show_view(name: str) -> None:
     """Show a view, with expected errors as a card."""
-    narrows = VIEWS[name].search == "narrows"
-    if narrows and not session().photo_count():
+    view = VIEWS[name]
+    if view.needs_photos and not session().photo_count():
         first_run.empty_library()
     else:
-        _shows(_SHOW[name], "suggestion" if narrows else None)
+        _shows(_SHOW[name], "suggestion" if view.search == "narrows" else None)
 
 
 def _shows(show: Callable[[], None], suggestion_key: str | None = None) -> bool:

@@ -23,6 +23,7 @@ class View(Struct, frozen=True):
     search: SearchEffect
     components: tuple[str, ...] = ()  # of `ui/components`, besides those that every view draws
     part: str = ""  # of the library: without it there is no such view, see `Library.capabilities`
+    needs_photos: bool = True  # a library without any shows how to begin in its place
     is_hidden: bool = False  # in the navigation: other views lead to it
 
 
@@ -35,10 +36,10 @@ VIEWS: Mapping[str, View] = {  # by the path of their address, but for the first
     "people": View("People", "group", "none", ("people", "follow"), "people"),
     "similar": View("Near-duplicates", "content_copy", "narrows", ("similar", "follow")),
     "labels": View("Labels", "label", "none", (), "labels"),
-    "library": View("Library", "photo_library", "none", ("follow",), "folders"),
-    "archive": View("Archive", "database", "none", (), "fleet"),
+    "library": View("Library", "photo_library", "none", ("follow",), "folders", needs_photos=False),
+    "archive": View("Archive", "database", "none", (), "fleet", needs_photos=False),
     "over-time": View("Over time", "view_column", "narrows", ("over_time",), is_hidden=True),
-    "photo": View("Photo", "image", "leads", ("viewer",), is_hidden=True),
+    "photo": View("Photo", "image", "leads", ("viewer",), needs_photos=False, is_hidden=True),
 }
 
 

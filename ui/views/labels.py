@@ -8,7 +8,7 @@ import streamlit as st
 from msgspec.structs import replace
 
 from imgsearch import Classes, Hit, Label, format_count
-from ui import cards, elements, first_run
+from ui import cards, elements
 from ui.addresses import address_of, put_in_address
 from ui.formatting import escape_markdown
 from ui.search_state import open_search, remember_list
@@ -20,9 +20,6 @@ EXAMPLES = ("cat, dog, horse, bird", "indoors, outdoors", "people, landscape, fo
 
 def show() -> None:
     """The class names, the saved labels, and the photos by class."""
-    if not session().photo_count():
-        first_run.empty_library()
-        return
     state = st.session_state
     state.setdefault("classes", st.query_params.get("c", ""))
     # Streamlit drops a widget's state while another view is shown; assigning it keeps it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import format_count
-from ui import cards, component_files, first_run
+from ui import cards, component_files
 from ui.library_state import follow, library_state
 from ui.session import session
 from ui.tasks import other_process_bar, progress_bar
@@ -17,9 +17,6 @@ _people = component_files.component("people")
 def show() -> None:
     """The persons of the library, or how to find faces."""
     here = session()
-    if not here.photo_count():
-        first_run.empty_library()
-        return
     state = library_state()
     task = here.tasks.get(TASK)
     is_busy = task is not None and task.running
@@ -46,16 +43,17 @@ def show() -> None:
             "`imgsearch faces --forget`",
             ":material/group:",
         )
-    _find_button(counts.unread, is_busy)
+    _find_button(counts.unread, is_busy, is_first=not counts.faces)
     follow(state)
 
 
-def _find_button(unread: int, is_busy: bool) -> None:
-    """Offer to look for faces in the photos that were not looked at."""
+def _find_button(unread: int, is_busy: bool, is_first: bool) -> None:
+    """Offer to look for faces in the photos that were not looked at; at first, nothing else is."""
     if not unread:
         return
     st.button(
         f"Find faces in {format_count(unread, 'photo')}",
+        type="primary" if is_first else "secondary",
         icon=":material/familiar_face_and_zone:",
         disabled=is_busy,
         on_click=_start,
