@@ -110,9 +110,9 @@ if TYPE_CHECKING:
     from imgsearch.records.faces import (
         Face as Face,
         FaceCounts as FaceCounts,
-        Look as Look,
         Person as Person,
         PersonChange as PersonChange,
+        PersonLook as PersonLook,
         Proposal as Proposal,
         SimilarFace as SimilarFace,
     )
@@ -248,7 +248,7 @@ _NAMES = {
     "imgsearch.records.corrections": ("StatedFacts",),
     "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
     "imgsearch.records.faces": (
-        *("Face", "FaceCounts", "Look", "Person", "PersonChange", "Proposal", "SimilarFace"),
+        *("Face", "FaceCounts", "Person", "PersonChange", "PersonLook", "Proposal", "SimilarFace"),
     ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),

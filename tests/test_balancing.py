@@ -26,7 +26,7 @@ def balance_of_two(opened: ExitStack) -> ConnectionBalance:
     return balance
 
 
-class Workers:
+class TwoWorkers:
     """Two workers of one process, which accept connections when a test says so."""
 
     def __init__(self, opened: ExitStack, place: Path) -> None:
@@ -66,12 +66,12 @@ class Workers:
 
 
 @pytest.fixture
-def workers(tmp_path: Path) -> Iterator[Workers]:
+def workers(tmp_path: Path) -> Iterator[TwoWorkers]:
     with ExitStack() as opened:
-        yield Workers(opened, tmp_path / "socket")
+        yield TwoWorkers(opened, tmp_path / "socket")
 
 
-def test_the_worker_with_the_fewest_gets_the_next_connection(workers: Workers) -> None:
+def test_the_worker_with_the_fewest_gets_the_next_connection(workers: TwoWorkers) -> None:
     (listening, _), (_, inbox) = workers.first_sockets, workers.second_sockets
     clients = [workers.connect() for _ in range(2)]
     assert workers.accepted(listening) is not None, "both have none, so it keeps this one"
@@ -112,7 +112,7 @@ def test_a_connection_to_a_port_stays_one_of_tcp() -> None:
             assert connection.getpeername() == client.getsockname()
 
 
-def test_connections_that_come_at_once_are_halved(workers: Workers) -> None:
+def test_connections_that_come_at_once_are_halved(workers: TwoWorkers) -> None:
     """None of those on the way has been taken yet."""
     for _ in range(10):
         workers.connect()
@@ -123,7 +123,7 @@ def test_connections_that_come_at_once_are_halved(workers: Workers) -> None:
     assert [workers.balance.load(number) for number in (0, 1)] == [5, 5]
 
 
-def test_a_worker_that_hangs_gets_few(workers: Workers) -> None:
+def test_a_worker_that_hangs_gets_few(workers: TwoWorkers) -> None:
     for _ in range(30):
         workers.connect()
     listening = workers.first_sockets[0]
@@ -133,7 +133,7 @@ def test_a_worker_that_hangs_gets_few(workers: Workers) -> None:
 
 
 def test_a_worker_that_has_ended_gets_none_and_its_successor_takes_what_was_on_the_way(
-    workers: Workers,
+    workers: TwoWorkers,
 ) -> None:
     for _ in range(7):
         workers.connect()

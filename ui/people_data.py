@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from imgsearch import Face, Hit, ImgsearchError, Look, Person, printable
+from imgsearch import Face, Hit, ImgsearchError, Person, PersonLook, printable
 from ui.addresses import address_of, number_of
 from ui.answer_data import forget_answers
 from ui.formatting import date_of, format_date
@@ -196,7 +196,7 @@ def _person_json(person: Person) -> dict[str, object]:
     }
 
 
-def _look_json(look: Look) -> dict[str, object]:
+def _look_json(look: PersonLook) -> dict[str, object]:
     days = [] if look.first is None or look.last is None else [look.first, look.last]
     when = " to ".join(dict.fromkeys(map(format_date, days)))
     return {"face": look.best_face, "faces": look.faces, "when": when}

@@ -15,7 +15,7 @@ from msgspec import Struct
 SearchEffect: TypeAlias = Literal["narrows", "leads", "none"]
 
 
-class View(Struct, frozen=True):
+class PageView(Struct, frozen=True):
     """A view of the page."""
 
     title: str
@@ -27,22 +27,24 @@ class View(Struct, frozen=True):
     is_hidden: bool = False  # in the navigation: other views lead to it
 
 
-VIEWS: Mapping[str, View] = {  # by the path of their address, but for the first
-    "search": View("Search", "search", "narrows", ("answer",)),
-    "timeline": View("Timeline", "calendar_month", "narrows", ("timeline",)),
-    "events": View("Events", "event", "narrows", ("events",)),
-    "map": View("Map", "map", "narrows", ("map",)),
-    "meaning": View("Meaning", "bubble_chart", "narrows", ("meaning", "follow"), "meaning"),
-    "people": View("People", "group", "none", ("people", "follow"), "people"),
-    "similar": View("Near-duplicates", "content_copy", "narrows", ("similar", "follow")),
-    "labels": View("Labels", "label", "none", (), "labels"),
-    "library": View("Library", "photo_library", "none", ("follow",), "folders", needs_photos=False),
-    "archive": View("Archive", "database", "none", (), "fleet", needs_photos=False),
-    "over-time": View("Over time", "view_column", "narrows", ("over_time",), is_hidden=True),
-    "photo": View("Photo", "image", "leads", ("viewer",), needs_photos=False, is_hidden=True),
+VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for the first
+    "search": PageView("Search", "search", "narrows", ("answer",)),
+    "timeline": PageView("Timeline", "calendar_month", "narrows", ("timeline",)),
+    "events": PageView("Events", "event", "narrows", ("events",)),
+    "map": PageView("Map", "map", "narrows", ("map",)),
+    "meaning": PageView("Meaning", "bubble_chart", "narrows", ("meaning", "follow"), "meaning"),
+    "people": PageView("People", "group", "none", ("people", "follow"), "people"),
+    "similar": PageView("Near-duplicates", "content_copy", "narrows", ("similar", "follow")),
+    "labels": PageView("Labels", "label", "none", (), "labels"),
+    "library": PageView(
+        "Library", "photo_library", "none", ("follow",), "folders", needs_photos=False
+    ),
+    "archive": PageView("Archive", "database", "none", (), "fleet", needs_photos=False),
+    "over-time": PageView("Over time", "view_column", "narrows", ("over_time",), is_hidden=True),
+    "photo": PageView("Photo", "image", "leads", ("viewer",), needs_photos=False, is_hidden=True),
 }
 
 
-def views_of(has: Callable[[str], bool]) -> dict[str, View]:
+def views_of(has: Callable[[str], bool]) -> dict[str, PageView]:
     """The views that a library can show; `has` says whether it has a part."""
     return {name: view for name, view in VIEWS.items() if not view.part or has(view.part)}

@@ -25,7 +25,7 @@ from imgsearch.paths import absolute
 from imgsearch.text import SCHEME, format_count, path_text, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.faces import Face, FaceNamesChange, Look, Person
+    from imgsearch.records.faces import Face, FaceNamesChange, Person, PersonLook
     from imgsearch.service.api import Asking
 
 _LISTED = 50  # groups without a name, unless all are asked for
@@ -277,7 +277,7 @@ def _print_faces(ask: Asking, person: Person, as_json: bool) -> None:
         info(f"{format_count(person.faces - len(faces), 'face')} more: --json lists all")
 
 
-def _look_line(look: Look) -> str:
+def _look_line(look: PersonLook) -> str:
     when = "without a date" if look.first is None else str(look.first)
     if look.first != look.last:
         when = f"{look.first} to {look.last}"

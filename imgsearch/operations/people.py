@@ -18,9 +18,9 @@ from imgsearch.records.faces import (
     Face,
     FaceCounts,
     FaceNamesChange,
-    Look,
     Person,
     PersonChange,
+    PersonLook,
     Proposal,
     SimilarFace,
 )
@@ -112,7 +112,7 @@ class People:
         return self._people().faces_of(as_id(person_id), k)
 
     @operation("GET /people/{person_id}/looks")
-    def looks_of(self, person_id: PersonId) -> tuple[Look, ...]:
+    def looks_of(self, person_id: PersonId) -> tuple[PersonLook, ...]:
         """List the looks of a person, such as a child's and an adult's, the earliest first.
 
         Each says from when to when its photos are. A look is faces that are alike; faces that were
@@ -139,7 +139,7 @@ class People:
             own = sorted(day for day in dated if day is not None)
             first, last = (own[0], own[-1]) if own else (None, None)
             confirmed = int((faces.confirmed[rows] == number).sum())
-            looks.append(Look(len(rows), confirmed, best_face(faces, rows), first, last))
+            looks.append(PersonLook(len(rows), confirmed, best_face(faces, rows), first, last))
         return tuple(sorted(looks, key=lambda look: (look.first or date.max, -look.faces)))
 
     @operation("GET /photo/{photo_id}/faces")

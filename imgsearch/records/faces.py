@@ -91,7 +91,7 @@ class Person(Struct, frozen=True):
     is_me: bool = False
 
 
-class Look(Struct, frozen=True):
+class PersonLook(Struct, frozen=True):
     """A look of a person, such as that of an age: faces that are alike.
 
     `first` and `last` are the days of the oldest and the newest of its photos, of those whose
