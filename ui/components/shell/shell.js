@@ -1,5 +1,6 @@
 // What frames every view: its heading for screen readers, the buttons at the end of the header, on narrow screens the
-// name of the product and a bar with the views where the thumb reaches it, and a notice when the server has ended. It takes images to search by.
+// name of the product and a bar with the views where the thumb reaches it, and a notice when the server has ended. It
+// takes images to search by.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { element, icon } from "../shared/dom.js";
