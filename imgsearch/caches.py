@@ -17,6 +17,7 @@ from threading import Lock, RLock
 from typing import Any, Generic, TypeVar
 
 from imgsearch import private_files
+from imgsearch.errors import DiskError
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
@@ -117,15 +118,8 @@ class MemoryCache(Generic[_Key]):
     def known_among(self, keys: Iterable[_Key], version: Hashable) -> dict[_Key, Any]:
         """The values of those of these keys that have one at this version."""
         now_s = self._now_s()
-        with self._lock:
-            entries = {key: self._entries.get(key) for key in keys}
-            found = {}
-            for key, entry in entries.items():
-                if entry is not None and entry.version == version:
-                    entry.checked_s = now_s
-                    self._entries.move_to_end(key)
-                    found[key] = entry.value
-            return found
+        entries = ((key, self._at(key, version, now_s)) for key in keys)
+        return {key: entry.value for key, entry in entries if entry is not None}
 
     def keep(self, key: _Key, version: Hashable, value: object, size: int = 1) -> None:
         """Store a value that was computed at this version, as `get` does."""
@@ -289,3 +283,10 @@ def _files_in(folder: Path) -> list[tuple[float, int, str]]:
                 about = entry.stat()
                 files.append((about.st_mtime, about.st_size, entry.path))
     return files
+
+
+def unwritable_cache(folder: Path, error: OSError) -> DiskError:
+    """The error for a folder in the cache folder that cannot be written to."""
+    return DiskError(
+        f"Cannot write to {folder} ({error.strerror}). Choose another cache folder: IMGSEARCH_CACHE"
+    )

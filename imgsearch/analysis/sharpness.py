@@ -7,23 +7,17 @@ not sharper for that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from PIL import Image
 
-from imgsearch.decode.laplacian import laplacian
+from imgsearch.decode.laplacian import FLAT, fine_detail
 from imgsearch.records.duplicates import Sharpness
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SIDES_PX = (256, 512, 1024)  # the long sides at which sharpness is measured
 # A picture is called sharper from this ratio on. With 25 photos of several cameras at 1,024 px, a
 # Gaussian blur of 1 px gave 2.5 in the median; copies that were made smaller, sharpened and saved
 # again gave at most 1.94, and copies saved at quality 50 at most 1.8.
 SHARPER_RATIO = 2.0
-_FLAT = 1.0  # variance of the brightness (0 to 255): below, there is nothing to be sharp
 
 
 def measure_sharpness(image: Image.Image) -> Sharpness:
@@ -37,7 +31,8 @@ def measure_sharpness(image: Image.Image) -> Sharpness:
         scale = side_px / long_px
         size_px = [max(3, round(px * scale)) for px in grey.size]
         scaled = grey.resize((size_px[0], size_px[1]), Image.Resampling.BICUBIC)
-        measured.append(_detail(np.asarray(scaled, np.float32)))
+        pixels = np.asarray(scaled, np.float32)
+        measured.append(fine_detail(pixels) if float(pixels.var()) > FLAT else 0.0)
     return tuple(measured)
 
 
@@ -48,8 +43,3 @@ def is_sharper(one: Sharpness, other: Sharpness, ratio: float = SHARPER_RATIO) -
     """
     sizes = min(len(one), len(other))
     return sizes > 0 and one[sizes - 1] > ratio * other[sizes - 1]
-
-
-def _detail(grey: NDArray[np.float32]) -> float:
-    brightness = float(grey.var())
-    return float(laplacian(grey).var()) / brightness if brightness > _FLAT else 0.0

@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from imgsearch import private_files
 from imgsearch.archive.copying import StayingContents, copy_faces, copy_library
-from imgsearch.errors import DiskError, EncoderMismatch, PackError
+from imgsearch.caches import unwritable_cache
+from imgsearch.errors import EncoderMismatch, PackError
 from imgsearch.indexer import packs
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
 from imgsearch.outputs.places import refuse_archive_in_photos
@@ -157,10 +158,7 @@ def _folder_for_a_library(cache_dir: Path) -> Iterator[Path]:
             if is_old and not is_held(other):
                 shutil.rmtree(other, ignore_errors=True)
     except OSError as error:
-        raise DiskError(
-            f"Cannot write to {parent} ({error.strerror}). Choose another cache folder: "
-            "IMGSEARCH_CACHE"
-        ) from error
+        raise unwritable_cache(parent, error) from error
     folder = parent / uuid4().hex
     try:
         yield folder

@@ -38,7 +38,8 @@ from imgsearch.archive.lance.people_tables import (
 )
 from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.rows import id_of
-from imgsearch.errors import DiskError, StoreError
+from imgsearch.caches import unwritable_cache
+from imgsearch.errors import StoreError
 from imgsearch.store import names
 from imgsearch.store.database import DATABASE_FILE, Database, connect, raise_translated
 from imgsearch.store.faces import FACE_COLUMNS
@@ -190,10 +191,7 @@ class WorkingCopy:
                     if other != self._folder:
                         shutil.rmtree(other, ignore_errors=True)
             except OSError as error:
-                raise DiskError(
-                    f"Cannot write to {self._folder} ({error.strerror}). Choose another cache "
-                    "folder: IMGSEARCH_CACHE"
-                ) from error
+                raise unwritable_cache(self._folder, error) from error
             try:
                 database = Database.open(self._folder, True, self._committed)
             except StoreError:

@@ -1,4 +1,4 @@
-"""Computes the Laplacian of a picture's brightness, from which its sharpness is measured."""
+"""Computes the Laplacian of a picture's brightness, and from it how much fine detail it shows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+
+FLAT = 1.0  # variance of the brightness (0 to 255): below, there is nothing to be sharp
 
 
 def laplacian(grey: Floats) -> Floats:
@@ -21,3 +23,11 @@ def laplacian(grey: Floats) -> Floats:
     for around in (grey[:-2, 1:-1], grey[2:, 1:-1], grey[1:-1, :-2], grey[1:-1, 2:]):
         edges -= around
     return edges
+
+
+def fine_detail(grey: Floats) -> float:
+    """The variance of the Laplacian, by that of the brightness: contrast and exposure hardly count.
+
+    The picture (h, w) is not even: see `FLAT`.
+    """
+    return float(laplacian(grey).var()) / float(grey.var())

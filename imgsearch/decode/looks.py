@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 from PIL import Image
 
-from imgsearch.decode.laplacian import laplacian
+from imgsearch.decode.laplacian import FLAT, fine_detail, laplacian
 from imgsearch.records.photo import COLOR_NAMES, Facts
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _BLOCK_PX = 32
 _MIN_DETAIL_SIDE_PX = 2 * _BLOCK_PX  # a smaller picture has no detail to speak of
 _SHARPNESS_SIDE_PX = 512
 _MIN_SHARE = 0.1  # of the pixels, for a colour to be named
-_FLAT = 1.0  # variance of the brightness (0 to 255): below, there is nothing to be sharp
 
 # From linear sRGB to XYZ, relative to the white D65: IEC 61966-2-1.
 _TO_XYZ = np.array(
@@ -122,7 +121,7 @@ def _detail(image: Image.Image) -> float | None:
     whole, so that contrast and exposure hardly count.
     """
     grey = _at_most(image, _DETAIL_SIDE_PX)
-    if min(grey.shape) < _MIN_DETAIL_SIDE_PX or float(grey.var()) < _FLAT:
+    if min(grey.shape) < _MIN_DETAIL_SIDE_PX or float(grey.var()) < FLAT:
         return None
     edges = laplacian(grey)
     rows, columns = edges.shape[0] // _BLOCK_PX, edges.shape[1] // _BLOCK_PX
@@ -138,9 +137,9 @@ def _sharpness(image: Image.Image) -> float | None:
     None for a tiny or an even picture.
     """
     grey = _at_most(image, _SHARPNESS_SIDE_PX)
-    if min(grey.shape) < _MIN_DETAIL_SIDE_PX or float(grey.var()) < _FLAT:
+    if min(grey.shape) < _MIN_DETAIL_SIDE_PX or float(grey.var()) < FLAT:
         return None
-    return float(f"{float(laplacian(grey).var()) / float(grey.var()):.5g}")
+    return float(f"{fine_detail(grey):.5g}")
 
 
 def _at_most(image: Image.Image, side_px: int) -> Floats:

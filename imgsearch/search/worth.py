@@ -176,7 +176,7 @@ def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
     return BestOrder((*firsts, *seconds, *others), twins, tastes, softer)
 
 
-def _softer_points(measures: PictureMeasures, stacks: Iterable[Sequence[int]]) -> dict[int, float]:
+def _softer_points(measures: PictureMeasures, stacks: Sequence[Sequence[int]]) -> dict[int, float]:
     """The points that photos lose to a sharper frame of their stack, by their ids.
 
     Frames have the same number of pixels and about the same light: noise and compression count for
@@ -184,7 +184,8 @@ def _softer_points(measures: PictureMeasures, stacks: Iterable[Sequence[int]]) -
     """
     import numpy as np
 
-    row_of = {photo_id: row for row, photo_id in enumerate(measures.ids.tolist())}
+    stacked = np.flatnonzero(np.isin(measures.ids, [each for stack in stacks for each in stack]))
+    row_of = dict(zip(measures.ids[stacked].tolist(), stacked.tolist(), strict=True))
     points = {}
     for stack in stacks:
         rows = np.array([row_of[photo_id] for photo_id in stack], np.int64)
