@@ -30,6 +30,7 @@ from imgsearch.indexer.scan import folder_identity, stat_of
 from imgsearch.records.files import FileStat
 
 if TYPE_CHECKING:
+    from watchdog.observers.inotify import InotifyWatchGroup
     from watchdog.observers.inotify_c import WatchDescriptor
 
 STEP_S = 0.2  # how soon an event or the end is noticed
@@ -42,6 +43,7 @@ _EVENT_TYPES: list[type[events.FileSystemEvent]] = [
     events.FileClosedEvent if _ON_LINUX else events.FileModifiedEvent,
 ]
 _EVENT_QUEUE_LENGTH = Path("/proc/sys/fs/inotify/max_queued_events")
+_WATCHDOG = logging.getLogger("watchdog")
 
 
 class WatchTiming(Struct, frozen=True):
@@ -93,12 +95,12 @@ class Watcher:
         self.polled: dict[str, str] = {}  # root without events to reason
 
     def __enter__(self) -> Self:
-        logging.getLogger("watchdog").addHandler(self._log_handler)
+        _WATCHDOG.addHandler(self._log_handler)
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stop_observer()  # before removing the handler, or its warnings reach stderr
-        logging.getLogger("watchdog").removeHandler(self._log_handler)
+        _WATCHDOG.removeHandler(self._log_handler)
         with suppress(OSError):
             self._canary.rmdir()
 
@@ -367,8 +369,41 @@ def _tolerate_two_watches_of_one_path() -> None:
     InotifyWatchGroup._remove_watch_internally = remove_if_known  # type: ignore[method-assign]
 
 
+def _keep_watches_when_events_are_lost() -> None:
+    """Let watchdog only add the watches that are missing after an overflow; a bug of 7.1.
+
+    It removes all of them first. The kernel tells of each removal by an event, so with more folders
+    than its queue holds, 16,384, these events overflow it again, and so on without an end.
+
+    For each folder that is watched already it also makes a warning, even if nobody reads it, and
+    writes the group into it: by default with the paths of all folders.
+    """
+    from watchdog.observers.inotify import InotifyWatchGroup
+
+    if not hasattr(InotifyWatchGroup, "on_queue_overflow"):
+        return  # another version, which a test holds to the same behaviour
+
+    def add_missing(self: InotifyWatchGroup) -> None:
+        with self._lock:
+            if not self.is_active:
+                return
+            self._move_event_grouper.discard_pending_events()
+            with suppress(OSError):  # the root is gone
+                self._add_all_callbacks(self.path)
+        # Of folders that had no watch until now, changes were missed.
+        _WATCHDOG.warning("All folders below %r are watched again", self.path)
+
+    InotifyWatchGroup.on_queue_overflow = add_missing  # type: ignore[method-assign]
+    InotifyWatchGroup.__repr__ = _short_name  # type: ignore[method-assign, assignment]
+
+
+def _short_name(group: InotifyWatchGroup) -> str:
+    return f"InotifyWatchGroup({group.path!r})"
+
+
 if _ON_LINUX:
     _tolerate_two_watches_of_one_path()
+    _keep_watches_when_events_are_lost()
 
 
 def _event_queue_length() -> int:
