@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import threading
 
-import pytest
-import streamlit
+from ui.query_line import QueryLine
 
-from ui.query_line import LINE, QueryLine
+LINE = "a cat person:Anna place:Rome"
 
 
-@pytest.fixture
-def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What Streamlit keeps for the visitor."""
-    values = {LINE: "a cat person:Anna place:Rome"}
-    monkeypatch.setattr(streamlit, "session_state", values)
-    return values
+def shown(line: str) -> QueryLine:
+    """A visitor whose page is about this query, as its address says."""
+    visitor = QueryLine()
+    visitor.start(line)
+    visitor.note_address(line)
+    return visitor
 
 
 def without(words: str, line: str) -> str:
@@ -23,12 +22,9 @@ def without(words: str, line: str) -> str:
     return " ".join(line.replace(words, "").split())
 
 
-def test_a_click_counts_that_comes_while_an_earlier_one_is_worked_on(state: dict[str, str]) -> None:
+def test_a_click_counts_that_comes_while_an_earlier_one_is_worked_on() -> None:
     """Streamlit begins a run before the one that it ends has come to a place where it can end."""
-    visitor = QueryLine()
-    visitor.start(state[LINE])
-    visitor.note_address(state[LINE])
-    address = state[LINE]
+    visitor = shown(LINE)
     is_working, may_go_on = threading.Event(), threading.Event()
 
     def first_click(line: str) -> str:
@@ -39,23 +35,20 @@ def test_a_click_counts_that_comes_while_an_earlier_one_is_worked_on(state: dict
 
     visitor.note_click()
     visitor.change(first_click)
-    earlier = threading.Thread(target=visitor.start, args=[address])
+    earlier = threading.Thread(target=visitor.start, args=[LINE])
     earlier.start()
     assert is_working.wait(60)
     visitor.note_click()
     visitor.change(lambda line: without("place:Rome", line))
     may_go_on.set()
     earlier.join()
-    assert visitor.start(address) is None
-    assert visitor.line == state[LINE] == "a cat"
+    assert visitor.start(LINE) is None
+    assert visitor.line == "a cat"
 
 
-def test_an_earlier_run_that_ends_late_takes_no_address_back(state: dict[str, str]) -> None:
+def test_an_earlier_run_that_ends_late_takes_no_address_back() -> None:
     """The visitor has gone back from a search, which was not drawn yet, to all photos."""
-    state[LINE] = ""
-    visitor = QueryLine()
-    visitor.start("")
-    visitor.note_address("")
+    visitor = shown("")
     is_working, may_go_on = threading.Event(), threading.Event()
 
     def slowly(line: str) -> str:
@@ -71,6 +64,27 @@ def test_an_earlier_run_that_ends_late_takes_no_address_back(state: dict[str, st
     visitor.start("")
     may_go_on.set()
     earlier.join()
-    assert visitor.line == state[LINE] == ""
+    assert visitor.line == ""
+    visitor.start("")
+    assert visitor.line == ""
+
+
+def test_back_counts_twice_when_the_second_ends_the_run_of_the_first() -> None:
+    """The first run has drawn the field, and has not come to the address of its view."""
+    visitor = shown("country:Italy")
+    visitor.note_click()
+    visitor.replace("")
+    visitor.start("country:Italy")
+    visitor.note_address("")
+    visitor.start("country:Italy")
+    assert visitor.line == "country:Italy"
+    visitor.start("")
+    assert visitor.line == ""
+
+
+def test_a_click_after_back_keeps_the_query_that_back_led_to() -> None:
+    visitor = shown("country:Italy")
+    visitor.start("")
+    visitor.note_click()
     visitor.start("")
     assert visitor.line == ""

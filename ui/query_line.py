@@ -18,8 +18,6 @@ import streamlit as st
 
 from imgsearch import ImgsearchError
 
-LINE = "line"  # key of the session state: the query that the page is about
-
 
 class QueryLine:
     """The query of one visitor. Thread-safe: a run may begin while the one before it ends."""
@@ -67,37 +65,40 @@ class QueryLine:
     def note_address(self, line: str) -> None:
         """To be called when the address of the view has got this query."""
         with self._lock:
-            if self._address is not None:
-                self._old_addresses.add(self._address)
-            self._old_addresses.discard(line)
-            self._address = line
+            self._take_address(line)
 
     def start(self, in_address: str) -> str | None:
         """Find out at the start of a run what the query is, before the box is drawn.
 
         Returns what was typed, if another text was typed since the last run.
         """
-        before = st.session_state.get(LINE, in_address)
         with self._lock:
             self._events += 1
             event, changes, typed = self._events, tuple(self._changes), self._typed
-            line = self._sent(before, in_address)
+            is_other = self._has_other(in_address)
+            line = in_address if is_other else self.line
         line, refusal = _changed(line, changes)  # which may use the session state
         with self._lock:
             if event != self._events:  # another run has begun, does all this, and ends this one
                 return None
             self.line, self.refusal, self._changes = line, refusal, []
             self._is_click, self._typed = False, None
-        st.session_state[LINE] = line
+            if is_other:  # also where this run is ended before it notes an address
+                self._take_address(in_address)
         return typed
 
-    def _sent(self, before: str, in_address: str) -> str:
-        """The query that the browser means, without what was typed and clicked."""
+    def _take_address(self, line: str) -> None:
+        if self._address is not None:
+            self._old_addresses.add(self._address)
+        self._old_addresses.discard(line)
+        self._address = line
+
+    def _has_other(self, in_address: str) -> bool:
+        """Whether the browser means the query of its address, and not the one before."""
         if not (self._is_click or self._changes):
             # The browser has loaded the page or gone back: it knows all changes.
             self._old_addresses.clear()
-        is_new = in_address != self._address and in_address not in self._old_addresses
-        return in_address if is_new else before
+        return in_address != self._address and in_address not in self._old_addresses
 
 
 def _changed(line: str, changes: tuple[Callable[[str], str], ...]) -> tuple[str, str | None]:
