@@ -327,7 +327,8 @@ def main() -> None:
                 print(f"{name:26} {len(pairs[name]):4} pairs: the original first {share:7.1%}")
             mean = sum(shares.values()) / len(shares)
             print(f"{'all':26} {'':4}        the original first {mean:7.1%}")
-            report_bursts(library, bursts)
+            if bursts:
+                report_bursts(library, bursts)
 
 
 if __name__ == "__main__":
