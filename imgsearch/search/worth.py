@@ -44,7 +44,8 @@ _ENOUGH_BITS, _BITS_SLOPE = 2.0, 0.15  # of a point for each halving of a JPEG's
 _STRONG_COMPRESSION = 0.7  # bits below which people are told so
 _FAVOURITE, _TASTE_SLOPE, _MOST_DEVIATIONS = 1.0, 0.15, 2.0
 _SOFTER_SLOPE = 2.0  # points for each halving of the sharpness of the sharpest near-twin
-_SAME_LIGHT = 5.0  # of lightness: as far as frames of one burst may be apart
+# As far as frames of one burst may be apart in lightness: absolute, and of the lighter one's.
+_SAME_LIGHT, _SAME_LIGHT_SHARE = 5.0, 0.2
 _SOFTER_FROM = 0.3  # points from which people are told so: a tenth less sharp
 _LIKE_FAVOURITES = 0.15  # points from which people are told so: one standard deviation
 
@@ -198,9 +199,8 @@ def _frame_points(
         rows = np.array([row_of[photo_id] for photo_id in stack], np.int64)
         sharpness, light = measures.sharpness[rows], measures.lightness[rows]
         megapixels = measures.megapixels[rows]
-        is_frame = (megapixels == megapixels[:, None]) & (
-            np.abs(light - light[:, None]) <= _SAME_LIGHT
-        )
+        allowed = np.minimum(_SAME_LIGHT, _SAME_LIGHT_SHARE * np.maximum(light, light[:, None]))
+        is_frame = (megapixels == megapixels[:, None]) & (np.abs(light - light[:, None]) <= allowed)
         sharpest = np.where(is_frame, np.nan_to_num(sharpness), 0.0).max(axis=1)
         shares = sharpness / np.where(sharpest > 0, sharpest, np.nan)
         lit = light_points(light)
