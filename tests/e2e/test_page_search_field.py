@@ -26,7 +26,7 @@ from tests.browsing import (
     wait_in_browser,
 )
 from tests.page_loads import cookie_of
-from tests.page_traffic import Traffic
+from tests.page_traffic import VISIT, Traffic
 
 if TYPE_CHECKING:
     from playwright.sync_api import FileChooser, Locator, Page, Route
@@ -35,12 +35,6 @@ if TYPE_CHECKING:
 
 pytestmark = NEEDS_BROWSER
 WITH_FIELD = ["timeline", "events", "map", "meaning", "similar", "over-time", ""]
-# Opens a view as a link does.
-VISIT = """async (address) => {
-    const modules = performance.getEntriesByType("resource").map((each) => each.name);
-    const { visit } = await import(modules.find((name) => name.endsWith("/history/history.js")));
-    visit(address);
-}"""
 
 
 @pytest.fixture(scope="module")
