@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, RLock
@@ -120,6 +120,12 @@ class MemoryCache(Generic[_Key]):
         now_s = self._now_s()
         entries = ((key, self._at(key, version, now_s)) for key in keys)
         return {key: entry.value for key, entry in entries if entry is not None}
+
+    def keep_all(self, values: Mapping[_Key, object], version: Hashable) -> None:
+        """Store many values of size 1, as `keep` does."""
+        now_s = self._now_s()
+        for key, value in values.items():
+            self._put(key, _Entry(value, version, 1, now_s))
 
     def keep(self, key: _Key, version: Hashable, value: object, size: int = 1) -> None:
         """Store a value that was computed at this version, as `get` does."""

@@ -7,22 +7,25 @@ scores are always exact.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import ceil, log
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 
 from imgsearch.archive.lance.rows import vectors_in
-from imgsearch.archive.lance.tables import View
+from imgsearch.archive.lance.tables import View, is_one_of
 from imgsearch.archive.lance.vector_files import (
+    Addresses,
     Fragment,
     PartRows,
     VectorFiles,
     fragments_of,
 )
+from imgsearch.caches import MemoryCache
 from imgsearch.index.flat import NO_NEIGHBOURS
 from imgsearch.index.recall import RecallBenchmark
 from imgsearch.records.answer import Neighbours
@@ -41,6 +44,7 @@ _LARGEST_POWER = 2.0  # for a filter of a 400th
 _ENOUGH_DEPTH = 120  # more candidates cost more than further partitions do
 _FILTER_POWER = 0.4  # see docs/decisions/0028: of the share that passes a filter
 _SCAN_ROWS = 8_192
+_MOST_ADDRESSES = 10_000  # of photos that were found: some 2 MB
 
 
 class LancePolicy(Struct, frozen=True):
@@ -139,11 +143,20 @@ def _unindexed(dataset: Any) -> list[Any]:
     return [each for each in dataset.get_fragments() if each.fragment_id not in indexed]
 
 
+class _Scorable(Struct, frozen=True, eq=False):
+    """Rows of the table of photos: the photos (n,) and vectors (n, dim)."""
+
+    ids: Ids
+    vectors: Vectors
+
+
 class PhotoVectorsView(Struct, frozen=True):
     """The vectors of one version of the table of photos, and how they are searched.
 
     `settings` are None where there is no index, or none that was calibrated: then all partitions
-    are searched. `files` are copies of the vectors on this machine, if any are made.
+    are searched. `unindexed` are the fragments (lance.LanceFragment) that are not in the index.
+    `files` are copies of the vectors on this machine, if any are made. With them, `addresses` has
+    those of the photos that were found last: of their first parts, by photo.
     """
 
     view: View
@@ -151,8 +164,11 @@ class PhotoVectorsView(Struct, frozen=True):
     settings: SearchSettings | None
     rows: int
     policy: LancePolicy
+    unindexed: tuple[Any, ...] = ()
     files: VectorFiles | None = None
     fragments: tuple[Fragment, ...] = ()  # where there are files
+    addresses: MemoryCache[int] = field(default_factory=lambda: MemoryCache(_MOST_ADDRESSES))
+    from_files: MemoryCache[str] = field(default_factory=lambda: MemoryCache(2))
 
     @classmethod
     def of(
@@ -165,8 +181,9 @@ class PhotoVectorsView(Struct, frozen=True):
             settings = _settings_of(view.dataset.config().get(CONFIG_KEY, ""))
         if settings is not None and settings.segments != segments:
             settings = None
+        unindexed = tuple(_unindexed(view.dataset))
         fragments = () if files is None else fragments_of(view)
-        return cls(view, segments, settings, view.count(), policy, files, fragments)
+        return cls(view, segments, settings, view.count(), policy, unindexed, files, fragments)
 
     def nearest(self, query: Vector, k: int, condition: str | None, kind: QueryKind) -> Neighbours:
         """The k nearest photos that fulfil a condition: best first, equal scores by id."""
@@ -179,11 +196,11 @@ class PhotoVectorsView(Struct, frozen=True):
         effort = None if self.settings is None else self.settings.effort(kind)
         depth = 4 * k + _LARGEST_DEPTH if effort is None else effort.depth_for(k, share)
         while depth < matching / 4:
-            ids, vectors = self._candidates(query, depth, effort, condition, share)
-            found = _best(k, ids, vectors @ query)
+            rows = self._candidates(query, depth, effort, condition, share)
+            found = self._best_of(k, query, rows)
             if len(found.ids) == k:
                 return found
-            if len(ids) < depth:
+            if len(rows.ids) < depth:
                 break
             depth *= 4  # several candidates are parts of one photo
         return self.nearest_exactly(query, k, condition)
@@ -195,8 +212,8 @@ class PhotoVectorsView(Struct, frozen=True):
         effort: SearchEffort | None,
         condition: str | None,
         share: float,
-    ) -> tuple[Ids, Vectors]:
-        """The photos (n,) and vectors (n, dim) of the rows that the index takes for the nearest.
+    ) -> PartRows | _Scorable:
+        """The rows that the index takes for the nearest.
 
         The condition is fulfilled by this share of all rows.
         """
@@ -214,9 +231,18 @@ class PhotoVectorsView(Struct, frozen=True):
         }
         stored = self._stored_candidates(condition, options)
         if stored is not None:
-            return stored.ids, stored.vectors
+            return stored
         rows = self.view.read(("id", "vector"), condition, **options)
-        return rows["id"].to_numpy(), vectors_in(rows)
+        return _Scorable(rows["id"].to_numpy(), vectors_in(rows))
+
+    def _best_of(self, k: int, query: Vector, rows: PartRows | _Scorable) -> Neighbours:
+        """The k best photos of rows. Of those from files, the addresses of first parts are kept."""
+        found = _best(k, rows.ids, rows.vectors @ query)
+        if isinstance(rows, PartRows):
+            is_first = (rows.parts == 0) & np.isin(rows.ids, found.ids)
+            ids, addresses = rows.ids[is_first].tolist(), rows.addresses[is_first].tolist()
+            self.addresses.keep_all(dict(zip(ids, addresses, strict=True)), None)
+        return found
 
     def _stored_candidates(self, condition: str | None, options: dict[str, Any]) -> PartRows | None:
         """The candidates of the index, and all rows that it does not have, as `stored_rows`.
@@ -225,10 +251,11 @@ class PhotoVectorsView(Struct, frozen=True):
         """
         if self.files is None or self.lacks_files():
             return None
-        indexed = self.view.addresses(condition, fast_search=True, **options)
-        others = self.view.addresses_in(_unindexed(self.view.dataset), condition)
-        addresses = np.concatenate([indexed, others])
-        return self.files.rows_at(self.fragments, self.view.encoder.dim, addresses)
+        found = self.view.addresses(condition, fast_search=True, **options)
+        if self.unindexed:
+            others = self.view.addresses_in(self.unindexed, condition)
+            found = np.concatenate([found, others])
+        return self._rows_at(found)
 
     def stored_rows(self, condition: str | None, **options: Any) -> PartRows | None:
         """The rows that fulfil a condition, from the files on this machine; None if one has none.
@@ -237,14 +264,63 @@ class PhotoVectorsView(Struct, frozen=True):
         """
         if self.files is None or self.lacks_files():
             return None
-        addresses = self.view.addresses(condition, **options)
-        return self.files.rows_at(self.fragments, self.view.encoder.dim, addresses)
+        return self._rows_at(self.view.addresses(condition, **options))
 
-    def stored_records(self, condition: str) -> list[dict[str, Any]] | None:
-        """The records of the rows that fulfil a condition, as `stored_rows` finds them."""
+    def stored_parts(self, ids: Sequence[int], *, only_several: bool = False) -> PartRows | None:
+        """All rows of these photos, or of those with several parts, as `stored_rows` finds them.
+
+        The storage is asked for addresses only of photos that were not found lately, or that have
+        several parts.
+        """
         if self.files is None or self.lacks_files():
             return None
-        return self.files.records_at(self.fragments, self.view.addresses(condition))
+        further = self._with_further_parts()
+        if further is None:
+            return self.stored_rows(is_one_of("id", ids))
+        wanted = np.array(ids, np.int64)
+        has_several = np.isin(wanted, further)
+        known: dict[int, int] = {}
+        if only_several:
+            wanted = wanted[has_several]
+        else:
+            known = self.addresses.known_among(wanted[~has_several].tolist(), None)
+        return self._rows_at(self._addresses_of(wanted.tolist(), known))
+
+    def stored_records(self, ids: Sequence[int]) -> list[dict[str, Any]] | None:
+        """The records of the first parts of these photos, as `stored_parts` finds them."""
+        if self.files is None or self.lacks_files():
+            return None
+        known = self.addresses.known_among(ids, None)
+        records = self.records_at(self._addresses_of(ids, known))
+        if records is None:
+            self.from_files.clear()
+            return None
+        return [each for each in records if each["part"] == 0]
+
+    def _addresses_of(self, ids: Sequence[int], known: Mapping[int, int]) -> Addresses:
+        """The addresses of the rows of these photos, of which some are known."""
+        addresses = np.fromiter(known.values(), np.uint64, len(known))
+        others = [each for each in ids if each not in known]
+        if not others:
+            return addresses
+        return np.concatenate([addresses, self.view.addresses(is_one_of("id", others))])
+
+    def _rows_at(self, addresses: Addresses) -> PartRows | None:
+        assert self.files is not None
+        rows = self.files.rows_at(self.fragments, self.view.encoder.dim, addresses)
+        if rows is None:
+            self.from_files.clear()  # one was damaged or deleted
+        return rows
+
+    def _with_further_parts(self) -> Ids | None:
+        """The photos with several parts, sorted, and some that were deleted; None without files."""
+        assert self.files is not None
+        known: Ids | None = self.from_files.known("further", None)
+        if known is None:
+            known = self.files.with_further_parts(self.fragments)
+            if known is not None:
+                self.from_files.keep("further", None, known)
+        return known
 
     def records_at(self, addresses: Any) -> list[dict[str, Any]] | None:
         """The records of the rows at these addresses, also of deleted ones; None without files."""
@@ -259,6 +335,8 @@ class PhotoVectorsView(Struct, frozen=True):
         if self.files is None:
             return None
         self.files.make_columns(self.view, self.fragments)
+        if not self.files.has_columns(self.fragments):
+            return None
         return self.files.columns_at(self.fragments, np.sort(self.view.addresses(condition)))
 
     def make_files(self, most_rows: int | None = None) -> None:
@@ -268,15 +346,18 @@ class PhotoVectorsView(Struct, frozen=True):
 
     def lacks_files(self) -> bool:
         """Whether files are wanted of more vectors than there are."""
-        return self.files is not None and bool(
-            self.files.lacking(self.fragments, self.view.encoder.dim)
-        )
+        if self.files is None or self.from_files.known("complete", None):
+            return False
+        lacking = bool(self.files.lacking(self.fragments, self.view.encoder.dim))
+        if not lacking:
+            self.from_files.keep("complete", None, True)
+        return lacking
 
     def nearest_exactly(self, query: Vector, k: int, condition: str | None) -> Neighbours:
         """The k nearest photos, by comparing every vector that fulfils the condition."""
         stored = self.stored_rows(condition)
         if stored is not None:
-            return _best(k, stored.ids, stored.vectors @ query)
+            return self._best_of(k, query, stored)
         ids: list[Ids] = []
         scores: list[Vector] = []
         for batch in self.view.batches(["id", "vector"], condition, _SCAN_ROWS):

@@ -13,7 +13,7 @@ from copy import copy
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow.compute as pc
@@ -21,7 +21,7 @@ from lance.dataset import ColumnOrdering
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.addresses import as_path, normal_address
+from imgsearch.addresses import as_path, is_folder, normal_address
 from imgsearch.archive.lance import filters
 from imgsearch.archive.lance.counts import PhotoCounts
 from imgsearch.archive.lance.nearest import (
@@ -107,6 +107,7 @@ _MOST_NEW_FRAGMENTS = 1_000  # whose words are kept, and whose counts
 _MOST_SHOWN = 5_000  # photos whose records are kept in memory: some 10 MB
 _MOST_TEXTS = 1000  # that are looked through for a misread word
 _SortColumn: TypeAlias = Literal["date", "first_path"]
+_Value = TypeVar("_Value")
 
 
 class _Settled(Struct, frozen=True):
@@ -145,7 +146,8 @@ class LanceCatalogue:
 
         `index_cache_bytes` bounds what stays in memory of the indexes that a search uses. For
         `unchecked_s` seconds, a version counts as the newest without another look at the storage.
-        `vector_files` are copies of the vectors on this machine, which a search makes and uses.
+        `vector_files` are copies of the vectors on this machine, which searches use. `warm_up`
+        makes those of all vectors.
         """
         self.address = normal_address(address)
         self._policy = policy
@@ -167,6 +169,7 @@ class LanceCatalogue:
         self._new_words: MemoryCache[str] = MemoryCache(_MOST_NEW_FRAGMENTS)
         self._known_counts: KnownCounts = MemoryCache(_MOST_NEW_FRAGMENTS)
         self._shown: MemoryCache[int] = MemoryCache(_MOST_SHOWN)
+        self._of_version: dict[str, Any] | None = None  # of one that is pinned: see `_once`
 
     def version(self) -> tuple[int, ...]:
         """A value that changes whenever anything is written to the archive."""
@@ -178,13 +181,26 @@ class LanceCatalogue:
         pinned = copy(self)
         pinned._photos, pinned._files = Pinned(photos), Pinned(files)
         pinned._texts, pinned._baselines = Pinned(texts), Pinned(baselines)
+        pinned._of_version = {}
         return pinned
+
+    def _once(self, key: str, read: Callable[[], _Value]) -> _Value:
+        """What `read` returns; of a pinned catalogue, where it stays the same, read once.
+
+        Two threads may both read it.
+        """
+        if self._of_version is None:
+            return read()
+        if key not in self._of_version:
+            self._of_version[key] = read()
+        value: _Value = self._of_version[key]
+        return value
 
     def _answering(self) -> tuple[View, View, View, View]:
         """The newest versions of the tables that answers depend on, looked up at the same time."""
         tables = (self._photos, self._files, self._texts, self._baselines)
         due = [table for table in tables if table.is_due()]
-        if len(due) > 1:
+        if len(due) > 1 and not is_folder(self.address):  # where a look takes no time to speak of
             with ThreadPoolExecutor(len(due)) as threads:
                 list(threads.map(lambda table: table.newest(), due))
         photos, files, texts, baselines = (table.newest() for table in tables)
@@ -370,10 +386,12 @@ class LanceCatalogue:
         wanted = _plain_ids(ids)
         found: dict[int, PhotoVectors] = {}
         with self._errors():
-            stored = self._current().stored_rows(is_one_of("id", wanted)) if wanted else None
+            stored = None
+            if wanted:
+                stored = self._current().stored_parts(wanted, only_several=only_several)
             if stored is not None:
                 found = _stored_vectors(stored)
-                wanted = [photo_id for photo_id in wanted if photo_id not in found]
+                wanted = [] if only_several else [each for each in wanted if each not in found]
             if only_several and wanted:
                 rows = self.photos_view().read_with("id", wanted, ["id"], " AND part = 1")
                 wanted = rows["id"].to_pylist()
@@ -614,6 +632,9 @@ class LanceCatalogue:
 
     def known_words(self) -> KnownWords | None:
         """The words and names of all photos; None if too many have none that is published."""
+        return self._once("words", self._known_words)
+
+    def _known_words(self) -> KnownWords | None:
         with self._errors():
             view, published = self.photos_view(), self._published()
             return self._cache.get(
@@ -659,18 +680,25 @@ class LanceCatalogue:
 
     def _current(self) -> PhotoVectorsView:
         view = self.photos_view()
-        return self._cache.get(
+        return self._once(
             "vectors",
-            lambda: PhotoVectorsView.of(view, self._policy, self._vector_files),
-            lambda: view.version,
+            lambda: self._cache.get(
+                "vectors",
+                lambda: PhotoVectorsView.of(view, self._policy, self._vector_files),
+                lambda: view.version,
+            ),
         )
 
     def _make_vector_files(self, current: PhotoVectorsView) -> None:
         """Make the files of a few new vectors; those of many only in a process that is warmed up.
 
-        There they are made in the background, and until then vectors are read from the storage.
+        There they are made in the background, and until then vectors are read from the storage. Of
+        an archive in a folder, all are made so.
         """
-        current.make_files(_MADE_AT_ONCE)
+        if not current.lacks_files():
+            return
+        if self._vector_files is not None and self._vector_files.made_by_searches:
+            current.make_files(_MADE_AT_ONCE)
         if self._makes_all_files and current.lacks_files():
             Thread(target=current.make_files, daemon=True).start()
 
@@ -681,13 +709,16 @@ class LanceCatalogue:
             with self._errors():
                 current = self._current()
                 self._make_vector_files(current)
-                stored = current.stored_records(is_one_of("id", wanted))
+                stored = current.stored_records(wanted)
             if stored is not None:
-                return [row for row in stored if row["part"] == 0]
+                return stored
         found: list[dict[str, Any]] = self.whole_photos(columns, wanted).to_pylist()
         return found
 
     def _published(self) -> _Settled:
+        return self._once("published", self._newly_published)
+
+    def _newly_published(self) -> _Settled:
         with self._errors():
             view = self._baselines.newest()
             return self._cache.get(
@@ -894,7 +925,9 @@ def _plain_ids(ids: Iterable[int]) -> list[int]:
 def _photo_vectors(rows: Any) -> dict[int, PhotoVectors]:
     times_s = pc.fill_null(rows["at_s"], math.nan).to_numpy()
     parts = rows["part"].to_numpy()
-    return _stored_vectors(PartRows(rows["id"].to_numpy(), parts, times_s, vectors_in(rows)))
+    no_addresses = np.empty(0, np.uint64)
+    ids = rows["id"].to_numpy()
+    return _stored_vectors(PartRows(ids, parts, times_s, vectors_in(rows), no_addresses))
 
 
 def _stored_vectors(rows: PartRows) -> dict[int, PhotoVectors]:
