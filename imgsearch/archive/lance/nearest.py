@@ -15,10 +15,12 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
 
 from imgsearch.archive.lance.rows import vectors_in
-from imgsearch.archive.lance.tables import View, is_one_of
+from imgsearch.archive.lance.tables import FIRST_PARTS, View, is_one_of
 from imgsearch.archive.lance.vector_files import (
+    LIST_COLUMNS,
     Addresses,
     Fragment,
     PartRows,
@@ -45,6 +47,9 @@ _ENOUGH_DEPTH = 120  # more candidates cost more than further partitions do
 _FILTER_POWER = 0.4  # see docs/decisions/0028: of the share that passes a filter
 _SCAN_ROWS = 8_192
 _MOST_ADDRESSES = 10_000  # of photos that were found: some 2 MB
+_MATCHING_BYTES = 16_000_000  # of conditions and the addresses of their rows, 8 bytes each
+_SPARE = 1.5  # times the candidates that a filter is expected to leave
+_MOST_UNFILTERED = 6_000  # candidates that are looked through for those that pass a filter
 
 
 class LancePolicy(Struct, frozen=True):
@@ -156,7 +161,8 @@ class PhotoVectorsView(Struct, frozen=True):
     `settings` are None where there is no index, or none that was calibrated: then all partitions
     are searched. `unindexed` are the fragments (lance.LanceFragment) that are not in the index.
     `files` are copies of the vectors on this machine, if any are made. With them, `addresses` has
-    those of the photos that were found last: of their first parts, by photo.
+    those of the photos that were found last: of their first parts, by photo. `matching` has those
+    of all rows that fulfil a condition, by condition: one answer asks several times for the same.
     """
 
     view: View
@@ -168,7 +174,8 @@ class PhotoVectorsView(Struct, frozen=True):
     files: VectorFiles | None = None
     fragments: tuple[Fragment, ...] = ()  # where there are files
     addresses: MemoryCache[int] = field(default_factory=lambda: MemoryCache(_MOST_ADDRESSES))
-    from_files: MemoryCache[str] = field(default_factory=lambda: MemoryCache(2))
+    matching: MemoryCache[str] = field(default_factory=lambda: MemoryCache(_MATCHING_BYTES))
+    from_files: MemoryCache[str] = field(default_factory=lambda: MemoryCache(3))
 
     @classmethod
     def of(
@@ -187,7 +194,7 @@ class PhotoVectorsView(Struct, frozen=True):
 
     def nearest(self, query: Vector, k: int, condition: str | None, kind: QueryKind) -> Neighbours:
         """The k nearest photos that fulfil a condition: best first, equal scores by id."""
-        matching = self.rows if condition is None else self.view.count(condition)
+        matching = self.rows if condition is None else self.count(condition)
         if k <= 0 or not matching:
             return NO_NEIGHBOURS
         if not self.segments or matching <= self.policy.exact_filter_rows:
@@ -217,21 +224,15 @@ class PhotoVectorsView(Struct, frozen=True):
 
         The condition is fulfilled by this share of all rows.
         """
-        nearest: dict[str, Any] = {"column": "vector", "q": query, "k": depth}
-        if effort is None or self.settings is None:
-            nearest["search_effort"] = 1.0
-        else:
-            probes = ceil(effort.probes * (1 / share) ** _FILTER_POWER)
+        probes = None
+        if effort is not None and self.settings is not None:
             # Partitions are added where these have too few rows that fulfil the condition.
-            nearest["minimum_nprobes"] = min(probes, self.settings.partitions)
-        options: dict[str, Any] = {
-            "nearest": nearest,
-            "prefilter": condition is not None,
-            "disable_scoring_autoprojection": True,
-        }
-        stored = self._stored_candidates(condition, options)
+            probes = ceil(effort.probes * (1 / share) ** _FILTER_POWER)
+            probes = min(probes, self.settings.partitions)
+        stored = self._stored_candidates(query, depth, probes, condition, share)
         if stored is not None:
             return stored
+        options = _options(query, depth, probes, condition)
         rows = self.view.read(("id", "vector"), condition, **options)
         return _Scorable(rows["id"].to_numpy(), vectors_in(rows))
 
@@ -244,27 +245,117 @@ class PhotoVectorsView(Struct, frozen=True):
             self.addresses.keep_all(dict(zip(ids, addresses, strict=True)), None)
         return found
 
-    def _stored_candidates(self, condition: str | None, options: dict[str, Any]) -> PartRows | None:
+    def _stored_candidates(
+        self,
+        query: Vector,
+        depth: int,
+        probes: int | None,
+        condition: str | None,
+        share: float,
+    ) -> PartRows | None:
         """The candidates of the index, and all rows that it does not have, as `stored_rows`.
 
         Lance would compare both by their vectors, and read those of all candidates for that.
         """
         if self.files is None or self.lacks_files():
             return None
-        found = self.view.addresses(condition, fast_search=True, **options)
+        found = self._unfiltered_candidates(query, depth, probes, condition, share)
+        if found is None:
+            options = _options(query, depth, probes, condition)
+            found = self.view.addresses(condition, fast_search=True, **options)
         if self.unindexed:
             others = self.view.addresses_in(self.unindexed, condition)
             found = np.concatenate([found, others])
         return self._rows_at(found)
 
-    def stored_rows(self, condition: str | None, **options: Any) -> PartRows | None:
+    def _unfiltered_candidates(
+        self,
+        query: Vector,
+        depth: int,
+        probes: int | None,
+        condition: str | None,
+        share: float,
+    ) -> Addresses | None:
+        """As many candidates that fulfil a condition, chosen from more without it.
+
+        Lance would ask again which rows fulfil it, which is known and may take longer than the
+        search. In the same partitions, the best of these are the same. None for a condition that
+        few rows fulfil, or too few of those near the query.
+        """
+        wanted = ceil(_SPARE * depth / share)
+        if condition is None or probes is None or wanted > min(_MOST_UNFILTERED, self.rows):
+            return None
+        matching = self._matching(condition)
+        if matching is None:
+            return None
+        options = _options(query, wanted, probes, None)
+        found = self.view.addresses(None, fast_search=True, **options)
+        found = found[_is_among(found, matching)]
+        return found if len(found) >= depth else None
+
+    def count(self, condition: str) -> int:
+        """The number of rows that fulfil a condition."""
+        matching = self._matching(condition)
+        return self.view.count(condition) if matching is None else len(matching)
+
+    def count_photos(self, condition: str) -> int:
+        """The number of photos that fulfil a condition: their first parts do."""
+        rows = self.count(condition)
+        if not rows or self.view.count(FIRST_PARTS) == self.rows:
+            return rows
+        columns = self._columns_of(condition, ["part"])
+        if columns is None:
+            return self.view.count(f"({FIRST_PARTS}) AND ({condition})")
+        return int(np.count_nonzero(columns["part"].to_numpy() == 0))
+
+    def within(self, ids: Sequence[int], condition: str) -> set[int] | None:
+        """The photos among these that fulfil a condition; None without files."""
+        columns = self._columns_of(condition, ["id"])
+        if columns is None:
+            return None
+        wanted = np.array(ids, np.int64)
+        return set(wanted[np.isin(wanted, columns["id"].to_numpy())].tolist())
+
+    def _columns_of(self, condition: str, columns: Sequence[str]) -> Any:
+        """Some of `LIST_COLUMNS` (a pyarrow.Table) of the rows that fulfil a condition.
+
+        None without files, and for no rows.
+        """
+        matching = self._matching(condition)
+        if self.files is None or matching is None:
+            return None
+        return self.files.columns_at(self.fragments, matching, columns)
+
+    def _matching(self, condition: str) -> Addresses | None:
+        """The addresses of the rows that fulfil a condition, sorted; None without files."""
+        if self.files is None or not self._has_columns():
+            return None
+        return self.matching.get(
+            condition,
+            lambda: np.sort(self.view.addresses(condition)),
+            lambda: None,
+            lambda addresses: addresses.nbytes + len(condition),
+        )
+
+    def _has_columns(self) -> bool:
+        """Whether there are files of columns of all fragments."""
+        assert self.files is not None
+        if self.from_files.known("columns", None):
+            return True
+        has_them = self.files.has_columns(self.fragments)
+        if has_them:
+            self.from_files.keep("columns", None, True)
+        return has_them
+
+    def stored_rows(self, condition: str | None) -> PartRows | None:
         """The rows that fulfil a condition, from the files on this machine; None if one has none.
 
         The storage is asked for their addresses, which its indexes know.
         """
         if self.files is None or self.lacks_files():
             return None
-        return self._rows_at(self.view.addresses(condition, **options))
+        matching = None if condition is None else self._matching(condition)
+        return self._rows_at(self.view.addresses(condition) if matching is None else matching)
 
     def stored_parts(self, ids: Sequence[int], *, only_several: bool = False) -> PartRows | None:
         """All rows of these photos, or of those with several parts, as `stored_rows` finds them.
@@ -276,7 +367,7 @@ class PhotoVectorsView(Struct, frozen=True):
             return None
         further = self._with_further_parts()
         if further is None:
-            return self.stored_rows(is_one_of("id", ids))
+            return self._rows_at(self._addresses_of(ids, {}))
         wanted = np.array(ids, np.int64)
         has_several = np.isin(wanted, further)
         known: dict[int, int] = {}
@@ -315,12 +406,13 @@ class PhotoVectorsView(Struct, frozen=True):
     def _with_further_parts(self) -> Ids | None:
         """The photos with several parts, sorted, and some that were deleted; None without files."""
         assert self.files is not None
-        known: Ids | None = self.from_files.known("further", None)
-        if known is None:
-            known = self.files.with_further_parts(self.fragments)
-            if known is not None:
-                self.from_files.keep("further", None, known)
-        return known
+        known = self.from_files.known("further", None)
+        if isinstance(known, np.ndarray):
+            return known
+        further = self.files.with_further_parts(self.fragments)
+        if further is not None:
+            self.from_files.keep("further", None, further)
+        return further
 
     def records_at(self, addresses: Any) -> list[dict[str, Any]] | None:
         """The records of the rows at these addresses, also of deleted ones; None without files."""
@@ -335,9 +427,11 @@ class PhotoVectorsView(Struct, frozen=True):
         if self.files is None:
             return None
         self.files.make_columns(self.view, self.fragments)
-        if not self.files.has_columns(self.fragments):
+        if not self._has_columns():
             return None
-        return self.files.columns_at(self.fragments, np.sort(self.view.addresses(condition)))
+        if condition is not None:
+            return self._columns_of(condition, LIST_COLUMNS)
+        return self.files.columns_at(self.fragments, np.sort(self.view.addresses()))
 
     def make_files(self, most_rows: int | None = None) -> None:
         """Make the files of the vectors that have none, if these are `most_rows` at most."""
@@ -366,6 +460,28 @@ class PhotoVectorsView(Struct, frozen=True):
         if not ids:
             return NO_NEIGHBOURS
         return _best(k, np.concatenate(ids), np.concatenate(scores))
+
+
+def _options(
+    query: Vector, depth: int, probes: int | None, condition: str | None
+) -> dict[str, Any]:
+    """The options of a search for `depth` candidates, in all partitions without `probes`."""
+    nearest: dict[str, Any] = {"column": "vector", "q": query, "k": depth}
+    if probes is None:
+        nearest["search_effort"] = 1.0
+    else:
+        nearest["minimum_nprobes"] = probes
+    return {
+        "nearest": nearest,
+        "prefilter": condition is not None,
+        "disable_scoring_autoprojection": True,
+    }
+
+
+def _is_among(addresses: Addresses, others: Addresses) -> NDArray[np.bool_]:
+    """Which of these addresses are among others, which are sorted."""
+    at = np.minimum(np.searchsorted(others, addresses), len(others) - 1)
+    return np.equal(others[at], addresses)
 
 
 def _best(k: int, ids: Ids, scores: Vector) -> Neighbours:

@@ -47,6 +47,7 @@ from imgsearch.archive.lance.rows import (
 )
 from imgsearch.archive.lance.tables import (
     FACE_NAMES,
+    FIRST_PARTS,
     TEXT_COLUMN,
     VECTOR_CHECKSUM,
     Pinned,
@@ -97,7 +98,6 @@ from imgsearch.records.status import Failure
 from imgsearch.records.worth import LOSSY, MEASURE_COLUMNS, PictureMeasures
 from imgsearch.text import path_text, words_of
 
-_WHOLES = "part = 0"
 _ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
 _KEPT_COLUMNS = frozenset(RECORD_COLUMNS)
 _LISTED = frozenset(LIST_COLUMNS)
@@ -262,17 +262,17 @@ class LanceCatalogue:
     def count(self, among: Selection | None = None) -> PhotoCount:
         """Count the photos in a selection."""
         with self._errors():
-            view = self.photos_view()
-            condition = filters.ALWAYS if among is None else _where(among, view)
-            return PhotoCount(
-                view.count(filters.all_of([_WHOLES, condition])), view.count(condition)
-            )
+            current = self._current()
+            if among is None:
+                return PhotoCount(current.view.count(FIRST_PARTS), current.rows)
+            condition = _where(among, current.view)
+            return PhotoCount(current.count_photos(condition), current.count(condition))
 
     def ids(self, among: Selection) -> Ids:
         """The photos of a selection, sorted, unique: for views of everything, not for a search."""
         with self._errors():
             view = self.photos_view()
-            condition = filters.all_of([_WHOLES, _where(among, view)])
+            condition = filters.all_of([FIRST_PARTS, _where(among, view)])
             rows = view.read(["id"], condition)
         ids: Ids = np.sort(rows["id"].to_numpy()).astype(np.int64)
         return ids
@@ -280,9 +280,13 @@ class LanceCatalogue:
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
         """The photos among these that are in a selection."""
         with self._errors():
-            view = self.photos_view()
-            also = f" AND {_WHOLES} AND ({_where(among, view)})"
-            rows = view.read_with("id", _plain_ids(ids), ["id"], also)
+            current = self._current()
+            condition = _where(among, current.view)
+            found = current.within(ids, condition)
+            if found is not None:
+                return found
+            also = f" AND {FIRST_PARTS} AND ({condition})"
+            rows = current.view.read_with("id", _plain_ids(ids), ["id"], also)
         return set(rows["id"].to_pylist())
 
     def listing(
@@ -300,7 +304,7 @@ class LanceCatalogue:
             return []
         column: _SortColumn = "date" if sort == "date" else "first_path"
         sign = "<" if sort == "date" else ">"
-        conditions = [_WHOLES]
+        conditions = [FIRST_PARTS]
         if after is not None:
             key = literal(after.key)
             conditions.append(
@@ -327,7 +331,7 @@ class LanceCatalogue:
         """What is stored about the pictures of a selection, in any order."""
         with self._errors():
             view = self.photos_view()
-            condition = filters.all_of([_WHOLES, _where(among, view)])
+            condition = filters.all_of([FIRST_PARTS, _where(among, view)])
             rows = view.read(list(MEASURE_COLUMNS), condition)
         is_lossy = pc.fill_null(pc.equal(rows["format"], LOSSY), False)
         # A null becomes NaN.
@@ -411,7 +415,7 @@ class LanceCatalogue:
         All of one version, which is the newest when the first is read.
         """
         with self._errors():
-            for rows in self.photos_view().batches(["id", "vector"], _WHOLES, _ROWS_AT_ONCE):
+            for rows in self.photos_view().batches(["id", "vector"], FIRST_PARTS, _ROWS_AT_ONCE):
                 yield rows["id"].to_numpy(), vectors_in(rows).astype(np.float16)
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
@@ -456,7 +460,7 @@ class LanceCatalogue:
 
         Each photo is one row, however many parts it has.
         """
-        wanted = f"{_WHOLES} AND {condition}"
+        wanted = f"{FIRST_PARTS} AND {condition}"
         with self._errors():
             view = self.photos_view()
             if ids is None and condition == filters.ALWAYS and _LISTED.issuperset(columns):
@@ -481,7 +485,7 @@ class LanceCatalogue:
     def put_away(self) -> list[int]:
         """The photos that have lost all their files."""
         with self._errors():
-            ids = self._kept.newest().read(["id"], _WHOLES)["id"].to_pylist()
+            ids = self._kept.newest().read(["id"], FIRST_PARTS)["id"].to_pylist()
             back = self.photos_view().read_with("id", ids, ["id"])["id"].to_pylist()
         return sorted(set(ids) - set(back))
 
@@ -514,7 +518,7 @@ class LanceCatalogue:
         with self._errors():
             rows = self._files.newest().read_with("stem", sorted(stems), ["hash"])
             ids = sorted({id_of(each) for each in rows["hash"].to_pylist() if each is not None})
-            also = f" AND {_WHOLES} AND {is_one_of('format', formats)}"
+            also = f" AND {FIRST_PARTS} AND {is_one_of('format', formats)}"
             shots = self.photos_view().read_with("id", ids, columns, also).to_pylist()
         by_stem: dict[str, list[dict[str, Any]]] = {}
         for row in shots:
@@ -620,7 +624,7 @@ class LanceCatalogue:
         """The words of the text in some of the photos that fulfil an SQL condition."""
         with self._errors():
             view = self.photos_view()
-            wanted = f"{_WHOLES} AND ({condition(view.column)})"
+            wanted = f"{FIRST_PARTS} AND ({condition(view.column)})"
             rows = view.read([TEXT_COLUMN], wanted, limit=_MOST_TEXTS)
         texts: list[str] = rows[TEXT_COLUMN].to_pylist()
         return texts
@@ -867,7 +871,7 @@ class LanceNames:
             f"lon >= {lon - 0.5!r} AND lon <= {lon + 0.5!r}"
         )
         with lance_errors(self._catalogue.address):
-            return self._catalogue.photos_view().count(f"{_WHOLES} AND {box}")
+            return self._catalogue.photos_view().count(f"{FIRST_PARTS} AND {box}")
 
 
 def _knows_all(known: KnownWords, field: MatchedField, words: Sequence[str]) -> bool:

@@ -88,6 +88,7 @@ TableName: TypeAlias = Literal[
 # program that does not know the column reads and writes the others.
 VERSION = 1
 IDS_AT_ONCE = 5_000  # in one condition
+FIRST_PARTS = "part = 0"  # the condition that a row is of a photo as a whole
 _MOST_COUNTS = 1_000  # that are kept of a version
 _TABLE = b"imgsearch:table"
 # The versions that a program must know to read the table, and to write to it. A table from before

@@ -203,8 +203,13 @@ class VectorFiles:
         """Whether there are files of columns of all these fragments."""
         return all(self._columns_in(each) is not None for each in fragments)
 
-    def columns_at(self, fragments: Sequence[Fragment], addresses: Addresses) -> Any:
-        """`LIST_COLUMNS` (a pyarrow.Table) of the rows at these addresses, which are sorted.
+    def columns_at(
+        self,
+        fragments: Sequence[Fragment],
+        addresses: Addresses,
+        columns: Sequence[str] = LIST_COLUMNS,
+    ) -> Any:
+        """Some of `LIST_COLUMNS` (a pyarrow.Table) of the rows at these addresses, sorted ones.
 
         None for no addresses, and if one of them is in no file, or in a damaged one.
         """
@@ -217,6 +222,7 @@ class VectorFiles:
             if rows is None:
                 return None
             offsets = addresses[numbers == number] & _OFFSETS
+            rows = rows.select(list(columns))
             parts.append(rows if len(offsets) == len(rows) else rows.take(offsets))
         return pa.concat_tables(parts) if parts else None
 
