@@ -101,6 +101,7 @@ from imgsearch.text import path_text, words_of
 _ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
 _KEPT_COLUMNS = frozenset(RECORD_COLUMNS)
 _LISTED = frozenset(LIST_COLUMNS)
+_ANSWERS_BEFORE_FILES = 10  # by a process that goes on searching an archive in a folder
 _MADE_AT_ONCE = 20_000  # vectors whose files one search makes: 20 MB
 _MOST_UNSETTLED = 20_000  # photos whose words are read since the catalogue was settled
 _MOST_NEW_FRAGMENTS = 1_000  # whose words are kept, and whose counts
@@ -154,6 +155,7 @@ class LanceCatalogue:
         self._unchecked_s = unchecked_s
         self._vector_files = vector_files
         self._makes_all_files = False
+        self._answers = 0
 
         def table(name: TableName, cache_bytes: int | None = None) -> Versions:
             return Table(self.address, name, cache_bytes, unchecked_s=unchecked_s)
@@ -177,6 +179,9 @@ class LanceCatalogue:
 
     def pinned(self) -> Self:
         """The catalogue as it is now: what is written from here on, it does not see."""
+        self._answers += 1
+        if self._answers >= _ANSWERS_BEFORE_FILES and is_folder(self.address):
+            self._makes_all_files = True
         photos, files, texts, baselines = self._answering()
         pinned = copy(self)
         pinned._photos, pinned._files = Pinned(photos), Pinned(files)
@@ -697,7 +702,7 @@ class LanceCatalogue:
         """Make the files of a few new vectors; those of many only in a process that is warmed up.
 
         There they are made in the background, and until then vectors are read from the storage. Of
-        an archive in a folder, all are made so.
+        an archive in a folder, all are made so, also in a process that has answered some queries.
         """
         if not current.lacks_files():
             return
