@@ -11,6 +11,9 @@ import pytest
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
+import lance
+
+from imgsearch.archive.lance import nearest
 from imgsearch.archive.lance.browsing import LanceBrowsing
 from imgsearch.archive.lance.nearest import LancePolicy
 from imgsearch.archive.lance.reader import LanceCatalogue
@@ -89,6 +92,32 @@ def test_vectors_are_those_of_the_table(address: Path, tmp_path: Path) -> None:
     files = list((tmp_path / "files").glob("*.vectors"))
     assert len(files) == 3
     assert sum(each.stat().st_size for each in files) == (len(PHOTOS) + 2 * 12) * ROW_BYTES
+
+
+def test_columns_that_are_large_are_read_by_a_process_that_is_warmed_up(
+    address: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearest, "_ROWS_READ_AT_ONCE", 10)
+    some = Selection((Filter("name", ("7",)),))
+    catalogue = with_files(address, tmp_path / "files")
+    asked: list[str | None] = []
+    count_rows = lance.LanceDataset.count_rows
+
+    def recorded(table: Any, condition: str | None = None) -> Any:
+        asked.append(condition)
+        return count_rows(table, condition)
+
+    monkeypatch.setattr(lance.LanceDataset, "count_rows", recorded)
+    for warm in (False, True):
+        if warm:
+            catalogue = with_files(address, tmp_path / "files")
+            catalogue.warm_up()
+        asked.clear()
+        photos = catalogue.count(some).photos
+        assert photos == sum("7" in str(number) for number in PHOTOS)
+        # Else, the rows are counted by their addresses, and the columns say which are photos.
+        assert any("file_text" in (condition or "") for condition in asked) is not warm
+        assert_same(catalogue, LanceCatalogue(address))
 
 
 def test_what_is_put_and_forgotten_is_followed(address: Path, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ _LARGEST_POWER = 2.0  # for a filter of a 400th
 _ENOUGH_DEPTH = 120  # more candidates cost more than further partitions do
 _FILTER_POWER = 0.4  # see docs/decisions/0028: of the share that passes a filter
 _SCAN_ROWS = 8_192
+_ROWS_READ_AT_ONCE = 100_000  # of columns, by a search: 15 MB
 _MOST_ADDRESSES = 10_000  # of photos that were found: some 2 MB
 _MATCHING_BYTES = 16_000_000  # of conditions and the addresses of their rows, 8 bytes each
 _SPARE = 1.5  # times the candidates that a filter is expected to leave
@@ -295,22 +296,29 @@ class PhotoVectorsView(Struct, frozen=True):
 
     def count(self, condition: str) -> int:
         """The number of rows that fulfil a condition."""
-        matching = self._matching(condition)
-        return self.view.count(condition) if matching is None else len(matching)
+
+        def rows() -> int | None:
+            matching = self._matching(condition)
+            return None if matching is None else len(matching)
+
+        return self.view.count(condition, rows)
 
     def count_photos(self, condition: str) -> int:
         """The number of photos that fulfil a condition: their first parts do."""
         rows = self.count(condition)
         if not rows or self.view.count(FIRST_PARTS) == self.rows:
             return rows
-        columns = self._columns_of(condition, ["part"])
-        if columns is None:
-            return self.view.count(f"({FIRST_PARTS}) AND ({condition})")
-        return int(np.count_nonzero(columns["part"].to_numpy() == 0))
+
+        def photos() -> int | None:
+            columns = self._columns_of(condition, ["part"])
+            return None if columns is None else int(np.sum(columns["part"].to_numpy() == 0))
+
+        return self.view.count(f"({FIRST_PARTS}) AND ({condition})", photos)
 
     def within(self, ids: Sequence[int], condition: str) -> set[int] | None:
-        """The photos among these that fulfil a condition; None without files."""
-        columns = self._columns_of(condition, ["id"])
+        """The photos among these that fulfil a condition; None unless that is known of all."""
+        is_known = self.matching.known(condition, None) is not None
+        columns = self._columns_of(condition, ["id"]) if is_known else None
         if columns is None:
             return None
         wanted = np.array(ids, np.int64)
@@ -338,11 +346,14 @@ class PhotoVectorsView(Struct, frozen=True):
         )
 
     def _has_columns(self) -> bool:
-        """Whether there are files of columns of all fragments."""
-        assert self.files is not None
+        """Whether files of columns of all fragments are read. Large ones are not read for this."""
         if self.from_files.known("columns", None):
             return True
-        has_them = self.files.has_columns(self.fragments)
+        return self.rows <= _ROWS_READ_AT_ONCE and self._read_columns()
+
+    def _read_columns(self) -> bool:
+        """Whether there are files of columns of all fragments. Each is read once in a process."""
+        has_them = self.files is not None and self.files.has_columns(self.fragments)
         if has_them:
             self.from_files.keep("columns", None, True)
         return has_them
@@ -409,7 +420,7 @@ class PhotoVectorsView(Struct, frozen=True):
         known = self.from_files.known("further", None)
         if isinstance(known, np.ndarray):
             return known
-        further = self.files.with_further_parts(self.fragments)
+        further = self.files.with_further_parts(self.fragments) if self._has_columns() else None
         if further is not None:
             self.from_files.keep("further", None, further)
         return further
@@ -421,13 +432,14 @@ class PhotoVectorsView(Struct, frozen=True):
     def listed_rows(self, condition: str | None) -> Any:
         """`LIST_COLUMNS` (a pyarrow.Table) of the rows that fulfil a condition, or of all rows.
 
-        From the files on this machine, which are made; the storage is asked for their addresses.
-        None without files, and for no rows.
+        From the files on this machine, which are made where searches make files; the storage is
+        asked for their addresses. None without files, and for no rows.
         """
         if self.files is None:
             return None
-        self.files.make_columns(self.view, self.fragments)
-        if not self._has_columns():
+        if self.files.made_by_searches:
+            self.files.make_columns(self.view, self.fragments)
+        if not self._read_columns():
             return None
         if condition is not None:
             return self._columns_of(condition, LIST_COLUMNS)
@@ -437,6 +449,20 @@ class PhotoVectorsView(Struct, frozen=True):
         """Make the files of the vectors that have none, if these are `most_rows` at most."""
         if self.files is not None:
             self.files.make(self.view, self.fragments, most_rows)
+
+    def prepare(self) -> None:
+        """Make all files that are wanted, and read what many searches need of them."""
+        self.make_files()
+        if self.files is not None:
+            self.files.make_columns(self.view, self.fragments)
+        if self._read_columns():
+            self._with_further_parts()
+
+    def is_prepared(self) -> bool:
+        """Whether `prepare` would do nothing."""
+        if self.files is None:
+            return True
+        return self.from_files.known("columns", None) is not None and not self.lacks_files()
 
     def lacks_files(self) -> bool:
         """Whether files are wanted of more vectors than there are."""

@@ -244,7 +244,7 @@ class LanceCatalogue:
             dataset = current.view.dataset
             for index in dataset.describe_indices():
                 dataset.prewarm_index(index.name)
-            current.make_files()
+            current.prepare()
             self._makes_all_files = True
 
     # ------------------------------------------------------------------ searching
@@ -704,12 +704,12 @@ class LanceCatalogue:
         There they are made in the background, and until then vectors are read from the storage. Of
         an archive in a folder, all are made so, also in a process that has answered some queries.
         """
-        if not current.lacks_files():
+        if self._vector_files is None or current.is_prepared():
             return
-        if self._vector_files is not None and self._vector_files.made_by_searches:
+        if self._vector_files.made_by_searches:
             current.make_files(_MADE_AT_ONCE)
-        if self._makes_all_files and current.lacks_files():
-            Thread(target=current.make_files, daemon=True).start()
+        if self._makes_all_files and not current.is_prepared():
+            Thread(target=current.prepare, daemon=True).start()
 
     def records_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """These columns of these photos, from files on this machine where there are any."""

@@ -32,7 +32,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -541,11 +541,16 @@ class View(Struct, frozen=True, eq=False):
             lambda: self.version,
         )
 
-    def count(self, condition: str | None = None) -> int:
-        """Count the rows that fulfil an SQL condition."""
-        return self.counts.get(
-            condition, lambda: int(self.dataset.count_rows(condition)), lambda: self.version
-        )
+    def count(
+        self, condition: str | None = None, known: Callable[[], int | None] = lambda: None
+    ) -> int:
+        """Count the rows that fulfil an SQL condition, unless `known` returns their number."""
+
+        def count() -> int:
+            rows = known()
+            return int(self.dataset.count_rows(condition)) if rows is None else rows
+
+        return self.counts.get(condition, count, lambda: self.version)
 
     def read_with(
         self, column: str, values: Sequence[object], columns: Sequence[str], also: str = ""

@@ -180,7 +180,7 @@ class VectorFiles:
     def make_columns(self, view: View, fragments: Sequence[Fragment]) -> None:
         """Make the files of columns that a table lacks, however many; as `make` does otherwise."""
         lacking = [each for each in fragments if self._columns_in(each) is None]
-        if not lacking or not self.made_by_searches or not self._making.acquire(blocking=False):
+        if not lacking or not self._making.acquire(blocking=False):
             return
         try:
             private_files.make_folder(self._folder)
