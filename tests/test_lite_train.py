@@ -18,9 +18,8 @@ from imgsearch.encoders.lite import dino_heads, heads
 from imgsearch.encoders.lite.heads import CURRENT
 from imgsearch.encoders.lite.spec import CLASSES, FEATURES, TEXT_FEATURES, TEXT_WIDTH
 from imgsearch.errors import FolderError, UsageError
-from research import head_trials
 from tests.factories import random_vectors
-from training import datasets, evaluate, features, train
+from training import datasets, evaluate, features, head_trials, train
 from training.fitting import Schedule
 from training.learning_curve import learning_curve
 

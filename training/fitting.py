@@ -13,6 +13,7 @@ Several heads are trained from one initialisation and their weights averaged (Wo
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -86,22 +87,34 @@ def _fit_seed(corpus: Corpus, schedule: Schedule, seed: int) -> HeadsModel:
     torch.manual_seed(seed)
     _, photos, features = corpus.features.shape
     model = HeadsModel(schedule, features, corpus.texts.shape[1], corpus.conse.shape[2])
+
+    def loss(rows: Tensor) -> Tensor:
+        return _loss(model, corpus, rows, schedule.teacher_weight)
+
+    for epoch, last in enumerate(train(model, photos, schedule, loss), start=1):
+        sys.stderr.write(f"\rseed {seed}: epoch {epoch} of {schedule.epochs}, loss {last:.3f}")
+    sys.stderr.write("\n")
+    return model
+
+
+def train(
+    model: nn.Module, photos: int, schedule: Schedule, loss: Callable[[Tensor], Tensor]
+) -> Iterator[Tensor]:
+    """Train a model by its loss for batches of rows; yields the last loss of each epoch."""
     batch = min(schedule.batch, photos)
     steps = photos // batch
     optimiser = torch.optim.AdamW(_groups(model, schedule), lr=schedule.learning_rate)
     rate = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, schedule.learning_rate, total_steps=schedule.epochs * steps, pct_start=0.15
     )
-    for epoch in range(schedule.epochs):
+    for _ in range(schedule.epochs):
         for rows in torch.randperm(photos)[: steps * batch].reshape(steps, batch):
-            loss = _loss(model, corpus, rows, schedule.teacher_weight)
+            of_batch = loss(rows)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            of_batch.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             rate.step()
-        sys.stderr.write(f"\rseed {seed}: epoch {epoch + 1} of {schedule.epochs}, loss {loss:.3f}")
-    sys.stderr.write("\n")
-    return model
+        yield of_batch
 
 
 def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:

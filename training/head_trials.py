@@ -1,4 +1,4 @@
-"""Trials of other heads for `lite` and `lite+dino`: `python -m research.head_trials`.
+"""Trials of other heads for `lite` and `lite+dino`: `python -m training.head_trials`.
 
 Two changes of the recipe of `training.train`, each beside a control of as many epochs and the same
 seeds. A hidden layer beside the linear map from features to vectors, whose last weights start at 0,
@@ -32,7 +32,7 @@ from imgsearch.encoders.lite.heads import unit
 from imgsearch.encoders.lite.spec import FEATURES, TEXT_WIDTH
 from imgsearch.errors import ImgsearchError
 from training import datasets, features
-from training.fitting import Corpus, HeadsModel, Schedule
+from training.fitting import Corpus, HeadsModel, Schedule, train
 from training.train import (
     SAMPLE_WEIGHT,
     EmbeddedPhotos,
@@ -172,27 +172,12 @@ def fit(
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     model = ResidualHeads(schedule, corpus, trial.hidden)
-    photos = corpus.features.shape[1]
-    batch = min(schedule.batch, photos)
-    steps = photos // batch
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": decayed, "weight_decay": schedule.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=schedule.learning_rate,
-    )
-    rate = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, schedule.learning_rate, total_steps=schedule.epochs * steps, pct_start=0.15
-    )
-    for _ in range(schedule.epochs):
-        for rows in torch.randperm(photos)[: steps * batch].reshape(steps, batch):
-            optimiser.zero_grad()
-            model.loss(corpus, rows, teacher).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            rate.step()
+
+    def loss(rows: Tensor) -> Tensor:
+        return model.loss(corpus, rows, teacher)
+
+    for _ in train(model, corpus.features.shape[1], schedule, loss):
+        pass  # the losses are not shown
     return model.eval()
 
 
@@ -388,7 +373,7 @@ def load_data(flickr8k: Path, imagenet: Path, other_dev: Path, cache_dir: Path) 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the recalls of all trials, or of those named on the command line."""
-    parser = argparse.ArgumentParser(prog="python -m research.head_trials")
+    parser = argparse.ArgumentParser(prog="python -m training.head_trials")
     add_data_options(parser)
     parser.add_argument("--trial", action="append", choices=[*TRIALS], help="default: all")
     parser.add_argument("--seeds", type=int, nargs="+", default=Schedule().seeds)
