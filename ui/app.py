@@ -10,6 +10,7 @@ import streamlit as st
 from imgsearch import ImgsearchError, printable
 from ui import cards, elements, first_run, navigation, search_row, tray
 from ui.addresses import address_of
+from ui.example_upload import MAX_MB
 from ui.session import session
 from ui.view_table import VIEWS, views_of
 from ui.views import (
@@ -138,6 +139,7 @@ def main() -> None:
         {address_of(each): view.search for each, view in VIEWS.items()},
         tray.offered(),
         has_photos=bool(session().photo_count()),
+        image_mb=MAX_MB,
         has_search_field=VIEWS[name].search != "none",
     )
     if show_search_row(name):

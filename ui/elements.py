@@ -372,14 +372,16 @@ def shell(
     parts: Sequence[str],
     *,
     has_photos: bool,
+    image_mb: int,
     has_search_field: bool,
 ) -> str:
     """The heading of a view, on narrow screens the bar that leads to `views`, and the tray.
 
     `search_effects` says what a search does in each view, by its path; this view has the field if
     `has_search_field`. `parts` says what can be done with selected photos: see `tray_bar.js`.
-    Without `has_photos`, the library has none yet to search. Returns which form the visitor has
-    asked for, "teach" or "links", else an empty text.
+    Without `has_photos`, the library has none yet to search; an image to search by may have
+    `image_mb`. Returns which form the visitor has asked for, "teach" or "links", else an empty
+    text.
     """
     # A click in a view without the field tells nothing of it, see `QueryLine.note_click`.
     noted = query_line().note_click if has_search_field else _rerun
@@ -394,6 +396,7 @@ def shell(
             "search_effects": dict(search_effects),
             "parts": list(parts),
             "has_photos": has_photos,
+            "image_mb": image_mb,
         },
         on_form_change=noted,
     )

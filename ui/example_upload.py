@@ -18,7 +18,7 @@ from ui.responses import NOT_STORED
 from ui.session import session
 
 EXAMPLE_PX = 480  # the long side of an example as it is shown
-MAX_MB = 100  # of an image; `shared/example_image.js` has it, too
+MAX_MB = 100  # of an image
 ARRIVAL_S = 120.0  # for one of that size over a slow network
 _TOO_LARGE = f"This image is larger than {MAX_MB} MB. Choose a smaller one."
 

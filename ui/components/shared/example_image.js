@@ -9,21 +9,23 @@ import { TOLD, tray } from "./tray.js";
 // Of these, a browser may not know that they are images.
 const SUFFIXES = "heic heif hif avif jxl dng nef nrw cr2 cr3 crw arw raf rw2 orf pef srw x3f jp2 tif tiff".split(" ");
 export const ACCEPTED = ["image/*", ...SUFFIXES.map((suffix) => `.${suffix}`)].join(","); // a phone offers its camera
-const MOST_MB = 100; // as ui/example_upload.py
 const TOLD_AFTER_MS = 500; // most images are read by then
 
-let hasPhotos = false;
+let hasPhotos = false, mostMB = 0;
 let reading = null; // the request for the image that was given last
 
-// To be called with whether the library has photos to search.
-export function photosCanBeSearched(can) { hasPhotos = can; }
+// To be called with whether the library has photos to search, and how large an image may be.
+export function photosCanBeSearched(can, byImagesUpToMB) {
+  hasPhotos = can;
+  mostMB = byImagesUpToMB;
+}
 
 // Searches by the first of these files that is an image.
 export async function searchByImage(files) {
   const all = [...files], image = all.find(({ type, name }) => type.startsWith("image/") || SUFFIXES.includes(suffixOf(name)));
   if (!hasPhotos) refuse("There is no photo to search yet. Add a folder in the view Library.");
   else if (!image) refuse(`${shown(all[0].name)} is not an image that can be searched by.`);
-  else if (image.size > MOST_MB << 20) refuse(`${shown(image.name)} is larger than ${MOST_MB} MB. Choose a smaller image.`);
+  else if (image.size > mostMB << 20) refuse(`${shown(image.name)} is larger than ${mostMB} MB. Choose a smaller image.`);
   else await read(image);
 }
 

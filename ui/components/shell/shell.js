@@ -26,7 +26,7 @@ export default function (box, { data, setTriggerValue }) {
   }
   box.server.drawn(data.run);
   searchDoes(data.search_effects);
-  photosCanBeSearched(data.has_photos);
+  photosCanBeSearched(data.has_photos, data.image_mb);
   makeInstallable();
   box.askForm = (name) => setTriggerValue("form", name);
   tray.begin(data.parts);
