@@ -234,7 +234,7 @@ def print_stages(photos: Path, model: str, cache: Path) -> None:
     is_lite = model == "lite"
     encoder = model if is_lite else f"openclip:{model}+int8"
     count, seconds = stages(photos, encoder, cache)
-    allowed_ms = {"decoding, metadata": 1e3 * limits.CORES / limits.jpeg_rates(photos)["scaled"]}
+    allowed_ms = {"decoding, metadata": limits.jpeg_core_ms(photos)}
     if not is_lite:
         gflop = limits.model_gflop(model.partition("/")[0])
         allowed_ms[MODEL] = 1e3 * gflop / limits.gemm_peaks(threads=1)["int8"]
