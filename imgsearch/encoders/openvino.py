@@ -33,6 +33,7 @@ COMPILED = "compiled"  # a folder next to the graph, which OpenVINO maintains
 FORM_FILE = "form.json"  # next to the graph, too: the fastest form, by machine
 FLOAT_TYPES = ("bf16", "f32")
 _ROWS = 8  # at once in a thread: each run reads all weights from memory
+_ROWS_OF_INTEGERS = 4  # the same with scales in the graph: as fast as 8, with 45 MB less
 _ROUNDS = 5  # for each form; the shortest time counts, as other work only adds to it
 _TRIAL_ROWS = 4
 # Between the results of two forms. Rounding leaves .998; without instructions for sums of bytes, a
@@ -76,9 +77,10 @@ class OpenVinoModel(ParallelModel):
     """
 
     def __init__(self, path: Path, group: int, threads: int | None = None) -> None:
-        super().__init__(threads or usable_cores(), _ROWS)
         try:
             self.form = form_for(path, group)
+            rows = _ROWS_OF_INTEGERS if self.form.scales_in_graph else _ROWS
+            super().__init__(threads or usable_cores(), rows)
             self._compiled = _compiled_and_cached(path, group, self.form, self.threads)
         except RuntimeError as error:  # its first lines are places in OpenVINO, the last the reason
             reason = str(error).strip().splitlines()[-1]
