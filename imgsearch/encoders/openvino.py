@@ -114,12 +114,12 @@ def compiled(
         "INFERENCE_NUM_THREADS": threads,
         "ENABLE_CPU_PINNING": False,  # decoders use the same cores
         "INFERENCE_PRECISION_HINT": form.float_type,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": group,
         **(options or {}),
     }
     if form.scales_in_graph:
         graph = with_scales_in_graph(core().read_model(str(path)), group)
         return core().compile_model(graph, "CPU", all_options)
-    all_options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = group
     return core().compile_model(str(path), "CPU", all_options)
 
 

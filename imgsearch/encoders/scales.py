@@ -22,7 +22,7 @@ def with_scales_in_graph(model: Any, group: int) -> Any:
     """Rewrite the products with int8 matrices of an `openvino.Model`, and return it.
 
     `group` is the number of activations of a row with one scale; a matrix is as deep as some groups
-    together.
+    together. A product with activations of unknown rank stays as it is.
     """
     operators = import_module("openvino.opset13")
     for product in model.get_ordered_ops():
@@ -36,6 +36,8 @@ def with_scales_in_graph(model: Any, group: int) -> Any:
 def _int8_matrix(product: Any) -> tuple[np.ndarray, Any] | None:
     """The integers of a product's matrix and the node of their scales; None for other nodes."""
     if product.get_type_name() != "MatMul":
+        return None
+    if product.input_value(0).get_partial_shape().rank.is_dynamic:
         return None
     scaled = product.input_value(1).get_node()
     if scaled.get_type_name() != "Multiply":
