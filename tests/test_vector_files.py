@@ -1,17 +1,24 @@
-"""Vectors of an archive in object storage are read from files on the machine that searches."""
+"""Vectors of an archive are read from files on the machine that searches."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
+import lance
+
+from imgsearch.archive.lance import nearest
 from imgsearch.archive.lance.browsing import LanceBrowsing
+from imgsearch.archive.lance.nearest import LancePolicy
 from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.rows import id_of
+from imgsearch.archive.lance.tables import View
 from imgsearch.archive.lance.vector_files import VectorFiles
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.records.index import EncoderRow
@@ -58,6 +65,9 @@ def assert_same(one: LanceCatalogue, other: LanceCatalogue) -> None:
             assert parts.times_s == wanted[photo_id].times_s
     ids = ids_of(range(120))
     assert one.photos(ids) == other.photos(ids)
+    for among in (Selection((Filter("name", ("7",)),)), Selection((Filter("name", ("no such",)),))):
+        assert one.count(among) == other.count(among)
+        assert one.within(ids, among) == other.within(ids, among)
     for sort in ("date", "path"):
         for among in (Selection(), Selection((Filter("name", ("7",)),))):
             lists = [each.listing(among, sort) for each in (one, other)]
@@ -82,6 +92,32 @@ def test_vectors_are_those_of_the_table(address: Path, tmp_path: Path) -> None:
     files = list((tmp_path / "files").glob("*.vectors"))
     assert len(files) == 3
     assert sum(each.stat().st_size for each in files) == (len(PHOTOS) + 2 * 12) * ROW_BYTES
+
+
+def test_columns_that_are_large_are_read_by_a_process_that_is_warmed_up(
+    address: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearest, "_ROWS_READ_AT_ONCE", 10)
+    some = Selection((Filter("name", ("7",)),))
+    catalogue = with_files(address, tmp_path / "files")
+    asked: list[str | None] = []
+    count_rows = lance.LanceDataset.count_rows
+
+    def recorded(table: Any, condition: str | None = None) -> Any:
+        asked.append(condition)
+        return count_rows(table, condition)
+
+    monkeypatch.setattr(lance.LanceDataset, "count_rows", recorded)
+    for warm in (False, True):
+        if warm:
+            catalogue = with_files(address, tmp_path / "files")
+            catalogue.warm_up()
+        asked.clear()
+        photos = catalogue.count(some).photos
+        assert photos == sum("7" in str(number) for number in PHOTOS)
+        # Else, the rows are counted by their addresses, and the columns say which are photos.
+        assert any("file_text" in (condition or "") for condition in asked) is not warm
+        assert_same(catalogue, LanceCatalogue(address))
 
 
 def test_what_is_put_and_forgotten_is_followed(address: Path, tmp_path: Path) -> None:
@@ -133,3 +169,74 @@ def test_a_disk_that_cannot_be_written_costs_nothing_but_time(
 ) -> None:
     (tmp_path / "files").write_text("a file in the place of the folder")
     assert_same(with_files(address, tmp_path / "files"), LanceCatalogue(address))
+
+
+def test_a_filtered_search_of_the_index_is_as_good_with_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = tmp_path / "archive"
+    policy = LancePolicy(index_from=200, exact_filter_rows=20, scalar_index_from=200, queries=40)
+    queries = np.concatenate([vectors_of(number)[:1] for number in range(5_000, 5_128)])
+    writer = LanceWriter.open(
+        address,
+        EncoderRow(1, "some/encoder", "some", DIM),
+        lambda texts: queries[: len(texts)],
+        policy=policy,
+    )
+    writer.put([photo(number, f"/photos/{number}.jpg") for number in range(3_000)])
+    writer.settle()
+    new = [photo(number, f"/photos/{number}.jpg") for number in range(3_000, 3_040)]
+    writer.put(new)  # these are not in the index
+    filtered_by_lance = []
+    addresses = View.addresses
+
+    def recorded(view: View, condition: str | None = None, **options: Any) -> Any:
+        if "nearest" in options:
+            filtered_by_lance.append(condition is not None)
+        return addresses(view, condition, **options)
+
+    monkeypatch.setattr(View, "addresses", recorded)
+    catalogue = LanceCatalogue(
+        address, policy, vector_files=VectorFiles(tmp_path / "files", 10_000_000)
+    )
+    plain = LanceCatalogue(address, policy)
+    exact = LanceCatalogue(address, LancePolicy(exact_filter_rows=10_000))
+    found = 0
+    # A third of the photos pass the first filter, and so few the second that all are compared.
+    for text, searches in (("7", {False}), ("77", set())):
+        among = Selection((Filter("name", (text,)),))
+        filtered_by_lance.clear()
+        for number in range(100, 110):
+            query = vectors_of(number)[0]
+            own, other, best = (
+                each.nearest(query, 10, among, kind="image") for each in (catalogue, plain, exact)
+            )
+            assert len(own.ids) == 10
+            assert catalogue.within(own.ids.tolist(), among) == set(own.ids.tolist())
+            assert (own.scores >= other.scores - 1e-6).all()
+            found += len(set(own.ids.tolist()) & set(best.ids.tolist()))
+        assert set(filtered_by_lance) == searches
+    assert found >= 0.95 * 200
+    among = Selection((Filter("name", ("303",)),))
+    assert catalogue.count(among) == plain.count(among)
+    assert set(ids_of(range(3_030, 3_040))) <= set(
+        catalogue.nearest(QUERY, 100, among, kind="image").ids.tolist()
+    )
+
+
+def test_searches_of_a_folder_make_files_once_there_are_many(address: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    catalogue = LanceCatalogue(
+        address, vector_files=VectorFiles(folder, 1_000_000, made_by_searches=False)
+    )
+    expected = LanceCatalogue(address).nearest(QUERY, 20, kind="image")
+    for _ in range(9):
+        found = catalogue.pinned().nearest(QUERY, 20, kind="image")
+        assert np.array_equal(found.ids, expected.ids)
+    assert not folder.exists()
+    ends = time.monotonic() + 60  # they are made in the background
+    while not folder.exists() or len(list(folder.glob("*.records"))) < 3:
+        assert time.monotonic() < ends
+        found = catalogue.pinned().nearest(QUERY, 20, kind="image")
+        assert np.array_equal(found.ids, expected.ids)
+    assert_same(catalogue.pinned(), LanceCatalogue(address))

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("lance", reason="needs the extra scale")
 
 import lance
+import numpy as np
 
 from imgsearch.archive.lance import filters, vocabulary
 from imgsearch.archive.lance.browsing import LanceBrowsing
@@ -300,3 +301,14 @@ def test_short_words_and_other_scripts_are_found_by_an_index(tmp_path: Path) -> 
     assert LISTED_WORDS in view.names and view.column(LISTED_WORDS) == "NULL"
     put(writer, range(60, 63))
     assert len(view.read(["key"], filters.has_text("ул", view.column))) > 0
+
+
+def test_a_word_is_found_among_marks_that_hardly_differ() -> None:
+    words = [f"word{chr(97 + number)}" for number in range(26)]
+    own = [vocabulary._mark("title", word) for word in words]
+    assert min(own) < 2**63 <= max(own)
+    marks = np.unique(np.array([each + off for each in own for off in range(-2, 3)], np.uint64))
+    known = vocabulary.Vocabulary(marks=marks.astype("<u8").tobytes())
+    assert all(known.has_word("title", word) for word in words)
+    without = np.setdiff1d(marks, np.array(own, np.uint64)).astype("<u8").tobytes()
+    assert not any(vocabulary.Vocabulary(marks=without).has_word("title", word) for word in words)

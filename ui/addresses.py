@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 START = "search"  # its path is "/"
+_WRITER = "shown-at"  # the path of the view that writes the others: see `late_replies.js`
 _LONGEST_NUMBER = len(str(1 << 63))
 
 
@@ -26,11 +27,18 @@ def number_of(text: str) -> int | None:
     return number if number < 1 << 63 else None
 
 
-def put_in_address(parameters: Mapping[str, str]) -> None:
-    """Make these the parameters of the address of this view.
+def parameters_here() -> dict[str, str]:
+    """The parameters of the address of the view that is shown."""
+    parameters: dict[str, str] = st.query_params.to_dict()
+    parameters.pop(_WRITER, None)
+    return parameters
 
-    An address that has them already is left alone: Streamlit would send it to the browser again,
-    in place of that of a photo which somebody has opened meanwhile.
+
+def put_in_address(view: str, parameters: Mapping[str, str]) -> None:
+    """Make these the parameters of the address of this view, the one that is shown.
+
+    The browser takes them only if it still has an address of this view. One that has them already
+    is left alone: there would be another run of the script for it.
     """
-    if st.query_params.to_dict() != dict(parameters):
-        st.query_params.from_dict(parameters)
+    if parameters_here() != dict(parameters):
+        st.query_params.from_dict({**parameters, _WRITER: address_of(view)})

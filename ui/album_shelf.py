@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import AlbumPhotos, ImgsearchError, Query, format_count, parse, printable
+from ui.addresses import START, put_in_address
 from ui.answer_data import forget_answers
 from ui.formatting import escape_markdown
 from ui.query_line import query_line
@@ -88,7 +89,7 @@ def show_search(line: str) -> None:
     Not by its address, as a link does: this view would be shown once more before, and what it
     names may be gone.
     """
-    st.query_params.from_dict({"q": line} if line else {})
+    put_in_address(START, {"q": line} if line else {})
     query_line().note_address(line)
     query_line().replace(line)
     st.rerun()

@@ -134,6 +134,7 @@ def main() -> None:
         _link_to(each, name) for each, view in views_of(session().has).items() if not view.is_hidden
     ]
     form = elements.shell(
+        address_of(name),
         title,
         links,
         {address_of(each): view.search for each, view in VIEWS.items()},

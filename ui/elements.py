@@ -366,6 +366,7 @@ def _handled(key: str) -> tuple[str, int]:
 
 
 def shell(
+    path: str,
     title: str,
     views: Sequence[Mapping[str, object]],
     search_effects: Mapping[str, SearchEffect],
@@ -377,8 +378,9 @@ def shell(
 ) -> str:
     """The heading of a view, on narrow screens the bar that leads to `views`, and the tray.
 
-    `search_effects` says what a search does in each view, by its path; this view has the field if
-    `has_search_field`. `parts` says what can be done with selected photos: see `tray_bar.js`.
+    `path` is that of the view, and `search_effects` says what a search does in each view, by its
+    path; this view has the field if `has_search_field`. `parts` says what can be done with selected
+    photos: see `tray_bar.js`.
     Without `has_photos`, the library has none yet to search; an image to search by may have
     `image_mb`. Returns which form the visitor has asked for, "teach" or "links", else an empty
     text.
@@ -389,6 +391,7 @@ def shell(
         key="shell",
         data={
             "run": secrets.token_hex(4),
+            "path": path,
             "title": printable(title),
             "name": NAME,
             "face": FACE_URL,

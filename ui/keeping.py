@@ -41,10 +41,11 @@ class ExportedPhotos(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def operate(request: Request) -> Response:
     """Answer a request for one of the allowed operations; a refusal is a sentence."""
     path = request.path_params["path"]
+    is_change = request.method == "PUT"
+    # Also of what is refused: where a part is unread, the refusal may be lost with the connection.
+    content = await read_body(request, MAX_BYTES) if is_change else b""
     if path.split("/")[0] not in _ALLOWED:
         return PlainTextResponse("Not found.", 404, NOT_STORED)
-    is_change = request.method == "PUT"
-    content = await read_body(request, MAX_BYTES) if is_change else b""
     if content is None:
         return PlainTextResponse(_TOO_LONG, 413, NOT_STORED)
     fields = dict(request.query_params)

@@ -97,7 +97,7 @@ def _set_address(search_input: SearchInput, view: str) -> None:
     """
     in_address = SearchInput.of_address()
     if view == START or in_address != search_input:
-        put_in_address(search_input.parameters)
+        put_in_address(view, search_input.parameters)
     query_line().note_address(search_input.line)
 
 

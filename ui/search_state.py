@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch import Example, Hit, Query, Region, Term, parse
-from ui.addresses import START, address_of, number_of
+from ui.addresses import START, address_of, number_of, parameters_here
 from ui.navigation import go_to
 from ui.session import session
 
@@ -38,7 +38,7 @@ class SearchInput(Struct, frozen=True):
     @classmethod
     def of_address(cls) -> Self:
         """The search of the address of this view."""
-        return cls.from_address(st.query_params.to_dict())
+        return cls.from_address(parameters_here())
 
     def __bool__(self) -> bool:
         return bool(self.line.strip()) or self.has_example

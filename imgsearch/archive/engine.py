@@ -124,12 +124,13 @@ class ArchiveEngine:
         self._originals = Originals(settings.mounts)
         self._filling = Filling(self.address, settings, notify, self._encoders, encoder)
         self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)
-        self._vector_bytes, pictures = 0, None  # on the disk: a folder needs no copy
-        if settings.archive_cache_mb and not is_folder(self.address):
+        self._vector_bytes, pictures = 0, None
+        if settings.archive_cache_mb:
             picture_bytes = settings.archive_cache_mb * 1_000_000 // _PICTURES_SHARE
             self._vector_bytes = settings.archive_cache_mb * 1_000_000 - picture_bytes
-            folder = settings.cache_dir / _CACHE_FOLDER / "pictures"
-            pictures = FileCache(folder, picture_bytes, parts=256)
+            if not is_folder(self.address):  # pictures in a folder are on the disk
+                folder = settings.cache_dir / _CACHE_FOLDER / "pictures"
+                pictures = FileCache(folder, picture_bytes, parts=256)
         self._small_pictures = SmallPictures(self.catalogue, pictures)
         self._lock = RLock()  # the page and the service call from many threads
         self._catalogue: LanceCatalogue | None = None
@@ -290,7 +291,12 @@ class ArchiveEngine:
                 vector_files = None
                 if self._vector_bytes:
                     folder = self.settings.cache_dir / _CACHE_FOLDER / "vectors"
-                    vector_files = VectorFiles(folder, self._vector_bytes)
+                    vector_files = VectorFiles(
+                        folder,
+                        self._vector_bytes,
+                        # One search of a folder takes less time than making copies for it.
+                        made_by_searches=not is_folder(self.address),
+                    )
                 self._catalogue = LanceCatalogue(
                     self.address,
                     index_cache_bytes=self.settings.index_cache_mb * 1_000_000,

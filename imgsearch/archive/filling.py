@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 from imgsearch.addresses import working_folder
 from imgsearch.config import default_cache_dir
@@ -43,32 +43,6 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
-
-
-_Parameters = ParamSpec("_Parameters")
-_Report = TypeVar("_Report")
-
-
-def _seen(
-    doing: str,
-) -> Callable[
-    [Callable[Concatenate[Filling, _Parameters], Generator[Progress, None, _Report]]],
-    Callable[Concatenate[Filling, _Parameters], Generator[Progress, None, _Report]],
-]:
-    """Let other processes of this machine see the job of a method, and how far it is."""
-
-    def decorate(
-        job: Callable[Concatenate[Filling, _Parameters], Generator[Progress, None, _Report]],
-    ) -> Callable[Concatenate[Filling, _Parameters], Generator[Progress, None, _Report]]:
-        @wraps(job)
-        def seen(
-            filling: Filling, /, *arguments: _Parameters.args, **named: _Parameters.kwargs
-        ) -> Generator[Progress, None, _Report]:
-            return announced(filling.working_folder, doing, job(filling, *arguments, **named))
-
-        return seen
-
-    return decorate
 
 
 class Filling:
@@ -152,7 +126,6 @@ class Filling:
 
         return Job(self._index(list(sources), ray, accept_removals, metadata=True))
 
-    @_seen("Indexing")
     def _index(
         self, sources: list[str], ray: str | None, accept_removals: bool, metadata: bool = False
     ) -> Generator[Progress, None, SyncReport]:
@@ -182,13 +155,18 @@ class Filling:
             self.address,
             keep_thumbnails,
         )
-        return (yield from embed_photos(run, sources, start, accept_removals, metadata))
+        steps = embed_photos(run, sources, start, accept_removals, metadata)
+        return (yield from announced(self.working_folder, "Indexing", steps))
 
-    @_seen("Copying")
     def copy_from(
         self, data_dir: Path, people: ArchivePeople | None
     ) -> Generator[Progress, None, CopyReport]:
         """Carry the library in a data folder over, with its vectors; faces go to `people`."""
+        return announced(self.working_folder, "Copying", self._copied(data_dir, people))
+
+    def _copied(
+        self, data_dir: Path, people: ArchivePeople | None
+    ) -> Generator[Progress, None, CopyReport]:
         from imgsearch.archive.copying import check_encoder, copy_faces, copy_library
         from imgsearch.store.store import Store
         from imgsearch.store.thumbnails import ThumbnailStore
@@ -205,7 +183,6 @@ class Filling:
                 report = report.plus((yield from copy_faces(store, writer, people)))
             return report
 
-    @_seen("Merging")
     def merge(
         self, pack: Path, place: str | None, offline: bool, people: ArchivePeople | None
     ) -> Generator[Progress, None, MergeReport]:
@@ -222,13 +199,18 @@ class Filling:
             self.library_roots(),
             self._encoders.dim_of,
         )
-        return (yield from merge_pack(target, pack, place, offline))
+        steps = merge_pack(target, pack, place, offline)
+        return (yield from announced(self.working_folder, "Merging", steps))
 
-    @_seen("Settling")
     def settle(
         self, catalogue: LanceCatalogue, people: ArchivePeople
     ) -> Generator[Progress, None, SettleReport]:
         """Settle the archive, and let photos follow from all decisions about its people."""
+        return announced(self.working_folder, "Settling", self._settled(catalogue, people))
+
+    def _settled(
+        self, catalogue: LanceCatalogue, people: ArchivePeople
+    ) -> Generator[Progress, None, SettleReport]:
         from imgsearch.progress import SettleReport
 
         started_s = time.monotonic()
@@ -238,7 +220,6 @@ class Filling:
         seconds = round(time.monotonic() - started_s, 3)
         return SettleReport(count.photos, count.vectors, indexed, seconds)
 
-    @_seen("Reading text")
     def read_texts(
         self,
         catalogue: LanceCatalogue,
@@ -261,9 +242,9 @@ class Filling:
             self.settings.thread_count,
             self.settings.max_megapixels,
         )
-        return (yield from read_texts(run, folders, everything, again))
+        steps = read_texts(run, folders, everything, again)
+        return (yield from announced(self.working_folder, "Reading text", steps))
 
-    @_seen("Finding faces")
     def find_faces(
         self,
         catalogue: LanceCatalogue,
@@ -287,7 +268,8 @@ class Filling:
             self.settings.thread_count,
             self.settings.max_megapixels,
         )
-        return (yield from find_faces(run, folders, again))
+        steps = find_faces(run, folders, again)
+        return (yield from announced(self.working_folder, "Finding faces", steps))
 
     def forget(self, folder: str, catalogue: LanceCatalogue) -> int:
         """Remove the photos below a folder or address; returns how many left the archive.

@@ -123,13 +123,15 @@ class BestOrder(Struct, frozen=True, eq=False):
 
     `twins` maps a photo to the better one that is nearly the same. `tastes` are the points of
     photos for their closeness to favourites, `softer` those that they lose to a sharper photo that
-    is nearly the same.
+    is nearly the same. `evened` are the points for light that they gain, to have as many as the
+    best lit of their frames.
     """
 
     ids: tuple[int, ...] = ()
     twins: Mapping[int, int] = field(default_factory=dict)
     tastes: Mapping[int, float] = field(default_factory=dict)
     softer: Mapping[int, float] = field(default_factory=dict)
+    evened: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:

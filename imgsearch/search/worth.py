@@ -8,8 +8,9 @@ The strip of `imgsearch strip` chooses its photos by the same points for light a
 
 The first photos are also compared with each other: of those that are nearly the same, the one with
 the most points stays, and the others come after the photos without a better twin. A favourite
-stays in any case. Frames of one size also lose points for being less sharp than the sharpest of
-them: of the whole picture, since what moves or is out of focus differs between them.
+stays in any case. Frames of one size and about the same light are ordered by their sharpness: they
+lose points for being less sharp than the sharpest of them, and light counts the same for all. It is
+that of the whole picture, since what moves or is out of focus differs between them.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ _MOST_MEGAPIXELS, _SIZE_SLOPE = 24.0, 0.25  # of a point for each halving of pix
 _ENOUGH_BITS, _BITS_SLOPE = 2.0, 0.15  # of a point for each halving of a JPEG's bits below that
 _STRONG_COMPRESSION = 0.7  # bits below which people are told so
 _FAVOURITE, _TASTE_SLOPE, _MOST_DEVIATIONS = 1.0, 0.15, 2.0
-_SOFTER_SLOPE = 1.0  # of a point for each halving of the sharpness of the sharpest near-twin
-_SAME_LIGHT = 5.0  # of lightness: as far as frames of one burst may be apart
-_SOFTER_FROM = 0.1  # points from which people are told so
+_SOFTER_SLOPE = 2.0  # points for each halving of the sharpness of the sharpest near-twin
+# As far as frames of one burst may be apart in lightness: absolute, and of the lighter one's.
+_SAME_LIGHT, _SAME_LIGHT_SHARE = 5.0, 0.2
+_SOFTER_FROM = 0.3  # points from which people are told so: a tenth less sharp
 _LIKE_FAVOURITES = 0.15  # points from which people are told so: one standard deviation
 
 
@@ -163,9 +165,10 @@ def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
         by_id[photo_id] += taste_points
     compared.sort(key=by_id.__getitem__, reverse=True)
     stacks = [(top, *behind) for top, behind in stacks_of(context, compared, len(compared)).items()]
-    softer = _softer_points(measures, stacks)
-    for photo_id, lost in softer.items():
-        by_id[photo_id] += lost
+    softer, evened = _frame_points(measures, stacks)
+    for frame_points in (softer, evened):
+        for photo_id, each in frame_points.items():
+            by_id[photo_id] += each
     compared.sort(key=by_id.__getitem__, reverse=True)
     twins: dict[int, int] = {}
     for stack in stacks:
@@ -173,33 +176,41 @@ def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
         twins |= {twin: best for twin in stack if twin not in (best, *taste.favourites)}
     firsts = [photo_id for photo_id in compared if photo_id not in twins]
     seconds = [photo_id for photo_id in compared if photo_id in twins]
-    return BestOrder((*firsts, *seconds, *others), twins, tastes, softer)
+    return BestOrder((*firsts, *seconds, *others), twins, tastes, softer, evened)
 
 
-def _softer_points(measures: PictureMeasures, stacks: Sequence[Sequence[int]]) -> dict[int, float]:
-    """The points that photos lose to a sharper frame of their stack, by their ids.
+def _frame_points(
+    measures: PictureMeasures, stacks: Sequence[Sequence[int]]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """How the frames of each stack are compared: two changes of their points, by their ids.
 
-    Frames have the same number of pixels and about the same light: noise and compression count for
-    more in a darker picture, and could make it seem sharper.
+    The first is what they lose to a sharper frame, the second what they gain so that none loses
+    more for its light than the best lit frame: a passing cloud does not tell frames apart. Frames
+    have the same number of pixels and about the same light: noise and compression count for more in
+    a darker picture, and could make it seem sharper.
     """
     import numpy as np
 
     stacked = np.flatnonzero(np.isin(measures.ids, [each for stack in stacks for each in stack]))
     row_of = dict(zip(measures.ids[stacked].tolist(), stacked.tolist(), strict=True))
-    points = {}
+    softer: dict[int, float] = {}
+    evened: dict[int, float] = {}
     for stack in stacks:
         rows = np.array([row_of[photo_id] for photo_id in stack], np.int64)
         sharpness, light = measures.sharpness[rows], measures.lightness[rows]
         megapixels = measures.megapixels[rows]
-        is_frame = (megapixels == megapixels[:, None]) & (
-            np.abs(light - light[:, None]) <= _SAME_LIGHT
-        )
+        allowed = np.minimum(_SAME_LIGHT, _SAME_LIGHT_SHARE * np.maximum(light, light[:, None]))
+        is_frame = (megapixels == megapixels[:, None]) & (np.abs(light - light[:, None]) <= allowed)
         sharpest = np.where(is_frame, np.nan_to_num(sharpness), 0.0).max(axis=1)
         shares = sharpness / np.where(sharpest > 0, sharpest, np.nan)
-        for photo_id, share in zip(stack, shares.tolist(), strict=True):
+        lit = light_points(light)
+        gains = np.where(is_frame, lit, lit[:, None]).max(axis=1) - lit
+        for photo_id, share, gain in zip(stack, shares.tolist(), gains.tolist(), strict=True):
             if 0 < share < 1:  # neither unknown (NaN) nor the sharpest
-                points[photo_id] = _SOFTER_SLOPE * log2(share)
-    return points
+                softer[photo_id] = _SOFTER_SLOPE * log2(share)
+            if gain > 0:  # nor is this NaN
+                evened[photo_id] = gain
+    return softer, evened
 
 
 def _taste_points(context: SearchContext, ids: Sequence[int]) -> dict[int, float]:
@@ -233,8 +244,9 @@ def worths_of(
     favourites = context.taste().favourites
     worths = {}
     for row, photo_id in enumerate(ids):
+        gained = {"light": order.evened.get(photo_id, 0.0)}
         reasons = [
-            WorthReason(name, points[name][row].item(), text)
+            WorthReason(name, points[name][row].item() + gained.get(name, 0.0), text)
             for name, text in _texts(measures, row).items()
         ]
         if lost := order.softer.get(photo_id):

@@ -25,7 +25,7 @@ def show() -> None:
     # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
     state["classes"] = state["classes"]
     classes = _class_inputs()
-    put_in_address({"c": state["classes"]} if state["classes"] else {})
+    put_in_address("labels", {"c": state["classes"]} if state["classes"] else {})
     _saved_labels()
     if classes is None:
         _introduction()

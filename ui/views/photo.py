@@ -12,7 +12,7 @@ from imgsearch import (
     printable,
 )
 from ui import cards, elements, teaching
-from ui.addresses import START, address_of, number_of
+from ui.addresses import START, address_of, number_of, parameters_here
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
 from ui.events_data import event_hits
@@ -31,7 +31,7 @@ def title() -> str:
 
 def show() -> None:
     """The photo that the address names."""
-    parameters = st.query_params.to_dict()
+    parameters = parameters_here()
     found = _photo_of(parameters.pop("id", ""))
     if not found:
         cards.card(

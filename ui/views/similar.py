@@ -13,6 +13,7 @@ import streamlit as st
 
 from imgsearch import Pairs, path_text
 from ui import cards, component_files
+from ui.addresses import parameters_here
 from ui.library_state import follow, library_state
 from ui.query_line import query_line
 from ui.search_state import SearchInput
@@ -27,7 +28,7 @@ _SCORE, _FOLDERS = "similarity", "preferred folders"  # keys of widgets
 def show() -> None:
     """Groups of near-duplicates, among the photos that a search finds, if there is one."""
     state = library_state()
-    _show_comparison(SearchInput.of_address(), st.query_params.to_dict())
+    _show_comparison(SearchInput.of_address(), parameters_here())
     follow(state)
 
 

@@ -13,7 +13,7 @@ from copy import copy
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow.compute as pc
@@ -21,7 +21,7 @@ from lance.dataset import ColumnOrdering
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.addresses import as_path, normal_address
+from imgsearch.addresses import as_path, is_folder, normal_address
 from imgsearch.archive.lance import filters
 from imgsearch.archive.lance.counts import PhotoCounts
 from imgsearch.archive.lance.nearest import (
@@ -47,6 +47,7 @@ from imgsearch.archive.lance.rows import (
 )
 from imgsearch.archive.lance.tables import (
     FACE_NAMES,
+    FIRST_PARTS,
     TEXT_COLUMN,
     VECTOR_CHECKSUM,
     Pinned,
@@ -97,16 +98,17 @@ from imgsearch.records.status import Failure
 from imgsearch.records.worth import LOSSY, MEASURE_COLUMNS, PictureMeasures
 from imgsearch.text import path_text, words_of
 
-_WHOLES = "part = 0"
 _ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
 _KEPT_COLUMNS = frozenset(RECORD_COLUMNS)
 _LISTED = frozenset(LIST_COLUMNS)
+_ANSWERS_BEFORE_FILES = 10  # by a process that goes on searching an archive in a folder
 _MADE_AT_ONCE = 20_000  # vectors whose files one search makes: 20 MB
 _MOST_UNSETTLED = 20_000  # photos whose words are read since the catalogue was settled
 _MOST_NEW_FRAGMENTS = 1_000  # whose words are kept, and whose counts
 _MOST_SHOWN = 5_000  # photos whose records are kept in memory: some 10 MB
 _MOST_TEXTS = 1000  # that are looked through for a misread word
 _SortColumn: TypeAlias = Literal["date", "first_path"]
+_Value = TypeVar("_Value")
 
 
 class _Settled(Struct, frozen=True):
@@ -145,13 +147,15 @@ class LanceCatalogue:
 
         `index_cache_bytes` bounds what stays in memory of the indexes that a search uses. For
         `unchecked_s` seconds, a version counts as the newest without another look at the storage.
-        `vector_files` are copies of the vectors on this machine, which a search makes and uses.
+        `vector_files` are copies of the vectors on this machine, which searches use. `warm_up`
+        makes those of all vectors.
         """
         self.address = normal_address(address)
         self._policy = policy
         self._unchecked_s = unchecked_s
         self._vector_files = vector_files
         self._makes_all_files = False
+        self._answers = 0
 
         def table(name: TableName, cache_bytes: int | None = None) -> Versions:
             return Table(self.address, name, cache_bytes, unchecked_s=unchecked_s)
@@ -167,6 +171,7 @@ class LanceCatalogue:
         self._new_words: MemoryCache[str] = MemoryCache(_MOST_NEW_FRAGMENTS)
         self._known_counts: KnownCounts = MemoryCache(_MOST_NEW_FRAGMENTS)
         self._shown: MemoryCache[int] = MemoryCache(_MOST_SHOWN)
+        self._of_version: dict[str, Any] | None = None  # of one that is pinned: see `_once`
 
     def version(self) -> tuple[int, ...]:
         """A value that changes whenever anything is written to the archive."""
@@ -174,17 +179,33 @@ class LanceCatalogue:
 
     def pinned(self) -> Self:
         """The catalogue as it is now: what is written from here on, it does not see."""
+        self._answers += 1
+        if self._answers >= _ANSWERS_BEFORE_FILES and is_folder(self.address):
+            self._makes_all_files = True
         photos, files, texts, baselines = self._answering()
         pinned = copy(self)
         pinned._photos, pinned._files = Pinned(photos), Pinned(files)
         pinned._texts, pinned._baselines = Pinned(texts), Pinned(baselines)
+        pinned._of_version = {}
         return pinned
+
+    def _once(self, key: str, read: Callable[[], _Value]) -> _Value:
+        """What `read` returns; of a pinned catalogue, where it stays the same, read once.
+
+        Two threads may both read it.
+        """
+        if self._of_version is None:
+            return read()
+        if key not in self._of_version:
+            self._of_version[key] = read()
+        value: _Value = self._of_version[key]
+        return value
 
     def _answering(self) -> tuple[View, View, View, View]:
         """The newest versions of the tables that answers depend on, looked up at the same time."""
         tables = (self._photos, self._files, self._texts, self._baselines)
         due = [table for table in tables if table.is_due()]
-        if len(due) > 1:
+        if len(due) > 1 and not is_folder(self.address):  # where a look takes no time to speak of
             with ThreadPoolExecutor(len(due)) as threads:
                 list(threads.map(lambda table: table.newest(), due))
         photos, files, texts, baselines = (table.newest() for table in tables)
@@ -223,7 +244,7 @@ class LanceCatalogue:
             dataset = current.view.dataset
             for index in dataset.describe_indices():
                 dataset.prewarm_index(index.name)
-            current.make_files()
+            current.prepare()
             self._makes_all_files = True
 
     # ------------------------------------------------------------------ searching
@@ -246,17 +267,17 @@ class LanceCatalogue:
     def count(self, among: Selection | None = None) -> PhotoCount:
         """Count the photos in a selection."""
         with self._errors():
-            view = self.photos_view()
-            condition = filters.ALWAYS if among is None else _where(among, view)
-            return PhotoCount(
-                view.count(filters.all_of([_WHOLES, condition])), view.count(condition)
-            )
+            current = self._current()
+            if among is None:
+                return PhotoCount(current.view.count(FIRST_PARTS), current.rows)
+            condition = _where(among, current.view)
+            return PhotoCount(current.count_photos(condition), current.count(condition))
 
     def ids(self, among: Selection) -> Ids:
         """The photos of a selection, sorted, unique: for views of everything, not for a search."""
         with self._errors():
             view = self.photos_view()
-            condition = filters.all_of([_WHOLES, _where(among, view)])
+            condition = filters.all_of([FIRST_PARTS, _where(among, view)])
             rows = view.read(["id"], condition)
         ids: Ids = np.sort(rows["id"].to_numpy()).astype(np.int64)
         return ids
@@ -264,9 +285,13 @@ class LanceCatalogue:
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
         """The photos among these that are in a selection."""
         with self._errors():
-            view = self.photos_view()
-            also = f" AND {_WHOLES} AND ({_where(among, view)})"
-            rows = view.read_with("id", _plain_ids(ids), ["id"], also)
+            current = self._current()
+            condition = _where(among, current.view)
+            found = current.within(ids, condition)
+            if found is not None:
+                return found
+            also = f" AND {FIRST_PARTS} AND ({condition})"
+            rows = current.view.read_with("id", _plain_ids(ids), ["id"], also)
         return set(rows["id"].to_pylist())
 
     def listing(
@@ -284,7 +309,7 @@ class LanceCatalogue:
             return []
         column: _SortColumn = "date" if sort == "date" else "first_path"
         sign = "<" if sort == "date" else ">"
-        conditions = [_WHOLES]
+        conditions = [FIRST_PARTS]
         if after is not None:
             key = literal(after.key)
             conditions.append(
@@ -311,7 +336,7 @@ class LanceCatalogue:
         """What is stored about the pictures of a selection, in any order."""
         with self._errors():
             view = self.photos_view()
-            condition = filters.all_of([_WHOLES, _where(among, view)])
+            condition = filters.all_of([FIRST_PARTS, _where(among, view)])
             rows = view.read(list(MEASURE_COLUMNS), condition)
         is_lossy = pc.fill_null(pc.equal(rows["format"], LOSSY), False)
         # A null becomes NaN.
@@ -370,10 +395,12 @@ class LanceCatalogue:
         wanted = _plain_ids(ids)
         found: dict[int, PhotoVectors] = {}
         with self._errors():
-            stored = self._current().stored_rows(is_one_of("id", wanted)) if wanted else None
+            stored = None
+            if wanted:
+                stored = self._current().stored_parts(wanted, only_several=only_several)
             if stored is not None:
                 found = _stored_vectors(stored)
-                wanted = [photo_id for photo_id in wanted if photo_id not in found]
+                wanted = [] if only_several else [each for each in wanted if each not in found]
             if only_several and wanted:
                 rows = self.photos_view().read_with("id", wanted, ["id"], " AND part = 1")
                 wanted = rows["id"].to_pylist()
@@ -393,7 +420,7 @@ class LanceCatalogue:
         All of one version, which is the newest when the first is read.
         """
         with self._errors():
-            for rows in self.photos_view().batches(["id", "vector"], _WHOLES, _ROWS_AT_ONCE):
+            for rows in self.photos_view().batches(["id", "vector"], FIRST_PARTS, _ROWS_AT_ONCE):
                 yield rows["id"].to_numpy(), vectors_in(rows).astype(np.float16)
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
@@ -438,7 +465,7 @@ class LanceCatalogue:
 
         Each photo is one row, however many parts it has.
         """
-        wanted = f"{_WHOLES} AND {condition}"
+        wanted = f"{FIRST_PARTS} AND {condition}"
         with self._errors():
             view = self.photos_view()
             if ids is None and condition == filters.ALWAYS and _LISTED.issuperset(columns):
@@ -463,7 +490,7 @@ class LanceCatalogue:
     def put_away(self) -> list[int]:
         """The photos that have lost all their files."""
         with self._errors():
-            ids = self._kept.newest().read(["id"], _WHOLES)["id"].to_pylist()
+            ids = self._kept.newest().read(["id"], FIRST_PARTS)["id"].to_pylist()
             back = self.photos_view().read_with("id", ids, ["id"])["id"].to_pylist()
         return sorted(set(ids) - set(back))
 
@@ -496,7 +523,7 @@ class LanceCatalogue:
         with self._errors():
             rows = self._files.newest().read_with("stem", sorted(stems), ["hash"])
             ids = sorted({id_of(each) for each in rows["hash"].to_pylist() if each is not None})
-            also = f" AND {_WHOLES} AND {is_one_of('format', formats)}"
+            also = f" AND {FIRST_PARTS} AND {is_one_of('format', formats)}"
             shots = self.photos_view().read_with("id", ids, columns, also).to_pylist()
         by_stem: dict[str, list[dict[str, Any]]] = {}
         for row in shots:
@@ -602,7 +629,7 @@ class LanceCatalogue:
         """The words of the text in some of the photos that fulfil an SQL condition."""
         with self._errors():
             view = self.photos_view()
-            wanted = f"{_WHOLES} AND ({condition(view.column)})"
+            wanted = f"{FIRST_PARTS} AND ({condition(view.column)})"
             rows = view.read([TEXT_COLUMN], wanted, limit=_MOST_TEXTS)
         texts: list[str] = rows[TEXT_COLUMN].to_pylist()
         return texts
@@ -614,6 +641,9 @@ class LanceCatalogue:
 
     def known_words(self) -> KnownWords | None:
         """The words and names of all photos; None if too many have none that is published."""
+        return self._once("words", self._known_words)
+
+    def _known_words(self) -> KnownWords | None:
         with self._errors():
             view, published = self.photos_view(), self._published()
             return self._cache.get(
@@ -659,20 +689,27 @@ class LanceCatalogue:
 
     def _current(self) -> PhotoVectorsView:
         view = self.photos_view()
-        return self._cache.get(
+        return self._once(
             "vectors",
-            lambda: PhotoVectorsView.of(view, self._policy, self._vector_files),
-            lambda: view.version,
+            lambda: self._cache.get(
+                "vectors",
+                lambda: PhotoVectorsView.of(view, self._policy, self._vector_files),
+                lambda: view.version,
+            ),
         )
 
     def _make_vector_files(self, current: PhotoVectorsView) -> None:
         """Make the files of a few new vectors; those of many only in a process that is warmed up.
 
-        There they are made in the background, and until then vectors are read from the storage.
+        There they are made in the background, and until then vectors are read from the storage. Of
+        an archive in a folder, all are made so, also in a process that has answered some queries.
         """
-        current.make_files(_MADE_AT_ONCE)
-        if self._makes_all_files and current.lacks_files():
-            Thread(target=current.make_files, daemon=True).start()
+        if self._vector_files is None or current.is_prepared():
+            return
+        if self._vector_files.made_by_searches:
+            current.make_files(_MADE_AT_ONCE)
+        if self._makes_all_files and not current.is_prepared():
+            Thread(target=current.prepare, daemon=True).start()
 
     def records_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """These columns of these photos, from files on this machine where there are any."""
@@ -681,13 +718,16 @@ class LanceCatalogue:
             with self._errors():
                 current = self._current()
                 self._make_vector_files(current)
-                stored = current.stored_records(is_one_of("id", wanted))
+                stored = current.stored_records(wanted)
             if stored is not None:
-                return [row for row in stored if row["part"] == 0]
+                return stored
         found: list[dict[str, Any]] = self.whole_photos(columns, wanted).to_pylist()
         return found
 
     def _published(self) -> _Settled:
+        return self._once("published", self._newly_published)
+
+    def _newly_published(self) -> _Settled:
         with self._errors():
             view = self._baselines.newest()
             return self._cache.get(
@@ -836,7 +876,7 @@ class LanceNames:
             f"lon >= {lon - 0.5!r} AND lon <= {lon + 0.5!r}"
         )
         with lance_errors(self._catalogue.address):
-            return self._catalogue.photos_view().count(f"{_WHOLES} AND {box}")
+            return self._catalogue.photos_view().count(f"{FIRST_PARTS} AND {box}")
 
 
 def _knows_all(known: KnownWords, field: MatchedField, words: Sequence[str]) -> bool:
@@ -894,7 +934,9 @@ def _plain_ids(ids: Iterable[int]) -> list[int]:
 def _photo_vectors(rows: Any) -> dict[int, PhotoVectors]:
     times_s = pc.fill_null(rows["at_s"], math.nan).to_numpy()
     parts = rows["part"].to_numpy()
-    return _stored_vectors(PartRows(rows["id"].to_numpy(), parts, times_s, vectors_in(rows)))
+    no_addresses = np.empty(0, np.uint64)
+    ids = rows["id"].to_numpy()
+    return _stored_vectors(PartRows(ids, parts, times_s, vectors_in(rows), no_addresses))
 
 
 def _stored_vectors(rows: PartRows) -> dict[int, PhotoVectors]:

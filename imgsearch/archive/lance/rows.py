@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ from imgsearch.archive.lance.tables import (
 from imgsearch.records.arrays import HalfVectors, Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.names import NAME_FIELDS, names_of_keyword
-from imgsearch.records.photo import FACTS, Facts, Photo
+from imgsearch.records.photo import FACTS, Fact, Facts, Photo
 from imgsearch.records.picture_text import PhotoText, searchable_texts
 from imgsearch.records.status import Failure
 from imgsearch.text import SCHEME, path_text, plain_text, without_spaces, words_of
@@ -267,14 +267,27 @@ def photo_of(row: Mapping[str, Any]) -> Photo:
 def facts_of(row: Mapping[str, Any]) -> Facts:
     """The facts in a row of photos or facts."""
     facts: dict[str, Any] = {}
-    for fact in FACTS:
-        value = row[fact.name]
-        if isinstance(value, str):
-            value = loaded(value)
-        elif isinstance(value, list):
-            value = map(loaded, value)
-        facts[fact.name] = fact.loaded(value)
+    for name, load, unknown in _LOADERS:
+        value = row[name]
+        if value is None:
+            value = unknown
+        elif load is not None:
+            value = load(value)
+        facts[name] = value
     return Facts(**facts)
+
+
+def _loader_of(fact: Fact) -> Callable[[Any], Any] | None:
+    """What makes a fact of a value in its column; None where the value is the fact."""
+    if fact.type is tuple:
+        return lambda texts: tuple(map(loaded, texts))
+    if fact.type is str:
+        return loaded
+    return None if fact.is_stored_as_is else fact.load
+
+
+# Of each fact its name, `_loader_of` it, and its value where the column has none.
+_LOADERS = tuple((fact.name, _loader_of(fact), fact.unknown) for fact in FACTS)
 
 
 def vectors_in(rows: pa.Table) -> Vectors:

@@ -32,11 +32,11 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias
 from urllib.parse import quote
 
 import numpy as np
@@ -88,6 +88,7 @@ TableName: TypeAlias = Literal[
 # program that does not know the column reads and writes the others.
 VERSION = 1
 IDS_AT_ONCE = 5_000  # in one condition
+FIRST_PARTS = "part = 0"  # the condition that a row is of a photo as a whole
 _MOST_COUNTS = 1_000  # that are kept of a version
 _TABLE = b"imgsearch:table"
 # The versions that a program must know to read the table, and to write to it. A table from before
@@ -414,29 +415,41 @@ class View(Struct, frozen=True, eq=False):
     """A version of a table, which no writer changes any more.
 
     `known` is the schema that the table has in a new catalogue. A column of it that this table
-    lacks is null in every row. `counts` has the conditions whose rows were counted, and `found`
-    those of which a row was looked for: one answer asks for the same several times.
+    lacks is null in every row. `encoder` is what the catalogue was made for, and `own_person` has
+    the words of the name of the person that the user is, None if that is not known. `counts` has
+    the conditions whose rows were counted, and `found` those of which a row was looked for: one
+    answer asks for the same several times. Lance makes the schema anew whenever it is asked for it,
+    so what an answer needs of it is read once.
     """
 
     dataset: Any  # lance.LanceDataset
     known: pa.Schema
+    version: int
     names: frozenset[str]  # of the columns that the table has
+    usable: frozenset[str]  # of those in a condition: see `column`
+    encoder: EncoderRow
+    own_person: str | None
     counts: MemoryCache[str | None] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
     found: MemoryCache[str] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
 
-    @property
-    def version(self) -> int:
-        return int(self.dataset.version)
-
-    @property
-    def encoder(self) -> EncoderRow:
-        """The encoder that the catalogue was made for."""
-        return _encoder_of(self.dataset)
-
-    @property
-    def own_person(self) -> str | None:
-        """The words of the name of the person that the user is; None if that is not known."""
-        return self.dataset.config().get(OWN_PERSON) or None
+    @classmethod
+    def of(cls, dataset: Any, known: pa.Schema) -> Self:
+        """The version that a dataset (lance.LanceDataset) is at."""
+        schema = dataset.schema
+        usable = (
+            each.name
+            for each in schema
+            if each.name not in _FROM_START or (each.metadata or {}).get(_WHOLE_MARK) == b"true"
+        )
+        return cls(
+            dataset,
+            known,
+            int(dataset.version),
+            frozenset(schema.names),
+            frozenset(usable),
+            _encoder_of(schema),
+            dataset.config().get(OWN_PERSON) or None,
+        )
 
     def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
         """The rows (a pyarrow.Table) that fulfil an SQL condition."""
@@ -493,22 +506,17 @@ class View(Struct, frozen=True, eq=False):
         """The version of the table with this tag; None without one."""
         if tag not in self.dataset.tags.list():
             return None
-        dataset = self.dataset.checkout_version(tag)
-        return View(dataset, self.known, frozenset(dataset.schema.names))
+        return View.of(self.dataset.checkout_version(tag), self.known)
 
     def column(self, name: str) -> str:
         """A column in SQL: its name, or a null of its type if the table lacks it.
 
         A column that is only used where every row has it counts as lacking elsewhere.
         """
-        if name in self.names and (name not in _FROM_START or self._is_whole(name)):
+        if name in self.usable:
             return name
         sql_type = _SQL_TYPES.get(self.known.field(name).type)
         return "NULL" if sql_type is None else f"CAST(NULL AS {sql_type})"
-
-    def _is_whole(self, name: str) -> bool:
-        metadata = self.dataset.schema.field(name).metadata or {}
-        return metadata.get(_WHOLE_MARK) == b"true"
 
     def _lacking(self, columns: Sequence[str]) -> list[str]:
         """The known columns among these that the table lacks."""
@@ -533,11 +541,16 @@ class View(Struct, frozen=True, eq=False):
             lambda: self.version,
         )
 
-    def count(self, condition: str | None = None) -> int:
-        """Count the rows that fulfil an SQL condition."""
-        return self.counts.get(
-            condition, lambda: int(self.dataset.count_rows(condition)), lambda: self.version
-        )
+    def count(
+        self, condition: str | None = None, known: Callable[[], int | None] = lambda: None
+    ) -> int:
+        """Count the rows that fulfil an SQL condition, unless `known` returns their number."""
+
+        def count() -> int:
+            rows = known()
+            return int(self.dataset.count_rows(condition)) if rows is None else rows
+
+        return self.counts.get(condition, count, lambda: self.version)
 
     def read_with(
         self, column: str, values: Sequence[object], columns: Sequence[str], also: str = ""
@@ -639,7 +652,7 @@ class Table:
                     "Check the address."
                 ) from error
             self._check(dataset)
-            self._known = schema_of(name, _encoder_of(dataset))
+            self._known = schema_of(name, _encoder_of(dataset.schema))
             self._view = self._view_of(dataset)
         if writable:
             self.add_lacking_columns()
@@ -680,9 +693,8 @@ class Table:
             )
 
     def _view_of(self, dataset: Any) -> View:
-        schema = dataset.schema
-        self._check_version(schema.metadata or {})
-        return View(dataset, self._known, frozenset(schema.names))
+        self._check_version(dataset.schema.metadata or {})
+        return View.of(dataset, self._known)
 
     @property
     def encoder(self) -> EncoderRow:
@@ -779,8 +791,8 @@ class Table:
             yield lance.dataset(_uri_for_tags(self.address, self.name))
 
 
-def _encoder_of(dataset: Any) -> EncoderRow:
-    encoder_id, name, dim = (dataset.schema.metadata[mark].decode() for mark in _ENCODER)
+def _encoder_of(schema: pa.Schema) -> EncoderRow:
+    encoder_id, name, dim = (schema.metadata[mark].decode() for mark in _ENCODER)
     return EncoderRow(1, encoder_id, name, int(dim))
 
 

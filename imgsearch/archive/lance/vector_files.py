@@ -1,9 +1,10 @@
-"""Rows of an archive in object storage, as files on the machine that searches it.
+"""Rows of an archive as files on the machine that searches it.
 
 A search scores some hundred photos by their vectors, and shows the facts of some dozens. They lie
-far apart in the table: each vector would be a request to the storage, and each fact. A list of all
-photos by date, on a map or as events needs a few columns of all of them. A fragment has three files
-here, with the vectors of all its rows, with their facts and names, and with these columns.
+far apart in the table: in object storage each vector would be a request, and each fact, and in a
+folder Lance takes longer to find them than to search the index. A list of all photos by date, on a
+map or as events needs a few columns of all of them. A fragment has three files here, with the
+vectors of all its rows, with their facts and names, and with these columns.
 Fragments are never changed, only replaced, so files never become outdated: they are named after the
 data file in the archive that has the vectors, whose name is used once. Vectors are kept with 16
 bits a number, which are all the bits that they have.
@@ -70,13 +71,15 @@ _decode = msgspec.msgpack.Decoder(list[Any]).decode
 class PartRows(Struct, frozen=True, eq=False):
     """Rows of the table of photos: vectors (n, dim), and of each its photo, part and time.
 
-    `times_s` (n,) is NaN where a part has no time in a video.
+    `times_s` (n,) is NaN where a part has no time in a video. `addresses` (n,) are empty for rows
+    that were read from the table.
     """
 
     ids: Ids
     parts: NDArray[np.int32]
     times_s: NDArray[np.float64]
     vectors: Vectors
+    addresses: Addresses
 
 
 class Fragment(Struct, frozen=True):
@@ -89,12 +92,12 @@ class Fragment(Struct, frozen=True):
     @property
     def records_name(self) -> str:
         """The name of its file of records."""
-        return f"{Path(self.file_name).stem}{_RECORDS_SUFFIX}"
+        return f"{self.file_name.removesuffix(_SUFFIX)}{_RECORDS_SUFFIX}"
 
     @property
     def columns_name(self) -> str:
         """The name of its file of columns."""
-        return f"{Path(self.file_name).stem}{_LISTS_SUFFIX}"
+        return f"{self.file_name.removesuffix(_SUFFIX)}{_LISTS_SUFFIX}"
 
     @property
     def file_names(self) -> tuple[str, str, str]:
@@ -119,15 +122,17 @@ class VectorFiles:
 
     All files of the folder take `most_bytes` at most. The least recently used ones are deleted for
     new ones, but none of the same table: the vectors of one that is too large are read from the
-    storage.
+    storage. Unless they are `made_by_searches`, searches and lists only use files that are there.
     """
 
-    def __init__(self, folder: Path, most_bytes: int) -> None:
+    def __init__(self, folder: Path, most_bytes: int, *, made_by_searches: bool = True) -> None:
+        self.made_by_searches = made_by_searches
         self._folder = folder
         self._most_bytes = most_bytes
         self._open: dict[str, NDArray[np.void]] = {}
         self._open_records: dict[str, _Records] = {}
         self._open_columns: dict[str, Any] = {}  # pyarrow.Table
+        self._further: dict[str, Ids] = {}  # see `with_further_parts`, by file of columns
         self._lock = Lock()  # of what is open
         self._making = Lock()  # one thread makes files; the others read from the storage meanwhile
 
@@ -194,8 +199,17 @@ class VectorFiles:
             content = iter(_packed_columns(view, fragment.number))
             private_files.replace_file_by_parts(self._folder / fragment.columns_name, content)
 
-    def columns_at(self, fragments: Sequence[Fragment], addresses: Addresses) -> Any:
-        """`LIST_COLUMNS` (a pyarrow.Table) of the rows at these addresses, which are sorted.
+    def has_columns(self, fragments: Sequence[Fragment]) -> bool:
+        """Whether there are files of columns of all these fragments."""
+        return all(self._columns_in(each) is not None for each in fragments)
+
+    def columns_at(
+        self,
+        fragments: Sequence[Fragment],
+        addresses: Addresses,
+        columns: Sequence[str] = LIST_COLUMNS,
+    ) -> Any:
+        """Some of `LIST_COLUMNS` (a pyarrow.Table) of the rows at these addresses, sorted ones.
 
         None for no addresses, and if one of them is in no file, or in a damaged one.
         """
@@ -208,6 +222,7 @@ class VectorFiles:
             if rows is None:
                 return None
             offsets = addresses[numbers == number] & _OFFSETS
+            rows = rows.select(list(columns))
             parts.append(rows if len(offsets) == len(rows) else rows.take(offsets))
         return pa.concat_tables(parts) if parts else None
 
@@ -235,6 +250,26 @@ class VectorFiles:
             self._open_columns[fragment.columns_name] = rows
             return rows
 
+    def with_further_parts(self, fragments: Sequence[Fragment]) -> Ids | None:
+        """The photos with several parts in these fragments, sorted; None without all their files.
+
+        Also of rows that were deleted. They stay in memory: 8 bytes for each such photo.
+        """
+        found = []
+        for each in fragments:
+            own = self._further.get(each.columns_name)
+            if own is None:
+                rows = self._columns_in(each)
+                if rows is None:
+                    return None
+                ids = rows.filter(pc.greater(rows["part"], 0))["id"].to_numpy()
+                own = np.unique(ids).astype(np.int64)
+                if len(self._further) >= _MOST_OPEN:
+                    self._further.clear()
+                self._further[each.columns_name] = own
+            found.append(own)
+        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
     def rows_at(
         self, fragments: Sequence[Fragment], dim: int, addresses: Addresses
     ) -> PartRows | None:
@@ -250,7 +285,7 @@ class VectorFiles:
                 return None
             own = numbers == number
             found[own] = rows[offsets[own]]
-        return _unpacked(found)
+        return _unpacked(found, addresses)
 
     def records_at(
         self, fragments: Sequence[Fragment], addresses: Addresses
@@ -260,11 +295,14 @@ class VectorFiles:
         None if one of them is in no file, or damaged.
         """
         by_number = {each.number: each for each in fragments}
+        files = {
+            number: None if number not in by_number else self._records_in(by_number[number])
+            for number in np.unique(addresses >> np.uint64(_OFFSET_BITS)).tolist()
+        }
         found = []
         for address in addresses.tolist():
-            fragment = by_number.get(address >> _OFFSET_BITS)
-            records = None if fragment is None else self._records_in(fragment)
-            if fragment is None or records is None:
+            records = files[address >> _OFFSET_BITS]
+            if records is None:
                 return None
             at = address & int(_OFFSETS)
             start, end = records[0][at : at + 2].tolist()
@@ -287,8 +325,9 @@ class VectorFiles:
             try:
                 start = file.stat().st_size - index_bytes
                 os.utime(file)
-                offsets = np.memmap(file, _OFFSET, "r", start, (fragment.rows + 1,))
-                content = np.memmap(file, np.uint8, "r", 0, (start,))
+                # As plain arrays: each slice of a memmap would be made one again.
+                offsets = np.asarray(np.memmap(file, _OFFSET, "r", start, (fragment.rows + 1,)))
+                content = np.asarray(np.memmap(file, np.uint8, "r", 0, (start,)))
             except (OSError, ValueError):  # not there, or cut off
                 return None
             if int(offsets[-1]) != start:
@@ -413,11 +452,12 @@ def _packed_columns(view: View, fragment: int) -> Iterator[bytes]:
     yield zlib.crc32(content).to_bytes(_CHECKSUM.itemsize, "little")
 
 
-def _unpacked(rows: NDArray[np.void]) -> PartRows | None:
+def _unpacked(rows: NDArray[np.void], addresses: Addresses) -> PartRows | None:
     """Rows as files have them; None if one was damaged on the disk."""
     unsummed = rows.copy()
     unsummed["checksum"] = 0
     sums = [zlib.crc32(row.tobytes()) for row in unsummed]
     if sums != rows["checksum"].tolist():
         return None
-    return PartRows(rows["id"], rows["part"], rows["at_s"], of_length_1(rows["vector"]))
+    vectors = of_length_1(rows["vector"])
+    return PartRows(rows["id"], rows["part"], rows["at_s"], vectors, addresses)

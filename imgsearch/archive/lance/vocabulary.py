@@ -9,6 +9,7 @@ that is known may be in no photo any more.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -142,7 +143,7 @@ class Vocabulary(Struct, frozen=True, dict=True):
 
     def has_date_from(self, first: str, end: str) -> bool:
         """Whether some photo was taken from the day `first` until before the day `end` (ISO)."""
-        at = int(np.searchsorted(self._days, first)) if self._days else 0
+        at = bisect_left(self._days, first)
         return at < len(self._days) and self._days[at] < end
 
     def frequent_words(self) -> list[str]:
@@ -369,7 +370,8 @@ def _mark(kind: str, word: str) -> int:
 
 
 def _has(marks: NDArray[Any], mark: int) -> bool:
-    at = int(np.searchsorted(marks, mark))
+    # As a number of their type: of another one, NumPy would first convert all marks, to float64.
+    at = int(marks.searchsorted(marks.dtype.type(mark)))
     return at < len(marks) and int(marks[at]) == mark
 
 

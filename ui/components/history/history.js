@@ -6,9 +6,14 @@
 export function visit(address) {
   if (address === location.pathname + location.search) return;
   const { pathname, searchParams } = new URL(address, location.origin), opened = pathname === PHOTO ? searchParams.get("id") : null;
-  history.pushState({ cameFrom: location.pathname, opened }, "", address);
+  addEntry(address, opened);
   announce();
   if (opened) awaitPhoto();
+}
+
+// Adds an entry for an address which Streamlit is told of otherwise.
+export function addEntry(address, opened = null) {
+  history.pushState({ cameFrom: location.pathname, opened }, "", address);
 }
 
 // The view of a photo comes when the server has answered. Until then, Esc turns back.

@@ -1,16 +1,47 @@
-// When the reply of a view arrives and the address is another view's by then, Streamlit adds an entry to the history
-// for it: the path of that view with the parameters of the present one. Such an entry would lead back to a view that
-// nobody has opened, or to no photo at all. Our own entries are made by `visit`, which says where they came from;
-// Streamlit's for another view have no parameters.
+// The address is what the visitor has asked for last. The reply of another view may arrive after that, and Streamlit would
+// write it into the address: as another entry of the history, which leads to a view that nobody has opened, or the
+// parameters of that view after the path of this one, which are sent to Python with the next event.
 
-import { PHOTO } from "../history/history.js";
+import { addEntry, announce, isPlainClick, visit } from "../history/history.js";
 
-const push = history.pushState.bind(history);
+const WRITER = "shown-at"; // as in ui/addresses.py
+const NAVIGATION = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]";
+const HEAL_AFTER_MS = 1500;
 
-const isLate = ({ pathname, search, searchParams }) =>
-  (pathname === PHOTO && !searchParams.has("id")) ||
-  (search === location.search && (search !== "" || pathname === location.pathname));
+for (const name of ["pushState", "replaceState"]) {
+  const change = history[name].bind(history);
+  history[name] = (state, unused, address) => {
+    const url = new URL(address ?? "", location.href), writer = url.searchParams.get(WRITER);
+    if (writer === null) { // ours, or the path of a view that Streamlit shows
+      if (url.pathname === location.pathname || state?.cameFrom !== undefined) change(state, unused, address);
+    } else if (writer === location.pathname) {
+      url.searchParams.delete(WRITER);
+      if (url.pathname === writer && url.search !== location.search) change(state, unused, url.pathname + url.search);
+    } else setTimeout(announce); // else Streamlit would take these parameters for those of the address
+  };
+}
 
-history.pushState = (state, unused, address) => {
-  if (state?.cameFrom !== undefined || !isLate(new URL(address ?? "", location.href))) push(state, unused, address);
-};
+// Streamlit's own links change the address when its server replies. Here it changes at once, as everywhere else.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.(NAVIGATION);
+  if (!link || !isPlainClick(event)) return;
+  const { pathname } = new URL(link.href);
+  if (pathname !== location.pathname) { addEntry(pathname); return; } // Streamlit asks for it
+  event.preventDefault();
+  event.stopPropagation();
+  visit(pathname); // without the parameters, which Streamlit would keep
+}, { capture: true });
+
+// To be called with the path of the view that each run of the script shows. An event of an element that was sent after
+// the visitor had asked for another view runs the script for the former one: so Streamlit is told again where he is.
+let timer = 0, healed = null;
+
+export function viewIsShown(path) {
+  clearTimeout(timer);
+  if (path === location.pathname) { healed = null; return; }
+  timer = setTimeout(() => {
+    if (path === location.pathname || healed === location.href) return;
+    healed = location.href; // once: there may be no such view
+    announce();
+  }, HEAL_AFTER_MS);
+}

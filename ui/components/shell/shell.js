@@ -6,7 +6,7 @@ import { isPlainClick, visit } from "../history/history.js";
 import { element, icon } from "../shared/dom.js";
 import { photosCanBeSearched } from "../shared/example_image.js";
 import { searchDoes } from "../shared/search_box.js";
-import "./late_replies.js";
+import { viewIsShown } from "./late_replies.js";
 import { DroppedImages } from "./dropped_images.js";
 import { HeaderButtons } from "./header_buttons.js";
 import { ServerWatch } from "./server_watch.js";
@@ -25,6 +25,7 @@ export default function (box, { data, setTriggerValue }) {
     box.tray = new TrayBar(box, (name) => box.askForm(name));
   }
   box.server.drawn(data.run);
+  viewIsShown(data.path);
   searchDoes(data.search_effects);
   photosCanBeSearched(data.has_photos, data.image_mb);
   makeInstallable();

@@ -1,0 +1,95 @@
+"""The page shows the view of its address, also where a reply or an event comes late."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.browsing import NEEDS_BROWSER, search, settle, wait_for_line
+from tests.page_traffic import VISIT, Traffic
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = NEEDS_BROWSER
+LINE = "type:png"
+WRITTEN = "q=type%3Apng"  # in the reply that puts it into the address
+
+
+@pytest.fixture(scope="module")
+def place(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("late-replies")
+    shutil.copytree(demo_data, folder / "library")
+    return folder
+
+
+def open_view(tab: Page, address: str, view: str) -> None:
+    tab.goto(f"{address}/{view}")
+    tab.get_by_role("combobox", name="Search").wait_for()
+    settle(tab)
+
+
+def wait_for_view(tab: Page, title: str, path: str) -> None:
+    """Until this view is shown; its address must be this one, with the query of the field."""
+    tab.get_by_role("heading", name=title, level=1, exact=True).wait_for()
+    settle(tab)
+    shown = urlsplit(tab.url)
+    assert shown.path == path
+    wait_for_line(tab, parse_qs(shown.query).get("q", [""])[0])
+
+
+def test_a_late_reply_does_not_put_its_query_into_the_address_of_another_view(
+    page: Page, address: str
+) -> None:
+    traffic = Traffic(page)
+    open_view(page, address, "")
+    with traffic.replies_held() as wait_for_reply:
+        search(page, LINE)
+        wait_for_reply(WRITTEN)
+        page.evaluate(VISIT, "/timeline")
+    wait_for_view(page, "Timeline", "/timeline")
+    page.go_back()
+    page.locator(".tile img").first.wait_for()
+    settle(page)
+    assert urlsplit(page.url).path == "/"
+    wait_for_line(page, parse_qs(urlsplit(page.url).query).get("q", [""])[0])
+
+
+def test_a_late_reply_does_not_change_the_address_of_a_view_that_was_clicked(
+    page: Page, address: str
+) -> None:
+    traffic = Traffic(page)
+    open_view(page, address, "timeline")
+    with traffic.replies_held() as wait_for_reply:
+        search(page, LINE)
+        wait_for_reply(WRITTEN)
+        page.get_by_test_id("stTopNavLink").filter(has_text="Events").click()
+        assert urlsplit(page.url).path == "/events", "at once"
+    wait_for_view(page, "Events", "/events")
+    page.get_by_test_id("stTopNavLink").filter(has_text="Timeline").click()
+    wait_for_view(page, "Timeline", "/timeline")
+
+
+def test_a_view_is_shown_that_was_asked_for_before_an_event_of_another(
+    page: Page, address: str
+) -> None:
+    traffic = Traffic(page)
+    open_view(page, address, "")
+    with traffic.requests_held() as wait_for_requests:
+        page.evaluate(VISIT, "/timeline")
+        search(page, LINE)
+        wait_for_requests(2)
+    wait_for_view(page, "Timeline", "/timeline")
+
+
+def test_a_click_on_the_view_that_is_shown_shows_all_of_it(page: Page, address: str) -> None:
+    open_view(page, address, f"timeline?{WRITTEN}")
+    wait_for_line(page, LINE)
+    page.get_by_test_id("stTopNavLink").filter(has_text="Timeline").click()
+    wait_for_line(page, "")
+    wait_for_view(page, "Timeline", "/timeline")
+    assert not urlsplit(page.url).query.startswith("q=")
