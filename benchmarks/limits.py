@@ -74,22 +74,38 @@ def jpeg_rates(folder: Path) -> dict[str, float]:
 
     `whole` is at full size; `scaled` is scaled down while decoding, to at least the model's side.
     """
-    files = [path.read_bytes() for path in sorted(folder.glob("*.jpg"))[:100]]
+    files = _jpegs(folder)
 
     def whole(data: bytes) -> None:
         Image.open(BytesIO(data)).load()
 
-    def scaled(data: bytes) -> None:
-        image = Image.open(BytesIO(data))
-        image.draft("RGB", (TARGET_PX, TARGET_PX))
-        image.load()
-
     rates = {}
     with ThreadPoolExecutor(CORES) as pool:
-        for name, decode in (("whole", whole), ("scaled", scaled)):
+        for name, decode in (("whole", whole), ("scaled", _decode_scaled)):
             rate = _rate(lambda: list(pool.map(decode, files)), tries=3)  # noqa: B023
             rates[name] = round(len(files) * rate, 1)
     return rates
+
+
+def jpeg_core_ms(folder: Path) -> float:
+    """Milliseconds of a core in which libjpeg-turbo decodes a photo, scaled, in one thread."""
+    files = _jpegs(folder)
+
+    def decode() -> None:
+        for data in files:
+            _decode_scaled(data)
+
+    return 1e3 / _rate(decode, tries=3, clock=time.thread_time) / len(files)
+
+
+def _jpegs(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(folder.glob("*.jpg"))[:100]]
+
+
+def _decode_scaled(data: bytes) -> None:
+    image = Image.open(BytesIO(data))
+    image.draft("RGB", (TARGET_PX, TARGET_PX))
+    image.load()
 
 
 def disk_mb_s(folder: Path) -> float:

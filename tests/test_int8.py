@@ -23,6 +23,7 @@ from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option
 from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import OnnxModel
 from imgsearch.encoders.openclip import int8, rewrites
+from imgsearch.encoders.openvino import Form
 from imgsearch.encoders.registry import (
     int8_option,
     name_of,
@@ -376,38 +377,124 @@ def test_a_model_runs_where_its_compilation_cannot_be_cached(cache: Path, tmp_pa
     assert model(np.zeros((3, 3, 224, 224), np.uint8)).shape == (3, 256)
 
 
-def test_the_fastest_float_type_is_measured_once_for_a_machine(tmp_path: Path) -> None:
-    cache = Measurements(tmp_path / "precision.json")
+def test_the_fastest_form_is_measured_once_for_a_machine(tmp_path: Path) -> None:
+    cache = Measurements(tmp_path / "form.json")
+    f32 = openvino.FORMS[1]
     measured: list[str] = []
 
-    def fastest(bf16_s: float, f32_s: float, machine: str = "this", *candidates: str) -> str:
-        def measure() -> dict[str, float]:
+    def fastest(seconds: Mapping[str, float], machine: str, *candidates: Form) -> str:
+        def is_faster(form: Form, other: Form) -> bool:
             measured.append(machine)
-            return {"bf16": bf16_s, "f32": f32_s}
+            return seconds[form.name] < seconds[other.name]
 
-        candidates = candidates or openvino.FLOAT_TYPES
-        return openvino.fastest_float_type(candidates, cache, machine, measure)
+        found = openvino.fastest_form(candidates or openvino.FORMS, cache, machine, is_faster)
+        return found.name
 
-    assert fastest(1.0, 2.0, "this", "f32") == "f32" and not measured, "there is no choice"
-    assert fastest(2.0, 1.0) == "f32"
-    assert fastest(1.0, 2.0) == "f32" and measured == ["this"], "measured once"
+    def seconds_of(*seconds: float) -> dict[str, float]:
+        return dict(zip((form.name for form in openvino.FORMS), seconds, strict=True))
+
+    assert fastest({}, "this", f32) == "f32" and not measured, "there is no choice"
+    assert fastest(seconds_of(2, 1, 4, 3), "this") == "f32"
+    assert measured == ["this"] * 3, "each with the fastest before it"
+    assert fastest(seconds_of(1, 2, 3, 4), "this") == "f32" and len(measured) == 3
     cache.put("this", "f8")
-    assert fastest(1.0, 2.0) == "bf16", "the stored result was damaged"
-    assert fastest(2.0, 1.0, "another") == "f32" and measured == ["this", "this", "another"]
+    assert fastest(seconds_of(1, 2, 3, 4), "this") == "bf16", "the stored result was damaged"
+    assert fastest(seconds_of(4, 2, 3, 1), "another") == "f32, scales in the graph"
 
 
 @needs_openvino
-def test_a_model_computes_in_the_fastest_float_type(cache: Path, tmp_path: Path) -> None:
+def test_a_model_is_computed_in_the_form_that_was_measured(
+    cache: Path, views: Path, tmp_path: Path
+) -> None:
     source = cache / "openclip" / "ViT-S-32-alt--random+int8"
     for name in ("image.onnx", "image.weights"):
         shutil.copyfile(source / name, tmp_path / name)
     graph = tmp_path / "image.onnx"
-    seconds = openvino.float_type_seconds(graph, {})
-    assert seconds.keys() == {"bf16", "f32"} and all(0 < s < 10 for s in seconds.values())
-    for float_type in openvino.FLOAT_TYPES:
-        Measurements(tmp_path / openvino.PRECISION).put(openvino.machine(), float_type)
-        expected = float_type if openvino.has_bfloat16() else "f32"
-        assert openvino.OpenVinoModel(graph, 128).float_type == expected
+    chosen = openvino.form_for(graph, WIDTH)
+    assert Measurements(tmp_path / openvino.FORM_FILE).get(openvino.machine()) == chosen.name
+    pixels = pixels_of(open_encoder(SMALL, cache, "cpu"), views)[:6]
+    expected = open_encoder(SMALL, cache, "cpu").encode_pixels(pixels)
+    for form in openvino.FORMS:
+        if form.float_type == "bf16" and not openvino.has_bfloat16():
+            continue
+        Measurements(tmp_path / openvino.FORM_FILE).put(openvino.machine(), form.name)
+        model = openvino.OpenVinoModel(graph, WIDTH, threads=1)
+        assert model.form == form
+        vectors = unit(model(pixels))
+        assert cosines(vectors, expected).min() >= 0.998
+        np.testing.assert_allclose(
+            unit(model(pixels[2:3]))[0], vectors[2], atol=1e-6, err_msg="it depends on the others"
+        )
+
+
+def layers_of(model: Any) -> list[str]:
+    """The kinds of a compiled model's products, as OpenVINO names them."""
+    kinds = (
+        str(node.get_rt_info()["layerType"].astype(str))
+        for node in model.get_runtime_model().get_ops()
+    )
+    return [kind for kind in kinds if kind.startswith("FullyConnected")]
+
+
+@needs_openvino
+@pytest.mark.parametrize("transposed", [False, True])
+def test_scales_in_the_graph_round_as_the_products_do(transposed: bool, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    groups, group, outputs = 3, 64, 1024
+    depth = groups * group
+    weights = random.integers(-127, 128, (depth, outputs)).astype(np.int8)
+    scales = random.uniform(1e-3, 2e-3, outputs).astype(np.float32)
+    shape = (10, depth) if transposed else (2, 5, depth)
+    rows = random.normal(size=shape).astype(np.float32)
+    rows[..., :group] *= 50  # one scale for all would leave nothing of the others
+    rows[1] = 0
+    nodes = [
+        onnx.helper.make_node("Cast", ["whole"], ["floats"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("Mul", ["floats", "scales"], ["matrix"]),
+        onnx.helper.make_node("Gemm", ["x", "matrix"], ["y"], transB=1)
+        if transposed
+        else onnx.helper.make_node("MatMul", ["x", "matrix"], ["y"]),
+    ]
+    constants: dict[str, np.ndarray] = {
+        "whole": weights.T if transposed else weights,
+        "scales": scales[:, None] if transposed else scales[None],
+    }
+    graph = onnx.helper.make_graph(
+        nodes,
+        "product",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", *shape[1:]])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(each, name) for name, each in constants.items()],
+    )
+    version = [onnx.helper.make_opsetid("", 17)]
+    path = tmp_path / "product.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=version, ir_version=9), path)
+    parts = rows.reshape(*shape[:-1], groups, group)
+    largest = np.maximum(np.abs(parts).max(axis=-1, keepdims=True), 1e-12)
+    rounded = (np.rint(parts / largest * 127) / 127 * largest).reshape(rows.shape)
+    expected = rounded @ (weights * scales)
+    model = openvino.compiled(path, group, openvino.Form("f32", scales_in_graph=True))
+    assert layers_of(model) == ["FullyConnected"] * groups
+    (found,) = model.create_infer_request().infer({0: rows}).values()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    assert not found[1].any()
+
+
+@needs_openvino
+def test_a_form_with_other_results_is_not_faster(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = cache / "openclip" / "ViT-S-32-alt--random+int8"
+    for name in ("image.onnx", "image.weights"):
+        shutil.copyfile(source / name, tmp_path / name)
+    monkeypatch.setattr(openvino, "_MIN_COSINE", 1.1)
+    chosen = openvino.form_for(tmp_path / "image.onnx", WIDTH)
+    assert chosen.name == ("bf16" if openvino.has_bfloat16() else "f32")
+    rows = np.array([[1, 0], [3, 4], [0, 0]], np.float32)
+    others = np.array([[2, 0], [4, 3], [1, 0]], np.float32)
+    assert openvino.least_cosine(rows[:1], others[:1]) == pytest.approx(1)
+    assert openvino.least_cosine(rows[:2], others[:2]) == pytest.approx(0.96)
+    assert openvino.least_cosine(rows, others) == 0
 
 
 @needs_openvino

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from imgsearch import Library, Settings
+from imgsearch.decode.laplacian import fine_detail
 from imgsearch.decode.looks import with_look
 from imgsearch.records.photo import LOOKS, MEASURED_FACTS, Facts
 from tests.stand_in import StandIn
@@ -174,3 +175,13 @@ def test_what_an_older_version_did_not_measure_is_measured_again(
     assert found(library, "is:bw") == {"old"} and found(library, "is:blurred") == {"shaken"}
     assert library.upkeep.read_metadata().run().changed == 0, "what was measured stays"
     assert found(library, "is:bw") == {"old"}
+
+
+@pytest.mark.parametrize("height", [3, 31, 32, 33, 34, 65, 100])
+def test_the_fine_detail_of_all_strips_is_that_of_the_whole(height: int) -> None:
+    grey = np.random.default_rng(height).integers(0, 256, (height, 70), np.uint8)
+    whole = grey.astype(np.float64)
+    edges = 4 * whole[1:-1, 1:-1] - whole[:-2, 1:-1] - whole[2:, 1:-1]
+    edges -= whole[1:-1, :-2] + whole[1:-1, 2:]
+    assert fine_detail(grey) == pytest.approx(edges.var() / whole.var(), rel=1e-12)
+    assert fine_detail(np.full((height, 70), 9, np.uint8)) is None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from imgsearch.decode.laplacian import FLAT, fine_detail
+from imgsearch.decode.laplacian import fine_detail
 from imgsearch.records.duplicates import Sharpness
 
 SIDES_PX = (256, 512, 1024)  # the long sides at which sharpness is measured
@@ -31,8 +31,7 @@ def measure_sharpness(image: Image.Image) -> Sharpness:
         scale = side_px / long_px
         size_px = [max(3, round(px * scale)) for px in grey.size]
         scaled = grey.resize((size_px[0], size_px[1]), Image.Resampling.BICUBIC)
-        pixels = np.asarray(scaled, np.float32)
-        measured.append(fine_detail(pixels) if float(pixels.var()) > FLAT else 0.0)
+        measured.append(fine_detail(np.asarray(scaled)) or 0.0)
     return tuple(measured)
 
 

@@ -120,15 +120,16 @@ def _detail(image: Image.Image) -> float | None:
     It is the variance of the Laplacian in blocks, divided by the variance of the brightness of the
     whole, so that contrast and exposure hardly count.
     """
-    grey = _at_most(image, _DETAIL_SIDE_PX)
-    if min(grey.shape) < _MIN_DETAIL_SIDE_PX or float(grey.var()) < FLAT:
+    grey = _at_most(image, _DETAIL_SIDE_PX).astype(np.float32)
+    of_brightness = float(grey.var())
+    if min(grey.shape) < _MIN_DETAIL_SIDE_PX or of_brightness < FLAT:
         return None
     edges = laplacian(grey)
     rows, columns = edges.shape[0] // _BLOCK_PX, edges.shape[1] // _BLOCK_PX
     blocks = edges[: rows * _BLOCK_PX, : columns * _BLOCK_PX]
     by_block = blocks.reshape(rows, _BLOCK_PX, columns, _BLOCK_PX).swapaxes(1, 2)
     variances = by_block.reshape(rows * columns, -1).var(axis=1)  # contiguous: twice as fast
-    return round(float(np.quantile(variances, 0.95)) / float(grey.var()), 4)
+    return round(float(np.quantile(variances, 0.95)) / of_brightness, 4)
 
 
 def _sharpness(image: Image.Image) -> float | None:
@@ -137,15 +138,14 @@ def _sharpness(image: Image.Image) -> float | None:
     None for a tiny or an even picture.
     """
     grey = _at_most(image, _SHARPNESS_SIDE_PX)
-    if min(grey.shape) < _MIN_DETAIL_SIDE_PX or float(grey.var()) < FLAT:
-        return None
-    return float(f"{fine_detail(grey):.5g}")
+    detail = fine_detail(grey) if min(grey.shape) >= _MIN_DETAIL_SIDE_PX else None
+    return None if detail is None else float(f"{detail:.5g}")
 
 
-def _at_most(image: Image.Image, side_px: int) -> Floats:
+def _at_most(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
     """A grey picture, reduced to this long side if it is larger: (height, width)."""
     scale = side_px / max(image.size)
     if scale < 1:
         width, height = (max(1, round(side * scale)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.asarray(image, np.float32)
+    return np.asarray(image, np.uint8)

@@ -1,7 +1,9 @@
 """Exported graphs run by OpenVINO, the runtime for weights in int8.
 
-OpenVINO multiplies int8 weights by int8 activations, scaled in groups of a row, and computes the
-rest in bfloat16 if that is faster. All other models run in ONNX Runtime, which opens faster.
+OpenVINO multiplies int8 weights by int8 activations, scaled in groups of a row. A graph has several
+forms, the fastest of which a trial finds on the machine: the scales are computed inside the
+products or before them (`scales`), and the rest in bfloat16 or float32. All other models run in
+ONNX Runtime, which opens faster.
 """
 
 from __future__ import annotations
@@ -16,24 +18,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.cores import usable_cores
 from imgsearch.encoders.measurements import Measurements
 from imgsearch.encoders.onnx import ParallelModel, load_error
+from imgsearch.encoders.scales import with_scales_in_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPILED = "compiled"  # a folder next to the graph, which OpenVINO maintains
-PRECISION = "precision.json"  # next to the graph, too: the faster float type, by machine
+FORM_FILE = "form.json"  # next to the graph, too: the fastest form, by machine
 FLOAT_TYPES = ("bf16", "f32")
 _ROWS = 8  # at once in a thread: each run reads all weights from memory
-_ROUNDS = 8  # for each type; the shortest time counts, as other work only adds to it
+_ROWS_OF_INTEGERS = 4  # the same with scales in the graph: as fast as 8, with 45 MB less
+_ROUNDS = 5  # for each form; the shortest time counts, as other work only adds to it
 _TRIAL_ROWS = 4
+# Between the results of two forms. Rounding leaves .998; without instructions for sums of bytes, a
+# processor cuts off large sums in one of the forms.
+_MIN_COSINE = 0.99
 _CONVERTERS = "openvino.tools.ovc"
 
 _importing = threading.Lock()
+
+
+class Form(Struct, frozen=True):
+    """A way to compute an int8 graph.
+
+    `float_type` is the type of all computations but the int8 products. With `scales_in_graph`,
+    operators of the graph scale the activations, and otherwise the products themselves.
+    """
+
+    float_type: str
+    scales_in_graph: bool = False
+
+    @property
+    def name(self) -> str:
+        return (
+            f"{self.float_type}, scales in the graph" if self.scales_in_graph else self.float_type
+        )
+
+
+FORMS = tuple(
+    Form(float_type, scales_in_graph)
+    for scales_in_graph in (False, True)
+    for float_type in FLOAT_TYPES
+)
 
 
 class OpenVinoModel(ParallelModel):
@@ -45,25 +77,15 @@ class OpenVinoModel(ParallelModel):
     """
 
     def __init__(self, path: Path, group: int, threads: int | None = None) -> None:
-        super().__init__(threads or usable_cores(), _ROWS)
-        options: dict[str, object] = {
-            "NUM_STREAMS": self.threads,  # each works on its own rows, with one thread
-            "INFERENCE_NUM_THREADS": self.threads,
-            "ENABLE_CPU_PINNING": False,  # decoders use the same cores
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": group,
-        }
         try:
-            float_type = _float_type_for(path, options)
-            self._compiled = _compiled(path, {**options, "INFERENCE_PRECISION_HINT": float_type})
+            self.form = form_for(path, group)
+            rows = _ROWS_OF_INTEGERS if self.form.scales_in_graph else _ROWS
+            super().__init__(threads or usable_cores(), rows)
+            self._compiled = _compiled_and_cached(path, group, self.form, self.threads)
         except RuntimeError as error:  # its first lines are places in OpenVINO, the last the reason
             reason = str(error).strip().splitlines()[-1]
             raise load_error(path, reason) from error
         self._of_thread = threading.local()  # each thread needs a request of its own
-
-    @property
-    def float_type(self) -> str:
-        """The type of all computations but the int8 products: one of FLOAT_TYPES."""
-        return str(self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
 
     def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         return self.infer({0: np.ascontiguousarray(rows)})
@@ -76,72 +98,128 @@ class OpenVinoModel(ParallelModel):
         return [output.copy() for output in outputs.values()]
 
 
-def _compiled(path: Path, options: dict[str, object]) -> Any:
-    """Compile the graph for this processor. The result is cached next to it."""
+def compiled(
+    path: Path,
+    group: int,
+    form: Form,
+    threads: int = 1,
+    options: Mapping[str, object] | None = None,
+) -> Any:
+    """Compile the graph for this processor, with further `options` of OpenVINO.
+
+    Each of as many requests as there are threads runs in one thread.
+    """
+    all_options: dict[str, object] = {
+        "NUM_STREAMS": threads,  # each works on its own rows, with one thread
+        "INFERENCE_NUM_THREADS": threads,
+        "ENABLE_CPU_PINNING": False,  # decoders use the same cores
+        "INFERENCE_PRECISION_HINT": form.float_type,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": group,
+        **(options or {}),
+    }
+    if form.scales_in_graph:
+        graph = with_scales_in_graph(core().read_model(str(path)), group)
+        return core().compile_model(graph, "CPU", all_options)
+    return core().compile_model(str(path), "CPU", all_options)
+
+
+def _compiled_and_cached(path: Path, group: int, form: Form, threads: int) -> Any:
+    """Compile the graph. The result is cached next to it."""
     folder = path.with_name(COMPILED)
     try:
         private_files.make_folder(folder)
-        cached = {**options, "CACHE_DIR": str(folder)}  # loads in a quarter the time
-        compiled = core().compile_model(str(path), "CPU", cached)
+        model = compiled(path, group, form, threads, {"CACHE_DIR": str(folder)})  # loads faster
         private_files.make_entries_private(folder)
-        return compiled
+        return model
     except (RuntimeError, OSError):  # the disk may be full, or the folder read-only
-        return core().compile_model(str(path), "CPU", options)
+        return compiled(path, group, form, threads)
 
 
-# ---------------------------------------------------------------------------- bfloat16 or float32
+# ---------------------------------------------------------------------------- the fastest form
 
 
-def _float_type_for(path: Path, options: dict[str, object]) -> str:
-    return fastest_float_type(
-        FLOAT_TYPES if has_bfloat16() else ("f32",),
-        Measurements(path.with_name(PRECISION)),
-        machine(),
-        lambda: float_type_seconds(path, options),
+def form_for(path: Path, group: int) -> Form:
+    """The fastest form of a graph on this machine, from a trial or an earlier one."""
+    candidates = [form for form in FORMS if form.float_type == "f32" or has_bfloat16()]
+    trial = FormTrial(path, group)
+    return fastest_form(
+        candidates, Measurements(path.with_name(FORM_FILE)), machine(), trial.is_faster
     )
 
 
-def fastest_float_type(
-    candidates: Sequence[str],
+def fastest_form(
+    candidates: Sequence[Form],
     cache: Measurements,
     machine_name: str,
-    measure: Callable[[], Mapping[str, float]],
-) -> str:
-    """The fastest type for a graph, from `measure` or an earlier result for the machine.
+    is_faster: Callable[[Form, Form], bool],
+) -> Form:
+    """The fastest form of a graph, by comparisons or an earlier result for the machine.
 
-    A processor with bfloat16 may be slower with it, since it converts numbers at each step. A
-    single candidate is not measured.
+    `is_faster` compares a form with the fastest before it. A processor with bfloat16 may be slower
+    with it, since it converts numbers at each step. A single candidate is not measured.
     """
     if len(candidates) == 1:
         return candidates[0]
-    float_type = cache.get(machine_name)
-    if float_type not in candidates:
-        seconds = measure()
-        float_type = min(candidates, key=seconds.__getitem__)
-        cache.put(machine_name, float_type)
-    return str(float_type)
+    known = cache.get(machine_name)
+    for form in candidates:
+        if form.name == known:
+            return form
+    fastest = candidates[0]
+    for form in candidates[1:]:
+        if is_faster(form, fastest):
+            fastest = form
+    cache.put(machine_name, fastest.name)
+    return fastest
 
 
-def float_type_seconds(path: Path, options: dict[str, object]) -> dict[str, float]:
-    """The shortest time of a few rows of noise in each float type."""
-    requests = {}
-    for float_type in FLOAT_TYPES:
-        compiled = core().compile_model(
-            str(path), "CPU", {**options, "INFERENCE_PRECISION_HINT": float_type}
+class FormTrial:
+    """Compares two forms of a graph at a time: memory holds no more of them."""
+
+    def __init__(self, path: Path, group: int) -> None:
+        self._path, self._group = path, group
+        self._requests: dict[Form, Any] = {}
+
+    def is_faster(self, form: Form, other: Form) -> bool:
+        """Whether this form takes less time for a few rows of noise, with the same results.
+
+        The shortest times are compared.
+        """
+        known = self._requests.get(other)
+        self._requests.clear()  # before another one is compiled
+        self._requests[other] = known or self._request(other)
+        self._requests[form] = self._request(form)
+        rows = self._noise(self._requests[form])
+        seconds = dict.fromkeys(self._requests, float("inf"))
+        results: dict[Form, NDArray[np.float32]] = {}
+        for _ in range(_ROUNDS):  # in turn, so that the load of the machine affects both alike
+            for each, request in self._requests.items():
+                began = time.perf_counter()
+                outputs = request.infer(rows)
+                seconds[each] = min(seconds[each], time.perf_counter() - began)
+                results[each] = outputs[0].reshape(_TRIAL_ROWS, -1)
+        return (
+            seconds[form] < seconds[other]
+            and least_cosine(results[form], results[other]) >= _MIN_COSINE
         )
-        requests[float_type] = compiled.create_infer_request()
-    noise = np.random.default_rng(0)
-    rows = {}
-    for number, port in enumerate(compiled.inputs):
-        shape = [_TRIAL_ROWS if dim.is_dynamic else dim.get_length() for dim in port.partial_shape]
-        rows[number] = noise.integers(0, 256, shape).astype(port.element_type.to_dtype())
-    seconds = dict.fromkeys(FLOAT_TYPES, float("inf"))
-    for _ in range(_ROUNDS):  # in turn, so that the load of the machine affects both alike
-        for float_type, request in requests.items():
-            began = time.perf_counter()
-            request.infer(rows)
-            seconds[float_type] = min(seconds[float_type], time.perf_counter() - began)
-    return seconds
+
+    def _request(self, form: Form) -> Any:
+        return compiled(self._path, self._group, form).create_infer_request()
+
+    def _noise(self, request: Any) -> dict[int, NDArray[np.generic]]:
+        noise = np.random.default_rng(0)
+        rows = {}
+        for number, port in enumerate(request.model_inputs):
+            dims = port.partial_shape
+            shape = [_TRIAL_ROWS if dim.is_dynamic else dim.get_length() for dim in dims]
+            rows[number] = noise.integers(0, 256, shape).astype(port.element_type.to_dtype())
+        return rows
+
+
+def least_cosine(rows: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """The least cosine of a row with the same row of the others; 0 where one has no direction."""
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
+    products = np.einsum("ij,ij->i", rows, others)
+    return float(np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0).min())
 
 
 def has_bfloat16() -> bool:
