@@ -338,12 +338,13 @@ class PhotoVectorsView(Struct, frozen=True):
         """The addresses of the rows that fulfil a condition, sorted; None without files."""
         if self.files is None or not self._has_columns():
             return None
-        return self.matching.get(
+        matching: Addresses = self.matching.get(
             condition,
             lambda: np.sort(self.view.addresses(condition)),
             lambda: None,
             lambda addresses: addresses.nbytes + len(condition),
         )
+        return matching
 
     def _has_columns(self) -> bool:
         """Whether files of columns of all fragments are read. Large ones are not read for this."""
