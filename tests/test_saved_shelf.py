@@ -75,7 +75,7 @@ def name_box(page: AppTest) -> Any:
 
 
 def line_in(page: AppTest) -> str:
-    return str(page.session_state["line"])
+    return str(page.session_state["query_line"].line)
 
 
 def test_the_shelf_says_what_is_new_until_one_looks(

@@ -151,7 +151,7 @@ def test_without_a_query_the_newest_photos_are_shown(
     page = run_view("search", demo_library)
     assert len(names_in(page)) == 22 and "Newest" in text_of(page)
     page.button(key="example a cat").click().run()
-    assert page.session_state["line"] == "a cat"
+    assert page.session_state["query_line"].line == "a cat"
     assert names_in(page)[0].startswith("chelsea.png")
 
 
@@ -178,7 +178,7 @@ def test_an_input_of_the_form_stays_the_same_one_while_it_is_used(
     page.selectbox(key="filter orientation 0").select("landscape").run()
     page.selectbox(key="filter sort 0").select("date").run()
     page.text_input(key="filter near 0").set_value("48.85,2.35,5km").run()
-    line = page.session_state["line"]
+    line = page.session_state["query_line"].line
     assert line is not None
     assert f"type:{'|'.join(formats)} camera:" in line
     assert line.endswith("rating:>=2 orientation:landscape near:48.85,2.35,5km sort:date")
