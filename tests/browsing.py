@@ -189,6 +189,13 @@ def settle(tab: Page) -> None:
     )
 
 
+def open_view(tab: Page, address: str, view: str) -> None:
+    """Open a view that has the search field, by its own address, and wait until it is drawn."""
+    tab.goto(f"{address}/{view}")
+    tab.get_by_role("combobox", name="Search").wait_for()
+    settle(tab)
+
+
 def bring_into_view(element: Locator) -> None:
     """Scroll to it, also if the page replaces the element meanwhile."""
     element.click(trial=True)  # `scroll_into_view_if_needed` fails then

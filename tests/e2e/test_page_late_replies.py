@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browsing import NEEDS_BROWSER, search, settle, wait_for_line
+from tests.browsing import NEEDS_BROWSER, open_view, search, settle, wait_for_line
 from tests.page_traffic import VISIT, Traffic
 
 if TYPE_CHECKING:
@@ -27,10 +29,15 @@ def place(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def open_view(tab: Page, address: str, view: str) -> None:
-    tab.goto(f"{address}/{view}")
-    tab.get_by_role("combobox", name="Search").wait_for()
-    settle(tab)
+@contextmanager
+def reply_held(tab: Page, address: str, view: str) -> Iterator[None]:
+    """Search in a view; the reply comes when the block has ended."""
+    traffic = Traffic(tab)
+    open_view(tab, address, view)
+    with traffic.replies_held() as wait_for_reply:
+        search(tab, LINE)
+        wait_for_reply(WRITTEN)
+        yield
 
 
 def wait_for_view(tab: Page, title: str, path: str) -> None:
@@ -45,11 +52,7 @@ def wait_for_view(tab: Page, title: str, path: str) -> None:
 def test_a_late_reply_does_not_put_its_query_into_the_address_of_another_view(
     page: Page, address: str
 ) -> None:
-    traffic = Traffic(page)
-    open_view(page, address, "")
-    with traffic.replies_held() as wait_for_reply:
-        search(page, LINE)
-        wait_for_reply(WRITTEN)
+    with reply_held(page, address, ""):
         page.evaluate(VISIT, "/timeline")
     wait_for_view(page, "Timeline", "/timeline")
     page.go_back()
@@ -62,11 +65,7 @@ def test_a_late_reply_does_not_put_its_query_into_the_address_of_another_view(
 def test_a_late_reply_does_not_change_the_address_of_a_view_that_was_clicked(
     page: Page, address: str
 ) -> None:
-    traffic = Traffic(page)
-    open_view(page, address, "timeline")
-    with traffic.replies_held() as wait_for_reply:
-        search(page, LINE)
-        wait_for_reply(WRITTEN)
+    with reply_held(page, address, "timeline"):
         page.get_by_test_id("stTopNavLink").filter(has_text="Events").click()
         assert urlsplit(page.url).path == "/events", "at once"
     wait_for_view(page, "Events", "/events")

@@ -18,6 +18,7 @@ from tests.browsing import (
     axe_violations,
     choose_file,
     give_file,
+    open_view,
     search,
     serving,
     settle,
@@ -54,12 +55,6 @@ def example(demo_photos: Path) -> bytes:
 
 def field_of(tab: Page) -> Locator:
     return tab.get_by_role("combobox", name="Search")
-
-
-def open_view(tab: Page, address: str, view: str) -> None:
-    tab.goto(f"{address}/{view}")
-    field_of(tab).wait_for()
-    settle(tab)
 
 
 def remember_field(tab: Page) -> None:

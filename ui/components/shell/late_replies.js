@@ -6,7 +6,7 @@ import { addEntry, announce, isPlainClick, visit } from "../history/history.js";
 
 const WRITER = "shown-at"; // as in ui/addresses.py
 const NAVIGATION = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]";
-const HEAL_AFTER_MS = 1500;
+const ASKS_AGAIN_AFTER_MS = 1500;
 
 for (const name of ["pushState", "replaceState"]) {
   const change = history[name].bind(history);
@@ -16,6 +16,7 @@ for (const name of ["pushState", "replaceState"]) {
       if (url.pathname === location.pathname || state?.cameFrom !== undefined) change(state, unused, address);
     } else if (writer === location.pathname) {
       url.searchParams.delete(WRITER);
+      // Streamlit keeps the parameter, and may put it after the path of another view.
       if (url.pathname === writer && url.search !== location.search) change(state, unused, url.pathname + url.search);
     } else setTimeout(announce); // else Streamlit would take these parameters for those of the address
   };
@@ -33,15 +34,15 @@ document.addEventListener("click", (event) => {
 }, { capture: true });
 
 // To be called with the path of the view that each run of the script shows. An event of an element that was sent after
-// the visitor had asked for another view runs the script for the former one: so Streamlit is told again where he is.
-let timer = 0, healed = null;
+// the visitor had asked for another view runs the script for the former one: so Streamlit is asked once more for the view of the address.
+let timer = 0, askedAgainFor = null;
 
 export function viewIsShown(path) {
   clearTimeout(timer);
-  if (path === location.pathname) { healed = null; return; }
+  if (path === location.pathname) { askedAgainFor = null; return; }
   timer = setTimeout(() => {
-    if (path === location.pathname || healed === location.href) return;
-    healed = location.href; // once: there may be no such view
+    if (path === location.pathname || askedAgainFor === location.href) return;
+    askedAgainFor = location.href; // once: there may be no such view
     announce();
-  }, HEAL_AFTER_MS);
+  }, ASKS_AGAIN_AFTER_MS);
 }
