@@ -218,9 +218,8 @@ def test_a_teacher_is_followed(trial_data: head_trials.TrialData, name: str) -> 
         model = head_trials.fit(corpus, trial, used, SHORT, seed=0)
         images = model.embed_images(corpus.conse[0], corpus.features[0])
         texts = corpus.texts_of[:, 0]
-        scale = model.linear.log_scale.exp()
-        scores = scale * images @ model.linear.embed_texts(corpus.texts[texts]).T
-        return teacher.loss(images, scores, rows, texts).item()
+        scores = model.log_scale.exp() * images @ model.embed_texts(corpus.texts[texts]).T
+        return teacher.loss(rows, images, scores, texts).item()
 
     assert loss_after(taught) < loss_after(head_trials.HeadTrial("dino"))
 

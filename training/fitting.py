@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,20 @@ class Corpus:
     texts: Tensor  # (m, width + others), the first `width` values of length 1
     texts_of: Tensor  # (n, k), indices into texts
     class_texts: Tensor  # (1000, width + others), as `texts`
+
+
+class TrainableHeads(Protocol):
+    """What the loss asks of a model."""
+
+    @property
+    def log_scale(self) -> Tensor:
+        """The logarithm of what scores are multiplied by."""
+
+    def embed_images(self, conse: Tensor, features: Tensor) -> Tensor:
+        """Vectors of photos (n, width), of length 1."""
+
+    def embed_texts(self, texts: Tensor) -> Tensor:
+        """Vectors of texts (m, width), of length 1."""
 
 
 class HeadsModel(nn.Module):
@@ -89,7 +104,7 @@ def _fit_seed(corpus: Corpus, schedule: Schedule, seed: int) -> HeadsModel:
     model = HeadsModel(schedule, features, corpus.texts.shape[1], corpus.conse.shape[2])
 
     def loss(rows: Tensor) -> Tensor:
-        return _loss(model, corpus, rows, schedule.teacher_weight)
+        return heads_loss(model, corpus, rows, schedule.teacher_weight)
 
     for epoch, last in enumerate(train(model, photos, schedule, loss), start=1):
         sys.stderr.write(f"\rseed {seed}: epoch {epoch} of {schedule.epochs}, loss {last:.3f}")
@@ -127,11 +142,23 @@ def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
     ]
 
 
-def _loss(model: HeadsModel, corpus: Corpus, rows: Tensor, teacher_weight: float) -> Tensor:
+def heads_loss(
+    model: TrainableHeads,
+    corpus: Corpus,
+    rows: Tensor,
+    teacher_weight: float,
+    further: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
+) -> Tensor:
+    """The loss for the photos of a batch, each in a random view and with one of its texts.
+
+    `further` is given the photos' vectors, their scores with the texts, and the indices of the
+    texts; what it returns is added.
+    """
     views = torch.randint(len(corpus.features), (len(rows),))
     column = torch.randint(corpus.texts_of.shape[1], (len(rows),))
     images = model.embed_images(corpus.conse[views, rows], corpus.features[views, rows])
-    texts = model.embed_texts(corpus.texts[corpus.texts_of[rows, column]])
+    chosen = corpus.texts_of[rows, column]
+    texts = model.embed_texts(corpus.texts[chosen])
     scale = model.log_scale.exp().clamp(max=100)
     scores = scale * images @ texts.T
     own = torch.arange(len(rows))
@@ -144,4 +171,5 @@ def _loss(model: HeadsModel, corpus: Corpus, rows: Tensor, teacher_weight: float
         scale * images @ model.embed_texts(corpus.class_texts).T,
         corpus.logits[views, rows].softmax(dim=-1),
     )
-    return contrastive + teacher_weight * distillation
+    loss = contrastive + teacher_weight * distillation
+    return loss if further is None else loss + further(images, scores, chosen)

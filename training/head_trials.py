@@ -17,6 +17,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ from imgsearch.encoders.lite.heads import unit
 from imgsearch.encoders.lite.spec import FEATURES, TEXT_WIDTH
 from imgsearch.errors import ImgsearchError
 from training import datasets, features
-from training.fitting import Corpus, HeadsModel, Schedule, train
+from training.fitting import Corpus, HeadsModel, Schedule, heads_loss, train
 from training.train import (
     SAMPLE_WEIGHT,
     EmbeddedPhotos,
@@ -107,7 +108,7 @@ class BatchTeacher:
     scale: float
     weight: float
 
-    def loss(self, images: Tensor, scores: Tensor, rows: Tensor, texts: Tensor) -> Tensor:
+    def loss(self, rows: Tensor, images: Tensor, scores: Tensor, texts: Tensor) -> Tensor:
         """The cross-entropy of the head's vectors and scores to the teacher's, in one batch."""
         if self.texts is not None:
             wanted = self.scale * self.photos[rows] @ self.texts[texts].T
@@ -147,22 +148,12 @@ class ResidualHeads(nn.Module):
             rows = rows + self.hidden(kept)
         return functional.normalize(rows, dim=-1)
 
-    def loss(self, corpus: Corpus, rows: Tensor, teacher: BatchTeacher | None) -> Tensor:
-        """The recipe's, and that of a teacher."""
-        views = torch.randint(len(corpus.features), (len(rows),))
-        texts = corpus.texts_of[rows, torch.randint(corpus.texts_of.shape[1], (len(rows),))]
-        images = self.embed_images(corpus.conse[views, rows], corpus.features[views, rows])
-        scale = self.linear.log_scale.exp().clamp(max=100)
-        scores = scale * images @ self.linear.embed_texts(corpus.texts[texts]).T
-        of_classes = scale * images @ self.linear.embed_texts(corpus.class_texts).T
-        own, shares = torch.arange(len(rows)), corpus.weights[rows] / corpus.weights[rows].sum()
-        both_ways = [
-            functional.cross_entropy(each, own, reduction="none") for each in (scores, scores.T)
-        ]
-        contrastive = ((both_ways[0] + both_ways[1]) * shares).sum() / 2
-        of_tower = _to_teacher(of_classes, corpus.logits[views, rows])
-        loss = contrastive + self._schedule.teacher_weight * of_tower
-        return loss if teacher is None else loss + teacher.loss(images, scores, rows, texts)
+    @property
+    def log_scale(self) -> Tensor:
+        return self.linear.log_scale
+
+    def embed_texts(self, texts: Tensor) -> Tensor:
+        return self.linear.embed_texts(texts)
 
 
 def fit(
@@ -174,7 +165,10 @@ def fit(
     model = ResidualHeads(schedule, corpus, trial.hidden)
 
     def loss(rows: Tensor) -> Tensor:
-        return model.loss(corpus, rows, teacher)
+        further = None
+        if teacher is not None:
+            further = partial(teacher.loss, rows)
+        return heads_loss(model, corpus, rows, schedule.teacher_weight, further)
 
     for _ in train(model, corpus.features.shape[1], schedule, loss):
         pass  # the losses are not shown
@@ -220,7 +214,7 @@ class MemberTrials:
                     model.embed_images(self._place(v.logits), self._read(v.features)).numpy()
                     for v in photos.views
                 ],
-                model.linear.embed_texts(torch.from_numpy(self._data.scale(photos.texts))).numpy(),
+                model.embed_texts(torch.from_numpy(self._data.scale(photos.texts))).numpy(),
             )
             for photos in self._data.dev_sets
         ]
