@@ -47,6 +47,7 @@ NAMES = {
     "openclip-torch": "openclip:ViT-S-32-alt/random:3",
     "toy": "toy",
 }
+SAME_IN_ANOTHER_BATCH = 0.9999  # the promise of `Encoder.encode_pixels`
 TEXTS = ("a photo of a cat", "a temple in the mountains", "two kids jumping into a lake")
 ODD_TEXTS = ("", "   ", "日本の寺 🏯", "IMG_\udce9.jpg", "\x00\x1b[31m", "a long way home " * 3000)
 
@@ -253,8 +254,8 @@ def test_a_batch_gives_the_vectors_of_its_items_in_order(
     encoder: Encoder, photos: list[Image.Image], vectors: Vectors
 ) -> None:
     alone = np.concatenate([embed(encoder, [photo]) for photo in photos])
-    assert cosines(alone, vectors).min() >= 0.99999
-    assert cosines(embed(encoder, photos[::-1]), vectors[::-1]).min() >= 0.99999
+    assert cosines(alone, vectors).min() >= SAME_IN_ANOTHER_BATCH
+    assert cosines(embed(encoder, photos[::-1]), vectors[::-1]).min() >= SAME_IN_ANOTHER_BATCH
     texts = encoder.encode_texts(TEXTS)
     one_by_one = np.concatenate([encoder.encode_texts([text]) for text in TEXTS])
     assert cosines(one_by_one, texts).min() >= 0.99999
@@ -265,7 +266,8 @@ def test_more_than_a_batch_is_embedded_in_order(
 ) -> None:
     which = np.arange(encoder.batch_size + 3) % len(photos)
     pixels = prepared(encoder, photos)
-    assert cosines(encoder.encode_pixels(pixels[which]), vectors[which]).min() >= 0.99999
+    repeated = encoder.encode_pixels(pixels[which])
+    assert cosines(repeated, vectors[which]).min() >= SAME_IN_ANOTHER_BATCH
 
 
 def test_no_items_give_no_rows(encoder: Encoder) -> None:
