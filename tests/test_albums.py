@@ -135,6 +135,7 @@ def test_two_processes_add_to_one_album(stocked: Library) -> None:
     assert len(stocked.changes.all()) == 7
 
 
+@pytest.mark.alone  # measures time
 def test_an_album_of_ten_thousand_photos_opens_in_a_second(tmp_path: Path) -> None:
     vectors = random_vectors(12_000, StandIn.dim)
     with writing(tmp_path / "data") as store:

@@ -416,7 +416,7 @@ def png_with_text(name: bytes, text: bytes) -> bytes:
 def test_long_texts_take_little_time(data: bytes) -> None:
     begin = time.monotonic()
     assert decode_bytes(data, 32).facts.taken_at is None
-    assert time.monotonic() - begin < PROMPT_S / 3
+    assert time.monotonic() - begin < PROMPT_S
 
 
 def test_a_gif_of_very_many_frames_and_a_circular_tiff_are_read() -> None:

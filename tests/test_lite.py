@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,18 +139,6 @@ def test_with_views_a_vector_is_the_mean_of_the_whole_and_the_middle(
 
 def test_the_heads_are_a_small_file() -> None:
     assert CURRENT.path.stat().st_size < 12_000_000
-
-
-def test_fifty_photos_a_second_on_two_cores(
-    model_cache: Path, images: dict[str, Image.Image]
-) -> None:
-    """Measured as processor time of one thread, since other programs disturb the clock."""
-    lite = Lite(model_cache, threads=1)
-    small = [image.resize((320, 240)) for image in images.values()][: lite.batch_size]
-    embed(lite, *small)
-    start = time.process_time()
-    embed(lite, *small)
-    assert (time.process_time() - start) / len(small) <= 2 / 50
 
 
 # ---------------------------------------------------------------------------- files

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -24,6 +23,8 @@ from imgsearch.records.photo import Facts
 from imgsearch.store.store import Store
 from tests.factories import encoded, scene, write_photo, write_photos
 from tests.stand_in import StandIn
+
+SLOWEST_S = 120  # on however busy a machine; what these limits rule out takes longer
 
 # As Takeout writes it, 2024: numbers as texts, and positions of 0 where there is none.
 TAKEOUT: dict[str, Any] = {
@@ -124,6 +125,7 @@ def test_values_of_the_wrong_type_are_unknown(changes: dict[str, object]) -> Non
     assert "people" not in changes or "people" not in facts
 
 
+@pytest.mark.timeout(SLOWEST_S)
 @pytest.mark.parametrize(
     "text",
     [
@@ -140,9 +142,7 @@ def test_values_of_the_wrong_type_are_unknown(changes: dict[str, object]) -> Non
     ids=range(9),
 )
 def test_what_is_not_takeouts_is_passed_over_at_once(text: bytes) -> None:
-    started = time.process_time()
     assert read_json(text, "sidecar", "a.jpg", None) is None
-    assert time.process_time() - started < 2
 
 
 def test_marks_for_the_direction_of_writing_are_left_out_of_takeouts_names() -> None:
@@ -336,6 +336,7 @@ def test_xmp_counts_before_takeouts_json_and_both_name_people(tmp_path: Path) ->
     assert facts.taken_at == TAKEN
 
 
+@pytest.mark.timeout(SLOWEST_S)
 @pytest.mark.parametrize(
     "make",
     [
@@ -348,9 +349,7 @@ def test_xmp_counts_before_takeouts_json_and_both_name_people(tmp_path: Path) ->
 )
 def test_hostile_regions_cost_little(make: Callable[[], str]) -> None:
     head = PICASA[: PICASA.index("<rdf:li ")]
-    started = time.process_time()
     source = read_xmp((head + make()).encode())
-    assert time.process_time() - started < 10
     assert len(source.texts("people")) <= 1
 
 
@@ -403,6 +402,7 @@ def test_picasas_file_is_followed(library: Library, stand_in: StandIn, tmp_path:
     assert (library.find("person:anna").hits, stand_in.embedded) == ((), 2)
 
 
+@pytest.mark.timeout(SLOWEST_S)
 @pytest.mark.parametrize(
     "content",
     [
@@ -418,6 +418,4 @@ def test_picasas_file_is_followed(library: Library, stand_in: StandIn, tmp_path:
 def test_a_hostile_ini_costs_little(tmp_path: Path, content: bytes) -> None:
     write_photo(tmp_path / "IMG_2041.png")
     (tmp_path / ".picasa.ini").write_bytes(content)
-    started = time.process_time()
     assert read_facts(tmp_path / "IMG_2041.png") == Facts("PNG", 8, 8)
-    assert time.process_time() - started < 5

@@ -20,7 +20,7 @@ from imgsearch.records.photo import Facts
 from imgsearch.records.query import Query, Term
 from imgsearch.store.reading.names import NameReads
 from imgsearch.store.store import Store
-from tests.factories import ingested, machine_is_busy, random_vectors
+from tests.factories import ingested, random_vectors
 
 TODAY = date(2026, 11, 26)
 VECTOR = random_vectors(1, 2)
@@ -386,14 +386,14 @@ def test_names_are_told_from_usual_words() -> None:
         assert is_common(word) or word in ("april", "june"), word
 
 
+@pytest.mark.alone  # measures time
 def test_long_and_odd_lines_are_answered_fast(reads: NameReads) -> None:
     started = time.perf_counter()
     for line in ("Anna " * 1_900, "2019 " * 1_900, "in " * 3_000, "a" * 9_999, "\u200f" * 50,
                  "\u202eAnna\u202c", "Anna,,, ;;; in in in", "1 2 3 4 5 6 7 8 9 0 " * 2,
                  "in Italy " * 15):  # fmt: skip
         understand(reads, parse(line), TODAY)
-    if not machine_is_busy():
-        assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 2
     assert exact(reads, "\u202eAnna\u202c at the beach") == "beach person:\u202eAnna\u202c"
 
 
