@@ -35,36 +35,23 @@ install: $(VENV)/.installed  ## Make .venv with everything in it
 demo: $(VENV)/.demo  ## Index about 20 real photos and search them, in a small environment
 	$(BIN)/imgsearch demo
 
-# Two more than there are cores: tests wait for browsers, for processes that they start, and for time
-# limits. Those of the page come first, since their files take longest, and a long one at the end would
-# be waited for.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 2)")
-
-# Tests that measure time run one by one, after the others, and also when one of those failed. Only
-# their files are collected again: to collect all takes 17 seconds. A group may have none (5).
-ALONE_FILES := $(shell grep -lr "mark\.alone" tests --include "test_*.py")
-define run_tests
-	@status=0; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone$(1)" || status=$$?; \
-	$(BIN)/python -m pytest -m "alone$(1)" $(ALONE_FILES) || alone=$$?; \
-	test $${alone:-0} = 5 || status=$$(($$status | $${alone:-0})); \
-	exit $$status
-endef
+# In parallel, then those that run alone; one that fails is tried again (tests/run.py).
+RUN_TESTS := $(BIN)/python -m tests.run
 
 test: install  ## Run the tests of a library on one machine, its service, and the main paths of its page
-	$(call run_tests, and not page and not archives and not research)
-
-test-all: install  ## Run all tests: those of `make test` and of the next three targets
-	$(call run_tests)
+	$(RUN_TESTS) "not page and not archives and not research"
 
 test-page: install  ## Run the tests of all views of the page, each in a real browser
-	$(call run_tests, and page)
+	$(RUN_TESTS) "page"
 
 test-archives: install  ## Run the tests of archives, fleets and object storage
-	$(call run_tests, and archives)
+	$(RUN_TESTS) "archives"
 
 test-research: install  ## Run the tests of training and of comparisons with other programs
-	$(call run_tests, and research)
+	$(RUN_TESTS) "research"
+
+test-all: check newer lowest release-test  ## Run all that CI runs in parts, and all tests
+	$(RUN_TESTS)
 
 # No browser, no whole commands, no exports of models, nothing that measures time.
 test-fast: install  ## Run most tests, in 90 seconds on two cores
@@ -106,12 +93,14 @@ objectives: install  ## Compare five ways to learn from captions, in under an ho
 	$(BIN)/python -m training.objectives run --work build/objectives
 	$(BIN)/python -m training.objectives table build/objectives/results.json --publish
 
+MYPY := $(BIN)/python -m mypy --num-workers auto
+
 check: install  ## Lint, format, types and the layout of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m mypy
-	$(BIN)/python -m mypy --platform darwin --cache-dir .mypy_cache/darwin
-	$(BIN)/python -m mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(MYPY)
+	$(MYPY) --platform darwin --cache-dir .mypy_cache/darwin
+	$(MYPY) --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/python -m pytest -q tests/test_house.py tests/test_names.py
 
 # A Python besides the one of .venv, in an environment of its own that `make clean` removes.

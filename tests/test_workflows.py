@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from jsonschema.validators import validator_for
 
 import imgsearch
 from tests.factories import CHECKOUT
+from tests.groups import GROUPS
 from tests.wheels import PAGE, PLATFORMS, PYTHONS, TABLE, Resolved, extras, lacking_package, table
 
 GITHUB = CHECKOUT / ".github"
@@ -153,10 +156,63 @@ def recipe(target: str) -> str:
     return found[1]
 
 
-def test_ci_takes_every_step_and_forgives_none() -> None:
-    steps = re.findall(r"^step make ([\w-]+)", CI, re.MULTILINE)
-    assert steps == ["check", "newer", "lowest", "release-test", "test-all"]
-    assert all(recipe(step) for step in steps[:-1])
+@pytest.fixture
+def ci(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
+    """Runs a copy of `.ci/run` in which `make` only lists its targets; the exit code and those."""
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(CHECKOUT / ".ci" / "run", tmp_path / ".ci" / "run")
+    (tmp_path / "bin").mkdir()
+    scripts = dict.fromkeys(re.findall(r"tests/\S+\.sh", CI), "echo /usr/bin/python3.13")
+    scripts["bin/make"] = f'echo "$@" >> {tmp_path}/targets; [ "$1" != "$FAILS" ]'
+    for name, line in scripts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+
+    def git(*arguments: str) -> None:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True)
+
+    def run(*arguments: str, fails: str = "") -> tuple[int, list[str]]:
+        git("init", "--quiet")
+        git("commit", "--quiet", "--allow-empty", "--message", "a change")
+        (tmp_path / "targets").write_text("")
+        path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+        command = ["bash", str(tmp_path / ".ci" / "run"), *arguments]
+        environment = {**os.environ, "PATH": path, "FAILS": fails}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        lines = (tmp_path / "targets").read_text().splitlines()
+        return done.returncode, [word for line in lines for word in line.split() if "=" not in word]
+
+    return run
+
+
+needs_a_shell = pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+
+
+@needs_a_shell
+def test_three_commits_run_every_part_and_each_runs_the_tests(
+    ci: Callable[..., tuple[int, list[str]]],
+) -> None:
+    runs = [ci() for _ in range(3)]
+    assert [code for code, _ in runs] == [0, 0, 0]
+    for _, targets in runs:
+        assert targets[0] == "check" and "test" in targets
+        assert all(recipe(target) for target in targets)
+    others = [set(targets) - {"check", "test"} for _, targets in runs]
+    assert all(others) and sum(map(len, others)) == len(set.union(*others))
+    groups = {f"test-{group}" for group in GROUPS}
+    assert set.union(*others) == {*groups, "newer", "lowest", "release-test"}
+
+
+@needs_a_shell
+def test_a_part_can_be_named_and_a_step_that_fails_ends_the_run(
+    ci: Callable[..., tuple[int, list[str]]],
+) -> None:
+    assert ci("2")[1] == ci("2")[1] != ci("0")[1]
+    code, targets = ci("0", fails="test-page")
+    assert code == 1 and targets[-1] == "test-page"
+    assert ci("3")[0] == 2
     assert "|| true" not in CI and "set -euo pipefail" in CI
 
 
