@@ -124,7 +124,11 @@ def test_full_width_letters_are_letters(demo: Library) -> None:
 def test_something_other_than_a_dog_is_no_dog(demo: Library) -> None:
     for line in ("something other than a cup", "anything but a cup", "everything except a cup"):
         answer = demo.find(line)
-        assert answer.hits == demo.find("-cup").hits and answer.remarks == (), line
+        assert answer.hits == demo.find("-cup").hits, line
+        (remark,) = answer.remarks
+        assert "only what to leave out" in remark and remark.endswith("a street -cars")
+    assert demo.find("a street -cars").remarks == ()
+    assert demo.find("type:png other than a cup").remarks == ()
     (remark,) = demo.find("a picture of something red that is other than a big red cup").remarks
     assert "not understood" in remark
 

@@ -66,7 +66,7 @@ EMPTY_TEXT = f"A text is empty. {_EXAMPLE_QUERY}"
 def parse(line: str) -> Query:
     """Parse a query line. Raises QueryError that points at the character at fault."""
     _check_bound("characters", len(line), MAX_CHARS)
-    if not line.strip():
+    if not line.replace("-", " ").strip():
         raise QueryError(EMPTY_QUERY)
     reader = _Reader(line)
     while reader.skip_space():
@@ -77,7 +77,8 @@ def parse(line: str) -> Query:
 def to_text(query: Query, exact: bool = False) -> str:
     """The normal form of a query: `parse(to_text(query)) == query`.
 
-    With `exact`, no text is free, so that a search takes no names or dates out of it.
+    With `exact`, no text is free, so that a search takes no names or dates out of it: words after
+    a minus are in quotes.
     Raises ValueError for an example given as bytes or with a region: a line cannot express those.
     """
     items: list[str] = []
@@ -91,7 +92,7 @@ def to_text(query: Query, exact: bool = False) -> str:
     unquoted = free[0] if free and not exact else None
     for term in query.terms:
         is_unquoted = term is unquoted
-        items.append(str(term.what) if is_unquoted else _term_text(term))
+        items.append(str(term.what) if is_unquoted else _term_text(term, exact))
     for filter_ in query.filters:
         write = FIELDS[filter_.field].write
         values = "|".join(_quoted_if_needed(write(value), "|") for value in filter_.values)
@@ -180,7 +181,7 @@ class _Reader(Struct):
             words = []
         terms[self.words_position : self.words_position] = [
             *([Term(" ".join(words), is_free=True)] if words else []),
-            *(Term(text, -MINUS_WEIGHT) for text in negated),
+            *(Term(text, -MINUS_WEIGHT, is_free=True) for text in negated),
         ]
         return Query(tuple(terms), tuple(self.filters), self.min_score, self.sort or "relevance")
 
@@ -188,6 +189,8 @@ class _Reader(Struct):
         start = self.at
         negated = self.line.startswith("-", self.at)
         self.at += negated
+        if negated and self.line[self.at : self.at + 1].strip() == "":
+            return  # a dash between words, as in "Paris - the tower"
         weight_at = self.at
         weight = self._read_weight(MINUS_WEIGHT if negated else 1.0)
         self._refuse_gap_after_name()
@@ -278,7 +281,8 @@ class _Reader(Struct):
             self.terms.append(Term(Example(Path(text)), weight))
         else:
             is_quoted = is_phrase and name is None and not marked
-            self.terms.append(Term(text, weight, is_quoted=is_quoted))
+            is_free = not is_phrase and name is None and weight == -MINUS_WEIGHT
+            self.terms.append(Term(text, weight, is_free=is_free, is_quoted=is_quoted))
 
     def _read_setting(self, name: str, name_at: int) -> None:
         at = self.at
@@ -398,10 +402,12 @@ def _is_word(word: str) -> bool:
     )
 
 
-def _term_text(term: Term) -> str:
+def _term_text(term: Term, exact: bool = False) -> str:
     sign, default = ("-", MINUS_WEIGHT) if term.weight < 0 else ("", 1.0)
     size = abs(term.weight)
     weight = "" if size == default else f"{decimal_text(size)}:"
+    if exact and isinstance(term.what, str) and term.weight == -MINUS_WEIGHT:
+        return f"{sign}{_quoted(term.what)}"
     return f"{sign}{weight}{_what_text(term)}"
 
 

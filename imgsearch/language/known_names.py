@@ -25,6 +25,9 @@ class KnownNames(Protocol):
     def knows_own_person(self) -> bool:
         """Whether it is known which person the user is: `person:me` finds that one."""
 
+    def knows_named_person(self, name: str) -> bool:
+        """Whether the user has named a person so: by the whole name, its first or last words."""
+
     def has_phrase(self, phrase: str, fields: Collection[NameField] = ...) -> bool:
         """Whether some photo has the words of this phrase, in their order, in one of the fields."""
 

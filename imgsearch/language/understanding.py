@@ -5,15 +5,18 @@ or countries in the library, dates with photos, dates that count from today ("la
 how pictures look that the library has ("blurry photos"). The
 first or the last words of a person's name are enough. The longest match counts. A common English
 word is a name only if it is written as one: with a capital letter after a
-preposition ("in Nice"), or as part of a longer name.
+preposition ("in Nice"), or as part of a longer name. A query of nothing but names may have usual
+words as names of persons that the user has named: "Max and Rose". Names after a minus or "without"
+are left out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
@@ -107,18 +110,34 @@ def understand(
     `query` names no saved search: see `with_saved`. "last summer" counts from `today`. `places` has
     the names of the library's places in other languages; None if these are not understood.
     """
-    free = next((term for term in query.terms if term.is_free and isinstance(term.what, str)), None)
-    if free is None:
-        return Understanding(query)
-    assert isinstance(free.what, str)
-    words = _with_dates_apart(free.what).split()
-    if len(words) > MAX_WORDS:
-        return Understanding(replace(query, terms=_exact(query.terms)))
-    read = _Words(names, words, today or date.today(), places)
-    matches = read.matches()
-    if not matches:
-        return Understanding(replace(query, terms=_exact(query.terms)))
+    read_words = partial(_Words, names, today=today or date.today(), places=places)
+    query, excluded = _without_names(read_words, query)
+    free = next(
+        (
+            term
+            for term in query.terms
+            if term.is_free and term.weight > 0 and isinstance(term.what, str)
+        ),
+        None,
+    )
+    words = [] if free is None else _with_dates_apart(str(free.what)).split()
+    read = read_words(words[:MAX_WORDS])
+    matches = read.matches() if len(words) <= MAX_WORDS else []
+    if len(words) <= MAX_WORDS and _leftover(words, matches):
+        bare = read_words(words, is_all_names=True, has_names=_has_names(query)).matches()
+        if bare and not _leftover(words, bare):
+            matches = bare
+    if free is None or not matches:
+        return Understanding(replace(query, terms=_exact(query.terms)), excluded)
     rest = _rest(words, matches)
+    empty_dates = [
+        (start, end, any(start <= match.name and match.end <= end for match in matches))
+        for start, end in read.empty_dates
+    ]
+    without_part = {at for start, end, has in empty_dates if not has for at in range(start, end)}
+    is_only_date = without_part.issuperset(_leftover(words, matches))
+    if is_only_date:  # "Anna 2019", of which year the library has no photo
+        rest = ""
     terms = tuple(
         dataclasses.replace(each, what=rest, is_free=False) if each is free else each
         for each in query.terms
@@ -127,12 +146,52 @@ def understand(
     conditions = tuple(each for match in matches for each in match.filters)
     parts = tuple(_part(query, free, words, match) for match in matches)
     exact = replace(query, terms=_exact(terms), filters=(*_merged(conditions), *query.filters))
-    empty_dates = tuple(
+    named_dates = tuple(
         " ".join(words[start:end]).strip(",;")
-        for start, end in read.empty_dates
-        if any(start <= match.name and match.end <= end for match in matches)
+        for start, end, has_part in empty_dates
+        if is_only_date or has_part
     )
-    return Understanding(exact, parts, empty_dates)
+    return Understanding(exact, (*parts, *excluded), named_dates)
+
+
+def _without_names(
+    read_words: Callable[..., _Words], query: Query
+) -> tuple[Query, tuple[UnderstoodPart, ...]]:
+    """The query in which names after a minus, or after "without", are negated filters."""
+    terms, filters, parts = list(query.terms), list(query.filters), []
+    for term in query.terms:
+        if not (term.is_free and term.weight < 0 and isinstance(term.what, str)):
+            continue
+        words = term.what.split()
+        matches = read_words(words, is_all_names=words[0][:1].isupper()).matches()
+        conditions = [each for match in matches for each in match.filters]
+        if len(conditions) != 1 or _leftover(words, matches):
+            continue  # of two filters, one would be enough to leave a photo out
+        negated = replace(conditions[0], negated=True)
+        terms.remove(term)
+        filters.append(negated)
+        others = replace(query, terms=tuple(filter(is_expressible, terms)))
+        plain = replace(others, terms=(*others.terms, dataclasses.replace(term, is_free=False)))
+        text = to_text(Query(filters=(negated,)))
+        parts.append(
+            UnderstoodPart(f"-{term.what}", text, to_text(plain, exact=True), to_text(others))
+        )
+    return replace(query, terms=tuple(terms), filters=tuple(filters)), tuple(parts)
+
+
+def _has_names(query: Query) -> bool:
+    """Whether a filter of the query names a person or a place."""
+    return any(each.field in ("person", "place", "country") for each in query.filters)
+
+
+def _leftover(words: Sequence[str], matches: Sequence[_Match]) -> list[int]:
+    """The positions of the words that are neither in a match nor links."""
+    return [
+        at
+        for at, word in enumerate(words)
+        if word.lower().strip(_PUNCTUATION) not in LINKS
+        and not any(match.start <= at < match.end for match in matches)
+    ]
 
 
 def _with_dates_apart(text: str) -> str:
@@ -202,14 +261,27 @@ def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
 
 
 class _Words:
-    """The free words of a query, and the names and dates in them."""
+    """The free words of a query, and the names and dates in them.
+
+    With `is_all_names`, usual words count as the names of persons that the user has named, and,
+    with a capital letter, as places beside another name: "Max", "Split" beside Paul. `has_names`
+    says that the query has a name besides these words.
+    """
 
     def __init__(
-        self, names: KnownNames, words: Sequence[str], today: date, places: PlaceNames | None
+        self,
+        names: KnownNames,
+        words: Sequence[str],
+        today: date,
+        places: PlaceNames | None,
+        is_all_names: bool = False,
+        has_names: bool = False,
     ) -> None:
         self._names = names
         self._places = places
         self._today = today
+        self._is_all_names = is_all_names
+        self._has_names = has_names
         self._typed = [word.strip(_PUNCTUATION) for word in words]
         self._lower = [word.lower().replace("’", "'") for word in self._typed]
         self._ends_phrase = [word.rstrip("'’\"”)").endswith((",", ";", ":")) for word in words]
@@ -441,6 +513,10 @@ class _Words:
             return not is_thing
         if kind != "person" and len(words) > 1 and before in _NAMES_PLACE:
             return True
+        if self._is_all_names and not is_thing:
+            if kind == "person":
+                return self._names.knows_named_person(" ".join(words))
+            return self._has_names and self._is_capitalised(at, end)
         leads = _NAMES_PERSON if kind == "person" else _NAMES_PLACE
         return before in leads and self._is_capitalised(at, end)
 

@@ -19,6 +19,7 @@ from imgsearch.records.query import Example, Filter, Query
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.name_search import is_quoted_phrase, quoted_words
+from imgsearch.search.verdict import NARROWING, narrows
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Understanding
@@ -51,7 +52,9 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
         *answer.remarks,
         *_known_examples(context, exact),
         *_empty_dates(query.understanding),
+        *_doubt(query, answer),
         *_negations(exact),
+        *_only_exclusions(exact),
         *_quoted(context, exact),
         *_unread(query),
     ]
@@ -97,6 +100,28 @@ def _negations(query: Query) -> Iterator[str]:
         yield (
             "A negation in a longer text is not understood. To leave something out, put a minus "
             "before it: a street -cars"
+        )
+
+
+def _doubt(query: PreparedQuery, answer: Answer) -> Iterator[str]:
+    """A remark for an unsure answer of all photos that pass filters: what is unsure."""
+    exact, verdict = query.exact, answer.verdict
+    if verdict is None or verdict.state != "unsure" or not answer.hits or not narrows(exact):
+        return
+    wanted = [each.what for each in exact.terms if each.weight > 0]
+    is_text = wanted and all(isinstance(each, str) for each in wanted)
+    texts = " and ".join(f'"{each}"' for each in wanted)
+    doubt = f"shows {texts}" if is_text else "fits the rest of the query"
+    filters = [each for each in exact.filters if each.field in NARROWING and not each.negated]
+    yield f"These are the photos {_every(filters)}. Whether any {doubt} is unsure."
+
+
+def _only_exclusions(query: Query) -> Iterator[str]:
+    """A remark if the words say only what not to find."""
+    if query.terms and not query.filters and all(term.weight < 0 for term in query.terms):
+        yield (
+            "The query says only what to leave out. Say what to look for as well, for example: "
+            "a street -cars"
         )
 
 

@@ -1,4 +1,8 @@
-"""Decides on the verdict on an answer; no other module does."""
+"""Decides on the verdict on an answer; no other module does.
+
+A query with a person, a place or a time is never answered with nothing while photos pass: those
+photos are the answer, and only the doubt about the other words is said.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,15 @@ from imgsearch.search.concepts import concept_verdict, only_concept
 from imgsearch.search.confidence import COUNTED_HITS
 
 if TYPE_CHECKING:
+    from imgsearch.records.query import Query
     from imgsearch.search.prepared import PreparedQuery
+
+
+# Filters that say who, where or when.
+NARROWING = frozenset(
+    {"person", "only", "place", "country", "near", "on", "after", "before", "day", "month"}
+)
+_LOWEST_SCORE = -1.0  # of a cosine
 
 
 class Decision(Struct, frozen=True):
@@ -32,15 +44,37 @@ def decide(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> Decisi
     Nothing can be said about a query that the encoder cannot read, nor in a library that is too
     small for a baseline. A concept that is searched for alone is compared with bounds of its own,
     any other query with unrelated queries: see `confidence`. Photos with the names in a query are
-    found, whatever they show.
+    found, whatever they show. If the query `narrows` the library, all photos that pass are possible
+    at least.
     """
     by_meaning = _by_meaning(query, nearest)
-    if by_meaning is None or query.names is None:
-        return Decision(by_meaning, by_meaning)
+    if by_meaning is None:
+        return Decision(None, None)
+    if query.names is None:
+        is_narrowed = nearest and narrows(query.exact) and by_meaning.state != "found"
+        verdict = _all_possible(by_meaning, len(nearest)) if is_narrowed else by_meaning
+        return Decision(verdict, by_meaning)
     catalogue, names = query.context.catalogue, query.names
     examples = catalogue.within(list(query.vector.example_ids), names.selection)
     named = names.photos - len(examples)  # examples are no results
     return Decision(replace(by_meaning, state="found", named=named), by_meaning)
+
+
+def narrows(query: Query) -> bool:
+    """Whether a filter of the query names a person, a place or a time to look at."""
+    return any(each.field in NARROWING and not each.negated for each in query.filters)
+
+
+def _all_possible(verdict: Verdict, nearest: int) -> Verdict:
+    """An unsure verdict in which all photos are possible, given how many are nearest."""
+    counted = min(nearest, COUNTED_HITS)
+    return Verdict(
+        "unsure",
+        verdict.strength,
+        possible=counted,
+        more=nearest > counted,
+        possible_from=_LOWEST_SCORE,
+    )
 
 
 def _by_meaning(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> Verdict | None:

@@ -252,6 +252,14 @@ def is_known(connection: sqlite3.Connection, field: NameField, name: str) -> boo
     )
 
 
+def is_named_person(connection: sqlite3.Connection, name: str) -> bool:
+    """See `NameReads.knows_named_person`."""
+    words = f" {' '.join(words_of(name))} "
+    rows = connection.execute(f"SELECT name FROM persons WHERE {_SHOWN}")
+    called = (f" {' '.join(words_of(each))} " for (each,) in rows)
+    return any(each.startswith(words) or each.endswith(words) for each in called)
+
+
 def own_person(connection: sqlite3.Connection) -> str | None:
     """The words of the name of the person that the user is; None if that is not known."""
     row = connection.execute(

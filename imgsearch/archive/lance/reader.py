@@ -869,6 +869,10 @@ class LanceNames:
     def knows_own_person(self) -> bool:
         return self._catalogue.own_person() is not None
 
+    def knows_named_person(self, name: str) -> bool:
+        """Whether a photo has a person of this name: names by faces are not told from others."""
+        return self.knows_name("people", name)
+
     def photos_around(self, lat: float, lon: float) -> int:
         """The approximate number of photos around a point, for choosing between two towns."""
         box = (

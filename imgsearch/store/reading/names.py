@@ -38,6 +38,11 @@ class NameReads:
         with self._database.reading() as connection:
             return names.own_person(connection) is not None
 
+    def knows_named_person(self, name: str) -> bool:
+        """Whether the user has named a person so: by the whole name, its first or last words."""
+        with self._database.reading() as connection:
+            return names.is_named_person(connection, name)
+
     def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:
         """Whether some photo has this phrase in one of these fields: see `named`."""
         with self._database.reading() as connection:
