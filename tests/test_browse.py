@@ -354,6 +354,7 @@ def test_a_title_stays_with_an_event_that_grows() -> None:
     ("towns", "countries", "days", "title"),
     [
         (["Lisbon"] * 3 + ["Sintra"], ["Portugal"] * 4, (12, 19), "Lisbon, 12 to 19 May 2022"),
+        (["A", "A", "B", "C"], ["Spain"] * 4, (12, 12), "A, 12 May 2022"),  # half of the photos
         (["A", "B", "C", "D"], ["Spain"] * 4, (12, 12), "Spain, 12 May 2022"),
         (["A", "B", "C"], ["Spain", "Spain", "France"], (12, 13), "Spain and France, 12 to 13"),
         (["A", "B", "C"], ["Spain", "Italy", "France"], (1, 2), "Spain, Italy and more, 1 to 2"),

@@ -204,7 +204,16 @@ def test_an_offset_may_be_the_letter_of_utc(offset: str) -> None:
     assert facts.taken_at == datetime(2008, 5, 30, 15, 56, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("offset", ["+15:00", "05:00", "", "+5", "UTC", "+aa:bb"])
+@pytest.mark.parametrize(
+    ("offset", "hours"),
+    [("+12:01", 12 + 1 / 60), ("+13:45", 13.75), ("+14:00", 14), ("-12:00", -12)],
+)
+def test_an_offset_reaches_to_the_furthest_place_on_earth(offset: str, hours: float) -> None:
+    facts = facts_in(block([], [(0x9003, ASCII, "2008:05:30 15:56:01"), (0x9011, ASCII, offset)]))
+    assert facts.taken_at is not None and facts.taken_at.utcoffset() == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("offset", ["+14:01", "+15:00", "05:00", "", "+5", "UTC", "+aa:bb"])
 def test_an_invalid_offset_leaves_the_time_local(offset: str) -> None:
     facts = facts_in(block([], [(0x9003, ASCII, "2008:05:30 15:56:01"), (0x9011, ASCII, offset)]))
     assert facts.taken_at == datetime(2008, 5, 30, 15, 56, 1)
