@@ -54,13 +54,22 @@ SHARED = Path(
 )
 
 
-# They wait for most of their time, minutes in all, while tests in other processes use the cores. At
-# the end nothing else would be left to do meanwhile.
-_FIRST = ("test_watch.py", "test_watch_soak.py")
+# The first two wait for most of their time, while tests in other processes use the cores. The others
+# take minutes of them. At the end nothing else would be left to do meanwhile.
+_FIRST = (
+    "test_watch.py",
+    "test_watch_soak.py",
+    "test_encoders.py",
+    "test_int8.py",
+    "test_odd_arguments.py",
+    "test_index_plugin.py",
+    "test_snapshots.py",
+    "test_meaning.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of a group (groups.py) with its name, and puts those that wait first."""
+    """Mark the tests of a group (groups.py) with its name, and put those that take long first."""
     items.sort(key=lambda item: item.path.name not in _FIRST)
     for item in items:
         if group := group_of(item.path):
