@@ -202,8 +202,8 @@ class Corrections:
         corrections = store.all()
         stated = store.of(corrections)
         files = [
-            CorrectedFile(path, corrections[photo.id], stated[photo.id])
-            for photo, path in self._engine.reachable_files(corrections)
+            CorrectedFile(photo, file, corrections[photo.id], stated[photo.id])
+            for photo, file in self._engine.reachable_files(corrections)
         ]
         return Job(plan_corrections(files, adobe_names))
 
@@ -212,9 +212,10 @@ class Corrections:
     ) -> Job[list[DateAndPlaceChange]]:
         """Write the planned XMP files, one after the other; returns each change.
 
-        Photos are never changed. What other programs wrote in a file is kept, and a file that has
-        changed since it was planned is left as it is; its change has a problem then. The library
-        reads the files at the next `index`. Raises DiskError on a full disk.
+        Photos are never changed. What other programs wrote in a file is kept. A file that has
+        changed since it was planned is left as it is, as is the file of a photo that is gone or has
+        changed since it was indexed; its change has a problem then. The library reads the files
+        at the next `index`. Raises DiskError on a full disk.
         """
         from imgsearch.outputs.sidecars import write_sidecars
         from imgsearch.progress import Job

@@ -92,8 +92,8 @@ class Marks:
 
         stars = self._engine.marks().ratings()
         files = [
-            RatedFile(path, stars[photo.id], photo.facts.rating)
-            for photo, path in self._engine.reachable_files(stars)
+            RatedFile(photo, file, stars[photo.id], photo.facts.rating)
+            for photo, file in self._engine.reachable_files(stars)
         ]
         return Job(plan_sidecars(files, adobe_names))
 
@@ -102,9 +102,10 @@ class Marks:
     ) -> Job[list[SidecarChange]]:
         """Write the planned XMP files, one after the other; returns each change.
 
-        Photos are never changed. What other programs wrote in a file is kept, and a file that has
-        changed since it was planned is left as it is; its change has a problem then. The library
-        reads the new stars at the next `index`. Raises DiskError on a full disk.
+        Photos are never changed. What other programs wrote in a file is kept. A file that has
+        changed since it was planned is left as it is, as is the file of a photo that is gone or has
+        changed since it was indexed; its change has a problem then. The library reads the new stars
+        at the next `index`. Raises DiskError on a full disk.
         """
         from imgsearch.outputs.sidecars import write_sidecars
         from imgsearch.progress import Job

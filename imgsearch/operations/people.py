@@ -360,9 +360,8 @@ class People:
         stated = engine.names_in_files(faces)
         files = [
             FileWithFaces(
-                path,
-                photo.size_bytes,
-                (photo.width_px, photo.height_px),
+                photo,
+                file,
                 tuple(
                     NamedFace(
                         face.name or "",
@@ -373,7 +372,7 @@ class People:
                 ),
                 tuple(stated.get(photo.id, ())),
             )
-            for photo, path in engine.reachable_files(faces)
+            for photo, file in engine.reachable_files(faces)
         ]
         orientation_of = partial(read_orientation, max_megapixels=engine.settings.max_megapixels)
         return Job(plan_face_names(files, orientation_of, adobe_names))
@@ -383,9 +382,10 @@ class People:
     ) -> Job[list[FaceNamesChange]]:
         """Write the planned XMP files, one after the other; returns each change.
 
-        Photos are never changed. What other programs wrote in a file is kept, and a file that has
-        changed since it was planned is left as it is; its change has a problem then. The library
-        reads the names at the next `index`. Raises DiskError on a full disk.
+        Photos are never changed. What other programs wrote in a file is kept. A file that has
+        changed since it was planned is left as it is, as is the file of a photo that is gone or has
+        changed since it was indexed; its change has a problem then. The library reads the names
+        at the next `index`. Raises DiskError on a full disk.
         """
         from imgsearch.outputs.sidecars import write_sidecars
         from imgsearch.progress import Job
