@@ -393,15 +393,28 @@ def test_an_older_decision_is_undone_without_the_newer_ones(library: Library) ->
     people.name(lime.id, "Anna")
     library.changes.undo(refused.id)
     assert (people.get(red.id).name, people.get(red.id).faces) == ("Annie", 4)
-    library.changes.undo(named.id)
-    assert people.get(red.id).name is None and people.get(lime.id).name == "Anna"
-    library.changes.redo(named.id)
-    assert people.get(red.id).name == "Annie", "as it was when this was undone"
+    with pytest.raises(UsageError, match=f'"Renamed Anna to Annie" came later .* {renamed.id}$'):
+        library.changes.undo(named.id)
     with pytest.raises(
         UsageError, match=r"another person has the name. Rename .* imgsearch people"
     ):
         library.changes.undo(renamed.id)
     assert people.get(red.id).name == "Annie" and people.get(lime.id).name == "Anna"
+
+
+def test_yes_and_no_are_one_change(library: Library) -> None:
+    red = library.people.name(of_colour(library, "red0").id, "Anna").person
+    first, second, *_ = (each.id for each in library.people.faces_of(red.id))
+    library.people.decide((first,), red.id, False)
+    before = rows(library)
+    made = library.people.decide((first,), red.id, True, others=(second,))
+    assert (made.person.faces, made.faces) == (4 - 1, 2)
+    assert made.change.title == "Confirmed 1 face as Anna and rejected 1"
+    assert library.changes.undo().id == made.change.id
+    assert rows(library) == before
+    with pytest.raises(UsageError, match="both yes and no"):
+        library.people.decide((first,), red.id, True, others=(second, first))
+    assert rows(library) == before
 
 
 def test_a_decision_is_undone_after_another_model_has_found_the_faces(

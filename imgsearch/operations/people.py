@@ -39,6 +39,7 @@ Hidden = Annotated[bool, Meta(description="Whether persons of no interest are li
 FaceIds = Annotated[
     tuple[int, ...], Meta(min_length=1, max_length=10_000, description="The ids of faces.")
 ]
+MoreFaceIds = Annotated[tuple[int, ...], Meta(max_length=10_000, description="The ids of faces.")]
 FaceSide = Annotated[
     int, Meta(ge=16, le=1024, description="The side of the square picture in pixels.")
 ]
@@ -246,22 +247,30 @@ class People:
         )
 
     @operation("POST /people/decide")
-    def decide(self, faces: FaceIds, person_id: PersonId, is_person: bool) -> PersonChange:
+    def decide(
+        self, faces: FaceIds, person_id: PersonId, is_person: bool, others: MoreFaceIds = ()
+    ) -> PersonChange:
         """Say that faces are a person, or that they are not; faces of no photo are left out.
+
+        Of `others` the opposite is recorded, in the same change.
 
         With a yes, a group without a name comes along, and so do faces that are like it beyond
         doubt. A face that is not a person is never proposed for it again, and never joins it.
-        Raises UsageError for an unknown person.
+        Raises UsageError for an unknown person, and for a face that is in both lists.
         """
-        number, ids = as_id(person_id), [as_id(face) for face in faces]
+        number = as_id(person_id)
+        ids, opposite = ([as_id(face) for face in each] for each in (faces, others))
+        yes, no = (ids, opposite) if is_person else (opposite, ids)
+        if both := sorted(set(yes) & set(no)):
+            raise UsageError(f"Face {both[0]} has both yes and no. Say one of them.")
 
         def decided(stores: PeopleStores) -> tuple[int, Change]:
             followers: Sequence[int] = ()
-            if is_person:
+            if yes:
                 from imgsearch.faces.proposals import followers_of
 
-                followers = followers_of(stores.faces.all(), number, ids)
-            return stores.people.decide(ids, number, is_person, followers)
+                followers = followers_of(stores.faces.all(), number, yes)
+            return stores.people.decide(number, yes, no, followers)
 
         count, change = self._engine.deciding(decided)
         return PersonChange(self.get(number), change, count)
@@ -287,7 +296,7 @@ class People:
                 stores.faces.all(), _NOBODY_YET if known is None else known, ids
             )
             if known is not None:
-                return (known, *stores.people.decide(ids, known, True, followers))
+                return (known, *stores.people.decide(known, ids, (), followers))
             new, change = stores.people.make(ids, name, followers)
             return new, len(set(ids)), change
 
