@@ -297,7 +297,7 @@ def test_a_file_that_another_program_changed_meanwhile_is_left_as_it_is(
         each.sidecar.name: each.problem for each in library.people.write_sidecars(planned).run()
     }
     assert "another program has changed it" in str(problems["red0.png.xmp"])
-    assert "another program has changed it" in str(problems["both.png.xmp"])
+    assert "another program has made it" in str(problems["both.png.xmp"])
     assert "no valid XML" in str(problems["lime.png.xmp"])
     assert "it is a link" in str(problems["red1.png.xmp"])
     assert files_of(photos) == before

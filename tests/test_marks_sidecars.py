@@ -223,7 +223,7 @@ def test_a_file_that_another_program_changed_meanwhile_is_left_as_it_is(
     changes = stocked.marks.write_sidecars(planned).run()
     assert [each.problem for each in changes] == [
         "another program has changed it meanwhile; list it again",
-        "another program has changed it meanwhile; list it again",
+        "another program has made it meanwhile; list it again",
         None,
     ]
     assert (photos / "0000.png.xmp").read_text() == theirs

@@ -9,13 +9,10 @@ it was indexed: `open_unchanged` decides, as where originals are opened.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import stat
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import suppress
 from math import isclose
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
@@ -26,7 +23,7 @@ from msgspec.structs import replace
 from imgsearch.decode.formats import FORMATS_BY_SUFFIX
 from imgsearch.decode.original import open_unchanged
 from imgsearch.decode.request import open_regular_file
-from imgsearch.decode.sidecars import xmp_paths
+from imgsearch.decode.sidecars import is_other_picture, xmp_paths
 from imgsearch.decode.xmp import MAX_PACKET_BYTES
 from imgsearch.decode.xmp_corrections import new_packet_of_correction, with_correction
 from imgsearch.decode.xmp_edit import CannotEdit
@@ -45,10 +42,9 @@ from imgsearch.records.albums import SidecarChange
 from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
 from imgsearch.records.faces import FaceNamesChange
 from imgsearch.records.photo import IndexedFile, Photo
-from imgsearch.replacing import rename_over
 from imgsearch.text import plain_text
+from imgsearch.written_beside import EditedMeanwhile, NotWritten, digest_of, replace_beside
 
-_PART = ".imgsearch.part"  # behind the name of a file that is not complete
 _SAME_DEGREES = 1e-5  # about a metre
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -112,7 +108,7 @@ class PlannedFile(Struct, Generic[Change], frozen=True):
     @classmethod
     def of(cls, change: Change, before: bytes | None, after: bytes) -> PlannedFile[Change]:
         """Plan a change of a file with this content."""
-        return cls(change, _digest(before), zlib.compress(after, 1))
+        return cls(change, digest_of(before), zlib.compress(after, 1))
 
 
 Planning: TypeAlias = Generator[Progress, None, list[PlannedFile[Change]]]
@@ -169,7 +165,7 @@ def _plan_each(
         one = plan(sidecar, by_sidecar[sidecar])
         if one is not None:
             photos = tuple((each.photo, each.file) for each in by_sidecar[sidecar])
-            problem = _problem_with(photos)
+            problem = _problem_with(photos) or _other_owner(sidecar, photos)
             planned.append(
                 replace(one, photos=photos)
                 if problem is None
@@ -202,33 +198,27 @@ def write_sidecar(planned: PlannedFile[Change]) -> Change:
     if change.problem is not None:
         return change
     sidecar = change.sidecar
-    part = sidecar.with_name(f".{sidecar.name}{_PART}")
     try:
-        with suppress(FileNotFoundError):
-            part.unlink()  # of a process that was killed
-        _write_part(
-            part, zlib.decompress(planned.packed), sidecar if planned.before is not None else None
+        if sidecar.is_symlink():
+            return _failed(change, "another program has made it a link meanwhile; list it again")
+        replace_beside(
+            sidecar,
+            zlib.decompress(planned.packed),
+            planned.before,
+            lambda: _problem_with(planned.photos),
         )
-        if _digest(_content(sidecar)) != planned.before:
-            return _failed(change, "another program has changed it meanwhile; list it again")
-        if (problem := _problem_with(planned.photos)) is not None:
-            return _failed(change, problem)
-        if planned.before is None:
-            _take_free_name(part, sidecar)
-        else:
-            rename_over(part, sidecar)
-    except FileExistsError:
-        return _failed(change, "another program has made it meanwhile; list it again")
-    except (OSError, PhotoError) as error:
-        if isinstance(error, OSError) and error.errno in _FULL:
+    except EditedMeanwhile:
+        done = "made" if planned.before is None else "changed"
+        return _failed(change, f"another program has {done} it meanwhile; list it again")
+    except NotWritten as error:
+        return _failed(change, str(error))
+    except OSError as error:
+        if error.errno in _FULL:
             raise DiskError(
                 f"The disk of {sidecar.parent} is full ({error.strerror}). Free some space and run "
                 "the command again; each file is as it was or complete."
             ) from error
         return _failed(change, f"it cannot be written ({_reason(error)})")
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return change
 
 
@@ -242,6 +232,22 @@ def _problem_with(photos: Iterable[tuple[Photo, IndexedFile]]) -> str | None:
             return "the photo is gone; run imgsearch index first"
         else:
             return "the photo has changed; run imgsearch index first"
+    return None
+
+
+def _other_owner(sidecar: Path, photos: Iterable[tuple[Photo, IndexedFile]]) -> str | None:
+    """Return why a file such as `IMG.xmp` may be that of a picture which is not indexed."""
+    names = [indexed.path.name for _, indexed in photos]
+    if any(sidecar.name.startswith(f"{name}.") for name in names):
+        return None  # it has the whole name of a photo
+    for each in sorted(sidecar.parent.iterdir()):
+        if each.stem == sidecar.stem and is_other_picture(each.name):
+            cure = (
+                f"rename it {names[0]}.xmp if it is that of {names[0]}"
+                if os.path.lexists(sidecar)
+                else "leave out --adobe-names"
+            )
+            return f"it may be that of {each.name}, which imgsearch does not read; {cure}"
     return None
 
 
@@ -376,10 +382,6 @@ def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
     }
 
 
-def _digest(content: bytes | None) -> bytes | None:
-    return None if content is None else hashlib.sha256(content).digest()
-
-
 def _content(sidecar: Path) -> bytes | None:
     """The bytes of a file; None without one. Raises OSError and PhotoError, also for a link."""
     if not os.path.lexists(sidecar):
@@ -388,31 +390,6 @@ def _content(sidecar: Path) -> bytes | None:
         raise OSError(errno.ELOOP, "it is a link")
     with open_regular_file(sidecar) as file:
         return file.read(MAX_PACKET_BYTES + 1)
-
-
-def _write_part(part: Path, content: bytes, like: Path | None) -> None:
-    """Write a new file that is on the disk before it gets its name, with the rights of `like`."""
-    mode = 0o644 if like is None else stat.S_IMODE(like.stat().st_mode)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(part, flags, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if like is not None:
-        with suppress(OSError):
-            part.chmod(mode)
-
-
-def _take_free_name(part: Path, sidecar: Path) -> None:
-    """Give a file its name unless there is one of that name. Raises FileExistsError."""
-    try:
-        os.link(part, sidecar)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(sidecar):
-            raise FileExistsError(sidecar) from None
-        part.rename(sidecar)
 
 
 def _failed(change: Change, problem: str) -> Change:
