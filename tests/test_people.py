@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from imgsearch.service.client import Client
 from imgsearch.store import changes as journal
 from imgsearch.store import migrations
 from imgsearch.store.store import Store
-from tests.factories import context_of, wait_until
+from tests.factories import context_of, run_cli, wait_until
 from tests.people import library_with_faces, write_three_persons
 from tests.services import serving
 from tests.stand_in import StandIn
@@ -590,6 +591,37 @@ def named(library: Library, name: str) -> int:
     return person.id
 
 
+@pytest.mark.parametrize("character", ["\x07", "\x86", "\udcff", "\ud800", "\ufffe"])
+def test_a_name_that_no_file_could_hold_is_refused(library: Library, character: str) -> None:
+    red, face = of_colour(library, "red0").id, library.people.faces_in(1)[0].id
+    with pytest.raises(UsageError, match="A name cannot have the character"):
+        library.people.name(red, f"An{character}na")
+    with pytest.raises(UsageError, match="A name cannot have the character"):
+        library.people.name_faces((face,), f"An{character}na")
+    assert library.changes.all() == ()
+    library.people.name(
+        red, "Zoë\u200d 👩\u200d👧"
+    )  # what joins letters and emoji is no control character
+    assert library.people.get(red).name == "Zoë\u200d 👩\u200d👧"
+
+
+def test_a_name_from_before_is_blamed_and_not_the_file(library: Library, tmp_path: Path) -> None:
+    red = library.people.name(of_colour(library, "red0").id, "Anna").person
+    with closing(sqlite3.connect(library.settings.data_dir / "library.db")) as connection:
+        connection.execute(
+            "UPDATE persons SET name = 'An\x07na', plain_name = 'an\x07na' WHERE name NOTNULL"
+        )
+        connection.commit()
+    changes = library.people.write_sidecars(library.people.plan_sidecars().run()).run()
+    assert {each.problem for each in changes} == {
+        r"the name An\x07na has a character that no XMP file can hold; imgsearch people lists its "
+        "person; imgsearch people NUMBER --name NAME renames it"
+    }
+    invoke(library, str(red.id), "--name", "Anna")  # as the message says
+    changes = library.people.write_sidecars(library.people.plan_sidecars().run()).run()
+    assert {each.problem for each in changes} == {None}
+
+
 # ------------------------------------------------------------------------- the command
 
 
@@ -620,6 +652,8 @@ def test_the_command_lists_names_and_corrects(library: Library) -> None:
     assert "Anna (you)" in invoke(library, "--me", "Anna")
     assert "Anna (you)" in invoke(library, "me")
     assert "(you)" not in invoke(library, "me", "--not-me")
+    refused = run_cli("people", number, "--name", os.fsdecode(b"bad\xff"), data=Path(data))
+    assert refused.returncode == 2 and r"cannot have the character \udcff" in refused.stderr
     people = json.loads(invoke(library, "--json"))
     assert people[0]["name"] == "Anna"
     with pytest.raises(UsageError, match="Did you mean Anna"):

@@ -25,6 +25,7 @@ from imgsearch.records.faces import (
     SimilarFace,
 )
 from imgsearch.records.ids import as_id
+from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
@@ -428,8 +429,13 @@ def _undecided(stores: PeopleStores) -> frozenset[int]:
 
 
 def _checked_name(name: str) -> str:
-    """The name with single spaces. Raises UsageError for one that is too long."""
+    """Return the name with single spaces. Raises UsageError for one that cannot be a name."""
     name = " ".join(name.split())
+    if (character := character_of_no_name(name)) is not None:
+        raise UsageError(
+            f"A name cannot have the character {printable(character)}: no XMP file could hold it. "
+            "Write the name without it."
+        )
     if len(name) > MAX_NAME:
         raise UsageError(f"A name has {MAX_NAME} characters at most.")
     return name

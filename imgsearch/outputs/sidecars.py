@@ -42,7 +42,7 @@ from imgsearch.records.albums import SidecarChange
 from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
 from imgsearch.records.faces import FaceNamesChange
 from imgsearch.records.photo import IndexedFile, Photo
-from imgsearch.text import plain_text
+from imgsearch.text import character_of_no_name, plain_text, printable
 from imgsearch.written_beside import EditedMeanwhile, NotWritten, digest_of, replace_beside
 
 _SAME_DEGREES = 1e-5  # about a metre
@@ -293,6 +293,13 @@ def _plan_names(
     """The change of one XMP file; None where nothing is to be changed."""
     first = photos[0]
     change = FaceNamesChange(sidecar, first.file.path)
+    for name in (face.name for each in photos for face in each.faces):
+        if character_of_no_name(name) is not None:  # given to a person before it was refused
+            problem = f"the name {printable(name)} has a character that no XMP file can hold"
+            cure = (
+                "imgsearch people lists its person; imgsearch people NUMBER --name NAME renames it"
+            )
+            return PlannedFile(_failed(change, f"{problem}; {cure}"))
     try:
         before = _content(sidecar)
         change = replace(change, is_new=before is None)
