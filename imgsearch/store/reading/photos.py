@@ -158,6 +158,11 @@ class PhotoReads:
             for photo_id, files in found.items()
         }
 
+    def has_any(self, ids: Iterable[int]) -> bool:
+        """Whether the library knows one of these photos, with a file or without."""
+        query = f"SELECT 1 FROM photos WHERE id {IN_IDS} LIMIT 1"
+        return self._database.fetch_one(query, ids_parameter(ids)) is not None
+
     def indexed_files(self, ids: Iterable[int]) -> dict[int, list[IndexedFile]]:
         """Return the files of photos as they were when they were indexed, sorted by path."""
         query = (
