@@ -27,6 +27,10 @@ class ChangeHistory:
         """List the last changes, the newest first."""
         return self._engine.people().changes.all()
 
+    def last_of_people(self) -> Change | None:
+        """Return the newest change of persons that was not undone; None where there is none."""
+        return self._engine.people().changes.last_of_people()
+
     @operation("POST /changes/undo")
     def undo(self, change_id: int | None = None) -> Change:
         """Undo a change, or the newest that was not undone yet; returns that change.
