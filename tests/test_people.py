@@ -343,6 +343,21 @@ def test_decisions_albums_and_marks_are_undone_in_one_order(library: Library) ->
     assert library.people.get(red.id).name == "Anna"
 
 
+def test_the_last_decision_about_people_is_known_among_other_changes(library: Library) -> None:
+    assert library.changes.last_of_people() is None
+    library.marks.set(range(1, 7), rating=3)
+    assert library.changes.last_of_people() is None
+    red = of_colour(library, "red0")
+    everyone = library.people.name(red.id, "Anna").change
+    denied = library.people.decide((library.people.faces_of(red.id)[0].id,), red.id, False).change
+    library.albums.make("Book", range(1, 7))
+    assert library.changes.last_of_people() == denied
+    library.changes.undo(denied.id)
+    assert library.changes.last_of_people() == everyone
+    own = library.people.set_me(red.id).change
+    assert library.changes.last_of_people() == own
+
+
 def test_every_decision_leaves_and_brings_back_the_same_rows(library: Library) -> None:
     people = library.people
     red, lime = of_colour(library, "red0"), of_colour(library, "lime")

@@ -31,6 +31,7 @@ from imgsearch.store.sql import now
 MOST_CHANGES = 1000
 MOST_BYTES = 32_000_000  # of their steps, compressed; the newest change is always kept
 _COLUMNS = "id, title, photos, changed_at, undone_at IS NOT NULL"
+_BYTES_OF_A_NAME = 512  # of steps, compressed: they begin with the name of a table
 _TAKEN = {
     "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
     "NEW_NAME",
@@ -133,15 +134,12 @@ class ChangeStore:
     def last_of_people(self) -> Change | None:
         """Return the newest change of persons that was not undone; None where there is none."""
         query = (
-            f"SELECT {_COLUMNS}, steps FROM changes WHERE undone_at IS NULL AND id < ? "
-            "ORDER BY id DESC LIMIT 50"
+            f"SELECT {_COLUMNS}, substr(steps, 1, {_BYTES_OF_A_NAME}) FROM changes "
+            "WHERE undone_at IS NULL ORDER BY id DESC"
         )
-        before = (1 << 63) - 1
-        while rows := self._database.fetch_all(query, before):
-            for *columns, packed in rows:
-                if _is_of_people(_unpacked(packed)):
-                    return _change_of(columns)
-            before = rows[-1][0]
+        for *columns, start in self._database.fetch_all(query):
+            if _first_table(start) in _OF_PEOPLE:
+                return _change_of(columns)
         return None
 
     def _turn(self, change_id: int | None, undone: bool) -> Change | None:
@@ -440,6 +438,12 @@ def _packed(steps: Sequence[Step]) -> bytes:
 
 def _unpacked(content: bytes) -> list[Step]:
     return msgspec.json.decode(zlib.decompress(content), type=list[Step])
+
+
+def _first_table(start: bytes) -> str:
+    """Return the table of the first step. A change is of persons, or of no table of theirs."""
+    text = zlib.decompressobj().decompress(start)  # [["persons",[[1]],…
+    return text.split(b'"', 2)[1].decode()
 
 
 def _precise_now() -> str:
