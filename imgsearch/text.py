@@ -66,6 +66,17 @@ def is_utf8(text: str) -> bool:
     return True
 
 
+def character_of_no_name(text: str) -> str | None:
+    """Return the first character that no name can have; None where there is none.
+
+    Those are control characters, lone surrogates, and what XML 1.0 cannot hold, as XMP files do.
+    """
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") or character in "\ufffe\uffff":
+            return character
+    return None
+
+
 def path_text(path: str | Path) -> str:
     """A path, or the address of an object: `Path` makes "s3:/bucket" of "s3://bucket"."""
     text = str(path)

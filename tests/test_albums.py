@@ -228,10 +228,17 @@ def test_an_older_change_is_undone_without_the_newer_ones(stocked: Library) -> N
     stocked.albums.add("Book", [2])
     stocked.changes.undo(marked.id)
     assert stocked.marks.of([1])[1].rating == 3 and not stocked.marks.of([1])[1].favourite
+    with pytest.raises(UsageError, match=r'"Added 1 photo to Book" came later .* undo 4$'):
+        stocked.changes.undo(made.id)
+    assert stocked.albums.photos("Book").photo_ids == (1, 2)
+    stocked.changes.undo(4)
     stocked.changes.undo(made.id)
     assert counts(stocked) == {}
+    with pytest.raises(UsageError, match=rf'"Made .*" came before it .*--redo {made.id}'):
+        stocked.changes.redo(4)
     stocked.changes.redo(made.id)
-    assert stocked.albums.photos("Book").photo_ids == (1, 2), "with what it has got since"
+    stocked.changes.redo(4)
+    assert stocked.albums.photos("Book").photo_ids == (1, 2)
     for unknown in (99, -1, 1 << 70):
         with pytest.raises(UsageError, match=f"no change {unknown} to undo"):
             stocked.changes.undo(unknown)

@@ -19,7 +19,17 @@ from imgsearch.records.corrections import Correction, DateAndPlaceChange, NamedP
 from tests.factories import run_cli
 from tests.programs import need_programs
 from tests.stand_in import StandIn
-from tests.test_marks_sidecars import BARE, DARKTABLE, DIGIKAM, LIGHTROOM, files_of, stock
+from tests.test_marks_sidecars import (
+    BARE,
+    DARKTABLE,
+    DIGIKAM,
+    HAS_CHANGED,
+    IS_GONE,
+    LIGHTROOM,
+    exchange,
+    files_of,
+    stock,
+)
 
 MOMENT = datetime(1974, 7, 3, 16, 30)
 LISBON = NamedPoint(38.7223, -9.1393, "Lisbon", "Lisboa", "Portugal")
@@ -123,6 +133,25 @@ def test_damaged_packets_are_refused_or_keep_what_they_state(noise: bytes, at: i
 
 
 # ------------------------------------------------------------------------- the files
+
+
+@pytest.mark.parametrize("is_planned_before", [False, True])
+def test_no_photo_gets_the_date_of_another_one(
+    stocked: Library, tmp_path: Path, is_planned_before: bool
+) -> None:
+    photos = tmp_path / "photos"
+    stocked.corrections.set_dates([PhotoDate(number, MOMENT) for number in (1, 2, 3)])
+    before = files_of(photos)
+    planned = stocked.corrections.plan_sidecars().run()
+    exchange(photos / "0000.png", photos / "0003.png")
+    (photos / "0001.png").unlink()
+    if not is_planned_before:
+        planned = stocked.corrections.plan_sidecars().run()
+    changes = stocked.corrections.write_sidecars(planned).run()
+    assert [each.problem for each in changes] == [HAS_CHANGED, IS_GONE, None]
+    after = files_of(photos)
+    assert after["0000.png.xmp"] == before["0000.png.xmp"]
+    assert after.keys() - before.keys() == {"0002.png.xmp"}
 
 
 def test_nothing_is_written_before_it_is_asked_for(stocked: Library, tmp_path: Path) -> None:

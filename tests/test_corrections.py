@@ -121,7 +121,8 @@ def test_a_wrong_clock_is_set_right(scans: Library) -> None:
     (planned,) = scans.corrections.plan_dates(query="type:jpg|png", shift_s=-3600.0)
     assert planned.photo_id == there, "the others have no date of their own to shift"
     assert (taken_at - planned.after).total_seconds() == 3600
-    assert scans.corrections.plan_dates([there], shift_s=1e15) == ()
+    with pytest.raises(UsageError, match="2012-05-06, out of the years 1 to 9999"):
+        scans.corrections.plan_dates([there], shift_s=1e15)
 
 
 def test_what_is_read_again_is_kept_beside_the_correction(scans: Library, tmp_path: Path) -> None:
@@ -276,3 +277,26 @@ def test_the_service_does_the_same(scans: Library) -> None:
         assert client.call(Corrections.set_dates, dates).photos == 2
         assert client.call(Corrections.of, [1])[1].date_is_corrected
     assert ids(scans, "on:1974") == [1, 2]
+
+
+def test_the_command_says_why_no_date_would_change(scans: Library) -> None:
+    data = scans.settings.data_dir
+
+    def refused(*arguments: str, code: int) -> str:
+        done = run_cli("correct", "--photo", "1", *arguments, data=data)
+        assert (done.returncode, done.stdout) == (code, ""), done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    assert "none has a date of its own to shift" in refused("--shift", "1h", code=1)
+    run_cli("correct", "--photo", "1", "--set-date", "1950", data=data)
+    assert "all have this date already" in refused("--set-date", "1950", code=1)
+    assert "all have a date of their own or none in a name" in refused("--from-names", code=1)
+    beyond = refused("--shift", "+999999999h", code=2)
+    assert "1950-01-01, out of the years 1 to 9999. Give a smaller one." in beyond
+    assert "is not a shift" in refused("--shift", f"{'9' * 400}h", code=2)
+    assert "moves no date" in refused("--shift", "0h", code=2)
+    unknown = run_cli("correct", "--photo", "99999", "--set-date", "1950", data=data)
+    assert unknown.returncode == 2 and "does not have photo 99999" in unknown.stderr
+    place = run_cli("correct", "name:nothing", "--set-place", "Lisbon", data=data)
+    assert place.stdout == "No photo matches, so no place was corrected\n"

@@ -29,7 +29,15 @@ from tests.factories import run_cli
 from tests.people import library_with_faces
 from tests.programs import need_programs
 from tests.test_faces import write_people
-from tests.test_marks_sidecars import BARE, DARKTABLE, DIGIKAM, LIGHTROOM, files_of
+from tests.test_marks_sidecars import (
+    BARE,
+    DARKTABLE,
+    DIGIKAM,
+    HAS_CHANGED,
+    LIGHTROOM,
+    exchange,
+    files_of,
+)
 from tests.test_people import found, of_colour
 
 # As digiKam writes them, with a pet and a face elsewhere; and as Lightroom does, by elements.
@@ -243,6 +251,22 @@ def test_a_person_who_was_renamed_is_renamed_where_the_face_is_confirmed(
     assert library.browse.names().people == {"Benno": 2, "Zoë Adler": 3}
 
 
+def test_no_photo_gets_the_faces_of_another_one_of_its_size(tmp_path: Path, photos: Path) -> None:
+    one, other = photos / "red0.bmp", photos / "lime0.bmp"
+    for path, colour in ((one, "red"), (other, "lime")):
+        write_people(path.with_suffix(".png"), colour)
+        with Image.open(path.with_suffix(".png")) as image:
+            image.save(path)
+        path.with_suffix(".png").unlink()
+    assert one.stat().st_size == other.stat().st_size
+    with library_with_faces(tmp_path, photos) as library:
+        library.people.name(of_colour(library, "red0").id, "Zoë")
+        exchange(one, other)
+        problems = {each.photo.name: each.problem for each in written(library)}
+        assert problems["red0.bmp"] == HAS_CHANGED and problems["red1.png"] is None
+        assert not (photos / "red0.bmp.xmp").exists() and not (photos / "lime0.bmp.xmp").exists()
+
+
 def test_hidden_persons_and_photos_that_are_gone_or_have_changed_are_left_out(
     library: Library, photos: Path
 ) -> None:
@@ -273,7 +297,7 @@ def test_a_file_that_another_program_changed_meanwhile_is_left_as_it_is(
         each.sidecar.name: each.problem for each in library.people.write_sidecars(planned).run()
     }
     assert "another program has changed it" in str(problems["red0.png.xmp"])
-    assert "another program has changed it" in str(problems["both.png.xmp"])
+    assert "another program has made it" in str(problems["both.png.xmp"])
     assert "no valid XML" in str(problems["lime.png.xmp"])
     assert "it is a link" in str(problems["red1.png.xmp"])
     assert files_of(photos) == before

@@ -16,6 +16,7 @@ from tests.factories import CHECKOUT
 FLOORS = (
     {"errors", "replacing"},
     {
+        "exchanging",
         "c_memory",
         "cores",
         "desktop",
@@ -33,6 +34,7 @@ FLOORS = (
     },
     {
         *("addresses", "caches", "concurrency", "config", "made_database", "progress"),
+        "written_beside",
         "records",
     },
     {"decode", "gazetteer", "place_names", "store"},

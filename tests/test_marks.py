@@ -143,9 +143,21 @@ def test_bad_marks_are_refused(stocked: Library) -> None:
         stocked.marks.set([1])
     with pytest.raises(QueryError, match=r"Unknown value 'favorite'\. Did you mean favourite"):
         stocked.find("is:favorite")
-    assert stocked.marks.set([99], favourite=True).id is None
+    with pytest.raises(UsageError, match=r"does not have photo 99\. imgsearch search --json"):
+        stocked.marks.set([99], favourite=True)
+    with pytest.raises(UsageError, match="does not have one of these 2 photos"):
+        stocked.marks.forget_rating([98, 99])
+    assert stocked.marks.set([1, 99], favourite=True).photos == 1
+    nothing = stocked.marks.set(query="name:nothing", favourite=True)
+    assert (nothing.id, nothing.title) == (None, "No photo matches, so none was marked")
     with pytest.raises(SettingsError, match="rating must be own or files"):
         Settings.load(rating="mine")
+
+
+def test_the_command_refuses_a_photo_that_is_not_there(stocked: Library) -> None:
+    refused = run_cli("mark", "--photo", "99999", "--stars", "3", data=stocked.settings.data_dir)
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert "does not have photo 99999" in refused.stderr
 
 
 def test_states_are_suggested(stocked: Library) -> None:

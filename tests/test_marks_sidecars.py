@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from imgsearch import Library
 from imgsearch.decode.xmp import read_xmp
@@ -222,7 +223,7 @@ def test_a_file_that_another_program_changed_meanwhile_is_left_as_it_is(
     changes = stocked.marks.write_sidecars(planned).run()
     assert [each.problem for each in changes] == [
         "another program has changed it meanwhile; list it again",
-        "another program has changed it meanwhile; list it again",
+        "another program has made it meanwhile; list it again",
         None,
     ]
     assert (photos / "0000.png.xmp").read_text() == theirs
@@ -297,6 +298,52 @@ def test_what_a_killed_process_left_is_no_obstacle(stocked: Library, tmp_path: P
     stocked.marks.set([2], rating=4)
     (change,) = written(stocked)
     assert change.problem is None and not part.exists()
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Give two files the names of each other."""
+    between = one.with_name("between")
+    one.rename(between)
+    other.rename(one)
+    between.rename(other)
+
+
+HAS_CHANGED = "the photo has changed; run imgsearch index first"
+IS_GONE = "the photo is gone; run imgsearch index first"
+
+
+@pytest.mark.parametrize("is_planned_before", [False, True])
+def test_no_photo_gets_the_stars_of_another_one(
+    library: Library, stand_in: StandIn, tmp_path: Path, is_planned_before: bool
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    paths = [photos / f"{name}.bmp" for name in "abcd"]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(path)
+        os.utime(path, ns=(number, number))
+    assert len({path.stat().st_size for path in paths}) == 1, "no size tells them apart"
+    library.index([photos]).run()
+    ids = {path.name: library.find(f"name:{path.name}").hits[0].photo.id for path in paths}
+    library.marks.set([ids["a.bmp"], ids["c.bmp"], ids["d.bmp"]], rating=5)
+    planned = library.marks.plan_sidecars().run()
+    exchange(paths[0], paths[1])
+    paths[2].unlink()
+    if not is_planned_before:
+        planned = library.marks.plan_sidecars().run()
+    os.utime(paths[3], ns=(9, 9))  # another time, and the same content: it is still the photo
+    changes = library.marks.write_sidecars(planned).run()
+    assert [(each.sidecar.name, each.problem) for each in changes] == [
+        ("a.bmp.xmp", HAS_CHANGED),
+        ("c.bmp.xmp", IS_GONE),
+        ("d.bmp.xmp", None),
+    ]
+    assert {path.name for path in photos.iterdir()} == {"a.bmp", "b.bmp", "d.bmp", "d.bmp.xmp"}
+    library.index().run()
+    (change,) = written(library)
+    assert (change.sidecar.name, change.problem) == ("b.bmp.xmp", None), "where the photo is now"
+    library.index().run()
+    assert {hit.photo.id for hit in library.find("rating:5").hits} == {ids["a.bmp"], ids["d.bmp"]}
 
 
 def test_photos_that_are_gone_are_left_out(stocked: Library, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from imgsearch.service.client import Client
 from imgsearch.store import changes as journal
 from imgsearch.store import migrations
 from imgsearch.store.store import Store
-from tests.factories import context_of, wait_until
+from tests.factories import context_of, run_cli, wait_until
 from tests.people import library_with_faces, write_three_persons
 from tests.services import serving
 from tests.stand_in import StandIn
@@ -342,6 +343,21 @@ def test_decisions_albums_and_marks_are_undone_in_one_order(library: Library) ->
     assert library.people.get(red.id).name == "Anna"
 
 
+def test_the_last_decision_about_people_is_known_among_other_changes(library: Library) -> None:
+    assert library.changes.last_of_people() is None
+    library.marks.set(range(1, 7), rating=3)
+    assert library.changes.last_of_people() is None
+    red = of_colour(library, "red0")
+    everyone = library.people.name(red.id, "Anna").change
+    denied = library.people.decide((library.people.faces_of(red.id)[0].id,), red.id, False).change
+    library.albums.make("Book", range(1, 7))
+    assert library.changes.last_of_people() == denied
+    library.changes.undo(denied.id)
+    assert library.changes.last_of_people() == everyone
+    own = library.people.set_me(red.id).change
+    assert library.changes.last_of_people() == own
+
+
 def test_every_decision_leaves_and_brings_back_the_same_rows(library: Library) -> None:
     people = library.people
     red, lime = of_colour(library, "red0"), of_colour(library, "lime")
@@ -393,15 +409,28 @@ def test_an_older_decision_is_undone_without_the_newer_ones(library: Library) ->
     people.name(lime.id, "Anna")
     library.changes.undo(refused.id)
     assert (people.get(red.id).name, people.get(red.id).faces) == ("Annie", 4)
-    library.changes.undo(named.id)
-    assert people.get(red.id).name is None and people.get(lime.id).name == "Anna"
-    library.changes.redo(named.id)
-    assert people.get(red.id).name == "Annie", "as it was when this was undone"
+    with pytest.raises(UsageError, match=f'"Renamed Anna to Annie" came later .* {renamed.id}$'):
+        library.changes.undo(named.id)
     with pytest.raises(
         UsageError, match=r"another person has the name. Rename .* imgsearch people"
     ):
         library.changes.undo(renamed.id)
     assert people.get(red.id).name == "Annie" and people.get(lime.id).name == "Anna"
+
+
+def test_yes_and_no_are_one_change(library: Library) -> None:
+    red = library.people.name(of_colour(library, "red0").id, "Anna").person
+    first, second, *_ = (each.id for each in library.people.faces_of(red.id))
+    library.people.decide((first,), red.id, False)
+    before = rows(library)
+    made = library.people.decide((first,), red.id, True, others=(second,))
+    assert (made.person.faces, made.faces) == (4 - 1, 2)
+    assert made.change.title == "Confirmed 1 face as Anna and rejected 1"
+    assert library.changes.undo().id == made.change.id
+    assert rows(library) == before
+    with pytest.raises(UsageError, match="both yes and no"):
+        library.people.decide((first,), red.id, True, others=(second, first))
+    assert rows(library) == before
 
 
 def test_a_decision_is_undone_after_another_model_has_found_the_faces(
@@ -577,6 +606,37 @@ def named(library: Library, name: str) -> int:
     return person.id
 
 
+@pytest.mark.parametrize("character", ["\x07", "\x86", "\udcff", "\ud800", "\ufffe"])
+def test_a_name_that_no_file_could_hold_is_refused(library: Library, character: str) -> None:
+    red, face = of_colour(library, "red0").id, library.people.faces_in(1)[0].id
+    with pytest.raises(UsageError, match="A name cannot have the character"):
+        library.people.name(red, f"An{character}na")
+    with pytest.raises(UsageError, match="A name cannot have the character"):
+        library.people.name_faces((face,), f"An{character}na")
+    assert library.changes.all() == ()
+    library.people.name(
+        red, "Zoë\u200d 👩\u200d👧"
+    )  # what joins letters and emoji is no control character
+    assert library.people.get(red).name == "Zoë\u200d 👩\u200d👧"
+
+
+def test_a_name_from_before_is_blamed_and_not_the_file(library: Library, tmp_path: Path) -> None:
+    red = library.people.name(of_colour(library, "red0").id, "Anna").person
+    with closing(sqlite3.connect(library.settings.data_dir / "library.db")) as connection:
+        connection.execute(
+            "UPDATE persons SET name = 'An\x07na', plain_name = 'an\x07na' WHERE name NOTNULL"
+        )
+        connection.commit()
+    changes = library.people.write_sidecars(library.people.plan_sidecars().run()).run()
+    assert {each.problem for each in changes} == {
+        r"the name An\x07na has a character that no XMP file can hold; imgsearch people lists its "
+        "person; imgsearch people NUMBER --name NAME renames it"
+    }
+    invoke(library, str(red.id), "--name", "Anna")  # as the message says
+    changes = library.people.write_sidecars(library.people.plan_sidecars().run()).run()
+    assert {each.problem for each in changes} == {None}
+
+
 # ------------------------------------------------------------------------- the command
 
 
@@ -607,6 +667,8 @@ def test_the_command_lists_names_and_corrects(library: Library) -> None:
     assert "Anna (you)" in invoke(library, "--me", "Anna")
     assert "Anna (you)" in invoke(library, "me")
     assert "(you)" not in invoke(library, "me", "--not-me")
+    refused = run_cli("people", number, "--name", os.fsdecode(b"bad\xff"), data=Path(data))
+    assert refused.returncode == 2 and r"cannot have the character \udcff" in refused.stderr
     people = json.loads(invoke(library, "--json"))
     assert people[0]["name"] == "Anna"
     with pytest.raises(UsageError, match="Did you mean Anna"):

@@ -45,6 +45,7 @@ class PeopleDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
     into: int = 0
     faces: tuple[int, ...] = ()
+    change: int = 0  # that an undo takes back
 
 
 def listed(request: Request) -> Response:
@@ -136,18 +137,18 @@ def _record(decision: PeopleDecision) -> tuple[int, str, int | None]:
             made = people.set_me(person, decision.action == "me")
             done = "This is you: person:me finds you." if made.person.is_me else "This is not you."
         case "undo":
-            undone = library.changes.undo()
+            undone = library.changes.undo(decision.change)
             return person, f"Undone: {printable(undone.title)}.", undone.id
     return made.person.id, done, made.change.id
 
 
 def _list() -> dict[str, object]:
     library = session().library
-    last = next((each.title for each in library.changes.all() if not each.undone), None)
+    last = library.changes.last_of_people()
     return {
         "people": [_person_json(each) for each in library.people.all(hidden=True)],
         "alone": library.people.counts().alone,
-        "undo": last,
+        "undo": None if last is None else {"id": last.id, "title": printable(last.title)},
     }
 
 

@@ -15,6 +15,7 @@ _OFFERED = {
     "tray": "tray",
     "albums": "albums",
     "marks": "marks",
+    "changes": "changes",
     "corrections": "corrections",
     "folders": "files",
 }

@@ -240,6 +240,14 @@ def _disk(store: Store, root: Root) -> Iterator[Finding]:
     if differences:
         message = f"Since {root.path} was last indexed, files are: {', '.join(differences)}."
         yield Finding("folders", "note", message, "imgsearch index")
+    if result.left:
+        files = format_count(len(result.left), "file")
+        message = f"Killed runs left {files} beside photos, such as {result.left[0]}."
+        cure = (
+            "imgsearch doctor --repair. One that stays has an edit of another program: compare it "
+            "with the XMP file, then delete it."
+        )
+        yield Finding("folders", "note", message, cure, repairable=True)
 
 
 def _forgotten(store: Store) -> Iterator[Finding]:

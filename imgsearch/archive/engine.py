@@ -346,7 +346,7 @@ class ArchiveEngine:
         found = self.catalogue().photos([photo_id]).get(photo_id)
         if found is None:
             return
-        times = self.catalogue().file_times(found.photo.content_hash)
+        times = self.catalogue().file_times([found.photo.content_hash])
         for each in found.files:
             address = path_text(each.path)
             file = self._originals.file_at(address)
@@ -373,15 +373,17 @@ class ArchiveEngine:
         ]
         return [(photo, picture) for photo, picture in pictures if picture is not None]
 
-    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, Path]]:
+    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, IndexedFile]]:
         has_files, has_objects = False, False
-        for found in self.catalogue().photos(photo_ids).values():
+        photos = self.catalogue().photos(photo_ids)
+        times = self.catalogue().file_times([each.photo.content_hash for each in photos.values()])
+        for found in photos.values():
             for each in found.files:
                 if is_object(path_text(each.path)):
                     has_objects = True
                 elif each.path.is_file():
                     has_files = True
-                    yield found.photo, each.path
+                    yield found.photo, IndexedFile(each.path, None, times.get(path_text(each.path)))
         if has_objects and not has_files:
             raise UsageError(
                 f"The photos of the archive {self.address} are in object storage, and imgsearch "

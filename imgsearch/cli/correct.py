@@ -22,7 +22,8 @@ from imgsearch.operations.corrections import Corrections
 from imgsearch.records.corrections import DateAndPlaceChange, PhotoDate, PlannedDate
 from imgsearch.text import format_count, path_text, printable
 
-_SHIFT = re.compile(r"([+-]?)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_NUMBER = r"(\d{1,9})"  # of hours, that is more than any calendar has
+_SHIFT = re.compile(rf"([+-]?)(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
 _UNITS_S = (86_400, 3_600, 60, 1)
 
 
@@ -34,6 +35,8 @@ def _read_shift(context: click.Context, option: click.Parameter, text: str | Non
     numbers = found.groups()[1:] if found else ()
     if found is None or not any(numbers):
         raise click.BadParameter(f"{text!r} is not a shift. Write 2h, -1h30m or +1d.")
+    if not any(int(each or 0) for each in numbers):
+        raise click.BadParameter(f"{text!r} moves no date. Write 2h, -1h30m or +1d.")
     seconds = sum(int(each or 0) * unit for each, unit in zip(numbers, _UNITS_S, strict=True))
     return -float(seconds) if found[1] == "-" else float(seconds)
 
@@ -158,7 +161,7 @@ def command(
         elif is_only_planned:
             _print_planned(planned)
         if not planned:
-            info("No date would change: there is none of its own to shift, or none in a name.")
+            info(f"No date would change: {_why_none(shift_s, from_names)}.")
             sys.exit(NO_RESULT)
         if is_only_planned:
             photos_text = format_count(len(planned), "photo")
@@ -171,6 +174,15 @@ def command(
         info(change.title)
     else:
         print_change(change)
+
+
+def _why_none(shift_s: float | None, from_names: bool) -> str:
+    """Say why no photo would get another date."""
+    if shift_s is not None:
+        return "no photo matches, or none has a date of its own to shift"
+    if from_names:
+        return "no photo matches, or all have a date of their own or none in a name"
+    return "no photo matches, or all have this date already"
 
 
 def _write_sidecars(adobe_names: bool, dry_run: bool, as_json: bool, data_dir: str | None) -> None:

@@ -158,13 +158,11 @@ def command(
         elif ask_about:
             _print_proposals(ask, who, as_json)
         elif yes or no:
-            for faces, is_person in ((yes, True), (no, False)):
-                if faces:
-                    decided = ask(People.decide, faces, who.id, is_person)
-                    who = decided.person
-                    if decided.faces < len(set(faces)):
-                        info("Some of these faces are not in the library, and were left out.")
-            _print_person(who, as_json)
+            faces, others = (yes, no) if yes else (no, ())
+            decided = ask(People.decide, faces, who.id, bool(yes), others=others)
+            if decided.faces < len({*faces, *others}):
+                info("Some of these faces are not in the library, and were left out.")
+            _print_person(decided.person, as_json)
         elif merge is not None:
             other = find_person(ask, merge)
             _print_person(ask(People.merge, other.id, who.id).person, as_json)

@@ -44,8 +44,10 @@ def command(
       imgsearch undo 12
       imgsearch undo --redo
 
-    Run again, it undoes the change before. CHANGE is the number of a change in the list. The
-    library keeps the last thousand changes. With --library, the changes are those of the persons of
+    Run again, it undoes the change before. CHANGE is the number of a change in the list; while a
+    later change of the same photos, album or person counts, that one is undone first. A new change
+    ends the list of undone ones, which --redo does again. The library keeps the last thousand
+    changes. With --library, the changes are those of the persons of
     an archive, by whomever.
     """
     with asking(data_dir, address) as ask:

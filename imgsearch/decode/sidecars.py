@@ -1,6 +1,7 @@
 """Reads the metadata files beside photos: XMP, JSON of Google Takeout, and Picasa's own file.
 
 is_sidecar_name   a name -> whether the file may be one
+is_other_picture  a name -> whether the file is a picture that is not indexed, which may have one
 sidecar_paths     a photo -> where its own may be
 apply_sidecars    the facts of a photo -> with what the files beside it say
 """
@@ -21,6 +22,21 @@ from imgsearch.records.photo import Facts
 SOURCE = "sidecar"
 # darktable's and digiKam's names, then Adobe's and Apple's
 _XMP_PATTERNS = ("{name}.xmp", "{name}.XMP", "{stem}.xmp", "{stem}.XMP")
+# Pictures that imgsearch does not read, and whose `IMG.xmp` other programs write: further kinds of
+# RAW, and documents of editors.
+_OTHER_PICTURES = frozenset(
+    (
+        *(".ari", ".bay", ".braw", ".cap", ".cine", ".crm", ".cs1", ".dcs", ".drf", ".eip"),
+        *(".fff", ".gpr", ".insp", ".insv", ".k25", ".mdc", ".ptx", ".pxn", ".r3d", ".rwz", ".sti"),
+        *(".afphoto", ".ai", ".eps", ".indd", ".kra", ".ora", ".pdf", ".psb", ".psd", ".pxd"),
+        *(".dds", ".exr", ".hdr", ".svg", ".tga", ".xcf"),
+    )
+)
+
+
+def is_other_picture(name: str) -> bool:
+    """Whether a file of this name is a picture of a kind that is not indexed."""
+    return os.path.splitext(name)[1].lower() in _OTHER_PICTURES  # noqa: PTH122
 
 
 def is_sidecar_name(name: str) -> bool:

@@ -182,8 +182,10 @@ class Engine(Protocol):
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """The photos that can be read now, each with what is read of it."""
 
-    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, Path]]:
+    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, IndexedFile]]:
         """Yield the files of photos that this machine can reach, each with its photo.
+
+        A file is as it was when it was indexed; it may have changed since.
 
         Raises UsageError where there is none because all are objects of a storage.
         """

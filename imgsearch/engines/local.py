@@ -215,11 +215,14 @@ class LocalEngine:
 
         return CorrectionStore(self.database())
 
-    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, Path]]:
-        for found in self.catalogue().photos(photo_ids).values():
-            for file in found.files:
-                if file.is_online and not file.is_missing:
-                    yield found.photo, file.path
+    def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, IndexedFile]]:
+        photos = self.catalogue().photos(photo_ids)
+        indexed = self.reads().photos.indexed_files(photos)
+        for photo_id, found in photos.items():
+            here = {each.path for each in found.files if each.is_online and not each.is_missing}
+            for file in indexed.get(photo_id, ()):
+                if file.path in here:
+                    yield found.photo, file
 
     def event_title_store(self) -> EventTitleStore:
         """The titles of events in the database."""
@@ -426,7 +429,7 @@ class LocalEngine:
     def files_of(
         self, photo_id: int, with_video: bool = False
     ) -> Generator[IndexedFile, None, None]:
-        yield from self.reads().photos.indexed_files(photo_id)
+        yield from self.reads().photos.indexed_files([photo_id]).get(photo_id, ())
 
     def photo(self, photo_id: int) -> Photo | None:
         return self.reads().photos.records([photo_id]).get(photo_id)

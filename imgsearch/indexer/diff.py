@@ -44,6 +44,7 @@ class ScopeDiff(Struct, frozen=True):
     unchanged_files: tuple[FileStat, ...] = ()  # only if they were asked for
     reappeared: tuple[str, ...] = ()  # paths that were held as missing and exist again
     sidecars: SidecarChanges = field(default_factory=SidecarChanges)
+    left: tuple[str, ...] = ()  # files of a run that was killed while it wrote beside photos
 
 
 class LibraryDiff(Struct, frozen=True):
@@ -173,7 +174,7 @@ def compare(
         reappeared = tuple(path for path in held if path in result.files)
         known_sidecars = store.files.sidecars(scope.root_id, scope.folder, scope.recursive)
         sidecars = compare_sidecars(result, known_sidecars, changes)
-        diffs.append(ScopeDiff(scope, changes, unchanged, reappeared, sidecars))
+        diffs.append(ScopeDiff(scope, changes, unchanged, reappeared, sidecars, result.left))
     return LibraryDiff(tuple(diffs), offline)
 
 

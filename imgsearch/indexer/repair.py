@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.decode.formats import is_photo_name
 from imgsearch.errors import DamagedThumbnails, SnapshotError
 from imgsearch.index import snapshot
 from imgsearch.indexer.derived import build_index
+from imgsearch.indexer.scan import scan
 from imgsearch.store.lock import writing
 from imgsearch.store.thumbnails import ThumbnailStore
 from imgsearch.text import format_count
+from imgsearch.written_beside import recover
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def repair(context: IndexingContext) -> list[str]:
-    """Delete invalid vectors and leftover index files, and rebuild a damaged index.
+    """Delete invalid vectors and leftover files, and rebuild a damaged index.
 
     Returns a sentence for each repair. No photo is touched.
     """
@@ -53,6 +57,11 @@ def repair(context: IndexingContext) -> list[str]:
             done.append(f"Gave {freed_mb:,.1f} MB of the database back to the disk.")
         with ThumbnailStore(context.data_dir) as thumbnails:
             done += _repair_thumbnails(thumbnails)
+        folders = store.reads.roots.active().values()
+        left = [path for folder in folders for path in scan(folder, is_photo_name).left]
+        if removed := sum(recover(Path(path)) for path in left):
+            files = format_count(removed, "file")
+            done.append(f"Removed {files} that killed runs left beside photos.")
     return done
 
 

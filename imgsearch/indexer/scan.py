@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.paths import entry_path, for_system
 from imgsearch.records.files import Changes, FileStat
+from imgsearch.written_beside import is_left_name
 
 # ------------------------------------------------------------------------- names and paths
 
@@ -51,13 +52,15 @@ class ScanResult(Struct, frozen=True):
     """The photos and sidecar files in a folder, by path, and what could not be read.
 
     `unreadable` are folders that exist but may not be read; `dangling` are symbolic links whose
-    target does not exist now, perhaps a folder on a drive that is not connected.
+    target does not exist now, perhaps a folder on a drive that is not connected. `left` are files
+    that a run left which was killed while it wrote beside photos.
     """
 
     files: Mapping[str, FileStat]
     unreadable: tuple[str, ...]
     dangling: tuple[str, ...] = ()
     sidecars: Mapping[str, FileStat] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
 
 
 def scan(
@@ -90,7 +93,9 @@ def scan(
             walk.unreadable.append(current)
         if not recursive:
             break
-    return ScanResult(walk.files, tuple(walk.unreadable), tuple(walk.dangling), walk.sidecars)
+    return ScanResult(
+        walk.files, tuple(walk.unreadable), tuple(walk.dangling), walk.sidecars, tuple(walk.left)
+    )
 
 
 class _Walk:
@@ -101,6 +106,7 @@ class _Walk:
         self.sidecars: dict[str, FileStat] = {}
         self.unreadable: list[str] = []
         self.dangling: list[str] = []
+        self.left: list[str] = []
         self.folders: list[str] = []
         self.links: list[str] = []
         self._is_photo = is_photo
@@ -112,6 +118,8 @@ class _Walk:
             for entry in entries:
                 if not is_ignored(entry.name):
                     self._add(entry)
+                elif is_left_name(entry.name):
+                    self.left.append(entry_path(entry.path))
 
     def _add(self, entry: os.DirEntry[str]) -> None:
         try:

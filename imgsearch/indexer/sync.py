@@ -26,6 +26,7 @@ from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.thumbnails import ThumbnailStore
 from imgsearch.text import shell_word
+from imgsearch.written_beside import recover
 
 if TYPE_CHECKING:
     from imgsearch.errors import Reason
@@ -122,6 +123,9 @@ def _apply(
     retry_failures: bool,
 ) -> Generator[Progress, None, SyncReport]:
     snapshot.clean(store)  # files that a killed build left behind
+    for scope in changes.scopes:
+        for left in scope.left:
+            recover(Path(left))
     report, last_id = SyncReport(), store.photos.last_id()
     last_path_id = store.files.last_path_id()
     if changes.upserts:

@@ -179,7 +179,7 @@ def chosen_photos(
     k: int | None,
     include_weak: bool,
 ) -> list[int]:
-    """The ids of the given photos, and of those that a query finds. Raises QueryError."""
+    """Return the ids of the given photos, and of those that a query finds. Raises QueryError."""
     ids = as_ids(photo_ids)
     if query is None:
         return ids
@@ -190,3 +190,13 @@ def chosen_photos(
     prepared = prepare(engine.context(), resolve_query(query))
     most = k if k is not None else MAX_RANKED if prepared.exact.terms else None
     return [*ids, *found_ids(prepared, most, include_weak)]
+
+
+def require_any(engine: LocalEngine, photo_ids: Sequence[int]) -> None:
+    """Raise UsageError where photos are given and the library has none of them."""
+    ids = as_ids(photo_ids)
+    if ids and not engine.reads().photos.has_any(ids):
+        which = f"photo {ids[0]}" if len(ids) == 1 else f"one of these {len(ids):,} photos"
+        raise UsageError(
+            f"The library does not have {which}. imgsearch search --json prints the ids of photos."
+        )

@@ -27,13 +27,18 @@ class ChangeHistory:
         """List the last changes, the newest first."""
         return self._engine.people().changes.all()
 
+    def last_of_people(self) -> Change | None:
+        """Return the newest change of persons that was not undone; None where there is none."""
+        return self._engine.people().changes.last_of_people()
+
     @operation("POST /changes/undo")
     def undo(self, change_id: int | None = None) -> Change:
         """Undo a change, or the newest that was not undone yet; returns that change.
 
         Photos that the library has forgotten since stay away. Works while another process writes.
-        Raises UsageError where there is nothing to undo, or the name of an album or a person is
-        taken; DiskError.
+        Raises UsageError where there is nothing to undo, where a later change of the same photos,
+        album or person counts, which has to be undone first, or where the name of an album or a
+        person is taken; DiskError.
         """
         change = self._engine.deciding(lambda stores: stores.changes.undo(change_id))
         if change is None:
@@ -43,7 +48,10 @@ class ChangeHistory:
 
     @operation("POST /changes/redo")
     def redo(self, change_id: int | None = None) -> Change:
-        """Do an undone change again, or the one that was undone last. Raises as `undo` does."""
+        """Do an undone change again, or the one that was undone last. Raises as `undo` does.
+
+        A new change ends the list of undone ones.
+        """
         change = self._engine.deciding(lambda stores: stores.changes.redo(change_id))
         if change is None:
             raise UsageError(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.operations.albums import chosen_photos
+from imgsearch.operations.albums import chosen_photos, require_any
 from imgsearch.operations.declared import ResultCount, operation
 from imgsearch.records.albums import Change
 from imgsearch.records.corrections import (
@@ -21,6 +22,7 @@ from imgsearch.records.corrections import (
 )
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place, Query
+from imgsearch.text import printable
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
@@ -66,7 +68,8 @@ class Corrections:
         without a date of their own to shift, with one already, or without a date in a name. Photos
         that have the date are left out as well.
 
-        Raises UsageError unless one of the three is given, and for what is no date; QueryError as
+        Raises UsageError unless one of the three is given, for what is no date, for a shift out of
+        the years 1 to 9999, and where the library has none of the given photos; QueryError as
         `find` does.
         """
         from imgsearch.language.fields import read_date
@@ -83,13 +86,14 @@ class Corrections:
                 raise UsageError(str(error)) from None
         today = datetime.now().date()
         planned = []
+        require_any(self._engine, photo_ids)
         chosen = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         for photo_id, photo in self._engine.catalogue().photos(chosen).items():
             before, path = datetime.fromisoformat(photo.date), photo.files[0].path
             because, after = "", given
             own = None if photo.dated_by == "file" else photo.photo.facts.taken_at
             if shift_s is not None:
-                after = _shifted(own, shift_s)
+                after = _shifted(path, own, shift_s)
             elif from_names:
                 named = date_in_path(path, today) if own is None else None
                 after = None if named is None else named.taken_at
@@ -123,6 +127,7 @@ class Corrections:
         Nothing is written. Photos that have the place are left out. Raises as `set_place` does.
         """
         after = self._located(place)
+        require_any(self._engine, photo_ids)
         chosen = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         planned = []
         for photo_id, photo in self._engine.catalogue().photos(chosen).items():
@@ -144,10 +149,11 @@ class Corrections:
         """Correct the place of photos, of the answer to a query, or of both.
 
         `place` is the name of a town, "Paris" or "Paris, Texas", or a point in degrees,
-        "48.85,2.35". Raises UsageError for what is no place, QueryError for an unknown town and as
-        `find` does, and DiskError.
+        "48.85,2.35". Raises UsageError for what is no place, and where the library has none of the
+        given photos, QueryError for an unknown town and as `find` does, and DiskError.
         """
         found = self._located(place)
+        require_any(self._engine, photo_ids)
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.corrections().set_place(photos, found)
 
@@ -178,10 +184,12 @@ class Corrections:
     ) -> Change:
         """Let count again what the files of photos state, of the date, the place or both.
 
-        Raises UsageError if neither is meant, QueryError as `find` does, and DiskError.
+        Raises UsageError if neither is meant, and where the library has none of the given photos,
+        QueryError as `find` does, and DiskError.
         """
         if not (date or place):
             raise UsageError("Say what to take back: the date, the place or both.")
+        require_any(self._engine, photo_ids)
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.corrections().forget(photos, date=date, place=place)
 
@@ -202,8 +210,8 @@ class Corrections:
         corrections = store.all()
         stated = store.of(corrections)
         files = [
-            CorrectedFile(path, corrections[photo.id], stated[photo.id])
-            for photo, path in self._engine.reachable_files(corrections)
+            CorrectedFile(photo, file, corrections[photo.id], stated[photo.id])
+            for photo, file in self._engine.reachable_files(corrections)
         ]
         return Job(plan_corrections(files, adobe_names))
 
@@ -212,9 +220,10 @@ class Corrections:
     ) -> Job[list[DateAndPlaceChange]]:
         """Write the planned XMP files, one after the other; returns each change.
 
-        Photos are never changed. What other programs wrote in a file is kept, and a file that has
-        changed since it was planned is left as it is; its change has a problem then. The library
-        reads the files at the next `index`. Raises DiskError on a full disk.
+        Photos are never changed. What other programs wrote in a file is kept. A file that has
+        changed since it was planned is left as it is, as is the file of a photo that is gone or has
+        changed since it was indexed; its change has a problem then. The library reads the files
+        at the next `index`. Raises DiskError on a full disk.
         """
         from imgsearch.outputs.sidecars import write_sidecars
         from imgsearch.progress import Job
@@ -248,9 +257,12 @@ def _place_of(facts: Facts) -> NamedPoint | None:
     return NamedPoint(facts.lat, facts.lon, *names, near_town=facts.near_town)
 
 
-def _shifted(own: datetime | None, shift_s: float) -> datetime | None:
-    """The date, moved; None where there is none, or none that a calendar has."""
+def _shifted(path: Path, own: datetime | None, shift_s: float) -> datetime | None:
+    """Return the date of a photo, moved; None where there is none. Raises UsageError."""
     try:
         return None if own is None else own + timedelta(seconds=shift_s)
     except OverflowError:
-        return None
+        raise UsageError(
+            f"The shift moves the date of {printable(path)}, {own:%Y-%m-%d}, out of the years 1 to "
+            "9999. Give a smaller one."
+        ) from None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
-from imgsearch.operations.albums import chosen_photos
+from imgsearch.operations.albums import chosen_photos, require_any
 from imgsearch.operations.declared import operation
 from imgsearch.records.albums import MAX_STARS, Change, MarkKind, PhotoMarks, SidecarChange
 from imgsearch.records.ids import as_ids
@@ -48,8 +48,9 @@ class Marks:
         """Mark photos, the answer to a query, or both; a mark that is not given stays.
 
         `rating` is 0 to 5 stars, which count before those that a file states unless the setting
-        `rating` says otherwise. Works while another process writes. Raises UsageError without a
-        mark and for other numbers of stars, QueryError as `find` does, and DiskError.
+        `rating` says otherwise. Works while another process writes. Photos that the library does
+        not have are left out. Raises UsageError without a mark, for other numbers of stars, and
+        where the library has none of the given photos, QueryError as `find` does, and DiskError.
         """
         if rating is not None and not 0 <= rating <= MAX_STARS:
             raise UsageError(f"A rating is 0 to {MAX_STARS} stars, not {rating}.")
@@ -62,6 +63,7 @@ class Marks:
             values["hidden"] = 1 if hidden else None
         if not values:
             raise UsageError("Say how to mark the photos: favourite, rating or hidden.")
+        require_any(self._engine, photo_ids)
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.marks().set(photos, values)
 
@@ -76,8 +78,10 @@ class Marks:
     ) -> Change:
         """Remove the stars that photos were given here, so that those of their files count.
 
-        Raises QueryError as `find` does, and DiskError.
+        Raises UsageError where the library has none of the given photos, QueryError as `find` does,
+        and DiskError.
         """
+        require_any(self._engine, photo_ids)
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         return self._engine.marks().set(photos, {"rating": None})
 
@@ -92,8 +96,8 @@ class Marks:
 
         stars = self._engine.marks().ratings()
         files = [
-            RatedFile(path, stars[photo.id], photo.facts.rating)
-            for photo, path in self._engine.reachable_files(stars)
+            RatedFile(photo, file, stars[photo.id], photo.facts.rating)
+            for photo, file in self._engine.reachable_files(stars)
         ]
         return Job(plan_sidecars(files, adobe_names))
 
@@ -102,9 +106,10 @@ class Marks:
     ) -> Job[list[SidecarChange]]:
         """Write the planned XMP files, one after the other; returns each change.
 
-        Photos are never changed. What other programs wrote in a file is kept, and a file that has
-        changed since it was planned is left as it is; its change has a problem then. The library
-        reads the new stars at the next `index`. Raises DiskError on a full disk.
+        Photos are never changed. What other programs wrote in a file is kept. A file that has
+        changed since it was planned is left as it is, as is the file of a photo that is gone or has
+        changed since it was indexed; its change has a problem then. The library reads the new stars
+        at the next `index`. Raises DiskError on a full disk.
         """
         from imgsearch.outputs.sidecars import write_sidecars
         from imgsearch.progress import Job

@@ -25,6 +25,7 @@ from imgsearch.records.faces import (
     SimilarFace,
 )
 from imgsearch.records.ids import as_id
+from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
@@ -39,6 +40,7 @@ Hidden = Annotated[bool, Meta(description="Whether persons of no interest are li
 FaceIds = Annotated[
     tuple[int, ...], Meta(min_length=1, max_length=10_000, description="The ids of faces.")
 ]
+MoreFaceIds = Annotated[tuple[int, ...], Meta(max_length=10_000, description="The ids of faces.")]
 FaceSide = Annotated[
     int, Meta(ge=16, le=1024, description="The side of the square picture in pixels.")
 ]
@@ -246,22 +248,30 @@ class People:
         )
 
     @operation("POST /people/decide")
-    def decide(self, faces: FaceIds, person_id: PersonId, is_person: bool) -> PersonChange:
+    def decide(
+        self, faces: FaceIds, person_id: PersonId, is_person: bool, others: MoreFaceIds = ()
+    ) -> PersonChange:
         """Say that faces are a person, or that they are not; faces of no photo are left out.
+
+        Of `others` the opposite is recorded, in the same change.
 
         With a yes, a group without a name comes along, and so do faces that are like it beyond
         doubt. A face that is not a person is never proposed for it again, and never joins it.
-        Raises UsageError for an unknown person.
+        Raises UsageError for an unknown person, and for a face that is in both lists.
         """
-        number, ids = as_id(person_id), [as_id(face) for face in faces]
+        number = as_id(person_id)
+        ids, opposite = ([as_id(face) for face in each] for each in (faces, others))
+        yes, no = (ids, opposite) if is_person else (opposite, ids)
+        if both := sorted(set(yes) & set(no)):
+            raise UsageError(f"Face {both[0]} has both yes and no. Say one of them.")
 
         def decided(stores: PeopleStores) -> tuple[int, Change]:
             followers: Sequence[int] = ()
-            if is_person:
+            if yes:
                 from imgsearch.faces.proposals import followers_of
 
-                followers = followers_of(stores.faces.all(), number, ids)
-            return stores.people.decide(ids, number, is_person, followers)
+                followers = followers_of(stores.faces.all(), number, yes)
+            return stores.people.decide(number, yes, no, followers)
 
         count, change = self._engine.deciding(decided)
         return PersonChange(self.get(number), change, count)
@@ -287,7 +297,7 @@ class People:
                 stores.faces.all(), _NOBODY_YET if known is None else known, ids
             )
             if known is not None:
-                return (known, *stores.people.decide(ids, known, True, followers))
+                return (known, *stores.people.decide(known, ids, (), followers))
             new, change = stores.people.make(ids, name, followers)
             return new, len(set(ids)), change
 
@@ -360,9 +370,8 @@ class People:
         stated = engine.names_in_files(faces)
         files = [
             FileWithFaces(
-                path,
-                photo.size_bytes,
-                (photo.width_px, photo.height_px),
+                photo,
+                file,
                 tuple(
                     NamedFace(
                         face.name or "",
@@ -373,7 +382,7 @@ class People:
                 ),
                 tuple(stated.get(photo.id, ())),
             )
-            for photo, path in engine.reachable_files(faces)
+            for photo, file in engine.reachable_files(faces)
         ]
         orientation_of = partial(read_orientation, max_megapixels=engine.settings.max_megapixels)
         return Job(plan_face_names(files, orientation_of, adobe_names))
@@ -383,9 +392,10 @@ class People:
     ) -> Job[list[FaceNamesChange]]:
         """Write the planned XMP files, one after the other; returns each change.
 
-        Photos are never changed. What other programs wrote in a file is kept, and a file that has
-        changed since it was planned is left as it is; its change has a problem then. The library
-        reads the names at the next `index`. Raises DiskError on a full disk.
+        Photos are never changed. What other programs wrote in a file is kept. A file that has
+        changed since it was planned is left as it is, as is the file of a photo that is gone or has
+        changed since it was indexed; its change has a problem then. The library reads the names
+        at the next `index`. Raises DiskError on a full disk.
         """
         from imgsearch.outputs.sidecars import write_sidecars
         from imgsearch.progress import Job
@@ -419,8 +429,13 @@ def _undecided(stores: PeopleStores) -> frozenset[int]:
 
 
 def _checked_name(name: str) -> str:
-    """The name with single spaces. Raises UsageError for one that is too long."""
+    """Return the name with single spaces. Raises UsageError for one that cannot be a name."""
     name = " ".join(name.split())
+    if (character := character_of_no_name(name)) is not None:
+        raise UsageError(
+            f"A name cannot have the character {printable(character)}: no XMP file could hold it. "
+            "Write the name without it."
+        )
     if len(name) > MAX_NAME:
         raise UsageError(f"A name has {MAX_NAME} characters at most.")
     return name

@@ -2,19 +2,17 @@
 
 This is the only code that writes beside photos. The photos themselves are never opened for writing.
 A file is replaced whole, by one that differs in these facts alone, and only if it still is
-what it was when the changes were listed.
+what it was when the changes were listed. Nothing is written beside a photo that has changed since
+it was indexed: `open_unchanged` decides, as where originals are opened.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import stat
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import suppress
 from math import isclose
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
@@ -23,8 +21,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.decode.formats import FORMATS_BY_SUFFIX
+from imgsearch.decode.original import open_unchanged
 from imgsearch.decode.request import open_regular_file
-from imgsearch.decode.sidecars import xmp_paths
+from imgsearch.decode.sidecars import is_other_picture, xmp_paths
 from imgsearch.decode.xmp import MAX_PACKET_BYTES
 from imgsearch.decode.xmp_corrections import new_packet_of_correction, with_correction
 from imgsearch.decode.xmp_edit import CannotEdit
@@ -42,10 +41,10 @@ from imgsearch.progress import Progress
 from imgsearch.records.albums import SidecarChange
 from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
 from imgsearch.records.faces import FaceNamesChange
-from imgsearch.replacing import rename_over
-from imgsearch.text import plain_text
+from imgsearch.records.photo import IndexedFile, Photo
+from imgsearch.text import character_of_no_name, plain_text, printable
+from imgsearch.written_beside import EditedMeanwhile, NotWritten, digest_of, replace_beside
 
-_PART = ".imgsearch.part"  # behind the name of a file that is not complete
 _SAME_DEGREES = 1e-5  # about a metre
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -53,7 +52,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class RatedFile(Struct, frozen=True):
     """A file of a photo that has stars here, and the stars that its own files state, if known."""
 
-    path: Path
+    photo: Photo
+    file: IndexedFile
     stars: int
     stated: int | None
 
@@ -61,7 +61,8 @@ class RatedFile(Struct, frozen=True):
 class CorrectedFile(Struct, frozen=True):
     """A file of a photo whose date or place was corrected, and the facts that its files state."""
 
-    path: Path
+    photo: Photo
+    file: IndexedFile
     correction: Correction
     stated: StatedFacts
 
@@ -79,12 +80,11 @@ class CorrectedFile(Struct, frozen=True):
 class FileWithFaces(Struct, frozen=True):
     """A file of a photo with named faces, and the names of people that its own files state.
 
-    The faces are in the upright picture; `size_px` is its width and height.
+    The faces are in the upright picture.
     """
 
-    path: Path
-    size_bytes: int
-    size_px: tuple[int, int]
+    photo: Photo
+    file: IndexedFile
     faces: tuple[NamedFace, ...]
     stated: tuple[str, ...] = ()
 
@@ -96,17 +96,19 @@ _File = TypeVar("_File", RatedFile, FileWithFaces, CorrectedFile)
 class PlannedFile(Struct, Generic[Change], frozen=True):
     """A change with the file before it, as a sha256 or None without one, and its new content.
 
-    There may be a file for each photo of a library, so the content is compressed.
+    There may be a file for each photo of a library, so the content is compressed. `photos` are
+    those that the change is about, each with its file.
     """
 
     change: Change
     before: bytes | None = None
     packed: bytes = b""
+    photos: tuple[tuple[Photo, IndexedFile], ...] = ()
 
     @classmethod
     def of(cls, change: Change, before: bytes | None, after: bytes) -> PlannedFile[Change]:
         """Plan a change of a file with this content."""
-        return cls(change, _digest(before), zlib.compress(after, 1))
+        return cls(change, digest_of(before), zlib.compress(after, 1))
 
 
 Planning: TypeAlias = Generator[Progress, None, list[PlannedFile[Change]]]
@@ -117,7 +119,8 @@ def plan_sidecars(files: Iterable[RatedFile], adobe_names: bool = False) -> Plan
 
     An XMP file that is there is changed. A new one is called `IMG.JPG.xmp`, as darktable and
     digiKam call them, or with `adobe_names` `IMG.xmp`. Photos whose files state these stars already
-    are left out. A file that cannot be changed has a change with a problem.
+    are left out. A file that cannot be changed has a change with a problem, as has the file of a
+    photo that is gone or has changed since it was indexed.
     """
     return _plan_each(files, adobe_names, _plan)
 
@@ -153,15 +156,21 @@ def _plan_each(
     adobe_names: bool,
     plan: Callable[[Path, list[_File]], PlannedFile[Change] | None],
 ) -> Planning[Change]:
-    """What `plan` returns for each XMP file and its photos; a Progress for each of the files."""
+    """Return what `plan` does for each XMP file and its photos; a Progress for each file."""
     by_sidecar: dict[Path, list[_File]] = defaultdict(list)
     for file in files:
-        by_sidecar[_sidecar_of(file.path, adobe_names)].append(file)
+        by_sidecar[_sidecar_of(file.file.path, adobe_names)].append(file)
     planned = []
     for done, sidecar in enumerate(sorted(by_sidecar), 1):
         one = plan(sidecar, by_sidecar[sidecar])
         if one is not None:
-            planned.append(one)
+            photos = tuple((each.photo, each.file) for each in by_sidecar[sidecar])
+            problem = _problem_with(photos) or _other_owner(sidecar, photos)
+            planned.append(
+                replace(one, photos=photos)
+                if problem is None
+                else PlannedFile(_failed(one.change, problem))
+            )
         yield Progress(done, len(by_sidecar), sidecar)
     return planned
 
@@ -189,32 +198,57 @@ def write_sidecar(planned: PlannedFile[Change]) -> Change:
     if change.problem is not None:
         return change
     sidecar = change.sidecar
-    part = sidecar.with_name(f".{sidecar.name}{_PART}")
     try:
-        with suppress(FileNotFoundError):
-            part.unlink()  # of a process that was killed
-        _write_part(
-            part, zlib.decompress(planned.packed), sidecar if planned.before is not None else None
+        if sidecar.is_symlink():
+            return _failed(change, "another program has made it a link meanwhile; list it again")
+        replace_beside(
+            sidecar,
+            zlib.decompress(planned.packed),
+            planned.before,
+            lambda: _problem_with(planned.photos),
         )
-        if _digest(_content(sidecar)) != planned.before:
-            return _failed(change, "another program has changed it meanwhile; list it again")
-        if planned.before is None:
-            _take_free_name(part, sidecar)
-        else:
-            rename_over(part, sidecar)
-    except FileExistsError:
-        return _failed(change, "another program has made it meanwhile; list it again")
-    except (OSError, PhotoError) as error:
-        if isinstance(error, OSError) and error.errno in _FULL:
+    except EditedMeanwhile:
+        done = "made" if planned.before is None else "changed"
+        return _failed(change, f"another program has {done} it meanwhile; list it again")
+    except NotWritten as error:
+        return _failed(change, str(error))
+    except OSError as error:
+        if error.errno in _FULL:
             raise DiskError(
                 f"The disk of {sidecar.parent} is full ({error.strerror}). Free some space and run "
                 "the command again; each file is as it was or complete."
             ) from error
         return _failed(change, f"it cannot be written ({_reason(error)})")
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return change
+
+
+def _problem_with(photos: Iterable[tuple[Photo, IndexedFile]]) -> str | None:
+    """Return why nothing may be written beside these photos; None where all are as indexed."""
+    for photo, indexed in photos:
+        file = open_unchanged(photo, indexed)
+        if file is not None:
+            file.close()
+        elif not os.path.lexists(indexed.path):
+            return "the photo is gone; run imgsearch index first"
+        else:
+            return "the photo has changed; run imgsearch index first"
+    return None
+
+
+def _other_owner(sidecar: Path, photos: Iterable[tuple[Photo, IndexedFile]]) -> str | None:
+    """Return why a file such as `IMG.xmp` may be that of a picture which is not indexed."""
+    names = [indexed.path.name for _, indexed in photos]
+    if any(sidecar.name.startswith(f"{name}.") for name in names):
+        return None  # it has the whole name of a photo
+    for each in sorted(sidecar.parent.iterdir()):
+        if each.stem == sidecar.stem and is_other_picture(each.name):
+            cure = (
+                f"rename it {names[0]}.xmp if it is that of {names[0]}"
+                if os.path.lexists(sidecar)
+                else "leave out --adobe-names"
+            )
+            return f"it may be that of {each.name}, which imgsearch does not read; {cure}"
+    return None
 
 
 def _sidecar_of(photo: Path, adobe_names: bool) -> Path:
@@ -230,7 +264,7 @@ def _sidecar_of(photo: Path, adobe_names: bool) -> Path:
 def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile[SidecarChange] | None:
     """The change of one XMP file; None where nothing is to be changed."""
     first = photos[0]
-    change = SidecarChange(sidecar, first.path, None, first.stars, True)
+    change = SidecarChange(sidecar, first.file.path, None, first.stars, True)
     try:
         before = _content(sidecar)
     except (OSError, PhotoError) as error:
@@ -241,8 +275,8 @@ def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile[SidecarChange] 
         return None
     if first.stars == 0 and not stated and len(photos) == 1:
         return None  # without stars is what no stars mean
-    change = SidecarChange(sidecar, first.path, stated, first.stars, before is None)
-    if others := _others_with(sidecar, {each.path.name: each.stars for each in photos}):
+    change = SidecarChange(sidecar, first.file.path, stated, first.stars, before is None)
+    if others := _others_with(sidecar, {each.file.path.name: each.stars for each in photos}):
         names = ", ".join(sorted(others)[:3])
         return PlannedFile(_failed(change, f"it belongs to {names} as well, with other stars"))
     if before is None:
@@ -258,7 +292,14 @@ def _plan_names(
 ) -> PlannedFile[FaceNamesChange] | None:
     """The change of one XMP file; None where nothing is to be changed."""
     first = photos[0]
-    change = FaceNamesChange(sidecar, first.path)
+    change = FaceNamesChange(sidecar, first.file.path)
+    for name in (face.name for each in photos for face in each.faces):
+        if character_of_no_name(name) is not None:  # given to a person before it was refused
+            problem = f"the name {printable(name)} has a character that no XMP file can hold"
+            cure = (
+                "imgsearch people lists its person; imgsearch people NUMBER --name NAME renames it"
+            )
+            return PlannedFile(_failed(change, f"{problem}; {cure}"))
     try:
         before = _content(sidecar)
         change = replace(change, is_new=before is None)
@@ -270,10 +311,8 @@ def _plan_names(
             return None
         if before is not None and names_all(before, faces):
             return None  # no photo is opened where it names all of them
-        if first.path.stat().st_size != first.size_bytes:
-            return PlannedFile(_failed(change, "the photo has changed; run imgsearch index first"))
-        orientation = orientation_of(first.path)
-        width_px, height_px = first.size_px
+        orientation = orientation_of(first.file.path)
+        width_px, height_px = first.photo.width_px, first.photo.height_px
         size_px = (height_px, width_px) if orientation >= 5 else (width_px, height_px)
         stored = as_stored_faces(faces, orientation)
         if before is None:
@@ -289,7 +328,8 @@ def _plan_names(
         return PlannedFile(_failed(change, f"it cannot be read ({_reason(error)})"))
     change = replace(change, added=edited.added, renamed=edited.renamed)
     names = {
-        each.path.name: sorted({plain_text(face.name) for face in each.faces}) for each in photos
+        each.file.path.name: sorted({plain_text(face.name) for face in each.faces})
+        for each in photos
     }
     if others := _others_with(sidecar, names):
         listed = ", ".join(sorted(others)[:3])
@@ -305,7 +345,7 @@ def _plan_correction(
         return None
     first = photos[0]
     correction = first.correction
-    change = DateAndPlaceChange(sidecar, first.path, correction.taken_at, correction.place)
+    change = DateAndPlaceChange(sidecar, first.file.path, correction.taken_at, correction.place)
     try:
         before = _content(sidecar)
         if before is None:
@@ -319,7 +359,7 @@ def _plan_correction(
     if after == before:
         return None  # the library has not read it yet
     change = replace(change, is_new=before is None)
-    if others := _others_with(sidecar, {each.path.name: each.correction for each in photos}):
+    if others := _others_with(sidecar, {each.file.path.name: each.correction for each in photos}):
         names = ", ".join(sorted(others)[:3])
         return PlannedFile(
             _failed(change, f"it belongs to {names} as well, with another date or place")
@@ -349,10 +389,6 @@ def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
     }
 
 
-def _digest(content: bytes | None) -> bytes | None:
-    return None if content is None else hashlib.sha256(content).digest()
-
-
 def _content(sidecar: Path) -> bytes | None:
     """The bytes of a file; None without one. Raises OSError and PhotoError, also for a link."""
     if not os.path.lexists(sidecar):
@@ -361,31 +397,6 @@ def _content(sidecar: Path) -> bytes | None:
         raise OSError(errno.ELOOP, "it is a link")
     with open_regular_file(sidecar) as file:
         return file.read(MAX_PACKET_BYTES + 1)
-
-
-def _write_part(part: Path, content: bytes, like: Path | None) -> None:
-    """Write a new file that is on the disk before it gets its name, with the rights of `like`."""
-    mode = 0o644 if like is None else stat.S_IMODE(like.stat().st_mode)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(part, flags, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if like is not None:
-        with suppress(OSError):
-            part.chmod(mode)
-
-
-def _take_free_name(part: Path, sidecar: Path) -> None:
-    """Give a file its name unless there is one of that name. Raises FileExistsError."""
-    try:
-        os.link(part, sidecar)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(sidecar):
-            raise FileExistsError(sidecar) from None
-        part.rename(sidecar)
 
 
 def _failed(change: Change, problem: str) -> Change:

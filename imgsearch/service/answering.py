@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -25,6 +26,7 @@ from imgsearch.service.connections import deadline_of
 from imgsearch.service.refusals import converted, refusal_of
 from imgsearch.service.table import operations_for
 from imgsearch.service.turns import Turns
+from imgsearch.text import printable
 
 CONCURRENT_PICTURES = 8  # a page requests sixty at once, and queries must not wait for them
 _STATUS_CODES = {2: 400, 5: 422, 6: 503, 9: 409}  # by exit code of the error's class; else 500
@@ -128,14 +130,38 @@ def read_body(operation: Operation, content: bytes) -> dict[str, Any]:
     A field that is null counts as absent, and an unknown field is refused.
     """
     form = load_json(content, without_nulls)
+    _refuse_half_characters(form)
     request = converted(form, operation.request, "field", "The request body", _CURE)
     return operation.arguments(request)
 
 
 def read_address(operation: Operation, fields: Mapping[str, str]) -> dict[str, Any]:
     """As `read_body`, of the fields in the address of a request."""
+    _refuse_half_characters(list(fields.values()))
     request = converted(fields, operation.request, "field", "The address", _CURE, from_texts=True)
     return operation.arguments(request)
+
+
+def _refuse_half_characters(form: object) -> None:
+    """Raise UsageError for a text that is neither Unicode nor could be the name of a file.
+
+    Names of files that are not UTF-8 have lone surrogates for their bytes (PEP 383): these stay.
+    """
+    waiting = [form]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            try:
+                os.fsencode(value)
+            except UnicodeEncodeError as error:
+                half = printable(value[error.start])
+                raise UsageError(
+                    f"The request has {half}, half of a character. Send texts as valid Unicode."
+                ) from None
 
 
 def _response(result: object) -> Response:

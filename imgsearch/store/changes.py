@@ -3,6 +3,10 @@
 A step is a table, some of its keys, and the rows that these had before: to undo it, the rows of the
 keys are deleted and the old ones inserted. The rows that were there become the new step, so that a
 change that was undone can be done again. A change is recorded in the transaction that makes it.
+
+Swapping rows is right only in one order: what was made last is undone first. So a change is not
+undone while a later one of the same rows counts, and not done again while an earlier one is undone.
+Changes of other rows may be undone in any order. A new change ends the list of undone ones.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +31,7 @@ from imgsearch.store.sql import now
 MOST_CHANGES = 1000
 MOST_BYTES = 32_000_000  # of their steps, compressed; the newest change is always kept
 _COLUMNS = "id, title, photos, changed_at, undone_at IS NOT NULL"
+_BYTES_OF_A_NAME = 512  # of steps, compressed: they begin with the name of a table
 _TAKEN = {
     "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
     "NEW_NAME",
@@ -113,14 +118,29 @@ class ChangeStore:
     def undo(self, change_id: int | None = None) -> Change | None:
         """Undo this change, or the newest that was not undone; None where there is none.
 
-        Rows of photos that the library has forgotten stay away. Raises UsageError where an album
-        or a person cannot have its name back, since it is taken.
+        Rows of photos that the library has forgotten stay away. A change that has nothing but such
+        rows is forgotten as well: the one before it is undone in its place.
+
+        Raises UsageError where a later change of the same rows was not undone, where an album or a
+        person cannot have its name back, since it is taken, and where nothing is left to undo of
+        the change that was asked for.
         """
         return self._turn(change_id, undone=False)
 
     def redo(self, change_id: int | None = None) -> Change | None:
         """Do this undone change again, or the one that was undone last. Raises as `undo`."""
         return self._turn(change_id, undone=True)
+
+    def last_of_people(self) -> Change | None:
+        """Return the newest change of persons that was not undone; None where there is none."""
+        query = (
+            f"SELECT {_COLUMNS}, substr(steps, 1, {_BYTES_OF_A_NAME}) FROM changes "
+            "WHERE undone_at IS NULL ORDER BY id DESC"
+        )
+        for *columns, start in self._database.fetch_all(query):
+            if _first_table(start) in _OF_PEOPLE:
+                return _change_of(columns)
+        return None
 
     def _turn(self, change_id: int | None, undone: bool) -> Change | None:
         if change_id is not None and not 0 < change_id < 1 << 63:
@@ -131,25 +151,21 @@ class ChangeStore:
             f"NULL AND (? IS NULL OR id = ?) ORDER BY {order} LIMIT 1"
         )
         with self._database.brief_transaction() as connection:
-            row = connection.execute(query, (change_id, change_id)).fetchone()
-            if row is None:
-                return None
-            *columns, packed = row
-            steps = _with_children(connection, _unpacked(packed))
-            before = [rows_before(connection, step.table, step.keys) for step in steps]
-            for step in steps:
-                try:
-                    _restore(connection, step)
-                except sqlite3.IntegrityError as error:
-                    if step.table not in _TAKEN:  # names are the only rule that ours can break
-                        raise
-                    raise UsageError(f"This cannot be undone now: {_TAKEN[step.table]}") from error
-            _follow(connection, steps)
-            connection.execute(
-                "UPDATE changes SET undone_at = ?, steps = ? WHERE id = ?",
-                (None if undone else _precise_now(), _packed(before), columns[0]),
-            )
-        return _change_of((*columns[:4], not undone))
+            while True:
+                row = connection.execute(query, (change_id, change_id)).fetchone()
+                if row is None:
+                    return None
+                *columns, packed = row
+                change = _change_of((*columns[:4], not undone))
+                if _swap(connection, change, _unpacked(packed)):
+                    return change
+                connection.execute("DELETE FROM changes WHERE id = ?", (change.id,))
+                if change_id is not None:
+                    break
+        raise UsageError(
+            f'Nothing is left of "{change.title}" to {"do again" if undone else "undo"}: its '
+            "photos have left the library, or it is so already."
+        )
 
 
 def record(
@@ -157,9 +173,12 @@ def record(
 ) -> Change:
     """Record a change that this transaction makes, and forget the oldest beyond the bounds.
 
-    `before` are the rows as `rows_before` gave them, in the order in which they were changed.
+    Changes that were undone are forgotten: to do one again would overwrite the new one, or be
+    overwritten when the new one is undone. `before` are the rows as `rows_before` gave them, in the
+    order in which they were changed.
     """
     changed_at = now()
+    connection.execute("DELETE FROM changes WHERE undone_at IS NOT NULL")
     cursor = connection.execute(
         "INSERT INTO changes (title, photos, changed_at, steps) VALUES (?, ?, ?, ?)",
         (title, photos, changed_at, _packed(before)),
@@ -228,11 +247,7 @@ def photos_of_album_before(connection: sqlite3.Connection, album_id: int) -> Ste
 def forget_people(connection: sqlite3.Connection) -> None:
     """Forget the changes of persons, which cannot be undone any more."""
     packed = connection.execute("SELECT id, steps FROM changes")
-    gone = [
-        (change_id,)
-        for change_id, steps in packed
-        if not _OF_PEOPLE.isdisjoint(step.table for step in _unpacked(steps))
-    ]
+    gone = [(change_id,) for change_id, steps in packed if _is_of_people(_unpacked(steps))]
     connection.executemany("DELETE FROM changes WHERE id = ?", gone)
 
 
@@ -258,6 +273,90 @@ def _with_children(connection: sqlite3.Connection, steps: Sequence[Step]) -> lis
                 keys = [each for each in children.keys if tuple(each) not in known]
                 more.append(replace(children, keys=keys, rows=[]))
     return [*steps, *more]
+
+
+def _swap(connection: sqlite3.Connection, change: Change, steps: Sequence[Step]) -> bool:
+    """Give the rows of a change the values that it has, and keep theirs as the way back.
+
+    `change` is as it will be, undone or not. Returns whether any row has changed. Raises UsageError
+    as `ChangeStore.undo` does.
+    """
+    assert change.id is not None
+    steps = _with_children(connection, steps)
+    _refuse_wrong_order(connection, change, steps)
+    before = [rows_before(connection, step.table, step.keys) for step in steps]
+    for step in steps:
+        try:
+            _restore(connection, step)
+        except sqlite3.IntegrityError as error:
+            if step.table not in _TAKEN:  # names are the only rule that ours can break
+                raise
+            raise UsageError(f"This cannot be undone now: {_TAKEN[step.table]}") from error
+    _follow(connection, steps)
+    if not only_changed(connection, before):
+        return False
+    connection.execute(
+        "UPDATE changes SET undone_at = ?, steps = ? WHERE id = ?",
+        (_precise_now() if change.undone else None, _packed(before), change.id),
+    )
+    return True
+
+
+def _refuse_wrong_order(
+    connection: sqlite3.Connection, change: Change, steps: Sequence[Step]
+) -> None:
+    """Raise UsageError where another change of the same rows has to be undone or done first."""
+    if change.undone:
+        rows = "id > ? AND undone_at IS NULL ORDER BY id DESC"
+    else:
+        rows = "id < ? AND undone_at IS NOT NULL ORDER BY id"
+    others = connection.execute(
+        f"SELECT id, title, steps FROM changes WHERE {rows}", (change.id,)
+    ).fetchall()
+    if not others:
+        return
+    touched = set(_keys_of(steps)) | set(_missing_parents(connection, steps))
+    for other_id, title, packed in others:
+        if touched.isdisjoint(_keys_of(_unpacked(packed))):
+            continue
+        if change.undone:
+            raise UsageError(
+                f'"{change.title}" cannot be undone yet: "{title}" came later and changed the '
+                f"same. Undo that first: imgsearch undo {other_id}"
+            )
+        raise UsageError(
+            f'"{change.title}" cannot be done again yet: "{title}" came before it and changed the '
+            f"same. Do that again first: imgsearch undo --redo {other_id}"
+        )
+
+
+def _keys_of(steps: Iterable[Step]) -> Iterator[tuple[Any, ...]]:
+    """The keys of all rows of steps, each behind the name of its table."""
+    for step in steps:
+        for key in step.keys:
+            yield step.table, *key
+
+
+def _missing_parents(
+    connection: sqlite3.Connection, steps: Sequence[Step]
+) -> Iterator[tuple[Any, ...]]:
+    """The albums and persons that rows of these steps refer to, and that nobody would bring back.
+
+    Each behind the name of its table, as in `_keys_of`.
+    """
+    restored = {
+        (step.table, row[0]) for step in steps for row in step.rows if step.table in _CHILDREN
+    }
+    for step in steps:
+        of = _TABLES[step.table]
+        for column, table in {**of.needs, **of.links}.items():
+            if table in _CHILDREN:
+                at = of.columns.index(column)
+                wanted = {row[at] for row in step.rows if row[at] is not None}
+                there = rows_before(connection, table, [[each] for each in wanted]).rows
+                for parent in wanted - {row[0] for row in there}:
+                    if (table, parent) not in restored:
+                        yield table, parent
 
 
 def _restore(connection: sqlite3.Connection, step: Step) -> None:
@@ -312,11 +411,15 @@ def _with_bytes(row: Sequence[Any], at: int) -> list[Any]:
 
 def _follow(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
     """Bring what depends on the rows of these steps in line with them."""
-    if not _OF_PEOPLE.isdisjoint(step.table for step in steps):
+    if _is_of_people(steps):
         decided = [row[0] for step in steps if step.table == "face_decisions" for row in step.rows]
         face_decisions.link_again(connection, decided)
         face_decisions.delete_empty_groups(connection)
     names.refresh(connection)
+
+
+def _is_of_people(steps: Iterable[Step]) -> bool:
+    return not _OF_PEOPLE.isdisjoint(step.table for step in steps)
 
 
 def _by_key(step: Step) -> dict[tuple[Any, ...], list[Any]]:
@@ -335,6 +438,12 @@ def _packed(steps: Sequence[Step]) -> bytes:
 
 def _unpacked(content: bytes) -> list[Step]:
     return msgspec.json.decode(zlib.decompress(content), type=list[Step])
+
+
+def _first_table(start: bytes) -> str:
+    """Return the table of the first step. A change is of persons, or of no table of theirs."""
+    text = zlib.decompressobj().decompress(start)  # [["persons",[[1]],…
+    return text.split(b'"', 2)[1].decode()
 
 
 def _precise_now() -> str:

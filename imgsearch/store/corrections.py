@@ -107,7 +107,11 @@ class CorrectionStore:
             )
             changed = [photo_id for (photo_id,) in rows]
             if not changed:
-                return changes.unchanged("These photos have this place already")
+                return changes.unchanged(
+                    "These photos have this place already"
+                    if photo_ids
+                    else "No photo matches, so no place was corrected"
+                )
             before = _before(connection, changed)
             connection.executemany(
                 f"INSERT INTO corrections (photo_id, {', '.join(_PLACE)}) "

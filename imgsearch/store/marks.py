@@ -64,6 +64,8 @@ class MarkStore:
                 (kind, photo_id): value
                 for kind, photo_id, value in changes.rows_before(connection, "marks", keys).rows
             }
+            if not known:
+                return changes.unchanged("No photo matches, so none was marked")
             changed = [key for key in keys if was.get(key) != values[key[0]]]
             if not changed:
                 return changes.unchanged("These marks were set already")

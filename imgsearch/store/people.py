@@ -176,27 +176,31 @@ class PeopleStore:
 
     def decide(
         self,
-        faces: Sequence[int],
         person_id: int,
-        is_person: bool,
+        yes: Sequence[int],
+        no: Sequence[int] = (),
         followers: Sequence[int] = (),
     ) -> tuple[int, Change]:
-        """Record whether faces are a person; returns how many of these faces there are.
+        """Record which faces are a person and which are not; returns how many there are of both.
 
         With a yes, a group that has no name and no confirmed face comes along with its face, and
         so do the `followers`, as far as they are nobody yet.
         """
-        with self._changing([*faces, *followers]) as change:
+        with self._changing([*yes, *no, *followers]) as change:
             connection = change.connection
-            name = _require(connection, person_id)
-            if is_person:
-                groups = _open_groups(connection, faces, person_id)
+            called = _called(_require(connection, person_id), person_id)
+            if yes:
+                groups = _open_groups(connection, yes, person_id)
                 change.keep_faces_of(groups)
                 _follow(connection, groups, followers, person_id)
-            count = _decide(connection, faces, person_id, is_person)
-            about = f"{format_count(count, 'face')} as {_called(name, person_id)}"
-            title = f"{'Confirmed' if is_person else 'Rejected'} {about}"
-            return count, change.record(title, faces=faces)
+            confirmed = _decide(connection, yes, person_id, True)
+            rejected = _decide(connection, no, person_id, False)
+            if yes:
+                title = f"Confirmed {format_count(confirmed, 'face')} as {called}"
+                title += f" and rejected {rejected:,}" if no else ""
+            else:
+                title = f"Rejected {format_count(rejected, 'face')} as {called}"
+            return confirmed + rejected, change.record(title, faces=[*yes, *no])
 
     def make(
         self, faces: Sequence[int], name: str, followers: Sequence[int] = ()

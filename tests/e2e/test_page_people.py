@@ -162,6 +162,29 @@ def test_faces_are_taken_out_and_every_decision_is_taken_back(
     assert names(library)["Anna"] == 5
 
 
+def test_undo_takes_back_decisions_about_people_alone_and_names_them(
+    page: Page, address: str, library: Library
+) -> None:
+    red, lime = library.people.all()[:2]
+    library.people.name(red.id, "Anna")
+    library.people.name(lime.id, "Ben")
+    photo = library.people.faces_of(red.id)[0].photo_id
+    corrected = library.corrections.set_dates([PhotoDate(photo, datetime(1974, 7, 1))])
+    library.marks.set([photo], rating=3)
+    open_people(page, address)
+    undo = page.locator(".bar").get_by_role("button")
+    expect(undo).to_have_accessible_name("Undo: Named Ben")
+    undo.click()
+    page.get_by_text("Undone: Named Ben").wait_for()
+    expect(undo).to_have_accessible_name("Undo: Named Anna")
+    undo.click()
+    page.get_by_text("Undone: Named Anna").wait_for()
+    expect(undo).to_have_count(0)  # hidden, though there are other changes
+    assert set(names(library)) == {None}
+    left = [each.title for each in library.changes.all() if not each.undone]
+    assert left == ["Gave 1 photo 3 stars", corrected.title]
+
+
 def test_proposals_are_answered_by_keyboard(page: Page, address: str, library: Library) -> None:
     red = library.people.all()[0]
     library.people.name(red.id, "Anna")

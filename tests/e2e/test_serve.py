@@ -564,6 +564,21 @@ def test_hostile_bodies_are_refused_and_do_no_harm(served: Served) -> None:
     assert find(served.settings, "a cat").hits, "it still answers"
 
 
+def test_half_characters_are_refused_wherever_they_are(served: Served) -> None:
+    for path, form in (
+        ("/people/name", {"person_id": 1, "name": "\ud800"}),
+        ("/explain", {"photo": "/a\ud800.jpg", "query": "a dog"}),
+        ("/explain", {"photo": "/a.jpg", "query": {"terms": [{"text": "\udfff"}]}}),
+        ("/search", {"query": "a \ud800 dog"}),
+        ("/albums", {"name": "\ud800", "photo_ids": [1]}),
+    ):
+        status, answer = served.post(path, form)
+        assert status == 400, (path, answer)
+        assert "half of a character" in str(answer)
+    status, answer = served.post("/explain", {"photo": "/not\udcffutf8.jpg", "query": "a dog"})
+    assert status == 200, f"{answer}: the name of a file may have bytes that are no text"
+
+
 # ------------------------------------------------------------------------- saved searches
 
 

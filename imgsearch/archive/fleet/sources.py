@@ -20,6 +20,7 @@ from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.scan import scan, stat_of
 from imgsearch.paths import absolute
 from imgsearch.records.files import FileStat
+from imgsearch.written_beside import recover
 
 _FILES_AT_ONCE = 10_000
 
@@ -75,6 +76,8 @@ class _Folder:
     def pages(self, after: str) -> Iterator[ListedPage]:
         del after  # a walk has no order to go on in
         found = scan(self.address, is_photo_name, is_sidecar=is_sidecar_name)
+        for left in found.left:
+            recover(Path(left))
         missing = (*found.unreadable, *found.dangling)
         if self.address in found.unreadable:
             raise FolderError(f"The folder {self.address} cannot be read; check its permissions.")

@@ -382,10 +382,10 @@ class LanceCatalogue:
         page = shown.page if isinstance(shown, _ShownPhoto) else ()
         return list(dict.fromkeys([content_hash, *(each.photo.content_hash for each in page)]))
 
-    def file_times(self, content_hash: str) -> dict[str, int]:
-        """The time of change (ns) of each file of a photo when it was recorded, by its path."""
+    def file_times(self, content_hashes: Sequence[str]) -> dict[str, int]:
+        """Return the time of change (ns) of each file of photos when it was recorded, by path."""
         with self._errors():
-            rows = self._files.newest().read_with("hash", [content_hash], ["path", "mtime_ns"])
+            rows = self._files.newest().read_with("hash", content_hashes, ["path", "mtime_ns"])
         return {loaded(row["path"]): row["mtime_ns"] for row in rows.to_pylist()}
 
     def vectors_of(

@@ -158,16 +158,22 @@ class PhotoReads:
             for photo_id, files in found.items()
         }
 
-    def indexed_files(self, photo_id: int) -> list[IndexedFile]:
-        """The files of a photo as they were when they were indexed, sorted by path."""
+    def has_any(self, ids: Iterable[int]) -> bool:
+        """Whether the library knows one of these photos, with a file or without."""
+        query = f"SELECT 1 FROM photos WHERE id {IN_IDS} LIMIT 1"
+        return self._database.fetch_one(query, ids_parameter(ids)) is not None
+
+    def indexed_files(self, ids: Iterable[int]) -> dict[int, list[IndexedFile]]:
+        """Return the files of photos as they were when they were indexed, sorted by path."""
         query = (
-            "SELECT path, name, mtime_ns FROM paths JOIN roots ON roots.id = root_id "
-            "WHERE photo_id = ? ORDER BY path, name"
+            "SELECT photo_id, path, name, mtime_ns FROM paths JOIN roots ON roots.id = root_id "
+            f"WHERE photo_id {IN_IDS} ORDER BY path, name"
         )
-        return [
-            IndexedFile(Path(path_of(root), path_of(name)), path_of(root), mtime_ns)
-            for root, name, mtime_ns in self._database.fetch_all(query, photo_id)
-        ]
+        found: dict[int, list[IndexedFile]] = {}
+        for photo_id, root, name, mtime_ns in self._database.fetch_all(query, ids_parameter(ids)):
+            path = Path(path_of(root), path_of(name))
+            found.setdefault(photo_id, []).append(IndexedFile(path, path_of(root), mtime_ns))
+        return found
 
     def at(self, path: Path) -> int | None:
         """The id of the photo at this absolute path."""

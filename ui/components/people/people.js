@@ -49,8 +49,15 @@ class People {
   adopt({ people, alone, undo }) {
     this.people = people;
     this.alone = alone;
-    this.undo.hidden = !undo;
-    this.undo.title = undo ? `Take back: ${undo}` : "";
+    this.last = undo; // the last decision about people, whoever has made it
+    this.nameUndo();
+  }
+
+  // The button says what it takes back; while a decision is on its way, that is not known yet.
+  nameUndo(isKnown = true) {
+    const title = isKnown && this.last ? `Undo: ${this.last.title}` : "Undo";
+    this.undo.hidden = !this.last;
+    this.undo.lastChild.textContent = this.undo.title = title;
   }
 
   say(text) { this.status.textContent = text; }
@@ -372,7 +379,10 @@ class People {
 
   async send(decision, quiet) {
     this.box.classList.add("deciding");
+    if (decision.action === "undo") decision = { ...decision, change: this.last?.id ?? 0 };
+    this.nameUndo(false);
     const answer = await ask("/people/decisions", { method: "PUT", body: JSON.stringify(decision) });
+    this.nameUndo();
     this.box.classList.remove("deciding");
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return false; }
     this.adopt(answer.content);

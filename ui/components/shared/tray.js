@@ -14,6 +14,7 @@ export const MARKED = "marked"; // marks of photos; `detail` has their ids
 export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and the change that can be undone
 export const OTHER_PHOTOS = "other-photos"; // lists of photos may be others
 export const ASKED_ALBUM = "asked-album"; // for an album; `detail` has the ids
+export const ASKED_CHANGES = "asked-changes"; // for the list of all that was changed
 export const ASKED_CORRECTION = "asked-correction"; // of dates and places; `detail` has the ids
 
 class Tray extends EventTarget {
@@ -183,17 +184,27 @@ class Tray extends EventTarget {
     if (answer?.ok) this.tell(OTHER_PHOTOS);
   }
 
-  // Undo the last change of this tab, or this one.
+  // Undo the last change of this tab, or this one. Returns the answer.
   async undo(chosen) {
     await this.settled();
     await this.changed;
     const id = chosen ?? this.done.at(-1);
-    if (id === undefined) { this.tell(TOLD, { text: "There is nothing to undo here." }); return; }
+    if (id === undefined) { this.tell(TOLD, { text: "There is nothing to undo here.", hasChanges: true }); return null; }
     const answer = await askOperation("changes/undo", { change_id: id });
     this.done = this.done.filter((each) => each !== id);
-    if (!answer?.ok) { this.say(answer); return; }
+    if (!answer?.ok) { this.say(answer); return answer; }
     this.tell(TOLD, { text: `Undone: ${answer.content.title}` });
     await this.followed();
+    return answer;
+  }
+
+  // Do a change again that was undone. Returns the answer.
+  async redo(id) {
+    await this.settled();
+    await this.changed;
+    const answer = await askOperation("changes/redo", { change_id: id });
+    if (answer?.ok) await this.followed();
+    return answer;
   }
 
   // Marks that were changed here are read again, and the photos that are selected.

@@ -1,9 +1,9 @@
-// The buttons at the end of the header of every view: light or dark, and log out.
+// The buttons at the end of the header of every view: all that was changed, light or dark, and log out.
 
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { element, icon } from "../shared/dom.js";
 import { isDark } from "../shared/page.js";
-import { TOLD, tray } from "../shared/tray.js";
+import { ASKED_CHANGES, TOLD, tray } from "../shared/tray.js";
 
 // Streamlit keeps its theme under the path that was loaded, so the choice is kept for the path of every view.
 const KEY = (path) => `stActiveTheme-${path}-v2`;
@@ -13,14 +13,17 @@ export class HeaderButtons {
   constructor(paths) {
     this.paths = paths;
     this.node = element("div", "header-buttons");
+    this.changes = button("history", () => tray.tell(ASKED_CHANGES));
+    this.changes.ariaLabel = this.changes.title = "Changes";
     this.theme = button("", () => this.changeTheme());
     this.logOut = button("logout", () => this.end());
     this.logOut.ariaLabel = this.logOut.title = "Log out";
-    this.node.append(this.theme, this.logOut);
+    this.node.append(this.changes, this.theme, this.logOut);
   }
 
   // What is shown may have changed with the setting of the system.
   show() {
+    this.changes.hidden = !tray.has("changes");
     const isNowDark = isDark(this.node), text = isNowDark ? "Light" : "Dark";
     this.theme.firstChild.textContent = isNowDark ? "light_mode" : "dark_mode";
     this.theme.ariaLabel = this.theme.title = text;

@@ -5,7 +5,7 @@ import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, icon } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
-import { ASKED_ALBUM, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
+import { ASKED_ALBUM, ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
 
 const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
@@ -35,6 +35,7 @@ export class TrayBar {
       [tray, TOLD, ({ detail }) => this.tell(detail)],
       [tray, ASKED_ALBUM, ({ detail }) => this.askAlbum(detail)],
       [tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)],
+      [tray, ASKED_CHANGES, () => this.showChanges()],
       [window, "popstate", () => this.show()],
       [document, "keydown", (event) => this.onKey(event)],
       [document, "pointerdown", (event) => { if (!event.composedPath().includes(this.status)) this.status.replaceChildren(); }],
@@ -100,6 +101,11 @@ export class TrayBar {
   async correct(ids) {
     const { Correction } = await import("./correct.js");
     if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Correction(this.dialog, ids);
+  }
+
+  async showChanges() {
+    const { Changes } = await import("./changes.js");
+    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Changes(this.dialog);
   }
 
   // The forms of Python take the photos from the library.
@@ -198,7 +204,7 @@ export class TrayBar {
   // ---------------------------------------------------------------- what was done
 
   // Without a text, what was told last goes away; what `stays` does so only then.
-  tell({ text, change, isProblem = false, stays = false }) {
+  tell({ text, change, hasChanges = false, isProblem = false, stays = false }) {
     clearTimeout(this.timer);
     this.told.replaceChildren(...(text ? [element("span", "", text)] : []));
     this.told.classList.toggle("problem", isProblem);
@@ -208,6 +214,12 @@ export class TrayBar {
       undo.type = "button";
       undo.onclick = () => { end(); tray.undo(change); };
       this.told.append(undo);
+    }
+    if (hasChanges && tray.has("changes")) {
+      const all = element("button", "", "All changes");
+      all.type = "button";
+      all.onclick = () => { end(); this.showChanges(); };
+      this.told.append(all);
     }
     // It waits for whoever is about to press the button.
     const wait = () => { this.timer = setTimeout(() => { if (this.told.matches(":hover, :focus-within")) wait(); else end(); }, TOLD_MS); };
