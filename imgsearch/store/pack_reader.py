@@ -166,7 +166,8 @@ class PackReader:
         """Check that each table is a tree of pages that leads nowhere twice.
 
         From then on, reading all rows takes time and memory by the size of the file. Pictures are
-        not read for that: they are looked up by the number of their photo.
+        not read for that: they are looked up by the number of their photo, and reading these
+        numbers ends where they do not grow.
         """
         if self._connection.execute("PRAGMA encoding").fetchone() != ("UTF-8",):
             raise ValueError("its texts are not in UTF-8")
@@ -329,6 +330,8 @@ class PackReader:
     def _read_batch(self, after: int, last: int, photos: int, sha256: str) -> PackedBatch:
         if photos > pack_format.PHOTOS_AT_ONCE:
             raise ValueError("too many photos are in one part")
+        if photos < 1:  # a part takes time, whatever is in it
+            raise ValueError("a part has no photo")
         with closing(pack_format.in_memory()) as batch:
             batch.deserialize(self._empty_batch)
             (page_bytes,) = batch.execute("PRAGMA page_size").fetchone()
@@ -364,9 +367,15 @@ class PackReader:
             _insert(batch, table, digest.rows(table, self._connection.execute(query, ids)))
         batch.execute("COMMIT")
         crc32s: dict[int, int] = {}
+        previous = ids["after"]
         rows = self._connection.execute(pack_format.BATCH_THUMBNAILS, ids)
         for photo_id, crc32 in digest.rows("thumbnails", rows):
+            # The pages of this table are not checked before. Pages that lead to each other would
+            # give the same rows for ever.
+            if photo_id <= previous:
+                raise ValueError("its thumbnails are not in order")
             crc32s[photo_id] = crc32
+            previous = photo_id
             if len(crc32s) > photos:
                 raise ValueError("a thumbnail has no photo")
         if digest.text() != sha256:

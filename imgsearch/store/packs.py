@@ -21,6 +21,7 @@ from imgsearch.records.pack import (
     PackInfo,
 )
 from imgsearch.records.photo import MEASURED_FACTS
+from imgsearch.records.picture_text import MOST_LINES
 from imgsearch.store import names, pack_faces, schema
 from imgsearch.store.albums import TRAY_KEY
 from imgsearch.store.database import (
@@ -105,7 +106,8 @@ _COPY = (
     + _columns(_UTC.format(name) if name == "read_at" else name for name in _READING)
     + f" FROM library.text_readings WHERE photo_id {_THESE} ORDER BY photo_id",
     f"INSERT INTO main.text_lines (photo_id, {_columns(_LINE)}) SELECT photo_id, "
-    f"{_columns(_LINE)} FROM library.text_lines WHERE photo_id {_THESE} ORDER BY photo_id, place",
+    f"{_columns(_LINE)} FROM library.text_lines WHERE photo_id {_THESE} AND place < {MOST_LINES} "
+    "ORDER BY photo_id, place",
 )
 # When all photos are there: the albums that have some of them, and these photos of them.
 _COPY_ALBUMS = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vectors
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
-_MAX_PARTS = 100  # of a photo; far more than there are
+MOST_PARTS = 100  # of a photo; far more than there are
 
 
 class VectorReads:
@@ -41,7 +41,7 @@ class VectorReads:
         )
         while rows := self._database.fetch_all(query, encoder_key, after_seq, chunk_rows):
             if len(rows) == chunk_rows:  # the last photo may have further parts
-                following = self._database.fetch_all(query, encoder_key, rows[-1][0], _MAX_PARTS)
+                following = self._database.fetch_all(query, encoder_key, rows[-1][0], MOST_PARTS)
                 rows += _rows_of(rows[-1][1], following)
             after_seq = rows[-1][0]
             ids = np.fromiter((row[1] for row in rows), np.int64, len(rows))
