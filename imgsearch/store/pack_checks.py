@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from imgsearch.paths import leads_out
+from imgsearch.records.albums import MAX_STARS
 from imgsearch.records.pack import PackedFile, PackInfo
 from imgsearch.records.photo import FACTS, MOST_LIST_TEXTS
 from imgsearch.records.picture_text import MOST_LINES
-from imgsearch.store.pack_format import FACE_TABLES, PHOTO_TABLES, moment_text
+from imgsearch.store.pack_format import FACE_TABLES, PHOTO_TABLES, Extras, moment_text
 from imgsearch.store.reading.vectors import MOST_PARTS
 from imgsearch.store.sql import LIST_FACTS
 
@@ -76,6 +77,12 @@ _IMPOSSIBLE = (
 )
 
 
+_IMPOSSIBLE_MARKS = (
+    (
+        f"SELECT 1 FROM photos WHERE mark_rating NOT BETWEEN 0 AND {MAX_STARS}",
+        f"a photo has more than {MAX_STARS} stars, or fewer than 0",
+    ),
+)
 _IMPOSSIBLE_FACES = (
     (
         "SELECT 1 FROM face_readings WHERE state NOT IN ('found', 'none') OR people < 0",
@@ -93,8 +100,9 @@ _IMPOSSIBLE_FACES = (
 )
 
 
-def check_batch(batch: sqlite3.Connection, has_faces: bool = False) -> None:
+def check_batch(batch: sqlite3.Connection, extras: Extras) -> None:
     """Check the photos of a batch, but for their paths, and write their dates as a library does."""
+    has_faces = extras.faces
     for table in (*PHOTO_TABLES, *(FACE_TABLES if has_faces else ())):
         check_types(batch, table)
     for table, most in {**_MOST_ROWS, **(_MOST_FACE_ROWS if has_faces else {})}.items():
@@ -102,7 +110,11 @@ def check_batch(batch: sqlite3.Connection, has_faces: bool = False) -> None:
         query = f"SELECT 1 FROM {table} GROUP BY {columns} HAVING count(*) > ? LIMIT 1"
         if batch.execute(query, (most,)).fetchone() is not None:
             raise ValueError(f"a photo has more than {most:,} rows of {table}")
-    for query, problem in (*_IMPOSSIBLE, *(_IMPOSSIBLE_FACES if has_faces else ())):
+    for query, problem in (
+        *_IMPOSSIBLE,
+        *(_IMPOSSIBLE_MARKS if extras.marks else ()),
+        *(_IMPOSSIBLE_FACES if has_faces else ()),
+    ):
         if batch.execute(query).fetchone() is not None:
             raise ValueError(problem)
     _check_vectors(batch)

@@ -216,6 +216,7 @@ class PackReader:
             has_faces=self._extras.faces,
             albums=self._albums(),
             persons=self._persons(),
+            has_marks=self._extras.marks,
         )
         pack_checks.check_info(info)
         return info
@@ -250,11 +251,23 @@ class PackReader:
     def _persons(self) -> tuple[PackedPerson, ...]:
         if not self._extras.faces:
             return ()
+        me = self._me()
         query = "SELECT id, name, is_hidden FROM persons ORDER BY id"
         return tuple(
-            PackedPerson(person_id, name, bool(is_hidden))
+            PackedPerson(person_id, name, bool(is_hidden), person_id == me)
             for person_id, name, is_hidden in self._notes(query)
         )
+
+    def _me(self) -> int | None:
+        """Return the id of the person that the owner of the library is, if the pack says so."""
+        columns = {column.partition(" ")[0] for column in self._facts}
+        if not columns >= pack_format.ME_COLUMN.keys():
+            return None
+        query = "SELECT DISTINCT mark_me FROM photos WHERE mark_me IS NOT NULL LIMIT 2"
+        found = [person_id for (person_id,) in self._connection.execute(query)]
+        if len(found) > 1:
+            raise ValueError("two persons are the owner of the library")
+        return found[0] if found else None
 
     def _albums(self) -> tuple[PackedAlbum, ...]:
         if not self._extras.albums:
@@ -337,7 +350,7 @@ class PackReader:
             (page_bytes,) = batch.execute("PRAGMA page_size").fetchone()
             batch.execute(f"PRAGMA max_page_count = {_MAX_BATCH_BYTES // page_bytes}")
             crc32s = self._take_rows(batch, {"after": after, "last": last}, photos, sha256)
-            pack_checks.check_batch(batch, self._extras.faces)
+            pack_checks.check_batch(batch, self._extras)
             hashes = dict(batch.execute("SELECT id, content_hash FROM photos"))
             if len(hashes) != photos:
                 raise ValueError("it has another number of photos than it states")

@@ -157,6 +157,15 @@ class PackWriter:
                 for id, photo in photos.items()
             ],
         )  # fmt: skip
+        if self.extras.marks:
+            many(
+                "UPDATE photos SET mark_favourite = ?, mark_hidden = ?, mark_rating = ? "
+                "WHERE id = ?",
+                [
+                    (photo.marks.favourite, photo.marks.hidden, photo.marks.rating, id)
+                    for id, photo in photos.items()
+                ],
+            )
         many(
             "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
             "VALUES (1, ?, ?, ?, ?, 0)",
