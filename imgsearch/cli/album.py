@@ -20,6 +20,7 @@ from imgsearch.cli.output import (
     print_paths,
 )
 from imgsearch.cli.query_options import query_from, query_options
+from imgsearch.errors import PhotoError
 from imgsearch.operations.albums import Albums
 from imgsearch.records.query import Query
 from imgsearch.text import format_count, printable
@@ -264,7 +265,7 @@ def export(
       imgsearch album export Book --sheet ~/Desktop/Book.pdf
 
     Copies appear when all of them are made. Photos that cannot be reached now are left out and
-    named.
+    named, and the exit code is 5. If none can be reached, nothing is written.
     """
     kinds = {
         "copies": copies,
@@ -283,6 +284,8 @@ def export(
         print_json(report)
     else:
         _print_export(report)
+    if report.missing:
+        sys.exit(PhotoError.exit_code)
 
 
 def _print_export(report: ExportReport) -> None:
