@@ -74,9 +74,14 @@ def dropped_line(dropped: DroppedEncoder) -> str:
 
 
 def _list(library: Library, as_json: bool) -> None:
+    from imgsearch.encoders.registry import AUTO, plugin_problems
+
     used = library.encoders.in_use()
     choices = library.encoders.choices()
     stored = library.encoders.stored() if library.exists() else ()
+    if library.exists() or library.settings.encoder != AUTO:  # else the choice has said it
+        for problem in plugin_problems():
+            info(problem)
     if as_json:
         print_json(_as_json(choices, stored, used.name))
         return
