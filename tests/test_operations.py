@@ -373,6 +373,12 @@ def test_invalid_json_is_refused(text: bytes) -> None:
         read_body(named("search"), text)
 
 
+def test_json_that_is_too_deep_is_said_so() -> None:
+    for text in (b"[" * 100_000, b'{"a":' * 100_000):
+        with pytest.raises(UsageError, match="in each other too deeply"):
+            read_body(named("search"), text)
+
+
 def test_a_number_too_large_for_json_is_not_a_score() -> None:
     with pytest.raises(QueryError, match="min_score is a cosine"):
         read_body(named("search"), b'{"query": {"min_score": 1e400}}')

@@ -78,7 +78,9 @@ def load_json(text: bytes, object_hook: Callable[[JsonObject], JsonObject] | Non
     """
     try:
         return json.loads(text, parse_constant=_refuse, object_hook=object_hook)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise UsageError("Invalid JSON: lists and objects are in each other too deeply.") from None
+    except ValueError as error:
         raise UsageError(f"Invalid JSON: {str(error)[:200]}") from None
 
 
