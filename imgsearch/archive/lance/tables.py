@@ -60,6 +60,7 @@ from imgsearch.installation import install_command, update_command
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS
+from imgsearch.text import shell_word
 
 # Lance logs to the terminal by itself: every empty partition of an index, for example.
 os.environ.setdefault("LANCE_LOG", "error")
@@ -407,6 +408,31 @@ def make_files_private(address: str) -> None:
             private_files.make_tree_private(Path(_uri(address, name)))
 
 
+def _missing(address: str, name: TableName) -> StoreError:
+    """The error for a table that is not there; of a catalogue being made, `photos` comes last."""
+    is_begun = name == "photos" and any(_is_begun(address, each) for each in _KEYS)
+    if is_begun and not _lists_files(address):
+        word = shell_word(address)
+        return StoreError(
+            f"The archive at {address} was begun and has no photos yet: its first run was stopped "
+            f"early, or is under way. Run it again: imgsearch index FOLDER --library {word} (or: "
+            f"imgsearch copy --to {word})"
+        )
+    return StoreError(
+        f"There is no catalogue at {address}, or its table {name} is missing. Check the address."
+    )
+
+
+def _is_begun(address: str, name: TableName) -> bool:
+    """Whether there is a table, or the folder for one."""
+    return Path(_uri(address, name)).is_dir() if is_folder(address) else exists(address, name)
+
+
+def _lists_files(address: str) -> bool:
+    """Whether the table of files has rows: then a table that is missing was lost."""
+    return exists(address, "files") and lance.dataset(_uri(address, "files")).count_rows() > 0
+
+
 def _uri(address: str, name: str) -> str:
     return f"{address}/{name}{TABLE_SUFFIX}"
 
@@ -665,10 +691,7 @@ class Table:
             except (ValueError, OSError) as error:
                 if not _is_not_found(error):
                     raise
-                raise StoreError(
-                    f"There is no catalogue at {address}, or its table {name} is missing. "
-                    "Check the address."
-                ) from error
+                raise _missing(address, name) from error
             self._check(dataset)
             self._known = schema_of(name, _encoder_of(dataset.schema))
             self._view = self._view_of(dataset)

@@ -32,6 +32,7 @@ from imgsearch.archive.lance.nearest import (
     PhotoVectorsView,
     SearchSettings,
     calibrated,
+    first_by_content,
     sample_rows,
     settings_text,
 )
@@ -108,6 +109,7 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.status import Failure
+from imgsearch.search.baseline import SAMPLE_PHOTOS
 from imgsearch.text import path_text
 from imgsearch.version import VERSION
 
@@ -122,7 +124,6 @@ BuildIndex: TypeAlias = Callable[[Any, str, int], None]
 _ROUNDS = 100  # until photos follow from files that others change at the same time
 _ATTEMPTS = 20  # of a step of settling that others interrupt
 _LONGEST_CHANGE = timedelta(days=1)
-_BASELINE_PHOTOS = 256
 _BASELINE_COLUMNS = ("prompts", "nouns", "photos", "mean")
 _FEW = 1 / 20  # of the rows of a table
 _MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
@@ -830,15 +831,20 @@ class LanceWriter:
             is_close = row["vectors"] and abs(count - row["vectors"]) <= _FEW * row["vectors"]
             if is_close and row["made_by"] == VERSION:
                 return dict(row)
-        _, vectors = sample_rows(view, self._policy.sample, self._policy.seed)
-        baseline = self._make_baseline(vectors[:_BASELINE_PHOTOS], vectors.mean(axis=0), count)
+        vectors = first_by_content(view, self._policy.sample)
+        mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        baseline = self._make_baseline(vectors[:SAMPLE_PHOTOS], mean, count)
         if baseline is None:
             return {}
+        # The numbers are those of fp16 where a library stores these, so that verdicts are the same.
+        numbers = {name: np.asarray(getattr(baseline, name), "<f4") for name in _BASELINE_COLUMNS}
+        numbers |= {
+            name: rows.astype("<f2").astype("<f4")
+            for name, rows in numbers.items()
+            if name != "mean"
+        }
         return {
-            **{
-                name: np.asarray(getattr(baseline, name), "<f4").tobytes()
-                for name in _BASELINE_COLUMNS
-            },
+            **{name: rows.tobytes() for name, rows in numbers.items()},
             "vectors": baseline.vectors,
             "made_by": VERSION,
         }

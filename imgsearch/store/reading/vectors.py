@@ -97,6 +97,20 @@ class VectorReads:
 
         return self._recent.get(("further parts", encoder_key), read)
 
+    def first_by_content(self, encoder_key: int, count: int) -> Vectors:
+        """The vectors (n, dim) of the `count` photos with the lowest content hashes, in this order.
+
+        Of each photo that has a path, that of the whole photo.
+        """
+        query = (
+            "SELECT vector FROM photos JOIN vectors ON photo_id = photos.id "
+            "WHERE encoder_key = ? AND part = 0 "
+            "AND EXISTS (SELECT 1 FROM paths WHERE paths.photo_id = photos.id) "
+            "ORDER BY content_hash LIMIT ?"
+        )
+        rows = self._database.fetch_all(query, encoder_key, count)
+        return _to_float32([vector for (vector,) in rows])
+
     def last_seq(self, encoder_key: int) -> int:
         """The newest committed `seq` of an encoder; 0 if it has no vector."""
         row = self._database.fetch_one(
