@@ -9,7 +9,7 @@ import pytest
 
 from imgsearch import Library, Settings
 from imgsearch.errors import QueryError
-from tests.factories import write_photos
+from tests.factories import run_cli, write_photos
 from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")
@@ -142,6 +142,34 @@ def test_an_archive_made_before_there_were_marks_is_searched_and_gets_them(
     assert copied(library, archive) == 4
     assert found(archive, "is:hidden") == ["0001.png", "0002.png"]
     assert len(found(archive, "in:photos")) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("album",), "has no albums"),
+        (("album", "make", "Book", "a dog"), "has no albums"),
+        (("album", "export", "Book"), "has no albums"),
+        (("correct", "--photo", "1"), "has no corrections"),
+        (("encoders",), "has no choice of models"),
+        (("evaluate",), "has no evaluation by captions"),
+        (("folders",), "imgsearch index FOLDER --library '/a b'"),
+        (("mark", "a dog", "--hide"), "imgsearch copy --to '/a b'"),
+        (("rebuild",), "imgsearch settle --library '/a b'"),
+        (("save", "Book", "a dog"), "has no saved searches"),
+        (("saved",), "has no saved searches"),
+        (("sidecars",), "has no stars of its own"),
+        (("teach", "oak"), "has no concepts"),
+        (("watch",), "imgsearch index FOLDER --library '/a b'"),
+        (("meaning",), "has no map of meaning"),
+    ],
+)
+def test_a_command_that_no_archive_has_says_so(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    done = run_cli(*arguments, "--library", "/a b", data=tmp_path / "data")
+    assert done.returncode == 2 and "The archive /a b has no" in done.stderr, done.stderr
+    assert said in done.stderr and "only a library on one machine has" in done.stderr
 
 
 @pytest.mark.parametrize(

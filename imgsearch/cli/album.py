@@ -15,6 +15,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
+    no_archive_option,
     open_library,
     print_json,
     print_paths,
@@ -89,6 +90,7 @@ def print_change(change: Change) -> None:
 
 @click.group("album", invoke_without_command=True)
 @json_option
+@no_archive_option("albums")
 @data_option
 @click.pass_context
 def command(context: click.Context, as_json: bool, data_dir: str | None) -> None:
@@ -129,6 +131,7 @@ def _print(albums: tuple[Album, ...]) -> None:
 @command.command("make", short_help="Make an album.")
 @click.argument("album_name", metavar="NAME")
 @chosen_options
+@no_archive_option("albums")
 @data_option
 def make(
     album_name: str,
@@ -150,6 +153,7 @@ def make(
 @command.command("add", short_help="Add photos to an album.")
 @click.argument("album_name", metavar="NAME")
 @chosen_options
+@no_archive_option("albums")
 @data_option
 def add(
     album_name: str,
@@ -168,6 +172,7 @@ def add(
 @command.command("take-out", short_help="Take photos out of an album.")
 @click.argument("album_name", metavar="NAME")
 @chosen_options
+@no_archive_option("albums")
 @data_option
 def take_out(
     album_name: str,
@@ -190,6 +195,7 @@ def take_out(
 @click.option("--ids", "as_ids", is_flag=True, help="Print the ids of the photos, not their paths.")
 @click.option("-0", "--null", "nul", is_flag=True, help="End each path with NUL, for xargs -0.")
 @json_option
+@no_archive_option("albums")
 @data_option
 def show(album_name: str, as_ids: bool, nul: bool, as_json: bool, data_dir: str | None) -> None:
     """Print the path of each photo of the album NAME, in the order in which they were added.
@@ -217,6 +223,7 @@ def show(album_name: str, as_ids: bool, nul: bool, as_json: bool, data_dir: str 
 @command.command("rename", short_help="Rename an album.")
 @click.argument("album_name", metavar="NAME")
 @click.argument("new_name", metavar="NEW_NAME")
+@no_archive_option("albums")
 @data_option
 def rename(album_name: str, new_name: str, data_dir: str | None) -> None:
     """Give the album NAME another name."""
@@ -226,6 +233,7 @@ def rename(album_name: str, new_name: str, data_dir: str | None) -> None:
 
 @command.command("remove", short_help="Delete an album.")
 @click.argument("album_name", metavar="NAME")
+@no_archive_option("albums")
 @data_option
 def remove(album_name: str, data_dir: str | None) -> None:
     """Delete the album NAME; no photo is touched."""
@@ -246,6 +254,7 @@ def remove(album_name: str, data_dir: str | None) -> None:
     help="Make a contact sheet with names and dates: FILE ends with .pdf or .jpg.",
 )
 @json_option
+@no_archive_option("albums")
 @data_option
 def export(
     album_name: str,
