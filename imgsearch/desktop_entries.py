@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
+from unicodedata import category
 
 from imgsearch.errors import DiskError, UsageError
 
@@ -30,6 +31,8 @@ _FOLDERS = re.compile(rf"{re.escape(_MARK)} and (\d+) empty folders above it\.")
 _UNIT = "imgsearch-serve.service"
 _AGENT = "local.imgsearch.serve"
 _MAX_FILE_BYTES = 100_000
+# Control characters, parts of names that are no UTF-8, and ends of lines and paragraphs.
+_IN_NO_FILE = ("Cc", "Cs", "Zl", "Zp")
 
 
 class Entry(NamedTuple):
@@ -58,9 +61,20 @@ def entries(
     system: System = SYSTEM,
     page_options: Sequence[str] = (),
 ) -> Entries:
-    """The entries that run `program`, the command imgsearch without arguments."""
+    """The entries that run `program`, the command imgsearch without arguments.
+
+    Their places follow from `home` and `environment` alone. Raises UsageError for a path that no
+    such file can have, such as one of several lines.
+    """
     page = (*program, "ui", "--data", str(data_dir), *page_options)
     serve = (*program, "serve", "--data", str(data_dir))
+    for word in (*page, *serve):
+        if any(category(each) in _IN_NO_FILE for each in word):
+            raise UsageError(
+                f"The path {word!r} has characters that a menu entry cannot have, such as "
+                "the end of a line, so nothing was made. Choose a data folder without them, with "
+                "--data, or rename its folder."
+            )
     if system == "darwin":
         agent = home / "Library" / "LaunchAgents" / f"{_AGENT}.plist"
         return Entries(

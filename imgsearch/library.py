@@ -280,7 +280,7 @@ class Library:
         """The tray: the photos that were picked."""
         from imgsearch.operations.tray import Tray
 
-        return Tray(self._engine.on_this_machine("a tray"))
+        return Tray(self._engine.on_this_machine("tray"))
 
     @property
     def marks(self) -> Marks:
@@ -322,7 +322,7 @@ class Library:
         """The map of meaning: photos on a plane by what they show."""
         from imgsearch.operations.meaning import Meaning
 
-        return Meaning(self._engine.on_this_machine("a map of meaning"))
+        return Meaning(self._engine.on_this_machine("map of meaning"))
 
     @property
     def people(self) -> People:

@@ -19,7 +19,7 @@ import numpy as np
 from imgsearch.encoders.onnx import import_onnxruntime
 from imgsearch.errors import EncoderError, MissingPackage, PhotoError, Reason
 from imgsearch.installation import install_command, pip_reinstall
-from imgsearch.records.picture_text import TextLine, words_in_text
+from imgsearch.records.picture_text import MOST_LINES, TextLine, words_in_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,7 +127,10 @@ class RapidOcrReader:
         return f"{PACKAGE} {version(PACKAGE)}"
 
     def read(self, image: Image) -> tuple[TextLine, ...]:
-        """See `TextReader.read`. A long picture, such as a long screenshot, is read in pieces."""
+        """See `TextReader.read`. A long picture, such as a long screenshot, is read in pieces.
+
+        Returns at most `MOST_LINES`.
+        """
         image = _scaled_down(image)
         lines: list[TextLine] = []
         for top, bottom, own_top, own_bottom in _pieces(image.height, image.width):
@@ -138,7 +141,7 @@ class RapidOcrReader:
                     x, y = corners.mean(axis=0)
                     if own_left <= x < own_right and own_top <= y < own_bottom:
                         lines.append(_line(text, corners, confidence, image.size))
-        return tuple(lines)
+        return tuple(lines[:MOST_LINES])
 
     def look(self, image: Image) -> float:
         """See `TextReader.look`: the confidence of the best line of two characters or more."""

@@ -6,30 +6,85 @@ docs/plugins.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from imgsearch.errors import MissingPackage
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint, EntryPoints
 
 ENCODERS = "imgsearch.encoders"
 INDEX_BACKENDS = "imgsearch.index_backends"
 
 _Plugin = TypeVar("_Plugin")
+# What reading the files of a package that anybody has made may raise.
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)
+
+
+def entry_points_of(group: str) -> dict[str, EntryPoint]:
+    """The entry points of a group by name. Of two with one name, the first on the path counts.
+
+    A package with a list of entry points that cannot be read is left out: see `unreadable_lists`.
+    """
+    found: dict[str, EntryPoint] = {}
+    for points in _installed()[0]:
+        for each in points.select(group=group):
+            found.setdefault(each.name, each)
+    return found
+
+
+def unreadable_lists() -> tuple[str, ...]:
+    """A sentence for each installed package with a list of entry points that cannot be read."""
+    return _installed()[1]
 
 
 @cache
-def entry_points_of(group: str) -> dict[str, EntryPoint]:
-    """The entry points of a group by name. Of two with one name, the first on the path counts."""
-    from importlib.metadata import entry_points  # reads the metadata of all packages
+def _installed() -> tuple[tuple[EntryPoints, ...], tuple[str, ...]]:
+    """The entry points of each installed package, and `unreadable_lists`.
 
-    found: dict[str, EntryPoint] = {}
-    for each in entry_points(group=group):
-        found.setdefault(each.name, each)
-    return found
+    Of two versions of a package, the first on the path counts.
+    """
+    from importlib.metadata import distributions  # reads the metadata of all packages
+
+    listed: dict[str, EntryPoints] = {}
+    unreadable: dict[str, str] = {}
+    for each in distributions():
+        try:
+            points = each.entry_points
+            if points:  # the name takes longer to read
+                listed.setdefault(each.name, points)
+        except _UNREADABLE as error:
+            name = _name_of(each)
+            unreadable[name] = (
+                f"The list of entry points of the package {name} cannot be read "
+                f"({type(error).__name__}), so its plug-ins are left out, if it has any. Install "
+                f"it again: pip install --force-reinstall {name}"
+            )
+    return tuple(listed.values()), tuple(unreadable.values())
+
+
+def _name_of(package: Distribution) -> str:
+    try:
+        return package.name or str(package.locate_file(""))
+    except _UNREADABLE:  # its METADATA, too
+        return str(package.locate_file(""))
+
+
+@contextmanager
+def staying(plugin: str) -> Iterator[None]:
+    """Raise MissingPackage where a plug-in, a text that names it, asks Python to end.
+
+    A command would end there without a word, and as if it had done its work.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        raise MissingPackage(
+            f"{plugin} tried to end imgsearch (SystemExit: {error}). Update it, or remove it."
+        ) from error
 
 
 def load_plugin(
@@ -41,10 +96,10 @@ def load_plugin(
     expected, which `what` names.
     """
     entry = entry_points_of(group)[name]
-    package = entry.dist.name if entry.dist is not None else entry.module
+    package = _package_of(entry)
     try:
         loaded = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise MissingPackage(
             f"The plug-in {name!r} of the package {package} does not load "
             f"({type(error).__name__}: {error}). Update it, or remove it: pip uninstall {package}"
@@ -55,3 +110,12 @@ def load_plugin(
             f"it: pip uninstall {package}"
         )
     return loaded
+
+
+def plugin_named(group: str, name: str) -> str:
+    """Name an entry point that is there and its package, to begin a sentence."""
+    return f"The plug-in {name!r} of the package {_package_of(entry_points_of(group)[name])}"
+
+
+def _package_of(entry: EntryPoint) -> str:
+    return entry.module if entry.dist is None else _name_of(entry.dist)

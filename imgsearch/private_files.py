@@ -37,7 +37,17 @@ _LIBRARY_FOLDERS = (
 _TABLES = frozenset(  # of an archive, in its folder
     f"{name}.lance"
     for name in (
-        *("baselines", "faces", "facts", "files", "kept", "pending", "people", "photo_people"),
+        *(
+            "baselines",
+            "faces",
+            "facts",
+            "files",
+            "kept",
+            "marks",
+            "pending",
+            "people",
+            "photo_people",
+        ),
         *("photos", "texts", "thumbnails"),
     )
 )

@@ -297,6 +297,7 @@ class MergeReport(Struct, frozen=True):
     albums: int = 0  # that were added
     faces: int = 0  # that were added
     seconds: float = 0.0
+    marks: int = 0  # favourites, stars and hidden marks that were added
 
 
 class CopyReport(Struct, frozen=True):
@@ -311,6 +312,7 @@ class CopyReport(Struct, frozen=True):
     reread: int = 0  # the catalogue had, with other facts
     seconds: float = 0.0
     faces: int = 0
+    marked: int = 0  # photos whose marks differed from those of the library
 
     def plus(self, other: CopyReport) -> CopyReport:
         """The counts of both."""
@@ -324,6 +326,7 @@ class CopyReport(Struct, frozen=True):
             self.reread + other.reread,
             self.seconds + other.seconds,
             self.faces + other.faces,
+            self.marked + other.marked,
         )
 
 

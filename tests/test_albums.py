@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from PIL import Image
 from imgsearch import Albums, ChangeHistory, Library, Marks, OriginalFile, Tray, parse
 from imgsearch.decode import contact_sheet
 from imgsearch.decode.contact_sheet import CAPTION_PX, CELL_PX, GAP_PX, MARGIN_PX, TITLE_ROOM_PX
-from imgsearch.errors import DiskError, ImgsearchError, QueryError, UsageError
+from imgsearch.errors import DiskError, ImgsearchError, PhotoError, QueryError, UsageError
 from imgsearch.outputs import copies, export
 from imgsearch.service.client import Client
 from imgsearch.store import changes as journal
@@ -470,6 +471,55 @@ def test_what_cannot_be_exported_is_named(stocked: Library, tmp_path: Path) -> N
     assert sorted(each.name for each in photos.iterdir()) == [
         f"000{number}.png" for number in range(1, 6)
     ]
+
+
+@pytest.mark.parametrize("kind", ["copies", "zip", "links", "list"])
+def test_an_export_of_photos_that_are_all_gone_is_refused(
+    stocked: Library, tmp_path: Path, kind: Any
+) -> None:
+    place = tmp_path / "Book"
+    is_updated = kind in ("links", "list")
+    stocked.albums.make("Book", [1, 2])
+    if is_updated:
+        stocked.albums.export("Book", place, kind)
+    written = [place, *place.rglob("*")] if is_updated else []
+    before = {each: each.lstat().st_mtime_ns for each in written}
+    for number in range(2):
+        (tmp_path / "photos" / f"000{number}.png").unlink()
+    if is_updated:
+        stocked.index(accept_removals=True).run()
+    with pytest.raises(PhotoError, match=r"No photo of Book can be read now.*nothing was written"):
+        stocked.albums.export("Book", place, kind)
+    now = {each: each.lstat().st_mtime_ns for each in before}
+    assert now == before and (bool(before) or not place.exists())
+    assert not list(tmp_path.glob(".*part*"))
+
+
+def test_an_album_without_photos_is_not_exported(stocked: Library, tmp_path: Path) -> None:
+    stocked.albums.make("Book", [1])
+    stocked.albums.take_out("Book", [1])
+    for kind in ("copies", "zip", "links", "list", "sheet"):
+        with pytest.raises(UsageError, match="The album Book has no photos"):
+            stocked.albums.export("Book", tmp_path / "Book.pdf", kind)
+    assert not (tmp_path / "Book.pdf").exists()
+
+
+def test_the_command_ends_with_another_code_where_photos_are_left_out(
+    stocked: Library, tmp_path: Path
+) -> None:
+    data = tmp_path / "library"
+    stocked.albums.make("Book", [1, 2])
+    (tmp_path / "photos" / "0000.png").unlink()
+    for more in ((), ("--json",)):
+        place = tmp_path / f"Book{len(more)}.zip"
+        done = run_cli("album", "export", "Book", "--zip", place, *more, data=data)
+        assert done.returncode == 5, done.stderr
+        with zipfile.ZipFile(place) as archive:
+            assert "0001.png" in archive.namelist()
+    (tmp_path / "photos" / "0001.png").unlink()
+    done = run_cli("album", "export", "Book", "--copies", tmp_path / "none", data=data)
+    assert done.returncode == 5 and not (tmp_path / "none").exists()
+    assert "nothing was written" in done.stderr and not done.stdout
 
 
 def test_an_export_that_ends_early_leaves_nothing(

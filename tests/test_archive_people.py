@@ -502,6 +502,7 @@ def test_a_library_is_copied_with_its_faces(photos: Path, tmp_path: Path) -> Non
         (hit,) = library.find("name:both", 5).hits
         library.people.decide((library.people.faces_in(hit.photo.id)[1].id,), red.id, False)
         library.people.hide(lime.id)
+        library.people.set_me(red.id)
         with open_archive(tmp_path) as archive:
             archive.fleet.copy_from(library.settings.data_dir).run()
             assert archive.people.all(hidden=True) == () and found(archive, "person:zoe") == set()
@@ -512,8 +513,9 @@ def test_a_library_is_copied_with_its_faces(photos: Path, tmp_path: Path) -> Non
                 assert persons == own[0] and listed == []
                 # A failure is not copied, as another machine may read the photo.
                 assert replace(counts, failed=1, unread=0) == own[2]
-                for line in ("person:zoe", "only:zoe", "people:3+", "people:0"):
+                for line in ("person:zoe", "person:me", "only:me", "people:3+", "people:0"):
                     assert found(archive, line) == found(library, line), line
+                assert [each.name for each in persons if each.is_me] == ["Zoë"]
 
 
 def test_faces_come_back_to_a_library_in_a_pack(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from imgsearch import Library
 from imgsearch.search import baseline
@@ -68,6 +70,31 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
         renewed = store.reads.encoders.baseline(row.key)
         assert renewed is not None and renewed.vectors == len(vectors) + 55
         assert np.array_equal(renewed.prompts, made.prompts)
+
+
+def test_most_photos_of_its_sample_stay_when_a_library_grows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    with writing(tmp_path) as store:
+        root_id = store.files.add_root("/photos")
+        row = store.vectors.add_encoder("stand-in/1", "stand-in", DIM)
+
+        def drawn_after(first: int, count: int) -> set[bytes]:
+            photos = [
+                replace(
+                    ingested(f"/photos/{number}.jpg", unit(rng.normal(size=(1, DIM)) + 1)),
+                    content_hash=blake2b(str(number).encode(), digest_size=32).digest(),
+                )
+                for number in range(first, first + count)
+            ]
+            store.record(root_id, row.key, photos)
+            assert baseline.refresh(store, row, lambda texts: unit(np.ones((len(texts), DIM))))
+            made = store.reads.encoders.baseline(row.key)
+            assert made is not None and len(made.photos) == baseline.SAMPLE_PHOTOS
+            return {each.tobytes() for each in made.photos}
+
+        before = drawn_after(0, 1000)
+        after = drawn_after(1000, 100)
+        assert 200 < len(before & after) < 256
 
 
 def test_it_is_renewed_while_a_library_grows() -> None:

@@ -81,6 +81,31 @@ def test_files_of_others_stay(tmp_path: Path, system: System) -> None:
     assert not made.files[0].path.exists()
 
 
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("character", ["\n", "\r", "\0", "\t", "\x85", "\u2028", "\udcff"])
+def test_a_path_that_would_be_a_line_of_its_own_is_refused(
+    tmp_path: Path, system: System, character: str
+) -> None:
+    data = tmp_path / f"photos{character}ExecStartPre=touch made"
+    with pytest.raises(UsageError, match=r"a menu entry cannot have.*nothing was made"):
+        entries(PROGRAM, data, tmp_path, {}, system)
+
+
+def test_the_command_refuses_a_data_folder_of_two_lines(tmp_path: Path) -> None:
+    for option, code in (("--install", 2), ("--uninstall", 0)):
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsearch", "ui", option, "--data", f"{tmp_path}/a\nExec=b"],
+            cwd=CHECKOUT,
+            env={**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "XDG_DATA_HOME": ""},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == code, done.stderr
+        assert ("menu entry cannot" in done.stderr) == bool(code)
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_the_desktop_file_runs_the_page(tmp_path: Path) -> None:
     desktop, unit, link = entries_of("linux", tmp_path).files
     parser = configparser.RawConfigParser()

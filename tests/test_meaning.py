@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, MeaningCluster, MeaningPoints, Settings, UsageError
-from imgsearch.errors import MissingPackage
+from imgsearch.errors import LibraryLocked, MissingPackage
 from imgsearch.indexer import meaning as job
 from imgsearch.meaning import layout
 from imgsearch.meaning.clusters import FoundCluster, find_clusters
@@ -246,6 +246,18 @@ def test_a_job_that_is_stopped_or_killed_leaves_the_map_as_it_was(things: Librar
         process.communicate()
         assert len(places(things.meaning.points())) == len(before)
         assert things.meaning.clusters().photos == len(before)
+
+
+def test_one_map_is_laid_out_at_a_time(things: Library) -> None:
+    steps = things.meaning.lay_out()
+    next(steps)
+    with pytest.raises(LibraryLocked, match="being laid out already"):
+        things.meaning.lay_out().run()
+    other = run_cli("meaning", "--lay-out", data=things.settings.data_dir)
+    assert other.returncode == LibraryLocked.exit_code, other.stderr
+    assert "being laid out already" in other.stderr
+    steps.close()
+    assert things.meaning.lay_out().run().photos == EACH * len(THINGS)
 
 
 def test_photos_that_are_added_meanwhile_are_on_the_map(

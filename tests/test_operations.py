@@ -373,6 +373,29 @@ def test_invalid_json_is_refused(text: bytes) -> None:
         read_body(named("search"), text)
 
 
+def test_every_id_in_a_request_may_be_a_text() -> None:
+    number = (1 << 62) + 1
+    for name, form in {
+        "photos": {"ids": [str(number)]},
+        "marks": {"photo_ids": [str(number)], "hidden": True},
+        "people_decide": {"faces": [str(number)], "person_id": str(number), "is_person": True},
+        "people_merge": {"person_id": str(number), "into": str(number)},
+    }.items():
+        read = read_body(named(name), json.dumps(form).encode())
+        given = [value for value in read.values() if value is not None]
+        lists = [value if isinstance(value, tuple | list) else (value,) for value in given]
+        numbers = [each for values in lists for each in values]
+        assert numbers.count(number) >= 1 and str(number) not in numbers, name
+    with pytest.raises(UsageError, match="must be a whole number"):
+        read_body(named("search"), b'{"query": "a", "k": "20"}')
+
+
+def test_json_that_is_too_deep_is_said_so() -> None:
+    for text in (b"[" * 100_000, b'{"a":' * 100_000):
+        with pytest.raises(UsageError, match="in each other too deeply"):
+            read_body(named("search"), text)
+
+
 def test_a_number_too_large_for_json_is_not_a_score() -> None:
     with pytest.raises(QueryError, match="min_score is a cosine"):
         read_body(named("search"), b'{"query": {"min_score": 1e400}}')

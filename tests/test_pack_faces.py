@@ -102,6 +102,34 @@ def test_a_pack_without_the_flag_has_nothing_of_faces(
     assert there.people.all() == () and there.people.counts().unread == 6
 
 
+def test_a_pack_with_faces_says_who_the_owner_is_unless_that_is_known(
+    library: Library, folder: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    library.people.set_me(of_colour(library, "red0").id)
+    pack = tmp_path / "photos.pack"
+    library.packs.make(folder, pack, faces=True).run()
+    persons = library.packs.verify(pack).run().persons
+    assert [each.name for each in persons if each.is_me] == ["Zoë Adler"]
+    there = open_library("other")
+    there.packs.merge(pack, at=folder).run()
+    assert [each.name for each in there.people.all() if each.is_me] == ["Zoë Adler"]
+    assert len(there.search("person:me", k=10)) == 4
+    there.people.set_me(next(each.id for each in there.people.all() if each.name == "Ben"))
+    there.packs.merge(pack, at=folder).run()
+    assert [each.name for each in there.people.all() if each.is_me] == ["Ben"]
+
+
+def test_two_owners_of_a_library_are_damage(
+    library: Library, folder: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    library.people.set_me(of_colour(library, "red0").id)
+    pack = tmp_path / "photos.pack"
+    library.packs.make(folder, pack, faces=True).run()
+    change(pack, "UPDATE photos SET mark_me = mark_me + 1 WHERE id = 1")
+    with pytest.raises(PackError, match="two persons"):
+        library.packs.verify(pack).run()
+
+
 def test_a_pack_with_faces_brings_persons_and_proposals_into_another_library(
     library: Library, folder: Path, tmp_path: Path, open_library: Callable[..., Library]
 ) -> None:

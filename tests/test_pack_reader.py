@@ -168,6 +168,27 @@ def test_pages_that_lead_in_a_circle_are_damage(
     assert_refused(library, pack, "already exists|malformed" if is_schema else "Tree .* page")
 
 
+def test_pages_of_thumbnails_that_lead_to_each_other_are_damage(
+    tmp_path: Path, library: Library
+) -> None:
+    """Each page of a chain leads many times to the next one: there is no end to the rows."""
+    photos = [photo_of(number, thumbnail=WEBP + bytes(100)) for number in range(2000)]
+    pack = write_pack(tmp_path / "1.imgsearch", *photos, at_once=2000)
+    root, places = pages_of(pack, "thumbnails")
+    content = bytearray(pack.read_bytes())
+    leaves = [struct.unpack_from(">I", content, place)[0] for place in places]
+    *chain, last = leaves[:15]
+    assert len(chain) == 14, "SQLite follows twenty levels of pages"
+    inner = content[(root - 1) * PAGE_BYTES : root * PAGE_BYTES]
+    for page, following in zip((root, *chain), (*chain, last), strict=True):
+        start = (page - 1) * PAGE_BYTES
+        content[start : start + PAGE_BYTES] = inner
+        for place in places:
+            struct.pack_into(">I", content, place - (root - 1) * PAGE_BYTES + start, following)
+    pack.write_bytes(content)
+    assert_refused(library, pack, "thumbnails are not in order")
+
+
 def test_a_pack_that_is_cut_off_is_refused_wherever_it_ends(pack: Path, library: Library) -> None:
     whole = pack.read_bytes()
     for size in (4, 50, 100, len(whole) // 2, len(whole) - 9, len(whole) - 1):
@@ -278,6 +299,8 @@ def test_an_impossible_pack_is_damage(
         ),
         ("DELETE FROM batches", "another number of photos"),
         ("UPDATE batches SET photos = 3", "another number of photos"),
+        ("INSERT INTO batches VALUES (7, 0, '')", "a part has no photo"),
+        ("INSERT INTO batches VALUES (7, -1, '')", "a part has no photo"),
         ("UPDATE batches SET last_photo_id = 1", "another number of photos"),
     ],
 )
@@ -390,6 +413,56 @@ def test_a_value_that_must_be_there_and_is_not_is_damage(
         connection.execute(query, (sql, table))
         connection.commit()
     assert_refused(library, change(pack), "NULL|no size|another number")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            {"facts": Facts("JPEG", 8, 8, keywords=tuple(map(str, range(501))))},
+            "more than 500 rows of photo_keywords",
+        ),
+        (
+            {"facts": Facts("JPEG", 8, 8, people=tuple(map(str, range(501))))},
+            "more than 500 rows of photo_people",
+        ),
+        (
+            {"vectors": (PackedVectors("made@1", photo_of(1).vectors[0].vectors * 101),)},
+            "more than 100 rows of vectors",
+        ),
+    ],
+)
+def test_a_photo_with_more_rows_than_a_library_reads_is_damage(
+    changes: dict[str, Any], problem: str, tmp_path: Path, library: Library
+) -> None:
+    many = write_pack(tmp_path / "1.imgsearch", photo_of(1, **changes))
+    assert_refused(library, many, f"a photo has {problem}")
+
+
+def test_a_photo_with_more_lines_than_a_library_reads_is_damage(
+    tmp_path: Path, library: Library
+) -> None:
+    text = PhotoText("read", (TextLine("a", 0, 0, 1, 1, 1),) * 5001, "r", NOW)
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1, text=text))
+    with PackReader(pack) as reader:
+        assert list(reader.check()) == [1], "a photo that has more is packed with the first ones"
+    more = "INSERT INTO text_lines SELECT photo_id, 5000, line, x, y, width, height, confidence"
+    change(pack, f"{more} FROM text_lines WHERE place = 0")
+    assert_refused(library, pack, "a photo has more than 5,000 rows of text_lines")
+
+
+def test_a_photo_may_have_as_many_rows_as_a_library_reads(tmp_path: Path, library: Library) -> None:
+    (vector,) = photo_of(1).vectors[0].vectors
+    texts = tuple(map(str, range(500)))
+    lines = tuple(TextLine("a", 0.1, n / 5000, 0.1, 1 / 5000, 1) for n in range(5000))
+    most = photo_of(
+        1,
+        facts=Facts("JPEG", 8, 8, keywords=texts, people=texts),
+        text=PhotoText("read", lines, "r", NOW),
+        vectors=(PackedVectors("made@1", (vector,) * 100),),
+    )
+    pack = write_pack(tmp_path / "1.imgsearch", most)
+    assert library.packs.merge(pack, at="/photos", offline=True, beside=True).run().new == 1
 
 
 def test_a_photo_that_occurs_twice_is_damage(pack: Path, library: Library) -> None:

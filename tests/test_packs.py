@@ -376,14 +376,18 @@ def test_text_that_was_read_later_wins(
 def test_the_version_of_packs_is_that_of_their_tables() -> None:
     """Whoever adds a migration that changes one of them has to name it in `pack_format`."""
     with closing(pack_format.in_memory()) as pack, closing(pack_format.in_memory()) as library:
-        pack_format.create(pack, pack_format.Extras(faces=True, albums=True))
+        pack_format.create(pack, pack_format.Extras(faces=True, albums=True, marks=True))
         migrations.migrate(library)
+        marks = {*pack_format.MARK_COLUMNS, *pack_format.ME_COLUMN}
         faces = (*pack_format.FACE_TABLES, *pack_format.PERSON_TABLES)
         extra = (*faces, *pack_format.ALBUM_TABLES)
         for table in (*pack_format.PHOTO_TABLES, *pack_format.COMMON_TABLES, *extra):
             query = 'SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(?)'
-            columns = [each.execute(query, (table,)).fetchall() for each in (pack, library)]
-            assert sorted(columns[0]) == sorted(columns[1]), table
+            packed, stored = (
+                {column for column in each.execute(query, (table,)) if column[0] not in marks}
+                for each in (pack, library)
+            )
+            assert packed == stored, table
 
 
 def test_a_photo_whose_files_come_back_is_in_the_tail_of_every_snapshot(
@@ -1182,6 +1186,98 @@ def test_a_merge_that_is_stopped_makes_albums_when_it_is_run_again(
         assert (report.new, report.albums) in ((11, 1), (0, 1), (0, 0))
         assert library.albums.photos("Book").photo_ids and first.total == 11
         assert len(library.albums.photos("Book").photo_ids) == len(ids_by_name(library))
+
+
+def mark_photos(library: Library) -> None:
+    """Mark photos of the album, and one as a favourite with stars that is hidden, too."""
+    ours = ids_by_name(library)
+    library.marks.set([ours["3.png"], ours["4.png"]], favourite=True)
+    library.marks.set([ours["4.png"]], rating=0)
+    library.marks.set([ours["4.png"], ours["5.png"]], hidden=True)
+
+
+def names_found(library: Library, query: str) -> list[str]:
+    return sorted(hit.path.name for hit in library.search(query, k=20))
+
+
+def test_marks_go_with_their_photos_and_hidden_ones_stay_hidden(
+    open_library: Callable[..., Library], album: Path, tmp_path: Path
+) -> None:
+    pack = tmp_path / "p.imgsearch"
+    with open_library("first") as library:
+        library.index([album]).run()
+        mark_photos(library)
+        library.packs.make(album, pack).run()
+        assert library.packs.verify(pack).run().has_marks
+    with open_library("second") as library:
+        assert library.packs.merge(pack, at=album).run().marks == 5
+        assert names_found(library, "is:favourite") == ["3.png"]
+        assert names_found(library, "is:hidden") == ["4.png", "5.png"]
+        assert not {"4.png", "5.png"} & set(names_found(library, "in:album"))
+        theirs = {hit.path.name: hit.photo.id for hit in library.search("is:hidden", k=20)}
+        assert library.marks.of([theirs["4.png"]])[theirs["4.png"]].rating == 0
+        library.marks.set([theirs["4.png"]], rating=5)
+        assert library.packs.merge(pack, at=album).run().marks == 0
+        marks = library.marks.of([theirs["4.png"]])[theirs["4.png"]]
+        assert marks.rating == 5, "marks that a photo has here stay"
+
+
+def test_a_pack_of_photos_only_has_no_marks_but_hides_hidden_photos(
+    open_library: Callable[..., Library], album: Path, tmp_path: Path
+) -> None:
+    pack = tmp_path / "p.imgsearch"
+    with open_library("first") as library:
+        library.index([album]).run()
+        mark_photos(library)
+        library.packs.make(album, pack, photos_only=True).run()
+    with open_library("second") as library:
+        assert library.packs.merge(pack, at=album).run().marks == 2
+        assert names_found(library, "is:hidden") == ["4.png", "5.png"]
+        assert names_found(library, "is:favourite is:hidden") == []
+        hidden = [hit.photo.id for hit in library.search("is:hidden", k=20)]
+        assert {each.rating for each in library.marks.of(hidden).values()} == {None}
+
+
+def test_an_older_imgsearch_takes_marks_for_facts_that_it_does_not_know(
+    open_library: Callable[..., Library], album: Path, tmp_path: Path
+) -> None:
+    """The schema check of 0.1.0 allows further columns of photos that look like facts."""
+    pack = tmp_path / "p.imgsearch"
+    with open_library("first") as library:
+        library.index([album]).run()
+        mark_photos(library)
+        library.packs.make(album, pack, faces=True).run()
+    fact = re.compile(r"([a-z][a-z0-9_]{0,63}) (TEXT|INTEGER|FLOAT|BOOLEAN)( NOT NULL DEFAULT 0)?")
+    with closing(sqlite3.connect(pack)) as connection:
+        (sql,) = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE name = 'photos'"
+        ).fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    columns = re.search(r"mark_.*(?=\))", sql)
+    assert columns
+    assert all(fact.fullmatch(column) for column in columns[0].split(", "))
+    assert "mark_me" in columns[0] and version == pack_format.FACES_VERSION
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE photos SET mark_rating = 6", "stars"),
+        ("UPDATE photos SET mark_rating = -1", "stars"),
+        ("UPDATE photos SET mark_hidden = 2", "photos.mark_hidden"),
+        ("UPDATE photos SET mark_favourite = 'x'", "photos.mark_favourite"),
+    ],
+)
+def test_impossible_marks_are_damage(
+    open_library: Callable[..., Library], album: Path, tmp_path: Path, statement: str, problem: str
+) -> None:
+    with open_library("first") as library:
+        library.index([album]).run()
+        mark_photos(library)
+        pack = library.packs.make(album, tmp_path / "p.imgsearch").run().file
+        change(pack, statement)
+        with pytest.raises(PackError, match=problem):
+            library.packs.verify(pack).run()
 
 
 def pack_with_an_album(open_library: Callable[..., Library], album: Path, folder: Path) -> Path:

@@ -122,3 +122,85 @@ def test_entry_points_are_not_read_for_names_of_imgsearch(photos: Path, tmp_path
     code += "print('importlib.metadata' in sys.modules)"
     done = run(tmp_path, tmp_path / "library", code=code)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def make_package(folder: Path, name: str, entry_points: bytes, code: str = "") -> None:
+    """An installed package of anybody, as pip would leave it."""
+    described = folder / f"{name}-1.0.dist-info"
+    described.mkdir(parents=True)
+    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_bytes(entry_points)
+    (folder / f"{name.replace('-', '_')}.py").write_text(code)
+
+
+@pytest.mark.parametrize("listed", [b"[imgsearch.encoders]\nm\xfc = x:KIND\n", b"\xff\xfe\0["])
+def test_a_package_with_a_list_that_cannot_be_read_is_named_and_passed_over(
+    installed: Path, photos: Path, tmp_path: Path, listed: bytes
+) -> None:
+    packages, data = tmp_path / "packages", tmp_path / "library"
+    make_package(packages, "odd-package", listed)
+    path = Path(f"{packages}{os.pathsep}{installed}")
+    done = run(path, data, "index", photos, "--encoder", "example")
+    assert done.returncode == 0, done.stderr
+    listing = run(path, data, "encoders")
+    assert listing.returncode == 0 and "* in use" in listing.stdout
+    assert "entry points of the package odd-package cannot be read" in listing.stderr
+    examined = run(path, data, "doctor")
+    assert examined.returncode == 1 and "odd-package" in examined.stdout + examined.stderr
+    unknown = run(path, tmp_path / "new", "index", photos, "--encoder", "nothing")
+    assert unknown.returncode == 2 and "Unknown encoder 'nothing'" in unknown.stderr
+
+
+def test_a_broken_plug_in_does_not_hide_the_others(
+    installed: Path, photos: Path, tmp_path: Path
+) -> None:
+    packages, data = tmp_path / "packages", tmp_path / "library"
+    leaves = "raise SystemExit(0)"
+    make_package(
+        packages, "leaves-at-once", b"[imgsearch.encoders]\nl = leaves_at_once:K\n", leaves
+    )
+    path = Path(f"{packages}{os.pathsep}{installed}")
+    assert run(path, data, "index", photos, "--encoder", "example").returncode == 0
+    done = run(path, data, "encoders")
+    assert done.returncode == 0 and "lite" in done.stdout and "openclip:" in done.stdout
+    for name in ("'broken'", "'wrong'", "'l'"):
+        assert done.stderr.count(f"The plug-in {name}") == 1, done.stderr
+    left = run(path, data, "rebuild", "--encoder", "l")
+    assert left.returncode == 11 and "does not load (SystemExit: 0)" in left.stderr
+
+
+LEAVES = """
+import imgsearch_plugin_example as example
+from imgsearch.encoders.base import EncoderKind
+
+class Leaving(example.ExampleEncoder):
+    id = "{name}@1"
+    def {method}(self, batch):
+        raise SystemExit(0)
+
+def open_one(name, *arguments):
+    {opening}
+
+KIND = EncoderKind(prefix="{name}", open=open_one)
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "opening"),
+    [
+        ("encode_pixels", "return Leaving()"),
+        ("prepare", "return Leaving()"),
+        ("other", "raise SystemExit(0)"),
+    ],
+)
+def test_a_plug_in_cannot_end_a_command_as_if_it_were_done(
+    installed: Path, photos: Path, tmp_path: Path, method: str, opening: str
+) -> None:
+    packages, data = tmp_path / "packages", tmp_path / "library"
+    code = LEAVES.format(name="leaves", method=method, opening=opening)
+    make_package(packages, "leaves", b"[imgsearch.encoders]\nleaves = leaves:KIND\n", code)
+    path = Path(f"{packages}{os.pathsep}{installed}")
+    done = run(path, data, "index", photos, "--encoder", "leaves")
+    assert done.returncode == 11, done.stdout + done.stderr
+    assert "The plug-in 'leaves' of the package leaves tried to end imgsearch" in done.stderr
+    assert "Traceback" not in done.stderr

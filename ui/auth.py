@@ -34,6 +34,7 @@ MAX_AGE_DAYS = 30  # of a login
 MAX_AGE_S = MAX_AGE_DAYS * 24 * 3600
 WRONG_PASSWORD_S = 1.0  # one guess per second, no matter how many clients guess
 
+_READING = ("GET", "HEAD", "OPTIONS")  # the methods of requests that change nothing
 _SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",  # no other site may embed the photos
     "X-Content-Type-Options": "nosniff",
@@ -81,24 +82,35 @@ class SecurityHeaders:
 
 
 class SameOrigin:
-    """ASGI middleware: refuses websockets that a page of another web site opens.
+    """ASGI middleware: refuses websockets and changes that a page of another web site asks for.
 
-    Streamlit refuses them too, but asks a server on the internet for this machine's address before
-    it does, so that any web site could make it call out.
+    A browser sends the cookie of this page with requests of pages at other ports of this machine.
+    Streamlit refuses such websockets too, but asks a server on the internet for this machine's
+    address before it does, so that any web site could make it call out.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            headers = HTTPConnection(scope).headers
-            origin = headers.get("origin")
-            if origin is not None and urlsplit(origin).netloc != headers.get("host"):
-                await receive()
-                await send({"type": "websocket.close", "code": 1008, "reason": "Foreign origin."})
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] == "websocket" and _has_foreign_origin(scope):
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "Foreign origin."})
+        elif (
+            scope["type"] == "http"
+            and scope["method"] not in _READING
+            and _has_foreign_origin(scope)
+        ):
+            refusal = PlainTextResponse("A page of another web site asked.", 403, NOT_STORED)
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _has_foreign_origin(scope: Scope) -> bool:
+    headers = HTTPConnection(scope).headers
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
 
 class SignedCookie:

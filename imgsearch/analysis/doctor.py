@@ -116,6 +116,8 @@ def _versions() -> Iterator[Finding]:
     yield Finding("versions", "ok", ", ".join(installed))
     extras = [extra for extra, module in OPTIONAL.items() if find_spec(module) is not None]
     yield Finding("extras", "ok", ", ".join(extras) or "none installed")
+    for problem in registry.plugin_problems():
+        yield Finding("plug-ins", "warning", problem, exit_code=1)
     yield from _faiss()
 
 

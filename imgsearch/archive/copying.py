@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.people import ArchivePeople
     from imgsearch.catalogue.base import CatalogueWriter
     from imgsearch.indexer.reading import KeepThumbnails
+    from imgsearch.records.albums import PhotoMarks
     from imgsearch.records.arrays import Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.pack import PackedPhoto, PackedVectors
@@ -34,6 +35,7 @@ _PHOTOS_AT_ONCE = 5000
 FACES = "Copying faces"
 
 PutTexts = Callable[[Mapping[bytes, "PhotoText"]], None]
+PutMarks = Callable[[Mapping[bytes, "PhotoMarks"]], int]
 
 
 class StayingContents(Struct, frozen=True):
@@ -69,11 +71,13 @@ def copy_library(
     keep_thumbnails: KeepThumbnails | None = None,
     photos_at_once: int = _PHOTOS_AT_ONCE,
     staying: StayingContents | None = None,
+    put_marks: PutMarks | None = None,
 ) -> Generator[Progress, None, CopyReport]:
     """Put all photos of a library into a catalogue of this encoder, and settle that.
 
     Vectors, facts, paths and failures are carried over; with `put_texts` also the text that was
-    read in pictures, and small pictures with `thumbnails` and `keep_thumbnails`. What the catalogue
+    read in pictures, with `put_marks` the marks of photos (which it returns the number of), and
+    small pictures with `thumbnails` and `keep_thumbnails`. What the catalogue
     has is not put again, but for facts that have changed, so a run that was stopped goes on where
     it was. With `staying`, facts of known photos, their files and older texts are not put either.
     Raises EncoderMismatch.
@@ -119,6 +123,11 @@ def copy_library(
             texts = staying.newer_texts(texts)
         if put_texts is not None and texts:
             put_texts(texts)
+        marked = 0
+        if put_marks is not None:
+            copied = writer.known([photo.content_hash for photo in photos])
+            marks = {photo.content_hash: photo.marks for photo in photos}
+            marked = put_marks({content: marks[content] for content in marks.keys() & copied})
         lacking = sum(
             vectors is None and photo.content_hash not in known for photo, vectors in embedded
         )
@@ -130,6 +139,7 @@ def copy_library(
                 texts=len(texts) if put_texts is not None else 0,
                 lacking=lacking,
                 reread=reread,
+                marked=marked,
             )
         )
         yield Progress(min(start + photos_at_once, len(ids)), len(ids))
@@ -180,9 +190,14 @@ def copy_faces(
         if content_hash in known
     ]
     if decisions:
-        persons = store.database.fetch_all("SELECT id, name, is_hidden FROM persons")
+        persons = store.database.fetch_all(
+            "SELECT id, name, is_hidden, id IN (SELECT person_id FROM own_person) FROM persons"
+        )
         people.merge_decisions(
-            [PackedPerson(number, name, bool(hidden)) for number, name, hidden in persons],
+            [
+                PackedPerson(number, name, bool(hidden), bool(is_me))
+                for number, name, hidden, is_me in persons
+            ],
             decisions,
         )
     people.group()

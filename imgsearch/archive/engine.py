@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from msgspec import Struct
 
 from imgsearch.addresses import is_folder, normal_address
+from imgsearch.archive.definitions import ArchiveDefinitions
 from imgsearch.archive.filling import Filling
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.operations import Fleet
@@ -32,7 +33,6 @@ from imgsearch.records.query import Filter, Selection
 from imgsearch.records.status import Failure, Finding, Status
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext
-from imgsearch.search.definitions import NoDefinitions
 from imgsearch.search.kept_answers import KeptAnswers
 from imgsearch.search.prepared import prepare
 from imgsearch.text import path_text, shell_word
@@ -271,7 +271,7 @@ class ArchiveEngine:
         pinned = self.catalogue().pinned()
         return SearchContext(
             pinned,
-            NoDefinitions(),
+            ArchiveDefinitions(self.address, "hidden" in pinned.marked()),
             self._encoders,
             frozenset(),
             self.settings.max_megapixels,
@@ -504,9 +504,11 @@ class ArchiveEngine:
         info = describe(Path(folder).name, {self.catalogue().encoder: True})
         some = photos.read(PHOTOS_AT_ONCE)
         if not faces:
-            return (yield from write_pack(file, info, some, len(photos)))
+            steps = write_pack(file, info, some, len(photos), has_marks=photos.have_marks)
+            return (yield from steps)
         with self._opened_people().to_pack() as packed:
-            return (yield from write_pack(file, info, some, len(photos), packed))
+            steps = write_pack(file, info, some, len(photos), packed, photos.have_marks)
+            return (yield from steps)
 
     def merge(
         self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool

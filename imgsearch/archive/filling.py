@@ -177,7 +177,13 @@ class Filling:
             check_encoder(store, row)
             writer = self.writer(row)
             report = yield from copy_library(
-                store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
+                store,
+                writer,
+                row,
+                writer.put_texts,
+                thumbnails,
+                writer.put_thumbnails,
+                put_marks=writer.put_marks,
             )
             if people is not None:
                 report = report.plus((yield from copy_faces(store, writer, people)))

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -100,6 +101,7 @@ def merge_pack(
                 thumbnails,
                 writer.put_thumbnails if has_pictures else None,
                 staying=StayingContents(writer.contents_at, writer.newer_texts),
+                put_marks=partial(writer.put_marks, adding=True),
             )
             if target.people is not None and reader.info.has_faces:
                 copied = copied.plus((yield from copy_faces(store, writer, target.people)))
@@ -111,6 +113,7 @@ def merge_pack(
         texts=copied.texts,
         files=copied.files,
         faces=copied.faces,
+        marks=copied.marked,
         seconds=round(time.monotonic() - started_s, 3),
     )
 

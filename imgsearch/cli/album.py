@@ -15,11 +15,13 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
+    no_archive_option,
     open_library,
     print_json,
     print_paths,
 )
 from imgsearch.cli.query_options import query_from, query_options
+from imgsearch.errors import PhotoError
 from imgsearch.operations.albums import Albums
 from imgsearch.records.query import Query
 from imgsearch.text import format_count, printable
@@ -88,6 +90,7 @@ def print_change(change: Change) -> None:
 
 @click.group("album", invoke_without_command=True)
 @json_option
+@no_archive_option("albums")
 @data_option
 @click.pass_context
 def command(context: click.Context, as_json: bool, data_dir: str | None) -> None:
@@ -128,6 +131,7 @@ def _print(albums: tuple[Album, ...]) -> None:
 @command.command("make", short_help="Make an album.")
 @click.argument("album_name", metavar="NAME")
 @chosen_options
+@no_archive_option("albums")
 @data_option
 def make(
     album_name: str,
@@ -149,6 +153,7 @@ def make(
 @command.command("add", short_help="Add photos to an album.")
 @click.argument("album_name", metavar="NAME")
 @chosen_options
+@no_archive_option("albums")
 @data_option
 def add(
     album_name: str,
@@ -167,6 +172,7 @@ def add(
 @command.command("take-out", short_help="Take photos out of an album.")
 @click.argument("album_name", metavar="NAME")
 @chosen_options
+@no_archive_option("albums")
 @data_option
 def take_out(
     album_name: str,
@@ -189,6 +195,7 @@ def take_out(
 @click.option("--ids", "as_ids", is_flag=True, help="Print the ids of the photos, not their paths.")
 @click.option("-0", "--null", "nul", is_flag=True, help="End each path with NUL, for xargs -0.")
 @json_option
+@no_archive_option("albums")
 @data_option
 def show(album_name: str, as_ids: bool, nul: bool, as_json: bool, data_dir: str | None) -> None:
     """Print the path of each photo of the album NAME, in the order in which they were added.
@@ -216,6 +223,7 @@ def show(album_name: str, as_ids: bool, nul: bool, as_json: bool, data_dir: str 
 @command.command("rename", short_help="Rename an album.")
 @click.argument("album_name", metavar="NAME")
 @click.argument("new_name", metavar="NEW_NAME")
+@no_archive_option("albums")
 @data_option
 def rename(album_name: str, new_name: str, data_dir: str | None) -> None:
     """Give the album NAME another name."""
@@ -225,6 +233,7 @@ def rename(album_name: str, new_name: str, data_dir: str | None) -> None:
 
 @command.command("remove", short_help="Delete an album.")
 @click.argument("album_name", metavar="NAME")
+@no_archive_option("albums")
 @data_option
 def remove(album_name: str, data_dir: str | None) -> None:
     """Delete the album NAME; no photo is touched."""
@@ -245,6 +254,7 @@ def remove(album_name: str, data_dir: str | None) -> None:
     help="Make a contact sheet with names and dates: FILE ends with .pdf or .jpg.",
 )
 @json_option
+@no_archive_option("albums")
 @data_option
 def export(
     album_name: str,
@@ -264,7 +274,7 @@ def export(
       imgsearch album export Book --sheet ~/Desktop/Book.pdf
 
     Copies appear when all of them are made. Photos that cannot be reached now are left out and
-    named.
+    named, and the exit code is 5. If none can be reached, nothing is written.
     """
     kinds = {
         "copies": copies,
@@ -283,6 +293,8 @@ def export(
         print_json(report)
     else:
         _print_export(report)
+    if report.missing:
+        sys.exit(PhotoError.exit_code)
 
 
 def _print_export(report: ExportReport) -> None:

@@ -31,11 +31,11 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
       imgsearch copy --to s3://index/archive
       imgsearch search "a ferry at dawn" --library s3://index/archive
 
-    An archive has vectors, facts, paths, the text in pictures, thumbnails, and the list of
-    unreadable files, in tables that many machines search at once (docs/scale.md). The photos
-    themselves, saved searches and concepts are not copied, and faces only with --faces. The library
-    stays as it is. Photos that the archive has already are not copied again, so a stopped copy
-    continues; changed facts replace older ones.
+    An archive has vectors, facts, paths, the text in pictures, thumbnails, favourites, stars and
+    hidden photos, and the list of unreadable files, in tables that many machines search at once
+    (docs/scale.md). The photos themselves, saved searches, concepts and albums are not copied, and
+    faces only with --faces. The library stays as it is. Photos that the archive has already are not
+    copied again, so a stopped copy continues; changed facts and marks replace older ones.
     """
     with open_archive(address, data_dir) as archive:
         job = archive.fleet.copy_from(archive.settings.data_dir, faces=faces)
@@ -54,6 +54,9 @@ def command(address: str, faces: bool, as_json: bool, data_dir: str | None) -> N
     if report.reread:
         photos = format_count(report.reread, "photo")
         info(f"The metadata of {photos} there changed with the library's.")
+    if report.marked:
+        photos = format_count(report.marked, "photo")
+        info(f"The marks of {photos} there (favourite, stars, hidden) are now the library's.")
     if report.lacking:
         photos = format_count(report.lacking, "photo")
         info(

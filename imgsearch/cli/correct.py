@@ -15,6 +15,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
+    no_archive_option,
     open_library,
     print_json,
 )
@@ -81,6 +82,7 @@ def _read_shift(context: click.Context, option: click.Parameter, text: str | Non
     help="With --write-sidecars: call a new file IMG.xmp and not IMG.JPG.xmp.",
 )
 @json_option
+@no_archive_option("corrections")
 @data_option
 def command(
     words: tuple[str, ...],

@@ -39,7 +39,12 @@ def as_typed(sentence: str, context: click.Context | None) -> str:
         if command is None:
             continue
         end = matches[number + 1].start() if number + 1 < len(matches) else len(sentence)
-        known = {option for parameter in command.params for option in parameter.opts}
+        known = {
+            option
+            for parameter in command.params
+            if not getattr(parameter, "hidden", False)  # it is refused: see `no_archive_option`
+            for option in parameter.opts
+        }
         options = "".join(
             f" {option} {shell_word(path_text(value))}"
             for option, value in given.items()

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import asdict
 
-from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
+from imgsearch.cli.output import (
+    data_option,
+    info,
+    json_option,
+    no_archive_option,
+    open_library,
+    print_json,
+)
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--use", "use", metavar="NAME", help="Use a model that has vectors in the library.")
 @click.option("--drop", "drop", metavar="NAME", help="Delete the vectors of a model not in use.")
 @json_option
+@no_archive_option("choice of models", "It keeps the one that it was made with.")
 @data_option
 def command(use: str | None, drop: str | None, as_json: bool, data_dir: str | None) -> None:
     """List the available models, and show which one is in use and why.
@@ -74,9 +82,14 @@ def dropped_line(dropped: DroppedEncoder) -> str:
 
 
 def _list(library: Library, as_json: bool) -> None:
+    from imgsearch.encoders.registry import AUTO, plugin_problems
+
     used = library.encoders.in_use()
     choices = library.encoders.choices()
     stored = library.encoders.stored() if library.exists() else ()
+    if library.exists() or library.settings.encoder != AUTO:  # else the choice has said it
+        for problem in plugin_problems():
+            info(problem)
     if as_json:
         print_json(_as_json(choices, stored, used.name))
         return

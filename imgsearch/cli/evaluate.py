@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from imgsearch.cli.output import PATH, data_option, info, json_option, open_library, print_json
+from imgsearch.cli.output import (
+    PATH,
+    data_option,
+    info,
+    json_option,
+    no_archive_option,
+    open_library,
+    print_json,
+)
 from imgsearch.text import format_count
 
 
@@ -17,6 +25,7 @@ from imgsearch.text import format_count
     help="CSV file with a photo and a caption in each line.",
 )
 @json_option
+@no_archive_option("evaluation by captions")
 @data_option
 def command(captions: str, as_json: bool, data_dir: str | None) -> None:
     """Measure how well the library finds photos by captions that you wrote for them.

@@ -12,6 +12,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
+    no_archive_option,
     open_library,
     print_json,
 )
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     help="End the pause of this folder.",
 )
 @json_option
+@no_archive_option(
+    "folders that it follows",
+    "To read a folder again: imgsearch index FOLDER --library {}",
+)
 @data_option
 def command(paused: str | None, resumed: str | None, as_json: bool, data_dir: str | None) -> None:
     """List the folders of the library, with their photos and their state.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsearch.cli.album import chosen, chosen_options, print_change
-from imgsearch.cli.output import asking, data_option
+from imgsearch.cli.output import asking, data_option, no_archive_option
 from imgsearch.operations.marks import Marks
 
 _STARS = click.IntRange(0, 5)
@@ -21,6 +21,10 @@ _STARS = click.IntRange(0, 5)
     help="Take the stars given here away, so that those of the file count.",
 )
 @click.option("--hide/--show", "hidden", default=None, help="Leave photos out of answers, or not.")
+@no_archive_option(
+    "marks of its own",
+    "Mark photos of your library, and copy it again: imgsearch copy --to {}",
+)
 @data_option
 def command(
     words: tuple[str, ...],

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from imgsearch.cli.cures import as_typed, remember
-from imgsearch.text import path_text, printable
+from imgsearch.errors import UsageError
+from imgsearch.text import path_text, printable, shell_word
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -77,6 +78,25 @@ def archive_option(function: _Command) -> _Command:
         callback=remember,
         help="An archive instead of the library of this machine: a folder, or s3://BUCKET/NAME.",
     )(function)
+
+
+def no_archive_option(
+    what: str, instead: str = "Leave --library out."
+) -> Callable[[_Command], _Command]:
+    """`--library`, for commands that no archive has: it is refused with a sentence.
+
+    An archive has no `what`. `instead` is the sentence about what to do, with `{}` where the
+    address belongs.
+    """
+
+    def refuse(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            cure = instead.format(shell_word(value))
+            raise UsageError(
+                f"The archive {value} has no {what}: only a library on one machine has. {cure}"
+            )
+
+    return click.option("--library", expose_value=False, hidden=True, callback=refuse)
 
 
 def json_option(function: _Command) -> _Command:

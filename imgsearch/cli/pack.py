@@ -35,7 +35,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Let FOLDER carry its pack: write it to FOLDER/.imgsearch/photos.imgsearch.",
 )
-@click.option("--photos-only", is_flag=True, help="Leave out saved searches, concepts and albums.")
+@click.option(
+    "--photos-only",
+    is_flag=True,
+    help="Leave out saved searches, concepts, albums, favourites and stars.",
+)
 @click.option(
     "--faces",
     is_flag=True,
@@ -66,10 +70,11 @@ def command(
 
     A pack has vectors, facts, names, text in pictures and thumbnails, not the photos themselves.
     Saved searches and concepts of the library are included, and the albums that have some of the
-    photos, except with --photos-only; faces and persons only with --faces: whoever has them can
-    recognise these persons elsewhere. imgsearch unpack merges the pack into another library, where
-    nothing has to be embedded again. The file is an SQLite database; docs/packs.md describes it. It
-    is written completely or not at all: an existing pack stays until the new one is complete.
+    photos, favourites and stars, except with --photos-only. Hidden photos stay hidden. Faces and
+    persons are included only with --faces: whoever has them can recognise these persons elsewhere.
+    imgsearch unpack merges the pack into another library, where nothing has to be embedded again.
+    The file is an SQLite database; docs/packs.md describes it. It is written completely or not at
+    all: an existing pack stays until the new one is complete.
 
     PACK may not be in a photo folder, where imgsearch writes nothing except with --inside.
 

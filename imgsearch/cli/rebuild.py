@@ -15,6 +15,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
+    no_archive_option,
     open_library,
     print_json,
 )
@@ -50,6 +51,7 @@ _SHOWN_CHARS = 40  # of a query
 )
 @click.option("--check", is_flag=True, help="Only measure the recall of the index.")
 @json_option
+@no_archive_option("index to rebuild", "To index its new photos: imgsearch settle --library {}")
 @data_option
 def command(
     encoder: str | None,

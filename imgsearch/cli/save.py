@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imgsearch.cli.output import data_option, info, open_library
+from imgsearch.cli.output import data_option, info, no_archive_option, open_library
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.records.query import Query
 from imgsearch.text import printable
@@ -19,6 +19,7 @@ from imgsearch.text import printable
 )
 @click.option("--all", "show_all", is_flag=True, help="Include weak results.")
 @click.option("--replace", is_flag=True, help="Replace an existing search with this name.")
+@no_archive_option("saved searches")
 @data_option
 def command(
     search_name: str,

@@ -14,6 +14,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
+    no_archive_option,
     open_library,
     print_json,
 )
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--remove", metavar="NAME", help="Delete a saved search; no photo is touched.")
 @outputs_options
 @json_option
+@no_archive_option("saved searches")
 @data_option
 def command(
     rename: tuple[str, str] | None,

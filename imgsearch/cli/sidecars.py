@@ -13,6 +13,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
+    no_archive_option,
     open_library,
     print_json,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     help="Call a new file IMG.xmp, as Lightroom does for RAW files, and not IMG.JPG.xmp.",
 )
 @json_option
+@no_archive_option("stars of its own")
 @data_option
 def command(
     write: bool, dry_run: bool, adobe_names: bool, as_json: bool, data_dir: str | None

@@ -13,6 +13,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
+    no_archive_option,
     open_library,
     print_json,
 )
@@ -71,6 +72,7 @@ class _ListOptions(click.Command):
 )
 @click.option("--forget", is_flag=True, help="Delete the concept; no photo is touched.")
 @json_option
+@no_archive_option("concepts")
 @data_option
 def command(
     name: str | None,

@@ -125,7 +125,9 @@ def _change_entries(data_dir: Path, port: int, to_install: bool) -> None:
 
     program = (sys.executable, "-P", "-m", "imgsearch")
     options = () if port == _PORT else ("--port", str(port))
-    made = entries(program, data_dir, Path.home(), os.environ, page_options=options)
+    # What is removed does not depend on the data folder, whatever an earlier version put there.
+    named = data_dir if to_install else Path.home()
+    made = entries(program, named, Path.home(), os.environ, page_options=options)
     if to_install:
         for path in install(made):
             info(f"Made {path}")

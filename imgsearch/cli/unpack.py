@@ -105,6 +105,10 @@ def command(
         concepts = format_count(report.concepts, "concept")
         albums = format_count(report.albums, "album")
         info(f"Also added: saved searches: {report.searches:,}; {concepts}; {albums}.")
+    if report.marks:
+        info(
+            f"Also added: {format_count(report.marks, 'mark')} (favourites, stars, hidden photos)."
+        )
     if report.faces:
         info(f"Also added: {format_count(report.faces, 'face')}. To see persons: imgsearch people")
     if report.missing:

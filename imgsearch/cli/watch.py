@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 
 from imgsearch import c_memory
-from imgsearch.cli.output import PATH, complete_folder, data_option, open_library
+from imgsearch.cli.output import PATH, complete_folder, data_option, no_archive_option, open_library
 from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options, updating
 from imgsearch.progress import FaceReport, Progress, SyncReport, TextReport, WatchEvent, Watching
 from imgsearch.text import format_count, printable
@@ -34,6 +34,7 @@ Values: TypeAlias = dict[str, object]
 )
 @outputs_options
 @click.option("--log-json", is_flag=True, help="Print one JSON object per line, for programs.")
+@no_archive_option("folders to watch", "To add new photos: imgsearch index FOLDER --library {}")
 @data_option
 def command(
     folders: tuple[str, ...],

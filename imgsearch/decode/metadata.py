@@ -16,13 +16,12 @@ from unicodedata import category
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
-from imgsearch.records.photo import FACTS, Fact, Facts
+from imgsearch.records.photo import FACTS, MOST_LIST_TEXTS, Fact, Facts
 
 PLACE_NAMES = ("town", "region", "country")
 _FACTS = {fact.name: fact for fact in FACTS}
 _LIST_FACTS = tuple(fact.name for fact in FACTS if fact.type is tuple)
 _CLOCK_NOT_SET = datetime(1970, 1, 1)
-_MAX_KEYWORDS = 500
 _MAX_KEYWORD_LENGTH = 200  # characters; longer text is not a keyword
 _MAX_TEXT_LENGTH = 2000  # characters of a title, a description and the like
 
@@ -115,7 +114,7 @@ def merge_texts(*groups: Sequence[str]) -> tuple[str, ...]:
     for keyword in (clean_text(text) for texts in groups for text in texts):
         if keyword and len(keyword) <= _MAX_KEYWORD_LENGTH:
             merged.setdefault(keyword.casefold(), keyword)
-    return tuple(merged.values())[:_MAX_KEYWORDS]
+    return tuple(merged.values())[:MOST_LIST_TEXTS]
 
 
 def clean_text(text: str | None) -> str | None:

@@ -16,8 +16,15 @@ from typing import TYPE_CHECKING, TypeGuard, cast
 from msgspec import Struct
 
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify
-from imgsearch.errors import UsageError
-from imgsearch.plugins import ENCODERS, entry_points_of, load_plugin
+from imgsearch.encoders.guarded import guarded
+from imgsearch.errors import MissingPackage, UsageError
+from imgsearch.plugins import (
+    ENCODERS,
+    entry_points_of,
+    load_plugin,
+    plugin_named,
+    unreadable_lists,
+)
 
 if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
@@ -70,13 +77,34 @@ def registered_prefixes() -> tuple[str, ...]:
 
 
 def kinds() -> tuple[EncoderKind, ...]:
-    """All kinds: the built-in ones, the plug-ins, then the registered ones in their order."""
-    plugins = (kind_of(name) for name in sorted(entry_points_of(ENCODERS)))
+    """All kinds: the built-in ones, the plug-ins, then the registered ones in their order.
+
+    Plug-ins that do not work are left out: see `plugin_problems`.
+    """
     return (
         *(_built_in(prefix) for prefix in _BUILT_IN),
-        *(kind for kind in plugins if kind is not None and kind.prefix not in _registered),
+        *_plugins()[0],
         *_registered.values(),
     )
+
+
+def plugin_problems() -> tuple[str, ...]:
+    """A sentence about each plug-in that does not work, and each package that may have some."""
+    return (*_plugins()[1], *unreadable_lists())
+
+
+def _plugins() -> tuple[list[EncoderKind], list[str]]:
+    """The kinds of plug-ins that load and list their encoders, and what is wrong with others."""
+    working, problems = [], []
+    for name in sorted(entry_points_of(ENCODERS).keys() - _BUILT_IN.keys() - _registered.keys()):
+        try:
+            kind = _plugin(name)
+            kind.choices()
+        except MissingPackage as error:
+            problems.append(str(error))
+        else:
+            working.append(kind)
+    return working, problems
 
 
 def kind_of(name_or_id: str) -> EncoderKind | None:
@@ -98,7 +126,8 @@ def _plugin(prefix: str) -> EncoderKind:
     def is_kind(loaded: object) -> TypeGuard[EncoderKind]:
         return isinstance(loaded, EncoderKind) and loaded.prefix == prefix
 
-    return load_plugin(ENCODERS, prefix, f"an EncoderKind with the prefix {prefix!r}", is_kind)
+    kind = load_plugin(ENCODERS, prefix, f"an EncoderKind with the prefix {prefix!r}", is_kind)
+    return guarded(kind, plugin_named(ENCODERS, prefix))
 
 
 def _built_in(prefix: str) -> EncoderKind:
@@ -187,7 +216,8 @@ def choose(
 ) -> EncoderChoice:
     """The encoder that `name` stands for. Raises UsageError for an unknown name.
 
-    `notify` is called with a sentence before a request to the network, which only `auto` makes.
+    `notify` is called with a sentence before a request to the network, which only `auto` makes,
+    and about a plug-in that does not work and might have been recommended.
 
     `auto` takes the recommendation of the last registered kind that has one; `lite`, the first,
     always has one.
@@ -199,6 +229,8 @@ def choose(
 
 
 def _auto(device: str, notify: Notify) -> EncoderChoice:
+    for problem in plugin_problems():
+        notify(problem)
     reasons: list[str] = []
     for kind in reversed(kinds()):
         if kind.recommend is not None:

@@ -25,6 +25,7 @@ from imgsearch.meaning.placing import NEAREST, place
 from imgsearch.meaning.plane import apart
 from imgsearch.progress import LayoutReport, Progress
 from imgsearch.records.meaning import StoredCluster
+from imgsearch.store.lock import laying_out
 from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
@@ -44,12 +45,12 @@ _SEED = 5
 def lay_out_photos(context: IndexingContext) -> Generator[Progress, None, LayoutReport]:
     """Lay out all photos that have a path, and name the clusters; one Progress a few steps.
 
-    Raises MissingPackage without the package of the layout, and UsageError where no photo has a
-    vector of the encoder in use.
+    Raises MissingPackage without the package of the layout, UsageError where no photo has a vector
+    of the encoder in use, and LibraryLocked while another process or thread does the same.
     """
     layout.require_packages()
     started = time.monotonic()
-    with closing(Store.open(context.data_dir)) as store:
+    with closing(Store.open(context.data_dir)) as store, laying_out(context.data_dir):
         row = store.reads.encoders.in_use()
         live = store.reads.photos.live_ids()
         chosen = _sample(live)

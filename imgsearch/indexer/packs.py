@@ -82,9 +82,10 @@ def make_pack(
     """Write all that is known of the photos below a folder into a pack, `file`.
 
     None stands for the hidden folder in the folder itself. With `photos_only`, saved searches,
-    concepts and albums are left out; with `faces`, the faces of the photos go with them, and the
-    persons that they belong to. Raises FolderError for a folder without photos of the library,
-    UsageError, LibraryLocked while another process writes this pack, and DiskError.
+    concepts, albums, favourites and stars are left out; photos that are hidden stay hidden. With
+    `faces`, the faces of the photos go with them, and the persons that they belong to. Raises
+    FolderError for a folder without photos of the library, UsageError, LibraryLocked while another
+    process writes this pack, and DiskError.
     """
     total = len(store.packs.photo_ids(folder))
     if not total:
@@ -99,14 +100,15 @@ def make_pack(
     place = _volume_path(store.reads, folder)
     info = describe(Path(folder).name, store.vectors.all_encoders(), place)
     has_albums = not photos_only and bool(store.albums.all())
+    marks = store.marks.kinds() & ({"hidden"} if photos_only else {"favourite", "hidden", "rating"})
     if not photos_only:
         searches, concepts = pack_notes.packed_searches(store), pack_notes.packed_concepts(store)
         info = replace(info, searches=searches, concepts=concepts)
 
     def write(writer: PackWriter) -> Iterator[int]:
-        return store.packs.copy(folder, writer, thumbnails.get)
+        return store.packs.copy(folder, writer, thumbnails.get, marks)
 
-    extras = Extras(faces=faces, albums=has_albums)
+    extras = Extras(faces=faces, albums=has_albums, marks=bool(marks))
     return (yield from _write(file, info, write, total, extras))
 
 
@@ -116,10 +118,12 @@ def write_pack(
     photos: Iterable[Sequence[PackedPhoto]],
     total: int,
     faces: FacesToPack | None = None,
+    has_marks: bool = False,
 ) -> Generator[Progress, None, PackReport]:
     """Write photos into a pack, at most two thousand at once; there are about `total`.
 
-    Their faces and persons go with them where `faces` are given. Raises as `writing_pack` does.
+    Their faces and persons go with them where `faces` are given, their marks with `has_marks`.
+    Raises as `writing_pack` does.
     """
 
     def write(writer: PackWriter) -> Iterator[int]:
@@ -131,7 +135,7 @@ def write_pack(
         if faces is not None:
             faces.finish(writer.connection)
 
-    extras = Extras(faces=faces is not None)
+    extras = Extras(faces=faces is not None, marks=has_marks)
     return (yield from _write(file, info, write, total, extras))
 
 
@@ -336,6 +340,7 @@ def merge_pack(
         missing=missing,
         to_verify=changed,
         faces=counts.faces,
+        marks=counts.marks,
     )
 
 

@@ -146,8 +146,9 @@ class Albums:
         the report.
 
         Raises QueryError for an unknown album; UsageError for a place in an indexed folder, or one
-        that is taken; DiskError where it cannot be written; and ImgsearchError for a photo that
-        changes while it is copied.
+        that is taken, and for an album without photos; PhotoError where no photo of it can be
+        reached now, and then nothing is written; DiskError where it cannot be written; and
+        ImgsearchError for a photo that changes while it is copied.
         """
         from imgsearch.operations.pictures import Pictures
         from imgsearch.outputs.export import export_photos

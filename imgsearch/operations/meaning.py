@@ -41,8 +41,8 @@ class Meaning:
         """Lay out all photos anew, and name the clusters.
 
         The map before stays until the end, and if the job is stopped. Photos can be added
-        meanwhile. Needs the extra `meaning`. Raises MissingPackage, and UsageError for a library
-        without photos.
+        meanwhile. Needs the extra `meaning`. Raises MissingPackage, UsageError for a library
+        without photos, and LibraryLocked while it is laid out already.
         """
         from imgsearch.indexer.meaning import lay_out_photos
         from imgsearch.progress import Job
@@ -54,7 +54,7 @@ class Meaning:
         """Lay out the whole map of meaning anew, as `lay_out` does, and return its report.
 
         100,000 photos take some minutes. Raises MissingPackage without the extra `meaning`,
-        and UsageError for a library without photos.
+        UsageError for a library without photos, and LibraryLocked while it is laid out already.
         """
         return self.lay_out().run()
 

@@ -6,6 +6,7 @@ Paths are text, times ISO 8601. What is read back is checked against the types o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias, TypeVar
@@ -19,6 +20,9 @@ from imgsearch.text import path_text
 
 JsonObject: TypeAlias = dict[str, Any]
 _Value = TypeVar("_Value")
+_LARGEST_EXACT = (1 << 53) - 1  # whole number of a reader that has 64-bit floats only
+_ID = re.compile(r"[0-9]{1,19}")
+_IS_OF_IDS = re.compile(r"(_id|_ids|^ids|^photo|^into|^faces)$")  # a field of a request
 
 
 def to_json(value: object) -> Any:
@@ -78,7 +82,9 @@ def load_json(text: bytes, object_hook: Callable[[JsonObject], JsonObject] | Non
     """
     try:
         return json.loads(text, parse_constant=_refuse, object_hook=object_hook)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise UsageError("Invalid JSON: lists and objects are in each other too deeply.") from None
+    except ValueError as error:
         raise UsageError(f"Invalid JSON: {str(error)[:200]}") from None
 
 
@@ -89,3 +95,31 @@ def _refuse(constant: str) -> NoReturn:
 def without_nulls(form: JsonObject) -> JsonObject:
     """The fields that are not null."""
     return {key: value for key, value in form.items() if value is not None}
+
+
+def as_request(form: JsonObject) -> JsonObject:
+    """Return the fields that are not null, with ids that are texts as numbers; see `load_json`."""
+    return {
+        key: _with_numbers(value) if _IS_OF_IDS.search(key) else value
+        for key, value in without_nulls(form).items()
+    }
+
+
+def _with_numbers(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_numbers(each) for each in value]
+    is_id = isinstance(value, str) and _ID.fullmatch(value) is not None
+    return int(value) if is_id else value
+
+
+def with_large_numbers_as_texts(form: Any) -> Any:
+    """Values of JSON for readers with numbers of 53 bits, such as JavaScript's.
+
+    A whole number that they would round, as the id of a photo of an archive is, becomes a text.
+    """
+    if isinstance(form, dict):
+        return {key: with_large_numbers_as_texts(value) for key, value in form.items()}
+    if isinstance(form, list | tuple):
+        return [with_large_numbers_as_texts(each) for each in form]
+    is_rounded = type(form) is int and abs(form) > _LARGEST_EXACT
+    return str(form) if is_rounded else form

@@ -12,6 +12,7 @@ from typing import Literal
 
 from imgsearch.catalogue.base import Catalogue
 from imgsearch.decode.original import OriginalFile
+from imgsearch.errors import PhotoError, Reason, UsageError
 from imgsearch.outputs.contact_sheet import contact_sheet, kind_of
 from imgsearch.outputs.copies import Original, chunks, opened, zip_of_copies
 from imgsearch.outputs.file_names import safe_name, unique_name
@@ -20,7 +21,7 @@ from imgsearch.outputs.new_place import new_place
 from imgsearch.outputs.places import refuse_inside
 from imgsearch.outputs.playlist import write_playlist
 from imgsearch.records.albums import ExportReport
-from imgsearch.text import path_text
+from imgsearch.text import path_text, shell_word
 
 _NO_FILE = "Its file is gone."
 _OFFLINE = "Its folder cannot be reached now."
@@ -44,6 +45,11 @@ def export_photos(
     `Albums.export` does.
     """
     refuse_inside(place, roots, own_folders)
+    if not photo_ids:
+        raise UsageError(
+            f"The album {name} has no photos, so nothing was written. To add some: imgsearch album "
+            f"add {shell_word(name)} QUERY"
+        )
     if kind == "sheet":
         content, missing = contact_sheet(name, kind_of(place), photo_ids, catalogue, picture)
         with new_place(place) as part, part.open("xb") as writer:
@@ -57,7 +63,7 @@ def export_photos(
         for photo_id in photo_ids
     }
     if kind in ("copies", "zip"):
-        missing = (_write_zip if kind == "zip" else _write_copies)(place, original, paths)
+        missing = (_write_zip if kind == "zip" else _write_copies)(name, place, original, paths)
         return ExportReport(name, place, len(paths) - len(missing), missing)
     reached = {}
     missing = {}
@@ -69,6 +75,7 @@ def export_photos(
             missing[path] = _OFFLINE
         else:
             reached[photo_id] = files[0].path
+    _refuse_none(name, missing, len(paths))
     if kind == "list":
         write_playlist(place, name, list(reached.values()), "album")
     else:
@@ -77,16 +84,32 @@ def export_photos(
     return ExportReport(name, place, len(reached), missing)
 
 
-def _write_zip(file: Path, original: Original, paths: Mapping[int, str]) -> dict[str, str]:
+def _refuse_none(name: str, missing: Mapping[str, str], photos: int) -> None:
+    """Raise PhotoError where all photos of an album are missing."""
+    if len(missing) == photos:
+        path, reason = next(iter(missing.items()))
+        raise PhotoError(
+            Reason.UNREADABLE,
+            f"No photo of {name} can be read now, so nothing was written. {path}: {reason} Connect "
+            "the drive of the photos; if they were moved, run imgsearch index FOLDER first.",
+        )
+
+
+def _write_zip(
+    name: str, file: Path, original: Original, paths: Mapping[int, str]
+) -> dict[str, str]:
     """Write the zip file; returns why photos are not in it, by path."""
     missing: dict[str, str] = {}
     with new_place(file) as part, part.open("xb") as writer:
         for piece in zip_of_copies(original, paths, missing):
             writer.write(piece)
+        _refuse_none(name, missing, len(paths))
     return missing
 
 
-def _write_copies(folder: Path, original: Original, paths: Mapping[int, str]) -> dict[str, str]:
+def _write_copies(
+    name: str, folder: Path, original: Original, paths: Mapping[int, str]
+) -> dict[str, str]:
     """Write a new folder of copies; returns why photos are not in it, by path."""
     missing: dict[str, str] = {}
     taken: set[str] = set()
@@ -98,6 +121,7 @@ def _write_copies(folder: Path, original: Original, paths: Mapping[int, str]) ->
                 missing[path] = found
             else:
                 _copy(found, part / unique_name(safe_name(found.name), taken))
+        _refuse_none(name, missing, len(paths))
     return missing
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from imgsearch.records.albums import PhotoMarks
 from imgsearch.records.photo import Facts
 from imgsearch.records.picture_text import PhotoText
 
@@ -41,6 +42,7 @@ class PackedPhoto(Struct, frozen=True):
     vectors: tuple[PackedVectors, ...] = ()
     text: PhotoText | None = None  # None: not read yet
     thumbnail: bytes | None = None
+    marks: PhotoMarks = PhotoMarks()
 
 
 class PackEncoder(Struct, frozen=True):
@@ -88,11 +90,15 @@ class PackedAlbum(Struct, frozen=True):
 
 
 class PackedPerson(Struct, frozen=True):
-    """A person of a pack with faces, by its id there; without a name, a group of faces."""
+    """A person of a pack with faces, by its id there; without a name, a group of faces.
+
+    `is_me` is set for the person that the owner of the library is.
+    """
 
     id: int
     name: str | None
     is_hidden: bool
+    is_me: bool = False
 
 
 class PackInfo(Struct, frozen=True):
@@ -103,7 +109,7 @@ class PackInfo(Struct, frozen=True):
     whole library. `fact_names`, the facts that the pack knows (an older imgsearch knew fewer), and
     the numbers of photos and files are counted when it is written. With `has_faces` it carries the
     faces of its photos, with their vectors, and `persons`. `albums` are those that have photos of
-    the pack.
+    the pack. With `has_marks` it carries marks of its photos.
     """
 
     made_by: str
@@ -120,6 +126,7 @@ class PackInfo(Struct, frozen=True):
     has_faces: bool = False
     persons: tuple[PackedPerson, ...] = ()
     albums: tuple[PackedAlbum, ...] = ()
+    has_marks: bool = False
 
 
 class MergeCounts(Struct, frozen=True):
@@ -131,6 +138,7 @@ class MergeCounts(Struct, frozen=True):
     texts: int = 0  # photos whose text in the pack is newer, or new
     files: int = 0  # new to the library
     faces: int = 0
+    marks: int = 0
 
     def plus(self, other: MergeCounts) -> MergeCounts:
         """The counts of both."""
@@ -141,4 +149,5 @@ class MergeCounts(Struct, frozen=True):
             self.texts + other.texts,
             self.files + other.files,
             self.faces + other.faces,
+            self.marks + other.marks,
         )

@@ -392,6 +392,7 @@ def _plain_type(hint: Any) -> type:
 
 
 FACTS = _declared()
+MOST_LIST_TEXTS = 500  # of one photo: keywords, or people
 MEASURED_FACTS = tuple(fact.name for fact in FACTS if fact.measured)
 
 

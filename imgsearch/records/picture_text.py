@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice, takewhile
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -18,6 +20,7 @@ TextState: TypeAlias = Literal["read", "none", "failed"]
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = rf"[{_CJK}]|\d+|[^\W\d_{_CJK}]+"  # compiled when a text is first looked through
 _HYPHENS = ("-", "\u2010", "\u00ad", "\u00ac")
+MOST_LINES = 5000  # of one photo; a page of a newspaper has about 1,000
 _LARGEST_GAP = 1.5  # between two lines of a column, in heights of the upper one
 _BIG_PART = 4  # times as long as words may be the text of which they are a big part
 
@@ -151,26 +154,38 @@ def _words(lines: Sequence[TextLine], order: Sequence[int]) -> _Words:
 
 def _by_column(lines: Sequence[TextLine]) -> list[int]:
     """The numbers of the lines, each followed by the line below it, if any."""
-    left = set(range(len(lines)))
+    by_top = sorted(range(len(lines)), key=lambda each: (lines[each].y, lines[each].x))
+    tops = [lines[number].y for number in by_top]
+    left = set(by_top)
     order = []
-    while left:
-        number: int | None = min(left, key=lambda each: (lines[each].y, lines[each].x))
+    for first in by_top:
+        number: int | None = first if first in left else None
         while number is not None:
             order.append(number)
             left.remove(number)
-            number = _line_below(lines, number, left)
+            upper = lines[number]
+            lower = bisect_right(tops, upper.y + upper.height / 2)
+            number = _line_below(
+                lines, number, (each for each in islice(by_top, lower, None) if each in left)
+            )
     return order
 
 
-def _line_below(lines: Sequence[TextLine], number: int, among: set[int]) -> int | None:
+def _line_below(lines: Sequence[TextLine], number: int, lower: Iterable[int]) -> int | None:
+    """The next line of the column of a line; `lower` are the lines below its middle, by their top.
+
+    It stops at the first one that is in the column, or too far below.
+    """
     upper = lines[number]
-    middle, bottom = upper.y + upper.height / 2, upper.y + upper.height
-    below = [
+    bottom = upper.y + upper.height
+    near = takewhile(lambda each: lines[each].y - bottom < _LARGEST_GAP * upper.height, lower)
+    beside = (
         each
-        for each in among
-        if lines[each].y > middle
-        and lines[each].y - bottom < _LARGEST_GAP * upper.height
-        and lines[each].x < upper.x + upper.width
-        and lines[each].x + lines[each].width > upper.x
-    ]
-    return min(below, key=lambda each: (lines[each].y, abs(lines[each].x - upper.x)), default=None)
+        for each in near
+        if lines[each].x < upper.x + upper.width and lines[each].x + lines[each].width > upper.x
+    )
+    first = next(beside, None)
+    if first is None:
+        return None
+    level = takewhile(lambda each: lines[each].y == lines[first].y, beside)
+    return min((first, *level), key=lambda each: (abs(lines[each].x - upper.x), each))

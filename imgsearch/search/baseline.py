@@ -29,7 +29,8 @@ SAMPLE_PHOTOS = 256
 PROVISIONAL_PHOTOS = 100  # in the library before a first baseline is made during indexing
 _GROWTH = 4
 _STALE_SHARE = 0.05  # refresh once the number of vectors has changed by more than this
-_SEED = 11
+# Changes with the way in which photos are drawn, so that a baseline of before is made anew.
+_SAMPLING = "photos by content"
 
 EmbedQueries: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 
@@ -117,7 +118,8 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
     if vectors - int(store.reads.vectors.further_parts(row.key)[1].sum()) < confidence.MIN_PHOTOS:
         return False
     captions, short_texts = prompts(), nouns()
-    made_from = [
+    made_from = [_SAMPLING]
+    made_from += [
         prompt for text in (*captions, *short_texts) for prompt in prompts_for(row.name, text)
     ]
     fingerprint = hashlib.sha256("\n".join(made_from).encode()).hexdigest()
@@ -186,23 +188,20 @@ def nouns() -> list[str]:
 
 
 def _sample(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:
-    """A random sample of the library's photos, and the mean of all, in one pass.
+    """A sample of the library's photos (n, dim), and the mean (dim,) of all.
 
+    The sample are those whose contents have the lowest hashes, which are as good as random. So an
+    archive with the same photos draws the same ones, and a library that grows keeps most of them.
     A photo with several parts counts once, by the vector of the whole photo.
     """
     import numpy as np
 
     live = store.reads.photos.live_ids()
-    rng = np.random.default_rng(_SEED)
     total, count = np.zeros(row.dim, np.float64), 0
-    sample, keys = np.empty((0, row.dim), np.float32), np.empty(0)
     for _, ids, chunk in store.reads.vectors.chunks(row.key):
         wholes = photo_starts(ids)
         vectors = chunk[wholes[np.isin(ids[wholes], live)]]
         total += vectors.sum(axis=0, dtype=np.float64)
         count += len(vectors)
-        # Reservoir sampling: each photo gets a random key, and those with the smallest are kept.
-        keys = np.append(keys, rng.random(len(vectors)))
-        kept = np.sort(np.argsort(keys)[:SAMPLE_PHOTOS])
-        sample, keys = np.concatenate([sample, vectors])[kept], keys[kept]
+    sample = store.reads.vectors.first_by_content(row.key, SAMPLE_PHOTOS)
     return sample, (total / max(1, count)).astype(np.float32)

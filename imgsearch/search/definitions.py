@@ -57,31 +57,3 @@ class Definitions(Protocol):
 
     def concept_judgements(self, name: str) -> dict[int, bool]:
         """The photos that are examples of a concept, and whether each is liked."""
-
-
-class NoDefinitions:
-    """Definitions without saved searches, albums and concepts."""
-
-    def saved_search(self, name: str) -> SavedSearch | None:
-        return None
-
-    def saved_search_names(self) -> list[str]:
-        return []
-
-    def album_names(self) -> list[str]:
-        return []
-
-    def hides_photos(self) -> bool:
-        return False
-
-    def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
-        return None
-
-    def concept_names(self) -> list[str]:
-        return []
-
-    def concept_photo_count(self, name: str) -> int:
-        return 0
-
-    def concept_judgements(self, name: str) -> dict[int, bool]:
-        return {}

@@ -18,7 +18,13 @@ from starlette.responses import Response
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.library import Library
 from imgsearch.operations.declared import method_of
-from imgsearch.operations.records import encode_json, load_json, without_nulls
+from imgsearch.operations.records import (
+    as_request,
+    encode_json,
+    load_json,
+    to_json,
+    with_large_numbers_as_texts,
+)
 from imgsearch.operations.requests import Operation, names_files
 from imgsearch.service.auth import is_private
 from imgsearch.service.client import MAX_BODY_BYTES
@@ -30,6 +36,8 @@ from imgsearch.text import printable
 
 CONCURRENT_PICTURES = 8  # a page requests sixty at once, and queries must not wait for them
 _STATUS_CODES = {2: 400, 5: 422, 6: 503, 9: 409}  # by exit code of the error's class; else 500
+# With the value "text" in a request, ids that JavaScript would round are texts in the answer.
+IDS_HEADER = "Imgsearch-Ids"
 _CURE = "See /openapi.json for all fields."
 
 
@@ -81,7 +89,7 @@ class Answering:
             result = method_of(self._library, operation.function)(**arguments)
             if operation.is_picture and result is None:
                 return refusal(UsageError(f"There is no {_pictured(operation)} with this id."), 404)
-            response = _response(result)
+            response = _response(result, request.headers.get(IDS_HEADER) == "text")
         except _Forbidden as error:
             return refusal(UsageError(str(error)), 403)
         except ImgsearchError as error:
@@ -127,9 +135,9 @@ def answered(
 def read_body(operation: Operation, content: bytes) -> dict[str, Any]:
     """The arguments that the body of a request stands for. Raises UsageError and QueryError.
 
-    A field that is null counts as absent, and an unknown field is refused.
+    A field that is null counts as absent, and an unknown field is refused. An id may be a text.
     """
-    form = load_json(content, without_nulls)
+    form = load_json(content, as_request)
     _refuse_half_characters(form)
     request = converted(form, operation.request, "field", "The request body", _CURE)
     return operation.arguments(request)
@@ -164,10 +172,10 @@ def _refuse_half_characters(form: object) -> None:
                 ) from None
 
 
-def _response(result: object) -> Response:
+def _response(result: object, large_as_texts: bool) -> Response:
     if isinstance(result, bytes):
         return Response(result, media_type="image/webp", headers={"Cache-Control": "private"})
-    return json_response(result)
+    return json_response(with_large_numbers_as_texts(to_json(result)) if large_as_texts else result)
 
 
 async def _content(request: Request) -> bytes | None:

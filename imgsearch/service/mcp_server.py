@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CONCURRENT_CALLS = 4
 _PICTURE = "/picture"
+_MOST_DIGITS = 19  # of an id, which has 63 bits
 _JSON, _WEBP = "application/json", "image/webp"
 _UNEXPECTED = "Something unexpected went wrong in imgsearch. Its standard error has the details."
 _INSTRUCTIONS = (
@@ -137,7 +138,7 @@ class _Handlers:
 
     def _resource(self, uri: str) -> types.TextResourceContents | types.BlobResourceContents:
         number = uri.removeprefix(PHOTO_URI).removesuffix(_PICTURE)
-        is_id = number.isascii() and number.isdigit() and len(number) < 19
+        is_id = number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS
         if not uri.startswith(PHOTO_URI) or not is_id:
             raise MCPError(
                 types.INVALID_PARAMS, f"Unknown resource. Known: {PHOTO_URI}ID", {"uri": uri}

@@ -23,7 +23,12 @@ from imgsearch.language.fields import FIELDS
 from imgsearch.library import Library
 from imgsearch.operations.bodies import Body
 from imgsearch.operations.declared import PhotoId, ResultCount, SidePx, method_of
-from imgsearch.operations.records import JsonObject, to_json, without_nulls
+from imgsearch.operations.records import (
+    JsonObject,
+    as_request,
+    to_json,
+    with_large_numbers_as_texts,
+)
 from imgsearch.operations.requests import Operation, in_request, names_files, request_type
 from imgsearch.records.answer import Answer, Hit
 from imgsearch.records.browse import StripPeriod
@@ -43,6 +48,7 @@ PHOTO_URI = "imgsearch://photo/"
 _LEFT_OUT = "_left_out"  # behind the name of a list: how many rows it lacks
 _NOTHING: tuple[object, ...] = (None, [], (), {})
 _DIGITS = 5  # behind the point
+_LARGEST_ID = (1 << 63) - 1
 
 
 class ToolAnswer(Struct, frozen=True):
@@ -76,7 +82,9 @@ class Tool(Struct, frozen=True):
         """The JSON Schema of its arguments: it stands alone, with an object at its root."""
         _, components = schema_components([self.arguments], ref_template="#/$defs/{name}")
         schema: JsonObject = components.pop(self.arguments.__name__)
-        return {**schema, "$defs": components} if components else schema
+        whole = {**schema, "$defs": components} if components else schema
+        _let_ids_be_texts(whole)
+        return whole
 
 
 class PhotoTools:
@@ -112,7 +120,7 @@ class PhotoTools:
             raise UsageError(f"Unknown tool {name[:60]!r}. Known: {known}.")
         whole = f"The call of {name}"
         cure = f"See the schema of {name} for what it takes."
-        request = converted(without_nulls(dict(form)), tool.arguments, "argument", whole, cure)
+        request = converted(_with_ids(form), tool.arguments, "argument", whole, cure)
         arguments = tool.operation.arguments(request)
         if names_files(tuple(arguments.values())):
             raise QueryError(
@@ -149,6 +157,26 @@ class PhotoTools:
 
 
 # ------------------------------------------------------------------------- arguments
+
+
+def _with_ids(form: Mapping[str, object]) -> JsonObject:
+    """The arguments that are not null, with ids that are texts as numbers."""
+    plain = {
+        key: _with_ids(value) if isinstance(value, dict) else value for key, value in form.items()
+    }
+    return as_request(plain)
+
+
+def _let_ids_be_texts(schema: object) -> None:
+    """Let the ids in a JSON Schema be texts, too: many clients round numbers beyond 53 bits."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "integer" and schema.get("maximum") == _LARGEST_ID:
+            schema["type"] = ["integer", "string"]
+        for each in schema.values():
+            _let_ids_be_texts(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            _let_ids_be_texts(each)
 
 
 def _for_assistants(hint: Any, default: Any) -> tuple[Any, Any]:
@@ -211,7 +239,8 @@ def _content(operation: Operation, result: object) -> JsonObject:
     else:
         form = to_json(result)
         whole = form if isinstance(form, dict) else {"result": form}
-    return _fields(whole, MAX_ROWS, operation.declared.newest_last)
+    plain = with_large_numbers_as_texts(whole)
+    return _fields(plain, MAX_ROWS, operation.declared.newest_last)
 
 
 def _period(period: StripPeriod) -> JsonObject:

@@ -44,6 +44,10 @@ class MarkStore:
             for photo_id, of in values.items()
         }
 
+    def kinds(self) -> set[MarkKind]:
+        """Return the kinds of marks that any photo has."""
+        return {kind for (kind,) in self._database.fetch_all("SELECT DISTINCT kind FROM marks")}
+
     def ratings(self) -> dict[int, int]:
         """The stars that were given here, by photo."""
         query = "SELECT photo_id, value FROM marks WHERE kind = 'rating' ORDER BY photo_id"

@@ -11,9 +11,13 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from imgsearch.paths import leads_out
+from imgsearch.records.albums import MAX_STARS
 from imgsearch.records.pack import PackedFile, PackInfo
-from imgsearch.records.photo import FACTS
-from imgsearch.store.pack_format import FACE_TABLES, PHOTO_TABLES, moment_text
+from imgsearch.records.photo import FACTS, MOST_LIST_TEXTS
+from imgsearch.records.picture_text import MOST_LINES
+from imgsearch.store.pack_format import FACE_TABLES, PHOTO_TABLES, Extras, moment_text
+from imgsearch.store.reading.vectors import MOST_PARTS
+from imgsearch.store.sql import LIST_FACTS
 
 _MAX_THUMBNAIL_BYTES = 1_000_000
 _MAX_DIM = 65_536
@@ -32,6 +36,16 @@ _LARGEST_FLOAT = 1.7976931348623157e308
 _FACE_VECTOR_BYTES = 2 * 128  # all faces of a library are compared with each other
 # A face may reach beyond the edge of its picture.
 _IS_BOX = "abs(x) < 10 AND abs(y) < 10 AND width > 0 AND width < 10 AND height > 0 AND height < 10"
+
+# The most rows of one photo. Some of what a library makes of them, such as the reading order of
+# lines, takes time by the square of their number. A library of its own has no more than these.
+_MOST_ROWS = {
+    **{f"photo_{fact}": MOST_LIST_TEXTS for fact in LIST_FACTS},
+    "vectors": MOST_PARTS,
+    "text_lines": MOST_LINES,
+}
+_MOST_FACE_ROWS = {"faces": 3000, "face_decisions": 3000}  # 12 frames of a video, 200 faces in each
+_PHOTO_COLUMNS = {"vectors": "photo_id, encoder_key", "face_decisions": "content_hash"}
 
 # Rows of a batch that no library has, and what is wrong with them.
 _IMPOSSIBLE = (
@@ -63,6 +77,12 @@ _IMPOSSIBLE = (
 )
 
 
+_IMPOSSIBLE_MARKS = (
+    (
+        f"SELECT 1 FROM photos WHERE mark_rating NOT BETWEEN 0 AND {MAX_STARS}",
+        f"a photo has more than {MAX_STARS} stars, or fewer than 0",
+    ),
+)
 _IMPOSSIBLE_FACES = (
     (
         "SELECT 1 FROM face_readings WHERE state NOT IN ('found', 'none') OR people < 0",
@@ -80,11 +100,21 @@ _IMPOSSIBLE_FACES = (
 )
 
 
-def check_batch(batch: sqlite3.Connection, has_faces: bool = False) -> None:
+def check_batch(batch: sqlite3.Connection, extras: Extras) -> None:
     """Check the photos of a batch, but for their paths, and write their dates as a library does."""
+    has_faces = extras.faces
     for table in (*PHOTO_TABLES, *(FACE_TABLES if has_faces else ())):
         check_types(batch, table)
-    for query, problem in (*_IMPOSSIBLE, *(_IMPOSSIBLE_FACES if has_faces else ())):
+    for table, most in {**_MOST_ROWS, **(_MOST_FACE_ROWS if has_faces else {})}.items():
+        columns = _PHOTO_COLUMNS.get(table, "photo_id")
+        query = f"SELECT 1 FROM {table} GROUP BY {columns} HAVING count(*) > ? LIMIT 1"
+        if batch.execute(query, (most,)).fetchone() is not None:
+            raise ValueError(f"a photo has more than {most:,} rows of {table}")
+    for query, problem in (
+        *_IMPOSSIBLE,
+        *(_IMPOSSIBLE_MARKS if extras.marks else ()),
+        *(_IMPOSSIBLE_FACES if has_faces else ()),
+    ):
         if batch.execute(query).fetchone() is not None:
             raise ValueError(problem)
     _check_vectors(batch)

@@ -40,6 +40,9 @@ COPY = (
     f"decided_at) SELECT id, content_hash, {_PLACE}, person_id, is_person, face_id, "
     f"{_UTC.format('decided_at')} FROM library.face_decisions WHERE content_hash IN "
     f"(SELECT content_hash FROM main.photos WHERE id {_THESE}) ORDER BY id",
+    "UPDATE main.photos SET mark_me = (SELECT person_id FROM library.own_person) WHERE id IN "
+    "(SELECT photo_id FROM main.faces WHERE person_id IN (SELECT person_id FROM "
+    f"library.own_person)) AND id {_THESE}",
 )
 COPY_PERSONS = (
     "INSERT INTO main.persons (id, name, plain_name, is_hidden, made_at) SELECT id, name, "
@@ -168,6 +171,8 @@ class FaceMerger:
                     "UPDATE main.persons SET name = ?, plain_name = ?, is_hidden = ? WHERE id = ?",
                     (name, plain, packed.is_hidden, person),
                 )
+            if packed.is_me:  # unless it is known here who the user is
+                connection.execute("INSERT OR IGNORE INTO own_person VALUES (1, ?)", (person,))
             return person
         here = next((other for other, was_person in known if was_person), self._ours.get(packed.id))
         if here is None and is_person:

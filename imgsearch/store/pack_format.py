@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.store import migrations
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, column_of
@@ -73,6 +74,15 @@ _OWN_TABLES = (
 # Those of a pack that carries faces: with rows of single photos, and of the whole pack.
 FACE_TABLES = ("face_readings", "faces", "face_decisions")
 PERSON_TABLES = ("persons",)
+# The columns of `photos` of a pack that carries marks, and of one that carries faces: the person
+# that the owner of the library is, in photos of that person. An older imgsearch takes them for
+# facts that it does not know, and ignores them.
+MARK_COLUMNS = {
+    "mark_favourite": "BOOLEAN NOT NULL DEFAULT 0",
+    "mark_hidden": "BOOLEAN NOT NULL DEFAULT 0",
+    "mark_rating": "INTEGER",
+}
+ME_COLUMN = {"mark_me": "INTEGER"}
 # Those of a pack that carries albums.
 ALBUM_TABLES = ("albums", "album_photos")
 _INDEX = "paths_by_photo"
@@ -121,10 +131,11 @@ _COMMON_ROWS: Mapping[str, str] = {
 
 
 class Extras(Struct, frozen=True):
-    """The tables that only some packs have: whether this one has those of faces and of albums."""
+    """What only some packs have: the tables of faces and of albums, and the columns of marks."""
 
     faces: bool = False
     albums: bool = False
+    marks: bool = False
 
 
 NO_EXTRAS = Extras()
@@ -161,6 +172,9 @@ def create(connection: sqlite3.Connection, extras: Extras = NO_EXTRAS) -> None:
     for statement in (*_statements(version, extras), *_OWN_TABLES):
         connection.execute(statement)
     migrations.add_facts(connection)
+    marks = {**(MARK_COLUMNS if extras.marks else {}), **(ME_COLUMN if extras.faces else {})}
+    for name, declared in marks.items():
+        connection.execute(f"ALTER TABLE photos ADD COLUMN {name} {declared}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {version}")
 
@@ -187,14 +201,18 @@ def check_schema(connection: sqlite3.Connection, version: int) -> tuple[tuple[st
     for key, sql in expected.items():
         if key != photos and found[key] != sql:
             raise ValueError(f"its table {key[2]} is not that of a pack")
-    return _later_facts(str(expected[photos]), str(found[photos])), extras
+    columns = _later_facts(str(expected[photos]), str(found[photos]))
+    names = {column.partition(" ")[0] for column in columns}
+    return columns, replace(extras, marks=MARK_COLUMNS.keys() <= names)
 
 
 def _later_facts(expected: str, found: str) -> tuple[str, ...]:
-    """The columns that a table has after the expected ones: facts, and nothing else."""
+    """The columns that a table has after the expected ones: facts and marks, and nothing else."""
     start = expected.removesuffix(")")
     columns = tuple(found[len(start) : -1].split(", ")[1:])
-    declared = {fact.name: column_of(fact) for fact in FACT_COLUMNS}
+    declared = {fact.name: column_of(fact) for fact in FACT_COLUMNS} | {
+        name: f"{name} {declared}" for name, declared in (MARK_COLUMNS | ME_COLUMN).items()
+    }
     are_facts = all(
         (fact := _FACT_COLUMN.fullmatch(column)) and declared.get(fact[1], column) == column
         for column in columns

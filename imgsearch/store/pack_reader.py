@@ -166,7 +166,8 @@ class PackReader:
         """Check that each table is a tree of pages that leads nowhere twice.
 
         From then on, reading all rows takes time and memory by the size of the file. Pictures are
-        not read for that: they are looked up by the number of their photo.
+        not read for that: they are looked up by the number of their photo, and reading these
+        numbers ends where they do not grow.
         """
         if self._connection.execute("PRAGMA encoding").fetchone() != ("UTF-8",):
             raise ValueError("its texts are not in UTF-8")
@@ -215,6 +216,7 @@ class PackReader:
             has_faces=self._extras.faces,
             albums=self._albums(),
             persons=self._persons(),
+            has_marks=self._extras.marks,
         )
         pack_checks.check_info(info)
         return info
@@ -249,11 +251,23 @@ class PackReader:
     def _persons(self) -> tuple[PackedPerson, ...]:
         if not self._extras.faces:
             return ()
+        me = self._me()
         query = "SELECT id, name, is_hidden FROM persons ORDER BY id"
         return tuple(
-            PackedPerson(person_id, name, bool(is_hidden))
+            PackedPerson(person_id, name, bool(is_hidden), person_id == me)
             for person_id, name, is_hidden in self._notes(query)
         )
+
+    def _me(self) -> int | None:
+        """Return the id of the person that the owner of the library is, if the pack says so."""
+        columns = {column.partition(" ")[0] for column in self._facts}
+        if not columns >= pack_format.ME_COLUMN.keys():
+            return None
+        query = "SELECT DISTINCT mark_me FROM photos WHERE mark_me IS NOT NULL LIMIT 2"
+        found = [person_id for (person_id,) in self._connection.execute(query)]
+        if len(found) > 1:
+            raise ValueError("two persons are the owner of the library")
+        return found[0] if found else None
 
     def _albums(self) -> tuple[PackedAlbum, ...]:
         if not self._extras.albums:
@@ -329,12 +343,14 @@ class PackReader:
     def _read_batch(self, after: int, last: int, photos: int, sha256: str) -> PackedBatch:
         if photos > pack_format.PHOTOS_AT_ONCE:
             raise ValueError("too many photos are in one part")
+        if photos < 1:  # a part takes time, whatever is in it
+            raise ValueError("a part has no photo")
         with closing(pack_format.in_memory()) as batch:
             batch.deserialize(self._empty_batch)
             (page_bytes,) = batch.execute("PRAGMA page_size").fetchone()
             batch.execute(f"PRAGMA max_page_count = {_MAX_BATCH_BYTES // page_bytes}")
             crc32s = self._take_rows(batch, {"after": after, "last": last}, photos, sha256)
-            pack_checks.check_batch(batch, self._extras.faces)
+            pack_checks.check_batch(batch, self._extras)
             hashes = dict(batch.execute("SELECT id, content_hash FROM photos"))
             if len(hashes) != photos:
                 raise ValueError("it has another number of photos than it states")
@@ -364,9 +380,15 @@ class PackReader:
             _insert(batch, table, digest.rows(table, self._connection.execute(query, ids)))
         batch.execute("COMMIT")
         crc32s: dict[int, int] = {}
+        previous = ids["after"]
         rows = self._connection.execute(pack_format.BATCH_THUMBNAILS, ids)
         for photo_id, crc32 in digest.rows("thumbnails", rows):
+            # The pages of this table are not checked before. Pages that lead to each other would
+            # give the same rows for ever.
+            if photo_id <= previous:
+                raise ValueError("its thumbnails are not in order")
             crc32s[photo_id] = crc32
+            previous = photo_id
             if len(crc32s) > photos:
                 raise ValueError("a thumbnail has no photo")
         if digest.text() != sha256:

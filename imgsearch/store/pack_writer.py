@@ -20,6 +20,7 @@ from imgsearch.errors import DiskError, PackLocked, UsageError
 from imgsearch.paths import database_uri, stored_path
 from imgsearch.records.pack import PackedPhoto, PackInfo
 from imgsearch.records.photo import FACTS
+from imgsearch.records.picture_text import MOST_LINES
 from imgsearch.replacing import rename_over
 from imgsearch.store import pack_format
 from imgsearch.store.pack_format import NO_EXTRAS, Extras, moment_text
@@ -156,6 +157,15 @@ class PackWriter:
                 for id, photo in photos.items()
             ],
         )  # fmt: skip
+        if self.extras.marks:
+            many(
+                "UPDATE photos SET mark_favourite = ?, mark_hidden = ?, mark_rating = ? "
+                "WHERE id = ?",
+                [
+                    (photo.marks.favourite, photo.marks.hidden, photo.marks.rating, id)
+                    for id, photo in photos.items()
+                ],
+            )
         many(
             "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
             "VALUES (1, ?, ?, ?, ?, 0)",
@@ -203,7 +213,7 @@ class PackWriter:
             [
                 (id, place, line.text, line.x, line.y, line.width, line.height, line.confidence)
                 for id, text in read.items()
-                for place, line in enumerate(text.lines)
+                for place, line in enumerate(text.lines[:MOST_LINES])
             ],
         )
         self.add_thumbnails(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from imgsearch.paths import path_of, stored_path
+from imgsearch.records.albums import MarkKind, PhotoMarks
 from imgsearch.records.files import FileStat
 from imgsearch.records.pack import (
     MergeCounts,
@@ -21,6 +22,7 @@ from imgsearch.records.pack import (
     PackInfo,
 )
 from imgsearch.records.photo import MEASURED_FACTS
+from imgsearch.records.picture_text import MOST_LINES
 from imgsearch.store import names, pack_faces, schema
 from imgsearch.store.albums import TRAY_KEY
 from imgsearch.store.database import (
@@ -31,6 +33,7 @@ from imgsearch.store.database import (
     raise_translated,
     uri_of,
 )
+from imgsearch.store.marks import MarkStore
 from imgsearch.store.pack_faces import FaceMerger
 from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 from imgsearch.store.pack_reader import PackedBatch
@@ -105,8 +108,18 @@ _COPY = (
     + _columns(_UTC.format(name) if name == "read_at" else name for name in _READING)
     + f" FROM library.text_readings WHERE photo_id {_THESE} ORDER BY photo_id",
     f"INSERT INTO main.text_lines (photo_id, {_columns(_LINE)}) SELECT photo_id, "
-    f"{_columns(_LINE)} FROM library.text_lines WHERE photo_id {_THESE} ORDER BY photo_id, place",
+    f"{_columns(_LINE)} FROM library.text_lines WHERE photo_id {_THESE} AND place < {MOST_LINES} "
+    "ORDER BY photo_id, place",
 )
+# The marks of photos, by their kind.
+_COPY_MARKS: Mapping[MarkKind, str] = {
+    "favourite": "UPDATE main.photos SET mark_favourite = 1 WHERE id IN (SELECT photo_id "
+    f"FROM library.marks WHERE kind = 'favourite') AND id {_THESE}",
+    "hidden": "UPDATE main.photos SET mark_hidden = 1 WHERE id IN (SELECT photo_id "
+    f"FROM library.marks WHERE kind = 'hidden') AND id {_THESE}",
+    "rating": "UPDATE main.photos SET mark_rating = (SELECT value FROM library.marks "
+    f"WHERE kind = 'rating' AND photo_id = photos.id) WHERE id {_THESE}",
+}
 # When all photos are there: the albums that have some of them, and these photos of them.
 _COPY_ALBUMS = (
     f"INSERT INTO main.albums (id, key, name, made_at) SELECT id, key, name, "
@@ -161,18 +174,25 @@ class PackStore:
     # ------------------------------------------------------------------ reading
 
     def copy(
-        self, folder: str, writer: PackWriter, thumbnail_of: Callable[[bytes], bytes | None]
+        self,
+        folder: str,
+        writer: PackWriter,
+        thumbnail_of: Callable[[bytes], bytes | None],
+        marks: Collection[MarkKind],
     ) -> Iterator[int]:
         """Write the photos below an absolute path into a pack; yields how many were written.
 
         All are of one moment, whatever is written to the library meanwhile. `thumbnail_of` gives
-        the small picture of the photo with a content hash, as WebP.
+        the small picture of the photo with a content hash, as WebP. `marks` are the kinds of marks
+        to write, if the pack carries marks.
         """
         file = self._database.data_dir / DATABASE_FILE
         pack, parts = writer.connection, self._parts(folder)
         sizes = (*_SIZES, *(pack_faces.SIZES if writer.extras.faces else ()))
         sized = f"SELECT id, sum(bytes) FROM ({' UNION ALL '.join(sizes)}) GROUP BY id ORDER BY id"
         copying = (*_COPY, *(pack_faces.COPY if writer.extras.faces else ()))
+        if writer.extras.marks:
+            copying += tuple(_COPY_MARKS[kind] for kind in marks)
         pack.execute("ATTACH ? AS library", (uri_of(file, writable=False),))
         pack.execute("BEGIN")
         try:
@@ -244,6 +264,7 @@ class PackStore:
                 of_photo = embedded.setdefault(photo_id, {})
                 of_photo.setdefault(encoder_id, []).append((vector, at_s))
         texts = self._reads.photos.texts(row[0] for row in rows)
+        marks = MarkStore(self._database).of(row[0] for row in rows)
         return [
             PackedPhoto(
                 content_hash=content_hash,
@@ -260,6 +281,7 @@ class PackStore:
                     for encoder_id, rows in embedded.get(photo_id, {}).items()
                 ),
                 text=texts.get(photo_id),
+                marks=marks.get(photo_id, PhotoMarks()),
             )
             for photo_id, content_hash, size_bytes, facts_at, *facts in rows
             if photo_id in files
@@ -386,6 +408,16 @@ _LINK = (
     "WHERE photo_id IS NULL "  # it could not be read here
     "AND size_bytes = excluded.size_bytes AND mtime_ns = excluded.mtime_ns"
 )
+# Marks that a photo has here stay.
+_ADD_MARKS = (
+    "INSERT OR IGNORE INTO main.marks (kind, photo_id, value) SELECT 'favourite', matches.id, 1 "
+    "FROM batch.photos JOIN batch.matches ON pack_id = photos.id WHERE mark_favourite",
+    "INSERT OR IGNORE INTO main.marks (kind, photo_id, value) SELECT 'hidden', matches.id, 1 "
+    "FROM batch.photos JOIN batch.matches ON pack_id = photos.id WHERE mark_hidden",
+    "INSERT OR IGNORE INTO main.marks (kind, photo_id, value) SELECT 'rating', matches.id, "
+    "mark_rating FROM batch.photos JOIN batch.matches ON pack_id = photos.id "
+    "WHERE mark_rating IS NOT NULL",
+)
 _FORGET_FAILURES = (
     "DELETE FROM main.failures WHERE path_id IN (SELECT paths.id FROM batch.found "
     "JOIN main.paths ON root_id = :root AND paths.name = found.name WHERE photo_id IS NOT NULL)"
@@ -406,6 +438,7 @@ class Merger:
         self._root_id = root_id
         self._prefix = prefix
         self._faces = FaceMerger(info.persons) if info.has_faces else None
+        self._add_marks = _ADD_MARKS if info.has_marks else ()
         known = frozenset(info.fact_names)
         self._facts = [name for name in _FACTS if name in known]
         self._lists = {fact: column for fact, column in LIST_FACTS.items() if fact in known}
@@ -463,7 +496,8 @@ class Merger:
         linked = connection.execute(_LINK, root).rowcount
         connection.execute(_FORGET_FAILURES, root)
         faces = 0 if self._faces is None else self._faces.merge(connection)
-        return MergeCounts(new, newer, embedded, texts, linked, faces)
+        marks = sum(connection.execute(statement).rowcount for statement in self._add_marks)
+        return MergeCounts(new, newer, embedded, texts, linked, faces, marks)
 
     def _update_facts(self) -> int:
         """Replace facts that are older than those of the pack; returns of how many photos.

@@ -19,6 +19,7 @@ from imgsearch.store.faces import FaceStore
 from imgsearch.store.failures import FailureStore, record_failure
 from imgsearch.store.files import FileStore
 from imgsearch.store.labels import LabelStore
+from imgsearch.store.marks import MarkStore
 from imgsearch.store.meaning import MeaningStore
 from imgsearch.store.packs import PackStore
 from imgsearch.store.people import PeopleStore
@@ -44,8 +45,8 @@ class Store:
 
     `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`,
     `picture_text` and `faces` read the rest and write. One process at a time writes: see
-    `imgsearch.store.lock.writing`. `saved_searches`, `albums`, `people` and `meaning` need
-    no lock.
+    `imgsearch.store.lock.writing`. `saved_searches`, `albums`, `marks`, `people` and
+    `meaning` need no lock.
     """
 
     def __init__(self, database: Database) -> None:
@@ -64,6 +65,7 @@ class Store:
         self.packs = PackStore(database, self.reads)
         self.saved_searches = SavedSearchStore(database)
         self.albums = AlbumStore(database)
+        self.marks = MarkStore(database)
 
     @classmethod
     def open(cls, data_dir: Path, writable: bool = False) -> Self:

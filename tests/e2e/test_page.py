@@ -505,6 +505,35 @@ def test_only_names_of_this_machine_are_served(address: str, cookie: str) -> Non
         assert fetch(address, "/_stcore/stream", **websocket).status == 400, host
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/past-queries"),
+        ("PUT", "/operations/tray"),
+        ("PUT", "/people/decisions"),
+        ("POST", "/_stcore/upload_file/x/y"),
+    ],
+)
+def test_a_page_of_another_web_site_changes_nothing(
+    address: str, cookie: str, method: str, path: str
+) -> None:
+    """A server at another port of this machine is the same site, so its page has the cookie."""
+
+    def status(origin: str | None) -> int:
+        connection = HTTPConnection(address.removeprefix("http://"), timeout=30)
+        try:
+            headers = {"Cookie": cookie} if origin is None else {"Cookie": cookie, "Origin": origin}
+            connection.request(method, path, b"no JSON", headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    for origin in ("http://127.0.0.1:1", "http://evil.example", "null", address + "1"):
+        assert status(origin) == 403, origin
+    if method != "DELETE":
+        assert status(address) not in (403, 404), "the page itself is refused for its content"
+
+
 def test_without_the_token_another_user_of_this_machine_gets_nothing(address: str) -> None:
     paths = ["/", "/thumbnail/small/1", "/thumbnail/large/1", "/library", "/_stcore/health", "/x"]
     for path in [*paths, "/media/x", "/?token=", "/?token=wrong", f"/?token={TOKEN[:-1]}"]:

@@ -17,6 +17,7 @@ from imgsearch import Library, Settings
 from imgsearch.addresses import working_folder
 from imgsearch.operations.records import dump_json, to_json
 from imgsearch.service.auth import TOKEN_FILE
+from imgsearch.service.mcp_tools import PhotoTools
 from tests.factories import run_cli, wait_until
 from tests.services import serving
 
@@ -35,13 +36,16 @@ class ServedArchive:
     def folder(self) -> Path:
         return working_folder(self.data, self.address)
 
-    def request(self, method: str, path: str, form: object = None) -> tuple[int, bytes]:
+    def request(
+        self, method: str, path: str, form: object = None, **headers: str
+    ) -> tuple[int, bytes]:
         """The answer to a request over the network, with the token."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         token = (self.folder / TOKEN_FILE).read_text().strip()
         body = None if form is None else json.dumps(form).encode()
         try:
-            connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
+            sent = {"Authorization": f"Bearer {token}", **headers}
+            connection.request(method, path, body, sent)
             response = connection.getresponse()
             return response.status, response.read()
         finally:
@@ -89,6 +93,56 @@ def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedAr
     ]
     assert served.asked("POST", "/timeline", {}) == sent(demo.browse.timeline())
     assert served.asked("POST", "/places", {}) == sent(demo.browse.places())
+
+
+def test_ids_survive_a_reader_with_numbers_of_53_bits(served: ServedArchive) -> None:
+    """JavaScript reads all numbers as 64-bit floats: `parse_int` reads them in the same way."""
+
+    def as_javascript(path: str, form: object, **headers: str) -> Any:
+        status, content = served.request("POST", path, form, **headers)
+        assert status == 200, content
+        return json.loads(content, parse_int=lambda digits: int(float(digits)))
+
+    header = {"Imgsearch-Ids": "text"}
+    true = [
+        hit["photo"]["id"] for hit in served.asked("POST", "/search", {"query": "a cat"})["hits"]
+    ]
+    assert max(true) > 1 << 53
+    answer = as_javascript("/search", {"query": "a cat"}, **header)
+    read = [hit["photo"]["id"] for hit in answer["hits"]]
+    assert [int(each) for each in read] == true
+    assert answer["hits"][0]["photo"]["size_bytes"] > 0 and isinstance(answer["verdict"], dict)
+    form = {"example": {"photo_id": read[0]}, "k": 3}
+    similar = as_javascript("/similar", form, **header)["hits"]
+    direct = {"example": {"photo_id": true[0]}, "k": 3}
+    assert [int(each["photo"]["id"]) for each in similar] == [
+        each["photo"]["id"] for each in served.asked("POST", "/similar", direct)["hits"]
+    ]
+    photos = as_javascript("/photos", {"ids": read[:2]}, **header)
+    assert [int(each["photo"]["id"]) for each in photos] == true[:2]
+    for photo_id, ids in ((read[0], "text"), (true[0], "number")):
+        term = {"query": {"terms": [{"photo_id": photo_id}]}, "k": 2}
+        hits = served.asked("POST", "/search", term)["hits"]
+        assert len(hits) == 2 and hits[0]["photo"]["id"] != true[0], ids
+    status, content = served.request("POST", "/photos", {"ids": ["one"]})
+    assert status == 400 and b"must be a whole number" in content
+
+
+def test_assistants_get_and_send_ids_as_texts(served: ServedArchive) -> None:
+    settings = Settings.load(data_dir=served.data)
+    with Library.open_archive(served.address, settings) as archive:
+        tools = PhotoTools(archive)
+        hits = tools.call("search", {"query": "a cat"}).content["hits"]
+        true = [hit.photo.id for hit in archive.find("a cat").without_weak_hits().hits]
+        assert [hit["photo_id"] for hit in hits] == [str(each) for each in true[: len(hits)]]
+        for photo_id in (hits[0]["photo_id"], true[0]):
+            details = tools.call("photo", {"photo_id": photo_id}).content
+            assert details["hit"]["photo"]["id"] == str(true[0])
+            example = {"example": {"photo_id": photo_id}}
+            assert tools.call("similar", example).content["hits"]
+            assert tools.call("explain", {"query": "a cat", "photo": photo_id}).content
+        (schema,) = [each.input_schema for each in tools.tools if each.name == "photo"]
+        assert schema["properties"]["photo_id"]["type"] == ["integer", "string"]
 
 
 def test_the_document_has_what_an_archive_has(served: ServedArchive) -> None:

@@ -49,23 +49,59 @@ from imgsearch.text import plain_text, without_spaces, words_of
 Column = Callable[[str], str]
 
 NEVER, ALWAYS = "false", "true"
+_MARKS = {"favourite": "favourites", "hidden": "hidden photos"}
 _LARGEST = 2**63 - 1  # of a column of whole numbers
 _DAY_AT, _MONTH_AT = 5, 5  # in ISO text
 
 
-def where(selection: Selection, column: Column, own_person: str | None = None) -> str:
+def where(
+    selection: Selection,
+    column: Column,
+    own_person: str | None = None,
+    marked: frozenset[str] = frozenset(),
+) -> str:
     """The condition that a photo is in a selection.
 
-    `own_person` are the words of the name of the person that the user is, for `person:me`. Raises
-    QueryError for a filter on what a catalogue of tables does not have.
+    `own_person` are the words of the name of the person that the user is, for `person:me`, and
+    `marked` the columns of marks in which a photo may have one. Raises QueryError for a filter on
+    what a catalogue of tables does not have.
     """
+    for each in selection.filters:
+        if lacking := lacking_marks(each, marked):
+            raise QueryError(lacking)
+    if "own_rating" in marked:
+        column = partial(_rated, column, selection.rated_by_files)
     conditions = [condition_of(each, column, own_person) for each in selection.filters]
+    if not selection.with_hidden:
+        conditions.append(f"{column('hidden')} IS NOT TRUE")
     if selection.among is not None:
         conditions.insert(0, is_one_of("id", selection.among.tolist()))
     phrases = [named(phrase, column) for phrase in selection.named]
     if phrases:
         conditions.append(any_of(phrases) if selection.any_named else all_of(phrases))
     return all_of(conditions)
+
+
+def lacking_marks(condition: Filter, marked: frozenset[str]) -> str | None:
+    """The message about a filter on marks that no photo can have here; None for another filter."""
+    values = set(map(str, condition.values)) if condition.field == "is" else set[str]()
+    if "picked" in values:
+        return "is:picked does not work here: only a library on one machine has a tray."
+    for value, what in _MARKS.items():
+        if value in values and value not in marked:
+            return (
+                f"is:{value} does not work here: no library with {what} was copied to this "
+                "archive. To copy yours, with its marks: imgsearch copy --to ADDRESS"
+            )
+    return None
+
+
+def _rated(column: Column, by_files: bool, name: str) -> str:
+    """A column, in which stars that a person has given count before those of the files."""
+    if name != "rating":
+        return column(name)
+    own, of_files = column("own_rating"), column("rating")
+    return f"coalesce({of_files}, {own})" if by_files else f"coalesce({own}, {of_files})"
 
 
 def condition_of(condition: Filter, column: Column, own_person: str | None = None) -> str:
@@ -390,8 +426,10 @@ def _state(column: Column, value: FilterValue) -> str:
         # Shared storage has no drives that come and go.
         "online": ALWAYS,
         "offline": NEVER,
-        # Only a library on one machine knows these.
-        **dict.fromkeys(("favourite", "hidden", "picked"), NEVER),
+        "favourite": f"{column('favourite')} IS TRUE",
+        "hidden": f"{column('hidden')} IS TRUE",
+        # Only a library on one machine has a tray.
+        "picked": NEVER,
     }[str(value)]
 
 

@@ -11,10 +11,11 @@ from imgsearch.archive.lance.rows import (
     READING_COLUMNS,
     id_of,
     images_by_hash,
+    marks_of,
     photo_of,
     reading_of,
 )
-from imgsearch.archive.lance.tables import Table, lance_errors, literal, loaded
+from imgsearch.archive.lance.tables import MARK_COLUMNS, Table, lance_errors, literal, loaded
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors
 
 
@@ -34,6 +35,11 @@ class PhotosToPack:
             rows = self._photos.newest().read(["hash"], condition)
             self._hashes: list[str] = sorted(rows["hash"].to_pylist())
 
+    @property
+    def have_marks(self) -> bool:
+        """Whether a photo of the catalogue may have a mark."""
+        return bool(self._photos.newest().marked)
+
     def __len__(self) -> int:
         return len(self._hashes)
 
@@ -50,8 +56,9 @@ class PhotosToPack:
         readings = {row["hash"]: reading_of(row["reading"]) for row in texts.to_pylist()}
         images = self._images_of(hashes)
         vectors = self._vectors_of(hashes)
+        columns = [*PHOTO_COLUMNS, *MARK_COLUMNS]
         photos = self._photos.newest().read_with(
-            "id", [id_of(each) for each in hashes], PHOTO_COLUMNS, " AND part = 0"
+            "id", [id_of(each) for each in hashes], columns, " AND part = 0"
         )
         return [
             PackedPhoto(
@@ -63,6 +70,7 @@ class PhotosToPack:
                 vectors=(vectors[row["hash"]],),
                 text=readings.get(row["hash"]),
                 thumbnail=images.get(row["hash"]),
+                marks=marks_of(row),
             )
             for row in photos.to_pylist()
             if row["hash"] in files and row["hash"] in vectors

@@ -610,6 +610,10 @@ class LanceCatalogue:
         """The words of the name of the person that the user is; None if that is not known."""
         return self.photos_view().own_person
 
+    def marked(self) -> frozenset[str]:
+        """The columns of marks in which a photo may have one."""
+        return self.photos_view().marked
+
     def photos_view(self) -> View:
         """The newest version of the table of photos."""
         return self._photos.newest()
@@ -857,9 +861,12 @@ class LanceNames:
 
     def has_any(self, conditions: Sequence[Filter]) -> bool:
         """Whether some photo passes all of these filters, none of which names a town or root."""
-        selection = Selection(tuple(conditions))
+        selection, marked = Selection(tuple(conditions)), self._catalogue.marked()
+        if any(filters.lacking_marks(each, marked) for each in conditions):
+            return False
+        own_person = self._catalogue.own_person()
         return self._catalogue.has_photo(
-            lambda column: filters.where(selection, column, self._catalogue.own_person())
+            lambda column: filters.where(selection, column, own_person, marked)
         )
 
     def words_of_names(self, limit: int) -> list[str]:
@@ -900,7 +907,7 @@ def _has_known_name(known: KnownWords, fields: Sequence[NameField], words: Seque
 
 
 def _where(among: Selection, view: View) -> str:
-    return filters.where(among, view.column, view.own_person)
+    return filters.where(among, view.column, view.own_person, view.marked)
 
 
 def _listed(rows: Any, column: _SortColumn, after: Listed | None, limit: int) -> Any:

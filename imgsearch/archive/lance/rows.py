@@ -26,6 +26,7 @@ from imgsearch.archive.lance.tables import (
     stored,
     words_column,
 )
+from imgsearch.records.albums import PhotoMarks
 from imgsearch.records.arrays import HalfVectors, Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.names import NAME_FIELDS, names_of_keyword
@@ -377,6 +378,31 @@ def words_text(names: Iterable[str]) -> str:
 def _between_ends(names: Iterable[str]) -> str:
     known = [name for name in names if name]
     return f"{NAME_END}{NAME_END.join(known)}{NAME_END}" if known else ""
+
+
+# ------------------------------------------------------------------------- marks
+
+
+def mark_rows(marks: Mapping[str, PhotoMarks], schema: pa.Schema) -> pa.Table:
+    """The rows of the table of marks, by content in hexadecimal."""
+    rows = [{"hash": each, **mark_columns(own)} for each, own in marks.items()]
+    return pa.Table.from_pylist(rows, schema)
+
+
+def mark_columns(marks: PhotoMarks | None) -> dict[str, Any]:
+    """The columns of a photo with its marks; null where it has none."""
+    if marks is None:
+        marks = PhotoMarks()
+    return {
+        "favourite": marks.favourite or None,
+        "own_rating": marks.rating,
+        "hidden": marks.hidden or None,
+    }
+
+
+def marks_of(row: Mapping[str, Any]) -> PhotoMarks:
+    """The marks in a row of photos or marks."""
+    return PhotoMarks(bool(row["favourite"]), row["own_rating"], bool(row["hidden"]))
 
 
 # ------------------------------------------------------------------------- texts

@@ -13,6 +13,8 @@
   about faces, and their last changes. `photo_people` has what follows from both for each photo; it
   is the authority for the columns of `photos` that filters on people ask. Catalogues that were made
   before there were faces lack the three.
+- `marks` has the favourites, stars and hidden photos of the library that was copied last. It is the
+  authority for the columns of `photos` with marks. Catalogues that were made before lack it.
 - `pending` has the contents of changes in progress: an interrupted one is completed.
 - `baselines` has the score baseline that was published last, and the words of all names.
 
@@ -58,6 +60,7 @@ from imgsearch.installation import install_command, update_command
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS
+from imgsearch.text import shell_word
 
 # Lance logs to the terminal by itself: every empty partition of an index, for example.
 os.environ.setdefault("LANCE_LOG", "error")
@@ -80,6 +83,7 @@ TableName: TypeAlias = Literal[
     "faces",
     "people",
     "photo_people",
+    "marks",
     "pending",
     "baselines",
 ]
@@ -106,6 +110,8 @@ _PATIENCE = timedelta(minutes=10)
 _ATTEMPTS = 100  # to add columns, while others commit
 # In the configuration of the table of photos: the words of the name of the user, as one person.
 OWN_PERSON = "imgsearch.own-person"
+# In the same configuration: the columns of marks in which a photo may have one, "favourite,hidden".
+MARKED = "imgsearch.marked"
 PUBLISHED = "published"  # the tag of the version that was published last
 _OFFSET_BITS = 32  # of an address
 _KEYS: dict[TableName, str] = {
@@ -118,6 +124,7 @@ _KEYS: dict[TableName, str] = {
     "faces": "hash",
     "people": "row",
     "photo_people": "hash",
+    "marks": "hash",
     "pending": "change",
     "baselines": "number",
 }
@@ -180,6 +187,8 @@ VECTOR_CHECKSUM = "vector_checksum"  # CRC-32 of the bytes of the vector
 FACE_NAMES, FACE_COUNT, OTHER_FACES = "face_names", "face_count", "other_faces"
 PEOPLE_WORDS = words_column("people")
 GONE_AT = "gone_at"  # when a photo lost its last file: ISO 8601, UTC
+# Marks of photos; `own_rating` are stars that a person has given, beside those of the files.
+MARK_COLUMNS: Columns = {"favourite": bool, "own_rating": int, "hidden": bool}
 _OTHER_COLUMNS: Columns = {
     **{plain_column(fact): str for fact in PART_FACTS},
     "keyword_names": tuple,  # folded, with the levels of hierarchical ones
@@ -192,6 +201,7 @@ _OTHER_COLUMNS: Columns = {
     FACE_NAMES: tuple,
     FACE_COUNT: int,
     OTHER_FACES: int,
+    **MARK_COLUMNS,
 }
 
 
@@ -213,6 +223,7 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
         "faces": _faces_columns,
         "people": _people_columns,
         "photo_people": _photo_people_columns,
+        "marks": _marks_columns,
         "pending": _pending_columns,
         "baselines": _baseline_columns,
     }[name](encoder.dim)
@@ -324,6 +335,10 @@ def _photo_people_columns(dim: int) -> Columns:
     }
 
 
+def _marks_columns(dim: int) -> Columns:
+    return {"hash": str, **MARK_COLUMNS}
+
+
 def _pending_columns(dim: int) -> Columns:
     return {"change": str, "hashes": tuple, "begun_at": str}  # ISO 8601, UTC
 
@@ -393,6 +408,31 @@ def make_files_private(address: str) -> None:
             private_files.make_tree_private(Path(_uri(address, name)))
 
 
+def _missing(address: str, name: TableName) -> StoreError:
+    """The error for a table that is not there; of a catalogue being made, `photos` comes last."""
+    is_begun = name == "photos" and any(_is_begun(address, each) for each in _KEYS)
+    if is_begun and not _lists_files(address):
+        word = shell_word(address)
+        return StoreError(
+            f"The archive at {address} was begun and has no photos yet: its first run was stopped "
+            f"early, or is under way. Run it again: imgsearch index FOLDER --library {word} (or: "
+            f"imgsearch copy --to {word})"
+        )
+    return StoreError(
+        f"There is no catalogue at {address}, or its table {name} is missing. Check the address."
+    )
+
+
+def _is_begun(address: str, name: TableName) -> bool:
+    """Whether there is a table, or the folder for one."""
+    return Path(_uri(address, name)).is_dir() if is_folder(address) else exists(address, name)
+
+
+def _lists_files(address: str) -> bool:
+    """Whether the table of files has rows: then a table that is missing was lost."""
+    return exists(address, "files") and lance.dataset(_uri(address, "files")).count_rows() > 0
+
+
 def _uri(address: str, name: str) -> str:
     return f"{address}/{name}{TABLE_SUFFIX}"
 
@@ -416,7 +456,8 @@ class View(Struct, frozen=True, eq=False):
 
     `known` is the schema that the table has in a new catalogue. A column of it that this table
     lacks is null in every row. `encoder` is what the catalogue was made for, and `own_person` has
-    the words of the name of the person that the user is, None if that is not known. `counts` has
+    the words of the name of the person that the user is, None if that is not known. `marked` are
+    the columns of marks in which a photo of the catalogue may have one. `counts` has
     the conditions whose rows were counted, and `found` those of which a row was looked for: one
     answer asks for the same several times. Lance makes the schema anew whenever it is asked for it,
     so what an answer needs of it is read once.
@@ -429,6 +470,7 @@ class View(Struct, frozen=True, eq=False):
     usable: frozenset[str]  # of those in a condition: see `column`
     encoder: EncoderRow
     own_person: str | None
+    marked: frozenset[str] = frozenset()
     counts: MemoryCache[str | None] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
     found: MemoryCache[str] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
 
@@ -441,6 +483,7 @@ class View(Struct, frozen=True, eq=False):
             for each in schema
             if each.name not in _FROM_START or (each.metadata or {}).get(_WHOLE_MARK) == b"true"
         )
+        config = dataset.config()
         return cls(
             dataset,
             known,
@@ -448,7 +491,8 @@ class View(Struct, frozen=True, eq=False):
             frozenset(schema.names),
             frozenset(usable),
             _encoder_of(schema),
-            dataset.config().get(OWN_PERSON) or None,
+            config.get(OWN_PERSON) or None,
+            frozenset(filter(None, config.get(MARKED, "").split(","))),
         )
 
     def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
@@ -647,10 +691,7 @@ class Table:
             except (ValueError, OSError) as error:
                 if not _is_not_found(error):
                     raise
-                raise StoreError(
-                    f"There is no catalogue at {address}, or its table {name} is missing. "
-                    "Check the address."
-                ) from error
+                raise _missing(address, name) from error
             self._check(dataset)
             self._known = schema_of(name, _encoder_of(dataset.schema))
             self._view = self._view_of(dataset)

@@ -32,6 +32,7 @@ from imgsearch.archive.lance.nearest import (
     PhotoVectorsView,
     SearchSettings,
     calibrated,
+    first_by_content,
     sample_rows,
     settings_text,
 )
@@ -54,6 +55,9 @@ from imgsearch.archive.lance.rows import (
     facts_rows,
     file_columns,
     id_of,
+    mark_columns,
+    mark_rows,
+    marks_of,
     photo_rows,
     place_columns,
     reading_of,
@@ -69,6 +73,8 @@ from imgsearch.archive.lance.tables import (
     GONE_AT,
     IDS_AT_ONCE,
     LISTED_WORDS,
+    MARK_COLUMNS,
+    MARKED,
     OTHER_FACES,
     OWN_PERSON,
     PEOPLE_WORDS,
@@ -94,6 +100,7 @@ from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError
 from imgsearch.index.base import EncodeTexts
 from imgsearch.index.recall import prompts
 from imgsearch.progress import Progress
+from imgsearch.records.albums import PhotoMarks
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.faces import PhotoFaces
@@ -102,6 +109,7 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.status import Failure
+from imgsearch.search.baseline import SAMPLE_PHOTOS
 from imgsearch.text import path_text
 from imgsearch.version import VERSION
 
@@ -116,7 +124,6 @@ BuildIndex: TypeAlias = Callable[[Any, str, int], None]
 _ROUNDS = 100  # until photos follow from files that others change at the same time
 _ATTEMPTS = 20  # of a step of settling that others interrupt
 _LONGEST_CHANGE = timedelta(days=1)
-_BASELINE_PHOTOS = 256
 _BASELINE_COLUMNS = ("prompts", "nouns", "photos", "mean")
 _FEW = 1 / 20  # of the rows of a table
 _MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
@@ -149,9 +156,13 @@ _INDEXES: dict[str, dict[str, str]] = {
     "faces": {"hash": "BTREE", "state": "BITMAP"},
     "people": {"row": "BTREE"},
     "photo_people": {"hash": "BTREE"},
+    "marks": {"hash": "BTREE"},
 }
 # The columns of a photo that follow from other tables, and that tell whether it is in step.
-_FOLLOWING = ("paths", "date", TEXT_COLUMN, FACE_NAMES, FACE_COUNT, OTHER_FACES, PEOPLE_WORDS)
+_FOLLOWING = (
+    *("paths", "date", TEXT_COLUMN, FACE_NAMES, FACE_COUNT, OTHER_FACES, PEOPLE_WORDS),
+    *MARK_COLUMNS,
+)
 # Compacting rewrites the last fragment, so fragments of pictures have a quarter of a GB.
 _ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; for the others, the policy decides
 
@@ -313,7 +324,7 @@ class LanceWriter:
                 hashes = is_one_of("hash", [contents[each] for each in gone])
                 for table in (
                     *(self._texts, self._facts, self._thumbnails),
-                    *(self._faces, self._photo_people),
+                    *(self._faces, self._photo_people, self._marks),
                 ):
                     table.delete(hashes)
                 self._kept.delete(is_one_of("id", some))  # those that have returned, too
@@ -416,6 +427,43 @@ class LanceWriter:
                 own = {OWN_PERSON: words or ""}
                 self._step(self._photos, lambda dataset: dataset.update_config(own))
 
+    def put_marks(self, marks: Mapping[bytes, PhotoMarks], *, adding: bool = False) -> int:
+        """Record the marks of photos, by their content; returns of how many photos they changed.
+
+        They take the place of earlier ones or, with `adding`, are added where a photo has none of
+        that kind. Contents that no photo has are passed over.
+        """
+        changed = 0
+        hashes = [each.hex() for each in marks]
+        columns = ["hash", *MARK_COLUMNS]
+        for start in range(0, len(hashes), IDS_AT_ONCE):
+            some = hashes[start : start + IDS_AT_ONCE]
+            with lance_errors(self.address):
+                rows = self._marks.newest().read_with("hash", some, columns).to_pylist()
+                before = {row["hash"]: marks_of(row) for row in rows}
+                new = {}
+                for each in some:
+                    known, own = before.get(each, PhotoMarks()), marks[bytes.fromhex(each)]
+                    now = _joined_marks(known, own) if adding else own
+                    if now != known:
+                        new[each] = now
+                if new:
+                    self._note_marked(new.values())
+                    with self._change(set(new)) as changing:
+                        self._marks.merge(mark_rows(new, self._marks.schema), update=True)
+                        self._follow(changing, {})
+                changed += len(new)
+        return changed
+
+    def _note_marked(self, marks: Iterable[PhotoMarks]) -> None:
+        """Record which kinds of marks photos have, before they have them."""
+        columns = [mark_columns(each) for each in marks]
+        kinds = {name for each in columns for name, value in each.items() if value is not None}
+        known = self._photos.newest().marked
+        if not kinds <= known:
+            own = {MARKED: ",".join(sorted(kinds | known))}
+            self._step(self._photos, lambda dataset: dataset.update_config(own))
+
     def put_thumbnails(self, images: Mapping[bytes, bytes]) -> None:
         """Store small pictures (WebP) of photos, by their content; stored pictures stay."""
         if not images:
@@ -444,6 +492,10 @@ class LanceWriter:
     @cached_property
     def _photo_people(self) -> Table:
         return self._later_table("photo_people")
+
+    @cached_property
+    def _marks(self) -> Table:
+        return self._later_table("marks")
 
     def _later_table(self, name: TableName) -> Table:
         """A table that older catalogues lack; it is made where it is missing."""
@@ -543,6 +595,8 @@ class LanceWriter:
         facts = {row["hash"]: facts_of(row) for row in rows.to_pylist()}
         rows = self._photo_people.newest().read_with("hash", hashes, SHOWN_COLUMNS)
         people = shown_in(rows.to_pylist())
+        rows = self._marks.newest().read_with("hash", hashes, ["hash", *MARK_COLUMNS])
+        marks = {row["hash"]: marks_of(row) for row in rows.to_pylist()}
         columns = [*PHOTO_COLUMNS, *_FOLLOWING]
         ids = [id_of(each) for each in hashes]
         found = self._photos.newest().read_with("id", ids, columns, " AND part = 0").to_pylist()
@@ -569,6 +623,7 @@ class LanceWriter:
                 if now != before:
                     derived |= facts_columns(now)
                 derived |= people_columns(now, people.get(content_hash))
+                derived |= mark_columns(marks.get(content_hash))
                 if photo_id not in live:
                     arriving[photo_id] = content_hash
                     steps.insert[content_hash] = derived
@@ -639,6 +694,7 @@ class LanceWriter:
                 self._faces,
                 self._people,
                 self._photo_people,
+                self._marks,
             )
             total = len(indexed) + 3
             steps = iter([Progress(done, total) for done in range(1, total + 1)])
@@ -775,15 +831,20 @@ class LanceWriter:
             is_close = row["vectors"] and abs(count - row["vectors"]) <= _FEW * row["vectors"]
             if is_close and row["made_by"] == VERSION:
                 return dict(row)
-        _, vectors = sample_rows(view, self._policy.sample, self._policy.seed)
-        baseline = self._make_baseline(vectors[:_BASELINE_PHOTOS], vectors.mean(axis=0), count)
+        vectors = first_by_content(view, self._policy.sample)
+        mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        baseline = self._make_baseline(vectors[:SAMPLE_PHOTOS], mean, count)
         if baseline is None:
             return {}
+        # The numbers are those of fp16 where a library stores these, so that verdicts are the same.
+        numbers = {name: np.asarray(getattr(baseline, name), "<f4") for name in _BASELINE_COLUMNS}
+        numbers |= {
+            name: rows.astype("<f2").astype("<f4")
+            for name, rows in numbers.items()
+            if name != "mean"
+        }
         return {
-            **{
-                name: np.asarray(getattr(baseline, name), "<f4").tobytes()
-                for name in _BASELINE_COLUMNS
-            },
+            **{name: rows.tobytes() for name, rows in numbers.items()},
             "vectors": baseline.vectors,
             "made_by": VERSION,
         }
@@ -815,8 +876,10 @@ class LanceWriter:
                         )
                     dataset.checkout_version(_BEFORE).restore()
                 self._tag(table, table.newest().version)
+            marks = self._marks.newest().read(["hash", *MARK_COLUMNS]).to_pylist()
+            self._note_marked(map(marks_of, marks))
             rows = self._photo_people.newest().read(["hash"])
-            self._follow(rows["hash"].to_pylist(), {})
+            self._follow({*rows["hash"].to_pylist(), *(row["hash"] for row in marks)}, {})
             mark = {_LINEAGE: uuid4().hex}
             self._step(self._photos, lambda dataset: dataset.update_config(mark))
 
@@ -835,6 +898,15 @@ class LanceWriter:
             dataset.cleanup_old_versions(
                 timedelta(minutes=self._policy.keep_minutes), error_if_tagged_old_versions=False
             )
+
+
+def _joined_marks(known: PhotoMarks, more: PhotoMarks) -> PhotoMarks:
+    """Marks with those of another library, where the first have none of that kind."""
+    return PhotoMarks(
+        known.favourite or more.favourite,
+        more.rating if known.rating is None else known.rating,
+        known.hidden or more.hidden,
+    )
 
 
 def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:

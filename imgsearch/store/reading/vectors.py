@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vectors
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
-_MAX_PARTS = 100  # of a photo; far more than there are
+MOST_PARTS = 100  # of a photo; far more than there are
 
 
 class VectorReads:
@@ -41,7 +41,7 @@ class VectorReads:
         )
         while rows := self._database.fetch_all(query, encoder_key, after_seq, chunk_rows):
             if len(rows) == chunk_rows:  # the last photo may have further parts
-                following = self._database.fetch_all(query, encoder_key, rows[-1][0], _MAX_PARTS)
+                following = self._database.fetch_all(query, encoder_key, rows[-1][0], MOST_PARTS)
                 rows += _rows_of(rows[-1][1], following)
             after_seq = rows[-1][0]
             ids = np.fromiter((row[1] for row in rows), np.int64, len(rows))
@@ -96,6 +96,20 @@ class VectorReads:
             return read_only(ids), read_only(parts)
 
         return self._recent.get(("further parts", encoder_key), read)
+
+    def first_by_content(self, encoder_key: int, count: int) -> Vectors:
+        """The vectors (n, dim) of the `count` photos with the lowest content hashes, in this order.
+
+        Of each photo that has a path, that of the whole photo.
+        """
+        query = (
+            "SELECT vector FROM photos JOIN vectors ON photo_id = photos.id "
+            "WHERE encoder_key = ? AND part = 0 "
+            "AND EXISTS (SELECT 1 FROM paths WHERE paths.photo_id = photos.id) "
+            "ORDER BY content_hash LIMIT ?"
+        )
+        rows = self._database.fetch_all(query, encoder_key, count)
+        return _to_float32([vector for (vector,) in rows])
 
     def last_seq(self, encoder_key: int) -> int:
         """The newest committed `seq` of an encoder; 0 if it has no vector."""
