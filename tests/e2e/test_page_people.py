@@ -283,7 +283,7 @@ def test_a_decision_about_what_was_shown_is_refused_where_that_has_changed(
     assert names(library) == {"Anna": 5, None: 2}
     page.get_by_role("button", name="No name yet, 3 photos").click()
     detail.get_by_role("heading", name="Faces (3)").wait_for()
-    library.people.split([library.people.faces_of(lime)[2].id], lime)
+    library.people.split((library.people.faces_of(lime)[2].id,), lime)
     detail.get_by_role("button", name="Hide").click()
     page.get_by_text("Some of the faces shown are not of this person any more.").wait_for()
     assert not library.people.get(lime).is_hidden and not library.people.get(dim).is_hidden
