@@ -16,7 +16,7 @@ from ui.addresses import address_of, number_of
 from ui.answer_data import forget_answers
 from ui.formatting import date_of, format_date
 from ui.request_body import read_body
-from ui.responses import NOT_STORED
+from ui.responses import NOT_STORED, no_picture
 from ui.session import session
 from ui.tiles import photo_address
 
@@ -89,7 +89,7 @@ def picture(request: Request) -> Response:
     try:
         content = session().library.people.picture(face_id, side_px)
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 404, NOT_STORED)
+        return no_picture(error)
     if content is None:
         return PlainTextResponse("Face not found.", 404, NOT_STORED)
     return Response(content, media_type="image/webp", headers=_CACHE_A_DAY)

@@ -70,7 +70,7 @@ from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogi
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
 from ui.icon_font import SmallIconFont
-from ui.responses import NOT_STORED
+from ui.responses import NOT_STORED, no_picture
 from ui.session import session
 from ui.unknown_views import UnknownViews
 
@@ -109,7 +109,7 @@ def thumbnail(request: Request) -> Response:
         except ImgsearchError:  # the original cannot be read now, so only a small picture is there
             content, headers = searched.pictures.thumbnail(photo_id, KEPT_SIDE_PX), NOT_STORED
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 404, NOT_STORED)
+        return no_picture(error)
     if content is None:
         return PlainTextResponse("Photo not found.", 404, NOT_STORED)
     return Response(content, media_type="image/webp", headers=headers)

@@ -25,13 +25,14 @@ from tests.browsing import (
     search,
     serving,
     wait_for_first,
+    wait_in_browser,
     wait_until_shown,
 )
 from tests.factories import dng, heic, scene, write_noise
 from tests.held_process import held
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from tests.e2e.conftest import OpenTab
 
@@ -98,6 +99,40 @@ def test_a_long_answer_scrolls_to_its_end(page: Page, address: str) -> None:
         shown.append(focused_name(page))
     assert shown == [f"{number:03}.png" for number in range(MANY)], "each once, in order"
     wait_until_shown(page.locator(f".tile:has(a[aria-label^='{MANY - 1:03}.png']) img"))
+
+
+@pytest.mark.parametrize("failure", ["no connection", "busy"])
+def test_a_picture_that_failed_is_asked_for_again(page: Page, address: str, failure: str) -> None:
+    """Where the server was away or busy; a picture that there is not is not asked for again."""
+    from playwright.sync_api import expect
+
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        if failure == "busy":
+            route.fulfill(status=503, body="Busy.")
+        else:
+            route.abort("connectionrefused")
+
+    page.route("**/thumbnail/**", refuse)
+    page.goto(f"{address}/?q=in:many")
+    page.locator(".tile img").first.wait_for(state="attached")
+    # Each was asked for, and again to find out why it failed.
+    wait_in_browser(page, lambda: any(asked.count(each) > 2 for each in asked))
+    expect(page.get_by_text("No preview available")).to_have_count(0)
+    page.unroute("**/thumbnail/**")
+    wait_until_shown(page.locator(".tile img").first)
+    gone: list[str] = []
+
+    def deny(route: Route) -> None:
+        gone.append(route.request.url)
+        route.fulfill(status=404, body="Photo not found.")
+
+    page.route("**/thumbnail/**", deny)
+    page.goto(f"{address}/?q=in:phone")
+    expect(page.get_by_text("No preview available")).to_have_count(3)
+    assert all(gone.count(each) <= 2 for each in gone)
 
 
 def test_a_file_name_with_a_script_a_line_break_and_a_right_to_left_mark(

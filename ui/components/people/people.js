@@ -4,6 +4,7 @@
 
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, icon } from "../shared/dom.js";
+import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { isPlainClick, visit } from "../history/history.js";
 
@@ -497,10 +498,9 @@ function faceImage(id, size) {
   const frame = element("span", "picture");
   if (!id) { frame.append(icon("person")); return frame; }
   const image = element("img");
-  image.src = `/face/${size}/${id}`;
   image.alt = "";
   image.loading = "lazy";
-  image.onerror = () => frame.replaceChildren(icon("person"));
+  showPicture(image, `/face/${size}/${id}`, () => frame.replaceChildren(icon("person")));
   frame.append(image);
   return frame;
 }
