@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.browsing import NEEDS_BROWSER, open_view, search, settle, wait_for_line
-from tests.page_traffic import VISIT, Traffic
+from tests.page_traffic import QUICK_STEPS, VISIT, Traffic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -82,6 +82,29 @@ def test_a_view_is_shown_that_was_asked_for_before_an_event_of_another(
         page.evaluate(VISIT, "/timeline")
         search(page, LINE)
         wait_for_requests(2)
+    wait_for_view(page, "Timeline", "/timeline")
+
+
+def test_a_view_whose_requests_were_lost_is_asked_for_until_it_is_shown(
+    page: Page, address: str
+) -> None:
+    traffic = Traffic(page)
+    open_view(page, address, "")
+    with traffic.requests_lost() as wait_for_requests:
+        page.evaluate(VISIT, "/timeline")
+        wait_for_requests(3)  # that of the visitor, and two others
+    wait_for_view(page, "Timeline", "/timeline")
+
+
+def test_of_many_quick_steps_the_first_and_the_last_are_asked_for(page: Page, address: str) -> None:
+    traffic = Traffic(page)
+    open_view(page, address, "")
+    with traffic.requests_held() as wait_for_requests:
+        page.evaluate(QUICK_STEPS, ["/labels", "/timeline", "/events"] * 10)
+        wait_for_requests(2)
+        assert traffic.held_requests == 2
+    wait_for_view(page, "Events", "/events")
+    page.go_back()
     wait_for_view(page, "Timeline", "/timeline")
 
 
