@@ -138,13 +138,28 @@ def test_all_results_are_added_at_once_and_a_taken_name_is_said(
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").fill("book")
     dialog.get_by_role("button", name="Make").click()
-    dialog.get_by_text("There is an album 'book' already").wait_for()
+    page.get_by_text("There is an album 'book' already").wait_for()
+    assert page.get_by_text("There is an album 'book' already").count() == 1, "said once"
     dialog.get_by_role("button", name="Book 1 photo").click()
     page.get_by_text("to Book").wait_for()
     dialog.wait_for(state="detached")
     expected = set(kept.find_all("type:png").ids.tolist())
     assert set(kept.albums.photos("Book").photo_ids) == expected
     assert kept.tray.photos().photo_ids == (), "the selection is another thing"
+    name = 'Christmas 2019/20: "us" | a=b'
+    page.get_by_role("button", name="Add all to an album").click()
+    dialog.get_by_role("textbox").fill(name)
+    dialog.get_by_role("button", name="Make").click()
+    dialog.wait_for(state="detached")
+    page.goto(address)
+    shelf = page.get_by_role("navigation", name="Albums and saved searches")
+    shelf.get_by_role("link", name=name).click()
+    page.wait_for_url("**q=album*")
+    page.locator(".tile").nth(2).wait_for()
+    settle(page)
+    box_of(page, "coffee.png").check()
+    page.get_by_role("button", name=f"Take out of {name}").click()
+    wait_until(lambda: len(kept.albums.photos(name).photo_ids) == len(expected) - 1)
 
 
 def test_marks_by_one_key_in_grid_and_viewer(

@@ -172,7 +172,7 @@ class Tray extends EventTarget {
   async addToAlbum(name, ids, isNew) {
     await this.settled();
     const answer = await this.change(isNew ? "albums" : "albums/add", { name, photo_ids: ids.map(Number) });
-    this.say(answer);
+    if (answer?.ok) this.say(answer); // the question for the album says what is wrong
     return answer;
   }
 

@@ -227,8 +227,8 @@ export class TrayBar {
 // The name of the album that the address shows, if it shows one and nothing else.
 function albumOfAddress() {
   const query = location.pathname === "/" ? new URLSearchParams(location.search).get("q") ?? "" : "";
-  const found = query.trim().match(/^album:(?:"([^"\\]+)"|([^\s"|]+))$/);
-  return found ? found[1] ?? found[2] : "";
+  const found = query.trim().match(/^album:(?:"((?:[^"\\]|\\.)+)"|([^\s"|]+))$/);
+  return found?.[1]?.replace(/\\(.)/g, "$1") ?? found?.[2] ?? "";
 }
 
 function button(name, label, act, refusal = "") {
