@@ -80,10 +80,38 @@ def test_a_photo_on_an_unplugged_drive_is_shown_and_marked(
     screenshot(page, "offline")
     page.locator(".tile a[href]").click()
     wait_until_shown(page.locator(".frame img"))
-    page.get_by_text("The drive with this photo is not connected").wait_for()
+    remark = page.get_by_text("The drive with this photo is not connected")
+    remark.wait_for()
+    page.get_by_role("button", name="Details").click()
+    page.get_by_role("complementary", name="Details").wait_for(state="hidden")
+    remark.wait_for()
     screenshot(page, "offline-photo")
     page.goto(f"{address}/library")
     page.get_by_text("offline").first.wait_for()
+
+
+def test_a_photo_whose_file_is_gone_says_so_and_is_not_downloaded(
+    page: Page, address: str, place: Path, screenshot: Callable[..., None]
+) -> None:
+    file = place / "photos" / "many" / "007.png"
+    file.rename(place / "007.png")
+    try:
+        page.goto(f"{address}/?q=name:007")
+        page.locator(".tile:only-child a[href]").click()
+        wait_until_shown(page.locator(".frame img"))
+        page.get_by_text("The file of this photo is not where it was").wait_for()
+        screenshot(page, "gone-photo")
+        shown = page.url
+        page.get_by_role("link", name="Download the original").click()
+        page.get_by_text("The file cannot be read now, or has changed").wait_for()
+        assert page.url == shown
+    finally:
+        (place / "007.png").rename(file)
+    page.reload()
+    wait_until_shown(page.locator(".frame img"))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the original").click()
+    assert Path(download.value.path()).read_bytes() == file.read_bytes()
 
 
 def test_a_long_answer_scrolls_to_its_end(page: Page, address: str) -> None:
@@ -242,11 +270,16 @@ def test_every_view_of_an_empty_library_says_what_to_do(
 ) -> None:
     with serving(tmp_path / "nothing") as address:
         tab = open_tab(address)
+        refused: list[str] = []
+        tab.on(
+            "response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None
+        )
         for view in ("", "timeline", "map", "similar", "labels"):
             tab.goto(f"{address}/{view}")
             tab.get_by_text("No photos yet").wait_for()
             tab.get_by_role("button", name="Add a folder").wait_for()
         screenshot(tab, "empty")
+        assert not refused
         tab.goto(f"{address}/library")
         tab.get_by_label("Add a folder on this machine").fill(str(tmp_path / "missing"))
         tab.get_by_role("button", name="Index", exact=True).click()

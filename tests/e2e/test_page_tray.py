@@ -250,6 +250,30 @@ def test_two_tabs_show_one_tray(open_tab: OpenTab, address: str, kept: Library) 
     assert names_in_tray(kept) == ["coffee.png", "chelsea.png"]
 
 
+def test_a_selected_photo_whose_file_goes_is_said_to_have_gone(
+    page: Page, address: str, kept: Library, place: Path
+) -> None:
+    coffee, chelsea = id_of(kept, "coffee"), id_of(kept, "chelsea")
+    kept.tray.add([coffee, chelsea])
+    page.goto(f"{address}/?q=type:png")
+    wait_for_selected(page, 2)
+    (hit,) = kept.photos([coffee])
+    file, away = hit.path, place / "coffee.png"
+    file.rename(away)
+    try:
+        kept.index().run()
+        assert kept.tray.photos().missing_ids == (coffee,)
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # somebody is back
+        page.get_by_text("1 photo of the selection has no file any more").wait_for()
+        page.get_by_text("1 photo selected (1 more without a file)").wait_for()
+    finally:
+        away.rename(file)
+        kept.index().run()
+    page.reload()
+    wait_for_selected(page, 2)
+    assert page.get_by_text("without a file").count() == 0
+
+
 def test_a_restart_in_the_middle_loses_nothing(
     open_tab: OpenTab, place: Path, kept: Library
 ) -> None:

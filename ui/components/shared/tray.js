@@ -20,6 +20,7 @@ class Tray extends EventTarget {
   constructor() {
     super();
     this.ids = new Set(); // texts: ids of archives have 63 bits
+    this.missing = 0; // photos that are selected, but have no file any more
     this.marks = new Map(); // that were changed in this tab, by id
     this.pending = new Map(); // ids and whether they are selected, as the server does not know yet
     this.done = []; // changes of this tab, which can be undone: their ids
@@ -130,7 +131,10 @@ class Tray extends EventTarget {
     }
     const ids = new Set(answer.content.photo_ids.map(String));
     for (const [id, isSelected] of this.pending) if (isSelected) ids.add(id); else ids.delete(id);
-    const isSame = ids.size === this.ids.size && [...ids].every((id) => this.ids.has(id));
+    const { missing_ids: missingIds } = answer.content, wasMissing = this.missing;
+    this.missing = missingIds.length;
+    if (this.missing > wasMissing) this.tell(TOLD, { text: goneText(this.missing), isProblem: true });
+    const isSame = this.missing === wasMissing && ids.size === this.ids.size && [...ids].every((id) => this.ids.has(id));
     this.ids = ids;
     if (!isSame) this.tell(CHANGED);
   }
@@ -238,6 +242,11 @@ class Tray extends EventTarget {
   }
 
   tell(kind, detail) { this.dispatchEvent(new CustomEvent(kind, { detail })); }
+}
+
+function goneText(photos) {
+  const one = photos === 1;
+  return `${countOf(photos)} of the selection ${one ? "has" : "have"} no file any more, and ${one ? "is" : "are"} left out until ${one ? "it comes" : "they come"} back.`;
 }
 
 export const tray = new Tray();

@@ -57,7 +57,7 @@ export class TrayBar {
     document.documentElement.classList.toggle(SELECTING, isShown);
     this.bar.hidden = !isShown;
     if (isShown !== wasShown) dispatchEvent(new Event("resize")); // whatever fills the window has another height
-    const shown = `${number} ${album} ${[...(tray.parts ?? [])]}`;
+    const shown = `${number} ${tray.missing} ${album} ${[...(tray.parts ?? [])]}`;
     if (this.shown === shown) return;
     this.shown = shown;
     if (!number) { this.bar.replaceChildren(); this.status.replaceChildren(); return; }
@@ -65,6 +65,7 @@ export class TrayBar {
     const count = element("a", "count", `${countOf(number)} selected`);
     count.href = PICKED;
     count.title = "Show them";
+    if (tray.missing) count.append(` (${tray.missing.toLocaleString("en")} more without a file)`);
     count.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(PICKED); } };
     const ids = () => [...tray.ids], photos = () => ids().map((id) => ({ id }));
     const has = (part) => tray.has(part), isFew = number <= MOST_COPIED;
