@@ -23,6 +23,7 @@ from tests.browsing import (
     search,
     settle,
     small_targets,
+    wait_for_count,
     wait_for_first,
     wait_for_only,
 )
@@ -272,6 +273,27 @@ def test_a_selected_photo_whose_file_goes_is_said_to_have_gone(
     page.reload()
     wait_for_selected(page, 2)
     assert page.get_by_text("without a file").count() == 0
+
+
+def test_marks_reach_the_other_tabs(open_tab: OpenTab, address: str, kept: Library) -> None:
+    first = open_tab(address)
+    second = first.context.new_page()
+    for tab in (first, second):
+        tab.goto(f"{address}/?q=type:png+sort:path")
+        tab.locator(".tile").nth(4).wait_for()
+    before = second.locator(".tile").count()
+    focus_tile(first, "coffee.png")
+    first.keyboard.press("f")
+    second.get_by_role("img", name="favourite", exact=True).wait_for()
+    first.keyboard.press("4")
+    second.get_by_role("img", name="favourite, 4 stars").wait_for()
+    first.keyboard.press("h")
+    wait_for_count(second, before - 1)
+    first.keyboard.press("Control+z")
+    wait_for_count(second, before)
+    second.get_by_role("img", name="favourite, 4 stars").wait_for()
+    first.keyboard.press("Control+z")
+    second.get_by_role("img", name="favourite", exact=True).wait_for()
 
 
 def test_a_restart_in_the_middle_loses_nothing(

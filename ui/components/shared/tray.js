@@ -30,7 +30,7 @@ class Tray extends EventTarget {
     this.sent = this.changed = Promise.resolve();
     this.loads = 0;
     this.channel = "BroadcastChannel" in window ? new BroadcastChannel("imgsearch-tray") : null;
-    if (this.channel) this.channel.onmessage = () => this.load();
+    if (this.channel) this.channel.onmessage = ({ data }) => this.hear(data);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.load(); });
   }
 
@@ -104,7 +104,7 @@ class Tray extends EventTarget {
     }
     this.keepPending();
     this.isSending = false;
-    this.channel?.postMessage("changed");
+    this.channel?.postMessage({});
   }
 
   // Whether the server has the photos of a batch that are selected, or that are not any more.
@@ -157,7 +157,24 @@ class Tray extends EventTarget {
       this.tell(MARKED, photos.map(({ id }) => id));
     }
     this.say(answer);
-    if (answer?.ok && "hidden" in change) this.tell(OTHER_PHOTOS);
+    if (!answer?.ok) return;
+    const isOther = "hidden" in change;
+    this.channel?.postMessage({ marks: photos.map(({ id }) => [id, this.marks.get(id)]), isOther });
+    if (isOther) this.tell(OTHER_PHOTOS);
+  }
+
+  // Lists of photos may be others now, in all tabs.
+  changedPhotos() {
+    this.channel?.postMessage({ marks: [], isOther: true });
+    this.tell(OTHER_PHOTOS);
+  }
+
+  // What another tab has changed: the selection, or marks, and whether lists of photos may be others.
+  hear({ marks = [], isOther = false }) {
+    this.load();
+    for (const [id, changed] of marks) this.marks.set(id, changed);
+    if (marks.length) this.tell(MARKED, marks.map(([id]) => id));
+    if (isOther) this.tell(OTHER_PHOTOS);
   }
 
   // The key that was pressed as a change of marks, else null. The same stars again take them away.
@@ -184,7 +201,7 @@ class Tray extends EventTarget {
     await this.settled();
     const answer = await this.change("albums/take-out", { name, photo_ids: ids.map(Number) });
     this.say(answer);
-    if (answer?.ok) this.tell(OTHER_PHOTOS);
+    if (answer?.ok) this.changedPhotos();
   }
 
   // Undo the last change of this tab, or this one.
@@ -214,7 +231,7 @@ class Tray extends EventTarget {
       }
     }
     await this.load();
-    this.channel?.postMessage("changed");
+    this.channel?.postMessage({ marks: ids.map((id) => [id, this.marks.get(id)]), isOther: true });
     this.tell(OTHER_PHOTOS);
   }
 
@@ -223,7 +240,7 @@ class Tray extends EventTarget {
     const made = this.changed.then(async () => {
       await this.ready;
       const answer = await askOperation(path, body);
-      if (answer?.ok) { this.remember(answer.content); this.channel?.postMessage("changed"); }
+      if (answer?.ok) { this.remember(answer.content); this.channel?.postMessage({}); }
       return answer;
     });
     this.changed = made;

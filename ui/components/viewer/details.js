@@ -190,7 +190,7 @@ const rowsOf = (rows) => rows.flatMap(([name, value]) => [element("dt", "", name
 async function takeBack(id, what) {
   const answer = await tray.change("corrections/forget", { photo_ids: [Number(id)], date: what === "date", place: what === "place" });
   tray.say(answer);
-  if (answer?.ok) tray.tell(OTHER_PHOTOS);
+  if (answer?.ok) tray.changedPhotos();
 }
 
 function faces(list) {
