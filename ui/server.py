@@ -66,7 +66,7 @@ from ui import (
     zip_copies,
 )
 from ui.addresses import number_of
-from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
+from ui.auth import ASKS_PASSWORD, TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
 from ui.icon_font import SmallIconFont
@@ -297,6 +297,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"{options.host} can be reached from other machines: set {PASSWORD_VARIABLE}.")
     if not password and not token:
         parser.error(f"Set {PASSWORD_VARIABLE} or {TOKEN_VARIABLE}.")
+    if password:
+        os.environ[ASKS_PASSWORD] = "1"
     key = _key()
     access = access_by_password(password, key) if password else access_by_token(token, key)
     host, port, token_or_none = options.host, options.port, None if password else token

@@ -67,7 +67,8 @@ def _suggestions() -> None:
     answer = answer_of(NEWEST)
     if not len(answer.found.ids):
         return
-    photos, memory_rows = format_count(answer.total, "photo"), memories.rows()
+    # Without hidden ones, as in the other views.
+    photos, memory_rows = format_count(len(answer.found.ids), "photo"), memories.rows()
     elements.fill_window()
     elements.answer(
         "newest",

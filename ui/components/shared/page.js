@@ -19,7 +19,7 @@ export function mount(Part) {
 export function fillWindow(box) {
   const area = document.querySelector('[data-testid="stMain"]'), end = area?.getBoundingClientRect().bottom ?? innerHeight;
   const top = Math.max(0, box.getBoundingClientRect().top + (area?.scrollTop ?? 0));
-  const bar = matchMedia("(max-width: 640px)").matches ? BAR_PX : 0;
+  const bar = matchMedia("(max-width: 767px)").matches ? BAR_PX : 0;
   box.style.height = `${Math.max(MIN_HEIGHT_PX, MIN_SHARE * innerHeight, end - top - bar - MARGIN_PX)}px`;
 }
 

@@ -20,7 +20,8 @@ export class HeaderButtons {
   }
 
   // What is shown may have changed with the setting of the system.
-  show() {
+  show(canLogOut) {
+    this.logOut.hidden = !canLogOut;
     const isNowDark = isDark(this.node), text = isNowDark ? "Light" : "Dark";
     this.theme.firstChild.textContent = isNowDark ? "light_mode" : "dark_mode";
     this.theme.ariaLabel = this.theme.title = text;

@@ -3,6 +3,7 @@
 // parameters of that view after the path of this one, which are sent to Python with the next event.
 
 import { addEntry, announce, isPlainClick, visit } from "../history/history.js";
+import { addressKeepingSearch } from "../shared/search_box.js";
 
 const WRITER = "shown-at"; // as in ui/addresses.py
 const NAVIGATION = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]";
@@ -28,11 +29,12 @@ for (const name of ["pushState", "replaceState"]) {
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.(NAVIGATION);
   if (!link || !isPlainClick(event)) return;
-  const { pathname } = new URL(link.href);
-  if (pathname !== location.pathname) { addEntry(pathname); return; } // Streamlit asks for it
+  const { pathname } = new URL(link.href), isHere = pathname === location.pathname;
+  const address = isHere ? pathname : addressKeepingSearch(pathname);
+  if (!isHere && address === pathname) { addEntry(pathname); return; } // Streamlit asks for it
   event.preventDefault();
   event.stopPropagation();
-  visit(pathname); // without the parameters, which Streamlit would keep
+  visit(address); // of this view, without the parameters, which Streamlit would keep
 }, { capture: true });
 
 // Whether the view that is shown is that of the address. It may stay another one: an event of an element that was sent

@@ -5,7 +5,7 @@
 import { isPlainClick, visit } from "../history/history.js";
 import { element, icon } from "../shared/dom.js";
 import { photosCanBeSearched } from "../shared/example_image.js";
-import { searchDoes } from "../shared/search_box.js";
+import { addressKeepingSearch, searchDoes } from "../shared/search_box.js";
 import { viewIsShown } from "./late_replies.js";
 import { DroppedImages } from "./dropped_images.js";
 import { HeaderButtons } from "./header_buttons.js";
@@ -32,7 +32,7 @@ export default function (box, { data, setTriggerValue }) {
   box.askForm = (name) => setTriggerValue("form", name);
   tray.begin(data.parts);
   box.tray.show();
-  box.buttons.show();
+  box.buttons.show(data.can_log_out);
   const heading = element("h1", "unseen", data.title);
   const brand = element("a", "brand");
   brand.href = "/";
@@ -48,7 +48,7 @@ export default function (box, { data, setTriggerValue }) {
     link.href = view.address;
     link.append(icon(view.icon), element("span", "", view.title));
     if (view.isShown) link.ariaCurrent = "page";
-    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(view.address); } };
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(view.isShown ? view.address : addressKeepingSearch(view.address)); } };
     bar.append(link);
   }
   box.bars.replaceChildren(heading, brand, bar);
