@@ -143,8 +143,7 @@ def main() -> None:
         tray.offered(),
         has_photos=bool(session().photo_count()),
         image_mb=MAX_MB,
-        can_log_out=ASKS_PASSWORD
-        in os.environ,  # whoever opens an address with a token logs in by it
+        can_log_out=ASKS_PASSWORD in os.environ,  # with a token nobody has logged in
         has_search_field=VIEWS[name].search != "none",
     )
     if show_search_row(name):

@@ -382,8 +382,8 @@ def shell(
     `path` is that of the view, and `search_effects` says what a search does in each view, by its
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
     photos: see `tray_bar.js`. Without `has_photos`, the library has none yet to search. An image to
-    search by has at most `image_mb`. With `can_log_out`, a button ends the login. Returns which form the visitor has asked for, "teach" or
-    "links", else an empty text.
+    search by has at most `image_mb`. With `can_log_out`, a button ends the login. Returns which
+    form the visitor has asked for, "teach" or "links", else an empty text.
     """
     # A click in a view without the field tells nothing of it, see `QueryLine.note_click`.
     noted = query_line().note_click if has_search_field else _rerun

@@ -339,7 +339,13 @@ def test_a_contact_sheet_of_the_selected_photos(
     tab = open_tab(address, width, 844, scheme)
     tab.goto(address)
     wait_for_selected(tab, 2)
-    tab.get_by_role("button", name="Contact sheet").click()
+
+    def ask() -> None:
+        if width == 390:
+            tab.get_by_role("button", name="Further actions").click()
+        tab.get_by_role("button", name="Contact sheet").click()
+
+    ask()
     dialog = tab.get_by_role("dialog", name="Contact sheet of 2 photos")
     dialog.wait_for()
     screenshot(tab, f"contact-sheet-{width}-{scheme}")
@@ -349,13 +355,13 @@ def test_a_contact_sheet_of_the_selected_photos(
     assert Path(downloaded.value.path()).read_bytes().startswith(b"%PDF")
     assert downloaded.value.suggested_filename == "contact-sheet.pdf"
     dialog.wait_for(state="detached")
-    tab.get_by_role("button", name="Contact sheet").click()
+    ask()
     with tab.expect_download() as downloaded:
         dialog.get_by_role("button", name="JPEG").click()
     with Image.open(downloaded.value.path()) as sheet:
         assert sheet.format == "JPEG"
     tab.route("**/exports/**", lambda route: route.abort())
-    tab.get_by_role("button", name="Contact sheet").click()
+    ask()
     dialog.get_by_role("button", name="JPEG").click()
     dialog.get_by_text("The page's server does not answer").wait_for()
 
@@ -379,6 +385,15 @@ def test_everybody_can_use_it(
     screenshot(tab, f"tray-{width}-{scheme}")
     assert not axe_violations(tab)
     assert width > 390 or not small_targets(tab)
+    bar = tab.locator(".selection-bar")
+    if width == 390:
+        assert bar.evaluate("bar => bar.scrollWidth <= bar.clientWidth")
+        tab.get_by_role("button", name="Dark" if scheme == "light" else "Light").click(trial=True)
+        bar.get_by_role("button", name="Further actions").click()
+        tab.get_by_role("group", name="Further actions").get_by_text("Contact sheet").wait_for()
+        screenshot(tab, f"tray-actions-{width}-{scheme}")
+        assert not axe_violations(tab) and not small_targets(tab)
+        tab.keyboard.press("Escape")
     tab.get_by_role("button", name="Add to album").click()
     tab.get_by_role("dialog").get_by_role("button", name="Book").wait_for()
     screenshot(tab, f"tray-album-{width}-{scheme}")
