@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.corrections import StatedFacts as StatedFacts
     from imgsearch.records.duplicates import (
+        Comparison as Comparison,
         DuplicateGroup as DuplicateGroup,
         GroupedPhoto as GroupedPhoto,
         Pairs as Pairs,
@@ -246,7 +247,12 @@ _NAMES = {
         "Timeline",
     ),
     "imgsearch.records.corrections": ("StatedFacts",),
-    "imgsearch.records.duplicates": ("DuplicateGroup", "GroupedPhoto", "Pairs"),
+    "imgsearch.records.duplicates": (
+        "Comparison",
+        "DuplicateGroup",
+        "GroupedPhoto",
+        "Pairs",
+    ),
     "imgsearch.records.faces": (
         *("Face", "FaceCounts", "Person", "PersonChange", "PersonLook", "Proposal", "SimilarFace"),
     ),

@@ -29,6 +29,7 @@ _LIBRARY_FILES = (
     "past-queries.db",
     "page.key",
     "trial.json",
+    "near-duplicates",
 )
 _LIBRARY_FOLDERS = (
     *("snapshots", "thumbnails", "examples", "query-vectors", "watch-canary", "archives"),

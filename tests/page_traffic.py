@@ -20,6 +20,14 @@ VISIT = """async (address) => {
 }"""
 
 
+# Opens views, one right after the other.
+QUICK_STEPS = """async (addresses) => {
+    const modules = performance.getEntriesByType("resource").map((each) => each.name);
+    const { visit } = await import(modules.find((name) => name.endsWith("/history/history.js")));
+    for (const address of addresses) visit(address);
+}"""
+
+
 class Traffic:
     """What the page and its server send each other, which a test can hold back. Create it first."""
 
@@ -34,6 +42,11 @@ class Traffic:
         socket.on_message(lambda request: self._requests.pass_on(request, server.send))
         server.on_message(lambda reply: self._replies.pass_on(reply, socket.send))
 
+    @property
+    def held_requests(self) -> int:
+        """The number of requests that are held now."""
+        return len(self._requests.messages)
+
     @contextmanager
     def replies_held(self) -> Iterator[Callable[[str], None]]:
         """Nothing reaches the page inside. Yields what waits for a reply that has a text in it."""
@@ -45,6 +58,13 @@ class Traffic:
         """Nothing leaves the page inside. Yields what waits until so many requests are held."""
         with self._requests.holding():
             yield lambda number: self._wait(lambda: len(self._requests.messages) >= number)
+
+    @contextmanager
+    def requests_lost(self) -> Iterator[Callable[[int], None]]:
+        """As `requests_held`, but the requests are lost in the end."""
+        with self.requests_held() as wait_for_requests:
+            yield wait_for_requests
+            self._requests.messages.clear()
 
     def _wait(self, is_there: Callable[[], bool]) -> None:
         until = time.monotonic() + PATIENCE_S

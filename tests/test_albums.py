@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch import Albums, ChangeHistory, Library, Marks, OriginalFile, Tray, parse
+from imgsearch import Albums, ChangeHistory, Library, Marks, OriginalFile, Tray, parse, to_text
 from imgsearch.decode import contact_sheet
 from imgsearch.decode.contact_sheet import CAPTION_PX, CELL_PX, GAP_PX, MARGIN_PX, TITLE_ROOM_PX
 from imgsearch.errors import DiskError, ImgsearchError, PhotoError, QueryError, UsageError
@@ -40,6 +40,7 @@ from tests.factories import (
 )
 from tests.services import serving
 from tests.stand_in import StandIn
+from ui.album_shelf import album_line
 
 
 @pytest.fixture
@@ -294,7 +295,7 @@ def test_bad_names_are_refused(stocked: Library) -> None:
     for call in taken:
         with pytest.raises(UsageError, match=r"There is an album .* already"):
             call()
-    for name in ("", " \t", "a|b", "a:b", "-a", "x" * 101, "a\x1bb"):
+    for name in ("", " \t", "-a", "x" * 101, "a\x1bb", "a\ud800b"):
         with pytest.raises(UsageError, match=r"The name of (an|the) album"):
             stocked.albums.make(name)
     unknown: tuple[Callable[[], object], ...] = (
@@ -312,6 +313,23 @@ def test_bad_names_are_refused(stocked: Library) -> None:
     with pytest.raises(QueryError, match="Albums: Book, Other"):
         stocked.find("album:xyz")
     assert counts(stocked) == {"Book": (1, 0), "Other": (1, 0)}
+
+
+NAMES = ("Christmas 2019/20", "Anna: 18", 'The "lake"', "a=b", "black|white", "C:\\new", '"', "?")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_may_have_signs_of_the_query_language(stocked: Library, name: str) -> None:
+    stocked.albums.make(name, [1, 2])
+    stocked.albums.rename(name, "Other")
+    stocked.albums.rename("Other", name)
+    stocked.albums.add(name, [3])
+    line = album_line(name)
+    assert sorted(hit.photo.id for hit in stocked.find(line, 9).hits) == [1, 2, 3]
+    assert to_text(parse(line)) == line
+    suggested = stocked.lines.suggest("album:")
+    assert line in [each.line for each in suggested]
+    assert stocked.albums.photos(name).name == name
 
 
 def test_unknown_photos_are_left_out(stocked: Library) -> None:

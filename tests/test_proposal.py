@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 from imgsearch import DuplicateGroup, Hit, Library, Photo, Settings
 from imgsearch.analysis.proposal import propose, with_kept
 from imgsearch.analysis.sharpness import is_sharper, measure_sharpness
+from imgsearch.errors import DiskError
 from imgsearch.records.duplicates import Pair, Pairs
 from imgsearch.records.photo import Facts
 
@@ -57,13 +58,47 @@ def test_the_larger_photo_is_kept() -> None:
     }
 
 
-def test_a_sharper_photo_is_kept_though_another_is_larger() -> None:
+def test_a_smaller_copy_never_takes_the_place_of_a_photo_though_it_is_sharper() -> None:
     group = proposed(hit(1, px=800), hit(2, px=1600), hit(3, px=400), p1=0.9, p2=0.1, p3=0.8)
     assert choice(group) == {
-        1: "+ sharper and larger",
-        2: "less sharp",
-        3: "smaller: 400 × 400 px, not 800 × 800 px",
+        2: "+ larger",
+        1: "smaller: 800 × 800 px, not 1600 × 1600 px",
+        3: "smaller: 400 × 400 px, not 1600 × 1600 px",
     }
+
+
+def test_a_sharper_shot_stays_beside_a_larger_one() -> None:
+    """A copy has the date of its original, and so is no other shot."""
+    later = NOON + timedelta(seconds=2)
+    larger, sharper, copy = (
+        hit(number, px=px, date=taken_at, taken_at=taken_at)
+        for number, px, taken_at in ((1, 1600, NOON), (2, 800, later), (3, 400, later))
+    )
+    assert choice(proposed(larger, sharper, copy, p1=0.1, p2=0.9, p3=0.1)) == {
+        1: "+ larger",
+        2: "+ of another moment, and sharper than the larger one",
+        3: "smaller: 400 × 400 px, not 1600 × 1600 px",
+    }
+
+
+def test_a_crop_of_the_edges_never_takes_the_place_of_the_whole() -> None:
+    """Whatever its path and the date of its file."""
+    earlier = NOON - timedelta(days=9)
+    group = proposed(hit(1, "z", px=1000), hit(2, "a", px=990, date=earlier))
+    assert choice(group) == {1: "+ larger", 2: "smaller: 990 × 990 px, not 1000 × 1000 px"}
+
+
+def test_a_darker_copy_never_takes_the_place_of_a_photo() -> None:
+    group = proposed(hit(1, "z", lightness=50.0), hit(2, "a", lightness=40.0))
+    assert choice(group) == {1: "+ lighter", 2: "darker"}
+    like = proposed(hit(1, "z", lightness=50.0), hit(2, "a", lightness=49.0), hit(3, "b"))
+    assert next(iter(choice(like))) == 2, "about as light, or not known"
+
+
+def test_a_photo_with_its_own_date_is_kept_of_two_of_one_size() -> None:
+    unpacked = datetime(1980, 1, 1)
+    group = proposed(hit(1, "z", taken_at=NOON), hit(2, "a", date=unpacked))
+    assert choice(group) == {1: "+ dated by its metadata", 2: "without a date of its own"}
 
 
 def test_the_older_photo_is_kept_of_two_of_one_size() -> None:
@@ -185,9 +220,53 @@ def test_the_sharper_and_larger_file_of_a_real_library_is_kept(
         (group,) = library.duplicates.groups(steps.report, 0.8)
         assert [photo.hit.path.name for photo in group.kept] == ["whole.png"]
         reasons = {photo.hit.path.name: photo.reason for photo in group.photos}
-        assert reasons["whole.png"] == "sharper and larger"
+        assert reasons["whole.png"] == "larger and sharper"
         assert reasons["blurred.png"] == "less sharp"
         assert reasons["small.png"] == "smaller: 450 × 299 px, not 900 × 598 px"
         (photos / "whole.png").unlink()  # and so it cannot be measured any more
         pairs = library.duplicates.find(0.8).run()
         assert len(pairs.sharpness) == 2
+
+
+def test_the_last_comparison_is_remembered_for_the_same_photos_and_model(
+    demo_photos: Path, tmp_path: Path
+) -> None:
+    photos, settings = tmp_path / "photos", Settings.load(data_dir=tmp_path / "1", encoder="lite")
+    photos.mkdir()
+    cat = Image.open(demo_photos / "chelsea.png").convert("RGB").resize((900, 598))
+    for number, name in enumerate(("a", "b", "c")):
+        cat.resize((900 - number, 598)).save(photos / f"{name}.png")
+    with Library.open(settings) as library:
+        library.index([photos]).run()
+        assert library.duplicates.remembered() is None
+        pairs = library.duplicates.find(0.8).run()
+        made = library.duplicates.remember(pairs)
+    with Library.open(settings) as library:
+        assert library.duplicates.remembered() == made
+        assert made.pairs == pairs and len(pairs.pairs) == 3 and len(pairs.sharpness) == 3
+        (photos / "c.png").unlink()
+        library.index([photos]).run()
+        left = library.duplicates.remembered()
+        assert left and len(left.pairs.pairs) == 1 and len(left.pairs.sharpness) == 2
+    file = tmp_path / "1" / "near-duplicates"
+    # Of another library, which gives the same ids to other photos.
+    other = tmp_path / "others"
+    other.mkdir()
+    for name in ("coffee.png", "rocket.jpg", "astronaut.png"):
+        (other / name).write_bytes((demo_photos / name).read_bytes())
+    with Library.open(Settings.load(data_dir=tmp_path / "2", encoder="lite")) as library:
+        library.index([other]).run()
+        (tmp_path / "2" / "near-duplicates").write_bytes(file.read_bytes())
+        found = library.duplicates.remembered()
+        assert found and not found.pairs.pairs and not found.pairs.sharpness
+    whole = file.read_bytes()
+    with Library.open(settings) as library:
+        for damaged in (whole[:-3], whole[:30] + b"x" + whole[31:], b""):
+            file.write_bytes(damaged)
+            assert library.duplicates.remembered() is None
+        file.unlink()
+        file.mkdir()
+        with pytest.raises(DiskError, match="near-duplicates"):
+            library.duplicates.remember(pairs)
+        with pytest.raises(DiskError, match="near-duplicates"):
+            library.duplicates.remembered()

@@ -16,7 +16,7 @@ from tests.page_requests import json_of, put
 from ui import similar_data
 from ui.search_state import SearchInput
 from ui.session import session
-from ui.similar_data import MIN_SCORE, TASK, Grouping, group_hits, groups_of
+from ui.similar_data import Grouping, group_hits, groups_of
 
 PAIRS = ("chelsea.png", "coffee.png", "rocket.jpg")  # each twice: as it is, and half as large
 
@@ -42,8 +42,8 @@ def compared(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page of the library, after a comparison and without choices."""
     monkeypatch.setenv("IMGSEARCH_DATA", str(data_dir))
     monkeypatch.setenv("IMGSEARCH_ENCODER", "lite")
-    session().start(TASK, lambda library: library.duplicates.find(MIN_SCORE))
-    wait_until(lambda: similar_data.pairs_found() is not None)
+    similar_data.start_comparing()
+    wait_until(lambda: similar_data.comparison() is not None)
     session().library.duplicates.forget_choices()
 
 

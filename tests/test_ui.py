@@ -19,12 +19,21 @@ from starlette.responses import Response
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Hit, Library, Settings, format_duration, parse, text
+from imgsearch.errors import (
+    DiskError,
+    LibraryLocked,
+    PhotoError,
+    Reason,
+    StorageUnreachable,
+    UsageError,
+)
 from imgsearch.ocr import is_installed
 from imgsearch.progress import Progress
 from imgsearch.records.browse import CountryCount, PlaceCounts, RegionCount, TownCount
 from tests.factories import SimulatedClock, wait_until
 from tests.page_requests import json_of, put
 from ui import answer_data, exports, filter_data, filters, formatting, photo_data, similar_data
+from ui.responses import no_picture
 from ui.session import session
 from ui.tasks import BackgroundTasks, Task
 
@@ -681,3 +690,12 @@ def test_text_is_safe_and_readable() -> None:
     assert formatting.format_size(999) == "999 B"
     assert formatting.format_size(3_210_000) == "3.2 MB"
     assert format_duration(600) == "about 10 min"
+
+
+def test_only_a_picture_that_cannot_be_had_is_refused_with_404() -> None:
+    """The browser asks again for the others."""
+    known = PhotoError(Reason.DAMAGED, "It is damaged.")
+    assert no_picture(known).status_code == 404
+    assert no_picture(UsageError("There is no such photo.")).status_code == 404
+    for passing in (LibraryLocked("Busy."), StorageUnreachable("Away."), DiskError("Full.")):
+        assert no_picture(passing).status_code == 503

@@ -12,10 +12,15 @@ from ui.query_line import query_line
 from ui.search_state import SearchInput
 from ui.session import session
 
+_NEEDS_QUOTES = frozenset(' "|')  # as values of filters
+
 
 def album_line(name: str) -> str:
-    """The line that finds the photos of an album: `album:Book`, `album:"our dog"`."""
-    return f'album:"{name}"' if " " in name else f"album:{name}"
+    """Return the line that finds the photos of an album: `album:Book`, `album:"our dog"`."""
+    if not _NEEDS_QUOTES.intersection(name):
+        return f"album:{name}"
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'album:"{quoted}"'
 
 
 def header(search_input: SearchInput) -> None:

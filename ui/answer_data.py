@@ -28,6 +28,7 @@ from ui.tiles import captioned_tile_json, id_text, marks_of
 from ui.timeline_data import days_json
 
 MAX_TILES = 500  # of one request
+UNJUDGED_SHOWN = 10  # photos of an answer that nothing is known of but their order
 MAX_STACKED = 10_000  # photos of an answer that are looked through for similar ones
 # Of the lines that separate the levels, in their order; what comes first needs none.
 HEADINGS = {"sure": "", "likely": "Likely", "possible": "Possible", "weak": "Weaker matches"}
@@ -123,7 +124,21 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
         ids = self.found.ids.tolist()
         if not self.first.is_read:  # the model makes no sense of the words
             return dict.fromkeys(ids, "weak")
-        return dict(zip(ids, self.found.levels(), strict=True))
+        levels = dict(zip(ids, self.found.levels(), strict=True))
+        if self.is_unjudged:
+            levels |= dict.fromkeys(ids[UNJUDGED_SHOWN:], "weak")
+        return levels
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether words were searched for before the library had a measure for their answers.
+
+        Every photo has some score, so only the closest are shown at first. Examples and concepts
+        need no such measure.
+        """
+        terms = self.found.query.terms
+        is_about_words = bool(terms) and all(isinstance(each.what, str) for each in terms)
+        return is_about_words and self.first.verdict is None and self.found.scores is not None
 
 
 def _photo_list(ids: np.ndarray, levels: Sequence[str | None]) -> PhotoList:

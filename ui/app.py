@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -10,6 +11,7 @@ import streamlit as st
 from imgsearch import ImgsearchError, printable
 from ui import cards, elements, first_run, navigation, search_row, tray
 from ui.addresses import address_of
+from ui.auth import ASKS_PASSWORD
 from ui.example_upload import MAX_MB
 from ui.session import session
 from ui.view_table import VIEWS, views_of
@@ -141,6 +143,7 @@ def main() -> None:
         tray.offered(),
         has_photos=bool(session().photo_count()),
         image_mb=MAX_MB,
+        can_log_out=ASKS_PASSWORD in os.environ,  # with a token nobody has logged in
         has_search_field=VIEWS[name].search != "none",
     )
     if show_search_row(name):

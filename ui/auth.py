@@ -25,6 +25,7 @@ from ui.request_body import read_body
 from ui.responses import NOT_STORED
 
 COOKIE = "imgsearch_page_{port}"  # cookies do not tell ports apart, and two pages may run
+ASKS_PASSWORD = "IMGSEARCH_UI_ASKS_PASSWORD"  # set in the environment of a page with a password
 LOGIN = "/login"
 LOGOUT = "/logout"
 NEXT = "next"  # the parameter of the login's address: where to go afterwards

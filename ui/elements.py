@@ -374,6 +374,7 @@ def shell(
     *,
     has_photos: bool,
     image_mb: int,
+    can_log_out: bool,
     has_search_field: bool,
 ) -> str:
     """The heading of a view, on narrow screens the bar that leads to `views`, and the tray.
@@ -381,8 +382,8 @@ def shell(
     `path` is that of the view, and `search_effects` says what a search does in each view, by its
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
     photos: see `tray_bar.js`. Without `has_photos`, the library has none yet to search. An image to
-    search by has at most `image_mb`. Returns which form the visitor has asked for, "teach" or
-    "links", else an empty text.
+    search by has at most `image_mb`. With `can_log_out`, a button ends the login. Returns which
+    form the visitor has asked for, "teach" or "links", else an empty text.
     """
     # A click in a view without the field tells nothing of it, see `QueryLine.note_click`.
     noted = query_line().note_click if has_search_field else _rerun
@@ -399,6 +400,7 @@ def shell(
             "parts": list(parts),
             "has_photos": has_photos,
             "image_mb": image_mb,
+            "can_log_out": can_log_out,
         },
         on_form_change=noted,
     )

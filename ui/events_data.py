@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from imgsearch import Hit, ImgsearchError, PhotoEvent, RouteStop, printable, route_of
 from ui.addresses import address_of, number_of
 from ui.map_data import photo_positions
-from ui.responses import NOT_STORED
+from ui.responses import NOT_STORED, no_picture
 from ui.search_state import SearchInput
 from ui.session import session
 from ui.tiles import id_text, marks_of, thumbnail_url, tile_json
@@ -98,7 +98,7 @@ def cover(request: Request) -> Response:
         event = event_at(request.query_params.get("event", ""))
         chosen = None if event is None else _cover_of(event, search_input)
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 404, NOT_STORED)
+        return no_picture(error)
     if chosen is None:
         return PlainTextResponse("Event not found.", 404, NOT_STORED)
     return RedirectResponse(thumbnail_url(chosen), 302, NOT_STORED)  # marks may change it

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from imgsearch import ImgsearchError, UsageError, answered, format_count
+from imgsearch import AlbumPhotos, ImgsearchError, UsageError, answered, format_count
 from ui import exports
 from ui.answer_data import forget_answers
 from ui.request_body import read_body
@@ -29,6 +29,8 @@ _TRAY = "tray"  # answers do not depend on it, but for those to is:picked
 # By PUT, for what they are sent.
 _READING = ("marks/of", "corrections/of", "corrections/plan", "corrections/plan-place")
 _SHEET_TYPES = {"pdf": "application/pdf", "jpeg": "image/jpeg"}
+# Of a page that waits for its first photos: each tab asks.
+_EMPTY_TRAY = msgspec.json.encode(AlbumPhotos("", ()))
 _TOO_LONG = "This is too much at once. Choose fewer photos."
 
 
@@ -48,6 +50,8 @@ async def operate(request: Request) -> Response:
         return PlainTextResponse("Not found.", 404, NOT_STORED)
     if content is None:
         return PlainTextResponse(_TOO_LONG, 413, NOT_STORED)
+    if path == _TRAY and not is_change and not session().library.exists():
+        return Response(_EMPTY_TRAY, media_type="application/json", headers=NOT_STORED)
     fields = dict(request.query_params)
     method = "POST" if is_change else "GET"
     try:

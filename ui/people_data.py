@@ -11,12 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from imgsearch import Face, Hit, ImgsearchError, Person, PersonLook, printable
+from imgsearch import Face, Hit, ImgsearchError, Person, PersonLook, UsageError, printable
 from ui.addresses import address_of, number_of
 from ui.answer_data import forget_answers
 from ui.formatting import date_of, format_date
 from ui.request_body import read_body
-from ui.responses import NOT_STORED
+from ui.responses import NOT_STORED, no_picture
 from ui.session import session
 from ui.tiles import photo_address
 
@@ -37,8 +37,19 @@ PeopleAction: TypeAlias = Literal[
 ]
 
 
+class ShownPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the visitor saw of a person when deciding; the name is "" without one."""
+
+    person: int
+    name: str
+    faces: tuple[int, ...]
+
+
 class PeopleDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One decision: what to do, with which person, and what it takes besides."""
+    """One decision: what to do, with which person, and what it takes besides.
+
+    With `shown`, it is refused where the person is not as it was shown.
+    """
 
     action: PeopleAction
     person: int = 0
@@ -46,6 +57,7 @@ class PeopleDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     into: int = 0
     faces: tuple[int, ...] = ()
     change: int = 0  # that an undo takes back
+    shown: ShownPerson | None = None
 
 
 def listed(request: Request) -> Response:
@@ -78,7 +90,7 @@ def picture(request: Request) -> Response:
     try:
         content = session().library.people.picture(face_id, side_px)
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 404, NOT_STORED)
+        return no_picture(error)
     if content is None:
         return PlainTextResponse("Face not found.", 404, NOT_STORED)
     return Response(content, media_type="image/webp", headers=_CACHE_A_DAY)
@@ -111,6 +123,8 @@ def _record(decision: PeopleDecision) -> tuple[int, str, int | None]:
     """
     library, person = session().library, decision.person
     people = library.people
+    if decision.shown is not None:
+        _require_as_shown(people.get(decision.shown.person), decision.shown)
     match decision.action:
         case "name":
             made = people.name(person, decision.name)
@@ -140,6 +154,22 @@ def _record(decision: PeopleDecision) -> tuple[int, str, int | None]:
             undone = library.changes.undo(decision.change)
             return person, f"Undone: {printable(undone.title)}.", undone.id
     return made.person.id, done, made.change.id
+
+
+def _require_as_shown(person: Person, shown: ShownPerson) -> None:
+    """Raise UsageError where a person has another name, or not all faces that were shown.
+
+    Further faces are no reason: they may have been found since then.
+    """
+    if (person.name or "") != shown.name:
+        name = f"has the name {printable(person.name)}" if person.name else "has no name"
+        raise UsageError(f"This person {name} by now. Look at it again, and decide then.")
+    faces = session().library.people.faces_of(person.id, max(person.faces, 1))
+    if not {face.id for face in faces}.issuperset(shown.faces):
+        raise UsageError(
+            "Some of the faces shown are not of this person any more. Look at it again, and "
+            "decide then."
+        )
 
 
 def _list() -> dict[str, object]:

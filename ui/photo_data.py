@@ -61,6 +61,10 @@ _MISSING = (
     "This file disappeared together with many others. The photo is kept until you confirm in the "
     "Library view that you removed it."
 )
+_GONE = (
+    "The file of this photo is not where it was, so at most a small picture can be shown. If it "
+    "was moved or deleted, update its folder in the Library view."
+)
 _MAX_BYTES = 1000  # of a request to show a file
 
 
@@ -90,10 +94,7 @@ def _details_json(hit: Hit, request: Request) -> dict[str, object]:
     is_placed = facts.lat is not None and facts.lon is not None
     return {
         "facts": [(printable(name), printable(value)) for name, value in fact_rows(hit)],
-        "remarks": [
-            *([("cloud_off", _OFFLINE)] if hit.offline else []),
-            *([("question_mark", _MISSING)] if hit.missing else []),
-        ],
+        "remarks": _remarks(hit),
         "corrected": _corrected_json(hit) if here.has("corrections") else None,
         "place": _place_json(facts) if is_placed else None,
         "faces": _faces_json(hit) if here.has("people") else [],
@@ -101,6 +102,17 @@ def _details_json(hit: Hit, request: Request) -> dict[str, object]:
         "paths": _paths_json(hit, request),
         "judged": _judged_json(hit, request) if here.has("concepts") else {},
     }
+
+
+def _remarks(hit: Hit) -> list[tuple[str, str]]:
+    """Why the file of a photo cannot be read now, with an icon each; none if it is there."""
+    if hit.offline:
+        return [("cloud_off", _OFFLINE)]
+    if hit.missing:
+        return [("question_mark", _MISSING)]
+    # The files of an archive may be objects in a bucket, which only a request could find.
+    is_gone = session().has("folders") and not any(map(os.path.exists, hit.paths))
+    return [("question_mark", _GONE)] if is_gone else []
 
 
 def fact_rows(hit: Hit) -> list[tuple[str, str]]:

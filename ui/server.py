@@ -66,11 +66,11 @@ from ui import (
     zip_copies,
 )
 from ui.addresses import number_of
-from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
+from ui.auth import ASKS_PASSWORD, TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
 from ui.icon_font import SmallIconFont
-from ui.responses import NOT_STORED
+from ui.responses import NOT_STORED, no_picture
 from ui.session import session
 from ui.unknown_views import UnknownViews
 
@@ -109,7 +109,7 @@ def thumbnail(request: Request) -> Response:
         except ImgsearchError:  # the original cannot be read now, so only a small picture is there
             content, headers = searched.pictures.thumbnail(photo_id, KEPT_SIDE_PX), NOT_STORED
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 404, NOT_STORED)
+        return no_picture(error)
     if content is None:
         return PlainTextResponse("Photo not found.", 404, NOT_STORED)
     return Response(content, media_type="image/webp", headers=headers)
@@ -297,6 +297,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"{options.host} can be reached from other machines: set {PASSWORD_VARIABLE}.")
     if not password and not token:
         parser.error(f"Set {PASSWORD_VARIABLE} or {TOKEN_VARIABLE}.")
+    if password:
+        os.environ[ASKS_PASSWORD] = "1"
     key = _key()
     access = access_by_password(password, key) if password else access_by_token(token, key)
     host, port, token_or_none = options.host, options.port, None if password else token

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,12 +24,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgsearch import (
+    Comparison,
     DuplicateGroup,
     GroupedPhoto,
     Hit,
     ImgsearchError,
+    Library,
     Pairs,
     PhotoMarks,
+    Progress,
     UsageError,
     has_objects,
     path_text,
@@ -45,6 +49,7 @@ from ui.request_body import read_body
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
 from ui.session import Session, session
+from ui.tasks import Task
 from ui.tiles import captioned_tile_json, marks_of
 
 TASK = "near-duplicates"
@@ -128,7 +133,7 @@ class ProposedGroups(Struct, frozen=True, dict=True):  # for what is computed on
 
 
 def groups_of(grouping: Grouping) -> ProposedGroups:
-    """The groups of the last comparison; none before there is one.
+    """The groups of the last comparison; none before there is one, and while one runs.
 
     They are computed anew where the library has another number of photos. Raises the errors of the
     query language and of the library.
@@ -136,7 +141,9 @@ def groups_of(grouping: Grouping) -> ProposedGroups:
     here = session()
     found = answer_of(grouping.search_input).strong if grouping.search_input else None
     version = None if found is None else found.version
-    return _recent(here).get(grouping, (here.tasks.get(TASK), version, here.photo_count()))
+    last = comparison()
+    made = None if last is None else last.compared_at
+    return _recent(here).get(grouping, (made, version, here.photo_count()))
 
 
 @cache
@@ -145,20 +152,70 @@ def _recent(here: Session) -> RecentAnswers[Grouping, ProposedGroups]:
 
 
 def _propose(grouping: Grouping) -> ProposedGroups:
-    pairs = pairs_found()
-    if pairs is None:
+    last = comparison()
+    if last is None:
         return ProposedGroups(())
+    pairs = last.pairs
     if grouping.search_input:
         pairs = _pairs_among(pairs, answer_of(grouping.search_input).strong.ids)
     duplicates = session().library.duplicates
     return ProposedGroups(duplicates.groups(pairs, grouping.min_score, grouping.prefer))
 
 
-def pairs_found() -> Pairs | None:
-    """The pairs of the last comparison; None while it runs, and where there is none."""
+class ComparingJob:
+    """Compares all photos of a library, and keeps the result for the time after a restart.
+
+    What could not be kept is shown all the same, and a message says why.
+    """
+
+    def __init__(self, library: Library, tell: Callable[[str], None]) -> None:
+        self._job = library.duplicates.find(MIN_SCORE)
+        self._duplicates = library.duplicates
+        self._tell = tell
+        self._report: Comparison | None = None
+
+    def __iter__(self) -> Iterator[Progress]:
+        yield from self._job
+        pairs = self._job.report
+        try:
+            self._report = self._duplicates.remember(pairs)
+        except ImgsearchError as error:
+            self._tell(str(error))
+            self._report = Comparison(pairs, datetime.now(UTC))
+
+    @property
+    def report(self) -> Comparison | None:
+        """The result, once the job has ended."""
+        return self._report
+
+    def close(self) -> None:
+        """End the comparison."""
+        self._job.close()
+
+
+def start_comparing() -> None:
+    """Compare all photos in the background, unless that is being done."""
+    tell = session().messages.append
+    session().start(TASK, lambda library: ComparingJob(library, tell))
+
+
+def comparison() -> Comparison | None:
+    """The last comparison, also of an earlier process; None while one runs, and without one.
+
+    One that was stopped or has failed leaves that of before. Raises as `Library` does.
+    """
     task = session().tasks.get(TASK)
-    found = None if task is None or task.running else task.report
-    return found if isinstance(found, Pairs) else None
+    if task is not None and task.running:
+        return None
+    if task is not None and isinstance(task.report, Comparison):
+        return task.report
+    return _remembered(session(), task) if session().photo_count() else None
+
+
+@lru_cache(maxsize=2)
+def _remembered(here: Session, task: Task | None) -> Comparison | None:
+    """The comparison that the library remembers, read anew after each task."""
+    return here.library.duplicates.remembered()
 
 
 def _pairs_among(pairs: Pairs, photo_ids: np.ndarray) -> Pairs:

@@ -26,7 +26,9 @@ from imgsearch.text import words_of
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
 
-LARGER_RATIO = 1.05  # of the numbers of pixels: less is a crop of the edges
+# Of the numbers of pixels: above it, a photo is a smaller copy, whose sharpness does not count.
+LARGER_RATIO = 1.05
+DARKER_RATIO = 0.95  # of the lightness: below it, a photo is a darker copy
 OLDER_S = 1.0  # pictures taken within a second are equally old
 SAME_DURATION_S = 0.5
 # Words in the names of folders where copies end up, in the languages of common systems.
@@ -40,6 +42,7 @@ _COPY_WORDS = frozenset(
 _EQUAL = "as good as the kept photo in all that is compared"
 _ONLY_THE_PATH = "as good as the others; the first by its path"
 _ALONE = "resembles no other photo that is kept"
+_SHARPER_SHOT = "of another moment, and sharper than the larger one"
 _SAME_SHOT = "of the same shot as the kept photo"
 
 
@@ -81,9 +84,10 @@ def propose(
     """The groups that pairs of at least `min_score` form, with a proposal for each photo.
 
     `hits` has the photos by id; pairs of others are left out. `raw_pairs` are the (developed, RAW)
-    photos of one shot. Kept is, one criterion after the other: a photo in one of the folders
-    `prefer`; a RAW file; the sharper photo; the larger; the older; the one that is not in a folder
-    of copies or downloads.
+    photos of one shot. The kept photo is chosen by these criteria, in order: a photo in one of the
+    folders `prefer`; a RAW file; the larger, by more than 5 %; the sharper; the larger at all; the
+    one with a date in its metadata; the older; the lighter; the one that is not in a folder of
+    copies or downloads. A smaller photo of another moment stays as well if it is sharper.
     """
     shots = {frozenset(pair) for pair in raw_pairs}
     linked = [
@@ -101,7 +105,8 @@ def propose(
         scores.setdefault(pair.b, {})[pair.a] = pair.score
     criteria = _criteria({photo_id: hits[photo_id] for photo_id in scores}, pairs.sharpness, prefer)
     groups = (
-        _propose_for(members, hits, scores, shots, criteria) for members in group_pairs(linked)
+        _propose_for(members, hits, scores, shots, criteria, pairs.sharpness)
+        for members in group_pairs(linked)
     )
     return tuple(group for group in groups if group.others)
 
@@ -135,18 +140,28 @@ def _propose_for(
     scores: Mapping[int, Mapping[int, float]],
     shots: Collection[frozenset[int]],
     criteria: Sequence[_Criterion],
+    sharpness: Mapping[int, Sharpness],
 ) -> DuplicateGroup:
     kept: list[GroupedPhoto] = []
     others: list[GroupedPhoto] = []
     remaining = sorted(members, key=lambda photo_id: str(hits[photo_id].path))
+    sharper_shots: set[int] = set()  # than a photo that is kept
     while remaining:
         best_id, lost_at = _best(remaining, criteria)
         best, similar = hits[best_id], scores[best_id]
-        replaced = [photo_id for photo_id in remaining if photo_id in similar]
+        sharper = {
+            photo_id
+            for photo_id in similar
+            if is_sharper(sharpness.get(photo_id, ()), sharpness.get(best_id, ()))
+            and _are_two_moments(hits[photo_id], best)
+        }
+        replaced = [each for each in remaining if each in similar and each not in sharper]
         partners = [photo_id for photo_id in remaining if frozenset((photo_id, best_id)) in shots]
         decisive = {lost_at.get(photo_id) for photo_id in replaced}
-        won_by = [step.better for step in criteria if step in decisive]
-        reason = " and ".join(won_by) or (_ONLY_THE_PATH if replaced else _ALONE)
+        won_by = dict.fromkeys(step.better for step in criteria if step in decisive)
+        alone = _SHARPER_SHOT if best_id in sharper_shots else _ALONE
+        reason = " and ".join(won_by) or (_ONLY_THE_PATH if replaced else alone)
+        sharper_shots |= sharper
         kept.append(GroupedPhoto(best, True, reason))
         kept += [GroupedPhoto(hits[photo_id], True, _SAME_SHOT) for photo_id in partners]
         for photo_id in replaced:
@@ -177,6 +192,7 @@ def _criteria(
     ranks = {photo_id: -_rank(hit, prefer) for photo_id, hit in hits.items()}
     raws = {photo_id: hit.photo.facts.format == RAW.name for photo_id, hit in hits.items()}
     pixels = {photo_id: hit.photo.width_px * hit.photo.height_px for photo_id, hit in hits.items()}
+    own_dates = {photo_id: hit.photo.taken_at is not None for photo_id, hit in hits.items()}
     # A photo without a date counts as the newest.
     ages_s = {photo_id: -_seconds(hit) for photo_id, hit in hits.items()}
     originals = {photo_id: not _is_among_copies(hit) for photo_id, hit in hits.items()}
@@ -189,6 +205,20 @@ def _criteria(
         of_best = sharpness.get(best, ())
         return [one for one in ids if not is_sharper(of_best, sharpness.get(one, ()))]
 
+    def lightest(ids: Sequence[int]) -> Sequence[int]:
+        known = {each: hits[each].photo.facts.lightness for each in ids}
+        most = max((each for each in known.values() if each is not None), default=0.0)
+        return [
+            photo_id
+            for photo_id, lightness in known.items()
+            if lightness is None or lightness >= DARKER_RATIO * most
+        ]
+
+    larger = _Criterion(
+        lambda ids: _highest(ids, pixels),
+        "larger",
+        lambda hit, best: f"smaller: {_size_text(hit)}, not {_size_text(best)}",
+    )
     return (
         _Criterion(
             lambda ids: _highest(ids, ranks),
@@ -198,17 +228,21 @@ def _criteria(
         _Criterion(
             lambda ids: _highest(ids, raws), "a RAW file", lambda hit, best: "not a RAW file"
         ),
+        # Before the sharpness: a copy that was made smaller, or cut out, may show more of it.
+        replace(larger, best_of=lambda ids: _highest(ids, pixels, share=1 / LARGER_RATIO)),
         _Criterion(sharpest, "sharper", lambda hit, best: "less sharp"),
+        larger,
         _Criterion(
-            lambda ids: _highest(ids, pixels, share=1 / LARGER_RATIO),
-            "larger",
-            lambda hit, best: f"smaller: {_size_text(hit)}, not {_size_text(best)}",
+            lambda ids: _highest(ids, own_dates),
+            "dated by its metadata",
+            lambda hit, best: "without a date of its own",
         ),
         _Criterion(
             lambda ids: _highest(ids, ages_s, within=OLDER_S),
             "older",
             lambda hit, best: f"newer: {_date_text(hit)}, not {_date_text(best)}",
         ),
+        _Criterion(lightest, "lighter", lambda hit, best: "darker"),
         _Criterion(
             lambda ids: _highest(ids, originals),
             "in a better folder",
@@ -229,6 +263,17 @@ def _can_replace(one: Hit, other: Hit) -> bool:
     durations = [hit.photo.facts.duration_s for hit in (one, other)]
     a, b = durations
     return a == b if a is None or b is None else abs(a - b) <= SAME_DURATION_S
+
+
+def _are_two_moments(one: Hit, other: Hit) -> bool:
+    """Whether these were taken at different times, by their metadata: neither is the other's copy.
+
+    The offset from UTC, which many photos do not state, is ignored.
+    """
+    a, b = one.photo.taken_at, other.photo.taken_at
+    if a is None or b is None:
+        return False
+    return abs((a.replace(tzinfo=None) - b.replace(tzinfo=None)).total_seconds()) > OLDER_S
 
 
 def _rank(hit: Hit, prefer: Sequence[Path]) -> int:

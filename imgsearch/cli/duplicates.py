@@ -73,8 +73,8 @@ def command(
       imgsearch duplicates --library s3://index/archive --list
 
     For each group, imgsearch proposes to keep one photo or more, with the reason: it is in a
-    preferred folder, is a RAW file, is sharper, larger or older, or is not in a folder of copies or
-    downloads. A photo is proposed for removal only if it resembles a photo to keep.
+    preferred folder, is a RAW file, is larger, sharper, older or lighter, or is not in a folder of
+    copies or downloads. A photo is proposed for removal only if it resembles a photo to keep.
 
     imgsearch touches no photo. --script prints a shell script to read and to run: it lists its
     moves, makes them with --trash or --to DIR, and skips files that have changed. No script moves

@@ -13,7 +13,7 @@ from imgsearch.records.ids import as_ids
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
     from imgsearch.progress import Job, Progress
-    from imgsearch.records.duplicates import DuplicateGroup, Pairs
+    from imgsearch.records.duplicates import Comparison, DuplicateGroup, Pairs
 
 
 class Duplicates:
@@ -43,6 +43,24 @@ class Duplicates:
         pictures = engine.pictures_of(photos_to_measure(pairs))
         return (yield from measure_photos(pairs, pictures, engine.settings))
 
+    def remember(self, pairs: Pairs) -> Comparison:
+        """Keep the pairs that `find` has found for `remembered`, in place of those before.
+
+        They are in a file of the library's working folder on this machine. Raises DiskError.
+        """
+        from imgsearch.analysis.last_comparison import remember
+
+        return remember(self._engine.working_folder, self._engine.catalogue(), pairs)
+
+    def remembered(self) -> Comparison | None:
+        """Return the pairs that were remembered last, of the photos that the library still has.
+
+        None where there are none, or the library has another model by now. Raises DiskError.
+        """
+        from imgsearch.analysis.last_comparison import remembered
+
+        return remembered(self._engine.working_folder, self._engine.catalogue())
+
     def groups(
         self, pairs: Pairs, min_score: float = 0.9, prefer: Iterable[str | Path] = ()
     ) -> tuple[DuplicateGroup, ...]:
@@ -50,8 +68,10 @@ class Duplicates:
 
         The group with the best pair comes first. Every photo that need not be kept resembles one
         that is, with at least this score. Preferred is a photo in one of the folders `prefer`, a
-        RAW file, the sharper photo, the larger, the older, the one in the better folder, in this
-        order. A photo and a video never replace each other. Nothing is read but the database.
+        RAW file, the larger photo, the sharper, the one with a date of its own, the older, the
+        lighter, the one in the better folder, in this order. A smaller photo of another moment
+        stays as well if it is sharper. A photo and a video never replace each other. Nothing is
+        read but the database.
         """
         from imgsearch.analysis.proposal import propose_among
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TypeAlias
 
 from msgspec import Struct, field
@@ -35,6 +36,13 @@ class Pairs(Struct, frozen=True):
         """The photos of all pairs with at least this score, each once, the best pairs first."""
         linked = (pair for pair in self.pairs if pair.score >= min_score)
         return list(dict.fromkeys(photo_id for pair in linked for photo_id in (pair.a, pair.b)))
+
+
+class Comparison(Struct, frozen=True):
+    """The pairs that a comparison has found, and when it ended, in UTC."""
+
+    pairs: Pairs
+    compared_at: datetime
 
 
 class GroupedPhoto(Struct, frozen=True):

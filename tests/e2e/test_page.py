@@ -567,14 +567,25 @@ def test_the_address_with_the_token_opens_the_page_and_its_pictures(
     assert b"0;url=/evil.example" in fetch(address, f"//evil.example?token={TOKEN}").body
 
 
-def test_log_out_ends_the_login_of_this_browser(page: Page, address: str) -> None:
+def test_log_out_ends_the_login_of_this_browser(
+    open_tab: OpenTab, page: Page, address: str, place: Path
+) -> None:
     page.goto(f"{address}/?q=name:chelsea")
     wait_for_only(page, "chelsea.png")
-    page.get_by_role("button", name="Log out").click()
-    page.get_by_role("heading", name="This browser is not logged in").wait_for()
-    assert not [each for each in page.context.cookies() if each["name"].startswith("imgsearch")]
-    page.goto(f"{address}/?q=name:chelsea")
-    page.get_by_role("heading", name="This browser is not logged in").wait_for()
+    page.get_by_role("button", name="Dark").wait_for()
+    assert not page.get_by_role("button", name="Log out").count(), "a token asks for no login"
+    with serving(place / "library", IMGSEARCH_UI_PASSWORD="a word") as guarded:
+        tab = open_tab(guarded)
+        tab.goto(f"{guarded}/?q=name:chelsea")
+        tab.get_by_label("Password for this library").fill("a word")
+        tab.get_by_role("button", name="Log in").click()
+        wait_for_only(tab, "chelsea.png")
+        tab.get_by_role("button", name="Log out").click()
+        tab.get_by_label("Password for this library").wait_for()
+        cookies = [each["name"] for each in tab.context.cookies(guarded)]
+        assert not [each for each in cookies if each.endswith(port_of(guarded))]
+        tab.goto(f"{guarded}/?q=name:chelsea")
+        tab.get_by_label("Password for this library").wait_for()
 
 
 def test_only_a_post_of_somebody_who_is_logged_in_logs_out(address: str, cookie: str) -> None:

@@ -79,7 +79,10 @@ def open_correction(tab: Page, address: str, kind: str) -> Locator:
     """Open the dialog for the selected photos; returns it."""
     tab.goto(f"{address}/?q=sort:path")
     settle(tab)
-    tab.locator(".selection-bar").get_by_role("button", name="Date or place").click()
+    further = tab.locator(".selection-bar").get_by_role("button", name="Further actions")
+    if further.is_visible():  # on a phone
+        further.click()
+    tab.get_by_role("button", name="Date or place", exact=True).click()
     dialog = tab.get_by_role("dialog", name="Date or place of 4 photos")
     dialog.get_by_role("button", name=kind, exact=True).click()
     return dialog

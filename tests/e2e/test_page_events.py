@@ -168,6 +168,17 @@ def test_all_photos_of_an_event_are_selected(
     expect(page.locator(".selection-bar .count")).to_have_text("9 photos selected")
 
 
+def test_all_photos_of_an_event_become_an_album(page: Page, address: str, library: Library) -> None:
+    open_trip(page, address)
+    page.get_by_role("button", name="Add all to an album").click()
+    dialog = page.get_by_role("dialog", name="Add 9 photos to an album")
+    dialog.get_by_role("textbox").fill("Trip 2019/20")
+    dialog.get_by_role("button", name="Make").click()
+    dialog.wait_for(state="detached")
+    assert len(library.albums.photos("Trip 2019/20").photo_ids) == 9
+    library.albums.remove("Trip 2019/20")
+
+
 def test_a_title_is_changed_in_place_kept_and_undone(
     page: Page, address: str, library: Library
 ) -> None:

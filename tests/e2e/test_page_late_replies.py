@@ -12,10 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.browsing import NEEDS_BROWSER, open_view, search, settle, wait_for_line
-from tests.page_traffic import VISIT, Traffic
+from tests.page_traffic import QUICK_STEPS, VISIT, Traffic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+    from tests.e2e.conftest import OpenTab
 
 pytestmark = NEEDS_BROWSER
 LINE = "type:png"
@@ -83,6 +85,45 @@ def test_a_view_is_shown_that_was_asked_for_before_an_event_of_another(
         search(page, LINE)
         wait_for_requests(2)
     wait_for_view(page, "Timeline", "/timeline")
+
+
+def test_a_view_whose_requests_were_lost_is_asked_for_until_it_is_shown(
+    page: Page, address: str
+) -> None:
+    traffic = Traffic(page)
+    open_view(page, address, "")
+    with traffic.requests_lost() as wait_for_requests:
+        page.evaluate(VISIT, "/timeline")
+        wait_for_requests(3)  # that of the visitor, and two others
+    wait_for_view(page, "Timeline", "/timeline")
+
+
+def test_of_many_quick_steps_the_first_and_the_last_are_asked_for(page: Page, address: str) -> None:
+    traffic = Traffic(page)
+    open_view(page, address, "")
+    with traffic.requests_held() as wait_for_requests:
+        page.evaluate(QUICK_STEPS, ["/labels", "/timeline", "/events"] * 10)
+        wait_for_requests(2)
+        assert traffic.held_requests == 2
+    wait_for_view(page, "Events", "/events")
+    page.go_back()
+    wait_for_view(page, "Timeline", "/timeline")
+
+
+@pytest.mark.parametrize("width", [1280, 700])
+def test_another_view_keeps_the_search(open_tab: OpenTab, address: str, width: int) -> None:
+    """At 700 px, as at 200 % zoom of a small screen, the views are in the bar below the page."""
+    tab = open_tab(address, width)
+    open_view(tab, address, f"?{WRITTEN}")
+    views = ("Timeline", "/timeline"), ("Events", "/events"), ("Search", "/")
+    for name, path in views:
+        if width == 700:
+            tab.get_by_role("navigation", name="Views").get_by_role("link", name=name).click()
+        else:
+            tab.get_by_test_id("stTopNavLink").filter(has_text=name).click()
+        tab.wait_for_url(f"**{path}?{WRITTEN}")
+        wait_for_line(tab, LINE)
+        settle(tab)
 
 
 def test_a_click_on_the_view_that_is_shown_shows_all_of_it(page: Page, address: str) -> None:

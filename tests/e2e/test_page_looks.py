@@ -99,14 +99,31 @@ def test_on_a_phone_the_views_are_in_reach_of_the_thumb(
     tab = open_tab(address, *PHONE)
     open_view(tab, address, "")
     before = tab.evaluate("history.length")
-    for view, path in (("Labels", "labels"), ("Library", "library"), ("Search", "")):
-        link = tab.get_by_role("navigation", name="Views").get_by_role("link", name=view)
+    views = tab.get_by_role("navigation", name="Views")
+    menu = views.get_by_role("button", name="Menu")
+    for view, path in (("Events", "events"), ("Labels", "labels"), ("Library", "library")):
+        link = views.get_by_role("link", name=view)
+        if path != "events":
+            menu.click()
+            link = tab.get_by_role("group", name="Menu").get_by_role("link", name=view)
         box = link.bounding_box()
-        assert box is not None and box["y"] > PHONE[1] * 2 / 3
+        assert box is not None and box["y"] > PHONE[1] / 2 and box["x"] + box["width"] <= PHONE[0]
         link.click()
         tab.wait_for_url(f"{address}/{path}")
-        tab.locator(f"nav.views a[aria-current=page][href='/{path}']").wait_for()
+        tab.get_by_role("heading", name=view, level=1).wait_for()
+        settle(tab)
+        assert views.evaluate("bar => bar.scrollWidth <= bar.clientWidth"), "none is cut off"
     assert tab.evaluate("history.length") == before + 3
+    menu.click()
+    shown = tab.get_by_role("group", name="Menu").locator("[aria-current=page]")
+    assert shown.inner_text().endswith("Library")
+    assert not axe_violations(tab)
+    assert not small_targets(tab)
+    screenshot(tab, "menu-phone")
+    tab.keyboard.press("Escape")
+    shown.wait_for(state="hidden")
+    views.get_by_role("link", name="Search").click()
+    tab.locator("nav.views a[aria-current=page][href='/']").wait_for()
     screenshot(tab, "views-phone")
 
 

@@ -14,12 +14,12 @@ from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
 from imgsearch.records.corrections import PhotoDate
-from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets
+from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets, wait_in_browser
 from tests.page_loads import cookie_of
 from tests.people import index_painted_people, undo_changes
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
     from tests.e2e.conftest import OpenTab
 
@@ -218,6 +218,117 @@ def test_proposals_are_answered_by_keyboard(page: Page, address: str, library: L
     assert names(library)["Anna"] == 7
 
 
+class HeldDecisions:
+    """Decisions that a tab sends, which do not reach the server before `release`."""
+
+    def __init__(self, tab: Page) -> None:
+        self._tab = tab
+        self._waiting: list[Route] = []
+        self._holds = True
+        tab.route("**/people/decisions", self._take)
+
+    def _take(self, route: Route) -> None:
+        if self._holds:
+            self._waiting.append(route)
+        else:
+            route.continue_()
+
+    def wait(self) -> None:
+        """Wait until one is sent; those after it wait in the tab."""
+        wait_in_browser(self._tab, lambda: bool(self._waiting))
+
+    def release(self) -> None:
+        """Let all of them go on, and those that follow."""
+        self._holds = False
+        for route in self._waiting:
+            route.continue_()
+
+
+def test_names_typed_before_the_answer_are_those_of_the_groups_that_were_shown(
+    page: Page, address: str, library: Library
+) -> None:
+    detail = open_people(page, address)
+    page.get_by_role("button", name="No name yet, 5 photos").click()
+    field = detail.get_by_role("combobox", name="Name of this person")
+    detail.get_by_role("heading", name="Faces (5)").wait_for()
+    held = HeldDecisions(page)
+    for name, next_photos in (("Anna", "3 photos"), ("Ben", "2 photos"), ("Zoë", None)):
+        expect(field).to_be_focused()
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        held.wait()
+        if next_photos:  # at once
+            expect(detail.locator(".count").first).to_contain_text(next_photos)
+            expect(field).to_have_value("")
+    expect(page.get_by_text("All groups have a name.")).to_have_count(0)
+    assert names(library).keys() == {None}
+    held.release()
+    page.get_by_text("All groups have a name.").wait_for()
+    assert names(library) == {"Anna": 5, "Ben": 3, "Zoë": 2}
+
+
+def test_an_answer_leaves_what_is_being_typed_about_another_group(
+    page: Page, address: str, library: Library
+) -> None:
+    library.people.name(library.people.all()[0].id, "Anna")
+    detail = open_people(page, address)
+    page.get_by_role("button", name="Anna, 5 photos").click()
+    detail.get_by_role("heading", name="Faces (5)").wait_for()
+    held = HeldDecisions(page)
+    detail.get_by_role("button", name="This is me").click()
+    held.wait()
+    page.get_by_role("button", name="No name yet, 3 photos").click()
+    page.keyboard.type("Be")
+    held.release()
+    page.get_by_role("button", name="Anna, you, 5 photos").wait_for()
+    field = detail.get_by_role("combobox", name="Name of this person")
+    expect(field).to_be_focused()
+    page.keyboard.type("n")
+    expect(field).to_have_value("Ben")
+    expect(detail.locator(".count").first).to_contain_text("3 photos")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Ben, 3 photos").wait_for()
+    assert names(library) == {"Anna": 5, "Ben": 3, None: 2}
+
+
+def test_a_decision_about_what_was_shown_is_refused_where_that_has_changed(
+    page: Page, address: str, library: Library
+) -> None:
+    red, lime, dim = (each.id for each in library.people.all())
+    detail = open_people(page, address)
+    page.get_by_role("button", name="No name yet, 5 photos").click()
+    detail.get_by_role("heading", name="Faces (5)").wait_for()
+    library.people.name(red, "Anna")  # as another tab does
+    page.keyboard.type("Ben")
+    page.keyboard.press("Enter")
+    page.get_by_text("Ben: This person has the name Anna by now. Look at it again").wait_for()
+    page.get_by_role("button", name="Anna, 5 photos").wait_for()
+    assert names(library) == {"Anna": 5, None: 2}
+    page.get_by_role("button", name="No name yet, 3 photos").click()
+    detail.get_by_role("heading", name="Faces (3)").wait_for()
+    library.people.split((library.people.faces_of(lime)[2].id,), lime)
+    detail.get_by_role("button", name="Hide").click()
+    page.get_by_text("Some of the faces shown are not of this person any more.").wait_for()
+    assert not library.people.get(lime).is_hidden and not library.people.get(dim).is_hidden
+
+
+def test_an_answered_face_makes_room_for_the_next_one_at_once(
+    page: Page, address: str, library: Library
+) -> None:
+    library.people.name(library.people.all()[0].id, "Anna")
+    detail = open_people(page, address)
+    page.get_by_role("button", name="Anna, 5 photos").click()
+    proposal = detail.get_by_role("region", name="Is this Anna?").get_by_role("figure")
+    proposal.focus()
+    held = HeldDecisions(page)
+    page.keyboard.press("n")
+    held.wait()
+    expect(proposal).to_have_count(0)
+    held.release()
+    page.get_by_text("Not this person.").wait_for()
+    expect(proposal).to_have_count(1)
+
+
 @pytest.mark.parametrize(
     ("size", "scheme"), [((390, 844), "dark"), ((390, 844), "light"), ((1440, 900), "light")]
 )
@@ -253,6 +364,7 @@ def test_it_fits_a_phone_and_a_screen_reader(
         ("PUT", "people/decisions", b'{"action": "drop", "person": 1}', 422),
         ("PUT", "people/decisions", b'{"action": "name", "person": "1"}', 422),
         ("PUT", "people/decisions", b'{"action": "name", "person": 999, "name": "N"}', 409),
+        ("PUT", "people/decisions", b'{"action": "name", "person": 1, "name": "\\ud800"}', 422),
         ("PUT", "people/decisions", b"x" * 200_000, 413),
         ("GET", "people/person", None, 400),
         ("GET", "people/person?person=x", None, 400),

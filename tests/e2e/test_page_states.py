@@ -25,13 +25,14 @@ from tests.browsing import (
     search,
     serving,
     wait_for_first,
+    wait_in_browser,
     wait_until_shown,
 )
 from tests.factories import dng, heic, scene, write_noise
 from tests.held_process import held
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from tests.e2e.conftest import OpenTab
 
@@ -79,10 +80,38 @@ def test_a_photo_on_an_unplugged_drive_is_shown_and_marked(
     screenshot(page, "offline")
     page.locator(".tile a[href]").click()
     wait_until_shown(page.locator(".frame img"))
-    page.get_by_text("The drive with this photo is not connected").wait_for()
+    remark = page.get_by_text("The drive with this photo is not connected")
+    remark.wait_for()
+    page.get_by_role("button", name="Details").click()
+    page.get_by_role("complementary", name="Details").wait_for(state="hidden")
+    remark.wait_for()
     screenshot(page, "offline-photo")
     page.goto(f"{address}/library")
     page.get_by_text("offline").first.wait_for()
+
+
+def test_a_photo_whose_file_is_gone_says_so_and_is_not_downloaded(
+    page: Page, address: str, place: Path, screenshot: Callable[..., None]
+) -> None:
+    file = place / "photos" / "many" / "007.png"
+    file.rename(place / "007.png")
+    try:
+        page.goto(f"{address}/?q=name:007")
+        page.locator(".tile:only-child a[href]").click()
+        wait_until_shown(page.locator(".frame img"))
+        page.get_by_text("The file of this photo is not where it was").wait_for()
+        screenshot(page, "gone-photo")
+        shown = page.url
+        page.get_by_role("link", name="Download the original").click()
+        page.get_by_text("The file cannot be read now, or has changed").wait_for()
+        assert page.url == shown
+    finally:
+        (place / "007.png").rename(file)
+    page.reload()
+    wait_until_shown(page.locator(".frame img"))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the original").click()
+    assert Path(download.value.path()).read_bytes() == file.read_bytes()
 
 
 def test_a_long_answer_scrolls_to_its_end(page: Page, address: str) -> None:
@@ -98,6 +127,40 @@ def test_a_long_answer_scrolls_to_its_end(page: Page, address: str) -> None:
         shown.append(focused_name(page))
     assert shown == [f"{number:03}.png" for number in range(MANY)], "each once, in order"
     wait_until_shown(page.locator(f".tile:has(a[aria-label^='{MANY - 1:03}.png']) img"))
+
+
+@pytest.mark.parametrize("failure", ["no connection", "busy"])
+def test_a_picture_that_failed_is_asked_for_again(page: Page, address: str, failure: str) -> None:
+    """Where the server was away or busy; a picture that there is not is not asked for again."""
+    from playwright.sync_api import expect
+
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        if failure == "busy":
+            route.fulfill(status=503, body="Busy.")
+        else:
+            route.abort("connectionrefused")
+
+    page.route("**/thumbnail/**", refuse)
+    page.goto(f"{address}/?q=in:many")
+    page.locator(".tile img").first.wait_for(state="attached")
+    # Each was asked for, and again to find out why it failed.
+    wait_in_browser(page, lambda: any(asked.count(each) > 2 for each in asked))
+    expect(page.get_by_text("No preview available")).to_have_count(0)
+    page.unroute("**/thumbnail/**")
+    wait_until_shown(page.locator(".tile img").first)
+    gone: list[str] = []
+
+    def deny(route: Route) -> None:
+        gone.append(route.request.url)
+        route.fulfill(status=404, body="Photo not found.")
+
+    page.route("**/thumbnail/**", deny)
+    page.goto(f"{address}/?q=in:phone")
+    expect(page.get_by_text("No preview available")).to_have_count(3)
+    assert all(gone.count(each) <= 2 for each in gone)
 
 
 def test_a_file_name_with_a_script_a_line_break_and_a_right_to_left_mark(
@@ -207,11 +270,16 @@ def test_every_view_of_an_empty_library_says_what_to_do(
 ) -> None:
     with serving(tmp_path / "nothing") as address:
         tab = open_tab(address)
+        refused: list[str] = []
+        tab.on(
+            "response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None
+        )
         for view in ("", "timeline", "map", "similar", "labels"):
             tab.goto(f"{address}/{view}")
             tab.get_by_text("No photos yet").wait_for()
             tab.get_by_role("button", name="Add a folder").wait_for()
         screenshot(tab, "empty")
+        assert not refused
         tab.goto(f"{address}/library")
         tab.get_by_label("Add a folder on this machine").fill(str(tmp_path / "missing"))
         tab.get_by_role("button", name="Index", exact=True).click()

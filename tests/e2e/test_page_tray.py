@@ -23,6 +23,7 @@ from tests.browsing import (
     search,
     settle,
     small_targets,
+    wait_for_count,
     wait_for_first,
     wait_for_only,
 )
@@ -138,13 +139,28 @@ def test_all_results_are_added_at_once_and_a_taken_name_is_said(
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").fill("book")
     dialog.get_by_role("button", name="Make").click()
-    dialog.get_by_text("There is an album 'book' already").wait_for()
+    page.get_by_text("There is an album 'book' already").wait_for()
+    assert page.get_by_text("There is an album 'book' already").count() == 1, "said once"
     dialog.get_by_role("button", name="Book 1 photo").click()
     page.get_by_text("to Book").wait_for()
     dialog.wait_for(state="detached")
     expected = set(kept.find_all("type:png").ids.tolist())
     assert set(kept.albums.photos("Book").photo_ids) == expected
     assert kept.tray.photos().photo_ids == (), "the selection is another thing"
+    name = 'Christmas 2019/20: "us" | a=b'
+    page.get_by_role("button", name="Add all to an album").click()
+    dialog.get_by_role("textbox").fill(name)
+    dialog.get_by_role("button", name="Make").click()
+    dialog.wait_for(state="detached")
+    page.goto(address)
+    shelf = page.get_by_role("navigation", name="Albums and saved searches")
+    shelf.get_by_role("link", name=name).click()
+    page.wait_for_url("**q=album*")
+    page.locator(".tile").nth(2).wait_for()
+    settle(page)
+    box_of(page, "coffee.png").check()
+    page.get_by_role("button", name=f"Take out of {name}").click()
+    wait_until(lambda: len(kept.albums.photos(name).photo_ids) == len(expected) - 1)
 
 
 def test_marks_by_one_key_in_grid_and_viewer(
@@ -235,6 +251,51 @@ def test_two_tabs_show_one_tray(open_tab: OpenTab, address: str, kept: Library) 
     assert names_in_tray(kept) == ["coffee.png", "chelsea.png"]
 
 
+def test_a_selected_photo_whose_file_goes_is_said_to_have_gone(
+    page: Page, address: str, kept: Library, place: Path
+) -> None:
+    coffee, chelsea = id_of(kept, "coffee"), id_of(kept, "chelsea")
+    kept.tray.add([coffee, chelsea])
+    page.goto(f"{address}/?q=type:png")
+    wait_for_selected(page, 2)
+    (hit,) = kept.photos([coffee])
+    file, away = hit.path, place / "coffee.png"
+    file.rename(away)
+    try:
+        kept.index().run()
+        assert kept.tray.photos().missing_ids == (coffee,)
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # somebody is back
+        page.get_by_text("1 photo of the selection has no file any more").wait_for()
+        page.get_by_text("1 photo selected (1 more without a file)").wait_for()
+    finally:
+        away.rename(file)
+        kept.index().run()
+    page.reload()
+    wait_for_selected(page, 2)
+    assert page.get_by_text("without a file").count() == 0
+
+
+def test_marks_reach_the_other_tabs(open_tab: OpenTab, address: str, kept: Library) -> None:
+    first = open_tab(address)
+    second = first.context.new_page()
+    for tab in (first, second):
+        tab.goto(f"{address}/?q=type:png+sort:path")
+        tab.locator(".tile").nth(4).wait_for()
+    before = second.locator(".tile").count()
+    focus_tile(first, "coffee.png")
+    first.keyboard.press("f")
+    second.get_by_role("img", name="favourite", exact=True).wait_for()
+    first.keyboard.press("4")
+    second.get_by_role("img", name="favourite, 4 stars").wait_for()
+    first.keyboard.press("h")
+    wait_for_count(second, before - 1)
+    first.keyboard.press("Control+z")
+    wait_for_count(second, before)
+    second.get_by_role("img", name="favourite, 4 stars").wait_for()
+    first.keyboard.press("Control+z")
+    second.get_by_role("img", name="favourite", exact=True).wait_for()
+
+
 def test_a_restart_in_the_middle_loses_nothing(
     open_tab: OpenTab, place: Path, kept: Library
 ) -> None:
@@ -278,7 +339,13 @@ def test_a_contact_sheet_of_the_selected_photos(
     tab = open_tab(address, width, 844, scheme)
     tab.goto(address)
     wait_for_selected(tab, 2)
-    tab.get_by_role("button", name="Contact sheet").click()
+
+    def ask() -> None:
+        if width == 390:
+            tab.get_by_role("button", name="Further actions").click()
+        tab.get_by_role("button", name="Contact sheet").click()
+
+    ask()
     dialog = tab.get_by_role("dialog", name="Contact sheet of 2 photos")
     dialog.wait_for()
     screenshot(tab, f"contact-sheet-{width}-{scheme}")
@@ -288,13 +355,13 @@ def test_a_contact_sheet_of_the_selected_photos(
     assert Path(downloaded.value.path()).read_bytes().startswith(b"%PDF")
     assert downloaded.value.suggested_filename == "contact-sheet.pdf"
     dialog.wait_for(state="detached")
-    tab.get_by_role("button", name="Contact sheet").click()
+    ask()
     with tab.expect_download() as downloaded:
         dialog.get_by_role("button", name="JPEG").click()
     with Image.open(downloaded.value.path()) as sheet:
         assert sheet.format == "JPEG"
     tab.route("**/exports/**", lambda route: route.abort())
-    tab.get_by_role("button", name="Contact sheet").click()
+    ask()
     dialog.get_by_role("button", name="JPEG").click()
     dialog.get_by_text("The page's server does not answer").wait_for()
 
@@ -318,6 +385,15 @@ def test_everybody_can_use_it(
     screenshot(tab, f"tray-{width}-{scheme}")
     assert not axe_violations(tab)
     assert width > 390 or not small_targets(tab)
+    bar = tab.locator(".selection-bar")
+    if width == 390:
+        assert bar.evaluate("bar => bar.scrollWidth <= bar.clientWidth")
+        tab.get_by_role("button", name="Dark" if scheme == "light" else "Light").click(trial=True)
+        bar.get_by_role("button", name="Further actions").click()
+        tab.get_by_role("group", name="Further actions").get_by_text("Contact sheet").wait_for()
+        screenshot(tab, f"tray-actions-{width}-{scheme}")
+        assert not axe_violations(tab) and not small_targets(tab)
+        tab.keyboard.press("Escape")
     tab.get_by_role("button", name="Add to album").click()
     tab.get_by_role("dialog").get_by_role("button", name="Book").wait_for()
     screenshot(tab, f"tray-album-{width}-{scheme}")

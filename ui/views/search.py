@@ -67,7 +67,8 @@ def _suggestions() -> None:
     answer = answer_of(NEWEST)
     if not len(answer.found.ids):
         return
-    photos, memory_rows = format_count(answer.total, "photo"), memories.rows()
+    # Without hidden ones, as in the other views.
+    photos, memory_rows = format_count(len(answer.found.ids), "photo"), memories.rows()
     elements.fill_window()
     elements.answer(
         "newest",
@@ -119,14 +120,16 @@ def _show_weak() -> None:
     st.session_state["show_weak"] = True
 
 
-def _verdict(answer: WholeAnswer, photos: PhotoList) -> tuple[str, str]:
-    """ "12 sure, 30 likely, nothing else" and "42 among 8,091 photos, 18 ms"."""
+def result_heading(answer: WholeAnswer, photos: PhotoList) -> tuple[str, str]:
+    """Return "12 sure, 30 likely, nothing else" and "42 of 8,091 photos, 18 ms"."""
     number, verdict = len(photos.ids), answer.first.verdict
     everything = format_count(answer.total, "photo")
     rest = f"of {everything}, {answer.seconds * 1000:,.0f} ms"
     if verdict is not None:
         return str(verdict).capitalize(), f"{number:,} {rest}"
-    return f"{number:,}" if answer.found.scores is None else f"The {number:,} closest", rest
+    if answer.found.scores is None:
+        return f"{number:,}", rest
+    return f"The {number:,} closest{', not judged yet' if answer.is_unjudged else ''}", rest
 
 
 def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
@@ -152,7 +155,7 @@ def _result_grid(search_input: SearchInput, answer: WholeAnswer, with_weak: bool
             address=address_of(START, search_input.parameters),
             photos=list_parameters(search_input, with_weak=with_weak, stacked=bool(stacked)),
             version=answer.photos(with_weak=with_weak, stacked=bool(stacked)).version,
-            heading=_verdict(answer, answer.photos(with_weak=with_weak)),
+            heading=result_heading(answer, answer.photos(with_weak=with_weak)),
             other_views=_other_views(search_input),
             weaker=not with_weak and len(answer.everything.ids) > len(answer.strong.ids),
             stacked=stacked,

@@ -14,11 +14,20 @@ import streamlit as st
 from imgsearch import Pairs, path_text
 from ui import cards, component_files
 from ui.addresses import parameters_here
+from ui.formatting import format_datetime
 from ui.library_state import follow, library_state
 from ui.query_line import query_line
 from ui.search_state import SearchInput
 from ui.session import session
-from ui.similar_data import MIN_SCORE, TASK, Grouping, folders_of, groups_of, pairs_found
+from ui.similar_data import (
+    MIN_SCORE,
+    TASK,
+    Grouping,
+    comparison,
+    folders_of,
+    groups_of,
+    start_comparing,
+)
 from ui.tasks import progress_bar
 
 _similar = component_files.component("similar", "shared/photo_tile.css")
@@ -38,17 +47,19 @@ def _show_comparison(search_input: SearchInput, parameters: Mapping[str, str]) -
     if task is not None and task.running:
         progress_bar(task, "Comparing every photo with every other", "photos")
         return
-    pairs = pairs_found()
-    if pairs is None:
-        if task is not None and task.error is not None:
-            cards.error_card(task.error)
+    if task is not None and task.error is not None:
+        cards.error_card(task.error)
+    last = comparison()
+    if last is None:
         _introduction()
         return
+    compared = format_datetime(last.compared_at.astimezone().replace(tzinfo=None))
     st.caption(
         "Photos that are nearly the same: bursts, edits, smaller versions. Exact copies of a file "
-        "are one photo with several paths. Nothing is deleted here."
+        "are one photo with several paths. Nothing is deleted here. Compared on "
+        f"{compared}; photos added since then are not among these groups until you compare again."
     )
-    grouping = _settings(pairs, search_input, parameters)
+    grouping = _settings(last.pairs, search_input, parameters)
     proposed = groups_of(grouping)  # raises what is wrong with the query
     if not proposed.groups:
         cards.card(
@@ -81,7 +92,7 @@ def _introduction() -> None:
 
 def _start() -> None:
     query_line().note_click()
-    session().start(TASK, lambda library: library.duplicates.find(MIN_SCORE))
+    start_comparing()
     st.rerun()
 
 

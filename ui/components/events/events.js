@@ -6,6 +6,7 @@ import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, icon, textButton } from "../shared/dom.js";
 import { spanOf } from "../shared/event_times.js";
 import { mount } from "../shared/page.js";
+import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 
 const FEWEST = 3; // photos of an occasion; smaller ones are shown on request
@@ -113,8 +114,8 @@ class Events {
   card(event) {
     const item = element("li", "event"), link = element("a"), frame = element("span", "frame"), image = element("img");
     Object.assign(image, { alt: "", loading: "lazy", decoding: "async", draggable: false });
-    image.onerror = () => image.replaceWith(icon("image", "icon missing"));
-    image.src = `/events/cover?${new URLSearchParams({ ...this.data.search, event: event.start, v: event.version })}`;
+    const cover = `/events/cover?${new URLSearchParams({ ...this.data.search, event: event.start, v: event.version })}`;
+    showPicture(image, cover, () => image.replaceWith(icon("image", "icon missing")));
     frame.append(image);
     if (event.is_trip) frame.append(element("span", "badge", "Trip"));
     const number = event.found < event.photos ? `${event.found.toLocaleString("en")} of ${countOf(event.photos)}` : countOf(event.photos);

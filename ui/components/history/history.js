@@ -135,7 +135,19 @@ export function exchange(address) {
   dispatchEvent(new Event(PHOTO_CHANGE));
 }
 
+// Has Streamlit show the view of the address. Of several requests that follow each other quickly, the first one and the
+// last one are made: nobody waits for the others.
+const PAUSE_MS = 250;
+let announcing = 0, announcedAt = -Infinity;
+
 export function announce() {
+  const waitMs = announcedAt + PAUSE_MS - performance.now();
+  clearTimeout(announcing);
+  if (waitMs > 0) announcing = setTimeout(tellOfAddress, waitMs); else tellOfAddress();
+}
+
+function tellOfAddress() {
+  announcedAt = performance.now();
   dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
 }
 

@@ -8,6 +8,7 @@ import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { fillWindow, mount } from "../shared/page.js";
 import { createTile, fillTile, markByKey, showMarks, showSelected } from "../shared/photo_tile.js";
+import { showPicture } from "../shared/picture.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
 import { Ground } from "./ground.js";
 import { Towns } from "./towns.js";
@@ -138,8 +139,8 @@ class PhotoMap {
 
   createMarker(cluster) {
     const face = element("div", "face"), image = element("img");
-    Object.assign(image, { alt: "", draggable: false, src: cluster.src });
-    image.onerror = () => image.remove();
+    Object.assign(image, { alt: "", draggable: false });
+    showPicture(image, cluster.src, () => image.remove());
     face.append(image);
     if (cluster.photos > 1) face.append(element("span", "count", cluster.photos.toLocaleString("en")));
     const icon = L.divIcon({ className: "cluster", html: face, iconSize: [ICON_PX, ICON_PX] });

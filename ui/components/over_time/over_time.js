@@ -5,6 +5,7 @@ import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, monthName, textButton } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
+import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 
 const PERIODS = [["year", "Years"], ["month", "Months"]];
@@ -157,8 +158,8 @@ class Strips {
       return cell;
     }
     const link = element("a"), image = element("img");
-    Object.assign(image, { src: found.src, alt: "", loading: "lazy", draggable: false });
-    image.onerror = () => image.replaceWith(element("span", "hole", "No preview available"));
+    Object.assign(image, { alt: "", loading: "lazy", draggable: false });
+    showPicture(image, found.src, () => image.replaceWith(element("span", "hole", "No preview available")));
     link.href = found.address;
     link.ariaLabel = `${row.title}, ${first}: ${countOf(found.photos)}`;
     link.title = `All of ${first}: ${countOf(found.photos)}`;

@@ -4,6 +4,7 @@
 
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, icon } from "../shared/dom.js";
+import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { isPlainClick, visit } from "../history/history.js";
 
@@ -19,6 +20,8 @@ class People {
     this.people = [];
     this.chosen = new Set(); // ids of faces of the person that is open
     this.sent = Promise.resolve();
+    this.unrecorded = new Map(); // by the ids of persons: what a decision that is on its way makes of them
+    this.takenOut = new Set(); // ids of faces that were said not to be the person that is open
     this.skipped = new Set(); // groups that were skipped since the view was opened
     this.list = element("div", "list");
     this.detail = element("section", "detail");
@@ -47,7 +50,7 @@ class People {
   }
 
   adopt({ people, alone, undo }) {
-    this.people = people;
+    this.people = people.map((each) => ({ ...each, ...this.unrecorded.get(each.id) }));
     this.alone = alone;
     this.last = undo; // the last decision about people, whoever has made it
     this.nameUndo();
@@ -94,7 +97,9 @@ class People {
       const faces = this.alone === 1 ? "1 face was seen only once." : `${this.alone.toLocaleString("en")} faces were seen only once.`;
       nodes.push(element("p", "note", `${faces} They are proposed where they may be one of these people.`));
     }
+    const focused = this.list.getRootNode().activeElement?.closest?.(".card")?.dataset.person;
     this.list.replaceChildren(...nodes);
+    if (focused) this.cardOf(focused)?.focus({ preventScroll: true });
     this.list.onkeydown = (event) => moveFocus(event, [...this.list.querySelectorAll(".card")]);
   }
 
@@ -113,7 +118,7 @@ class People {
 
   // With focus, the keyboard goes to the name field: of a person that somebody chose.
   async show(id, focus = true) {
-    if (id !== this.open) this.chosen.clear();
+    if (id !== this.open) { this.chosen.clear(); this.takenOut.clear(); }
     this.open = id;
     this.face = null;
     const address = new URL(location.href);
@@ -122,17 +127,22 @@ class People {
     history.replaceState(history.state, "", address);
     this.box.classList.toggle("opened", Boolean(id));
     this.drawList();
-    if (!id) { this.detail.replaceChildren(); return; }
-    const answer = await ask(`/people/person?person=${id}`);
-    if (this.open !== id) return; // another was opened meanwhile
-    if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
-    this.drawDetail(answer.content);
+    if (!id) { this.person = null; this.detail.replaceChildren(); return; }
+    // At once, as the list knows this person, so that what is typed and clicked from now on is about it.
+    const listed = this.personOf(id);
+    if (listed && this.person?.id !== id) this.drawDetail(listed);
     if (focus) {
       this.detail.querySelector("input")?.focus({ preventScroll: true });
       this.detail.scrollIntoView({ block: "start" });
     }
+    const answer = await ask(`/people/person?person=${id}`);
+    if (this.open !== id) return; // another was opened meanwhile
+    if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
+    this.drawDetail({ ...answer.content, ...this.unrecorded.get(id) });
   }
 
+  // Draws a person as `/people/person` has it, or as the list has it: without looks, faces and proposals. The field for
+  // the name stays as it is while it is about the same person, with what is typed in it.
   drawDetail(person) {
     this.person = person;
     const back = button("All people", "arrow_back", () => { const from = this.open; this.show(null); this.cardOf(from)?.focus(); });
@@ -142,7 +152,18 @@ class People {
     title.append(element("h2", "", person.name ? nameOf(person) : "Who is this?"), element("span", "count", `${countOf(person.photos)}, ${person.confirmed.toLocaleString("en")} confirmed`));
     heading.append(faceImage(person.best_face, "large"), title);
     this.detail.ariaLabel = person.name ?? "Person without a name";
-    this.detail.replaceChildren(back, heading, ...this.looks(person), this.nameForm(person), this.actions(person), ...this.proposals(person), this.faces(person));
+    const isLoaded = Boolean(person.shown), shown = `${person.id} ${person.is_hidden} ${person.name ?? ""}`;
+    const before = [back, heading, ...(isLoaded ? this.looks(person) : [])];
+    const after = [this.actions(person), ...(isLoaded ? [...this.proposals(person), this.faces(person)] : [])];
+    if (this.form?.parentNode === this.detail && this.form.dataset.shown === shown) {
+      for (const node of [...this.detail.children]) if (node !== this.form) node.remove();
+      this.form.before(...before);
+      this.form.after(...after);
+    } else {
+      this.form = this.nameForm(person);
+      this.form.dataset.shown = shown;
+      this.detail.replaceChildren(...before, this.form, ...after);
+    }
   }
 
   cardOf(id) { return this.list.querySelector(`[data-person="${id}"]`); }
@@ -166,13 +187,13 @@ class People {
       form.append(button("Skip", "skip_next", () => this.skip()));
       form.append(element("p", "note", "Enter names this person and shows the next one; an empty name skips."));
     }
-    form.onsubmit = async (event) => {
+    form.onsubmit = (event) => {
       event.preventDefault();
       const name = field.value.trim();
       if (!name && !person.name) { this.skip(); return; }
       if (name === person.name) return;
-      const isNew = !person.name, done = await this.decide({ action: "name", person: person.id, name }, isNew);
-      if (done && isNew) await this.goOn();
+      if (person.name) this.decide({ action: "name", person: person.id, name });
+      else this.decideAndGoOn({ action: "name", person: person.id, name }, { name });
     };
     return form;
   }
@@ -183,10 +204,25 @@ class People {
     this.goOn();
   }
 
+  // Shows the next group at once: what is typed next is about that one, however long it takes to record this decision.
+  async decideAndGoOn(decision, change) {
+    const recorded = this.decide(decision, true);
+    this.unrecorded.set(decision.person, change);
+    Object.assign(this.personOf(decision.person) ?? {}, change);
+    const isShown = this.goOn();
+    if (await recorded) { await isShown; this.sayWhatIsLeft(); }
+  }
+
   async goOn() {
     const next = this.next;
-    if (next) await this.show(next.id);
-    else { await this.show(null); this.say(`${this.status.textContent} All groups have a name.`); }
+    await this.show(next ? next.id : null);
+    this.sayWhatIsLeft();
+  }
+
+  // When all groups were shown and everything is recorded.
+  sayWhatIsLeft() {
+    if (this.open || this.face || this.unrecorded.size) return;
+    this.say(`${this.status.textContent} ${this.unnamed.length ? "There is no other group without a name." : "All groups have a name."}`);
   }
 
   actions(person) {
@@ -214,7 +250,7 @@ class People {
 
   async showFace(id) {
     this.face = id;
-    this.open = null;
+    this.open = this.person = null;
     this.chosen.clear();
     this.box.classList.add("opened");
     this.drawList();
@@ -268,8 +304,8 @@ class People {
     return this.decide({ action: "merge", person: from, into });
   }
 
-  async hide(person) {
-    if (await this.decide({ action: "hide", person: person.id }, true)) await this.goOn();
+  hide(person) {
+    return this.decideAndGoOn({ action: "hide", person: person.id }, { is_hidden: true });
   }
 
   // How the person looks at different times; one look without a date says nothing.
@@ -300,14 +336,17 @@ class People {
     const grid = element("div", "grid");
     grid.append(...person.proposals.map((face) => {
       const card = element("figure", "face");
-      const answer = (action) => this.decide({ action, person: person.id, faces: [face.id] });
+      const answer = (action) => {
+        this.decide({ action, person: person.id, faces: [face.id] });
+        takeAway(card); // the next one is asked about at once
+      };
       const yes = button("Yes", "thumb_up", () => answer("yes")), no = button("No", "thumb_down", () => answer("no"));
       yes.title = "Key: y";
       no.title = "Key: n";
       card.tabIndex = 0;
       card.ariaLabel = `${question} ${face.date}`;
       card.onkeydown = (event) => {
-        if (event.key === "y" || event.key === "n") { event.preventDefault(); answer(event.key === "y" ? "yes" : "no"); }
+        if (!event.repeat && (event.key === "y" || event.key === "n")) { event.preventDefault(); answer(event.key === "y" ? "yes" : "no"); }
       };
       const buttons = element("div", "answers");
       buttons.append(yes, no);
@@ -330,7 +369,15 @@ class People {
     };
     const chosen = () => [...this.chosen];
     const withNumber = (action, text, icon) => {
-      const node = button("", icon, () => { const faces = chosen(); this.chosen.clear(); this.decide({ action, person: person.id, faces }); });
+      const node = button("", icon, () => {
+        const faces = chosen();
+        if (!faces.length) return;
+        this.chosen.clear();
+        if (action !== "yes") for (const face of faces) this.takenOut.add(face);
+        for (const box of grid.querySelectorAll(".tick")) box.checked = false;
+        mark();
+        this.decide({ action, person: person.id, faces });
+      });
       node.lastChild.append(element("span", "number", "0"), ` ${text}`);
       return node;
     };
@@ -369,33 +416,61 @@ class People {
 
   // ---------------------------------------------------------------- decisions
 
+  // What is known here of the person that is open. A decision about the whole person that was made on another state of it is refused.
+  get shown() {
+    const { id, name, best_face: best, shown = [] } = this.person;
+    const faces = new Set([...(best ? [best] : []), ...shown.map((face) => face.id)]);
+    return { person: id, name: name ?? "", faces: [...faces].filter((face) => !this.takenOut.has(face)) };
+  }
+
   // Whether it was recorded. With `quiet`, the caller shows what comes next. One after the other: an
   // undo that is clicked at once takes back what was said before it.
   decide(decision, quiet = false) {
-    const recorded = this.sent.then(() => this.send(decision, quiet));
+    const place = this.place, about = ABOUT_THE_WHOLE.has(decision.action) ? { ...decision, shown: this.shown } : decision;
+    const recorded = this.sent.then(() => this.send(about, quiet ? null : place));
     this.sent = recorded.catch(() => {});
     return recorded;
   }
 
-  async send(decision, quiet) {
+  // The person, or else the face seen once, that is open.
+  get place() { return this.open ? `person ${this.open}` : this.face ? `face ${this.face}` : ""; }
+
+  // With `place`, what has become of the person is shown then, if the visitor has not gone elsewhere.
+  async send(decision, place) {
     this.box.classList.add("deciding");
     if (decision.action === "undo") decision = { ...decision, change: this.last?.id ?? 0 };
     this.nameUndo(false);
     const answer = await ask("/people/decisions", { method: "PUT", body: JSON.stringify(decision) });
     this.nameUndo();
     this.box.classList.remove("deciding");
-    if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return false; }
+    this.unrecorded.delete(decision.person);
+    if (!answer?.ok) {
+      if (answer) await this.load(); // also that it has no name after all
+      this.say(`${decision.name ? `${decision.name}: ` : ""}${answer ? answer.content : NO_SERVER}`);
+      return false;
+    }
     this.adopt(answer.content);
     this.say(answer.content.done);
     if (decision.action === "undo") tray.done = tray.done.filter((each) => each !== answer.content.change);
     else tray.remember({ id: answer.content.change });
-    if (!quiet) {
+    if (place === null || place !== this.place) this.drawList();
+    else {
       const focused = focusPlace(this.detail), id = answer.content.person;
       await this.show(this.personOf(id) ? id : null, false);
       focused();
     }
     return true;
   }
+}
+
+const ABOUT_THE_WHOLE = new Set(["name", "merge", "hide", "show", "me", "not_me"]); // person, not about single faces
+
+// Takes a face out of its list, and gives the focus that it had to the one that takes its place.
+function takeAway(card) {
+  const hasFocus = card.contains(card.getRootNode().activeElement);
+  const next = card.nextElementSibling ?? card.previousElementSibling;
+  card.remove();
+  if (hasFocus) next?.focus();
 }
 
 // Remembers which face of a list has the focus, to give it to the one that takes its place.
@@ -433,10 +508,9 @@ function faceImage(id, size) {
   const frame = element("span", "picture");
   if (!id) { frame.append(icon("person")); return frame; }
   const image = element("img");
-  image.src = `/face/${size}/${id}`;
   image.alt = "";
   image.loading = "lazy";
-  image.onerror = () => frame.replaceChildren(icon("person"));
+  showPicture(image, `/face/${size}/${id}`, () => frame.replaceChildren(icon("person")));
   frame.append(image);
   return frame;
 }

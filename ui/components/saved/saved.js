@@ -2,6 +2,7 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { countOf, element } from "../shared/dom.js";
+import { showPicture } from "../shared/picture.js";
 
 export default function (box, { data }) {
   const shelf = element("nav", "shelf");
@@ -27,9 +28,8 @@ function coverOf(search) {
   icon.ariaHidden = "true";
   if (!search.cover) { frame.append(icon); return frame; }
   const image = element("img");
-  image.src = search.cover;
   image.alt = "";
-  image.onerror = () => frame.replaceChildren(icon);
+  showPicture(image, search.cover, () => frame.replaceChildren(icon));
   frame.append(image);
   return frame;
 }

@@ -1,7 +1,7 @@
 // What the components do with the page around them.
 
 const MIN_HEIGHT_PX = 320, MIN_SHARE = .55, MARGIN_PX = 6; // to the lower edge of the window
-const BAR_PX = 58; // the bar with the views on narrow screens (shell.css)
+const BAR_PX = 58, SELECTION_PX = 52; // the bars with the views and of the selection on narrow screens (shell.css)
 
 // What the module of a component exports: it keeps one object of a class in its element. The object is made with the element
 // and the data, and has the methods `update` (data, Streamlit's object) and `close`.
@@ -19,7 +19,8 @@ export function mount(Part) {
 export function fillWindow(box) {
   const area = document.querySelector('[data-testid="stMain"]'), end = area?.getBoundingClientRect().bottom ?? innerHeight;
   const top = Math.max(0, box.getBoundingClientRect().top + (area?.scrollTop ?? 0));
-  const bar = matchMedia("(max-width: 640px)").matches ? BAR_PX : 0;
+  const isSelecting = document.documentElement.classList.contains("imgsearch-selecting");
+  const bar = matchMedia("(max-width: 767px)").matches ? BAR_PX + (isSelecting ? SELECTION_PX : 0) : 0;
   box.style.height = `${Math.max(MIN_HEIGHT_PX, MIN_SHARE * innerHeight, end - top - bar - MARGIN_PX)}px`;
 }
 

@@ -2,6 +2,7 @@
 // it by. What it shows comes from `ui/tiles.py`.
 
 import { element } from "./dom.js";
+import { showPicture } from "./picture.js";
 import { tray } from "./tray.js";
 
 const REST_MS = 350; // of the mouse on a tile before it moves
@@ -24,8 +25,7 @@ export function fillTile(tile, photo, onSelect) {
   link.ariaLabel = photo.alt;
   const image = element("img");
   Object.assign(image, { alt: "", decoding: "async", draggable: false });
-  image.onerror = () => { if (image.hasAttribute("src")) image.replaceWith(element("span", "no-preview", "No preview available")); };
-  image.src = photo.src;
+  showPicture(image, photo.src, () => image.replaceWith(element("span", "no-preview", "No preview available")));
   link.append(image);
   tile.classList.toggle("weak", Boolean(photo.isWeak));
   if (onSelect) {

@@ -12,6 +12,16 @@ export function searchDoes(given) { effects = given; }
 
 const effectHere = () => effects[location.pathname] ?? "none";
 
+// The address of a view that keeps what is searched for here, if a search narrows both views.
+export function addressKeepingSearch(path) {
+  const given = new URLSearchParams(location.search), parameters = new URLSearchParams();
+  if (effectHere() === "narrows" && effects[path] === "narrows") {
+    for (const name of SEARCHED) if (given.get(name)) parameters.set(name, given.get(name));
+  }
+  const query = parameters.toString();
+  return query ? `${path}?${query}` : path;
+}
+
 // The address of a search by an image with this id: it narrows this view if a search does so, and leads to the results if not.
 export function addressOfImage(id) {
   const isNarrowed = effectHere() === "narrows", parameters = new URLSearchParams();

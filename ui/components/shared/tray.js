@@ -21,6 +21,7 @@ class Tray extends EventTarget {
   constructor() {
     super();
     this.ids = new Set(); // texts: ids of archives have 63 bits
+    this.missing = 0; // photos that are selected, but have no file any more
     this.marks = new Map(); // that were changed in this tab, by id
     this.pending = new Map(); // ids and whether they are selected, as the server does not know yet
     this.done = []; // changes of this tab, which can be undone: their ids
@@ -30,7 +31,7 @@ class Tray extends EventTarget {
     this.sent = this.changed = Promise.resolve();
     this.loads = 0;
     this.channel = "BroadcastChannel" in window ? new BroadcastChannel("imgsearch-tray") : null;
-    if (this.channel) this.channel.onmessage = () => this.load();
+    if (this.channel) this.channel.onmessage = ({ data }) => this.hear(data);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.load(); });
   }
 
@@ -104,7 +105,7 @@ class Tray extends EventTarget {
     }
     this.keepPending();
     this.isSending = false;
-    this.channel?.postMessage("changed");
+    this.channel?.postMessage({});
   }
 
   // Whether the server has the photos of a batch that are selected, or that are not any more.
@@ -131,7 +132,10 @@ class Tray extends EventTarget {
     }
     const ids = new Set(answer.content.photo_ids.map(String));
     for (const [id, isSelected] of this.pending) if (isSelected) ids.add(id); else ids.delete(id);
-    const isSame = ids.size === this.ids.size && [...ids].every((id) => this.ids.has(id));
+    const { missing_ids: missingIds } = answer.content, wasMissing = this.missing;
+    this.missing = missingIds.length;
+    if (this.missing > wasMissing) this.tell(TOLD, { text: goneText(this.missing), isProblem: true });
+    const isSame = this.missing === wasMissing && ids.size === this.ids.size && [...ids].every((id) => this.ids.has(id));
     this.ids = ids;
     if (!isSame) this.tell(CHANGED);
   }
@@ -154,7 +158,24 @@ class Tray extends EventTarget {
       this.tell(MARKED, photos.map(({ id }) => id));
     }
     this.say(answer);
-    if (answer?.ok && "hidden" in change) this.tell(OTHER_PHOTOS);
+    if (!answer?.ok) return;
+    const isOther = "hidden" in change;
+    this.channel?.postMessage({ marks: photos.map(({ id }) => [id, this.marks.get(id)]), isOther });
+    if (isOther) this.tell(OTHER_PHOTOS);
+  }
+
+  // Lists of photos may be others now, in all tabs.
+  changedPhotos() {
+    this.channel?.postMessage({ marks: [], isOther: true });
+    this.tell(OTHER_PHOTOS);
+  }
+
+  // What another tab has changed: the selection, or marks, and whether lists of photos may be others.
+  hear({ marks = [], isOther = false }) {
+    this.load();
+    for (const [id, changed] of marks) this.marks.set(id, changed);
+    if (marks.length) this.tell(MARKED, marks.map(([id]) => id));
+    if (isOther) this.tell(OTHER_PHOTOS);
   }
 
   // The key that was pressed as a change of marks, else null. The same stars again take them away.
@@ -173,7 +194,7 @@ class Tray extends EventTarget {
   async addToAlbum(name, ids, isNew) {
     await this.settled();
     const answer = await this.change(isNew ? "albums" : "albums/add", { name, photo_ids: ids.map(Number) });
-    this.say(answer);
+    if (answer?.ok) this.say(answer); // the question for the album says what is wrong
     return answer;
   }
 
@@ -181,7 +202,7 @@ class Tray extends EventTarget {
     await this.settled();
     const answer = await this.change("albums/take-out", { name, photo_ids: ids.map(Number) });
     this.say(answer);
-    if (answer?.ok) this.tell(OTHER_PHOTOS);
+    if (answer?.ok) this.changedPhotos();
   }
 
   // Undo the last change of this tab, or this one. Returns the answer.
@@ -221,7 +242,7 @@ class Tray extends EventTarget {
       }
     }
     await this.load();
-    this.channel?.postMessage("changed");
+    this.channel?.postMessage({ marks: ids.map((id) => [id, this.marks.get(id)]), isOther: true });
     this.tell(OTHER_PHOTOS);
   }
 
@@ -230,7 +251,7 @@ class Tray extends EventTarget {
     const made = this.changed.then(async () => {
       await this.ready;
       const answer = await askOperation(path, body);
-      if (answer?.ok) { this.remember(answer.content); this.channel?.postMessage("changed"); }
+      if (answer?.ok) { this.remember(answer.content); this.channel?.postMessage({}); }
       return answer;
     });
     this.changed = made;
@@ -249,6 +270,11 @@ class Tray extends EventTarget {
   }
 
   tell(kind, detail) { this.dispatchEvent(new CustomEvent(kind, { detail })); }
+}
+
+function goneText(photos) {
+  const one = photos === 1;
+  return `${countOf(photos)} of the selection ${one ? "has" : "have"} no file any more, and ${one ? "is" : "are"} left out until ${one ? "it comes" : "they come"} back.`;
 }
 
 export const tray = new Tray();

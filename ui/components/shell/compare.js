@@ -2,6 +2,7 @@
 
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { element, icon } from "../shared/dom.js";
+import { showPicture } from "../shared/picture.js";
 import { tray } from "../shared/tray.js";
 
 const MOST_ZOOM = 16, STEP = 1.5, SECOND_ZOOM = 3; // a double click leads there
@@ -115,8 +116,8 @@ class Cell {
     this.node = element("figure", "cell");
     this.view = element("div", "cell-view");
     this.image = element("img");
-    Object.assign(this.image, { alt: "", draggable: false, src: `/thumbnail/large/${id}` });
-    this.image.onerror = () => this.image.replaceWith(element("p", "no-preview", "No preview available"));
+    Object.assign(this.image, { alt: "", draggable: false });
+    showPicture(this.image, `/thumbnail/large/${id}`, () => this.image.replaceWith(element("p", "no-preview", "No preview available")));
     this.view.append(this.image);
     const caption = element("figcaption");
     this.name = element("span", "name");

@@ -3,7 +3,7 @@
 
 import { NO_SERVER, ask, askOperation } from "../shared/ask.js";
 import { countOf, element, icon, momentName } from "../shared/dom.js";
-import { OTHER_PHOTOS, tray } from "../shared/tray.js";
+import { tray } from "../shared/tray.js";
 
 const AFTER_TYPING_MS = 250;
 const MOST_SHOWN = 200; // of the photos of a preview
@@ -274,7 +274,7 @@ export class Correction {
     if (!answer?.ok) { this.problem.textContent = answer ? answer.content : NO_SERVER; return; }
     this.dialog.close();
     tray.say(answer);
-    tray.tell(OTHER_PHOTOS);
+    tray.changedPhotos();
   }
 
   // What was corrected before can be taken back.

@@ -22,8 +22,9 @@ export class HeaderButtons {
   }
 
   // What is shown may have changed with the setting of the system.
-  show() {
+  show(canLogOut) {
     this.changes.hidden = !tray.has("changes");
+    this.logOut.hidden = !canLogOut;
     const isNowDark = isDark(this.node), text = isNowDark ? "Light" : "Dark";
     this.theme.firstChild.textContent = isNowDark ? "light_mode" : "dark_mode";
     this.theme.ariaLabel = this.theme.title = text;

@@ -3,10 +3,12 @@
 // parameters of that view after the path of this one, which are sent to Python with the next event.
 
 import { addEntry, announce, isPlainClick, visit } from "../history/history.js";
+import { addressKeepingSearch } from "../shared/search_box.js";
 
 const WRITER = "shown-at"; // as in ui/addresses.py
 const NAVIGATION = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]";
-const ASKS_AGAIN_AFTER_MS = 1500;
+const ASKS_AGAIN_AFTER_MS = 1500, MOST_REQUESTS = 5; // each waits twice as long as the one before: there may be no such view
+const SCRIPT = "data-test-script-state";
 
 for (const name of ["pushState", "replaceState"]) {
   const change = history[name].bind(history);
@@ -14,6 +16,7 @@ for (const name of ["pushState", "replaceState"]) {
     const url = new URL(address ?? "", location.href), writer = url.searchParams.get(WRITER);
     if (writer === null) { // ours, or the path of a view that Streamlit shows
       if (url.pathname === location.pathname || state?.cameFrom !== undefined) change(state, unused, address);
+      watch();
     } else if (writer === location.pathname) {
       url.searchParams.delete(WRITER);
       // Streamlit keeps the parameter, and may put it after the path of another view.
@@ -26,23 +29,36 @@ for (const name of ["pushState", "replaceState"]) {
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.(NAVIGATION);
   if (!link || !isPlainClick(event)) return;
-  const { pathname } = new URL(link.href);
-  if (pathname !== location.pathname) { addEntry(pathname); return; } // Streamlit asks for it
+  const { pathname } = new URL(link.href), isHere = pathname === location.pathname;
+  const address = isHere ? pathname : addressKeepingSearch(pathname);
+  if (!isHere && address === pathname) { addEntry(pathname); return; } // Streamlit asks for it
   event.preventDefault();
   event.stopPropagation();
-  visit(pathname); // without the parameters, which Streamlit would keep
+  visit(address); // of this view, without the parameters, which Streamlit would keep
 }, { capture: true });
 
-// To be called with the path of the view that each run of the script shows. An event of an element that was sent after
-// the visitor had asked for another view runs the script for the former one: so Streamlit is asked once more for the view of the address.
-let timer = 0, askedAgainFor = null;
+// Whether the view that is shown is that of the address. It may stay another one: an event of an element that was sent
+// after the visitor had asked for a view runs the script for the former one, and of several requests some may be lost. So
+// Streamlit is asked again for the view of the address, until it is shown.
+let shownPath = null, timer = 0, requests = 0, askedFor = null;
 
+// To be called with the path of the view that each run of the script shows.
 export function viewIsShown(path) {
+  shownPath = path;
+  watch();
+}
+
+addEventListener("popstate", watch);
+
+function watch() {
+  if (askedFor !== location.href) { askedFor = location.href; requests = 0; }
   clearTimeout(timer);
-  if (path === location.pathname) { askedAgainFor = null; return; }
-  timer = setTimeout(() => {
-    if (path === location.pathname || askedAgainFor === location.href) return;
-    askedAgainFor = location.href; // once: there may be no such view
-    announce();
-  }, ASKS_AGAIN_AFTER_MS);
+  if (shownPath === null || shownPath === location.pathname) { requests = 0; return; }
+  if (requests < MOST_REQUESTS) timer = setTimeout(askAgain, ASKS_AGAIN_AFTER_MS * 2 ** requests);
+}
+
+function askAgain() {
+  if (document.querySelector(`[${SCRIPT}="running"]`)) { watch(); return; } // it may be on its way
+  requests += 1;
+  announce(); // which calls `watch`
 }

@@ -5,14 +5,17 @@
 import { isPlainClick, visit } from "../history/history.js";
 import { element, icon } from "../shared/dom.js";
 import { photosCanBeSearched } from "../shared/example_image.js";
-import { searchDoes } from "../shared/search_box.js";
+import { addressKeepingSearch, searchDoes } from "../shared/search_box.js";
 import { viewIsShown } from "./late_replies.js";
 import { DroppedImages } from "./dropped_images.js";
 import { HeaderButtons } from "./header_buttons.js";
+import { Menu } from "./menu.js";
 import { ServerWatch } from "./server_watch.js";
 import { Shortcuts } from "./shortcuts.js";
 import { TrayBar } from "./tray_bar.js";
 import { tray } from "../shared/tray.js";
+
+const FIRST_VIEWS = 4; // in the bar of a phone
 
 export default function (box, { data, setTriggerValue }) {
   if (!box.shortcuts) {
@@ -22,6 +25,8 @@ export default function (box, { data, setTriggerValue }) {
     box.bars = element("div");
     box.buttons = new HeaderButtons(Object.keys(data.search_effects));
     box.replaceChildren(box.bars, box.buttons.node, box.shortcuts.dialog);
+    box.refold = () => box.fold?.();
+    addEventListener("resize", box.refold);
     box.tray = new TrayBar(box, (name) => box.askForm(name));
   }
   box.server.drawn(data.run);
@@ -32,7 +37,7 @@ export default function (box, { data, setTriggerValue }) {
   box.askForm = (name) => setTriggerValue("form", name);
   tray.begin(data.parts);
   box.tray.show();
-  box.buttons.show();
+  box.buttons.show(data.can_log_out);
   const heading = element("h1", "unseen", data.title);
   const brand = element("a", "brand");
   brand.href = "/";
@@ -41,22 +46,36 @@ export default function (box, { data, setTriggerValue }) {
   face.src = data.face;
   face.alt = "";
   brand.append(face, element("span", "", data.name));
-  const bar = element("nav", "views");
+  const bar = element("nav", "views"), menu = new Menu("Menu", "more_horiz");
   bar.ariaLabel = "Views";
-  for (const view of data.views) {
+  for (const [place, view] of data.views.entries()) {
     const link = element("a");
     link.href = view.address;
     link.append(icon(view.icon), element("span", "", view.title));
     if (view.isShown) link.ariaCurrent = "page";
-    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(view.address); } };
-    bar.append(link);
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(view.isShown ? view.address : addressKeepingSearch(view.address)); } };
+    if (place < FIRST_VIEWS) bar.append(link); else menu.list.append(link);
   }
-  box.bars.replaceChildren(heading, brand, bar);
-  const shown = bar.querySelector("[aria-current]"); // the bar may be wider than a phone
-  if (shown) bar.scrollLeft = shown.offsetLeft + shown.offsetWidth / 2 - bar.clientWidth / 2;
+  menu.list.classList.add("views-list");
+  // All views in the bar where they fit, else the first ones, and the others behind a button.
+  box.fold = () => {
+    menu.close();
+    menu.button.remove();
+    bar.append(...menu.list.children);
+    if (bar.scrollWidth <= bar.clientWidth) return;
+    menu.list.append(...[...bar.children].slice(FIRST_VIEWS));
+    menu.button.classList.toggle("current", Boolean(menu.list.querySelector("[aria-current]")));
+    bar.append(menu.button);
+  };
+  box.menu?.close();
+  box.menu = menu;
+  box.bars.replaceChildren(heading, brand, bar, menu.list);
+  box.fold();
   // The element of an earlier run stays; it is gone only when the page is.
   return () => queueMicrotask(() => {
     if (box.isConnected) return;
+    removeEventListener("resize", box.refold);
+    box.menu?.close();
     box.shortcuts?.close();
     box.server?.close();
     box.tray?.close();

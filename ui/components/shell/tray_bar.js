@@ -5,12 +5,14 @@ import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, icon } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
+import { Menu } from "./menu.js";
 import { ASKED_ALBUM, ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
 
 const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
 const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
 const SHEETS = [["pdf", "PDF", "20 photos a page"], ["jpeg", "JPEG", "one picture, up to 200 photos"]];
+const NARROW = matchMedia("(max-width: 767px)"), ON_NARROW = ["close", "photo_album", "favorite", "visibility_off"]; // the others are behind a button
 const MINOR = ["folder_zip", "grid_on", "list", "data_object", "folder_special", "school"]; // only icons where there is little room
 const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
@@ -29,7 +31,9 @@ export class TrayBar {
     this.dialog.setAttribute("aria-labelledby", "albums");
     this.dialog.onclose = () => this.dialog.replaceChildren();
     this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
-    box.append(this.bar, this.status, this.told, this.dialog);
+    this.menu = new Menu("Further actions", "more_horiz");
+    this.menu.list.classList.add("selection-list");
+    box.append(this.bar, this.menu.list, this.status, this.told, this.dialog);
     this.listeners = [
       [tray, CHANGED, () => this.show()],
       [tray, TOLD, ({ detail }) => this.tell(detail)],
@@ -37,6 +41,7 @@ export class TrayBar {
       [tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)],
       [tray, ASKED_CHANGES, () => this.showChanges()],
       [window, "popstate", () => this.show()],
+      [NARROW, "change", () => this.show()],
       [document, "keydown", (event) => this.onKey(event)],
       [document, "pointerdown", (event) => { if (!event.composedPath().includes(this.status)) this.status.replaceChildren(); }],
     ];
@@ -47,6 +52,7 @@ export class TrayBar {
   close() {
     for (const [target, kind, act] of this.listeners) target.removeEventListener(kind, act);
     clearTimeout(this.timer);
+    this.menu.close();
     document.documentElement.classList.remove(SELECTING);
   }
 
@@ -58,14 +64,15 @@ export class TrayBar {
     document.documentElement.classList.toggle(SELECTING, isShown);
     this.bar.hidden = !isShown;
     if (isShown !== wasShown) dispatchEvent(new Event("resize")); // whatever fills the window has another height
-    const shown = `${number} ${album} ${[...(tray.parts ?? [])]}`;
+    const shown = `${NARROW.matches} ${number} ${tray.missing} ${album} ${[...(tray.parts ?? [])]}`;
     if (this.shown === shown) return;
     this.shown = shown;
-    if (!number) { this.bar.replaceChildren(); this.status.replaceChildren(); return; }
+    if (!number) { this.menu.close(); this.bar.replaceChildren(); this.status.replaceChildren(); return; }
     const focused = this.bar.getRootNode().activeElement?.dataset.action;
     const count = element("a", "count", `${countOf(number)} selected`);
     count.href = PICKED;
     count.title = "Show them";
+    if (tray.missing) count.append(` (${tray.missing.toLocaleString("en")} more without a file)`);
     count.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(PICKED); } };
     const ids = () => [...tray.ids], photos = () => ids().map((id) => ({ id }));
     const has = (part) => tray.has(part), isFew = number <= MOST_COPIED;
@@ -85,8 +92,12 @@ export class TrayBar {
       ["folder_special", "Folder of links", () => this.form("links"), has("files")],
       ["school", "Teach from these", () => this.form("teach"), has("files")],
     ];
-    this.bar.replaceChildren(...actions.filter(([, , , isThere]) => isThere).map(([icon, label, act, , refusal]) => (
-      icon ? button(icon, label, act, refusal) : label)));
+    const nodes = actions.filter(([, , , isThere]) => isThere).map(([icon, label, act, , refusal]) => (
+      icon ? button(icon, label, act, refusal) : label));
+    const isFirst = (node) => !NARROW.matches || node === count || ON_NARROW.includes(node.dataset.action);
+    const others = nodes.filter((node) => !isFirst(node));
+    this.menu.list.replaceChildren(...others);
+    this.bar.replaceChildren(...nodes.filter(isFirst), ...(others.length ? [this.menu.button] : []));
     if (!has("tray")) count.replaceWith(element("strong", "count", count.textContent));
     if (focused) this.bar.querySelector(`[data-action="${focused}"]`)?.focus();
   }
@@ -239,8 +250,8 @@ export class TrayBar {
 // The name of the album that the address shows, if it shows one and nothing else.
 function albumOfAddress() {
   const query = location.pathname === "/" ? new URLSearchParams(location.search).get("q") ?? "" : "";
-  const found = query.trim().match(/^album:(?:"([^"\\]+)"|([^\s"|]+))$/);
-  return found ? found[1] ?? found[2] : "";
+  const found = query.trim().match(/^album:(?:"((?:[^"\\]|\\.)+)"|([^\s"|]+))$/);
+  return found?.[1]?.replace(/\\(.)/g, "$1") ?? found?.[2] ?? "";
 }
 
 function button(name, label, act, refusal = "") {

@@ -71,6 +71,12 @@ export class Details {
     return entry.answer;
   }
 
+  // The answer for a photo that is shown, whether or not the details are; null without one.
+  ask(slide, data) {
+    this.data = data;
+    return this.fetch(slide);
+  }
+
   async load(slide) {
     const answer = await this.fetch(slide);
     if (this.slide !== slide && this.slide?.id !== slide.id) return; // another photo is shown
@@ -87,7 +93,7 @@ export class Details {
     this.street = null;
     this.facts.replaceChildren(...rowsOf([...(content?.facts ?? []), ...this.slide.found]));
     this.parts.replaceChildren(...(content ? [
-      ...this.corrections(content.corrected), ...content.remarks.map(remark), ...this.place(content.place), ...faces(content.faces), this.paths(content),
+      ...this.corrections(content.corrected), ...this.place(content.place), ...faces(content.faces), this.paths(content),
     ] : []));
   }
 
@@ -181,16 +187,10 @@ export class Details {
 
 const rowsOf = (rows) => rows.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]);
 
-function remark([sign, text]) {
-  const node = element("p", "remark");
-  node.append(icon(sign), element("span", "", text));
-  return node;
-}
-
 async function takeBack(id, what) {
   const answer = await tray.change("corrections/forget", { photo_ids: [Number(id)], date: what === "date", place: what === "place" });
   tray.say(answer);
-  if (answer?.ok) tray.tell(OTHER_PHOTOS);
+  if (answer?.ok) tray.changedPhotos();
 }
 
 function faces(list) {

@@ -1,6 +1,8 @@
 // The element that shows a photo or a video. A slide has the addresses of its pictures: `small`,
 // `large` (1,600 px) and `full` (all pixels), and of a video, its file.
 
+import { showPicture } from "../shared/picture.js";
+
 const loaded = new Map(); // the pictures that were loaded ahead, by address
 const KEPT = 8;
 
@@ -25,13 +27,7 @@ export function imageOf(slide) {
   loaded.delete(slide.large);
   image.alt = slide.alt;
   image.draggable = false;
-  if (image.getAttribute("src") !== slide.large) image.src = slide.large;
-  const onError = () => {
-    if (image.getAttribute("src") !== slide.small) { image.src = slide.small; return; }
-    image.replaceWith(noticeOf(slide.unavailable));
-  };
-  image.onerror = onError;
-  if (image.complete && !image.naturalWidth) onError(); // it failed while it was loaded ahead
+  showPicture(image, slide.large, () => showPicture(image, slide.small, () => image.replaceWith(noticeOf(slide.unavailable))));
   return image;
 }
 

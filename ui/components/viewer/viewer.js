@@ -2,12 +2,14 @@
 // it. The neighbours are loaded ahead, so the arrow keys show them at once; Python follows with more of the list.
 
 import { PHOTO, announce, exchange, isPlainClick, leave, normalized, openedPhoto, photoHasCome, rememberSeen, visit } from "../history/history.js";
+import { NO_SERVER } from "../shared/ask.js";
 import { fillWindow } from "../shared/page.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
 import { Details } from "./details.js";
 import { pictureOf, preload } from "./media.js";
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
+const REMARK_AFTER_MS = 250; // that somebody stays at a photo
 const AHEAD = [1, -1, 2];
 const STARS = [1, 2, 3, 4, 5];
 const DETAILS = "imgsearch.details"; // in the storage of the browser: "1" where they are shown beside the photo
@@ -57,6 +59,8 @@ class Viewer {
     Object.assign(this.stars, { role: "group", ariaLabel: "Stars" });
     for (const number of STARS) this.stars.append(this.button("☆", `${number} star${number === 1 ? "" : "s"}`, () => this.mark(String(number))));
     this.links.favourite.classList.add("favourite");
+    this.links.original.onclick = (event) => { if (this.remarks.textContent) { event.preventDefault(); this.remarks.scrollIntoView(); } };
+    this.links.download.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); this.download(); } };
     this.links.original.target = "_blank";
     this.links.original.rel = "noopener";
     this.status = element("span", "status");
@@ -71,7 +75,9 @@ class Viewer {
     this.details = new Details((id) => this.askTeaching(id));
     this.stage = element("div", "stage");
     this.stage.append(this.frame, this.details.node);
-    box.replaceChildren(bar, this.stage);
+    this.remarks = element("div", "remarks"); // why the file cannot be read now
+    this.remarks.role = "status";
+    box.replaceChildren(bar, this.remarks, this.stage);
     this.links.details.classList.add("details");
     this.links.details.title = "Details (i)";
     this.fit = () => {
@@ -134,10 +140,44 @@ class Viewer {
       this.shown = key;
       this.frame.replaceChildren(pictureOf(current));
       this.frame.ariaLabel = current.alt;
+      this.remark([]);
     }
+    clearTimeout(this.remarkTimer);
+    this.remarkTimer = setTimeout(() => this.findRemarks(), REMARK_AFTER_MS);
     for (const by of AHEAD) preload(this.slides[this.index + by]);
     this.showMarks();
     this.describe();
+  }
+
+  // Says why the file of the photo cannot be read, if it cannot, also while the details are not shown.
+  async findRemarks() {
+    const { current } = this, answer = await this.details.ask(current, this.data);
+    if (this.current?.id !== current.id || !this.box.isConnected) return;
+    this.remark(answer?.ok ? answer.content.remarks : answer?.status === 404 ? [["question_mark", answer.content]] : []);
+  }
+
+  // `remarks` are icons and sentences.
+  remark(remarks) {
+    const shown = JSON.stringify(remarks);
+    if (this.remarked === shown) return;
+    this.remarked = shown;
+    this.remarks.replaceChildren(...remarks.map(([name, text]) => {
+      const node = labelled(element("p", "remark"), name, text);
+      node.title = ""; // all of it can be read
+      return node;
+    }));
+    this.fit();
+  }
+
+  // Saves the file of the photo; where it cannot be read, says why.
+  async download() {
+    const { current } = this, response = await fetch(current.original, { headers: { range: "bytes=0-0" } }).catch(() => null);
+    const problem = response?.ok ? "" : response ? await response.text() : NO_SERVER;
+    response?.body?.cancel().catch(() => {});
+    if (problem) { this.remark([["error", problem]]); return; }
+    const link = element("a");
+    Object.assign(link, { href: `${current.original}&download`, download: "" });
+    link.click();
   }
 
   // Shows what is known of the photo, if there is a place for it.
@@ -284,6 +324,7 @@ class Viewer {
 
   close() {
     clearTimeout(this.timer);
+    clearTimeout(this.remarkTimer);
     document.removeEventListener("keydown", this.onKey);
     removeEventListener("popstate", this.onPop);
     removeEventListener("resize", this.fit);

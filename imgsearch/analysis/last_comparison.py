@@ -1,0 +1,130 @@
+"""The result of the last comparison of a library, in a file of its working folder.
+
+Comparing takes a minute or more, so the groups outlive the process that has found them. The file
+names each photo by its id and its content: a library that was made anew gives the same ids to other
+photos, and a pair of these must never be proposed for removal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from imgsearch import private_files
+from imgsearch.errors import DiskError
+from imgsearch.records.duplicates import Comparison, Pair, Pairs, Sharpness
+
+if TYPE_CHECKING:
+    from imgsearch.catalogue.base import Catalogue
+
+FILE = "near-duplicates"  # its name
+_VERSION = 1  # of its content
+_CHECKSUM_BYTES = 16
+_HASH_BYTES = 16  # of the hash of a photo's content
+
+
+class _Stored(Struct, frozen=True, array_like=True):
+    """The content of the file. Pairs and sharpness name photos by their place among the ids."""
+
+    version: int
+    encoder_id: str
+    compared_at: datetime
+    min_score: float
+    ids: tuple[int, ...]
+    hashes: tuple[bytes, ...]
+    pairs: tuple[tuple[int, int, float], ...]
+    sharpness: tuple[Sharpness, ...]
+
+
+def remember(folder: Path, catalogue: Catalogue, pairs: Pairs) -> Comparison:
+    """Write the pairs of the photos that a catalogue has, in place of those before.
+
+    Raises DiskError.
+    """
+    photos = catalogue.photos(pairs.photo_ids())
+    ids = tuple(photos)
+    places = {photo_id: place for place, photo_id in enumerate(ids)}
+    stored = _Stored(
+        _VERSION,
+        catalogue.encoder.encoder_id,
+        datetime.now(UTC),
+        pairs.min_score,
+        ids,
+        tuple(_hash(photos[each].photo.content_hash) for each in ids),
+        tuple(
+            (places[pair.a], places[pair.b], pair.score)
+            for pair in pairs.pairs
+            if pair.a in places and pair.b in places
+        ),
+        tuple(pairs.sharpness.get(each, ()) for each in ids),
+    )
+    content = msgspec.msgpack.encode(stored)
+    path = folder / FILE
+    try:
+        private_files.replace_file(path, _checksum(content) + content)
+    except OSError as error:
+        raise DiskError(
+            f"Cannot write {path} ({error.strerror}), so these near-duplicates are forgotten when "
+            "the program ends. Free some space or make the folder writable, and compare again."
+        ) from error
+    return Comparison(pairs, stored.compared_at)
+
+
+def remembered(folder: Path, catalogue: Catalogue) -> Comparison | None:
+    """Read what was written last, of the photos that are in the catalogue still.
+
+    None without a file, for a damaged one, and for one made with another encoder than that of the
+    catalogue. Raises DiskError for a file that cannot be read.
+    """
+    stored = _read(folder / FILE)
+    if stored is None or stored.encoder_id != catalogue.encoder.encoder_id:
+        return None
+    photos = catalogue.photos(stored.ids)
+    known = [
+        photo_id in photos and _hash(photos[photo_id].photo.content_hash) == content
+        for photo_id, content in zip(stored.ids, stored.hashes, strict=True)
+    ]
+    pairs = tuple(
+        Pair(stored.ids[a], stored.ids[b], score)
+        for a, b, score in stored.pairs
+        if known[a] and known[b]
+    )
+    sharpness = {
+        photo_id: measured
+        for photo_id, measured, is_known in zip(stored.ids, stored.sharpness, known, strict=True)
+        if is_known and measured
+    }
+    return Comparison(Pairs(stored.min_score, pairs, sharpness), stored.compared_at)
+
+
+def _read(path: Path) -> _Stored | None:
+    try:
+        written = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DiskError(
+            f"Cannot read {path} ({error.strerror}). Make it readable, or delete it and compare "
+            "again."
+        ) from error
+    checksum, content = written[:_CHECKSUM_BYTES], written[_CHECKSUM_BYTES:]
+    if checksum != _checksum(content):
+        return None
+    try:
+        stored = msgspec.msgpack.decode(content, type=_Stored)
+    except msgspec.MsgspecError:
+        return None  # of another version
+    return stored if stored.version == _VERSION else None
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_CHECKSUM_BYTES).digest()
+
+
+def _hash(content_hash: str) -> bytes:
+    return bytes.fromhex(content_hash)[:_HASH_BYTES]
