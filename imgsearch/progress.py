@@ -359,11 +359,17 @@ WatchEvent: TypeAlias = Progress | SyncReport | TextReport | FaceReport | Watchi
 
 
 class Download(Struct, frozen=True):
-    """The progress of downloading one file. The first report has `done_bytes` 0 and the size."""
+    """The progress of getting a model: of downloading one file, or of preparing the model.
+
+    The first report of a file has the size, 0 if it is unknown, and the bytes that are there from
+    an earlier attempt. With `preparing`, a step of the work on this machine begins that follows:
+    `file` names the model, and there are no bytes.
+    """
 
     file: str
     done_bytes: int
     size_bytes: int
+    preparing: str = ""  # "the image tower, 1 of 2"
 
 
 OnDownload: TypeAlias = Callable[[Download], None]
