@@ -160,6 +160,7 @@ if TYPE_CHECKING:
         Root as Root,
         Status as Status,
         StoredEncoder as StoredEncoder,
+        UnfinishedJob as UnfinishedJob,
     )
     from imgsearch.records.suggestion import Suggestion as Suggestion
     from imgsearch.records.trial import (
@@ -280,6 +281,7 @@ _NAMES = {
         "Root",
         "Status",
         "StoredEncoder",
+        "UnfinishedJob",
     ),
     "imgsearch.records.suggestion": ("Suggestion",),
     "imgsearch.records.trial": ("EncoderTrial", "TrialQuery"),

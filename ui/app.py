@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
-from ui import cards, elements, first_run, navigation, search_row, tray
+from ui import cards, elements, first_run, navigation, search_row, tray, unfinished
 from ui.addresses import address_of
 from ui.example_upload import MAX_MB
 from ui.session import session
@@ -143,6 +143,7 @@ def main() -> None:
         image_mb=MAX_MB,
         has_search_field=VIEWS[name].search != "none",
     )
+    _shows(partial(unfinished.show, name))
     if show_search_row(name):
         shown.run()
     tray.show_form(form)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from imgsearch.cli.cures import as_typed, remember
-from imgsearch.progress import Progress, RateMeter
 from imgsearch.text import path_text, printable
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from imgsearch.config import Settings
     from imgsearch.library import Library
-    from imgsearch.progress import Download
+    from imgsearch.progress import Download, RateMeter
     from imgsearch.service.api import Asking
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -213,6 +212,8 @@ class DownloadPrinter:
         if download.preparing:
             info(f"Preparing {download.file} for this machine, once: {download.preparing}")
             return
+        from imgsearch.progress import Progress, RateMeter
+
         file, done, size = download.file, download.done_bytes, download.size_bytes
         meter = self._meters.setdefault(file, RateMeter(self._clock))
         meter.starts_part(Progress(done, size))

@@ -709,6 +709,21 @@ CREATE TABLE meaning_positions (
 CREATE INDEX meaning_positions_by_photo ON meaning_positions (photo_id);
 """
 
+# Jobs that were begun, until they come to their end: see `imgsearch.store.unfinished`.
+_UNFINISHED = """
+CREATE TABLE unfinished_indexing (
+    root_id INTEGER NOT NULL PRIMARY KEY REFERENCES roots (id) ON DELETE CASCADE,
+    files_left INTEGER,
+    begun_at TEXT NOT NULL
+);
+CREATE TABLE unfinished_jobs (
+    job TEXT NOT NULL PRIMARY KEY,
+    photos_left INTEGER,
+    options TEXT NOT NULL,
+    begun_at TEXT NOT NULL
+);
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -725,6 +740,7 @@ MIGRATIONS: dict[str, str] = {
     "changes of people": _CHANGES_OF_PEOPLE,
     "event titles": _EVENT_TITLES,
     "maps of meaning": _MEANING,
+    "unfinished jobs": _UNFINISHED,
 }
 
 
