@@ -85,5 +85,7 @@ def _speed_text(meter: RateMeter) -> str:
 
 
 def format_rate(rate: float) -> str:
-    """ "212 photos/s"; a slow rate with a decimal: "0.4 photos/s"."""
+    """ "212 photos/s"; a slow rate with a decimal: "0.4 photos/s", or by the minute."""
+    if rate < 0.1:
+        return f"{60 * rate:.1f} photos/min"
     return f"{rate:.0f} photos/s" if rate >= 10 else f"{rate:.1f} photos/s"
