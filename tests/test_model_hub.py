@@ -23,7 +23,7 @@ from imgsearch.encoders.openclip.hub_requests import HubFile, HubRefusal
 from imgsearch.encoders.registry import choose, open_encoder
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
 from imgsearch.progress import Download
-from tests.factories import SimulatedClock, run_cli, write_photos
+from tests.factories import SimulatedClock, run_cli, run_python, write_photos
 from tests.model_hub import (
     COMMIT,
     LoopbackServer,
@@ -464,6 +464,15 @@ def test_the_hub_learns_nothing_but_the_names_of_files(our_hub: ModelHub, conten
     for headers in (*our_hub.headers, *our_hub.storage_headers):
         assert headers["user-agent"] == "imgsearch"
         assert set(headers) <= {"host", "user-agent", "accept-encoding", "connection"}
+
+
+def test_the_client_of_other_packages_tells_less() -> None:
+    """It reads this when it is imported: it then asks for no list of AI agents."""
+    done = run_python(
+        "from imgsearch.encoders.openclip import hub\n"
+        "from huggingface_hub import constants; print(constants.HF_HUB_DISABLE_TELEMETRY)"
+    )
+    assert done.stdout == "True\n"
 
 
 def test_auto_says_why_it_took_lite_and_how_to_try_again(our_hub: ModelHub) -> None:
