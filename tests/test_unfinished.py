@@ -235,7 +235,7 @@ def test_commands_say_what_is_missing_and_how_to_go_on(library: Library, photos:
     with Library.open(library.settings, encoder=SmallBatches()) as opened:
         opened.index().run()
     assert "not finished" not in run_cli("search", "type:jpeg", data=data).stderr
-    assert "Undone" not in run_cli("status", data=data).stdout
+    assert "Not done" not in run_cli("status", data=data).stdout
 
 
 def test_during_an_index_a_search_says_that_more_comes(tmp_path: Path, photos: Path) -> None:
@@ -245,7 +245,7 @@ def test_during_an_index_a_search_says_that_more_comes(tmp_path: Path, photos: P
         done = run_cli("search", "type:jpeg", data=data)
         assert "Photos are being indexed now" in done.stderr
         assert "not finished" not in done.stderr
-        assert "Undone" not in run_cli("status", data=data).stdout
+        assert "Not done" not in run_cli("status", data=data).stdout
         process.release()
         assert process.finish()[0] == 0
 

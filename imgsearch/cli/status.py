@@ -50,7 +50,7 @@ def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
         print_status(status)
     if running is None:
         for job in status.unfinished:
-            click.echo(f"Undone    {job.sentence} To go on: {job.command}")
+            click.echo(f"Not done  {job.sentence} To go on: {job.command}")
     else:
         click.echo(f"Now       {_running_text(running)} (process {running.pid})")
 
