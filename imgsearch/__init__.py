@@ -161,6 +161,7 @@ if TYPE_CHECKING:
         Root as Root,
         Status as Status,
         StoredEncoder as StoredEncoder,
+        UnfinishedJob as UnfinishedJob,
     )
     from imgsearch.records.suggestion import Suggestion as Suggestion
     from imgsearch.records.trial import (
@@ -286,6 +287,7 @@ _NAMES = {
         "Root",
         "Status",
         "StoredEncoder",
+        "UnfinishedJob",
     ),
     "imgsearch.records.suggestion": ("Suggestion",),
     "imgsearch.records.trial": ("EncoderTrial", "TrialQuery"),

@@ -101,7 +101,7 @@ def cpu_torch_hint() -> str:
     else:
         words = [*uv, "--torch-backend", "cpu", *command[command.index("install") + 1 :]]
     return (
-        "On Linux without an NVIDIA card, that installs 3 GB of CUDA for nothing; this does not: "
+        "On Linux without an NVIDIA card, that installs 4 GB of CUDA for nothing; this does not: "
         f"{shlex.join(words)}"
     )
 

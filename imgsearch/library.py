@@ -41,7 +41,7 @@ from imgsearch.records.answer import (
 from imgsearch.records.ids import as_ids
 from imgsearch.records.labels import Classes, Label
 from imgsearch.records.query import Example, Query, Term
-from imgsearch.records.status import Status
+from imgsearch.records.status import Status, UnfinishedJob
 
 if TYPE_CHECKING:
     from imgsearch.archive.operations import Fleet
@@ -473,6 +473,14 @@ class Library:
     def status(self) -> Status:
         """Return what the library has and its state. Raises UsageError if there is none yet."""
         return self._engine.status()
+
+    def unfinished(self) -> tuple[UnfinishedJob, ...]:
+        """Return the jobs that were begun and not finished: interrupted, failed, or running now.
+
+        Such a library lacks photos, faces or text. An archive has none: the next run of any machine
+        goes on. Raises UsageError if there is no library yet.
+        """
+        return self._engine.unfinished()
 
     def running(self) -> RunningJob | None:
         """Return what a process, perhaps this one, is changing in the library now, and how far.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -18,6 +18,9 @@ _MIN_WINDOW_S = 5.0
 _SAMPLE_S = 0.5  # between two remembered moments
 _PAUSE_S = 10.0  # without a step, before the rate sinks
 _MIN_S = 0.3  # a rate over less says nothing
+_MIN_BATCHES = 2
+_PAUSE_SHARE = 0.25  # of the longest pause: a shorter one does not end a burst
+_REMEMBERED_S = 900.0
 
 
 class Progress(Struct, frozen=True):
@@ -42,14 +45,16 @@ class RateMeter:
 
     Each part of a job has its own rate, measured from its first step: setup time is excluded. Of a
     part that is younger than a minute, its second half counts: it begins faster than it goes on,
-    while batches are filled. `clock` gives the time in seconds.
+    while batches are filled. Steps may come in bursts, one a batch, with pauses between them: the
+    rate is measured from the end of one burst to that of another, over two batches at least, and is
+    unknown before. `clock` gives the time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = Lock()
         self._last: Progress | None = None
-        self._samples: list[tuple[float, int]] = []  # seconds and steps done, of the current part
+        self._samples: list[_Sample] = []  # of the current part
         self._started_s = 0.0
 
     def starts_part(self, step: Progress) -> bool:
@@ -58,45 +63,72 @@ class RateMeter:
         with self._lock:
             before, self._last = self._last, step
             if before is None or not step.continues(before):
-                self._samples, self._started_s = [(now, step.done)], now
+                self._samples, self._started_s = [_Sample(now, step.done)], now
                 return True
             if step.done > before.done:
-                self._add(now, step.done)
+                self._add(_Sample(now, step.done))
             return False
 
-    def _add(self, now: float, done: int) -> None:
+    def _add(self, sample: _Sample) -> None:
         samples = self._samples
-        if len(samples) > 1 and now - samples[-2][0] < _SAMPLE_S:
-            samples[-1] = (now, done)
+        if len(samples) > 1 and sample.at_s - samples[-2].at_s < _SAMPLE_S:
+            samples[-1] = sample
         else:
-            samples.append((now, done))
-        while len(samples) > 2 and samples[1][0] <= now - WINDOW_S:
+            samples.append(sample)
+        while len(samples) > 2 and samples[1].at_s <= sample.at_s - _REMEMBERED_S:
             del samples[0]
 
     @property
     def rate(self) -> float:
         """Steps per second; 0 while it is unknown. It sinks where no more steps come."""
         with self._lock:
-            if len(self._samples) < 2:
+            now, samples = self._clock(), self._samples
+            if len(samples) < 2:
                 return 0.0
-            last_s, last_done = self._samples[-1]
-            age_s = last_s - self._started_s
+            age_s = samples[-1].at_s - self._started_s
             window_s = min(max(age_s / 2, _MIN_WINDOW_S), WINDOW_S)
-            start = 0
-            while self._samples[start + 1][0] <= last_s - window_s:
-                start += 1
-            inside = self._samples[start:]
-            # Steps may come in bursts, one a batch: a pause as long as those before is none.
-            longest_s = max(b[0] - a[0] for a, b in pairwise(inside))
-            end_s = max(last_s, self._clock() - max(_PAUSE_S, 1.5 * longest_s))
-            measured_s = end_s - inside[0][0]
-            return (last_done - inside[0][1]) / measured_s if measured_s >= _MIN_S else 0.0
+            while True:  # with twice the window, until it has two batches
+                start = 0
+                while samples[start + 1].at_s <= samples[-1].at_s - window_s:
+                    start += 1
+                rate = _rate_of(samples[start:], now)
+                if rate is not None or start == 0:
+                    return rate or 0.0
+                window_s *= 2
 
     @property
     def left_s(self) -> float | None:
         """Estimated seconds until the end of this part; None while they are unknown."""
         rate, last = self.rate, self._last
         return None if last is None or not rate else (last.total - last.done) / rate
+
+
+class _Sample(NamedTuple):
+    """The number of steps that were done at a moment."""
+
+    at_s: float
+    done: int
+
+
+def _rate_of(samples: list[_Sample], now_s: float) -> float | None:
+    """The rate between the first and the last end of a burst; None without three of them.
+
+    A burst ends before a pause. Steps that come evenly are bursts of one. Steps that come for
+    longer than any pause lasts are no burst, so the last of them ends them, too.
+    """
+    last = samples[-1]
+    pauses_s = [b.at_s - a.at_s for a, b in pairwise(samples)]
+    longest_s = max(pauses_s)
+    is_pause = [pause_s >= _PAUSE_SHARE * longest_s for pause_s in (*pauses_s, now_s - last.at_s)]
+    ends = [sample for sample, pauses in zip(samples, is_pause, strict=True) if pauses]
+    if ends and ends[-1] != last and last.at_s - ends[-1].at_s >= 2 * longest_s:
+        ends.append(last)
+    if len(ends) <= _MIN_BATCHES:
+        return None
+    # A pause as long as those before is none.
+    end_s = max(ends[-1].at_s, now_s - max(_PAUSE_S, 1.5 * longest_s))
+    measured_s = end_s - ends[0].at_s
+    return (ends[-1].done - ends[0].done) / measured_s if measured_s >= _MIN_S else None
 
 
 class Job(Generic[_Report]):
@@ -362,11 +394,17 @@ WatchEvent: TypeAlias = Progress | SyncReport | TextReport | FaceReport | Watchi
 
 
 class Download(Struct, frozen=True):
-    """The progress of downloading one file. The first report has `done_bytes` 0 and the size."""
+    """The progress of getting a model: of downloading one file, or of preparing the model.
+
+    The first report of a file has the size, 0 if it is unknown, and the bytes that are there from
+    an earlier attempt. With `preparing`, a step of the work on this machine begins that follows:
+    `file` names the model, and there are no bytes.
+    """
 
     file: str
     done_bytes: int
     size_bytes: int
+    preparing: str = ""  # "the image tower, 1 of 2"
 
 
 OnDownload: TypeAlias = Callable[[Download], None]

@@ -7,11 +7,9 @@ import json
 import os
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,13 +28,13 @@ from imgsearch.encoders.tokenizer import WholeWordVocabulary
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, UsageError
 from imgsearch.progress import Download
 from tests.factories import cosines, embed, prepared, run_python, write_photos
+from tests.model_hub import COMMIT, ModelHub, empty_cache, reachable_hub
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch
 
 SMALL = "openclip:ViT-S-32-alt/random"
 CLIP, SIGLIP = catalogue.CPU_DEFAULT, catalogue.GPU_DEFAULT
-COMMIT = "c" * 40
 
 
 def recommended(name: str) -> catalogue.RecommendedModel:
@@ -45,68 +43,17 @@ def recommended(name: str) -> catalogue.RecommendedModel:
     return model
 
 
-# ---------------------------------------------------------------------------- a hub of our own
-
-
-class Hub:
-    """A model hub on this machine that serves `files` and records the requests."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.requests: list[str] = []
-        hub_of_this_test = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                hub_of_this_test.answer(self, body=False)
-
-            def do_GET(self) -> None:
-                hub_of_this_test.answer(self, body=True)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def answer(self, request: BaseHTTPRequestHandler, body: bool) -> None:
-        self.requests.append(f"{request.command} {request.path}")
-        data = self.files.get(request.path.replace("/resolve/main/", "/").lstrip("/"))
-        request.send_response(404 if data is None else 200)
-        if data is None:
-            request.send_header("X-Error-Code", "EntryNotFound")
-            request.send_header("Content-Length", "0")
-            request.end_headers()
-            return
-        request.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-        request.send_header("X-Repo-Commit", COMMIT)
-        request.send_header("Content-Length", str(len(data)))
-        request.end_headers()
-        if body:
-            request.wfile.write(data)
-
-
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty hub cache, with the network forbidden."""
-    folder = tmp_path / "hub"
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    return folder
+    return empty_cache(tmp_path / "hub", monkeypatch)
 
 
 @pytest.fixture
-def our_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def our_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelHub]:
     """A hub that can be reached, and an empty cache."""
-    served = Hub()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", served.address)
-    template = served.address + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
-    yield served
-    served.server.shutdown()
-    served.server.server_close()
+    with reachable_hub(monkeypatch) as served:
+        yield served
 
 
 def put(cache: Path, repo: str, file: str, content: bytes = b"weights") -> Path:
@@ -208,7 +155,7 @@ def test_auto_is_lite_when_the_network_is_forbidden(cache: Path) -> None:
     assert "\n" not in choice.why
 
 
-def test_auto_chooses_what_the_hub_has_and_gives_its_size(our_hub: Hub) -> None:
+def test_auto_chooses_what_the_hub_has_and_gives_its_size(our_hub: ModelHub) -> None:
     assert choose("auto", "cpu").name == "lite"  # the hub answers, but has no such file
     repo = recommended(CLIP).repo
     our_hub.files[f"{repo}/open_clip_model.safetensors"] = b"weights"
@@ -218,7 +165,7 @@ def test_auto_chooses_what_the_hub_has_and_gives_its_size(our_hub: Hub) -> None:
     assert not any(request.startswith("GET") for request in our_hub.requests), "downloaded"
 
 
-def test_a_person_is_told_before_the_hub_is_asked(our_hub: Hub, tmp_path: Path) -> None:
+def test_a_person_is_told_before_the_hub_is_asked(our_hub: ModelHub, tmp_path: Path) -> None:
     told: list[str] = []
     requests_before: list[int] = []
 
@@ -291,40 +238,6 @@ def test_an_id_gives_the_name() -> None:
         name_of("future:model@1")
 
 
-# ---------------------------------------------------------------------------- fetching
-
-
-def test_a_download_reports_its_size_first_and_then_its_progress(
-    our_hub: Hub, cache: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    content = os.urandom(3_000_000)
-    our_hub.files["some/model/open_clip_pytorch_model.bin"] = content
-    reports: list[Download] = []
-    path = hub.fetch("some/model", hub.WEIGHT_FILES, reports.append)  # which lacks the first name
-    assert path.read_bytes() == content
-    assert reports[0] == Download("open_clip_pytorch_model.bin", 0, len(content))
-    assert reports[-1].done_bytes == reports[-1].size_bytes == len(content)
-    assert [d.done_bytes for d in reports] == sorted(d.done_bytes for d in reports)
-    assert hub.sha256_of(path) == hashlib.sha256(content).hexdigest()
-    assert hub.cached("some/model", hub.WEIGHT_FILES) == path
-    requests = len(our_hub.requests)
-    assert hub.fetch("some/model", hub.WEIGHT_FILES, reports.append) == path
-    assert len(our_hub.requests) == requests, "a cached file was requested"
-    assert capfd.readouterr() == ("", "")
-
-
-def test_the_error_for_unavailable_weights_has_the_cure(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(EncoderUnavailable) as caught:
-        open_encoder(CLIP, tmp_path / "exports", "cpu")
-    assert recommended(CLIP).repo in str(caught.value)
-    assert "--encoder lite" in str(caught.value)
-
-
-def test_a_hub_without_the_file_is_an_error_of_its_own(our_hub: Hub) -> None:
-    with pytest.raises(EncoderUnavailable, match="does not have it"):
-        hub.fetch("some/model", hub.WEIGHT_FILES)
-
-
 # ---------------------------------------------------------------------------- trained weights
 
 
@@ -362,7 +275,7 @@ def weights_of_a_small_model() -> bytes:
 
 @pytest.mark.slow
 def test_trained_weights_are_downloaded_and_give_the_vectors_of_open_clip(
-    our_hub: Hub, trained: str, tmp_path: Path, demo_photos: Path
+    our_hub: ModelHub, trained: str, tmp_path: Path, demo_photos: Path
 ) -> None:
     import open_clip
     import torch

@@ -722,6 +722,31 @@ def test_a_watcher_finds_the_faces_of_new_photos(tmp_path: Path) -> None:
         assert [each.faces for each in store.people.all()] == [4]
 
 
+def test_a_watcher_goes_on_with_what_was_begun_and_looks_at_nothing_else(
+    context: IndexingContext, photos: Path, tmp_path: Path
+) -> None:
+    """Finding faces is off in the settings; somebody began it for one folder."""
+    steps = find_faces(context, (str(photos / "b"),), False)
+    assert next(step for step in steps if step.done).done == 1
+    steps.close()
+    with Store.open(tmp_path / "data") as store:
+        (job,) = store.unfinished.all()
+        assert (job.job, job.left, job.folders) == ("faces", 1, (photos / "b",))
+    stop = threading.Event()
+    timing = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
+    tried = []
+    for event in watch(context, (), stop, WatchSchedule(timing)):
+        if isinstance(event, FaceReport):
+            tried.append(event.tried)
+            write_people(photos / "b" / "later.png", "red", size_px=(90, 40))
+        elif isinstance(event, SyncReport) and event.new:
+            stop.set()
+    assert tried == [1]
+    with Store.open(tmp_path / "data") as store:
+        assert store.unfinished.all() == ()
+        assert store.faces.counts().unread == 5  # those of other folders, and the new one
+
+
 def test_a_watcher_without_the_package_says_how_to_install_it(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path, find_faces=True)
     told: list[str] = []

@@ -21,6 +21,7 @@ from imgsearch.decode.xmp import read_xmp
 from imgsearch.errors import PhotoError
 from imgsearch.operations.records import to_json
 from imgsearch.records.photo import Facts
+from tests.factories import run_cli
 from tests.stand_in import StandIn
 
 FLASH = 0x9209
@@ -216,3 +217,36 @@ def test_an_archive_learns_it_from_a_library(
 
 def test_the_declaration_allows_it_to_be_unknown() -> None:
     assert Facts("JPEG", 1, 1).flash is None
+
+
+def test_a_fact_that_was_never_read_is_said_with_its_cure(tmp_path: Path) -> None:
+    """A library of a version that did not know the flash."""
+    photos, data = tmp_path / "photos", tmp_path / "library"
+    photos.mkdir()
+    for name, tag in SHOTS.items():
+        (photos / f"{name}.jpg").write_bytes(jpeg(tag, "red" if tag else "blue"))
+    settings = Settings.load(data_dir=data, encoder="lite")
+    with Library.open(settings, encoder=StandIn()) as library:
+        library.index([photos]).run()
+        count = library.photo_count()
+    with closing(sqlite3.connect(data / "library.db")) as connection:
+        connection.execute("ALTER TABLE photos DROP COLUMN flash")
+        connection.execute("UPDATE photos SET facts_at = '2026-11-30T00:00:00+00:00'")
+        connection.commit()
+    said = f"{count} photos may be missing: an older version read them, which did not know flash:"
+    done = run_cli("search", "flash:yes", data=data)
+    assert done.returncode == 1
+    assert said in done.stderr and "imgsearch index --metadata" in done.stderr
+    assert "Try fewer filters" not in done.stderr
+    # A photo that is added now is read with all facts.
+    (photos / "later.jpg").write_bytes(jpeg(SHOTS["fired"], "green"))
+    with Library.open(settings, encoder=StandIn()) as library:
+        library.index().run()
+        answer = library.find("flash:yes")
+        assert [hit.path.name for hit in answer.hits] == ["later.jpg"]
+        assert any(remark.startswith(said) for remark in answer.remarks)
+        assert library.find("type:jpeg").remarks == ()
+        library.upkeep.read_metadata().run()  # the cure
+        answer = library.find("flash:yes")
+        assert {hit.path.name for hit in answer.hits} >= {"later.jpg", "fired.jpg"}
+        assert answer.remarks == ()

@@ -42,7 +42,14 @@ from imgsearch.records.index import SnapshotInfo
 from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.picture_text import TextLine
 from imgsearch.records.query import Example, Query, Region, Term, UnderstoodPart
-from imgsearch.records.status import Failure, MissingExtra, Root, Status, ThumbnailCounts
+from imgsearch.records.status import (
+    Failure,
+    MissingExtra,
+    Root,
+    Status,
+    ThumbnailCounts,
+    UnfinishedJob,
+)
 from imgsearch.records.worth import Worth, WorthReason
 from imgsearch.service.answering import read_body
 from imgsearch.service.openapi import openapi_document
@@ -133,6 +140,11 @@ STATUS = Status(
         ),
     ),
     wants=(MissingExtra("jxl", "JPEG XL", 3, "pip install it"),),
+    unfinished=(
+        UnfinishedJob(
+            "faces", 5, datetime(2026, 11, 25, tzinfo=UTC), (Path("/photos"),), True, True
+        ),
+    ),
     disk_bytes=11,
     thumbnails=ThumbnailCounts(3, 4096),
 )

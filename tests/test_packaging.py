@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 from PIL import Image
 
 from imgsearch.encoders.base import Encoder
@@ -190,6 +191,23 @@ def test_a_prepared_model_runs_without_torch(
     small(name, model_cache, photo, tmp_path / "vectors.npy")
     vectors = np.load(tmp_path / "vectors.npy")
     np.testing.assert_allclose(vectors, vectors_of(prepared, photo), atol=1e-5)
+
+
+def test_what_cuda_takes_is_said_the_same_everywhere() -> None:
+    benchmarks = (CHECKOUT / "docs" / "benchmarks.md").read_text()
+    found = re.findall(r"^\| `cpu`, torch .*\| ([\d.]+) GB \|$", benchmarks, re.MULTILINE)
+    without, with_cuda = map(float, found)
+    said = f"{round(with_cuda - without)} GB"
+    assert f"{said} of CUDA" in (CHECKOUT / "README.md").read_text()
+    assert f"{said} that a CPU does not need" in (CHECKOUT / "docs" / "installing.md").read_text()
+    assert f"{said} of CUDA" in cpu_torch_hint()
+
+
+@pytest.mark.parametrize("version", ["0.12.0", "0.14.1"])
+def test_the_terminal_extra_takes_the_version_that_rclip_pins(version: str) -> None:
+    """Those of rclip 4.0.1 and 4.0.8, which else could not be in one environment with it."""
+    (bound,) = (each for each in EXTRAS["terminal"] if each.startswith("textual-image"))
+    assert Requirement(bound).specifier.contains(version)
 
 
 def test_the_hint_without_cuda_is_for_this_copy() -> None:

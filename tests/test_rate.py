@@ -70,6 +70,57 @@ def test_photos_that_come_in_batches_do_not_make_the_estimate_jump(size: int) ->
     assert max(later) - min(later) <= 0.1 * sum(pauses_s)
 
 
+@pytest.mark.parametrize("batch_s", [40, 90, 240])
+@pytest.mark.parametrize("size", [16, 64])
+def test_on_a_slow_machine_no_moment_of_a_batch_spoils_the_estimate(
+    batch_s: float, size: int
+) -> None:
+    """Files are prepared ahead of the model, at first without waiting for it.
+
+    The estimate is read at each step, also at the first of a batch, and between batches.
+    """
+    first, rest = 2 * size + size // 2, 8 * size
+    clock = SimulatedClock()
+    meter = RateMeter(clock)
+    total = first + rest
+    meter.starts_part(Progress(0, total))
+    for done in range(1, first + 1):
+        clock.sleep(0.06)
+        meter.starts_part(Progress(done, total))
+    seen: list[tuple[float, float]] = []
+
+    def look(left_s: float) -> None:
+        if meter.left_s is not None:
+            seen.append((left_s, meter.left_s))
+
+    for batch in range(8):
+        for _ in range(20):
+            clock.sleep(batch_s / 20)
+            if batch >= 2:
+                look((8 - batch) * batch_s)
+        for place in range(1, size + 1):
+            meter.starts_part(Progress(first + batch * size + place, total))
+            if batch >= 2:
+                look((7 - batch) * batch_s)
+    assert len(seen) > 5 * size
+    for left_s, estimate_s in seen:
+        assert abs(estimate_s - left_s) <= 1.1 * batch_s, (left_s, estimate_s)
+
+
+def test_one_step_after_a_long_pause_is_no_rate() -> None:
+    clock = SimulatedClock()
+    meter = RateMeter(clock)
+    meter.starts_part(Progress(0, 451, part="Trying int8"))
+    for done in (16, 32, 48):
+        clock.sleep(60)
+        meter.starts_part(Progress(done - 15, 451, part="Trying int8"))
+        if done == 16:
+            assert meter.rate == 0
+        elif meter.rate:
+            assert meter.rate == pytest.approx(16 / 60, rel=0.05)
+        meter.starts_part(Progress(done, 451, part="Trying int8"))
+
+
 def test_the_rate_is_alive() -> None:
     """It follows what happens: ten a second, two, and then a process that hangs."""
     clock = SimulatedClock()
@@ -94,8 +145,12 @@ def test_nothing_is_known_at_first_and_each_part_is_measured_by_itself() -> None
     assert meter.rate == 0 and meter.left_s is None
     clock.sleep(2)
     assert not meter.starts_part(Progress(10, 100))
+    assert meter.rate == 0 and meter.left_s is None, "one step says nothing"
+    clock.sleep(2)
+    assert not meter.starts_part(Progress(20, 100))
+    clock.sleep(2)
     assert meter.rate == 5
-    assert meter.left_s == 18
+    assert meter.left_s == 16
     assert meter.starts_part(Progress(0, 50, part="Comparing int8"))
     assert meter.rate == 0 and meter.left_s is None
 

@@ -77,18 +77,19 @@ def test_the_demo_says_what_to_type_next(demo: tuple[Path, str]) -> None:
 
 
 def test_the_python_example_runs(tmp_path: Path, demo_photos: Path) -> None:
+    """Also with a query of filters alone, which gives no scores."""
     (example,) = blocks("python")
     (tmp_path / "photos").symlink_to(demo_photos)
-    done = subprocess.run(
-        [sys.executable, "-c", example.replace("a dog in snow", "a cat")],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    first = done.stdout.splitlines()[0]
-    assert re.fullmatch(r"0\.\d{3} .*chelsea\.png", first)
+    for query, shown in (("a cat", r"0\.\d+ .*chelsea\.png"), ("type:png", r"None .*\.png")):
+        done = subprocess.run(
+            [sys.executable, "-c", example.replace("a dog in snow", query)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.fullmatch(shown, done.stdout.splitlines()[0])
 
 
 def test_the_installation_comes_first_and_uses_an_extra_that_exists() -> None:

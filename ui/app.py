@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
-from ui import cards, elements, first_run, navigation, search_row, tray
+from ui import cards, elements, first_run, navigation, search_row, tray, unfinished
 from ui.addresses import address_of
 from ui.auth import ASKS_PASSWORD
 from ui.example_upload import MAX_MB
@@ -146,6 +146,7 @@ def main() -> None:
         can_log_out=ASKS_PASSWORD in os.environ,  # with a token nobody has logged in
         has_search_field=VIEWS[name].search != "none",
     )
+    _shows(partial(unfinished.show, name))
     if show_search_row(name):
         shown.run()
     tray.show_form(form)

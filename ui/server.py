@@ -63,6 +63,7 @@ from ui import (
     similar_data,
     suggestions,
     timeline_data,
+    unfinished,
     zip_copies,
 )
 from ui.addresses import number_of
@@ -314,6 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     async def lifespan(app: App) -> AsyncIterator[None]:
         is_serving.set()
         _when_listening(host, port, lambda: _announce(printed))
+        _when_listening(host, port, unfinished.go_on)
         async with opened(app):
             yield
 

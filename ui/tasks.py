@@ -244,8 +244,11 @@ def format_progress(job: Task | RunningJob, unit: str) -> str:
     if job.done >= job.total:
         return f"{text}, finishing"
     if job.rate:
-        rate = f"{job.rate:,.0f}" if job.rate >= 10 else f"{job.rate:.1f}"
-        text += f", {rate} per second"
+        if job.rate < 0.1:
+            text += f", {60 * job.rate:.1f} per minute"
+        else:
+            text += f", {job.rate:,.0f}" if job.rate >= 10 else f", {job.rate:.1f}"
+            text += " per second"
     if job.left_s:
         text += f", {format_duration(job.left_s)} left"
     return text

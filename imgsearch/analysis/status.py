@@ -41,6 +41,7 @@ def status_of(store: Store) -> Status:
         wants=missing_extras(failures),
         disk_bytes=sum(file.stat().st_size for file in files),
         thumbnails=thumbnail_counts,
+        unfinished=store.unfinished.all(),
     )
 
 

@@ -30,7 +30,7 @@ from imgsearch.errors import FolderError, MissingPackage, Reason, UsageError
 from imgsearch.installation import install_command
 from imgsearch.records.photo import IndexedFile
 from imgsearch.records.query import Filter, Selection
-from imgsearch.records.status import Failure, Finding, Status
+from imgsearch.records.status import Failure, Finding, Status, UnfinishedJob
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_answers import KeptAnswers
@@ -204,6 +204,10 @@ class ArchiveEngine:
         from imgsearch.store.progress_file import running_job
 
         return running_job(self.working_folder)
+
+    def unfinished(self) -> tuple[UnfinishedJob, ...]:
+        """None: the next run of any machine goes on with what a fleet has not embedded."""
+        return ()
 
     def photo_count(self) -> int:
         """The number of photos that can be found. Raises StoreError where there is no archive."""

@@ -90,6 +90,9 @@ class Catalogue(Protocol):
         Without a baseline the number of all photos is 0.
         """
 
+    def without_fact(self, fact: str) -> int:
+        """The number of photos that an older version read, which did not know a fact."""
+
     def ids(self, among: Selection) -> Ids:
         """The ids of a selection, sorted, unique: for views of all photos, not for searches."""
 

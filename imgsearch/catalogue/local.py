@@ -123,6 +123,9 @@ class LocalCatalogue:
             return PhotoCount(len(ids), len(ids))
         return PhotoCount(len(ids), len(ids) + int(further[np.isin(with_several, ids)].sum()))
 
+    def without_fact(self, fact: str) -> int:
+        return self._reads.photos.without_fact(fact)
+
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
         import numpy as np
 

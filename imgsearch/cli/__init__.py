@@ -19,12 +19,14 @@ import click
 
 from imgsearch.cli.cures import as_typed
 from imgsearch.cli.output import INTERRUPTED, print_error, print_position
+from imgsearch.cli.stopping import say_stopped
 from imgsearch.cli.streams import (
     OutputClosed,
     discard_output,
     prepare_streams,
     recognise_closed_output,
 )
+from imgsearch.cli.unfinished import say_what_is_unfinished
 from imgsearch.errors import DiskError, ImgsearchError, QueryError
 from imgsearch.text import printable
 from imgsearch.version import VERSION
@@ -112,6 +114,10 @@ class Commands(click.Group):
             except ImgsearchError as error:
                 error.args = (as_typed(str(error), ctx),)
                 raise
+            except SystemExit:  # such as that of a search without a result
+                say_what_is_unfinished(ctx)
+                raise
+            say_what_is_unfinished(ctx)
             sys.stdout.flush()  # the buffered rest may meet a full disk
             return result
 
@@ -215,7 +221,7 @@ def _exit_code(error: BaseException) -> int:
 
 def _print_failure(error: BaseException) -> None:
     if isinstance(error, _STOPPED):
-        print_error("Stopped. Finished work is saved; run the same command again to continue.")
+        say_stopped()
     elif isinstance(error, click.ClickException):
         _show(error)
         if _is_minus_in_query(error):

@@ -24,13 +24,19 @@ def remember(context: click.Context, parameter: click.Parameter, value: str | No
     return value
 
 
+def given(context: click.Context, option: str) -> str | None:
+    """Return the value of an option that names the library; None if it was not given."""
+    values: Mapping[str, str] = context.meta.get(_GIVEN, {})
+    return values.get(option)
+
+
 def as_typed(sentence: str, context: click.Context | None) -> str:
     """The sentence, each command in it with the options that name the library here.
 
     A command gets no option that it does not take, and none that it has in the sentence.
     """
-    given: Mapping[str, str] = {} if context is None else context.meta.get(_GIVEN, {})
-    if context is None or not given:
+    values: Mapping[str, str] = {} if context is None else context.meta.get(_GIVEN, {})
+    if context is None or not values:
         return sentence
     root = context.find_root()
     matches = list(_COMMAND.finditer(sentence))
@@ -47,7 +53,7 @@ def as_typed(sentence: str, context: click.Context | None) -> str:
         }
         options = "".join(
             f" {option} {shell_word(path_text(value))}"
-            for option, value in given.items()
+            for option, value in values.items()
             if option in known and f"{option} " not in sentence[match.end() : end]
         )
         sentence = f"{sentence[: match.end()]}{options}{sentence[match.end() :]}"

@@ -58,7 +58,7 @@ def command(data_dir: str | None) -> None:
     copy_photos(photos)
     with open_library(str(library_dir)) as library:
         info(f"Indexing the photos in {photos}")
-        report = run_with_progress(library.index([photos]), "Indexing")
+        report = run_with_progress(library.index([photos]), "Indexing", ends_soon=True)
         count = format_count(report.photos, "photo")
         click.echo(f"{count}, {report.new} of them new, in {report.seconds:.1f} s")
         for text in SEARCHES:

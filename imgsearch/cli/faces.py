@@ -74,7 +74,8 @@ def command(
             else:
                 click.echo(f"Forgot {format_count(faces, 'face')}, with their vectors and groups.")
             return
-        report = run_with_progress(library.people.find_faces(folders, again=again), "Finding faces")
+        job = library.people.find_faces(folders, again=again)
+        report = run_with_progress(job, "Finding faces", ends_soon=address is None)
         counts = library.people.counts()
     if as_json:
         print_json({**asdict(report), "library": asdict(counts)})

@@ -54,7 +54,7 @@ def command(
     """
     with open_either(data_dir, address) as library:
         if retry:
-            report = run_with_progress(library.folders.retry(reasons), "Retrying")
+            report = run_with_progress(library.folders.retry(reasons), "Retrying", ends_soon=True)
             info(f"{report.new + report.moved} can be read now; {report.failed} cannot.")
         failures = library.folders.failures(reasons)
     if as_json:

@@ -105,7 +105,7 @@ def command(
         )
     with open_library(data_dir, encoder) as library:
         job = library.index(folders, accept_removals=accept_removals, verify=verify)
-        report = run_with_progress(job, "Indexing")
+        report = run_with_progress(job, "Indexing", ends_soon=True)
         if metadata:
             reread = run_with_progress(library.upkeep.read_metadata(), "Reading metadata")
             photos = format_count(reread.read, "photo")

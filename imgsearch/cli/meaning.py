@@ -68,7 +68,9 @@ def command(counted: Counted, lay_out: bool, level: int, save: str | None, forge
         return
     if lay_out:
         with open_library(counted.data_dir) as library:
-            report = run_with_progress(library.meaning.lay_out(), "Laying out photos")
+            report = run_with_progress(
+                library.meaning.lay_out(), "Laying out photos", ends_soon=True
+            )
         info(
             f"Laid out {format_count(report.photos, 'photo')} in "
             f"{format_count(report.clusters, 'cluster')}, {report.named:,} with a name, in "

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import nullcontext
 from typing import TypeVar
 
 from imgsearch import c_memory
 from imgsearch.cli.output import info
+from imgsearch.cli.stopping import ending_soon
 from imgsearch.progress import Job, RateMeter
 
 LINE_EVERY_S = 5.0  # if standard error is not a terminal
@@ -15,13 +17,16 @@ LINE_EVERY_S = 5.0  # if standard error is not a terminal
 _Report = TypeVar("_Report")
 
 
-def run_with_progress(job: Job[_Report], title: str) -> _Report:
+def run_with_progress(job: Job[_Report], title: str, *, ends_soon: bool = False) -> _Report:
     """Run a job and return its report.
 
-    Progress goes to standard error: a bar on a terminal, otherwise a line every few seconds.
+    Progress goes to standard error: a bar on a terminal, otherwise a line every few seconds. With
+    `ends_soon`, Ctrl-C does not wait for a batch in work: for jobs that may be killed at any
+    moment, and leave nothing beside the library.
     """
     c_memory.share_between_threads()  # else 65 MB that decoders free stay reserved for them
-    return _run_with_bar(job, title) if sys.stderr.isatty() else _run_with_lines(job, title)
+    with ending_soon() if ends_soon else nullcontext():
+        return _run_with_bar(job, title) if sys.stderr.isatty() else _run_with_lines(job, title)
 
 
 def _run_with_bar(job: Job[_Report], title: str) -> _Report:
@@ -80,5 +85,7 @@ def _speed_text(meter: RateMeter) -> str:
 
 
 def format_rate(rate: float) -> str:
-    """ "212 photos/s"; a slow rate with a decimal: "0.4 photos/s"."""
+    """ "212 photos/s"; a slow rate with a decimal: "0.4 photos/s", or by the minute."""
+    if rate < 0.1:
+        return f"{60 * rate:.1f} photos/min"
     return f"{rate:.0f} photos/s" if rate >= 10 else f"{rate:.1f} photos/s"

@@ -60,9 +60,8 @@ def command(
     Photos in object storage are fetched.
     """
     with open_either(data_dir, address) as library:
-        report = run_with_progress(
-            library.upkeep.read_text(folders, everything=everything, again=again), "Reading text"
-        )
+        job = library.upkeep.read_text(folders, everything=everything, again=again)
+        report = run_with_progress(job, "Reading text", ends_soon=address is None)
         counts = library.upkeep.text_counts()
     if as_json:
         print_json({**asdict(report), "library": counts})

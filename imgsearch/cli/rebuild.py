@@ -94,7 +94,7 @@ def command(
         _check(data_dir, as_json)
         return
     with open_library(data_dir) as library:
-        report = run_with_progress(library.rebuild(encoder), "Embedding again")
+        report = run_with_progress(library.rebuild(encoder), "Embedding again", ends_soon=True)
         stored = library.encoders.stored() if encoder is not None and not report.missing else ()
         kept = [each for each in stored if each.state == "kept"]
     if as_json:

@@ -48,7 +48,10 @@ def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
         _print_archive(status)
     else:
         print_status(status)
-    if running is not None:
+    if running is None:
+        for job in status.unfinished:
+            click.echo(f"Not done  {job.sentence} To go on: {job.command}")
+    else:
         click.echo(f"Now       {_running_text(running)} (process {running.pid})")
 
 

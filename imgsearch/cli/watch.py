@@ -17,6 +17,7 @@ import click
 from imgsearch import c_memory
 from imgsearch.cli.output import PATH, complete_folder, data_option, no_archive_option, open_library
 from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options, updating
+from imgsearch.cli.stopping import GRACE_S
 from imgsearch.progress import FaceReport, Progress, SyncReport, TextReport, WatchEvent, Watching
 from imgsearch.text import format_count, printable
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from imgsearch.records.saved import OutputsReport
 
 PROGRESS_EVERY_S = 5.0
-GRACE_S = 1.5  # for the current batch after a signal; lost work is done again
 Values: TypeAlias = dict[str, object]
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
-    from imgsearch.records.status import Failure, Finding, Status
+    from imgsearch.records.status import Failure, Finding, Status, UnfinishedJob
     from imgsearch.search.context import SearchContext
     from imgsearch.search.kept_answers import KeptAnswers
     from imgsearch.search.suggestions import SuggestedNames
@@ -111,6 +111,9 @@ class Engine(Protocol):
 
     def running(self) -> RunningJob | None:
         """A job of this machine that changes the library now, in any process; None without one."""
+
+    def unfinished(self) -> tuple[UnfinishedJob, ...]:
+        """The jobs that were begun and have not come to their end. Raises as `status` does."""
 
     def photo_count(self) -> int:
         """The number of photos that can be found. Raises as `status` does."""

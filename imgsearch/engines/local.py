@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
-    from imgsearch.records.status import Failure, Finding, Status
+    from imgsearch.records.status import Failure, Finding, Status, UnfinishedJob
     from imgsearch.records.worth import Taste
     from imgsearch.store.albums import AlbumStore
     from imgsearch.store.corrections import CorrectionStore
@@ -286,6 +286,11 @@ class LocalEngine:
         from imgsearch.store.progress_file import running_job
 
         return running_job(self.settings.data_dir)
+
+    def unfinished(self) -> tuple[UnfinishedJob, ...]:
+        from imgsearch.store.unfinished import UnfinishedStore
+
+        return UnfinishedStore(self.database()).all()
 
     def photo_count(self) -> int:
         return self.reads().photos.count()

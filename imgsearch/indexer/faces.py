@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 from msgspec.structs import replace
@@ -31,6 +31,7 @@ from imgsearch.indexer.roots import readable_photos
 from imgsearch.progress import FaceReport, Job, Progress
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.unfinished import noted
 
 if TYPE_CHECKING:
     from imgsearch.faces.reader import FaceReader
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from imgsearch.records.faces import FoundFace, StoredFaces
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
+    from imgsearch.records.status import UnfinishedJob
     from imgsearch.store.people_stores import PeopleStores
     from imgsearch.store.store import Store
 
@@ -72,7 +74,13 @@ def find_faces(
             ids = [photo_id for photo_id in ids if photo_id in within]
         photos = readable_photos(store.reads, ids, context.mounts)
         close = photos_with_people(context, store, store.reads.encoders.in_use(), ids)
-        steps = _read_and_group(context, store, photos, close)
+        steps = noted(
+            store.unfinished,
+            "faces",
+            _read_and_group(context, store, photos, close),
+            folders=folders,
+            again=again,
+        )
         report = yield from publish_progress(context.data_dir, DOING, steps)
     return replace(report, unreached=report.unreached + len(ids) - len(photos))
 
@@ -110,9 +118,12 @@ class FaceBacklog:
     """
 
     doing = DOING
+    job: Literal["faces"] = "faces"
 
-    def __init__(self, context: IndexingContext) -> None:
+    def __init__(self, context: IndexingContext, unfinished: UnfinishedJob | None = None) -> None:
+        """Look at all photos, or go on with a job that was not finished."""
         self._context = context
+        self._unfinished = unfinished
         self._left: deque[int] = deque()
         self._close: frozenset[int] = frozenset()
         self._done = 0
@@ -132,7 +143,11 @@ class FaceBacklog:
         reader = self._context.face_readers.open()
         row = store.reads.encoders.current()
         if self._is_due and row is not None:
-            ids = store.faces.unread(reader.id)
+            job = self._unfinished
+            ids = store.faces.unread(reader.id, job is not None and job.again)
+            if job is not None and job.folders:
+                within = ids_below(store.reads, [str(folder) for folder in job.folders])
+                ids = [photo_id for photo_id in ids if photo_id in within]
             self._left = deque(ids)
             self._close = photos_with_people(self._context, store, row, ids)
         self._is_due = False

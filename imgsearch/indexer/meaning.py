@@ -27,6 +27,7 @@ from imgsearch.progress import LayoutReport, Progress
 from imgsearch.records.meaning import StoredCluster
 from imgsearch.store.lock import laying_out
 from imgsearch.store.store import Store
+from imgsearch.store.unfinished import noted
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
@@ -49,32 +50,39 @@ def lay_out_photos(context: IndexingContext) -> Generator[Progress, None, Layout
     of the encoder in use, and LibraryLocked while another process or thread does the same.
     """
     layout.require_packages()
-    started = time.monotonic()
     with closing(Store.open(context.data_dir)) as store, laying_out(context.data_dir):
         row = store.reads.encoders.in_use()
-        live = store.reads.photos.live_ids()
-        chosen = _sample(live)
-        ids, rows = yield from _read(store, row, chosen)
-        if not len(ids):
-            raise UsageError(
-                f"No photo has a vector of the model {row.name} yet, so there is nothing to lay "
-                "out. To embed the photos: imgsearch index"
-            )
-        axes = layout.Axes.of(rows)
-        along = axes.along(rows)
-        index = RowIndex(along)
-        points = yield from layout.lay_out(along, index, context.settings.thread_count)
-        points = apart(points, ids)
-        found, of_photo = find_clusters(points)
-        clusters = yield from _name(context, store, row, found, of_photo, rows)
-        laid_out, placed = record_of(ids, points, of_photo), None
-        if len(chosen) < len(live):
-            del rows  # of a large library
-            others = np.setdiff1d(live, ids)
-            placed = yield from _place_others(store, row, others, axes, index, laid_out)
-        store.meaning.replace(row.key, clusters, laid_out, placed)
-        place_new_photos(context, store, row)  # those that were added meanwhile
-        photos = len(store.meaning.points(row.key).photo_ids)
+        steps = _lay_out(context, store, row)
+        return (yield from noted(store.unfinished, "meaning", steps))
+
+
+def _lay_out(
+    context: IndexingContext, store: Store, row: EncoderRow
+) -> Generator[Progress, None, LayoutReport]:
+    started = time.monotonic()
+    live = store.reads.photos.live_ids()
+    chosen = _sample(live)
+    ids, rows = yield from _read(store, row, chosen)
+    if not len(ids):
+        raise UsageError(
+            f"No photo has a vector of the model {row.name} yet, so there is nothing to lay "
+            "out. To embed the photos: imgsearch index"
+        )
+    axes = layout.Axes.of(rows)
+    along = axes.along(rows)
+    index = RowIndex(along)
+    points = yield from layout.lay_out(along, index, context.settings.thread_count)
+    points = apart(points, ids)
+    found, of_photo = find_clusters(points)
+    clusters = yield from _name(context, store, row, found, of_photo, rows)
+    laid_out, placed = record_of(ids, points, of_photo), None
+    if len(chosen) < len(live):
+        del rows  # of a large library
+        others = np.setdiff1d(live, ids)
+        placed = yield from _place_others(store, row, others, axes, index, laid_out)
+    store.meaning.replace(row.key, clusters, laid_out, placed)
+    place_new_photos(context, store, row)  # those that were added meanwhile
+    photos = len(store.meaning.points(row.key).photo_ids)
     return LayoutReport(
         photos,
         len(clusters),

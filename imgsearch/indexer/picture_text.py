@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from imgsearch.progress import Job, Progress, TextReport
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.unfinished import noted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
     from imgsearch.records.picture_text import TextLine
+    from imgsearch.records.status import UnfinishedJob
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
@@ -79,7 +81,14 @@ def read_text(
         within = ids_below(store.reads, folders) if folders else None
         plan = plan_reading(context, store, row, everything=everything, again=again, within=within)
         photos = readable_photos(store.reads, plan.photo_ids, context.mounts)
-        steps = read_texts(context, store, photos, plan.to_look_at)
+        steps = noted(
+            store.unfinished,
+            "text",
+            read_texts(context, store, photos, plan.to_look_at),
+            folders=folders,
+            again=again,
+            everything=everything,
+        )
         report = yield from publish_progress(context.data_dir, DOING, steps)
     offline = len(plan.photo_ids) - len(photos)
     return replace(
@@ -144,9 +153,12 @@ class TextBacklog:
     """
 
     doing = DOING
+    job: Literal["text"] = "text"
 
-    def __init__(self, context: IndexingContext) -> None:
+    def __init__(self, context: IndexingContext, unfinished: UnfinishedJob | None = None) -> None:
+        """Look at all photos, or go on with a job that was not finished."""
         self._context = context
+        self._unfinished = unfinished
         self._left: deque[int] = deque()
         self._to_look_at: set[int] = set()
         self._done = 0
@@ -160,6 +172,21 @@ class TextBacklog:
         if everything:
             self._planned_to = 0
 
+    def _plan(self, store: Store, row: EncoderRow) -> TextPlan:
+        job = self._unfinished
+        if job is None:
+            return plan_reading(self._context, store, row, after_id=self._planned_to)
+        folders = [str(folder) for folder in job.folders]
+        return plan_reading(
+            self._context,
+            store,
+            row,
+            everything=job.everything,
+            again=job.again,
+            within=ids_below(store.reads, folders) if folders else None,
+            after_id=self._planned_to,
+        )
+
     def steps(self, store: Store) -> Generator[Progress, None, TextReport]:
         """Read all that is left, the likeliest first; one Progress a photo.
 
@@ -171,7 +198,7 @@ class TextBacklog:
             row = store.reads.encoders.current()
             plan = TextPlan((), 0)  # nothing was indexed yet
             if row is not None:
-                plan = plan_reading(self._context, store, row, after_id=self._planned_to)
+                plan = self._plan(store, row)
             if self._planned_to == 0:
                 self._left.clear()
             self._left.extend(plan.photo_ids)

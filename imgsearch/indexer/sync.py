@@ -52,8 +52,7 @@ def index(
         if not folders:
             _notify_of_paused(context, store.reads)
         scopes = diff.add_folders(store, folders) if folders else diff.all_scopes(store.reads)
-        changes = diff.compare(context, store, scopes, list_unchanged=verify)
-        _require_readable(store, changes)
+        changes = _compare(context, store, scopes, verify)
         if verify:
             files = [stat for scope in changes.scopes for stat in scope.unchanged_files]
             steps = changed_contents(files, store.files.hashes(), context.settings.thread_count)
@@ -99,6 +98,22 @@ def check_folders(context: IndexingContext, folders: Sequence[str]) -> None:
         roots.check_folder(folder, known)
 
 
+def _compare(
+    context: IndexingContext, store: Store, scopes: Sequence[diff.Scope], verify: bool
+) -> diff.LibraryDiff:
+    """Compare with the disk; new folders are noted as unfinished before, which takes a while."""
+    filled = store.reads.roots.filled()
+    new = {scope.root_id for scope in scopes} - filled - store.unfinished.indexing()
+    store.unfinished.begin_index(dict.fromkeys(new))
+    try:
+        changes = diff.compare(context, store, scopes, list_unchanged=verify)
+        _require_readable(store, changes)
+    except Exception:  # it would fail again in the same way
+        store.unfinished.end_index(new)
+        raise
+    return changes
+
+
 def apply_changes(
     context: IndexingContext,
     store: Store,
@@ -109,10 +124,43 @@ def apply_changes(
     """Apply a difference to the library, with progress that other processes can see.
 
     First the new and changed files, then removals and sidecar files, at last what is made of the
-    vectors. With `retry_failures`, files are decoded that failed before in the same way.
+    vectors. With `retry_failures`, files are decoded that failed before in the same way. Until the
+    end the library knows that indexing is not finished.
     """
     steps = _apply(context, store, changes, accept_removals, retry_failures)
-    return publish_progress(context.data_dir, "Indexing", steps)
+    noted = _noted(store, changes, steps, is_part=retry_failures)
+    return publish_progress(context.data_dir, "Indexing", noted)
+
+
+def _noted(
+    store: Store,
+    changes: diff.LibraryDiff,
+    steps: Generator[Progress, None, SyncReport],
+    is_part: bool,
+) -> Generator[Progress, None, SyncReport]:
+    """The same job, noted until it has come to its end.
+
+    What is noted of a root counts its files that are left after the last scan of all of it. A job
+    for some of its files takes them off that number, and leaves the note if there was one before.
+    """
+    roots, before = store.reads.roots.all(), store.unfinished.indexing()
+    whole = {
+        each.scope.root_id
+        for each in changes.scopes
+        if not is_part and each.scope.recursive and each.scope.folder == roots[each.scope.root_id]
+    }
+    files: Counter[int] = Counter()
+    for each in changes.scopes:
+        files[each.scope.root_id] += len(each.changes.upserts)
+    begun = {
+        root_id: count
+        for root_id, count in files.items()
+        if count and (root_id in whole or root_id not in before)
+    }
+    store.unfinished.begin_index(begun)
+    report = yield from steps
+    store.unfinished.end_index(whole | (begun.keys() - before))
+    return report
 
 
 def _apply(

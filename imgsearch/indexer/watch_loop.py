@@ -27,10 +27,12 @@ from imgsearch.indexer.scan import folder_identity
 from imgsearch.indexer.sync import apply_changes, check_folders
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
 from imgsearch.progress import WatchEvent, Watching
+from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
+from imgsearch.store.unfinished import UnfinishedStore
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
@@ -96,7 +98,8 @@ class WatchLoop:
         self._context = context
         # A scan finds the same problems each time, and each of them is told once.
         self._scanning = replace(context, notify=self._notify_once)
-        self._backlogs = tuple(_backlogs(context))
+        self._backlogs = list(_backlogs(context))
+        self._once = list(_unfinished_backlogs(context))  # what somebody began, until it is done
         self._schedule = schedule
         self._watcher = watcher
         self._stop = stop
@@ -105,7 +108,7 @@ class WatchLoop:
         self._notified: set[str] = set()
         self._pending: set[Hint] = set()
         self._scan_all = True
-        self._unfinished = list(self._backlogs)
+        self._unfinished = [*self._once, *self._backlogs]
         self._not_before_s = 0.0
         self._scanned_all_s = self._indexed_s = time.monotonic()
 
@@ -239,7 +242,7 @@ class WatchLoop:
     def _renew_backlogs(self, everything: bool) -> None:
         for backlog in self._backlogs:
             backlog.renew(everything)
-        self._unfinished = list(self._backlogs)
+        self._unfinished = [*self._once, *self._backlogs]
 
     def _work_off(self, backlog: Backlog) -> Iterator[WatchEvent]:
         """Look at some photos of a backlog, for a moment: changes on the disk come first."""
@@ -256,6 +259,9 @@ class WatchLoop:
                         yield next(steps)
                     except StopIteration as end:
                         self._unfinished.remove(backlog)
+                        if backlog in self._once:
+                            self._once.remove(backlog)
+                        store.unfinished.end(backlog.job)
                         self._indexed_s = time.monotonic()
                         if end.value.tried:
                             yield end.value
@@ -274,17 +280,32 @@ class WatchLoop:
 def _backlogs(context: IndexingContext) -> Iterator[Backlog]:
     """The photos to look at while there is nothing else to do."""
     settings = context.settings
-    for is_wanted, readers, backlog in (
-        (settings.read_text, context.text_readers, picture_text.TextBacklog),
-        (settings.find_faces, context.face_readers, faces.FaceBacklog),
-    ):
-        if is_wanted:
-            try:
-                readers.open()
-            except MissingPackage as error:
-                context.notify(str(error))
-            else:
-                yield backlog(context)
+    if settings.read_text and _can_open(context, context.text_readers.open):
+        yield picture_text.TextBacklog(context)
+    if settings.find_faces and _can_open(context, context.face_readers.open):
+        yield faces.FaceBacklog(context)
+
+
+def _unfinished_backlogs(context: IndexingContext) -> Iterator[Backlog]:
+    """The photos that a reading of text or a finding of faces has left, as it was begun."""
+    if not (context.data_dir / DATABASE_FILE).exists():
+        return
+    with closing(Database.open(context.data_dir)) as database:
+        jobs = {job.job: job for job in UnfinishedStore(database).all()}
+    if "text" in jobs and _can_open(context, context.text_readers.open):
+        yield picture_text.TextBacklog(context, jobs["text"])
+    if "faces" in jobs and _can_open(context, context.face_readers.open):
+        yield faces.FaceBacklog(context, jobs["faces"])
+
+
+def _can_open(context: IndexingContext, open_models: Callable[[], object]) -> bool:
+    """Whether the package of these models is installed; if not, the user is told."""
+    try:
+        open_models()
+    except MissingPackage as error:
+        context.notify(str(error))
+        return False
+    return True
 
 
 def scopes_of_hints(reads: Reads, hints: Iterable[Hint]) -> list[Scope]:

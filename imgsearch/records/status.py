@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from imgsearch.errors import Reason
 from imgsearch.records.index import EncoderState, SnapshotInfo
+from imgsearch.text import format_count, shell_word
 
 
 class Counts(Struct, frozen=True):
@@ -65,6 +66,52 @@ class ThumbnailCounts(Struct, frozen=True):
     size_bytes: int
 
 
+class UnfinishedJob(Struct, frozen=True):
+    """A job that was begun and has not come to its end: it runs now, was interrupted, or failed.
+
+    `left` is how many files (of an index) or photos it had still to do, None if that is unknown.
+    `folders` are those that are indexed, or to which the job was limited. The others are options
+    that it was begun with.
+    """
+
+    job: Literal["index", "faces", "text", "meaning"]
+    left: int | None
+    begun_at: datetime  # UTC
+    folders: tuple[Path, ...] = ()
+    again: bool = False
+    everything: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """Say what is not finished, and what that means."""
+        if self.job == "meaning":
+            return "Laying out the map of meaning was not finished, so the map is the earlier one."
+        title, thing = {
+            "index": ("Indexing", "file"),
+            "faces": ("Finding faces", "photo"),
+            "text": ("Reading text", "photo"),
+        }[self.job]
+        if not self.left:
+            return f"{title} was not finished."
+        return f"{title} was not finished: {format_count(self.left, thing)} left."
+
+    @property
+    def command(self) -> str:
+        """The command that goes on with it."""
+        options = [
+            *("--again" for _ in range(self.again)),
+            *("--all" for _ in range(self.everything)),
+        ]
+        folders = () if self.job == "index" else map(shell_word, self.folders)
+        name = {
+            "index": "index",
+            "faces": "faces",
+            "text": "read-text",
+            "meaning": "meaning --lay-out",
+        }[self.job]
+        return " ".join(["imgsearch", name, *options, *folders])
+
+
 class Status(Struct, frozen=True):
     """The state of a library at one moment.
 
@@ -88,6 +135,7 @@ class Status(Struct, frozen=True):
     wants: tuple[MissingExtra, ...] = ()  # extras that would read some of them
     disk_bytes: int = 0  # of the data folder
     thumbnails: ThumbnailCounts = ThumbnailCounts(None, 0)
+    unfinished: tuple[UnfinishedJob, ...] = ()  # also those that are running now
 
 
 class Failure(Struct, frozen=True):

@@ -15,11 +15,13 @@ from imgsearch.language.negation import has_negation
 from imgsearch.language.phrasing import with_emoji_named
 from imgsearch.language.words import is_english
 from imgsearch.records.answer import Answer
+from imgsearch.records.photo import FACTS, LOOKS
 from imgsearch.records.query import Example, Filter, Query
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.name_search import is_quoted_phrase, quoted_words
 from imgsearch.search.verdict import NARROWING, narrows
+from imgsearch.text import format_count
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Understanding
@@ -53,6 +55,7 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
         *_known_examples(context, exact),
         *_empty_dates(query.understanding),
         *_doubt(query, answer),
+        *_unread_facts(context, exact),
         *_negations(exact),
         *_only_exclusions(exact),
         *_quoted(context, exact),
@@ -88,6 +91,31 @@ def _empty_dates(understanding: Understanding) -> Iterator[str]:
     """A remark for each date in the query without photos in the library."""
     for date in understanding.empty_dates:
         yield f"The library has no photo of {date}. The photos shown are of a longer time."
+
+
+def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
+    """A remark for each filter on a fact that some photos were never read for."""
+    for condition in query.filters:
+        for fact in _facts_of(condition):
+            unread = context.catalogue.without_fact(fact)
+            if unread:
+                photos = format_count(unread, "photo")
+                yield (
+                    f"{photos} may be missing: an older version read them, which did not know "
+                    f"{to_text(Query(filters=(condition,)))}. To read them again: "
+                    "imgsearch index --metadata"
+                )
+
+
+def _facts_of(condition: Filter) -> list[str]:
+    """The facts of a photo that a filter asks for."""
+    if condition.field == "is":
+        return sorted({LOOKS[value].fact for value in condition.values if value in LOOKS})
+    return [
+        fact.name
+        for fact in FACTS
+        if fact.filter is not None and fact.filter.name == condition.field
+    ]
 
 
 def _negations(query: Query) -> Iterator[str]:

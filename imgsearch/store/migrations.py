@@ -709,6 +709,29 @@ CREATE TABLE meaning_positions (
 CREATE INDEX meaning_positions_by_photo ON meaning_positions (photo_id);
 """
 
+# Jobs that were begun, until they come to their end: see `imgsearch.store.unfinished`.
+_UNFINISHED = """
+CREATE TABLE unfinished_indexing (
+    root_id INTEGER NOT NULL PRIMARY KEY REFERENCES roots (id) ON DELETE CASCADE,
+    files_left INTEGER,
+    begun_at TEXT NOT NULL
+);
+CREATE TABLE unfinished_jobs (
+    job TEXT NOT NULL PRIMARY KEY,
+    photos_left INTEGER,
+    options TEXT NOT NULL,
+    begun_at TEXT NOT NULL
+);
+"""
+
+# When columns of facts were added to a library that had photos: those read before lack them.
+_LATER_FACTS = """
+CREATE TABLE later_facts (
+    fact TEXT NOT NULL PRIMARY KEY,
+    added_at TEXT NOT NULL
+);
+"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -725,6 +748,8 @@ MIGRATIONS: dict[str, str] = {
     "changes of people": _CHANGES_OF_PEOPLE,
     "event titles": _EVENT_TITLES,
     "maps of meaning": _MEANING,
+    "unfinished jobs": _UNFINISHED,
+    "later facts": _LATER_FACTS,
 }
 
 
@@ -766,16 +791,25 @@ def is_current(connection: sqlite3.Connection) -> bool:
     return not pending(connection) and not _lacking_columns(connection)
 
 
-def _lacking_columns(connection: sqlite3.Connection) -> list[str]:
-    """The columns of facts that `photos` lacks, as SQL declares them."""
+def _lacking_columns(connection: sqlite3.Connection) -> dict[str, str]:
+    """The columns of facts that `photos` lacks, by fact, as SQL declares them."""
     known = {name for _, name, *_ in connection.execute("PRAGMA table_info(photos)")}
-    return [column_of(fact) for fact in FACT_COLUMNS if fact.name not in known]
+    return {fact.name: column_of(fact) for fact in FACT_COLUMNS if fact.name not in known}
 
 
 def add_facts(connection: sqlite3.Connection) -> None:
     """Add the columns of facts that `photos` lacks."""
-    for column in _lacking_columns(connection):
+    for column in _lacking_columns(connection).values():
         connection.execute(f"ALTER TABLE photos ADD COLUMN {column}")
+
+
+def _note_later_facts(connection: sqlite3.Connection) -> None:
+    """Note the facts that are added now, if there are photos that were read without them."""
+    if connection.execute("SELECT 1 FROM photos LIMIT 1").fetchone():
+        connection.executemany(
+            "REPLACE INTO later_facts VALUES (?, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))",
+            [(fact,) for fact in _lacking_columns(connection)],
+        )
 
 
 def apply_first(connection: sqlite3.Connection, count: int) -> None:
@@ -796,6 +830,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             if names:
                 _apply(connection, names[0])
             if len(names) <= 1:  # with the newest schema only, which `refresh` knows
+                _note_later_facts(connection)
                 add_facts(connection)
                 refresh(connection)
             connection.execute("COMMIT")

@@ -28,6 +28,7 @@ from imgsearch.store.picture_text import PictureTextStore
 from imgsearch.store.reads import Reads
 from imgsearch.store.saved import SavedSearchStore
 from imgsearch.store.sql import prefix_of
+from imgsearch.store.unfinished import UnfinishedStore, recorded
 from imgsearch.store.vectors import VectorStore, insert_vectors, renumber_vectors
 
 _insert = upsert(schema.paths)
@@ -45,8 +46,8 @@ class Store:
 
     `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`,
     `picture_text` and `faces` read the rest and write. One process at a time writes: see
-    `imgsearch.store.lock.writing`. `saved_searches`, `albums`, `marks`, `people` and
-    `meaning` need no lock.
+    `imgsearch.store.lock.writing`. `saved_searches`, `albums`, `marks`, `people`, `meaning` and
+    `unfinished` need no lock.
     """
 
     def __init__(self, database: Database) -> None:
@@ -66,6 +67,7 @@ class Store:
         self.saved_searches = SavedSearchStore(database)
         self.albums = AlbumStore(database)
         self.marks = MarkStore(database)
+        self.unfinished = UnfinishedStore(database)
 
     @classmethod
     def open(cls, data_dir: Path, writable: bool = False) -> Self:
@@ -106,6 +108,7 @@ class Store:
                 name = result.stat.path.removeprefix(prefix)
                 path_id = _record_path(connection, root_id, name, photo_id, result.stat)
                 record_failure(connection, path_id, result.failure, result.content_hash)
+            recorded(connection, root_id, len(results))
 
 
 def _record_path(

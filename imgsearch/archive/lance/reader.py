@@ -282,6 +282,10 @@ class LanceCatalogue:
         ids: Ids = np.sort(rows["id"].to_numpy()).astype(np.int64)
         return ids
 
+    def without_fact(self, fact: str) -> int:
+        """0: an archive does not know with which facts a photo was read."""
+        return 0
+
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
         """The photos among these that are in a selection."""
         with self._errors():

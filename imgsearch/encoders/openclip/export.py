@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,14 +32,17 @@ _MIN_COSINE = 0.9999  # between a row from torch and the same row from ONNX Runt
 _OPSET = 17
 
 
-def export(model: TorchModel, folder: Path) -> ExportFacts:
+def export(model: TorchModel, folder: Path, tell: Callable[[str], None]) -> ExportFacts:
     """Write both graphs and the tokenizer into `folder`; return the facts that a reader needs.
 
-    Raises EncoderError if a graph cannot be written or run, or does not agree with torch.
+    `tell` is called with the name of each step before it begins. Raises EncoderError if a graph
+    cannot be written or run, or does not agree with torch.
     """
+    tell("converting and checking its image tower")
     pixels = _probe_pixels(model.preprocess.side_px)
     _write(_ImageGraph(model), pixels[:2], folder / IMAGE)
     _check(OnnxModel(folder / IMAGE), pixels, model.images(pixels))
+    tell("converting and checking its text tower")
     try:
         ids = model.tokens.ids(PROBES)
         tokenizer = model.tokens.write(folder / TOKENIZER)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify, Recommendation
 from imgsearch.encoders.device import has_gpu
-from imgsearch.encoders.openclip import catalogue, hub
+from imgsearch.encoders.openclip import catalogue, hub, hub_requests
 from imgsearch.encoders.openclip.catalogue import FP32, INT8, plain
+from imgsearch.encoders.openclip.hub_requests import HubFile
 from imgsearch.records.status import EncoderInfo
 
 if TYPE_CHECKING:
@@ -95,13 +96,15 @@ def _recommend(device: str, notify: Notify) -> Recommendation:
     if not hub.is_offline():
         notify(
             f"No model was chosen, and {best.name} is not on this machine: asking the model hub "
-            f"({hub.endpoint()}) for it. To ask nobody: --encoder lite, or HF_HUB_OFFLINE=1."
+            f"({hub_requests.endpoint()}) for it. To ask nobody: --encoder lite, or "
+            "HF_HUB_OFFLINE=1."
         )
-    if hub.find(best.repo, hub.WEIGHT_FILES):
+    answer = hub.find(best.repo, hub.WEIGHT_FILES)
+    if isinstance(answer, HubFile):
         return Recommendation(best.name, f"the default {place}, {best.size_mb} MB to download once")
-    reason = f"{best.name} is not on this machine and the model hub cannot be reached"
-    if hub.is_offline():
-        reason = f"{best.name} is not on this machine and HF_HUB_OFFLINE forbids downloading it"
+    reason = f"{best.name} is not on this machine, and {answer.reason}"
+    if not hub.is_offline():
+        reason += f" (to try again later: imgsearch rebuild --encoder {best.name})"
     return Recommendation(other.name if is_downloaded(other) else None, reason)
 
 

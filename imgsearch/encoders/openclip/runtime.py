@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,6 +35,7 @@ from imgsearch.encoders.openclip.spec import (
 from imgsearch.encoders.openclip.tokens import FileTokens, without_padding
 from imgsearch.errors import DiskError, EncoderError, MissingPackage
 from imgsearch.installation import cpu_torch_hint, install_command
+from imgsearch.progress import Download
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
 
 # Distributions that only the preparation of a model and GPUs need, with their modules.
 _PREPARING = {"torch": "torch", "open_clip_torch": "open_clip", "timm": "timm"}
+
+# Notes about weights with a right checksum, by commit and name: another program that downloads into
+# the hub's cache may not compare it.
+_CHECKED = Path("openclip", "checked")
 
 
 class Tokens(Protocol):
@@ -177,16 +182,17 @@ def open_runtime(
     if spec.int8:
         return _open_int8(spec, cache_dir, on_download)
     if has_gpu(device) or device not in ("auto", "cpu"):
-        return _load_torch_model(spec, device, on_download)
+        return _load_torch_model(spec, cache_dir, device, on_download)
     folder = spec.export_folder(cache_dir)
     made_for = f"{spec.name}, format {FORMAT}"
     facts = read_export(folder, made_for)
     if facts is None:
-        model = _load_torch_model(spec, "cpu", on_download)
+        tell = _teller(spec.name, on_download)
+        model = _load_torch_model(spec, cache_dir, "cpu", on_download, tell)
         try:
             from imgsearch.encoders.openclip.export import export
 
-            facts = write_export(folder, made_for, lambda empty: export(model, empty))
+            facts = write_export(folder, made_for, lambda empty: export(model, empty, tell))
         except (EncoderError, DiskError) as error:
             warnings.warn(
                 f"{spec.name} runs in torch, which is slower than ONNX Runtime and takes longer to "
@@ -212,12 +218,23 @@ def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None)
     def build(empty: Path) -> ExportFacts:
         from imgsearch.encoders.openclip import int8  # onnx: for an export only
 
+        _teller(spec.name, on_download)("converting its image tower to int8")
         source, target = float32.folder / IMAGE, empty / IMAGE
         pictures = int8.made_pictures(float32.preprocess.side_px)
         return asdict(int8.convert(source, target, [pictures]))
 
     facts: dict[str, Any] = read_export(folder, made_for) or write_export(folder, made_for, build)
     return float32.in_int8(Int8Tower(folder, facts["group"]))
+
+
+def _teller(name: str, on_download: OnDownload | None) -> Callable[[str], None]:
+    """Return a function that reports a step of preparing a model."""
+
+    def tell(step: str) -> None:
+        if on_download is not None:
+            on_download(Download(name, 0, 0, preparing=step))
+
+    return tell
 
 
 def require_torch(name: str) -> None:
@@ -230,11 +247,18 @@ def require_torch(name: str) -> None:
         )
 
 
-def _load_torch_model(spec: ModelSpec, device: str, on_download: OnDownload | None) -> TorchModel:
+def _load_torch_model(
+    spec: ModelSpec,
+    cache_dir: Path,
+    device: str,
+    on_download: OnDownload | None,
+    tell: Callable[[str], None] = lambda step: None,
+) -> TorchModel:
     require_torch(spec.name)
     from imgsearch.encoders.openclip import torch  # takes seconds to import
 
     if spec.seed is not None:
+        tell("making its weights")
         return torch.random_model(spec.arch, spec.seed, device)
     recommended = catalogue.find(spec.name)
     if recommended is not None:
@@ -243,4 +267,6 @@ def _load_torch_model(spec: ModelSpec, device: str, on_download: OnDownload | No
         place = str(torch.pretrained_config(spec.arch, spec.tag)["hf_hub"])
         repo, _, file = place.rpartition("/")
         weights = hub.fetch(repo, hub.weight_files(file), on_download)
+    tell("reading its weights")
+    hub.verify(weights, cache_dir / _CHECKED / f"{weights.parent.name}-{weights.name}")
     return torch.pretrained_model(spec.arch, spec.tag, weights, device)

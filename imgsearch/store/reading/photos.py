@@ -88,6 +88,16 @@ class PhotoReads:
         query = "SELECT count(DISTINCT photo_id) FROM paths"
         return self._recent.get("photos", lambda: int(self._database.fetch_one(query)[0]))
 
+    def without_fact(self, fact: str) -> int:
+        """Count the photos that were read before this library knew a fact, and not again since."""
+        query = (
+            "SELECT count(DISTINCT photo_id) FROM later_facts, paths "
+            "JOIN photos ON photos.id = photo_id WHERE fact = ? AND facts_at < later_facts.added_at"
+        )
+        return self._recent.get(
+            ("without fact", fact), lambda: int(self._database.fetch_one(query, fact)[0])
+        )
+
     def live_ids(self, ids: Ids | None = None) -> Ids:
         """The photos, among these or all, that have at least one path; sorted, unique."""
         among = "IS NOT NULL" if ids is None else IN_IDS

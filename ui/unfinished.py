@@ -1,0 +1,113 @@
+"""Jobs that were begun and not finished: the page goes on with them when it starts, and says so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from imgsearch import ImgsearchError, UnfinishedJob
+from ui.coming_photos import show_coming_photos
+from ui.formatting import escape_markdown
+from ui.query_line import query_line
+from ui.session import Session, session
+from ui.tasks import INDEX, Task, is_indexing, other_job
+from ui.views import library, meaning, people
+
+_LOOK_S = 0.5
+_TASKS: Mapping[str, str] = {
+    "index": INDEX,
+    "faces": people.TASK,
+    "text": library.READ_TEXT,
+    "meaning": meaning.TASK,
+}
+# The views that show what these jobs find; the index concerns all of them.
+_VIEWS: Mapping[str, tuple[str, ...]] = {
+    "faces": ("people", "library"),
+    "text": ("library",),
+    "meaning": ("meaning", "library"),
+}
+_SHOW_PROGRESS = ("search", "timeline", "events", "over-time", "library")  # by themselves
+
+
+def go_on() -> None:
+    """Go on with unfinished jobs in a thread, one after another, until one is stopped or fails."""
+    threading.Thread(target=_go_on, args=(session(),), name="imgsearch-go-on", daemon=True).start()
+
+
+def _go_on(here: Session) -> None:
+    tried: set[str] = set()
+    while job := _next(here, tried):
+        tried.add(job.job)
+        _start(here, job)
+        task = here.tasks.get(_TASKS[job.job])
+        while task is not None and task.running:
+            time.sleep(_LOOK_S)
+        if task is None or task.report is None:
+            return
+
+
+def _next(here: Session, tried: set[str]) -> UnfinishedJob | None:
+    """The next unfinished job, once nobody else writes; None if there is none."""
+    try:
+        while _unfinished(here):
+            if other_job(here.library) is None:
+                return next((job for job in _unfinished(here) if job.job not in tried), None)
+            time.sleep(_LOOK_S)
+    except ImgsearchError:  # the views tell it
+        return None
+    return None
+
+
+def _unfinished(here: Session) -> tuple[UnfinishedJob, ...]:
+    if not here.has("folders") or not here.library.exists():
+        return ()
+    return here.library.unfinished()
+
+
+def _start(here: Session, job: UnfinishedJob) -> None:
+    start: Mapping[str, Callable[[], None]] = {
+        "index": lambda: here.index(job.folders),
+        "faces": lambda: here.start(
+            people.TASK,
+            lambda opened: opened.people.find_faces(job.folders, again=job.again),
+        ),
+        "text": lambda: here.start(
+            library.READ_TEXT,
+            lambda opened: opened.upkeep.read_text(
+                job.folders, everything=job.everything, again=job.again
+            ),
+        ),
+        "meaning": lambda: here.start(meaning.TASK, lambda opened: opened.meaning.lay_out()),
+    }
+    start[job.job]()
+
+
+def show(view: str) -> None:
+    """Say in a view what is not finished, with a button that goes on, or how far it is."""
+    here = session()
+    jobs = [job for job in _unfinished(here) if view in _VIEWS.get(job.job, (view,))]
+    if not jobs:
+        return
+    if is_indexing(here.library, here.tasks):
+        if view not in _SHOW_PROGRESS:
+            show_coming_photos(query_line().note_click)
+        return
+    if other_job(here.library) is not None:
+        return
+    for job in jobs:
+        task: Task | None = here.tasks.get(_TASKS[job.job])
+        if task is None or not task.running:
+            with st.container(
+                horizontal=True, vertical_alignment="center", key=f"unfinished {job.job}"
+            ):
+                st.info(escape_markdown(job.sentence), icon=":material/hourglass_bottom:")
+                st.button(
+                    "Go on",
+                    key=f"go on {job.job}",
+                    icon=":material/play_arrow:",
+                    on_click=_start,
+                    args=(here, job),
+                )
