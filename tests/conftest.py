@@ -54,8 +54,8 @@ SHARED = Path(
 )
 
 
-# The first two wait for most of their time, while tests in other processes use the cores. The others
-# take minutes of them. At the end nothing else would be left to do meanwhile.
+# The first two wait for most of their time, while tests in other processes use the cores. The
+# others take minutes of them. At the end nothing else would be left to do meanwhile.
 _FIRST = (
     "test_watch.py",
     "test_watch_soak.py",
