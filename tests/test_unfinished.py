@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import textwrap
 import threading
 from collections.abc import Generator, Iterator
@@ -161,6 +162,8 @@ def test_failed_files_tried_again_do_not_finish_an_index(library: Library, photo
 
 
 def test_a_process_that_was_killed_leaves_an_unfinished_index(tmp_path: Path, photos: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs Unix")
     data = tmp_path / "library"
     with held("index", photos, data=data, at_batch=3, stand_in=True) as process:
         process.wait_until_held()
