@@ -515,7 +515,7 @@ def test_a_library_is_copied_with_its_faces(photos: Path, tmp_path: Path) -> Non
                 assert replace(counts, failed=1, unread=0) == own[2]
                 for line in ("person:zoe", "person:me", "only:me", "people:3+", "people:0"):
                     assert found(archive, line) == found(library, line), line
-                assert [each.name for each in persons if each.is_me] == ["Zoë"]
+                assert [each.name for each in archive.people.all() if each.is_me] == ["Zoë"]
 
 
 def test_faces_come_back_to_a_library_in_a_pack(

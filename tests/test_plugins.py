@@ -204,3 +204,25 @@ def test_a_plug_in_cannot_end_a_command_as_if_it_were_done(
     assert done.returncode == 11, done.stdout + done.stderr
     assert "The plug-in 'leaves' of the package leaves tried to end imgsearch" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_index_backend_cannot_end_a_command_as_if_it_were_done(
+    installed: Path, photos: Path, tmp_path: Path
+) -> None:
+    packages, data = tmp_path / "packages", tmp_path / "library"
+    code = (
+        "import imgsearch_plugin_example as example\n"
+        "class Leaving(example.ExampleBackend):\n"
+        "    name = 'leaving'\n"
+        "    def build(self, context):\n"
+        "        raise SystemExit(0)\n"
+        "BACKEND = Leaving()\n"
+    )
+    listed = b"[imgsearch.index_backends]\nleaving = leaving:BACKEND\n"
+    make_package(packages, "leaving", listed, code)
+    path = Path(f"{packages}{os.pathsep}{installed}")
+    assert run(path, data, "index", photos, "--encoder", "example").returncode == 0
+    program = BACKEND.replace('IndexSpec("example")', 'IndexSpec("leaving")')
+    done = run(path, data, str(data), code=program)
+    assert done.returncode == 1, "an error of Python, as the program catches none"
+    assert "MissingPackage: The plug-in 'leaving' of the package leaving tried" in done.stderr

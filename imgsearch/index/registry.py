@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeGuard
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
+
+from msgspec import Struct
 
 from imgsearch.errors import SnapshotError
-from imgsearch.index.base import IndexBackend
+from imgsearch.index.base import BuildContext, BuiltIndex, Details, IndexBackend, VectorIndex
 from imgsearch.index.flat import FlatBackend
-from imgsearch.plugins import INDEX_BACKENDS, entry_points_of, load_plugin
+from imgsearch.plugins import (
+    INDEX_BACKENDS,
+    entry_points_of,
+    load_plugin,
+    plugin_named,
+    staying,
+)
+
+if TYPE_CHECKING:
+    from imgsearch.index.policy import IndexPolicy
 
 
 def register(backend: IndexBackend) -> None:
@@ -29,13 +41,30 @@ def find_backend(name: str) -> IndexBackend:
         return isinstance(loaded, IndexBackend) and loaded.name == name
 
     if name not in _backends and name in entry_points_of(INDEX_BACKENDS):
-        register(load_plugin(INDEX_BACKENDS, name, "an IndexBackend of that name", is_backend))
+        backend = load_plugin(INDEX_BACKENDS, name, "an IndexBackend of that name", is_backend)
+        register(_GuardedBackend(name, backend, plugin_named(INDEX_BACKENDS, name)))
     if name not in _backends:
         raise SnapshotError(
             f"Unknown kind of index {name!r}. Known: {', '.join(_backends)}. If a newer imgsearch "
             "wrote it, build one that this version can read: imgsearch rebuild"
         )
     return _backends[name]()
+
+
+class _GuardedBackend(Struct, frozen=True):
+    """An index backend of a plug-in, which cannot end the process by SystemExit."""
+
+    name: str
+    backend: IndexBackend
+    plugin: str
+
+    def build(self, context: BuildContext) -> BuiltIndex:
+        with staying(self.plugin):
+            return self.backend.build(context)
+
+    def open(self, path: Path, details: Details, policy: IndexPolicy) -> VectorIndex:
+        with staying(self.plugin):
+            return self.backend.open(path, details, policy)
 
 
 def _ivf() -> IndexBackend:
