@@ -287,7 +287,8 @@ def test_an_answer_leaves_what_is_being_typed_about_another_group(
     expect(field).to_have_value("Ben")
     expect(detail.locator(".count").first).to_contain_text("3 photos")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Ben, 3 photos").wait_for()
+    page.get_by_role("button", name="Ben, 3 photos").wait_for()  # at once
+    page.get_by_text("Named Ben.").wait_for()  # recorded
     assert names(library) == {"Anna": 5, "Ben": 3, None: 2}
 
 
