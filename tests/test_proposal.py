@@ -91,6 +91,12 @@ def test_a_crop_of_the_edges_never_takes_the_place_of_the_whole() -> None:
 def test_a_darker_copy_never_takes_the_place_of_a_photo() -> None:
     group = proposed(hit(1, "z", lightness=50.0), hit(2, "a", lightness=40.0))
     assert choice(group) == {1: "+ lighter", 2: "darker"}
+    earlier = NOON - timedelta(days=9)
+    group = proposed(hit(1, "z", lightness=50.0), hit(2, "a", date=earlier, lightness=40.0))
+    assert choice(group)[1] == "+ lighter", "the date of a file says little"
+    edited = hit(1, "z", taken_at=NOON, lightness=60.0)
+    first = hit(2, "a", taken_at=earlier, date=earlier, lightness=40.0)
+    assert choice(proposed(edited, first))[2] == "+ older"
     like = proposed(hit(1, "z", lightness=50.0), hit(2, "a", lightness=49.0), hit(3, "b"))
     assert next(iter(choice(like))) == 2, "about as light, or not known"
 

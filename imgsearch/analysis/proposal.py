@@ -86,8 +86,8 @@ def propose(
     `hits` has the photos by id; pairs of others are left out. `raw_pairs` are the (developed, RAW)
     photos of one shot. The kept photo is chosen by these criteria, in order: a photo in one of the
     folders `prefer`; a RAW file; the larger, by more than 5 %; the sharper; the larger at all; the
-    one with a date in its metadata; the older; the lighter; the one that is not in a folder of
-    copies or downloads. A smaller photo of another moment stays as well if it is sharper.
+    one with a date in its metadata; the older by that date; the lighter; the older by the date of
+    its file; the one that is not in a folder of copies or downloads. A smaller photo of another moment stays as well if it is sharper.
     """
     shots = {frozenset(pair) for pair in raw_pairs}
     linked = [
@@ -193,8 +193,10 @@ def _criteria(
     raws = {photo_id: hit.photo.facts.format == RAW.name for photo_id, hit in hits.items()}
     pixels = {photo_id: hit.photo.width_px * hit.photo.height_px for photo_id, hit in hits.items()}
     own_dates = {photo_id: hit.photo.taken_at is not None for photo_id, hit in hits.items()}
-    # A photo without a date counts as the newest.
+    # Of photos without a date of their own, the lightness says more than the date of the file: a
+    # copy may have an older one. A photo without any date counts as the newest.
     ages_s = {photo_id: -_seconds(hit) for photo_id, hit in hits.items()}
+    own_ages_s = {each: ages_s[each] if own_dates[each] else 0.0 for each in hits}
     originals = {photo_id: not _is_among_copies(hit) for photo_id, hit in hits.items()}
 
     def sharpest(ids: Sequence[int]) -> Sequence[int]:
@@ -219,6 +221,11 @@ def _criteria(
         "larger",
         lambda hit, best: f"smaller: {_size_text(hit)}, not {_size_text(best)}",
     )
+    older = _Criterion(
+        lambda ids: _highest(ids, ages_s, within=OLDER_S),
+        "older",
+        lambda hit, best: f"newer: {_date_text(hit)}, not {_date_text(best)}",
+    )
     return (
         _Criterion(
             lambda ids: _highest(ids, ranks),
@@ -237,12 +244,9 @@ def _criteria(
             "dated by its metadata",
             lambda hit, best: "without a date of its own",
         ),
-        _Criterion(
-            lambda ids: _highest(ids, ages_s, within=OLDER_S),
-            "older",
-            lambda hit, best: f"newer: {_date_text(hit)}, not {_date_text(best)}",
-        ),
+        replace(older, best_of=lambda ids: _highest(ids, own_ages_s, within=OLDER_S)),
         _Criterion(lightest, "lighter", lambda hit, best: "darker"),
+        older,
         _Criterion(
             lambda ids: _highest(ids, originals),
             "in a better folder",
