@@ -135,6 +135,7 @@ if TYPE_CHECKING:
         LOOKS as LOOKS,
         Facts as Facts,
         Photo as Photo,
+        moment_text as moment_text,
     )
     from imgsearch.records.query import (
         Example as Example,
@@ -261,7 +262,7 @@ _NAMES = {
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.meaning": ("MeaningCluster", "MeaningMap", "MeaningPoints"),
     "imgsearch.records.names": ("name_of_field",),
-    "imgsearch.records.photo": ("LOOKS", "Facts", "Photo"),
+    "imgsearch.records.photo": ("LOOKS", "Facts", "Photo", "moment_text"),
     "imgsearch.records.query": (
         "Example",
         "PeriodLength",

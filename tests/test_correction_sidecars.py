@@ -16,6 +16,7 @@ from imgsearch.decode.xmp import read_xmp
 from imgsearch.decode.xmp_corrections import new_packet_of_correction, with_correction
 from imgsearch.decode.xmp_edit import CannotEdit
 from imgsearch.records.corrections import Correction, DateAndPlaceChange, NamedPoint, PhotoDate
+from imgsearch.records.photo import DatePrecision
 from tests.factories import run_cli
 from tests.programs import need_programs
 from tests.stand_in import StandIn
@@ -128,8 +129,50 @@ def test_damaged_packets_are_refused_or_keep_what_they_state(noise: bytes, at: i
         after = with_correction(damaged, Correction(MOMENT))
     except CannotEdit:
         return
-    dated = {"taken_at": MOMENT, "dated_by": "xmp"}
-    assert read_xmp(after).facts == {**read_xmp(damaged).facts, **dated}
+    before = dict(read_xmp(damaged).facts)
+    before.pop("date_precision", None)
+    assert read_xmp(after).facts == {**before, "taken_at": MOMENT, "dated_by": "xmp"}
+
+
+@pytest.mark.parametrize(
+    ("precision", "written", "read"),
+    [
+        ("year", "1974<", "year"),
+        ("season", "1974-07<", "month"),  # XMP has no seasons
+        ("month", "1974-07<", "month"),
+        ("day", "1974-07-03<", "day"),
+        (None, "1974-07-03T16:30:00<", None),
+    ],
+)
+def test_a_date_is_written_as_exact_as_it_is_known(
+    precision: DatePrecision | None, written: str, read: str | None
+) -> None:
+    correction = Correction(MOMENT, date_precision=precision)
+    exact = with_correction(ROME.encode(), Correction(MOMENT))
+    for packet in (ROME.encode(), exact):
+        after = with_correction(packet, correction)
+        assert written in after.decode().replace('"', "<")
+        facts = read_xmp(after).facts
+        assert facts.get("date_precision") == read
+        assert isinstance(facts["taken_at"], datetime) and facts["taken_at"].year == 1974
+    assert with_correction(with_correction(exact, correction), Correction(MOMENT)) == exact
+
+
+def test_an_inexact_date_comes_back_from_its_file(stocked: Library, tmp_path: Path) -> None:
+    month = datetime(1974, 7, 1)
+    stocked.corrections.set_dates([PhotoDate(2, month, "month"), PhotoDate(3, month, "season")])
+    planned = stocked.corrections.plan_sidecars().run()
+    assert len(stocked.corrections.write_sidecars(planned).run()) == 2
+    stocked.index().run()
+    assert stocked.corrections.plan_sidecars().run() == [], "the files state it"
+    stocked.corrections.forget([2, 3])
+    for photo in stocked.photos([2, 3]):
+        facts = photo.photo.facts
+        assert (facts.taken_at, facts.date_precision, facts.dated_by) == (month, "month", "sidecar")
+    stocked.corrections.set_dates([PhotoDate(2, month)])
+    assert [each.change.photo.name for each in stocked.corrections.plan_sidecars().run()] == [
+        "0001.png"
+    ], "to the minute is another date"
 
 
 # ------------------------------------------------------------------------- the files

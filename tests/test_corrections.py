@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import zlib
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path, PurePath
 
 import pytest
 from PIL import ExifTags, Image
 
-from imgsearch import Library
+from imgsearch import Library, moment_text
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.language.name_dates import date_in_path
 from imgsearch.operations.corrections import Corrections
@@ -206,7 +209,7 @@ def test_names_only_propose_and_say_so(scans: Library) -> None:
     proposed = run_cli("correct", "type:jpg|png", "--from-names", data=data)
     lines = proposed.stdout.splitlines()
     assert proposed.returncode == 0 and len(lines) == 6, "Paris has a date of its own"
-    assert all("-> 1974-01-01 00:00" in line and "1974 Lake)" in line for line in lines)
+    assert all("-> 1974  " in line and "1974 Lake)" in line for line in lines)
     assert "Nothing was written" in proposed.stderr and "--accept" in proposed.stderr
     assert ids(scans, "dated:you") == []
     accepted = run_cli("correct", "type:jpg|png", "--from-names", "--accept", data=data)
@@ -300,3 +303,92 @@ def test_the_command_says_why_no_date_would_change(scans: Library) -> None:
     assert unknown.returncode == 2 and "does not have photo 99999" in unknown.stderr
     place = run_cli("correct", "name:nothing", "--set-place", "Lisbon", data=data)
     assert place.stdout == "No photo matches, so no place was corrected\n"
+
+
+# ------------------------------------------------------------------------- how exact a date is
+
+
+@pytest.mark.parametrize(
+    ("given", "beginning", "precision", "shown"),
+    [
+        ("1974", datetime(1974, 1, 1), "year", "1974"),
+        ("summer 1974", datetime(1974, 6, 1), "season", "summer 1974"),
+        ("Winter 1974", datetime(1974, 1, 1), "season", "winter 1974"),
+        ("1974-07", datetime(1974, 7, 1), "month", "July 1974"),
+        ("07.1974", datetime(1974, 7, 1), "month", "July 1974"),
+        ("July 1974", datetime(1974, 7, 1), "month", "July 1974"),
+        ("1974-07-03", datetime(1974, 7, 3), "day", "3 July 1974"),
+        ("3.7.1974", datetime(1974, 7, 3), "day", "3 July 1974"),
+        ("1974-07-03T16:30", datetime(1974, 7, 3, 16, 30), None, "3 July 1974, 16:30"),
+    ],
+)
+def test_a_date_is_kept_as_exact_as_it_was_given(
+    scans: Library, given: str, beginning: datetime, precision: str | None, shown: str
+) -> None:
+    (planned,) = scans.corrections.plan_dates([1], date=given)
+    assert (planned.after, planned.precision) == (beginning, precision)
+    scans.corrections.set_dates([PhotoDate(1, planned.after, planned.precision)])
+    assert scans.corrections.plan_dates([1], date=given) == ()
+    (hit,) = scans.find("dated:you", 1).hits
+    assert hit.date == beginning and hit.photo.facts.date_precision == precision
+    assert moment_text(beginning, precision) == shown
+    if precision is not None:
+        assert dict(hit.photo.facts.shown())["Taken"] == shown
+    assert scans.find(f"on:{beginning:%Y-%m}", 1).hits[0].photo.id == hit.photo.id
+
+
+@pytest.mark.parametrize("text", ["christmas 1974", "1974 or 1975", "2018-2020", "summer", "soon"])
+def test_what_is_no_single_date_is_refused_with_examples(scans: Library, text: str) -> None:
+    with pytest.raises(UsageError, match=r"summer 1974|several dates"):
+        scans.corrections.plan_dates([1], date=text)
+
+
+def test_how_exact_a_date_is_can_be_undone_and_forgotten(scans: Library) -> None:
+    def precision() -> str | None:
+        (photo,) = scans.photos([1])
+        return photo.photo.facts.date_precision
+
+    scans.corrections.set_dates([PhotoDate(1, datetime(1974, 1, 1), "year")])
+    scans.corrections.set_dates([PhotoDate(1, datetime(1974, 1, 1))])  # the very minute
+    assert precision() is None
+    scans.changes.undo()
+    assert precision() == "year"
+    scans.corrections.forget([1])
+    assert precision() is None
+    scans.changes.undo()
+    assert precision() == "year"
+
+
+def test_a_date_of_a_folder_is_as_exact_as_its_name(scans: Library) -> None:
+    for name, expected in {
+        "1974 Lake/a.jpg": "year",
+        "1974-07 Lake/a.jpg": "month",
+        "2019/05/a.jpg": "month",
+        "13.05.2019/a.jpg": "day",
+        "IMG_20190513_101112.jpg": None,
+        "IMG-20190513-WA0001.jpg": "day",
+    }.items():
+        found = date_in_path(PurePath("/photos", name), date(2026, 1, 1))
+        assert found is not None and found.precision == expected, name
+
+
+def test_a_change_that_was_recorded_without_it_is_undone(scans: Library) -> None:
+    """Its rows are from before the table had the column."""
+    scans.corrections.set_dates([PhotoDate(1, datetime(1974, 1, 1))])
+    scans.corrections.set_dates([PhotoDate(1, datetime(1975, 1, 1), "year")])
+    file = scans.settings.data_dir / "library.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        number, packed = database.execute(
+            "SELECT id, steps FROM changes ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        steps = json.loads(zlib.decompress(packed))
+        for _, _, rows in steps:
+            for row in rows:
+                assert row.pop() is None
+        database.execute(
+            "UPDATE changes SET steps = ? WHERE id = ?",
+            (zlib.compress(json.dumps(steps).encode()), number),
+        )
+    scans.changes.undo()
+    (photo,) = scans.photos([1])
+    assert (photo.photo.taken_at, photo.photo.facts.date_precision) == (datetime(1974, 1, 1), None)

@@ -92,12 +92,17 @@ def test_keywords_of_every_kind_are_joined() -> None:
         ("2019-06-01T10:00Z", datetime(2019, 6, 1, 10, tzinfo=UTC)),
         ("2019-06-01", datetime(2019, 6, 1)),
         ("2019-16-01T10:00:00", None),
-        ("2019", None),
+        ("2019", datetime(2019, 1, 1)),
+        ("2019-06", datetime(2019, 6, 1)),
+        ("2019-13", None),
         ("", None),
     ],
 )  # fmt: skip
 def test_dates(text: str, moment: datetime | None) -> None:
-    assert xmp_fact("taken_at", packet(f'ps:DateCreated="{text}"')) == moment
+    dated = packet(f'ps:DateCreated="{text}"')
+    assert xmp_fact("taken_at", dated) == moment
+    precision = {4: "year", 7: "month", 10: "day"}.get(len(text)) if moment else None
+    assert xmp_fact("date_precision", dated) == precision
     both = f'xmp:CreateDate="2001-01-01" ps:DateCreated="{text}"'
     assert xmp_fact("taken_at", packet(both)) == (moment or datetime(2001, 1, 1))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
-from imgsearch import Hit, clock, printable
+from imgsearch import Hit, clock, moment_text, printable
 
 _MARKDOWN = set("\\`*_{}[]()<>#+-.!|~:$&")
 
@@ -31,12 +31,20 @@ def format_date(day: date | None) -> str:
     return "" if day is None else f"{day.day} {day:%B %Y}"
 
 
-def format_datetime(moment: datetime | None) -> str:
-    """ "3 May 2024, 14:05", followed by the UTC offset where it is known; "unknown" for None."""
-    if moment is None:
-        return "unknown"
-    offset = f" {moment:UTC%z}" if moment.tzinfo else ""
-    return f"{format_date(moment)}, {moment:%H:%M}{offset}"
+def format_datetime(moment: datetime | None, precision: str | None = None) -> str:
+    """ "3 May 2024, 14:05", or as exact as `moment_text` says; "unknown" for None."""
+    return "unknown" if moment is None else moment_text(moment, precision)
+
+
+def format_day_of(hit: Hit) -> str:
+    """The day of a photo, or the month, season or year that is known of it; empty if none is."""
+    moment, precision = date_of(hit), precision_of(hit)
+    return "" if moment is None else moment_text(moment, precision or "day")
+
+
+def precision_of(hit: Hit) -> str | None:
+    """How exact the date of a photo is: see `Facts.date_precision`."""
+    return None if hit.dated_by == "file" else hit.photo.facts.date_precision
 
 
 def date_of(hit: Hit) -> datetime | None:
@@ -46,7 +54,7 @@ def date_of(hit: Hit) -> datetime | None:
 
 def alt_text(hit: Hit) -> str:
     """Describes the photo to people who cannot see it: file name and date."""
-    return ", ".join(filter(None, (printable(hit.path.name), format_date(date_of(hit)))))
+    return ", ".join(filter(None, (printable(hit.path.name), format_day_of(hit))))
 
 
 def found_rows(hit: Hit) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ from imgsearch import (
     printable,
 )
 from ui.addresses import START, address_of, number_of
-from ui.formatting import date_of, format_datetime, format_size
+from ui.formatting import date_of, format_datetime, format_size, precision_of
 from ui.request_body import read_body
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
@@ -120,8 +120,9 @@ def fact_rows(hit: Hit) -> list[tuple[str, str]]:
     photo, facts = hit.photo, hit.photo.facts
     megapixels = photo.width_px * photo.height_px / 1e6
     date_source = DATE_SOURCES.get(hit.dated_by or facts.dated_by or "")
+    taken = format_datetime(date_of(hit), precision_of(hit))
     rows = [
-        ("Date", format_datetime(date_of(hit)) + (f" ({date_source})" if date_source else "")),
+        ("Date", taken + (f" ({date_source})" if date_source else "")),
         ("Size", f"{photo.width_px} × {photo.height_px} px, {megapixels:.1f} megapixels"),
         ("File", f"{_format_of(hit)}, {format_size(photo.size_bytes)}"),
         ("Duration", "" if facts.duration_s is None else clock(facts.duration_s)),
@@ -164,8 +165,11 @@ def _corrected_json(hit: Hit) -> list[dict[str, str]]:
     now, before = hit.photo.facts, as_stated(hit.photo.facts, stated)
     rows = []
     if stated.date_is_corrected:
-        said = "no date" if before.taken_at is None else format_datetime(before.taken_at)
-        rows.append({"what": "date", "now": format_datetime(date_of(hit)), "stated": said})
+        said = "no date"
+        if before.taken_at is not None:
+            said = format_datetime(before.taken_at, before.date_precision)
+        shown = format_datetime(date_of(hit), precision_of(hit))
+        rows.append({"what": "date", "now": shown, "stated": said})
     if stated.place_is_corrected:
         rows.append({"what": "place", "now": _place_of(now), "stated": _place_of(before)})
     return rows

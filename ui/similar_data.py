@@ -43,7 +43,7 @@ from imgsearch import (
 )
 from ui import exports
 from ui.answer_data import answer_of
-from ui.formatting import date_of, format_datetime, format_size
+from ui.formatting import date_of, format_datetime, format_size, precision_of
 from ui.recent_answers import RecentAnswers
 from ui.request_body import read_body
 from ui.responses import NOT_STORED
@@ -339,7 +339,7 @@ def _photo_json(
         f"{photo.width_px} × {photo.height_px} px",
         photo.facts.format,
         format_size(photo.size_bytes),
-        format_datetime(date_of(hit)),
+        format_datetime(date_of(hit), precision_of(hit)),
         *([f"{len(hit.paths)} copies"] if len(hit.paths) > 1 else []),
     ]
     parameters = {"from": "similar", **grouping.parameters}

@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from imgsearch import Hit, PhotoMarks, clock, name_of_field, printable
-from ui.formatting import alt_text, date_of, format_date
+from ui.formatting import alt_text, format_day_of
 from ui.session import session
 
 
@@ -88,7 +88,7 @@ def captioned_tile_json(
     `marked` are the levels that have a mark, and `behind` is how many similar photos are behind it.
     """
     has_date = (hit.dated_by or hit.photo.facts.dated_by) != "file"
-    date = format_date(date_of(hit)) if has_date else ""
+    date = format_day_of(hit) if has_date else ""
     folder = printable(hit.path.parent.name or str(hit.path.parent))
     place = printable(hit.photo.facts.place or "")
     title, subtitle = (

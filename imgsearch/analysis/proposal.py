@@ -87,7 +87,8 @@ def propose(
     photos of one shot. The kept photo is chosen by these criteria, in order: a photo in one of the
     folders `prefer`; a RAW file; the larger, by more than 5 %; the sharper; the larger at all; the
     one with a date in its metadata; the older by that date; the lighter; the older by the date of
-    its file; the one that is not in a folder of copies or downloads. A smaller photo of another moment stays as well if it is sharper.
+    its file; the one that is not in a folder of copies or downloads. A smaller photo of another
+    moment stays as well if it is sharper.
     """
     shots = {frozenset(pair) for pair in raw_pairs}
     linked = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 
 import click
 
@@ -21,6 +22,7 @@ from imgsearch.cli.output import (
 )
 from imgsearch.operations.corrections import Corrections
 from imgsearch.records.corrections import DateAndPlaceChange, PhotoDate, PlannedDate
+from imgsearch.records.photo import DatePrecision, moment_text
 from imgsearch.text import format_count, path_text, printable
 
 _NUMBER = r"(\d{1,9})"  # of hours, that is more than any calendar has
@@ -47,7 +49,7 @@ def _read_shift(context: click.Context, option: click.Parameter, text: str | Non
 @click.option(
     *("--set-date", "to_date"),
     metavar="DATE",
-    help="Set the date: 1974, 1974-07, 1974-07-03T16:30.",
+    help="Set the date, as exactly as you know it: 1974, 'summer 1974', 1974-07, 1974-07-03T16:30.",
 )
 @click.option(
     "--shift",
@@ -114,8 +116,8 @@ def command(
 
     A corrected date or place is kept in the library, and counts in every query and view. What the
     file says is kept beside it, and counts again after --forget. Every change can be undone:
-    imgsearch undo. A year or a month stands for its beginning. --from-names only lists what it
-    proposes, until --accept is given as well.
+    imgsearch undo. A year, a season or a month is shown as such, and sorted and found by its
+    beginning. --from-names only lists what it proposes, until --accept is given as well.
 
     With --write-sidecars, the XMP files to write are listed and then written: digiKam, darktable
     and Lightroom read the dates and places from them. What other programs wrote in them is kept,
@@ -170,7 +172,7 @@ def command(
             more = "add --accept" if from_names else "leave out --dry-run"
             info(f"Nothing was written. To set the dates of {photos_text}, {more}.")
             return
-        dates = [PhotoDate(each.photo_id, each.after) for each in planned]
+        dates = [PhotoDate(each.photo_id, each.after, each.precision) for each in planned]
         change = ask(Corrections.set_dates, dates)
     if as_json:
         info(change.title)
@@ -204,7 +206,7 @@ def _write_sidecars(adobe_names: bool, dry_run: bool, as_json: bool, data_dir: s
 def _date_and_place(change: DateAndPlaceChange) -> str:
     parts = []
     if change.taken_at is not None:
-        parts.append(change.taken_at.isoformat(" ", "minutes"))
+        parts.append(_written(change.taken_at, change.date_precision))
     if change.place is not None:
         names = (change.place.town, change.place.region, change.place.country)
         point = f"{change.place.lat:.4f},{change.place.lon:.4f}"
@@ -212,12 +214,18 @@ def _date_and_place(change: DateAndPlaceChange) -> str:
     return "; ".join(parts)
 
 
+def _written(moment: datetime, precision: DatePrecision | None) -> str:
+    """Return a date as --set-date takes it, as exact as it is known."""
+    text = moment.replace(tzinfo=None).isoformat(" ", "minutes")
+    if precision == "season":
+        return moment_text(moment, precision)
+    return text if precision is None else text[: {"year": 4, "month": 7, "day": 10}[precision]]
+
+
 def _print_planned(planned: Sequence[PlannedDate]) -> None:
     for each in planned:
-        before, after = (
-            moment.replace(tzinfo=None).isoformat(" ", "minutes")
-            for moment in (each.before, each.after)
-        )
+        before = _written(each.before, each.before_precision)
+        after = _written(each.after, each.precision)
         source = "file" if each.dated_by == "file" else ""
         because = f"  ({each.because})" if each.because else ""
         path = printable(path_text(each.path))

@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from imgsearch.decode.metadata import MetadataSource, clean_text, iso_datetime, merge_texts
+from imgsearch.decode.metadata import (
+    MetadataSource,
+    clean_text,
+    iso_datetime,
+    merge_texts,
+    partial_date,
+)
+from imgsearch.records.photo import DatePrecision
 
 _KEYWORDS = (2, 25)
 _TEXTS = {
@@ -37,10 +44,12 @@ def read_iptc(block: bytes | None) -> MetadataSource:
     values: _Values = {}
     for dataset, value in _datasets(block):
         values.setdefault(dataset, []).append(_text(value))
+    taken_at, precision = _moment(values, *_CREATED) or _moment(values, *_DIGITISED) or (None, None)
     return MetadataSource(
         "iptc",
         {
-            "taken_at": _moment(values, *_CREATED) or _moment(values, *_DIGITISED),
+            "taken_at": taken_at,
+            "date_precision": precision,
             "keywords": merge_texts(values.get(_KEYWORDS, ())),
             **{
                 fact: clean_text(", ".join(values.get(dataset, ())))
@@ -80,19 +89,23 @@ def _datasets(block: bytes) -> Iterator[tuple[_Dataset, bytes]]:
         at = start + size_bytes
 
 
-def _moment(values: _Values, date_dataset: _Dataset, time_dataset: _Dataset) -> datetime | None:
+def _moment(
+    values: _Values, date_dataset: _Dataset, time_dataset: _Dataset
+) -> tuple[datetime, DatePrecision | None] | None:
     """The date and time in two datasets, or the date alone."""
     date = next(filter(None, map(_DATE.match, values.get(date_dataset, ()))), None)
     if date is None:
         return None
     day = "-".join(date.groups())
     time = next(filter(None, map(_TIME.match, values.get(time_dataset, ()))), None)
-    if time is None:
-        return iso_datetime(day)
-    hour, minute, second, *offset = time.groups()
-    # Programs that do not know the offset write +0000.
-    zone = "" if offset in ([None, None], ["+00", "00"]) else ":".join(offset)
-    return iso_datetime(f"{day}T{hour}:{minute}:{second}{zone}") or iso_datetime(day)
+    if time is not None:
+        hour, minute, second, *offset = time.groups()
+        # Programs that do not know the offset write +0000.
+        zone = "" if offset in ([None, None], ["+00", "00"]) else ":".join(offset)
+        moment = iso_datetime(f"{day}T{hour}:{minute}:{second}{zone}")
+        if moment is not None:
+            return moment, None
+    return partial_date(day)
 
 
 def _text(value: bytes) -> str:

@@ -16,7 +16,7 @@ from unicodedata import category
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
-from imgsearch.records.photo import FACTS, MOST_LIST_TEXTS, Fact, Facts
+from imgsearch.records.photo import FACTS, MOST_LIST_TEXTS, DatePrecision, Fact, Facts
 
 PLACE_NAMES = ("town", "region", "country")
 _FACTS = {fact.name: fact for fact in FACTS}
@@ -48,6 +48,8 @@ class MetadataSource(Struct, frozen=True):
         }
         if "taken_at" in known:
             known["dated_by"] = self.name
+        else:
+            known.pop("date_precision", None)
         if not _is_position(known.get("lat"), known.get("lon")):
             known.pop("lat", None)
             known.pop("lon", None)
@@ -88,7 +90,8 @@ def _known(fact: Fact, value: object) -> object:
 def merge_metadata(facts: Facts, sources: Sequence[MetadataSource]) -> Facts:
     """`facts` with everything that `sources` know.
 
-    The first source that knows a fact decides it. Keywords of all sources are joined, and people.
+    The first source that knows a fact decides it, and how exact its date is. Keywords of all
+    sources are joined, and people.
     Town, region and country come from one source: they are those of one place.
     """
     sources = [source for source in sources if source.facts]
@@ -96,6 +99,8 @@ def merge_metadata(facts: Facts, sources: Sequence[MetadataSource]) -> Facts:
         return facts
     merged: dict[str, object] = {}
     for source in reversed(sources):
+        if "taken_at" in source.facts:
+            merged["date_precision"] = None  # that of its own date
         if not source.facts.keys().isdisjoint(PLACE_NAMES):
             merged |= dict.fromkeys(PLACE_NAMES)
         merged |= source.facts
@@ -148,6 +153,24 @@ def iso_datetime(text: str | None) -> datetime | None:
         return None if text is None else datetime.fromisoformat(text.strip())
     except ValueError:
         return None
+
+
+_PARTIAL = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?$")
+
+
+def partial_date(text: str | None) -> tuple[datetime, DatePrecision] | None:
+    """Return the beginning of a year, a month or a day, and which it is; None for other text.
+
+    XMP allows such dates (ISO 8601): "1974", "1974-07", "1974-07-03".
+    """
+    found = _PARTIAL.match((text or "").strip())
+    if found is None:
+        return None
+    year, month, day = found.groups()
+    beginning = iso_datetime(f"{year}-{month or '01'}-{day or '01'}")
+    if beginning is None:
+        return None
+    return beginning, "day" if day else "month" if month else "year"
 
 
 _MAX_DATE_LENGTH = 60  # characters

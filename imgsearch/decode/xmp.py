@@ -7,7 +7,9 @@ that declares a document type is refused: XMP has none, and XML bombs are made o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from xml.parsers import expat
 
 from imgsearch.decode.metadata import (
@@ -15,8 +17,10 @@ from imgsearch.decode.metadata import (
     camera_name,
     clean_text,
     merge_texts,
+    partial_date,
     written_datetime,
 )
+from imgsearch.records.photo import DatePrecision
 
 MAX_PACKET_BYTES = 4 << 20
 
@@ -59,6 +63,16 @@ _REGION_NAMES = (
 _COORDINATE = re.compile(r"(\d+),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([NSEW])$")
 
 
+def _date(texts: Iterable[str | None]) -> tuple[datetime | None, DatePrecision | None]:
+    """The first date that exists, and how exact it is."""
+    for text in texts:
+        if (partial := partial_date(text)) is not None:
+            return partial
+        if (moment := written_datetime(text)) is not None:
+            return moment, None
+    return None, None
+
+
 def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
     """The facts in an XMP packet of at most 4 MiB. Never raises, whatever the bytes are."""
     if not packet or len(packet) > MAX_PACKET_BYTES:
@@ -72,11 +86,12 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
     def coordinate(name: str, signs: str, limit: float) -> float | None:
         return _degrees(first(_EXIF + name), first(f"{_EXIF}{name}Ref"), signs, limit)
 
-    dates = (written_datetime(first(name)) for name in _DATES)
+    taken_at, precision = _date(first(name) for name in _DATES)
     return MetadataSource(
         source_name,
         {
-            "taken_at": next((date for date in dates if date is not None), None),
+            "taken_at": taken_at,
+            "date_precision": precision,
             "camera": camera_name(first(_TIFF + "Make"), first(_TIFF + "Model")),
             "lens": clean_text(first(*_LENSES)),
             "lat": coordinate("GPSLatitude", "NS", 90),

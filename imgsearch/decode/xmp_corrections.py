@@ -20,6 +20,7 @@ from imgsearch.decode.xmp_edit import (
     with_properties,
 )
 from imgsearch.records.corrections import Correction, NamedPoint
+from imgsearch.records.photo import DatePrecision
 
 _DATES = ((EXIF, "DateTimeOriginal"), (PHOTOSHOP, "DateCreated"))
 _LATITUDE, _LONGITUDE = (EXIF, "GPSLatitude"), (EXIF, "GPSLongitude")
@@ -45,7 +46,10 @@ def with_correction(packet: bytes, correction: Correction) -> bytes:
     and where the result would not state exactly the same as before but for the date and the place.
     """
     values = _properties(correction)
-    wanted = {**read_xmp(packet).facts, **read_xmp(new_packet_of_correction(correction)).facts}
+    stated = dict(read_xmp(packet).facts)
+    if correction.taken_at is not None:
+        stated.pop("date_precision", None)  # that of the date before
+    wanted = {**stated, **read_xmp(new_packet_of_correction(correction)).facts}
     place = correction.place
     if place is not None:
         letters = {_LATITUDE_LETTER: _letter(place.lat, "NS")}
@@ -63,14 +67,17 @@ def with_correction(packet: bytes, correction: Correction) -> bytes:
 def _properties(correction: Correction) -> dict[Name, str]:
     values: dict[Name, str] = {}
     if correction.taken_at is not None:
-        values |= dict.fromkeys(_DATES, _date(correction.taken_at))
+        values |= dict.fromkeys(_DATES, _date(correction.taken_at, correction.date_precision))
     if correction.place is not None:
         values |= _place(correction.place)
     return values
 
 
-def _date(taken_at: datetime) -> str:
-    return taken_at.replace(tzinfo=None).isoformat(timespec="seconds")
+def _date(taken_at: datetime, precision: DatePrecision | None) -> str:
+    """The date as exact as it is known. XMP has no seasons: theirs is the month it begins with."""
+    text = taken_at.replace(tzinfo=None).isoformat(timespec="seconds")
+    lengths = {"year": 4, "season": 7, "month": 7, "day": 10}
+    return text if precision is None else text[: lengths[precision]]
 
 
 def _place(place: NamedPoint) -> dict[Name, str]:

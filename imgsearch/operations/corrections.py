@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import date as date_
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from imgsearch.records.corrections import (
     StatedFacts,
 )
 from imgsearch.records.ids import as_ids
+from imgsearch.records.photo import DatePrecision, as_precision
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place, Query
 from imgsearch.text import printable
 
@@ -62,7 +64,8 @@ class Corrections:
     ) -> tuple[PlannedDate, ...]:
         """List the dates that photos, the answer to a query, or both would get; nothing is written.
 
-        `date` is a year, a month, a day or a minute, and gives its beginning. `shift_s` moves dates
+        `date` is a year, a season, a month, a day or a minute, "1974", "summer 1974", "07.1974" or
+        "1974-07-03T16:30"; it gives its beginning and how exact that is. `shift_s` moves dates
         by so many seconds, of a camera whose clock was wrong. `from_names` proposes the date in
         the name of a file or folder. The latter two leave out photos that they say nothing of:
         without a date of their own to shift, with one already, or without a date in a name. Photos
@@ -72,34 +75,41 @@ class Corrections:
         the years 1 to 9999, and where the library has none of the given photos; QueryError as
         `find` does.
         """
-        from imgsearch.language.fields import read_date
         from imgsearch.language.name_dates import date_in_path
 
         if (date is not None) + (shift_s is not None) + from_names != 1:
             raise UsageError("Say which dates: a date, a shift, or the dates in names.")
-        given = None
-        if date is not None:
-            try:
-                text = read_date(date.strip())
-                given = datetime.fromisoformat(text + _BEGINNING[len(text) :])
-            except ValueError as error:
-                raise UsageError(str(error)) from None
         today = datetime.now().date()
+        given = None if date is None else _given_date(date, today)
         planned = []
         require_any(self._engine, photo_ids)
         chosen = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         for photo_id, photo in self._engine.catalogue().photos(chosen).items():
             before, path = datetime.fromisoformat(photo.date), photo.files[0].path
-            because, after = "", given
+            because = ""
+            after, precision = (None, None) if given is None else given
             own = None if photo.dated_by == "file" else photo.photo.facts.taken_at
+            exact_to = as_precision(photo.photo.facts.date_precision) if own is not None else None
             if shift_s is not None:
-                after = _shifted(path, own, shift_s)
+                after, precision = _shifted(path, own, shift_s), exact_to
             elif from_names:
                 named = date_in_path(path, today) if own is None else None
-                after = None if named is None else named.taken_at
-                because = "" if named is None else f"from the name {named.name}"
-            if after is not None and after != own:
-                planned.append(PlannedDate(photo_id, path, before, photo.dated_by, after, because))
+                if named is not None:
+                    after, precision = named.taken_at, named.precision
+                    because = f"from the name {named.name}"
+            if after is not None and (after, precision) != (own, exact_to):
+                planned.append(
+                    PlannedDate(
+                        photo_id,
+                        path,
+                        before,
+                        photo.dated_by,
+                        after,
+                        because,
+                        precision=precision,
+                        before_precision=exact_to,
+                    )
+                )
         return tuple(planned)
 
     @operation("POST /corrections/dates")
@@ -108,9 +118,7 @@ class Corrections:
 
         Works while another process writes. Raises DiskError.
         """
-        return self._engine.corrections().set_dates(
-            {each.photo_id: each.taken_at.replace(tzinfo=None) for each in dates}
-        )
+        return self._engine.corrections().set_dates(dates)
 
     @operation("POST /corrections/plan-place")
     def plan_place(
@@ -248,6 +256,29 @@ class Corrections:
             raise QueryError(f"{text!r} is not a place. Write a town, or 48.85,2.35.")
         with closing(Gazetteer(cache_dir)) as gazetteer:
             return place_at(value.lat, value.lon, gazetteer)
+
+
+def _given_date(text: str, today: date_) -> tuple[datetime, DatePrecision | None]:
+    """The beginning of a date in words or numbers, and how exact it is. Raises UsageError."""
+    from imgsearch.language.calendar_words import SEASONS
+    from imgsearch.language.dates import read_period
+    from imgsearch.language.fields import read_date
+
+    precisions: dict[int, DatePrecision] = {4: "year", 7: "month", 10: "day"}
+    try:
+        written = read_date(text.strip())
+    except ValueError as error:
+        words = text.lower().split()
+        period = read_period(words, today) if words else None
+        if period is None or period.kind != "on" or period.until is not None:
+            raise UsageError(f"{error} Or 07.1974, July 1974 or summer 1974.") from None
+        written = min(period.parts)
+        if len(period.parts) > 1:
+            if not SEASONS.keys() & set(words):
+                raise UsageError(f"{text!r} is several dates. Give one of them.") from None
+            return datetime.fromisoformat(written + _BEGINNING[len(written) :]), "season"
+    beginning = datetime.fromisoformat(written + _BEGINNING[len(written) :])
+    return beginning, precisions.get(len(written))
 
 
 def _place_of(facts: Facts) -> NamedPoint | None:

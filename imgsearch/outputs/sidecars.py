@@ -70,7 +70,11 @@ class CorrectedFile(Struct, frozen=True):
     def states_it(self) -> bool:
         """Whether the files of the photo state the correction already."""
         taken_at, place = self.correction.taken_at, self.correction.place
-        has_date = taken_at is None or self.stated.taken_at == taken_at
+        precision = self.correction.date_precision
+        has_date = taken_at is None or (
+            self.stated.taken_at == taken_at
+            and self.stated.date_precision == ("month" if precision == "season" else precision)
+        )
         if place is None or self.stated.lat is None or self.stated.lon is None:
             return has_date and place is None
         nearly = isclose(self.stated.lat, place.lat, abs_tol=_SAME_DEGREES)
@@ -345,7 +349,13 @@ def _plan_correction(
         return None
     first = photos[0]
     correction = first.correction
-    change = DateAndPlaceChange(sidecar, first.file.path, correction.taken_at, correction.place)
+    change = DateAndPlaceChange(
+        sidecar,
+        first.file.path,
+        correction.taken_at,
+        correction.place,
+        date_precision=correction.date_precision,
+    )
     try:
         before = _content(sidecar)
         if before is None:

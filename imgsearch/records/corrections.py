@@ -7,6 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from imgsearch.records.photo import DatePrecision
+
 
 class StatedFacts(Struct, frozen=True):
     """What the files of a corrected photo state; None where they state nothing.
@@ -25,13 +27,14 @@ class StatedFacts(Struct, frozen=True):
     region: str | None
     country: str | None
     near_town: bool
+    date_precision: DatePrecision | None = None
 
 
 class PlannedDate(Struct, frozen=True):
     """A date that a photo would get. `before` is its date now, by `dated_by` as `Hit` has it.
 
     `because` is a clause that says where a proposed date comes from; empty for a date that was
-    given.
+    given. `precision` says how exact the date is: see `Facts.date_precision`.
     """
 
     photo_id: int
@@ -40,6 +43,8 @@ class PlannedDate(Struct, frozen=True):
     dated_by: str | None
     after: datetime
     because: str = ""
+    precision: DatePrecision | None = None
+    before_precision: DatePrecision | None = None
 
 
 class NamedPoint(Struct, frozen=True):
@@ -70,6 +75,7 @@ class Correction(Struct, frozen=True):
 
     taken_at: datetime | None = None
     place: NamedPoint | None = None
+    date_precision: DatePrecision | None = None
 
 
 class DateAndPlaceChange(Struct, frozen=True):
@@ -85,10 +91,12 @@ class DateAndPlaceChange(Struct, frozen=True):
     place: NamedPoint | None = None
     is_new: bool = False
     problem: str | None = None
+    date_precision: DatePrecision | None = None
 
 
 class PhotoDate(Struct, frozen=True, forbid_unknown_fields=True):
-    """The date that a photo gets: the camera's local time."""
+    """The date that a photo gets: the camera's local time, and how exact it is."""
 
     photo_id: int
     taken_at: datetime
+    precision: DatePrecision | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -91,6 +91,35 @@ COLOR_NAMES = (
     *("black", "grey", "white", "red", "orange", "brown", "yellow", "green", "blue", "purple"),
     "pink",
 )
+
+
+DatePrecision: TypeAlias = Literal["year", "season", "month", "day"]
+# By the months in which they begin; winter by the year's first. They are northern, as in queries.
+_SEASONS = {1: "winter", 3: "spring", 6: "summer", 9: "autumn"}
+
+
+def as_precision(text: str | None) -> DatePrecision | None:
+    """Return a precision that is known, and None for any other text."""
+    return next((each for each in get_args(DatePrecision) if each == text), None)
+
+
+def moment_text(moment: datetime, precision: str | None = None) -> str:
+    """Return a moment for people, as exact as it is known: "1974", "July 1974", "3 July 1974".
+
+    Without a precision, it is exact to the minute: "3 July 1974, 16:30".
+    The UTC offset follows where it is known.
+    """
+    if precision == "year":
+        return str(moment.year)
+    if precision == "season":
+        return f"{_SEASONS.get(moment.month, format(moment, '%B'))} {moment.year}"
+    if precision == "month":
+        return f"{moment:%B} {moment.year}"
+    day = f"{moment.day} {moment:%B} {moment.year}"
+    if precision == "day":
+        return day
+    offset = f" {moment:UTC%z}" if moment.tzinfo else ""
+    return f"{day}, {moment:%H:%M}{offset}"
 
 
 class Facts(Struct, frozen=True):
@@ -339,6 +368,13 @@ class Facts(Struct, frozen=True):
             measured=True,
         ),
     ] = None
+    date_precision: Annotated[
+        str | None,
+        _fact(
+            "How exact taken_at is, of which the rest is a beginning: year, season, month or day; "
+            "unknown: to the minute"
+        ),
+    ] = None
 
     @property
     def is_measured(self) -> bool:
@@ -359,11 +395,16 @@ class Facts(Struct, frozen=True):
     def shown(self) -> list[tuple[str, str]]:
         """Label and text of the place and of every known fact that has a label, for people."""
         labelled = [
-            (fact.label, fact.text(value))
+            (fact.label, self._text_of(fact, value))
             for fact in FACTS
             if fact.label is not None and (value := getattr(self, fact.name)) not in (None, ())
         ]
         return labelled if self.place is None else [*labelled, ("Place", self.place)]
+
+    def _text_of(self, fact: Fact, value: Any) -> str:
+        if isinstance(value, datetime) and self.date_precision is not None:
+            return moment_text(value, self.date_precision)
+        return fact.text(value)
 
 
 def _declared() -> tuple[Fact, ...]:

@@ -69,7 +69,10 @@ _TABLES = {
     "marks": _Table(("kind", "photo_id", "value"), 2, {"photo_id": "photos"}),
     # Without what the files state, which may be read again before a change is undone.
     "corrections": _Table(
-        ("photo_id", "taken_at", "lat", "lon", "town", "region", "country", "near_town"),
+        (
+            *("photo_id", "taken_at", "lat", "lon", "town", "region", "country", "near_town"),
+            "date_precision",
+        ),
         needs={"photo_id": "photos"},
     ),
     "event_titles": _Table(("id", "title", "start", "end_at")),
@@ -437,7 +440,13 @@ def _packed(steps: Sequence[Step]) -> bytes:
 
 
 def _unpacked(content: bytes) -> list[Step]:
-    return msgspec.json.decode(zlib.decompress(content), type=list[Step])
+    """The steps of a change. Rows from before a table got its last columns are null there."""
+    steps = msgspec.json.decode(zlib.decompress(content), type=list[Step])
+    for step in steps:
+        columns = len(_TABLES[step.table].columns)
+        for row in step.rows:
+            row += [None] * (columns - len(row))
+    return steps
 
 
 def _first_table(start: bytes) -> str:

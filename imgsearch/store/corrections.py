@@ -7,13 +7,13 @@ be undone. `photos` has what counts: triggers write it there (`migrations`).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from imgsearch.records.albums import Change
-from imgsearch.records.corrections import Correction, NamedPoint, StatedFacts
+from imgsearch.records.corrections import Correction, NamedPoint, PhotoDate, StatedFacts
 from imgsearch.records.photo import Facts
 from imgsearch.store import changes, names
 from imgsearch.store.database import Database
@@ -33,7 +33,8 @@ class CorrectionStore:
         """What the files of these photos state; photos without a correction are left out."""
         rows = self._database.fetch_all(
             "SELECT photo_id, taken_at IS NOT NULL, lat IS NOT NULL, file_taken_at, file_dated_by, "
-            "file_lat, file_lon, file_town, file_region, file_country, coalesce(file_near_town, 0) "
+            "file_lat, file_lon, file_town, file_region, file_country, "
+            "coalesce(file_near_town, 0), file_date_precision "
             f"FROM corrections WHERE photo_id {IN_IDS}",
             ids_parameter(photo_ids),
         )
@@ -49,14 +50,17 @@ class CorrectionStore:
                 region=region,
                 country=country,
                 near_town=bool(near),
+                date_precision=precision,
             )
-            for photo_id, dated, placed, time, source, lat, lon, town, region, country, near in rows
+            for photo_id, dated, placed, time, source, *place, precision in rows
+            for lat, lon, town, region, country, near in (place,)
         }
 
     def all(self) -> dict[int, Correction]:
         """The corrections of all photos, by id."""
         rows = self._database.fetch_all(
-            f"SELECT photo_id, taken_at, {', '.join(_PLACE)} FROM corrections ORDER BY photo_id"
+            f"SELECT photo_id, taken_at, date_precision, {', '.join(_PLACE)} FROM corrections "
+            "ORDER BY photo_id"
         )
         return {
             photo_id: Correction(
@@ -64,33 +68,38 @@ class CorrectionStore:
                 place=None
                 if lat is None
                 else NamedPoint(lat, lon, town, region, country, bool(near)),
+                date_precision=precision,
             )
-            for photo_id, time, lat, lon, town, region, country, near in rows
+            for photo_id, time, precision, lat, lon, town, region, country, near in rows
         }
 
-    def set_dates(self, dates: Mapping[int, datetime]) -> Change:
+    def set_dates(self, dates: Iterable[PhotoDate]) -> Change:
         """Correct the date of each of these photos, all or nothing.
 
         Photos that the library does not have, and dates that a photo has already, are left out.
         """
-        texts = {photo_id: taken_at.isoformat() for photo_id, taken_at in dates.items()}
+        texts = {
+            each.photo_id: (each.taken_at.replace(tzinfo=None).isoformat(), each.precision)
+            for each in dates
+        }
         with self._database.brief_transaction() as connection:
-            known = dict(
-                connection.execute(
-                    f"SELECT id, taken_at FROM photos WHERE id {IN_IDS}", (ids_parameter(texts),)
-                )
+            found = connection.execute(
+                f"SELECT id, taken_at, date_precision FROM photos WHERE id {IN_IDS}",
+                (ids_parameter(texts),),
             )
+            known = {photo_id: (text, precision) for photo_id, text, precision in found}
             rows = [
-                (photo_id, text)
-                for photo_id, text in texts.items()
-                if photo_id in known and known[photo_id] != text
+                (photo_id, *date)
+                for photo_id, date in texts.items()
+                if photo_id in known and known[photo_id] != date
             ]
             if not rows:
                 return changes.unchanged("These dates were set already")
-            before = _before(connection, [photo_id for photo_id, _ in rows])
+            before = _before(connection, [photo_id for photo_id, *_ in rows])
             connection.executemany(
-                "INSERT INTO corrections (photo_id, taken_at) VALUES (?, ?) "
-                "ON CONFLICT (photo_id) DO UPDATE SET taken_at = excluded.taken_at",
+                "INSERT INTO corrections (photo_id, taken_at, date_precision) VALUES (?, ?, ?) "
+                "ON CONFLICT (photo_id) DO UPDATE SET taken_at = excluded.taken_at, "
+                "date_precision = excluded.date_precision",
                 rows,
             )
             title = f"Corrected the date of {format_count(len(rows), 'photo')}"
@@ -125,7 +134,7 @@ class CorrectionStore:
 
     def forget(self, photo_ids: Sequence[int], *, date: bool, place: bool) -> Change:
         """Let count what the files of these photos state, of the date, the place or both."""
-        gone = [*(["taken_at"] if date else []), *(_PLACE if place else [])]
+        gone = [*(["taken_at", "date_precision"] if date else []), *(_PLACE if place else [])]
         corrected = " OR ".join(
             f"{name} IS NOT NULL"
             for name, is_meant in (("taken_at", date), ("lat", place))
@@ -157,6 +166,7 @@ def as_stated(facts: Facts, stated: StatedFacts) -> Facts:
         facts,
         taken_at=stated.taken_at,
         dated_by=stated.dated_by,
+        date_precision=stated.date_precision,
         lat=stated.lat,
         lon=stated.lon,
         town=stated.town,

@@ -571,23 +571,49 @@ CREATE TRIGGER person_renamed AFTER UPDATE OF name, is_hidden ON persons
 # fast as before, and the columns `file_…` keep what the files state. Triggers hold the two
 # together: when a correction comes, changes or goes, and when files are read again. `correcting`
 # tells these apart: it has a row only while a correction is written to `photos`.
-_CORRECTED = ("taken_at", "dated_by", "lat", "lon", "town", "region", "country", "near_town")
-_PLACE = _CORRECTED[2:]
-_COUNTS = ", ".join(
-    [
-        "coalesce(taken_at, file_taken_at)",
-        "CASE WHEN taken_at IS NULL THEN file_dated_by ELSE 'you' END",
-        *(f"CASE WHEN lat IS NULL THEN file_{name} ELSE {name} END" for name in _PLACE[:-1]),
-        "coalesce(CASE WHEN lat IS NULL THEN file_near_town ELSE near_town END, 0)",
-    ]
-)
+_PLACE = ("lat", "lon", "town", "region", "country", "near_town")
 
 
-_OF_FILE = ", ".join(f"file_{name}" for name in _CORRECTED)
-_SET_COUNTS = (
-    f"UPDATE photos SET ({', '.join(_CORRECTED)}) = (SELECT {_COUNTS} FROM corrections "
-    "WHERE photo_id = new.photo_id) WHERE id = new.photo_id; DELETE FROM correcting;"
-)
+def _correction_triggers(of_date: tuple[str, ...]) -> str:
+    """Return the four triggers, for these columns beside `taken_at` and `dated_by` of a date."""
+    corrected = ("taken_at", "dated_by", *of_date, *_PLACE)
+    columns, of_file = ", ".join(corrected), ", ".join(f"file_{name}" for name in corrected)
+    counts = ", ".join(
+        [
+            "coalesce(taken_at, file_taken_at)",
+            "CASE WHEN taken_at IS NULL THEN file_dated_by ELSE 'you' END",
+            *(f"CASE WHEN taken_at IS NULL THEN file_{name} ELSE {name} END" for name in of_date),
+            *(f"CASE WHEN lat IS NULL THEN file_{name} ELSE {name} END" for name in _PLACE[:-1]),
+            "coalesce(CASE WHEN lat IS NULL THEN file_near_town ELSE near_town END, 0)",
+        ]
+    )
+    set_counts = (
+        f"UPDATE photos SET ({columns}) = (SELECT {counts} FROM corrections "
+        "WHERE photo_id = new.photo_id) WHERE id = new.photo_id; DELETE FROM correcting;"
+    )
+    return f"""
+CREATE TRIGGER correction_comes AFTER INSERT ON corrections
+    BEGIN UPDATE corrections SET ({of_file}) = (SELECT {columns} FROM photos
+            WHERE id = new.photo_id) WHERE photo_id = new.photo_id; INSERT INTO correcting
+            VALUES (new.photo_id); {set_counts} END;
+CREATE TRIGGER correction_changes
+    AFTER UPDATE OF {", ".join(("taken_at", *of_date, *_PLACE))} ON corrections
+    BEGIN INSERT INTO correcting VALUES (new.photo_id); {set_counts} END;
+CREATE TRIGGER correction_goes AFTER DELETE ON corrections
+    BEGIN INSERT INTO correcting VALUES (old.photo_id); UPDATE photos SET
+            ({columns}) = (SELECT
+            {", ".join(f"old.file_{name}" for name in corrected[:-1])},
+            coalesce(old.file_near_town, 0)) WHERE id = old.photo_id; DELETE FROM correcting; END;
+CREATE TRIGGER corrected_photo_is_read AFTER UPDATE OF {columns} ON photos
+    WHEN NOT EXISTS (SELECT 1 FROM correcting)
+        AND EXISTS (SELECT 1 FROM corrections WHERE photo_id = new.id)
+    BEGIN UPDATE corrections SET ({of_file}) = (SELECT
+            {", ".join(f"new.{name}" for name in corrected)}) WHERE photo_id = new.id; UPDATE
+            photos SET ({columns}) = (SELECT {counts} FROM corrections
+            WHERE photo_id = new.id) WHERE id = new.id; END;
+"""
+
+
 _CORRECTIONS = f"""
 CREATE TABLE corrections (
     photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
@@ -608,26 +634,7 @@ CREATE TABLE corrections (
     file_near_town BOOLEAN
 );
 CREATE TABLE correcting (photo_id INTEGER NOT NULL);
-CREATE TRIGGER correction_comes AFTER INSERT ON corrections
-    BEGIN UPDATE corrections SET ({_OF_FILE}) = (SELECT {", ".join(_CORRECTED)} FROM photos
-            WHERE id = new.photo_id) WHERE photo_id = new.photo_id; INSERT INTO correcting
-            VALUES (new.photo_id); {_SET_COUNTS} END;
-CREATE TRIGGER correction_changes
-    AFTER UPDATE OF taken_at, {", ".join(_PLACE)} ON corrections
-    BEGIN INSERT INTO correcting VALUES (new.photo_id); {_SET_COUNTS} END;
-CREATE TRIGGER correction_goes AFTER DELETE ON corrections
-    BEGIN INSERT INTO correcting VALUES (old.photo_id); UPDATE photos SET
-            ({", ".join(_CORRECTED)}) = (SELECT
-            {", ".join(f"old.file_{name}" for name in _CORRECTED[:-1])},
-            coalesce(old.file_near_town, 0)) WHERE id = old.photo_id; DELETE FROM correcting; END;
-CREATE TRIGGER corrected_photo_is_read AFTER UPDATE OF {", ".join(_CORRECTED)} ON photos
-    WHEN NOT EXISTS (SELECT 1 FROM correcting)
-        AND EXISTS (SELECT 1 FROM corrections WHERE photo_id = new.id)
-    BEGIN UPDATE corrections SET ({_OF_FILE}) = (SELECT
-            {", ".join(f"new.{name}" for name in _CORRECTED)}) WHERE photo_id = new.id; UPDATE
-            photos SET ({", ".join(_CORRECTED)}) = (SELECT {_COUNTS} FROM corrections
-            WHERE photo_id = new.id) WHERE id = new.id; END;
-"""
+{_correction_triggers(of_date=())}"""
 
 # How much of a face can be made out: null where the model does not measure it.
 _FACE_QUALITY = """
@@ -732,6 +739,17 @@ CREATE TABLE later_facts (
 );
 """
 
+# How exact a date is: see `imgsearch.records.photo`.
+_DATE_PRECISION = f"""
+ALTER TABLE photos ADD COLUMN date_precision TEXT;
+ALTER TABLE corrections ADD COLUMN date_precision TEXT;
+ALTER TABLE corrections ADD COLUMN file_date_precision TEXT;
+DROP TRIGGER correction_comes;
+DROP TRIGGER correction_changes;
+DROP TRIGGER correction_goes;
+DROP TRIGGER corrected_photo_is_read;
+{_correction_triggers(of_date=("date_precision",))}"""
+
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
     _FIRST: "".join(
@@ -750,6 +768,7 @@ MIGRATIONS: dict[str, str] = {
     "maps of meaning": _MEANING,
     "unfinished jobs": _UNFINISHED,
     "later facts": _LATER_FACTS,
+    "date precision": _DATE_PRECISION,
 }
 
 

@@ -34,6 +34,12 @@ export const monthName = (month) => MONTH.format(at(`${month}-01`)); // June 201
 export const dayName = (day) => `${WEEKDAY.format(at(day))} ${DATE.format(at(day))}`; // Saturday 15 June 2019
 export const shortDayName = (day) => `${SHORT_WEEKDAY.format(at(day))} ${at(day).getUTCDate()}`; // Sat 15
 export const periodName = (first, last) => DATE.formatRange(at(first), at(last)); // 3 – 12 June 2019
-// 3 May 2024, 14:05, of a local time in ISO text.
-export const momentName = (moment) => `${DATE.format(at(moment.slice(0, 10)))}, ${moment.slice(11, 16)}`;
+const SEASONS = { "01": "winter", "03": "spring", "06": "summer", "09": "autumn" };
+// 3 May 2024, 14:05, of a local time in ISO text; less of one that is known less exactly: see moment_text.
+export function momentName(moment, precision = null) {
+  const year = moment.slice(0, 4), day = DATE.format(at(moment.slice(0, 10)));
+  const less = { year, month: monthName(moment.slice(0, 7)), day };
+  if (precision === "season") return SEASONS[moment.slice(5, 7)] ? `${SEASONS[moment.slice(5, 7)]} ${year}` : less.month;
+  return less[precision] ?? `${day}, ${moment.slice(11, 16)}`;
+}
 export const countOf = (count) => `${count.toLocaleString("en")} photo${count === 1 ? "" : "s"}`;

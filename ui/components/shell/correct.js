@@ -75,8 +75,8 @@ export class Correction {
   // ---------------------------------------------------------------- what is asked
 
   dateFields() {
-    this.date = field("Date", "1974, 1974-07, 1974-07-15 or 1974-07-15 14:30", () => this.showSoon());
-    return [this.date.label, element("p", "correct-note", "A year or a month stands for its beginning; a search finds the photo by it.")];
+    this.date = field("Date", "1974, summer 1974, 07.1974, 1974-07-15 or 1974-07-15 14:30", () => this.showSoon());
+    return [this.date.label, element("p", "correct-note", "Give it as exactly as you know it. A year, a season or a month is sorted and found by its beginning.")];
   }
 
   shiftFields() {
@@ -224,11 +224,11 @@ export class Correction {
     return others ? `${countOf(others)} ${others === 1 ? why.replace("state", "states").replace("have", "has") : why}.` : "";
   }
 
-  row({ photo_id: id, path, before, dated_by: source, after, because }) {
+  row({ photo_id: id, path, before, before_precision: exactness, dated_by: source, after, precision, because }) {
     const row = element("label", "correct-change"), text = element("span", "correct-text"), name = element("span", "name", path.split("/").slice(-2).join("/"));
     const isPlace = this.kind === "place", said = isPlace ? placeName : momentName;
-    const change = element("span", "correct-dates", `${said(before)}${source === "file" ? " (date of the file)" : ""} → `);
-    change.append(element("strong", "", said(after)));
+    const change = element("span", "correct-dates", `${said(before, exactness)}${source === "file" ? " (date of the file)" : ""} → `);
+    change.append(element("strong", "", said(after, precision)));
     text.append(name, change, ...(because ? [element("span", "because", because)] : []));
     if (this.kind === "names") {
       const box = element("input");
@@ -261,7 +261,7 @@ export class Correction {
       else this.send("corrections/place", { photo_ids: this.planned.map(({ photo_id }) => photo_id), place: this.place });
       return;
     }
-    const dates = this.planned.filter(({ photo_id: id }) => this.accepted.has(id)).map(({ photo_id, after }) => ({ photo_id, taken_at: after }));
+    const dates = this.planned.filter(({ photo_id: id }) => this.accepted.has(id)).map(({ photo_id, after, precision }) => ({ photo_id, taken_at: after, precision }));
     this.send("corrections/dates", { dates });
   }
 
