@@ -1291,7 +1291,7 @@ def pack_with_an_album(open_library: Callable[..., Library], album: Path, folder
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE albums SET name = 'a/b'",
+        "UPDATE albums SET name = 'a' || char(7)",
         "UPDATE albums SET name = ''",
         "UPDATE album_photos SET photo_id = 999",
         "DELETE FROM album_photos",

@@ -741,7 +741,6 @@ CREATE TABLE later_facts (
 
 # How exact a date is: see `imgsearch.records.photo`.
 _DATE_PRECISION = f"""
-ALTER TABLE photos ADD COLUMN date_precision TEXT;
 ALTER TABLE corrections ADD COLUMN date_precision TEXT;
 ALTER TABLE corrections ADD COLUMN file_date_precision TEXT;
 DROP TRIGGER correction_comes;
@@ -749,6 +748,9 @@ DROP TRIGGER correction_changes;
 DROP TRIGGER correction_goes;
 DROP TRIGGER corrected_photo_is_read;
 {_correction_triggers(of_date=("date_precision",))}"""
+
+# Facts whose columns the triggers of a migration name. Photos of a pack may have them already.
+_NEEDED_FACTS = {"date precision": ("date_precision",)}
 
 _FIRST = "tables"
 MIGRATIONS: dict[str, str] = {
@@ -862,6 +864,10 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _apply(connection: sqlite3.Connection, name: str) -> None:
+    lacking = _lacking_columns(connection) if name in _NEEDED_FACTS else {}
+    for fact in _NEEDED_FACTS.get(name, ()):
+        if fact in lacking:
+            connection.execute(f"ALTER TABLE photos ADD COLUMN {lacking[fact]}")
     for statement in MIGRATIONS[name].split(";\n"):
         if statement.strip():
             connection.execute(statement)
