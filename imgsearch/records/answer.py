@@ -45,8 +45,8 @@ class Verdict(Struct, frozen=True):
     """The verdict on an answer, as `imgsearch.search.confidence` computes it.
 
     In the state "found", the first hits are sure or likely, and further ones possible. In the state
-    "unsure", the nearest three to ten are possible, and all that pass filters for a person, a place
-    or a time. In the state "nothing", all are weak.
+    "unsure", the nearest three to ten are possible, or all that pass filters for a person, a place
+    or a time where none of them is likely. In the state "nothing", all are weak.
 
     `strength` says by how many standard deviations the best hits exceed chance; 0 is chance. Scores
     from `possible_from` up are possible, from `likely_from` up likely, from `sure_from` up sure; a

@@ -20,7 +20,7 @@ from imgsearch.records.query import Example, Filter, Query
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.name_search import is_quoted_phrase, quoted_words
-from imgsearch.search.verdict import NARROWING, narrows
+from imgsearch.search.verdict import NARROWING, has_all_that_pass
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _negations(query: Query) -> Iterator[str]:
 def _doubt(query: PreparedQuery, answer: Answer) -> Iterator[str]:
     """A remark for an unsure answer of all photos that pass filters: what is unsure."""
     exact, verdict = query.exact, answer.verdict
-    if verdict is None or verdict.state != "unsure" or not answer.hits or not narrows(exact):
+    if verdict is None or not answer.hits or not has_all_that_pass(verdict):
         return
     wanted = [each.what for each in exact.terms if each.weight > 0]
     is_text = wanted and all(isinstance(each, str) for each in wanted)

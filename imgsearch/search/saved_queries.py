@@ -172,13 +172,12 @@ def _name_in(condition: Filter) -> str:
 
 def _joined(saved: Query, query: Query) -> Query:
     """Put the terms and filters of a saved query before those of a query."""
-    free = [term for term in (*saved.terms, *query.terms) if term.is_free]
     terms = [*saved.terms, *query.terms]
+    free = [(at, term) for at, term in enumerate(terms) if term.is_free and term.weight > 0]
     if len(free) > 1:  # all words outside of quotes are one text
-        words = Term(" ".join(str(term.what) for term in free), is_free=True)
-        at = next(number for number, term in enumerate(terms) if term.is_free)
-        terms = [term for term in terms if not term.is_free]
-        terms.insert(at, words)
+        words = Term(" ".join(str(term.what) for _, term in free), is_free=True)
+        terms = [term for term in terms if not (term.is_free and term.weight > 0)]
+        terms.insert(free[0][0], words)
     return Query(
         tuple(terms),
         (*saved.filters, *query.filters),

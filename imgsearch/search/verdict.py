@@ -44,15 +44,15 @@ def decide(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> Decisi
     Nothing can be said about a query that the encoder cannot read, nor in a library that is too
     small for a baseline. A concept that is searched for alone is compared with bounds of its own,
     any other query with unrelated queries: see `confidence`. Photos with the names in a query are
-    found, whatever they show. If the query `narrows` the library, all photos that pass are possible
-    at least.
+    found, whatever they show. Where nothing would be found and the query `narrows` the library, all
+    photos that pass are possible.
     """
     by_meaning = _by_meaning(query, nearest)
     if by_meaning is None:
         return Decision(None, None)
     if query.names is None:
-        is_narrowed = nearest and narrows(query.exact) and by_meaning.state != "found"
-        verdict = _all_possible(by_meaning, len(nearest)) if is_narrowed else by_meaning
+        is_denied = nearest and narrows(query.exact) and by_meaning.state == "nothing"
+        verdict = _all_possible(by_meaning, len(nearest)) if is_denied else by_meaning
         return Decision(verdict, by_meaning)
     catalogue, names = query.context.catalogue, query.names
     examples = catalogue.within(list(query.vector.example_ids), names.selection)
@@ -63,6 +63,11 @@ def decide(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> Decisi
 def narrows(query: Query) -> bool:
     """Whether a filter of the query names a person, a place or a time to look at."""
     return any(each.field in NARROWING and not each.negated for each in query.filters)
+
+
+def has_all_that_pass(verdict: Verdict) -> bool:
+    """Whether an answer is unsure of all photos that pass its filters, and shows them all."""
+    return verdict.state == "unsure" and verdict.possible_from == _LOWEST_SCORE
 
 
 def _all_possible(verdict: Verdict, nearest: int) -> Verdict:
