@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import expect
@@ -131,6 +132,25 @@ def test_the_view_of_the_map_is_in_the_address(page: Page, address: str) -> None
     page.reload()
     page.locator(".map[data-drawn][data-clusters]").wait_for()
     assert page.url == shown
+
+
+def test_a_reload_moves_nothing_at_the_nearest_zoom(page: Page, address: str) -> None:
+    """Rome, moved by the mouse to a place between two pixels."""
+    open_map(page, address, "?at=41.9,12.5,16")
+    rome = page.get_by_role("button", name="12 photos, Rome, Italy")
+    rome.wait_for()
+    page.locator(".map").hover(position={"x": 300, "y": 300})
+    page.mouse.down()
+    page.mouse.move(433, 377, steps=5)
+    page.mouse.up()
+    page.wait_for_url(lambda url: "at=41.9,12.5,16" not in unquote(url))
+    settle(page)
+    before = rome.bounding_box()
+    page.reload()
+    page.locator(".map[data-drawn][data-clusters]").wait_for()
+    after = rome.bounding_box()
+    assert before is not None and after is not None
+    assert abs(before["x"] - after["x"]) < 0.5 and abs(before["y"] - after["y"]) < 0.5
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

@@ -278,7 +278,8 @@ class PhotoMap {
   remember() {
     if (!this.box.isConnected || location.pathname !== this.path) return; // the view has changed
     const { lat, lng } = this.map.getCenter(), address = new URL(location.href);
-    address.searchParams.set("at", `${lat.toFixed(4)},${lng.toFixed(4)},${this.map.getZoom()}`);
+    // To a decimetre: at the nearest zoom, a pixel is two metres.
+    address.searchParams.set("at", `${lat.toFixed(6)},${lng.toFixed(6)},${this.map.getZoom()}`);
     history.replaceState(history.state, "", address);
   }
 }
