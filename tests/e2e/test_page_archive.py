@@ -314,7 +314,8 @@ def test_people_of_an_archive_are_named(
     wait_until_shown(tab.locator(".detail img").first)
     tab.locator(".detail").get_by_role("combobox", name="Name of this person").fill("Zoë")
     tab.keyboard.press("Enter")
-    expect(cards).to_have_count(1)
+    expect(cards).to_have_count(1)  # at once
+    tab.get_by_text("Named Zoë.").wait_for()  # recorded
     screen.picture(tab, "people")
     with Library.open_archive(place, settings) as archive:
         assert [(each.name, each.photos) for each in archive.people.all()] == [
