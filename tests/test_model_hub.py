@@ -530,9 +530,11 @@ def test_a_command_says_what_happened_and_nothing_else(our_hub: ModelHub, tmp_pa
     )
     assert done.returncode == 6
     assert "the model is gated" in done.stderr
+    # Triton, in a torch for CUDA, reports its own leaks when a process ends.
+    before_end = done.stderr.partition("nanobind: leaked")[0]
     strange = [
         line
-        for line in done.stderr.splitlines()
+        for line in before_end.splitlines()
         if not line.startswith(("imgsearch: The files of", "Encoder openclip:"))
     ]
     assert strange == []

@@ -88,6 +88,7 @@ FACTS = Facts(
     detail=0.5,
     sharpness=0.25,
     colors="blue 42 %, green 20 %",
+    date_precision="day",
     motion="beside",
     animated=True,
 )
