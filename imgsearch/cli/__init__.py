@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeGuard
 
 import click
@@ -216,7 +217,7 @@ def main(encoder: Encoder | None = None) -> None:
 def _print_own_warnings() -> None:
     """Print the warnings of imgsearch as sentences; others, of libraries, as Python does."""
     show = warnings.showwarning
-    own = os.path.dirname(os.path.dirname(__file__)) + os.sep
+    own = str(Path(__file__).parents[1]) + os.sep
 
     def print_sentence(
         message: Warning | str,
