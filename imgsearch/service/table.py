@@ -10,6 +10,7 @@ from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.corrections import Corrections
+from imgsearch.operations.duplicates import Duplicates
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
@@ -21,14 +22,16 @@ from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.saved import Saved
 from imgsearch.operations.tray import Tray
 
-_ALWAYS = (None, "browse", "duplicates", "lines", "pictures")  # parts that every library has
+_ALWAYS = (None, "browse", "duplicates", "lines", "memory", "pictures")  # see `capabilities`
 
 
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
     of_kept = (Saved, Albums, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
-    return operations_of((Library, Lines, Pictures, Browse, Meaning, *of_kept, Encoders))
+    return operations_of(
+        (Library, Lines, Pictures, Browse, Duplicates, Meaning, *of_kept, Encoders)
+    )
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:
