@@ -24,6 +24,10 @@ MinScore: TypeAlias = Annotated[
     Meta(description="The lowest score of two near-duplicates. Default: as they were compared."),
 ]
 
+Preferred: TypeAlias = Annotated[
+    Sequence[str], Meta(description="Folders whose photos are to be kept, the best first.")
+]
+
 
 class Duplicates:
     """Finds near-duplicates among the photos of a library. Nothing is ever deleted."""
@@ -89,7 +93,7 @@ class Duplicates:
 
     @operation("GET /duplicates", tool="List near-duplicates")
     def proposed(
-        self, min_score: MinScore = None, prefer: Sequence[str] = (), k: ResultCount = 100
+        self, min_score: MinScore = None, prefer: Preferred = (), k: ResultCount = 100
     ) -> DuplicateGroups:
         """List the groups of the last comparison, and which photos of each to keep: see `groups`.
 
