@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-page test-archives test-research test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check newer audit licences release release-test lowest docs site format install clean
+.PHONY: help demo test test-all test-page test-archives test-research test-fast gpu soak soak-hour random-steps scale-test crash fuzz bench bench-full bench-index objectives check newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -65,6 +65,9 @@ soak: install  ## Ten minutes of a watcher that is busy and gets killed
 
 soak-hour: install  ## The same for an hour; draws memory, threads and open files
 	$(BIN)/python -m tests.soak --seconds 3600 --json build/soak.json --svg docs/images/soak.svg
+
+random-steps: install  ## Sixty sequences of quick random steps in a browser; a reload must show the same
+	$(BIN)/python -m tests.random_steps --sequences 60
 
 scale-test: install  ## A fleet on two nodes and object storage, with everything killed once
 	tests/install_ceph.sh
