@@ -68,10 +68,10 @@ export type Tile = HTMLElement & {
 
 /** Where a view was left: the photo at the top of the window and its height; `seen` was shown last, one by one. */
 export interface Place {
-  id: string | number;
+  id: string;
   top?: number;
   below?: number;
-  seen?: string | number | null;
+  seen?: string | null;
   isOpened?: boolean;
 }
 

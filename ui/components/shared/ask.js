@@ -7,7 +7,7 @@ export const NO_SERVER = "The page's server does not answer. Is imgsearch ui sti
 
 // Returns { ok, status, content }, in which content is what the server has sent, parsed if it is JSON; null where the
 // server does not answer, the request was aborted, or the page is being left, which Firefox reports as an error.
-/** @template Content @param {string} address @param {RequestInit} [options] @returns {Promise<Response<Content> | null>} */
+/** @template Content @param {string | URL} address @param {RequestInit} [options] @returns {Promise<Response<Content> | null>} */
 export async function ask(address, options) {
   try {
     const response = await fetch(address, options);

@@ -28,6 +28,21 @@ export function textButton(text, act = null, sign = "", className = "") {
   return node;
 }
 
+// The element that has the focus, in the tree that this one is in: a component may have a shadow tree of its own.
+/** @param {Node} node */
+export function focusIn(node) {
+  const root = node.getRootNode();
+  return root instanceof Document || root instanceof ShadowRoot ? root.activeElement : null;
+}
+
+// The first element of these selectors in a node, else null.
+/** @param {ParentNode} node @param {string} selectors @returns {HTMLElement | null} */
+export const find = (node, selectors) => node.querySelector(selectors);
+
+// The link in which something has happened.
+/** @param {Event} event @returns {HTMLAnchorElement | null} */
+export const linkOf = ({ target }) => (target instanceof Element ? target.closest("a[href]") : null);
+
 // Calls `act` at each event of this kind, until the function that is returned is called.
 export const listen = /** @type {Listen} */ (listenTo);
 

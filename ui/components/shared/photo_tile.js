@@ -105,9 +105,13 @@ export function dropTile(tile) {
   tile.remove();
 }
 
+// The tile that an element is in.
+/** @param {Element | null} node @returns {Tile | null} */
+export const tileAt = (node) => node?.closest(".tile") ?? null;
+
 // The tile in which something has happened.
-/** @param {Event} event @returns {Tile | null} */
-export const tileOf = ({ target }) => (target instanceof Element ? target.closest(".tile") : null);
+/** @param {Event} event */
+export const tileOf = ({ target }) => (target instanceof Element ? tileAt(target) : null);
 
 // A key on a tile marks or selects its photo; whether it did.
 /** @param {KeyboardEvent} event */
