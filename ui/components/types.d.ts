@@ -75,6 +75,12 @@ export interface Place {
   isOpened?: boolean;
 }
 
+/** A place in the window, or how far something was moved, in pixels. */
+export interface Point {
+  x: number;
+  y: number;
+}
+
 // ------------------------------------------------------------------------- events
 
 /** A sentence for the visitor, with the change that can be undone. Without a text, the last one goes away. */

@@ -5,7 +5,7 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { element, focusIn, linkOf, listen } from "../shared/dom.js";
+import { closest, element, focusIn, listen } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
 import { createTile, dropTile, fillTile, showMarks, showSelected, tileAt, tileOf } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
@@ -473,7 +473,7 @@ export class PhotoGrid {
   /** @param {MouseEvent} event */
   onClick(event) {
     if (!isPlainClick(event)) return;
-    const tile = tileOf(event), link = linkOf(event);
+    const tile = tileOf(event), link = closest(event, "a[href]");
     this.awaited = offsetAwaited(tile);
     if (!link) return;
     event.preventDefault();

@@ -18,6 +18,12 @@ export function icon(name, className = "icon") {
   return node;
 }
 
+// A link to a style sheet, for a component that has one of its own.
+/** @param {URL} address */
+export function styleSheet(address) {
+  return Object.assign(element("link"), { rel: "stylesheet", href: address.href });
+}
+
 // A button with a text, and before it the sign of that name if one is given.
 /** @param {string} text @param {(() => void) | null} [act] @param {string} [sign] @param {string} [className] */
 export function textButton(text, act = null, sign = "", className = "") {
@@ -39,9 +45,28 @@ export function focusIn(node) {
 /** @param {ParentNode} node @param {string} selectors @returns {HTMLElement | null} */
 export const find = (node, selectors) => node.querySelector(selectors);
 
-// The link in which something has happened.
-/** @param {Event} event @returns {HTMLAnchorElement | null} */
-export const linkOf = ({ target }) => (target instanceof Element ? target.closest("a[href]") : null);
+// The element of these selectors in which something has happened, else null.
+/** @param {Event} event @param {string} selectors @returns {HTMLElement | null} */
+export const closest = ({ target }, selectors) => (target instanceof Element ? target.closest(selectors) : null);
+
+// The innermost element in which something has happened, inside a component too, where listeners outside see its box.
+/** @param {Event} event */
+export function innermost(event) {
+  const first = event.composedPath()[0];
+  return first instanceof Element ? first : null;
+}
+
+// Exchanges the sign or text that an element begins with.
+/** @param {Element} node @param {string} text */
+export function setFirst(node, text) {
+  if (node.firstChild) node.firstChild.textContent = text;
+}
+
+// Exchanges the text that an element ends with.
+/** @param {Element} node @param {string} text */
+export function setLast(node, text) {
+  if (node.lastChild) node.lastChild.textContent = text;
+}
 
 // Calls `act` at each event of this kind, until the function that is returned is called.
 export const listen = /** @type {Listen} */ (listenTo);

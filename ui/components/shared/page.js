@@ -1,5 +1,7 @@
 // What the components do with the page around them.
 
+import { innermost } from "./dom.js";
+
 /** @import { Part, StreamlitComponent } from "../types.d.ts" */
 
 const MIN_HEIGHT_PX = 320, MIN_SHARE = .55, MARGIN_PX = 6; // to the lower edge of the window
@@ -39,6 +41,6 @@ export function isDark(node) {
 // Whether a key is typed into a field.
 /** @param {Event} event */
 export function isTyping(event) {
-  const target = event.composedPath()[0];
+  const target = innermost(event);
   return target instanceof HTMLElement && (target.isContentEditable || target.matches("input:not([type=checkbox]), textarea, select"));
 }
