@@ -118,6 +118,7 @@ type Stop = () => void;
 export interface Listen {
   <Kind extends keyof DocumentEventMap>(target: Document, kind: Kind, act: (event: DocumentEventMap[Kind]) => void, options?: AddEventListenerOptions): Stop;
   <Kind extends keyof WindowEventMap>(target: Window, kind: Kind, act: (event: WindowEventMap[Kind]) => void, options?: AddEventListenerOptions): Stop;
+  (target: MediaQueryList, kind: "change", act: (event: MediaQueryListEvent) => void): Stop;
   <Kind extends keyof HTMLElementEventMap>(target: HTMLElement, kind: Kind, act: (event: HTMLElementEventMap[Kind]) => void, options?: AddEventListenerOptions): Stop;
   <Events, Kind extends keyof Events>(target: CustomTarget<Events> & EventTarget, kind: Kind, act: (event: CustomEvent<Events[Kind]>) => void, options?: AddEventListenerOptions): Stop;
 }

@@ -317,4 +317,5 @@ function goneText(photos) {
   return `${countOf(photos)} of the selection ${one ? "has" : "have"} no file any more, and ${one ? "is" : "are"} left out until ${one ? "it comes" : "they come"} back.`;
 }
 
-export const tray = /** @type {CustomTarget<TrayEvents> & Tray} */ (new Tray());
+/** @typedef {CustomTarget<TrayEvents> & Tray} SharedTray */
+export const tray = /**  @type {SharedTray} */ (new Tray());
