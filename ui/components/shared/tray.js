@@ -294,7 +294,7 @@ class Tray extends EventTarget {
     return made;
   }
 
-  /** @param {Change} change */
+  /** @param {Pick<Change, "id">} change */
   remember({ id }) {
     if (id === null) return;
     this.done.push(id);
