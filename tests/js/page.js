@@ -6,7 +6,7 @@ import { Window } from "happy-dom";
 
 // What the modules of the page take from the browser's global object.
 const GLOBALS = [
-  "CSS", "CustomEvent", "Element", "Event", "EventTarget", "HTMLElement", "HTMLImageElement", "HTMLInputElement", "InputEvent", "KeyboardEvent", "MouseEvent",
+  "AbortController", "AbortSignal", "CSS", "CustomEvent", "DOMException", "Element", "Event", "EventTarget", "HTMLElement", "HTMLImageElement", "HTMLInputElement", "InputEvent", "KeyboardEvent", "MouseEvent",
   "Image", "IntersectionObserver", "MutationObserver", "Node", "Option", "PointerEvent", "PopStateEvent", "ResizeObserver", "WheelEvent",
   "document", "history", "localStorage", "location", "navigator", "sessionStorage", "visualViewport",
 ];

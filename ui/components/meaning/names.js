@@ -26,8 +26,13 @@ export class Names {
 
   /** @param {Cluster[]} clusters */
   setClusters(clusters) {
-    this.inside = Map.groupBy(clusters, ({ parent }) => parent);
-    this.finest = clusters.reduce((finest, { level }) => Math.max(finest, level), 0);
+    this.inside.clear();
+    this.finest = 0;
+    for (const cluster of clusters) {
+      const siblings = this.inside.get(cluster.parent);
+      if (siblings) siblings.push(cluster); else this.inside.set(cluster.parent, [cluster]);
+      this.finest = Math.max(this.finest, cluster.level);
+    }
     for (const { node } of this.nodes.values()) node.remove();
     this.nodes.clear();
   }

@@ -84,7 +84,7 @@ function radiusAt(zoom, count) {
 
 // A disc as the half widths of its rows.
 /** @param {number} radius */
-function discOf(radius) {
+export function discOf(radius) {
   const reach = Math.max(0, Math.floor(radius)), spans = [];
   for (let down = -reach; down <= reach; down++) spans.push(Math.floor(Math.sqrt(Math.max(0, (radius + .3) ** 2 - down ** 2))));
   return { reach: Math.max(reach, ...spans), spans: padded(spans, reach) };
