@@ -15,6 +15,7 @@ from imgsearch import Library, Settings, errors
 from imgsearch.cli import GROUPS, commands
 from imgsearch.version import VERSION
 from tests.operations_page import operations_page
+from tests.operations_types import operations_types
 from tests.python_page import PARTS, python_page
 
 HOUSE = Path(__file__).parent.parent
@@ -72,6 +73,14 @@ def test_the_page_of_operations_is_the_one_of_their_declarations() -> None:
     if os.environ.get("UPDATE_DOCS"):
         page.write_text(now)
     assert page.read_text() == now, "run: make docs"
+
+
+def test_the_types_for_the_page_are_those_of_the_declarations() -> None:
+    file = HOUSE / "ui" / "components" / "operations.d.ts"
+    now = operations_types()
+    if os.environ.get("UPDATE_DOCS"):
+        file.write_text(now)
+    assert file.read_text() == now, "run: make docs"
 
 
 def test_the_page_of_python_is_the_one_of_the_signatures() -> None:

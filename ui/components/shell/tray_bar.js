@@ -2,11 +2,14 @@
 // sentences about what was done, with a button that undoes it.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, icon } from "../shared/dom.js";
+import { NO_SERVER, ask, readOperation } from "../shared/ask.js";
+import { countOf, element, find, focusIn, icon, innermost, listen } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { Menu } from "./menu.js";
 import { ASKED_ALBUM, ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
+import { albumOf } from "./album_line.js";
+
+/** @import { Response, Told } from "../types.d.ts" */
 
 const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
@@ -18,7 +21,11 @@ const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
 
 export class TrayBar {
+  shown = "";
+  timer = 0;
+
   // `askForm` is called with the name of a form of Python: "teach" or "links".
+  /** @param {HTMLElement} box @param {(name: string) => void} askForm */
   constructor(box, askForm) {
     this.askForm = askForm;
     this.bar = element("div", "selection-bar");
@@ -34,23 +41,22 @@ export class TrayBar {
     this.menu = new Menu("Further actions", "more_horiz");
     this.menu.list.classList.add("selection-list");
     box.append(this.bar, this.menu.list, this.status, this.told, this.dialog);
-    this.listeners = [
-      [tray, CHANGED, () => this.show()],
-      [tray, TOLD, ({ detail }) => this.tell(detail)],
-      [tray, ASKED_ALBUM, ({ detail }) => this.askAlbum(detail)],
-      [tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)],
-      [tray, ASKED_CHANGES, () => this.showChanges()],
-      [window, "popstate", () => this.show()],
-      [NARROW, "change", () => this.show()],
-      [document, "keydown", (event) => this.onKey(event)],
-      [document, "pointerdown", (event) => { if (!event.composedPath().includes(this.status)) this.status.replaceChildren(); }],
+    this.stops = [
+      listen(tray, CHANGED, () => this.show()),
+      listen(tray, TOLD, ({ detail }) => this.tell(detail)),
+      listen(tray, ASKED_ALBUM, ({ detail }) => this.askAlbum(detail)),
+      listen(tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)),
+      listen(tray, ASKED_CHANGES, () => this.showChanges()),
+      listen(window, "popstate", () => this.show()),
+      listen(NARROW, "change", () => this.show()),
+      listen(document, "keydown", (event) => this.onKey(event)),
+      listen(document, "pointerdown", (event) => { if (!event.composedPath().includes(this.status)) this.status.replaceChildren(); }),
     ];
-    for (const [target, kind, act] of this.listeners) target.addEventListener(kind, act);
     this.show();
   }
 
   close() {
-    for (const [target, kind, act] of this.listeners) target.removeEventListener(kind, act);
+    for (const stop of this.stops) stop();
     clearTimeout(this.timer);
     this.menu.close();
     document.documentElement.classList.remove(SELECTING);
@@ -59,7 +65,7 @@ export class TrayBar {
   // ---------------------------------------------------------------- the bar
 
   show() {
-    const number = tray.size, album = albumOfAddress();
+    const number = tray.size, album = albumOf(location);
     const isShown = number > 0, wasShown = document.documentElement.classList.contains(SELECTING);
     document.documentElement.classList.toggle(SELECTING, isShown);
     this.bar.hidden = !isShown;
@@ -68,19 +74,19 @@ export class TrayBar {
     if (this.shown === shown) return;
     this.shown = shown;
     if (!number) { this.menu.close(); this.bar.replaceChildren(); this.status.replaceChildren(); return; }
-    const focused = this.bar.getRootNode().activeElement?.dataset.action;
+    const active = focusIn(this.bar), focused = active instanceof HTMLElement ? active.dataset.action : "";
     const count = element("a", "count", `${countOf(number)} selected`);
     count.href = PICKED;
     count.title = "Show them";
     if (tray.missing) count.append(` (${tray.missing.toLocaleString("en")} more without a file)`);
     count.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(PICKED); } };
     const ids = () => [...tray.ids], photos = () => ids().map((id) => ({ id }));
-    const has = (part) => tray.has(part), isFew = number <= MOST_COPIED;
-    const actions = [
+    const isFew = number <= MOST_COPIED;
+    const has = (/** @type {string} */ part) => tray.has(part);
+    const /** @type {[sign: string, label: string, act: () => void, isThere: boolean, refusal?: string][]} */ actions = [
       ["close", "Clear", () => tray.clear(), true],
-      [null, count, null, true],
       ["photo_album", "Add to album", () => this.askAlbum(ids()), has("albums")],
-      ["playlist_remove", `Take out of ${album}`, () => tray.takeOut(album, ids()), has("albums") && album],
+      ["playlist_remove", `Take out of ${album}`, () => tray.takeOut(album, ids()), has("albums") && Boolean(album)],
       ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
@@ -92,34 +98,40 @@ export class TrayBar {
       ["folder_special", "Folder of links", () => this.form("links"), has("files")],
       ["school", "Teach from these", () => this.form("teach"), has("files")],
     ];
-    const nodes = actions.filter(([, , , isThere]) => isThere).map(([icon, label, act, , refusal]) => (
-      icon ? button(icon, label, act, refusal) : label));
-    const isFirst = (node) => !NARROW.matches || node === count || ON_NARROW.includes(node.dataset.action);
+    const [clear, ...further] = actions.filter(([, , , isThere]) => isThere).map(([sign, label, act, , refusal]) => button(sign, label, act, refusal));
+    const nodes = [clear, count, ...further];
+    const isFirst = (/** @type {HTMLElement} */ node) => !NARROW.matches || node === count || ON_NARROW.includes(node.dataset.action ?? "");
     const others = nodes.filter((node) => !isFirst(node));
     this.menu.list.replaceChildren(...others);
     this.bar.replaceChildren(...nodes.filter(isFirst), ...(others.length ? [this.menu.button] : []));
     if (!has("tray")) count.replaceWith(element("strong", "count", count.textContent));
-    if (focused) this.bar.querySelector(`[data-action="${focused}"]`)?.focus();
+    if (focused) find(this.bar, `[data-action="${focused}"]`)?.focus();
   }
 
   get canCompare() { return tray.size >= FEWEST_COMPARED && tray.size <= MOST_COMPARED; }
 
   async compare() {
     const ids = [...tray.ids], { Comparison } = await import("./compare.js");
-    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Comparison(this.bar.parentElement, ids);
+    const box = this.bar.parentElement;
+    if (box && !this.isAsking) new Comparison(box, ids);
   }
 
+  // Whether a dialog is open, or the bar has gone with the page.
+  get isAsking() { return !this.bar.isConnected || Boolean(this.bar.parentElement?.querySelector("dialog[open]")); }
+
+  /** @param {string[]} ids */
   async correct(ids) {
     const { Correction } = await import("./correct.js");
-    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Correction(this.dialog, ids);
+    if (!this.isAsking) new Correction(this.dialog, ids);
   }
 
   async showChanges() {
     const { Changes } = await import("./changes.js");
-    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Changes(this.dialog);
+    if (!this.isAsking) new Changes(this.dialog);
   }
 
   // The forms of Python take the photos from the library.
+  /** @param {string} name */
   async form(name) {
     await tray.settled();
     this.askForm(name);
@@ -150,12 +162,14 @@ export class TrayBar {
     if (!this.dialog.open) this.dialog.showModal();
   }
 
+  /** @param {string} kind @param {string} name */
   async export(kind, name) {
     const refusal = await this.download(kind, name);
     if (refusal) this.say(refusal, true);
   }
 
   // Returns why it is not possible, else nothing.
+  /** @param {string} kind @param {string} name */
   async download(kind, name) {
     const answer = await fetch(`/exports/${kind}`, { method: "PUT", body: JSON.stringify({ ids: [...tray.ids] }) }).catch(() => null);
     if (!answer?.ok) return answer ? answer.text() : NO_SERVER;
@@ -166,8 +180,10 @@ export class TrayBar {
   }
 
   // It asks first which photos can be copied, and says which cannot: an empty or short file would pass for a copy of all.
+  /** @param {string[]} ids */
   async copy(ids) {
     const list = ids.join(",");
+    /** @type {Response<{ photos: number, problem: string }> | null} */
     const answer = await ask(`/copies/check?ids=${list}`);
     if (list !== [...tray.ids].join(",")) return; // others were selected meanwhile
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER, true); return; }
@@ -176,6 +192,7 @@ export class TrayBar {
     if (photos) download(`/copies/photos.zip?ids=${list}`, "photos.zip");
   }
 
+  /** @param {string} text @param {boolean} isProblem */
   say(text, isProblem) {
     this.status.classList.toggle("problem", isProblem);
     this.status.textContent = text;
@@ -183,6 +200,7 @@ export class TrayBar {
 
   // ---------------------------------------------------------------- albums
 
+  /** @param {string[]} ids */
   async askAlbum(ids) {
     const heading = element("h2", "", `Add ${countOf(ids.length)} to an album`), list = element("div", "album-list");
     heading.id = "albums";
@@ -195,13 +213,13 @@ export class TrayBar {
     close.onclick = () => this.dialog.close();
     this.dialog.replaceChildren(heading, list, element("h3", "", "A new album"), form, problem, close);
     if (!this.dialog.open) this.dialog.showModal();
-    const add = async (name, isNew) => {
+    const add = async (/** @type {string} */ name, /** @type {boolean} */ isNew) => {
       const answer = await tray.addToAlbum(name, ids, isNew);
       if (answer?.ok) this.dialog.close(); else problem.textContent = answer ? answer.content : NO_SERVER;
     };
     form.onsubmit = (event) => { event.preventDefault(); add(field.value, true); };
     field.focus();
-    const answer = await ask("/operations/albums");
+    const answer = await readOperation("albums");
     if (!answer?.ok) { problem.textContent = answer ? answer.content : NO_SERVER; return; }
     list.replaceChildren(...answer.content.map(({ name, photos }) => {
       const choice = element("button", "album"), count = element("span", "period", countOf(photos));
@@ -215,6 +233,7 @@ export class TrayBar {
   // ---------------------------------------------------------------- what was done
 
   // Without a text, what was told last goes away; what `stays` does so only then.
+  /** @param {Told} told */
   tell({ text, change, hasChanges = false, isProblem = false, stays = false }) {
     clearTimeout(this.timer);
     this.told.replaceChildren(...(text ? [element("span", "", text)] : []));
@@ -237,9 +256,10 @@ export class TrayBar {
     if (!stays) wait();
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && !event.defaultPrevented;
-    const isElsewhere = isTyping(event) || event.composedPath()[0].closest?.("dialog") || document.querySelector(".full-view");
+    const isElsewhere = isTyping(event) || innermost(event)?.closest("dialog") || document.querySelector(".full-view");
     if (event.key === "c" && isPlain && !isElsewhere && this.canCompare) { event.preventDefault(); this.compare(); return; }
     if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.defaultPrevented || isTyping(event)) return;
     event.preventDefault();
@@ -247,13 +267,7 @@ export class TrayBar {
   }
 }
 
-// The name of the album that the address shows, if it shows one and nothing else.
-function albumOfAddress() {
-  const query = location.pathname === "/" ? new URLSearchParams(location.search).get("q") ?? "" : "";
-  const found = query.trim().match(/^album:(?:"((?:[^"\\]|\\.)+)"|([^\s"|]+))$/);
-  return found?.[1]?.replace(/\\(.)/g, "$1") ?? found?.[2] ?? "";
-}
-
+/** @param {string} name @param {string} label @param {() => void} act @param {string} [refusal] */
 function button(name, label, act, refusal = "") {
   const node = element("button");
   node.append(icon(name), element("span", "", label));
@@ -263,6 +277,7 @@ function button(name, label, act, refusal = "") {
   return node;
 }
 
+/** @param {string} address @param {string} name */
 function download(address, name) {
   const link = element("a");
   link.href = address;
