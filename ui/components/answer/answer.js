@@ -8,7 +8,7 @@ import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { isPlainClick, normalized, visit } from "../history/history.js";
 import { dayName, element, icon } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
-import { ASKED_ALBUM, tray } from "../shared/tray.js";
+import { tray } from "../shared/tray.js";
 import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
 
 const END_HEIGHT = 76; // of the button below the photos
@@ -26,6 +26,7 @@ class Answer extends PhotoGrid {
     this.head.append(this.text, this.tools);
     box.prepend(this.head);
     this.view = chosenView();
+    tray.ready.then(() => { if (this.data) this.showTools(); });
   }
 
   update(data, { setStateValue, setTriggerValue }) {
@@ -158,7 +159,7 @@ class Answer extends PhotoGrid {
     const all = this.isAllSelected ? ["deselect", "Select none"] : ["select_all", "Select all"];
     const buttons = [
       [...all, () => this.selectAll(), "all"],
-      ...(tray.has("albums") ? [["library_add", "Add all to an album", () => tray.tell(ASKED_ALBUM, this.ids), "album"]] : []),
+      ...tray.actionsForLists.map(({ icon, label, name, act }) => [icon, label, () => act(this.ids), name]),
       ["remove", "Smaller", () => this.choose({ size: view.size - 1 }), "smaller", view.size === 0],
       ["add", "Larger", () => this.choose({ size: view.size + 1 }), "larger", view.size === ROWS_PX.length - 1],
       [...SHAPES[other], () => this.choose({ shape: other }), "shape"],

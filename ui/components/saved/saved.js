@@ -1,4 +1,4 @@
-// The shelf of albums and saved searches: links with the cover, the name, and how many photos there are.
+// The shelf of saved searches, and of what features put beside them: links with the cover, the name, and how many photos there are.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { countOf, element } from "../shared/dom.js";
@@ -6,7 +6,7 @@ import { showPicture } from "../shared/picture.js";
 
 export default function (box, { data }) {
   const shelf = element("nav", "shelf");
-  shelf.ariaLabel = "Albums and saved searches";
+  shelf.ariaLabel = data.title;
   for (const search of data.searches) {
     const link = element("a");
     link.href = search.address;
@@ -24,7 +24,7 @@ export default function (box, { data }) {
 
 function coverOf(search) {
   const frame = element("span", "cover");
-  const icon = element("span", "icon", search.problem ? "error" : search.kind === "album" ? "photo_album" : "bookmark");
+  const icon = element("span", "icon", search.problem ? "error" : search.icon);
   icon.ariaHidden = "true";
   if (!search.cover) { frame.append(icon); return frame; }
   const image = element("img");

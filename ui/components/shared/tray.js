@@ -13,7 +13,6 @@ export const CHANGED = "changed"; // the photos that are selected
 export const MARKED = "marked"; // marks of photos; `detail` has their ids
 export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and the change that can be undone
 export const OTHER_PHOTOS = "other-photos"; // lists of photos may be others
-export const ASKED_ALBUM = "asked-album"; // for an album; `detail` has the ids
 export const ASKED_CHANGES = "asked-changes"; // for the list of all that was changed
 export const ASKED_CORRECTION = "asked-correction"; // of dates and places; `detail` has the ids
 
@@ -25,6 +24,10 @@ class Tray extends EventTarget {
     this.marks = new Map(); // that were changed in this tab, by id
     this.pending = new Map(); // ids and whether they are selected, as the server does not know yet
     this.done = []; // changes of this tab, which can be undone: their ids
+    // Modules of features. Each may export `forSelection`, which returns actions for the selected photos, and `forLists`,
+    // those for all photos of a list: icon, label and `act`; the latter with a name, and `act` gets the ids.
+    this.features = [];
+    this.dialog = null; // of the shell, in which an action may ask something
     this.parts = null; // what the library has, once the shell has said it: see ui/tray.py
     this.ready = new Promise((resolve) => { this.isReady = resolve; });
     this.isSending = false;
@@ -36,8 +39,9 @@ class Tray extends EventTarget {
   }
 
   // To be called by the shell, which knows the library.
-  begin(parts) {
+  begin(parts, features) {
     if (this.parts) return;
+    this.features = features;
     this.parts = new Set(parts);
     this.isReady();
     if (!this.has("tray")) { this.pending.clear(); return; }
@@ -53,6 +57,8 @@ class Tray extends EventTarget {
   has(part) { return this.parts ? this.parts.has(part) : part === "tray" || part === "marks"; }
 
   get size() { return this.ids.size; }
+
+  get actionsForLists() { return this.features.flatMap(({ forLists }) => forLists ?? []); }
 
   isSelected(id) { return this.ids.has(id); }
 
@@ -188,22 +194,7 @@ class Tray extends EventTarget {
     return null;
   }
 
-  // ---------------------------------------------------------------- albums and undo
-
-  // Photos with these ids are put into an album, which is made if `isNew`.
-  async addToAlbum(name, ids, isNew) {
-    await this.settled();
-    const answer = await this.change(isNew ? "albums" : "albums/add", { name, photo_ids: ids.map(Number) });
-    if (answer?.ok) this.say(answer); // the question for the album says what is wrong
-    return answer;
-  }
-
-  async takeOut(name, ids) {
-    await this.settled();
-    const answer = await this.change("albums/take-out", { name, photo_ids: ids.map(Number) });
-    this.say(answer);
-    if (answer?.ok) this.changedPhotos();
-  }
+  // ---------------------------------------------------------------- undo
 
   // Undo the last change of this tab, or this one. Returns the answer.
   async undo(chosen) {

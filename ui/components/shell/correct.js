@@ -18,7 +18,7 @@ export class Correction {
     this.ids = ids;
     this.asked = 0; // number of the last request, whose answer alone counts
     const heading = element("h2", "", `Date or place of ${countOf(ids.length)}`);
-    heading.id = "albums";
+    heading.id = "question";
     this.kinds = element("div", "correct-kinds");
     Object.assign(this.kinds, { role: "group", ariaLabel: "What to correct" });
     for (const [kind, label] of KINDS) {
@@ -102,7 +102,7 @@ export class Correction {
 
   placeFields() {
     this.town = field("Town, or a point such as 48.85,2.35", "Lisbon", () => { this.place = null; this.suggestSoon(); });
-    this.suggestions = element("div", "album-list");
+    this.suggestions = element("div", "choice-list");
     Object.assign(this.suggestions, { role: "group", ariaLabel: "Places of this name" });
     this.suggestions.onkeydown = (event) => this.onSuggestionKey(event);
     this.town.input.onkeydown = (event) => {
@@ -166,7 +166,7 @@ export class Correction {
     if (number !== this.asked) return;
     if (!answer?.ok) { this.problem.textContent = answer ? answer.content : NO_SERVER; return; }
     this.suggestions.replaceChildren(...answer.content.map((place) => {
-      const name = [...new Set([place.town, place.region, place.country])].filter(Boolean).join(", "), choice = element("button", "album");
+      const name = [...new Set([place.town, place.region, place.country])].filter(Boolean).join(", "), choice = element("button", "choice");
       choice.type = "button";
       choice.append(element("span", "name", name));
       choice.onclick = () => {

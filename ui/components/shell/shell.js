@@ -13,7 +13,7 @@ import { Menu } from "./menu.js";
 import { ServerWatch } from "./server_watch.js";
 import { Shortcuts } from "./shortcuts.js";
 import { TrayBar } from "./tray_bar.js";
-import { tray } from "../shared/tray.js";
+import { TOLD, tray } from "../shared/tray.js";
 
 const FIRST_VIEWS = 4; // in the bar of a phone
 
@@ -35,9 +35,13 @@ export default function (box, { data, setTriggerValue }) {
   photosCanBeSearched(data.has_photos, data.image_mb);
   makeInstallable();
   box.askForm = (name) => setTriggerValue("form", name);
-  tray.begin(data.parts);
-  box.tray.show();
   box.buttons.show(data.can_log_out);
+  box.features ??= modulesOf(data.actions);
+  box.features.then((modules) => {
+    tray.begin(data.parts, modules);
+    box.tray.show();
+    box.buttons.show(data.can_log_out);
+  });
   const heading = element("h1", "unseen", data.title);
   const brand = element("a", "brand");
   brand.href = "/";
@@ -85,6 +89,14 @@ export default function (box, { data, setTriggerValue }) {
 }
 
 // Streamlit writes the head of the document. The manifest is behind the login, so its request takes the cookie along.
+// The modules of features, by their paths among the components.
+async function modulesOf(paths) {
+  const loaded = await Promise.allSettled(paths.map((path) => import(`../${path}`)));
+  const found = loaded.filter(({ status }) => status === "fulfilled");
+  if (found.length < paths.length) tray.tell(TOLD, { text: "A part of this page could not be loaded. Reload the page.", isProblem: true });
+  return found.map(({ value }) => value);
+}
+
 function makeInstallable() {
   if (document.head.querySelector('link[rel="manifest"]')) return;
   const manifest = element("link"), picture = element("link"), colour = element("meta");

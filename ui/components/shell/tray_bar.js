@@ -1,4 +1,4 @@
-// What can be done with the selected photos, in every view: the bar below the page, the question for an album, and the
+// What can be done with the selected photos, in every view: the bar below the page, a dialog for questions, and the
 // sentences about what was done, with a button that undoes it.
 
 import { isPlainClick, visit } from "../history/history.js";
@@ -6,13 +6,13 @@ import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, icon } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { Menu } from "./menu.js";
-import { ASKED_ALBUM, ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
+import { ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
 
 const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
 const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
 const SHEETS = [["pdf", "PDF", "20 photos a page"], ["jpeg", "JPEG", "one picture, up to 200 photos"]];
-const NARROW = matchMedia("(max-width: 767px)"), ON_NARROW = ["close", "photo_album", "favorite", "visibility_off"]; // the others are behind a button
+const NARROW = matchMedia("(max-width: 767px)"), ON_NARROW = ["close", "favorite", "visibility_off"]; // the others are behind a button
 const MINOR = ["folder_zip", "grid_on", "list", "data_object", "folder_special", "school"]; // only icons where there is little room
 const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
@@ -27,17 +27,17 @@ export class TrayBar {
     this.status.role = "status";
     this.told = element("div", "told");
     this.told.role = "status";
-    this.dialog = element("dialog", "albums");
-    this.dialog.setAttribute("aria-labelledby", "albums");
+    this.dialog = element("dialog", "question");
+    this.dialog.setAttribute("aria-labelledby", "question");
     this.dialog.onclose = () => this.dialog.replaceChildren();
     this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
     this.menu = new Menu("Further actions", "more_horiz");
     this.menu.list.classList.add("selection-list");
+    tray.dialog = this.dialog;
     box.append(this.bar, this.menu.list, this.status, this.told, this.dialog);
     this.listeners = [
       [tray, CHANGED, () => this.show()],
       [tray, TOLD, ({ detail }) => this.tell(detail)],
-      [tray, ASKED_ALBUM, ({ detail }) => this.askAlbum(detail)],
       [tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)],
       [tray, ASKED_CHANGES, () => this.showChanges()],
       [window, "popstate", () => this.show()],
@@ -59,12 +59,12 @@ export class TrayBar {
   // ---------------------------------------------------------------- the bar
 
   show() {
-    const number = tray.size, album = albumOfAddress();
+    const number = tray.size, more = tray.features.flatMap(({ forSelection }) => forSelection?.() ?? []);
     const isShown = number > 0, wasShown = document.documentElement.classList.contains(SELECTING);
     document.documentElement.classList.toggle(SELECTING, isShown);
     this.bar.hidden = !isShown;
     if (isShown !== wasShown) dispatchEvent(new Event("resize")); // whatever fills the window has another height
-    const shown = `${NARROW.matches} ${number} ${tray.missing} ${album} ${[...(tray.parts ?? [])]}`;
+    const shown = `${NARROW.matches} ${number} ${tray.missing} ${more.map(({ label }) => label)} ${[...(tray.parts ?? [])]}`;
     if (this.shown === shown) return;
     this.shown = shown;
     if (!number) { this.menu.close(); this.bar.replaceChildren(); this.status.replaceChildren(); return; }
@@ -79,8 +79,7 @@ export class TrayBar {
     const actions = [
       ["close", "Clear", () => tray.clear(), true],
       [null, count, null, true],
-      ["photo_album", "Add to album", () => this.askAlbum(ids()), has("albums")],
-      ["playlist_remove", `Take out of ${album}`, () => tray.takeOut(album, ids()), has("albums") && album],
+      ...more.map(({ icon, label, act }) => [icon, label, act, true]),
       ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
@@ -94,7 +93,8 @@ export class TrayBar {
     ];
     const nodes = actions.filter(([, , , isThere]) => isThere).map(([icon, label, act, , refusal]) => (
       icon ? button(icon, label, act, refusal) : label));
-    const isFirst = (node) => !NARROW.matches || node === count || ON_NARROW.includes(node.dataset.action);
+    const first = [...ON_NARROW, ...more.filter((each) => each.isFirst).map((each) => each.icon)];
+    const isFirst = (node) => !NARROW.matches || node === count || first.includes(node.dataset.action);
     const others = nodes.filter((node) => !isFirst(node));
     this.menu.list.replaceChildren(...others);
     this.bar.replaceChildren(...nodes.filter(isFirst), ...(others.length ? [this.menu.button] : []));
@@ -127,11 +127,11 @@ export class TrayBar {
 
   // Asks for the kind of a contact sheet, and downloads it. What is wrong is said in the dialog.
   askSheet() {
-    const heading = element("h2", "", `Contact sheet of ${countOf(tray.size)}`), problem = element("p", "problem"), choices = element("div", "album-list");
-    heading.id = "albums";
+    const heading = element("h2", "", `Contact sheet of ${countOf(tray.size)}`), problem = element("p", "problem"), choices = element("div", "choice-list");
+    heading.id = "question";
     problem.role = "alert";
     for (const [kind, title, about] of SHEETS) {
-      const choice = element("button", "album");
+      const choice = element("button", "choice");
       choice.type = "button";
       choice.append(element("span", "name", title), element("span", "period", about));
       choice.onclick = async () => {
@@ -181,37 +181,6 @@ export class TrayBar {
     this.status.textContent = text;
   }
 
-  // ---------------------------------------------------------------- albums
-
-  async askAlbum(ids) {
-    const heading = element("h2", "", `Add ${countOf(ids.length)} to an album`), list = element("div", "album-list");
-    heading.id = "albums";
-    const problem = element("p", "problem"), form = element("form"), field = element("input"), make = element("button", "", "Make");
-    problem.role = "alert";
-    Object.assign(field, { type: "text", maxLength: 100, required: true, placeholder: "Book", ariaLabel: "Name of a new album", autocomplete: "off" });
-    form.append(field, make);
-    const close = element("button", "close", "Cancel");
-    close.type = "button";
-    close.onclick = () => this.dialog.close();
-    this.dialog.replaceChildren(heading, list, element("h3", "", "A new album"), form, problem, close);
-    if (!this.dialog.open) this.dialog.showModal();
-    const add = async (name, isNew) => {
-      const answer = await tray.addToAlbum(name, ids, isNew);
-      if (answer?.ok) this.dialog.close(); else problem.textContent = answer ? answer.content : NO_SERVER;
-    };
-    form.onsubmit = (event) => { event.preventDefault(); add(field.value, true); };
-    field.focus();
-    const answer = await ask("/operations/albums");
-    if (!answer?.ok) { problem.textContent = answer ? answer.content : NO_SERVER; return; }
-    list.replaceChildren(...answer.content.map(({ name, photos }) => {
-      const choice = element("button", "album"), count = element("span", "period", countOf(photos));
-      choice.type = "button";
-      choice.append(element("span", "name", name), count);
-      choice.onclick = () => add(name, false);
-      return choice;
-    }));
-  }
-
   // ---------------------------------------------------------------- what was done
 
   // Without a text, what was told last goes away; what `stays` does so only then.
@@ -245,13 +214,6 @@ export class TrayBar {
     event.preventDefault();
     tray.undo();
   }
-}
-
-// The name of the album that the address shows, if it shows one and nothing else.
-function albumOfAddress() {
-  const query = location.pathname === "/" ? new URLSearchParams(location.search).get("q") ?? "" : "";
-  const found = query.trim().match(/^album:(?:"((?:[^"\\]|\\.)+)"|([^\s"|]+))$/);
-  return found?.[1]?.replace(/\\(.)/g, "$1") ?? found?.[2] ?? "";
 }
 
 function button(name, label, act, refusal = "") {
