@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-page test-archives test-research test-fast gpu soak soak-hour random-steps scale-test crash fuzz bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
+.PHONY: help demo test test-all test-page test-archives test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -56,6 +56,9 @@ test-all: check newer lowest release-test  ## Run all that CI runs in parts, and
 # No browser, no whole commands, no exports of models, nothing that measures time.
 test-fast: install  ## Run most tests, in 90 seconds on two cores
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not alone and not slow" --ignore tests/e2e
+
+absent: install  ## Run most tests in a checkout that lacks one feature, chosen at random
+	$(BIN)/python -m tests.absent
 
 gpu: install  ## The tests for a CUDA GPU; .venv needs a torch that can use it
 	$(BIN)/python -m pytest -s tests/gpu

@@ -39,6 +39,12 @@ if TYPE_CHECKING:
         QueryError as QueryError,
         UsageError as UsageError,
     )
+    from imgsearch.features.albums.operations import Albums as Albums
+    from imgsearch.features.albums.records import Album as Album, AlbumPhotos as AlbumPhotos
+    from imgsearch.features.installed import (
+        component_packages as component_packages,
+        page_parts as page_parts,
+    )
     from imgsearch.indexer.folder_choices import (
         count_photo_files as count_photo_files,
         subfolders as subfolders,
@@ -54,7 +60,6 @@ if TYPE_CHECKING:
         to_text as to_text,
     )
     from imgsearch.library import Library as Library
-    from imgsearch.operations.albums import Albums as Albums
     from imgsearch.operations.changes import ChangeHistory as ChangeHistory
     from imgsearch.operations.marks import Marks as Marks
     from imgsearch.operations.saved import Saved as Saved
@@ -77,12 +82,6 @@ if TYPE_CHECKING:
         RateMeter as RateMeter,
         RunningJob as RunningJob,
     )
-    from imgsearch.records.albums import (
-        Album as Album,
-        AlbumPhotos as AlbumPhotos,
-        Change as Change,
-        PhotoMarks as PhotoMarks,
-    )
     from imgsearch.records.answer import (
         Answer as Answer,
         FoundPhotos as FoundPhotos,
@@ -101,6 +100,7 @@ if TYPE_CHECKING:
         StripPeriod as StripPeriod,
         Timeline as Timeline,
     )
+    from imgsearch.records.changes import Change as Change
     from imgsearch.records.corrections import StatedFacts as StatedFacts
     from imgsearch.records.duplicates import (
         Comparison as Comparison,
@@ -125,6 +125,7 @@ if TYPE_CHECKING:
         Classes as Classes,
         Label as Label,
     )
+    from imgsearch.records.marks import PhotoMarks as PhotoMarks
     from imgsearch.records.meaning import (
         MeaningCluster as MeaningCluster,
         MeaningMap as MeaningMap,
@@ -165,6 +166,7 @@ if TYPE_CHECKING:
         UnfinishedJob as UnfinishedJob,
     )
     from imgsearch.records.suggestion import Suggestion as Suggestion
+    from imgsearch.records.tray import PickedPhotos as PickedPhotos
     from imgsearch.records.trial import (
         EncoderTrial as EncoderTrial,
         TrialQuery as TrialQuery,
@@ -188,7 +190,9 @@ if TYPE_CHECKING:
         plain_text as plain_text,
         printable as printable,
     )
+
     # isort: on
+    __all__: list[str]
 
 __version__ = VERSION
 
@@ -207,6 +211,7 @@ _NAMES = {
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
     "imgsearch.errors": ("ImgsearchError", "QueryError", "UsageError"),
+    "imgsearch.features.installed": ("component_packages", "page_parts"),
     "imgsearch.indexer.folder_choices": (
         "count_photo_files",
         "subfolders",
@@ -215,7 +220,6 @@ _NAMES = {
     "imgsearch.language.anniversary": ("a_year_ago", "in_earlier_years"),
     "imgsearch.language.grammar": ("filter_of", "parse", "to_text"),
     "imgsearch.library": ("Library",),
-    "imgsearch.operations.albums": ("Albums",),
     "imgsearch.operations.changes": ("ChangeHistory",),
     "imgsearch.operations.marks": ("Marks",),
     "imgsearch.operations.saved": ("Saved",),
@@ -234,7 +238,6 @@ _NAMES = {
     ),
     "imgsearch.paths": ("expand_home",),
     "imgsearch.progress": ("Progress", "RateMeter", "RunningJob"),
-    "imgsearch.records.albums": ("Album", "AlbumPhotos", "Change", "PhotoMarks"),
     "imgsearch.records.answer": ("Answer", "FoundPhotos", "Hit", "Verdict"),
     "imgsearch.records.browse": (
         "DayPhotos",
@@ -248,6 +251,7 @@ _NAMES = {
         "StripPeriod",
         "Timeline",
     ),
+    "imgsearch.records.changes": ("Change",),
     "imgsearch.records.corrections": ("StatedFacts",),
     "imgsearch.records.duplicates": (
         "Comparison",
@@ -260,6 +264,7 @@ _NAMES = {
     ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
+    "imgsearch.records.marks": ("PhotoMarks",),
     "imgsearch.records.meaning": ("MeaningCluster", "MeaningMap", "MeaningPoints"),
     "imgsearch.records.names": ("name_of_field",),
     "imgsearch.records.photo": ("LOOKS", "Facts", "Photo", "moment_text"),
@@ -291,6 +296,7 @@ _NAMES = {
         "UnfinishedJob",
     ),
     "imgsearch.records.suggestion": ("Suggestion",),
+    "imgsearch.records.tray": ("PickedPhotos",),
     "imgsearch.records.trial": ("EncoderTrial", "TrialQuery"),
     "imgsearch.search.saved_queries": ("saved_name_of",),
     "imgsearch.service.answering": ("answered",),
@@ -313,14 +319,24 @@ _NAMES = {
     ),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
-__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULES:
+    if name == "__all__":
+        return [*_MODULES, *_names_of_features()]
+    module = _MODULES.get(name)
+    if module is None and not name.startswith("_"):
+        module = _names_of_features().get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    return getattr(import_module(module), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *_MODULES, *_names_of_features()])
+
+
+def _names_of_features() -> dict[str, str]:
+    """Return the modules of the public names of features. They are read when one is asked for."""
+    modules: dict[str, str] = import_module("imgsearch.features.installed").exports()
+    return {name: module for name, module in modules.items() if name not in _MODULES}

@@ -20,6 +20,8 @@ from msgspec.structs import replace
 from imgsearch.addresses import as_path
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import (
     Cursor,
@@ -48,9 +50,9 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.engines.base import Engine
+    from imgsearch.features.albums.operations import Albums
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
-    from imgsearch.operations.albums import Albums
     from imgsearch.operations.browse import Browse
     from imgsearch.operations.changes import ChangeHistory
     from imgsearch.operations.concepts import Concepts
@@ -226,6 +228,18 @@ class Library:
 
     # ------------------------------------------------------------------ parts
 
+    # Parts of features: type checkers read those of our own here, and Python asks for them.
+    if TYPE_CHECKING:
+        albums: Albums
+    else:
+
+        def __getattr__(self, name: str) -> object:
+            """Return the part that a feature brings. Raises AttributeError for an unknown name."""
+            part = installed.parts().get(name)
+            if part is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return load(part.made_by)(self._engine.on_this_machine(part.of))
+
     @property
     def browse(self) -> Browse:
         """Counts and lists of photos by time, place and name."""
@@ -267,13 +281,6 @@ class Library:
         from imgsearch.operations.saved import Saved
 
         return Saved(self._engine.on_this_machine("saved searches"))
-
-    @property
-    def albums(self) -> Albums:
-        """Albums: photos that were put together under a name."""
-        from imgsearch.operations.albums import Albums
-
-        return Albums(self._engine.on_this_machine("albums"))
 
     @property
     def tray(self) -> Tray:
@@ -508,18 +515,22 @@ class Library:
 
     @operation("GET /photo/{photo_id}", tool="Describe a photo")
     def photo(self, photo_id: PhotoId) -> PhotoDetails:
-        """Return the data of a photo: facts, files, labels, text in it, marks and albums.
+        """Return the data of a photo: facts, files, labels, text in it, marks and more.
 
         Raises UsageError for an unknown id.
         """
+        from imgsearch.operations.details import with_details
+
         hit = self._hit_of(photo_id)
         labels = self.labels.of_photo(photo_id) if "labels" in self.capabilities else {}
-        return PhotoDetails(
-            hit,
-            {name: label.name for name, label in labels.items()},
-            self.pictures.text_of(photo_id),
-            self.marks.of([photo_id]).get(photo_id) if "marks" in self.capabilities else None,
-            self.albums.of_photo(photo_id) if "albums" in self.capabilities else (),
+        return with_details(
+            self._engine,
+            PhotoDetails(
+                hit,
+                {name: label.name for name, label in labels.items()},
+                self.pictures.text_of(photo_id),
+                self.marks.of([photo_id]).get(photo_id) if "marks" in self.capabilities else None,
+            ),
         )
 
     # ------------------------------------------------------------------ filling

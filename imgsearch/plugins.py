@@ -1,4 +1,4 @@
-"""Finds what other installed packages add: kinds of encoders and index backends.
+"""Finds what other installed packages add: encoders, index backends and features.
 
 A package names them in entry points, which are read only where a name is not one of imgsearch. See
 docs/plugins.md.
@@ -6,9 +6,12 @@ docs/plugins.md.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from imgsearch.errors import MissingPackage
@@ -22,6 +25,34 @@ INDEX_BACKENDS = "imgsearch.index_backends"
 _Plugin = TypeVar("_Plugin")
 # What reading the files of a package that anybody has made may raise.
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)
+
+
+def is_named_by_a_package(group: str) -> bool:
+    """Return whether the entry points of any installed package seem to have this group.
+
+    For commands that must start fast and cannot know the names in it: to read the metadata of all
+    packages takes 40 ms, and to look at their lists of entry points 2 ms. Packages in zip files,
+    which pip does not make, are not seen.
+    """
+    named = group.encode()
+    return any(named in content for path in sys.path for content in _lists_in(path or os.curdir))
+
+
+def _lists_in(folder: str) -> Iterator[bytes]:
+    """Yield the lists of entry points of the packages in a folder of Python's search path."""
+    try:
+        packages = [
+            entry.path
+            for entry in os.scandir(folder)
+            if entry.name.endswith((".dist-info", ".egg-info"))
+        ]
+    except OSError:  # many have folders that do not exist
+        return
+    for package in packages:
+        try:
+            yield Path(package, "entry_points.txt").read_bytes()
+        except OSError:  # most packages have no such list
+            continue
 
 
 def entry_points_of(group: str) -> dict[str, EntryPoint]:

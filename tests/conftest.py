@@ -15,6 +15,7 @@ from hypothesis import settings
 from PIL import Image
 
 from imgsearch.config import default_cache_dir
+from imgsearch.features.installed import OWN, features
 from imgsearch.search import query_cache
 from tests.groups import group_of
 from tests.programs import need_programs
@@ -78,8 +79,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips a test whose marker `needs` names a missing program, or fails it in CI."""
+    """Skip a test whose marker `needs` names a missing program, or fail it in CI.
+
+    Skip one whose marker `features` names a feature that this checkout lacks (tests/absent.py).
+    """
     need_programs(*(name for marker in item.iter_markers("needs") for name in marker.args))
+    for marker in item.iter_markers("features"):
+        absent = [name for name in marker.args or OWN if name not in features()]
+        if absent:
+            pytest.skip(f"needs the feature {', '.join(absent)}")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ from msgspec import Struct
 import imgsearch
 from imgsearch import Library, errors
 from imgsearch.archive.operations import Fleet
-from imgsearch.operations.albums import Albums
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
@@ -41,7 +42,6 @@ PARTS: dict[str, type] = {
     "memory": Memory,
     "duplicates": Duplicates,
     "saved": Saved,
-    "albums": Albums,
     "tray": Tray,
     "marks": Marks,
     "meaning": Meaning,
@@ -55,6 +55,7 @@ PARTS: dict[str, type] = {
     "packs": Packs,
     "upkeep": Upkeep,
     "fleet": Fleet,
+    **{name: load(part.made_by) for name, part in installed.parts().items()},
 }
 
 _WIDTH = 88  # characters of a line of code that most screens show

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from imgsearch import Library, Settings, errors
 from imgsearch.cli import GROUPS, commands
+from imgsearch.features import installed
 from imgsearch.version import VERSION
 from tests.operations_page import operations_page
 from tests.operations_types import operations_types
@@ -99,7 +100,8 @@ def test_the_page_of_python_has_every_part_of_a_library() -> None:
     }
     facts = {"Settings", "str", "Path", "frozenset[str]"}
     parts = {name: kind for name, kind in properties.items() if kind not in facts}
-    assert parts == {name: part.__name__ for name, part in PARTS.items()}
+    of_features = installed.parts()
+    assert parts == {name: part.__name__ for name, part in PARTS.items() if name not in of_features}
 
 
 def test_the_manual_page_is_the_one_of_these_commands() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import imgsearch
-from tests.factories import CHECKOUT
+from imgsearch.features.installed import OWN as OWN_FEATURES
+from imgsearch.features.installed import features
+from tests.factories import CHECKOUT, modules_after
 
 # From the lowest floor up. A part imports from lower floors only, never from its own.
 FLOORS = (
@@ -35,6 +37,7 @@ FLOORS = (
     {
         *("addresses", "caches", "concurrency", "config", "made_database", "progress"),
         "written_beside",
+        "features",  # their table; each feature is a part of its own
         "records",
     },
     {"decode", "gazetteer", "place_names", "store"},
@@ -51,6 +54,9 @@ FLOORS = (
     {"cli"},
     {"ui"},
 )
+# Features import from all floors; what each of them needs of other features, its declaration says.
+OWN = "features."
+FEATURES = CHECKOUT / "imgsearch" / "features"
 MODULES = sorted((CHECKOUT / "imgsearch").rglob("*.py")) + sorted((CHECKOUT / "ui").rglob("*.py"))
 
 
@@ -63,21 +69,39 @@ NAMES = {name_of(file) for file in MODULES}
 
 
 def part_of(module: str) -> str:
-    """`imgsearch.store.schema` -> "store"; "" for the package root."""
+    """`imgsearch.store.schema` -> "store", `imgsearch.features.albums.store` -> "features.albums".
+
+    "" for the package root.
+    """
     first, *rest = module.split(".")
     if first == "ui":
         return "ui"
+    if rest[:1] == ["features"] and rest[1:2] and (FEATURES / rest[1]).is_dir():
+        return f"{OWN}{rest[1]}"
     return rest[0] if rest else ""
 
 
 @cache
-def imports_of(file: Path) -> tuple[tuple[int, str], ...]:
+def imports_of(file: Path) -> frozenset[tuple[int, str]]:
     """Line and module of each import of our own modules, those in functions among them."""
-    return tuple(_imports(file))
+    return frozenset(_imports(ast.walk(ast.parse(file.read_text()))))
 
 
-def _imports(file: Path) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(ast.parse(file.read_text())):
+def types_of(file: Path) -> frozenset[tuple[int, str]]:
+    """As `imports_of`, of the imports that only type checkers read."""
+    return frozenset(_imports(type_nodes(ast.parse(file.read_text()))))
+
+
+def type_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Everything in the blocks of a module that only type checkers read."""
+    for block in ast.walk(tree):
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            for statement in block.body:
+                yield from ast.walk(statement)
+
+
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names if name.name in NAMES)
         elif isinstance(node, ast.ImportFrom) and node.module in NAMES:
@@ -94,13 +118,48 @@ def test_imports_go_down_only() -> None:
     wrong = []
     for file in MODULES:
         here = part_of(name_of(file))
-        if here in ("", "__main__", "ui"):
+        if here in ("", "__main__", "ui") or here.startswith(OWN):
             continue
         for line, module in imports_of(file):
             there = part_of(module)
+            if there.startswith(OWN):
+                continue  # see below
             if there != here and (there == "" or floor_of(there) >= floor_of(here)):
                 wrong.append(f"{file}:{line}: {here} may not import {module}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_features_are_imported_by_those_that_need_them_and_by_nothing_else() -> None:
+    """The core asks `imgsearch.features.installed` for what they bring, and names none of them.
+
+    Type checkers read the parts of a library, and the public names, where they are declared.
+    """
+    typed = {"imgsearch", "imgsearch.library"}
+    wrong = []
+    for file in MODULES:
+        name = name_of(file)
+        here = part_of(name)
+        needed = {here}
+        if here.startswith(OWN):
+            needed |= {f"{OWN}{each}" for each in features()[here.removeprefix(OWN)].needs}
+        for line, module in imports_of(file) - (types_of(file) if name in typed else frozenset()):
+            there = part_of(module)
+            if there.startswith(OWN) and there not in needed:
+                wrong.append(f"{file}:{line}: {here or name} may not import {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_declaration_loads_nothing_of_its_feature() -> None:
+    for folder in FEATURES.iterdir():
+        if (folder / "__init__.py").is_file():
+            loaded = modules_after("import imgsearch.features." + folder.name)
+            inside = {name for name in loaded if name.startswith(f"imgsearch.{OWN}{folder.name}.")}
+            assert not inside, inside
+
+
+def test_every_folder_of_a_feature_is_in_the_table() -> None:
+    folders = {file.parent.name for file in FEATURES.glob("*/__init__.py")}
+    assert folders == set(OWN_FEATURES)
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -119,6 +178,7 @@ LOADED_WHEN_CALLED = (
     *("cli", "engines", "library", "operations", "service"),
     *("archive.engine", "archive.filling", "archive.operations"),
 )
+CALLED_IN_FEATURES = (".commands", ".operations")
 # A query on the command line is a process of its own, so the modules that it goes through load
 # further ones only where a query needs them: see tests/test_cold_start.py. Processes that decode
 # hostile files load one decoder each.
@@ -155,7 +215,8 @@ def test_modules_are_imported_at_the_top_unless_something_waits_for_a_late_impor
     late = []
     for file in (CHECKOUT / "imgsearch").rglob("*.py"):
         module = name_of(file)
-        if not is_in(module, (*LOADED_WHEN_CALLED, *PATH_OF_A_QUERY)):
+        is_called = part_of(module).startswith(OWN) and module.endswith(CALLED_IN_FEATURES)
+        if not is_called and not is_in(module, (*LOADED_WHEN_CALLED, *PATH_OF_A_QUERY)):
             late += [
                 f"{file}:{line} imports {name} inside a function"
                 for line, name in late_imports(file)
@@ -181,12 +242,7 @@ def test_archives_come_in_by_one_door() -> None:
         if part_of(name_of(file)) == "archive":
             continue
         tree = ast.parse(file.read_text())
-        types = {
-            node
-            for block in ast.walk(tree)
-            if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-            for node in ast.walk(block)
-        }
+        types = set(type_nodes(tree))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom | ast.Import) and node not in types:
                 named = ast.unparse(node)

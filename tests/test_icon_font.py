@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from streamlit.material_icon_names import ALL_MATERIAL_ICONS
 
+from tests.factories import CHECKOUT
 from tests.page_requests import answer_of
 from ui import component_files, icon_font
 from ui.icon_font import SmallIconFont
 
 PAGE = Path(icon_font.__file__).parent
+FEATURES = CHECKOUT / "imgsearch" / "features"
 MAKE = "Make it anew: python -m ui.components.icons.make_icons"
 
 
@@ -30,7 +32,7 @@ def test_the_part_is_of_the_font_of_this_streamlit() -> None:
 
 def test_the_part_has_every_icon_that_is_named() -> None:
     names = set(icon_font.font_part().names)
-    for path in PAGE.rglob("*"):
+    for path in (*PAGE.rglob("*"), *FEATURES.rglob("*")):
         if path.suffix == ".py" and path.parent.name != "icons":
             assert set(re.findall(r":material/(\w+):", path.read_text())) <= names, MAKE
         elif path.suffix == ".js":

@@ -20,7 +20,7 @@ from imgsearch.decode.xmp_edit import CannotEdit
 from imgsearch.decode.xmp_rating import new_packet, rating_in, with_rating
 from imgsearch.errors import DiskError
 from imgsearch.outputs import sidecars
-from imgsearch.records.albums import SidecarChange
+from imgsearch.records.marks import SidecarChange
 from tests.factories import IS_ROOT, run_cli, write_photos, write_xmp
 from tests.programs import need_programs
 from tests.stand_in import StandIn

@@ -13,6 +13,8 @@ from ui import cards, elements, first_run, navigation, search_row, tray, unfinis
 from ui.addresses import address_of
 from ui.auth import ASKS_PASSWORD
 from ui.example_upload import MAX_MB
+from ui.features import problems, shown_features
+from ui.formatting import escape_markdown
 from ui.session import session
 from ui.view_table import VIEWS, views_of
 from ui.views import (
@@ -141,11 +143,14 @@ def main() -> None:
         links,
         {address_of(each): view.search for each, view in VIEWS.items()},
         tray.offered(),
+        [each.actions for each in shown_features() if each.actions is not None],
         has_photos=bool(session().photo_count()),
         image_mb=MAX_MB,
         can_log_out=ASKS_PASSWORD in os.environ,  # with a token nobody has logged in
         has_search_field=VIEWS[name].search != "none",
     )
+    for problem in problems():
+        st.warning(escape_markdown(problem))
     _shows(partial(unfinished.show, name))
     if show_search_row(name):
         shown.run()

@@ -1,4 +1,4 @@
-"""The components of `ui/components`: each is a folder of ES modules that the browser loads.
+"""The components of `ui/components` and of features: folders of ES modules for the browser.
 
 The files of other projects that they use come from installed packages, and are served like ours.
 
@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 import streamlit as st
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from streamlit.components.v2.types import ComponentRenderer
 
+from imgsearch import component_packages
 from ui.responses import NOT_STORED
 
 # Folders of files that packages ship: the module, where they are in it, and which are used.
@@ -55,14 +57,25 @@ export default function (component) {
 @cache
 def _files() -> Mapping[str, bytes]:
     """Contents by path inside the folder, "/" between its parts; `leaflet/` is from a package."""
-    paths = (path for path in sorted(_FOLDER.rglob("*")) if path.suffix in _MEDIA_TYPES)
-    own = {path.relative_to(_FOLDER).as_posix(): path.read_bytes() for path in paths}
+    own = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for folder in _folders()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in _MEDIA_TYPES
+    }
     packaged = {
         f"{folder}/{name}": resources.files(module).joinpath(inside, name).read_bytes()
         for folder, (module, inside, names) in _PACKAGED.items()
         for name in names
     }
     return own | packaged
+
+
+def _folders() -> list[Path]:
+    """Return the folders of components; of two files with one name, ours counts."""
+    specs = map(find_spec, component_packages())
+    origins = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
+    return [*(Path(each).with_name("components") for each in origins), _FOLDER]
 
 
 @cache

@@ -371,6 +371,7 @@ def shell(
     views: Sequence[Mapping[str, object]],
     search_effects: Mapping[str, SearchEffect],
     parts: Sequence[str],
+    actions: Sequence[str],
     *,
     has_photos: bool,
     image_mb: int,
@@ -381,9 +382,10 @@ def shell(
 
     `path` is that of the view, and `search_effects` says what a search does in each view, by its
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
-    photos: see `tray_bar.js`. Without `has_photos`, the library has none yet to search. An image to
-    search by has at most `image_mb`. With `can_log_out`, a button ends the login. Returns which
-    form the visitor has asked for, "teach" or "links", else an empty text.
+    photos: see `tray_bar.js`; `actions` are modules of features with more of that. Without
+    `has_photos`, the library has none yet to search. An image to search by has at most `image_mb`.
+    With `can_log_out`, a button ends the login. Returns which form the visitor has asked for,
+    "teach" or "links", else an empty text.
     """
     # A click in a view without the field tells nothing of it, see `QueryLine.note_click`.
     noted = query_line().note_click if has_search_field else _rerun
@@ -398,6 +400,7 @@ def shell(
             "views": list(views),
             "search_effects": dict(search_effects),
             "parts": list(parts),
+            "actions": list(actions),
             "has_photos": has_photos,
             "image_mb": image_mb,
             "can_log_out": can_log_out,

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from ui import component_files, manifest
 from ui.addresses import address_of
+from ui.features import page_features
 from ui.view_table import VIEWS
 
 _STATIC = Path(streamlit.__file__).parent / "static"
@@ -78,6 +79,7 @@ def _scripts_of_streamlit(given: str) -> list[str]:
 def _modules_of(view: str) -> list[str]:
     """The modules of the components of a view, and of all they import, in the order of need."""
     first = [f"{name}/{name}.js" for name in (*_EVERYWHERE, *VIEWS[view].components)]
+    first += [each.actions for each in page_features() if each.actions is not None]
     return list(_with_imports(first, component_files.text))
 
 

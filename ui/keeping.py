@@ -1,5 +1,5 @@
-"""The routes by which the browser keeps what it is told: the tray, albums, marks, corrected dates
-and places, titles of events, and undo.
+"""The routes by which the browser keeps what it is told: the tray, marks, corrected dates and
+places, titles of events, undo, and what features add.
 
 They are the operations of the library under their own paths, so what the browser may ask for is
 declared once. Changes come by PUT, which no other web site may send without asking first.
@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from imgsearch import AlbumPhotos, ImgsearchError, UsageError, answered, format_count
+from imgsearch import ImgsearchError, PickedPhotos, UsageError, answered, format_count
 from ui import exports
 from ui.answer_data import forget_answers
+from ui.features import page_features
 from ui.request_body import read_body
 from ui.responses import NOT_STORED
 from ui.session import session
@@ -24,13 +25,13 @@ from ui.session import session
 ROUTE = "/operations/{path:path}"
 MAX_BYTES = 16 << 20  # a million ids
 # The first part of their paths.
-_ALLOWED = ("tray", "albums", "marks", "changes", "corrections", "events")
+_ALLOWED = ("tray", "marks", "changes", "corrections", "events")
 _TRAY = "tray"  # answers do not depend on it, but for those to is:picked
 # By PUT, for what they are sent.
 _READING = ("marks/of", "corrections/of", "corrections/plan", "corrections/plan-place")
 _SHEET_TYPES = {"pdf": "application/pdf", "jpeg": "image/jpeg"}
 # Of a page that waits for its first photos: each tab asks.
-_EMPTY_TRAY = msgspec.json.encode(AlbumPhotos("", ()))
+_EMPTY_TRAY = msgspec.json.encode(PickedPhotos("", ()))
 _TOO_LONG = "This is too much at once. Choose fewer photos."
 
 
@@ -46,7 +47,8 @@ async def operate(request: Request) -> Response:
     is_change = request.method == "PUT"
     # Also of what is refused: where a part is unread, the refusal may be lost with the connection.
     content = await read_body(request, MAX_BYTES) if is_change else b""
-    if path.split("/")[0] not in _ALLOWED:
+    of_features = (first for each in page_features() for first in each.operations)
+    if path.split("/")[0] not in (*_ALLOWED, *of_features):
         return PlainTextResponse("Not found.", 404, NOT_STORED)
     if content is None:
         return PlainTextResponse(_TOO_LONG, 413, NOT_STORED)

@@ -1,17 +1,17 @@
 """Saved searches on the search page: the shelf, what is said above their results, and saving.
 
-Albums stand on the same shelf.
+Features may put links on the same shelf.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
 import streamlit as st
 
 from imgsearch import (
-    Album,
-    Hit,
     ImgsearchError,
     Query,
     SavedSearch,
@@ -22,62 +22,52 @@ from imgsearch import (
     saved_name_of,
 )
 from ui.addresses import START, address_of
-from ui.album_shelf import album_line, show_search
 from ui.answer_data import forget_answers
 from ui.component_files import component
+from ui.features import ShelfEntry, shown_features
 from ui.formatting import escape_markdown, format_date
 from ui.search_state import SearchInput
 from ui.session import session
+from ui.shown_search import show_search
 from ui.tiles import thumbnail_url
 
 _shelf = component("saved")
 
 
 def shelf() -> None:
-    """All albums and saved searches with their covers, if there are any."""
+    """Show all saved searches, and what features put beside them, with covers, if there are any."""
     st.session_state.pop("looked_token", None)
     here = session()
-    summaries = here.saved_searches()
-    albums = here.library.albums.all() if here.has("albums") else ()
-    if not summaries and not albums:
+    of_features = [each for each in shown_features() if each.shelf is not None]
+    entries = [entry for each in of_features if each.shelf is not None for entry in each.shelf()]
+    entries += map(_link_to, here.saved_searches())
+    if not entries:
         return
-    cover_ids = [*(album.cover_id for album in albums), *(each.cover_id for each in summaries)]
-    shown = here.library.photos([each for each in cover_ids if each is not None])
-    covers = {hit.photo.id: hit for hit in shown}
-    on_shelf = [
-        *(_album_on_shelf(each, covers) for each in albums),
-        *(_on_shelf(each, covers) for each in summaries),
-    ]
-    _shelf(key="saved", data={"searches": on_shelf})
+    shown = here.library.photos([each.cover_id for each in entries if each.cover_id is not None])
+    covers = {hit.photo.id: thumbnail_url(hit) for hit in shown}
+    titles = [*(each.shelf_title for each in of_features), "saved searches"]
+    title = " and ".join(filter(None, [", ".join(titles[:-1]), titles[-1]])).capitalize()
+    on_shelf = [_on_shelf(each, covers) for each in entries]
+    _shelf(key="saved", data={"searches": on_shelf, "title": title})
 
 
-def _album_on_shelf(album: Album, covers: dict[int, Hit]) -> dict[str, object]:
-    cover = None if album.cover_id is None else covers.get(album.cover_id)
-    missing = f", {album.missing:,} missing" if album.missing else ""
-    return {
-        "kind": "album",
-        "name": printable(album.name),
-        "line": f"Album: {format_count(album.photos, 'photo')}{missing}",
-        "address": address_of(START, {"q": album_line(album.name)}),
-        "photos": album.photos,
-        "new": 0,
-        "problem": False,
-        "cover": "" if cover is None else thumbnail_url(cover),
-    }
+def _link_to(summary: SavedSearchSummary) -> ShelfEntry:
+    return ShelfEntry(
+        kind="search",
+        icon="bookmark",
+        name=printable(summary.name),
+        line=printable(summary.problem or summary.line),
+        address=address_of(START, {"q": line_of(summary.name)}),
+        photos=summary.photos,
+        cover_id=summary.cover_id,
+        new=summary.new,
+        problem=summary.problem is not None,
+    )
 
 
-def _on_shelf(summary: SavedSearchSummary, covers: dict[int, Hit]) -> dict[str, object]:
-    cover = None if summary.cover_id is None else covers.get(summary.cover_id)
-    return {
-        "kind": "search",
-        "name": printable(summary.name),
-        "line": printable(summary.problem or summary.line),
-        "address": address_of(START, {"q": line_of(summary.name)}),
-        "photos": summary.photos,
-        "new": summary.new,
-        "problem": summary.problem is not None,
-        "cover": "" if cover is None else thumbnail_url(cover),
-    }
+def _on_shelf(entry: ShelfEntry, covers: Mapping[int, str]) -> dict[str, object]:
+    cover = "" if entry.cover_id is None else covers.get(entry.cover_id, "")
+    return {**msgspec.structs.asdict(entry), "cover": cover}
 
 
 def line_of(name: str) -> str:

@@ -13,7 +13,6 @@ from ui.session import session
 # What the bar offers for the photos of a library, by the part that it takes.
 _OFFERED = {
     "tray": "tray",
-    "albums": "albums",
     "marks": "marks",
     "changes": "changes",
     "corrections": "corrections",

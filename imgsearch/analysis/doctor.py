@@ -25,6 +25,7 @@ from imgsearch.config import PRUNE_DAYS
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.encoders import onnx, registry
 from imgsearch.errors import DamagedThumbnails, ImgsearchError, SnapshotError, StoreError
+from imgsearch.features.installed import feature_problems
 from imgsearch.index import snapshot
 from imgsearch.indexer.roots import list_roots
 from imgsearch.indexer.scan import find_changes, scan
@@ -33,6 +34,7 @@ from imgsearch.private_files import ABANDONED_S
 from imgsearch.records.status import Finding
 from imgsearch.store import lock
 from imgsearch.store.database import DATABASE_FILE
+from imgsearch.store.feature_rows import things_of_absent
 from imgsearch.store.progress_file import PROGRESS_FILE, running_job
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
@@ -89,6 +91,7 @@ def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
         message = f"{free} of the database are free, for what is indexed next."
         cure = "imgsearch doctor --repair gives them back to the disk."
         yield Finding("database", "note", message, cure, repairable=True)
+    yield from _absent_features(store)
     yield from _roots(store)
     yield from _forgotten(store)
     if row is None:
@@ -116,7 +119,7 @@ def _versions() -> Iterator[Finding]:
     yield Finding("versions", "ok", ", ".join(installed))
     extras = [extra for extra, module in OPTIONAL.items() if find_spec(module) is not None]
     yield Finding("extras", "ok", ", ".join(extras) or "none installed")
-    for problem in registry.plugin_problems():
+    for problem in (*registry.plugin_problems(), *feature_problems()):
         yield Finding("plug-ins", "warning", problem, exit_code=1)
     yield from _faiss()
 
@@ -207,6 +210,12 @@ def repair_cache(cache_dir: Path) -> list[str]:
     if left:
         done.append(f"Deleted {format_count(len(left), 'leftover')} of the cache.")
     return done
+
+
+def _absent_features(store: Store) -> Iterator[Finding]:
+    for name, number in things_of_absent(store.database).items():
+        message = f"The library has {name} ({number:,}), which this installation lacks. They stay."
+        yield Finding("features", "note", message, pip_reinstall("imgsearch-photos"))
 
 
 def _roots(store: Store) -> Iterator[Finding]:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from imgsearch.archive.people import ArchivePeople
     from imgsearch.catalogue.base import CatalogueWriter
     from imgsearch.indexer.reading import KeepThumbnails
-    from imgsearch.records.albums import PhotoMarks
     from imgsearch.records.arrays import Vectors
     from imgsearch.records.index import EncoderRow
+    from imgsearch.records.marks import PhotoMarks
     from imgsearch.records.pack import PackedPhoto, PackedVectors
     from imgsearch.records.picture_text import PhotoText
     from imgsearch.store.store import Store

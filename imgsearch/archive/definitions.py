@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from msgspec import Struct
 
 from imgsearch.errors import QueryError
+from imgsearch.features import installed
 
 if TYPE_CHECKING:
     from imgsearch.records.concepts import ConceptProbe
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class ArchiveDefinitions(Struct, frozen=True):
     """Implements `imgsearch.search.definitions.Definitions` for the archive at an address.
 
-    A query that names a saved search, an album or a concept raises QueryError.
+    A query that names a saved search, a concept or a thing of a feature raises QueryError.
     """
 
     address: str
@@ -28,8 +29,8 @@ class ArchiveDefinitions(Struct, frozen=True):
     def saved_search_names(self) -> list[str]:
         return []
 
-    def album_names(self) -> list[str]:
-        self._refuse("albums", "album:")
+    def names_for(self, filter_name: str) -> list[str]:
+        self._refuse(installed.filters()[filter_name].of, f"{filter_name}:")
 
     def hides_photos(self) -> bool:
         return self.has_hidden

@@ -12,7 +12,6 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping
-from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeGuard
@@ -30,6 +29,8 @@ from imgsearch.cli.streams import (
 )
 from imgsearch.cli.unfinished import say_what_is_unfinished
 from imgsearch.errors import DiskError, ImgsearchError, QueryError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.text import printable
 from imgsearch.version import VERSION
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 # The commands by purpose, each group in the order in which a user needs them. Their descriptions
 # are here, so that the list of commands loads none of them.
-GROUPS: Mapping[str, Mapping[str, str]] = {
+_CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
     "Find": {
         "demo": "Try imgsearch on 21 photos that come with it.",
         "index": "Add photo folders and update the library.",
@@ -49,7 +50,6 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "explain": "Explain why a photo is, or is not, among the results.",
     },
     "Organise": {
-        "album": "Put photos together in albums.",
         "mark": "Mark photos: favourites, stars, hidden.",
         "save": "Save a search under a name.",
         "saved": "List, rename or remove saved searches.",
@@ -96,6 +96,26 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "help": "Show the help of a command.",
     },
 }
+_CORE_COMMANDS = {name for commands in _CORE_GROUPS.values() for name in commands}
+_OF_FEATURES = {
+    name: command for name, command in installed.commands().items() if name not in _CORE_COMMANDS
+}
+
+
+def _with_features(title: str, commands: Mapping[str, str]) -> dict[str, str]:
+    """Return the commands of a group, with those that features bring."""
+    listed = list(commands.items())
+    for name, command in _OF_FEATURES.items():
+        if command.group == title:
+            names = [each for each, _ in listed]
+            at = names.index(command.before) if command.before in names else len(names)
+            listed.insert(at, (name, command.summary))
+    return dict(listed)
+
+
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    title: _with_features(title, commands) for title, commands in _CORE_GROUPS.items()
+}
 COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()}
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)
@@ -138,9 +158,12 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(
-            f"imgsearch.cli.{cmd_name.replace('-', '_')}"
-        ).command
+        of_feature = _OF_FEATURES.get(cmd_name)
+        command: click.Command = load(
+            f"imgsearch.cli.{cmd_name.replace('-', '_')}:command"
+            if of_feature is None
+            else f"{of_feature.module}:command"
+        )
         command.short_help = COMMANDS[cmd_name]
         return command
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import click
 
-from imgsearch.cli.album import chosen, chosen_options, chosen_or_none, print_change
+from imgsearch.cli.chosen import chosen, chosen_options, chosen_or_none, print_change
 from imgsearch.cli.output import (
     NO_RESULT,
     asking,
@@ -110,7 +110,7 @@ def command(
       imgsearch correct camera:nikon on:2019-05 --shift -1h --dry-run
       imgsearch correct dated:file --from-names
       imgsearch correct dated:file --from-names --accept
-      imgsearch correct album:Book --set-place 'Lisbon'
+      imgsearch correct in:2019 --set-place 'Lisbon'
       imgsearch search dated:you
       imgsearch correct --write-sidecars
 

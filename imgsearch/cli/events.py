@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.album import print_change
+from imgsearch.cli.chosen import print_change
 from imgsearch.cli.counting import Counted, counting_command
 from imgsearch.cli.output import NO_RESULT, asking, info, print_json
 from imgsearch.text import format_count, printable

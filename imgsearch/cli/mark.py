@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imgsearch.cli.album import chosen, chosen_options, print_change
+from imgsearch.cli.chosen import chosen, chosen_options, print_change
 from imgsearch.cli.output import asking, data_option, no_archive_option
 from imgsearch.operations.marks import Marks
 
@@ -40,7 +40,7 @@ def command(
     """Mark the photos that QUERY finds. The marks are kept in the library, not in the photos.
 
     \b
-      imgsearch mark album:Book --stars 4
+      imgsearch mark in:Holidays --stars 4
       imgsearch mark --photo 12 --photo 15 --favourite
       imgsearch mark is:blurred --hide
       imgsearch search 'is:favourite rating:4+'

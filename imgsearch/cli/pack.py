@@ -21,10 +21,15 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.features import installed
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.progress import Job, PackReport
+
+
+# "albums, ", behind which the list goes on.
+_OF_FEATURES = "".join(f"{packs.title}, " for packs in installed.packs().values())
 
 
 @click.command("pack")
@@ -38,7 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--photos-only",
     is_flag=True,
-    help="Leave out saved searches, concepts, albums, favourites and stars.",
+    help=f"Leave out saved searches, concepts, {_OF_FEATURES}favourites and stars.",
 )
 @click.option(
     "--faces",
@@ -69,8 +74,8 @@ def command(
       imgsearch unpack holidays.imgsearch --at /mnt/nas/Holidays     (on another machine)
 
     A pack has vectors, facts, names, text in pictures and thumbnails, not the photos themselves.
-    Saved searches and concepts of the library are included, and the albums that have some of the
-    photos, favourites and stars, except with --photos-only. Hidden photos stay hidden. Faces and
+    What people made is included, except with --photos-only, as far as it concerns some of the
+    photos: saved searches, favourites and the like. Hidden photos stay hidden. Faces and
     persons are included only with --faces: whoever has them can recognise these persons elsewhere.
     imgsearch unpack merges the pack into another library, where nothing has to be embedded again.
     The file is an SQLite database; docs/packs.md describes it. It is written completely or not at

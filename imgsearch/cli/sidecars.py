@@ -23,7 +23,7 @@ from imgsearch.text import format_count, printable
 if TYPE_CHECKING:
     from imgsearch.outputs.sidecars import Change, PlannedFile
     from imgsearch.progress import Job
-    from imgsearch.records.albums import SidecarChange
+    from imgsearch.records.marks import SidecarChange
 
 
 @click.command("sidecars")

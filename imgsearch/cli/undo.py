@@ -36,7 +36,7 @@ def command(
     address: str | None,
     data_dir: str | None,
 ) -> None:
-    """Undo the last change of albums, the tray, marks, persons, dates, places or titles of events.
+    """Undo the last change of anything that people make: marks, persons, dates, places and others.
 
     \b
       imgsearch undo
@@ -45,7 +45,7 @@ def command(
       imgsearch undo --redo
 
     Run again, it undoes the change before. CHANGE is the number of a change in the list; while a
-    later change of the same photos, album or person counts, that one is undone first. A new change
+    later change of the same photos or names counts, that one is undone first. A new change
     ends the list of undone ones, which --redo does again. The library keeps the last thousand
     changes. With --library, the changes are those of the persons of
     an archive, by whomever.
@@ -67,5 +67,5 @@ def command(
             undone = "  (undone)" if each.undone else ""
             click.echo(printable(f"{each.id:>5}  {moment}  {each.title}{undone}"))
     if not changes:
-        info("Nothing was changed yet: no album, nothing in the tray, no mark and no person.")
+        info("Nothing was changed yet: no mark, no person, and nothing else.")
         sys.exit(NO_RESULT)

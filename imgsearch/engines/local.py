@@ -21,6 +21,7 @@ from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.registry import registered_prefixes
 from imgsearch.errors import DiskError, LibraryLocked, Reason, SnapshotError, UsageError
+from imgsearch.features import installed
 from imgsearch.indexer.roots import online_roots, photos_in
 from imgsearch.paths import absolute
 from imgsearch.search.answers import matching_ids
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Failure, Finding, Status, UnfinishedJob
     from imgsearch.records.worth import Taste
-    from imgsearch.store.albums import AlbumStore
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.event_titles import EventTitleStore
@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
+    from imgsearch.store.tray import TrayStore
 
 _Result = TypeVar("_Result")
 
@@ -88,7 +89,8 @@ class LocalEngine:
     most_listed: int | None = None
     capabilities = frozenset(
         {
-            *("albums", "changes", "choices", "concepts", "corrections", "encoders", "folders"),
+            *installed.parts(),
+            *("changes", "choices", "concepts", "corrections", "encoders", "folders"),
             *("labels", "marks", "meaning", "titles"),
             *("packs", "people", "saved", "tray", "upkeep", "watch"),
         }
@@ -197,11 +199,11 @@ class LocalEngine:
 
         return SavedSearchStore(self.database())
 
-    def albums(self) -> AlbumStore:
-        """The albums and the tray in the database."""
-        from imgsearch.store.albums import AlbumStore
+    def tray(self) -> TrayStore:
+        """Return the tray in the database."""
+        from imgsearch.store.tray import TrayStore
 
-        return AlbumStore(self.database())
+        return TrayStore(self.database())
 
     def marks(self) -> MarkStore:
         """The marks of photos in the database."""

@@ -1,4 +1,4 @@
-"""Merges a pack into a library: checks it, then adds its photos, searches, concepts and albums."""
+"""Merges a pack into a library: checks it, then adds its photos and what people made of them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def unpack(
             if reader.info.has_faces:  # also again: a merge may have been killed before this
                 group_all(store, store.faces.all())
             searches = pack_notes.merge_searches(store, reader.info.searches)
-            albums = pack_notes.merge_albums(store, reader)
+            added = pack_notes.merge_of_features(store, reader, context.notify)
             row = store.reads.encoders.current()
             concepts = 0
             if row is not None:
@@ -64,7 +64,7 @@ def unpack(
         beside=tuple(id for id in others if row is None or id != row.encoder_id),
         searches=searches,
         concepts=concepts,
-        albums=albums,
+        albums=added.get("albums", 0),
         seconds=round(time.monotonic() - started, 3),
     )
 

@@ -1,24 +1,26 @@
-"""Saved searches, concepts and albums in packs.
+"""Saved searches, concepts and the things of features in packs.
 
 A pack names photos by their content, since ids differ from library to library. A merge adds the
-searches, concepts and albums whose names the library does not have.
+searches and concepts whose names the library does not have.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from imgsearch.concepts.teaching import Lesson
-from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.errors import ImgsearchError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.language.grammar import parse
 from imgsearch.records.concepts import ConceptExample
-from imgsearch.records.pack import PackedAlbum, PackedConcept, PackedExample, PackedSearch
+from imgsearch.records.pack import PackedConcept, PackedExample, PackedSearch
 from imgsearch.records.query import Example, Query
-from imgsearch.search.saved_queries import new_search, read_name
+from imgsearch.search.saved_queries import new_search
 
 if TYPE_CHECKING:
     from imgsearch.records.saved import SavedSearch
@@ -73,23 +75,27 @@ def merge_searches(store: Store, searches: Sequence[PackedSearch]) -> int:
     )
 
 
-def merge_albums(store: Store, reader: PackReader) -> int:
-    """Make the albums whose names are free, with the photos in their order; returns how many.
+def features_to_pack(store: Store) -> set[str]:
+    """Return the names of the features of which a library has something for a pack."""
+    return {
+        name for name, packs in installed.packs().items() if load(packs.module).is_to_pack(store)
+    }
 
-    Each is made as a whole, so an interrupted merge leaves none behind that lacks photos.
+
+def merge_of_features(
+    store: Store, reader: PackReader, notify: Callable[[str], None]
+) -> dict[str, int]:
+    """Merge what the pack has of each feature; return how many were added, by feature.
+
+    What it has of a feature that this installation lacks is left out, with a notification.
     """
-    return sum(_merge_album(store, reader, each) for each in reader.info.albums)
-
-
-def _merge_album(store: Store, reader: PackReader, album: PackedAlbum) -> bool:
-    try:
-        name = read_name(album.name, "album")
-    except UsageError:  # a pack may come from anybody
-        return False
-    if store.albums.photos(name) is not None:
-        return False
-    photo_ids = store.reads.photos.ids_of_contents(reader.album_photos(album))
-    return bool(photo_ids) and store.albums.make(name, photo_ids) is not None
+    known = installed.packs()
+    for name, number in reader.info.of_features.items():
+        if number and name not in known:
+            notify(
+                f"The pack has {number:,} {name}, which this installation lacks. They are left out."
+            )
+    return {name: load(packs.module).merge(store, reader) for name, packs in known.items()}
 
 
 def lessons(store: Store, concepts: Sequence[PackedConcept]) -> Iterator[Lesson]:

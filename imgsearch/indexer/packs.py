@@ -82,10 +82,10 @@ def make_pack(
     """Write all that is known of the photos below a folder into a pack, `file`.
 
     None stands for the hidden folder in the folder itself. With `photos_only`, saved searches,
-    concepts, albums, favourites and stars are left out; photos that are hidden stay hidden. With
-    `faces`, the faces of the photos go with them, and the persons that they belong to. Raises
-    FolderError for a folder without photos of the library, UsageError, LibraryLocked while another
-    process writes this pack, and DiskError.
+    concepts, favourites, stars and the things of features are left out; photos that are hidden stay
+    hidden. With `faces`, the faces of the photos go with them, and the persons that they belong to.
+    Raises FolderError for a folder without photos of the library, UsageError, LibraryLocked while
+    another process writes this pack, and DiskError.
     """
     total = len(store.packs.photo_ids(folder))
     if not total:
@@ -99,7 +99,7 @@ def make_pack(
         check_destination(file, list(store.reads.roots.all().values()))
     place = _volume_path(store.reads, folder)
     info = describe(Path(folder).name, store.vectors.all_encoders(), place)
-    has_albums = not photos_only and bool(store.albums.all())
+    has_albums = not photos_only and "albums" in pack_notes.features_to_pack(store)
     marks = store.marks.kinds() & ({"hidden"} if photos_only else {"favourite", "hidden", "rating"})
     if not photos_only:
         searches, concepts = pack_notes.packed_searches(store), pack_notes.packed_concepts(store)

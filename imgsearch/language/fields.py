@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from imgsearch.features import installed
 from imgsearch.records.photo import FACTS, LOOKS
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, NamedPlace, Place
 
@@ -299,7 +300,7 @@ def _word_field(metavar: str, meaning: str, words: str) -> Field:
 
 
 # In the order of the help text.
-FIELDS: dict[str, Field] = {
+_CORE_FIELDS: dict[str, Field] = {
     "after": text_field("DATE", "taken at or after the beginning of DATE", read_date),
     "before": text_field("DATE", "taken before the beginning of DATE", read_date),
     "on": text_field("DATE", "taken within DATE: a year, a month, a day or a minute", read_date),
@@ -346,7 +347,6 @@ FIELDS: dict[str, Field] = {
         "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
     ),
     "saved": text_field("NAME", "of the search that imgsearch save has saved under this name"),
-    "album": text_field("NAME", "in this album, made with imgsearch album or on the page"),
     "shows": text_field(
         "CONCEPT",
         "that show this concept, taught with imgsearch teach, surely or likely; or CONCEPT/sure",
@@ -365,6 +365,15 @@ FIELDS: dict[str, Field] = {
         "tray of the page), or hidden: only then are hidden photos found",
         f"animated live motion offline online favourite picked hidden {' '.join(LOOKS)}",
     ),
+}
+
+FIELDS: dict[str, Field] = {
+    **_CORE_FIELDS,
+    **{
+        name: text_field(declared.metavar, declared.meaning)
+        for name, declared in installed.filters().items()
+        if name not in _CORE_FIELDS
+    },
 }
 
 # Filter names of other programs, and the filters that they stand for.

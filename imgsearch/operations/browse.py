@@ -11,7 +11,6 @@ from imgsearch.errors import UsageError
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import ByPeriod, CountedPhotos, operation
 from imgsearch.paths import absolute
-from imgsearch.records.albums import Change
 from imgsearch.records.browse import (
     DayPhotos,
     MapArea,
@@ -25,6 +24,7 @@ from imgsearch.records.browse import (
     Timeline,
     ValueCount,
 )
+from imgsearch.records.changes import Change
 from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Query
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
 from imgsearch.operations.declared import operation
-from imgsearch.records.albums import Change
+from imgsearch.records.changes import Change
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class ChangeHistory:
     """The last changes that people have made: a thousand at most.
 
-    They are changes of albums, the tray, marks, persons, corrected dates and places, and titles of
-    events; of an archive, those of persons.
+    They are changes of everything that people make or decide in a library, such as marks, persons,
+    corrected dates and places; of an archive, those of persons.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -36,9 +36,8 @@ class ChangeHistory:
         """Undo a change, or the newest that was not undone yet; returns that change.
 
         Photos that the library has forgotten since stay away. Works while another process writes.
-        Raises UsageError where there is nothing to undo, where a later change of the same photos,
-        album or person counts, which has to be undone first, or where the name of an album or a
-        person is taken; DiskError.
+        Raises UsageError where there is nothing to undo, where a later change of the same photos or
+        names counts, which has to be undone first, or where a name is taken; DiskError.
         """
         change = self._engine.deciding(lambda stores: stores.changes.undo(change_id))
         if change is None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.operations.albums import chosen_photos, require_any
+from imgsearch.operations.chosen import chosen_photos, require_any
 from imgsearch.operations.declared import ResultCount, operation
-from imgsearch.records.albums import Change
+from imgsearch.records.changes import Change
 from imgsearch.records.corrections import (
     DateAndPlaceChange,
     NamedPoint,

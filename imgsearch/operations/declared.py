@@ -13,6 +13,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 from msgspec import Meta, Struct
 
+from imgsearch.features import installed
 from imgsearch.records.query import PeriodLength
 
 Parameters = ParamSpec("Parameters")
@@ -43,7 +44,7 @@ Cursor = Annotated[
 ]
 
 
-_CORE = "library"  # the module of `Library`; every other module is named like its part of one
+_CORE = "library"  # the module of `Library`; our other modules are named like their part of one
 
 
 class Declaration(Struct, frozen=True):
@@ -76,6 +77,9 @@ def operation(
 
 def part_of(operation: Callable[..., object]) -> str | None:
     """The attribute of a library that has this operation; None for the library itself."""
+    for name, part in installed.parts().items():
+        if part.made_by.partition(":")[0] == operation.__module__:
+            return name
     module = operation.__module__.rpartition(".")[2]
     return None if module == _CORE else module
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
-from imgsearch.operations.albums import chosen_photos, require_any
+from imgsearch.operations.chosen import chosen_photos, require_any
 from imgsearch.operations.declared import operation
-from imgsearch.records.albums import MAX_STARS, Change, MarkKind, PhotoMarks, SidecarChange
+from imgsearch.records.changes import Change
 from imgsearch.records.ids import as_ids
+from imgsearch.records.marks import MAX_STARS, MarkKind, PhotoMarks, SidecarChange
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from msgspec import Meta
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
-from imgsearch.records.albums import Change
+from imgsearch.records.changes import Change
 from imgsearch.records.faces import (
     Face,
     FaceCounts,

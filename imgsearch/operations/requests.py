@@ -25,6 +25,8 @@ from imgsearch.operations.bodies import (
     source_form,
 )
 from imgsearch.operations.declared import Declaration, part_of
+from imgsearch.operations.details import details_type
+from imgsearch.records.answer import PhotoDetails
 from imgsearch.records.concepts import ExampleSource
 from imgsearch.records.query import Example, Query
 
@@ -96,13 +98,14 @@ def operation_of(function: Callable[..., Any]) -> Operation:
     declared: Declaration = function.declaration  # type: ignore[attr-defined]
     words = [word for word in declared.path.split("/") if word and not word.startswith("{")]
     name = "_".join(words).replace("-", "_")
+    returned = hints_of(function)["return"]
     return Operation(
         name,
         declared,
         part_of(function),
         function,
         request_type(function, f"{declared.method}_{name}", _as_is),
-        hints_of(function)["return"],
+        details_type() if returned is PhotoDetails else returned,
     )
 
 

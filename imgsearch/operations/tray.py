@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgsearch.operations.albums import chosen_photos
+from imgsearch.operations.chosen import chosen_photos
 from imgsearch.operations.declared import operation
-from imgsearch.records.albums import AlbumPhotos, Change
+from imgsearch.records.changes import Change
 from imgsearch.records.query import Query
+from imgsearch.records.tray import PickedPhotos
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
@@ -21,9 +22,9 @@ class Tray:
         self._engine = engine
 
     @operation("GET /tray")
-    def photos(self) -> AlbumPhotos:
+    def photos(self) -> PickedPhotos:
         """List the photos of the tray by id, in the order in which they were picked."""
-        return self._engine.albums().tray()
+        return self._engine.tray().photos()
 
     @operation("POST /tray/add")
     def add(
@@ -34,21 +35,21 @@ class Tray:
         *,
         include_weak: bool = False,
     ) -> Change:
-        """Pick photos, the answer to a query, or both, as an album takes them.
+        """Pick photos, the answer to a query, or both, at the end of the tray.
 
         Works while another process writes. Raises QueryError as `find` does, and DiskError.
         """
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        return self._engine.albums().add_to_tray(photos)
+        return self._engine.tray().add(photos)
 
     @operation("POST /tray/take-out")
     def take_out(self, photo_ids: Sequence[int]) -> Change:
         """Take photos out of the tray. Raises DiskError."""
-        return self._engine.albums().take_out_of_tray(
+        return self._engine.tray().take_out(
             chosen_photos(self._engine, photo_ids, None, None, False)
         )
 
     @operation("POST /tray/clear")
     def clear(self) -> Change:
         """Take all photos out of the tray. Raises DiskError."""
-        return self._engine.albums().clear_tray()
+        return self._engine.tray().clear()

@@ -38,9 +38,9 @@ from imgsearch.decode.xmp_regions import (
 )
 from imgsearch.errors import DiskError, PhotoError
 from imgsearch.progress import Progress
-from imgsearch.records.albums import SidecarChange
 from imgsearch.records.corrections import Correction, DateAndPlaceChange, StatedFacts
 from imgsearch.records.faces import FaceNamesChange
+from imgsearch.records.marks import SidecarChange
 from imgsearch.records.photo import IndexedFile, Photo
 from imgsearch.text import character_of_no_name, plain_text, printable
 from imgsearch.written_beside import EditedMeanwhile, NotWritten, digest_of, replace_beside

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from imgsearch.records.albums import PhotoMarks
+from imgsearch.records.marks import PhotoMarks
 from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.picture_text import PhotoText, TextLine
@@ -326,17 +326,19 @@ class FilterResult(Struct, frozen=True):
 
 
 class PhotoDetails(Struct, frozen=True):
-    """The details of a photo in a library: its hit, labels, text, marks and albums.
+    """The details of a photo in a library: its hit, labels, text and marks, and more of features.
 
     `labels` maps the name of each facet to the photo's label; `text` is None if text was not looked
-    for yet. `marks` is None for a photo without any, and `albums` has names.
+    for yet. `marks` is None for a photo without any.
     """
 
     hit: Hit
     labels: dict[str, str]
     text: PhotoText | None
     marks: PhotoMarks | None = None
-    albums: tuple[str, ...] = ()
+    # Features add fields: see `imgsearch.operations.details`. Type checkers read ours here.
+    if TYPE_CHECKING:
+        albums: tuple[str, ...] = ()
 
 
 class Explanation(Struct, frozen=True):

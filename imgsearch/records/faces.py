@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
 
-from imgsearch.records.albums import Change
+from imgsearch.records.changes import Change
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors

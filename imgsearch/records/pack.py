@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from imgsearch.records.albums import PhotoMarks
+from imgsearch.records.marks import PhotoMarks
 from imgsearch.records.photo import Facts
 from imgsearch.records.picture_text import PhotoText
 
@@ -127,6 +127,11 @@ class PackInfo(Struct, frozen=True):
     persons: tuple[PackedPerson, ...] = ()
     albums: tuple[PackedAlbum, ...] = ()
     has_marks: bool = False
+
+    @property
+    def of_features(self) -> dict[str, int]:
+        """The number of things of each feature, by its name."""
+        return {"albums": len(self.albums)}
 
 
 class MergeCounts(Struct, frozen=True):

@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 from msgspec import Struct
 
 SUGGESTIONS = 8  # by default
-SuggestionKind: TypeAlias = Literal[
-    "query",
-    "person",
-    "place",
-    "country",
-    "folder",
-    "keyword",
-    "camera",
-    "lens",
-    "creator",
-    "label",
-    "album",
-    "concept",
-    "saved",
-    "format",
-    "shape",
-    "state",
-    "source",
-    "month",
-    "order",
-    "choice",
-    "color",
-]
 # The readable word for a kind, if it differs.
-_KIND_NAMES: dict[SuggestionKind, str] = {
+_KIND_NAMES: dict[str, str] = {
     "query": "past query",
     "saved": "saved search",
     "source": "source of the date",
@@ -43,13 +18,16 @@ _KIND_NAMES: dict[SuggestionKind, str] = {
 class Suggestion(Struct, frozen=True):
     """One completion of a query line.
 
+    `kind` is the word for what is suggested: query, person, place, country, folder, keyword,
+    camera, lens, creator, label, concept, saved, format, shape, state, source, month, order,
+    choice, color, or the word of a feature.
     `text` is the name, as the library spells it, the value, or the past query. `line` is the typed
     line with a filter in place of its unfinished words, or the past query. `photos` is the number
     of photos with the name of a person, a place, a country, a folder or a keyword; None for other
     kinds, and for a folder that is a value of `root:`.
     """
 
-    kind: SuggestionKind
+    kind: str
     text: str
     line: str
     photos: int | None = None

@@ -14,8 +14,8 @@ from imgsearch.language.understanding import understand
 from imgsearch.place_names import place_names
 from imgsearch.records.query import Example, Filter, Query, Selection, Understanding
 from imgsearch.records.worth import BestOrder, Taste
-from imgsearch.search.albums import names_hidden, with_known_albums
 from imgsearch.search.concepts import checked
+from imgsearch.search.named import names_hidden, with_known_names
 from imgsearch.search.places import located
 from imgsearch.search.saved_queries import with_saved
 
@@ -49,12 +49,12 @@ def selection_of(
     online: frozenset[int],
     among: Ids | None = None,
 ) -> Selection:
-    """The photos that pass these filters. Raises QueryError for an unknown town, concept or album.
+    """The photos that pass these filters. Raises QueryError for an unknown town, concept or name.
 
     `online` are the ids of the roots that are reachable now.
     """
     conditions = tuple(
-        located(names, cache_dir, checked(definitions, with_known_albums(definitions, each)))
+        located(names, cache_dir, checked(definitions, with_known_names(definitions, each)))
         for each in filters
     )
     return Selection(conditions, online, among)
@@ -126,7 +126,7 @@ class SearchContext(Struct, frozen=True):
         """The photos that pass these filters, without hidden ones unless a filter names these.
 
         Of photos that are given, hidden ones stay. Raises QueryError for an unknown town, concept
-        or album.
+        or name.
         """
         names = self.catalogue.names
         selection = selection_of(

@@ -1,4 +1,4 @@
-"""The interface to a user's definitions: saved searches, albums and taught concepts, by name."""
+"""The interface to a user's definitions, such as saved searches and taught concepts, by name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def nearest_or_all(name: str, names: Sequence[str], to_list: str, title: str) ->
 
 
 class Definitions(Protocol):
-    """The saved searches, albums and concepts that queries may name."""
+    """The saved searches, the concepts and the things of features that queries may name."""
 
     def saved_search(self, name: str) -> SavedSearch | None:
         """The saved search with this name; case and accents do not count."""
@@ -40,8 +40,8 @@ class Definitions(Protocol):
     def saved_search_names(self) -> list[str]:
         """The names of all saved searches."""
 
-    def album_names(self) -> list[str]:
-        """The names of all albums."""
+    def names_for(self, filter_name: str) -> list[str]:
+        """Return all names that the filter of a feature finds: see `NamedFilter`."""
 
     def hides_photos(self) -> bool:
         """Whether any photo is hidden."""

@@ -10,9 +10,9 @@ from imgsearch.language.grammar import is_expressible, to_text
 from imgsearch.records.answer import Explanation, FilterResult, TermShare
 from imgsearch.records.names import MatchedField
 from imgsearch.records.query import Filter, Query, Selection, Term
-from imgsearch.search.albums import names_hidden
 from imgsearch.search.concepts import verdicts
 from imgsearch.search.context import SearchContext
+from imgsearch.search.named import names_hidden
 from imgsearch.search.picture_text import lines_of_query
 from imgsearch.search.prepared import PreparedQuery
 from imgsearch.search.ranking import rank

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 SAVED = "saved"  # the filter
 MAX_NAME_CHARACTERS = 100
 MAX_IMAGE_BYTES = 32 << 20  # of an example outside the library, which is copied
-# Characters that names cannot have: of a saved search, those with a meaning in a query, an address
-# or an option. The name of an album is put in quotes where it needs them.
-_NOT_IN_NAMES: Mapping[str, str] = {"saved search": '|"\\/=:', "album": ""}
+# Characters that the name of a saved search cannot have, since they have a meaning in a query, an
+# address or an option.
+_NOT_IN_NAMES = '|"\\/=:'
 
 
 def with_saved(definitions: Definitions, query: Query) -> Query:
@@ -95,9 +95,10 @@ def query_of(search: SavedSearch) -> Query:
     return replace(query, terms=tuple(terms))
 
 
-def read_name(name: str, what: Literal["saved search", "album"] = "saved search") -> str:
-    """The normal form of a name for a saved search or an album, which is `what`.
+def read_name(name: str, what: str = "saved search", without: str = _NOT_IN_NAMES) -> str:
+    """Return the normal form of a name for a saved search, or for another thing: `what`.
 
+    It has none of the characters in `without`.
     Raises UsageError for a name that cannot be used.
     """
     text = " ".join(unicodedata.normalize("NFC", name).split())
@@ -111,7 +112,7 @@ def read_name(name: str, what: Literal["saved search", "album"] = "saved search"
     bad = [
         each
         for each in text
-        if each in _NOT_IN_NAMES[what] or (each != " " and unicodedata.category(each)[0] in "CZ")
+        if each in without or (each != " " and unicodedata.category(each)[0] in "CZ")
     ]
     if bad or text.startswith("-"):
         problem = "begin with a minus" if not bad else f"contain {bad[0]!r}"

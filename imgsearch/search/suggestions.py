@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from msgspec import Struct
 
+from imgsearch.features import installed
 from imgsearch.language.completion import typed_end
 from imgsearch.language.fields import FIELDS
 from imgsearch.language.function_words import BEFORE_PERSON, BEFORE_PLACE, LINKS, words_as
@@ -18,7 +19,7 @@ from imgsearch.language.grammar import check_k, to_text
 from imgsearch.records.names import NameField
 from imgsearch.records.photo import YES_OR_NO_FILTERS
 from imgsearch.records.query import MINUS_WEIGHT, Filter, Query, Sort, TaughtConcept, Term
-from imgsearch.records.suggestion import Suggestion, SuggestionKind
+from imgsearch.records.suggestion import Suggestion
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 MAX_PAST_QUERIES = 3  # among other suggestions
 _MAX_CHARS = 500  # of a line, beyond which nothing is suggested
 # For each field of names: the word for one name, and its filter.
-_NAMES: dict[NameField, tuple[SuggestionKind, str]] = {
+_NAMES: dict[NameField, tuple[str, str]] = {
     "people": ("person", "person"),
     "place": ("place", "place"),
     "country": ("country", "country"),
@@ -38,14 +39,13 @@ _NAMES: dict[NameField, tuple[SuggestionKind, str]] = {
 }
 # Other filters with values, and the word for one value. The values in `_NAMED` are the user's own
 # names, so free words are completed from them as well.
-_VALUES: dict[str, SuggestionKind] = {
+_VALUES: dict[str, str] = {
     "camera": "camera",
     "lens": "lens",
     "creator": "creator",
     "label": "label",
     "shows": "concept",
     "saved": "saved",
-    "album": "album",
     "concept": "concept",
     "root": "folder",
     "type": "format",
@@ -56,8 +56,9 @@ _VALUES: dict[str, SuggestionKind] = {
     "sort": "order",
     "color": "color",
     **dict.fromkeys(YES_OR_NO_FILTERS, "choice"),
+    **{name: declared.suggested_as for name, declared in installed.filters().items()},
 }
-_NAMED = ("camera", "lens", "label", "shows", "saved", "album")
+_NAMED = ("camera", "lens", "label", "shows", "saved", *installed.filters())
 _MAX_VALUES = 3  # among names of all kinds
 _PLACE_FIELDS: tuple[NameField, ...] = ("country", "place")
 _MAX_PLACES = 10  # names in other languages that are looked up for one phrase
@@ -65,7 +66,7 @@ _NOT_NEGATED = ("saved", "sort")
 # Where a filter also takes names of other fields.
 _ALSO: dict[str, tuple[NameField, ...]] = {"place": ("country",)}
 # Words before a name that lose their meaning once it is a filter: "with" in "a dog with Anna".
-_LINKS_BEFORE: dict[SuggestionKind, frozenset[str]] = {
+_LINKS_BEFORE: dict[str, frozenset[str]] = {
     "person": BEFORE_PERSON | {"&"},
     "place": BEFORE_PLACE,
     "country": BEFORE_PLACE,
@@ -94,7 +95,7 @@ class SuggestedNames(Protocol):
 
     def saved_search_names(self) -> list[str]: ...
 
-    def album_names(self) -> list[str]: ...
+    def names_for(self, filter_name: str) -> list[str]: ...
 
     def roots(self) -> dict[int, str]: ...
 
@@ -226,10 +227,11 @@ def _values_of(known: SuggestedNames, field: str, line: str) -> list[tuple[str, 
         "shows": known.concept_names,
         "concept": known.concept_names,
         "saved": known.saved_search_names,
-        "album": known.album_names,
         "root": lambda: _roots(known),
         "sort": lambda: [sort for sort in get_args(Sort) if sort != Query().sort],
     }
+    if field in installed.filters():
+        return [(name, name) for name in known.names_for(field)]
     if field in names:
         return [(name, name) for name in names[field]()]
     return list(FIELDS[field].choices().items())
@@ -266,7 +268,7 @@ def _suggestion(
     line: str,
     phrase: int,
     end: _End,
-    kind: SuggestionKind,
+    kind: str,
     field: str,
     text: str,
     value: str,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.library import Library
-from imgsearch.operations.albums import Albums
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
@@ -28,10 +29,10 @@ _ALWAYS = (None, "browse", "duplicates", "lines", "memory", "pictures")  # see `
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
-    of_kept = (Saved, Albums, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
-    return operations_of(
-        (Library, Lines, Pictures, Browse, Duplicates, Meaning, *of_kept, Encoders)
-    )
+    of_all = (Library, Lines, Pictures, Browse, Duplicates)
+    of_kept = (Saved, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
+    of_features = (load(part.made_by) for part in installed.parts().values())
+    return operations_of((*of_all, Meaning, *of_kept, Encoders, *of_features))
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:

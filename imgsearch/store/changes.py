@@ -23,7 +23,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.errors import UsageError
-from imgsearch.records.albums import Change
+from imgsearch.features import installed
+from imgsearch.records.changes import Change
 from imgsearch.store import face_decisions, names
 from imgsearch.store.database import Database
 from imgsearch.store.sql import now
@@ -33,8 +34,6 @@ MOST_BYTES = 32_000_000  # of their steps, compressed; the newest change is alwa
 _COLUMNS = "id, title, photos, changed_at, undone_at IS NOT NULL"
 _BYTES_OF_A_NAME = 512  # of steps, compressed: they begin with the name of a table
 _TAKEN = {
-    "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
-    "NEW_NAME",
     "persons": "another person has the name. Rename that one first: imgsearch people NAME --name "
     "NEW_NAME",
 }
@@ -124,9 +123,9 @@ class ChangeStore:
         Rows of photos that the library has forgotten stay away. A change that has nothing but such
         rows is forgotten as well: the one before it is undone in its place.
 
-        Raises UsageError where a later change of the same rows was not undone, where an album or a
-        person cannot have its name back, since it is taken, and where nothing is left to undo of
-        the change that was asked for.
+        Raises UsageError where a later change of the same rows was not undone, where a name cannot
+        be given back, since it is taken, and where nothing is left to undo of the change that was
+        asked for.
         """
         return self._turn(change_id, undone=False)
 
@@ -242,9 +241,9 @@ def only_changed(connection: sqlite3.Connection, before: Sequence[Step]) -> list
     return steps
 
 
-def photos_of_album_before(connection: sqlite3.Connection, album_id: int) -> Step:
-    """The rows that the photos of an album have now."""
-    return _children_before(connection, "album_photos", "album_id", album_id)
+def photos_of_list_before(connection: sqlite3.Connection, list_id: int) -> Step:
+    """Return the rows that the photos of a list have now."""
+    return _children_before(connection, "album_photos", "album_id", list_id)
 
 
 def forget_people(connection: sqlite3.Connection) -> None:
@@ -292,9 +291,10 @@ def _swap(connection: sqlite3.Connection, change: Change, steps: Sequence[Step])
         try:
             _restore(connection, step)
         except sqlite3.IntegrityError as error:
-            if step.table not in _TAKEN:  # names are the only rule that ours can break
+            taken = {**_TAKEN, **installed.taken()}
+            if step.table not in taken:  # names are the only rule that ours can break
                 raise
-            raise UsageError(f"This cannot be undone now: {_TAKEN[step.table]}") from error
+            raise UsageError(f"This cannot be undone now: {taken[step.table]}") from error
     _follow(connection, steps)
     if not only_changed(connection, before):
         return False

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from imgsearch.records.albums import Change
+from imgsearch.records.changes import Change
 from imgsearch.records.corrections import Correction, NamedPoint, PhotoDate, StatedFacts
 from imgsearch.records.photo import Facts
 from imgsearch.store import changes, names

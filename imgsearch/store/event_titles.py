@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from imgsearch.records.albums import Change
 from imgsearch.records.browse import EventTitle, PhotoEvent
+from imgsearch.records.changes import Change
 from imgsearch.store import changes
 from imgsearch.store.database import Database
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.features import installed
+from imgsearch.features.declared import NamedFilter, load
 from imgsearch.paths import absolute, path_of, stored_path
 from imgsearch.records.names import NAME_FIELDS, NameField, names_of_keyword
 from imgsearch.records.photo import FACTS, LOOKS, Fact, facts_of
@@ -30,7 +32,6 @@ from imgsearch.records.query import (
 from imgsearch.records.worth import MEASURE_COLUMNS, PictureMeasures
 from imgsearch.sphere import arcs_km, box_around
 from imgsearch.store import names
-from imgsearch.store.albums import TRAY_KEY
 from imgsearch.store.sql import (
     DATE_TAKEN,
     DATED_BY,
@@ -42,6 +43,7 @@ from imgsearch.store.sql import (
     lies_in,
     text_parameter,
 )
+from imgsearch.store.tray import TRAY_KEY
 from imgsearch.text import plain_text, without_spaces, words_of
 
 if TYPE_CHECKING:
@@ -276,9 +278,10 @@ def _shows(context: ConditionContext, value: FilterValue) -> SqlCondition:
     )
 
 
-def _album(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    in_album = "SELECT photo_id FROM album_photos JOIN albums ON albums.id = album_id WHERE key = ?"
-    return SqlCondition(f"photos.id IN ({in_album})", (plain_text(str(value)),))
+def in_list(key: str) -> SqlCondition:
+    """Return the condition that a photo is in a list: see `imgsearch.store.photo_lists`."""
+    listed = "SELECT photo_id FROM album_photos JOIN albums ON albums.id = album_id WHERE key = ?"
+    return SqlCondition(f"photos.id IN ({listed})", (key,))
 
 
 def _rating(context: ConditionContext, value: FilterValue) -> SqlCondition:
@@ -452,7 +455,7 @@ def _state(context: ConditionContext, value: FilterValue) -> SqlCondition:
     if value in ("favourite", "hidden"):
         return SqlCondition(_marked(str(value)))
     if value == "picked":
-        return _album(context, TRAY_KEY)
+        return in_list(TRAY_KEY)
     is_there = SqlCondition("missing_since IS NULL")
     online = _some_path(_joined(" AND ", [_is_one_of("root_id", sorted(context.online)), is_there]))
     return online if value == "online" else online._replace(text=f"NOT {online.text}")
@@ -486,8 +489,17 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
     return _number(column, tolerance=FACT_TOLERANCE if fact.type is float else 0.0)
 
 
+def _of_feature(declared: NamedFilter) -> Condition:
+    def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
+        made: SqlCondition = load(declared.module).condition(str(value))
+        return made
+
+    return condition
+
+
 # By the names of `imgsearch.language.fields.FIELDS`.
 CONDITIONS: dict[str, Condition] = {
+    **{name: _of_feature(declared) for name, declared in installed.filters().items()},
     "after": _after,
     "before": _before,
     "on": _on,
@@ -511,7 +523,6 @@ CONDITIONS: dict[str, Condition] = {
     "is": _state,
     **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
     "person": _person,
-    "album": _album,
     "rating": _rating,
 }
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from imgsearch.records.albums import Change, MarkKind, PhotoMarks
+from imgsearch.records.changes import Change
+from imgsearch.records.marks import MarkKind, PhotoMarks
 from imgsearch.store import changes
 from imgsearch.store.database import Database
 from imgsearch.store.sql import IN_IDS, ids_parameter

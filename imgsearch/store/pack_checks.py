@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from imgsearch.paths import leads_out
-from imgsearch.records.albums import MAX_STARS
+from imgsearch.records.marks import MAX_STARS
 from imgsearch.records.pack import PackedFile, PackInfo
 from imgsearch.records.photo import FACTS, MOST_LIST_TEXTS
 from imgsearch.records.picture_text import MOST_LINES

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from imgsearch.paths import path_of, stored_path
-from imgsearch.records.albums import MarkKind, PhotoMarks
 from imgsearch.records.files import FileStat
+from imgsearch.records.marks import MarkKind, PhotoMarks
 from imgsearch.records.pack import (
     MergeCounts,
     PackedFile,
@@ -24,7 +24,6 @@ from imgsearch.records.pack import (
 from imgsearch.records.photo import MEASURED_FACTS
 from imgsearch.records.picture_text import MOST_LINES
 from imgsearch.store import names, pack_faces, schema
-from imgsearch.store.albums import TRAY_KEY
 from imgsearch.store.database import (
     DATABASE_FILE,
     Database,
@@ -50,6 +49,7 @@ from imgsearch.store.sql import (
     now,
     prefix_of,
 )
+from imgsearch.store.tray import TRAY_KEY
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids

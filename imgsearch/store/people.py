@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from imgsearch.errors import UsageError
-from imgsearch.records.albums import Change
+from imgsearch.records.changes import Change
 from imgsearch.records.faces import Face, Person
 from imgsearch.store import changes
 from imgsearch.store.database import Database

@@ -12,7 +12,6 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
-from imgsearch.store.albums import AlbumStore
 from imgsearch.store.concepts import ConceptStore
 from imgsearch.store.database import Database
 from imgsearch.store.faces import FaceStore
@@ -46,7 +45,7 @@ class Store:
 
     `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`,
     `picture_text` and `faces` read the rest and write. One process at a time writes: see
-    `imgsearch.store.lock.writing`. `saved_searches`, `albums`, `marks`, `people`, `meaning` and
+    `imgsearch.store.lock.writing`. `saved_searches`, `marks`, `people`, `meaning` and
     `unfinished` need no lock.
     """
 
@@ -65,7 +64,6 @@ class Store:
         self.meaning = MeaningStore(database)
         self.packs = PackStore(database, self.reads)
         self.saved_searches = SavedSearchStore(database)
-        self.albums = AlbumStore(database)
         self.marks = MarkStore(database)
         self.unfinished = UnfinishedStore(database)
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { matching, read, wordsIn } from "../../ui/components/choices/matching.js";
-import { albumOf } from "../../ui/components/shell/album_line.js";
+import { albumOf } from "../../imgsearch/features/albums/components/albums/album_line.js";
 import { placeName } from "../../ui/components/shell/place_name.js";
 
 test("words have no case, no accents, and the letters of other alphabets as people type them", () => {

@@ -7,10 +7,10 @@ export interface GetOperations {
   "photo/{photo_id}": { request: { photo_id: number }; answer: PhotoDetails };
   "suggest": { request: { line?: string; k?: number }; answer: (Suggestion)[] };
   "thumbnail/{photo_id}": { request: { photo_id: number; side_px?: number; at_s?: number | null; or_kept?: boolean }; answer: Blob };
+  "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
+  "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
-  "albums": { request: {}; answer: (Album)[] };
-  "albums/photos": { request: { name: string }; answer: AlbumPhotos };
-  "tray": { request: {}; answer: AlbumPhotos };
+  "tray": { request: {}; answer: PickedPhotos };
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "changes": { request: {}; answer: (Change)[] };
   "concepts": { request: {}; answer: (Concept)[] };
@@ -26,6 +26,8 @@ export interface GetOperations {
   "encoders": { request: {}; answer: (EncoderInfo)[] };
   "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
+  "albums": { request: {}; answer: (Album)[] };
+  "albums/photos": { request: { name: string }; answer: AlbumPhotos };
 }
 
 /** What each operation by POST is given, and its answer. */
@@ -41,17 +43,13 @@ export interface PostOperations {
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
+  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
   "saved/looked": { request: { name: string }; answer: (number)[] };
   "saved/rename": { request: { name: string; new_name: string }; answer: null };
   "saved/remove": { request: { name: string }; answer: null };
-  "albums": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
-  "albums/add": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
-  "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
-  "albums/rename": { request: { name: string; new_name: string }; answer: Change };
-  "albums/remove": { request: { name: string }; answer: Change };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
   "tray/clear": { request: {}; answer: Change };
@@ -79,6 +77,11 @@ export interface PostOperations {
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
   "encoders/drop": { request: { name: string }; answer: DroppedEncoder };
   "encoders/trial": { request: { name: string; photos?: number; queries?: (string)[] }; answer: EncoderTrial };
+  "albums": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
+  "albums/add": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
+  "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
+  "albums/rename": { request: { name: string; new_name: string }; answer: Change };
+  "albums/remove": { request: { name: string }; answer: Change };
 }
 
 export type QueryBody = { terms?: (TermBody)[]; filters?: (string)[]; min_score?: number | null; sort?: string };
@@ -147,7 +150,7 @@ export type PhotoDetails = { hit: Hit; labels: Record<string, string>; text: Pho
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
 
-export type Suggestion = { kind: "album" | "camera" | "choice" | "color" | "concept" | "country" | "creator" | "folder" | "format" | "keyword" | "label" | "lens" | "month" | "order" | "person" | "place" | "query" | "saved" | "shape" | "source" | "state"; text: string; line: string; photos: number | null };
+export type Suggestion = { kind: string; text: string; line: string; photos: number | null };
 
 export type Timeline = { years: (YearCount)[] };
 
@@ -171,6 +174,12 @@ export type ValueCount = { value: string | null; photos: number };
 
 export type StripPeriod = { period: string; photos: number; best: Hit | null };
 
+export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
+
+export type DuplicateGroup = { photos: (GroupedPhoto)[] };
+
+export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
+
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 
 export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[] };
@@ -179,9 +188,7 @@ export type MeaningCluster = { number: number; level: number; parent: number | n
 
 export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 
-export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
-
-export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
 
 export type StatedFacts = { date_is_corrected: boolean; place_is_corrected: boolean; taken_at: string | null; dated_by: string | null; lat: number | null; lon: number | null; town: string | null; region: string | null; country: string | null; near_town: boolean; date_precision: "day" | "month" | "season" | "year" | null };
 
@@ -224,3 +231,7 @@ export type EncoderTrial = { encoder: string; encoder_in_use: string; photos: nu
 export type KnownItems = { source: "caption" | "keyword" | "own" | "recent" | "saved" | "usual"; queries: number; before: number; after: number };
 
 export type TrialQuery = { text: string; source: "caption" | "keyword" | "own" | "recent" | "saved" | "usual"; right: (number)[]; before: (number)[]; after: (number)[]; filters: string };
+
+export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
+
+export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };

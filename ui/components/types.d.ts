@@ -99,7 +99,6 @@ export interface TrayEvents {
   marked: string[];
   told: Told;
   "other-photos": undefined;
-  "asked-album": string[];
   "asked-changes": undefined;
   "asked-correction": string[];
 }
@@ -125,3 +124,18 @@ export interface Listen {
 
 /** A listener for events of any kind: a method, whose parameter TypeScript compares both ways. */
 export type AnyListener = { listen(event: Event): void }["listen"];
+
+/** An action of a feature for photos, with its icon and its label. */
+export interface FeatureAction {
+  icon: string;
+  label: string;
+  act: () => void;
+  /** Whether it stays in sight on a phone. */
+  isFirst?: boolean;
+}
+
+/** What the module of a feature may export: actions for the selected photos, and for all photos of a list. */
+export interface FeatureModule {
+  forSelection?(): FeatureAction[];
+  forLists?: { icon: string; label: string; name: string; act: (ids: string[]) => void }[];
+}

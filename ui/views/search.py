@@ -5,11 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import Answer, format_count
-from ui import album_shelf, cards, elements, memories, saved_shelf
+from ui import cards, elements, memories, saved_shelf
 from ui.addresses import START, address_of
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.coming_photos import show_coming_photos
 from ui.elements import AnswerOptions
+from ui.features import shown_features
 from ui.formatting import escape_markdown
 from ui.query_line import query_line
 from ui.search_state import NEWEST, SearchInput
@@ -41,8 +42,9 @@ def show() -> None:
     if search_input:
         if session().has("saved"):
             saved_shelf.header(search_input)
-        if session().has("albums"):
-            album_shelf.header(search_input)
+        for feature in shown_features():
+            if feature.header is not None:
+                feature.header(search_input)
         _show_results(search_input)
     else:
         if session().has("saved"):

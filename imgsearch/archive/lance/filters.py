@@ -473,8 +473,8 @@ _NAMING: dict[str, Callable[[str | None, Column, FilterValue], str]] = {
     "person": _person,
 }
 # By the names of `imgsearch.language.fields.FIELDS`. Not here are root (there are no indexed
-# folders of a machine), label, shows and album (only a library on one machine has labels, concepts
-# and albums).
+# folders of a machine), label and shows (only a library on one machine has labels and concepts),
+# and the filters of features.
 CONDITIONS: dict[str, Condition] = {
     "after": _after,
     "before": _before,

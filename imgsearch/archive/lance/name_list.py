@@ -76,7 +76,7 @@ class NameList:
     def saved_search_names(self) -> list[str]:
         return []
 
-    def album_names(self) -> list[str]:
+    def names_for(self, filter_name: str) -> list[str]:
         return []
 
     def roots(self) -> dict[int, str]:

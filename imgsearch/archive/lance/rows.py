@@ -26,9 +26,9 @@ from imgsearch.archive.lance.tables import (
     stored,
     words_column,
 )
-from imgsearch.records.albums import PhotoMarks
 from imgsearch.records.arrays import HalfVectors, Vectors
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.marks import PhotoMarks
 from imgsearch.records.names import NAME_FIELDS, names_of_keyword
 from imgsearch.records.photo import FACTS, Fact, Facts, Photo
 from imgsearch.records.picture_text import PhotoText, searchable_texts

@@ -100,12 +100,12 @@ from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError
 from imgsearch.index.base import EncodeTexts
 from imgsearch.index.recall import prompts
 from imgsearch.progress import Progress
-from imgsearch.records.albums import PhotoMarks
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.faces import PhotoFaces
 from imgsearch.records.files import IngestResult
 from imgsearch.records.index import EncoderRow
+from imgsearch.records.marks import PhotoMarks
 from imgsearch.records.photo import Facts, with_measured
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.status import Failure

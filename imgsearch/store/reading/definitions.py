@@ -1,10 +1,12 @@
-"""Reads the definitions of users: saved searches, albums, labels and concepts."""
+"""Reads the definitions of users, such as saved searches, labels and concepts."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.store.database import Database
 from imgsearch.store.recent_reads import RecentReads
 from imgsearch.text import plain_text
@@ -33,10 +35,10 @@ class DefinitionReads:
 
         return SavedSearchStore(self._database).names()
 
-    def album_names(self) -> list[str]:
-        """The names of all albums, sorted."""
-        rows = self._database.fetch_all("SELECT name FROM albums WHERE key != '' ORDER BY key")
-        return [name for (name,) in rows]
+    def names_for(self, filter_name: str) -> list[str]:
+        """Return all names that the filter of a feature finds."""
+        names: list[str] = load(installed.filters()[filter_name].module).names(self._database)
+        return names
 
     def hides_photos(self) -> bool:
         """Whether any photo is hidden."""

@@ -65,9 +65,9 @@ class SuggestionReads:
         """The names of all saved searches, sorted."""
         return self._definitions.saved_search_names()
 
-    def album_names(self) -> list[str]:
-        """The names of all albums, sorted."""
-        return self._definitions.album_names()
+    def names_for(self, filter_name: str) -> list[str]:
+        """Return all names that the filter of a feature finds."""
+        return self._definitions.names_for(filter_name)
 
     def roots(self) -> dict[int, str]:
         """The photo folders that the library follows: id to absolute path."""

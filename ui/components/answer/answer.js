@@ -8,7 +8,7 @@ import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { isPlainClick, normalized, visit } from "../history/history.js";
 import { dayName, element, find, focusIn, icon } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
-import { ASKED_ALBUM, tray } from "../shared/tray.js";
+import { tray } from "../shared/tray.js";
 import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
 
 /** @import { Block, BlockSection, Day, DaySection } from "../grid/layout.js" */
@@ -45,6 +45,7 @@ class Answer extends PhotoGrid {
     this.head.append(this.text, this.tools);
     box.prepend(this.head);
     this.view = chosenView();
+    tray.ready.then(() => { if (this.data) this.showTools(); });
   }
 
   /** @param {Data} data @param {StreamlitComponent<Data>} component */
@@ -184,10 +185,9 @@ class Answer extends PhotoGrid {
       return link;
     });
     const /** @type {[string, string]} */ all = this.isAllSelected ? ["deselect", "Select none"] : ["select_all", "Select all"];
-    const /** @type {[string, string, () => void, string]} */ addAll = ["library_add", "Add all to an album", () => tray.tell(ASKED_ALBUM, this.ids), "album"];
     const /** @type {[icon: string, label: string, act: () => void, kind: string, isDisabled?: boolean][]} */ tools = [
       [...all, () => this.selectAll(), "all"],
-      ...(tray.has("albums") ? [addAll] : []),
+      ...tray.actionsForLists.map(({ icon, label, name, act }) => /** @type {[string, string, () => void, string]} */ ([icon, label, () => act(this.ids), name])),
       ["remove", "Smaller", () => this.choose({ size: view.size - 1 }), "smaller", view.size === 0],
       ["add", "Larger", () => this.choose({ size: view.size + 1 }), "larger", view.size === ROWS_PX.length - 1],
       [...SHAPES[other], () => this.choose({ shape: other }), "shape"],

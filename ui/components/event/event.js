@@ -9,7 +9,7 @@ import { NO_SERVER } from "../shared/ask.js";
 import { countOf, dayName, element, find, icon, setLast, textButton } from "../shared/dom.js";
 import { hoursOf, spanOf } from "../shared/event_times.js";
 import { isTyping, mount } from "../shared/page.js";
-import { ASKED_ALBUM, tray } from "../shared/tray.js";
+import { tray } from "../shared/tray.js";
 import { RouteMap } from "./route_map.js";
 
 /** @import { EventData } from "../events/events.js" */
@@ -47,8 +47,8 @@ class OneEvent extends PhotoGrid {
     this.title = element("div", "title");
     this.about = element("p", "about");
     this.all = button("Select all", () => this.selectAll(), "check_box");
-    this.album = button("Add all to an album", () => tray.tell(ASKED_ALBUM, this.ids ?? []), "library_add");
     this.actions = element("div", "actions");
+    tray.ready.then(() => { if (this.event) this.showActions(); });
     this.text.append(this.back, this.title, this.about, this.actions);
     this.head.append(this.text, this.map.node);
     this.headHeight = 0;
@@ -157,8 +157,13 @@ class OneEvent extends PhotoGrid {
     const when = isOneDay ? `${dayName(day)}, ${hoursOf(event)}` : spanOf(event);
     const towns = event.towns.slice(0, TOWNS).join(", ") + (event.towns.length > TOWNS ? " …" : "");
     this.about.textContent = [when, countOf(event.photos), towns].filter(Boolean).join(" · ");
-    this.actions.replaceChildren(this.all, ...(tray.has("albums") ? [this.album] : []), link("calendar_month", "In the timeline", event.timeline));
+    this.showActions();
     if (!this.isEditing) this.showTitle();
+  }
+
+  showActions() {
+    const more = tray.actionsForLists.map(({ icon, label, act }) => button(label, () => act(this.ids ?? []), icon));
+    this.actions.replaceChildren(this.all, ...more, link("calendar_month", "In the timeline", this.event.timeline));
   }
 
   showTitle(hasFocus = false) {

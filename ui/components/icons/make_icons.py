@@ -23,6 +23,7 @@ from streamlit.material_icon_names import ALL_MATERIAL_ICONS
 
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent.parent
+FEATURES = PAGE.parent / "imgsearch" / "features"
 SCRIPTS = Path(streamlit.__file__).parent / "static" / "static"
 FONT = "MaterialSymbols-Rounded.*.woff2"
 
@@ -32,8 +33,8 @@ def used_names() -> list[str]:
 
     Any word of our sources that is the name of an icon counts, so there are some too many.
     """
-    sources = [path for path in PAGE.rglob("*") if path.suffix in (".py", ".js")]
-    sources = [path for path in sources if path.parent != FOLDER]
+    files = (path for folder in (PAGE, FEATURES) for path in folder.rglob("*"))
+    sources = [path for path in files if path.suffix in (".py", ".js") and path.parent != FOLDER]
     words = {word for path in sources for word in re.findall(r"[a-z0-9_]+", _text(path))}
     scripts = (SCRIPTS / "js").glob("*.js")
     words.update(name for path in scripts for name in re.findall(r":material/(\w+):", _text(path)))

@@ -1,4 +1,4 @@
-// The shelf of albums and saved searches: links with the cover, the name, and how many photos there are.
+// The shelf of saved searches, and of what features put beside them: links with the cover, the name, and how many photos there are.
 
 import { isPlainClick, visit } from "../history/history.js";
 import { countOf, element } from "../shared/dom.js";
@@ -6,14 +6,14 @@ import { showPicture } from "../shared/picture.js";
 
 /** @import { StreamlitComponent } from "../types.d.ts" */
 /**
- * An album, or a saved search with its number of new photos.
- * @typedef {{ name: string, line: string, address: string, kind: "album" | "search", photos: number, new: number, cover: string | null, problem: boolean }} Entry
+ * A saved search with its number of new photos, or the like of a feature: ShelfEntry in ui/features.py.
+ * @typedef {{ name: string, line: string, address: string, kind: string, icon: string, photos: number, new: number, cover: string | null, problem: boolean }} Entry
  */
 
-/** @param {HTMLElement} box @param {StreamlitComponent<{ searches: Entry[] }>} component */
+/** @param {HTMLElement} box @param {StreamlitComponent<{ searches: Entry[], title: string }>} component */
 export default function (box, { data }) {
   const shelf = element("nav", "shelf");
-  shelf.ariaLabel = "Albums and saved searches";
+  shelf.ariaLabel = data.title;
   for (const search of data.searches) {
     const link = element("a");
     link.href = search.address;
@@ -32,7 +32,7 @@ export default function (box, { data }) {
 /** @param {Entry} search */
 function coverOf(search) {
   const frame = element("span", "cover");
-  const icon = element("span", "icon", search.problem ? "error" : search.kind === "album" ? "photo_album" : "bookmark");
+  const icon = element("span", "icon", search.problem ? "error" : search.icon);
   icon.ariaHidden = "true";
   if (!search.cover) { frame.append(icon); return frame; }
   const image = element("img");

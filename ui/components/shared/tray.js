@@ -8,7 +8,7 @@ import { NO_SERVER, askOperation, readOperation } from "./ask.js";
 import { countOf } from "./dom.js";
 
 /** @import { Change, PostOperations } from "../operations.d.ts" */
-/** @import { CustomTarget, MarkedPhoto, Marks, MarksChange, Response, TrayEvents } from "../types.d.ts" */
+/** @import { CustomTarget, FeatureModule, MarkedPhoto, Marks, MarksChange, Response, TrayEvents } from "../types.d.ts" */
 /** @typedef {Response<Change> | null} Changed the answer to a change */
 /** @typedef {{ [Path in keyof PostOperations]: PostOperations[Path]["answer"] extends Change ? Path : never }[keyof PostOperations]} ChangePath */
 
@@ -20,7 +20,6 @@ export const CHANGED = "changed"; // the photos that are selected
 export const MARKED = "marked"; // marks of photos; `detail` has their ids
 export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and the change that can be undone
 export const OTHER_PHOTOS = "other-photos"; // lists of photos may be others
-export const ASKED_ALBUM = "asked-album"; // for an album; `detail` has the ids
 export const ASKED_CHANGES = "asked-changes"; // for the list of all that was changed
 export const ASKED_CORRECTION = "asked-correction"; // of dates and places; `detail` has the ids
 
@@ -36,6 +35,11 @@ class Tray extends EventTarget {
     this.pending = new Map(); // ids and whether they are selected, as the server does not know yet
     /** @type {number[]} */
     this.done = []; // changes of this tab, which can be undone: their ids
+    // Modules of features: see FeatureModule in types.d.ts.
+    /** @type {FeatureModule[]} */
+    this.features = [];
+    /** @type {HTMLDialogElement | null} */
+    this.dialog = null; // of the shell, in which an action may ask something
     /** @type {Set<string> | null} */
     this.parts = null; // what the library has, once the shell has said it: see ui/tray.py
     this.isReady = () => {};
@@ -53,9 +57,10 @@ class Tray extends EventTarget {
   }
 
   // To be called by the shell, which knows the library.
-  /** @param {Iterable<string>} parts */
-  begin(parts) {
+  /** @param {Iterable<string>} parts @param {FeatureModule[]} features */
+  begin(parts, features) {
     if (this.parts) return;
+    this.features = features;
     this.parts = new Set(parts);
     this.isReady();
     if (!this.has("tray")) { this.pending.clear(); return; }
@@ -73,6 +78,8 @@ class Tray extends EventTarget {
   has(part) { return this.parts ? this.parts.has(part) : part === "tray" || part === "marks"; }
 
   get size() { return this.ids.size; }
+
+  get actionsForLists() { return this.features.flatMap(({ forLists }) => forLists ?? []); }
 
   /** @param {string} id */
   isSelected(id) { return this.ids.has(id); }
@@ -219,24 +226,7 @@ class Tray extends EventTarget {
     return null;
   }
 
-  // ---------------------------------------------------------------- albums and undo
-
-  // Photos with these ids are put into an album, which is made if `isNew`.
-  /** @param {string} name @param {string[]} ids @param {boolean} isNew */
-  async addToAlbum(name, ids, isNew) {
-    await this.settled();
-    const answer = await this.change(isNew ? "albums" : "albums/add", { name, photo_ids: ids.map(Number) });
-    if (answer?.ok) this.say(answer); // the question for the album says what is wrong
-    return answer;
-  }
-
-  /** @param {string} name @param {string[]} ids */
-  async takeOut(name, ids) {
-    await this.settled();
-    const answer = await this.change("albums/take-out", { name, photo_ids: ids.map(Number) });
-    this.say(answer);
-    if (answer?.ok) this.changedPhotos();
-  }
+  // ---------------------------------------------------------------- undo
 
   // Undo the last change of this tab, or this one. Returns the answer.
   /** @param {number} [chosen] */

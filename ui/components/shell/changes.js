@@ -17,14 +17,14 @@ export class Changes {
     this.dialog = dialog;
     this.most = SHOWN;
     const heading = element("h2", "", "Changes"), close = element("button", "", "Close");
-    heading.id = "albums";
+    heading.id = "question";
     this.list = element("ol", "changes");
     this.older = element("button", "", "Older");
     Object.assign(this.older, { type: "button", hidden: true, onclick: () => { this.most += SHOWN; this.draw(); } });
     this.problem = element("p", "problem");
     this.problem.role = "alert";
     Object.assign(close, { type: "button", onclick: () => this.dialog.close() });
-    const note = element("p", "correct-note", "Of albums, the selection, marks, people, dates, places and titles of events. No photo is ever changed.");
+    const note = element("p", "correct-note", "Of everything that people make or decide here. No photo is ever changed.");
     this.dialog.classList.add("wide");
     this.dialog.replaceChildren(heading, note, this.problem, this.list, this.older, close);
     this.dialog.addEventListener("close", () => this.dialog.classList.remove("wide"), { once: true });

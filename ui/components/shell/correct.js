@@ -42,9 +42,9 @@ export class Correction {
     this.date = field("Date", "1974, summer 1974, 07.1974, 1974-07-15 or 1974-07-15 14:30", () => this.showSoon());
     this.town = field("Town, or a point such as 48.85,2.35", "Lisbon", () => { this.place = null; this.suggestSoon(); });
     this.direction = element("select");
-    this.suggestions = element("div", "album-list");
+    this.suggestions = element("div", "choice-list");
     const heading = element("h2", "", `Date or place of ${countOf(ids.length)}`);
-    heading.id = "albums";
+    heading.id = "question";
     this.kinds = element("div", "correct-kinds");
     Object.assign(this.kinds, { role: "group", ariaLabel: "What to correct" });
     for (const [kind, label] of KINDS) {
@@ -198,7 +198,7 @@ export class Correction {
     if (number !== this.asked) return;
     if (!answer?.ok) { this.problem.textContent = answer ? answer.content : NO_SERVER; return; }
     this.suggestions.replaceChildren(...answer.content.map((place) => {
-      const name = [...new Set([place.town, place.region, place.country])].filter(Boolean).join(", "), choice = element("button", "album");
+      const name = [...new Set([place.town, place.region, place.country])].filter(Boolean).join(", "), choice = element("button", "choice");
       choice.type = "button";
       choice.append(element("span", "name", name));
       choice.onclick = () => {

@@ -13,16 +13,16 @@ import { Menu } from "./menu.js";
 import { ServerWatch } from "./server_watch.js";
 import { Shortcuts } from "./shortcuts.js";
 import { TrayBar } from "./tray_bar.js";
-import { tray } from "../shared/tray.js";
+import { TOLD, tray } from "../shared/tray.js";
 
-/** @import { StreamlitComponent } from "../types.d.ts" */
+/** @import { FeatureModule, StreamlitComponent } from "../types.d.ts" */
 /** @typedef {{ address: string, title: string, icon: string, isShown: boolean }} View */
 /**
  * `run` is the number of the run, `path` that of the view, `parts` are those of the library, and `face` is the icon of the
- * product with this name. Of searches by an image, `image_mb` is the largest; effects are those that searchDoes takes.
- * @typedef {{ run: number | string, path: string, title: string, name: string, face: string, views: View[], parts: string[], search_effects: Record<string, string>, has_photos: boolean, image_mb: number, can_log_out: boolean }} Data
+ * product with this name. `actions` are the paths of modules of features. Of searches by an image, `image_mb` is the largest; effects are those that searchDoes takes.
+ * @typedef {{ run: number | string, path: string, title: string, name: string, face: string, views: View[], parts: string[], actions: string[], search_effects: Record<string, string>, has_photos: boolean, image_mb: number, can_log_out: boolean }} Data
  */
-/** @typedef {{ shortcuts: Shortcuts, server: ServerWatch, images: DroppedImages, bars: HTMLElement, buttons: HeaderButtons, tray: TrayBar, menu: Menu | null, fold: () => void, refold: () => void, askForm: (name: string) => void }} State */
+/** @typedef {{ shortcuts: Shortcuts, server: ServerWatch, images: DroppedImages, bars: HTMLElement, buttons: HeaderButtons, tray: TrayBar, features?: Promise<FeatureModule[]>, menu: Menu | null, fold: () => void, refold: () => void, askForm: (name: string) => void }} State */
 
 const FIRST_VIEWS = 4; // in the bar of a phone
 
@@ -35,9 +35,13 @@ export default function (box, { data, setTriggerValue }) {
   photosCanBeSearched(data.has_photos, data.image_mb);
   makeInstallable();
   state.askForm = (name) => setTriggerValue("form", name);
-  tray.begin(data.parts);
-  state.tray.show();
   state.buttons.show(data.can_log_out);
+  state.features ??= modulesOf(data.actions);
+  state.features.then((modules) => {
+    tray.begin(data.parts, modules);
+    state.tray.show();
+    state.buttons.show(data.can_log_out);
+  });
   const heading = element("h1", "unseen", data.title);
   const brand = element("a", "brand");
   brand.href = "/";
@@ -91,6 +95,15 @@ function begin(box, data) {
   };
   addEventListener("resize", state.refold);
   return state;
+}
+
+// The modules of features, by their paths among the components.
+/** @param {string[]} paths @returns {Promise<FeatureModule[]>} */
+async function modulesOf(paths) {
+  const loaded = await Promise.allSettled(paths.map((path) => import(`../${path}`)));
+  const found = loaded.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  if (found.length < paths.length) tray.tell(TOLD, { text: "A part of this page could not be loaded. Reload the page.", isProblem: true });
+  return found;
 }
 
 // Streamlit writes the head of the document. The manifest is behind the login, so its request takes the cookie along.

@@ -1,13 +1,12 @@
-// What can be done with the selected photos, in every view: the bar below the page, the question for an album, and the
+// What can be done with the selected photos, in every view: the bar below the page, a dialog for questions, and the
 // sentences about what was done, with a button that undoes it.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask, readOperation } from "../shared/ask.js";
+import { NO_SERVER, ask } from "../shared/ask.js";
 import { countOf, element, find, focusIn, icon, innermost, listen } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { Menu } from "./menu.js";
-import { ASKED_ALBUM, ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
-import { albumOf } from "./album_line.js";
+import { ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
 
 /** @import { Response, Told } from "../types.d.ts" */
 
@@ -15,7 +14,7 @@ const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is load
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
 const MOST_COPIED = 500, TOO_MANY = "Above 1 GB or 500 photos, create a folder of links instead."; // as ui/zip_copies.py
 const SHEETS = [["pdf", "PDF", "20 photos a page"], ["jpeg", "JPEG", "one picture, up to 200 photos"]];
-const NARROW = matchMedia("(max-width: 767px)"), ON_NARROW = ["close", "photo_album", "favorite", "visibility_off"]; // the others are behind a button
+const NARROW = matchMedia("(max-width: 767px)"), ON_NARROW = ["close", "favorite", "visibility_off"]; // the others are behind a button
 const MINOR = ["folder_zip", "grid_on", "list", "data_object", "folder_special", "school"]; // only icons where there is little room
 const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
@@ -34,17 +33,17 @@ export class TrayBar {
     this.status.role = "status";
     this.told = element("div", "told");
     this.told.role = "status";
-    this.dialog = element("dialog", "albums");
-    this.dialog.setAttribute("aria-labelledby", "albums");
+    this.dialog = element("dialog", "question");
+    this.dialog.setAttribute("aria-labelledby", "question");
     this.dialog.onclose = () => this.dialog.replaceChildren();
     this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
     this.menu = new Menu("Further actions", "more_horiz");
     this.menu.list.classList.add("selection-list");
+    tray.dialog = this.dialog;
     box.append(this.bar, this.menu.list, this.status, this.told, this.dialog);
     this.stops = [
       listen(tray, CHANGED, () => this.show()),
       listen(tray, TOLD, ({ detail }) => this.tell(detail)),
-      listen(tray, ASKED_ALBUM, ({ detail }) => this.askAlbum(detail)),
       listen(tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)),
       listen(tray, ASKED_CHANGES, () => this.showChanges()),
       listen(window, "popstate", () => this.show()),
@@ -65,12 +64,12 @@ export class TrayBar {
   // ---------------------------------------------------------------- the bar
 
   show() {
-    const number = tray.size, album = albumOf(location);
+    const number = tray.size, more = tray.features.flatMap(({ forSelection }) => forSelection?.() ?? []);
     const isShown = number > 0, wasShown = document.documentElement.classList.contains(SELECTING);
     document.documentElement.classList.toggle(SELECTING, isShown);
     this.bar.hidden = !isShown;
     if (isShown !== wasShown) dispatchEvent(new Event("resize")); // whatever fills the window has another height
-    const shown = `${NARROW.matches} ${number} ${tray.missing} ${album} ${[...(tray.parts ?? [])]}`;
+    const shown = `${NARROW.matches} ${number} ${tray.missing} ${more.map(({ label }) => label)} ${[...(tray.parts ?? [])]}`;
     if (this.shown === shown) return;
     this.shown = shown;
     if (!number) { this.menu.close(); this.bar.replaceChildren(); this.status.replaceChildren(); return; }
@@ -85,8 +84,7 @@ export class TrayBar {
     const has = (/** @type {string} */ part) => tray.has(part);
     const /** @type {[sign: string, label: string, act: () => void, isThere: boolean, refusal?: string][]} */ actions = [
       ["close", "Clear", () => tray.clear(), true],
-      ["photo_album", "Add to album", () => this.askAlbum(ids()), has("albums")],
-      ["playlist_remove", `Take out of ${album}`, () => tray.takeOut(album, ids()), has("albums") && Boolean(album)],
+      ...more.map(({ icon, label, act }) => /** @type {[string, string, () => void, boolean]} */ ([icon, label, act, true])),
       ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
@@ -100,7 +98,8 @@ export class TrayBar {
     ];
     const [clear, ...further] = actions.filter(([, , , isThere]) => isThere).map(([sign, label, act, , refusal]) => button(sign, label, act, refusal));
     const nodes = [clear, count, ...further];
-    const isFirst = (/** @type {HTMLElement} */ node) => !NARROW.matches || node === count || ON_NARROW.includes(node.dataset.action ?? "");
+    const first = [...ON_NARROW, ...more.filter((each) => each.isFirst).map((each) => each.icon)];
+    const isFirst = (/** @type {HTMLElement} */ node) => !NARROW.matches || node === count || first.includes(node.dataset.action ?? "");
     const others = nodes.filter((node) => !isFirst(node));
     this.menu.list.replaceChildren(...others);
     this.bar.replaceChildren(...nodes.filter(isFirst), ...(others.length ? [this.menu.button] : []));
@@ -139,11 +138,11 @@ export class TrayBar {
 
   // Asks for the kind of a contact sheet, and downloads it. What is wrong is said in the dialog.
   askSheet() {
-    const heading = element("h2", "", `Contact sheet of ${countOf(tray.size)}`), problem = element("p", "problem"), choices = element("div", "album-list");
-    heading.id = "albums";
+    const heading = element("h2", "", `Contact sheet of ${countOf(tray.size)}`), problem = element("p", "problem"), choices = element("div", "choice-list");
+    heading.id = "question";
     problem.role = "alert";
     for (const [kind, title, about] of SHEETS) {
-      const choice = element("button", "album");
+      const choice = element("button", "choice");
       choice.type = "button";
       choice.append(element("span", "name", title), element("span", "period", about));
       choice.onclick = async () => {
@@ -196,38 +195,6 @@ export class TrayBar {
   say(text, isProblem) {
     this.status.classList.toggle("problem", isProblem);
     this.status.textContent = text;
-  }
-
-  // ---------------------------------------------------------------- albums
-
-  /** @param {string[]} ids */
-  async askAlbum(ids) {
-    const heading = element("h2", "", `Add ${countOf(ids.length)} to an album`), list = element("div", "album-list");
-    heading.id = "albums";
-    const problem = element("p", "problem"), form = element("form"), field = element("input"), make = element("button", "", "Make");
-    problem.role = "alert";
-    Object.assign(field, { type: "text", maxLength: 100, required: true, placeholder: "Book", ariaLabel: "Name of a new album", autocomplete: "off" });
-    form.append(field, make);
-    const close = element("button", "close", "Cancel");
-    close.type = "button";
-    close.onclick = () => this.dialog.close();
-    this.dialog.replaceChildren(heading, list, element("h3", "", "A new album"), form, problem, close);
-    if (!this.dialog.open) this.dialog.showModal();
-    const add = async (/** @type {string} */ name, /** @type {boolean} */ isNew) => {
-      const answer = await tray.addToAlbum(name, ids, isNew);
-      if (answer?.ok) this.dialog.close(); else problem.textContent = answer ? answer.content : NO_SERVER;
-    };
-    form.onsubmit = (event) => { event.preventDefault(); add(field.value, true); };
-    field.focus();
-    const answer = await readOperation("albums");
-    if (!answer?.ok) { problem.textContent = answer ? answer.content : NO_SERVER; return; }
-    list.replaceChildren(...answer.content.map(({ name, photos }) => {
-      const choice = element("button", "album"), count = element("span", "period", countOf(photos));
-      choice.type = "button";
-      choice.append(element("span", "name", name), count);
-      choice.onclick = () => add(name, false);
-      return choice;
-    }));
   }
 
   // ---------------------------------------------------------------- what was done

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.language.grammar import resolve_query
+from imgsearch.features.albums.records import Album, AlbumPhotos, ExportReport
+from imgsearch.operations.chosen import chosen_photos
 from imgsearch.operations.declared import operation
 from imgsearch.paths import absolute
-from imgsearch.records.albums import Album, AlbumPhotos, Change, ExportReport
-from imgsearch.records.ids import as_id, as_ids
+from imgsearch.records.changes import Change
+from imgsearch.records.ids import as_id
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
+    from imgsearch.features.albums.store import AlbumStore
 
 
 class Albums:
@@ -34,7 +36,7 @@ class Albums:
 
         The query album:NAME finds the photos of an album.
         """
-        return self._engine.albums().all()
+        return self._albums().all()
 
     @operation("GET /albums/photos")
     def photos(self, name: str) -> AlbumPhotos:
@@ -42,12 +44,12 @@ class Albums:
 
         Raises QueryError for an unknown album, with a similar name if there is one.
         """
-        found = self._engine.albums().photos(name)
+        found = self._albums().photos(name)
         return self._refuse_unknown(name) if found is None else found
 
     def of_photo(self, photo_id: int) -> tuple[str, ...]:
         """Return the names of the albums that have a photo."""
-        return self._engine.albums().of_photo(as_id(photo_id))
+        return albums_of_photo(self._engine, as_id(photo_id))
 
     @operation("POST /albums")
     def make(
@@ -69,9 +71,9 @@ class Albums:
         """
         from imgsearch.search.saved_queries import read_name
 
-        wanted = read_name(name, "album")
+        wanted = read_name(name, "album", without="")
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        change = self._engine.albums().make(wanted, photos)
+        change = self._albums().make(wanted, photos)
         if change is None:
             raise UsageError(
                 f"There is an album {wanted!r} already. Choose another name, or add the photos to "
@@ -95,7 +97,7 @@ class Albums:
         `make` does.
         """
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        return self._engine.albums().add(name, photos) or self._refuse_unknown(name)
+        return self._albums().add(name, photos) or self._refuse_unknown(name)
 
     @operation("POST /albums/take-out")
     def take_out(
@@ -109,7 +111,7 @@ class Albums:
     ) -> Change:
         """Take photos, the answer to a query, or both out of an album. Raises as `add` does."""
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        return self._engine.albums().take_out(name, photos) or self._refuse_unknown(name)
+        return self._albums().take_out(name, photos) or self._refuse_unknown(name)
 
     @operation("POST /albums/rename")
     def rename(self, name: str, new_name: str) -> Change:
@@ -120,8 +122,8 @@ class Albums:
         """
         from imgsearch.search.saved_queries import read_name
 
-        wanted, known = read_name(new_name, "album"), self.photos(name).name
-        change = self._engine.albums().rename(known, wanted)
+        wanted, known = read_name(new_name, "album", without=""), self.photos(name).name
+        change = self._albums().rename(known, wanted)
         if change is None:
             raise UsageError(f"There is an album {wanted!r} already. Choose another name.")
         return change
@@ -129,7 +131,7 @@ class Albums:
     @operation("POST /albums/remove")
     def remove(self, name: str) -> Change:
         """Delete an album; no photo is touched. Raises QueryError for an unknown album."""
-        return self._engine.albums().remove(name) or self._refuse_unknown(name)
+        return self._albums().remove(name) or self._refuse_unknown(name)
 
     def export(
         self,
@@ -150,8 +152,8 @@ class Albums:
         reached now, and then nothing is written; DiskError where it cannot be written; and
         ImgsearchError for a photo that changes while it is copied.
         """
+        from imgsearch.features.albums.export import export_photos
         from imgsearch.operations.pictures import Pictures
-        from imgsearch.outputs.export import export_photos
 
         engine, album = self._engine, self.photos(name)
         ids, pictures = (*album.photo_ids, *album.missing_ids), Pictures(engine)
@@ -167,37 +169,21 @@ class Albums:
             (engine.settings.data_dir, engine.settings.cache_dir),
         )
 
+    def _albums(self) -> AlbumStore:
+        return _albums_of(self._engine)
+
     def _refuse_unknown(self, name: str) -> NoReturn:
-        from imgsearch.search.albums import unknown_album
+        from imgsearch.features.albums.filters import names, unknown
 
-        raise QueryError(unknown_album(name, self._engine.reads().definitions.album_names()))
-
-
-def chosen_photos(
-    engine: LocalEngine,
-    photo_ids: Sequence[int],
-    query: str | Query | None,
-    k: int | None,
-    include_weak: bool,
-) -> list[int]:
-    """Return the ids of the given photos, and of those that a query finds. Raises QueryError."""
-    ids = as_ids(photo_ids)
-    if query is None:
-        return ids
-    from imgsearch.search.answers import found_ids
-    from imgsearch.search.prepared import prepare
-    from imgsearch.search.saved_hits import MAX_RANKED
-
-    prepared = prepare(engine.context(), resolve_query(query))
-    most = k if k is not None else MAX_RANKED if prepared.exact.terms else None
-    return [*ids, *found_ids(prepared, most, include_weak)]
+        raise QueryError(unknown(name, names(self._engine.database())))
 
 
-def require_any(engine: LocalEngine, photo_ids: Sequence[int]) -> None:
-    """Raise UsageError where photos are given and the library has none of them."""
-    ids = as_ids(photo_ids)
-    if ids and not engine.reads().photos.has_any(ids):
-        which = f"photo {ids[0]}" if len(ids) == 1 else f"one of these {len(ids):,} photos"
-        raise UsageError(
-            f"The library does not have {which}. imgsearch search --json prints the ids of photos."
-        )
+def albums_of_photo(engine: LocalEngine, photo_id: int) -> tuple[str, ...]:
+    """Return the names of the albums that have a photo, sorted."""
+    return _albums_of(engine).of_photo(photo_id)
+
+
+def _albums_of(engine: LocalEngine) -> AlbumStore:
+    from imgsearch.features.albums.store import AlbumStore
+
+    return AlbumStore(engine.database())

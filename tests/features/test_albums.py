@@ -25,7 +25,9 @@ from imgsearch import Albums, ChangeHistory, Library, Marks, OriginalFile, Tray,
 from imgsearch.decode import contact_sheet
 from imgsearch.decode.contact_sheet import CAPTION_PX, CELL_PX, GAP_PX, MARGIN_PX, TITLE_ROOM_PX
 from imgsearch.errors import DiskError, ImgsearchError, PhotoError, QueryError, UsageError
-from imgsearch.outputs import copies, export
+from imgsearch.features.albums import export
+from imgsearch.features.albums.page import album_line
+from imgsearch.outputs import copies
 from imgsearch.service.client import Client
 from imgsearch.store import changes as journal
 from imgsearch.store.database import Database
@@ -40,7 +42,6 @@ from tests.factories import (
 )
 from tests.services import serving
 from tests.stand_in import StandIn
-from ui.album_shelf import album_line
 
 
 @pytest.fixture

@@ -1,16 +1,21 @@
-"""Albums on the search page: what is said above the photos of one, and how to change it."""
+"""Albums on the page: their links on the shelf, and the line above the photos of one."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from imgsearch import AlbumPhotos, ImgsearchError, Query, format_count, parse, printable
-from ui.addresses import START, put_in_address
+from imgsearch.errors import ImgsearchError
+from imgsearch.features.albums.records import Album, AlbumPhotos
+from imgsearch.language.grammar import parse
+from imgsearch.records.query import Query
+from imgsearch.text import format_count, printable
+from ui.addresses import START, address_of
 from ui.answer_data import forget_answers
+from ui.features import PageFeature, ShelfEntry
 from ui.formatting import escape_markdown
-from ui.query_line import query_line
 from ui.search_state import SearchInput
 from ui.session import session
+from ui.shown_search import show_search
 
 _NEEDS_QUOTES = frozenset(' "|')  # as values of filters
 
@@ -21,6 +26,24 @@ def album_line(name: str) -> str:
         return f"album:{name}"
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'album:"{quoted}"'
+
+
+def shelf() -> list[ShelfEntry]:
+    """Return the links to all albums."""
+    return [_link_to(each) for each in session().library.albums.all()]
+
+
+def _link_to(album: Album) -> ShelfEntry:
+    missing = f", {album.missing:,} missing" if album.missing else ""
+    return ShelfEntry(
+        kind="album",
+        icon="photo_album",
+        name=printable(album.name),
+        line=f"Album: {format_count(album.photos, 'photo')}{missing}",
+        address=address_of(START, {"q": album_line(album.name)}),
+        photos=album.photos,
+        cover_id=album.cover_id,
+    )
 
 
 def header(search_input: SearchInput) -> None:
@@ -88,13 +111,11 @@ def _edit_form(album: AlbumPhotos) -> None:
         show_search("")
 
 
-def show_search(line: str) -> None:
-    """Show another search in place of this one and of its example; the start page for none.
-
-    Not by its address, as a link does: this view would be shown once more before, and what it
-    names may be gone.
-    """
-    put_in_address(START, {"q": line} if line else {})
-    query_line().note_address(line)
-    query_line().replace(line)
-    st.rerun()
+PAGE = PageFeature(
+    part="albums",
+    operations=("albums",),
+    actions="albums/actions.js",
+    header=header,
+    shelf=shelf,
+    shelf_title="albums",
+)

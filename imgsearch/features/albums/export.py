@@ -13,6 +13,7 @@ from typing import Literal
 from imgsearch.catalogue.base import Catalogue
 from imgsearch.decode.original import OriginalFile
 from imgsearch.errors import PhotoError, Reason, UsageError
+from imgsearch.features.albums.records import ExportReport
 from imgsearch.outputs.contact_sheet import contact_sheet, kind_of
 from imgsearch.outputs.copies import Original, chunks, opened, zip_of_copies
 from imgsearch.outputs.file_names import safe_name, unique_name
@@ -20,7 +21,6 @@ from imgsearch.outputs.links import update_links
 from imgsearch.outputs.new_place import new_place
 from imgsearch.outputs.places import refuse_inside
 from imgsearch.outputs.playlist import write_playlist
-from imgsearch.records.albums import ExportReport
 from imgsearch.text import path_text, shell_word
 
 _NO_FILE = "Its file is gone."

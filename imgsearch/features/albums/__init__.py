@@ -1,0 +1,42 @@
+"""Albums: photos that somebody has put together under a name."""
+
+from __future__ import annotations
+
+from imgsearch.features.declared import Detail, Feature, InPacks, ListedCommand, NamedFilter, Part
+
+FEATURE = Feature(
+    name="albums",
+    parts={"albums": Part("albums", "imgsearch.features.albums.operations:Albums")},
+    commands={
+        "album": ListedCommand(
+            group="Organise",
+            summary="Put photos together in albums.",
+            module="imgsearch.features.albums.commands",
+            before="mark",
+        )
+    },
+    filters={
+        "album": NamedFilter(
+            of="albums",
+            metavar="NAME",
+            meaning="in this album, made with imgsearch album or on the page",
+            suggested_as="album",
+            module="imgsearch.features.albums.filters",
+        )
+    },
+    details={
+        "albums": Detail(tuple[str, ...], "imgsearch.features.albums.operations:albums_of_photo")
+    },
+    packs=InPacks("albums", "imgsearch.features.albums.packs"),
+    changes="albums",
+    taken={
+        "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
+        "NEW_NAME"
+    },
+    page="imgsearch.features.albums.page:PAGE",
+    components="imgsearch.features.albums",
+    exports={
+        "imgsearch.features.albums.operations": ("Albums",),
+        "imgsearch.features.albums.records": ("Album", "AlbumPhotos"),
+    },
+)

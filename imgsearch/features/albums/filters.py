@@ -1,0 +1,33 @@
+"""The filter `album:NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imgsearch.search.definitions import nearest_or_all
+from imgsearch.store.database import Database
+from imgsearch.store.filters import SqlCondition, in_list
+from imgsearch.store.tray import TRAY_KEY
+from imgsearch.text import plain_text
+
+
+def condition(name: str) -> SqlCondition:
+    """Return the condition that a photo is in the album."""
+    return in_list(plain_text(name))
+
+
+def names(database: Database) -> list[str]:
+    """Return the names of all albums, sorted."""
+    rows = database.fetch_all("SELECT name FROM albums WHERE key != ? ORDER BY key", TRAY_KEY)
+    return [name for (name,) in rows]
+
+
+def unknown(name: str, names: Sequence[str]) -> str:
+    """Return the sentence about an album that does not exist; `names` are all albums."""
+    if not names:
+        return (
+            f"There is no album {name!r}, and none at all. To make one: imgsearch album make "
+            "Book 'sunset over water'"
+        )
+    meant = nearest_or_all(name, names, "To list the albums: imgsearch album", "Albums")
+    return f"There is no album {name!r}. {meant}"

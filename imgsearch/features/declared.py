@@ -1,0 +1,121 @@
+"""The declaration of a feature: what it brings, by the names of modules.
+
+A feature is a folder of `imgsearch.features`, or another package. Its declaration is a constant of
+this record, and loads nothing: a module that it names is loaded when it is first used. The text
+"package.module:name" stands for a name of a module. See docs/plugins.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from msgspec import Struct
+
+from imgsearch.errors import MissingPackage
+
+_OURS = "imgsearch"
+
+
+class ListedCommand(Struct, frozen=True):
+    """A command: the group of commands that lists it, its line there, and its module.
+
+    The module has it as `command`, of the package click. In the list it stands before the command
+    `before`, and at the end of the group without one.
+    """
+
+    group: str
+    summary: str
+    module: str
+    before: str | None = None
+
+
+class NamedFilter(Struct, frozen=True):
+    """A filter whose values are names that people have given to something.
+
+    Its module has three functions. `names(database)` returns all names, and `unknown(name, names)`
+    the sentence about a name that is not among them; `condition(name)` returns the SQL condition
+    of a photo (`imgsearch.store.filters.SqlCondition`).
+    """
+
+    of: str  # what has these names, in the plural: "albums"
+    metavar: str
+    meaning: str  # completes the sentence "Photos …"
+    suggested_as: str  # the word for one name among suggestions: "album"
+    module: str
+
+
+class Part(Struct, frozen=True):
+    """A part of a library on this machine, with the operations of the feature.
+
+    `made_by` names its class, which is called with the engine of the library. `of` completes the
+    sentence "An archive has no …".
+    """
+
+    of: str
+    made_by: str
+
+
+class Detail(Struct, frozen=True):
+    """A field of the details of a photo: its type, and the function that returns its value.
+
+    The function is called with the engine of the library and the id of the photo.
+    """
+
+    type: Any
+    made_by: str
+
+
+class InPacks(Struct, frozen=True):
+    """The share of a feature in packs.
+
+    `title` says what a pack has of it, in the plural. Its module has `is_to_pack(store)`, which
+    says whether a library has any, and `merge(store, reader)`, which returns how many were added.
+    """
+
+    title: str
+    module: str
+
+
+class Feature(Struct, frozen=True):
+    """What a feature brings. Of each field, the keys are the names that users see.
+
+    `needs` are the features without which this one is left out. `changes` says of what its changes
+    are, for undo, and `taken` says, by table, why a change cannot be undone where a unique column
+    has the value already, with the cure. `page` names its share in the web page, and `components`
+    the package with its ES modules: see `ui.features`. `exports` are the public names of the
+    package `imgsearch`, by the module that defines them.
+    """
+
+    name: str
+    needs: tuple[str, ...] = ()
+    parts: Mapping[str, Part] = {}
+    commands: Mapping[str, ListedCommand] = {}
+    filters: Mapping[str, NamedFilter] = {}
+    details: Mapping[str, Detail] = {}
+    packs: InPacks | None = None
+    changes: str | None = None
+    taken: Mapping[str, str] = {}
+    page: str | None = None
+    components: str | None = None
+    exports: Mapping[str, tuple[str, ...]] = {}
+
+
+def load(named: str) -> Any:
+    """Load a module, or a name of one: "package.module", "package.module:name".
+
+    Raises MissingPackage where a module of another package does not load.
+    """
+    module, _, name = named.partition(":")
+    try:
+        loaded = sys.modules.get(module) or import_module(module)
+        return getattr(loaded, name) if name else loaded
+    except (Exception, SystemExit) as error:
+        if module.partition(".")[0] == _OURS:
+            raise
+        raise MissingPackage(
+            f"{named}, a part of a plug-in, does not load ({type(error).__name__}: {error}). "
+            "Update its package, or remove it."
+        ) from error

@@ -1,0 +1,196 @@
+"""The features of this installation: our own, and those of other installed packages.
+
+The core of imgsearch names no feature. It asks here for what they bring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from typing import TypeGuard, TypeVar
+
+from imgsearch.errors import MissingPackage
+from imgsearch.features.declared import (
+    Detail,
+    Feature,
+    InPacks,
+    ListedCommand,
+    NamedFilter,
+    Part,
+    load,
+)
+from imgsearch.plugins import (
+    entry_points_of,
+    is_named_by_a_package,
+    load_plugin,
+    plugin_named,
+)
+
+# Our own: the folders of this package, in the order in which users see what they bring.
+OWN = ("albums",)
+GROUP = "imgsearch.features"  # of the entry points of other packages
+
+_Brought = TypeVar("_Brought")
+
+
+@cache
+def features() -> Mapping[str, Feature]:
+    """Return the features by name, our own first."""
+    return _read()[0]
+
+
+def feature_problems() -> tuple[str, ...]:
+    """Return a sentence for each feature of another package that is left out."""
+    return _read()[1]
+
+
+def absent() -> tuple[str, ...]:
+    """Return the names of our own features that this installation lacks."""
+    return tuple(name for name in OWN if name not in features())
+
+
+@cache
+def _read() -> tuple[Mapping[str, Feature], tuple[str, ...]]:
+    found = {name: feature for name in OWN if (feature := _own(name)) is not None}
+    problems: list[str] = []
+    if is_named_by_a_package(GROUP):
+        for name in entry_points_of(GROUP):
+            try:
+                found[name] = _of_package(name, found)
+            except MissingPackage as error:
+                problems.append(str(error))
+    while lacking := list(_lacking(found)):
+        for name, needed in lacking:
+            problems.append(f"The feature {name} needs the feature {needed}, which is missing.")
+            found.pop(name, None)
+    return found, tuple(problems)
+
+
+def _own(name: str) -> Feature | None:
+    """Return the declaration in a folder; None where an installation has no such folder."""
+    module = f"{__package__}.{name}"
+    try:
+        feature: Feature = import_module(module).FEATURE
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        return None
+    return feature
+
+
+def _of_package(name: str, known: Mapping[str, Feature]) -> Feature:
+    """Return the declaration of another package.
+
+    Raises MissingPackage where it does not load, is none, or brings what another feature has.
+    """
+    feature = load_plugin(GROUP, name, "the declaration of a feature, a `Feature`", _is_feature)
+    for other in known.values():
+        for brought in (_commands, _filters, _parts, _details):
+            twice = sorted(brought(feature).keys() & brought(other).keys())
+            if twice:
+                raise MissingPackage(
+                    f"{plugin_named(GROUP, name)} brings {twice[0]!r}, which the feature "
+                    f"{other.name} has already, so it is left out. Remove one of the two."
+                )
+    return feature
+
+
+def _is_feature(value: object) -> TypeGuard[Feature]:
+    return isinstance(value, Feature)
+
+
+def _lacking(found: Mapping[str, Feature]) -> Iterator[tuple[str, str]]:
+    for name, feature in found.items():
+        for needed in feature.needs:
+            if needed not in found:
+                yield name, needed
+
+
+# ------------------------------------------------------------------------- what they bring
+
+
+def commands() -> dict[str, ListedCommand]:
+    """Return the commands of all features by name."""
+    return _all(_commands)
+
+
+def filters() -> dict[str, NamedFilter]:
+    """Return the filters of all features by name."""
+    return _all(_filters)
+
+
+def parts() -> dict[str, Part]:
+    """Return the parts of a library that features bring, by name."""
+    return _all(_parts)
+
+
+def details() -> dict[str, Detail]:
+    """Return the fields that features add to the details of a photo."""
+    return _all(_details)
+
+
+def taken() -> dict[str, str]:
+    """Return, by table, why a change cannot be undone where a name in it is taken."""
+    return _all(lambda feature: feature.taken)
+
+
+def packs() -> dict[str, InPacks]:
+    """Return the shares of features in packs, by feature."""
+    return {
+        name: feature.packs for name, feature in features().items() if feature.packs is not None
+    }
+
+
+def exports() -> dict[str, str]:
+    """Return the modules of the public names that features bring, by name."""
+    return {
+        name: module
+        for feature in features().values()
+        for module, names in feature.exports.items()
+        for name in names
+    }
+
+
+def page_parts() -> tuple[tuple[object, ...], tuple[str, ...]]:
+    """Return the shares of features in the web page, and a sentence for each that does not load.
+
+    See `ui.features`.
+    """
+    loaded: list[object] = []
+    sentences: list[str] = []
+    for feature in features().values():
+        if feature.page is not None:
+            try:
+                loaded.append(load(feature.page))
+            except MissingPackage as error:
+                sentences.append(str(error))
+    return tuple(loaded), tuple(sentences)
+
+
+def component_packages() -> tuple[str, ...]:
+    """Return the packages with a folder `components` of ES modules."""
+    named = (feature.components for feature in features().values())
+    return tuple(each for each in named if each is not None)
+
+
+def _all(brought: Callable[[Feature], Mapping[str, _Brought]]) -> dict[str, _Brought]:
+    return {
+        name: each for feature in features().values() for name, each in brought(feature).items()
+    }
+
+
+def _commands(feature: Feature) -> Mapping[str, ListedCommand]:
+    return feature.commands
+
+
+def _filters(feature: Feature) -> Mapping[str, NamedFilter]:
+    return feature.filters
+
+
+def _parts(feature: Feature) -> Mapping[str, Part]:
+    return feature.parts
+
+
+def _details(feature: Feature) -> Mapping[str, Detail]:
+    return feature.details

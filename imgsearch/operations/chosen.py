@@ -1,0 +1,44 @@
+"""Photos that operations change: those that are given, and those that a query finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import UsageError
+from imgsearch.language.grammar import resolve_query
+from imgsearch.records.ids import as_ids
+from imgsearch.records.query import Query
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+
+
+def chosen_photos(
+    engine: LocalEngine,
+    photo_ids: Sequence[int],
+    query: str | Query | None,
+    k: int | None,
+    include_weak: bool,
+) -> list[int]:
+    """Return the ids of the given photos, and of those that a query finds. Raises QueryError."""
+    ids = as_ids(photo_ids)
+    if query is None:
+        return ids
+    from imgsearch.search.answers import found_ids
+    from imgsearch.search.prepared import prepare
+    from imgsearch.search.saved_hits import MAX_RANKED
+
+    prepared = prepare(engine.context(), resolve_query(query))
+    most = k if k is not None else MAX_RANKED if prepared.exact.terms else None
+    return [*ids, *found_ids(prepared, most, include_weak)]
+
+
+def require_any(engine: LocalEngine, photo_ids: Sequence[int]) -> None:
+    """Raise UsageError where photos are given and the library has none of them."""
+    ids = as_ids(photo_ids)
+    if ids and not engine.reads().photos.has_any(ids):
+        which = f"photo {ids[0]}" if len(ids) == 1 else f"one of these {len(ids):,} photos"
+        raise UsageError(
+            f"The library does not have {which}. imgsearch search --json prints the ids of photos."
+        )

@@ -1,0 +1,42 @@
+"""The details of a photo, with the fields that features add."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from imgsearch.features import installed
+from imgsearch.features.declared import load
+from imgsearch.records.answer import PhotoDetails
+
+if TYPE_CHECKING:
+    from imgsearch.engines.base import Engine
+
+
+@cache
+def details_type() -> type[PhotoDetails]:
+    """Return the type of the details: `PhotoDetails` with a field for each one of a feature."""
+    made = msgspec.defstruct(
+        PhotoDetails.__name__,
+        [(name, detail.type) for name, detail in installed.details().items()],
+        bases=(PhotoDetails,),
+        namespace={"__doc__": PhotoDetails.__doc__},
+        kw_only=True,
+        frozen=True,
+    )
+    assert issubclass(made, PhotoDetails)  # for type checkers
+    return made
+
+
+def with_details(engine: Engine, details: PhotoDetails) -> PhotoDetails:
+    """Return the details with the fields of all features."""
+    photo_id = details.hit.photo.id
+    return details_type()(
+        **msgspec.structs.asdict(details),
+        **{
+            name: load(detail.made_by)(engine, photo_id)
+            for name, detail in installed.details().items()
+        },
+    )

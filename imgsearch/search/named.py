@@ -1,0 +1,32 @@
+"""Filters by names that people have given, and hidden photos, in queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import QueryError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
+from imgsearch.search.definitions import Definitions
+from imgsearch.text import plain_text
+
+if TYPE_CHECKING:
+    from imgsearch.records.query import Filter
+
+
+def with_known_names(definitions: Definitions, condition: Filter) -> Filter:
+    """Return the filter. Raises QueryError if it is one of a feature, with an unknown name."""
+    declared = installed.filters().get(condition.field)
+    if declared is not None:
+        names = definitions.names_for(condition.field)
+        known = set(map(plain_text, names))
+        for value in condition.values:
+            if plain_text(str(value)) not in known:
+                raise QueryError(load(declared.module).unknown(str(value), names))
+    return condition
+
+
+def names_hidden(filters: Iterable[Filter]) -> bool:
+    """Return whether filters ask for hidden photos, which are left out otherwise."""
+    return any("hidden" in each.values for each in filters if each.field == "is")

@@ -1,0 +1,105 @@
+"""Runs the quick tests of a checkout without one feature: `make absent`.
+
+    python -m tests.absent [FEATURE] [--seed N]
+
+The feature is chosen at random. The checkout is a copy in build/absent without the folder of the
+feature and without its own tests: an import hook would hide less, and leave its files to the page.
+Tests that use a feature have the marker `features`, and are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+
+from imgsearch import Library
+from imgsearch.features.installed import OWN, features
+
+CHECKOUT = Path(__file__).parent.parent
+_CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
+
+
+def _fill_albums(library: Library) -> None:
+    library.albums.make("Book", query="a cat", k=3)
+
+
+# How a library gets rows of each feature, and what it has of them then.
+FILL: dict[str, Callable[[Library], object]] = {"albums": _fill_albums}
+ROWS: dict[str, Callable[[Library], object]] = {
+    "albums": lambda library: library.albums.photos("Book")
+}
+
+
+def without_feature(name: str, place: Path, parts: Iterable[str] = _CODE) -> Path:
+    """Make a checkout of these files and folders without a feature; return its folder."""
+    for part in parts:
+        source, copy = CHECKOUT / part, place / part
+        if source.is_dir():
+            unwanted = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, copy, ignore=unwanted, copy_function=_link)
+        else:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            _link(source, copy)
+    shutil.rmtree(place / "imgsearch" / "features" / name)
+    return place
+
+
+def environment_of(checkout: Path) -> dict[str, str]:
+    """Return the variables with which Python takes imgsearch from a checkout."""
+    # Without the second, the current folder would come first.
+    return {"PYTHONPATH": str(checkout), "PYTHONSAFEPATH": "1"}
+
+
+def words_of(name: str) -> re.Pattern[str]:
+    """Return a pattern that finds the names that a feature brings, also in the plural."""
+    feature = features()[name]
+    brought = {name, *feature.parts, *feature.commands, *feature.filters, *feature.details}
+    stems = sorted({each.replace("-", "[- _]").removesuffix("s") for each in brought})
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(stems)})s?(?![^\W_])", re.IGNORECASE)
+
+
+def _link(source: str | Path, copy: str | Path) -> None:
+    """Link a file, which takes no time; another disk gets a copy."""
+    try:
+        os.link(source, copy)
+    except OSError:
+        shutil.copy2(source, copy)
+
+
+@click.command()
+@click.argument("name", required=False, type=click.Choice(OWN))
+@click.option("--seed", type=int, help="As printed by an earlier run. Default: another each time.")
+def main(name: str | None, seed: int | None) -> None:
+    """Run the quick tests in a checkout without the feature NAME, or one chosen at random."""
+    seed = random.randrange(10_000) if seed is None else seed
+    name = name or random.Random(seed).choice(OWN)
+    click.echo(f"Without the feature {name} (seed {seed})")
+    place = CHECKOUT / "build" / "absent" / name
+    shutil.rmtree(place, ignore_errors=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=CHECKOUT, check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    without_feature(name, place, [each for each in listed if each and (CHECKOUT / each).is_file()])
+    for test in (place / "tests" / "features").glob(f"test_{name}*.py"):
+        test.unlink()
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-n", "auto", "--dist", "worksteal"),
+            *("-m", "not alone and not slow", "--ignore", "tests/e2e"),
+        ],
+        cwd=place,
+        env={**os.environ, **environment_of(place)},
+    )
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Without the folder of a feature everything else works, and no word of the feature is left.
+
+Each feature is hidden in turn, in processes that run from a checkout without its folder. A library
+with its rows opens there, keeps them while something is written, and doctor names them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imgsearch import Library, Settings
+from imgsearch.features.installed import OWN
+from tests.absent import CHECKOUT, FILL, ROWS, environment_of, without_feature, words_of
+from tests.factories import PATIENCE_S
+
+# Prints as JSON what users and programs see of an installation.
+SEEN = """
+import importlib, json, pkgutil, sys
+from importlib.util import find_spec
+from pathlib import Path
+import click
+import imgsearch, ui
+from imgsearch.cli import GROUPS, commands
+from imgsearch.cli.manual import manual_page
+from imgsearch.language.completion import COMPLETED
+from imgsearch.service.mcp_tools import PhotoTools, query_help
+from imgsearch.service.openapi import openapi_document
+from imgsearch.service.table import operations
+from imgsearch import Library
+
+for package in (imgsearch, ui):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+from ui import component_files, first_document
+from ui.view_table import VIEWS
+
+def helps(command, context):
+    yield command.get_help(context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            yield from helps(inner, click.Context(inner, info_name=name, parent=context))
+
+scripts = [
+    file.relative_to(folder).as_posix()
+    for package in ("ui", *imgsearch.component_packages())
+    for folder in [Path(find_spec(package).origin).with_name("components")]
+    for file in folder.rglob("*") if file.suffix in (".js", ".css")
+]
+with Library.open(sys.argv[1]) as library:
+    seen = {
+        "help": "\\n".join(helps(commands, click.Context(commands, info_name="imgsearch"))),
+        "manual": manual_page(commands, GROUPS),
+        "OpenAPI": json.dumps(openapi_document(operations())),
+        "tools": json.dumps([
+            [each.name, each.title, each.description, each.input_schema]
+            for each in PhotoTools(library).tools
+        ]) + query_help(),
+        "names": " ".join([*imgsearch.__all__, *library.capabilities]),
+        "completion": " ".join(COMPLETED),
+        "suggestions": json.dumps([each.line for each in library.lines.suggest("b", 20)]),
+        "views": " ".join(f"{name} {view.title}" for name, view in VIEWS.items()),
+        "documents": "\\n".join(map(first_document.document, VIEWS)),
+        "modules": "\\n".join(component_files.text(name) for name in scripts),
+    }
+print(json.dumps(seen))
+"""
+
+
+@pytest.fixture(scope="module", params=OWN)
+def hidden(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a feature, for which `checkout` lacks its folder."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def checkout(hidden: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout without the folder of the hidden feature."""
+    return without_feature(hidden, tmp_path_factory.mktemp("checkout") / "imgsearch")
+
+
+@pytest.fixture
+def data(demo_data: Path, tmp_path: Path, hidden: str) -> Path:
+    """The data folder of a library that has rows of the hidden feature."""
+    copied = Path(shutil.copytree(demo_data, tmp_path / "library"))
+    with Library.open(Settings.load(data_dir=copied)) as library:
+        FILL[hidden](library)
+    return copied
+
+
+def run(checkout: Path, data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python from a checkout, for a library."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={
+            **os.environ,
+            **environment_of(checkout),
+            "IMGSEARCH_DATA": str(data),
+            "IMGSEARCH_SERVICE": "off",
+        },
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+def command(checkout: Path, data: Path, *arguments: str) -> str:
+    """Run a command from a checkout; return what it prints."""
+    done = run(checkout, data, "-m", "imgsearch", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_every_feature_can_be_filled() -> None:
+    assert FILL.keys() == ROWS.keys() == set(OWN)
+
+
+def test_no_word_of_a_hidden_feature_is_left(hidden: str, checkout: Path, data: Path) -> None:
+    words = words_of(hidden)
+    code = run(checkout, data, "-c", SEEN, str(data))
+    assert code.returncode == 0, code.stderr
+    seen: dict[str, str] = json.loads(code.stdout)
+    left = {
+        what: [
+            text[max(0, found.start() - 60) : found.end() + 60] for found in words.finditer(text)
+        ]
+        for what, text in seen.items()
+    }
+    assert {what: found[:3] for what, found in left.items() if found} == {}
+    # The same words are found where the feature is there, so the pattern finds what it is for.
+    there = run(CHECKOUT, data, "-c", SEEN, str(data))
+    assert there.returncode == 0, there.stderr
+    assert [what for what, text in json.loads(there.stdout).items() if words.search(text)]
+
+
+def test_a_search_finds_the_same_without_a_feature(hidden: str, checkout: Path, data: Path) -> None:
+    answers = [
+        json.loads(command(place, data, "search", "a cat", "-k", "5", "--all", "--json"))
+        for place in (checkout, CHECKOUT)
+    ]
+    assert answers[0] == answers[1] and len(answers[0]["hits"]) == 5
+
+
+def test_a_library_keeps_the_rows_of_a_hidden_feature(
+    hidden: str, checkout: Path, data: Path
+) -> None:
+    with Library.open(Settings.load(data_dir=data)) as library:
+        before = ROWS[hidden](library)
+    command(checkout, data, "mark", "--photo", "1", "--photo", "2", "--favourite")
+    command(checkout, data, "index")
+    assert f"has {hidden} (" in command(checkout, data, "doctor")
+    assert hidden not in command(CHECKOUT, data, "doctor")
+    with Library.open(Settings.load(data_dir=data)) as library:
+        assert ROWS[hidden](library) == before
+        assert sorted(library.find_all("is:favourite").ids.tolist()) == [1, 2]

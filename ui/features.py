@@ -1,0 +1,79 @@
+"""The share of features in the page: each names it in its declaration.
+
+The ES modules of a feature are in the folder `components` of
+its package, and served beside those of `ui/components`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from msgspec import Struct
+
+from imgsearch import page_parts
+from ui.search_state import SearchInput
+from ui.session import session
+
+
+class ShelfEntry(Struct, frozen=True):
+    """A link on the shelf of the start page.
+
+    `icon` stands in place of the cover where there is none; `problem` says that its photos cannot
+    be found now.
+    """
+
+    kind: str
+    icon: str  # its name in the icon font
+    name: str
+    line: str  # the tooltip
+    address: str
+    photos: int
+    cover_id: int | None
+    new: int = 0
+    problem: bool = False
+
+
+class PageFeature(Struct, frozen=True):
+    """The share of one feature in the page.
+
+    Nothing of it is shown for a library that lacks `part`. `operations` are the first parts of the
+    paths of operations that the browser may ask for. `actions` is an ES module with actions for
+    photos: see `components/shared/tray.js`. `header` draws something above the results of a search,
+    and `shelf` returns links for the start page, to what `shelf_title` names.
+    """
+
+    part: str
+    operations: tuple[str, ...] = ()
+    actions: str | None = None
+    header: Callable[[SearchInput], None] | None = None
+    shelf: Callable[[], Sequence[ShelfEntry]] | None = None
+    shelf_title: str = ""
+
+
+def page_features() -> tuple[PageFeature, ...]:
+    """Return the shares of all features that load."""
+    return _loaded()[0]
+
+
+def problems() -> tuple[str, ...]:
+    """Return a sentence for each feature that cannot be shown."""
+    return _loaded()[1]
+
+
+def shown_features() -> tuple[PageFeature, ...]:
+    """Return the shares of the features that the library of the page has."""
+    here = session()
+    return tuple(each for each in page_features() if here.has(each.part))
+
+
+@cache
+def _loaded() -> tuple[tuple[PageFeature, ...], tuple[str, ...]]:
+    parts, sentences = page_parts()
+    wrong = tuple(
+        f"{part!r:.100} is not the share of a plug-in in the page, a `PageFeature`. Update its "
+        "package, or remove it."
+        for part in parts
+        if not isinstance(part, PageFeature)
+    )
+    return tuple(each for each in parts if isinstance(each, PageFeature)), sentences + wrong
