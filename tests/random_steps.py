@@ -28,6 +28,7 @@ from tests.browsing import TOKEN, launch_chromium, serving, settle
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
+PAUSES_MS = (100, 500)  # between two steps: the quickest hands, and quick ones
 STEP_MS = 1_500  # that a step waits for what it clicks, which may not be there
 QUERIES = ("a cat", "flowers", "type:jpeg", "buildings at night", "after:2015")
 VIEWS = ("Search", "Timeline", "Events", "Map", "Near-duplicates", "Labels", "Library")
@@ -104,6 +105,7 @@ def _take_step(tab: Page, chosen: random.Random) -> str:
         "forward": lambda: tab.evaluate("navigation.canGoForward && history.forward()"),
     }
     name = chosen.choice(sorted(steps))
+    tab.wait_for_timeout(chosen.randint(*PAUSES_MS))
     from playwright.sync_api import Error
 
     with suppress(Error):  # there is no photo to open, or the page has just gone elsewhere
