@@ -20,6 +20,8 @@ from imgsearch.text import format_count, plain_text
 
 TRAY_KEY = ""  # no album has this one, since its name is not empty
 _TRAY_NAME = ""
+# Two replicas of an archive may give two photos one place: their order is the same in both.
+_ORDER = "place, photos.content_hash"
 
 
 class AlbumStore:
@@ -35,7 +37,7 @@ class AlbumStore:
         query = (
             f"SELECT albums.name, sum(photos.id IS NOT NULL AND {IS_LIVE}), count(photos.id), "
             f"made_at, (SELECT photo_id FROM album_photos JOIN photos ON photos.id = photo_id "
-            f"WHERE album_id = albums.id AND {IS_LIVE} ORDER BY place LIMIT 1) "
+            f"WHERE album_id = albums.id AND {IS_LIVE} ORDER BY {_ORDER} LIMIT 1) "
             "FROM albums LEFT JOIN album_photos ON album_id = albums.id "
             "LEFT JOIN photos ON photos.id = photo_id WHERE key != ? GROUP BY albums.id ORDER BY "
             "key"
@@ -61,7 +63,7 @@ class AlbumStore:
             album_id, name = album
             rows = connection.execute(
                 f"SELECT photo_id, {IS_LIVE} FROM album_photos JOIN photos ON photos.id = photo_id "
-                "WHERE album_id = ? ORDER BY place",
+                f"WHERE album_id = ? ORDER BY {_ORDER}",
                 (album_id,),
             ).fetchall()
         return AlbumPhotos(
