@@ -126,7 +126,7 @@ def _click_one(tab: Page, selector: str, place: float) -> None:
 
 
 def _shown_at_rest(tab: Page) -> Shown:
-    """What the page shows once it has been the same for a second."""
+    """What the page shows once it has been the same for three seconds."""
     last = None
     while True:
         settle(tab)
@@ -134,7 +134,7 @@ def _shown_at_rest(tab: Page) -> Shown:
         if shown == last:
             return shown
         last = shown
-        tab.wait_for_timeout(1_000)
+        tab.wait_for_timeout(3_000)
 
 
 def _shown(tab: Page) -> Shown:
