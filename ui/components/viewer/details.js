@@ -93,7 +93,7 @@ export class Details {
     this.street = null;
     this.facts.replaceChildren(...rowsOf([...(content?.facts ?? []), ...this.slide.found]));
     this.parts.replaceChildren(...(content ? [
-      ...this.corrections(content.corrected), ...this.place(content.place), ...faces(content.faces), this.paths(content),
+      ...this.corrections(content.corrected), ...this.place(content.place), ...faces(content.faces), ...cardsOf(content.cards), this.paths(content),
     ] : []));
   }
 
@@ -179,13 +179,27 @@ export class Details {
     const answer = await ask(`/photo/why?${parameters}`, { cache: "no-store" });
     // What is wrong with a query is said where it is searched for.
     if (this.slide.id !== slide.id || !answer?.ok || !answer.content.length) return;
-    const list = element("dl", "facts");
-    list.append(...rowsOf(answer.content));
-    this.why.replaceChildren(element("h2", "", "Why it matched"), list);
+    this.why.replaceChildren(element("h2", "", "Why it matched"), listOf(answer.content));
   }
 }
 
 const rowsOf = (rows) => rows.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]);
+
+function listOf(rows) {
+  const list = element("dl", "facts");
+  list.append(...rowsOf(rows));
+  return list;
+}
+
+// What features say of the photo: see ui/features.py.
+function cardsOf(cards) {
+  return cards.map(({ title, rows }) => {
+    const part = element("section", "part");
+    part.ariaLabel = title;
+    part.append(element("h2", "", title), listOf(rows));
+    return part;
+  });
+}
 
 async function takeBack(id, what) {
   const answer = await tray.change("corrections/forget", { photo_ids: [Number(id)], date: what === "date", place: what === "place" });
