@@ -1,10 +1,10 @@
 """Runs the quick tests of a checkout without one feature: `make absent`.
 
-    python -m tests.absent [FEATURE] [--seed N]
+    python -m tests.absent [--feature NAME] [--seed N] [TESTS]...
 
-The feature is chosen at random. The checkout is a copy in build/absent without the folder of the
-feature and without its own tests: an import hook would hide less, and leave its files to the page.
-Tests that use a feature have the marker `features`, and are skipped.
+The feature is chosen at random, if none is named. The checkout is a copy in build/absent without
+the folder of the feature and without its own tests: an import hook would hide less, and leave its
+files to the page. Tests that use a feature have the marker `features`, and are skipped.
 """
 
 from __future__ import annotations
@@ -75,10 +75,11 @@ def _link(source: str | Path, copy: str | Path) -> None:
 
 
 @click.command()
-@click.argument("name", required=False, type=click.Choice(OWN))
+@click.argument("tests", nargs=-1)
+@click.option("--feature", "name", type=click.Choice(OWN), help="The feature to leave out.")
 @click.option("--seed", type=int, help="As printed by an earlier run. Default: another each time.")
-def main(name: str | None, seed: int | None) -> None:
-    """Run the quick tests in a checkout without the feature NAME, or one chosen at random."""
+def main(tests: tuple[str, ...], name: str | None, seed: int | None) -> None:
+    """Run TESTS, or all quick ones, in a checkout without a feature: by default a random one."""
     seed = random.randrange(10_000) if seed is None else seed
     name = name or random.Random(seed).choice(OWN)
     click.echo(f"Without the feature {name} (seed {seed})")
@@ -92,8 +93,8 @@ def main(name: str | None, seed: int | None) -> None:
         test.unlink()
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-n", "auto", "--dist", "worksteal"),
-            *("-m", "not alone and not slow", "--ignore", "tests/e2e"),
+            *(sys.executable, "-m", "pytest", "-m", "not alone and not slow"),
+            *(tests or ("-n", "auto", "--dist", "worksteal", "--ignore", "tests/e2e")),
         ],
         cwd=place,
         env={**os.environ, **environment_of(place)},

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.features.installed import OWN
+from imgsearch.features.installed import OWN, features
 from tests.absent import CHECKOUT, FILL, ROWS, environment_of, without_feature, words_of
 from tests.factories import PATIENCE_S
 
@@ -76,7 +76,7 @@ print(json.dumps(seen))
 """
 
 
-@pytest.fixture(scope="module", params=OWN)
+@pytest.fixture(scope="module", params=features())
 def hidden(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a feature, for which `checkout` lacks its folder."""
     name: str = request.param

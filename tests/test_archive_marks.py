@@ -144,6 +144,7 @@ def test_an_archive_made_before_there_were_marks_is_searched_and_gets_them(
     assert len(found(archive, "in:photos")) == 6
 
 
+@pytest.mark.features("albums")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -172,6 +173,7 @@ def test_a_command_that_no_archive_has_says_so(
     assert said in done.stderr and "only a library on one machine has" in done.stderr
 
 
+@pytest.mark.features("albums")
 @pytest.mark.parametrize(
     ("query", "said"),
     [

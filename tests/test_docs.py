@@ -59,6 +59,7 @@ def help_pages() -> str:
     return "\n" + "\n".join(pages) + "\n"
 
 
+@pytest.mark.features()
 def test_the_help_texts_are_in_the_documentation() -> None:
     page = HOUSE / "docs" / "cli.md"
     now = HELP.sub(lambda found: found[1] + help_pages() + found[2], page.read_text())
@@ -67,6 +68,7 @@ def test_the_help_texts_are_in_the_documentation() -> None:
     assert page.read_text() == now, "run: make docs"
 
 
+@pytest.mark.features()
 def test_the_page_of_operations_is_the_one_of_their_declarations() -> None:
     page = HOUSE / "docs" / "http.md"
     now = operations_page()
@@ -83,6 +85,7 @@ def test_the_types_for_the_page_are_those_of_the_declarations() -> None:
     assert file.read_text() == now, "run: make docs"
 
 
+@pytest.mark.features()
 def test_the_page_of_python_is_the_one_of_the_signatures() -> None:
     page = HOUSE / "docs" / "python.md"
     now = python_page()
@@ -103,6 +106,7 @@ def test_the_page_of_python_has_every_part_of_a_library() -> None:
     assert parts == {name: part.__name__ for name, part in PARTS.items() if name not in of_features}
 
 
+@pytest.mark.features()
 def test_the_manual_page_is_the_one_of_these_commands() -> None:
     page = HOUSE / "docs" / "imgsearch.1"
     done = CliRunner().invoke(commands, ["help", "--man"], prog_name="imgsearch")

@@ -191,6 +191,7 @@ def test_the_python_example_runs(
     assert capfd.readouterr().out.startswith(starts[page_file.stem])
 
 
+@pytest.mark.features()
 def test_every_filter_is_documented() -> None:
     documented = re.findall(r"^\| `(\w+):", (DOCS / "query-language.md").read_text(), re.MULTILINE)
     assert set(documented) == {*FIELDS, "t", "sort", "image", "photo", "concept", "plain"}

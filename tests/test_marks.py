@@ -74,6 +74,7 @@ def test_own_stars_can_be_taken_back(stocked: Library) -> None:
     assert photo.photo.facts.rating == 3, "what the file says stays what it was"
 
 
+@pytest.mark.features("albums")
 def test_hidden_photos_leave_every_answer_unless_they_are_asked_for(stocked: Library) -> None:
     stocked.albums.make("Book", [1, 2, 3])
     stocked.saved.save("all", "type:png")

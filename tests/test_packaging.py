@@ -90,6 +90,7 @@ def folder_of(package: str) -> Path:
     return CHECKOUT / package.replace(".", "/")
 
 
+@pytest.mark.features()
 def test_the_wheel_has_every_package() -> None:
     listed = {folder_of(package) / "__init__.py" for package in SETUPTOOLS["packages"]}
     there = {
@@ -99,6 +100,7 @@ def test_the_wheel_has_every_package() -> None:
     assert listed == there
 
 
+@pytest.mark.features()
 def test_the_wheel_has_every_file() -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "imgsearch", "ui"], cwd=CHECKOUT, capture_output=True, text=True

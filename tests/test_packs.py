@@ -1137,6 +1137,7 @@ def ids_by_name(library: Library) -> dict[str, int]:
     return {hit.path.name: hit.photo.id for hit in library.search("in:album", k=20)}
 
 
+@pytest.mark.features("albums")
 def test_albums_go_with_their_photos(
     open_library: Callable[..., Library], album: Path, tmp_path: Path
 ) -> None:
@@ -1170,6 +1171,7 @@ def test_albums_go_with_their_photos(
         assert library.albums.photos("Book").photo_ids == (theirs["1.png"],)
 
 
+@pytest.mark.features("albums")
 def test_a_merge_that_is_stopped_makes_albums_when_it_is_run_again(
     open_library: Callable[..., Library], album: Path, tmp_path: Path
 ) -> None:
@@ -1288,6 +1290,7 @@ def pack_with_an_album(open_library: Callable[..., Library], album: Path, folder
         return library.packs.make(album, folder / "p.imgsearch").run().file
 
 
+@pytest.mark.features("albums")
 @pytest.mark.parametrize(
     "statement",
     [

@@ -321,6 +321,7 @@ def rows(library: Library) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
+@pytest.mark.features("albums")
 def test_decisions_albums_and_marks_are_undone_in_one_order(library: Library) -> None:
     red = of_colour(library, "red0")
     (photo,) = library.find("name:nobody").hits
@@ -343,6 +344,7 @@ def test_decisions_albums_and_marks_are_undone_in_one_order(library: Library) ->
     assert library.people.get(red.id).name == "Anna"
 
 
+@pytest.mark.features("albums")
 def test_the_last_decision_about_people_is_known_among_other_changes(library: Library) -> None:
     assert library.changes.last_of_people() is None
     library.marks.set(range(1, 7), rating=3)

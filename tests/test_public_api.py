@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
+import pytest
+
 from tests.public_api import FILE, public_api
 
 
+@pytest.mark.features()
 def test_the_public_api_is_the_one_that_was_agreed() -> None:
     """A change that is meant updates the list: docs/compatibility.md says when it is allowed."""
     expected, now = FILE.read_text().splitlines(), public_api().splitlines()
@@ -17,6 +20,7 @@ def test_the_public_api_is_the_one_that_was_agreed() -> None:
     assert expected == now
 
 
+@pytest.mark.features()
 def test_the_list_says_what_matters() -> None:
     listed = set(FILE.read_text().splitlines())
     assert "imgsearch.UsageError(ImgsearchError)" in listed

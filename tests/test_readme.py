@@ -103,6 +103,7 @@ def test_the_installation_comes_first_and_uses_an_extra_that_exists() -> None:
     assert f"`uv tool install {project['name']}`" in README
 
 
+@pytest.mark.features()
 def test_the_commands_of_the_readme_exist() -> None:
     names = set(re.findall(r"`imgsearch ([a-z-]+)", README))
     for block in blocks("sh"):

@@ -91,6 +91,7 @@ def test_changes_of_other_photos_are_undone_in_any_order(stocked: Library) -> No
     assert stars(stocked) == {1: 1, 2: 2}
 
 
+@pytest.mark.features("albums")
 def test_photos_do_not_return_to_an_album_that_is_gone(stocked: Library) -> None:
     stocked.albums.make("Book", [1, 2])
     taken = stocked.albums.take_out("Book", [1])
@@ -157,6 +158,7 @@ print(refused)
 """
 
 
+@pytest.mark.features("albums")
 def test_three_processes_leave_nothing_that_undo_does_not_take_back(stocked: Library) -> None:
     data = str(stocked.settings.data_dir)
     processes = [

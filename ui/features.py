@@ -1,4 +1,4 @@
-"""The share of features in the page: each names it in its declaration.
+"""The share of features in the page: its declaration names a function that returns it.
 
 The ES modules of a feature are in the folder `components` of
 its package, and served beside those of `ui/components`.
@@ -11,7 +11,7 @@ from functools import cache
 
 from msgspec import Struct
 
-from imgsearch import page_parts
+from imgsearch import Hit, page_parts
 from ui.search_state import SearchInput
 from ui.session import session
 
@@ -34,21 +34,30 @@ class ShelfEntry(Struct, frozen=True):
     problem: bool = False
 
 
+class Card(Struct, frozen=True):
+    """A card among the details of a photo: a title, and rows of a name and a text."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]
+
+
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
-    Nothing of it is shown for a library that lacks `part`. `operations` are the first parts of the
-    paths of operations that the browser may ask for. `actions` is an ES module with actions for
-    photos: see `components/shared/tray.js`. `header` draws something above the results of a search,
-    and `shelf` returns links for the start page, to what `shelf_title` names.
+    Nothing of it is shown for a library that lacks `part`, if it names one. `operations` are the
+    first parts of the paths of operations that the browser may ask for. `actions` is an ES module
+    with actions for photos: see `components/shared/tray.js`. `header` draws something above the
+    results of a search, and `shelf` returns links for the start page, to what `shelf_title` names.
+    `card` returns a card for the viewer of a photo, or None.
     """
 
-    part: str
+    part: str | None = None
     operations: tuple[str, ...] = ()
     actions: str | None = None
     header: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
+    card: Callable[[Hit], Card | None] | None = None
 
 
 def page_features() -> tuple[PageFeature, ...]:
@@ -64,7 +73,7 @@ def problems() -> tuple[str, ...]:
 def shown_features() -> tuple[PageFeature, ...]:
     """Return the shares of the features that the library of the page has."""
     here = session()
-    return tuple(each for each in page_features() if here.has(each.part))
+    return tuple(each for each in page_features() if each.part is None or here.has(each.part))
 
 
 @cache

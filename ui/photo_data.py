@@ -30,6 +30,7 @@ from imgsearch import (
     printable,
 )
 from ui.addresses import START, address_of, number_of
+from ui.features import Card, shown_features
 from ui.formatting import date_of, format_datetime, format_size, precision_of
 from ui.request_body import read_body
 from ui.responses import NOT_STORED
@@ -98,10 +99,27 @@ def _details_json(hit: Hit, request: Request) -> dict[str, object]:
         "corrected": _corrected_json(hit) if here.has("corrections") else None,
         "place": _place_json(facts) if is_placed else None,
         "faces": _faces_json(hit) if here.has("people") else [],
+        "cards": _cards_json(hit),
         "path_title": "Path" if len(hit.paths) == 1 else format_count(len(hit.paths), "path"),
         "paths": _paths_json(hit, request),
         "judged": _judged_json(hit, request) if here.has("concepts") else {},
     }
+
+
+def _cards_json(hit: Hit) -> list[dict[str, object]]:
+    """The cards of features. One that fails says so in its place."""
+    cards: list[dict[str, object]] = []
+    for feature in shown_features():
+        if feature.card is not None:
+            try:
+                card = feature.card(hit)
+            except Exception as error:  # noqa: BLE001  # of a plug-in, which may raise anything
+                problem = f"{type(error).__name__}: {error}. Update its package, or remove it."
+                card = Card("A plug-in failed", [(feature.card.__module__, problem)])
+            if card is not None:
+                rows = [(printable(name), printable(text)) for name, text in card.rows]
+                cards.append({"title": printable(card.title), "rows": rows})
+    return cards
 
 
 def _remarks(hit: Hit) -> list[tuple[str, str]]:

@@ -27,6 +27,8 @@ from imgsearch.decode.metadata import (
     clean_text,
     merge_metadata,
 )
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.records.photo import Facts
 
 Value = str | bytes | tuple[float, ...]
@@ -59,6 +61,7 @@ _READ_TAGS = frozenset(
         *(_EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH, _ISO, _ISO_INDEX),
         *(_SHUTTER_SPEED_APEX, _APERTURE_APEX, _FLASH),
         *(1, 2, 3, 4),  # in the GPS directory; 1 also in that of interoperability
+        *(fact.exif_tag for fact in installed.facts().values()),
     }
 )
 
@@ -190,6 +193,7 @@ def _exif(found: _Directories) -> Exif:
             "lon": _degrees(gps, *_LONGITUDE),
             **_exposure(photo),
             "flash": _flash(_number(photo.get(_FLASH))),
+            **_facts_of_features(photo),
         },
     )
     by_camera = "camera" in shot.facts  # else a program wrote the time of the last change
@@ -346,6 +350,21 @@ def _exposure(photo: Directory) -> dict[str, object]:
 def _flash(bits: float | None) -> bool | None:
     """Whether the flash fired: the lowest of seven bits. Of a larger number nothing is known."""
     return bool(int(bits) & 1) if bits is not None and 0 <= bits < 128 else None
+
+
+def _facts_of_features(photo: Directory) -> dict[str, object]:
+    """The facts that features read. A value that is none of them is no fact."""
+    found: dict[str, object] = {}
+    for name, fact in installed.facts().items():
+        value = photo.get(fact.exif_tag)
+        if value is not None:
+            try:
+                read = load(fact.read)(value)
+            except (ValueError, TypeError, ArithmeticError, LookupError):
+                continue  # of a damaged file, which may have any value
+            if isinstance(read, fact.type):
+                found[name] = clean_text(read) if isinstance(read, str) else read
+    return found
 
 
 def _text(value: Value | None) -> str | None:

@@ -8,9 +8,10 @@ this record, and loads nothing: a module that it names is loaded when it is firs
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -68,6 +69,31 @@ class Detail(Struct, frozen=True):
     made_by: str
 
 
+class FactFilter(Struct, frozen=True):
+    """A filter on a fact: "text" finds any part of it. `meaning` completes "Photos …"."""
+
+    name: str
+    kind: Literal["text", "number", "yes/no"]
+    meaning: str
+
+
+class StatedFact(Struct, frozen=True):
+    """A fact of a photo that a tag of EXIF states.
+
+    `read` names a function that is called with the value of the tag, a text or a tuple of numbers,
+    and returns a value of `type`, which is str, int, float or bool, or None for no fact. Libraries
+    get a column for it, and it is unknown until the metadata of a photo is read again:
+    `imgsearch index --metadata`. With a label, it is shown among the details of a photo.
+    """
+
+    type: type[str] | type[int] | type[float] | type[bool]
+    meaning: str
+    exif_tag: int
+    read: str
+    label: str | None = None
+    filter: FactFilter | None = None
+
+
 class InPacks(Struct, frozen=True):
     """The share of a feature in packs.
 
@@ -82,11 +108,12 @@ class InPacks(Struct, frozen=True):
 class Feature(Struct, frozen=True):
     """What a feature brings. Of each field, the keys are the names that users see.
 
+    The name of a fact has small letters, digits and an underscore: `white_balance`.
     `needs` are the features without which this one is left out. `changes` says of what its changes
     are, for undo, and `taken` says, by table, why a change cannot be undone where a unique column
-    has the value already, with the cure. `page` names its share in the web page, and `components`
-    the package with its ES modules: see `ui.features`. `exports` are the public names of the
-    package `imgsearch`, by the module that defines them.
+    has the value already, with the cure. `page` names a function that returns its share in the web
+    page, and `components` the package with its ES modules: see `ui.features`. `exports` are the
+    public names of the package `imgsearch`, by the module that defines them.
     """
 
     name: str
@@ -95,6 +122,7 @@ class Feature(Struct, frozen=True):
     commands: Mapping[str, ListedCommand] = {}
     filters: Mapping[str, NamedFilter] = {}
     details: Mapping[str, Detail] = {}
+    facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
     changes: str | None = None
     taken: Mapping[str, str] = {}
@@ -108,12 +136,29 @@ def load(named: str) -> Any:
 
     Raises MissingPackage where a module of another package does not load.
     """
+    with _of_plugin(named):
+        return _loaded(named)
+
+
+def called(named: str) -> Any:
+    """Load a function without arguments and return its result. Raises as `load` does."""
+    with _of_plugin(named):
+        return _loaded(named)()
+
+
+def _loaded(named: str) -> Any:
     module, _, name = named.partition(":")
+    loaded = sys.modules.get(module) or import_module(module)
+    return getattr(loaded, name) if name else loaded
+
+
+@contextmanager
+def _of_plugin(named: str) -> Iterator[None]:
+    """Raise MissingPackage in place of any error of another package."""
     try:
-        loaded = sys.modules.get(module) or import_module(module)
-        return getattr(loaded, name) if name else loaded
+        yield
     except (Exception, SystemExit) as error:
-        if module.partition(".")[0] == _OURS:
+        if named.partition(".")[0] == _OURS:
             raise
         raise MissingPackage(
             f"{named}, a part of a plug-in, does not load ({type(error).__name__}: {error}). "

@@ -5,6 +5,7 @@ The core of imgsearch names no feature. It asks here for what they bring.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -18,7 +19,8 @@ from imgsearch.features.declared import (
     ListedCommand,
     NamedFilter,
     Part,
-    load,
+    StatedFact,
+    called,
 )
 from imgsearch.plugins import (
     entry_points_of,
@@ -32,6 +34,15 @@ OWN = ("albums",)
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
+# The names of facts are columns of the table `photos`; those of packs that begin with `mark_` are
+# marks. No keyword of SQL has an underscore, but for these three.
+_FACT_NAME = re.compile(r"(?!mark_)[a-z][a-z0-9]*(_[a-z0-9]+)+")
+_COLUMNS = frozenset(
+    {
+        *("current_date", "current_time", "current_timestamp"),
+        *("content_hash", "size_bytes", "added_at", "facts_at", "gone_at"),
+    }
+)
 
 
 @cache
@@ -85,8 +96,15 @@ def _of_package(name: str, known: Mapping[str, Feature]) -> Feature:
     Raises MissingPackage where it does not load, is none, or brings what another feature has.
     """
     feature = load_plugin(GROUP, name, "the declaration of a feature, a `Feature`", _is_feature)
+    wrong = [each for each in feature.facts if not _FACT_NAME.fullmatch(each) or each in _COLUMNS]
+    if wrong:
+        raise MissingPackage(
+            f"{plugin_named(GROUP, name)} has a fact {wrong[0]!r}, which cannot be its name: it "
+            "needs small letters, digits and an underscore, and may not be that of another column. "
+            "The feature is left out. Update its package, or remove it."
+        )
     for other in known.values():
-        for brought in (_commands, _filters, _parts, _details):
+        for brought in (_commands, _filter_names, _parts, _details, _facts):
             twice = sorted(brought(feature).keys() & brought(other).keys())
             if twice:
                 raise MissingPackage(
@@ -130,6 +148,11 @@ def details() -> dict[str, Detail]:
     return _all(_details)
 
 
+def facts() -> dict[str, StatedFact]:
+    """Return the facts that features read, by name."""
+    return _all(_facts)
+
+
 def taken() -> dict[str, str]:
     """Return, by table, why a change cannot be undone where a name in it is taken."""
     return _all(lambda feature: feature.taken)
@@ -162,7 +185,7 @@ def page_parts() -> tuple[tuple[object, ...], tuple[str, ...]]:
     for feature in features().values():
         if feature.page is not None:
             try:
-                loaded.append(load(feature.page))
+                loaded.append(called(feature.page))
             except MissingPackage as error:
                 sentences.append(str(error))
     return tuple(loaded), tuple(sentences)
@@ -190,6 +213,15 @@ def _filters(feature: Feature) -> Mapping[str, NamedFilter]:
 
 def _parts(feature: Feature) -> Mapping[str, Part]:
     return feature.parts
+
+
+def _facts(feature: Feature) -> Mapping[str, StatedFact]:
+    return feature.facts
+
+
+def _filter_names(feature: Feature) -> Mapping[str, object]:
+    of_facts = (fact.filter for fact in feature.facts.values())
+    return {**feature.filters, **{each.name: each for each in of_facts if each is not None}}
 
 
 def _details(feature: Feature) -> Mapping[str, Detail]:

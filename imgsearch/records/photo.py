@@ -3,15 +3,26 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Optional,
+    TypeAlias,
+    get_args,
+    get_type_hints,
+)
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, defstruct
 from msgspec.structs import replace
 
+from imgsearch.features import installed
 from imgsearch.records.query import Filter, FilterSpec, Interval
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
+    from imgsearch.features.declared import StatedFact
     from imgsearch.records.arrays import Vector, Vectors
 
 
@@ -128,6 +139,7 @@ class Facts(Struct, frozen=True):
     This is the one place where a fact is declared. To add one: a field here, and the tags it is
     read from in `imgsearch.decode`. Libraries and archives from before get a column for it, and it
     is unknown until the metadata is read again. Its annotation has its meaning, label and filter.
+    Features add further fields: see `imgsearch.features.declared.StatedFact`.
     """
 
     format: Annotated[
@@ -405,6 +417,31 @@ class Facts(Struct, frozen=True):
         if isinstance(value, datetime) and self.date_precision is not None:
             return moment_text(value, self.date_precision)
         return fact.text(value)
+
+
+def _with_features(core: "type[Struct]") -> "type[Struct]":
+    """The record of facts with a field for each fact that a feature reads."""
+    added = [
+        (name, Annotated[Optional[each.type], _of_feature(each)], None)  # noqa: UP045  # no literal
+        for name, each in installed.facts().items()
+        if name not in core.__struct_fields__
+    ]
+    if not added:
+        return core
+    about = {"__doc__": core.__doc__}
+    return defstruct(
+        core.__name__, added, bases=(core,), module=core.__module__, namespace=about, frozen=True
+    )
+
+
+def _of_feature(declared: "StatedFact") -> Meta:
+    spec = declared.filter
+    filter_spec = None if spec is None else FilterSpec(spec.name, spec.kind, spec.meaning)
+    return _fact(declared.meaning, declared.label, filter=filter_spec)
+
+
+if not TYPE_CHECKING:
+    Facts = _with_features(Facts)
 
 
 def _declared() -> tuple[Fact, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.features.installed import OWN
+from imgsearch.features.installed import features
 from tests.absent import FILL, environment_of, without_feature, words_of
 from tests.browsing import PATIENCE_MS, page_server
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import OpenTab
 
 
-@pytest.fixture(scope="module", params=OWN)
+@pytest.fixture(scope="module", params=features())
 def hidden(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

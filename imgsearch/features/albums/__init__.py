@@ -33,7 +33,7 @@ FEATURE = Feature(
         "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
         "NEW_NAME"
     },
-    page="imgsearch.features.albums.page:PAGE",
+    page="imgsearch.features.albums.page:page",
     components="imgsearch.features.albums",
     exports={
         "imgsearch.features.albums.operations": ("Albums",),

@@ -111,11 +111,13 @@ def _edit_form(album: AlbumPhotos) -> None:
         show_search("")
 
 
-PAGE = PageFeature(
-    part="albums",
-    operations=("albums",),
-    actions="albums/actions.js",
-    header=header,
-    shelf=shelf,
-    shelf_title="albums",
-)
+def page() -> PageFeature:
+    """Return the share of albums in the page."""
+    return PageFeature(
+        part="albums",
+        operations=("albums",),
+        actions="albums/actions.js",
+        header=header,
+        shelf=shelf,
+        shelf_title="albums",
+    )

@@ -16,10 +16,11 @@ import { Judgements } from "./judgements.js";
 /** @typedef {{ what: "date" | "place", now: string, stated: string }} Corrected */
 /** @typedef {{ lat: number, lon: number, nearby: string, map: string }} PlaceOnMap with the addresses of two views */
 /** @typedef {{ id: string, name: string, is_single: boolean, address: string }} FaceOfPhoto */
+/** @typedef {{ title: string, rows: Rows }} Card what a feature says of a photo */
 /**
  * What the library knows of a photo: ui/photo_data.py. `remarks` are icons and sentences; without a part of the library,
  * what it would say is null.
- * @typedef {{ facts: Rows, remarks: [icon: string, text: string][], corrected: Corrected[] | null, place: PlaceOnMap | null, faces: FaceOfPhoto[], path_title: string, paths: { path: string, can_be_shown: boolean }[], judged: Record<string, Judged> }} Content
+ * @typedef {{ facts: Rows, remarks: [icon: string, text: string][], corrected: Corrected[] | null, place: PlaceOnMap | null, faces: FaceOfPhoto[], cards: Card[], path_title: string, paths: { path: string, can_be_shown: boolean }[], judged: Record<string, Judged> }} Content
  */
 /** @typedef {Promise<Response<Content> | null>} Asked */
 /** @typedef {{ at: number, answer: Asked, content?: Content }} Entry: when it was asked for, and what has come */
@@ -129,7 +130,7 @@ export class Details {
     this.street = null;
     this.facts.replaceChildren(...rowsOf([...(content?.facts ?? []), ...slide.found]));
     this.parts.replaceChildren(...(content ? [
-      ...corrections(slide, content.corrected), ...this.place(content.place), ...faces(content.faces), this.paths(slide, content),
+      ...corrections(slide, content.corrected), ...this.place(content.place), ...faces(content.faces), ...cardsOf(content.cards), this.paths(slide, content),
     ] : []));
   }
 
@@ -206,14 +207,30 @@ export class Details {
     const answer = await ask(`/photo/why?${parameters}`, { cache: "no-store" });
     // What is wrong with a query is said where it is searched for.
     if (this.slide?.id !== slide.id || !answer?.ok || !answer.content.length) return;
-    const list = element("dl", "facts");
-    list.append(...rowsOf(answer.content));
-    this.why.replaceChildren(element("h2", "", "Why it matched"), list);
+    this.why.replaceChildren(element("h2", "", "Why it matched"), listOf(answer.content));
   }
 }
 
 /** @param {Rows} rows */
 const rowsOf = (rows) => rows.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]);
+
+/** @param {Rows} rows */
+function listOf(rows) {
+  const list = element("dl", "facts");
+  list.append(...rowsOf(rows));
+  return list;
+}
+
+// What features say of the photo: see ui/features.py.
+/** @param {Card[]} cards */
+function cardsOf(cards) {
+  return cards.map(({ title, rows }) => {
+    const part = element("section", "part");
+    part.ariaLabel = title;
+    part.append(element("h2", "", title), listOf(rows));
+    return part;
+  });
+}
 
 /** @param {Slide} slide @param {Corrected[] | null} rows */
 function corrections({ id }, rows) {

@@ -1,0 +1,183 @@
+"""A feature of another package: the one in docs/plugins.md, built, installed and used."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgsearch.store.database import DATABASE_FILE
+from tests.factories import CHECKOUT, PATIENCE_S
+
+GUIDE = (CHECKOUT / "docs" / "plugins.md").read_text()
+WHITE_BALANCE = 0xA403
+DECLARATION = """
+[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "imgsearch-broken"
+version = "1.0.0"
+
+[project.entry-points."imgsearch.features"]
+absent = "imgsearch_absent:FEATURE"
+wrong = "imgsearch_broken:WRONG"
+taken = "imgsearch_broken:TAKEN"
+unfit = "imgsearch_broken:UNFIT"
+
+[tool.setuptools]
+py-modules = ["imgsearch_broken"]
+"""
+BROKEN = """
+from imgsearch.features.declared import Feature, ListedCommand, StatedFact
+
+WRONG = 7
+TAKEN = Feature("taken", commands={"album": ListedCommand("Find", "Not this one.", "nowhere")})
+UNFIT = Feature("unfit", facts={"order": StatedFact(str, "Order", 0xA403, "nowhere:read")})
+"""
+
+
+def files_of_the_guide() -> dict[str, str]:
+    """The blocks of the guide that begin with the name of a file, by that name."""
+    blocks = re.findall(r"^```\w+\n# ([\w.]+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    return {name: text for name, text in blocks if "white" in text}
+
+
+def install(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write a package and install it; return the folder where its modules are."""
+    source = folder / "source"
+    source.mkdir()
+    for name, text in files.items():
+        (source / name).write_text(text)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"),
+            *("--no-build-isolation", "--target", folder / "packages", source),
+        ],
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    return folder / "packages"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder where `pip` has installed the package of the guide."""
+    files = files_of_the_guide()
+    assert files.keys() == {
+        *("imgsearch_white_balance.py", "pyproject.toml", "test_white_balance.py")
+    }
+    return install(tmp_path_factory.mktemp("plugin"), files)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, setting, colour in (
+        *(("auto", 0, "red"), ("manual", 1, "blue")),
+        *(("odd", 7, "lime"), ("unknown", None, "white")),
+    ):
+        tags = Image.Exif()
+        if setting is not None:
+            tags.get_ifd(0x8769)[WHITE_BALANCE] = setting
+        Image.new("RGB", (64, 64), colour).save(folder / f"{name}.jpg", exif=tags)
+    return folder
+
+
+def run(
+    packages: Path | None, data: Path, *arguments: str | Path
+) -> subprocess.CompletedProcess[str]:
+    """Run `imgsearch` with the installed package, or without it."""
+    path = os.pathsep.join(str(each) for each in (packages, CHECKOUT) if each is not None)
+    return subprocess.run(
+        [sys.executable, "-m", "imgsearch", *arguments],
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "IMGSEARCH_DATA": str(data),
+            "IMGSEARCH_ENCODER": "lite",
+            "IMGSEARCH_SERVICE": "off",
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+def test_a_package_of_one_file_adds_a_fact_a_filter_and_a_command(
+    installed: Path, photos: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "library"
+    assert run(installed, data, "index", photos).returncode == 0
+    found = run(installed, data, "search", "whitebalance:manual", "--json")
+    (hit,) = json.loads(found.stdout)["hits"]
+    assert hit["paths"] == [str(photos / "manual.jpg")]
+    assert hit["photo"]["facts"]["white_balance"] == "manual"
+    counted = run(installed, data, "white-balance")
+    assert counted.stdout.split() == ["auto", "1", "manual", "1"]
+    shown = run(installed, data, "--help").stdout
+    assert re.search(r"^  white-balance +Count photos by white balance\.$", shown, re.MULTILINE)
+    assert "--whitebalance TEXT" in run(installed, data, "search", "--help").stdout
+    wrong = run(installed, data, "search", "whitebalanc:manual")
+    assert wrong.returncode == 2 and "Did you mean whitebalance:?" in wrong.stderr
+
+
+def test_a_library_from_before_gets_the_fact_and_keeps_it_without_the_package(
+    installed: Path, photos: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "library"
+    assert run(None, data, "index", photos).returncode == 0
+    assert run(installed, data, "search", "whitebalance:manual").returncode == 1
+    assert run(installed, data, "index", "--metadata").returncode == 0
+    assert run(installed, data, "search", "whitebalance:manual").returncode == 0
+    # Without the package: the library answers and is written, and nothing of the fact is lost.
+    gone = run(None, data, "search", "whitebalance:manual")
+    assert gone.returncode == 2 and "Unknown filter whitebalance:" in gone.stderr
+    assert run(None, data, "search", "manual").returncode == 0
+    Image.new("RGB", (64, 64), "black").save(photos / "black.jpg")
+    assert run(None, data, "index").returncode == 0
+    assert run(None, data, "doctor").returncode == 0
+    assert run(installed, data, "white-balance").stdout.split() == ["auto", "1", "manual", "1"]
+    with closing(sqlite3.connect(data / DATABASE_FILE)) as database:
+        rows = database.execute("SELECT white_balance FROM photos ORDER BY 1").fetchall()
+    assert rows == [(None,), (None,), (None,), ("auto",), ("manual",)]
+
+
+def test_the_tests_of_the_guide_pass(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_white_balance.py").write_text(files_of_the_guide()["test_white_balance.py"])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(installed), str(CHECKOUT)])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_broken_features_are_left_out_with_a_sentence_each(photos: Path, tmp_path: Path) -> None:
+    files = {"pyproject.toml": DECLARATION, "imgsearch_broken.py": BROKEN}
+    packages, data = install(tmp_path, files), tmp_path / "library"
+    assert run(packages, data, "index", photos).returncode == 0
+    assert "Put photos together in albums." in run(packages, data, "--help").stdout
+    said = run(packages, data, "doctor").stdout
+    for sentence in (
+        "The plug-in 'absent' of the package imgsearch-broken does not load (ModuleNotFoundError",
+        "The plug-in 'wrong' of the package imgsearch-broken is not the declaration of a feature",
+        "The plug-in 'taken' of the package imgsearch-broken brings 'album', which the feature",
+        "The plug-in 'unfit' of the package imgsearch-broken has a fact 'order', which cannot be",
+    ):
+        assert sentence in said
+    assert "Traceback" not in said
