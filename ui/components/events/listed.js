@@ -1,9 +1,10 @@
 // Which events of a library are listed, and the line above them.
 
+/** @import { PhotoEvent } from "../operations.d.ts" */
 /** @typedef {"all" | "trips"} Kind */
 /**
  * An event without its photos: `event_json` in ui/events_data.py. `first` and `last` are local times, and `start` names it.
- * @typedef {{ start: string, first: string, last: string, title: string, is_titled: boolean, is_trip: boolean, photos: number, towns: string[], address: string, timeline: string, version: string }} EventData
+ * @typedef {Pick<PhotoEvent, "start" | "title" | "is_titled" | "is_trip" | "towns"> & { first: string, last: string, photos: number, address: string, timeline: string, version: string }} EventData
  */
 /** @typedef {EventData & { found: number }} FoundEvent with the number of its photos that the search finds */
 
