@@ -1,6 +1,6 @@
 """The operations of a library are answered alike by an archive of its photos, or refused by it.
 
-A new operation has to be added here: as one that both engines answer, or by the name of the
+A replica of the archive answers them, too, and refuses none. A new operation has to be added here: as one that both engines answer, or by the name of the
 capability that an archive lacks.
 """
 
@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
 
 from imgsearch import Classes, Example, Library, Settings
+from imgsearch.engines.replicas import replica_engine
 from imgsearch.errors import UsageError
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.upkeep import Upkeep
@@ -94,7 +96,7 @@ def saved_strip(library: Library) -> object:
 
 
 def written_strip(library: Library) -> object:
-    file = library.settings.cache_dir.parent / f"{'fleet' in library.capabilities}.png"
+    file = library.settings.cache_dir.parent / f"{uuid4().hex}.png"
     report = library.browse.save_strip(library.browse.over_time("a boat"), file)
     return report.photos, report.missing, file.read_bytes()[:4]
 
@@ -217,6 +219,14 @@ def archive(library: Library) -> Iterator[Library]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def replica(library: Library, archive: Library) -> Iterator[Library]:
+    """The copy of the archive on this machine."""
+    engine, _ = replica_engine(archive.address, library.settings, print, encoder=StandIn())
+    with Library(engine) as opened:
+        yield opened
+
+
 def methods_of(part: type) -> set[str]:
     return {
         f"{part.__name__}.{name}"
@@ -238,6 +248,11 @@ def test_an_archive_answers_as_the_library(name: str, library: Library, archive:
     answer = ANSWERED[name](library)
     assert ANSWERED[name](archive) == answer
     assert answer or name == "Upkeep.doctor", "there is something to compare"
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_a_replica_answers_as_the_library(name: str, library: Library, replica: Library) -> None:
+    assert ANSWERED[name](replica) == ANSWERED[name](library)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -135,7 +135,7 @@ class PackWriter:
         with self._transaction():
             for ids in batches_of(
                 {
-                    id: _size_of(photo) + sizes.get(photo.content_hash, 0)
+                    id: size_of(photo) + sizes.get(photo.content_hash, 0)
                     for id, photo in of_id.items()
                 }
             ):
@@ -279,8 +279,8 @@ def batches_of(sizes: Mapping[int, int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _size_of(photo: PackedPhoto) -> int:
-    """About how many bytes the rows of a photo take, without its thumbnail."""
+def size_of(photo: PackedPhoto) -> int:
+    """Estimate how many bytes the rows of a photo take, without its thumbnail."""
     texts, lists = filter(None, _TEXTS(photo.facts)), chain.from_iterable(_LISTS(photo.facts))
     lines = () if photo.text is None else (line.text for line in photo.text.lines)
     vectors = chain.from_iterable(each.vectors for each in photo.vectors)
