@@ -36,6 +36,7 @@ from imgsearch.records.albums import PhotoMarks
 from imgsearch.records.index import EncoderRow
 from imgsearch.store.database import DATABASE_FILE, connect
 from imgsearch.store.lock import writing
+from imgsearch.store.progress_file import publish_progress
 from imgsearch.text import path_text
 from tests.catalogue_writer import DIM
 
@@ -129,7 +130,7 @@ def main(address: str, folder: str, hold: str) -> None:
     context = indexing_context(settings, loader, said.append)
     with writing(settings.data_dir) as store:
         version = ArchiveTables(address).newest()
-        steps = take_changes(context, store, version)
+        steps = publish_progress(store.data_dir, "Copying", take_changes(context, store, version))
         next(steps)
         next(steps)
         if hold == "batch":

@@ -246,6 +246,22 @@ def test_others_answer_while_one_process_copies(writer: LanceWriter, tmp_path: P
     engine.close()
 
 
+def test_who_asks_during_the_first_copy_is_told(tmp_path: Path) -> None:
+    writer = new_archive(tmp_path / "archive")
+    writer.put([photo(number, path_of(number)) for number in range(4500)])
+    process = copying(writer.address, tmp_path, "batch")
+    try:
+        engine, _ = opened(writer.address, tmp_path)
+        said.clear()
+        assert engine.photo_count() == 2000
+        assert len(said) == 1 and "of 4,500 photos)" in said[0] and "are found" in said[0]
+        assert (running := engine.running()) is not None and running.total == 4500
+        engine.close()
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_threads_that_ask_at_once_get_whole_answers(writer: LanceWriter, tmp_path: Path) -> None:
     writer.put([photo(number, path_of(number)) for number in range(300)])
     engine, _ = opened(writer.address, tmp_path)
@@ -306,6 +322,41 @@ def test_an_archive_that_cannot_be_reached_is_answered_from_the_copy(tmp_path: P
                 nothing.photo_count()
         engine.close()
         away.close()
+
+
+def test_pictures_come_from_the_archive_and_files_from_where_they_lie(tmp_path: Path) -> None:
+    writer = new_archive(tmp_path / "index" / "archive")
+    (tmp_path / "photos").mkdir()
+    here = tmp_path / "photos" / "1.jpg"
+    here.write_bytes(b"JPEG")
+    there = "s3://index/photos/2.jpg"
+    (tmp_path / "index" / "photos").mkdir()
+    (tmp_path / "index" / "photos" / "2.jpg").write_bytes(b"object")
+    writer.put([photo(1, str(here)), photo(2, there)])
+    writer.put_thumbnails({content_of(number): f"picture {number}".encode() for number in (1, 2)})
+    with counted_storage(tmp_path) as storage:
+        engine, _ = opened("s3://index/archive", tmp_path)
+        ids = {
+            str(hit.files[0].path): each
+            for each, hit in engine.catalogue()
+            .photos(engine.reads().photos.live_ids().tolist())
+            .items()
+        }
+        assert ids.keys() == {str(here), there}
+        assert engine.kept_thumbnail(content_of(1)) == b"picture 1"
+        storage.take()
+        assert engine.kept_thumbnail(content_of(1)) == b"picture 1"
+        assert storage.take().count() == 0, "it is on the disk now"
+        assert engine.kept_thumbnail(content_of(3)) is None
+        (file,) = [each.path for each in engine.files_of(ids[str(here)])]
+        assert file == here
+        contents = [each.path.read_bytes() for each in engine.files_of(ids[there])]
+        assert contents == [b"object"]
+        pictures = {each.id: what for each, what in engine.pictures_of(list(ids.values()))}
+        assert pictures == {ids[str(here)]: here, ids[there]: b"picture 2"}
+        (reachable,) = [file.path for _, file in engine.reachable_files(list(ids.values()))]
+        assert reachable == here
+        engine.close()
 
 
 # ------------------------------------------------------------------------- the library

@@ -23,13 +23,14 @@ from imgsearch.errors import LibraryLocked, StorageUnreachable, UsageError
 from imgsearch.progress import Job, Progress, ReplicaReport
 from imgsearch.records.photo import IndexedFile
 from imgsearch.store.database import DATABASE_FILE
-from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.progress_file import publish_progress, running_job
 from imgsearch.text import path_text, shell_word
 
 if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
     from imgsearch.archive.replica.changes import ArchiveTables
     from imgsearch.archive.replica.pictures import ArchivePictures
+    from imgsearch.archive.replica.state import ReplicaState
     from imgsearch.config import Settings
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.photo import Photo
@@ -135,14 +136,40 @@ class Replica:
         except LibraryLocked:
             if not self._is_there():
                 raise
+            self._tell_of_first_copy()
         except StorageUnreachable as error:
             if not self._is_there():
                 raise
             wait_s = _UNREACHABLE_S
-            if not self._has_told:
-                self._notify(f"{error} Until then, the copy on this machine answers.")
-                self._has_told = True
+            self._tell(f"{error} Until then, the copy on this machine answers.")
         self._due_s = time.monotonic() + wait_s
+
+    def _tell_of_first_copy(self) -> None:
+        """Say that answers are of some photos only while another process makes the first copy."""
+        if not self._state().is_complete:
+            job = running_job(self._folder)
+            done = "" if job is None else f" ({job.done:,} of {job.total:,} photos)"
+            self._tell(
+                f"Another process is copying the archive {self._address} to this machine{done}. "
+                "Until it has finished, only the photos that it has copied are found."
+            )
+
+    def _tell(self, sentence: str) -> None:
+        """Tell a person something, once."""
+        if not self._has_told:
+            self._notify(sentence)
+            self._has_told = True
+
+    def _state(self) -> ReplicaState:
+        """The state of the replica, which is there."""
+        from imgsearch.archive.replica.state import read_state
+        from imgsearch.store.database import Database
+
+        database = Database.open(self._folder)
+        try:
+            return read_state(database, self._address)
+        finally:
+            database.close()
 
     def updating(self, context: Callable[[], IndexingContext]) -> Job[ReplicaReport]:
         """Take the changes of the archive now, as a job: the first copy takes a while.
@@ -162,9 +189,7 @@ class Replica:
         self, context: Callable[[], IndexingContext]
     ) -> Generator[Progress, None, ReplicaReport]:
         from imgsearch.archive.replica.changes import ArchiveTables
-        from imgsearch.archive.replica.state import read_state
         from imgsearch.archive.replica.updating import take_changes
-        from imgsearch.store.database import Database
         from imgsearch.store.lock import writing
 
         self._tables = self._tables or ArchiveTables(self._address)
@@ -172,11 +197,7 @@ class Replica:
         if version.numbers == self._taken and self._is_there():
             return ReplicaReport(0, 0, 0.0)
         if self._is_there():  # another process may have taken them
-            database = Database.open(self._folder)
-            try:
-                state = read_state(database, self._address)
-            finally:
-                database.close()
+            state = self._state()
             if state.underway is None and state.taken == version.reached():
                 self._taken = version.numbers
                 return ReplicaReport(0, 0, 0.0)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from imgsearch import c_memory
 from imgsearch.archive.replica.applying import PersonsOf, ReplicaRows
 from imgsearch.archive.replica.people import forget_people, take_people
 from imgsearch.archive.replica.state import ReplicaState, read_state, write_state
@@ -74,7 +75,9 @@ def take_changes(
             yield Progress(done, max(done, total), part=COPYING)
         gone = _take_the_rest(rows, version, since, state.run, persons_of)
         take_people(unbound, version, since.people)
+        # Here, with the photos there, is the place to exchange what people make: albums, marks.
         store.photos.prune(datetime.now(UTC) - _GONE)
+        c_memory.give_back()  # the index is built next
         if changed or gone or not state.is_complete:
             with encoder_may_lack(context, "The archive was copied"):
                 update_index(context, store, row)
