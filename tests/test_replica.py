@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from imgsearch import Library
 from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.engines.local import LocalEngine
-from imgsearch.errors import LibraryLocked, Reason, StorageUnreachable, UsageError
+from imgsearch.errors import LibraryLocked, Reason, StorageUnreachable, StoreError, UsageError
 from imgsearch.progress import Progress
 from imgsearch.records.albums import PhotoMarks
 from imgsearch.records.files import FileStat, IngestResult
@@ -232,6 +233,22 @@ def test_a_job_that_is_stopped_goes_on(writer: LanceWriter, tmp_path: Path) -> N
     engine.close()
 
 
+def test_a_copy_that_was_stopped_before_the_archive_went_back_is_right(tmp_path: Path) -> None:
+    writer = new_archive(tmp_path / "archive")
+    writer.put([photo(number, path_of(number)) for number in range(2100)])
+    writer.settle()
+    writer.put_facts({content_of(n): Facts("PNG", 7, 7, title="later") for n in range(2100)})
+    writer.settle()
+    engine, replica = opened(writer.address, tmp_path)
+    job = replica.updating(engine.new_or_existing)
+    assert next(job).done == 0 and next(job).done == 2000
+    del job
+    writer.go_back()
+    assert_same(writer, engine)
+    assert len(engine.reads().names.ids_named("later", False)) == 0
+    engine.close()
+
+
 def test_others_answer_while_one_process_copies(writer: LanceWriter, tmp_path: Path) -> None:
     writer.put([photo(number, path_of(number)) for number in range(10)])
     engine, replica = opened(writer.address, tmp_path)
@@ -385,6 +402,22 @@ def test_a_replica_is_private(writer: LanceWriter, engine: LocalEngine, tmp_path
     if sys.platform != "win32":
         for each in (tmp_path / "replica", *(tmp_path / "replica").rglob("*")):
             assert not stat.S_IMODE(each.stat().st_mode) & 0o077, each
+
+
+def test_a_damaged_copy_is_named_and_copied_again(writer: LanceWriter, tmp_path: Path) -> None:
+    writer.put([photo(1, path_of(1))])
+    engine, _ = opened(writer.address, tmp_path)
+    assert engine.photo_count() == 1
+    engine.close()
+    (tmp_path / "replica" / "library.db").write_bytes(b"no database" * 1000)
+    engine, _ = opened(writer.address, tmp_path)
+    with pytest.raises(StoreError, match=r"is damaged\. Delete that folder"):
+        engine.photo_count()
+    engine.close()
+    shutil.rmtree(tmp_path / "replica")
+    engine, _ = opened(writer.address, tmp_path)
+    assert engine.photo_count() == 1
+    engine.close()
 
 
 def test_a_folder_with_another_library_is_refused(writer: LanceWriter, tmp_path: Path) -> None:

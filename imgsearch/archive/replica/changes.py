@@ -106,7 +106,7 @@ class Reached(Struct, frozen=True):
 
 
 class ArchiveTables:
-    """The tables of an archive that a replica follows. Safe in any thread."""
+    """The tables of an archive that a replica follows. For one thread at a time."""
 
     def __init__(self, address: str) -> None:
         """Nothing is read before it is needed."""
@@ -140,6 +140,15 @@ class ArchiveVersion(Struct, frozen=True):
 
     address: str
     views: dict[TableName, View]
+
+    def follows(self, earlier: Reached) -> bool:
+        """Whether this is a later version of the same archive, which did not go back meanwhile.
+
+        Then `earlier` tells which rows have changed since.
+        """
+        return (earlier.identity, earlier.lineage) == (self.identity, self.lineage) and all(
+            earlier.of(name).version <= view.version for name, view in self.views.items()
+        )
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -26,8 +26,10 @@ def take_people(connection: sqlite3.Connection, version: ArchiveVersion, since: 
     On the connection, foreign keys are not enforced.
     """
     rows = list(version.people_since(since.revision))
-    if rows:
+    if rows or not since.revision:
         with transaction(connection):
+            if not since.revision:
+                _forget_decisions(connection)  # of a first copy that was stopped
             persons = [number for table, number, _ in rows if table == "persons"]
             _note_stale(connection, persons)
             take_people_rows(connection, rows, _TABLES)
@@ -37,16 +39,20 @@ def take_people(connection: sqlite3.Connection, version: ArchiveVersion, since: 
 def forget_people(connection: sqlite3.Connection) -> None:
     """Delete all faces, persons and decisions, which were forgotten in the archive."""
     with transaction(connection):
-        connection.execute(
-            "INSERT INTO stale_names SELECT photo_id FROM faces WHERE person_id IS NOT NULL"
-        )
+        _forget_decisions(connection)
         # Their photos are taken again, even if they are as they were.
         connection.execute(
             "UPDATE replicated_photos SET digest = 0 "
             "WHERE photo_id IN (SELECT photo_id FROM face_readings)"
         )
-        for table in ("face_decisions", "faces", "face_readings", "own_person", "persons"):
+        for table in ("faces", "face_readings"):
             connection.execute(f"DELETE FROM {table}")
+
+
+def _forget_decisions(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE faces SET person_id = NULL WHERE person_id IS NOT NULL")
+    for table in reversed(_TABLES):
+        connection.execute(f"DELETE FROM {table}")
 
 
 def _note_stale(connection: sqlite3.Connection, persons: Iterable[Any]) -> None:

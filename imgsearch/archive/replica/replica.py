@@ -8,6 +8,7 @@ there.
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.originals import Originals, absolute_place
 from imgsearch.archive.small_pictures import SmallPictures
 from imgsearch.caches import FileCache
-from imgsearch.errors import LibraryLocked, StorageUnreachable, UsageError
+from imgsearch.errors import LibraryLocked, StorageUnreachable, StoreError, UsageError
 from imgsearch.progress import Job, Progress, ReplicaReport
 from imgsearch.records.photo import IndexedFile
 from imgsearch.store.database import DATABASE_FILE
@@ -84,6 +85,7 @@ class Replica:
         self._due_s = 0.0
         self._tables: ArchiveTables | None = None
         self._taken: tuple[int, ...] | None = None  # the versions that were taken last
+        self._is_complete = False  # the first copy, as far as is known
         self._has_told = False
 
     @property
@@ -115,12 +117,13 @@ class Replica:
         """Take the changes of the archive, if it is time to look for some.
 
         While another process takes them, and while the storage cannot be reached, what is there
-        answers. Raises LibraryLocked and ObjectStorageError where nothing is there yet.
+        answers. Raises LibraryLocked and ObjectStorageError where nothing is there yet, and
+        StoreError for a damaged copy.
         """
         if time.monotonic() < self._due_s:
             return
-        # A thread that finds another one at it need not wait, unless there is nothing yet.
-        if not self._lock.acquire(blocking=not self._is_there()):
+        # A thread that finds another one at it waits for the first copy only.
+        if not self._lock.acquire(blocking=not self._is_complete):
             return
         try:
             if time.monotonic() >= self._due_s:
@@ -133,10 +136,13 @@ class Replica:
         try:
             for _ in self._steps(context):
                 pass
+            self._is_complete = True
         except LibraryLocked:
             if not self._is_there():
                 raise
-            self._tell_of_first_copy()
+            self._is_complete = self._state().is_complete
+            if not self._is_complete:
+                self._tell_of_first_copy()
         except StorageUnreachable as error:
             if not self._is_there():
                 raise
@@ -146,13 +152,12 @@ class Replica:
 
     def _tell_of_first_copy(self) -> None:
         """Say that answers are of some photos only while another process makes the first copy."""
-        if not self._state().is_complete:
-            job = running_job(self._folder)
-            done = "" if job is None else f" ({job.done:,} of {job.total:,} photos)"
-            self._tell(
-                f"Another process is copying the archive {self._address} to this machine{done}. "
-                "Until it has finished, only the photos that it has copied are found."
-            )
+        job = running_job(self._folder)
+        done = "" if job is None else f" ({job.done:,} of {job.total:,} photos)"
+        self._tell(
+            f"Another process is copying the archive {self._address} to this machine{done}. "
+            "Until it has finished, only the photos that it has copied are found."
+        )
 
     def _tell(self, sentence: str) -> None:
         """Tell a person something, once."""
@@ -161,15 +166,23 @@ class Replica:
             self._has_told = True
 
     def _state(self) -> ReplicaState:
-        """The state of the replica, which is there."""
+        """The state of the replica, which is there. Raises StoreError for a damaged one."""
         from imgsearch.archive.replica.state import read_state
         from imgsearch.store.database import Database
 
-        database = Database.open(self._folder)
         try:
-            return read_state(database, self._address)
-        finally:
-            database.close()
+            database = Database.open(self._folder)
+            try:
+                return read_state(database, self._address)
+            finally:
+                database.close()
+        except StoreError as error:
+            if not isinstance(error.__cause__, sqlite3.Error | UnicodeDecodeError):
+                raise  # it was written by a newer imgsearch
+            raise StoreError(
+                f"The copy of the archive {self._address} in {self._folder} is damaged. Delete "
+                "that folder: the archive is copied again."
+            ) from error
 
     def updating(self, context: Callable[[], IndexingContext]) -> Job[ReplicaReport]:
         """Take the changes of the archive now, as a job: the first copy takes a while.

@@ -57,13 +57,13 @@ def take_changes(
         if is_other:
             forget_people(unbound)
         passed_over = set[str]()
-        if state.underway is not None and not is_other:
+        reached = version.reached()
+        if state.underway is not None and _goes_on(state.underway, version, reached, is_other):
             passed_over = rows.contents(state.run) - version.changed_hashes(state.underway)
         else:
             state = replace(state, run=state.run + 1)
         total = version.count_changed(since)
         _check_room(store, version.encoder, total - len(passed_over))
-        reached = version.reached()
         # Before persons were taken for the first time, all come at the end.
         persons_of = version.persons_of if since.people.revision else _nobody
         write_state(connection, version.address, replace(state, underway=reached))
@@ -100,20 +100,27 @@ def _encoder(store: Store, version: ArchiveVersion) -> EncoderRow:
     return store.vectors.adopt_encoder(wanted.encoder_id, wanted.name, wanted.dim)
 
 
+def _goes_on(underway: Reached, version: ArchiveVersion, reached: Reached, is_other: bool) -> bool:
+    """Whether what a run has taken that did not come to its end needs no other look."""
+    same_faces = underway.people.epoch in ("", reached.people.epoch)
+    return version.follows(underway) and same_faces and not is_other
+
+
 def _since(state: ReplicaState, version: ArchiveVersion) -> tuple[Reached, bool]:
     """From where on changes are to be taken, and whether faces and persons are others now.
 
     Of an archive that was made anew, or went back to an earlier version, everything is compared.
     """
     taken, head = state.taken, version.reached().people
-    is_new = taken.identity != version.identity or any(
-        taken.of(name).version > view.version for name, view in version.views.items()
-    )
-    if state.is_complete and (is_new or taken.lineage != version.lineage):
+    if not state.is_complete:
+        return taken, False
+    if not version.follows(taken):
         taken = replace(taken, tables={})
     before = taken.people
-    is_other = state.is_complete and (
-        is_new or before.epoch not in ("", head.epoch) or before.revision > head.revision
+    is_other = (
+        taken.identity != version.identity
+        or before.epoch not in ("", head.epoch)
+        or before.revision > head.revision
     )
     if is_other:
         tables = {name: each for name, each in taken.tables.items() if name != "faces"}
