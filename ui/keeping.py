@@ -1,5 +1,7 @@
-"""The routes by which the browser keeps what it is told: the tray, marks, judgements, corrected dates
-and places, titles of events, undo, and what features add.
+"""The routes by which the browser keeps what it is told.
+
+These are the tray, marks, judgements, corrected dates and places, titles of events, undo, and what
+features add.
 
 They are the operations of the library under their own paths, so what the browser may ask for is
 declared once. Changes come by PUT, which no other web site may send without asking first.

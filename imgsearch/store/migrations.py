@@ -739,6 +739,21 @@ CREATE TABLE later_facts (
 );
 """
 
+# A library that is a copy of an archive: its address, and up to where the copy has it. Of each
+# photo that is there, what was taken of it, and in which run: see `imgsearch.archive.replica`.
+_REPLICAS = """
+CREATE TABLE replica (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    address TEXT NOT NULL,
+    state TEXT NOT NULL
+);
+CREATE TABLE replicated_photos (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    digest INTEGER NOT NULL,
+    run INTEGER NOT NULL
+);
+"""
+
 # How exact a date is: see `imgsearch.records.photo`.
 _DATE_PRECISION = f"""
 ALTER TABLE corrections ADD COLUMN date_precision TEXT;
@@ -929,6 +944,7 @@ MIGRATIONS: dict[str, str] = {
     "later facts": _LATER_FACTS,
     "date precision": _DATE_PRECISION,
     "items of people": _USER_ITEMS,
+    "replicas": _REPLICAS,
 }
 
 
