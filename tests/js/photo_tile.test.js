@@ -80,7 +80,7 @@ test("a key on a tile selects or marks its photo, and no other key does", () => 
   assert.deepEqual(press("3"), [true, true]);
   assert.deepEqual(marked, [["7", { favourite: true }], ["7", { rating: 3 }]]);
   assert.deepEqual(press("q"), [false, false]);
-  assert.deepEqual(press("f", { ctrlKey: true }), [false, false]);
+  for (const key of ["ctrlKey", "metaKey", "altKey", "shiftKey"]) assert.deepEqual(press("f", { [key]: true }), [false, false], key);
 });
 
 const enter = (tile, pointerType) => tile.onpointerenter(new window.PointerEvent("pointerenter", { pointerType }));
