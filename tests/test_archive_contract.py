@@ -1,7 +1,7 @@
 """The operations of a library are answered alike by an archive of its photos, or refused by it.
 
-A replica of the archive answers them, too, and refuses none. A new operation has to be added here: as one that both engines answer, or by the name of the
-capability that an archive lacks.
+A replica of the archive answers them, too, and refuses none. A new operation has to be added here:
+as one that both engines answer, or by the name of the capability that an archive lacks.
 """
 
 from __future__ import annotations
