@@ -355,7 +355,8 @@ class LocalEngine:
     def _catalogue(
         self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]
     ) -> LocalCatalogue:
-        return LocalCatalogue(reads, row, SearchedIndex(self, row), online)
+        index = SearchedIndex(self, row)
+        return LocalCatalogue(reads, row, index, online, self._origin.note_shown)
 
     def catalogue(self) -> LocalCatalogue:
         """The photos, whatever encoder the settings name."""

@@ -46,6 +46,10 @@ class Origin(Protocol):
     def online(self, reads: Reads) -> dict[int, bool]:
         """Whether each root (by id) can be reached now."""
 
+    @property
+    def note_shown(self) -> Callable[[Sequence[str]], None] | None:
+        """What is told the contents (hexadecimal) of photos that are read at once, if anything."""
+
     def small_picture(self, content_hash: bytes) -> bytes | None:
         """The small picture of a photo, where the library itself does not store it."""
 
@@ -70,6 +74,7 @@ class LocalFolders:
     """Implements `Origin` for a library whose photos lie in folders of this machine."""
 
     lacks: frozenset[str] = frozenset()
+    note_shown: Callable[[Sequence[str]], None] | None = None
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -7,7 +7,10 @@ from threading import Lock
 
 from imgsearch.archive.lance.rows import images_by_hash
 from imgsearch.archive.lance.tables import Table, lance_errors
+from imgsearch.caches import MemoryCache
 
+_LARGEST_PAGE = 200
+_MOST_SHOWN = 10_000  # photos: 1 MB
 _UNCHECKED_S = 1.0  # until pictures that others have put are seen
 
 
@@ -19,10 +22,16 @@ class ArchivePictures:
         self._address = address
         self._lock = Lock()
         self._table: Table | None = None
+        self._pages: MemoryCache[str] = MemoryCache(_MOST_SHOWN)
+
+    def note_shown(self, content_hashes: Sequence[str]) -> None:
+        """Note photos that are shown together. More of them are a list, without pictures."""
+        if len(content_hashes) <= _LARGEST_PAGE:
+            self._pages.keep_all(dict.fromkeys(content_hashes, tuple(content_hashes)), None)
 
     def shown_with(self, content_hash: str) -> list[str]:
-        """The photo alone: a replica does not note which photos it shows together."""
-        return [content_hash]
+        page = self._pages.known(content_hash, None)
+        return [*page] if isinstance(page, tuple) else [content_hash]
 
     def thumbnails(self, content_hashes: Sequence[str]) -> dict[str, bytes]:
         with lance_errors(self._address):

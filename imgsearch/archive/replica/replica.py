@@ -237,6 +237,9 @@ class Replica:
         """Every root is online: shared storage has no drives that come and go."""
         return dict.fromkeys(reads.roots.all(), True)
 
+    def note_shown(self, content_hashes: Sequence[str]) -> None:
+        self._opened_pictures().note_shown(content_hashes)
+
     def small_picture(self, content_hash: bytes) -> bytes | None:
         return self._pictures.get(content_hash.hex())
 
