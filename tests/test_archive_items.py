@@ -352,6 +352,35 @@ def test_a_denial_of_two_persons_who_were_joined_is_one_and_goes(anna: Sharer, b
     assert anna.rows(denied) == [(0,)]
 
 
+def test_what_others_decide_about_a_person_who_is_joined_counts_for_the_other(
+    anna: Sharer, ben: Sharer, make: Callable[..., Sharer]
+) -> None:
+    for name, content in (("Maria", ONE), ("Rosa", TWO)):
+        anna.store.people.make([anna.face(content)], name)
+    settle(anna, ben)
+    anna.store.people.merge(anna.person("Rosa"), anna.person("Maria"), [])
+    ben.store.people.decide(ben.person("Rosa"), [ben.face(FIVE)], [ben.face(FOUR)])
+    ben.store.people.set_own(ben.person("Rosa"), True)
+    late = make()
+    said = settle(anna, ben, late)
+    assert said["decided"] == [
+        ("01", 0.1, "Maria", 1),
+        ("02", 0.1, "Maria", 1),
+        ("04", 0.1, "Maria", 0),
+        ("05", 0.1, "Maria", 1),
+    ]
+    assert said["me"] == [("Maria",)]
+    anna.changes.undo()
+    apart = settle(anna, ben, late)
+    assert apart == settle(make(), late)
+    assert apart["decided"] == [
+        ("01", 0.1, "Maria", 1),
+        ("02", 0.1, "Rosa", 1),
+        ("04", 0.1, "Rosa", 0),
+        ("05", 0.1, "Rosa", 1),
+    ]
+
+
 def test_one_names_and_the_other_hides_a_person(anna: Sharer, ben: Sharer) -> None:
     anna.store.people.make([anna.face(ONE)], "Maria")
     settle(anna, ben)

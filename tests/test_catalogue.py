@@ -991,6 +991,40 @@ def test_two_processes_that_put_the_same_photos_double_none(writer: LanceWriter)
     assert_two_processes_double_none(writer.address)
 
 
+def test_writers_at_once_double_nothing_in_a_catalogue_whose_keys_are_indexed(
+    tmp_path: Path,
+) -> None:
+    first = LanceWriter.open(
+        tmp_path / "catalogue", ENCODER, policy=LancePolicy(scalar_index_from=1)
+    )
+    first.put(some_photos(20))
+    first.settle()
+    together = threading.Barrier(4)
+    errors: list[BaseException] = []
+
+    def put() -> None:
+        writer = LanceWriter(first.address)
+        for start in range(100, 160, 15):
+            together.wait()
+            try:
+                writer.put([photo(n, path_of(n)) for n in range(start, start + 15)])
+            except BaseException as error:
+                together.abort()
+                errors.append(error)
+
+    threads = [threading.Thread(target=put) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    for name, key in (("photos", "key"), ("files", "path")):
+        rows = lance.dataset(f"{first.address}/{name}.lance").to_table(columns=[key])
+        keys = rows[key].to_pylist()
+        assert len(keys) == len(set(keys)), name
+    assert LanceCatalogue(first.address).count().photos == 80
+
+
 def assert_two_processes_double_none(address: str) -> None:
     processes = [
         started(address, "a", 0, 120, 20),

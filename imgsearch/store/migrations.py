@@ -768,7 +768,8 @@ DROP TRIGGER corrected_photo_is_read;
 # `imgsearch.archive.items`. `item_state` has a row in a replica only, and without it the triggers
 # do nothing. `outbox` has what has changed here, and `user_items` all items, as they were sent or
 # received last. A number of an album or a person is given once, and stays with its identity in
-# `item_identities` when the row goes, since an undo brings the row back.
+# `item_identities` when the row goes, since an undo brings the row back. `joined` is the other one
+# of two persons who were made one.
 #
 # `outbox` has no unique column: a statement with OR REPLACE or OR IGNORE would have its triggers
 # replace or ignore rows, too. SQLite knows the time to a millisecond.
@@ -901,6 +902,7 @@ CREATE TABLE item_identities (
     kind TEXT NOT NULL,
     number INTEGER NOT NULL,
     identity TEXT NOT NULL UNIQUE,
+    joined INTEGER,
     PRIMARY KEY (kind, number)
 ) WITHOUT ROWID;
 CREATE TABLE rows_of_others (

@@ -23,7 +23,8 @@
 
 A change is a commit: whole or not at all, and Lance lets two writers at once commit one after the
 other. Two that insert the same new key would both succeed, unless the schema marks the key: so each
-table has this mark, and a table without it is refused.
+table has this mark, and a table without it is refused. The mark counts for nothing where Lance
+looks keys up in an index, so `merge` compares them all.
 
 A catalogue may be older or newer than the program that opens it. A column that a table lacks reads
 as null, and opening the table for writing adds it. Each table states which version of the
@@ -876,6 +877,8 @@ class Table:
             builder = dataset.merge_insert(_KEYS[self.name]).when_not_matched_insert_all()
             if update:
                 builder = builder.when_matched_update_all()
+            # By the index of the keys, Lance would not see that another writer inserts the same.
+            builder = builder.use_index(False)
             builder.conflict_retries(_RETRIES).retry_timeout(_PATIENCE).execute(rows)
             return int(dataset.version)
 
