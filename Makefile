@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-page test-archives test-research test-fast absent gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check newer audit licences release release-test lowest docs site format install clean
+.PHONY: help demo test test-all test-page test-archives test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -69,6 +69,9 @@ soak: install  ## Ten minutes of a watcher that is busy and gets killed
 soak-hour: install  ## The same for an hour; draws memory, threads and open files
 	$(BIN)/python -m tests.soak --seconds 3600 --json build/soak.json --svg docs/images/soak.svg
 
+random-steps: install  ## Sixty sequences of quick random steps in a browser; a reload must show the same
+	$(BIN)/python -m tests.random_steps --sequences 60
+
 scale-test: install  ## A fleet on two nodes and object storage, with everything killed once
 	tests/install_ceph.sh
 	$(BIN)/python -m benchmarks.scale_test run
@@ -98,13 +101,25 @@ objectives: install  ## Compare five ways to learn from captions, in under an ho
 
 MYPY := $(BIN)/python -m mypy --num-workers auto
 
-check: install  ## Lint, format, types and the layout of the code
+check: install  ## Lint, format, types and the layout of the code; then check-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(MYPY)
 	$(MYPY) --platform darwin --cache-dir .mypy_cache/darwin
 	$(MYPY) --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/python -m pytest -q tests/test_house.py tests/test_names.py
+	$(MAKE) --no-print-directory check-js
+
+# Tools for developers alone: nothing of them is part of imgsearch (decision 86).
+node_modules/.installed: package.json package-lock.json .npmrc
+	@if ! command -v npm >/dev/null; then echo 'The JavaScript of the page is checked with Node.js 20 or newer and its npm, which are not here. tests/install_node.sh installs them with apt.' >&2; exit 1; fi
+	npm ci
+	@touch $@
+
+check-js: node_modules/.installed  ## Types, lint and unit tests of the JavaScript of the page
+	node_modules/.bin/tsc --project .
+	node_modules/.bin/biome lint --error-on-warnings
+	node --test --test-reporter=spec tests/js/*.test.js
 
 # A Python besides the one of .venv, in an environment of its own that `make clean` removes.
 NEWER ?= python3.13
@@ -155,4 +170,4 @@ format: install  ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 
 clean:  ## Remove the environment and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -407,7 +407,7 @@ class Library:
 
         engine, resolved = self._engine, resolve_query(query)
         with engine.kept_answers() as kept:
-            answer = kept_or_found(engine.context, kept, resolved, k, cursor)
+            answer = kept_or_found(engine.context(), kept, resolved, k, cursor)
         return replace(answer, hits=tuple(self._shown(answer.hits)))
 
     @operation("POST /similar", tool="Find similar photos")

@@ -387,7 +387,7 @@ class Watching(Struct, frozen=True):
 
 
 # What `Library.watch` yields.
-WatchEvent: TypeAlias = Progress | SyncReport | TextReport | FaceReport | Watching
+WatchEvent: TypeAlias = Progress | SyncReport | TextReport | FaceReport | LayoutReport | Watching
 
 
 # ------------------------------------------------------------------------- downloads

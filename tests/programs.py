@@ -29,6 +29,7 @@ INSTALLED_BY_CI = {
     "strace": "tests/e2e/install_recorder.sh",
     "ip": "tests/e2e/install_recorder.sh",
     "exiftool": "tests/install_exiftool.sh",
+    "node": "tests/install_node.sh",
 }
 
 

@@ -13,9 +13,11 @@ from click.testing import CliRunner
 
 from imgsearch import Library, Settings, errors
 from imgsearch.cli import GROUPS, commands
+from imgsearch.cli.help import FILTERS
 from imgsearch.features import installed
 from imgsearch.version import VERSION
 from tests.operations_page import operations_page
+from tests.operations_types import operations_types
 from tests.python_page import PARTS, python_page
 
 HOUSE = Path(__file__).parent.parent
@@ -40,22 +42,20 @@ def inner_commands(name: str) -> list[list[str]]:
 
 
 def help_page(words: list[str], heading: str) -> str:
-    result = CliRunner().invoke(
-        commands, [*words, "--help"], prog_name="imgsearch", terminal_width=88
-    )
+    result = CliRunner().invoke(commands, words, prog_name="imgsearch", terminal_width=88)
     assert result.exit_code == 0
-    title = " ".join(["imgsearch", *words])
+    title = " ".join(["imgsearch", *(each for each in words if each != "--help")])
     return f"{heading} {title}\n\n```text\n{result.output.rstrip()}\n```\n"
 
 
 def help_pages() -> str:
     """The help text of every command by purpose, as docs/cli.md shows it."""
-    pages = [help_page([], "###")]
+    pages = [help_page(["--help"], "###"), help_page(["help", FILTERS], "###")]
     for title, names in GROUPS.items():
         pages.append(f"### {title}\n")
         for name in names:
             inner = [[name, *words] for words in inner_commands(name)]
-            pages += [help_page(words, "####") for words in [[name], *inner]]
+            pages += [help_page([*words, "--help"], "####") for words in [[name], *inner]]
     return "\n" + "\n".join(pages) + "\n"
 
 
@@ -75,6 +75,15 @@ def test_the_page_of_operations_is_the_one_of_their_declarations() -> None:
     if os.environ.get("UPDATE_DOCS"):
         page.write_text(now)
     assert page.read_text() == now, "run: make docs"
+
+
+@pytest.mark.features()
+def test_the_types_for_the_page_are_those_of_the_declarations() -> None:
+    file = HOUSE / "ui" / "components" / "operations.d.ts"
+    now = operations_types()
+    if os.environ.get("UPDATE_DOCS"):
+        file.write_text(now)
+    assert file.read_text() == now, "run: make docs"
 
 
 @pytest.mark.features()

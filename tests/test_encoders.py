@@ -554,6 +554,26 @@ def test_a_model_that_cannot_be_exported_runs_in_torch_with_a_warning(
     assert not [path for path in tmp_path.rglob("*") if path.suffix == ".onnx"]
 
 
+def test_such_a_warning_is_a_sentence_on_the_command_line(
+    tmp_path: Path, demo_photos: Path
+) -> None:
+    done = run_python(
+        "import sys, torch, warnings\n"
+        "from imgsearch import cli\n"
+        "warnings.simplefilter('default')\n"
+        "def fail(*arguments, **options):\n"
+        "    raise RuntimeError('no such operator')\n"
+        "torch.onnx.export = fail\n"
+        f"sys.argv = ['imgsearch', 'index', {str(demo_photos)!r}, '--encoder', {SMALL!r}]\n"
+        "cli.main()",
+        XDG_CACHE_HOME=str(tmp_path),
+        XDG_DATA_HOME=str(tmp_path),
+    )
+    (told,) = (line for line in done.stderr.splitlines() if "runs in torch" in line)
+    assert told.startswith("openclip:ViT-S-32-alt/random runs in torch, which is slower")
+    assert "RuntimeWarning" not in done.stderr
+
+
 @pytest.mark.slow
 def test_exported_tokens_are_those_of_open_clip(exported: Path) -> None:
     from imgsearch.encoders.openclip.torch import TorchTokens

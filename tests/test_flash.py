@@ -233,7 +233,7 @@ def test_a_fact_that_was_never_read_is_said_with_its_cure(tmp_path: Path) -> Non
         connection.execute("ALTER TABLE photos DROP COLUMN flash")
         connection.execute("UPDATE photos SET facts_at = '2026-11-30T00:00:00+00:00'")
         connection.commit()
-    said = f"{count} photos may be missing: an older version read them, which did not know flash:"
+    said = f"{count} of {count} photos were indexed before imgsearch read flash:yes, and are left"
     done = run_cli("search", "flash:yes", data=data)
     assert done.returncode == 1
     assert said in done.stderr and "imgsearch index --metadata" in done.stderr
@@ -244,7 +244,11 @@ def test_a_fact_that_was_never_read_is_said_with_its_cure(tmp_path: Path) -> Non
         library.index().run()
         answer = library.find("flash:yes")
         assert [hit.path.name for hit in answer.hits] == ["later.jpg"]
+        said = f"{count} of {count + 1} photos were indexed before imgsearch read flash:yes"
         assert any(remark.startswith(said) for remark in answer.remarks)
+        others = library.find("-flash:no")  # a photo that was never read is unknown, not without
+        assert [hit.path.name for hit in others.hits] == ["later.jpg"]
+        assert any("before imgsearch read flash:no" in remark for remark in others.remarks)
         assert library.find("type:jpeg").remarks == ()
         library.upkeep.read_metadata().run()  # the cure
         answer = library.find("flash:yes")

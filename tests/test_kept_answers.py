@@ -15,7 +15,6 @@ from imgsearch import Example, Library, Query, Term
 from imgsearch.engines.local import LocalEngine
 from imgsearch.language.grammar import parse
 from imgsearch.records.answer import Answer
-from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_answers import kept_or_found
 from imgsearch.search.prepared import prepare
 from imgsearch.search.vector import QueryVector
@@ -197,10 +196,8 @@ def test_yesterday_is_another_day_tomorrow(library: Library, photos: Path) -> No
     with closing(LocalEngine(library.settings, print, None, None, None)) as engine:
 
         def understood(today: date) -> object:
-            def context() -> SearchContext:
-                return replace(engine.context(), today=today)
-
             with engine.kept_answers() as kept:
+                context = replace(engine.context(), today=today)
                 return kept_or_found(context, kept, query, 20, None).understood
 
         first = understood(date(2026, 11, 28))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from imgsearch import Library, Settings
+from imgsearch.language.grammar import parse
+from imgsearch.language.understanding import understand
+from imgsearch.store.store import Store
 from tests.people import index_painted_people
 
 ROSE, KLARA, MAX = "Rose", "Klara Hartmann", "Max"
@@ -61,6 +65,30 @@ def test_undoing_a_name_searches_for_the_word(named: Library) -> None:
 @pytest.mark.parametrize("query", ["a rose", "a garden -rose", "roses", "a red rose in a vase"])
 def test_the_word_stays_a_word(named: Library, query: str) -> None:
     assert named.find(query).understood == ()
+
+
+class CountedNames:
+    """The names of a library, and the look-ups of each."""
+
+    def __init__(self, names: object) -> None:
+        self._names = names
+        self.asked: list[tuple[object, ...]] = []
+
+    def __getattr__(self, method: str) -> Any:
+        def ask(*arguments: object) -> object:
+            if method == "knows_name":
+                self.asked.append(arguments)
+            return getattr(self._names, method)(*arguments)
+
+        return ask
+
+
+def test_words_that_no_name_has_are_looked_up_once(named: Library) -> None:
+    with Store.open(named.settings.data_dir) as store:
+        names: Any = CountedNames(store.reads.names)
+        understood = understand(names, parse("an old dog on green grass with Rose"))
+        assert [part.filters for part in understood.parts] == ["person:Rose"]
+        assert names.asked and len(names.asked) == len(set(names.asked))
 
 
 def test_photos_of_a_person_are_the_answer_and_the_doubt_about_the_rest_is_said(

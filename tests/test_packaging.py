@@ -113,8 +113,15 @@ def test_the_wheel_has_every_file() -> None:
         for pattern in patterns
         for path in folder_of(package).glob(pattern)
     }
+    only_for_developers = {
+        str(path.relative_to(CHECKOUT))
+        for package, patterns in SETUPTOOLS["exclude-package-data"].items()
+        for pattern in patterns
+        for path in folder_of(package).glob(pattern)
+    }
     files = {name for name in tracked.stdout.splitlines() if not name.endswith(".py")}
     assert len(files) > 10 and files - matched == set()
+    assert only_for_developers == {name for name in files if name.endswith(".d.ts")}
 
 
 def test_no_code_of_other_projects_is_committed() -> None:

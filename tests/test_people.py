@@ -515,7 +515,8 @@ def test_a_library_from_before_the_one_history_keeps_its_names(tmp_path: Path) -
         decisions = store.database.fetch_all("SELECT id, content_hash, x FROM face_decisions")
         assert decisions == [(7, b"\xab", 0.1)]
         triggers = store.database.fetch_all(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'face_decisions'"
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'face_decisions' "
+            "AND sql LIKE '%stale_names%'"
         )
         assert len(triggers) == 3
         assert store.database.dangling_rows() == 0

@@ -85,6 +85,7 @@ def test_an_encoder_of_a_plug_in_indexes_and_searches(
     without = run(tmp_path, data, "search", "something blue")
     assert without.returncode == 2
     assert "an encoder this imgsearch does not have" in without.stderr
+    assert "Install the package that brings the encoders 'example' again" in without.stderr
 
 
 def test_an_index_backend_of_a_plug_in_is_found_by_its_name(

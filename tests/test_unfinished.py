@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.progress import Progress
+from imgsearch.indexer.watch_loop import WatchSchedule
+from imgsearch.indexer.watcher import WatchTiming
+from imgsearch.progress import LayoutReport, Progress, SyncReport
 from imgsearch.records.status import UnfinishedJob
 from imgsearch.store.store import Store
 from imgsearch.store.unfinished import noted
@@ -211,6 +213,25 @@ def test_an_interrupted_map_of_meaning_is_unfinished(library: Library, photos: P
     assert unfinished.command == "imgsearch meaning --lay-out"
     library.meaning.lay_out().run()
     assert library.unfinished() == ()
+
+
+def test_a_watcher_goes_on_with_a_map_of_meaning(library: Library, photos: Path) -> None:
+    pytest.importorskip("openTSNE")
+    library.index([photos]).run()
+    job = library.meaning.lay_out()
+    next(job)
+    job.close()
+    stop = threading.Event()
+    seen: list[object] = []
+    for event in library.watch([], stop=stop, schedule=WatchSchedule(WatchTiming(quiet_ms=200))):
+        seen.append(event)
+        if isinstance(event, LayoutReport):
+            stop.set()
+    (report,) = (event for event in seen if isinstance(event, LayoutReport))
+    assert report.photos == library.status().photos
+    kinds = [type(event) for event in seen]
+    assert kinds.index(SyncReport) < kinds.index(LayoutReport), "changes on the disk come first"
+    assert library.unfinished() == () and library.meaning.exists()
 
 
 # ------------------------------------------------------------------------- commands

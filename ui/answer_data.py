@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import groupby
 from urllib.parse import urlencode
 
@@ -20,10 +20,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgsearch import Answer, DayPhotos, FoundPhotos, Hit, ImgsearchError
 from ui.addresses import number_of
-from ui.recent_answers import RecentAnswers
+from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.search_state import NEWEST, SearchInput
-from ui.session import Session, session
+from ui.session import session
 from ui.tiles import captioned_tile_json, id_text, marks_of
 from ui.timeline_data import days_json
 
@@ -157,7 +157,7 @@ def answer_of(search_input: SearchInput) -> WholeAnswer:
     Raises the errors of the query language and of the library.
     """
     here = session()
-    return _recent(here).get(search_input, here.content_state())
+    return recent_answers(here, _whole_answer).get(search_input, here.content_state())
 
 
 def photos_around(
@@ -181,7 +181,7 @@ def photos_around(
 
 def forget_answers() -> None:
     """Search anew: what a name in queries stands for has changed."""
-    _recent(session()).clear()
+    recent_answers(session(), _whole_answer).clear()
 
 
 def list_parameters(
@@ -195,11 +195,6 @@ def list_parameters(
     given = {"from": "newest"} if is_newest else dict(search_input.parameters)
     switches = {"weak": with_weak, "stacked": stacked}
     return urlencode({**given, **{name: "1" for name, is_on in switches.items() if is_on}})
-
-
-@cache
-def _recent(here: Session) -> RecentAnswers[SearchInput, WholeAnswer]:
-    return RecentAnswers(_whole_answer)
 
 
 def _whole_answer(search_input: SearchInput) -> WholeAnswer:
@@ -292,7 +287,7 @@ def _requested(
     """The list that `list_parameters` names; with `is_kept`, as it was computed last."""
     is_newest = parameters.get("from") == "newest"
     search_input = NEWEST if is_newest else SearchInput.from_address(parameters)
-    kept = _recent(session()).kept(search_input) if is_kept else None
+    kept = recent_answers(session(), _whole_answer).kept(search_input) if is_kept else None
     answer = kept or answer_of(search_input)
     with_weak, stacked = (parameters.get(name) == "1" for name in ("weak", "stacked"))
     return answer.photos(with_weak=with_weak, stacked=stacked), answer

@@ -419,6 +419,6 @@ def fill_window() -> None:
     st.html(_WITHOUT_MARGIN)
 
 
-def visit(address: str) -> None:
-    """Send the browser to another view of the page."""
-    _visit(key="visit", data={"address": address})
+def visit(address: str, asked_s: float) -> None:
+    """Send the browser to another view of the page, once for the time when that was asked for."""
+    _visit(key="visit", data={"address": address, "asked_s": asked_s})

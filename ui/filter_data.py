@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -16,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgsearch import ImgsearchError, Library, PlaceCounts, path_text, plain_text, printable
-from ui.recent_answers import RecentAnswers
+from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.session import Session, session
 
@@ -42,15 +41,10 @@ def choices(request: Request) -> Response:
     """All choices by kind. Kinds without any are left out."""
     here = session()
     try:
-        content = _recent(here).get("", here.content_state())
+        content = recent_answers(here, _all_choices).get(here, here.content_state())
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(content, headers=NOT_STORED)
-
-
-@cache
-def _recent(here: Session) -> RecentAnswers[str, list[dict[str, object]]]:
-    return RecentAnswers(lambda _: _all_choices(here))
 
 
 def _all_choices(here: Session) -> list[dict[str, object]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cache
 
 import numpy as np
 from msgspec.structs import replace
@@ -22,10 +21,10 @@ from imgsearch import (
     name_of_cluster,
     printable,
 )
-from ui.recent_answers import RecentAnswers
+from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
-from ui.session import Session, session
+from ui.session import session
 from ui.tiles import id_text, marks_of, thumbnail_url, tile_json
 from ui.timeline_data import MAX_FOUND
 
@@ -43,12 +42,7 @@ def photo_positions(search_input: SearchInput) -> PhotoPositions:
     Raises the errors of the query language and of the library.
     """
     here = session()
-    return _recent(here).get(search_input, here.content_state())
-
-
-@cache
-def _recent(here: Session) -> RecentAnswers[SearchInput, PhotoPositions]:
-    return RecentAnswers(_photo_positions)
+    return recent_answers(here, _photo_positions).get(search_input, here.content_state())
 
 
 def _photo_positions(search_input: SearchInput) -> PhotoPositions:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 
 import numpy as np
 from msgspec import Struct
@@ -13,10 +12,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgsearch import ImgsearchError, MeaningMap, MeaningPoints, printable
 from ui.addresses import number_of
-from ui.recent_answers import RecentAnswers
+from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
-from ui.session import Session, session
+from ui.session import session
 from ui.tiles import id_text, marks_of, thumbnail_url, tile_json
 from ui.timeline_data import MAX_FOUND
 
@@ -37,12 +36,7 @@ def drawn_map() -> DrawnMap:
     Raises UsageError before it was laid out.
     """
     here = session()
-    return _recent(here).get("map", here.content_state())
-
-
-@cache
-def _recent(here: Session) -> RecentAnswers[str, DrawnMap]:
-    return RecentAnswers(_draw)
+    return recent_answers(here, _draw).get("map", here.content_state())
 
 
 def _draw(_: str) -> DrawnMap:
@@ -59,12 +53,7 @@ def found_photos(search_input: SearchInput) -> np.ndarray:
     Raises the errors of the query language and of the library.
     """
     here = session()
-    return _recent_found(here).get(search_input, here.content_state())
-
-
-@cache
-def _recent_found(here: Session) -> RecentAnswers[SearchInput, np.ndarray]:
-    return RecentAnswers(_find)
+    return recent_answers(here, _find).get(search_input, here.content_state())
 
 
 def _find(search_input: SearchInput) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Literal, get_args
 
 from msgspec.structs import replace
@@ -13,10 +12,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from imgsearch import ImgsearchError, PeriodLength, StripPeriod
 from ui.addresses import START, address_of
 from ui.formatting import alt_text
-from ui.recent_answers import RecentAnswers
+from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
-from ui.session import Session, session
+from ui.session import session
 from ui.tiles import id_text, thumbnail_url
 
 _PERIODS: Mapping[str, PeriodLength] = {length: length for length in get_args(PeriodLength)}
@@ -55,14 +54,7 @@ def filmstrip(request: Request) -> Response:
 def _strip_of(request: Request) -> tuple[StripPeriod, ...]:
     here, search_input = session(), SearchInput.from_address(request.query_params)
     by = _PERIODS.get(request.query_params.get("by", ""), "year")
-    return _recent(here).get((search_input, by), here.content_state())
-
-
-@cache
-def _recent(
-    here: Session,
-) -> RecentAnswers[tuple[SearchInput, PeriodLength], tuple[StripPeriod, ...]]:
-    return RecentAnswers(_find_strip)
+    return recent_answers(here, _find_strip).get((search_input, by), here.content_state())
 
 
 def _find_strip(key: tuple[SearchInput, PeriodLength]) -> tuple[StripPeriod, ...]:

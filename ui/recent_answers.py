@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from functools import partial
-from typing import Generic, TypeVar
+from functools import cache, partial
+from typing import Any, Generic, TypeVar
 
 from imgsearch import MemoryCache
+from ui.session import Session
 
 QUERIES_KEPT = 8
 
@@ -36,3 +37,13 @@ class RecentAnswers(Generic[_Key, _Value]):
         """
         value: _Value | None = self._cache.latest(key)
         return value
+
+
+def recent_answers(here: Session, compute: Callable[[_Key], _Value]) -> RecentAnswers[_Key, _Value]:
+    """Return the cache of the results of a function in a session."""
+    return _recent_answers(here, compute)
+
+
+@cache
+def _recent_answers(here: Session, compute: Callable[..., Any]) -> RecentAnswers[Any, Any]:
+    return RecentAnswers(compute)

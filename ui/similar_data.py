@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,7 +44,7 @@ from imgsearch import (
 from ui import exports
 from ui.answer_data import answer_of
 from ui.formatting import date_of, format_datetime, format_size, precision_of
-from ui.recent_answers import RecentAnswers
+from ui.recent_answers import recent_answers
 from ui.request_body import read_body
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
@@ -143,12 +143,7 @@ def groups_of(grouping: Grouping) -> ProposedGroups:
     version = None if found is None else found.version
     last = comparison()
     made = None if last is None else last.compared_at
-    return _recent(here).get(grouping, (made, version, here.photo_count()))
-
-
-@cache
-def _recent(here: Session) -> RecentAnswers[Grouping, ProposedGroups]:
-    return RecentAnswers(_propose)
+    return recent_answers(here, _propose).get(grouping, (made, version, here.photo_count()))
 
 
 def _propose(grouping: Grouping) -> ProposedGroups:
@@ -377,7 +372,7 @@ def _chosen(asked: ChoicesRequest) -> Response:
     problem = _record(asked) if here.has("choices") else ""
     choices = _choices(asked.chosen)
     # The groups that the browser shows, not computed anew for each click.
-    proposed = _recent(here).kept(grouping) or groups_of(grouping)
+    proposed = recent_answers(here, _propose).kept(grouping) or groups_of(grouping)
     current = proposed.with_choices(choices)
     touched = {proposed.numbers[each] for each in asked.choices if each in proposed.numbers}
     changed = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import date, timedelta
-from functools import cache
 from itertools import groupby
 
 import numpy as np
@@ -26,7 +25,7 @@ from imgsearch import (
 )
 from ui.addresses import address_of, number_of
 from ui.formatting import date_of
-from ui.recent_answers import RecentAnswers
+from ui.recent_answers import recent_answers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
 from ui.session import Session, session
@@ -59,7 +58,7 @@ def photos_by_day(search_input: SearchInput) -> PhotosByDay:
     Raises the errors of the query language and of the library.
     """
     here = session()
-    return _recent(here).get(search_input, here.content_state())
+    return recent_answers(here, _photos_by_day).get(search_input, here.content_state())
 
 
 def days_around(search_input: SearchInput, photo_id: int, reach: int) -> tuple[list[Hit], int, int]:
@@ -78,11 +77,6 @@ def days_around(search_input: SearchInput, photo_id: int, reach: int) -> tuple[l
     return found, first, len(photos.photo_ids)
 
 
-@cache
-def _recent(here: Session) -> RecentAnswers[SearchInput, PhotosByDay]:
-    return RecentAnswers(_photos_by_day)
-
-
 class EventHeadings(Struct, frozen=True):
     """The trips of a search and the town of each day, for the headings of its days."""
 
@@ -96,12 +90,7 @@ def events_of(search_input: SearchInput) -> tuple[PhotoEvent, ...]:
     Without a filter, of all photos. Finding the events of 100,000 photos takes a second.
     """
     here = session()
-    return _recent_events(here).get(search_input, here.content_state())
-
-
-@cache
-def _recent_events(here: Session) -> RecentAnswers[SearchInput, tuple[PhotoEvent, ...]]:
-    return RecentAnswers(_find_events)
+    return recent_answers(here, _find_events).get(search_input, here.content_state())
 
 
 def _find_events(search_input: SearchInput) -> tuple[PhotoEvent, ...]:
@@ -215,7 +204,9 @@ def tiles(request: Request) -> Response:
         return PlainTextResponse(f"State first and count, at most {MAX_TILES}.", 400, NOT_STORED)
     search_input = SearchInput.from_address(request.query_params)
     try:
-        photos = _recent(session()).kept(search_input) or photos_by_day(search_input)
+        photos = recent_answers(session(), _photos_by_day).kept(search_input) or photos_by_day(
+            search_input
+        )
         if request.query_params.get("version") != photos.version:
             return PlainTextResponse("The photos have changed.", 409, NOT_STORED)
         ids = photos.photo_ids[first : first + count].tolist()

@@ -8,16 +8,14 @@ from datetime import date
 
 from msgspec.structs import replace
 
+from imgsearch.language.calendar_words import MONTH_NAMES
 from imgsearch.records.browse import EventTitle, PhotoEvent
 
 _MOST_COUNTRIES = 2  # in a title
 # A given title belongs to an event that shares at least half of the time of both together: photos
 # that come later, or leave, move the borders of an event.
 _SAME_TIME = 0.5
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
-    *("October", "November", "December"),
-)
+_MONTHS = tuple(map(str.capitalize, MONTH_NAMES))
 
 
 def title_of(

@@ -10,14 +10,16 @@ import errno
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from io import StringIO
-from typing import TYPE_CHECKING, TypeGuard
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeGuard
 
 import click
 
 from imgsearch.cli.cures import as_typed
-from imgsearch.cli.output import INTERRUPTED, print_error, print_position
+from imgsearch.cli.output import INTERRUPTED, info, print_error, print_position
 from imgsearch.cli.stopping import say_stopped
 from imgsearch.cli.streams import (
     OutputClosed,
@@ -211,6 +213,7 @@ def main(encoder: Encoder | None = None) -> None:
     # differently.)
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles
     prepare_streams()
+    _print_own_warnings()
     code: object = 0
     try:
         code = commands.main(prog_name="imgsearch", standalone_mode=False, obj=encoder)
@@ -232,6 +235,27 @@ def main(encoder: Encoder | None = None) -> None:
 
 
 # ------------------------------------------------------------------------- failures
+
+
+def _print_own_warnings() -> None:
+    """Print the warnings of imgsearch as sentences; others, of libraries, as Python does."""
+    show = warnings.showwarning
+    own = str(Path(__file__).parents[1]) + os.sep
+
+    def print_sentence(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if filename.startswith(own):
+            info(str(message))
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = print_sentence
 
 
 def _exit_code(error: BaseException) -> int:

@@ -22,6 +22,7 @@ from imgsearch.cli.output import (
     print_paths,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.errors import DiskError
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ def command(
         raise click.UsageError("-0 needs --list.")
     with open_either(data_dir, address) as opened:
         pairs = run_with_progress(opened.duplicates.find(min_score), "Comparing photos")
+        try:
+            opened.duplicates.remember(pairs)  # for the page, and for programs
+        except DiskError as error:
+            info(str(error))
         groups = opened.duplicates.groups(pairs, min_score, prefer)
     if as_json:
         print_json(groups)

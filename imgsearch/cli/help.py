@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+FILTERS = "filters"
+
 
 def complete_command(
     context: click.Context, parameter: click.Parameter, incomplete: str
@@ -11,7 +13,8 @@ def complete_command(
     """The commands that begin with the typed text, for shell completion."""
     group = context.find_root().command
     assert isinstance(group, click.Group)
-    return [name for name in group.list_commands(context) if name.startswith(incomplete)]
+    names = [*group.list_commands(context), FILTERS]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 @click.command("help")
@@ -20,6 +23,8 @@ def complete_command(
 @click.pass_context
 def command(context: click.Context, names: tuple[str, ...], as_manual: bool) -> None:
     """Show the help of COMMAND, as imgsearch COMMAND --help does; without it, list all commands.
+
+    imgsearch help filters describes the filters, which all commands take that take a QUERY.
 
     With --man, print the manual page of all commands in the language of man.
     """
@@ -34,6 +39,9 @@ def command(context: click.Context, names: tuple[str, ...], as_manual: bool) -> 
     if not names:
         click.echo(root.get_help())
         return
+    if names == (FILTERS,):
+        click.echo(filters_help(context))
+        return
     for inner in names[:-1]:
         root = _context_of(root, inner, [])
     _context_of(root, names[-1], ["--help"])
@@ -46,3 +54,14 @@ def _context_of(parent: click.Context, name: str, arguments: list[str]) -> click
     found, chosen, _ = parent.command.resolve_command(parent, [name])
     assert chosen is not None
     return chosen.make_context(found, arguments, parent=parent)
+
+
+def filters_help(context: click.Context) -> str:
+    """Return the help of all filters, formatted as that of a command."""
+    from imgsearch.cli.query_options import ABOUT_FILTERS, filter_records
+
+    formatter = context.make_formatter()
+    formatter.write_text(ABOUT_FILTERS)
+    with formatter.section("Filters"):
+        formatter.write_dl(filter_records())
+    return formatter.getvalue().rstrip("\n")

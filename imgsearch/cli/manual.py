@@ -13,6 +13,7 @@ from inspect import cleandoc
 import click
 
 from imgsearch import errors
+from imgsearch.cli.query_options import ABOUT_FILTERS, filter_records
 from imgsearch.version import VERSION
 
 _NO_FILL = "\b"  # click's mark of a paragraph whose lines stay as they are
@@ -50,6 +51,7 @@ def manual_page(group: click.Group, sections: Mapping[str, Iterable[str]]) -> st
             command = group.get_command(context, name)
             assert command is not None
             lines += _command(command, click.Context(command, info_name=name, parent=context))
+    lines += [".SH FILTERS", *_paragraphs(ABOUT_FILTERS), *_definitions(filter_records())]
     lines += [".SH EXIT STATUS", *_definitions((str(code), text) for code, text in _exit_codes())]
     lines += [".SH ENVIRONMENT", *_definitions(_ENVIRONMENT)]
     return "\n".join(lines) + "\n"

@@ -12,12 +12,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
-from imgsearch.language.fields import FIELDS
+from imgsearch.language.fields import FIELDS, Field
 from imgsearch.language.grammar import example_of, filter_of, parse, region_of, term_of
 from imgsearch.records.query import MINUS_WEIGHT, Example, Filter, Query, Sort, Term
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _PIPE_ONE_IN = "Pipe one in: cat beach.jpg | imgsearch search --image -"
+ABOUT_FILTERS = (
+    "Options of each command that takes a QUERY. In the query itself a filter is written with a "
+    "colon: --place Rome is place:Rome. A photo must pass all of them. docs/query-language.md has "
+    "the details."
+)
 _META_KEY = "imgsearch.query_options"
 MAX_INPUT_BYTES = 256 << 20  # of an image on standard input, which is read into memory
 
@@ -35,14 +40,43 @@ class _QueryOptions(Struct):
 def query_options(function: _Command) -> _Command:
     """`--image`, `--minus`, `--sort` and more, and an option for each filter.
 
-    `query_from` makes a query of their values.
+    `query_from` makes a query of their values. The help of a command has one line for all filters;
+    `imgsearch help filters` has one for each.
     """
     for name, condition in reversed(FIELDS.items()):
-        help_text = f"Photos {condition.meaning}."
-        function = _option(f"--{name}", condition.metavar, help_text, _add_filter)(function)
+        kind = _FirstFilterOption if name == next(iter(FIELDS)) else _FilterOption
+        option = _option(f"--{name}", condition.metavar, _help_of(condition), _add_filter, kind)
+        function = option(function)
     for flag, metavar, help_text, store in reversed(_OPTIONS):
         function = _option(flag, metavar, help_text, store)(function)
     return function
+
+
+def filter_records() -> list[tuple[str, str]]:
+    """Return the options of all filters with their help, as `get_help_record` does."""
+    return [(f"--{name} {each.metavar}", _help_of(each)) for name, each in FIELDS.items()]
+
+
+def _help_of(condition: Field) -> str:
+    return f"Photos {condition.meaning}."
+
+
+class _FilterOption(click.Option):
+    """An option that is completed and taken, and is not in the help of its command."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return None
+
+
+class _FirstFilterOption(click.Option):
+    """The filter that stands for all of them in the help of a command."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return (
+            "--FILTER VALUE",
+            "Only photos that pass a filter, such as --after 2019, --place Rome or --camera Canon. "
+            "All filters: imgsearch help filters",
+        )
 
 
 def query_from(words: Sequence[str]) -> Query:
@@ -86,14 +120,24 @@ _Store = Callable[[_QueryOptions, str, str], None]  # options, name, value
 
 
 def _option(
-    flag: str, metavar: str, help_text: str, store: _Store
+    flag: str,
+    metavar: str,
+    help_text: str,
+    store: _Store,
+    kind: type[click.Option] = click.Option,
 ) -> Callable[[_Command], _Command]:
     def collect(context: click.Context, option: click.Parameter, values: Sequence[str]) -> None:
         for value in values:
             store(_options(context), flag.lstrip("-"), value)
 
     return click.option(
-        flag, metavar=metavar, help=help_text, multiple=True, expose_value=False, callback=collect
+        flag,
+        cls=kind,
+        metavar=metavar,
+        help=help_text,
+        multiple=True,
+        expose_value=False,
+        callback=collect,
     )
 
 

@@ -18,7 +18,15 @@ from imgsearch import c_memory
 from imgsearch.cli.output import PATH, complete_folder, data_option, no_archive_option, open_library
 from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options, updating
 from imgsearch.cli.stopping import GRACE_S
-from imgsearch.progress import FaceReport, Progress, SyncReport, TextReport, WatchEvent, Watching
+from imgsearch.progress import (
+    FaceReport,
+    LayoutReport,
+    Progress,
+    SyncReport,
+    TextReport,
+    WatchEvent,
+    Watching,
+)
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -97,6 +105,8 @@ def _described(event: WatchEvent) -> tuple[str, Values]:
         return "text", {name: getattr(event, name) for name in ("read", "none", "failed")}
     if isinstance(event, FaceReport):
         return "faces", {name: getattr(event, name) for name in ("found", "none", "failed")}
+    if isinstance(event, LayoutReport):
+        return "meaning", {name: getattr(event, name) for name in ("photos", "clusters", "named")}
     if isinstance(event, SyncReport):
         names = ("new", "moved", "copied", "gone", "missing", "offline", "failed", "reread")
         return "report", {name: getattr(event, name) for name in (*names, "photos")}
@@ -145,6 +155,9 @@ def _print_status(event: str, values: Values) -> None:
     elif event == "faces":
         photos = format_count(int(str(values["found"])), "photo")
         click.echo(f"{clear}{clock}  Found faces in {photos}. Watching …", nl=False)
+    elif event == "meaning":
+        photos = format_count(int(str(values["photos"])), "photo")
+        click.echo(f"{clear}{clock}  Laid out {photos} by meaning. Watching …", nl=False)
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
     elif event == "saved":

@@ -160,9 +160,12 @@ def name_of(encoder_id: str) -> str:
     """The name of the encoder with this id. Raises UsageError if no kind has its prefix."""
     kind = kind_of(encoder_id)
     if kind is None:
+        match = _PREFIX.match(encoder_id)
+        prefix = match[0] if match else ""
         raise UsageError(
             f"The library was made with {encoder_id}, an encoder this imgsearch does not have. "
-            "Install the version that made it, or run: imgsearch rebuild --encoder lite"
+            f"Install the package that brings the encoders {prefix!r} again, or embed the photos "
+            "with another one: imgsearch rebuild --encoder lite"
         )
     return kind.name_of(encoder_id)
 

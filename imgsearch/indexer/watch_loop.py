@@ -17,8 +17,8 @@ from watchdog.observers.api import BaseObserver
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.sidecars import is_sidecar_name
-from imgsearch.errors import DiskError, LibraryLocked, MissingPackage
-from imgsearch.indexer import faces, picture_text
+from imgsearch.errors import DiskError, LibraryLocked, MissingPackage, UsageError
+from imgsearch.indexer import faces, meaning, picture_text
 from imgsearch.indexer.diff import Scope, add_folders, all_scopes, compare, merge_scopes
 from imgsearch.indexer.folders import prune_store
 from imgsearch.indexer.ignored import is_ignored
@@ -26,7 +26,7 @@ from imgsearch.indexer.roots import follow_moved_drives, is_available
 from imgsearch.indexer.scan import folder_identity
 from imgsearch.indexer.sync import apply_changes, check_folders
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
-from imgsearch.progress import WatchEvent, Watching
+from imgsearch.progress import LayoutReport, Progress, WatchEvent, Watching
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
@@ -36,6 +36,7 @@ from imgsearch.store.unfinished import UnfinishedStore
 
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.records.status import UnfinishedJob
 
 
 Backlog: TypeAlias = picture_text.TextBacklog | faces.FaceBacklog
@@ -100,6 +101,7 @@ class WatchLoop:
         self._scanning = replace(context, notify=self._notify_once)
         self._backlogs = list(_backlogs(context))
         self._once = list(_unfinished_backlogs(context))  # what somebody began, until it is done
+        self._map = _unfinished_map(context)
         self._schedule = schedule
         self._watcher = watcher
         self._stop = stop
@@ -113,7 +115,9 @@ class WatchLoop:
         self._scanned_all_s = self._indexed_s = time.monotonic()
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, and leave a map of meaning unfinished."""
+        if self._map is not None:
+            self._map.close()
         if self._reads is not None:
             self._reads.close()
 
@@ -153,6 +157,8 @@ class WatchLoop:
             yield from self._scan_pending()
         elif self._unfinished and now >= self._not_before_s:
             yield from self._work_off(self._unfinished[0])
+        elif self._map is not None and now >= self._not_before_s:
+            yield from self._lay_out(self._map)
         elif now - self._indexed_s >= self._schedule.idle_s:
             self._indexed_s = now
             self._context.encoders.release()
@@ -237,7 +243,7 @@ class WatchLoop:
                     return True
         return False
 
-    # ------------------------------------------------------------------ text and faces
+    # ------------------------------------------------------------------ text, faces, meaning
 
     def _renew_backlogs(self, everything: bool) -> None:
         for backlog in self._backlogs:
@@ -270,6 +276,24 @@ class WatchLoop:
             self._notify_once(str(error))
             self._not_before_s = time.monotonic() + self._schedule.retry_s
 
+    def _lay_out(self, steps: Generator[Progress, None, LayoutReport]) -> Iterator[WatchEvent]:
+        """Go on with the map of meaning for a moment: it takes no lock, so it may pause."""
+        until = time.monotonic() + self._schedule.text_s
+        try:
+            while time.monotonic() < until and not self._stop.is_set():
+                yield next(steps)
+        except StopIteration as end:
+            self._map = None
+            self._indexed_s = time.monotonic()
+            yield end.value
+        except (UsageError, MissingPackage) as error:  # it would be raised again
+            self._map = None
+            self._notify_once(str(error))
+        except (LibraryLocked, DiskError) as error:
+            self._map = meaning.lay_out_photos(self._context)
+            self._notify_once(str(error))
+            self._not_before_s = time.monotonic() + self._schedule.retry_s
+
     def _notify_once(self, sentence: str) -> None:
         """Notify, but not again at every scan. A change of drives starts afresh."""
         if sentence not in self._notified:
@@ -288,14 +312,26 @@ def _backlogs(context: IndexingContext) -> Iterator[Backlog]:
 
 def _unfinished_backlogs(context: IndexingContext) -> Iterator[Backlog]:
     """The photos that a reading of text or a finding of faces has left, as it was begun."""
-    if not (context.data_dir / DATABASE_FILE).exists():
-        return
-    with closing(Database.open(context.data_dir)) as database:
-        jobs = {job.job: job for job in UnfinishedStore(database).all()}
+    jobs = _unfinished_jobs(context)
     if "text" in jobs and _can_open(context, context.text_readers.open):
         yield picture_text.TextBacklog(context, jobs["text"])
     if "faces" in jobs and _can_open(context, context.face_readers.open):
         yield faces.FaceBacklog(context, jobs["faces"])
+
+
+def _unfinished_map(
+    context: IndexingContext,
+) -> Generator[Progress, None, LayoutReport] | None:
+    """The layout of the map of meaning that was begun and not finished; None without one."""
+    return meaning.lay_out_photos(context) if "meaning" in _unfinished_jobs(context) else None
+
+
+def _unfinished_jobs(context: IndexingContext) -> dict[str, UnfinishedJob]:
+    """The unfinished jobs by name."""
+    if not (context.data_dir / DATABASE_FILE).exists():
+        return {}
+    with closing(Database.open(context.data_dir)) as database:
+        return {job.job: job for job in UnfinishedStore(database).all()}
 
 
 def _can_open(context: IndexingContext, open_models: Callable[[], object]) -> bool:

@@ -123,7 +123,8 @@ def understand(
     words = [] if free is None else _with_dates_apart(str(free.what)).split()
     read = read_words(words[:MAX_WORDS])
     matches = read.matches() if len(words) <= MAX_WORDS else []
-    if len(words) <= MAX_WORDS and _leftover(words, matches):
+    leftover = _leftover(words, matches) if len(words) <= MAX_WORDS else []
+    if leftover and all(_is_in_a_name(names, words[at]) for at in leftover):
         bare = read_words(words, is_all_names=True, has_names=_has_names(query)).matches()
         if bare and not _leftover(words, bare):
             matches = bare
@@ -182,6 +183,12 @@ def _without_names(
 def _has_names(query: Query) -> bool:
     """Whether a filter of the query names a person or a place."""
     return any(each.field in ("person", "place", "country") for each in query.filters)
+
+
+def _is_in_a_name(names: KnownNames, word: str) -> bool:
+    """Whether a person, place or country of the library has this word in its name."""
+    plain = " ".join(words_of(word.strip(_PUNCTUATION).removesuffix("'s").removesuffix("’s")))
+    return plain in _COUNTRIES or plain in _OWN_PERSON or names.has_phrase(plain, _CALLED)
 
 
 def _leftover(words: Sequence[str], matches: Sequence[_Match]) -> list[int]:
@@ -285,6 +292,7 @@ class _Words:
         self._typed = [word.strip(_PUNCTUATION) for word in words]
         self._lower = [word.lower().replace("’", "'") for word in self._typed]
         self._ends_phrase = [word.rstrip("'’\"”)").endswith((",", ";", ":")) for word in words]
+        self._known: dict[tuple[NameField, str], bool] = {}
         self.empty_dates: list[tuple[int, int]] = []  # see `Understanding`: only the longest
 
     def matches(self) -> list[_Match]:
@@ -404,7 +412,7 @@ class _Words:
 
         period = read_foreign_period(words, self._today)
         is_name = period is not None and any(
-            self._names.knows_name(field, word) for word in words for field in _CALLED
+            self._knows_name(field, word) for word in words for field in _CALLED
         )
         return None if is_name else period
 
@@ -495,12 +503,18 @@ class _Words:
         """Whether capital letters say nothing about one of several words."""
         return len(self._typed) > 1 and all(word.upper() == word for word in self._typed)
 
+    def _knows_name(self, field: NameField, name: str) -> bool:
+        """Whether some photo has this name; each name is looked up once."""
+        if (field, name) not in self._known:
+            self._known[field, name] = self._names.knows_name(field, name)
+        return self._known[field, name]
+
     def _knows(self, kind: _Kind, text: str) -> bool:
         if kind == "country":
             text = _COUNTRIES.get(text, text)
             names = (text, f"the {text}", text.removeprefix("the "))
-            return any(self._names.knows_name("country", name) for name in names)
-        return self._names.knows_name("people" if kind == "person" else "place", text)
+            return any(self._knows_name("country", name) for name in names)
+        return self._knows_name("people" if kind == "person" else "place", text)
 
     def _is_meant(self, kind: _Kind, words: Sequence[str], before: str, at: int, end: int) -> bool:
         """Whether these words, which are a name in the library, mean that name here."""
@@ -543,4 +557,4 @@ class _Words:
         lower = word.lower()
         if lower in LINKS or lower in DATE_BEGINNINGS or not is_common(lower):
             return True
-        return any(self._names.knows_name(field, word) for field in _CALLED)
+        return any(self._knows_name(field, word) for field in _CALLED)

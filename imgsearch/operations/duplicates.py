@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from msgspec import Meta
 
 from imgsearch.addresses import as_path
 from imgsearch.errors import UsageError
+from imgsearch.operations.declared import PhotoId, ResultCount, operation
+from imgsearch.records.duplicates import DuplicateGroups
 from imgsearch.records.ids import as_ids
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
     from imgsearch.progress import Job, Progress
     from imgsearch.records.duplicates import Comparison, DuplicateGroup, Pairs
+
+MinScore: TypeAlias = Annotated[
+    Annotated[float, Meta(ge=-1, le=1)] | None,
+    Meta(description="The lowest score of two near-duplicates. Default: as they were compared."),
+]
+
+Preferred: TypeAlias = Annotated[
+    Sequence[str], Meta(description="Folders whose photos are to be kept, the best first.")
+]
 
 
 class Duplicates:
@@ -78,6 +91,33 @@ class Duplicates:
         folders = [as_path(self._engine.absolute(folder)) for folder in prefer]
         return propose_among(self._engine.catalogue(), pairs, min_score, folders)
 
+    @operation("GET /duplicates", tool="List near-duplicates")
+    def proposed(
+        self, min_score: MinScore = None, prefer: Preferred = (), k: ResultCount = 100
+    ) -> DuplicateGroups:
+        """List the groups of the last comparison, and which photos of each to keep: see `groups`.
+
+        `imgsearch duplicates`, and the page, compare the photos. At most `k` groups are listed, the
+        one with the best pair first. Raises UsageError if the photos were not compared from this
+        score on, or with another model, and DiskError.
+        """
+        comparison = self.remembered()
+        if comparison is None:
+            raise UsageError(
+                "The photos of this library have not been compared yet. To compare them: "
+                "imgsearch duplicates"
+            )
+        pairs = comparison.pairs
+        if min_score is None:
+            min_score = pairs.min_score
+        if min_score < pairs.min_score:
+            raise UsageError(
+                f"Photos with a score below {pairs.min_score:g} were not compared last time. To "
+                f"compare them: imgsearch duplicates --min-score {min_score:g}"
+            )
+        groups = self.groups(pairs, min_score, prefer)
+        return DuplicateGroups(groups[: max(k, 0)], len(groups), comparison.compared_at)
+
     def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
         """Find which of these photos are nearly the same as one before them, or of the same burst.
 
@@ -87,6 +127,7 @@ class Duplicates:
 
         return stacks_of(self._engine.context(), as_ids(photo_ids))
 
+    @operation("GET /duplicates/choices")
     def choices(self) -> dict[int, bool]:
         """Return whether a near-duplicate is to be kept, by its photo id, where that was chosen.
 
@@ -95,7 +136,8 @@ class Duplicates:
         """
         return self._engine.duplicate_choices().all()
 
-    def choose(self, photo_id: int, is_kept: bool | None) -> None:
+    @operation("POST /duplicates/choices")
+    def choose(self, photo_id: PhotoId, is_kept: bool | None) -> None:
         """Remember whether a near-duplicate is to be kept; None forgets it.
 
         The choice belongs to the content of the photo: it stays when the photo is moved, or leaves
@@ -105,6 +147,7 @@ class Duplicates:
         if not self._engine.duplicate_choices().set(photo_id, is_kept):
             raise UsageError(f"There is no photo {photo_id} in the library. Search for it again.")
 
+    @operation("DELETE /duplicates/choices")
     def forget_choices(self) -> int:
         """Forget all these choices; returns how many there were. Raises as `choose` does."""
         return self._engine.duplicate_choices().clear()

@@ -71,3 +71,14 @@ class DuplicateGroup(Struct, frozen=True):
     def others(self) -> tuple[GroupedPhoto, ...]:
         """The photos that the kept ones make superfluous."""
         return tuple(photo for photo in self.photos if not photo.keep)
+
+
+class DuplicateGroups(Struct, frozen=True):
+    """The groups of near-duplicates of a comparison, the best `k` of `total`.
+
+    `compared_at` is the end of the comparison, in UTC.
+    """
+
+    groups: tuple[DuplicateGroup, ...]
+    total: int
+    compared_at: datetime

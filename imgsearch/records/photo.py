@@ -18,7 +18,7 @@ from msgspec import Meta, Struct, defstruct
 from msgspec.structs import replace
 
 from imgsearch.features import installed
-from imgsearch.records.query import FilterSpec, Interval
+from imgsearch.records.query import Filter, FilterSpec, Interval
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
@@ -513,6 +513,17 @@ YES_OR_NO_FILTERS = {
     for fact in FACTS
     if fact.filter is not None and fact.filter.kind == "yes/no"
 }
+
+
+def facts_of(condition: Filter) -> list[str]:
+    """Return the names of the facts of a photo that a filter asks for."""
+    if condition.field == "is":
+        return sorted({LOOKS[value].fact for value in condition.values if value in LOOKS})
+    return [
+        fact.name
+        for fact in FACTS
+        if fact.filter is not None and fact.filter.name == condition.field
+    ]
 
 
 def with_measured(facts: Facts, known: Facts) -> Facts:

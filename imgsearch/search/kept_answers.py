@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Protocol
 
 from msgspec import Struct
@@ -36,18 +36,17 @@ class KeptAnswers(Struct, frozen=True):
 
 
 def kept_or_found(
-    open_context: Callable[[], SearchContext],
+    context: SearchContext,
     kept: KeptAnswers,
     query: Query,
     k: int,
     cursor: str | None,
 ) -> Answer:
-    """The page of an answer as it is kept, or else as `search_page` finds it, which is then kept.
+    """Return the cached page of an answer, or find it by `search_page` and cache it.
 
-    The context is opened last and may see a later version than `kept`: what changes meanwhile shows
-    in the next answer at the latest.
+    The context is opened after `kept` and may see a later version of the library: what changes
+    meanwhile shows in the next answer at the latest.
     """
-    context = open_context()
     key = key_of(context, query, k, cursor)
     if key is None:
         return search_page(prepare(context, query), k, cursor)

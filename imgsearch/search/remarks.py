@@ -15,8 +15,8 @@ from imgsearch.language.negation import has_negation
 from imgsearch.language.phrasing import with_emoji_named
 from imgsearch.language.words import is_english
 from imgsearch.records.answer import Answer
-from imgsearch.records.photo import FACTS, LOOKS
-from imgsearch.records.query import Example, Filter, Query
+from imgsearch.records.photo import facts_of
+from imgsearch.records.query import Example, Filter, Query, Selection
 from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.name_search import is_quoted_phrase, quoted_words
@@ -96,26 +96,15 @@ def _empty_dates(understanding: Understanding) -> Iterator[str]:
 def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
     """A remark for each filter on a fact that some photos were never read for."""
     for condition in query.filters:
-        for fact in _facts_of(condition):
+        for fact in facts_of(condition):
             unread = context.catalogue.without_fact(fact)
             if unread:
-                photos = format_count(unread, "photo")
+                photos = format_count(context.catalogue.count(Selection()).photos, "photo")
                 yield (
-                    f"{photos} may be missing: an older version read them, which did not know "
-                    f"{to_text(Query(filters=(condition,)))}. To read them again: "
-                    "imgsearch index --metadata"
+                    f"{unread:,} of {photos} were indexed before imgsearch read "
+                    f"{to_text(Query(filters=(replace(condition, negated=False),)))}, and are left "
+                    "out. To read them again: imgsearch index --metadata"
                 )
-
-
-def _facts_of(condition: Filter) -> list[str]:
-    """The facts of a photo that a filter asks for."""
-    if condition.field == "is":
-        return sorted({LOOKS[value].fact for value in condition.values if value in LOOKS})
-    return [
-        fact.name
-        for fact in FACTS
-        if fact.filter is not None and fact.filter.name == condition.field
-    ]
 
 
 def _negations(query: Query) -> Iterator[str]:

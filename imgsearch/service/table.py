@@ -11,6 +11,7 @@ from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.corrections import Corrections
+from imgsearch.operations.duplicates import Duplicates
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
@@ -22,17 +23,16 @@ from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.saved import Saved
 from imgsearch.operations.tray import Tray
 
-_ALWAYS = (None, "browse", "duplicates", "lines", "pictures")  # parts that every library has
+_ALWAYS = (None, "browse", "duplicates", "lines", "memory", "pictures")  # see `capabilities`
 
 
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
+    of_all = (Library, Lines, Pictures, Browse, Duplicates)
     of_kept = (Saved, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
     of_features = (load(part.made_by) for part in installed.parts().values())
-    return operations_of(
-        (Library, Lines, Pictures, Browse, Meaning, *of_kept, Encoders, *of_features)
-    )
+    return operations_of((*of_all, Meaning, *of_kept, Encoders, *of_features))
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:

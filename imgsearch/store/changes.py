@@ -6,7 +6,9 @@ change that was undone can be done again. A change is recorded in the transactio
 
 Swapping rows is right only in one order: what was made last is undone first. So a change is not
 undone while a later one of the same rows counts, and not done again while an earlier one is undone.
-Changes of other rows may be undone in any order. A new change ends the list of undone ones.
+Changes of other rows may be undone in any order. A new change ends the list of undone ones. In a
+replica of an archive, others may change the same rows: what they made later stays, and the change
+before cannot be undone any more.
 """
 
 from __future__ import annotations
@@ -96,6 +98,17 @@ _CHILDREN = {
     "persons": tuple((table, "person_id") for table in ("own_person", "face_decisions", "faces")),
 }
 _OF_PEOPLE = frozenset(("persons", "own_person", "face_decisions", "faces"))
+# What somebody else has changed in the rows of these tables.
+OF_OTHERS = {
+    "albums": "that album",
+    "album_photos": "whether those photos are in that album",
+    "marks": "the same marks of those photos",
+    "corrections": "the date or the place of those photos",
+    "event_titles": "the title of that event",
+    "persons": "that person",
+    "own_person": "which person you are",
+    "face_decisions": "who those faces are",
+}
 
 
 class Step(Struct, frozen=True, array_like=True):
@@ -123,9 +136,9 @@ class ChangeStore:
         Rows of photos that the library has forgotten stay away. A change that has nothing but such
         rows is forgotten as well: the one before it is undone in its place.
 
-        Raises UsageError where a later change of the same rows was not undone, where a name cannot
-        be given back, since it is taken, and where nothing is left to undo of the change that was
-        asked for.
+        Raises UsageError where a later change of the same rows was not undone, where somebody else
+        has changed them in another replica of the archive since, where a name cannot be given back,
+        since it is taken, and where nothing is left to undo of the change that was asked for.
         """
         return self._turn(change_id, undone=False)
 
@@ -285,6 +298,7 @@ def _swap(connection: sqlite3.Connection, change: Change, steps: Sequence[Step])
     """
     assert change.id is not None
     steps = _with_children(connection, steps)
+    _refuse_rows_of_others(connection, change, steps)
     _refuse_wrong_order(connection, change, steps)
     before = [rows_before(connection, step.table, step.keys) for step in steps]
     for step in steps:
@@ -330,6 +344,22 @@ def _refuse_wrong_order(
         raise UsageError(
             f'"{change.title}" cannot be done again yet: "{title}" came before it and changed the '
             f"same. Do that again first: imgsearch undo --redo {other_id}"
+        )
+
+
+def _refuse_rows_of_others(
+    connection: sqlite3.Connection, change: Change, steps: Sequence[Step]
+) -> None:
+    """Raise UsageError where somebody else has changed the same rows after this change."""
+    rows = connection.execute(
+        "SELECT of_table, row_key FROM rows_of_others WHERE after_change >= ?", (change.id,)
+    )
+    theirs = {(table, *json.loads(key)) for table, key in rows}
+    for table, *_ in theirs.intersection(_keys_of(steps)):
+        raise UsageError(
+            f'"{change.title}" cannot be {"undone" if change.undone else "done again"}: somebody '
+            f"else has changed {OF_OTHERS[table]} since. Change it anew, or choose another "
+            "change: imgsearch undo --list"
         )
 
 

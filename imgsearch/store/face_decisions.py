@@ -32,6 +32,33 @@ def delete_empty_groups(connection: sqlite3.Connection) -> None:
     )
 
 
+def join_persons(connection: sqlite3.Connection, person_id: int, into: int) -> None:
+    """Give all faces and decisions of a person to another one, and delete it.
+
+    The other person has one name: its own, else that of the first.
+    """
+    row = connection.execute(
+        "SELECT name, plain_name FROM persons WHERE id = ?", (person_id,)
+    ).fetchone()
+    connection.execute("UPDATE faces SET person_id = ? WHERE person_id = ?", (into, person_id))
+    # A face that was said not to be one of them, and is the other, is both now: yes wins.
+    connection.execute(
+        "DELETE FROM face_decisions WHERE NOT is_person AND person_id IN (?1, ?2) AND face_id IN "
+        "(SELECT face_id FROM face_decisions WHERE is_person AND person_id IN (?1, ?2))",
+        (person_id, into),
+    )
+    for table in ("face_decisions", "own_person"):
+        connection.execute(
+            f"UPDATE {table} SET person_id = ? WHERE person_id = ?", (into, person_id)
+        )
+    connection.execute("DELETE FROM persons WHERE id = ?", (person_id,))
+    if row[0] is not None:
+        connection.execute(
+            "UPDATE persons SET name = ?, plain_name = ? WHERE id = ? AND name IS NULL",
+            (*row, into),
+        )
+
+
 def link(connection: sqlite3.Connection, photo_id: int, content_hash: bytes) -> None:
     """Give the faces of a photo the decisions about the faces that were at their places."""
     faces = connection.execute(
@@ -77,8 +104,13 @@ def decisions_at(
     return [
         (person_id, bool(is_person))
         for person_id, is_person, moment, x, y, width, height in rows
-        if _is_same_moment(at_s, moment) and overlap(box, (x, y, width, height)) >= _SAME_PLACE
+        if is_same_face(at_s, box, moment, (x, y, width, height))
     ]
+
+
+def is_same_face(at_s: float | None, box: Box, other_at_s: float | None, other: Box) -> bool:
+    """Return whether two places of a photo, at moments of a video, are of one face."""
+    return _is_same_moment(at_s, other_at_s) and overlap(box, other) >= _SAME_PLACE
 
 
 def _face_at(

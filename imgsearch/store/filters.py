@@ -18,9 +18,10 @@ from imgsearch.features import installed
 from imgsearch.features.declared import NamedFilter, load
 from imgsearch.paths import absolute, path_of, stored_path
 from imgsearch.records.names import NAME_FIELDS, NameField, names_of_keyword
-from imgsearch.records.photo import FACTS, LOOKS, Fact
+from imgsearch.records.photo import FACTS, LOOKS, Fact, facts_of
 from imgsearch.records.query import (
     FACT_TOLERANCE,
+    Filter,
     FilterSpec,
     FilterValue,
     Interval,
@@ -141,12 +142,23 @@ def _where(
         any_value = _joined(" OR ", [make(context, value) for value in condition.values])
         if condition.negated:
             any_value = any_value._replace(text=f"NOT coalesce({any_value.text}, 0)")
+            conditions += _was_read_for(connection, condition)
         conditions.append(any_value)
     where = _joined(" AND ", conditions)
     parameters = [
         text_parameter(each) if isinstance(each, str) else each for each in where.parameters
     ]
     return where._replace(parameters=tuple(parameters))
+
+
+def _was_read_for(connection: sqlite3.Connection, condition: Filter) -> list[SqlCondition]:
+    """The conditions that a photo was read for the facts of a filter, where some were not.
+
+    A photo of which a fact was never read is unknown: no negated filter on that fact finds it.
+    """
+    query = f"SELECT max(added_at) FROM later_facts WHERE fact {IN_IDS}"
+    (added_at,) = connection.execute(query, (json.dumps(facts_of(condition)),)).fetchone()
+    return [] if added_at is None else [SqlCondition("photos.facts_at >= ?", (added_at,))]
 
 
 def _joined(operator: str, conditions: Collection[SqlCondition]) -> SqlCondition:

@@ -749,6 +749,163 @@ DROP TRIGGER correction_goes;
 DROP TRIGGER corrected_photo_is_read;
 {_correction_triggers(of_date=("date_precision",))}"""
 
+# What people make in a replica of an archive, as items that other replicas get: see
+# `imgsearch.archive.items`. `item_state` has a row in a replica only, and without it the triggers
+# do nothing. `outbox` has what has changed here, and `user_items` all items, as they were sent or
+# received last. A number of an album or a person is given once, and stays with its identity in
+# `item_identities` when the row goes, since an undo brings the row back.
+#
+# `outbox` has no unique column: a statement with OR REPLACE or OR IGNORE would have its triggers
+# replace or ignore rows, too. SQLite knows the time to a millisecond.
+_NOW_US = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+_PHOTO_OF = "(SELECT lower(hex(content_hash)) FROM photos WHERE id = {0}.photo_id)"
+# Which statements are noted: a table, its columns, and the subject of a row; null: it is not noted.
+# A row that goes with its photo is none that a person has removed.
+_NOTED_ITEMS = (
+    ("album", "albums", "key, name", "CASE WHEN {0}.key != '' THEN CAST({0}.id AS TEXT) END"),
+    (
+        "album photo",
+        "album_photos",
+        "place",
+        "(SELECT {0}.album_id || '/' || lower(hex(content_hash)) FROM photos WHERE id = "
+        "{0}.photo_id AND NOT EXISTS (SELECT 1 FROM albums WHERE id = {0}.album_id AND key = ''))",
+    ),
+    ("mark", "marks", "value", _PHOTO_OF),
+    (
+        "correction",
+        "corrections",
+        "taken_at, date_precision, lat, lon, town, region, country, near_town",
+        _PHOTO_OF,
+    ),
+    (
+        "person",
+        "persons",
+        "name, plain_name, is_hidden",
+        "CASE WHEN {0}.name IS NOT NULL OR {0}.is_hidden OR EXISTS (SELECT 1 FROM item_identities "
+        "WHERE kind = 'person' AND number = {0}.id) THEN CAST({0}.id AS TEXT) END",
+    ),
+    ("person", "face_decisions", "person_id, is_person", "CAST({0}.person_id AS TEXT)"),
+    ("face", "face_decisions", "person_id, is_person", "lower(hex({0}.content_hash))"),
+    ("own person", "own_person", "person_id", "'me'"),
+    ("label", "facets", "name, classes, template, none_of_these", "{0}.name"),
+    ("concept", "concepts", "name, words, plain_name, taught_at", "{0}.plain_name"),
+    (
+        "concept",
+        "concept_examples",
+        "is_like, source, picture",
+        "(SELECT plain_name FROM concepts WHERE id = {0}.concept_id AND ({0}.photo_id IS NULL OR "
+        "EXISTS (SELECT 1 FROM photos WHERE photos.id = {0}.photo_id)))",
+    ),
+    ("saved search", "saved_searches", "key, name, line, k, include_weak", "{0}.key"),
+    ("event title", "event_titles", "title, start, end_at", "'all'"),
+    ("duplicate choice", "duplicate_choices", "is_kept", "lower(hex({0}.content_hash))"),
+)
+# The keys of rows that changes by people restore: see `imgsearch.store.changes`.
+_RESTORED_KEYS = {
+    "albums": ("id",),
+    "album_photos": ("album_id", "photo_id"),
+    "marks": ("kind", "photo_id"),
+    "corrections": ("photo_id",),
+    "event_titles": ("id",),
+    "persons": ("id",),
+    "own_person": ("id",),
+    "face_decisions": ("id",),
+}
+
+
+def _item_trigger(name: str, table: str, event: str, is_applying: int, statement: str) -> str:
+    return (
+        f"CREATE TRIGGER {name} {event} ON {table} WHEN EXISTS (SELECT 1 FROM item_state WHERE "
+        f"is_applying = {is_applying}) BEGIN {statement}; END;\n"
+    )
+
+
+def _item_triggers() -> str:
+    triggers = []
+    columns_of = {table: columns for _, table, columns, _ in _NOTED_ITEMS}
+    for kind, table, columns, subject in _NOTED_ITEMS:
+        for event, rows in (
+            ("INSERT", ("new",)),
+            (f"UPDATE OF {columns}", ("new", "old")),
+            ("DELETE", ("old",)),
+        ):
+            subjects = " UNION ".join(f"SELECT {subject.format(row)} AS subject" for row in rows)
+            name = f"{table}_{event.split()[0].lower()}_notes_{kind.replace(' ', '_')}"
+            statement = (
+                f"INSERT INTO outbox (kind, subject, changed_us) SELECT '{kind}', subject, "
+                f"{_NOW_US} FROM ({subjects}) WHERE subject IS NOT NULL"
+            )
+            triggers.append(_item_trigger(name, table, f"AFTER {event}", 0, statement))
+    for table, key in _RESTORED_KEYS.items():
+        for event, row in (
+            ("INSERT", "new"),
+            (f"UPDATE OF {columns_of[table]}", "old"),
+            ("DELETE", "old"),
+        ):
+            values = ", ".join(f"{row}.{column}" for column in key)
+            name = f"{table}_{event.split()[0].lower()}_by_others"
+            statement = (
+                f"INSERT INTO rows_of_others (of_table, row_key, after_change) SELECT '{table}', "
+                f"json_array({values}), id FROM changes ORDER BY id DESC LIMIT 1"
+            )
+            triggers.append(_item_trigger(name, table, f"AFTER {event}", 1, statement))
+    return "".join(triggers)
+
+
+_USER_ITEMS = f"""
+CREATE TABLE item_state (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    writer TEXT NOT NULL,
+    position INTEGER NOT NULL DEFAULT 0,
+    last_photo INTEGER NOT NULL DEFAULT 0,
+    is_applying BOOLEAN NOT NULL DEFAULT 0
+);
+CREATE TABLE outbox (
+    id INTEGER NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    changed_us INTEGER NOT NULL
+);
+CREATE TABLE user_items (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    content BLOB,
+    value TEXT,
+    changed_us INTEGER NOT NULL,
+    writer TEXT NOT NULL,
+    is_sent BOOLEAN NOT NULL,
+    is_waiting BOOLEAN NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+CREATE INDEX user_items_by_subject ON user_items (subject, kind);
+CREATE INDEX user_items_by_content ON user_items (content) WHERE content IS NOT NULL;
+CREATE INDEX user_items_unsent ON user_items (kind, key) WHERE NOT is_sent;
+CREATE INDEX user_items_waiting ON user_items (kind, key) WHERE is_waiting;
+CREATE TABLE item_identities (
+    kind TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    identity TEXT NOT NULL UNIQUE,
+    PRIMARY KEY (kind, number)
+) WITHOUT ROWID;
+CREATE TABLE rows_of_others (
+    of_table TEXT NOT NULL,
+    row_key TEXT NOT NULL,
+    after_change INTEGER NOT NULL
+);
+CREATE INDEX rows_of_others_by_change ON rows_of_others (after_change);
+CREATE TRIGGER items_wait_for_photo AFTER DELETE ON photos
+    WHEN EXISTS (SELECT 1 FROM item_state)
+    BEGIN UPDATE user_items SET is_waiting = 1
+        WHERE content = old.content_hash AND value IS NOT NULL; UPDATE user_items SET is_waiting = 1
+        WHERE kind = 'concept example' AND key > lower(hex(old.content_hash)) || '/'
+        AND key < lower(hex(old.content_hash)) || '0' AND CASE WHEN json_valid(value)
+        THEN json_extract(value, '$.picture') IS NULL ELSE value IS NOT NULL END; UPDATE user_items
+        SET is_waiting = 1 WHERE kind = 'saved search' AND value IS NOT NULL AND key IN (SELECT key
+        FROM saved_searches JOIN saved_examples ON search_id = saved_searches.id
+        WHERE photo_id = old.id); END;
+{_item_triggers()}"""
+
 # Facts whose columns the triggers of a migration name. Photos of a pack may have them already.
 _NEEDED_FACTS = {"date precision": ("date_precision",)}
 
@@ -771,6 +928,7 @@ MIGRATIONS: dict[str, str] = {
     "unfinished jobs": _UNFINISHED,
     "later facts": _LATER_FACTS,
     "date precision": _DATE_PRECISION,
+    "items of people": _USER_ITEMS,
 }
 
 

@@ -18,7 +18,7 @@ from imgsearch.records.changes import Change
 from imgsearch.records.faces import Face, Person
 from imgsearch.store import changes
 from imgsearch.store.database import Database
-from imgsearch.store.face_decisions import delete_empty_groups, make_person
+from imgsearch.store.face_decisions import delete_empty_groups, join_persons, make_person
 from imgsearch.store.faces import changing
 from imgsearch.store.sql import IN_IDS, ids_parameter, list_query, now
 from imgsearch.text import format_count, plain_text
@@ -375,27 +375,7 @@ def _merge(change: _Change, person_id: int, into: int, sure: Sequence[int]) -> N
     change.keep_faces_of([person_id])
     change.keep_denials(into)
     _confirm(connection, sure, [person_id, into], into)
-    # The other person has one name: that of `into`, else its own.
-    row = connection.execute(
-        "SELECT name, plain_name FROM persons WHERE id = ?", (person_id,)
-    ).fetchone()
-    connection.execute("UPDATE faces SET person_id = ? WHERE person_id = ?", (into, person_id))
-    # A face that was said not to be one of them, and is the other, is both now: yes wins.
-    connection.execute(
-        "DELETE FROM face_decisions WHERE NOT is_person AND person_id IN (?1, ?2) AND face_id IN "
-        "(SELECT face_id FROM face_decisions WHERE is_person AND person_id IN (?1, ?2))",
-        (person_id, into),
-    )
-    for table in ("face_decisions", "own_person"):
-        connection.execute(
-            f"UPDATE {table} SET person_id = ? WHERE person_id = ?", (into, person_id)
-        )
-    connection.execute("DELETE FROM persons WHERE id = ?", (person_id,))
-    if row[0] is not None:
-        connection.execute(
-            "UPDATE persons SET name = ?, plain_name = ? WHERE id = ? AND name IS NULL",
-            (*row, into),
-        )
+    join_persons(connection, person_id, into)
 
 
 def _open_groups(connection: sqlite3.Connection, faces: Sequence[int], person_id: int) -> list[int]:

@@ -22,6 +22,9 @@ from imgsearch.store.database import Database
 from imgsearch.store.sql import IN_IDS, IS_LIVE, ids_parameter, now
 from imgsearch.text import format_count
 
+# Two replicas of an archive may give two photos one place: their order is the same in both.
+ORDER = "place, photos.content_hash"
+
 
 class ListedPhotos(Struct, frozen=True):
     """The photos of a list in their order: ids that can be found, and ids without a file."""
@@ -46,7 +49,7 @@ class PhotoLists:
             list_id, name = found
             rows = connection.execute(
                 f"SELECT photo_id, {IS_LIVE} FROM album_photos JOIN photos ON photos.id = photo_id "
-                "WHERE album_id = ? ORDER BY place",
+                f"WHERE album_id = ? ORDER BY {ORDER}",
                 (list_id,),
             ).fetchall()
         return ListedPhotos(

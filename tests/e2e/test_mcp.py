@@ -41,6 +41,7 @@ from tests.stand_in import StandIn
 
 TOOLS = {
     "search",
+    "duplicates",
     "similar",
     "photo",
     "explain",
@@ -279,9 +280,10 @@ def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
         return hashlib.sha256((data / "library.db").read_bytes()).hexdigest()
 
     before = digest()
-    for tool in sorted(TOOLS - {"search", "explain", "similar", "meaning"}):
+    for tool in sorted(TOOLS - {"search", "explain", "similar", "meaning", "duplicates"}):
         connected.ask(tool, **({"photo_id": 1} if tool in ("photo", "thumbnail") else {}))
     assert "imgsearch meaning --lay-out" in text_of(connected.call("meaning"))
+    assert "To compare them: imgsearch duplicates" in text_of(connected.call("duplicates"))
     connected.ask("similar", example={"photo_id": 1})
     connected.ask("search", query="a red square nobody has searched for")
     assert digest() == before

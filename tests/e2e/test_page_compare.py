@@ -125,7 +125,7 @@ def test_the_best_one_stays_selected(page: Page, address: str, kept: Library) ->
 
 def test_a_photo_that_has_left_is_said(page: Page, address: str, kept: Library) -> None:
     select(kept, 2)
-    page.route("**/exports/json", lambda route: route.fulfill(json=[]))
+    page.route("**/exports/json", lambda route: route.fulfill(body="[]", content_type="text/plain"))
     page.goto(f"{address}/?q=type:png")
     wait_for_selected(page, 2)
     page.get_by_role("button", name="Compare").click()

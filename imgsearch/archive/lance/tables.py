@@ -15,6 +15,9 @@
   before there were faces lack the three.
 - `marks` has the favourites, stars and hidden photos of the library that was copied last. It is the
   authority for the columns of `photos` with marks. Catalogues that were made before lack it.
+- `items` has what people make in the replicas of the archive (`imgsearch.archive.items`), one row
+  for each thing, also after it was removed. A program that searches the tables does without it, and
+  it is made when the first item is put there.
 - `pending` has the contents of changes in progress: an interrupted one is completed.
 - `baselines` has the score baseline that was published last, and the words of all names.
 
@@ -84,6 +87,7 @@ TableName: TypeAlias = Literal[
     "people",
     "photo_people",
     "marks",
+    "items",
     "pending",
     "baselines",
 ]
@@ -114,6 +118,9 @@ OWN_PERSON = "imgsearch.own-person"
 MARKED = "imgsearch.marked"
 PUBLISHED = "published"  # the tag of the version that was published last
 _OFFSET_BITS = 32  # of an address
+# Of which rows the version is asked for in which they were changed last: see `CHANGED_IN`.
+_WITH_VERSIONS = frozenset({"items"})
+CHANGED_IN = "_row_last_updated_at_version"  # a column that Lance keeps itself
 _KEYS: dict[TableName, str] = {
     "photos": "key",
     "kept": "key",
@@ -125,6 +132,7 @@ _KEYS: dict[TableName, str] = {
     "people": "row",
     "photo_people": "hash",
     "marks": "hash",
+    "items": "item",
     "pending": "change",
     "baselines": "number",
 }
@@ -224,6 +232,7 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
         "people": _people_columns,
         "photo_people": _photo_people_columns,
         "marks": _marks_columns,
+        "items": _items_columns,
         "pending": _pending_columns,
         "baselines": _baseline_columns,
     }[name](encoder.dim)
@@ -339,6 +348,17 @@ def _marks_columns(dim: int) -> Columns:
     return {"hash": str, **MARK_COLUMNS}
 
 
+def _items_columns(dim: int) -> Columns:
+    return {
+        "item": str,  # the kind and the key: "mark/…"
+        "kind": str,
+        "key": str,
+        "value": str,  # JSON; null: it was removed
+        "changed_us": int,  # since 1970
+        "writer": str,  # the replica
+    }
+
+
 def _pending_columns(dim: int) -> Columns:
     return {"change": str, "hashes": tuple, "begun_at": str}  # ISO 8601, UTC
 
@@ -383,7 +403,13 @@ def create(address: str, encoder: EncoderRow) -> None:
             schema = schema_of(name, encoder)
             empty = pa.Table.from_pylist([], schema)
             try:
-                lance.write_dataset(empty, _uri(address, name), schema=schema, mode="create")
+                lance.write_dataset(
+                    empty,
+                    _uri(address, name),
+                    schema=schema,
+                    mode="create",
+                    enable_stable_row_ids=name in _WITH_VERSIONS,
+                )
             except (ValueError, OSError) as error:
                 if "already exists" not in str(error).lower():
                     raise
@@ -891,7 +917,7 @@ def _unescape(found: re.Match[str]) -> str:
 # account: they may have parts of requests.
 _MEANINGS = (
     (
-        ("conflict", "contention"),
+        ("conflict", "contention", "concurrent writers"),
         LibraryLocked,
         "Others write to the catalogue {} at the same time, and this change did not get through. "
         "Nothing is lost: run the command again.",

@@ -157,6 +157,7 @@ _INDEXES: dict[str, dict[str, str]] = {
     "people": {"row": "BTREE"},
     "photo_people": {"hash": "BTREE"},
     "marks": {"hash": "BTREE"},
+    "items": {"item": "BTREE"},
 }
 # The columns of a photo that follow from other tables, and that tell whether it is in step.
 _FOLLOWING = (
@@ -497,6 +498,10 @@ class LanceWriter:
     def _marks(self) -> Table:
         return self._later_table("marks")
 
+    @cached_property
+    def _items(self) -> Table:
+        return self._later_table("items")
+
     def _later_table(self, name: TableName) -> Table:
         """A table that older catalogues lack; it is made where it is missing."""
         if not tables.exists(self.address, name):
@@ -695,6 +700,7 @@ class LanceWriter:
                 self._people,
                 self._photo_people,
                 self._marks,
+                self._items,
             )
             total = len(indexed) + 3
             steps = iter([Progress(done, total) for done in range(1, total + 1)])

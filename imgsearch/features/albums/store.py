@@ -9,7 +9,7 @@ from imgsearch.features.albums.records import Album, AlbumPhotos
 from imgsearch.records.changes import Change
 from imgsearch.store import changes, photo_lists
 from imgsearch.store.database import Database
-from imgsearch.store.photo_lists import PhotoLists
+from imgsearch.store.photo_lists import ORDER, PhotoLists
 from imgsearch.store.sql import IS_LIVE
 from imgsearch.store.tray import TRAY_KEY
 from imgsearch.text import format_count, plain_text
@@ -29,7 +29,7 @@ class AlbumStore:
         query = (
             f"SELECT albums.name, sum(photos.id IS NOT NULL AND {IS_LIVE}), count(photos.id), "
             f"made_at, (SELECT photo_id FROM album_photos JOIN photos ON photos.id = photo_id "
-            f"WHERE album_id = albums.id AND {IS_LIVE} ORDER BY place LIMIT 1) "
+            f"WHERE album_id = albums.id AND {IS_LIVE} ORDER BY {ORDER} LIMIT 1) "
             "FROM albums LEFT JOIN album_photos ON album_id = albums.id "
             "LEFT JOIN photos ON photos.id = photo_id WHERE key != ? GROUP BY albums.id ORDER BY "
             "key"

@@ -6,18 +6,37 @@ import { PhotoGrid } from "../grid/photo_grid.js";
 import { dayHeadings } from "../grid/headings.js";
 import { memoriesHeight, memoryRows } from "../grid/memories.js";
 import { isPlainClick, normalized, visit } from "../history/history.js";
-import { dayName, element, icon } from "../shared/dom.js";
+import { dayName, element, find, focusIn, icon } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
 import { tray } from "../shared/tray.js";
 import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
 
+/** @import { Block, BlockSection, Day, DaySection } from "../grid/layout.js" */
+/** @import { Memories } from "../grid/memories.js" */
+/** @import { Listed } from "../grid/photo_grid.js" */
+/** @import { Place, StreamlitComponent } from "../types.d.ts" */
+/** @import { View } from "./view.js" */
+/**
+ * `stacked` is null where photos cannot be stacked; `other_views` are icon, label and address of each.
+ * @typedef {{ address: string, parameters: string, version: string, heading: [first: string, rest: string], other_views: [string, string, string][], weaker: boolean, memories: Memories[], first_title: string, stacked: boolean | null }} Data
+ */
+/** @typedef {Listed & { ids: string[], sections: [title: string, count: number][], days: [day: string, count: number, remark: string][] | null }} List */
+
 const END_HEIGHT = 76; // of the button below the photos
 const NARROW = 5.6; // on a narrow screen several photos still fit side by side
 
+/** @extends {PhotoGrid<BlockSection | DaySection, List>} */
 class Answer extends PhotoGrid {
+  /** @type {Data} */ data;
+  /** @type {StreamlitComponent<Data>} */ component;
+  /** @type {Block[]} */ blocks = [];
+  /** @type {Day[] | undefined} */ days;
+  /** @type {string[]} */ ids = []; // of all photos, in their order
+  /** @type {boolean | null} */ isWhole = null; // whether all photos are selected; null: not known yet
+
+  /** @param {HTMLElement} box */
   constructor(box) {
     super(box, "Photos");
-    this.ids = []; // of all photos, in their order
     this.head = element("div", "head");
     this.text = element("div", "text");
     this.text.role = "status";
@@ -29,19 +48,21 @@ class Answer extends PhotoGrid {
     tray.ready.then(() => { if (this.data) this.showTools(); });
   }
 
-  update(data, { setStateValue, setTriggerValue }) {
-    const before = this.data;
-    Object.assign(this, { data, setStateValue, setTriggerValue });
+  /** @param {Data} data @param {StreamlitComponent<Data>} component */
+  update(data, component) {
+    const /** @type {Data | undefined} */ before = this.data;
+    this.data = data;
+    this.component = component;
     this.showHead();
     this.fit();
-    if (data.stacked !== null && data.stacked !== this.view.stacked) setStateValue("stacked", this.view.stacked);
+    if (data.stacked !== null && data.stacked !== this.view.stacked) component.setStateValue("stacked", this.view.stacked);
     if (before?.parameters === data.parameters) {
       if (before.version !== data.version) this.loadAgain(); // photos have come or gone
       else if (this.layout && (before.weaker !== data.weaker || JSON.stringify(before.memories) !== JSON.stringify(data.memories))) this.showOthers();
       return;
     }
     if (before?.address === data.address) { this.loadAgain(); return; } // with weaker matches, or without
-    const place = this.isShown ? history.state?.place : null;
+    const /** @type {Place | null | undefined} */ place = this.isShown ? history.state?.place : null;
     this.load(place?.id, place ?? {});
   }
 
@@ -65,6 +86,7 @@ class Answer extends PhotoGrid {
   // Below rows of other photos, the first ones need a title.
   get firstTitle() { return this.data.memories.length ? this.data.first_title : ""; }
 
+  /** @param {List} list */
   adopt({ ids, sections, days }) {
     this.days = days?.map(([day, count, remark]) => ({ day, count, remark, towns: "", label: dayName(day) }));
     // The line above the photos tells of the first ones; lines separate the others from these.
@@ -75,6 +97,7 @@ class Answer extends PhotoGrid {
     this.showTools();
   }
 
+  /** @param {number} width */
   arrange(width) {
     const px = ROWS_PX[this.view.size], desired = Math.min(px, px / NARROW * innerWidth / 100);
     const layout = this.days ? layOutDays(this.days, [], width, 0, desired, 1) : layOutBlocks(this.blocks, width, desired, 0, memoriesHeight(this.data.memories));
@@ -82,8 +105,9 @@ class Answer extends PhotoGrid {
     return layout;
   }
 
+  /** @param {BlockSection | DaySection} section */
   headingsOf(section) {
-    if (this.days) return dayHeadings(section);
+    if ("day" in section) return dayHeadings(section);
     const title = section.title || (section.isBeside ? section.label || "Sure" : "");
     if (!title) return [];
     const line = element("h3", "line", title);
@@ -98,20 +122,23 @@ class Answer extends PhotoGrid {
     const end = element("div", "end"), button = withIcon(element("button"), "unfold_more", "Show weaker matches");
     button.append("Show weaker matches");
     button.type = "button";
-    button.onclick = () => { button.disabled = true; this.setTriggerValue("weaker", true); };
-    end.style.top = `${this.layout.height - END_HEIGHT}px`;
+    button.onclick = () => { button.disabled = true; this.component.setTriggerValue("weaker", true); };
+    end.style.top = `${(this.layout?.height ?? 0) - END_HEIGHT}px`;
     end.append(button);
     return { before, after: [end] };
   }
 
+  /** @param {Place | null} place */
   keepPlace(place) {
     if (this.isShown) history.replaceState({ ...history.state, place }, "");
   }
 
   // ---------------------------------------------------------------- selection
 
+  /** @param {number} first @param {number} end */
   async idsBetween(first, end) { return this.ids.slice(first, end); }
 
+  /** @param {string} id */
   async offsetOf(id) {
     const offset = this.ids.indexOf(id);
     return offset < 0 ? null : offset;
@@ -128,6 +155,7 @@ class Answer extends PhotoGrid {
     this.showTools();
   }
 
+  /** @param {KeyboardEvent} event */
   onSelectionKey(event) {
     if (event.key === "a" && (event.ctrlKey || event.metaKey) && !event.altKey) {
       this.selectAll();
@@ -150,27 +178,30 @@ class Answer extends PhotoGrid {
     const { view, data } = this;
     this.scroller.className = `scroller ${view.shape}${view.captions ? "" : " bare"}`;
     const other = view.shape === "fit" ? "square" : "fit";
-    const links = data.other_views.map(([icon, label, address]) => {
-      const link = withIcon(element("a"), icon, label);
+    const links = data.other_views.map(([sign, label, address]) => {
+      const link = withIcon(element("a"), sign, label);
       link.href = address;
       link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(address); } };
       return link;
     });
-    const all = this.isAllSelected ? ["deselect", "Select none"] : ["select_all", "Select all"];
-    const buttons = [
+    const /** @type {[string, string]} */ all = this.isAllSelected ? ["deselect", "Select none"] : ["select_all", "Select all"];
+    const /** @type {[icon: string, label: string, act: () => void, kind: string, isDisabled?: boolean][]} */ tools = [
       [...all, () => this.selectAll(), "all"],
-      ...tray.actionsForLists.map(({ icon, label, name, act }) => [icon, label, () => act(this.ids), name]),
+      ...tray.actionsForLists.map(({ icon, label, name, act }) => /** @type {[string, string, () => void, string]} */ ([icon, label, () => act(this.ids), name])),
       ["remove", "Smaller", () => this.choose({ size: view.size - 1 }), "smaller", view.size === 0],
       ["add", "Larger", () => this.choose({ size: view.size + 1 }), "larger", view.size === ROWS_PX.length - 1],
       [...SHAPES[other], () => this.choose({ shape: other }), "shape"],
       view.captions
         ? ["subtitles_off", "Hide captions", () => this.choose({ captions: false }), "captions"]
         : ["subtitles", "Show captions", () => this.choose({ captions: true }), "captions"],
-      ...(data.stacked === null ? [] : [view.stacked
+    ];
+    if (data.stacked !== null) {
+      tools.push(view.stacked
         ? ["stacks", "Unstack similar photos", () => this.choose({ stacked: false }), "stack"]
-        : ["filter_none", "Stack similar photos", () => this.choose({ stacked: true }), "stack"]]),
-    ].map(([icon, label, act, kind, isDisabled = false]) => {
-      const button = withIcon(element("button", kind), icon, label);
+        : ["filter_none", "Stack similar photos", () => this.choose({ stacked: true }), "stack"]);
+    }
+    const buttons = tools.map(([sign, label, act, kind, isDisabled = false]) => {
+      const button = withIcon(element("button", kind), sign, label);
       Object.assign(button, { type: "button", disabled: isDisabled, onclick: act });
       return button;
     });
@@ -179,20 +210,22 @@ class Answer extends PhotoGrid {
     more.type = "button";
     more.ariaExpanded = String(this.head.classList.contains("open"));
     more.onclick = () => { this.head.classList.toggle("open"); this.showTools(); };
-    const focused = this.tools.contains(this.box.getRootNode().activeElement) ? this.box.getRootNode().activeElement.className : null;
+    const active = focusIn(this.box), focused = this.tools.contains(active) ? active?.className : null;
     this.tools.replaceChildren(...links, ...buttons, more);
-    if (focused) this.tools.querySelector(`.${focused}`)?.focus();
+    if (focused) find(this.tools, `.${focused}`)?.focus();
   }
 
+  /** @param {Partial<View>} change */
   choose(change) {
     this.view = { ...this.view, ...change };
     keepView(this.view);
     this.showTools();
     if ("size" in change && this.layout) this.layOutAgain();
-    if ("stacked" in change) this.setStateValue("stacked", change.stacked);
+    if ("stacked" in change) this.component.setStateValue("stacked", change.stacked);
   }
 }
 
+/** @template {HTMLElement} Node @param {Node} node @param {string} name @param {string} label */
 function withIcon(node, name, label) {
   node.ariaLabel = node.title = label;
   node.append(icon(name));

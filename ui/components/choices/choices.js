@@ -3,18 +3,18 @@
 // filter into the search box, or takes it out again.
 
 import { ask } from "../shared/ask.js";
-import { element, icon } from "../shared/dom.js";
+import { element, focusIn, icon } from "../shared/dom.js";
 import { UnhandledEvents } from "../shared/unhandled_events.js";
+import { matching, read, wordsIn } from "./matching.js";
+
+/** @import { Response, StreamlitComponent } from "../types.d.ts" */
+/** @import { Choice, Kind, SentChoice } from "./matching.js" */
+/** @typedef {HTMLButtonElement & { choice: Choice }} ChoiceButton */
+/** @typedef {{ chosen: [field: string, value: string][], handled: [session: string, handled: number] }} Data */
 
 const MAX_FOUND = 60;
-const LETTERS = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ł: "l", ı: "i" };
 
-// Without case and accents: "Genève" is found by "geneve".
-export const plain = (text) =>
-  text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/[ßæœøđłı]/g, (letter) => LETTERS[letter]);
-
-const wordsOf = (text) => text.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
-
+/** @param {HTMLElement & { state?: Choices }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setStateValue }) {
   const state = (box.state ??= new Choices(box));
   state.clicks.drop(data.handled);
@@ -22,10 +22,14 @@ export default function (box, { data, setStateValue }) {
 }
 
 class Choices {
+  /** @type {Kind[] | null} */ kinds = null;
+  /** @type {Set<string>} */ open = new Set(); // keys of what is unfolded
+  /** @type {Set<string>} */ chosen = new Set(); // field and value of each
+  /** @type {(choice: Choice) => void} */ onClick = () => {};
+
+  /** @param {HTMLElement} box */
   constructor(box) {
-    this.kinds = null;
     this.clicks = new UnhandledEvents();
-    this.open = new Set(); // keys of what is unfolded
     this.find = element("input", "find");
     this.find.type = "search";
     this.find.placeholder = "Folder, place, person, keyword or label";
@@ -42,39 +46,43 @@ class Choices {
 
   async load() {
     this.say("Loading …");
+    /** @type {Response<{ title: string, icon: string, choices: SentChoice[] }[]> | null} */
     const answer = await ask("/filters/choices");
     if (!answer?.ok) { this.say(`The choices could not be loaded: ${answer ? answer.content : "the page's server does not answer."}`); return; }
-    this.kinds = answer.content.map((kind) => ({ ...kind, choices: read(kind.choices, kind, []) }));
+    this.kinds = answer.content.map(({ title, icon: sign, choices }) => read(title, sign, choices));
     if (this.kinds.length === 1) this.open.add(this.kinds[0].title);
     for (const { title, choices } of this.kinds) if (choices.length === 1) this.open.add(`${title}\n${choices[0].label}`);
     this.draw();
   }
 
+  /** @param {string} text */
   say(text) { this.list.replaceChildren(element("p", "message", text)); }
 
+  /** @param {Data} data @param {(choice: Choice) => void} onClick */
   show(data, onClick) {
     this.chosen = new Set(data.chosen.map((each) => each.join("\n")));
     this.onClick = onClick;
-    for (const button of this.list.querySelectorAll(".choice")) this.mark(button);
+    for (const button of /** @type {NodeListOf<ChoiceButton>} */ (this.list.querySelectorAll(".choice"))) this.mark(button);
   }
 
+  /** @param {ChoiceButton} button */
   mark(button) { button.ariaPressed = String(this.chosen.has(`${button.choice.field}\n${button.choice.value}`)); }
 
   draw() {
     if (!this.kinds) return;
-    const words = wordsOf(plain(this.find.value));
+    const words = wordsIn(this.find.value);
     this.list.classList.toggle("found", words.length > 0);
-    if (words.length) this.drawFound(words);
+    if (words.length) this.drawFound(this.kinds, words);
     else if (!this.kinds.length) this.say("There is nothing to choose yet.");
     else this.list.replaceChildren(...this.kinds.map((kind) => this.kindElement(kind)));
   }
 
-  drawFound(words) {
-    const found = this.kinds.flatMap((kind) => matching(kind.choices, words));
-    found.sort((a, b) => b.rank - a.rank || b.choice.photos - a.choice.photos);
-    if (!found.length) return this.say("Nothing of this name.");
+  /** @param {Kind[]} kinds @param {string[]} words */
+  drawFound(kinds, words) {
+    const found = matching(kinds, words);
+    if (!found.length) { this.say("Nothing of this name."); return; }
     const rows = element("ul");
-    rows.append(...found.slice(0, MAX_FOUND).map(({ choice }) => {
+    rows.append(...found.slice(0, MAX_FOUND).map((choice) => {
       const item = element("li");
       item.append(this.choiceButton(choice, true));
       return item;
@@ -83,6 +91,7 @@ class Choices {
     this.list.replaceChildren(rows, ...more);
   }
 
+  /** @param {Kind} kind */
   kindElement(kind) {
     const part = element("div");
     const heading = element("button", "kind");
@@ -93,8 +102,9 @@ class Choices {
   }
 
   // The rows below are made when they are first unfolded: there may be thousands.
+  /** @param {HTMLElement} part @param {HTMLButtonElement} opener @param {string} key @param {Choice[]} choices */
   foldable(part, opener, key, choices) {
-    let rows = null;
+    let /** @type {HTMLElement | null} */ rows = null;
     const fold = () => {
       const isOpen = this.open.has(key);
       opener.ariaExpanded = String(isOpen);
@@ -106,6 +116,7 @@ class Choices {
     return part;
   }
 
+  /** @param {Choice[]} choices @param {string} above */
   rows(choices, above) {
     const rows = element("ul");
     rows.append(...choices.map((choice) => {
@@ -122,10 +133,10 @@ class Choices {
     return rows;
   }
 
+  /** @param {Choice} choice */
   choiceButton(choice, isFound = false) {
-    const button = element("button", "choice");
+    const button = Object.assign(element("button", "choice"), { choice });
     button.type = "button";
-    button.choice = choice;
     const name = element("span", "name", choice.label);
     if (isFound) {
       button.append(icon(choice.kind.icon));
@@ -138,10 +149,11 @@ class Choices {
   }
 
   // The arrow keys go through what is shown; Tab does as well.
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     const shown = [this.find, ...this.list.querySelectorAll("button")].filter((each) => each.offsetParent !== null);
-    const place = shown.indexOf(event.target.getRootNode().activeElement);
+    const active = focusIn(this.list), place = shown.findIndex((each) => each === active);
     const next = shown[place + (event.key === "ArrowDown" ? 1 : -1)];
     if (place < 0 || !next) return;
     event.preventDefault();
@@ -149,18 +161,4 @@ class Choices {
   }
 }
 
-function read(choices, kind, above) {
-  return choices.map(([label, field, value, photos, below]) => ({
-    label, field, value, photos, kind, above, plain: plain(label), below: read(below, kind, [...above, label]),
-  }));
-}
 
-// Those in which each word begins a word of the name; a name that begins with them ranks higher.
-function matching(choices, words) {
-  return choices.flatMap((choice) => {
-    const below = matching(choice.below, words);
-    const parts = wordsOf(choice.plain);
-    if (!words.every((word) => parts.some((part) => part.startsWith(word)))) return below;
-    return [{ choice, rank: Number(parts[0].startsWith(words[0])) }, ...below];
-  });
-}

@@ -6,22 +6,30 @@ import { Polling } from "../shared/drawing.js";
 import { countOf, element, icon } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
 
+/** @import { StreamlitComponent } from "../types.d.ts" */
+/** @typedef {{ photos: number, doing: string | null, share: number }} Progress: `doing` is null where nothing is done */
+/** @typedef {{ shown: number, now: Progress }} Data: `shown` is the number of photos that the page was drawn with */
+
 const ASK_MS = 2000;
 
 class ComingPhotos {
+  shown = 0;
+
+  /** @param {HTMLElement} box */
   constructor(box) {
-    this.box = box;
     this.progress = element("progress");
     this.progress.max = 1;
     this.text = element("label", "text");
-    this.text.append(this.words = element("span"), this.progress);
+    this.words = element("span");
+    this.text.append(this.words, this.progress);
     this.button = element("button");
     this.button.type = "button";
     this.button.hidden = true;
-    this.button.append(icon("refresh"), this.label = element("span"));
+    this.label = element("span");
+    this.button.append(icon("refresh"), this.label);
     this.button.onclick = () => this.polling.draw();
     box.replaceChildren(this.text, this.button);
-    this.polling = new Polling(ASK_MS, (content) => {
+    this.polling = new Polling(ASK_MS, (/** @type {Progress} */ content) => {
       this.draw(content);
       // The last photo was added, or the first: the page follows by itself.
       return !content.doing || (content.photos > 0 && !this.shown);
@@ -29,7 +37,7 @@ class ComingPhotos {
     this.polling.address = "/coming";
   }
 
-  // `shown` is the number of photos that the page was drawn with.
+  /** @param {Data} data @param {StreamlitComponent<Data>} component */
   update({ shown, now }, { setTriggerValue }) {
     if (shown !== this.shown) this.polling.drawn();
     this.shown = shown;
@@ -37,6 +45,7 @@ class ComingPhotos {
     this.draw(now);
   }
 
+  /** @param {Progress} now */
   draw({ photos, doing, share }) {
     const coming = photos - this.shown;
     if (doing) {

@@ -6,19 +6,37 @@ import { layOutBlocks, layOutDays } from "../grid/layout.js";
 import { dayHeadings } from "../grid/headings.js";
 import { isPlainClick, leave, normalized, visit } from "../history/history.js";
 import { NO_SERVER } from "../shared/ask.js";
-import { countOf, dayName, element, icon, textButton } from "../shared/dom.js";
+import { countOf, dayName, element, find, icon, setLast, textButton } from "../shared/dom.js";
 import { hoursOf, spanOf } from "../shared/event_times.js";
 import { isTyping, mount } from "../shared/page.js";
 import { tray } from "../shared/tray.js";
 import { RouteMap } from "./route_map.js";
 
+/** @import { EventData } from "../events/events.js" */
+/** @import { BlockSection, Day, DaySection } from "../grid/layout.js" */
+/** @import { Listed } from "../grid/photo_grid.js" */
+/** @import { Place } from "../types.d.ts" */
+/** @import { Points, Town } from "./route_map.js" */
+/** @typedef {{ event: EventData, version: string, can_be_titled: boolean }} Data */
+/** @typedef {Listed & { event: EventData, ids: string[], days: [day: string, count: number][], stops: Points, towns: Town[] }} List */
+
 const TILE_PX = 176;
 const MOST_TITLE = 200; // characters, as the library takes
 const TOWNS = 6;
 
+/** @param {string} text @param {(() => void) | null} act @param {string} sign */
 const button = (text, act, sign) => textButton(text, act, sign, "button");
 
-class Event extends PhotoGrid {
+/** @extends {PhotoGrid<BlockSection | DaySection, List>} */
+class OneEvent extends PhotoGrid {
+  /** @type {EventData} */ event;
+  /** @type {string[] | null} */ ids = null; // of all photos, once they are known
+  /** @type {Day[]} */ days = [];
+  told = "";
+  canBeTitled = false;
+  isEditing = false;
+
+  /** @param {HTMLElement} box */
   constructor(box) {
     super(box, "Photos of this event");
     this.head = element("header", "head");
@@ -44,8 +62,10 @@ class Event extends PhotoGrid {
     this.map.close();
   }
 
+  /** @param {Data} data */
   update(data) {
-    const isOther = this.event?.start !== data.event.start, isChanged = !isOther && this.told !== data.version;
+    const /** @type {EventData | undefined} */ before = this.event;
+    const isOther = before?.start !== data.event.start, isChanged = !isOther && this.told !== data.version;
     this.told = data.version;
     this.canBeTitled = data.can_be_titled;
     this.fit();
@@ -53,7 +73,7 @@ class Event extends PhotoGrid {
       this.isEditing = false;
       this.ids = null;
       this.showEvent(data.event);
-      const place = this.isShown ? history.state?.place : null;
+      const /** @type {Place | null | undefined} */ place = this.isShown ? history.state?.place : null;
       this.load(place?.id, place ?? {});
     } else if (isChanged) this.loadAgain();
     this.map.colour();
@@ -67,6 +87,7 @@ class Event extends PhotoGrid {
 
   tilesAddress() { return { path: "/events/tiles", parameters: this.parameters }; }
 
+  /** @param {List} list */
   adopt({ event, ids, days, stops, towns }) {
     this.ids = ids;
     this.days = days.map(([day, count]) => ({ day, count, remark: "", towns: "", label: dayName(day) }));
@@ -76,6 +97,7 @@ class Event extends PhotoGrid {
   }
 
   // The title of an event of one day says which.
+  /** @param {number} width */
   arrange(width) {
     const start = this.headHeight;
     if (this.days.length > 1) return layOutDays(this.days, [], width, start);
@@ -83,7 +105,8 @@ class Event extends PhotoGrid {
     return layOutBlocks(blocks, width, Math.min(TILE_PX, width / 3), 0, start);
   }
 
-  headingsOf(section) { return this.days.length > 1 ? dayHeadings(section) : []; }
+  /** @param {BlockSection | DaySection} section */
+  headingsOf(section) { return "day" in section ? dayHeadings(section) : []; }
 
   extras() { return { before: [this.head], after: [] }; }
 
@@ -94,26 +117,30 @@ class Event extends PhotoGrid {
     if (this.layout) this.layOutAgain();
   }
 
+  /** @param {Place | null} place */
   keepPlace(place) {
     if (this.isShown) history.replaceState({ ...history.state, place }, "");
   }
 
-  async idsBetween(first, end) { return this.ids.slice(first, end); }
+  /** @param {number} first @param {number} end */
+  async idsBetween(first, end) { return this.ids?.slice(first, end) ?? []; }
 
+  /** @param {string} id */
   async offsetOf(id) {
-    const offset = this.ids.indexOf(id);
+    const offset = this.ids?.indexOf(id) ?? -1;
     return offset < 0 ? null : offset;
   }
 
-  get isAllSelected() { return this.ids?.length > 0 && this.ids.every((id) => tray.isSelected(id)); }
+  get isAllSelected() { return Boolean(this.ids?.length && this.ids.every((id) => tray.isSelected(id))); }
 
-  selectAll() { tray.set(this.ids, !this.isAllSelected); }
+  selectAll() { tray.set(this.ids ?? [], !this.isAllSelected); }
 
   showSelection() {
     super.showSelection();
-    this.all.lastChild.textContent = this.isAllSelected ? "Select none" : "Select all";
+    setLast(this.all, this.isAllSelected ? "Select none" : "Select all");
   }
 
+  /** @param {KeyboardEvent} event */
   onSelectionKey(event) {
     if (event.key === "a" && (event.ctrlKey || event.metaKey) && !event.altKey && !isTyping(event)) {
       this.selectAll();
@@ -123,6 +150,7 @@ class Event extends PhotoGrid {
 
   // ---------------------------------------------------------------- the head
 
+  /** @param {EventData} event */
   showEvent(event) {
     this.event = event;
     const day = event.first.slice(0, 10), isOneDay = day === event.last.slice(0, 10);
@@ -134,7 +162,7 @@ class Event extends PhotoGrid {
   }
 
   showActions() {
-    const more = tray.actionsForLists.map(({ icon, label, act }) => button(label, () => act(this.ids), icon));
+    const more = tray.actionsForLists.map(({ icon, label, act }) => button(label, () => act(this.ids ?? []), icon));
     this.actions.replaceChildren(this.all, ...more, link("calendar_month", "In the timeline", this.event.timeline));
   }
 
@@ -161,6 +189,7 @@ class Event extends PhotoGrid {
     field.select();
   }
 
+  /** @param {string} title @param {HTMLFormElement} form */
   async saveTitle(title, form) {
     const words = title.trim().replace(/\s+/g, " ");
     if (words === (this.event.is_titled ? this.event.title : "")) { this.showTitle(true); return; }
@@ -172,16 +201,17 @@ class Event extends PhotoGrid {
       const problem = element("p", "problem", answer ? answer.content : NO_SERVER);
       problem.role = "alert";
       form.append(problem);
-      form.querySelector("input").focus();
+      form.querySelector("input")?.focus();
       return;
     }
     tray.say(answer);
     this.isEditing = false;
     await this.loadAgain(); // a title that was taken away is that of places and days again
-    this.title.querySelector(".edit")?.focus();
+    find(this.title, ".edit")?.focus();
   }
 }
 
+/** @param {string} name @param {string} text @param {string} address @param {() => void} [act] */
 function link(name, text, address, act = () => visit(address)) {
   const node = element("a", "button");
   node.href = address;
@@ -195,4 +225,4 @@ function link(name, text, address, act = () => visit(address)) {
   return node;
 }
 
-export default mount(Event);
+export default mount(OneEvent);

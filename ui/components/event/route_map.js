@@ -2,13 +2,30 @@
 // that leads to the map: it neither moves nor zooms.
 
 import { isPlainClick, visit } from "../history/history.js";
+import { unrolled } from "../map/geometry.js";
 import { element } from "../shared/dom.js";
+
+/** @import { Canvas, CircleMarker, Direction, LayerGroup, Map as LeafletMap, Polyline } from "leaflet" */
+/** @import { Ground } from "../map/ground.js" */
+/** @typedef {[lat: number, lon: number][]} Points */
+/** @typedef {[stop: number, name: string]} Town with the number of its stop */
+/** @typedef {{ all: LayerGroup, line: Polyline, dots: CircleMarker[] }} Way as it is drawn */
 
 const CLOSEST_ZOOM = 10, PLACE_ZOOM = 7; // of a way; of one place, which needs a coast around it
 const PADDING_PX = 28, CREDIT_PX = 16;
+/** @type {[Direction, [right: number, down: number]][]} */
 const SIDES = [["right", [6, 0]], ["left", [-6, 0]], ["top", [0, -4]], ["bottom", [0, 4]]]; // of a stop, where its name may stand
 
 export class RouteMap {
+  /** @type {LeafletMap | undefined} */ map;
+  /** @type {Canvas | undefined} */ renderer;
+  /** @type {Ground | undefined} */ ground;
+  /** @type {Way | null} */ way = null;
+  /** @type {Points} */ points = [];
+  /** @type {Town[]} */ towns = [];
+  key = "";
+  isClosed = false;
+
   constructor() {
     this.node = element("a", "route");
     this.node.hidden = true;
@@ -19,7 +36,7 @@ export class RouteMap {
       if (!isPlainClick(event)) return;
       event.preventDefault();
       event.stopPropagation();
-      visit(this.node.getAttribute("href"));
+      visit(this.node.getAttribute("href") ?? "");
     };
     this.resized = new ResizeObserver(() => this.fit());
     this.resized.observe(this.view);
@@ -34,6 +51,7 @@ export class RouteMap {
 
   // `stops` are [lat, lon] in order of time; without any there is no map. `towns` are [number of a stop, name], those that
   // matter most first.
+  /** @param {Points} stops @param {Town[]} towns @param {string} title */
   async show(stops, towns, title) {
     const key = JSON.stringify([stops, towns]);
     if (this.key === key) return;
@@ -52,25 +70,23 @@ export class RouteMap {
     const { Ground } = await import("../map/ground.js");
     if (this.isClosed || !this.node.isConnected) { this.key = ""; return; }
     const { L } = window;
-    this.map ??= L.map(this.view, {
+    const map = this.map ??= L.map(this.view, {
       zoomControl: false, attributionControl: false, dragging: false, touchZoom: false, doubleClickZoom: false, scrollWheelZoom: false, boxZoom: false,
       keyboard: false, zoomAnimation: false, fadeAnimation: false, renderer: L.canvas(), zoomSnap: 0.25,
     });
-    this.way?.remove();
-    this.renderer ??= this.rendererAbove(L);
-    const { renderer } = this;
+    this.way?.all.remove();
+    const renderer = this.renderer ??= rendererAbove(map);
     const dots = this.points.map((point) => L.circleMarker(point, { radius: 4, weight: 2, fillOpacity: 1, interactive: false, renderer }));
-    this.line = L.polyline(this.points, { weight: 3, interactive: false, renderer });
-    this.dots = L.layerGroup(dots);
-    this.way = L.layerGroup([this.line, this.dots]);
-    this.map.setView(this.points[0], PLACE_ZOOM);
-    this.way.addTo(this.map);
+    const line = L.polyline(this.points, { weight: 3, interactive: false, renderer });
+    this.way = { all: L.layerGroup([line, ...dots]), line, dots };
+    map.setView(this.points[0], PLACE_ZOOM);
+    this.way.all.addTo(map);
     this.fit();
-    this.ground ??= new Ground(this.map, this.turns);
+    const ground = this.ground ??= new Ground(map, this.turns);
     this.colour();
-    if (!this.ground.land) await this.ground.draw();
+    if (!ground.land) await ground.draw();
     if (this.isClosed) return;
-    await this.ground.show();
+    await ground.show();
     this.view.dataset.drawn = "";
   }
 
@@ -80,33 +96,27 @@ export class RouteMap {
     return [0, ...(Math.max(...lons) > 170 ? [360] : []), ...(Math.min(...lons) < -170 ? [-360] : [])];
   }
 
-  // The way is above all of the map.
-  rendererAbove(L) {
-    const pane = this.map.createPane("way");
-    pane.style.zIndex = 450;
-    return L.canvas({ pane: "way", padding: 0.5 });
-  }
-
   fit() {
-    if (!this.way || !this.view.clientWidth) return;
-    this.map.invalidateSize({ animate: false });
+    const { map, way } = this;
+    if (!map || !way || !this.view.clientWidth) return;
+    map.invalidateSize({ animate: false });
     const bounds = window.L.latLngBounds(this.points), isPlace = this.points.length === 1;
-    this.map.fitBounds(bounds, { maxZoom: isPlace ? PLACE_ZOOM : CLOSEST_ZOOM, padding: [PADDING_PX, PADDING_PX], animate: false });
-    this.nameTowns();
-    const { lat, lng } = this.map.getCenter(), lon = ((lng + 540) % 360) - 180;
-    this.node.href = `/map?at=${lat.toFixed(4)},${lon.toFixed(4)},${Math.max(1, Math.floor(this.map.getZoom()))}`;
+    map.fitBounds(bounds, { maxZoom: isPlace ? PLACE_ZOOM : CLOSEST_ZOOM, padding: [PADDING_PX, PADDING_PX], animate: false });
+    this.nameTowns(way.dots);
+    const { lat, lng } = map.getCenter(), lon = ((lng + 540) % 360) - 180;
+    this.node.href = `/map?at=${lat.toFixed(4)},${lon.toFixed(4)},${Math.max(1, Math.floor(map.getZoom()))}`;
   }
 
   // Names that have room, those that matter most first: beside their stop, and above no other name.
-  nameTowns() {
-    const view = this.view.getBoundingClientRect(), taken = [];
-    const dots = this.dots.getLayers();
+  /** @param {CircleMarker[]} dots */
+  nameTowns(dots) {
+    const view = this.view.getBoundingClientRect(), /** @type {DOMRect[]} */ taken = [];
     for (const dot of dots) dot.unbindTooltip();
     for (const [number, name] of this.towns) {
       SIDES.some(([direction, offset]) => {
         const tooltip = dots[number].bindTooltip(element("span", "", name), { permanent: true, direction, offset, className: "town" }).getTooltip();
-        const box = tooltip.getElement().getBoundingClientRect();
-        const isInside = box.left > view.left && box.right < view.right && box.top > view.top && box.bottom < view.bottom - CREDIT_PX;
+        const box = tooltip?.getElement()?.getBoundingClientRect();
+        const isInside = box && box.left > view.left && box.right < view.right && box.top > view.top && box.bottom < view.bottom - CREDIT_PX;
         if (isInside && !taken.some((other) => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom)) {
           taken.push(box);
           return true;
@@ -118,22 +128,17 @@ export class RouteMap {
   }
 
   colour() {
-    if (!this.ground) return;
+    if (!this.ground || !this.way) return;
     this.ground.colour(this.node);
     const { accent, land } = this.ground.colours;
-    this.line.setStyle({ color: accent });
-    this.dots.eachLayer((dot) => dot.setStyle({ color: accent, fillColor: land }));
+    this.way.line.setStyle({ color: accent });
+    for (const dot of this.way.dots) dot.setStyle({ color: accent, fillColor: land });
   }
 }
 
-// The points without jumps from 180 to -180 degrees.
-function unrolled(stops) {
-  let turns = 0, before = null;
-  return stops.map(([lat, lon]) => {
-    if (before !== null) {
-      if (lon - before > 180) turns -= 1; else if (before - lon > 180) turns += 1;
-    }
-    before = lon;
-    return [lat, lon + 360 * turns];
-  });
+// What draws the way, above all else of a map.
+/** @param {LeafletMap} map */
+function rendererAbove(map) {
+  map.createPane("way").style.zIndex = "450";
+  return window.L.canvas({ pane: "way", padding: 0.5 });
 }

@@ -9,13 +9,31 @@ import { mount } from "../shared/page.js";
 import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 
+/** @import { Parameters, Response } from "../types.d.ts" */
+/** @typedef {"all" | "trips"} Kind */
+/**
+ * An event without its photos: `event_json` in ui/events_data.py. `first` and `last` are local times, and `start` names it.
+ * @typedef {{ start: string, first: string, last: string, title: string, is_titled: boolean, is_trip: boolean, photos: number, towns: string[], address: string, timeline: string, version: string }} EventData
+ */
+/** @typedef {EventData & { found: number }} FoundEvent with the number of its photos that the search finds */
+/** @typedef {{ search: Parameters, version?: string }} Data */
+
 const FEWEST = 3; // photos of an occasion; smaller ones are shown on request
+/** @type {[Kind, string][]} */
 const KINDS = [["all", "All"], ["trips", "Trips"]];
 const KIND = "imgsearch.events"; // in the storage of the browser
 
+/** @param {string} text @param {() => void} act @param {string} [sign] */
 const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 class Events {
+  /** @type {Data} */ data;
+  /** @type {FoundEvent[]} */ events = [];
+  /** @type {FoundEvent[]} */ small = []; // with few photos, while they are not shown
+  /** @type {Map<string, HTMLElement>} */ links = new Map(); // by the start of an event
+  loads = 0;
+
+  /** @param {HTMLElement} box */
   constructor(box) {
     this.box = box;
     this.place = placeInHistory();
@@ -40,6 +58,7 @@ class Events {
     this.place.close();
   }
 
+  /** @param {Data} data */
   update(data) {
     const isSame = JSON.stringify(this.data) === JSON.stringify(data);
     this.data = data;
@@ -47,7 +66,8 @@ class Events {
   }
 
   async load() {
-    const number = (this.loads = (this.loads ?? 0) + 1);
+    const number = (this.loads += 1);
+    /** @type {Response<FoundEvent[]> | null} */
     const answer = await ask(`/events/list?${new URLSearchParams(this.data.search)}`, { cache: "no-store" });
     if (number !== this.loads || !this.box.isConnected) return; // asked again meanwhile
     if (!answer?.ok) { this.status.textContent = answer ? answer.content : NO_SERVER; return; }
@@ -55,6 +75,7 @@ class Events {
     this.draw();
   }
 
+  /** @param {Kind} kind */
   choose(kind) {
     this.kind = kind;
     try { localStorage.setItem(KIND, kind); } catch { /* private mode: for this view only */ }
@@ -62,11 +83,11 @@ class Events {
   }
 
   showSmall() {
-    const first = this.small[0].start;
+    const [first] = this.small;
     this.withSmall = true;
     history.replaceState({ ...history.state, withSmall: true }, "");
     this.draw();
-    this.links.get(first)?.querySelector("a").focus();
+    this.links.get(first?.start)?.querySelector("a")?.focus();
   }
 
   // ---------------------------------------------------------------- cards
@@ -76,7 +97,7 @@ class Events {
   draw() {
     [...this.kinds.children].forEach((node, place) => { node.ariaPressed = String(KINDS[place][0] === this.kind); });
     const ofKind = this.events.filter((each) => this.kind === "all" || each.is_trip);
-    const isLarge = (each) => each.photos >= FEWEST || each.is_titled;
+    const isLarge = (/** @type {FoundEvent} */ each) => each.photos >= FEWEST || each.is_titled;
     // Where there are small ones only, or something is searched for, none is left out.
     const isAll = this.withSmall || this.isNarrowed || !ofKind.some(isLarge);
     this.small = isAll ? [] : ofKind.filter((each) => !isLarge(each));
@@ -100,17 +121,19 @@ class Events {
     this.place.update({ tiles: this.links, address: pathname + search });
   }
 
+  /** @param {FoundEvent[]} shown */
   summary(shown) {
     if (shown.length) {
       const trips = shown.filter((each) => each.is_trip).length, other = shown.length - trips;
-      const counts = [[trips, "trip"], [other, "occasion"]].filter(([number]) => number);
-      const text = counts.map(([number, name]) => `${number.toLocaleString("en")} ${name}${number === 1 ? "" : "s"}`).join(", ");
+      const /** @type {[number, string][]} */ counts = [[trips, "trip"], [other, "occasion"]];
+      const text = counts.filter(([number]) => number).map(([number, name]) => `${number.toLocaleString("en")} ${name}${number === 1 ? "" : "s"}`).join(", ");
       return this.isNarrowed ? `${text} with photos of this search` : text;
     }
     if (this.isNarrowed) return "No event has a photo of this search.";
     return this.kind === "trips" && this.events.length ? "No trips: no photos were taken far from home." : "No photo states when it was taken, so there are no events. A date can be set: select photos, then Date or place.";
   }
 
+  /** @param {FoundEvent} event */
   card(event) {
     const item = element("li", "event"), link = element("a"), frame = element("span", "frame"), image = element("img");
     Object.assign(image, { alt: "", loading: "lazy", decoding: "async", draggable: false });
@@ -133,11 +156,12 @@ class Events {
     return item;
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
-    const links = [...this.list.querySelectorAll("a")], place = links.indexOf(event.target);
+    const links = [...this.list.querySelectorAll("a")], place = links.findIndex((link) => link === event.target);
     if (place < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = { ArrowRight: () => links[place + 1], ArrowLeft: () => links[place - 1], Home: () => links[0], End: () => links.at(-1),
-      ArrowDown: () => below(links, place, 1), ArrowUp: () => below(links, place, -1) }[event.key];
+    const target = /** @type {Record<string, () => HTMLElement | undefined>} */ ({ ArrowRight: () => links[place + 1], ArrowLeft: () => links[place - 1], Home: () => links[0], End: () => links.at(-1),
+      ArrowDown: () => below(links, place, 1), ArrowUp: () => below(links, place, -1) })[event.key];
     if (!target) return;
     event.preventDefault();
     target()?.focus();
@@ -147,6 +171,7 @@ class Events {
 export default mount(Events);
 
 // The card in the next row (1), or in the one before (-1), that is nearest to the column of the card at `place`.
+/** @param {HTMLElement[]} links @param {number} place @param {1 | -1} direction */
 function below(links, place, direction) {
   const from = links[place].getBoundingClientRect();
   const beside = links.map((link) => ({ link, at: link.getBoundingClientRect() })).filter(({ at }) => direction * (at.top - from.top) > from.height / 2);
@@ -155,6 +180,7 @@ function below(links, place, direction) {
   return inRow.sort((one, other) => Math.abs(one.at.left - from.left) - Math.abs(other.at.left - from.left))[0]?.link;
 }
 
+/** @returns {Kind} */
 function storedKind() {
   try { return localStorage.getItem(KIND) === "trips" ? "trips" : "all"; } catch { return "all"; }
 }

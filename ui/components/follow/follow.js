@@ -4,13 +4,18 @@
 import { Polling } from "../shared/drawing.js";
 import { mount } from "../shared/page.js";
 
+/** @import { StreamlitComponent } from "../types.d.ts" */
+/** @typedef {{ address: string, state: string }} Data where to ask, and what the page shows */
+
 const ASK_MS = 1000;
 
 class Follower {
   constructor() {
-    this.polling = new Polling(ASK_MS, (content) => content.state !== this.state);
+    this.state = "";
+    this.polling = new Polling(ASK_MS, (/** @type {{ state: string }} */ content) => content.state !== this.state);
   }
 
+  /** @param {Data} data @param {StreamlitComponent<Data>} component */
   update({ address, state }, { setTriggerValue }) {
     if (state !== this.state) this.polling.drawn();
     this.state = state;

@@ -2,7 +2,10 @@
 
 import { countOf, dayName, element, monthName, periodName, shortDayName } from "../shared/dom.js";
 
+/** @import { DaySection } from "./layout.js" */
+
 // The headings of one section of `layOutDays`, each in its place.
+/** @param {DaySection} section */
 export function dayHeadings(section) {
   let top = section.top;
   const lines = section.headings.map((heading) => {

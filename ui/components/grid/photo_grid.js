@@ -5,24 +5,45 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { element } from "../shared/dom.js";
+import { closest, element, focusIn, listen } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
-import { createTile, dropTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
+import { createTile, dropTile, fillTile, showMarks, showSelected, tileAt, tileOf } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
-import { GAP, besideRow, placeOf, sectionAt, sectionOf, tilesBetween } from "./layout.js";
+import { GAP, besideRow, placeOf, sectionAt, sectionOf, tileNear, tilesBetween } from "./layout.js";
 import { Scrubber } from "./scrubber.js";
 import { TileSource } from "./tiles.js";
+
+/** @import { Place, Response, Tile, TilePhoto } from "../types.d.ts" */
+/** @import { Layout, Section } from "./layout.js" */
+/** @typedef {{ version: string, offset: number | null }} Listed what every list of photos has */
+/** @typedef {{ node: HTMLElement, list: HTMLElement, tiles: Map<number, Tile> }} Drawn the elements of a section */
+/** @typedef {{ offset: number, below: number }} InSight a tile, and how far it is below the upper edge */
 
 const REMEMBER_MS = 150; // after the last scroll
 const MOST_FETCHED = 12_000; // photos of a range that were never in sight
 
+/** @template {Section} Own @template {Listed} List */
 export class PhotoGrid {
+  /** @type {Layout<Own> | null} */ layout = null;
+  /** @type {TileSource | null} */ source = null;
+  /** @type {TileSource | null} */ early = null; // of a list that has not come
+  /** @type {TileSource | null} */ reloading = null;
+  /** @type {Map<number, Drawn>} */ sections = new Map();
+  /** @type {number | null} */ awaited = null; // the offset of a tile to open when its photo arrives
+  /** @type {string | null} */ last = null; // the photo that a range begins at: its id
+  /** @type {Element | null} */ afterSections = null;
+  version = "";
+  loads = 0;
+  restored = -1; // how far a list was scrolled when it came
+  remembering = 0;
+  rendering = 0;
+  mustRemember = false;
+
+  /** @param {HTMLElement} box @param {string} label */
   constructor(box, label) {
     this.box = box;
     this.path = location.pathname;
-    this.sections = new Map();
     this.active = 0;
-    this.awaited = null; // the offset of a tile to open when its photo arrives
     this.scroller = element("div", "scroller");
     Object.assign(this.scroller, { tabIndex: -1, role: "region", ariaLabel: label });
     this.canvas = element("div", "canvas");
@@ -35,13 +56,11 @@ export class PhotoGrid {
     box.replaceChildren(this.grid);
     this.scroller.onscroll = () => { this.awaited = null; this.renderSoon(); };
     this.scroller.onkeydown = (event) => this.onKey(event);
-    this.last = null; // the photo that a range begins at: its id
-    this.listeners = [
-      [CHANGED, () => this.showSelection()],
-      [MARKED, ({ detail }) => this.showMarksOf(new Set(detail))],
-      [OTHER_PHOTOS, () => this.loadAgain()],
+    this.stops = [
+      listen(tray, CHANGED, () => this.showSelection()),
+      listen(tray, MARKED, ({ detail }) => this.showMarksOf(new Set(detail))),
+      listen(tray, OTHER_PHOTOS, () => this.loadAgain()),
     ];
-    for (const [kind, act] of this.listeners) tray.addEventListener(kind, act);
     box.onkeydown = (event) => this.onSelectionKey(event);
     this.canvas.onclick = (event) => this.onClick(event);
     this.resized = new ResizeObserver(() => this.resize());
@@ -57,7 +76,7 @@ export class PhotoGrid {
     clearTimeout(this.remembering);
     cancelAnimationFrame(this.rendering);
     removeEventListener("resize", this.fit);
-    for (const [kind, act] of this.listeners) tray.removeEventListener(kind, act);
+    for (const stop of this.stops) stop();
     this.resized.disconnect();
     this.moved.disconnect();
     this.source?.close();
@@ -68,50 +87,60 @@ export class PhotoGrid {
 
   // The address of the list of photos: it answers with a version, the offset of the photo in the
   // parameter `at`, and what `adopt` takes.
+  /** @returns {string} */
   listAddress() { throw new TypeError("not said"); }
 
   // The path that answers requests for tiles, and the parameters that say of which photos.
+  /** @returns {{ path: string, parameters: string | URLSearchParams }} */
   tilesAddress() { throw new TypeError("not said"); }
 
   // Takes over what is listed.
-  adopt() { throw new TypeError("not said"); }
+  /** @param {List} _list @returns {void} */
+  adopt(_list) { throw new TypeError("not said"); }
 
   // Where everything is, in this width.
-  arrange() { throw new TypeError("not said"); }
+  /** @param {number} _width @returns {Layout<Own>} */
+  arrange(_width) { throw new TypeError("not said"); }
 
   // The headings of a section: elements with a place of their own.
-  headingsOf() { return []; }
+  /** @param {Own} _section @returns {HTMLElement[]} */
+  headingsOf(_section) { return []; }
 
   // Elements before and after the sections.
+  /** @returns {{ before: HTMLElement[], after: HTMLElement[] }} */
   extras() { return { before: [], after: [] }; }
 
   // The ids of the photos from one offset to another, by default those that were fetched.
+  /** @param {number} first @param {number} end @returns {Promise<string[]>} */
   async idsBetween(first, end) {
-    const list = [];
+    const list = [], { source } = this;
     for (let offset = first; offset < end; offset += 1) {
-      const photo = this.source.at(offset) ?? await this.source.fetched(offset);
+      const photo = source?.at(offset) ?? await source?.fetched(offset);
       if (photo) list.push(photo.id);
     }
     return list;
   }
 
   // Called when a photo has arrived for a tile.
-  fill(tile, photo) {
-    fillTile(tile, photo, (isSelected, wholeRange) => this.select(tile.offset, isSelected, wholeRange));
+  /** @param {Tile} tile @param {number} offset @param {TilePhoto | null} photo */
+  fill(tile, offset, photo) {
+    fillTile(tile, photo, (isSelected, wholeRange) => this.select(offset, isSelected, wholeRange));
     if (!photo) return;
     showSelected(tile, tray.isSelected(photo.id));
     showMarks(tile, tray.marksOf(photo));
   }
 
   // Keeps a place in the history, without a new entry there.
-  keepPlace() { throw new TypeError("not said"); }
+  /** @param {Place | null} _place @returns {void} */
+  keepPlace(_place) { throw new TypeError("not said"); }
 
   // ---------------------------------------------------------------- photos
 
   // Fetch the list, and go to the photo with this id, else to a height. A photo that was opened gets the focus, or
   // that which was `seen` last since.
+  /** @param {string | null | undefined} photoId @param {Partial<Place>} [place] */
   async load(photoId, { below = 0, isOpened = false, top = 0, seen = null } = {}) {
-    const number = (this.loads = (this.loads ?? 0) + 1);
+    const number = (this.loads += 1);
     this.early?.close();
     const early = this.early = photoId || top ? null : this.firstTiles(); // they need not wait for the list
     const [answer, atSeen] = await Promise.all([this.askAt(photoId), seen && seen !== photoId ? this.askAt(seen) : null]);
@@ -130,13 +159,13 @@ export class PhotoGrid {
     if (early?.version !== list.version) early?.close();
     this.source = early?.version === list.version ? early : this.tilesOf(list.version);
     this.active = list.offset ?? 0;
-    this.layOut();
+    const layout = this.layOut();
     this.message.textContent = "No photo is left here.";
-    this.message.hidden = this.layout.count > 0;
-    this.scroller.scrollTop = list.offset === null ? top : placeOf(this.layout, list.offset).y - below;
+    this.message.hidden = layout.count > 0;
+    this.scroller.scrollTop = list.offset === null ? top : placeOf(layout, list.offset).y - below;
     this.render(isOpened ? list.offset : undefined);
     const lastSeen = atSeen?.ok ? atSeen.content.offset : null;
-    if (isOpened && lastSeen !== null && lastSeen < this.layout.count) this.focus(lastSeen);
+    if (isOpened && lastSeen !== null && lastSeen < layout.count) this.focus(lastSeen);
     else if (isOpened && list.offset !== null) this.focusTile(list.offset);
     this.restored = this.scroller.scrollTop; // which is remembered already
     this.showSelection();
@@ -144,9 +173,12 @@ export class PhotoGrid {
   }
 
   // The source of the tiles of a list of this version.
+  /** @param {string} version */
   tilesOf(version) {
     const { path, parameters } = this.tilesAddress();
+    /** @param {() => void} act */
     const ofList = (act) => () => { if (source === this.source) act(); }; // not before the list is there
+    /** @type {TileSource} */
     const source = new TileSource(path, parameters, version, ofList(() => this.tilesArrived()), ofList(() => this.reload()));
     return source;
   }
@@ -163,6 +195,7 @@ export class PhotoGrid {
   get awaitedVersion() { return ""; }
 
   // The list, with the offset of the photo with this id.
+  /** @param {string | null | undefined} photoId @returns {Promise<Response<List> | null>} */
   askAt(photoId) {
     const address = new URL(this.listAddress(), location.href);
     if (photoId) address.searchParams.set("at", photoId);
@@ -172,8 +205,8 @@ export class PhotoGrid {
   tilesArrived() {
     this.render();
     if (this.mustRemember) this.remember(this.firstInSight());
-    const photo = this.awaited === null ? null : this.source.at(this.awaited);
-    if (photo) this.open(this.awaited, photo.link);
+    const { awaited } = this, photo = awaited === null ? null : this.source?.at(awaited);
+    if (awaited !== null && photo) this.open(awaited, photo.link);
   }
 
   // The library has changed; the photo at the top stays there.
@@ -190,12 +223,15 @@ export class PhotoGrid {
     const isLoaded = await this.load(top && this.source?.at(top.offset)?.id, { below: top?.below, top: this.scroller.scrollTop });
     if (!isLoaded || !isInSight) return;
     const offset = id ? await this.offsetOf(id) : null;
-    if (this.layout.count && document.activeElement === document.body) this.focus(Math.min(offset ?? focused, this.layout.count - 1));
+    if (this.layout?.count && document.activeElement === document.body) this.focus(Math.min(offset ?? focused, this.layout.count - 1));
   }
 
+  /** @param {number} offset */
   isInSight(offset) {
-    const { y } = placeOf(this.layout, offset), { scrollTop, clientHeight } = this.scroller;
-    return y + this.layout.side > scrollTop && y < scrollTop + clientHeight;
+    const { layout } = this;
+    if (!layout) return false;
+    const { y } = placeOf(layout, offset), { scrollTop, clientHeight } = this.scroller;
+    return y + layout.side > scrollTop && y < scrollTop + clientHeight;
   }
 
   // ---------------------------------------------------------------- size
@@ -211,38 +247,41 @@ export class PhotoGrid {
   // The photo at the top stays there, and the focus where it is.
   layOutAgain() {
     const top = this.firstInSight(), focused = this.focusedOffset(), isRestored = this.scroller.scrollTop === this.restored;
-    this.layOut();
-    if (top) this.scroller.scrollTop = placeOf(this.layout, top.offset).y - top.below;
+    const layout = this.layOut();
+    if (top) this.scroller.scrollTop = placeOf(layout, top.offset).y - top.below;
     if (isRestored) this.restored = this.scroller.scrollTop;
     this.render(focused);
     if (focused !== null) this.focusTile(focused);
   }
 
   layOut() {
-    this.layout = this.arrange(this.canvas.clientWidth);
-    this.canvas.style.height = `${this.layout.height}px`;
-    this.canvas.style.setProperty("--side", `${this.layout.side}px`);
+    const layout = this.layout = this.arrange(this.canvas.clientWidth);
+    this.canvas.style.height = `${layout.height}px`;
+    this.canvas.style.setProperty("--side", `${layout.side}px`);
     this.sections.clear();
     const { before, after } = this.extras(), extras = [...before, ...after];
     // An extra that is there already stays: what is moved in the document loses the focus.
-    for (const node of [...this.canvas.children]) if (!extras.includes(node)) node.remove();
+    const there = new Set(/** @type {Element[]} */ (extras));
+    for (const node of [...this.canvas.children]) if (!there.has(node)) node.remove();
     if (extras.some((node) => node.parentElement !== this.canvas)) this.canvas.append(...extras);
     this.afterSections = after[0] ?? null;
-    this.scrubber.update(this.layout, this.scroller.clientHeight);
+    this.scrubber.update(layout, this.scroller.clientHeight);
+    return layout;
   }
 
   // The first tile whose top is in sight, and how far it is below the edge.
+  /** @returns {InSight | null} */
   firstInSight() {
-    if (!this.layout?.count || this.scroller.scrollTop === 0) return null;
-    const top = this.scroller.scrollTop;
-    let section = sectionAt(this.layout, top);
+    const { layout } = this, top = this.scroller.scrollTop;
+    if (!layout?.count || top === 0) return null;
+    let section = sectionAt(layout, top);
     while (section) {
-      const [first, end] = tilesBetween(this.layout, section, top + GAP, Infinity);
-      for (const offset of [first, Math.min(first + this.layout.columns, end - 1)]) {
-        const below = placeOf(this.layout, offset).y - top;
+      const [first, end] = tilesBetween(layout, section, top + GAP, Infinity);
+      for (const offset of [first, Math.min(first + layout.columns, end - 1)]) {
+        const below = placeOf(layout, offset).y - top;
         if (first < end && below >= 0) return { offset, below };
       }
-      section = this.layout.sections[section.number + 1];
+      section = layout.sections[section.number + 1];
     }
     return null;
   }
@@ -259,11 +298,13 @@ export class PhotoGrid {
   }
 
   // The tile with this offset keeps the focus, or gets it next, while it is out of sight.
+  /** @param {number | null} [focused] */
   render(focused = this.focusedOffset()) {
     const { layout, scroller } = this;
     if (!layout?.count) return;
     const visible = scroller.clientHeight, top = scroller.scrollTop - visible / 2, bottom = scroller.scrollTop + 1.5 * visible;
-    const shown = [], wanted = [Infinity, 0];
+    const /** @type {{ section: Own, first: number, end: number, extra?: number }[]} */ shown = [];
+    const /** @type {[first: number, end: number]} */ wanted = [Infinity, 0];
     for (let section = sectionAt(layout, top); section && section.top < bottom; section = layout.sections[section.number + 1]) {
       const [first, end] = tilesBetween(layout, section, top, bottom);
       shown.push({ section, first, end });
@@ -276,7 +317,7 @@ export class PhotoGrid {
       else shown.push({ section, first: focused, end: focused + 1 });
       shown.sort((a, b) => a.section.number - b.section.number);
     }
-    if (wanted[0] < wanted[1]) this.source.want(...wanted);
+    if (wanted[0] < wanted[1]) this.source?.want(...wanted);
     const numbers = new Set(shown.map(({ section }) => section.number));
     for (const [number, drawn] of this.sections) {
       if (!numbers.has(number)) { drawn.node.remove(); this.sections.delete(number); }
@@ -288,9 +329,9 @@ export class PhotoGrid {
         drawn = this.createSection(section);
         this.sections.set(section.number, drawn);
       }
-      if (drawn.node === next) next = next.nextElementSibling;
+      if (drawn.node === next) next = drawn.node.nextElementSibling;
       else this.canvas.insertBefore(drawn.node, next);
-      this.renderTiles(drawn, first, end, extra);
+      this.renderTiles(layout, drawn, first, end, extra);
     }
     const isInSight = this.active >= wanted[0] && this.active < wanted[1];
     const stop = isInSight ? this.active : this.firstInSight()?.offset ?? 0;
@@ -303,6 +344,7 @@ export class PhotoGrid {
     this.scrubber.showAt(scroller.scrollTop);
   }
 
+  /** @param {Own} section @returns {Drawn} */
   createSection(section) {
     const node = element("section", "section"), list = element("div", "tiles");
     node.append(...this.headingsOf(section), list);
@@ -310,7 +352,8 @@ export class PhotoGrid {
     return { node, list, tiles: new Map() };
   }
 
-  renderTiles({ list, tiles }, first, end, extra) {
+  /** @param {Layout<Own>} layout @param {Drawn} drawn @param {number} first @param {number} end @param {number} [extra] */
+  renderTiles(layout, { list, tiles }, first, end, extra) {
     for (const [offset, tile] of tiles) {
       if ((offset < first || offset >= end) && offset !== extra) {
         dropTile(tile);
@@ -325,22 +368,23 @@ export class PhotoGrid {
       if (!tile) {
         tile = createTile();
         tile.offset = offset;
-        const { x, y } = placeOf(this.layout, offset);
+        const { x, y } = placeOf(layout, offset);
         Object.assign(tile.style, { left: `${x}px`, top: `${y}px` });
         tiles.set(offset, tile);
       }
-      if (tile === next) next = next.nextElementSibling;
+      if (tile === next) next = tile.nextElementSibling;
       else list.insertBefore(tile, next);
-      const photo = tile.classList.contains("loading") ? this.source.at(offset) : undefined;
-      if (photo !== undefined) this.fill(tile, photo);
+      const photo = tile.classList.contains("loading") ? this.source?.at(offset) : undefined;
+      if (photo !== undefined) this.fill(tile, offset, photo);
     }
   }
 
   // ---------------------------------------------------------------- selection and marks
 
   // With `wholeRange`, all photos from the last one set to this one.
+  /** @param {number} offset @param {boolean} isSelected @param {boolean} wholeRange */
   async select(offset, isSelected, wholeRange) {
-    const photo = this.source.at(offset);
+    const photo = this.source?.at(offset);
     if (!photo) return;
     const from = wholeRange && this.last !== null ? await this.offsetOf(this.last) : null;
     this.last = photo.id;
@@ -348,6 +392,7 @@ export class PhotoGrid {
     tray.set(await this.idsBetween(Math.min(from, offset), Math.max(from, offset) + 1), isSelected);
   }
 
+  /** @param {string} id @returns {Promise<number | null>} */
   async offsetOf(id) {
     const answer = await this.askAt(id);
     return answer?.ok && answer.content.version === this.version ? answer.content.offset : null;
@@ -355,19 +400,23 @@ export class PhotoGrid {
 
   showSelection() {
     this.box.classList.toggle("selecting", tray.size > 0);
-    for (const tile of this.filledTiles()) showSelected(tile, tray.isSelected(tile.photo.id));
+    for (const { tile, photo } of this.filledTiles()) showSelected(tile, tray.isSelected(photo.id));
   }
 
+  /** @param {Set<string>} ids */
   showMarksOf(ids) {
-    for (const tile of this.filledTiles()) if (ids.has(tile.photo.id)) showMarks(tile, tray.marksOf(tile.photo));
+    for (const { tile, photo } of this.filledTiles()) if (ids.has(photo.id)) showMarks(tile, tray.marksOf(photo));
   }
 
-  filledTiles() { return [...this.sections.values()].flatMap(({ tiles }) => [...tiles.values()].filter(({ photo }) => photo)); }
+  filledTiles() {
+    return [...this.sections.values()].flatMap(({ tiles }) => [...tiles.values()].flatMap((tile) => (tile.photo ? [{ tile, photo: tile.photo }] : [])));
+  }
 
+  /** @param {KeyboardEvent} event */
   onSelectionKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const offset = this.focusedOffset(), photo = offset === null ? null : this.source?.at(offset);
-    if (!photo) return;
+    if (offset === null || !photo) return;
     const change = event.shiftKey ? null : tray.changeOf(event.key, photo);
     if (change) tray.mark([photo], change);
     else if (event.key.toLowerCase() === "x") this.select(offset, event.shiftKey || !tray.isSelected(photo.id), event.shiftKey);
@@ -378,38 +427,34 @@ export class PhotoGrid {
   // ---------------------------------------------------------------- keyboard, clicks, history
 
   focusedOffset() {
-    return this.box.getRootNode().activeElement?.closest(".tile")?.offset ?? null;
+    return tileAt(focusIn(this.box))?.offset ?? null;
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
-    const tile = event.target.closest(".tile"), offset = tile?.offset, { layout, scroller } = this;
-    if (offset === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    const tile = tileOf(event), offset = tile?.offset, { layout, scroller } = this;
+    if (!tile || offset === undefined || !layout || event.ctrlKey || event.metaKey || event.altKey) return;
     this.awaited = event.key === "Enter" ? offsetAwaited(tile) : null;
+    /** @param {1 | -1} direction */
     const page = (direction) => {
       const { x, y } = placeOf(layout, offset);
-      return this.tileNear(x, y + direction * (scroller.clientHeight - layout.side));
+      return tileNear(layout, x, y + direction * (scroller.clientHeight - layout.side));
     };
-    const target = {
+    const target = /** @type {Record<string, () => number>} */ ({
       ArrowRight: () => offset + 1, ArrowLeft: () => offset - 1,
       ArrowDown: () => besideRow(layout, offset, 1), ArrowUp: () => besideRow(layout, offset, -1),
       PageDown: () => page(1), PageUp: () => page(-1), Home: () => 0, End: () => layout.count - 1,
-    }[event.key]?.();
+    })[event.key]?.();
     if (target === undefined) return;
     event.preventDefault();
     this.focus(Math.min(layout.count - 1, Math.max(0, target)));
   }
 
-  tileNear(x, y) {
-    const { layout } = this, step = layout.side + GAP;
-    let section = sectionAt(layout, y);
-    for (let other = section; other?.top === section.top; other = layout.sections[other.number + 1]) if (other.x <= x) section = other;
-    const row = Math.min(section.rows - 1, Math.max(0, Math.floor((y - section.tilesTop) / step)));
-    const column = Math.max(0, Math.round((x - section.x) / step));
-    return Math.min(section.first + row * layout.columns + column, section.first + section.count - 1);
-  }
-
+  /** @param {number} offset */
   focus(offset) {
-    const { scroller, layout } = this, { y } = placeOf(layout, offset);
+    const { scroller, layout } = this;
+    if (!layout) return;
+    const { y } = placeOf(layout, offset);
     const above = offset < layout.columns ? y : 120; // headings stay in sight above the first row
     if (y - above < scroller.scrollTop) scroller.scrollTop = y - above;
     if (y + layout.side + GAP > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = y + layout.side + 2 * GAP - scroller.clientHeight;
@@ -419,24 +464,26 @@ export class PhotoGrid {
   }
 
   // A tile whose photo has not arrived can have the focus as well.
+  /** @param {number} offset */
   focusTile(offset) {
-    const { layout } = this;
-    const { link } = this.sections.get(sectionOf(layout, offset).number).tiles.get(offset);
-    link.focus({ preventScroll: true });
+    const drawn = this.layout && this.sections.get(sectionOf(this.layout, offset).number);
+    drawn?.tiles.get(offset)?.link.focus({ preventScroll: true });
   }
 
+  /** @param {MouseEvent} event */
   onClick(event) {
     if (!isPlainClick(event)) return;
-    const tile = event.target.closest(".tile"), link = event.target.closest("a[href]");
+    const tile = tileOf(event), link = closest(event, "a[href]");
     this.awaited = offsetAwaited(tile);
     if (!link) return;
     event.preventDefault();
-    this.open(tile?.offset, link.getAttribute("href"));
+    this.open(tile?.offset, link.getAttribute("href") ?? "");
   }
 
   // Visit an address; the place of the tile that leads there, if it has one, is remembered.
+  /** @param {number | undefined} offset @param {string} address */
   open(offset, address) {
-    if (offset !== undefined) {
+    if (offset !== undefined && this.layout) {
       this.active = offset;
       this.remember({ offset, below: placeOf(this.layout, offset).y - this.scroller.scrollTop }, true);
     }
@@ -444,16 +491,18 @@ export class PhotoGrid {
   }
 
   // Keep a place: a photo, and how far below the upper edge it is.
+  /** @param {InSight | null} place @param {boolean} [isOpened] */
   remember(place, isOpened = false) {
     clearTimeout(this.remembering);
     if (!this.box.isConnected || location.pathname !== this.path) return; // the view has changed
-    const id = place && this.source.at(place.offset)?.id;
+    const id = place && this.source?.at(place.offset)?.id;
     this.mustRemember = Boolean(place && !id); // when its tile has arrived
-    if (!this.mustRemember) this.keepPlace(place && { id, below: place.below, isOpened });
+    if (!place) this.keepPlace(null); else if (id) this.keepPlace({ id, below: place.below, isOpened });
   }
 }
 
 // The offset of a tile whose photo has not arrived, else null.
+/** @param {Tile | null} tile */
 function offsetAwaited(tile) {
-  return tile?.classList.contains("loading") ? tile.offset : null;
+  return tile?.classList.contains("loading") ? tile.offset ?? null : null;
 }

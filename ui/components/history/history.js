@@ -3,6 +3,7 @@
 
 // Streamlit shows the view of an address when the browser goes back or forward to it. So a new entry
 // is added first, and then announced in the same way.
+/** @param {string} address */
 export function visit(address) {
   if (address === location.pathname + location.search) return;
   const { pathname, searchParams } = new URL(address, location.origin), opened = pathname === PHOTO ? searchParams.get("id") : null;
@@ -12,6 +13,7 @@ export function visit(address) {
 }
 
 // Adds an entry for an address which Streamlit is told of otherwise.
+/** @param {string} address @param {string | null} [opened] */
 export function addEntry(address, opened = null) {
   history.pushState({ cameFrom: location.pathname, opened }, "", address);
 }
@@ -22,6 +24,7 @@ let stopAwaiting = () => {};
 
 function awaitPhoto() {
   stopAwaiting();
+  /** @param {KeyboardEvent} event */
   const onKey = (event) => {
     if (event.key !== "Escape" || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
@@ -46,12 +49,14 @@ export const openedPhoto = () => history.state?.opened ?? null;
 
 // To be called when the browser has gone back from the view of a photo: the entry that it came to remembers
 // which photo was seen last, if the place in it is that of the photo that was opened.
+/** @param {string | null} opened @param {string} seen */
 export function rememberSeen(opened, seen) {
   const place = history.state?.place;
   if (place && opened && String(place.id) === opened) history.replaceState({ ...history.state, place: { ...place, seen } }, "");
 }
 
 // The path and the parameters of an address, whatever their order and their form.
+/** @param {string} address */
 export function normalized(address) {
   const url = new URL(address, location.origin);
   url.searchParams.sort();
@@ -66,13 +71,17 @@ const SETTLE_MS = 1500; // while what is above the grid may still change its hei
 const ABOVE_PX = 80, BELOW_PX = 80; // what bars may cover
 
 export function placeInHistory() {
-  const area = document.querySelector('[data-testid="stMain"]') ?? document.scrollingElement;
-  let tiles = new Map(), address = "", mustReturn = true, isReturning = false, timer = 0;
+  const area = document.querySelector('[data-testid="stMain"]') ?? document.scrollingElement ?? document.documentElement;
+  /** @type {Map<string, HTMLElement>} */
+  let tiles = new Map();
+  let address = "", mustReturn = true, isReturning = false, timer = 0;
   const isShown = () => normalized(location.href) === normalized(address);
+  /** @param {Element} node */
   const topOf = (node) => node.getBoundingClientRect().top - area.getBoundingClientRect().top;
+  /** @param {string | null} [id] */
   const save = (id = firstInSight()) => {
     clearTimeout(timer);
-    const node = tiles.get(id);
+    const node = id === null ? null : tiles.get(id);
     if (!node || !isShown()) return;
     const place = { id, top: Math.round(topOf(node)) };
     history.replaceState({ ...history.state, place }, "");
@@ -112,6 +121,7 @@ export function placeInHistory() {
   addEventListener("popstate", onPop);
   for (const kind of own) addEventListener(kind, stop, { passive: true, capture: true });
   return {
+    /** @param {{ tiles: Map<string, HTMLElement>, address: string }} now */
     update(now) {
       ({ tiles, address } = now);
       if (mustReturn) goBack();
@@ -130,6 +140,7 @@ export function placeInHistory() {
 // when `announce` is called; what depends on the photo that is shown listens to PHOTO_CHANGE.
 export const PHOTO_CHANGE = "imgsearch-photo-change";
 
+/** @param {string} address */
 export function exchange(address) {
   history.replaceState({ ...history.state, place: undefined }, "", address);
   dispatchEvent(new Event(PHOTO_CHANGE));
@@ -152,9 +163,11 @@ function tellOfAddress() {
 }
 
 // Goes back to where this view was opened from; to `address` if it was opened by its own address.
+/** @param {string} address */
 export function leave(address) {
   if (history.state?.cameFrom) history.back(); else visit(address);
 }
 
 // A click that asks for no new tab or window.
+/** @param {MouseEvent} event */
 export const isPlainClick = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);

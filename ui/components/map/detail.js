@@ -4,6 +4,13 @@
 import { ask } from "../shared/ask.js";
 import { pointsOf } from "./world.js";
 
+/** @import { Canvas, Map as LeafletMap, Path } from "leaflet" */
+/** @import { Response } from "../types.d.ts" */
+/** @import { Colours } from "./ground.js" */
+/** @typedef {"sea" | "land" | "urban" | "river" | "lake" | "border"} Kind */
+/** @typedef {{ layer: Path, kind: Kind }} Drawn */
+/** @typedef {Record<"land" | "urban" | "lakes" | "rivers" | "borders", number[][]>} TileFile lines as differences of steps */
+
 const { L } = window;
 const FROM_ZOOM = 6, DEGREES = 10, STEPS_PER_DEGREE = 400;
 const MOST_KEPT = 48; // tiles; a large window shows twelve
@@ -11,23 +18,32 @@ const MOST_KEPT = 48; // tiles; a large window shows twelve
 const PANES = ["detail-sea", "detail-land", "detail-water"];
 
 export class Detail {
+  /** @type {Colours} */ colours;
+  isClosed = false;
+
   // `names` are those of all tiles.
+  /** @param {LeafletMap} map @param {string[]} names */
   constructor(map, names) {
     this.map = map;
     this.names = new Set(names);
+    /** @type {Map<string, Promise<Drawn[] | null>>} */
     this.tiles = new Map(); // by name, the latest seen last: promises of layers
     this.renderers = PANES.map((name, number) => {
       const pane = map.createPane(name);
-      Object.assign(pane.style, { zIndex: 401 + number, pointerEvents: "none" });
+      Object.assign(pane.style, { zIndex: String(401 + number), pointerEvents: "none" });
       return L.canvas({ pane: name, padding: 0.5 });
     });
   }
 
   // Shows what is in sight. The promise is kept when all of it is drawn.
+  /** @param {Colours} colours */
   async show(colours) {
     this.colours = colours;
     const isShown = this.map.getZoom() >= FROM_ZOOM;
-    for (const name of PANES) this.map.getPane(name).hidden = !isShown;
+    for (const name of PANES) {
+      const pane = this.map.getPane(name);
+      if (pane) pane.hidden = !isShown;
+    }
     if (!isShown) return;
     const inSight = this.namesInSight().filter((name) => this.names.has(name));
     for (const name of inSight) {
@@ -37,7 +53,7 @@ export class Detail {
     }
     for (const [name, tile] of [...this.tiles].slice(0, Math.max(0, this.tiles.size - Math.max(MOST_KEPT, inSight.length)))) {
       this.tiles.delete(name);
-      tile.then((layers) => { for (const layer of layers ?? []) layer.remove(); });
+      tile.then((drawn) => { for (const { layer } of drawn ?? []) layer.remove(); });
     }
     await Promise.all(inSight.map((name) => this.tiles.get(name)));
   }
@@ -45,13 +61,14 @@ export class Detail {
   // What arrives later is not drawn any more.
   close() { this.isClosed = true; }
 
+  /** @param {Colours} colours */
   colour(colours) {
     this.colours = colours;
-    for (const tile of this.tiles.values()) tile.then((layers) => { for (const layer of layers ?? []) layer.setStyle(this.styleOf(layer)); });
+    for (const tile of this.tiles.values()) tile.then((drawn) => { for (const { layer, kind } of drawn ?? []) layer.setStyle(this.styleOf(kind)); });
   }
 
   namesInSight() {
-    const bounds = this.map.getBounds().pad(0.25), first = (value) => Math.floor(value / DEGREES) * DEGREES;
+    const bounds = this.map.getBounds().pad(0.25), first = (/** @type {number} */ value) => Math.floor(value / DEGREES) * DEGREES;
     const names = [];
     for (let south = first(Math.max(-90, bounds.getSouth())); south < Math.min(90, bounds.getNorth()); south += DEGREES) {
       for (let west = first(Math.max(-180, bounds.getWest())); west < Math.min(180, bounds.getEast()); west += DEGREES) names.push(nameOf(south, west));
@@ -60,15 +77,20 @@ export class Detail {
   }
 
   // The layers of a tile; null where the server does not answer: the next look asks again.
+  /** @param {string} name @returns {Promise<Drawn[] | null>} */
   async load(name) {
+    /** @type {Response<TileFile> | null} */
     const answer = await ask(new URL(`./detail/${name}.json`, import.meta.url));
     if (this.isClosed) return null;
     if (!answer?.ok) { this.tiles.delete(name); return null; }
     const { land, urban, lakes, rivers, borders } = answer.content;
     const [south, west] = cornerOf(name);
-    const lines = (list) => list.map((numbers) => pointsOf(numbers, STEPS_PER_DEGREE).map(([lon, lat]) => [lat, lon]));
+    /** @param {number[][]} list */
+    const lines = (list) => list.map((numbers) => pointsOf(numbers, STEPS_PER_DEGREE).map(/** @returns {[lat: number, lon: number]} */ ([lon, lat]) => [lat, lon]));
     const [sea, ground, water] = this.renderers;
-    const add = (layer, kind) => { layer.kind = kind; layer.setStyle(this.styleOf(layer)); return layer.addTo(this.map); };
+    /** @param {Path} layer @param {Kind} kind @returns {Drawn} */
+    const add = (layer, kind) => ({ layer: layer.setStyle(this.styleOf(kind)).addTo(this.map), kind });
+    /** @param {Canvas} renderer @param {string} pane */
     const options = (renderer, pane) => ({ renderer, pane, interactive: false });
     return [
       add(L.rectangle([[south, west], [south + DEGREES, west + DEGREES]], options(sea, PANES[0])), "sea"),
@@ -80,7 +102,8 @@ export class Detail {
     ];
   }
 
-  styleOf({ kind }) {
+  /** @param {Kind} kind @returns {import("leaflet").PathOptions} */
+  styleOf(kind) {
     const { river, border, sea } = this.colours;
     if (kind === "river") return { color: river, weight: 1.5, fill: false, opacity: 1 };
     if (kind === "border") return { color: border, weight: 1.5, fill: false, opacity: 1, dashArray: "6 3" };
@@ -88,11 +111,13 @@ export class Detail {
   }
 }
 
+/** @param {number} south @param {number} west */
 function nameOf(south, west) {
-  const number = (value, digits) => String(Math.abs(value)).padStart(digits, "0");
+  const number = (/** @type {number} */ value, /** @type {number} */ digits) => String(Math.abs(value)).padStart(digits, "0");
   return `${south < 0 ? "S" : "N"}${number(south, 2)}${west < 0 ? "W" : "E"}${number(west, 3)}`;
 }
 
+/** @param {string} name @returns {[south: number, west: number]} */
 function cornerOf(name) {
   const lat = Number(name.slice(1, 3)), lon = Number(name.slice(4));
   return [name[0] === "S" ? -lat : lat, name[3] === "W" ? -lon : lon];

@@ -3,25 +3,47 @@
 // own server as the map moves. The address keeps what is in sight.
 
 import "../leaflet/leaflet.js"; // of the package django-js-lib-leaflet; defines window.L
-import { countOf, element } from "../shared/dom.js";
+import { closest, countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { fillWindow, mount } from "../shared/page.js";
 import { createTile, fillTile, markByKey, showMarks, showSelected } from "../shared/photo_tile.js";
 import { showPicture } from "../shared/picture.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
+import { areaParameters, circleOf, radiusName } from "./geometry.js";
 import { Ground } from "./ground.js";
 import { Towns } from "./towns.js";
 
+/** @import { Circle as LeafletCircle, LatLngBoundsLiteral, Marker } from "leaflet" */
+/** @import { Parameters, Response, Tile, TilePhoto } from "../types.d.ts" */
+/** @import { Circle } from "./geometry.js" */
+/** @typedef {{ search: Parameters, area: LatLngBoundsLiteral, max_zoom: number }} Data */
+/** @typedef {[southWest: [lat: number, lon: number], northEast: [lat: number, lon: number]]} Area */
+/** @typedef {Circle & { photos: number, src: string, place: string, area: Area }} Cluster: the circle has all of its photos */
+/** @typedef {{ photos: number, ids: string[], tiles: TilePhoto[] }} InCircle: no ids where there are too many to select */
+
 const { L } = window;
 const ICON_PX = 54, MARGIN_PX = 90; // around the window, so that clusters at its edge are shown
+const FOLLOWED = /** @type {const} */ ([CHANGED, MARKED]);
 const FIRST_ZOOM = 6; // at most, at first: enough to see a coast
 
 class PhotoMap {
+  /** @type {Parameters | undefined} */ search;
+  /** @type {Map<string, Marker>} */ markers = new Map();
+  /** @type {AbortController | undefined} */ request;
+  /** @type {LeafletCircle | null} */ circle = null;
+  /** @type {Circle | null} */ selected = null;
+  /** @type {HTMLElement | null} */ problem = null; // why there are no names of towns
+  /** @type {HTMLButtonElement | null} */ all = null; // selects all of a circle
+  /** @type {{ tile: Tile, photo: TilePhoto }[]} */ tiles = []; // some of a circle
+  /** @type {string[]} */ ids = []; // all of it
+  isDrawing = false;
+  isDrawn = false;
+
+  /** @param {HTMLElement} box @param {Data} data */
   constructor(box, data) {
     this.box = box;
     this.path = location.pathname;
-    this.markers = new Map();
     this.node = element("div", "map");
     this.panel = element("div", "panel");
     Object.assign(this.panel, { role: "status", hidden: true });
@@ -29,14 +51,14 @@ class PhotoMap {
     Object.assign(this.draw, { type: "button", ariaPressed: "false", onclick: () => this.setDrawing(!this.isDrawing) });
     box.replaceChildren(this.node, this.draw, this.panel);
     this.follow = () => this.showSelection();
-    for (const kind of [CHANGED, MARKED]) tray.addEventListener(kind, this.follow);
-    this.fit = () => { fillWindow(box); this.map?.invalidateSize(); };
-    this.fit();
-    addEventListener("resize", this.fit);
+    for (const kind of FOLLOWED) tray.addEventListener(kind, this.follow);
+    fillWindow(box);
     this.map = L.map(this.node, {
       minZoom: 1, maxZoom: data.max_zoom, maxBounds: [[-85, -190], [85, 190]], maxBoundsViscosity: 1, zoomControl: false,
       renderer: L.canvas({ padding: 0.5 }), zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     });
+    this.fit = () => { fillWindow(box); this.map.invalidateSize(); };
+    addEventListener("resize", this.fit);
     this.node.ariaLabel = "Map of the world. Arrow keys move it, plus and minus zoom.";
     this.node.role = "application";
     L.control.zoom({ position: "topright" }).addTo(this.map);
@@ -49,6 +71,7 @@ class PhotoMap {
     this.showWorld();
   }
 
+  /** @param {Data} data */
   update(data) {
     const isOther = JSON.stringify(this.search) !== JSON.stringify(data.search), isFirst = !this.search;
     // Read first: `fit` moves the map, and then the address has the area of the search before.
@@ -65,7 +88,7 @@ class PhotoMap {
 
   close() {
     removeEventListener("resize", this.fit);
-    for (const kind of [CHANGED, MARKED]) tray.removeEventListener(kind, this.follow);
+    for (const kind of FOLLOWED) tray.removeEventListener(kind, this.follow);
     this.request?.abort();
     this.ground.close();
     this.map.remove();
@@ -94,6 +117,7 @@ class PhotoMap {
   }
 
   // Names are missing where the package that has them is: the attribution says so.
+  /** @param {Parameters} parameters @param {AbortSignal} signal */
   async showTowns(parameters, signal) {
     const problem = await this.towns.show(parameters, signal);
     if (signal.aborted) return;
@@ -111,18 +135,19 @@ class PhotoMap {
     this.request?.abort();
     const request = (this.request = new AbortController());
     const size = this.map.getSize(), zoom = this.map.getZoom();
-    const clamp = (value, limit) => Math.min(limit, Math.max(-limit, value));
     const corner = this.map.containerPointToLatLng([-MARGIN_PX, size.y + MARGIN_PX]);
     const opposite = this.map.containerPointToLatLng([size.x + MARGIN_PX, -MARGIN_PX]);
-    const area = { zoom, south: clamp(corner.lat, 90), west: clamp(corner.lng, 180), north: clamp(opposite.lat, 90), east: clamp(opposite.lng, 180) };
-    this.showTowns(new URLSearchParams(area), request.signal);
+    const area = areaParameters(zoom, corner, opposite);
+    this.showTowns(area, request.signal);
     const parameters = new URLSearchParams({ ...this.search, ...area });
+    /** @type {Response<Cluster[]> | null} */
     const answer = await ask(`/map/clusters?${parameters}`, { signal: request.signal });
     if (request.signal.aborted) return;
     if (answer?.ok) this.showClusters(answer.content, zoom);
     else this.say(answer ? answer.content : NO_SERVER);
   }
 
+  /** @param {Cluster[]} clusters @param {number} zoom */
   showClusters(clusters, zoom) {
     const kept = new Set();
     for (const cluster of clusters) {
@@ -134,9 +159,10 @@ class PhotoMap {
       if (!kept.has(key)) { marker.remove(); this.markers.delete(key); }
     }
     this.towns.avoid([...this.markers.values()], ICON_PX / 2);
-    this.node.dataset.clusters = clusters.length;
+    this.node.dataset.clusters = String(clusters.length);
   }
 
+  /** @param {Cluster} cluster */
   createMarker(cluster) {
     const face = element("div", "face"), image = element("img");
     Object.assign(image, { alt: "", draggable: false });
@@ -147,6 +173,7 @@ class PhotoMap {
     const marker = L.marker([cluster.lat, cluster.lon], { icon, zIndexOffset: cluster.photos });
     marker.addTo(this.map).on("click", () => this.select(cluster));
     const node = marker.getElement();
+    if (!node) return marker;
     node.ariaLabel = [countOf(cluster.photos), cluster.place].filter(Boolean).join(", ");
     node.onkeydown = (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -160,6 +187,7 @@ class PhotoMap {
   // ---------------------------------------------------------------- a circle
 
   // Show a circle {lat, lon, radius_km} and what is in it; null for none.
+  /** @param {Cluster | Circle | null} circle */
   async select(circle) {
     this.circle?.remove();
     this.circle = null;
@@ -169,24 +197,26 @@ class PhotoMap {
     if (!circle) return;
     const { lat, lon, radius_km } = circle;
     this.circle = L.circle([lat, lon], { radius: radius_km * 1000, color: this.accent, weight: 2, interactive: false }).addTo(this.map);
-    const parameters = new URLSearchParams({ ...this.search, lat, lon, radius_km });
+    const parameters = new URLSearchParams({ ...this.search, lat: String(lat), lon: String(lon), radius_km: String(radius_km) });
+    /** @type {Response<InCircle> | null} */
     const answer = await ask(`/map/circle?${parameters}`);
     if (this.selected !== circle) return; // another was chosen meanwhile
     if (answer?.ok) this.showPanel(circle, answer.content);
     else this.say(answer ? answer.content : NO_SERVER);
   }
 
-  showPanel({ lat, lon, radius_km, place, area }, { photos, ids, tiles }) {
-    const q = [this.search.q, `near:${lat},${lon},${radius_km}km`].filter(Boolean).join(" ");
-    const link = (text, path) => {
+  /** @param {Cluster | Circle} circle @param {InCircle} found */
+  showPanel(circle, { photos, ids, tiles }) {
+    const { lat, lon, radius_km } = circle, { place, area } = "area" in circle ? circle : { place: "", area: null };
+    const q = [this.search?.q, `near:${lat},${lon},${radius_km}km`].filter(Boolean).join(" ");
+    const link = (/** @type {string} */ text, /** @type {string} */ path) => {
       const node = element("a", "", text);
       node.href = `${path}?${new URLSearchParams({ ...this.search, q })}`;
-      node.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(node.getAttribute("href")); } };
+      node.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(node.getAttribute("href") ?? ""); } };
       return node;
     };
-    const button = (text, onclick) => Object.assign(element("button", "", text), { type: "button", onclick });
-    const within = radius_km < 1 ? `${Math.round(radius_km * 1000)} m` : `${radius_km.toLocaleString("en", { maximumFractionDigits: radius_km < 10 ? 1 : 0 })} km`;
-    const parts = [element("strong", "", countOf(photos)), element("span", "", `within ${within}${place ? `, ${place}` : ""}`)];
+    const button = (/** @type {string} */ text, /** @type {() => void} */ onclick) => Object.assign(element("button", "", text), { type: /** @type {const} */ ("button"), onclick });
+    const /** @type {HTMLElement[]} */ parts = [element("strong", "", countOf(photos)), element("span", "", `within ${radiusName(radius_km)}${place ? `, ${place}` : ""}`)];
     if (photos) parts.push(link("Show photos", "/"), link("By date", "/timeline"));
     this.ids = ids;
     this.all = ids.length ? button("", () => tray.set(this.ids, !this.isAllSelected)) : null;
@@ -198,21 +228,25 @@ class PhotoMap {
       parts.push(button("Zoom in", () => this.map.fitBounds(area, { paddingTopLeft: [ICON_PX, ICON_PX], paddingBottomRight: [ICON_PX, below()] })));
     }
     parts.push(button("Close", () => this.select(null)));
-    this.panel.replaceChildren(this.stripOf(tiles), ...parts);
+    this.tiles = tiles.map((photo) => ({ tile: this.tileOf(photo), photo }));
+    this.panel.replaceChildren(this.strip(), ...parts);
     this.panel.hidden = false;
     this.showSelection();
   }
 
-  // The latest photos of a circle, to open and to select.
-  stripOf(photos) {
+  // A photo of a circle, to open and to select.
+  /** @param {TilePhoto} photo */
+  tileOf(photo) {
+    const tile = createTile();
+    fillTile(tile, photo, (isSelected) => tray.set([photo.id], isSelected));
+    tile.link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(photo.link); } };
+    return tile;
+  }
+
+  // The latest photos of a circle.
+  strip() {
     const strip = element("div", "strip");
-    this.tiles = photos.map((photo) => {
-      const tile = createTile();
-      fillTile(tile, photo, (isSelected) => tray.set([photo.id], isSelected));
-      tile.link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(photo.link); } };
-      return tile;
-    });
-    strip.append(...this.tiles);
+    strip.append(...this.tiles.map(({ tile }) => tile));
     strip.onkeydown = (event) => { markByKey(event); }; // what it returned would say whether the browser acts
     return strip;
   }
@@ -224,39 +258,43 @@ class PhotoMap {
     if (!this.selected || this.panel.hidden) return;
     this.box.classList.toggle("selecting", tray.size > 0);
     if (this.all) this.all.textContent = this.isAllSelected ? "Select none" : "Select all";
-    for (const tile of this.tiles ?? []) {
-      showSelected(tile, tray.isSelected(tile.photo.id));
-      showMarks(tile, tray.marksOf(tile.photo));
+    for (const { tile, photo } of this.tiles) {
+      showSelected(tile, tray.isSelected(photo.id));
+      showMarks(tile, tray.marksOf(photo));
     }
   }
 
+  /** @param {string} text */
   say(text) {
-    this.tiles = this.all = null;
+    this.tiles = [];
+    this.all = null;
     this.panel.replaceChildren(element("span", "", text));
     this.panel.hidden = false;
   }
 
+  /** @param {boolean} isDrawing */
   setDrawing(isDrawing) {
     this.isDrawing = isDrawing;
     this.draw.ariaPressed = String(isDrawing);
     this.node.classList.toggle("drawing", isDrawing);
-    for (const handler of [this.map.dragging, this.map.touchZoom]) isDrawing ? handler.disable() : handler.enable();
+    for (const handler of [this.map.dragging, this.map.touchZoom]) if (isDrawing) handler.disable(); else handler.enable();
     if (!isDrawing) return;
     this.select(null);
     this.say("Drag from the middle of the circle outwards. Or press Enter for a circle in the middle of the map.");
     this.node.focus({ preventScroll: true });
   }
 
+  /** @param {PointerEvent} event */
   onDraw(event) {
-    if (!this.isDrawing || !event.isPrimary || event.target.closest(".leaflet-control")) return;
+    if (!this.isDrawing || !event.isPrimary || closest(event, ".leaflet-control")) return;
     event.preventDefault();
     event.stopPropagation();
     const centre = this.map.mouseEventToLatLng(event).wrap();
     this.node.setPointerCapture(event.pointerId);
     const drawn = L.circle(centre, { radius: 1, color: this.accent, weight: 2, interactive: false }).addTo(this.map);
-    const radiusAt = (move) => this.map.distance(centre, this.map.mouseEventToLatLng(move));
+    const radiusAt = (/** @type {PointerEvent} */ move) => this.map.distance(centre, this.map.mouseEventToLatLng(move));
     this.node.onpointermove = (move) => drawn.setRadius(radiusAt(move));
-    const end = (up) => {
+    const end = (/** @type {PointerEvent} */ up) => {
       this.node.onpointermove = this.node.onpointerup = this.node.onpointercancel = null;
       drawn.remove();
       this.setDrawing(false);
@@ -265,6 +303,7 @@ class PhotoMap {
     this.node.onpointerup = this.node.onpointercancel = end;
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     if (event.key === "Escape") { this.setDrawing(false); this.select(null); }
     if (event.key !== "Enter" || !this.isDrawing || event.target !== this.node) return;
@@ -285,9 +324,3 @@ class PhotoMap {
 }
 
 export default mount(PhotoMap);
-
-function circleOf(centre, radius_m) {
-  const radius_km = Math.max(0.05, radius_m / 1000);
-  const rounded = radius_km < 10 ? Math.round(radius_km * 100) / 100 : Math.round(radius_km);
-  return { lat: +centre.lat.toFixed(5), lon: +centre.lng.toFixed(5), radius_km: Math.min(20000, rounded) };
-}

@@ -4,18 +4,26 @@
 // from the page's own server. The address keeps what is in sight.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, icon, textButton } from "../shared/dom.js";
+import { NO_SERVER, ask, isLost } from "../shared/ask.js";
+import { closest, countOf, element, icon, textButton } from "../shared/dom.js";
 import { fillWindow, isDark, mount } from "../shared/page.js";
 import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
-import { Lasso } from "./lasso.js";
+import { Lasso, isInside } from "./lasso.js";
 import { Names } from "./names.js";
 import { Plane } from "./plane.js";
 import { BRIGHT, DIM, PointCanvas, SELECTED, colourOf } from "./points.js";
 import { Tiles } from "./tiles.js";
 
+/** @import { Parameters, Response } from "../types.d.ts" */
+/** @import { Corner } from "./lasso.js" */
+/** @import { Cluster } from "./names.js" */
+/** @import { Colours } from "./points.js" */
+/** @typedef {{ search: Parameters, version: string }} Data */
+/** @typedef {{ ids: Float64Array, x: Float32Array, y: Float32Array, cluster: Uint16Array }} Points a column each: ids, places in the unit square, and the finest clusters */
+
 const STEPS = 65_535; // on a side of the map: see ui/meaning_data.py
 const STILL_MS = 140, REST_MS = 200, MOVED_PX = 5, NEAR_PX = 10, PAN_PX = 90, STEP = 1.6;
+const FOLLOWED = /** @type {const} */ ([CHANGED, MARKED]);
 const MOST_SELECTED = 12_000; // photos at once; as in a circle of the map
 const LIGHT = {
   background: "#f7f8f8", dim: "#d9dedd", selected: "#111111",
@@ -27,18 +35,42 @@ const DARK = {
 };
 
 class MeaningMap {
+  /** @type {HTMLElement} */ node;
+  /** @type {PointCanvas} */ canvas;
+  /** @type {Tiles} */ tiles;
+  /** @type {Names} */ names;
+  /** @type {HTMLImageElement} */ preview;
+  /** @type {Lasso} */ lasso;
+  /** @type {HTMLButtonElement} */ draw;
+  /** @type {HTMLElement} */ panel;
+  /** @type {Points} */ points = { ids: new Float64Array(0), x: new Float32Array(0), y: new Float32Array(0), cluster: new Uint16Array(0) };
+  /** @type {Map<string, number>} */ places = new Map(); // of the points, by id
+  /** @type {Uint8Array | null} */ found = null; // by point: 1 where the search finds its photo
+  /** @type {Cluster[]} */ clusters = []; // by number
+  /** @type {number[]} */ counts = []; // of photos that are found, by the number of a cluster
+  /** @type {Map<number, Corner>} */ pointers = new Map(); // where each is, by its id
+  /** @type {Parameters | undefined} */ search;
+  /** @type {number[] | null | undefined} */ start; // what the address says is in sight, until it is; null: done
+  /** @type {Colours} */ colours;
+  /** @type {typeof LIGHT | undefined} */ palette;
+  /** @type {AbortController | undefined} */ loading;
+  /** @type {number | undefined} */ frame; // the next frame, if one was asked for
+  /** @type {string | null} */ wanted = null; // the id of the photo that the mouse rests on
+  version = "";
+  frames = 0; // for measurements
+  hasMoved = false;
+  still = 0;
+  rest = 0;
+
+  /** @param {HTMLElement} box */
   constructor(box) {
     this.box = box;
     this.path = location.pathname;
     this.plane = new Plane();
-    this.points = { ids: [], x: [], y: [], cluster: [] };
-    this.clusters = [];
-    this.counts = [];
-    this.pointers = new Map();
     this.build();
     this.follow = () => this.showSelection();
     this.reload = () => this.load();
-    for (const kind of [CHANGED, MARKED]) tray.addEventListener(kind, this.follow);
+    for (const kind of FOLLOWED) tray.addEventListener(kind, this.follow);
     tray.addEventListener(OTHER_PHOTOS, this.reload);
     this.fit = () => this.resize();
     addEventListener("resize", this.fit);
@@ -63,7 +95,7 @@ class MeaningMap {
     this.draw = textButton("Select an area", () => this.setDrawing(!this.lasso.isOn), "lasso_select", "tool");
     this.draw.ariaPressed = "false";
     const zooms = element("div", "zooms");
-    for (const [sign, label, act] of [["add", "Zoom in", () => this.zoom(STEP)], ["remove", "Zoom out", () => this.zoom(1 / STEP)], ["zoom_out_map", "Show all", () => this.showAll()]]) {
+    for (const [sign, label, act] of /** @type {const} */ ([["add", "Zoom in", () => this.zoom(STEP)], ["remove", "Zoom out", () => this.zoom(1 / STEP)], ["zoom_out_map", "Show all", () => this.showAll()]])) {
       const button = element("button", "tool");
       Object.assign(button, { type: "button", onclick: act, ariaLabel: label, title: label });
       button.append(icon(sign));
@@ -76,7 +108,7 @@ class MeaningMap {
     node.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
     node.addEventListener("pointerdown", (event) => this.onDown(event));
     node.addEventListener("pointermove", (event) => this.onMove(event));
-    for (const kind of ["pointerup", "pointercancel"]) node.addEventListener(kind, (event) => this.onUp(event));
+    for (const kind of /** @type {const} */ (["pointerup", "pointercancel"])) node.addEventListener(kind, (event) => this.onUp(event));
     node.addEventListener("pointerleave", () => this.hidePreview());
     node.addEventListener("click", (event) => this.onClick(event), { capture: true });
     node.addEventListener("dblclick", (event) => { if (event.target === node || event.target === canvas) this.zoom(2, ...this.placeOf(event)); });
@@ -85,9 +117,9 @@ class MeaningMap {
 
   close() {
     removeEventListener("resize", this.fit);
-    for (const kind of [CHANGED, MARKED]) tray.removeEventListener(kind, this.follow);
+    for (const kind of FOLLOWED) tray.removeEventListener(kind, this.follow);
     tray.removeEventListener(OTHER_PHOTOS, this.reload);
-    cancelAnimationFrame(this.frame);
+    if (this.frame !== undefined) cancelAnimationFrame(this.frame);
     clearTimeout(this.still);
     clearTimeout(this.rest);
     this.loading?.abort();
@@ -96,6 +128,7 @@ class MeaningMap {
 
   // ---------------------------------------------------------------- data
 
+  /** @param {Data} data */
   update({ search, version }) {
     // Read first: what is drawn replaces it.
     if (!this.search) this.start = new URLSearchParams(location.search).get("at")?.split(",").map(Number);
@@ -112,6 +145,7 @@ class MeaningMap {
     const { signal } = (this.loading = new AbortController());
     delete this.node.dataset.drawn;
     for (let tries = 0; tries < 3; tries++) {
+      /** @type {Response<{ version: string, clusters: Cluster[] }> | null} */
       const map = await ask("/meaning/clusters", { signal });
       if (signal.aborted) return;
       if (!map?.ok) { this.say(map ? map.content : NO_SERVER); return; }
@@ -132,17 +166,19 @@ class MeaningMap {
     this.say("The map changes too often to be shown. Reload the page.");
   }
 
+  /** @param {string} address @param {AbortSignal} signal */
   async fetchBytes(address, signal) {
     try {
       const response = await fetch(address, { signal });
       if (response.ok) return await response.arrayBuffer();
       if (response.status === 422) this.say(await response.text());
     } catch (error) {
-      if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
+      if (!isLost(error)) throw error;
     }
     return null;
   }
 
+  /** @param {ArrayBuffer} columns @param {Cluster[]} clusters */
   setPoints(columns, clusters) {
     const bytesEach = 8 + 3 * 2, count = columns.byteLength / bytesEach;
     const ids = new Float64Array(columns, 0, count);
@@ -159,20 +195,21 @@ class MeaningMap {
     this.tiles.forget();
   }
 
+  /** @param {Uint8Array} bits */
   setFound(bits) {
     const count = this.points.ids.length;
-    this.found = new Uint8Array(count);
+    const found = this.found = new Uint8Array(count);
     this.counts = new Array(this.clusters.length).fill(0);
     for (let i = 0; i < count; i++) {
-      this.found[i] = (bits[i >> 3] >> (i & 7)) & 1;
-      if (!this.found[i]) continue;
-      for (let number = this.points.cluster[i]; number !== null; number = this.clusters[number].parent) this.counts[number] += 1;
+      found[i] = (bits[i >> 3] >> (i & 7)) & 1;
+      if (!found[i]) continue;
+      for (let /** @type {number | null} */ number = this.points.cluster[i]; number !== null; number = this.clusters[number].parent) this.counts[number] += 1;
     }
-    this.node.dataset.found = this.found.reduce((sum, each) => sum + each, 0);
+    this.node.dataset.found = String(found.reduce((sum, each) => sum + each, 0));
     this.showSelection();
     if (this.start !== null) {
       const [x, y, zoom] = this.start ?? [];
-      if ([x, y, zoom].every(Number.isFinite)) { Object.assign(this.plane, { x, y }); this.plane.zoom = zoom; } else this.plane.showAll();
+      if (x !== undefined && y !== undefined && zoom !== undefined && [x, y, zoom].every(Number.isFinite)) { Object.assign(this.plane, { x, y }); this.plane.zoom = zoom; } else this.plane.showAll();
       this.start = null;
     }
     this.moved();
@@ -209,12 +246,12 @@ class MeaningMap {
     this.canvas.draw(this.plane, this.colours);
     this.names.follow(this.plane);
     this.tiles.follow(this.plane);
-    this.frames = (this.frames ?? 0) + 1; // for measurements
+    this.frames += 1;
   }
 
   // The attribute `data-drawn` says that all in sight is drawn.
   async settle() {
-    if (!this.found) return;
+    if (!this.found || !this.search) return;
     this.remember();
     const { x, y, scale } = this.plane, shown = this.tiles.show(this.plane, this.points, this.found, this.search);
     this.names.show(this.plane, this.counts, this.tiles.tiles.size > 0); // tiles are chosen, and their pictures come later
@@ -236,6 +273,7 @@ class MeaningMap {
     this.frame ??= requestAnimationFrame(() => this.drawFrame());
   }
 
+  /** @param {string} text @param {HTMLElement[]} buttons */
   say(text, ...buttons) {
     this.panel.replaceChildren(element("span", "", text), ...buttons, textButton("Close", () => { this.panel.hidden = true; }));
     this.panel.hidden = false;
@@ -243,14 +281,17 @@ class MeaningMap {
 
   // ---------------------------------------------------------------- moving
 
+  /** @param {number} factor @param {number} [left] @param {number} [top] */
   zoom(factor, left, top) { this.plane.zoomAt(factor, left, top); this.moved(); }
 
   showAll() { this.plane.showAll(); this.moved(); }
 
+  /** @param {Cluster} cluster */
   showCluster(cluster) {
-    const { x, y, cluster: own } = this.points, inside = new Set([cluster.number]), across = [], down = [];
+    const { x, y, cluster: own } = this.points, /** @type {Set<number | null>} */ inside = new Set([cluster.number]);
+    const /** @type {number[]} */ across = [], /** @type {number[]} */ down = [];
     for (const each of this.clusters) if (each && inside.has(each.parent)) inside.add(each.number); // finer ones come later
-    for (let i = 0; i < x.length; i++) if (this.found[i] && inside.has(own[i])) { across.push(x[i]); down.push(y[i]); }
+    for (let i = 0; i < x.length; i++) if (this.found?.[i] && inside.has(own[i])) { across.push(x[i]); down.push(y[i]); }
     for (const each of [across, down]) each.sort((one, other) => one - other);
     const most = across.length - 1, first = Math.floor(most * .02), last = Math.ceil(most * .98); // not the few far away
     const before = this.plane.scale;
@@ -260,11 +301,13 @@ class MeaningMap {
     this.node.focus({ preventScroll: true });
   }
 
+  /** @param {MouseEvent} event @returns {Corner} */
   placeOf(event) {
     const { left, top } = this.node.getBoundingClientRect();
     return [event.clientX - left, event.clientY - top];
   }
 
+  /** @param {WheelEvent} event */
   onWheel(event) {
     event.preventDefault();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
@@ -272,8 +315,9 @@ class MeaningMap {
     this.zoom(Math.exp(-change / 260), ...this.placeOf(event));
   }
 
+  /** @param {PointerEvent} event */
   onDown(event) {
-    if (event.button || event.target.closest(".select")) return;
+    if (event.button || closest(event, ".select")) return;
     this.hasMoved = false;
     if (this.lasso.isOn || (event.shiftKey && event.pointerType === "mouse")) {
       event.preventDefault();
@@ -284,6 +328,7 @@ class MeaningMap {
     this.pointers.set(event.pointerId, this.placeOf(event));
   }
 
+  /** @param {PointerEvent} event */
   onMove(event) {
     const [left, top] = this.placeOf(event);
     if (this.lasso.extend(event.pointerId, left, top)) { this.hasMoved = true; return; }
@@ -302,6 +347,7 @@ class MeaningMap {
     this.moved();
   }
 
+  /** @param {PointerEvent} event */
   onUp(event) {
     this.pointers.delete(event.pointerId);
     this.lasso.end(event.pointerId, event.type === "pointerup");
@@ -309,6 +355,7 @@ class MeaningMap {
   }
 
   // Where the map was moved, or a lasso drawn, the button of the mouse is let go over something: that is no click.
+  /** @param {MouseEvent} event */
   onClick(event) {
     if (this.hasMoved) {
       event.preventDefault();
@@ -316,16 +363,17 @@ class MeaningMap {
       this.hasMoved = false;
       return;
     }
-    if (event.target.closest(".tile, .name")) return;
+    if (closest(event, ".tile, .name")) return;
     const place = this.nearest(...this.placeOf(event));
     if (place === null || !isPlainClick(event)) return;
-    visit(`/photo?${new URLSearchParams({ id: this.points.ids[place], ...this.search })}`);
+    visit(`/photo?${new URLSearchParams({ id: String(this.points.ids[place]), ...this.search })}`);
   }
 
   // The place of the bright point that is nearest to this place of the screen; null where none is near.
+  /** @param {number} left @param {number} top */
   nearest(left, top) {
     const { x, y } = this.points, across = this.plane.planeX(left), down = this.plane.planeY(top);
-    let best = null, least = (NEAR_PX / this.plane.scale) ** 2;
+    let /** @type {number | null} */ best = null, least = (NEAR_PX / this.plane.scale) ** 2;
     for (let i = 0; i < x.length; i++) {
       if (!this.found?.[i]) continue;
       const distance = (x[i] - across) ** 2 + (y[i] - down) ** 2;
@@ -335,15 +383,16 @@ class MeaningMap {
   }
 
   // Shows the photo of a point while the mouse rests on it.
+  /** @param {PointerEvent} event @param {number} left @param {number} top */
   rested(event, left, top) {
     clearTimeout(this.rest);
     this.hidePreview();
-    if (event.pointerType !== "mouse" || event.target.closest(".tile, .name")) return;
+    if (event.pointerType !== "mouse" || closest(event, ".tile, .name")) return;
     this.rest = setTimeout(async () => {
       const place = this.nearest(left, top);
       if (place === null) return;
       const wanted = (this.wanted = String(this.points.ids[place]));
-      const photo = await this.tiles.one(wanted, this.search);
+      const photo = await this.tiles.one(wanted, this.search ?? {});
       if (this.wanted !== wanted || !photo) return;
       this.preview.src = photo.src;
       this.preview.style.left = `${Math.min(left + 14, this.plane.width - 170)}px`;
@@ -358,9 +407,10 @@ class MeaningMap {
     this.preview.hidden = true;
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const pans = { ArrowLeft: [PAN_PX, 0], ArrowRight: [-PAN_PX, 0], ArrowUp: [0, PAN_PX], ArrowDown: [0, -PAN_PX] };
+    const /** @type {Record<string, Corner>} */ pans = { ArrowLeft: [PAN_PX, 0], ArrowRight: [-PAN_PX, 0], ArrowUp: [0, PAN_PX], ArrowDown: [0, -PAN_PX] };
     if (pans[event.key]) { this.plane.pan(...pans[event.key]); this.moved(); }
     else if (event.key === "+" || event.key === "=") this.zoom(STEP);
     else if (event.key === "-") this.zoom(1 / STEP);
@@ -376,6 +426,7 @@ class MeaningMap {
 
   // ---------------------------------------------------------------- the lasso
 
+  /** @param {boolean} isOn */
   setDrawing(isOn) {
     this.lasso.setOn(isOn);
     this.draw.ariaPressed = String(isOn);
@@ -386,11 +437,12 @@ class MeaningMap {
   }
 
   // Selects the photos inside a path on the screen, besides those that are selected.
+  /** @param {Corner[]} path */
   selectInside(path) {
     this.setDrawing(false);
-    const { ids, x, y } = this.points, corners = path.map(([left, top]) => [this.plane.planeX(left), this.plane.planeY(top)]);
+    const { ids, x, y } = this.points, corners = path.map(/** @returns {Corner} */ ([left, top]) => [this.plane.planeX(left), this.plane.planeY(top)]);
     const inside = [];
-    for (let i = 0; i < x.length; i++) if (this.found[i] && isInside(x[i], y[i], corners)) inside.push(String(ids[i]));
+    for (let i = 0; i < x.length; i++) if (this.found?.[i] && isInside(x[i], y[i], corners)) inside.push(String(ids[i]));
     const added = inside.filter((id) => !tray.isSelected(id));
     if (inside.length > MOST_SELECTED) { this.say(`${countOf(inside.length)} are too many to select at once. Draw around ${MOST_SELECTED.toLocaleString("en")} at most.`); return; }
     tray.set(added, true);
@@ -410,12 +462,4 @@ class MeaningMap {
 
 export default mount(MeaningMap);
 
-// Whether a point is inside a polygon: a ray from it crosses the sides an odd number of times.
-function isInside(x, y, corners) {
-  let inside = false;
-  for (let i = 0, j = corners.length - 1; i < corners.length; j = i++) {
-    const [x1, y1] = corners[i], [x2, y2] = corners[j];
-    if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) inside = !inside;
-  }
-  return inside;
-}
+

@@ -7,13 +7,24 @@ import { createTile, dropTile, fillTile, markByKey, showMarks, showSelected } fr
 import { tray } from "../shared/tray.js";
 import { DIM } from "./points.js";
 
+/** @import { Parameters, Response, Tile, TilePhoto } from "../types.d.ts" */
+/** @import { Plane } from "./plane.js" */
+/** @typedef {{ ids: ArrayLike<number>, x: ArrayLike<number>, y: ArrayLike<number> }} Points: ids and places in the unit square */
+/** @typedef {{ x: number, y: number, photos: number }} Square: its middle, and how many photos are in it */
+/** @typedef {{ tile: Tile, behind: HTMLElement, square: Square }} Shown */
+
 export const TILE_PX = 96;
 const GAP_PX = 4, MOST_PER_TILE = 4, MOST_AT_ONCE = 300, MOST_KEPT = 5_000;
 
 export class Tiles {
+  /** @type {AbortController | undefined} */ request;
+
+  /** @param {HTMLElement} box */
   constructor(box) {
     this.box = box;
-    this.known = new Map(); // what tiles show, by id
+    /** @type {Map<string, TilePhoto | null>} */
+    this.known = new Map(); // what tiles show, by id; null: the photo is gone
+    /** @type {Map<string, Shown>} */
     this.tiles = new Map(); // those in sight, by id
     box.onkeydown = (event) => this.onKey(event);
   }
@@ -21,39 +32,46 @@ export class Tiles {
   // To be called when what a photo shows may have changed, or the search that its link leads to.
   forget() {
     this.known.clear();
-    for (const tile of this.tiles.values()) dropTile(tile);
+    for (const { tile } of this.tiles.values()) dropTile(tile);
     this.tiles.clear();
   }
 
-  // Chooses the photos that are shown when the map stands still. `points` has ids, x and y, and `states`.
+  // Chooses the photos that are shown when the map stands still.
+  /** @param {Plane} plane @param {Points} points @param {ArrayLike<number>} states @param {Parameters} search */
   async show(plane, points, states, search) {
     this.request?.abort();
     const chosen = choose(plane, points, states);
-    for (const [id, tile] of this.tiles) {
+    for (const [id, { tile }] of this.tiles) {
       if (!chosen.has(id)) { dropTile(tile); this.tiles.delete(id); }
     }
-    for (const [id, place] of chosen) {
-      const tile = this.tiles.get(id) ?? this.create(id);
-      Object.assign(tile, { place });
-      tile.behind.textContent = place.photos > 1 ? `+${place.photos - 1}` : "";
+    for (const [id, square] of chosen) {
+      const shown = this.tiles.get(id) ?? this.create(id, square);
+      shown.square = square;
+      shown.behind.textContent = square.photos > 1 ? `+${square.photos - 1}` : "";
     }
     this.follow(plane);
     const missing = [...chosen.keys()].filter((id) => !this.known.has(id)).slice(0, MOST_AT_ONCE);
     if (missing.length && !(await this.fetch(missing, search))) return false;
-    for (const [id, tile] of this.tiles) if (!tile.photo && this.known.has(id)) this.fill(tile, this.known.get(id));
+    for (const [id, { tile }] of this.tiles) {
+      const photo = this.known.get(id);
+      if (!tile.photo && photo !== undefined) this.fill(tile, photo);
+    }
     this.showSelection();
     return true;
   }
 
   // What a tile of one photo shows; null where it is gone, or another was asked for meanwhile.
+  /** @param {string} id @param {Parameters} search */
   async one(id, search) {
     if (!this.known.has(id)) await this.fetch([id], search);
     return this.known.get(id) ?? null;
   }
 
+  /** @param {string[]} ids @param {Parameters} search */
   async fetch(ids, search) {
     const request = (this.request = new AbortController());
     const parameters = new URLSearchParams({ ...search, ids: ids.join(",") });
+    /** @type {Response<Record<string, TilePhoto | null>> | null} */
     const answer = await ask(`/meaning/tiles?${parameters}`, { signal: request.signal });
     if (!answer?.ok || request.signal.aborted) return false;
     if (this.known.size > MOST_KEPT) this.known.clear();
@@ -61,45 +79,48 @@ export class Tiles {
     return true;
   }
 
-  create(id) {
-    const tile = createTile();
-    tile.behind = element("span", "behind");
-    tile.append(tile.behind);
-    this.tiles.set(id, tile);
+  /** @param {string} id @param {Square} square @returns {Shown} */
+  create(id, square) {
+    const tile = createTile(), behind = element("span", "behind"), shown = { tile, behind, square };
+    tile.append(behind);
+    this.tiles.set(id, shown);
     this.box.append(tile);
-    return tile;
+    return shown;
   }
 
+  /** @param {Tile} tile @param {TilePhoto | null} photo */
   fill(tile, photo) {
-    fillTile(tile, photo, (isSelected) => tray.set([photo.id], isSelected));
     if (!photo) { tile.remove(); return; }
+    fillTile(tile, photo, (isSelected) => tray.set([photo.id], isSelected));
     tile.link.draggable = false;
     tile.link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(photo.link); } };
   }
 
   // Moves the tiles with the map.
+  /** @param {Plane} plane */
   follow(plane) {
-    for (const tile of this.tiles.values()) {
-      const { x, y } = tile.place;
+    for (const { tile, square: { x, y } } of this.tiles.values()) {
       tile.style.transform = `translate(${plane.screenX(x) - TILE_PX / 2}px, ${plane.screenY(y) - TILE_PX / 2}px)`;
     }
   }
 
   showSelection() {
-    for (const tile of this.tiles.values()) {
+    for (const { tile } of this.tiles.values()) {
       if (!tile.photo) continue;
       showSelected(tile, tray.isSelected(tile.photo.id));
       showMarks(tile, tray.marksOf(tile.photo));
     }
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     if (markByKey(event)) event.stopPropagation();
   }
 }
 
 // By id: the middle of its square, and how many photos are in it. Empty where too many photos are in sight.
-function choose(plane, { ids, x, y }, states) {
+/** @param {Plane} plane @param {Points} points @param {ArrayLike<number>} states @returns {Map<string, Square>} */
+export function choose(plane, { ids, x, y }, states) {
   const side = (TILE_PX + GAP_PX) / plane.scale, squares = new Map();
   const left = plane.planeX(0), right = plane.planeX(plane.width), top = plane.planeY(0), bottom = plane.planeY(plane.height);
   const most = MOST_PER_TILE * (plane.width * plane.height) / (TILE_PX + GAP_PX) ** 2;

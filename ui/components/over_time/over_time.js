@@ -3,25 +3,38 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, monthName, textButton } from "../shared/dom.js";
+import { countOf, element, textButton } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
 import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
+import { columnsOf, nameOf, shortNameOf } from "./periods.js";
 
+/** @import { Parameters, Response } from "../types.d.ts" */
+/** @import { By, Column, Period } from "./periods.js" */
+/** @typedef {{ title: string, search: Parameters }} Data */
+/** @typedef {{ key: string, title: string, search: Parameters, line?: string, periods: Period[] | null, problem: string }} Row: periods are null until they have come; a row that was added has its line */
+
+/** @type {[By, string][]} */
 const PERIODS = [["year", "Years"], ["month", "Months"]];
 const FILES = [["jpg", "Picture", "all side by side, JPEG"], ["webp", "Animation", "one after the other, WebP"], ["mp4", "Video", "one after the other, MP4"]];
 const MOST_ROWS = 12;
 
+/** @param {string} text @param {(() => void) | null} act @param {string} [sign] */
 const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 class Strips {
+  /** @type {Data} */ data;
+  /** @type {Row[]} */ rows = [];
+  loads = 0;
+
+  /** @param {HTMLElement} box */
   constructor(box) {
     const given = new URLSearchParams(location.search);
     this.box = box;
     this.path = location.pathname;
+    /** @type {By} */
     this.by = given.get("by") === "month" ? "month" : "year";
     this.added = [...new Set(given.getAll("row"))].slice(0, MOST_ROWS);
-    this.rows = [];
     this.bar = element("div", "bar");
     this.lengths = element("div", "lengths");
     Object.assign(this.lengths, { role: "group", ariaLabel: "One picture for each" });
@@ -46,6 +59,7 @@ class Strips {
 
   close() { tray.removeEventListener(OTHER_PHOTOS, this.reload); }
 
+  /** @param {Data} data */
   update(data) {
     const isSame = JSON.stringify(this.data) === JSON.stringify(data);
     this.data = data;
@@ -63,12 +77,14 @@ class Strips {
     if (address.href !== location.href) history.replaceState(history.state, "", address);
   }
 
+  /** @param {By} by */
   choose(by) {
     this.by = by;
     this.remember();
     this.load();
   }
 
+  /** @param {string} line */
   add(line) {
     if (!line || this.added.includes(line) || this.added.length >= MOST_ROWS) return;
     this.added.push(line);
@@ -77,6 +93,7 @@ class Strips {
     this.load();
   }
 
+  /** @param {string} line */
   remove(line) {
     this.added = this.added.filter((each) => each !== line);
     this.remember();
@@ -88,14 +105,15 @@ class Strips {
 
   async load() {
     [...this.lengths.children].forEach((node, place) => { node.ariaPressed = String(PERIODS[place][0] === this.by); });
-    const number = (this.loads = (this.loads ?? 0) + 1), known = new Map(this.rows.map((row) => [row.key, row]));
-    const wanted = [{ title: this.data.title, search: this.data.search }, ...this.added.map((line) => ({ title: line, search: { q: line }, line }))];
+    const number = (this.loads += 1), known = new Map(this.rows.map((row) => [row.key, row]));
+    const /** @type {Pick<Row, "title" | "search" | "line">[]} */ wanted = [{ title: this.data.title, search: this.data.search }, ...this.added.map((line) => ({ title: line, search: { q: line }, line }))];
     this.rows = wanted.map((row) => {
       const key = JSON.stringify([row.search, this.by, row.line]);
       return { ...row, key, periods: known.get(key)?.periods ?? null, problem: "" };
     });
     this.draw();
     await Promise.all(this.rows.map(async (row) => {
+      /** @type {Response<Period[]> | null} */
       const answer = await ask(`/over-time/strip?${this.parametersOf(row)}`, { cache: "no-store" });
       if (number !== this.loads || !this.box.isConnected) return; // asked again meanwhile
       if (answer?.ok) row.periods = answer.content; else { row.periods = []; row.problem = answer ? answer.content : NO_SERVER; }
@@ -103,27 +121,17 @@ class Strips {
     }));
   }
 
+  /** @param {Row} row */
   parametersOf(row) { return new URLSearchParams({ ...row.search, by: this.by }); }
 
-  // The columns of all rows: a period, or consecutive ones in which no row has a photo.
-  get columns() {
-    const periods = new Map(); // whether some row has a photo
-    for (const row of this.rows) for (const { period, photos } of row.periods ?? []) periods.set(period, periods.get(period) || photos > 0);
-    const names = [...periods.keys()].sort(), columns = [];
-    if (names.length) for (const period of periodsBetween(names[0], names.at(-1), this.by)) {
-      const isGap = !periods.get(period), last = columns.at(-1);
-      if (isGap && last?.isGap) last.periods.push(period); else columns.push({ isGap, periods: [period] });
-    }
-    return columns;
-  }
-
   draw() {
-    const columns = this.columns, left = this.scroller.scrollLeft;
+    const columns = columnsOf(this.rows.map(({ periods }) => periods ?? []), this.by), left = this.scroller.scrollLeft;
     this.scroller.style.setProperty("--columns", columns.map(({ isGap }) => (isGap ? "var(--gap)" : "var(--cell)")).join(" "));
     this.scroller.replaceChildren(...this.rows.map((row) => this.row(row, columns)));
     this.scroller.scrollLeft = left;
   }
 
+  /** @param {Row} row @param {Column[]} columns */
   row(row, columns) {
     const part = element("section", "row"), head = element("div", "head"), heading = element("h2", "", row.title);
     part.ariaLabel = row.title;
@@ -134,18 +142,20 @@ class Strips {
     status.role = "status";
     head.append(status);
     if (all) { head.append(button("Save the filmstrip", () => this.askFile(row), "download")); }
-    if (row.line) { const remove = button("Remove", () => this.remove(row.line), "close"); remove.ariaLabel = `Remove ${row.title}`; head.append(remove); }
+    const { line } = row;
+    if (line) { const remove = button("Remove", () => this.remove(line), "close"); remove.ariaLabel = `Remove ${row.title}`; head.append(remove); }
     part.append(head);
     if (!all) return part;
-    const list = element("ol", "cells"), byPeriod = new Map(row.periods.map((each) => [each.period, each]));
+    const list = element("ol", "cells"), byPeriod = new Map(row.periods?.map((each) => [each.period, each]));
     list.append(...columns.map(({ periods, isGap }) => this.cell(row, byPeriod.get(periods[0]), periods, isGap)));
     list.onkeydown = (event) => moveFocus(event, [...list.querySelectorAll("a")]);
     part.append(list);
     return part;
   }
 
+  /** @param {Row} row @param {Period | undefined} found @param {string[]} periods @param {boolean} isGap */
   cell(row, found, periods, isGap) {
-    const cell = element("li", "cell"), first = nameOf(periods[0]), last = nameOf(periods.at(-1));
+    const cell = element("li", "cell"), first = nameOf(periods[0]), last = nameOf(periods[periods.length - 1]);
     if (!found?.id) {
       const words = isGap && periods.length > 1 ? `${first} – ${last}` : first;
       cell.classList.add("gap");
@@ -153,7 +163,7 @@ class Strips {
       cell.append(element("span", "unseen", `${words}: no photos`));
       const hole = element("span", "hole"), label = element("span", "period", isGap ? "" : shortNameOf(periods[0]));
       hole.ariaHidden = label.ariaHidden = "true";
-      if (isGap) hole.textContent = [...new Set([shortNameOf(periods[0]), shortNameOf(periods.at(-1))])].join(" – ");
+      if (isGap) hole.textContent = [...new Set([shortNameOf(periods[0]), shortNameOf(periods[periods.length - 1])])].join(" – ");
       cell.append(hole, label);
       return cell;
     }
@@ -171,6 +181,7 @@ class Strips {
 
   // ---------------------------------------------------------------- the filmstrip
 
+  /** @param {Row} row */
   askFile(row) {
     const heading = element("h2", "", `Filmstrip of ${row.title}`), choices = element("div", "files"), problem = element("p", "problem");
     heading.id = "save";
@@ -193,6 +204,7 @@ class Strips {
   }
 
   // Returns why it is not possible, else nothing.
+  /** @param {Row} row @param {string} kind */
   async save(row, kind) {
     const answer = await fetch(`/over-time/filmstrip?${this.parametersOf(row)}&kind=${kind}`).catch(() => null);
     if (!answer?.ok) return answer ? answer.text() : NO_SERVER;
@@ -206,20 +218,9 @@ class Strips {
 
 export default mount(Strips);
 
-// All periods from one to another: "2019", or "2019-06".
-function periodsBetween(first, last, by) {
-  const [firstYear, firstMonth = 1] = first.split("-").map(Number), [lastYear, lastMonth = 1] = last.split("-").map(Number), found = [];
-  const pad = (number, digits) => String(number).padStart(digits, "0");
-  if (by === "year") for (let year = firstYear; year <= lastYear; year += 1) found.push(pad(year, 4));
-  else for (let at = 12 * firstYear + firstMonth - 1; at < 12 * lastYear + lastMonth; at += 1) found.push(`${pad(Math.floor(at / 12), 4)}-${pad(at % 12 + 1, 2)}`);
-  return found;
-}
-
-const nameOf = (period) => (period.length > 4 ? monthName(period) : period); // June 2019
-const shortNameOf = (period) => (period.length > 4 ? nameOf(period).replace(/^(\w{3})\w*/, "$1") : period); // Jun 2019
-
+/** @param {KeyboardEvent} event @param {HTMLElement[]} links */
 function moveFocus(event, links) {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], place = links.indexOf(event.target);
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], place = links.findIndex((link) => link === event.target);
   const next = step && place >= 0 ? links[place + step] : { Home: links[0], End: links.at(-1) }[event.key];
   if (!next || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();

@@ -3,26 +3,49 @@
 // the next one, Enter in an empty field skips it, and the arrow keys go through lists and faces.
 
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, icon } from "../shared/dom.js";
+import { countOf, element, find, focusIn, icon, setLast } from "../shared/dom.js";
 import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { isPlainClick, visit } from "../history/history.js";
 
+/** @import { Response, StreamlitComponent } from "../types.d.ts" */
+/**
+ * A person as the list has it: `_person_json` in ui/people_data.py. Only one with a name has the addresses of its photos and of its strip.
+ * @typedef {{ id: number, name: string | null, is_me: boolean, is_hidden: boolean, photos: number, faces: number, confirmed: number, best_face: number | null, address: string, over_time: string }} Person
+ */
+/** @typedef {{ id: number, address: string, date: string, is_confirmed: boolean }} Face with the address of its photo */
+/** @typedef {{ face: number, faces: number, when: string }} Look */
+/** @typedef {Person & { looks: Look[], shown: Face[], proposals: Face[] }} WholePerson */
+/** @typedef {Face & { name: string, is_likely: boolean }} SimilarFace */
+/** @typedef {{ people: Person[], alone: number, undo: { id: number, title: string } | null }} List */
+/** @typedef {List & { person: number, done: string, change: number | null }} Recorded */
+/** @typedef {"name" | "name_faces" | "yes" | "no" | "merge" | "split" | "hide" | "show" | "me" | "not_me" | "undo"} Action */
+/** @typedef {{ action: Action, person?: number, faces?: number[], name?: string, into?: number, change?: number, shown?: { person: number, name: string, faces: number[] } }} Decision */
+
+/** @param {HTMLElement & { people?: People | null }} box @param {StreamlitComponent<{ person: string, face: string }>} component */
 export default function (box, { data }) {
   box.people ??= new People(box, data);
   return () => queueMicrotask(() => { if (!box.isConnected) box.people = null; });
 }
 
 class People {
+  /** @type {Person[]} */ people = [];
+  /** @type {Person | WholePerson | null} */ person = null; // the one that is drawn
+  /** @type {Set<number>} */ chosen = new Set(); // ids of faces of the person that is open
+  /** @type {Map<number, Partial<Person>>} */ unrecorded = new Map(); // by id: what a decision that is on its way makes of a person
+  /** @type {Set<number>} */ takenOut = new Set(); // ids of faces that were said not to be the person that is open
+  /** @type {Set<number>} */ skipped = new Set(); // ids of groups that were skipped since the view was opened
+  /** @type {Promise<unknown>} */ sent = Promise.resolve();
+  /** @type {List["undo"]} */ last = null; // the last decision about people, whoever has made it
+  /** @type {HTMLFormElement | null} */ form = null;
+  alone = 0;
+
+  /** @param {HTMLElement} box @param {{ person: string, face: string }} opened */
   constructor(box, { person, face }) {
+    /** @type {number | null} */
     this.open = Number(person) || null;
+    /** @type {number | null} */
     this.face = this.open ? null : Number(face) || null; // one that was seen once, while it is open
-    this.people = [];
-    this.chosen = new Set(); // ids of faces of the person that is open
-    this.sent = Promise.resolve();
-    this.unrecorded = new Map(); // by the ids of persons: what a decision that is on its way makes of them
-    this.takenOut = new Set(); // ids of faces that were said not to be the person that is open
-    this.skipped = new Set(); // groups that were skipped since the view was opened
     this.list = element("div", "list");
     this.detail = element("section", "detail");
     this.status = element("p", "status");
@@ -42,6 +65,7 @@ class People {
   }
 
   async load() {
+    /** @type {Response<List> | null} */
     const answer = await ask("/people/list");
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
     this.adopt(answer.content);
@@ -49,10 +73,11 @@ class People {
     if (this.face) await this.showFace(this.face); else await this.show(this.open, false);
   }
 
+  /** @param {List} list */
   adopt({ people, alone, undo }) {
     this.people = people.map((each) => ({ ...each, ...this.unrecorded.get(each.id) }));
     this.alone = alone;
-    this.last = undo; // the last decision about people, whoever has made it
+    this.last = undo;
     this.nameUndo();
   }
 
@@ -60,11 +85,14 @@ class People {
   nameUndo(isKnown = true) {
     const title = isKnown && this.last ? `Undo: ${this.last.title}` : "Undo";
     this.undo.hidden = !this.last;
-    this.undo.lastChild.textContent = this.undo.title = title;
+    this.undo.title = title;
+    setLast(this.undo, title);
   }
 
+  /** @param {string} text */
   say(text) { this.status.textContent = text; }
 
+  /** @param {number} id */
   personOf(id) { return this.people.find((each) => each.id === id); }
 
   get unnamed() { return this.people.filter((each) => !each.name && !each.is_hidden); }
@@ -79,12 +107,12 @@ class People {
   drawList() {
     const named = this.people.filter((each) => each.name && !each.is_hidden);
     const hidden = this.people.filter((each) => each.is_hidden);
-    const parts = [
+    const /** @type {[title: string, people: Person[]][]} */ parts = [
       ["Who is this?", this.unnamed],
-      ["People", named.sort((a, b) => b.photos - a.photos || a.name.localeCompare(b.name))],
+      ["People", named.sort((a, b) => b.photos - a.photos || (a.name ?? "").localeCompare(b.name ?? ""))],
       ["Hidden", hidden],
-    ].filter(([, people]) => people.length);
-    const nodes = parts.map(([title, people]) => {
+    ];
+    const /** @type {HTMLElement[]} */ nodes = parts.filter(([, people]) => people.length).map(([title, people]) => {
       const part = element("section", "part");
       const heading = element("h2", "", `${title} (${people.length.toLocaleString("en")})`);
       const grid = element("div", "grid");
@@ -97,16 +125,17 @@ class People {
       const faces = this.alone === 1 ? "1 face was seen only once." : `${this.alone.toLocaleString("en")} faces were seen only once.`;
       nodes.push(element("p", "note", `${faces} They are proposed where they may be one of these people.`));
     }
-    const focused = this.list.getRootNode().activeElement?.closest?.(".card")?.dataset.person;
+    const card = focusIn(this.list)?.closest(".card"), focused = card instanceof HTMLElement ? card.dataset.person : "";
     this.list.replaceChildren(...nodes);
-    if (focused) this.cardOf(focused)?.focus({ preventScroll: true });
-    this.list.onkeydown = (event) => moveFocus(event, [...this.list.querySelectorAll(".card")]);
+    if (focused) this.cardOf(Number(focused))?.focus({ preventScroll: true });
+    this.list.onkeydown = (event) => moveFocus(event, this.list.querySelectorAll(".card"));
   }
 
+  /** @param {Person} person */
   card(person) {
     const card = element("button", "card");
     card.type = "button";
-    card.dataset.person = person.id;
+    card.dataset.person = String(person.id);
     card.ariaLabel = `${person.name ?? "No name yet"}${person.is_me ? ", you" : ""}, ${countOf(person.photos)}`;
     if (person.id === this.open) card.setAttribute("aria-current", "true");
     card.append(faceImage(person.best_face, "large"), element("span", "name", nameOf(person)), element("span", "count", countOf(person.photos)));
@@ -117,13 +146,14 @@ class People {
   // ---------------------------------------------------------------- one person
 
   // With focus, the keyboard goes to the name field: of a person that somebody chose.
+  /** @param {number | null} id @param {boolean} [focus] */
   async show(id, focus = true) {
     if (id !== this.open) { this.chosen.clear(); this.takenOut.clear(); }
     this.open = id;
     this.face = null;
     const address = new URL(location.href);
     address.searchParams.delete("face");
-    if (id) address.searchParams.set("person", id); else address.searchParams.delete("person");
+    if (id) address.searchParams.set("person", String(id)); else address.searchParams.delete("person");
     history.replaceState(history.state, "", address);
     this.box.classList.toggle("opened", Boolean(id));
     this.drawList();
@@ -135,6 +165,7 @@ class People {
       this.detail.querySelector("input")?.focus({ preventScroll: true });
       this.detail.scrollIntoView({ block: "start" });
     }
+    /** @type {Response<WholePerson> | null} */
     const answer = await ask(`/people/person?person=${id}`);
     if (this.open !== id) return; // another was opened meanwhile
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
@@ -143,18 +174,19 @@ class People {
 
   // Draws a person as `/people/person` has it, or as the list has it: without looks, faces and proposals. The field for
   // the name stays as it is while it is about the same person, with what is typed in it.
+  /** @param {Person | WholePerson} person */
   drawDetail(person) {
     this.person = person;
-    const back = button("All people", "arrow_back", () => { const from = this.open; this.show(null); this.cardOf(from)?.focus(); });
+    const back = button("All people", "arrow_back", () => { this.show(null); this.cardOf(person.id)?.focus(); });
     back.classList.add("back");
     const heading = element("div", "heading");
     const title = element("div", "title");
     title.append(element("h2", "", person.name ? nameOf(person) : "Who is this?"), element("span", "count", `${countOf(person.photos)}, ${person.confirmed.toLocaleString("en")} confirmed`));
     heading.append(faceImage(person.best_face, "large"), title);
     this.detail.ariaLabel = person.name ?? "Person without a name";
-    const isLoaded = Boolean(person.shown), shown = `${person.id} ${person.is_hidden} ${person.name ?? ""}`;
-    const before = [back, heading, ...(isLoaded ? this.looks(person) : [])];
-    const after = [this.actions(person), ...(isLoaded ? [...this.proposals(person), this.faces(person)] : [])];
+    const whole = "shown" in person ? person : null, shown = `${person.id} ${person.is_hidden} ${person.name ?? ""}`;
+    const before = [back, heading, ...(whole ? this.looks(whole) : [])];
+    const after = [this.actions(person), ...(whole ? [...this.proposals(whole), this.faces(whole)] : [])];
     if (this.form?.parentNode === this.detail && this.form.dataset.shown === shown) {
       for (const node of [...this.detail.children]) if (node !== this.form) node.remove();
       this.form.before(...before);
@@ -166,18 +198,21 @@ class People {
     }
   }
 
-  cardOf(id) { return this.list.querySelector(`[data-person="${id}"]`); }
+  /** @param {number} id */
+  cardOf(id) { return find(this.list, `[data-person="${id}"]`); }
 
   // A field for a name, and the names that it suggests.
+  /** @param {string} name @returns {[HTMLInputElement, HTMLDataListElement]} */
   nameField(name) {
     const field = element("input"), names = element("datalist");
     Object.assign(field, { value: name, placeholder: "Name", ariaLabel: "Name of this person", autocomplete: "off", maxLength: 200 });
     names.id = "names-of-people";
-    names.append(...this.people.filter((each) => each.name).map((each) => { const option = element("option"); option.value = each.name; return option; }));
+    names.append(...this.people.flatMap((each) => (each.name ? [Object.assign(element("option"), { value: each.name })] : [])));
     field.setAttribute("list", names.id);
     return [field, names];
   }
 
+  /** @param {Person} person */
   nameForm(person) {
     const form = element("form", "naming"), [field, names] = this.nameField(person.name ?? "");
     const save = button(person.name ? "Rename" : "Name", "check");
@@ -199,12 +234,13 @@ class People {
   }
 
   skip() {
-    this.skipped.add(this.open);
+    if (this.open) this.skipped.add(this.open);
     this.say("Skipped.");
     this.goOn();
   }
 
   // Shows the next group at once: what is typed next is about that one, however long it takes to record this decision.
+  /** @param {Decision & { person: number }} decision @param {Partial<Person>} change */
   async decideAndGoOn(decision, change) {
     const recorded = this.decide(decision, true);
     this.unrecorded.set(decision.person, change);
@@ -225,6 +261,7 @@ class People {
     this.say(`${this.status.textContent} ${this.unnamed.length ? "There is no other group without a name." : "All groups have a name."}`);
   }
 
+  /** @param {Person} person */
   actions(person) {
     const row = element("div", "actions");
     if (person.address) {
@@ -236,7 +273,7 @@ class People {
     if (others.length) {
       const choice = element("select");
       choice.ariaLabel = "Make one person with";
-      choice.append(new Option("Same person as …", ""), ...others.map((each) => new Option(each.name ?? `a group of ${countOf(each.photos)}`, each.id)));
+      choice.append(new Option("Same person as …", ""), ...others.map((each) => new Option(each.name ?? `a group of ${countOf(each.photos)}`, String(each.id))));
       choice.onchange = () => { if (choice.value) this.merge(person, Number(choice.value)); };
       row.append(choice);
     }
@@ -248,12 +285,14 @@ class People {
 
   // ---------------------------------------------------------------- a face that was seen once
 
+  /** @param {number} id */
   async showFace(id) {
     this.face = id;
     this.open = this.person = null;
     this.chosen.clear();
     this.box.classList.add("opened");
     this.drawList();
+    /** @type {Response<{ id: number, similar: SimilarFace[] }> | null} */
     const answer = await ask(`/people/face?face=${id}`);
     if (this.face !== id) return; // something else was opened meanwhile
     if (!answer?.ok) { await this.show(null); this.say(answer ? answer.content : NO_SERVER); return; }
@@ -261,6 +300,7 @@ class People {
     this.detail.querySelector("input")?.focus({ preventScroll: true });
   }
 
+  /** @param {{ id: number, similar: SimilarFace[] }} face */
   drawFace({ id, similar }) {
     const back = button("All people", "arrow_back", () => this.show(null)), heading = element("div", "heading"), title = element("div", "title");
     back.classList.add("back");
@@ -274,13 +314,16 @@ class People {
       const name = field[0].value.trim();
       if (name) this.decide({ action: "name_faces", faces: [id, ...this.chosen], name }); else field[0].focus();
     };
-    const groups = [["Likely the same person", true], ["Less like it", false]].map(([text, isLikely]) => [text, similar.filter((each) => each.is_likely === isLikely)]);
-    const parts = groups.filter(([, faces]) => faces.length).map(([text, faces]) => this.similarFaces(text, faces));
+    const likely = similar.filter((each) => each.is_likely), others = similar.filter((each) => !each.is_likely);
+    const /** @type {HTMLElement[]} */ parts = [];
+    if (likely.length) parts.push(this.similarFaces("Likely the same person", likely));
+    if (others.length) parts.push(this.similarFaces("Less like it", others));
     if (!parts.length) parts.push(element("p", "note", "No other face was found that could be compared."));
     this.detail.ariaLabel = "A face that was seen once";
     this.detail.replaceChildren(back, heading, form, ...parts);
   }
 
+  /** @param {string} text @param {SimilarFace[]} faces */
   similarFaces(text, faces) {
     const part = element("section", "part faces"), grid = element("div", "grid");
     part.ariaLabel = text;
@@ -294,21 +337,24 @@ class People {
       return card;
     }));
     part.append(element("h3", "", text), grid);
-    part.onkeydown = (event) => moveFocus(event, [...grid.querySelectorAll(".tick")]);
+    part.onkeydown = (event) => moveFocus(event, grid.querySelectorAll(".tick"));
     return part;
   }
 
   // The one that has a name stays; of two names, that of the other one.
+  /** @param {Person} person @param {number} other */
   merge(person, other) {
-    const [from, into] = this.personOf(other).name ? [person.id, other] : [other, person.id];
+    const [from, into] = this.personOf(other)?.name ? [person.id, other] : [other, person.id];
     return this.decide({ action: "merge", person: from, into });
   }
 
+  /** @param {Person} person */
   hide(person) {
     return this.decideAndGoOn({ action: "hide", person: person.id }, { is_hidden: true });
   }
 
   // How the person looks at different times; one look without a date says nothing.
+  /** @param {WholePerson} person */
   looks(person) {
     if (person.looks.length < 2 && !person.looks.some((look) => look.when)) return [];
     const list = element("ul", "looks");
@@ -322,6 +368,7 @@ class People {
     return [list];
   }
 
+  /** @param {WholePerson} person */
   proposals(person) {
     if (!person.proposals.length) return [];
     const part = element("section", "part proposals");
@@ -336,7 +383,7 @@ class People {
     const grid = element("div", "grid");
     grid.append(...person.proposals.map((face) => {
       const card = element("figure", "face");
-      const answer = (action) => {
+      const answer = (/** @type {"yes" | "no"} */ action) => {
         this.decide({ action, person: person.id, faces: [face.id] });
         takeAway(card); // the next one is asked about at once
       };
@@ -354,31 +401,35 @@ class People {
       return card;
     }));
     part.append(element("h3", "", question), ...(ids.length > 1 ? [all] : []), grid);
-    part.onkeydown = (event) => moveFocus(event, [...grid.children]);
+    part.onkeydown = (event) => moveFocus(event, grid.querySelectorAll("figure"));
     return [part];
   }
 
+  /** @param {WholePerson} person */
   faces(person) {
     const part = element("section", "part faces"), grid = element("div", "grid");
     part.ariaLabel = "Faces";
     const many = element("div", "actions many");
+    /** @returns {NodeListOf<HTMLInputElement>} */
+    const ticks = () => grid.querySelectorAll(".tick");
     const mark = () => {
       const count = this.chosen.size;
       many.hidden = !count;
-      for (const node of many.querySelectorAll(".number")) node.textContent = count;
+      for (const node of many.querySelectorAll(".number")) node.textContent = String(count);
     };
     const chosen = () => [...this.chosen];
-    const withNumber = (action, text, icon) => {
-      const node = button("", icon, () => {
+    /** @param {"yes" | "no" | "split"} action @param {string} text @param {string} sign */
+    const withNumber = (action, text, sign) => {
+      const node = button("", sign, () => {
         const faces = chosen();
         if (!faces.length) return;
         this.chosen.clear();
         if (action !== "yes") for (const face of faces) this.takenOut.add(face);
-        for (const box of grid.querySelectorAll(".tick")) box.checked = false;
+        for (const box of ticks()) box.checked = false;
         mark();
         this.decide({ action, person: person.id, faces });
       });
-      node.lastChild.append(element("span", "number", "0"), ` ${text}`);
+      find(node, "span:last-child")?.append(element("span", "number", "0"), ` ${text}`);
       return node;
     };
     many.append(
@@ -398,11 +449,12 @@ class People {
     }));
     const title = element("h3", "", person.faces > person.shown.length ? `Faces (the best ${person.shown.length} of ${person.faces.toLocaleString("en")})` : `Faces (${person.faces.toLocaleString("en")})`);
     part.append(title, many, grid);
-    part.onkeydown = (event) => moveFocus(event, [...grid.querySelectorAll(".tick")]);
+    part.onkeydown = (event) => moveFocus(event, ticks());
     mark();
     return part;
   }
 
+  /** @param {Face} face */
   photoLink(face) {
     const link = element("a");
     link.href = face.address || "#";
@@ -418,13 +470,16 @@ class People {
 
   // What is known here of the person that is open. A decision about the whole person that was made on another state of it is refused.
   get shown() {
-    const { id, name, best_face: best, shown = [] } = this.person;
+    const { person } = this;
+    if (!person) return undefined;
+    const { id, name, best_face: best } = person, shown = "shown" in person ? person.shown : [];
     const faces = new Set([...(best ? [best] : []), ...shown.map((face) => face.id)]);
     return { person: id, name: name ?? "", faces: [...faces].filter((face) => !this.takenOut.has(face)) };
   }
 
   // Whether it was recorded. With `quiet`, the caller shows what comes next. One after the other: an
   // undo that is clicked at once takes back what was said before it.
+  /** @param {Decision} decision @param {boolean} [quiet] */
   decide(decision, quiet = false) {
     const place = this.place, about = ABOUT_THE_WHOLE.has(decision.action) ? { ...decision, shown: this.shown } : decision;
     const recorded = this.sent.then(() => this.send(about, quiet ? null : place));
@@ -436,14 +491,16 @@ class People {
   get place() { return this.open ? `person ${this.open}` : this.face ? `face ${this.face}` : ""; }
 
   // With `place`, what has become of the person is shown then, if the visitor has not gone elsewhere.
+  /** @param {Decision} decision @param {string | null} place */
   async send(decision, place) {
     this.box.classList.add("deciding");
     if (decision.action === "undo") decision = { ...decision, change: this.last?.id ?? 0 };
     this.nameUndo(false);
+    /** @type {Response<Recorded> | null} */
     const answer = await ask("/people/decisions", { method: "PUT", body: JSON.stringify(decision) });
     this.nameUndo();
     this.box.classList.remove("deciding");
-    this.unrecorded.delete(decision.person);
+    this.unrecorded.delete(decision.person ?? 0);
     if (!answer?.ok) {
       if (answer) await this.load(); // also that it has no name after all
       this.say(`${decision.name ? `${decision.name}: ` : ""}${answer ? answer.content : NO_SERVER}`);
@@ -451,8 +508,9 @@ class People {
     }
     this.adopt(answer.content);
     this.say(answer.content.done);
-    if (decision.action === "undo") tray.done = tray.done.filter((each) => each !== answer.content.change);
-    else tray.remember({ id: answer.content.change });
+    const { change } = answer.content;
+    if (decision.action === "undo") tray.done = tray.done.filter((each) => each !== change);
+    else tray.remember({ id: change });
     if (place === null || place !== this.place) this.drawList();
     else {
       const focused = focusPlace(this.detail), id = answer.content.person;
@@ -466,37 +524,40 @@ class People {
 const ABOUT_THE_WHOLE = new Set(["name", "merge", "hide", "show", "me", "not_me"]); // person, not about single faces
 
 // Takes a face out of its list, and gives the focus that it had to the one that takes its place.
+/** @param {HTMLElement} card */
 function takeAway(card) {
-  const hasFocus = card.contains(card.getRootNode().activeElement);
-  const next = card.nextElementSibling ?? card.previousElementSibling;
+  const hasFocus = card.contains(focusIn(card)), next = card.nextElementSibling ?? card.previousElementSibling;
   card.remove();
-  if (hasFocus) next?.focus();
+  if (hasFocus && next instanceof HTMLElement) next.focus();
 }
 
 // Remembers which face of a list has the focus, to give it to the one that takes its place.
+/** @param {HTMLElement} detail */
 function focusPlace(detail) {
-  const active = detail.getRootNode().activeElement, figure = active?.closest?.("figure");
-  const place = figure ? [...figure.parentElement.children].indexOf(figure) : -1;
-  const part = figure?.closest("section").classList.contains("proposals") ? ".proposals" : ".faces";
+  const figure = focusIn(detail)?.closest("figure");
+  const place = figure ? [...figure.parentElement?.children ?? []].indexOf(figure) : -1;
+  const part = figure?.closest("section")?.classList.contains("proposals") ? ".proposals" : ".faces";
   return () => {
     if (place < 0) return;
-    const left = [...detail.querySelectorAll(`${part} figure`)];
-    const next = left[Math.min(place, left.length - 1)];
-    (part === ".faces" ? next?.querySelector(".tick") : next)?.focus();
+    const /** @type {NodeListOf<HTMLElement>} */ left = detail.querySelectorAll(`${part} ${part === ".faces" ? ".tick" : "figure"}`);
+    left[Math.min(place, left.length - 1)]?.focus();
   };
 }
 
-function moveFocus(event, nodes) {
+/** @param {KeyboardEvent} event @param {Iterable<Element>} given */
+function moveFocus(event, given) {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  const place = nodes.indexOf(event.target);
+  const nodes = [...given], place = nodes.findIndex((node) => node === event.target);
   if (!step || place < 0) return;
   const next = nodes[place + step];
   event.preventDefault();
-  next?.focus();
+  if (next instanceof HTMLElement) next.focus();
 }
 
+/** @param {Pick<Person, "name" | "is_me">} person */
 const nameOf = ({ name, is_me: isMe }) => (name ? `${name}${isMe ? " (you)" : ""}` : "No name yet");
 
+/** @param {string} text @param {string} address */
 function linkTo(text, address) {
   const link = element("a", "button", text);
   link.href = address;
@@ -504,6 +565,7 @@ function linkTo(text, address) {
   return link;
 }
 
+/** @param {number | null} id @param {"small" | "large"} size */
 function faceImage(id, size) {
   const frame = element("span", "picture");
   if (!id) { frame.append(icon("person")); return frame; }
@@ -515,6 +577,7 @@ function faceImage(id, size) {
   return frame;
 }
 
+/** @param {string} text @param {string} iconName @param {() => void} [onClick] */
 function button(text, iconName, onClick) {
   const node = element("button", "button");
   node.type = "button";

@@ -4,8 +4,17 @@
 import { element } from "../shared/dom.js";
 import { UnhandledEvents } from "../shared/unhandled_events.js";
 
+/** @import { StreamlitComponent } from "../types.d.ts" */
+/** @typedef {"from" | "to"} End */
+/** @typedef {{ [Name in End]: string } & { range: [first: string, last: string], handled: [session: string, handled: number] }} Data */
+/** @typedef {{ inputs: Map<End, HTMLInputElement>, days: Partial<Record<End, string>>, changes: UnhandledEvents, send: (name: End, day: string) => void }} State */
+/** @type {[End, string][]} */
+const ENDS = [["from", "From"], ["to", "To"]];
+
+/** @param {HTMLElement & { state?: State }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setStateValue }) {
-  const state = (box.state ??= { inputs: new Map(), days: {}, changes: new UnhandledEvents() });
+  /** @type {State} */
+  const state = (box.state ??= { inputs: new Map(), days: {}, changes: new UnhandledEvents(), send: () => {} });
   state.changes.drop(data.handled);
   state.send = (name, day) => {
     if (day === state.days[name]) return; // a browser also reports what Python has changed meanwhile
@@ -13,7 +22,7 @@ export default function (box, { data, setStateValue }) {
     setStateValue("events", state.changes.add(name, day));
   };
   if (!state.inputs.size) {
-    for (const [name, title] of [["from", "From"], ["to", "To"]]) {
+    for (const [name, title] of ENDS) {
       const label = element("label", "", title), input = element("input");
       input.type = "date";
       // While a year is being typed, "2" and "20" are years as well: those are out of the range.

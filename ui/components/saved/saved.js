@@ -4,6 +4,13 @@ import { isPlainClick, visit } from "../history/history.js";
 import { countOf, element } from "../shared/dom.js";
 import { showPicture } from "../shared/picture.js";
 
+/** @import { StreamlitComponent } from "../types.d.ts" */
+/**
+ * A saved search with its number of new photos, or the like of a feature: ShelfEntry in ui/features.py.
+ * @typedef {{ name: string, line: string, address: string, kind: string, icon: string, photos: number, new: number, cover: string | null, problem: boolean }} Entry
+ */
+
+/** @param {HTMLElement} box @param {StreamlitComponent<{ searches: Entry[], title: string }>} component */
 export default function (box, { data }) {
   const shelf = element("nav", "shelf");
   shelf.ariaLabel = data.title;
@@ -22,6 +29,7 @@ export default function (box, { data }) {
   box.replaceChildren(shelf);
 }
 
+/** @param {Entry} search */
 function coverOf(search) {
   const frame = element("span", "cover");
   const icon = element("span", "icon", search.problem ? "error" : search.icon);

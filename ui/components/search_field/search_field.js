@@ -4,14 +4,22 @@
 // of its script changes nothing in the field.
 
 import { ask } from "../shared/ask.js";
-import { element, icon } from "../shared/dom.js";
+import { element, icon, listen } from "../shared/dom.js";
 import { ACCEPTED, searchByImage } from "../shared/example_image.js";
 import { isTyping } from "../shared/page.js";
 import { searchBoxHasCome, typeInto } from "../shared/search_box.js";
 import { UnhandledEvents } from "../shared/unhandled_events.js";
+import { beginnings } from "./beginnings.js";
+
+/** @import { Response, StreamlitComponent } from "../types.d.ts" */
+/** @typedef {{ kind: string, kindName: string, text: string, line: string, photos: number | null }} Suggestion: `line` is the whole query with it */
+/** @typedef {{ line: string, placeholder: string, handled: [session: string, handled: number] }} Data */
+/** @typedef {StreamlitComponent<Data>["setStateValue"]} Send */
+/** @typedef {ReturnType<typeof start>} State */
 
 const WAIT_MS = 60; // for more keys
 const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the box
+/** @type {Record<string, string>} */
 const ICONS = {
   query: "history", person: "person", place: "location_on", country: "public", folder: "folder", keyword: "sell",
   camera: "photo_camera", lens: "camera", creator: "person", concept: "school", saved: "bookmark", format: "image", shape: "aspect_ratio", choice: "rule",
@@ -19,12 +27,17 @@ const ICONS = {
 };
 const LIST = "imgsearch-suggestions", OPTION = "imgsearch-suggestion-";
 
+/** @type {Suggestion} */
+const CLEAR = { kind: "clear", kindName: "", text: "Clear past queries", line: "", photos: null };
+
+/** @param {HTMLElement & { state?: State | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setStateValue }) {
   box.state ??= start(box);
   box.state.update(data, setStateValue);
   return () => { if (!box.isConnected) { box.state?.end(); box.state = null; } };
 }
 
+/** @param {HTMLElement} box */
 function start(box) {
   const list = element("ul", LIST), status = element("div", "imgsearch-suggestions-status");
   list.id = LIST;
@@ -39,8 +52,10 @@ function start(box) {
   row.append(frame, ...imageChooser());
   box.replaceChildren(row, list, status);
   const sent = new UnhandledEvents();
-  let line = "", send = () => {}; // the query that Python knows, or was sent
-  let options = [], active = -1, timer = 0, request = null, wasTouched = false;
+  let line = ""; // the query that Python knows, or was sent
+  let /** @type {Send} */ send = () => {};
+  let /** @type {Suggestion[]} */ options = [], /** @type {AbortController | null} */ request = null;
+  let active = -1, timer = 0, wasTouched = false;
 
   const submit = () => {
     if (field.value === line) return;
@@ -75,15 +90,15 @@ function start(box) {
       maxHeight: `${Math.max(120, height - bounds.bottom - 3 * MARGIN_PX)}px`,
     });
   };
-  const activate = (index) => {
+  const activate = (/** @type {number} */ index) => {
     active = index;
     [...list.children].forEach((node, at) => { node.ariaSelected = String(at === active); });
     list.children[active]?.scrollIntoView({ block: "nearest" });
     describe();
   };
-  const show = (found, typed) => {
+  const show = (/** @type {Suggestion[]} */ found, /** @type {string} */ typed) => {
     const chosen = options[active];
-    options = found.some((each) => each.kind === "query") ? [...found, { kind: "clear", text: "Clear past queries" }] : found;
+    options = found.some((each) => each.kind === "query") ? [...found, CLEAR] : found;
     if (!found.length) { close(); return; }
     list.replaceChildren(...options.map((option, at) => optionNode(option, at, typed)));
     if (!isOpen()) list.showPopover();
@@ -98,6 +113,7 @@ function start(box) {
     request?.abort();
     const own = request = new AbortController();
     const typed = field.value.slice(0, field.selectionStart ?? field.value.length);
+    /** @type {Response<Suggestion[]> | null} */
     const answer = await ask(`/suggest?q=${encodeURIComponent(typed.toWellFormed?.() ?? typed)}`, { signal: own.signal });
     if (own !== request) return;
     if (!answer) close(); // the page has ended: Streamlit says so
@@ -110,7 +126,7 @@ function start(box) {
     timer = setTimeout(askForSuggestions, WAIT_MS);
   };
 
-  const choose = (option) => {
+  const choose = (/** @type {Suggestion | undefined} */ option) => {
     if (!option) return;
     if (option.kind === "clear") {
       close();
@@ -126,14 +142,14 @@ function start(box) {
     submit();
     if (wasTouched) field.blur(); // the keyboard on the screen would hide the photos
   };
-  const optionNode = (option, at, typed) => {
+  const optionNode = (/** @type {Suggestion} */ option, /** @type {number} */ at, /** @type {string} */ typed) => {
     const node = element("li");
     node.id = OPTION + at;
     node.role = "option";
     node.ariaSelected = "false";
     node.dataset.kind = option.kind;
     const text = element("span", "text");
-    text.append(...marked(option.text, typed));
+    text.append(...beginnings(option.text, typed).map(marked));
     node.append(icon(ICONS[option.kind] ?? "label"), text);
     if (option.kind !== "clear") node.append(element("span", "about", aboutOf(option)));
     node.onpointerdown = (event) => { wasTouched = event.pointerType === "touch"; event.preventDefault(); }; // the box keeps the focus
@@ -142,7 +158,7 @@ function start(box) {
     return node;
   };
 
-  const onKey = (event) => {
+  const onKey = (/** @type {KeyboardEvent} */ event) => {
     if (!field.isConnected || event.isComposing || !event.isTrusted) return;
     if (event.target !== field) {
       if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event)) {
@@ -175,25 +191,26 @@ function start(box) {
       activate(-1);
     }
   };
-  const onInput = (event) => {
+  const onInput = (/** @type {Event} */ event) => {
     if (event.target !== field || !event.isTrusted) return;
     activate(-1);
     askSoon();
   };
-  const onFocusIn = (event) => { if (event.target === field) describe(); };
-  const onClick = (event) => {
-    if (event.target === field) { if (!isOpen() && !event.target.value) askForSuggestions(); }
-    else if (!list.contains(event.target)) close();
+  const onFocusIn = (/** @type {Event} */ event) => { if (event.target === field) describe(); };
+  const onClick = (/** @type {Event} */ event) => {
+    if (event.target === field) { if (!isOpen() && !field.value) askForSuggestions(); }
+    else if (!(event.target instanceof Node && list.contains(event.target))) close();
   };
-  const onFocusOut = (event) => { if (event.target === field) { close(); submit(); } };
+  const onFocusOut = (/** @type {Event} */ event) => { if (event.target === field) { close(); submit(); } };
   const onMove = () => { if (isOpen()) place(); };
-  const listeners = [
-    [document, "keydown", onKey], [document, "input", onInput], [document, "focusin", onFocusIn],
-    [document, "focusout", onFocusOut], [document, "click", onClick], [document, "scroll", onMove],
-    [window, "resize", onMove], [window, "popstate", close],
+  const capture = { capture: true };
+  const stops = [
+    listen(document, "keydown", onKey, capture), listen(document, "input", onInput, capture), listen(document, "focusin", onFocusIn, capture),
+    listen(document, "focusout", onFocusOut, capture), listen(document, "click", onClick, capture), listen(document, "scroll", onMove, capture),
+    listen(window, "resize", onMove, capture), listen(window, "popstate", close, capture),
   ];
-  for (const [target, kind, listener] of listeners) target.addEventListener(kind, listener, { capture: true });
   return {
+    /** @param {Data} data @param {Send} setStateValue */
     update(data, setStateValue) {
       send = setStateValue;
       field.placeholder = data.placeholder;
@@ -208,7 +225,7 @@ function start(box) {
     },
     end() {
       close();
-      for (const [target, kind, listener] of listeners) target.removeEventListener(kind, listener, { capture: true });
+      for (const stop of stops) stop();
     },
   };
 }
@@ -221,29 +238,23 @@ function imageChooser() {
   button.onclick = () => chooser.click();
   Object.assign(chooser, { type: "file", accept: ACCEPTED, hidden: true });
   chooser.onchange = () => {
-    const files = [...chooser.files];
+    const files = [...chooser.files ?? []];
     chooser.value = ""; // or the same file again would be no change
     if (files.length) searchByImage(files);
   };
   return [button, chooser];
 }
 
+/** @param {Suggestion} suggestion */
 function aboutOf({ kindName, photos }) {
   return photos === null ? kindName : `${kindName} · ${photos.toLocaleString("en")}`;
 }
 
-// The text, with the beginnings of words in bold that were typed last.
-function marked(text, typed) {
-  const last = plain(typed.trimEnd().split(/[\s:"|]/).pop());
-  if (!last) return [text];
-  return text.split(/(?<=[^\p{L}\p{N}\p{M}])(?=[\p{L}\p{N}])/u).map((word) => {
-    if (!plain(word).startsWith(last)) return word;
-    let end = 1;
-    while (end < word.length && plain(word.slice(0, end)).length < last.length) end++;
-    const node = element("span");
-    node.append(element("b", "", word.slice(0, end)), word.slice(end));
-    return node;
-  });
+// A part of a text, with the beginning in bold that was typed.
+/** @param {[beginning: string, rest: string]} part */
+function marked([beginning, rest]) {
+  if (!beginning) return rest;
+  const node = element("span");
+  node.append(element("b", "", beginning), rest);
+  return node;
 }
-
-const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();

@@ -2,6 +2,8 @@
 
 import { ask } from "./ask.js";
 
+/** @import { Response } from "../types.d.ts" */
+
 const FIRST_WAIT_MS = 5000;
 const AFTER_INPUT_MS = 2000; // within which the server has taken a click
 
@@ -12,9 +14,11 @@ for (const kind of ["click", "keydown"]) addEventListener(kind, (event) => { las
 // Asks for the page to be drawn anew until it is. A request stops a run that is under way, so on a slow machine requests
 // that follow each other soon would keep the page from ever being drawn: each waits twice as long as the one before.
 class DrawingRequests {
-  constructor() { this.end(); }
+  next = 0;
+  wait = FIRST_WAIT_MS;
 
   // `request` has the page drawn; called only when the last request has had its time.
+  /** @param {() => void} request */
   ask(request) {
     const now = performance.now();
     if (now < Math.max(this.next, lastInput + AFTER_INPUT_MS)) return;
@@ -29,8 +33,13 @@ class DrawingRequests {
 
 // Asks `address` at the page's server, with a pause between, and calls `draw` for as long as an answer says that the
 // page has to be drawn anew. Whoever makes one sets both.
+/** @template Content */
 export class Polling {
+  /** @type {string} */ address;
+  /** @type {() => void} */ draw;
+
   // `isOutdated` is given the content of each answer, and says whether the page has to be drawn anew.
+  /** @param {number} pauseMs @param {(content: Content) => boolean} isOutdated */
   constructor(pauseMs, isOutdated) {
     this.pauseMs = pauseMs;
     this.isOutdated = isOutdated;
@@ -42,6 +51,7 @@ export class Polling {
   wait() { this.timer = setTimeout(() => this.poll(), this.pauseMs); }
 
   async poll() {
+    /** @type {Response<Content> | null} */
     const answer = await ask(this.address, { cache: "no-store" });
     if (this.isClosed) return;
     if (answer?.ok && this.isOutdated(answer.content)) this.requests.ask(this.draw);

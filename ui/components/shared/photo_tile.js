@@ -5,18 +5,21 @@ import { element } from "./dom.js";
 import { showPicture } from "./picture.js";
 import { tray } from "./tray.js";
 
+/** @import { Marks, Tile, TilePhoto } from "../types.d.ts" */
+
 const REST_MS = 350; // of the mouse on a tile before it moves
 
 // A tile without its photo, which arrives later. `tile.link` is what can have the focus.
+/** @returns {Tile} */
 export function createTile() {
-  const tile = element("figure", "tile loading");
-  tile.link = element("a");
-  tile.append(tile.link);
+  const link = element("a"), tile = Object.assign(element("figure", "tile loading"), { link });
+  tile.append(link);
   return tile;
 }
 
 // Show a photo; null if it was deleted meanwhile. `onSelect(isSelected, wholeRange)` is called when
 // its box is clicked; without it there is no box. `showMarks` shows what somebody has said of it.
+/** @param {Tile} tile @param {TilePhoto | null} photo @param {(isSelected: boolean, wholeRange: boolean) => void} [onSelect] */
 export function fillTile(tile, photo, onSelect) {
   tile.classList.remove("loading");
   if (!photo) return;
@@ -46,6 +49,7 @@ export function fillTile(tile, photo, onSelect) {
 }
 
 // Shows a heart and stars in the corner, and that the photo is hidden.
+/** @param {HTMLElement} tile @param {Marks} marks */
 export function showMarks(tile, { favourite, rating, hidden, of_file: ofFile }) {
   const stars = Math.max(rating ?? ofFile ?? 0, 0);
   const text = [hidden ? "hidden" : "", favourite ? "♥" : "", stars ? `${stars}★` : ""].filter(Boolean).join(" ");
@@ -60,43 +64,59 @@ export function showMarks(tile, { favourite, rating, hidden, of_file: ofFile }) 
 
 // Plays what moves while the mouse rests on the tile, without sound; the picture stays where a browser
 // cannot play it.
+/** @param {Tile} tile @param {TilePhoto} photo */
 function playOnHover(tile, { moving, at }) {
-  let timer = 0, video = null;
+  let timer = 0;
+  /** @type {HTMLVideoElement | null} */
+  let shown = null;
   tile.onpointerenter = (event) => {
     if (event.pointerType !== "mouse" || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     timer = setTimeout(() => {
-      video = element("video", "preview");
+      const video = shown = element("video", "preview");
       Object.assign(video, { src: moving, muted: true, loop: true, playsInline: true, currentTime: at, ariaHidden: "true", tabIndex: -1 });
       video.onplaying = () => video.classList.add("playing");
       tile.link.append(video);
       video.play().catch(() => {});
     }, REST_MS);
   };
-  tile.onpointerleave = () => {
+  const end = () => {
     clearTimeout(timer);
-    video?.removeAttribute("src");
-    video?.load(); // ends its request
-    video?.remove();
-    video = null;
+    shown?.removeAttribute("src");
+    shown?.load(); // ends its request
+    shown?.remove();
+    shown = null;
   };
+  tile.onpointerleave = end;
+  tile.stop = end;
 }
 
 // Whether the tile's box is ticked.
+/** @param {Tile} tile @param {boolean} isSelected */
 export function showSelected(tile, isSelected) {
   tile.classList.toggle("selected", isSelected);
   if (tile.box) tile.box.checked = isSelected;
 }
 
 // Gives up the request for its picture, if that has not arrived, and what it plays.
+/** @param {Tile} tile */
 export function dropTile(tile) {
   tile.querySelector("img")?.removeAttribute("src");
-  tile.onpointerleave?.();
+  tile.stop?.();
   tile.remove();
 }
 
+// The tile that an element is in.
+/** @param {Element | null} node @returns {Tile | null} */
+export const tileAt = (node) => node?.closest(".tile") ?? null;
+
+// The tile in which something has happened.
+/** @param {Event} event */
+export const tileOf = ({ target }) => (target instanceof Element ? tileAt(target) : null);
+
 // A key on a tile marks or selects its photo; whether it did.
+/** @param {KeyboardEvent} event */
 export function markByKey(event) {
-  const photo = event.target.closest(".tile")?.photo;
+  const photo = tileOf(event)?.photo;
   if (!photo || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return false;
   const change = tray.changeOf(event.key, photo);
   if (change) tray.mark([photo], change);

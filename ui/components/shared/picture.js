@@ -5,6 +5,7 @@ const FIRST_WAIT_MS = 1000, LONGEST_WAIT_MS = 15_000;
 // Shows a picture in an `img`, and asks for it again for as long as its server does not answer. `onGone` is called when the
 // server answers that there is no such picture (404), or sends one that the browser cannot show. Other requests for the
 // same element end this one, and so does taking the element out of the document.
+/** @param {HTMLImageElement} image @param {string} address @param {() => void} onGone */
 export function showPicture(image, address, onGone) {
   let wait = FIRST_WAIT_MS, wasSent = false;
   const isWanted = () => image.getAttribute("src") === address;

@@ -5,24 +5,39 @@ import { visit } from "../history/history.js";
 
 const SEARCHED = ["q", "image", "photo", "region"]; // parameters of addresses that say what is searched for
 
-let effects = {}, box = null, isAwaited = false, typed = "", awaitedAt = "";
+/** @type {Record<string, string>} */
+let effects = {};
+/** @type {HTMLInputElement | null} */
+let box = null;
+let isAwaited = false, typed = "", awaitedAt = "";
 
 // To be called with what a search does in each view, by its path: "narrows" it, "leads" to the results, or "none".
+/** @param {Record<string, string>} given */
 export function searchDoes(given) { effects = given; }
 
 const effectHere = () => effects[location.pathname] ?? "none";
 
 // The address of a view that keeps what is searched for here, if a search narrows both views.
+/** @param {string} path */
 export function addressKeepingSearch(path) {
+  if (effectHere() === "narrows" && effects[path] === "narrows") return withSearch(path);
+  return path;
+}
+
+// The address of a view with what is searched for here.
+/** @param {string} path */
+function withSearch(path) {
   const given = new URLSearchParams(location.search), parameters = new URLSearchParams();
-  if (effectHere() === "narrows" && effects[path] === "narrows") {
-    for (const name of SEARCHED) if (given.get(name)) parameters.set(name, given.get(name));
+  for (const name of SEARCHED) {
+    const value = given.get(name);
+    if (value) parameters.set(name, value);
   }
   const query = parameters.toString();
   return query ? `${path}?${query}` : path;
 }
 
 // The address of a search by an image with this id: it narrows this view if a search does so, and leads to the results if not.
+/** @param {string} id */
 export function addressOfImage(id) {
   const isNarrowed = effectHere() === "narrows", parameters = new URLSearchParams();
   const line = box?.isConnected ? box.value : new URLSearchParams(location.search).get("q");
@@ -34,7 +49,7 @@ export function addressOfImage(id) {
 // Lets the box have the focus as soon as it is there. A view without one is left for the search that it is about, if it
 // is about one.
 export function goToSearchBox() {
-  if (effectHere() === "none") visitSearch();
+  if (effectHere() === "none") visit(withSearch("/"));
   awaitedAt = location.pathname;
   isAwaited = true;
   typed = "";
@@ -43,14 +58,8 @@ export function goToSearchBox() {
   addEventListener("pointerdown", giveUp, { capture: true });
 }
 
-function visitSearch() {
-  const given = new URLSearchParams(location.search), parameters = new URLSearchParams();
-  for (const name of SEARCHED) if (given.get(name)) parameters.set(name, given.get(name));
-  const query = parameters.toString();
-  visit(query ? `/?${query}` : "/");
-}
-
 // To be called with the box when it is there.
+/** @param {HTMLInputElement} field */
 export function searchBoxHasCome(field) {
   box = field;
   if (!isAwaited) return;
@@ -62,8 +71,9 @@ export function searchBoxHasCome(field) {
 }
 
 // As if this was typed: Streamlit takes the value from the event.
+/** @param {HTMLInputElement} field @param {string} text */
 export function typeInto(field, text) {
-  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")?.set?.call(field, text);
   field.dispatchEvent(new InputEvent("input", { bubbles: true, data: null, inputType: "insertReplacementText" }));
 }
 
@@ -76,6 +86,7 @@ function giveUp() {
 
 function onPop() { if (location.pathname !== awaitedAt) giveUp(); }
 
+/** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.key === "Backspace") typed = typed.slice(0, -1);

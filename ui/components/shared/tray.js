@@ -4,11 +4,18 @@
 // A change shows at once and is sent afterwards, one request at a time. What could not be sent yet survives a reload and
 // a restart of the server.
 
-import { NO_SERVER, ask, askOperation } from "./ask.js";
+import { NO_SERVER, askOperation, readOperation } from "./ask.js";
 import { countOf } from "./dom.js";
+
+/** @import { Change, PostOperations } from "../operations.d.ts" */
+/** @import { CustomTarget, FeatureModule, MarkedPhoto, Marks, MarksChange, Response, TrayEvents } from "../types.d.ts" */
+/** @typedef {Response<Change> | null} Changed the answer to a change */
+/** @typedef {{ [Path in keyof PostOperations]: PostOperations[Path]["answer"] extends Change ? Path : never }[keyof PostOperations]} ChangePath */
 
 const PENDING = "imgsearch.pending"; // in the storage of the tab
 const RETRY_MS = 1000, MOST_UNDONE = 200;
+/** @type {Marks} */
+const NO_MARKS = { favourite: false, rating: null, hidden: false, of_file: null };
 export const CHANGED = "changed"; // the photos that are selected
 export const MARKED = "marked"; // marks of photos; `detail` has their ids
 export const TOLD = "told"; // a sentence for the visitor: `detail` has it, and the change that can be undone
@@ -19,19 +26,30 @@ export const ASKED_CORRECTION = "asked-correction"; // of dates and places; `det
 class Tray extends EventTarget {
   constructor() {
     super();
+    /** @type {Set<string>} */
     this.ids = new Set(); // texts: ids of archives have 63 bits
     this.missing = 0; // photos that are selected, but have no file any more
+    /** @type {Map<string, Partial<Marks>>} */
     this.marks = new Map(); // that were changed in this tab, by id
+    /** @type {Map<string, boolean>} */
     this.pending = new Map(); // ids and whether they are selected, as the server does not know yet
+    /** @type {number[]} */
     this.done = []; // changes of this tab, which can be undone: their ids
-    // Modules of features. Each may export `forSelection`, which returns actions for the selected photos, and `forLists`,
-    // those for all photos of a list: icon, label and `act`; the latter with a name, and `act` gets the ids.
+    // Modules of features: see FeatureModule in types.d.ts.
+    /** @type {FeatureModule[]} */
     this.features = [];
+    /** @type {HTMLDialogElement | null} */
     this.dialog = null; // of the shell, in which an action may ask something
+    /** @type {Set<string> | null} */
     this.parts = null; // what the library has, once the shell has said it: see ui/tray.py
+    this.isReady = () => {};
+    /** @type {Promise<void>} */
     this.ready = new Promise((resolve) => { this.isReady = resolve; });
     this.isSending = false;
-    this.sent = this.changed = Promise.resolve();
+    /** @type {Promise<void>} */
+    this.sent = Promise.resolve();
+    /** @type {Promise<Changed | void>} */
+    this.changed = Promise.resolve();
     this.loads = 0;
     this.channel = "BroadcastChannel" in window ? new BroadcastChannel("imgsearch-tray") : null;
     if (this.channel) this.channel.onmessage = ({ data }) => this.hear(data);
@@ -39,6 +57,7 @@ class Tray extends EventTarget {
   }
 
   // To be called by the shell, which knows the library.
+  /** @param {Iterable<string>} parts @param {FeatureModule[]} features */
   begin(parts, features) {
     if (this.parts) return;
     this.features = features;
@@ -46,6 +65,7 @@ class Tray extends EventTarget {
     this.isReady();
     if (!this.has("tray")) { this.pending.clear(); return; }
     try {
+      /** @type {[string, boolean][]} */
       const kept = JSON.parse(sessionStorage.getItem(PENDING) ?? "[]");
       for (const [id, isSelected] of kept) if (!this.pending.has(id)) this.pending.set(id, isSelected);
     } catch { /* private mode */ }
@@ -54,16 +74,19 @@ class Tray extends EventTarget {
   }
 
   // A tick or a key may be faster than the shell.
+  /** @param {string} part */
   has(part) { return this.parts ? this.parts.has(part) : part === "tray" || part === "marks"; }
 
   get size() { return this.ids.size; }
 
   get actionsForLists() { return this.features.flatMap(({ forLists }) => forLists ?? []); }
 
+  /** @param {string} id */
   isSelected(id) { return this.ids.has(id); }
 
   // ---------------------------------------------------------------- selecting
 
+  /** @param {Iterable<string>} ids @param {boolean} isSelected */
   set(ids, isSelected) {
     for (const id of ids) {
       if (this.ids.has(id) === isSelected) continue;
@@ -115,6 +138,7 @@ class Tray extends EventTarget {
   }
 
   // Whether the server has the photos of a batch that are selected, or that are not any more.
+  /** @param {Map<string, boolean>} batch @param {boolean} isSelected */
   async sendBatch(batch, isSelected) {
     const ids = [...batch].filter(([, is]) => is === isSelected).map(([id]) => Number(id));
     if (!ids.length) return true;
@@ -129,7 +153,7 @@ class Tray extends EventTarget {
   async load() {
     if (!this.has("tray")) return;
     const number = (this.loads += 1);
-    const answer = await ask("/operations/tray");
+    const answer = await readOperation("tray");
     if (!answer?.ok || number !== this.loads) return;
     if (this.isSending) { // it may be from before what is being sent
       await this.sent;
@@ -148,13 +172,19 @@ class Tray extends EventTarget {
 
   // ---------------------------------------------------------------- marks
 
-  // The marks of a photo, as the server sent them or as they were changed since.
-  marksOf(photo) { return { ...photo.marks, ...this.marks.get(photo.id) }; }
+  // What is known of the marks of a photo: as the server sent them, or as they were changed since.
+  /** @param {MarkedPhoto} photo @returns {Partial<Marks>} */
+  knownMarksOf(photo) { return { ...photo.marks, ...this.marks.get(photo.id) }; }
+
+  // The marks of a photo; none where they are not known.
+  /** @param {MarkedPhoto} photo @returns {Marks} */
+  marksOf(photo) { return { ...NO_MARKS, ...this.knownMarksOf(photo) }; }
 
   // `change` has favourite, rating (null takes the own stars away) or hidden. What was shown before comes back where the
   // library refuses it.
+  /** @param {MarkedPhoto[]} photos @param {MarksChange} change */
   async mark(photos, change) {
-    const before = photos.map((photo) => [photo.id, this.marksOf(photo)]), ids = photos.map(({ id }) => Number(id));
+    const before = new Map(photos.map((photo) => [photo.id, this.knownMarksOf(photo)])), ids = photos.map(({ id }) => Number(id));
     for (const [id, marks] of before) this.marks.set(id, { ...marks, ...change });
     this.tell(MARKED, photos.map(({ id }) => id));
     const isTaken = change.rating === null;
@@ -177,6 +207,7 @@ class Tray extends EventTarget {
   }
 
   // What another tab has changed: the selection, or marks, and whether lists of photos may be others.
+  /** @param {{ marks?: [string, Partial<Marks>][], isOther?: boolean }} message */
   hear({ marks = [], isOther = false }) {
     this.load();
     for (const [id, changed] of marks) this.marks.set(id, changed);
@@ -185,6 +216,7 @@ class Tray extends EventTarget {
   }
 
   // The key that was pressed as a change of marks, else null. The same stars again take them away.
+  /** @param {string} key @param {MarkedPhoto | null | undefined} photo @returns {MarksChange | null} */
   changeOf(key, photo) {
     if (!this.has("marks") || !photo) return null;
     const { favourite, rating, hidden } = this.marksOf(photo);
@@ -197,6 +229,7 @@ class Tray extends EventTarget {
   // ---------------------------------------------------------------- undo
 
   // Undo the last change of this tab, or this one. Returns the answer.
+  /** @param {number} [chosen] */
   async undo(chosen) {
     await this.settled();
     await this.changed;
@@ -211,6 +244,7 @@ class Tray extends EventTarget {
   }
 
   // Do a change again that was undone. Returns the answer.
+  /** @param {number} id */
   async redo(id) {
     await this.settled();
     await this.changed;
@@ -238,6 +272,7 @@ class Tray extends EventTarget {
   }
 
   // One after the other: the last one of a photo counts.
+  /** @template {ChangePath} Path @param {Path} path @param {PostOperations[Path]["request"]} body @returns {Promise<Changed>} */
   change(path, body) {
     const made = this.changed.then(async () => {
       await this.ready;
@@ -249,23 +284,28 @@ class Tray extends EventTarget {
     return made;
   }
 
+  /** @param {Pick<Change, "id">} change */
   remember({ id }) {
     if (id === null) return;
     this.done.push(id);
     if (this.done.length > MOST_UNDONE) this.done.shift();
   }
 
+  /** @param {Changed} answer @param {string} [text] */
   say(answer, text) {
     if (!answer?.ok) this.tell(TOLD, { text: answer ? answer.content : NO_SERVER, isProblem: true });
     else this.tell(TOLD, { text: text ?? answer.content.title, change: answer.content.id });
   }
 
+  /** @template {keyof TrayEvents} Kind @param {Kind} kind @param {TrayEvents[Kind]} [detail] */
   tell(kind, detail) { this.dispatchEvent(new CustomEvent(kind, { detail })); }
 }
 
+/** @param {number} photos */
 function goneText(photos) {
   const one = photos === 1;
   return `${countOf(photos)} of the selection ${one ? "has" : "have"} no file any more, and ${one ? "is" : "are"} left out until ${one ? "it comes" : "they come"} back.`;
 }
 
-export const tray = new Tray();
+/** @typedef {CustomTarget<TrayEvents> & Tray} SharedTray */
+export const tray = /**  @type {SharedTray} */ (new Tray());

@@ -3,6 +3,7 @@
 
 export class UnhandledEvents {
   constructor() {
+    /** @type {[number, string, ...unknown[]][]} */
     this.events = [];
     this.last = 0;
     this.session = ""; // of Python: another one where the connection was lost in between
@@ -10,6 +11,7 @@ export class UnhandledEvents {
 
   // Returns all of them, each after its number and its session. The number is greater than any before,
   // also if the component was created anew in between.
+  /** @param {unknown[]} event */
   add(...event) {
     this.last = Math.max(this.last + 1, Date.now());
     this.events.push([this.last, this.session, ...event]);
@@ -17,6 +19,7 @@ export class UnhandledEvents {
   }
 
   // Python has handled those up to this number in this session; those of an earlier one are void.
+  /** @param {[session: string, handled: number]} upTo */
   drop([session, handled]) {
     this.session = session;
     this.last = Math.max(this.last, handled);

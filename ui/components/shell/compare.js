@@ -1,9 +1,12 @@
 // Two to six photos side by side, with one zoom and one place for all: what is at the same place in each is seen at once.
 
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { element, icon } from "../shared/dom.js";
+import { closest, element, icon } from "../shared/dom.js";
 import { showPicture } from "../shared/picture.js";
 import { tray } from "../shared/tray.js";
+
+/** @import { Point, Response } from "../types.d.ts" */
+/** @typedef {{ photo_id: number, path: string, taken_at: string | null, width_px: number, height_px: number }} PhotoRecord of those that ui/exports.py writes as JSON */
 
 const MOST_ZOOM = 16, STEP = 1.5, SECOND_ZOOM = 3; // a double click leads there
 const ALL_PIXELS_ZOOM = 1.2; // closer than that, the large picture is not enough
@@ -11,16 +14,20 @@ const KEY_PAN = 0.15; // of a cell
 const DOUBLE_MS = 300;
 
 export class Comparison {
+  /** @type {number | null} */ pressedAt = null; // when one pointer was pressed last, if it has not moved since
+
   // `ids` are those of the photos; `box` gets the dialog.
+  /** @param {HTMLElement} box @param {string[]} ids */
   constructor(box, ids) {
     this.zoom = 1;
     this.x = this.y = 0; // how far the photos are moved, in parts of their cells
+    /** @type {Map<number, Point>} */
     this.fingers = new Map(); // where each pointer is, by its id
     this.dialog = element("dialog", "compare");
     this.dialog.ariaLabel = `Compare ${ids.length} photos`;
     this.dialog.onclose = () => this.dialog.remove();
     this.stage = element("div", "cells");
-    this.stage.dataset.count = ids.length;
+    this.stage.dataset.count = String(ids.length);
     const bar = element("div", "compare-bar");
     this.level = element("span", "level");
     bar.append(element("strong", "", `${ids.length} photos`), this.level, button("zoom_out", "Smaller", () => this.zoomBy(1 / STEP)),
@@ -30,7 +37,7 @@ export class Comparison {
     this.dialog.append(bar, this.stage);
     this.dialog.onkeydown = (event) => this.onKey(event);
     this.stage.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
-    for (const kind of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) this.stage.addEventListener(kind, (event) => this.onPointer(event));
+    for (const kind of /** @type {const} */ (["pointerdown", "pointermove", "pointerup", "pointercancel"])) this.stage.addEventListener(kind, (event) => this.onPointer(event));
     box.append(this.dialog);
     this.dialog.showModal();
     this.show();
@@ -38,9 +45,12 @@ export class Comparison {
   }
 
   // Their names and dates.
+  /** @param {string[]} ids */
   async describe(ids) {
+    /** @type {Response<string> | null} */
     const answer = await ask("/exports/json", { method: "PUT", body: JSON.stringify({ ids }) });
-    const records = answer?.ok ? (typeof answer.content === "string" ? JSON.parse(answer.content) : answer.content) : [];
+    /** @type {PhotoRecord[]} */
+    const records = answer?.ok ? JSON.parse(answer.content) : [];
     const known = new Map(records.map((record) => [String(record.photo_id), record]));
     for (const cell of this.cells) cell.describe(known.get(cell.id), answer ? "" : NO_SERVER);
   }
@@ -52,11 +62,13 @@ export class Comparison {
   }
 
   // `at` is where the zoom has its middle: from -.5 to .5 of a cell on both axes.
+  /** @param {number} factor @param {Point} [at] */
   zoomBy(factor, at = { x: 0, y: 0 }) {
     const zoom = Math.min(MOST_ZOOM, Math.max(1, this.zoom * factor)), by = zoom / this.zoom;
     this.moveTo(at.x - (at.x - this.x) * by, at.y - (at.y - this.y) * by, zoom);
   }
 
+  /** @param {number} x @param {number} y @param {number} [zoom] */
   moveTo(x, y, zoom = this.zoom) {
     const most = (zoom - 1) / 2;
     Object.assign(this, { zoom, x: Math.min(most, Math.max(-most, x)), y: Math.min(most, Math.max(-most, y)) });
@@ -65,21 +77,24 @@ export class Comparison {
 
   reset() { this.moveTo(0, 0, 1); }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = {
+    const act = /** @type {Record<string, () => void>} */ ({
       "+": () => this.zoomBy(STEP), "=": () => this.zoomBy(STEP), "-": () => this.zoomBy(1 / STEP), 0: () => this.reset(), z: () => this.toggle({ x: 0, y: 0 }),
       ArrowLeft: () => this.moveTo(this.x + KEY_PAN, this.y), ArrowRight: () => this.moveTo(this.x - KEY_PAN, this.y),
       ArrowUp: () => this.moveTo(this.x, this.y + KEY_PAN), ArrowDown: () => this.moveTo(this.x, this.y - KEY_PAN),
       c: () => this.dialog.close(),
-    }[event.key];
+    })[event.key];
     if (!act) return;
     event.preventDefault();
     act();
   }
 
+  /** @param {Point} at */
   toggle(at) { if (this.zoom > 1) this.reset(); else this.zoomBy(SECOND_ZOOM, at); }
 
+  /** @param {WheelEvent} event */
   onWheel(event) {
     event.preventDefault();
     const at = placeIn(event);
@@ -87,11 +102,12 @@ export class Comparison {
   }
 
   // One pointer moves the photos, two zoom them.
+  /** @param {PointerEvent} event */
   onPointer(event) {
     const at = placeIn(event), before = this.fingers.get(event.pointerId);
     if (event.type === "pointerdown") {
       if (!at || event.button !== 0) return;
-      event.target.setPointerCapture?.(event.pointerId);
+      if (event.target instanceof Element) event.target.setPointerCapture(event.pointerId);
       this.fingers.set(event.pointerId, at);
       const isDouble = event.timeStamp - (this.pressedAt ?? -Infinity) < DOUBLE_MS && this.fingers.size === 1;
       this.pressedAt = isDouble ? null : event.timeStamp;
@@ -110,6 +126,7 @@ export class Comparison {
 
 // One photo with its name and a box that says whether it stays selected.
 class Cell {
+  /** @param {string} id */
   constructor(id) {
     this.id = id;
     this.hasAllPixels = false;
@@ -129,13 +146,15 @@ class Cell {
     this.node.append(this.view, caption);
   }
 
+  /** @param {PhotoRecord | undefined} record @param {string} problem */
   describe(record, problem) {
-    const name = record ? record.path.split("/").pop() : problem || "This photo has left the library.";
+    const name = record ? record.path.split("/").at(-1) ?? "" : problem || "This photo has left the library.";
     const about = record ? [record.taken_at?.slice(0, 16).replace("T", " "), `${record.width_px} × ${record.height_px} px`].filter(Boolean).join(" · ") : "";
     this.image.alt = name;
     this.name.replaceChildren(element("strong", "", name), ` ${about}`);
   }
 
+  /** @param {number} zoom @param {number} x @param {number} y */
   place(zoom, x, y) {
     this.image.style.transform = `translate(${100 * x}%, ${100 * y}%) scale(${zoom})`;
     if (zoom <= ALL_PIXELS_ZOOM || this.hasAllPixels) return;
@@ -148,13 +167,15 @@ class Cell {
 }
 
 // Where a pointer is in its cell, from -.5 to .5; null if it is in none.
+/** @param {MouseEvent} event @returns {Point | null} */
 function placeIn(event) {
-  const view = event.target.closest?.(".cell-view");
+  const view = closest(event, ".cell-view");
   if (!view) return null;
   const { left, top, width, height } = view.getBoundingClientRect();
   return { x: (event.clientX - left) / width - 0.5, y: (event.clientY - top) / height - 0.5 };
 }
 
+/** @param {string} name @param {string} label @param {() => void} act */
 function button(name, label, act) {
   const node = element("button");
   node.append(icon(name));

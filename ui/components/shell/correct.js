@@ -1,22 +1,48 @@
 // Corrects the dates and places of photos: a date is set, a camera's clock is set right, the dates in names of files are
 // proposed, or a place is named or chosen on a map. Each change is shown before it is made. It is kept in the library, and no photo changes.
 
-import { NO_SERVER, ask, askOperation } from "../shared/ask.js";
-import { countOf, element, icon, momentName } from "../shared/dom.js";
+import { NO_SERVER, askOperation, readOperation } from "../shared/ask.js";
+import { countOf, element, find, icon, momentName } from "../shared/dom.js";
+import { placeName } from "./place_name.js";
 import { tray } from "../shared/tray.js";
+
+/** @import { PlannedDate, PlannedPlace, PostOperations } from "../operations.d.ts" */
+/** @import { ChangePath } from "../shared/tray.js" */
+/** @import { PlaceMap } from "./place_map.js" */
+/** @typedef {"date" | "shift" | "names" | "place"} Kind of what is corrected */
+/** @typedef {PlannedDate | PlannedPlace} Planned */
+/** @typedef {ReturnType<typeof field>} Field */
 
 const AFTER_TYPING_MS = 250;
 const MOST_SHOWN = 200; // of the photos of a preview
 const MOST_PLACES = 6;
 const HOUR_S = 3600;
+/** @type {[name: string, seconds: number][]} */
+const PARTS = [["days", 24 * HOUR_S], ["hours", HOUR_S], ["minutes", 60]]; // of a shift
+/** @type {[Kind, string][]} */
 const KINDS = [["date", "Set a date"], ["shift", "Shift the time"], ["names", "Dates in names"], ["place", "Set a place"]];
 
 export class Correction {
+  /** @type {Kind} */ kind = "date";
+  /** @type {string | null} */ place = null; // a point or the name of a town, once it is chosen
+  /** @type {PlaceMap | null} */ map = null;
+  /** @type {PlannedDate[]} */ plannedDates = [];
+  /** @type {PlannedPlace[]} */ plannedPlaces = [];
+  /** @type {Set<number>} */ accepted = new Set(); // ids
+  /** @type {{ label: HTMLElement, input: HTMLInputElement, seconds: number }[]} */ parts = []; // of a shift
+  isOnMap = false;
+  timer = 0;
+
   // `dialog` is filled and shown; `ids` are those of the photos.
+  /** @param {HTMLDialogElement} dialog @param {string[]} ids */
   constructor(dialog, ids) {
     this.dialog = dialog;
     this.ids = ids;
     this.asked = 0; // number of the last request, whose answer alone counts
+    this.date = field("Date", "1974, summer 1974, 07.1974, 1974-07-15 or 1974-07-15 14:30", () => this.showSoon());
+    this.town = field("Town, or a point such as 48.85,2.35", "Lisbon", () => { this.place = null; this.suggestSoon(); });
+    this.direction = element("select");
+    this.suggestions = element("div", "choice-list");
     const heading = element("h2", "", `Date or place of ${countOf(ids.length)}`);
     heading.id = "question";
     this.kinds = element("div", "correct-kinds");
@@ -61,13 +87,15 @@ export class Correction {
 
   get numbers() { return this.ids.map(Number); }
 
+  /** @param {Kind} kind */
   choose(kind) {
     this.kind = kind;
     [...this.kinds.children].forEach((node, place) => { node.ariaPressed = String(KINDS[place][0] === kind); });
     this.place = null;
     this.map?.close();
     this.map = null;
-    this.fields.replaceChildren(...this[`${kind}Fields`]());
+    const fields = { date: () => this.dateFields(), shift: () => this.shiftFields(), names: () => this.namesFields(), place: () => this.placeFields() };
+    this.fields.replaceChildren(...fields[kind]());
     this.fields.querySelector("input")?.focus();
     this.show();
   }
@@ -75,15 +103,14 @@ export class Correction {
   // ---------------------------------------------------------------- what is asked
 
   dateFields() {
-    this.date = field("Date", "1974, summer 1974, 07.1974, 1974-07-15 or 1974-07-15 14:30", () => this.showSoon());
+    this.date.input.value = "";
     return [this.date.label, element("p", "correct-note", "Give it as exactly as you know it. A year, a season or a month is sorted and found by its beginning.")];
   }
 
   shiftFields() {
-    this.direction = element("select");
-    this.direction.append(new Option("later", "1"), new Option("earlier", "-1"));
+    this.direction.replaceChildren(new Option("later", "1"), new Option("earlier", "-1"));
     Object.assign(this.direction, { ariaLabel: "Later or earlier", onchange: () => this.showSoon() });
-    this.parts = [["days", 24 * HOUR_S], ["hours", HOUR_S], ["minutes", 60]].map(([name, seconds]) => {
+    this.parts = PARTS.map(([name, seconds]) => {
       const input = element("input");
       Object.assign(input, { type: "number", min: "0", step: "any", value: name === "hours" ? "1" : "0", oninput: () => this.showSoon() });
       input.inputMode = "decimal";
@@ -101,20 +128,22 @@ export class Correction {
   }
 
   placeFields() {
-    this.town = field("Town, or a point such as 48.85,2.35", "Lisbon", () => { this.place = null; this.suggestSoon(); });
-    this.suggestions = element("div", "choice-list");
+    this.town.input.value = "";
+    this.suggestions.replaceChildren();
     Object.assign(this.suggestions, { role: "group", ariaLabel: "Places of this name" });
     this.suggestions.onkeydown = (event) => this.onSuggestionKey(event);
     this.town.input.onkeydown = (event) => {
-      if (event.key !== "ArrowDown" || !this.suggestions.firstElementChild) return;
+      const first = find(this.suggestions, "button");
+      if (event.key !== "ArrowDown" || !first) return;
       event.preventDefault();
-      this.suggestions.firstElementChild.focus();
+      first.focus();
     };
     const map = element("div", "place-map");
     this.showMap(map);
     return [this.town.label, this.suggestions, map, element("p", "correct-note", "It takes the place of the town, the region and the country that a file states.")];
   }
 
+  /** @param {HTMLElement} node */
   async showMap(node) {
     const { PlaceMap } = await import("./place_map.js");
     if (!node.isConnected) return; // another kind was chosen meanwhile
@@ -123,23 +152,26 @@ export class Correction {
   }
 
   // A point that was clicked on the map.
+  /** @param {number} lat @param {number} lon */
   choosePoint(lat, lon) {
     const point = `${lat.toFixed(5)},${lon.toFixed(5)}`;
     this.town.input.value = point;
     this.choosePlace(point, true);
   }
 
+  /** @param {string} place @param {boolean} [isOnMap] */
   choosePlace(place, isOnMap = false) {
     Object.assign(this, { place, isOnMap });
     this.suggestions.replaceChildren();
     this.show();
   }
 
+  /** @param {KeyboardEvent} event */
   onSuggestionKey(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key], nodes = [...this.suggestions.children];
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key], nodes = [...this.suggestions.querySelectorAll("button")];
     if (!step) return;
     event.preventDefault();
-    (nodes[nodes.indexOf(event.target) + step] ?? this.town.input).focus();
+    (nodes[nodes.findIndex((node) => node === event.target) + step] ?? this.town.input).focus();
   }
 
   // ---------------------------------------------------------------- what becomes of each photo
@@ -162,7 +194,7 @@ export class Correction {
   async suggest() {
     const text = this.town.input.value.trim(), number = (this.asked += 1);
     if (text.length < 2 || /^[-\d.]/.test(text)) { this.suggestions.replaceChildren(); return; }
-    const answer = await ask(`/operations/corrections/places?${new URLSearchParams({ text, k: MOST_PLACES })}`);
+    const answer = await readOperation("corrections/places", { text, k: String(MOST_PLACES) });
     if (number !== this.asked) return;
     if (!answer?.ok) { this.problem.textContent = answer ? answer.content : NO_SERVER; return; }
     this.suggestions.replaceChildren(...answer.content.map((place) => {
@@ -178,9 +210,8 @@ export class Correction {
     }));
   }
 
-  // The request for what becomes of the photos; null where nothing is said yet.
+  // The request for what becomes of the dates of the photos; null where nothing is said yet.
   get asking() {
-    if (this.kind === "place") return this.place ? { place: this.place } : null;
     if (this.kind === "date") return this.date.input.value.trim() ? { date: this.date.input.value.trim() } : null;
     if (this.kind === "names") return { from_names: true };
     const seconds = this.parts.reduce((sum, { input, seconds: each }) => sum + Number(input.value) * each, 0);
@@ -188,7 +219,8 @@ export class Correction {
   }
 
   clearPreview() {
-    this.planned = [];
+    this.plannedDates = [];
+    this.plannedPlaces = [];
     this.problem.textContent = this.told.textContent = "";
     this.preview.replaceChildren();
     this.preview.hidden = true;
@@ -199,12 +231,9 @@ export class Correction {
     const number = (this.asked += 1);
     this.clearPreview();
     this.allow("");
-    if (!this.asking) return;
-    const path = this.kind === "place" ? "corrections/plan-place" : "corrections/plan";
-    const answer = await askOperation(path, { photo_ids: this.numbers, ...this.asking });
-    if (number !== this.asked) return; // another was asked for meanwhile
+    const answer = await this.plan();
+    if (number !== this.asked || answer === undefined) return; // another was asked for meanwhile, or nothing is said yet
     if (!answer?.ok) { this.problem.textContent = answer ? answer.content : NO_SERVER; return; }
-    this.planned = answer.content;
     this.accepted = new Set(this.planned.map(({ photo_id: id }) => id));
     this.told.textContent = this.summary();
     this.preview.hidden = !this.planned.length;
@@ -212,8 +241,27 @@ export class Correction {
     const rest = this.planned.length - MOST_SHOWN;
     if (rest > 0) this.preview.append(element("p", "correct-note", `and ${rest.toLocaleString("en")} more`));
     this.allowPlanned();
-    if (this.kind === "place" && this.planned.length && !this.isOnMap) this.map?.goTo(this.planned[0].after.lat, this.planned[0].after.lon);
+    const [place] = this.plannedPlaces;
+    if (place && !this.isOnMap) this.map?.goTo(place.after.lat, place.after.lon);
   }
+
+  // Asks what becomes of the photos; undefined where nothing is said yet. The last answer stays as the plan.
+  async plan() {
+    const number = this.asked, asked = { photo_ids: this.numbers };
+    if (this.kind === "place") {
+      if (!this.place) return undefined;
+      const answer = await askOperation("corrections/plan-place", { ...asked, place: this.place });
+      if (answer?.ok && number === this.asked) this.plannedPlaces = answer.content;
+      return answer;
+    }
+    if (!this.asking) return undefined;
+    const answer = await askOperation("corrections/plan", { ...asked, ...this.asking });
+    if (answer?.ok && number === this.asked) this.plannedDates = answer.content;
+    return answer;
+  }
+
+  /** @returns {Planned[]} */
+  get planned() { return this.kind === "place" ? this.plannedPlaces : this.plannedDates; }
 
   summary() {
     const others = this.ids.length - this.planned.length;
@@ -224,11 +272,12 @@ export class Correction {
     return others ? `${countOf(others)} ${others === 1 ? why.replace("state", "states").replace("have", "has") : why}.` : "";
   }
 
-  row({ photo_id: id, path, before, before_precision: exactness, dated_by: source, after, precision, because }) {
+  /** @param {Planned} planned */
+  row(planned) {
+    const { photo_id: id, path, because = "" } = { because: "", ...planned };
     const row = element("label", "correct-change"), text = element("span", "correct-text"), name = element("span", "name", path.split("/").slice(-2).join("/"));
-    const isPlace = this.kind === "place", said = isPlace ? placeName : momentName;
-    const change = element("span", "correct-dates", `${said(before, exactness)}${source === "file" ? " (date of the file)" : ""} → `);
-    change.append(element("strong", "", said(after, precision)));
+    const [before, after] = namesOf(planned), change = element("span", "correct-dates", `${before} → `);
+    change.append(element("strong", "", after));
     text.append(name, change, ...(because ? [element("span", "because", because)] : []));
     if (this.kind === "names") {
       const box = element("input");
@@ -246,6 +295,7 @@ export class Correction {
   }
 
   // The button says what it does; without a text it can do nothing yet.
+  /** @param {string} text */
   allow(text) {
     this.submit.disabled = !text;
     this.submit.textContent = text || { date: "Set the date", shift: "Shift", names: "Accept", place: "Set the place" }[this.kind];
@@ -261,12 +311,13 @@ export class Correction {
       else this.send("corrections/place", { photo_ids: this.planned.map(({ photo_id }) => photo_id), place: this.place });
       return;
     }
-    const dates = this.planned.filter(({ photo_id: id }) => this.accepted.has(id)).map(({ photo_id, after, precision }) => ({ photo_id, taken_at: after, precision }));
+    const dates = this.plannedDates.filter(({ photo_id: id }) => this.accepted.has(id)).map(({ photo_id, after, precision }) => ({ photo_id, taken_at: after, precision }));
     this.send("corrections/dates", { dates });
   }
 
   takeBack() { this.send("corrections/forget", { photo_ids: this.numbers }); }
 
+  /** @template {ChangePath} Path @param {Path} path @param {PostOperations[Path]["request"]} body */
   async send(path, body) {
     this.form.inert = true;
     const answer = await tray.change(path, body);
@@ -286,13 +337,15 @@ export class Correction {
   }
 }
 
-// The names of a place, else its coordinates.
-function placeName(place) {
-  if (!place) return "no place";
-  const names = [...new Set([place.town && place.near_town ? `near ${place.town}` : place.town, place.region, place.country])].filter(Boolean);
-  return names.join(", ") || `${place.lat.toFixed(5)}, ${place.lon.toFixed(5)}`;
+// What a photo has now, and what it would get.
+/** @param {Planned} planned @returns {[before: string, after: string]} */
+function namesOf(planned) {
+  if (!("precision" in planned)) return [placeName(planned.before), placeName(planned.after)];
+  const before = momentName(planned.before, planned.before_precision), after = momentName(planned.after, planned.precision);
+  return [`${before}${planned.dated_by === "file" ? " (date of the file)" : ""}`, after];
 }
 
+/** @param {string} name @param {string} placeholder @param {() => void} onInput */
 function field(name, placeholder, onInput) {
   const label = element("label", "correct-field"), input = element("input");
   Object.assign(input, { type: "text", placeholder, autocomplete: "off", maxLength: 200, oninput: onInput });

@@ -1,15 +1,19 @@
 // The buttons at the end of the header of every view: all that was changed, light or dark, and log out.
 
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { element, icon } from "../shared/dom.js";
+import { element, icon, setFirst } from "../shared/dom.js";
 import { isDark } from "../shared/page.js";
 import { ASKED_CHANGES, TOLD, tray } from "../shared/tray.js";
 
+/** @import { Response } from "../types.d.ts" */
+
 // Streamlit keeps its theme under the path that was loaded, so the choice is kept for the path of every view.
+/** @param {string} path */
 const KEY = (path) => `stActiveTheme-${path}-v2`;
 
 export class HeaderButtons {
   // `paths` are those of all views.
+  /** @param {string[]} paths */
   constructor(paths) {
     this.paths = paths;
     this.node = element("div", "header-buttons");
@@ -22,11 +26,12 @@ export class HeaderButtons {
   }
 
   // What is shown may have changed with the setting of the system.
+  /** @param {boolean} canLogOut */
   show(canLogOut) {
     this.changes.hidden = !tray.has("changes");
     this.logOut.hidden = !canLogOut;
     const isNowDark = isDark(this.node), text = isNowDark ? "Light" : "Dark";
-    this.theme.firstChild.textContent = isNowDark ? "light_mode" : "dark_mode";
+    setFirst(this.theme, isNowDark ? "light_mode" : "dark_mode");
     this.theme.ariaLabel = this.theme.title = text;
   }
 
@@ -44,12 +49,14 @@ export class HeaderButtons {
   }
 
   async end() {
+    /** @type {Response<string> | null} */
     const answer = await ask("/logout", { method: "POST", headers: { accept: "text/plain" } });
     if (answer?.ok) location.assign("/");
     else tray.tell(TOLD, { text: answer ? answer.content : NO_SERVER, isProblem: true });
   }
 }
 
+/** @param {string} name @param {() => void} act */
 function button(name, act) {
   const node = element("button");
   Object.assign(node, { type: "button", onclick: act });

@@ -3,6 +3,7 @@
 // parameters of that view after the path of this one, which are sent to Python with the next event.
 
 import { addEntry, announce, isPlainClick, visit } from "../history/history.js";
+import { closest } from "../shared/dom.js";
 import { addressKeepingSearch } from "../shared/search_box.js";
 
 const WRITER = "shown-at"; // as in ui/addresses.py
@@ -10,7 +11,7 @@ const NAVIGATION = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]";
 const ASKS_AGAIN_AFTER_MS = 1500, MOST_REQUESTS = 5; // each waits twice as long as the one before: there may be no such view
 const SCRIPT = "data-test-script-state";
 
-for (const name of ["pushState", "replaceState"]) {
+for (const name of /** @type {const} */ (["pushState", "replaceState"])) {
   const change = history[name].bind(history);
   history[name] = (state, unused, address) => {
     const url = new URL(address ?? "", location.href), writer = url.searchParams.get(WRITER);
@@ -27,8 +28,8 @@ for (const name of ["pushState", "replaceState"]) {
 
 // Streamlit's own links change the address when its server replies. Here it changes at once, as everywhere else.
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.(NAVIGATION);
-  if (!link || !isPlainClick(event)) return;
+  const link = closest(event, NAVIGATION);
+  if (!(link instanceof HTMLAnchorElement) || !isPlainClick(event)) return;
   const { pathname } = new URL(link.href), isHere = pathname === location.pathname;
   const address = isHere ? pathname : addressKeepingSearch(pathname);
   if (!isHere && address === pathname) { addEntry(pathname); return; } // Streamlit asks for it
@@ -40,9 +41,10 @@ document.addEventListener("click", (event) => {
 // Whether the view that is shown is that of the address. It may stay another one: an event of an element that was sent
 // after the visitor had asked for a view runs the script for the former one, and of several requests some may be lost. So
 // Streamlit is asked again for the view of the address, until it is shown.
-let shownPath = null, timer = 0, requests = 0, askedFor = null;
+let /** @type {string | null} */ shownPath = null, timer = 0, requests = 0, askedFor = "";
 
 // To be called with the path of the view that each run of the script shows.
+/** @param {string} path */
 export function viewIsShown(path) {
   shownPath = path;
   watch();

@@ -1,16 +1,17 @@
 // A button that opens a list of further links and buttons above it.
 
-import { element, textButton } from "../shared/dom.js";
+import { element, find, textButton } from "../shared/dom.js";
 
 export class Menu {
   // `sign` is that of the button. Both the button and the list have to be put into the document.
+  /** @param {string} text @param {string} sign */
   constructor(text, sign) {
     this.button = textButton(text, () => this.toggle(), sign, "more");
     this.button.ariaExpanded = "false";
     this.list = element("div", "more-list");
     Object.assign(this.list, { role: "group", ariaLabel: text, hidden: true, onclick: () => this.close() });
-    this.onPointer = (event) => { if (!event.composedPath().some((node) => node === this.list || node === this.button)) this.close(); };
-    this.onKey = (event) => {
+    this.onPointer = (/** @type {PointerEvent} */ event) => { if (!event.composedPath().some((node) => node === this.list || node === this.button)) this.close(); };
+    this.onKey = (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape") return;
       event.stopImmediatePropagation(); // it belongs to the list
       this.close();
@@ -25,7 +26,7 @@ export class Menu {
     this.button.ariaExpanded = "true";
     document.addEventListener("pointerdown", this.onPointer);
     document.addEventListener("keydown", this.onKey, { capture: true });
-    this.list.querySelector("a, button:enabled")?.focus();
+    find(this.list, "a, button:enabled")?.focus();
   }
 
   close() {

@@ -1,28 +1,42 @@
 // A map to choose a place on: a click sets a mark, and so does Enter in the middle of the map. It is drawn from files of
 // this server, as the view of the map is.
 
-import { element } from "../shared/dom.js";
+import { areaParameters } from "../map/geometry.js";
+import { element, styleSheet } from "../shared/dom.js";
 
-const FIRST = [30, 10], FIRST_ZOOM = 1, PLACE_ZOOM = 8, MAX_ZOOM = 16;
-const STYLES = ["../leaflet/leaflet.css", "../map/towns.css", "./place_map.css"];
+/** @import { CircleMarker, LatLng, LatLngTuple, Map as LeafletMap } from "leaflet" */
+/** @import { Ground } from "../map/ground.js" */
+/** @import { Towns } from "../map/towns.js" */
+
+/** @type {LatLngTuple} */
+const FIRST = [30, 10];
+const FIRST_ZOOM = 1, PLACE_ZOOM = 8, MAX_ZOOM = 16;
+const STYLES = ["../leaflet/leaflet.css", "../map/towns.css", "./place_map.css"].map((name) => new URL(name, import.meta.url));
 
 export class PlaceMap {
+  /** @type {{ map: LeafletMap, ground: Ground, towns: Towns, spot: CircleMarker } | null} */ drawn = null;
+  /** @type {LatLngTuple | null} */ wanted = null; // a place to show as soon as there is a map
+  /** @type {AbortController | null} */ request = null;
+  isClosed = false;
+
   // `onChoose(lat, lon)` is called for each place that is chosen.
+  /** @param {HTMLElement} box @param {(lat: number, lon: number) => void} onChoose */
   constructor(box, onChoose) {
     this.box = box;
     this.onChoose = onChoose;
     this.node = element("div", "place-view");
     this.node.role = "application";
     this.node.ariaLabel = "Map of the world. Click a place, or move the map by the arrow keys and press Enter for its middle.";
-    box.replaceChildren(...STYLES.map(styleSheet), this.node, element("span", "place-aim"));
-    box.lastChild.ariaHidden = "true";
+    const aim = element("span", "place-aim");
+    aim.ariaHidden = "true";
+    box.replaceChildren(...STYLES.map(styleSheet), this.node, aim);
   }
 
   close() {
     this.isClosed = true;
     this.request?.abort();
-    this.ground?.close();
-    this.map?.remove();
+    this.drawn?.ground.close();
+    this.drawn?.map.remove();
   }
 
   async show() {
@@ -30,27 +44,28 @@ export class PlaceMap {
     const [{ Ground }, { Towns }] = await Promise.all([import("../map/ground.js"), import("../map/towns.js")]);
     if (this.isClosed) return;
     const { L } = window;
-    this.map = L.map(this.node, {
+    const map = L.map(this.node, {
       minZoom: 1, maxZoom: MAX_ZOOM, maxBounds: [[-85, -190], [85, 190]], maxBoundsViscosity: 1, renderer: L.canvas({ padding: 0.5 }),
       zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     });
-    this.map.attributionControl.setPrefix(false).addAttribution("Made with Natural Earth, towns of GeoNames");
-    this.ground = new Ground(this.map);
-    this.towns = new Towns(this.map);
-    this.map.on("moveend", () => this.moved());
-    this.map.on("click", ({ latlng }) => this.choose(latlng));
+    map.attributionControl.setPrefix(false).addAttribution("Made with Natural Earth, towns of GeoNames");
+    const ground = new Ground(map), spot = L.circleMarker(FIRST, { radius: 8, weight: 3, fillOpacity: 0.4, interactive: false });
+    this.drawn = { map, ground, towns: new Towns(map), spot };
+    map.on("moveend", () => this.moved());
+    map.on("click", ({ latlng }) => this.choose(latlng));
     this.node.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.target !== this.node) return;
       event.preventDefault(); // it would send the form
-      this.choose(this.map.getCenter());
+      this.choose(map.getCenter());
     });
-    this.ground.colour(this.box);
-    this.map.setView(FIRST, FIRST_ZOOM);
-    if (this.wanted) this.goTo(...this.wanted);
-    await this.ground.draw();
+    ground.colour(this.box);
+    map.setView(FIRST, FIRST_ZOOM);
+    if (this.wanted) this.goTo(this.wanted[0], this.wanted[1]);
+    await ground.draw();
     if (!this.isClosed) this.moved();
   }
 
+  /** @param {LatLng} point */
   choose(point) {
     const { lat, lng } = point.wrap();
     this.mark(lat, lng);
@@ -58,34 +73,30 @@ export class PlaceMap {
   }
 
   // Shows a place that was named, near enough to see where it is.
+  /** @param {number} lat @param {number} lon */
   goTo(lat, lon) {
     this.wanted = [lat, lon];
-    if (!this.map) return;
+    if (!this.drawn) return;
     this.mark(lat, lon);
-    this.map.setView([lat, lon], Math.max(PLACE_ZOOM, this.map.getZoom()), { animate: false });
+    const { map } = this.drawn;
+    map.setView([lat, lon], Math.max(PLACE_ZOOM, map.getZoom()), { animate: false });
   }
 
+  /** @param {number} lat @param {number} lon */
   mark(lat, lon) {
-    const { L } = window, point = L.latLng(lat, lon), { accent } = this.ground.colours;
-    this.spot ??= L.circleMarker(point, { radius: 8, weight: 3, fillOpacity: 0.4, interactive: false }).addTo(this.map);
-    this.spot.setLatLng(point).setStyle({ color: accent, fillColor: accent });
+    if (!this.drawn) return;
+    const { map, ground, spot } = this.drawn, { accent } = ground.colours;
+    spot.setLatLng([lat, lon]).addTo(map).setStyle({ color: accent, fillColor: accent });
   }
 
   // The attribute `data-drawn` says that all in sight is drawn, but for names.
   async moved() {
+    if (!this.drawn) return;
     delete this.node.dataset.drawn;
     this.request?.abort();
-    const request = (this.request = new AbortController()), bounds = this.map.getBounds();
-    const clamp = (value, limit) => Math.min(limit, Math.max(-limit, value));
-    const area = { zoom: this.map.getZoom(), south: clamp(bounds.getSouth(), 90), west: clamp(bounds.getWest(), 180), north: clamp(bounds.getNorth(), 90), east: clamp(bounds.getEast(), 180) };
-    this.towns.show(new URLSearchParams(area), request.signal);
-    await this.ground.show();
-    if (!request.signal.aborted && this.ground.land) this.node.dataset.drawn = "";
+    const { map, ground, towns } = this.drawn, request = (this.request = new AbortController()), bounds = map.getBounds();
+    towns.show(areaParameters(map.getZoom(), bounds.getSouthWest(), bounds.getNorthEast()), request.signal);
+    await ground.show();
+    if (!request.signal.aborted && ground.land) this.node.dataset.drawn = "";
   }
-}
-
-function styleSheet(name) {
-  const link = element("link");
-  Object.assign(link, { rel: "stylesheet", href: new URL(name, import.meta.url) });
-  return link;
 }

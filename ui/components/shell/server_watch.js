@@ -3,12 +3,14 @@
 
 import { announce } from "../history/history.js";
 import { ask } from "../shared/ask.js";
-import { element } from "../shared/dom.js";
+import { element, find } from "../shared/dom.js";
 
 const CHECK_MS = 1000;
 const CONNECTION = "data-test-connection-state", SCRIPT = "data-test-script-state";
 
 export class ServerWatch {
+  /** @type {string | undefined} */ shown;
+
   constructor() {
     this.notice = element("div", "imgsearch-ended");
     this.notice.role = "alert";
@@ -17,16 +19,17 @@ export class ServerWatch {
     this.notice.setAttribute("data-react-aria-top-layer", "true");
     document.body.append(this.notice);
     this.isLost = this.isAwaiting = this.hasRun = false;
+    /** @type {string | number} */
     this.run = "";
     this.timer = 0;
     this.isChecking = this.isClosed = false;
-    this.app = document.querySelector(`[data-testid="stApp"]`);
+    this.app = find(document, `[data-testid="stApp"]`);
     this.observer = new MutationObserver(() => this.follow());
     if (this.app) this.observer.observe(this.app, { attributeFilter: [CONNECTION, SCRIPT] });
   }
 
-  get isConnected() { return this.app.getAttribute(CONNECTION) === "CONNECTED"; }
-  get isRunning() { return this.app.getAttribute(SCRIPT) !== "notRunning"; }
+  get isConnected() { return this.app?.getAttribute(CONNECTION) === "CONNECTED"; }
+  get isRunning() { return this.app?.getAttribute(SCRIPT) !== "notRunning"; }
 
   follow() {
     if (!this.isConnected) { if (!this.isChecking && !this.timer) this.check(); }
@@ -35,6 +38,7 @@ export class ServerWatch {
   }
 
   // To be called with the number of each run that draws the page.
+  /** @param {string | number} run */
   drawn(run) {
     const isOther = run !== this.run;
     this.run = run;
@@ -45,16 +49,23 @@ export class ServerWatch {
   // for what the address names. It drops what is typed before it has drawn the page, so nothing can be typed.
   goOn() {
     this.isLost = this.hasRun = false;
-    this.isAwaiting = this.app.inert = true;
+    this.setAwaiting(true);
     this.sayThere();
     announce();
   }
 
+  /** @param {boolean} hasRun */
   end(hasRun) {
     this.hasRun ||= hasRun;
     if (!this.hasRun || this.isRunning) return;
-    this.isAwaiting = this.app.inert = false;
+    this.setAwaiting(false);
     this.say();
+  }
+
+  /** @param {boolean} isAwaiting */
+  setAwaiting(isAwaiting) {
+    this.isAwaiting = isAwaiting;
+    if (this.app) this.app.inert = isAwaiting;
   }
 
   async check() {

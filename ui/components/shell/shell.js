@@ -15,32 +15,32 @@ import { Shortcuts } from "./shortcuts.js";
 import { TrayBar } from "./tray_bar.js";
 import { TOLD, tray } from "../shared/tray.js";
 
+/** @import { FeatureModule, StreamlitComponent } from "../types.d.ts" */
+/** @typedef {{ address: string, title: string, icon: string, isShown: boolean }} View */
+/**
+ * `run` is the number of the run, `path` that of the view, `parts` are those of the library, and `face` is the icon of the
+ * product with this name. `actions` are the paths of modules of features. Of searches by an image, `image_mb` is the largest; effects are those that searchDoes takes.
+ * @typedef {{ run: number | string, path: string, title: string, name: string, face: string, views: View[], parts: string[], actions: string[], search_effects: Record<string, string>, has_photos: boolean, image_mb: number, can_log_out: boolean }} Data
+ */
+/** @typedef {{ shortcuts: Shortcuts, server: ServerWatch, images: DroppedImages, bars: HTMLElement, buttons: HeaderButtons, tray: TrayBar, features?: Promise<FeatureModule[]>, menu: Menu | null, fold: () => void, refold: () => void, askForm: (name: string) => void }} State */
+
 const FIRST_VIEWS = 4; // in the bar of a phone
 
+/** @param {HTMLElement & { state?: State | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setTriggerValue }) {
-  if (!box.shortcuts) {
-    box.shortcuts = new Shortcuts();
-    box.server = new ServerWatch();
-    box.images = new DroppedImages();
-    box.bars = element("div");
-    box.buttons = new HeaderButtons(Object.keys(data.search_effects));
-    box.replaceChildren(box.bars, box.buttons.node, box.shortcuts.dialog);
-    box.refold = () => box.fold?.();
-    addEventListener("resize", box.refold);
-    box.tray = new TrayBar(box, (name) => box.askForm(name));
-  }
-  box.server.drawn(data.run);
+  const state = (box.state ??= begin(box, data));
+  state.server.drawn(data.run);
   viewIsShown(data.path);
   searchDoes(data.search_effects);
   photosCanBeSearched(data.has_photos, data.image_mb);
   makeInstallable();
-  box.askForm = (name) => setTriggerValue("form", name);
-  box.buttons.show(data.can_log_out);
-  box.features ??= modulesOf(data.actions);
-  box.features.then((modules) => {
+  state.askForm = (name) => setTriggerValue("form", name);
+  state.buttons.show(data.can_log_out);
+  state.features ??= modulesOf(data.actions);
+  state.features.then((modules) => {
     tray.begin(data.parts, modules);
-    box.tray.show();
-    box.buttons.show(data.can_log_out);
+    state.tray.show();
+    state.buttons.show(data.can_log_out);
   });
   const heading = element("h1", "unseen", data.title);
   const brand = element("a", "brand");
@@ -62,7 +62,7 @@ export default function (box, { data, setTriggerValue }) {
   }
   menu.list.classList.add("views-list");
   // All views in the bar where they fit, else the first ones, and the others behind a button.
-  box.fold = () => {
+  state.fold = () => {
     menu.close();
     menu.button.remove();
     bar.append(...menu.list.children);
@@ -71,32 +71,42 @@ export default function (box, { data, setTriggerValue }) {
     menu.button.classList.toggle("current", Boolean(menu.list.querySelector("[aria-current]")));
     bar.append(menu.button);
   };
-  box.menu?.close();
-  box.menu = menu;
-  box.bars.replaceChildren(heading, brand, bar, menu.list);
-  box.fold();
+  state.menu?.close();
+  state.menu = menu;
+  state.bars.replaceChildren(heading, brand, bar, menu.list);
+  state.fold();
   // The element of an earlier run stays; it is gone only when the page is.
   return () => queueMicrotask(() => {
-    if (box.isConnected) return;
-    removeEventListener("resize", box.refold);
-    box.menu?.close();
-    box.shortcuts?.close();
-    box.server?.close();
-    box.tray?.close();
-    box.images?.close();
-    box.shortcuts = box.server = box.tray = box.images = null;
+    if (box.isConnected || !box.state) return;
+    removeEventListener("resize", box.state.refold);
+    for (const part of [box.state.menu, box.state.shortcuts, box.state.server, box.state.tray, box.state.images]) part?.close();
+    box.state = null;
   });
 }
 
-// Streamlit writes the head of the document. The manifest is behind the login, so its request takes the cookie along.
-// The modules of features, by their paths among the components.
-async function modulesOf(paths) {
-  const loaded = await Promise.allSettled(paths.map((path) => import(`../${path}`)));
-  const found = loaded.filter(({ status }) => status === "fulfilled");
-  if (found.length < paths.length) tray.tell(TOLD, { text: "A part of this page could not be loaded. Reload the page.", isProblem: true });
-  return found.map(({ value }) => value);
+/** @param {HTMLElement} box @param {Data} data @returns {State} */
+function begin(box, data) {
+  const shortcuts = new Shortcuts(), server = new ServerWatch(), bars = element("div"), buttons = new HeaderButtons(Object.keys(data.search_effects));
+  box.replaceChildren(bars, buttons.node, shortcuts.dialog);
+  /** @type {State} */
+  const state = {
+    shortcuts, server, bars, buttons, images: new DroppedImages(), tray: new TrayBar(box, (name) => state.askForm(name)), menu: null,
+    fold: () => {}, refold: () => state.fold(), askForm: () => {},
+  };
+  addEventListener("resize", state.refold);
+  return state;
 }
 
+// The modules of features, by their paths among the components.
+/** @param {string[]} paths @returns {Promise<FeatureModule[]>} */
+async function modulesOf(paths) {
+  const loaded = await Promise.allSettled(paths.map((path) => import(`../${path}`)));
+  const found = loaded.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  if (found.length < paths.length) tray.tell(TOLD, { text: "A part of this page could not be loaded. Reload the page.", isProblem: true });
+  return found;
+}
+
+// Streamlit writes the head of the document. The manifest is behind the login, so its request takes the cookie along.
 function makeInstallable() {
   if (document.head.querySelector('link[rel="manifest"]')) return;
   const manifest = element("link"), picture = element("link"), colour = element("meta");

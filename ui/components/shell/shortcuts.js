@@ -4,6 +4,7 @@ import { element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { goToSearchBox } from "../shared/search_box.js";
 
+/** @type {[title: string, keys: [key: string, text: string][]][]} */
 const SHORTCUTS = [
   ["Everywhere", [
     ["/", "to the search box, also from a view without one"],
@@ -43,7 +44,7 @@ export class Shortcuts {
     this.dialog.setAttribute("aria-labelledby", "shortcuts");
     this.dialog.onclose = () => this.dialog.replaceChildren();
     this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
-    this.onKey = (event) => {
+    this.onKey = (/** @type {KeyboardEvent} */ event) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
       if (event.key === "?") {
         event.preventDefault();

@@ -3,10 +3,12 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, icon } from "../shared/dom.js";
+import { countOf, element, find, focusIn, icon, innermost, listen } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { Menu } from "./menu.js";
 import { ASKED_CHANGES, ASKED_CORRECTION, CHANGED, TOLD, tray } from "../shared/tray.js";
+
+/** @import { Response, Told } from "../types.d.ts" */
 
 const FEWEST_COMPARED = 2, MOST_COMPARED = 6; // as in compare.js, which is loaded when it is needed
 const SELECTING = "imgsearch-selecting"; // class of the document while the bar is there
@@ -18,7 +20,11 @@ const TOLD_MS = 8000;
 const PICKED = "/?q=is%3Apicked";
 
 export class TrayBar {
+  shown = "";
+  timer = 0;
+
   // `askForm` is called with the name of a form of Python: "teach" or "links".
+  /** @param {HTMLElement} box @param {(name: string) => void} askForm */
   constructor(box, askForm) {
     this.askForm = askForm;
     this.bar = element("div", "selection-bar");
@@ -35,22 +41,21 @@ export class TrayBar {
     this.menu.list.classList.add("selection-list");
     tray.dialog = this.dialog;
     box.append(this.bar, this.menu.list, this.status, this.told, this.dialog);
-    this.listeners = [
-      [tray, CHANGED, () => this.show()],
-      [tray, TOLD, ({ detail }) => this.tell(detail)],
-      [tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)],
-      [tray, ASKED_CHANGES, () => this.showChanges()],
-      [window, "popstate", () => this.show()],
-      [NARROW, "change", () => this.show()],
-      [document, "keydown", (event) => this.onKey(event)],
-      [document, "pointerdown", (event) => { if (!event.composedPath().includes(this.status)) this.status.replaceChildren(); }],
+    this.stops = [
+      listen(tray, CHANGED, () => this.show()),
+      listen(tray, TOLD, ({ detail }) => this.tell(detail)),
+      listen(tray, ASKED_CORRECTION, ({ detail }) => this.correct(detail)),
+      listen(tray, ASKED_CHANGES, () => this.showChanges()),
+      listen(window, "popstate", () => this.show()),
+      listen(NARROW, "change", () => this.show()),
+      listen(document, "keydown", (event) => this.onKey(event)),
+      listen(document, "pointerdown", (event) => { if (!event.composedPath().includes(this.status)) this.status.replaceChildren(); }),
     ];
-    for (const [target, kind, act] of this.listeners) target.addEventListener(kind, act);
     this.show();
   }
 
   close() {
-    for (const [target, kind, act] of this.listeners) target.removeEventListener(kind, act);
+    for (const stop of this.stops) stop();
     clearTimeout(this.timer);
     this.menu.close();
     document.documentElement.classList.remove(SELECTING);
@@ -68,18 +73,18 @@ export class TrayBar {
     if (this.shown === shown) return;
     this.shown = shown;
     if (!number) { this.menu.close(); this.bar.replaceChildren(); this.status.replaceChildren(); return; }
-    const focused = this.bar.getRootNode().activeElement?.dataset.action;
+    const active = focusIn(this.bar), focused = active instanceof HTMLElement ? active.dataset.action : "";
     const count = element("a", "count", `${countOf(number)} selected`);
     count.href = PICKED;
     count.title = "Show them";
     if (tray.missing) count.append(` (${tray.missing.toLocaleString("en")} more without a file)`);
     count.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(PICKED); } };
     const ids = () => [...tray.ids], photos = () => ids().map((id) => ({ id }));
-    const has = (part) => tray.has(part), isFew = number <= MOST_COPIED;
-    const actions = [
+    const isFew = number <= MOST_COPIED;
+    const has = (/** @type {string} */ part) => tray.has(part);
+    const /** @type {[sign: string, label: string, act: () => void, isThere: boolean, refusal?: string][]} */ actions = [
       ["close", "Clear", () => tray.clear(), true],
-      [null, count, null, true],
-      ...more.map(({ icon, label, act }) => [icon, label, act, true]),
+      ...more.map(({ icon, label, act }) => /** @type {[string, string, () => void, boolean]} */ ([icon, label, act, true])),
       ["compare", "Compare", () => this.compare(), true, this.canCompare ? "" : `Select ${FEWEST_COMPARED} to ${MOST_COMPARED} photos to compare them.`],
       ["favorite", "Favourite", () => tray.mark(photos(), { favourite: true }), has("marks")],
       ["visibility_off", "Hide", () => tray.mark(photos(), { hidden: true }), has("marks")],
@@ -91,35 +96,41 @@ export class TrayBar {
       ["folder_special", "Folder of links", () => this.form("links"), has("files")],
       ["school", "Teach from these", () => this.form("teach"), has("files")],
     ];
-    const nodes = actions.filter(([, , , isThere]) => isThere).map(([icon, label, act, , refusal]) => (
-      icon ? button(icon, label, act, refusal) : label));
+    const [clear, ...further] = actions.filter(([, , , isThere]) => isThere).map(([sign, label, act, , refusal]) => button(sign, label, act, refusal));
+    const nodes = [clear, count, ...further];
     const first = [...ON_NARROW, ...more.filter((each) => each.isFirst).map((each) => each.icon)];
-    const isFirst = (node) => !NARROW.matches || node === count || first.includes(node.dataset.action);
+    const isFirst = (/** @type {HTMLElement} */ node) => !NARROW.matches || node === count || first.includes(node.dataset.action ?? "");
     const others = nodes.filter((node) => !isFirst(node));
     this.menu.list.replaceChildren(...others);
     this.bar.replaceChildren(...nodes.filter(isFirst), ...(others.length ? [this.menu.button] : []));
     if (!has("tray")) count.replaceWith(element("strong", "count", count.textContent));
-    if (focused) this.bar.querySelector(`[data-action="${focused}"]`)?.focus();
+    if (focused) find(this.bar, `[data-action="${focused}"]`)?.focus();
   }
 
   get canCompare() { return tray.size >= FEWEST_COMPARED && tray.size <= MOST_COMPARED; }
 
   async compare() {
     const ids = [...tray.ids], { Comparison } = await import("./compare.js");
-    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Comparison(this.bar.parentElement, ids);
+    const box = this.bar.parentElement;
+    if (box && !this.isAsking) new Comparison(box, ids);
   }
 
+  // Whether a dialog is open, or the bar has gone with the page.
+  get isAsking() { return !this.bar.isConnected || Boolean(this.bar.parentElement?.querySelector("dialog[open]")); }
+
+  /** @param {string[]} ids */
   async correct(ids) {
     const { Correction } = await import("./correct.js");
-    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Correction(this.dialog, ids);
+    if (!this.isAsking) new Correction(this.dialog, ids);
   }
 
   async showChanges() {
     const { Changes } = await import("./changes.js");
-    if (this.bar.isConnected && !this.bar.parentElement.querySelector("dialog[open]")) new Changes(this.dialog);
+    if (!this.isAsking) new Changes(this.dialog);
   }
 
   // The forms of Python take the photos from the library.
+  /** @param {string} name */
   async form(name) {
     await tray.settled();
     this.askForm(name);
@@ -150,12 +161,14 @@ export class TrayBar {
     if (!this.dialog.open) this.dialog.showModal();
   }
 
+  /** @param {string} kind @param {string} name */
   async export(kind, name) {
     const refusal = await this.download(kind, name);
     if (refusal) this.say(refusal, true);
   }
 
   // Returns why it is not possible, else nothing.
+  /** @param {string} kind @param {string} name */
   async download(kind, name) {
     const answer = await fetch(`/exports/${kind}`, { method: "PUT", body: JSON.stringify({ ids: [...tray.ids] }) }).catch(() => null);
     if (!answer?.ok) return answer ? answer.text() : NO_SERVER;
@@ -166,8 +179,10 @@ export class TrayBar {
   }
 
   // It asks first which photos can be copied, and says which cannot: an empty or short file would pass for a copy of all.
+  /** @param {string[]} ids */
   async copy(ids) {
     const list = ids.join(",");
+    /** @type {Response<{ photos: number, problem: string }> | null} */
     const answer = await ask(`/copies/check?ids=${list}`);
     if (list !== [...tray.ids].join(",")) return; // others were selected meanwhile
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER, true); return; }
@@ -176,6 +191,7 @@ export class TrayBar {
     if (photos) download(`/copies/photos.zip?ids=${list}`, "photos.zip");
   }
 
+  /** @param {string} text @param {boolean} isProblem */
   say(text, isProblem) {
     this.status.classList.toggle("problem", isProblem);
     this.status.textContent = text;
@@ -184,6 +200,7 @@ export class TrayBar {
   // ---------------------------------------------------------------- what was done
 
   // Without a text, what was told last goes away; what `stays` does so only then.
+  /** @param {Told} told */
   tell({ text, change, hasChanges = false, isProblem = false, stays = false }) {
     clearTimeout(this.timer);
     this.told.replaceChildren(...(text ? [element("span", "", text)] : []));
@@ -206,9 +223,10 @@ export class TrayBar {
     if (!stays) wait();
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && !event.defaultPrevented;
-    const isElsewhere = isTyping(event) || event.composedPath()[0].closest?.("dialog") || document.querySelector(".full-view");
+    const isElsewhere = isTyping(event) || innermost(event)?.closest("dialog") || document.querySelector(".full-view");
     if (event.key === "c" && isPlain && !isElsewhere && this.canCompare) { event.preventDefault(); this.compare(); return; }
     if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.defaultPrevented || isTyping(event)) return;
     event.preventDefault();
@@ -216,6 +234,7 @@ export class TrayBar {
   }
 }
 
+/** @param {string} name @param {string} label @param {() => void} act @param {string} [refusal] */
 function button(name, label, act, refusal = "") {
   const node = element("button");
   node.append(icon(name), element("span", "", label));
@@ -225,6 +244,7 @@ function button(name, label, act, refusal = "") {
   return node;
 }
 
+/** @param {string} address @param {string} name */
 function download(address, name) {
   const link = element("a");
   link.href = address;

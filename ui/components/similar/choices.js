@@ -5,6 +5,12 @@
 
 import { ask } from "../shared/ask.js";
 
+/** @import { CustomTarget, Parameters, Response } from "../types.d.ts" */
+/** @typedef {{ id: string, keep: boolean, reason: string }} Choosable a photo, and whether it is kept, for a reason */
+/** @typedef {{ groups: number, photos: number, superfluous: string, chosen: number, has_script: boolean, version: string }} Counts of all groups; `superfluous` is the size of the photos that are not kept */
+/** @typedef {Counts & { changed: Record<string, { keep: boolean, reason: string }>, problem: string }} Recorded what has changed by a request */
+/** @typedef {{ chosen: Response<Recorded>, "chosen-elsewhere": undefined }} ChoicesEvents */
+
 const UNSENT = "imgsearch.choices", OWN = "imgsearch.own-choices"; // in the storage of the tab
 const RETRY_MS = 1000;
 export const CHOSEN = "chosen"; // a request was answered: `detail` has the answer
@@ -16,14 +22,17 @@ class Choices extends EventTarget {
     this.unsent = stored(UNSENT); // ids, and whether they are to be kept
     this.own = stored(OWN); // those of an archive
     this.keeps = true; // whether the library records them
+    /** @type {Parameters} */
     this.parameters = {}; // of the address of the view
     this.isSending = false;
+    /** @type {Promise<void>} */
     this.sent = Promise.resolve();
     this.channel = "BroadcastChannel" in window ? new BroadcastChannel("imgsearch-choices") : null;
     if (this.channel) this.channel.onmessage = () => this.dispatchEvent(new Event(CHOSEN_ELSEWHERE));
   }
 
   // To be called by the view at each run.
+  /** @param {boolean} keeps @param {Parameters} parameters */
   begin(keeps, parameters) {
     Object.assign(this, { keeps, parameters });
     this.send();
@@ -33,8 +42,10 @@ class Choices extends EventTarget {
   get told() { return this.keeps ? {} : Object.fromEntries(this.own); }
 
   // Whether a photo is kept, of which the server has said so before.
+  /** @param {Choosable} photo */
   isKept(photo) { return this.unsent.get(photo.id) ?? photo.keep; }
 
+  /** @param {string} id @param {boolean} isKept */
   set(id, isKept) {
     this.unsent.set(id, isKept);
     if (!this.keeps) this.own.set(id, isKept);
@@ -78,6 +89,7 @@ class Choices extends EventTarget {
   }
 
   // A browser lets small requests end although the page is being left.
+  /** @param {{ choices: Record<string, boolean> } | { forgets: true }} content @returns {Promise<Response<Recorded> | null>} */
   ask(content) {
     const body = JSON.stringify({ address: this.parameters, chosen: this.told, ...content });
     return ask("/similar/choices", { method: "PUT", body, keepalive: body.length < 30_000 });
@@ -91,8 +103,9 @@ class Choices extends EventTarget {
   }
 }
 
+/** @param {string} name @returns {Map<string, boolean>} */
 function stored(name) {
   try { return new Map(JSON.parse(sessionStorage.getItem(name) ?? "[]")); } catch { return new Map(); }
 }
 
-export const choices = new Choices();
+export const choices = /** @type {CustomTarget<ChoicesEvents> & Choices} */ (new Choices());

@@ -3,11 +3,20 @@
 
 import { isPlainClick, placeInHistory, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, textButton } from "../shared/dom.js";
+import { closest, countOf, element, focusIn, listen, setLast, textButton } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
 import { createTile, fillTile, showMarks, showSelected } from "../shared/photo_tile.js";
 import { CHANGED, MARKED, OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { CHOSEN, CHOSEN_ELSEWHERE, choices } from "./choices.js";
+
+/** @import { Parameters, Response, Tile, TilePhoto } from "../types.d.ts" */
+/** @import { Choosable, Counts, Recorded } from "./choices.js" */
+/** @typedef {{ parameters: Parameters, keeps: boolean }} Data: `keeps` says whether the library records choices */
+/** @typedef {TilePhoto & Choosable & { name: string, about: string, paths: string[] }} Photo */
+/** @typedef {{ number: number, photos: Photo[] }} SentGroup */
+/** @typedef {Counts & { list: SentGroup[] }} SentGroups */
+/** @typedef {{ node: HTMLElement, tile: Tile, keep: HTMLInputElement, reason: HTMLElement, photo: Photo, link: HTMLAnchorElement }} Card */
+/** @typedef {{ node: HTMLElement, warning: HTMLElement, cards: Card[] }} Group */
 
 const PATH = "/similar"; // of the view
 const MORE = 20; // groups that are drawn at once
@@ -21,12 +30,17 @@ const EXPORTS = [
 const ONLY_THIS_TAB = "What you tick is kept in this tab only: an archive has no place for it. Export what you have chosen.";
 
 class Groups {
+  /** @type {Data} */ data;
+  /** @type {Group[]} */ drawn = []; // the groups that are shown, in their order
+  /** @type {Map<string, { card: Card, group: Group }>} */ cards = new Map(); // by the id of a photo
+  version = "";
+  loads = 0;
+  isAsking = false;
+
+  /** @param {HTMLElement} box */
   constructor(box) {
     this.box = box;
     this.place = placeInHistory();
-    this.drawn = []; // the groups that are shown, in their order
-    this.cards = new Map(); // by the id of a photo
-    this.loads = 0;
     this.summary = element("p", "summary", "Loading…");
     this.summary.role = "status";
     this.exports = new Map(EXPORTS.map(([kind, label, sign, name, explanation]) => {
@@ -47,23 +61,23 @@ class Groups {
     box.replaceChildren(this.summary, actions, this.note, this.problem, this.list, this.more);
     // Groups come as one scrolls; the button is for the keyboard.
     this.seen = new IntersectionObserver(([{ isIntersecting }]) => { if (isIntersecting) this.showMore(); }, { rootMargin: "600px" });
-    this.listeners = [
-      [tray, CHANGED, () => this.showSelection()],
-      [tray, MARKED, () => this.showSelection()],
-      [tray, OTHER_PHOTOS, () => this.load()],
-      [choices, CHOSEN, ({ detail }) => this.showChosen(detail)],
-      [choices, CHOSEN_ELSEWHERE, () => this.load()],
-      [document, "visibilitychange", () => { if (!document.hidden) this.load(); }],
+    this.stops = [
+      listen(tray, CHANGED, () => this.showSelection()),
+      listen(tray, MARKED, () => this.showSelection()),
+      listen(tray, OTHER_PHOTOS, () => this.load()),
+      listen(choices, CHOSEN, ({ detail }) => this.showChosen(detail)),
+      listen(choices, CHOSEN_ELSEWHERE, () => this.load()),
+      listen(document, "visibilitychange", () => { if (!document.hidden) this.load(); }),
     ];
-    for (const [target, kind, act] of this.listeners) target.addEventListener(kind, act);
   }
 
   close() {
-    for (const [target, kind, act] of this.listeners) target.removeEventListener(kind, act);
+    for (const stop of this.stops) stop();
     this.seen.disconnect();
     this.place.close();
   }
 
+  /** @param {Data} data */
   update(data) {
     const isSame = JSON.stringify(this.data) === JSON.stringify(data), isFirst = !this.data;
     const areOthers = !isFirst && JSON.stringify(this.data.parameters) !== JSON.stringify(data.parameters);
@@ -84,37 +98,41 @@ class Groups {
 
   // ---------------------------------------------------------------- groups
 
-  ask(path, content) {
-    return ask(`/similar/${path}`, { method: "PUT", body: JSON.stringify({ address: this.data.parameters, chosen: choices.told, ...content }) });
+  /** @param {number} first @param {number} count @returns {Promise<Response<SentGroups> | null>} */
+  ask(first, count) {
+    return ask("/similar/groups", { method: "PUT", body: JSON.stringify({ address: this.data.parameters, chosen: choices.told, first, count }) });
   }
 
   // Fetch the first groups anew, by default as many as are shown.
+  /** @param {number} [number] */
   async load(number = this.drawn.length) {
-    const turn = (this.loads += 1), groups = [], end = Math.max(number, MORE);
-    let answer = null;
+    const turn = (this.loads += 1), /** @type {SentGroup[]} */ groups = [], end = Math.max(number, MORE);
+    let /** @type {SentGroups | null} */ last = null;
     for (let first = 0; first < end; first += MOST_ASKED) {
-      answer = await this.ask("groups", { first, count: Math.min(MOST_ASKED, end - first) });
+      const answer = await this.ask(first, Math.min(MOST_ASKED, end - first));
       if (turn !== this.loads || !this.box.isConnected) return; // asked again meanwhile
       if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
-      groups.push(...answer.content.list);
+      last = answer.content;
+      groups.push(...last.list);
       if (groups.length < first + MOST_ASKED) break;
     }
+    if (!last) return;
     this.say("");
-    this.version = answer.content.version;
+    this.version = last.version;
     this.cards.clear();
     this.drawn = groups.map((each) => this.draw(each));
     const focused = this.focusedPhoto();
     this.list.replaceChildren(...this.drawn.map(({ node }) => node));
-    if (focused) this.cards.get(focused.id)?.[focused.part].focus({ preventScroll: true });
-    this.showSummary(answer.content);
+    if (focused) this.cards.get(focused.id)?.card[focused.part].focus({ preventScroll: true });
+    this.showSummary(last);
     this.changed();
   }
 
   async showMore() {
     if (this.isAsking || this.more.hidden) return;
     this.isAsking = true;
-    const turn = this.loads, first = this.drawn.length, hadFocus = this.more === this.box.getRootNode().activeElement;
-    const answer = await this.ask("groups", { first, count: MORE });
+    const turn = this.loads, first = this.drawn.length, hadFocus = this.more === focusIn(this.box);
+    const answer = await this.ask(first, MORE);
     this.isAsking = false;
     if (turn !== this.loads || !this.box.isConnected) return;
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
@@ -129,12 +147,13 @@ class Groups {
   }
 
   // Which part of which photo has the focus, to give it to the element that takes its place.
+  /** @returns {{ id: string, part: "keep" | "link" } | null} */
   focusedPhoto() {
-    const active = this.box.getRootNode().activeElement, card = active?.closest?.(".photo");
-    if (!card) return null;
-    return { id: card.dataset.photo, part: active.matches(".keep input") ? "keep" : "link" };
+    const active = focusIn(this.box), id = active && idOf(active);
+    return active && id ? { id, part: active.matches(".keep input") ? "keep" : "link" } : null;
   }
 
+  /** @param {SentGroup} sent @returns {Group} */
   draw({ number, photos }) {
     const node = element("section", "group"), row = element("div", "photos");
     node.ariaLabel = `Group ${(number + 1).toLocaleString("en")}, ${countOf(photos.length)}`;
@@ -142,8 +161,7 @@ class Groups {
     warning.role = "status";
     const group = { node, warning, cards: photos.map((photo, place) => this.card(photo, place + 1)) };
     for (const card of group.cards) {
-      card.group = group;
-      this.cards.set(card.photo.id, card);
+      this.cards.set(card.photo.id, { card, group });
       row.append(card.node);
     }
     node.append(row, warning);
@@ -151,6 +169,7 @@ class Groups {
     return group;
   }
 
+  /** @param {Photo} photo @param {number} rank @returns {Card} */
   card(photo, rank) {
     const node = element("div", "photo"), tile = createTile(), line = element("label", "keep"), keep = element("input"), text = element("span", "text");
     node.dataset.photo = photo.id;
@@ -175,11 +194,14 @@ class Groups {
 
   // ---------------------------------------------------------------- what is kept
 
+  /** @param {string} id @param {boolean} isKept */
   choose(id, isKept) {
     choices.set(id, isKept);
-    this.showKept(this.cards.get(id).group);
+    const shown = this.cards.get(id);
+    if (shown) this.showKept(shown.group);
   }
 
+  /** @param {Group} group */
   showKept({ cards, warning }) {
     for (const { photo, keep, reason, node } of cards) {
       const isKept = choices.isKept(photo);
@@ -190,15 +212,16 @@ class Groups {
     warning.hidden = cards.some(({ photo }) => choices.isKept(photo));
   }
 
+  /** @param {Response<Recorded>} answer */
   showChosen(answer) {
     if (!answer.ok) { this.load().then(() => this.say(answer.content)); return; } // the library has what it had
     const { version, changed, problem } = answer.content;
     if (version !== this.version) { this.load(); return; }
     for (const [id, { keep, reason }] of Object.entries(changed)) {
-      const card = this.cards.get(id);
-      if (!card) continue;
-      Object.assign(card.photo, { keep, reason });
-      this.showKept(card.group);
+      const shown = this.cards.get(id);
+      if (!shown) continue;
+      Object.assign(shown.card.photo, { keep, reason });
+      this.showKept(shown.group);
     }
     this.showSummary(answer.content);
     if (problem) this.load().then(() => this.say(problem)); else this.say("");
@@ -209,11 +232,13 @@ class Groups {
     if (answer?.ok) await this.load(); else this.say(answer ? answer.content : NO_SERVER);
   }
 
+  /** @param {Counts} counts */
   showSummary({ groups, photos, superfluous, chosen, has_script: hasScript }) {
     this.summary.replaceChildren(element("strong", "", `${groups.toLocaleString("en")} group${groups === 1 ? "" : "s"}`), `, ${countOf(photos)}; those that are not kept take ${superfluous}`);
-    this.exports.get("script").hidden = !hasScript;
+    const script = this.exports.get("script");
+    if (script) script.hidden = !hasScript;
     this.forget.hidden = !chosen;
-    this.forget.lastChild.textContent = `Forget ${chosen.toLocaleString("en")} choice${chosen === 1 ? "" : "s"}`;
+    setLast(this.forget, `Forget ${chosen.toLocaleString("en")} choice${chosen === 1 ? "" : "s"}`);
     this.more.hidden = this.drawn.length >= groups;
   }
 
@@ -224,23 +249,24 @@ class Groups {
     if (!this.more.hidden) this.seen.observe(this.more); // anew: it may be in sight still
     this.showSelection();
     const { pathname, search } = location;
-    this.place.update({ tiles: new Map([...this.cards].map(([id, { tile }]) => [id, tile])), address: pathname + search });
+    this.place.update({ tiles: new Map([...this.cards].map(([id, { card }]) => [id, card.tile])), address: pathname + search });
   }
 
   showSelection() {
     this.box.classList.toggle("selecting", tray.size > 0);
-    for (const { tile, photo } of this.cards.values()) {
+    for (const { card: { tile, photo } } of this.cards.values()) {
       showSelected(tile, tray.isSelected(photo.id));
       showMarks(tile, tray.marksOf(photo));
     }
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
-    const card = this.cards.get(event.target.closest(".photo")?.dataset.photo);
+    const card = this.cards.get(closest(event, ".photo")?.dataset.photo ?? "")?.card;
     if (!card || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step) {
-      const all = [...this.cards.values()], next = all[all.indexOf(card) + step];
+      const all = [...this.cards.values()].map((shown) => shown.card), next = all[all.indexOf(card) + step];
       if (!next) return;
       (event.target === card.keep ? next.keep : next.link).focus();
     } else if (event.key === "k") this.choose(card.photo.id, !choices.isKept(card.photo));
@@ -255,6 +281,7 @@ class Groups {
 
   // ---------------------------------------------------------------- exports
 
+  /** @param {string} kind @param {string} name */
   async export(kind, name) {
     await choices.settled();
     const body = JSON.stringify({ address: this.data.parameters, chosen: choices.told });
@@ -267,9 +294,18 @@ class Groups {
     this.say("");
   }
 
+  /** @param {string} text */
   say(text) { this.problem.textContent = text; }
 }
 
 export default mount(Groups);
 
+// The id of the photo that an element belongs to.
+/** @param {Element} node */
+function idOf(node) {
+  const photo = node.closest(".photo");
+  return photo instanceof HTMLElement ? photo.dataset.photo : undefined;
+}
+
+/** @param {string} text @param {() => void} act @param {string} sign */
 const button = (text, act, sign) => textButton(text, act, sign, "button");

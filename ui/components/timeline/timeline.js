@@ -10,11 +10,26 @@ import { ask } from "../shared/ask.js";
 import { dayName } from "../shared/dom.js";
 import { mount } from "../shared/page.js";
 
+/** @import { Day, DaySection, Trip } from "../grid/layout.js" */
+/** @import { Memories } from "../grid/memories.js" */
+/** @import { Listed } from "../grid/photo_grid.js" */
+/** @import { Parameters, Place, Response } from "../types.d.ts" */
+/** @typedef {{ search: Parameters, version: string, memories: Memories[] }} Data */
+/** @typedef {Listed & { days: [day: string, count: number, remark: string][] }} DayList */
+
+/** @extends {PhotoGrid<DaySection, DayList>} */
 class Timeline extends PhotoGrid {
+  /** @type {Parameters | undefined} */ search;
+  /** @type {Day[]} */ days = [];
+  /** @type {Trip[]} */ trips = [];
+  /** @type {Memories[]} */ memories = [];
+
+  /** @param {HTMLElement} box */
   constructor(box) {
     super(box, "Photos by day");
   }
 
+  /** @param {Data} data */
   update(data) {
     const isOther = JSON.stringify(this.search) !== JSON.stringify(data.search);
     const isChanged = !isOther && this.told !== data.version; // photos have come or gone
@@ -23,7 +38,7 @@ class Timeline extends PhotoGrid {
     this.memories = data.memories;
     this.fit();
     if (isOther) {
-      const at = new URLSearchParams(location.search).get("at"), place = history.state?.place;
+      const at = new URLSearchParams(location.search).get("at"), /** @type {Place | undefined} */ place = history.state?.place;
       this.load(at, String(place?.id) === at ? place : { below: 100 });
     } else if (isChanged) this.loadAgain();
   }
@@ -34,19 +49,24 @@ class Timeline extends PhotoGrid {
 
   tilesAddress() { return { path: "/timeline/tiles", parameters: this.parameters }; }
 
+  /** @param {DayList} list */
   adopt({ days }) {
     this.days = days.map(([day, count, remark]) => ({ day, count, remark, towns: "", label: dayName(day) }));
+    /** @type {Trip[]} */
     this.trips = [];
   }
 
+  /** @param {string | null | undefined} photoId @param {Partial<Place>} [place] */
   async load(photoId, place) {
     const isLoaded = await super.load(photoId, place);
-    if (isLoaded) await this.addHeadings(this.source);
+    if (isLoaded) await this.addHeadings();
     return isLoaded;
   }
 
   // Finding trips and places takes longer, so the photos are there first.
-  async addHeadings(source) {
+  async addHeadings() {
+    const { source } = this;
+    /** @type {Response<{ trips: Trip[], towns: Record<string, string> }> | null} */
     const answer = await ask(`/timeline/headings?${this.parameters}`);
     if (!answer?.ok) return; // days need no other heading than their date
     const { trips, towns } = answer.content;
@@ -56,14 +76,17 @@ class Timeline extends PhotoGrid {
     this.layOutAgain();
   }
 
+  /** @param {number} width */
   arrange(width) {
     return layOutDays(this.days, this.trips, width, memoriesHeight(this.memories));
   }
 
+  /** @param {DaySection} section */
   headingsOf(section) { return dayHeadings(section); }
 
   extras() { return { before: memoryRows(this.memories), after: [] }; }
 
+  /** @param {Place | null} place */
   keepPlace(place) {
     const address = new URL(location.href);
     if (place) address.searchParams.set("at", place.id); else address.searchParams.delete("at");

@@ -3,19 +3,47 @@
 
 import { isPlainClick, visit } from "../history/history.js";
 import { NO_SERVER, ask } from "../shared/ask.js";
-import { element, icon, textButton } from "../shared/dom.js";
+import { element, icon, setFirst, textButton } from "../shared/dom.js";
 import { ASKED_CORRECTION, OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { Judgements } from "./judgements.js";
+
+/** @import { Response } from "../types.d.ts" */
+/** @import { Judged } from "./judgements.js" */
+/** @import { Slide } from "./media.js" */
+/** @import { StreetMap } from "./street_map.js" */
+/** @import { Data } from "./viewer.js" */
+/** @typedef {[name: string, value: string][]} Rows */
+/** @typedef {{ what: "date" | "place", now: string, stated: string }} Corrected */
+/** @typedef {{ lat: number, lon: number, nearby: string, map: string }} PlaceOnMap with the addresses of two views */
+/** @typedef {{ id: string, name: string, is_single: boolean, address: string }} FaceOfPhoto */
+/** @typedef {{ title: string, rows: Rows }} Card what a feature says of the photo: see ui/features.py */
+/**
+ * What the library knows of a photo: ui/photo_data.py. `remarks` are icons and sentences; without a part of the library,
+ * what it would say is null.
+ * @typedef {{ facts: Rows, remarks: [icon: string, text: string][], corrected: Corrected[] | null, place: PlaceOnMap | null, faces: FaceOfPhoto[], cards: Card[], path_title: string, paths: { path: string, can_be_shown: boolean }[], judged: Record<string, Judged> }} Content
+ */
+/** @typedef {Promise<Response<Content> | null>} Asked */
+/** @typedef {{ at: number, answer: Asked, content?: Content }} Entry: when it was asked for, and what has come */
 
 const KEPT = 12; // details of photos
 const FRESH_MS = 60_000; // afterwards they are asked for again
 const WHY_AFTER_MS = 250; // a model may be needed, so not while somebody steps through photos
+/** @param {string} text @param {() => void} act @param {string} sign */
 const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 export class Details {
+  /** @type {Slide | undefined} */ slide;
+  /** @type {Data} */ data;
+  /** @type {StreetMap | null} */ street = null;
+  search = "";
+  shown = "";
+  timer = 0;
+
   // `askTeaching` is called with the id of the photo for which a concept is to be taught.
+  /** @param {(id: string) => void} askTeaching */
   constructor(askTeaching) {
-    this.kept = new Map(); // by id: { at, answer } of a request, whose answer is a promise until it has come
+    /** @type {Map<string, Entry>} */
+    this.kept = new Map(); // by id
     this.node = element("aside", "drawer");
     Object.assign(this.node, { ariaLabel: "Details", tabIndex: 0 }); // it scrolls
     this.facts = element("dl", "facts");
@@ -23,7 +51,7 @@ export class Details {
     this.problem = element("p", "problem");
     this.problem.role = "alert";
     this.judgements = new Judgements((id) => this.known(id)?.judged ?? {});
-    this.teach = button("Teach a concept", () => askTeaching(this.slide.id), "school");
+    this.teach = button("Teach a concept", () => { if (this.slide) askTeaching(this.slide.id); }, "school");
     this.concepts = element("section", "part");
     this.concepts.append(element("h2", "", "Concepts"), this.judgements.node, this.teach);
     this.why = element("section", "part");
@@ -38,13 +66,14 @@ export class Details {
   }
 
   // Show the details of a slide; `ahead` are those that may come next. `data` is that of the viewer.
+  /** @param {Slide} slide @param {(Slide | undefined)[]} ahead @param {Data} data */
   show(slide, ahead, data) {
     const search = new URLSearchParams(data.search).toString(), isOther = this.slide?.id !== slide.id || this.search !== search;
     Object.assign(this, { slide, data, search });
     this.concepts.hidden = !data.concepts;
     this.judgements.update(slide.id, data.concepts ?? []);
     if (isOther) {
-      this.draw(this.known(slide.id));
+      this.draw(slide, this.known(slide.id));
       this.why.replaceChildren();
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.explain(slide), WHY_AFTER_MS);
@@ -54,72 +83,66 @@ export class Details {
   }
 
   // The details of a photo if they have come, else null.
+  /** @param {string} id */
   known(id) { return this.kept.get(id)?.content ?? null; }
 
+  /** @param {{ id: string }} photo @returns {Asked} */
   fetch({ id }) {
     const kept = this.kept.get(id);
     if (kept && performance.now() - kept.at < FRESH_MS) return kept.answer;
     const parameters = new URLSearchParams([["id", id], ...(this.data.concepts ?? []).map((name) => ["of", name])]);
-    const entry = { at: performance.now(), content: kept?.content };
-    entry.answer = ask(`/photo/details?${parameters}`, { cache: "no-store" }).then((answer) => {
-      if (answer?.ok) entry.content = answer.content; else this.kept.delete(id); // it is asked for again
-      return answer;
+    /** @type {Asked} */
+    const answer = ask(`/photo/details?${parameters}`, { cache: "no-store" });
+    /** @type {Entry} */
+    const entry = { at: performance.now(), answer, content: kept?.content };
+    entry.answer = answer.then((come) => {
+      if (come?.ok) entry.content = come.content; else this.kept.delete(id); // it is asked for again
+      return come;
     });
     this.kept.delete(id);
     this.kept.set(id, entry);
-    if (this.kept.size > KEPT) this.kept.delete(this.kept.keys().next().value);
+    if (this.kept.size > KEPT) this.kept.delete([...this.kept.keys()][0]);
     return entry.answer;
   }
 
   // The answer for a photo that is shown, whether or not the details are; null without one.
+  /** @param {Slide} slide @param {Data} data */
   ask(slide, data) {
     this.data = data;
     return this.fetch(slide);
   }
 
+  /** @param {Slide} slide */
   async load(slide) {
     const answer = await this.fetch(slide);
     if (this.slide !== slide && this.slide?.id !== slide.id) return; // another photo is shown
-    if (answer?.ok) this.draw(answer.content); else this.draw(null, answer ? answer.content : NO_SERVER);
+    if (answer?.ok) this.draw(slide, answer.content); else this.draw(slide, null, answer ? answer.content : NO_SERVER);
     this.judgements.mark();
   }
 
-  draw(content, problem = "") {
+  /** @param {Slide} slide @param {Content | null} content @param {string} [problem] */
+  draw(slide, content, problem = "") {
     this.problem.textContent = problem;
-    const shown = JSON.stringify([this.slide.id, content]);
+    const shown = JSON.stringify([slide.id, content]);
     if (this.shown === shown) return;
     this.shown = shown;
     this.street?.close();
     this.street = null;
-    this.facts.replaceChildren(...rowsOf([...(content?.facts ?? []), ...this.slide.found]));
+    this.facts.replaceChildren(...rowsOf([...(content?.facts ?? []), ...slide.found]));
     this.parts.replaceChildren(...(content ? [
-      ...this.corrections(content.corrected), ...this.place(content.place), ...faces(content.faces), ...cardsOf(content.cards), this.paths(content),
+      ...corrections(slide, content.corrected), ...this.place(content.place), ...faces(content.faces), ...cardsOf(content.cards), this.paths(slide, content),
     ] : []));
-  }
-
-  // ---------------------------------------------------------------- corrections
-
-  corrections(rows) {
-    if (!rows) return [];
-    const part = element("section", "part corrections"), { id } = this.slide;
-    part.ariaLabel = "Corrections";
-    part.append(...rows.map(({ what, now, stated }) => {
-      const row = element("div", "corrected"), text = element("p");
-      text.append(element("strong", "", `${what === "date" ? "Date" : "Place"} corrected by you: ${now}.`), " ", element("span", "", `The file says: ${stated}.`));
-      row.append(text, button(`Take back the ${what}`, () => takeBack(id, what), "undo"));
-      return row;
-    }), button("Correct the date or place", () => tray.tell(ASKED_CORRECTION, [id]), "edit_calendar"));
-    return [part];
   }
 
   // ---------------------------------------------------------------- the place
 
   // No map server is contacted before the map is switched on.
+  /** @param {PlaceOnMap | null} place */
   place(place) {
     if (!place) return [];
     const part = element("section", "part"), toggle = element("label", "toggle"), box = element("input"), view = element("div", "street");
     part.ariaLabel = "Place";
-    Object.assign(box, { type: "checkbox", onchange: () => this.showStreet(view, box.checked && place) });
+    Object.assign(box, { type: "checkbox", onchange: () => this.showStreet(view, box.checked ? place : null) });
     box.role = "switch";
     toggle.title = "Sends this location to a map server on the internet.";
     toggle.append(box, element("span", "", "Show a map"));
@@ -130,6 +153,7 @@ export class Details {
     return [part];
   }
 
+  /** @param {HTMLElement} view @param {PlaceOnMap | null} place */
   async showStreet(view, place) {
     this.street?.close();
     this.street = null;
@@ -143,55 +167,62 @@ export class Details {
 
   // ---------------------------------------------------------------- files
 
-  paths({ path_title: title, paths }) {
+  /** @param {Slide} slide @param {Content} content */
+  paths({ id }, { path_title: title, paths }) {
     const part = element("section", "part");
     part.append(element("h2", "", title), ...paths.flatMap(({ path, can_be_shown: canBeShown }, number) => {
-      const row = element("div", "path"), copy = button("", () => this.copy(path, copy), "content_copy");
+      const row = element("div", "path"), /** @type {HTMLButtonElement} */ copy = button("", () => this.copy(path, copy), "content_copy");
       copy.ariaLabel = copy.title = "Copy to the clipboard";
       row.append(element("code", "", path), copy);
-      const { id } = this.slide;
       return canBeShown ? [row, button("Show in the file manager", () => this.showFile(id, number), "folder_open")] : [row];
     }));
     return part;
   }
 
+  /** @param {string} path @param {HTMLElement} node */
   async copy(path, node) {
     try {
       await navigator.clipboard.writeText(path);
-      node.firstChild.textContent = "check";
-      setTimeout(() => { node.firstChild.textContent = "content_copy"; }, 2000);
+      setFirst(node, "check");
+      setTimeout(() => setFirst(node, "content_copy"), 2000);
     } catch { // only where the page was opened without TLS on another machine
       this.problem.textContent = "The browser allows no copying here. Select the path, and copy it.";
     }
   }
 
+  /** @param {string} photo @param {number} number */
   async showFile(photo, number) {
     const answer = await ask("/photo/file", { method: "PUT", body: JSON.stringify({ photo, number }) });
-    this.problem.textContent = answer?.ok ? "" : answer ? answer.content : NO_SERVER;
+    this.problem.textContent = answer ? (answer.ok ? "" : answer.content) : NO_SERVER;
   }
 
   // ---------------------------------------------------------------- why it matched
 
+  /** @param {Slide} slide */
   async explain(slide) {
     if (!this.search) return;
     const parameters = new URLSearchParams(this.search);
     parameters.set("id", slide.id);
+    /** @type {Response<Rows> | null} */
     const answer = await ask(`/photo/why?${parameters}`, { cache: "no-store" });
     // What is wrong with a query is said where it is searched for.
-    if (this.slide.id !== slide.id || !answer?.ok || !answer.content.length) return;
+    if (this.slide?.id !== slide.id || !answer?.ok || !answer.content.length) return;
     this.why.replaceChildren(element("h2", "", "Why it matched"), listOf(answer.content));
   }
 }
 
+/** @param {Rows} rows */
 const rowsOf = (rows) => rows.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]);
 
+/** @param {Rows} rows */
 function listOf(rows) {
   const list = element("dl", "facts");
   list.append(...rowsOf(rows));
   return list;
 }
 
-// What features say of the photo: see ui/features.py.
+
+/** @param {Card[]} cards */
 function cardsOf(cards) {
   return cards.map(({ title, rows }) => {
     const part = element("section", "part");
@@ -201,12 +232,28 @@ function cardsOf(cards) {
   });
 }
 
+/** @param {Slide} slide @param {Corrected[] | null} rows */
+function corrections({ id }, rows) {
+  if (!rows) return [];
+  const part = element("section", "part corrections");
+  part.ariaLabel = "Corrections";
+  part.append(...rows.map(({ what, now, stated }) => {
+    const row = element("div", "corrected"), text = element("p");
+    text.append(element("strong", "", `${what === "date" ? "Date" : "Place"} corrected by you: ${now}.`), " ", element("span", "", `The file says: ${stated}.`));
+    row.append(text, button(`Take back the ${what}`, () => takeBack(id, what), "undo"));
+    return row;
+  }), button("Correct the date or place", () => tray.tell(ASKED_CORRECTION, [id]), "edit_calendar"));
+  return [part];
+}
+
+/** @param {string} id @param {Corrected["what"]} what */
 async function takeBack(id, what) {
   const answer = await tray.change("corrections/forget", { photo_ids: [Number(id)], date: what === "date", place: what === "place" });
   tray.say(answer);
   if (answer?.ok) tray.changedPhotos();
 }
 
+/** @param {FaceOfPhoto[]} list */
 function faces(list) {
   if (!list.length) return [];
   const part = element("section", "part"), row = element("div", "row");
@@ -223,6 +270,7 @@ function faces(list) {
   return [part];
 }
 
+/** @param {string} text @param {string} address @param {string} sign */
 function linkTo(text, address, sign) {
   const link = element("a", "button");
   link.href = address;
@@ -231,4 +279,5 @@ function linkTo(text, address, sign) {
   return link;
 }
 
-const follow = (link) => (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(link.getAttribute("href")); } };
+/** @param {HTMLAnchorElement} link @returns {(event: MouseEvent) => void} */
+const follow = (link) => (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(link.getAttribute("href") ?? ""); } };

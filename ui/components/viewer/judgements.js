@@ -4,14 +4,22 @@
 import { NO_SERVER, ask } from "../shared/ask.js";
 import { element, textButton } from "../shared/dom.js";
 
+/** @typedef {boolean | null} Judged whether a photo shows a concept; null: nobody has said so */
+
+/** @type {[shows: boolean, label: string, sign: string][]} */
 const BUTTONS = [[true, "Yes", "thumb_up"], [false, "No", "thumb_down"]];
 
 export class Judgements {
+  photo = ""; // the id of the one that is shown
+
   // `judgedOf(id)` has what the library knows of a photo, by the names of concepts; a photo may not be known yet.
+  /** @param {(id: string) => Record<string, Judged>} judgedOf */
   constructor(judgedOf) {
     this.judgedOf = judgedOf;
+    /** @type {Map<string, Judged>} */
     this.made = new Map(); // since the view was opened, also those on their way: by photo and concept
     this.sent = Promise.resolve(); // one after the other: the last one of a photo counts
+    /** @type {Map<string, HTMLButtonElement[]>} */
     this.rows = new Map(); // by concept: the buttons
     this.list = element("div", "judged");
     this.status = element("p", "problem");
@@ -21,12 +29,14 @@ export class Judgements {
   }
 
   // Show what is said of a photo.
+  /** @param {string} photo @param {string[]} names */
   update(photo, names) {
     this.photo = photo;
     if (names.join("\n") !== [...this.rows.keys()].join("\n")) this.draw(names);
     this.mark();
   }
 
+  /** @param {string[]} names */
   draw(names) {
     this.rows.clear();
     this.list.replaceChildren(...names.map((name) => {
@@ -40,6 +50,7 @@ export class Judgements {
     }));
   }
 
+  /** @param {string} photo @param {string} name */
   judged(photo, name) {
     const made = this.made.get(`${photo} ${name}`);
     return made === undefined ? this.judgedOf(photo)[name] ?? null : made;
@@ -56,6 +67,7 @@ export class Judgements {
     }
   }
 
+  /** @param {string} name @param {boolean} clicked */
   judge(name, clicked) {
     const { photo } = this, before = this.judged(photo, name), shows = clicked === before ? null : clicked;
     this.made.set(`${photo} ${name}`, shows);

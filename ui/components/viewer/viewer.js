@@ -3,10 +3,20 @@
 
 import { PHOTO, announce, exchange, isPlainClick, leave, normalized, openedPhoto, photoHasCome, rememberSeen, visit } from "../history/history.js";
 import { NO_SERVER } from "../shared/ask.js";
+import { closest, element, focusIn, innermost, setFirst } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
 import { Details } from "./details.js";
 import { pictureOf, preload } from "./media.js";
+
+/** @import { Parameters, StreamlitComponent } from "../types.d.ts" */
+/** @import { FullView, How } from "./full.js" */
+/** @import { Slide } from "./media.js" */
+/**
+ * A part of a list of photos, of which `first` is the place of the first slide, and `index` that of the photo to show.
+ * `keeps` says whether marks are kept, `total` how many photos there are, and `concepts` is null without that part.
+ * @typedef {{ slides: Slide[], first: number, index: number, list: string, total: string, results: string, search: Parameters, keeps: boolean, concepts: string[] | null }} Data
+ */
 
 const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
 const REMARK_AFTER_MS = 250; // that somebody stays at a photo
@@ -15,6 +25,7 @@ const STARS = [1, 2, 3, 4, 5];
 const DETAILS = "imgsearch.details"; // in the storage of the browser: "1" where they are shown beside the photo
 const isNarrow = () => matchMedia("(max-width: 640px)").matches; // there they are always shown, below the photo
 
+/** @param {HTMLElement & { viewer?: Viewer | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setTriggerValue }) {
   box.viewer ??= new Viewer(box);
   box.viewer.update(data, (id) => setTriggerValue("teach", id));
@@ -22,14 +33,23 @@ export default function (box, { data, setTriggerValue }) {
 }
 
 class Viewer {
+  /** @type {Data} */ data;
+  /** @type {(id: string) => void} */ askTeaching;
+  remarkTimer = 0;
+  remarked = "";
+
+  /** @param {HTMLElement} box */
   constructor(box) {
     this.box = box;
+    /** @type {Slide[]} */
     this.slides = []; // by position in the list; those that Python has not sent are missing
     this.list = "";
     this.index = 0;
     this.shown = "";
+    /** @type {FullView | null} */
     this.full = null; // the view that fills the window, while it is open
     this.timer = 0;
+    /** @type {string | null} */
     this.opened = null; // the id of the photo that a click has opened; the keys go on from there
     this.frame = element("div", "frame");
     Object.assign(this.frame, { tabIndex: -1, role: "group" });
@@ -88,7 +108,7 @@ class Viewer {
     this.resized = new ResizeObserver(() => this.fit());
     this.resized.observe(bar); // its buttons may take one row or two
     this.showDetails(storedDetails());
-    this.onKey = (event) => this.key(event);
+    this.onKey = (/** @type {KeyboardEvent} */ event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     this.onPop = () => {
       if (location.pathname === PHOTO) return;
@@ -105,8 +125,10 @@ class Viewer {
 
   get current() { return this.slides[this.index]; }
 
+  /** @param {Data} data @param {(id: string) => void} askTeaching */
   update(data, askTeaching) {
-    Object.assign(this, { data, askTeaching });
+    this.data = data;
+    this.askTeaching = askTeaching;
     if (this.list !== data.list) { this.list = data.list; this.slides = []; }
     data.slides.forEach((slide, number) => { this.slides[data.first + number] = slide; });
     const asked = normalized(location.href);
@@ -125,7 +147,8 @@ class Viewer {
   show() {
     const { current, links } = this;
     links.results.href = this.data.results;
-    for (const [link, slide] of [[links.previous, this.slides[this.index - 1]], [links.next, this.slides[this.index + 1]]]) {
+    for (const [link, by] of /** @type {const} */ ([[links.previous, -1], [links.next, 1]])) {
+      const slide = this.slides[this.index + by];
       link.hidden = !slide;
       if (slide) link.href = slide.address;
     }
@@ -153,10 +176,12 @@ class Viewer {
   async findRemarks() {
     const { current } = this, answer = await this.details.ask(current, this.data);
     if (this.current?.id !== current.id || !this.box.isConnected) return;
-    this.remark(answer?.ok ? answer.content.remarks : answer?.status === 404 ? [["question_mark", answer.content]] : []);
+    if (answer?.ok) this.remark(answer.content.remarks);
+    else this.remark(answer?.status === 404 ? [["question_mark", answer.content]] : []);
   }
 
   // `remarks` are icons and sentences.
+  /** @param {[icon: string, text: string][]} remarks */
   remark(remarks) {
     const shown = JSON.stringify(remarks);
     if (this.remarked === shown) return;
@@ -199,18 +224,18 @@ class Viewer {
     const isSelected = tray.isSelected(current.id), { favourite, rating, hidden, of_file: ofFile } = tray.marksOf(current);
     const stars = rating ?? ofFile ?? 0;
     links.select.ariaPressed = String(isSelected);
-    links.select.firstChild.textContent = isSelected ? "check_box" : "check_box_outline_blank";
-    for (const [link, isOn] of [[links.favourite, favourite], [links.hide, hidden]]) {
+    setFirst(links.select, isSelected ? "check_box" : "check_box_outline_blank");
+    for (const [link, isOn] of /** @type {const} */ ([[links.favourite, favourite], [links.hide, hidden]])) {
       link.hidden = !this.data.keeps;
-      link.ariaPressed = String(Boolean(isOn));
+      link.ariaPressed = String(isOn);
     }
     this.stars.hidden = !this.data.keeps;
-    links.favourite.firstChild.textContent = favourite ? "♥" : "♡";
+    setFirst(links.favourite, favourite ? "♥" : "♡");
     this.stars.title = rating === null && ofFile ? "The stars of the file" : "";
     [...this.stars.children].forEach((button, place) => {
       button.ariaPressed = String(place < stars);
       button.classList.toggle("of-file", rating === null);
-      button.firstChild.textContent = place < stars ? "★" : "☆";
+      setFirst(button, place < stars ? "★" : "☆");
     });
   }
 
@@ -222,6 +247,7 @@ class Viewer {
 
   get areDetailsShown() { return this.stage.classList.contains("with-details"); }
 
+  /** @param {boolean} areShown */
   showDetails(areShown) {
     this.stage.classList.toggle("with-details", areShown);
     this.links.details.ariaExpanded = String(areShown);
@@ -230,7 +256,7 @@ class Viewer {
 
   toggleDetails() {
     if (isNarrow()) return;
-    const areShown = !this.areDetailsShown, hadFocus = this.details.node.contains(this.box.getRootNode().activeElement);
+    const areShown = !this.areDetailsShown, hadFocus = this.details.node.contains(focusIn(this.box));
     this.showDetails(areShown);
     if (hadFocus && !areShown) this.focus();
     try { localStorage.setItem(DETAILS, areShown ? "1" : ""); } catch { /* private mode: for this view only */ }
@@ -239,12 +265,14 @@ class Viewer {
   select() { tray.set([this.current.id], !tray.isSelected(this.current.id)); }
 
   // What a key says of the photo that is on the screen.
+  /** @param {string} key */
   mark(key) {
     const change = tray.changeOf(key, this.current);
     if (change) tray.mark([this.current], change);
     return Boolean(change);
   }
 
+  /** @param {1 | -1} by */
   step(by) {
     if (!this.slides[this.index + by]) return;
     this.goTo(this.index + by);
@@ -252,6 +280,7 @@ class Viewer {
   }
 
   // Also called by the view that fills the window, which shows the photo itself.
+  /** @param {number} index */
   goTo(index) {
     this.index = index;
     exchange(this.current.address);
@@ -259,9 +288,10 @@ class Viewer {
     this.timer = setTimeout(announce, FOLLOW_AFTER_MS);
   }
 
+  /** @param {How} how */
   async fill(how) {
     // Browsers allow it only at once after a click or a key.
-    if (how.screen) document.documentElement.requestFullscreen?.().catch(() => {});
+    if (how.screen && document.fullscreenEnabled) document.documentElement.requestFullscreen().catch(() => {});
     const { FullView } = await import("./full.js");
     if (this.full) return;
     this.full = new FullView(this, how);
@@ -286,15 +316,17 @@ class Viewer {
     }
   }
 
+  /** @param {string} text */
   tell(text) {
     this.status.textContent = text;
     setTimeout(() => { this.status.textContent = ""; }, 2500);
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     if (this.full && event.key === "Escape") this.full.close(); // also while it opens
     if (this.full || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
-    const act = {
+    const act = /** @type {Record<string, () => void>} */ ({
       ArrowLeft: () => this.step(-1),
       ArrowRight: () => this.step(1),
       Escape: () => leave(this.data.results),
@@ -302,19 +334,20 @@ class Viewer {
       x: () => this.select(),
       i: () => this.toggleDetails(),
       D: () => this.links.download.click(),
-    }[event.key];
+    })[event.key];
     if (event.key === "Enter" && event.repeat) return; // it has opened this photo
-    const isButton = event.key === "Enter" && event.composedPath()[0].closest?.("a, button"); // which it presses
+    const isButton = event.key === "Enter" && innermost(event)?.closest("a, button"); // which it presses
     if (act && !isButton) { event.preventDefault(); act(); }
     else if (!act && this.mark(event.key)) event.preventDefault();
   }
 
   listenForSwipes() {
+    /** @type {{ x: number, y: number } | null} */
     let from = null;
-    this.frame.addEventListener("pointerdown", (event) => { from = { x: event.clientX, y: event.clientY, at: event.timeStamp }; });
+    this.frame.addEventListener("pointerdown", (event) => { from = { x: event.clientX, y: event.clientY }; });
     this.frame.addEventListener("pointercancel", () => { from = null; });
     this.frame.addEventListener("pointerup", (event) => {
-      if (!from || event.target.closest("video, button, a")) return;
+      if (!from || closest(event, "video, button, a")) return;
       const x = event.clientX - from.x, y = event.clientY - from.y;
       from = null;
       if (Math.abs(x) > 40 && Math.abs(x) > 2 * Math.abs(y)) this.step(x < 0 ? 1 : -1);
@@ -334,12 +367,14 @@ class Viewer {
     this.details.close();
   }
 
+  /** @param {string} icon @param {string} text @param {() => void} [open] */
   link(icon, text, open) {
     const link = labelled(element("a"), icon, text);
     if (open) link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); open(); } };
     return link;
   }
 
+  /** @param {string} icon @param {string} text @param {() => void} act */
   button(icon, text, act) {
     const button = labelled(element("button"), icon, text);
     button.type = "button";
@@ -352,14 +387,16 @@ function storedDetails() {
   try { return localStorage.getItem(DETAILS) === "1"; } catch { return false; }
 }
 
-const idOf = (slide) => new URL(slide.address, location.origin).searchParams.get("id");
+/** @param {Slide} slide */
+const idOf = (slide) => new URL(slide.address, location.origin).searchParams.get("id") ?? "";
 
 // Whether the key belongs to an element that uses it itself.
+/** @param {Event} event */
 function isTyping(event) {
-  const target = event.composedPath()[0];
-  return Boolean(target.closest?.("input, textarea, select, video, dialog, [role=slider], [role=tab], [role=dialog], [contenteditable]"));
+  return Boolean(innermost(event)?.closest("input, textarea, select, video, dialog, [role=slider], [role=tab], [role=dialog], [contenteditable]"));
 }
 
+/** @template {HTMLElement} Node @param {Node} node @param {string} icon @param {string} text */
 function labelled(node, icon, text) {
   const picture = element("span", "icon"), words = element("span", "words");
   picture.ariaHidden = "true";
@@ -367,11 +404,5 @@ function labelled(node, icon, text) {
   words.textContent = text;
   node.title = text;
   node.append(picture, words);
-  return node;
-}
-
-function element(tag, className) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
   return node;
 }

@@ -1,0 +1,56 @@
+"""The interface of a group of items: how they follow from rows of a library, and rows from them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from imgsearch.archive.items.item import ItemName
+
+
+class LiveItem(Struct, frozen=True):
+    """An item that was not removed: its value, and its place in the order of changes."""
+
+    value: Struct
+    order: tuple[int, str]
+
+
+class ItemGroup(Protocol):
+    """Items that are compared with the rows of a library together.
+
+    A subject is what several items may be about, such as the marks of one photo.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of the group in the outbox."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of its items."""
+
+    def subject(self, kind: str, key: str) -> str:
+        """Return the subject of an item."""
+
+    def content(self, key: str) -> bytes | None:
+        """Return the content without whose photo an item has no row."""
+
+    def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        """Return the subject that the outbox names; None for one that has no identity."""
+
+    def present(self, connection: sqlite3.Connection, subject: str) -> dict[ItemName, Struct]:
+        """Return the items that the rows of a subject stand for."""
+
+    def follow(
+        self,
+        connection: sqlite3.Connection,
+        subjects: Mapping[str, Mapping[ItemName, LiveItem]],
+    ) -> set[ItemName]:
+        """Make the rows of these subjects follow from all of their items.
+
+        Returns the items without a row: those of a photo, an album or a person that is not there,
+        and those that a later item of the subject overrides.
+        """

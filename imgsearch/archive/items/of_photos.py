@@ -1,0 +1,181 @@
+"""Marks, corrections and choices of near-duplicates as items: each belongs to a content."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from imgsearch.archive.items.base import LiveItem
+from imgsearch.archive.items.item import DateItem, DuplicateItem, ItemName, MarkItem, PlaceItem
+from imgsearch.archive.items.rows import photo_with
+
+_CORRECTED = (
+    *("taken_at", "date_precision"),
+    *("lat", "lon", "town", "region", "country", "near_town"),
+)
+
+
+class MarkItems:
+    """The marks of photos; the subject is the content."""
+
+    name = "mark"
+    kinds = ("mark",)
+
+    def subject(self, kind: str, key: str) -> str:
+        return key.partition("/")[0]
+
+    def content(self, key: str) -> bytes | None:
+        return bytes.fromhex(key.partition("/")[0])
+
+    def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        return subject
+
+    def present(self, connection: sqlite3.Connection, subject: str) -> dict[ItemName, Struct]:
+        marks = _marks(connection, photo_with(connection, subject))
+        return {("mark", f"{subject}/{kind}"): MarkItem(value) for kind, value in marks.items()}
+
+    def follow(
+        self,
+        connection: sqlite3.Connection,
+        subjects: Mapping[str, Mapping[ItemName, LiveItem]],
+    ) -> set[ItemName]:
+        waiting: set[ItemName] = set()
+        for content, items in subjects.items():
+            photo_id = photo_with(connection, content)
+            if photo_id is None:
+                waiting |= items.keys()
+                continue
+            marks = _marks(connection, photo_id)
+            wanted = {
+                key.partition("/")[2]: item.value.value
+                for (_, key), item in items.items()
+                if isinstance(item.value, MarkItem)
+            }
+            connection.executemany(
+                "DELETE FROM marks WHERE kind = ? AND photo_id = ?",
+                [(kind, photo_id) for kind in marks.keys() - wanted.keys()],
+            )
+            connection.executemany(
+                "INSERT INTO marks (kind, photo_id, value) VALUES (?, ?, ?) "
+                "ON CONFLICT (kind, photo_id) DO UPDATE SET value = excluded.value",
+                [(kind, photo_id, value) for kind, value in wanted.items() - marks.items()],
+            )
+        return waiting
+
+
+def _marks(connection: sqlite3.Connection, photo_id: int | None) -> dict[str, int]:
+    return dict(connection.execute("SELECT kind, value FROM marks WHERE photo_id = ?", (photo_id,)))
+
+
+class CorrectionItems:
+    """The corrected dates and places of photos; the subject is the content."""
+
+    name = "correction"
+    kinds = ("date", "place")
+
+    def subject(self, kind: str, key: str) -> str:
+        return key
+
+    def content(self, key: str) -> bytes | None:
+        return bytes.fromhex(key)
+
+    def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        return subject
+
+    def present(self, connection: sqlite3.Connection, subject: str) -> dict[ItemName, Struct]:
+        row = _correction(connection, photo_with(connection, subject))
+        if row is None:
+            return {}
+        taken_at, precision, lat, lon, town, region, country, near_town = row
+        items: dict[ItemName, Struct] = {}
+        if taken_at is not None:
+            items["date", subject] = DateItem(datetime.fromisoformat(taken_at), precision)
+        if lat is not None:
+            items["place", subject] = PlaceItem(lat, lon, town, region, country, bool(near_town))
+        return items
+
+    def follow(
+        self,
+        connection: sqlite3.Connection,
+        subjects: Mapping[str, Mapping[ItemName, LiveItem]],
+    ) -> set[ItemName]:
+        waiting: set[ItemName] = set()
+        for content, items in subjects.items():
+            photo_id = photo_with(connection, content)
+            if photo_id is None:
+                waiting |= items.keys()
+            elif {name: item.value for name, item in items.items()} != self.present(
+                connection, content
+            ):
+                _correct(connection, photo_id, items)
+        return waiting
+
+
+def _correction(connection: sqlite3.Connection, photo_id: int | None) -> tuple[Any, ...] | None:
+    row: tuple[Any, ...] | None = connection.execute(
+        f"SELECT {', '.join(_CORRECTED)} FROM corrections WHERE photo_id = ?", (photo_id,)
+    ).fetchone()
+    return row
+
+
+def _correct(
+    connection: sqlite3.Connection, photo_id: int, items: Mapping[ItemName, LiveItem]
+) -> None:
+    columns: dict[str, object] = dict.fromkeys(_CORRECTED)
+    for item in items.values():
+        if isinstance(item.value, DateItem):
+            columns["taken_at"] = item.value.taken_at.isoformat()
+            columns["date_precision"] = item.value.precision
+        elif isinstance(item.value, PlaceItem):
+            columns |= {name: getattr(item.value, name) for name in _CORRECTED[2:]}
+    if not items:
+        connection.execute("DELETE FROM corrections WHERE photo_id = ?", (photo_id,))
+        return
+    connection.execute(
+        f"INSERT INTO corrections (photo_id, {', '.join(_CORRECTED)}) "
+        f"VALUES (?{', ?' * len(_CORRECTED)}) ON CONFLICT (photo_id) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in _CORRECTED),
+        (photo_id, *columns.values()),
+    )
+
+
+class DuplicateItems:
+    """Which near-duplicates to keep; the subject is the content, in the library or not."""
+
+    name = "duplicate choice"
+    kinds = ("duplicate choice",)
+
+    def subject(self, kind: str, key: str) -> str:
+        return key
+
+    def content(self, key: str) -> bytes | None:
+        return None
+
+    def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        return subject
+
+    def present(self, connection: sqlite3.Connection, subject: str) -> dict[ItemName, Struct]:
+        row = connection.execute(
+            "SELECT is_kept FROM duplicate_choices WHERE content_hash = ?",
+            (bytes.fromhex(subject),),
+        ).fetchone()
+        return {} if row is None else {(self.name, subject): DuplicateItem(bool(row[0]))}
+
+    def follow(
+        self,
+        connection: sqlite3.Connection,
+        subjects: Mapping[str, Mapping[ItemName, LiveItem]],
+    ) -> set[ItemName]:
+        for content, items in subjects.items():
+            own = (bytes.fromhex(content),)
+            connection.execute("DELETE FROM duplicate_choices WHERE content_hash = ?", own)
+            for item in items.values():
+                if isinstance(item.value, DuplicateItem):
+                    connection.execute(
+                        "INSERT INTO duplicate_choices VALUES (?, ?)", (*own, item.value.is_kept)
+                    )
+        return set()

@@ -1,0 +1,289 @@
+"""Saved searches, labels and concepts as items: each is known by its name.
+
+Which photos have a label or show a concept, and how a concept is fitted, follows from the photos of
+each replica, so it is no item. A concept that has come in is fitted the next time that concepts are
+brought up to date (`imgsearch.concepts.teaching.update_concepts`). Which photos of a saved search
+its user has seen is of one replica, too: of a search that comes in, they are those that are there.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from imgsearch.archive.items.base import LiveItem
+from imgsearch.archive.items.item import (
+    ConceptExampleItem,
+    ConceptItem,
+    ItemName,
+    LabelItem,
+    SavedExampleItem,
+    SavedSearchItem,
+)
+from imgsearch.archive.items.rows import content_of, photo_with
+from imgsearch.records.query import Region
+from imgsearch.store.saved import pack_ids
+from imgsearch.store.sql import now
+
+
+class SavedSearchItems:
+    """Saved searches with their examples; the subject is the name, without case and accents."""
+
+    name = "saved search"
+    kinds = ("saved search",)
+
+    def subject(self, kind: str, key: str) -> str:
+        return key
+
+    def content(self, key: str) -> bytes | None:
+        return None
+
+    def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        return subject
+
+    def present(self, connection: sqlite3.Connection, subject: str) -> dict[ItemName, Struct]:
+        row = connection.execute(
+            "SELECT id, name, line, k, include_weak, saved_at FROM saved_searches WHERE key = ?",
+            (subject,),
+        ).fetchone()
+        if row is None:
+            return {}
+        search_id, name, line, k, include_weak, saved_at = row
+        examples = tuple(
+            SavedExampleItem(
+                position,
+                weight,
+                None if photo_id is None else content_of(connection, photo_id),
+                image,
+                None if region is None else Region(**json.loads(region)),
+            )
+            for position, weight, photo_id, image, region in connection.execute(
+                "SELECT position, weight, photo_id, image, region FROM saved_examples "
+                "WHERE search_id = ? ORDER BY position",
+                (search_id,),
+            ).fetchall()
+        )
+        if any(each.content is None and each.image is None for each in examples):
+            return {}  # a photo has left the library: the item waits for it
+        moment = datetime.fromisoformat(saved_at)
+        item = SavedSearchItem(name, line, k, bool(include_weak), moment, examples)
+        return {(self.name, subject): item}
+
+    def follow(
+        self,
+        connection: sqlite3.Connection,
+        subjects: Mapping[str, Mapping[ItemName, LiveItem]],
+    ) -> set[ItemName]:
+        waiting: set[ItemName] = set()
+        for key, items in subjects.items():
+            search = next((item.value for item in items.values()), None)
+            if not isinstance(search, SavedSearchItem):
+                connection.execute("DELETE FROM saved_searches WHERE key = ?", (key,))
+            elif self.present(connection, key) != {(self.name, key): search}:
+                photos = {
+                    each.position: None
+                    if each.content is None
+                    else photo_with(connection, each.content)
+                    for each in search.examples
+                }
+                if any(
+                    photos[each.position] is None and each.image is None for each in search.examples
+                ):
+                    waiting |= items.keys()
+                else:
+                    _save(connection, key, search, photos)
+        return waiting
+
+
+def _save(
+    connection: sqlite3.Connection,
+    key: str,
+    search: SavedSearchItem,
+    photos: Mapping[int, int | None],
+) -> None:
+    """Save a search in place of one of its name; all photos that are there count as seen."""
+    there = connection.execute("SELECT id FROM photos").fetchall()
+    seen = pack_ids(photo_id for (photo_id,) in there)
+    connection.execute("DELETE FROM saved_searches WHERE key = ?", (key,))
+    made = connection.execute(
+        "INSERT INTO saved_searches (key, name, line, k, include_weak, saved_at, looked_at, seen, "
+        "announced) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(key, search.name, search.line, search.k, search.include_weak),
+            *(search.saved_at.isoformat(), now(), seen, seen),
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO saved_examples VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *(made.lastrowid, each.position, each.weight, photos[each.position]),
+                None if photos[each.position] is not None else each.image,
+                None if each.region is None else json.dumps(asdict(each.region)),
+            )
+            for each in search.examples
+        ],
+    )
+
+
+class LabelItems:
+    """The classes of labels; the subject is their name."""
+
+    name = "label"
+    kinds = ("label",)
+
+    def subject(self, kind: str, key: str) -> str:
+        return key
+
+    def content(self, key: str) -> bytes | None:
+        return None
+
+    def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        return subject
+
+    def present(self, connection: sqlite3.Connection, subject: str) -> dict[ItemName, Struct]:
+        row = connection.execute(
+            "SELECT classes, template, none_of_these FROM facets WHERE name = ?", (subject,)
+        ).fetchone()
+        if row is None:
+            return {}
+        classes, template, none_of_these = row
+        item = LabelItem(tuple(json.loads(classes)), template, bool(none_of_these))
+        return {(self.name, subject): item}
+
+    def follow(
+        self,
+        connection: sqlite3.Connection,
+        subjects: Mapping[str, Mapping[ItemName, LiveItem]],
+    ) -> set[ItemName]:
+        for name, items in subjects.items():
+            if self.present(connection, name) == {
+                item_name: item.value for item_name, item in items.items()
+            }:
+                continue
+            connection.execute("DELETE FROM facets WHERE name = ?", (name,))
+            for item in items.values():
+                if isinstance(item.value, LabelItem):
+                    connection.execute(
+                        "INSERT INTO facets (name, classes, template, none_of_these, last_seq) "
+                        "VALUES (?, ?, ?, ?, 0)",
+                        (
+                            *(name, json.dumps(item.value.classes), item.value.template),
+                            item.value.none_of_these,
+                        ),
+                    )
+        return set()
+
+
+class ConceptItems:
+    """Concepts and their examples; the subject is the name, without case and accents."""
+
+    name = "concept"
+    kinds = ("concept", "concept example")
+
+    def subject(self, kind: str, key: str) -> str:
+        return key if kind == self.name else key.partition("/")[2]
+
+    def content(self, key: str) -> bytes | None:
+        return None  # an example that is no photo of the archive has its picture
+
+    def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        return subject
+
+    def present(self, connection: sqlite3.Connection, subject: str) -> dict[ItemName, Struct]:
+        row = connection.execute(
+            "SELECT id, name, words, taught_at FROM concepts WHERE plain_name = ?", (subject,)
+        ).fetchone()
+        if row is None:
+            return {}
+        concept_id, name, words, taught_at = row
+        items: dict[ItemName, Struct] = dict(_examples(connection, subject, concept_id))
+        items["concept", subject] = ConceptItem(name, words, datetime.fromisoformat(taught_at))
+        return items
+
+    def follow(
+        self,
+        connection: sqlite3.Connection,
+        subjects: Mapping[str, Mapping[ItemName, LiveItem]],
+    ) -> set[ItemName]:
+        waiting: set[ItemName] = set()
+        for plain_name, items in subjects.items():
+            concept = items.get(("concept", plain_name))
+            if concept is None or not isinstance(concept.value, ConceptItem):
+                connection.execute("DELETE FROM concepts WHERE plain_name = ?", (plain_name,))
+                waiting |= items.keys()
+                continue
+            wanted: dict[ItemName, ConceptExampleItem] = {}
+            for name, item in items.items():
+                if isinstance(item.value, ConceptExampleItem):
+                    if item.value.picture is None and photo_with(connection, name[1][:64]) is None:
+                        waiting.add(name)
+                    else:
+                        wanted[name] = item.value
+            _teach(connection, plain_name, concept.value, wanted)
+        return waiting
+
+
+def _examples(
+    connection: sqlite3.Connection, plain_name: str, concept_id: int
+) -> dict[ItemName, ConceptExampleItem]:
+    rows = connection.execute(
+        "SELECT lower(hex(content_hash)), is_like, source, picture FROM concept_examples "
+        "WHERE concept_id = ?",
+        (concept_id,),
+    )
+    return {
+        ("concept example", f"{content}/{plain_name}"): ConceptExampleItem(
+            bool(is_like), source, picture
+        )
+        for content, is_like, source, picture in rows.fetchall()
+    }
+
+
+def _teach(
+    connection: sqlite3.Connection,
+    plain_name: str,
+    concept: ConceptItem,
+    wanted: Mapping[ItemName, ConceptExampleItem],
+) -> None:
+    """Give a concept its name, words and examples, and have it fitted again.
+
+    Until then it goes on with its old probe. A new one has none, as after a change of the encoder.
+    """
+    connection.execute(
+        "INSERT OR IGNORE INTO concepts (name, words, plain_name, taught_at, last_seq, vectors, "
+        "direction, slope, intercept) VALUES (?, ?, ?, ?, 0, 0, x'', 0, 0)",
+        (concept.name, concept.words, plain_name, concept.taught_at.isoformat()),
+    )
+    concept_id, *is_now = connection.execute(
+        "SELECT id, name, words, taught_at FROM concepts WHERE plain_name = ?", (plain_name,)
+    ).fetchone()
+    there = _examples(connection, plain_name, concept_id)
+    if [concept.name, concept.words, concept.taught_at.isoformat()] == is_now and there == wanted:
+        return
+    connection.execute(
+        # A concept that was fitted to no photos is fitted again.
+        "UPDATE concepts SET name = ?, words = ?, taught_at = ?, vectors = 0 WHERE id = ?",
+        (concept.name, concept.words, concept.taught_at.isoformat(), concept_id),
+    )
+    connection.executemany(
+        "DELETE FROM concept_examples WHERE concept_id = ? AND content_hash = ?",
+        [(concept_id, bytes.fromhex(key[:64])) for _, key in there.keys() - wanted.keys()],
+    )
+    for (_, key), example in wanted.items():
+        content = key[:64]
+        connection.execute(
+            "INSERT INTO concept_examples (concept_id, content_hash, is_like, photo_id, source, "
+            "picture) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (concept_id, content_hash) DO UPDATE "
+            "SET is_like = excluded.is_like",
+            (
+                *(concept_id, bytes.fromhex(content), example.is_like),
+                photo_with(connection, content) if example.picture is None else None,
+                *(example.source, example.picture),
+            ),
+        )

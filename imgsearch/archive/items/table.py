@@ -1,0 +1,114 @@
+"""The items of an archive: a Lance table from which replicas read what has changed.
+
+Lance keeps for each row the version of the table in which it was changed last. Commits come one
+after the other, and the version is that of the commit also where the rows were written before
+another commit came in between. So a replica that has read everything up to a version misses
+nothing, whatever the clocks of the writers say.
+
+Two writers of the same key conflict, unless the key is new and Lance has an index of keys: then
+both would insert it. So every commit also writes one row that is there, the head, and of two
+writers at once the second looks again at what it is about to replace.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from threading import Lock
+from typing import Any
+
+import pyarrow as pa
+
+from imgsearch.archive.items.item import UserItem
+from imgsearch.archive.items.synchronising import ItemChanges
+from imgsearch.archive.lance import tables
+from imgsearch.archive.lance.tables import CHANGED_IN, Table, View, is_one_of, lance_errors
+from imgsearch.errors import LibraryLocked
+
+_COLUMNS = ("kind", "key", "value", "changed_us", "writer")
+_HEAD = "head"  # the key of the row that every commit writes; it is no item
+_ITEMS_AT_ONCE = 2_000  # of a transaction of a replica
+_ATTEMPTS = 100  # to commit, while others commit
+_LONGEST_PAUSE_S = 0.5
+
+
+class ArchiveItems:
+    """The items of the archive at an address; implements `SharedItems`. Safe in any thread."""
+
+    def __init__(self, address: str, unchecked_s: float = 0.0) -> None:
+        """For `unchecked_s` seconds, what others have written may not be seen."""
+        self._address = address
+        self._unchecked_s = unchecked_s
+        self._lock = Lock()
+        self._table: Table | None = None
+
+    def since(self, version: int) -> ItemChanges:
+        """Return the items that were changed after a version of the table.
+
+        Of a version that the table has not reached, all of them: it is another table, or older than
+        it was. An archive without items has version 0.
+        """
+        table = self._opened()
+        if table is None:
+            return ItemChanges(0, ())
+        view = table.newest()
+        if view.version == version:
+            return ItemChanges(version, ())
+        after = version if version < view.version else 0
+        return ItemChanges(view.version, self._parts(view, after))
+
+    def _parts(self, view: View, after: int) -> Iterator[Sequence[UserItem]]:
+        new = f"{CHANGED_IN} > {after} AND item != '{_HEAD}'"
+        with lance_errors(self._address):
+            for rows in view.batches(_COLUMNS, new, _ITEMS_AT_ONCE):
+                yield [UserItem(**row) for row in rows.to_pylist()]
+
+    def put(self, items: Sequence[UserItem]) -> None:
+        """Write items as far as they are later than those that are there, in one commit.
+
+        The table is made where the archive lacks it. Raises StoreError where there is no archive,
+        and LibraryLocked if others commit all the time.
+        """
+        if self._opened() is None:
+            tables.create(self._address, Table(self._address, "photos").encoder)
+        table = Table(self._address, "items", writable=True)
+        rows = {_key(item): item for item in items}
+        for attempt in range(_ATTEMPTS):
+            last = attempt == _ATTEMPTS - 1
+            with suppress(*(() if last else (LibraryLocked,))), table.changing() as dataset:
+                _commit(dataset, rows)
+                return
+            # Several that were refused at once would meet again.
+            time.sleep(random.uniform(0, _LONGEST_PAUSE_S))
+
+    def _opened(self) -> Table | None:
+        with self._lock:
+            if self._table is None:
+                self._table = Table.if_there(self._address, "items", self._unchecked_s)
+            return self._table
+
+
+def _key(item: UserItem) -> str:
+    return f"{item.kind}/{item.key}"
+
+
+def _commit(dataset: Any, items: dict[str, UserItem]) -> None:
+    """Commit the items that are later than those of a dataset, unless others commit meanwhile."""
+    there = dataset.to_table(
+        columns=["item", "changed_us", "writer"], filter=is_one_of("item", list(items))
+    )
+    known = {row["item"]: (row["changed_us"], row["writer"]) for row in there.to_pylist()}
+    later = {
+        key: item for key, item in items.items() if key not in known or item.order > known[key]
+    }
+    if not later:
+        return
+    rows = [
+        {"item": key} | {name: getattr(item, name) for name in _COLUMNS}
+        for key, item in later.items()
+    ]
+    rows.append({"item": _HEAD})
+    merge = dataset.merge_insert("item").when_matched_update_all().when_not_matched_insert_all()
+    merge.conflict_retries(0).execute(pa.Table.from_pylist(rows, dataset.schema))

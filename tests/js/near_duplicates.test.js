@@ -1,0 +1,60 @@
+// What somebody chooses to keep of near-duplicates: shown at once, sent one after the other, and kept by the tab of an archive.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openPage, until } from "./page.js";
+
+let status = 200;
+const { requests } = await openPage("/similar", () => ({
+  status, content: status === 200 ? { version: "1", changed: {}, problem: "" } : "The library is locked.",
+}));
+const { CHOSEN, choices } = await import("../../ui/components/similar/choices.js");
+const photo = (id, keep) => ({ id, keep, reason: "" });
+
+test("a choice shows at once, is sent with the settings of the view, and counts until the server has answered", async () => {
+  choices.begin(true, { threshold: "0.9" });
+  choices.set("1", false);
+  assert.equal(choices.isKept(photo("1", true)), false);
+  assert.equal(choices.isKept(photo("2", true)), true);
+  await choices.settled();
+  assert.deepEqual(requests.map(({ body }) => body), [{ address: { threshold: "0.9" }, chosen: {}, choices: { 1: false } }]);
+  assert.equal(choices.isKept(photo("1", true)), true, "from then on the server says so");
+});
+
+test("what the server cannot take now is sent again", async () => {
+  requests.length = 0;
+  status = 503;
+  choices.set("3", true);
+  await until(() => requests.length > 0, "the first request");
+  assert.equal(choices.isKept(photo("3", false)), true);
+  assert.equal(sessionStorage.getItem("imgsearch.choices"), '[["3",true]]');
+  status = 200;
+  await choices.settled();
+  assert.deepEqual(requests.at(-1).body.choices, { 3: true });
+  assert.equal(sessionStorage.getItem("imgsearch.choices"), "[]");
+});
+
+test("a refusal is told, and not sent again", async () => {
+  requests.length = 0;
+  status = 409;
+  const told = [];
+  choices.addEventListener(CHOSEN, ({ detail }) => told.push(detail.content), { once: true });
+  choices.set("4", true);
+  await choices.settled();
+  assert.deepEqual(told, ["The library is locked."]);
+  assert.equal(requests.length, 1);
+  status = 200;
+});
+
+test("choices in an archive are of this tab: each request names them", async () => {
+  requests.length = 0;
+  choices.begin(false, {});
+  choices.set("5", false);
+  await choices.settled();
+  choices.set("6", true);
+  await choices.settled();
+  assert.deepEqual(requests.at(-1).body.chosen, { 5: false, 6: true });
+  await choices.forget();
+  assert.deepEqual(requests.at(-1).body, { address: {}, chosen: {}, forgets: true });
+  assert.deepEqual(choices.told, {});
+});

@@ -1,0 +1,33 @@
+// What the browser keeps of how answers look, also where it keeps nothing, or something else.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openPage } from "./page.js";
+
+await openPage("/");
+const { ROWS_PX, chosenView, keepView } = await import("../../ui/components/answer/view.js");
+const USUAL = { size: 1, shape: "square", captions: true, stacked: false };
+const KEY = "imgsearch.view";
+
+test("a choice comes back as it was made", () => {
+  const view = { size: 2, shape: "fit", captions: false, stacked: true };
+  keepView(view);
+  assert.deepEqual(chosenView(), view);
+});
+
+test("what is missing or wrong is as usual", () => {
+  localStorage.removeItem(KEY);
+  assert.deepEqual(chosenView(), USUAL);
+  for (const kept of ["not JSON", "null", "{}", '{"size": 9, "shape": "round"}', `{"size": ${ROWS_PX.length}}`]) {
+    localStorage.setItem(KEY, kept);
+    assert.deepEqual(chosenView(), USUAL, kept);
+  }
+  localStorage.setItem(KEY, '{"size": 0, "captions": false}');
+  assert.deepEqual(chosenView(), { ...USUAL, size: 0, captions: false });
+});
+
+test("a browser that keeps nothing has the usual view, and a choice is no error", () => {
+  Object.defineProperty(globalThis, "localStorage", { get() { throw new Error("private mode"); }, configurable: true });
+  keepView({ ...USUAL, size: 2 });
+  assert.deepEqual(chosenView(), USUAL);
+});

@@ -1,0 +1,53 @@
+// Names and words that the page finds, writes and reads.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { matching, read, wordsIn } from "../../ui/components/choices/matching.js";
+import { albumOf } from "../../imgsearch/features/albums/components/albums/album_line.js";
+import { placeName } from "../../ui/components/shell/place_name.js";
+
+test("words have no case, no accents, and the letters of other alphabets as people type them", () => {
+  assert.deepEqual(wordsIn("Genève, Straße – Łódź (Ærø)"), ["geneve", "strasse", "lodz", "aero"]);
+  assert.deepEqual(wordsIn("  …  "), []);
+});
+
+const PLACES = read("Places", "place", [
+  ["Switzerland", "place", "Switzerland", 30, [["Genève", "place", "Genève", 20, []], ["New Geneva", "place", "New Geneva", 40, []]]],
+  ["France", "place", "France", 5, []],
+]);
+const found = (text, kinds = [PLACES]) => matching(kinds, wordsIn(text)).map(({ label }) => label);
+
+test("a choice is found where each word begins a word of its name; names that begin with them come first", () => {
+  assert.deepEqual(found("gen"), ["Genève", "New Geneva"], "though the other one has more photos");
+  assert.deepEqual(found("ew"), [], "in the middle of a word");
+  assert.deepEqual(found("geneva new"), ["New Geneva"]);
+  assert.deepEqual(found("france gen"), [], "each word, of one name");
+});
+
+test("of names that begin with the words, those with more photos come first, of all kinds", () => {
+  const people = read("People", "person", [["Frances", "person", "Frances", 9, []]]);
+  assert.deepEqual(found("fran", [PLACES, people]), ["Frances", "France"]);
+});
+
+test("a choice knows what it is in", () => {
+  const [geneva] = matching([PLACES], ["geneve"]);
+  assert.deepEqual([geneva.above, geneva.kind.title, geneva.value], [["Switzerland"], "Places", "Genève"]);
+});
+
+test("an address shows an album if it is searched for, and nothing else", () => {
+  const at = (query, pathname = "/") => albumOf({ pathname, search: `?${new URLSearchParams({ q: query })}` });
+  assert.equal(at("album:Book"), "Book");
+  assert.equal(at(' album:"Our book" '), "Our book");
+  assert.equal(at('album:"a \\"b\\" \\\\ c"'), 'a "b" \\ c');
+  for (const query of ["album:Book lake", "-album:Book", "album:Book|Other", "album:", "lake"]) assert.equal(at(query), "", query);
+  assert.equal(at("album:Book", "/timeline"), "", "another view shows more than the album");
+  assert.equal(albumOf({ pathname: "/", search: "" }), "");
+});
+
+test("a place has the names that are known, each once, else its coordinates", () => {
+  const place = { lat: 48.856613, lon: 2.352222, town: "Paris", region: "Paris", country: "France", near_town: false };
+  assert.equal(placeName(place), "Paris, France");
+  assert.equal(placeName({ ...place, near_town: true }), "near Paris, Paris, France");
+  assert.equal(placeName({ ...place, town: null, region: null, country: null }), "48.85661, 2.35222");
+  assert.equal(placeName(null), "no place");
+});
