@@ -59,11 +59,18 @@ def environment_of(checkout: Path) -> dict[str, str]:
 
 
 def words_of(name: str) -> re.Pattern[str]:
-    """Return a pattern that finds the names that a feature brings, also in the plural."""
+    """Return a pattern that finds the names that a feature brings, also in the plural.
+
+    A command with the name of something that all libraries have, such as `library.browse`, is found
+    behind the name of the program, and in the list of commands.
+    """
     feature = features()[name]
-    brought = {name, *feature.parts, *feature.commands, *feature.filters, *feature.details}
-    stems = sorted({each.replace("-", "[- _]").removesuffix("s") for each in brought})
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(stems)})s?(?![^\W_])", re.IGNORECASE)
+    brought = {*feature.parts, *feature.commands, *feature.filters, *feature.details}
+    known = brought & vars(Library).keys()
+    stems = sorted({each.replace("-", "[- _]").removesuffix("s") for each in brought - known})
+    patterns = [rf"(?<![^\W_])(?:{'|'.join(stems)})s?(?![^\W_])"] if stems else []
+    patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in sorted(known)]
+    return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 
 
 def _link(source: str | Path, copy: str | Path) -> None:

@@ -77,6 +77,7 @@ def test_the_page_of_operations_is_the_one_of_their_declarations() -> None:
     assert page.read_text() == now, "run: make docs"
 
 
+@pytest.mark.features()
 def test_the_types_for_the_page_are_those_of_the_declarations() -> None:
     file = HOUSE / "ui" / "components" / "operations.d.ts"
     now = operations_types()

@@ -45,7 +45,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "index": "Add photo folders and update the library.",
         "search": "Find photos by words, example images, dates, places and more.",
         "ui": "Open the page: search and browse photos in a browser.",
-        "browse": "Search and look at photos in the terminal.",
         "suggest": "Suggest completions of a query.",
         "explain": "Explain why a photo is, or is not, among the results.",
     },

@@ -12,12 +12,12 @@ from imgsearch.store.database import Database
 from imgsearch.store.tray import TRAY_KEY
 
 # By the name of the feature: how many things of it a library has.
-_COUNTS = {"albums": ("SELECT count(*) FROM albums WHERE key != ?", TRAY_KEY)}
+COUNTS = {"albums": ("SELECT count(*) FROM albums WHERE key != ?", TRAY_KEY)}
 
 
 def things_of_absent(database: Database) -> dict[str, int]:
     """Count what a library has of each feature that this installation lacks, if it has any."""
     counts = {
-        name: int(database.fetch_one(*_COUNTS[name])[0]) for name in absent() if name in _COUNTS
+        name: int(database.fetch_one(*COUNTS[name])[0]) for name in absent() if name in COUNTS
     }
     return {name: count for name, count in counts.items() if count}

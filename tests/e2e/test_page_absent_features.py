@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import OpenTab
 
 
-@pytest.fixture(scope="module", params=features())
+@pytest.fixture(scope="module", params=[name for name, each in features().items() if each.page])
 def hidden(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -31,7 +31,7 @@ def address(
     """Where the page of an installation without the feature is served."""
     data = Path(shutil.copytree(demo_data, tmp_path_factory.mktemp("absent") / "library"))
     with Library.open(Settings.load(data_dir=data)) as library:
-        FILL[hidden](library)
+        FILL.get(hidden, Library.photo_count)(library)
     checkout = without_feature(hidden, tmp_path_factory.mktemp("checkout") / "imgsearch")
     with page_server(data, environment=environment_of(checkout)) as (address, _):
         yield address

@@ -16,7 +16,7 @@ import { Judgements } from "./judgements.js";
 /** @typedef {{ what: "date" | "place", now: string, stated: string }} Corrected */
 /** @typedef {{ lat: number, lon: number, nearby: string, map: string }} PlaceOnMap with the addresses of two views */
 /** @typedef {{ id: string, name: string, is_single: boolean, address: string }} FaceOfPhoto */
-/** @typedef {{ title: string, rows: Rows }} Card what a feature says of a photo */
+/** @typedef {{ title: string, rows: Rows }} Card what a feature says of the photo: see ui/features.py */
 /**
  * What the library knows of a photo: ui/photo_data.py. `remarks` are icons and sentences; without a part of the library,
  * what it would say is null.
@@ -221,7 +221,7 @@ function listOf(rows) {
   return list;
 }
 
-// What features say of the photo: see ui/features.py.
+
 /** @param {Card[]} cards */
 function cardsOf(cards) {
   return cards.map(({ title, rows }) => {

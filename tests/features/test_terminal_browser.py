@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library
-from imgsearch.cli.photo_browser import PAGE, PhotoBrowser
 from imgsearch.errors import MissingPackage
+from imgsearch.features.terminal.photo_browser import PAGE, PhotoBrowser
 from tests.factories import PATIENCE_S, cli_environment, run_cli, wait_until, write_photos
 from tests.programs import need_programs
 from tests.stand_in import StandIn
@@ -146,7 +146,7 @@ def test_without_a_query_the_newest_come_first(demo: Library) -> None:
 
 
 def test_what_cannot_be_opened_is_said(demo: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    from imgsearch.cli.photo_browser import open_on_desktop
+    from imgsearch.features.terminal.photo_browser import open_on_desktop
 
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MissingPackage, match=r"Copy the path with c"):

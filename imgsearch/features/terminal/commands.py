@@ -1,4 +1,4 @@
-"""`imgsearch browse`."""
+"""The command `imgsearch browse`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def command(words: tuple[str, ...], address: str | None, data_dir: str | None) -
     require_terminal_extra("The browser in the terminal")
     if not is_terminal_for_pictures():
         raise UsageError("imgsearch browse needs a terminal. For pipes: imgsearch search --paths")
-    from imgsearch.cli.photo_browser import PhotoBrowser
     from imgsearch.config import Settings
+    from imgsearch.features.terminal.photo_browser import PhotoBrowser
     from imgsearch.library import Library
 
     remarks: list[str] = []
