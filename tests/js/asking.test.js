@@ -40,9 +40,8 @@ test("an operation is asked for by its path, its parameters or its body", async 
 
 // A poller whose requests can be waited for.
 function pollingOf(isOutdated, draw) {
-  const polling = new Polling(1, isOutdated), polls = [];
+  const polling = new Polling(1, "/state", isOutdated, draw), polls = [];
   polling.poll = () => { const poll = Polling.prototype.poll.call(polling); polls.push(poll); return poll; };
-  Object.assign(polling, { address: "/state", draw });
   return { polling, polls };
 }
 

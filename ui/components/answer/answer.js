@@ -27,16 +27,16 @@ const NARROW = 5.6; // on a narrow screen several photos still fit side by side
 
 /** @extends {PhotoGrid<BlockSection | DaySection, List>} */
 class Answer extends PhotoGrid {
-  /** @type {Data} */ data;
-  /** @type {StreamlitComponent<Data>} */ component;
+  /** @type {StreamlitComponent<Data> | null} */ component = null; // of the last run
   /** @type {Block[]} */ blocks = [];
   /** @type {Day[] | undefined} */ days;
   /** @type {string[]} */ ids = []; // of all photos, in their order
   /** @type {boolean | null} */ isWhole = null; // whether all photos are selected; null: not known yet
 
-  /** @param {HTMLElement} box */
-  constructor(box) {
+  /** @param {HTMLElement} box @param {Data} data */
+  constructor(box, data) {
     super(box, "Photos");
+    this.data = data;
     this.head = element("div", "head");
     this.text = element("div", "text");
     this.text.role = "status";
@@ -50,7 +50,7 @@ class Answer extends PhotoGrid {
 
   /** @param {Data} data @param {StreamlitComponent<Data>} component */
   update(data, component) {
-    const /** @type {Data | undefined} */ before = this.data;
+    const before = this.component ? this.data : null;
     this.data = data;
     this.component = component;
     this.showHead();
@@ -122,7 +122,7 @@ class Answer extends PhotoGrid {
     const end = element("div", "end"), button = withIcon(element("button"), "unfold_more", "Show weaker matches");
     button.append("Show weaker matches");
     button.type = "button";
-    button.onclick = () => { button.disabled = true; this.component.setTriggerValue("weaker", true); };
+    button.onclick = () => { button.disabled = true; this.component?.setTriggerValue("weaker", true); };
     end.style.top = `${(this.layout?.height ?? 0) - END_HEIGHT}px`;
     end.append(button);
     return { before, after: [end] };
@@ -221,7 +221,7 @@ class Answer extends PhotoGrid {
     keepView(this.view);
     this.showTools();
     if ("size" in change && this.layout) this.layOutAgain();
-    if ("stacked" in change) this.component.setStateValue("stacked", change.stacked);
+    if ("stacked" in change) this.component?.setStateValue("stacked", change.stacked);
   }
 }
 

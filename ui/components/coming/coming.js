@@ -14,6 +14,7 @@ const ASK_MS = 2000;
 
 class ComingPhotos {
   shown = 0;
+  show = () => {}; // has the page drawn with the photos that have come
 
   /** @param {HTMLElement} box */
   constructor(box) {
@@ -27,21 +28,20 @@ class ComingPhotos {
     this.button.hidden = true;
     this.label = element("span");
     this.button.append(icon("refresh"), this.label);
-    this.button.onclick = () => this.polling.draw();
+    this.button.onclick = () => this.show();
     box.replaceChildren(this.text, this.button);
-    this.polling = new Polling(ASK_MS, (/** @type {Progress} */ content) => {
+    this.polling = new Polling(ASK_MS, "/coming", (/** @type {Progress} */ content) => {
       this.draw(content);
       // The last photo was added, or the first: the page follows by itself.
       return !content.doing || (content.photos > 0 && !this.shown);
-    });
-    this.polling.address = "/coming";
+    }, () => this.show());
   }
 
   /** @param {Data} data @param {StreamlitComponent<Data>} component */
   update({ shown, now }, { setTriggerValue }) {
     if (shown !== this.shown) this.polling.drawn();
     this.shown = shown;
-    this.polling.draw = () => setTriggerValue("show", true);
+    this.show = () => setTriggerValue("show", true);
     this.draw(now);
   }
 

@@ -29,16 +29,16 @@ const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 /** @extends {PhotoGrid<BlockSection | DaySection, List>} */
 class OneEvent extends PhotoGrid {
-  /** @type {EventData} */ event;
   /** @type {string[] | null} */ ids = null; // of all photos, once they are known
   /** @type {Day[]} */ days = [];
-  told = "";
+  told = ""; // the version that is shown; "" before the first run
   canBeTitled = false;
   isEditing = false;
 
-  /** @param {HTMLElement} box */
-  constructor(box) {
+  /** @param {HTMLElement} box @param {Data} data */
+  constructor(box, data) {
     super(box, "Photos of this event");
+    this.event = data.event;
     this.head = element("header", "head");
     this.text = element("div", "text");
     this.map = new RouteMap();
@@ -64,8 +64,7 @@ class OneEvent extends PhotoGrid {
 
   /** @param {Data} data */
   update(data) {
-    const /** @type {EventData | undefined} */ before = this.event;
-    const isOther = before?.start !== data.event.start, isChanged = !isOther && this.told !== data.version;
+    const isOther = !this.told || this.event.start !== data.event.start, isChanged = !isOther && this.told !== data.version;
     this.told = data.version;
     this.canBeTitled = data.can_be_titled;
     this.fit();

@@ -22,15 +22,15 @@ const KIND = "imgsearch.events"; // in the storage of the browser
 const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 class Events {
-  /** @type {Data} */ data;
   /** @type {FoundEvent[]} */ events = [];
   /** @type {FoundEvent[]} */ small = []; // with few photos, while they are not shown
   /** @type {Map<string, HTMLElement>} */ links = new Map(); // by the start of an event
   loads = 0;
 
-  /** @param {HTMLElement} box */
-  constructor(box) {
+  /** @param {HTMLElement} box @param {Data} data */
+  constructor(box, data) {
     this.box = box;
+    this.data = data;
     this.place = placeInHistory();
     this.kind = storedKind();
     this.withSmall = Boolean(history.state?.withSmall);
@@ -55,7 +55,7 @@ class Events {
 
   /** @param {Data} data */
   update(data) {
-    const isSame = JSON.stringify(this.data) === JSON.stringify(data);
+    const isSame = this.loads > 0 && JSON.stringify(this.data) === JSON.stringify(data);
     this.data = data;
     if (!isSame) this.load();
   }

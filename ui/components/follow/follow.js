@@ -10,9 +10,12 @@ import { mount } from "../shared/page.js";
 const ASK_MS = 1000;
 
 class Follower {
-  constructor() {
-    this.state = "";
-    this.polling = new Polling(ASK_MS, (/** @type {{ state: string }} */ content) => content.state !== this.state);
+  state = "";
+  drawAnew = () => {};
+
+  /** @param {HTMLElement} _box @param {Data} data */
+  constructor(_box, data) {
+    this.polling = new Polling(ASK_MS, data.address, (/** @type {{ state: string }} */ { state }) => state !== this.state, () => this.drawAnew());
   }
 
   /** @param {Data} data @param {StreamlitComponent<Data>} component */
@@ -20,7 +23,7 @@ class Follower {
     if (state !== this.state) this.polling.drawn();
     this.state = state;
     this.polling.address = address;
-    this.polling.draw = () => setTriggerValue("changed", true);
+    this.drawAnew = () => setTriggerValue("changed", true);
   }
 
   close() { this.polling.close(); }

@@ -18,12 +18,12 @@ const MOST_KEPT = 48; // tiles; a large window shows twelve
 const PANES = ["detail-sea", "detail-land", "detail-water"];
 
 export class Detail {
-  /** @type {Colours} */ colours;
   isClosed = false;
 
   // `names` are those of all tiles.
-  /** @param {LeafletMap} map @param {string[]} names */
-  constructor(map, names) {
+  /** @param {LeafletMap} map @param {string[]} names @param {Colours} colours */
+  constructor(map, names, colours) {
+    this.colours = colours;
     this.map = map;
     this.names = new Set(names);
     /** @type {Map<string, Promise<Drawn[] | null>>} */

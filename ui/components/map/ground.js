@@ -49,7 +49,7 @@ export class Ground {
     this.rivers = add({ type: "MultiLineString", coordinates: world.rivers }); // through lakes as well, which cover them
     this.land = add({ type: "MultiPolygon", coordinates: world.land });
     for (const layers of [this.borders, this.lakes, this.rivers, this.land]) each(layers, (layer) => layer.bringToBack());
-    this.detail = new Detail(this.map, world.tiles);
+    this.detail = new Detail(this.map, world.tiles, this.colours);
     this.setStyles();
   }
 

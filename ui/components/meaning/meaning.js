@@ -35,14 +35,14 @@ const DARK = {
 };
 
 class MeaningMap {
-  /** @type {HTMLElement} */ node;
-  /** @type {PointCanvas} */ canvas;
-  /** @type {Tiles} */ tiles;
-  /** @type {Names} */ names;
-  /** @type {HTMLImageElement} */ preview;
-  /** @type {Lasso} */ lasso;
-  /** @type {HTMLButtonElement} */ draw;
-  /** @type {HTMLElement} */ panel;
+  node = element("div", "plane");
+  canvas = new PointCanvas(element("canvas"));
+  tiles = new Tiles(element("div", "photos"));
+  names = new Names(element("div", "names"), (cluster) => this.showCluster(cluster));
+  preview = element("img", "preview-photo");
+  lasso = new Lasso((path) => this.selectInside(path));
+  draw = textButton("Select an area", () => this.setDrawing(!this.lasso.isOn), "lasso_select", "tool");
+  panel = element("div", "panel");
   /** @type {Points} */ points = { ids: new Float64Array(0), x: new Float32Array(0), y: new Float32Array(0), cluster: new Uint16Array(0) };
   /** @type {Map<string, number>} */ places = new Map(); // of the points, by id
   /** @type {Uint8Array | null} */ found = null; // by point: 1 where the search finds its photo
@@ -51,8 +51,8 @@ class MeaningMap {
   /** @type {Map<number, Corner>} */ pointers = new Map(); // where each is, by its id
   /** @type {Parameters | undefined} */ search;
   /** @type {number[] | null | undefined} */ start; // what the address says is in sight, until it is; null: done
-  /** @type {Colours} */ colours;
-  /** @type {typeof LIGHT | undefined} */ palette;
+  palette = LIGHT;
+  colours = coloursOf(LIGHT);
   /** @type {AbortController | undefined} */ loading;
   /** @type {number | undefined} */ frame; // the next frame, if one was asked for
   /** @type {string | null} */ wanted = null; // the id of the photo that the mouse rests on
@@ -79,20 +79,12 @@ class MeaningMap {
 
   build() {
     const { box } = this;
-    this.node = element("div", "plane");
     Object.assign(this.node, { tabIndex: 0, role: "application" });
     this.node.ariaLabel = "Map of meaning: photos that show similar things lie close together. Arrow keys move it, plus and minus zoom, 0 shows all.";
-    const canvas = element("canvas");
+    const { canvas } = this.canvas;
     canvas.ariaHidden = "true";
-    this.canvas = new PointCanvas(canvas);
-    const photos = element("div", "photos"), names = element("div", "names");
-    this.tiles = new Tiles(photos);
-    this.names = new Names(names, (cluster) => this.showCluster(cluster));
-    this.preview = element("img", "preview-photo");
     Object.assign(this.preview, { alt: "", hidden: true });
-    this.lasso = new Lasso((path) => this.selectInside(path));
-    this.node.append(canvas, photos, names, this.preview, this.lasso.node);
-    this.draw = textButton("Select an area", () => this.setDrawing(!this.lasso.isOn), "lasso_select", "tool");
+    this.node.append(canvas, this.tiles.box, this.names.box, this.preview, this.lasso.node);
     this.draw.ariaPressed = "false";
     const zooms = element("div", "zooms");
     for (const [sign, label, act] of /** @type {const} */ ([["add", "Zoom in", () => this.zoom(STEP)], ["remove", "Zoom out", () => this.zoom(1 / STEP)], ["zoom_out_map", "Show all", () => this.showAll()]])) {
@@ -101,7 +93,6 @@ class MeaningMap {
       button.append(icon(sign));
       zooms.append(button);
     }
-    this.panel = element("div", "panel");
     Object.assign(this.panel, { role: "status", hidden: true });
     box.replaceChildren(this.node, this.draw, zooms, this.panel);
     const { node } = this;
@@ -227,8 +218,7 @@ class MeaningMap {
     this.canvas.resize(width, height);
     this.palette = palette;
     this.box.classList.toggle("dark", palette === DARK);
-    const [background, dim, selected] = [palette.background, palette.dim, palette.selected].map(colourOf);
-    this.colours = { background, dim, selected, bright: palette.bright.map(colourOf) };
+    this.colours = coloursOf(palette);
     this.moved();
   }
 
@@ -461,5 +451,10 @@ class MeaningMap {
 }
 
 export default mount(MeaningMap);
+
+/** @param {typeof LIGHT} palette @returns {Colours} */
+function coloursOf({ background, dim, selected, bright }) {
+  return { background: colourOf(background), dim: colourOf(dim), selected: colourOf(selected), bright: bright.map(colourOf) };
+}
 
 

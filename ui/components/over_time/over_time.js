@@ -23,12 +23,12 @@ const MOST_ROWS = 12;
 const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 class Strips {
-  /** @type {Data} */ data;
   /** @type {Row[]} */ rows = [];
   loads = 0;
 
-  /** @param {HTMLElement} box */
-  constructor(box) {
+  /** @param {HTMLElement} box @param {Data} data */
+  constructor(box, data) {
+    this.data = data;
     const given = new URLSearchParams(location.search);
     this.box = box;
     this.path = location.pathname;
@@ -61,7 +61,7 @@ class Strips {
 
   /** @param {Data} data */
   update(data) {
-    const isSame = JSON.stringify(this.data) === JSON.stringify(data);
+    const isSame = this.loads > 0 && JSON.stringify(this.data) === JSON.stringify(data);
     this.data = data;
     this.remember(); // another search has taken the rows out of the address
     if (!isSame) this.load();

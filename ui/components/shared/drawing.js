@@ -32,15 +32,14 @@ class DrawingRequests {
 }
 
 // Asks `address` at the page's server, with a pause between, and calls `draw` for as long as an answer says that the
-// page has to be drawn anew. Whoever makes one sets both.
+// page has to be drawn anew.
 /** @template Content */
 export class Polling {
-  /** @type {string} */ address;
-  /** @type {() => void} */ draw;
-
   // `isOutdated` is given the content of each answer, and says whether the page has to be drawn anew.
-  /** @param {number} pauseMs @param {(content: Content) => boolean} isOutdated */
-  constructor(pauseMs, isOutdated) {
+  /** @param {number} pauseMs @param {string} address @param {(content: Content) => boolean} isOutdated @param {() => void} draw */
+  constructor(pauseMs, address, isOutdated, draw) {
+    this.address = address;
+    this.draw = draw;
     this.pauseMs = pauseMs;
     this.isOutdated = isOutdated;
     this.isClosed = false;

@@ -30,16 +30,16 @@ const EXPORTS = [
 const ONLY_THIS_TAB = "What you tick is kept in this tab only: an archive has no place for it. Export what you have chosen.";
 
 class Groups {
-  /** @type {Data} */ data;
   /** @type {Group[]} */ drawn = []; // the groups that are shown, in their order
   /** @type {Map<string, { card: Card, group: Group }>} */ cards = new Map(); // by the id of a photo
   version = "";
   loads = 0;
   isAsking = false;
 
-  /** @param {HTMLElement} box */
-  constructor(box) {
+  /** @param {HTMLElement} box @param {Data} data */
+  constructor(box, data) {
     this.box = box;
+    this.data = data;
     this.place = placeInHistory();
     this.summary = element("p", "summary", "Loading…");
     this.summary.role = "status";
@@ -79,7 +79,7 @@ class Groups {
 
   /** @param {Data} data */
   update(data) {
-    const isSame = JSON.stringify(this.data) === JSON.stringify(data), isFirst = !this.data;
+    const isFirst = this.loads === 0, isSame = !isFirst && JSON.stringify(this.data) === JSON.stringify(data);
     const areOthers = !isFirst && JSON.stringify(this.data.parameters) !== JSON.stringify(data.parameters);
     this.data = data;
     this.note.hidden = data.keeps;

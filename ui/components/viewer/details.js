@@ -33,15 +33,15 @@ const button = (text, act, sign) => textButton(text, act, sign, "button");
 
 export class Details {
   /** @type {Slide | undefined} */ slide;
-  /** @type {Data} */ data;
   /** @type {StreetMap | null} */ street = null;
   search = "";
   shown = "";
   timer = 0;
 
   // `askTeaching` is called with the id of the photo for which a concept is to be taught.
-  /** @param {(id: string) => void} askTeaching */
-  constructor(askTeaching) {
+  /** @param {Data} data @param {(id: string) => void} askTeaching */
+  constructor(data, askTeaching) {
+    this.data = data;
     /** @type {Map<string, Entry>} */
     this.kept = new Map(); // by id
     this.node = element("aside", "drawer");

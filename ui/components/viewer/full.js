@@ -28,10 +28,16 @@ const styles = new Promise((resolve) => {
 
 export class FullView {
   /** @type {HTMLElement | undefined} */ node;
-  /** @type {HTMLElement} */ stage;
-  /** @type {HTMLElement} */ background;
-  /** @type {HTMLElement} */ count;
-  /** @type {Record<"zoom" | "pixels" | "play" | "previous" | "next", HTMLButtonElement>} */ buttons;
+  stage = element("div", "full-view-stage");
+  background = element("div", "full-view-background");
+  count = element("span", "full-view-count");
+  buttons = {
+    zoom: button(ICONS.zoom, "Zoom (z)", () => this.toggleZoom()),
+    pixels: button("1:1", "Original pixels", () => this.pane?.zoom?.to(this.pane.zoom.levels.pixels, centre(), this.moveMs)),
+    play: button(ICONS.play, "Slideshow (Space)", () => this.play(!this.isPlaying)),
+    previous: button(ICONS.previous, "Previous", () => this.step(-1), "full-view-previous"),
+    next: button(ICONS.next, "Next", () => this.step(1), "full-view-next"),
+  };
   /** @type {Gestures | undefined} */ gestures;
   /** @type {Element | null} */ focusedBefore = null;
   /** @type {(() => void)[]} */ stops = [];
@@ -93,17 +99,8 @@ export class FullView {
   build() {
     const node = element("div", "full-view controls-shown");
     Object.assign(node, { role: "dialog", ariaModal: "true", ariaLabel: "Photo in full size", tabIndex: -1 });
-    this.background = element("div", "full-view-background");
-    this.stage = element("div", "full-view-stage");
-    this.count = element("span", "full-view-count");
     const bar = element("div", "full-view-bar");
-    const { zoom, pixels, play, previous, next } = this.buttons = {
-      zoom: button(ICONS.zoom, "Zoom (z)", () => this.toggleZoom()),
-      pixels: button("1:1", "Original pixels", () => this.pane?.zoom?.to(this.pane.zoom.levels.pixels, centre(), this.moveMs)),
-      play: button(ICONS.play, "Slideshow (Space)", () => this.play(!this.isPlaying)),
-      previous: button(ICONS.previous, "Previous", () => this.step(-1), "full-view-previous"),
-      next: button(ICONS.next, "Next", () => this.step(1), "full-view-next"),
-    };
+    const { zoom, pixels, play, previous, next } = this.buttons;
     play.ariaPressed = "false";
     bar.append(this.count, zoom, pixels, play, button(ICONS.close, "Close (Esc)", () => this.close()));
     node.append(this.background, this.stage, bar, previous, next);
@@ -162,10 +159,8 @@ export class FullView {
   /** @param {boolean} isPlaying */
   play(isPlaying) {
     this.isPlaying = isPlaying;
-    if (this.node) {
-      this.buttons.play.innerHTML = isPlaying ? ICONS.pause : ICONS.play;
-      this.buttons.play.ariaPressed = String(isPlaying);
-    }
+    this.buttons.play.innerHTML = isPlaying ? ICONS.pause : ICONS.play;
+    this.buttons.play.ariaPressed = String(isPlaying);
     this.next();
   }
 

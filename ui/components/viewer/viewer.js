@@ -27,20 +27,21 @@ const isNarrow = () => matchMedia("(max-width: 640px)").matches; // there they a
 
 /** @param {HTMLElement & { viewer?: Viewer | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setTriggerValue }) {
-  box.viewer ??= new Viewer(box);
-  box.viewer.update(data, (id) => setTriggerValue("teach", id));
+  const askTeaching = (/** @type {string} */ id) => setTriggerValue("teach", id);
+  box.viewer ??= new Viewer(box, data, askTeaching);
+  box.viewer.update(data, askTeaching);
   return () => queueMicrotask(() => { if (!box.isConnected) { box.viewer?.close(); box.viewer = null; } });
 }
 
 class Viewer {
-  /** @type {Data} */ data;
-  /** @type {(id: string) => void} */ askTeaching;
   remarkTimer = 0;
   remarked = "";
 
-  /** @param {HTMLElement} box */
-  constructor(box) {
+  /** @param {HTMLElement} box @param {Data} data @param {(id: string) => void} askTeaching */
+  constructor(box, data, askTeaching) {
     this.box = box;
+    this.data = data;
+    this.askTeaching = askTeaching;
     /** @type {Slide[]} */
     this.slides = []; // by position in the list; those that Python has not sent are missing
     this.list = "";
@@ -92,7 +93,7 @@ class Viewer {
     const { select, favourite, hide, similar, ...rest } = others;
     actions.append(select, favourite, this.stars, hide, ...Object.values(rest), this.words, similar);
     bar.append(results, previous, next, this.position, this.status, actions);
-    this.details = new Details((id) => this.askTeaching(id));
+    this.details = new Details(data, (id) => this.askTeaching(id));
     this.stage = element("div", "stage");
     this.stage.append(this.frame, this.details.node);
     this.remarks = element("div", "remarks"); // why the file cannot be read now

@@ -8,8 +8,7 @@ const MIN_OF_FIT = 0.5; // while fingers hold it; then it goes back
 const IN_FACTOR = 1.01; // larger than this many times its first size, a photo is zoomed in
 
 export class Zoom {
-  /** @type {ReturnType<typeof levelsOf>} */ levels;
-  /** @type {Point} */ pan;
+  /** @type {Point} */ pan = { x: 0, y: 0 };
   level = 1; // pixels of CSS for a pixel of the photo
 
   // `size` has the photo's width and height in pixels. `changed` is called with this after each change.
@@ -18,6 +17,7 @@ export class Zoom {
     this.image = image;
     this.size = size;
     this.changed = changed;
+    this.levels = levelsOf(size);
     this.reset();
   }
 
