@@ -34,19 +34,19 @@ SEED = 11  # of the vectors of new photos
 
 
 def used_s(do: Callable[[], object]) -> float:
-    """The processor time of a call, of all threads."""
+    """Return the processor time of a call, of all threads."""
     before_s = time.process_time()
     do()
     return round(time.process_time() - before_s, 2)
 
 
 def taking(engine: LocalEngine, replica: Replica) -> Callable[[], object]:
-    """A call that takes the changes of the archive."""
+    """Return a function that takes the changes of the archive."""
     return lambda: replica.updating(engine.new_or_existing).run()
 
 
 def measure(folder: Path, photos: int, new: int) -> dict[str, Any]:
-    """The figures."""
+    """Return the figures."""
     address, place = folder / BUCKET / NAME, folder / "replica"
     settings = library_settings(folder)
     if not address.exists():

@@ -44,7 +44,7 @@ ENCODER = EncoderRow(1, "test/1", "test", DIM)
 
 
 def new_archive(address: Path, *, is_old: bool = False) -> LanceWriter:
-    """A writer to a new archive; an old one is as 0.1.0 made it, without stable ids of rows."""
+    """Return a writer to a new archive; an old one has no stable ids of rows, as in 0.1.0."""
     writer = LanceWriter.open(address, ENCODER)
     if is_old:
         for table in address.glob("*.lance"):
@@ -62,7 +62,7 @@ def new_archive(address: Path, *, is_old: bool = False) -> LanceWriter:
 
 
 def opened(address: str | Path, folder: Path) -> tuple[LocalEngine, Replica]:
-    """The replica of an archive in a folder, without an encoder."""
+    """Open the replica of an archive in a folder, without an encoder."""
     settings = Settings.load(data_dir=folder / "data", cache_dir=folder / "cache")
     return replica_engine(address, settings, said.append, folder=folder / "replica")
 
@@ -71,7 +71,7 @@ said: list[str] = []
 
 
 def of_archive(address: str | Path) -> dict[str, Any]:
-    """What an archive says about each of its photos, by content."""
+    """Describe the photos of an archive, by content."""
     catalogue = LanceCatalogue(address)
     marks = Table(str(address), "photos").newest().read(["hash", *MARK_COLUMNS], "part = 0")
     by_hash = {row["hash"]: marks_of(row) for row in marks.to_pylist()}
@@ -79,7 +79,7 @@ def of_archive(address: str | Path) -> dict[str, Any]:
 
 
 def of_replica(engine: LocalEngine) -> dict[str, Any]:
-    """The same, as its replica says it."""
+    """Describe the photos of a replica in the same way."""
     store = engine.store()
     ids = store.reads.photos.live_ids().tolist()
     photos = store.reads.photos.records(ids)

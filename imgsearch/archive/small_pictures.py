@@ -21,10 +21,10 @@ class StoredPictures(Protocol):
     """The small pictures in an archive."""
 
     def shown_with(self, content_hash: str) -> list[str]:
-        """The contents, in hexadecimal, of the photos of a page, and this one."""
+        """Return the contents, in hexadecimal, of the photos of a page, and this one."""
 
     def thumbnails(self, content_hashes: Sequence[str]) -> dict[str, bytes]:
-        """The pictures (WebP) of these photos, where there are any."""
+        """Return the pictures (WebP) of these photos, where there are any."""
 
 
 class SmallPictures:

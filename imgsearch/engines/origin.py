@@ -25,14 +25,14 @@ class Origin(Protocol):
 
     @property
     def address(self) -> str:
-        """The place of the library: see `imgsearch.engines.base.Engine.address`."""
+        """Return the place of the library: see `imgsearch.engines.base.Engine.address`."""
 
     @property
     def working_folder(self) -> Path:
-        """The folder where a service of the library keeps files."""
+        """Return the folder where a service of the library keeps files."""
 
     def exists(self) -> bool:
-        """Whether there is a library."""
+        """Return whether there is a library."""
 
     def refresh(self, context: Callable[[], IndexingContext]) -> None:
         """Bring the database up to date before it answers, if that is due."""
@@ -41,33 +41,33 @@ class Origin(Protocol):
         """Raise UsageError where photos, texts and faces cannot be changed here."""
 
     def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
-        """The folders of photos that this machine knows, where nothing may be written."""
+        """Return the folders of photos that this machine knows, where nothing may be written."""
 
     def online(self, reads: Reads) -> dict[int, bool]:
-        """Whether each root (by id) can be reached now."""
+        """Return whether each root (by id) can be reached now."""
 
     @property
     def note_shown(self) -> Callable[[Sequence[str]], None] | None:
-        """What is told the contents (hexadecimal) of photos that are read at once, if anything."""
+        """Return a function for the contents (hexadecimal) of photos that are read at once."""
 
     def small_picture(self, content_hash: bytes) -> bytes | None:
-        """The small picture of a photo, where the library itself does not store it."""
+        """Return the small picture of a photo, where the library itself does not store it."""
 
     def files_of(
         self, reads: Reads, photo_id: int, with_video: bool
     ) -> Generator[IndexedFile, None, None]:
-        """The files of a photo: see `imgsearch.engines.base.Engine.files_of`."""
+        """Yield the files of a photo: see `imgsearch.engines.base.Engine.files_of`."""
 
     def pictures_of(self, reads: Reads, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
-        """The photos that can be read now, each with what is read of it."""
+        """Return the photos that can be read now, each with the picture to read."""
 
     def reachable_files(
         self, reads: Reads, photo_ids: Iterable[int]
     ) -> Iterator[tuple[Photo, IndexedFile]]:
-        """The files that can be reached: see `imgsearch.engines.base.Engine.reachable_files`."""
+        """Yield the reachable files: see `imgsearch.engines.base.Engine.reachable_files`."""
 
     def absolute(self, place: str | Path) -> str:
-        """A path of this machine, or an address where the library has those, in full."""
+        """Return a path of this machine, or an address where the library has those, in full."""
 
 
 class LocalFolders:
@@ -103,7 +103,7 @@ class LocalFolders:
         return online_roots(reads)
 
     def small_picture(self, content_hash: bytes) -> None:
-        """None: the library stores small pictures itself."""
+        """Return None: the library stores small pictures itself."""
         return
 
     def files_of(
@@ -112,7 +112,7 @@ class LocalFolders:
         yield from reads.photos.indexed_files([photo_id]).get(photo_id, ())
 
     def pictures_of(self, reads: Reads, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
-        """The photos with a readable file, each with its first one."""
+        """Return the photos with a readable file, each with its first one."""
         online = {root_id for root_id, is_online in online_roots(reads).items() if is_online}
         return list(photos_in(reads, online, ids))
 

@@ -538,13 +538,13 @@ class View(Struct, frozen=True, eq=False):
 
     @property
     def identity(self) -> str:
-        """Another one after the table was deleted and made anew; empty for one of 0.1.0."""
+        """Return another text after the table was deleted and made anew; empty for 0.1.0."""
         marks: Mapping[bytes, bytes] = self.dataset.schema.metadata or {}
         return marks.get(_IDENTITY, b"").decode()
 
     @property
     def reached(self) -> ReachedVersion:
-        """What `changed` takes to find later changes."""
+        """Return the argument with which `changed` finds later changes."""
         if self.dataset.has_stable_row_ids:
             return ReachedVersion(self.version)
         fragments = (each.fragment_id for each in self.dataset.get_fragments())
@@ -557,7 +557,7 @@ class View(Struct, frozen=True, eq=False):
         rows: int,
         condition: str | None = None,
     ) -> Iterator[Any]:
-        """The rows that are not as they were, in tables of at most this many, in storage order.
+        """Yield the rows that are not as they were, at most this many at once, as they are stored.
 
         Of a table from before rows had stable ids, they are all rows of the fragments that were not
         there: also those that were joined meanwhile, and have not changed.

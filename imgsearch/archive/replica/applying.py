@@ -166,7 +166,7 @@ class ReplicaRows:
             )
 
     def _batch_of(self, photos: Mapping[int, ReplicatedPhoto]) -> bytes:
-        """A serialized database with the rows of these photos, without their files."""
+        """Return a serialized database with the rows of these photos, without their files."""
         with closing(pack_format.in_memory()) as batch:
             batch.deserialize(self._empty_batch)
             batch.execute("BEGIN")
@@ -176,7 +176,7 @@ class ReplicaRows:
             return batch.serialize()
 
     def _place_of(self, path: str) -> tuple[int, bytes]:
-        """The id of the root of a file, which is added if it is not there, and its name there."""
+        """Return the id of the root of a file, added if it is not there, and its name there."""
         root, name = root_and_name(path)
         root_id = self._root_ids.get(root)
         if root_id is None:
@@ -255,7 +255,7 @@ class ReplicaRows:
         return removed
 
     def contents(self, run: int | None = None) -> set[str]:
-        """The contents, in hexadecimal, of the photos that were taken, or that a run has taken."""
+        """Return the contents (hexadecimal) of the photos that were taken, or that a run took."""
         query = (
             "SELECT content_hash FROM photos JOIN replicated_photos ON photo_id = photos.id "
             "WHERE ?1 IS NULL OR run = ?1"
@@ -263,7 +263,7 @@ class ReplicaRows:
         return {each.hex() for (each,) in self._connection.execute(query, (run,))}
 
     def photo_count(self) -> int:
-        """The number of photos that were taken and are in the archive, as far as is known."""
+        """Return the number of photos that were taken and are in the archive, as far as known."""
         (count,) = self._connection.execute("SELECT count(*) FROM replicated_photos").fetchone()
         return int(count)
 
@@ -291,7 +291,7 @@ class ReplicaRows:
                     self._connection.execute("DELETE FROM paths WHERE id = ?", (path_id,))
 
     def failure_count(self) -> int:
-        """The number of files that could not be indexed."""
+        """Return the number of files that could not be indexed."""
         query = "SELECT count(*) FROM paths WHERE photo_id IS NULL"
         return int(self._connection.execute(query).fetchone()[0])
 

@@ -101,7 +101,7 @@ class Reached(Struct, frozen=True):
     people: PeopleHead = PeopleHead()
 
     def of(self, name: TableName) -> ReachedVersion:
-        """The version of a table."""
+        """Return the version of a table."""
         return self.tables.get(name, ReachedVersion())
 
 
@@ -115,7 +115,7 @@ class ArchiveTables:
         self._seen: dict[TableName, View] = {}
 
     def newest(self) -> ArchiveVersion:
-        """The newest version of each table. Raises as opening a table does.
+        """Return the newest version of each table. Raises as opening a table does.
 
         Tables that older archives lack are looked for again when another one has changed.
         """
@@ -142,7 +142,7 @@ class ArchiveVersion(Struct, frozen=True):
     views: dict[TableName, View]
 
     def follows(self, earlier: Reached) -> bool:
-        """Whether this is a later version of the same archive, which did not go back meanwhile.
+        """Return whether this is a later version of an archive that has not gone back meanwhile.
 
         Then `earlier` tells which rows have changed since.
         """
@@ -152,26 +152,26 @@ class ArchiveVersion(Struct, frozen=True):
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """Another value when anything was written."""
+        """Return another value when anything was written."""
         return tuple(self.views[name].version if name in self.views else -1 for name in TABLES)
 
     @property
     def encoder(self) -> EncoderRow:
-        """The encoder of the vectors."""
+        """Return the encoder of the vectors."""
         return self.views["photos"].encoder
 
     @property
     def identity(self) -> str:
-        """Another one after the archive was deleted and made anew."""
+        """Return another text after the archive was deleted and made anew."""
         return self.views["photos"].identity
 
     @property
     def lineage(self) -> str:
-        """Another one after the archive went back to an earlier version."""
+        """Return another text after the archive went back to an earlier version."""
         return str(self.views["photos"].dataset.config().get(_LINEAGE, ""))
 
     def reached(self) -> Reached:
-        """What `changed_photos` takes to find later changes."""
+        """Return the argument with which `changed_photos` finds later changes."""
         with lance_errors(self.address):
             return Reached(
                 self.identity,
@@ -183,7 +183,7 @@ class ArchiveVersion(Struct, frozen=True):
     # ------------------------------------------------------------------ what has changed
 
     def count_changed(self, since: Reached) -> int:
-        """About how many photos `changed_photos` gives."""
+        """Estimate the number of photos that `changed_photos` gives."""
         if since.of("photos") == ReachedVersion():
             return self.photo_count()
         with lance_errors(self.address):
@@ -195,12 +195,12 @@ class ArchiveVersion(Struct, frozen=True):
             )
 
     def changed_hashes(self, since: Reached) -> set[str]:
-        """The contents, in hexadecimal, of photos of which anything has changed."""
+        """Return the contents, in hexadecimal, of photos of which anything has changed."""
         hashes = self._hashes("photos", since, FIRST_PARTS)
         return hashes | self._changed_beside(since)
 
     def _changed_beside(self, since: Reached) -> set[str]:
-        """The contents of photos whose files, text or faces have changed."""
+        """Return the contents of photos with changed files, text or faces."""
         names: tuple[TableName, ...] = ("files", "texts", "faces")
         return set[str]().union(*(self._hashes(name, since) for name in names))
 
@@ -248,18 +248,18 @@ class ArchiveVersion(Struct, frozen=True):
                 yield len(some), self._whole(rows)
 
     def photo_count(self) -> int:
-        """The number of photos."""
+        """Return the number of photos."""
         with lance_errors(self.address):
             return self.views["photos"].count(FIRST_PARTS)
 
     def all_hashes(self) -> set[str]:
-        """The contents of all photos."""
+        """Return the contents of all photos, in hexadecimal."""
         return self._hashes("photos", Reached(), FIRST_PARTS)
 
     # ------------------------------------------------------------------ whole photos
 
     def _whole(self, rows: pa.Table) -> list[ReplicatedPhoto]:
-        """The photos of these rows, which are their first parts; those without a file left out."""
+        """Return the photos of these rows, their first parts, without photos that have no file."""
         if not rows.num_rows:
             return []
         hashes: list[str] = rows["hash"].to_pylist()
@@ -283,7 +283,7 @@ class ArchiveVersion(Struct, frozen=True):
         return found
 
     def _vectors(self, rows: pa.Table) -> dict[str, PackedVectors]:
-        """The vectors of each photo, from its first part on."""
+        """Return the vectors of each photo, from its first part on."""
         rows = rows.select(["hash", "at_s", "vector"])
         parts: dict[str, list[tuple[bytes, float | None]]] = {}
         _add_parts(parts, rows)
@@ -336,13 +336,13 @@ class ArchiveVersion(Struct, frozen=True):
                 yield [_failed(row) for row in rows.to_pylist()]
 
     def failure_count(self) -> int:
-        """The number of files that could not be indexed."""
+        """Return the number of files that could not be indexed."""
         view = self.views.get("files")
         with lance_errors(self.address):
             return 0 if view is None else view.count("hash IS NULL")
 
     def failed_paths(self) -> set[str]:
-        """The paths of all files that could not be indexed."""
+        """Return the paths of all files that could not be indexed."""
         view = self.views.get("files")
         if view is None:
             return set()
@@ -357,7 +357,7 @@ class ArchiveVersion(Struct, frozen=True):
                 yield from rows_since(view, revision)
 
     def persons_of(self, face_ids: Iterable[int]) -> dict[int, int]:
-        """The persons that these faces belong to, by face."""
+        """Return the persons that these faces belong to, by face."""
         view = self.views.get("people")
         keys = [f"faces/{each}" for each in face_ids]
         if view is None or not keys:

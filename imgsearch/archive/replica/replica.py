@@ -166,7 +166,7 @@ class Replica:
             self._has_told = True
 
     def _state(self) -> ReplicaState:
-        """The state of the replica, which is there. Raises StoreError for a damaged one."""
+        """Return the state of the replica, which is there. Raises StoreError for a damaged one."""
         from imgsearch.archive.replica.state import read_state
         from imgsearch.store.database import Database
 
@@ -230,11 +230,11 @@ class Replica:
     # ------------------------------------------------------------------ photos
 
     def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
-        """None that this machine knows: the roots are those of file systems and buckets."""
+        """Return none: the roots of a replica are those of file systems and buckets."""
         return []
 
     def online(self, reads: Reads) -> dict[int, bool]:
-        """Every root is online: shared storage has no drives that come and go."""
+        """Return that all are online: shared storage has no drives that come and go."""
         return dict.fromkeys(reads.roots.all(), True)
 
     def note_shown(self, content_hashes: Sequence[str]) -> None:
@@ -246,7 +246,7 @@ class Replica:
     def files_of(
         self, reads: Reads, photo_id: int, with_video: bool
     ) -> Generator[IndexedFile, None, None]:
-        """The files of a photo. Objects that are not mounted here are fetched.
+        """Yield the files of a photo. Objects that are not mounted here are fetched.
 
         That takes the credentials of this process. Raises PhotoError where one cannot be.
         """
@@ -254,7 +254,7 @@ class Replica:
             yield from self._originals.opened(each.path, each.mtime_ns, with_video)
 
     def pictures_of(self, reads: Reads, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
-        """The first file of each photo, or its small picture where all are objects elsewhere."""
+        """Return each photo with its first file, or its small picture if all are objects."""
         stored = reads.photos.with_files(ids)
         found = [stored[each] for each in ids if each in stored]
         files: dict[int, Picture] = {}
@@ -292,5 +292,5 @@ class Replica:
             )
 
     def absolute(self, place: str | Path) -> str:
-        """An absolute path, or the address of an object as it is."""
+        """Return an absolute path, or the address of an object as it is."""
         return absolute_place(place)

@@ -25,7 +25,7 @@ class ReplicaState(Struct, frozen=True):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the first copy has come to its end."""
+        """Return whether the first copy has come to its end."""
         return bool(self.taken.tables)
 
 

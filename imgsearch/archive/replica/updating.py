@@ -87,7 +87,7 @@ def take_changes(
 
 
 def _encoder(store: Store, version: ArchiveVersion) -> EncoderRow:
-    """The encoder of the replica, which gets that of the archive."""
+    """Return the encoder of the archive, as the replica has it from now on."""
     wanted = version.encoder
     known = store.vectors.all_encoders()
     if known and wanted.encoder_id not in {each.encoder_id for each in known}:
@@ -101,13 +101,13 @@ def _encoder(store: Store, version: ArchiveVersion) -> EncoderRow:
 
 
 def _goes_on(underway: Reached, version: ArchiveVersion, reached: Reached, is_other: bool) -> bool:
-    """Whether what a run has taken that did not come to its end needs no other look."""
+    """Return whether photos that an unfinished run has taken are passed over."""
     same_faces = underway.people.epoch in ("", reached.people.epoch)
     return version.follows(underway) and same_faces and not is_other
 
 
 def _since(state: ReplicaState, version: ArchiveVersion) -> tuple[Reached, bool]:
-    """From where on changes are to be taken, and whether faces and persons are others now.
+    """Return from where on changes are to be taken, and whether all faces are others now.
 
     Of an archive that was made anew, or went back to an earlier version, everything is compared.
     """
