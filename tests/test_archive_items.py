@@ -6,7 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
@@ -25,11 +25,13 @@ from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.errors import StorageUnreachable, StoreError, UsageError
 from imgsearch.records.concepts import ConceptExample
 from imgsearch.records.corrections import NamedPoint, PhotoDate
+from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.labels import Classes
+from imgsearch.records.photo import Facts
 from imgsearch.store import changes, migrations
 from imgsearch.store.store import Store
 from tests.object_storage import s3_server
-from tests.replicas import CONTENTS, Replica, killed_at, new_archive, settle
+from tests.replicas import CONTENTS, VECTORS, Replica, killed_at, new_archive, settle
 
 ONE, TWO, THREE, FOUR, FIVE = CONTENTS[:5]
 
@@ -617,6 +619,46 @@ def test_nothing_is_written_where_nothing_is_new(anna: Replica, ben: Replica) ->
         replica.synchronise()
     assert [each.store.database.version() for each in (anna, ben)] == before
     assert ArchiveItems(anna.archive).since(0).version == tables_before
+
+
+def test_the_work_for_an_item_does_not_grow_with_their_number(
+    make: Callable[..., Replica],
+) -> None:
+    def steps_of(items: int) -> tuple[float, float]:
+        """Steps of SQLite to make and to take in an item, among so many."""
+        contents = [number.to_bytes(32, "big") for number in range(items)]
+        anna, ben = make([]), make([])
+        for replica in (anna, ben):
+            replica.store.record(
+                replica.root,
+                replica.encoder,
+                [
+                    IngestResult(FileStat(f"/p/{n}", 1, 1, 1), each, Facts("JPEG", 8, 8), VECTORS)
+                    for n, each in enumerate(contents)
+                ],
+            )
+            replica.synchronise()
+        anna.store.marks.set(anna.ids(*contents), {"rating": 3})
+        with counted(anna) as (connection, made):
+            local.take_in(connection)
+        sent = local.unsent(anna.store.database, items)
+        with counted(ben) as (connection, taken):
+            local.apply(connection, sent)
+        assert len(sent) == len(ben.rows("SELECT * FROM marks")) == items
+        return len(made) / items, len(taken) / items
+
+    few, many = steps_of(200), steps_of(1600)
+    assert all(more < 2 * less for less, more in zip(few, many, strict=True)), (few, many)
+
+
+@contextmanager
+def counted(replica: Replica) -> Iterator[tuple[sqlite3.Connection, list[None]]]:
+    """A transaction in a replica, and a list that grows with every tenth step of SQLite in it."""
+    steps: list[None] = []
+    with replica.store.database.brief_transaction() as connection:
+        connection.set_progress_handler(lambda: steps.append(None), 10)
+        yield connection, steps
+        connection.set_progress_handler(None, 0)
 
 
 # ------------------------------------------------------------------------- interruptions
