@@ -338,6 +338,31 @@ def test_of_two_decisions_about_a_face_the_later_one_counts(anna: Replica, ben: 
     assert [each for each in decided if each[0] == "05"] == [("05", 0.1, "Maria", 1)]
 
 
+def test_a_face_is_one_face_where_another_model_has_found_it_a_little_elsewhere(
+    anna: Replica, ben: Replica
+) -> None:
+    for name, content in (("Maria", ONE), ("Rosa", TWO)):
+        anna.store.people.make([anna.face(content)], name)
+    settle(anna, ben)
+    with ben.store.database.brief_transaction() as connection:
+        connection.execute("UPDATE faces SET x = x + 0.025")
+    anna.store.people.decide(anna.person("Maria"), [anna.face(THREE)])
+    anna.shift_clock(-10)
+    ben.store.people.decide(ben.person("Rosa"), [ben.face(THREE)])
+    for replica in (anna, ben, anna):
+        replica.synchronise()
+    for replica in (anna, ben):
+        said = replica.said()
+        assert [each for each in said["decided"] if each[0] == "03"] == [("03", 0.125, "Rosa", 1)]
+        assert [name for photo, name, *_ in said["faces"] if photo == "03"] == ["Rosa"]
+    ben.changes.undo()  # and that of Maria counts again
+    for replica in (ben, anna, ben):
+        replica.synchronise()
+    for replica in (anna, ben):
+        faces = replica.said()["faces"]
+        assert [name for photo, name, *_ in faces if photo == "03"] == ["Maria"]
+
+
 def test_a_denial_of_two_persons_who_were_joined_is_one_and_goes(
     anna: Replica, ben: Replica
 ) -> None:
@@ -768,6 +793,9 @@ def test_after_a_backup_was_restored_everything_is_there_again(
     settle(anna, ben)
     table = Path(anna.archive) / "items.lance"
     shutil.copytree(table, tmp_path / "backup")
+    for stars in (1, 2, 3):
+        anna.store.marks.set(anna.ids(TWO), {"rating": stars})
+        anna.synchronise()
     make_album(anna)
     correct(ben)
     said = settle(anna, ben)
@@ -775,6 +803,11 @@ def test_after_a_backup_was_restored_everything_is_there_again(
     shutil.move(tmp_path / "backup", table)
     for replica in (anna, ben):
         replica.shared = ArchiveItems(replica.archive)  # another process
+    ben.store.albums.rename("Seaside", "Coast")
+    ben.synchronise()
+    reached = local.position_of(anna.store.database)
+    assert ArchiveItems(anna.archive).since(0).version < reached, "as if it was long ago"
+    said["albums"] = {"Coast": said["albums"]["Seaside"]}
     assert settle(anna, ben) == said
     assert len(
         [item for part in ArchiveItems(anna.archive).since(0).parts for item in part]
