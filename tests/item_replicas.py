@@ -44,6 +44,7 @@ from tests.factories import wait_until
 
 DIM = 4
 CONTENTS = [bytes([number]) * 32 for number in range(1, 11)]  # of the photos of every replica
+VECTORS = np.eye(DIM, dtype=np.float32)[:1]  # of each photo
 NOON = datetime(2024, 5, 1, 12)
 
 
@@ -75,13 +76,12 @@ class Sharer:
 
     def add_photos(self, contents: Sequence[bytes]) -> None:
         """Record photos, each with two faces."""
-        vectors = np.eye(DIM, dtype=np.float32)[:1]
         self.store.record(
             self.root,
             self.encoder,
             [
                 IngestResult(
-                    FileStat(f"/p/{content[0]}.jpg", 1, 1, 1), content, Facts("JPEG", 8, 8), vectors
+                    FileStat(f"/p/{content[0]}.jpg", 1, 1, 1), content, Facts("JPEG", 8, 8), VECTORS
                 )
                 for content in contents
             ],

@@ -6,7 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
@@ -25,10 +25,12 @@ from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.errors import StorageUnreachable, StoreError, UsageError
 from imgsearch.records.concepts import ConceptExample
 from imgsearch.records.corrections import NamedPoint, PhotoDate
+from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.labels import Classes
+from imgsearch.records.photo import Facts
 from imgsearch.store import changes, migrations
 from imgsearch.store.store import Store
-from tests.item_replicas import CONTENTS, Sharer, killed_at, new_archive, settle
+from tests.item_replicas import CONTENTS, VECTORS, Sharer, killed_at, new_archive, settle
 from tests.object_storage import s3_server
 
 ONE, TWO, THREE, FOUR, FIVE = CONTENTS[:5]
@@ -336,6 +338,31 @@ def test_of_two_decisions_about_a_face_the_later_one_counts(anna: Sharer, ben: S
     assert [each for each in decided if each[0] == "05"] == [("05", 0.1, "Maria", 1)]
 
 
+def test_a_face_is_one_face_where_another_model_has_found_it_a_little_elsewhere(
+    anna: Sharer, ben: Sharer
+) -> None:
+    for name, content in (("Maria", ONE), ("Rosa", TWO)):
+        anna.store.people.make([anna.face(content)], name)
+    settle(anna, ben)
+    with ben.store.database.brief_transaction() as connection:
+        connection.execute("UPDATE faces SET x = x + 0.025")
+    anna.store.people.decide(anna.person("Maria"), [anna.face(THREE)])
+    anna.shift_clock(-10)
+    ben.store.people.decide(ben.person("Rosa"), [ben.face(THREE)])
+    for replica in (anna, ben, anna):
+        replica.synchronise()
+    for replica in (anna, ben):
+        said = replica.said()
+        assert [each for each in said["decided"] if each[0] == "03"] == [("03", 0.125, "Rosa", 1)]
+        assert [name for photo, name, *_ in said["faces"] if photo == "03"] == ["Rosa"]
+    ben.changes.undo()  # and that of Maria counts again
+    for replica in (ben, anna, ben):
+        replica.synchronise()
+    for replica in (anna, ben):
+        faces = replica.said()["faces"]
+        assert [name for photo, name, *_ in faces if photo == "03"] == ["Maria"]
+
+
 def test_a_denial_of_two_persons_who_were_joined_is_one_and_goes(anna: Sharer, ben: Sharer) -> None:
     for name, content in (("Maria", ONE), ("Rosa", TWO)):
         anna.store.people.make([anna.face(content)], name)
@@ -615,6 +642,46 @@ def test_nothing_is_written_where_nothing_is_new(anna: Sharer, ben: Sharer) -> N
     assert ArchiveItems(anna.archive).since(0).version == tables_before
 
 
+def test_the_work_for_an_item_does_not_grow_with_their_number(
+    make: Callable[..., Sharer],
+) -> None:
+    def steps_of(items: int) -> tuple[float, float]:
+        """Steps of SQLite to make and to take in an item, among so many."""
+        contents = [number.to_bytes(32, "big") for number in range(items)]
+        anna, ben = make([]), make([])
+        for replica in (anna, ben):
+            replica.store.record(
+                replica.root,
+                replica.encoder,
+                [
+                    IngestResult(FileStat(f"/p/{n}", 1, 1, 1), each, Facts("JPEG", 8, 8), VECTORS)
+                    for n, each in enumerate(contents)
+                ],
+            )
+            replica.synchronise()
+        anna.store.marks.set(anna.ids(*contents), {"rating": 3})
+        with counted(anna) as (connection, made):
+            local.take_in(connection)
+        sent = local.unsent(anna.store.database, items)
+        with counted(ben) as (connection, taken):
+            local.apply(connection, sent)
+        assert len(sent) == len(ben.rows("SELECT * FROM marks")) == items
+        return len(made) / items, len(taken) / items
+
+    few, many = steps_of(200), steps_of(1600)
+    assert all(more < 2 * less for less, more in zip(few, many, strict=True)), (few, many)
+
+
+@contextmanager
+def counted(replica: Sharer) -> Iterator[tuple[sqlite3.Connection, list[None]]]:
+    """A transaction in a replica, and a list that grows with every tenth step of SQLite in it."""
+    steps: list[None] = []
+    with replica.store.database.brief_transaction() as connection:
+        connection.set_progress_handler(lambda: steps.append(None), 10)
+        yield connection, steps
+        connection.set_progress_handler(None, 0)
+
+
 # ------------------------------------------------------------------------- interruptions
 
 
@@ -722,6 +789,9 @@ def test_after_a_backup_was_restored_everything_is_there_again(
     settle(anna, ben)
     table = Path(anna.archive) / "items.lance"
     shutil.copytree(table, tmp_path / "backup")
+    for stars in (1, 2, 3):
+        anna.store.marks.set(anna.ids(TWO), {"rating": stars})
+        anna.synchronise()
     make_album(anna)
     correct(ben)
     said = settle(anna, ben)
@@ -729,6 +799,11 @@ def test_after_a_backup_was_restored_everything_is_there_again(
     shutil.move(tmp_path / "backup", table)
     for replica in (anna, ben):
         replica.shared = ArchiveItems(replica.archive)  # another process
+    ben.albums.rename("Seaside", "Coast")
+    ben.synchronise()
+    reached = local.position_of(anna.store.database)
+    assert ArchiveItems(anna.archive).since(0).version < reached, "as if it was long ago"
+    said["albums"] = {"Coast": said["albums"]["Seaside"]}
     assert settle(anna, ben) == said
     assert len(
         [item for part in ArchiveItems(anna.archive).since(0).parts for item in part]

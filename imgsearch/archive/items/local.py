@@ -48,7 +48,7 @@ class _KnownItem(Struct, frozen=True):
     """An item as it was sent or received last, or is to be sent."""
 
     value: str | None
-    changed_us: int
+    order: tuple[int, str]
     is_waiting: bool
 
 
@@ -57,6 +57,8 @@ def prepare(database: Database) -> None:
 
     What there is already goes there, too.
     """
+    if database.fetch_one("SELECT 1 FROM item_state") is not None:
+        return
     with database.brief_transaction() as connection:
         if connection.execute("SELECT 1 FROM item_state").fetchone() is None:
             connection.execute("INSERT INTO item_state (id, writer) VALUES (1, ?)", (uuid4().hex,))
@@ -125,7 +127,7 @@ def _take_in_subject(
             values[name] = None
     for name, value_text in values.items():
         before = known.get(name)
-        later_us = changed_us if before is None else max(changed_us, before.changed_us + 1)
+        later_us = changed_us if before is None else max(changed_us, before.order[0] + 1)
         item = UserItem(*name, value_text, later_us, writer)
         _write(connection, item, group, is_sent=False, is_waiting=False)
 
@@ -133,14 +135,15 @@ def _take_in_subject(
 def _known(
     connection: sqlite3.Connection, group: ItemGroup, subject: str
 ) -> dict[ItemName, _KnownItem]:
+    kinds = ", ".join("?" * len(group.kinds))
     rows = connection.execute(
-        "SELECT kind, key, value, changed_us, is_waiting FROM user_items WHERE subject = ? "
-        f"AND kind IN ({', '.join('?' * len(group.kinds))})",
+        "SELECT kind, key, value, changed_us, writer, is_waiting FROM user_items "
+        f"INDEXED BY user_items_by_subject WHERE subject = ? AND kind IN ({kinds})",
         (subject, *group.kinds),
     )
     return {
-        (kind, key): _KnownItem(value, changed_us, bool(is_waiting))
-        for kind, key, value, changed_us, is_waiting in rows
+        (kind, key): _KnownItem(value, (changed_us, writer), bool(is_waiting))
+        for kind, key, value, changed_us, writer, is_waiting in rows
     }
 
 
@@ -239,41 +242,26 @@ def _follow(connection: sqlite3.Connection, touched: Mapping[str, Iterable[str]]
         return
     connection.execute("UPDATE item_state SET is_applying = 1")
     for group in GROUPS.values():
-        waiting: set[ItemName] = set()
         live: dict[str, dict[ItemName, LiveItem]] = {}
+        unreadable: set[ItemName] = set()
+        waited: set[ItemName] = set()
         for subject in touched.get(group.name, ()):
-            live[subject], unreadable = _live(connection, group, subject)
-            waiting |= unreadable
-            connection.execute(
-                "UPDATE user_items SET is_waiting = 0 WHERE is_waiting AND subject = ? "
-                f"AND kind IN ({', '.join('?' * len(group.kinds))})",
-                (subject, *group.kinds),
-            )
+            live[subject] = {}
+            for name, known in _known(connection, group, subject).items():
+                value = None if known.value is None else decoded(*name, known.value)
+                if value is not None:
+                    live[subject][name] = LiveItem(value, known.order)
+                elif known.value is not None:
+                    unreadable.add(name)
+                if known.is_waiting:
+                    waited.add(name)
         if live:
-            waiting |= group.follow(connection, live)
-            _set_waiting(connection, waiting, True)
+            waiting = group.follow(connection, live) | unreadable
+            _set_waiting(connection, waited - waiting, False)
+            _set_waiting(connection, waiting - waited, True)
     delete_empty_groups(connection)
     names.refresh(connection)
     connection.execute("UPDATE item_state SET is_applying = 0")
-
-
-def _live(
-    connection: sqlite3.Connection, group: ItemGroup, subject: str
-) -> tuple[dict[ItemName, LiveItem], set[ItemName]]:
-    """Return the items of a subject that were not removed, and those that cannot be read."""
-    rows = connection.execute(
-        f"SELECT {_ITEM} FROM user_items WHERE subject = ? AND value IS NOT NULL "
-        f"AND kind IN ({', '.join('?' * len(group.kinds))})",
-        (subject, *group.kinds),
-    )
-    live, unreadable = {}, set()
-    for item in (UserItem(*row) for row in rows.fetchall()):
-        value = None if item.value is None else decoded(*item.name, item.value)
-        if value is None:
-            unreadable.add(item.name)
-        else:
-            live[item.name] = LiveItem(value, item.order)
-    return live, unreadable
 
 
 def _set_waiting(
