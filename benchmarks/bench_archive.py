@@ -83,7 +83,7 @@ class SyntheticEncoder:
     context_length = 77
 
     def __init__(self, space: SyntheticSpace) -> None:
-        self._space = space
+        self.space = space
         self.dim = space.dim
 
     def token_count(self, text: str) -> int:
@@ -97,7 +97,7 @@ class SyntheticEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         seeds = [int.from_bytes(hashlib.blake2b(text.encode()).digest()[:4]) for text in texts]
-        return np.concatenate([self._space.texts(1, seed) for seed in seeds])
+        return np.concatenate([self.space.texts(1, seed) for seed in seeds])
 
 
 def named(result: IngestResult, number: int) -> IngestResult:

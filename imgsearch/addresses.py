@@ -118,3 +118,10 @@ class ObjectPath(type(Path())):  # type: ignore[misc]  # the class of paths of t
 def as_path(text: str) -> Path:
     """The path of a file, or the address of an object as one: see `ObjectPath`."""
     return ObjectPath(text) if SCHEME.match(text) else Path(text)
+
+
+def path_below(root: str, name: str) -> Path:
+    """Return the path of a file or folder below a root, or its address below a bucket."""
+    if SCHEME.match(root):
+        return ObjectPath(f"{root}/{name}" if name else root)
+    return Path(root, name)

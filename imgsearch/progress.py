@@ -332,6 +332,14 @@ class MergeReport(Struct, frozen=True):
     marks: int = 0  # favourites, stars and hidden marks that were added
 
 
+class ReplicaReport(Struct, frozen=True):
+    """The report of bringing the copy of an archive up to date."""
+
+    photos: int  # that were new or had changed
+    gone: int  # that are not in the archive any more
+    seconds: float
+
+
 class CopyReport(Struct, frozen=True):
     """The report of copying a library to another catalogue."""
 

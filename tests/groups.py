@@ -17,6 +17,7 @@ GROUPS = {
         "test_deploy.py",
         "test_fleet*.py",
         "test_mounts.py",
+        "test_replica*.py",
         "test_vector_files.py",
         "test_vocabulary.py",
         "e2e/test_page_archive.py",

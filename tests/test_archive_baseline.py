@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from imgsearch import Library, Settings
+from imgsearch.engines.replicas import replica_engine
 from imgsearch.store.reads import Reads
 from tests.factories import write_noise
 from tests.stand_in import StandIn
@@ -35,6 +36,14 @@ def test_library_and_archive_draw_the_same_photos(tmp_path: Path) -> None:
                 assert there is not None and here is not None
                 assert there.strength == pytest.approx(here.strength, abs=1e-5), query
                 assert replace(there, strength=0) == replace(here, strength=0), query
+        engine, _ = replica_engine(tmp_path / "archive", settings, print, encoder=StandIn())
+        with Library(engine) as replica:
+            for query in QUERIES:
+                hits, own = replica.find(query, 50), library.find(query, 50)
+                assert [
+                    (hit.photo.content_hash, hit.score, hit.path, hit.date) for hit in hits.hits
+                ] == [(hit.photo.content_hash, hit.score, hit.path, hit.date) for hit in own.hits]
+                assert hits.verdict == own.verdict is not None
     of_archive = LanceCatalogue(tmp_path / "archive").baseline()
     with closing(Reads.open(settings.data_dir)) as reads:
         row = reads.encoders.in_use()

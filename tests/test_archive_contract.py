@@ -1,7 +1,7 @@
 """The operations of a library are answered alike by an archive of its photos, or refused by it.
 
-A new operation has to be added here: as one that both engines answer, or by the name of the
-capability that an archive lacks.
+A replica of the archive answers them, too, and refuses none. A new operation has to be added here:
+as one that both engines answer, or by the name of the capability that an archive lacks.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
 
 from imgsearch import Classes, Example, Library, Settings
+from imgsearch.engines.replicas import replica_engine
 from imgsearch.errors import UsageError
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.upkeep import Upkeep
@@ -94,7 +96,7 @@ def saved_strip(library: Library) -> object:
 
 
 def written_strip(library: Library) -> object:
-    file = library.settings.cache_dir.parent / f"{'fleet' in library.capabilities}.png"
+    file = library.settings.cache_dir.parent / f"{uuid4().hex}.png"
     report = library.browse.save_strip(library.browse.over_time("a boat"), file)
     return report.photos, report.missing, file.read_bytes()[:4]
 
@@ -102,6 +104,15 @@ def written_strip(library: Library) -> object:
 def cover(library: Library) -> object:
     chosen = library.browse.cover(list(ids_of(library).values()))
     return chosen and chosen.path.name
+
+
+def near_duplicates(library: Library) -> object:
+    """The groups of a comparison, with low scores: the photos resemble each other little."""
+    library.duplicates.remember(library.duplicates.find(0.3).run())
+    return [
+        sorted((photo.hit.path.name, photo.keep) for photo in group.photos)
+        for group in library.duplicates.proposed(0.3).groups
+    ]
 
 
 def days(library: Library) -> object:
@@ -150,6 +161,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "events": events,
     "cameras": lambda library: library.browse.cameras(),
     "over_time": strip,
+    "duplicates": near_duplicates,
     "Browse.cover": cover,
     "Browse.save_strip": written_strip,
     "Browse.filmstrip": saved_strip,
@@ -167,6 +179,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
 # An archive refuses these, as it lacks the capability. Names that end with a dot are of a part.
 REFUSED: dict[str, str] = {
     "events_title": "titles",
+    "duplicates_choices": "choices",
     "saved": "saved",
     "albums": "albums",
     "tray": "tray",
@@ -184,6 +197,7 @@ REFUSED: dict[str, str] = {
 CHANGING = {"Upkeep.read_text", "Upkeep.repair", "changes", "people"}
 CALLS: dict[str, Callable[[Library], object]] = {
     "events_title": lambda library: library.browse.title_event(datetime(2008, 10, 22), "x"),
+    "duplicates_choices": lambda library: library.duplicates.choices(),
     "Upkeep.read_metadata": lambda library: library.upkeep.read_metadata(),
     "Upkeep.make_thumbnails": lambda library: library.upkeep.make_thumbnails(),
 }
@@ -217,6 +231,14 @@ def archive(library: Library) -> Iterator[Library]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def replica(library: Library, archive: Library) -> Iterator[Library]:
+    """The copy of the archive on this machine."""
+    engine, _ = replica_engine(archive.address, library.settings, print, encoder=StandIn())
+    with Library(engine) as opened:
+        yield opened
+
+
 def methods_of(part: type) -> set[str]:
     return {
         f"{part.__name__}.{name}"
@@ -238,6 +260,11 @@ def test_an_archive_answers_as_the_library(name: str, library: Library, archive:
     answer = ANSWERED[name](library)
     assert ANSWERED[name](archive) == answer
     assert answer or name == "Upkeep.doctor", "there is something to compare"
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_a_replica_answers_as_the_library(name: str, library: Library, replica: Library) -> None:
+    assert ANSWERED[name](replica) == ANSWERED[name](library)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -28,8 +28,8 @@ from imgsearch.records.corrections import NamedPoint, PhotoDate
 from imgsearch.records.labels import Classes
 from imgsearch.store import changes, migrations
 from imgsearch.store.store import Store
+from tests.item_replicas import CONTENTS, Sharer, killed_at, new_archive, settle
 from tests.object_storage import s3_server
-from tests.replicas import CONTENTS, Replica, killed_at, new_archive, settle
 
 ONE, TWO, THREE, FOUR, FIVE = CONTENTS[:5]
 
@@ -40,16 +40,16 @@ def archive(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def make(tmp_path: Path, archive: str) -> Iterator[Callable[..., Replica]]:
+def make(tmp_path: Path, archive: str) -> Iterator[Callable[..., Sharer]]:
     """Makes replicas of the archive; the photos of each have other ids."""
-    made: list[Replica] = []
+    made: list[Sharer] = []
 
-    def replica(contents: list[bytes] | None = None) -> Replica:
+    def replica(contents: list[bytes] | None = None) -> Sharer:
         photos = contents
         if photos is None:
             photos = list(CONTENTS)
             random.Random(len(made)).shuffle(photos)
-        made.append(Replica(tmp_path / f"replica{len(made)}", archive, photos))
+        made.append(Sharer(tmp_path / f"replica{len(made)}", archive, photos))
         made[-1].synchronise()
         return made[-1]
 
@@ -59,68 +59,68 @@ def make(tmp_path: Path, archive: str) -> Iterator[Callable[..., Replica]]:
 
 
 @pytest.fixture
-def anna(make: Callable[..., Replica]) -> Replica:
+def anna(make: Callable[..., Sharer]) -> Sharer:
     return make()
 
 
 @pytest.fixture
-def ben(make: Callable[..., Replica], anna: Replica) -> Replica:
+def ben(make: Callable[..., Sharer], anna: Sharer) -> Sharer:
     return make()
 
 
 # ------------------------------------------------------------------------- every kind
 
 
-def make_album(replica: Replica) -> None:
+def make_album(replica: Sharer) -> None:
     replica.albums.make("Seaside", replica.ids(THREE, ONE, TWO))
 
 
-def mark(replica: Replica) -> None:
+def mark(replica: Sharer) -> None:
     replica.store.marks.set(replica.ids(ONE, TWO), {"rating": 4, "favourite": 1})
     replica.store.marks.set(replica.ids(THREE), {"hidden": 1})
 
 
-def correct(replica: Replica) -> None:
+def correct(replica: Sharer) -> None:
     (photo_id,) = replica.ids(ONE)
     replica.corrections.set_dates([PhotoDate(photo_id, datetime(1974, 1, 1), "year")])
     replica.corrections.set_place(replica.ids(ONE, TWO), NamedPoint(38.7, -9.1, "Lisbon"))
 
 
-def choose_duplicates(replica: Replica) -> None:
+def choose_duplicates(replica: Sharer) -> None:
     replica.duplicates.set(replica.ids(ONE)[0], True)
     replica.duplicates.set(replica.ids(TWO)[0], False)
 
 
-def name_person(replica: Replica) -> None:
+def name_person(replica: Sharer) -> None:
     people = replica.store.people
     person_id, _ = people.make([replica.face(ONE), replica.face(TWO)], "Anna")
     people.decide(person_id, [], [replica.face(THREE)])
     people.set_own(person_id, True)
 
 
-def hide_person(replica: Replica) -> None:
+def hide_person(replica: Sharer) -> None:
     person_id, _ = replica.store.people.make([replica.face(FOUR, 1)], "Nobody")
     replica.store.people.hide(person_id, True, [])
 
 
-def save_labels(replica: Replica) -> None:
+def save_labels(replica: Sharer) -> None:
     replica.store.labels.save_facet("scenery", Classes(("beach", "forest"), None, True))
 
 
-def teach(replica: Replica) -> None:
+def teach(replica: Sharer) -> None:
     elsewhere = ConceptExample(b"\xee" * 32, False, None, Path("/home/anna/fern.jpg"), b"WebP")
     replica.teach("Plants", replica.example(ONE), replica.example(TWO, False), elsewhere)
 
 
-def save_search(replica: Replica) -> None:
+def save_search(replica: Sharer) -> None:
     replica.save_search("Beaches", "beach -people", replica.ids(ONE)[0], b"an image")
 
 
-def call_event(replica: Replica) -> None:
+def call_event(replica: Sharer) -> None:
     replica.events.set(replica.event(9, 12), "A walk")
 
 
-MAKING: dict[str, Callable[[Replica], None]] = {
+MAKING: dict[str, Callable[[Sharer], None]] = {
     "album photo": make_album,
     "mark": mark,
     "correction": correct,
@@ -136,7 +136,7 @@ MAKING: dict[str, Callable[[Replica], None]] = {
 
 @pytest.mark.parametrize("kind", MAKING)
 def test_everything_that_is_made_reaches_another_replica(
-    anna: Replica, ben: Replica, make: Callable[..., Replica], kind: str
+    anna: Sharer, ben: Sharer, make: Callable[..., Sharer], kind: str
 ) -> None:
     before = settle(anna, ben)
     MAKING[kind](anna)
@@ -146,7 +146,7 @@ def test_everything_that_is_made_reaches_another_replica(
     assert settle(make(), ben) == said, "a replica that comes later gets it as well"
 
 
-def test_everything_that_is_removed_goes_from_another_replica(anna: Replica, ben: Replica) -> None:
+def test_everything_that_is_removed_goes_from_another_replica(anna: Sharer, ben: Sharer) -> None:
     empty = settle(anna, ben)
     for do in MAKING.values():
         do(anna)
@@ -170,7 +170,7 @@ def test_everything_that_is_removed_goes_from_another_replica(anna: Replica, ben
 
 
 def test_albums_and_saved_searches_are_renamed_and_photos_taken_out(
-    anna: Replica, ben: Replica
+    anna: Sharer, ben: Sharer
 ) -> None:
     make_album(anna)
     save_search(anna)
@@ -183,14 +183,14 @@ def test_albums_and_saved_searches_are_renamed_and_photos_taken_out(
     assert [name for name, *_ in said["searches"]] == ["Shores"]
 
 
-def test_the_groups_have_all_kinds_and_are_noted(anna: Replica) -> None:
+def test_the_groups_have_all_kinds_and_are_noted(anna: Sharer) -> None:
     assert {*GROUP_OF} == {*KINDS}
     triggers = anna.rows("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
     for group in GROUPS:
         assert sum(f"SELECT '{group}', subject" in sql for (sql,) in triggers) >= 3, group
 
 
-def test_the_tray_stays_where_it_is(anna: Replica, ben: Replica) -> None:
+def test_the_tray_stays_where_it_is(anna: Sharer, ben: Sharer) -> None:
     anna.tray.add(anna.ids(ONE))
     anna.tray.take_out(anna.ids(ONE))
     anna.tray.add(anna.ids(TWO))
@@ -200,7 +200,7 @@ def test_the_tray_stays_where_it_is(anna: Replica, ben: Replica) -> None:
     assert anna.rows("SELECT * FROM user_items") == []
 
 
-def test_a_group_that_a_program_has_made_stays_where_it_is(anna: Replica, ben: Replica) -> None:
+def test_a_group_that_a_program_has_made_stays_where_it_is(anna: Sharer, ben: Sharer) -> None:
     anna.store.faces.assign({}, [[anna.face(ONE), anna.face(TWO)]])
     anna.synchronise()
     ben.synchronise()
@@ -209,7 +209,7 @@ def test_a_group_that_a_program_has_made_stays_where_it_is(anna: Replica, ben: R
 
 
 def test_a_library_that_is_no_replica_notes_nothing(tmp_path: Path, archive: str) -> None:
-    alone = Replica(tmp_path / "alone", archive)
+    alone = Sharer(tmp_path / "alone", archive)
     with closing(alone):
         for do in MAKING.values():
             do(alone)
@@ -219,9 +219,9 @@ def test_a_library_that_is_no_replica_notes_nothing(tmp_path: Path, archive: str
 
 
 def test_a_library_that_becomes_a_replica_sends_what_it_has(
-    tmp_path: Path, archive: str, anna: Replica
+    tmp_path: Path, archive: str, anna: Sharer
 ) -> None:
-    old = Replica(tmp_path / "old", archive)
+    old = Sharer(tmp_path / "old", archive)
     with closing(old):
         for do in MAKING.values():
             do(old)
@@ -232,7 +232,7 @@ def test_a_library_that_becomes_a_replica_sends_what_it_has(
 # ------------------------------------------------------------------------- two people
 
 
-def test_of_two_changes_of_the_same_thing_the_later_one_counts(anna: Replica, ben: Replica) -> None:
+def test_of_two_changes_of_the_same_thing_the_later_one_counts(anna: Sharer, ben: Sharer) -> None:
     anna.store.marks.set(anna.ids(ONE), {"rating": 2})
     anna.shift_clock(-10)
     ben.store.marks.set(ben.ids(ONE), {"rating": 5})
@@ -246,7 +246,7 @@ def test_of_two_changes_of_the_same_thing_the_later_one_counts(anna: Replica, be
 
 
 def test_who_has_seen_a_value_and_changes_it_comes_later_whatever_the_clock(
-    anna: Replica, ben: Replica
+    anna: Sharer, ben: Sharer
 ) -> None:
     anna.store.marks.set(anna.ids(ONE), {"rating": 2})
     anna.shift_clock(3600)  # an hour ahead
@@ -257,7 +257,7 @@ def test_who_has_seen_a_value_and_changes_it_comes_later_whatever_the_clock(
     assert settle(ben, anna)["marks"] == []
 
 
-def test_changes_of_different_things_are_all_kept(anna: Replica, ben: Replica) -> None:
+def test_changes_of_different_things_are_all_kept(anna: Sharer, ben: Sharer) -> None:
     make_album(anna)
     settle(anna, ben)
     anna.albums.add("Seaside", anna.ids(FOUR))
@@ -280,7 +280,7 @@ def test_changes_of_different_things_are_all_kept(anna: Replica, ben: Replica) -
     assert named[0] == named[1] == [2, 0, 1, 3, 4], "in one order, though two have one place"
 
 
-def test_two_albums_of_one_name_stay_two(anna: Replica, ben: Replica) -> None:
+def test_two_albums_of_one_name_stay_two(anna: Sharer, ben: Sharer) -> None:
     anna.albums.make("Holiday", anna.ids(ONE))
     with anna.store.database.brief_transaction() as connection:
         connection.execute("UPDATE albums SET made_at = '2020-01-01T00:00:00+00:00'")
@@ -288,7 +288,7 @@ def test_two_albums_of_one_name_stay_two(anna: Replica, ben: Replica) -> None:
     assert settle(ben, anna)["albums"] == {"Holiday": ["01"], "HOLIDAY (2)": ["02"]}
 
 
-def test_two_albums_exchange_their_names(anna: Replica, ben: Replica) -> None:
+def test_two_albums_exchange_their_names(anna: Sharer, ben: Sharer) -> None:
     anna.albums.make("One", anna.ids(ONE))
     anna.albums.make("Two", anna.ids(TWO))
     settle(anna, ben)
@@ -298,7 +298,7 @@ def test_two_albums_exchange_their_names(anna: Replica, ben: Replica) -> None:
     assert settle(anna, ben)["albums"] == {"One": ["02"], "Two": ["01"]}
 
 
-def test_two_persons_of_one_name_become_one(anna: Replica, ben: Replica) -> None:
+def test_two_persons_of_one_name_become_one(anna: Sharer, ben: Sharer) -> None:
     anna.store.people.make([anna.face(ONE)], "Maria")
     ben.store.people.make([ben.face(TWO)], "maria")
     ben.store.people.decide(ben.person("Maria"), [], [ben.face(THREE)])
@@ -312,7 +312,7 @@ def test_two_persons_of_one_name_become_one(anna: Replica, ben: Replica) -> None
     assert len(said["faces"]) == 2
 
 
-def test_of_two_decisions_about_a_face_the_later_one_counts(anna: Replica, ben: Replica) -> None:
+def test_of_two_decisions_about_a_face_the_later_one_counts(anna: Sharer, ben: Sharer) -> None:
     anna.store.people.make([anna.face(ONE)], "Maria")
     anna.store.people.make([anna.face(TWO)], "Rosa")
     settle(anna, ben)
@@ -336,9 +336,7 @@ def test_of_two_decisions_about_a_face_the_later_one_counts(anna: Replica, ben: 
     assert [each for each in decided if each[0] == "05"] == [("05", 0.1, "Maria", 1)]
 
 
-def test_a_denial_of_two_persons_who_were_joined_is_one_and_goes(
-    anna: Replica, ben: Replica
-) -> None:
+def test_a_denial_of_two_persons_who_were_joined_is_one_and_goes(anna: Sharer, ben: Sharer) -> None:
     for name, content in (("Maria", ONE), ("Rosa", TWO)):
         anna.store.people.make([anna.face(content)], name)
         anna.store.people.decide(anna.person(name), [], [anna.face(THREE)])
@@ -354,7 +352,36 @@ def test_a_denial_of_two_persons_who_were_joined_is_one_and_goes(
     assert anna.rows(denied) == [(0,)]
 
 
-def test_one_names_and_the_other_hides_a_person(anna: Replica, ben: Replica) -> None:
+def test_what_others_decide_about_a_person_who_is_joined_counts_for_the_other(
+    anna: Sharer, ben: Sharer, make: Callable[..., Sharer]
+) -> None:
+    for name, content in (("Maria", ONE), ("Rosa", TWO)):
+        anna.store.people.make([anna.face(content)], name)
+    settle(anna, ben)
+    anna.store.people.merge(anna.person("Rosa"), anna.person("Maria"), [])
+    ben.store.people.decide(ben.person("Rosa"), [ben.face(FIVE)], [ben.face(FOUR)])
+    ben.store.people.set_own(ben.person("Rosa"), True)
+    late = make()
+    said = settle(anna, ben, late)
+    assert said["decided"] == [
+        ("01", 0.1, "Maria", 1),
+        ("02", 0.1, "Maria", 1),
+        ("04", 0.1, "Maria", 0),
+        ("05", 0.1, "Maria", 1),
+    ]
+    assert said["me"] == [("Maria",)]
+    anna.changes.undo()
+    apart = settle(anna, ben, late)
+    assert apart == settle(make(), late)
+    assert apart["decided"] == [
+        ("01", 0.1, "Maria", 1),
+        ("02", 0.1, "Rosa", 1),
+        ("04", 0.1, "Rosa", 0),
+        ("05", 0.1, "Rosa", 1),
+    ]
+
+
+def test_one_names_and_the_other_hides_a_person(anna: Sharer, ben: Sharer) -> None:
     anna.store.people.make([anna.face(ONE)], "Maria")
     settle(anna, ben)
     anna.store.people.name(anna.person("Maria"), "Mary", [])
@@ -363,7 +390,7 @@ def test_one_names_and_the_other_hides_a_person(anna: Replica, ben: Replica) -> 
 
 
 def test_of_two_titles_of_overlapping_events_the_later_one_counts_until_it_goes(
-    anna: Replica, ben: Replica
+    anna: Sharer, ben: Sharer
 ) -> None:
     anna.events.set(anna.event(9, 12), "A walk")
     anna.shift_clock(-10)
@@ -374,7 +401,7 @@ def test_of_two_titles_of_overlapping_events_the_later_one_counts_until_it_goes(
     assert [title for title, *_ in settle(anna, ben)["events"]] == ["A walk", "Tea"]
 
 
-def test_two_teach_one_concept(anna: Replica, ben: Replica) -> None:
+def test_two_teach_one_concept(anna: Sharer, ben: Sharer) -> None:
     anna.teach("Plants", anna.example(ONE))
     settle(anna, ben)
     anna.teach("Plants", anna.example(ONE), anna.example(TWO))
@@ -386,7 +413,7 @@ def test_two_teach_one_concept(anna: Replica, ben: Replica) -> None:
 
 
 def test_a_photo_that_is_added_to_a_removed_album_comes_back_with_it(
-    anna: Replica, ben: Replica
+    anna: Sharer, ben: Sharer
 ) -> None:
     make_album(anna)
     settle(anna, ben)
@@ -398,7 +425,7 @@ def test_a_photo_that_is_added_to_a_removed_album_comes_back_with_it(
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_replicas_agree_after_any_changes(make: Callable[..., Replica], seed: int) -> None:
+def test_replicas_agree_after_any_changes(make: Callable[..., Sharer], seed: int) -> None:
     chosen = random.Random(seed)
     replicas = [make() for _ in range(3)]
     for _ in range(60):
@@ -413,7 +440,7 @@ def test_replicas_agree_after_any_changes(make: Callable[..., Replica], seed: in
     assert [each.store.database.dangling_rows() for each in replicas] == [0, 0, 0]
 
 
-def change_something(replica: Replica, chosen: random.Random) -> None:
+def change_something(replica: Sharer, chosen: random.Random) -> None:
     """One change at random, as somebody may make it."""
     people, albums = replica.store.people, replica.albums
     photos = replica.ids(*chosen.sample(CONTENTS, 3))
@@ -463,7 +490,7 @@ def change_something(replica: Replica, chosen: random.Random) -> None:
 # ------------------------------------------------------------------------- undo
 
 
-def test_an_undo_reaches_the_other_replica_and_so_does_a_redo(anna: Replica, ben: Replica) -> None:
+def test_an_undo_reaches_the_other_replica_and_so_does_a_redo(anna: Sharer, ben: Sharer) -> None:
     make_album(anna)
     name_person(anna)
     before = settle(anna, ben)
@@ -479,7 +506,7 @@ def test_an_undo_reaches_the_other_replica_and_so_does_a_redo(anna: Replica, ben
     assert settle(anna, ben) == removed
 
 
-def test_a_change_of_somebody_else_is_never_undone(anna: Replica, ben: Replica) -> None:
+def test_a_change_of_somebody_else_is_never_undone(anna: Sharer, ben: Sharer) -> None:
     anna.store.marks.set(anna.ids(TWO), {"rating": 1})
     anna.store.marks.set(anna.ids(ONE), {"rating": 1})
     settle(anna, ben)
@@ -501,9 +528,7 @@ def test_a_change_of_somebody_else_is_never_undone(anna: Replica, ben: Replica) 
     assert settle(anna, ben)["marks"] == [("01", "rating", 5)]
 
 
-def test_an_album_to_which_somebody_else_has_added_is_not_unmade(
-    anna: Replica, ben: Replica
-) -> None:
+def test_an_album_to_which_somebody_else_has_added_is_not_unmade(anna: Sharer, ben: Sharer) -> None:
     make_album(anna)
     settle(anna, ben)
     ben.albums.add("Seaside", ben.ids(FIVE))
@@ -514,7 +539,7 @@ def test_an_album_to_which_somebody_else_has_added_is_not_unmade(
 
 
 def test_what_others_have_changed_is_forgotten_with_the_changes_before(
-    anna: Replica, ben: Replica
+    anna: Sharer, ben: Sharer
 ) -> None:
     anna.store.marks.set(anna.ids(ONE), {"rating": 1})
     settle(anna, ben)
@@ -528,7 +553,7 @@ def test_what_others_have_changed_is_forgotten_with_the_changes_before(
     assert anna.rows("SELECT of_table FROM rows_of_others") == []
 
 
-def test_every_table_that_an_undo_restores_is_watched(anna: Replica) -> None:
+def test_every_table_that_an_undo_restores_is_watched(anna: Sharer) -> None:
     triggers = {name for (name,) in anna.rows("SELECT name FROM sqlite_master")}
     assert {
         name.removesuffix("_insert_by_others") for name in triggers if "_insert_by_" in name
@@ -538,7 +563,7 @@ def test_every_table_that_an_undo_restores_is_watched(anna: Replica) -> None:
 # ------------------------------------------------------------------------- photos
 
 
-def test_an_item_waits_for_its_photo(make: Callable[..., Replica], anna: Replica) -> None:
+def test_an_item_waits_for_its_photo(make: Callable[..., Sharer], anna: Sharer) -> None:
     for do in MAKING.values():
         do(anna)
     said = settle(anna)
@@ -553,7 +578,7 @@ def test_an_item_waits_for_its_photo(make: Callable[..., Replica], anna: Replica
 
 
 def test_a_photo_that_goes_takes_nothing_from_others_and_gets_its_own_back(
-    anna: Replica, ben: Replica
+    anna: Sharer, ben: Sharer
 ) -> None:
     for do in MAKING.values():
         do(anna)
@@ -573,7 +598,7 @@ def test_a_photo_that_goes_takes_nothing_from_others_and_gets_its_own_back(
     assert settle(ben, anna) == said
 
 
-def test_nothing_is_written_where_nothing_is_new(anna: Replica, ben: Replica) -> None:
+def test_nothing_is_written_where_nothing_is_new(anna: Sharer, ben: Sharer) -> None:
     for do in MAKING.values():
         do(anna)
     settle(anna, ben)
@@ -595,7 +620,7 @@ def test_nothing_is_written_where_nothing_is_new(anna: Replica, ben: Replica) ->
 
 @pytest.mark.parametrize("place", ["before the commit", "after the commit"])
 def test_a_killed_replica_has_sent_everything_once_in_the_end(
-    anna: Replica, ben: Replica, place: str
+    anna: Sharer, ben: Sharer, place: str
 ) -> None:
     for do in MAKING.values():
         do(anna)
@@ -611,7 +636,7 @@ def test_a_killed_replica_has_sent_everything_once_in_the_end(
 
 @pytest.mark.parametrize("place", ["between two parts", "before the position"])
 def test_a_replica_that_is_killed_while_it_takes_in_goes_on(
-    anna: Replica, ben: Replica, place: str
+    anna: Sharer, ben: Sharer, place: str
 ) -> None:
     for do in MAKING.values():
         do(anna)
@@ -624,7 +649,7 @@ def test_a_replica_that_is_killed_while_it_takes_in_goes_on(
     assert settle(ben, anna)["marks"] == sorted([*said["marks"], ("05", "rating", 1)])
 
 
-def test_a_transaction_that_does_not_end_leaves_no_sign(anna: Replica, ben: Replica) -> None:
+def test_a_transaction_that_does_not_end_leaves_no_sign(anna: Sharer, ben: Sharer) -> None:
     mark(anna)
     anna.synchronise()
     before = ben.said()
@@ -645,7 +670,7 @@ def test_what_is_made_while_the_storage_is_away_is_sent_later(
     with s3_server() as server:
         server.put({"other": b""}, "items")
         address = new_archive("s3://items/archive")
-        anna, ben = (Replica(tmp_path / name, address) for name in ("anna", "ben"))
+        anna, ben = (Sharer(tmp_path / name, address) for name in ("anna", "ben"))
         with closing(anna), closing(ben):
             mark(anna)
             settle(anna, ben)
@@ -668,7 +693,7 @@ def test_an_archive_without_the_table_gets_it_with_the_first_item(
     folder = Path(archive)
     shutil.rmtree(folder / "items.lance")  # as in an archive of 0.1.0
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    anna, ben = (Replica(tmp_path / name, archive) for name in ("anna", "ben"))
+    anna, ben = (Sharer(tmp_path / name, archive) for name in ("anna", "ben"))
     with closing(anna), closing(ben):
         settle(anna, ben)
         assert not (folder / "items.lance").exists(), "nobody has made anything"
@@ -681,7 +706,7 @@ def test_an_archive_without_the_table_gets_it_with_the_first_item(
 
 
 def test_a_place_without_an_archive_is_refused(tmp_path: Path) -> None:
-    anna = Replica(tmp_path / "anna", str(tmp_path / "nothing"))
+    anna = Sharer(tmp_path / "anna", str(tmp_path / "nothing"))
     with closing(anna):
         mark(anna)
         with pytest.raises(StoreError, match="There is no catalogue at"):
@@ -691,7 +716,7 @@ def test_a_place_without_an_archive_is_refused(tmp_path: Path) -> None:
 
 
 def test_after_a_backup_was_restored_everything_is_there_again(
-    anna: Replica, ben: Replica, tmp_path: Path
+    anna: Sharer, ben: Sharer, tmp_path: Path
 ) -> None:
     mark(anna)
     settle(anna, ben)
@@ -710,7 +735,7 @@ def test_after_a_backup_was_restored_everything_is_there_again(
     ) == len(anna.rows("SELECT * FROM user_items"))
 
 
-def test_settling_an_archive_repeats_and_hides_nothing(anna: Replica, ben: Replica) -> None:
+def test_settling_an_archive_repeats_and_hides_nothing(anna: Sharer, ben: Sharer) -> None:
     for number in range(6):  # each a commit
         anna.store.marks.set(anna.ids(CONTENTS[number]), {"rating": 1})
         anna.synchronise()
@@ -735,7 +760,7 @@ def test_settling_an_archive_repeats_and_hides_nothing(anna: Replica, ben: Repli
     assert settle(anna, ben)["marks"][0] == ("01", "rating", 2)
 
 
-def test_an_item_that_this_version_cannot_read_stays_as_it_is(anna: Replica, ben: Replica) -> None:
+def test_an_item_that_this_version_cannot_read_stays_as_it_is(anna: Sharer, ben: Sharer) -> None:
     mark(anna)
     said = settle(anna, ben)
     odd = [
@@ -755,9 +780,7 @@ def test_an_item_that_this_version_cannot_read_stays_as_it_is(anna: Replica, ben
     assert all(each in there for each in odd)
 
 
-def test_a_kind_that_an_older_version_did_not_know_gets_its_rows(
-    anna: Replica, ben: Replica
-) -> None:
+def test_a_kind_that_an_older_version_did_not_know_gets_its_rows(anna: Sharer, ben: Sharer) -> None:
     call_event(anna)
     settle(anna)
     ben.synchronise()
@@ -829,7 +852,7 @@ def test_a_library_of_an_older_version_becomes_a_replica(tmp_path: Path, archive
             "INSERT INTO albums (key, name, made_at) VALUES "
             "('old', 'Old', '2020-01-01T00:00:00+00:00')"
         )
-    new = Replica(tmp_path / "new", archive)
+    new = Sharer(tmp_path / "new", archive)
     with Store.open(folder, writable=True) as store, closing(new):
         synchronise(store, ArchiveItems(archive))
         new.synchronise()

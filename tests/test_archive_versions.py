@@ -305,3 +305,20 @@ def test_an_archive_that_only_a_newer_imgsearch_may_change_is_read(tmp_path: Pat
     assert len(lanced(address, "photos").versions()) == versions
     status = run_cli("status", "--library", address, data=tmp_path / "data")
     assert status.returncode == 0, status.stderr
+
+
+def test_tables_tell_which_rows_have_changed(tmp_path: Path) -> None:
+    address = an_archive(tmp_path)
+    table = Table(address, "photos", writable=True)
+    view = table.newest()
+    assert view.dataset.has_stable_row_ids and view.identity
+    before, hashes = view.reached, view.read(["hash"])["hash"].to_pylist()
+    LanceWriter(address).put_facts({bytes.fromhex(hashes[1]): Facts("PNG", 3, 3)})
+    LanceWriter(address).settle()
+    with table.changing() as dataset:
+        dataset.optimize.compact_files(materialize_deletions_threshold=0.0)
+    view = table.newest()
+    assert len(view.reached.fragments) == len(before.fragments) == 0
+    changed = [row for rows in view.changed(["hash"], before, 1) for row in rows.to_pylist()]
+    assert {row["hash"] for row in changed} == {hashes[1]}
+    assert list(view.changed(["hash"], view.reached, 1)) == []

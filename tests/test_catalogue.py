@@ -13,7 +13,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import pytest
@@ -62,6 +62,7 @@ from imgsearch.archive.lance.nearest import LancePolicy  # noqa: E402
 from imgsearch.archive.lance.reader import LanceCatalogue  # noqa: E402
 from imgsearch.archive.lance.rows import id_of  # noqa: E402
 from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
+from tests import replicas  # noqa: E402
 from tests.catalogue_writer import DIM, content_of, photo, vectors_of  # noqa: E402
 
 ENCODER = EncoderRow(1, "test/1", "test", DIM)
@@ -138,7 +139,43 @@ class LocalKind:
             self._store.files.add_root(root)
 
 
-ENGINES: dict[str, Callable[[Path], CatalogueKind]] = {"local": LocalKind, "lance": LanceKind}
+class ReplicaKind:
+    """A library that follows Lance tables in a folder, in which it is written."""
+
+    def __init__(self, folder: Path) -> None:
+        tables_kind = LanceKind(folder)
+        self.put, self.put_facts, self.forget = (
+            tables_kind.put,
+            tables_kind.put_facts,
+            tables_kind.forget,
+        )
+        self.settle, self.known = tables_kind.settle, tables_kind.known
+        self._engine, replica = replicas.opened(tables_kind.address, folder)
+        replica.checked_s = 0.0
+
+    def catalogue(self) -> Catalogue:
+        self._engine.catalogue()  # photos that go before a replica looks are unknown to it
+        return cast(Catalogue, NewForEachCall(self._engine.catalogue))
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+class NewForEachCall:
+    """A catalogue of a library is of one request, and a replica takes changes before one begins."""
+
+    def __init__(self, open_catalogue: Callable[[], Catalogue]) -> None:
+        self._open_catalogue = open_catalogue
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._open_catalogue(), name)
+
+
+ENGINES: dict[str, Callable[[Path], CatalogueKind]] = {
+    "local": LocalKind,
+    "lance": LanceKind,
+    "replica": ReplicaKind,
+}
 
 
 @pytest.fixture(params=ENGINES)
@@ -952,6 +989,40 @@ def started(address: str, *arguments: object) -> subprocess.Popen[str]:
 @pytest.mark.slow
 def test_two_processes_that_put_the_same_photos_double_none(writer: LanceWriter) -> None:
     assert_two_processes_double_none(writer.address)
+
+
+def test_writers_at_once_double_nothing_in_a_catalogue_whose_keys_are_indexed(
+    tmp_path: Path,
+) -> None:
+    first = LanceWriter.open(
+        tmp_path / "catalogue", ENCODER, policy=LancePolicy(scalar_index_from=1)
+    )
+    first.put(some_photos(20))
+    first.settle()
+    together = threading.Barrier(4)
+    errors: list[BaseException] = []
+
+    def put() -> None:
+        writer = LanceWriter(first.address)
+        for start in range(100, 160, 15):
+            together.wait()
+            try:
+                writer.put([photo(n, path_of(n)) for n in range(start, start + 15)])
+            except BaseException as error:  # noqa: BLE001  # a panic of Lance, too
+                together.abort()
+                errors.append(error)
+
+    threads = [threading.Thread(target=put) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    for name, key in (("photos", "key"), ("files", "path")):
+        rows = lance.dataset(f"{first.address}/{name}.lance").to_table(columns=[key])
+        keys = rows[key].to_pylist()
+        assert len(keys) == len(set(keys)), name
+    assert LanceCatalogue(first.address).count().photos == 80
 
 
 def assert_two_processes_double_none(address: str) -> None:

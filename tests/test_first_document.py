@@ -42,6 +42,12 @@ def test_the_document_of_each_view_names_files_that_are_there(view: str) -> None
 def test_a_view_names_modules_that_are_imported_and_none_that_come_later(view: str) -> None:
     document = first_document.document(view)
     later = {"shell/compare.js", "viewer/full.js", "map/ground.js"}
+    later |= {
+        "shell/correct.js",
+        "shell/place_map.js",
+        "viewer/street_map.js",
+        "event/route_map.js",
+    }
     needs_ground = {"map": {"map/ground.js"}}.get(view, set())
     for name in later:
         assert (component_files.address(name) in document) == (name in needs_ground), name

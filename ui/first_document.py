@@ -32,6 +32,8 @@ _EVERYWHERE = ("shell", "search_field")  # our components
 _BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin };</script>"
 # An import that a module cannot do without; those in parentheses are made later.
 _IMPORT = re.compile(r'(?:from|import)\s*["`](\.[^"`]+\.js)["`]')
+# Types are imported in comments, from modules that a browser may never need.
+_TYPES = re.compile(r"/\*\*.*?\*/", re.DOTALL)
 _HEADERS = {"Cache-Control": "no-cache"}  # it names files by their versions
 
 
@@ -80,7 +82,7 @@ def _modules_of(view: str) -> list[str]:
     """The modules of the components of a view, and of all they import, in the order of need."""
     first = [f"{name}/{name}.js" for name in (*_EVERYWHERE, *VIEWS[view].components)]
     first += [each.actions for each in page_features() if each.actions is not None]
-    return list(_with_imports(first, component_files.text))
+    return list(_with_imports(first, lambda name: _TYPES.sub("", component_files.text(name))))
 
 
 def _with_imports(first: Iterable[str], text_of: Callable[[str], str]) -> Iterator[str]:

@@ -1,5 +1,7 @@
-"""The routes by which the browser keeps what it is told: the tray, marks, corrected dates and
-places, titles of events, undo, and what features add.
+"""The routes by which the browser keeps what it is told.
+
+These are the tray, marks, judgements, corrected dates and places, titles of events, undo, and what
+features add.
 
 They are the operations of the library under their own paths, so what the browser may ask for is
 declared once. Changes come by PUT, which no other web site may send without asking first.
@@ -25,10 +27,13 @@ from ui.session import session
 ROUTE = "/operations/{path:path}"
 MAX_BYTES = 16 << 20  # a million ids
 # The first part of their paths.
-_ALLOWED = ("tray", "marks", "changes", "corrections", "events")
+_ALLOWED = ("tray", "marks", "changes", "concepts", "corrections", "events")
 _TRAY = "tray"  # answers do not depend on it, but for those to is:picked
 # By PUT, for what they are sent.
-_READING = ("marks/of", "corrections/of", "corrections/plan", "corrections/plan-place")
+_READING = (
+    *("concepts/judge", "marks/of"),
+    *("corrections/of", "corrections/plan", "corrections/plan-place"),
+)
 _SHEET_TYPES = {"pdf": "application/pdf", "jpeg": "image/jpeg"}
 # Of a page that waits for its first photos: each tab asks.
 _EMPTY_TRAY = msgspec.json.encode(PickedPhotos("", ()))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from imgsearch import ImgsearchError, Query, TaughtConcept, Term, format_count, to_text
-from ui import judging
 from ui.answer_data import forget_answers
 from ui.formatting import alt_text, escape_markdown
 from ui.search_state import open_search
@@ -103,7 +102,13 @@ def _proposals(name: str, key: str) -> None:
 
 def _judge(name: str, photo_id: int, is_like: bool) -> None:
     """Add a judgement of a photo that was proposed."""
+    concepts = session().library.concepts
     try:
-        judging.teach(name, photo_id, is_like)
+        if is_like:
+            concepts.teach(name, [photo_id])
+        else:
+            concepts.teach(name, unlike=[photo_id])
     except ImgsearchError as error:
         st.session_state["judging_error"] = str(error)
+        return
+    forget_answers()

@@ -241,7 +241,7 @@ class ArchiveEngine:
 
     def duplicate_choices(self) -> NoReturn:
         """Raise UsageError: an archive is written only when photos are put into it."""
-        raise UsageError("An archive does not keep which near-duplicates you chose.")
+        self.on_this_machine("choices of near-duplicates")
 
     def photo_at(self, path: Path) -> int | None:
         """The id of the photo at this path or address."""
@@ -352,13 +352,8 @@ class ArchiveEngine:
             return
         times = self.catalogue().file_times([found.photo.content_hash])
         for each in found.files:
-            address = path_text(each.path)
-            file = self._originals.file_at(address)
-            if file is not None:
-                yield IndexedFile(file, None, times.get(address))
-            else:
-                with self._originals.fetched(address, with_video) as path:
-                    yield IndexedFile(path)  # the copy has another time
+            time_ns = times.get(path_text(each.path))
+            yield from self._originals.opened(each.path, time_ns, with_video)
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """The first file of each photo, or its small picture where all are objects elsewhere."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +11,7 @@ from imgsearch.archive.fleet.mounts import MountPoints
 from imgsearch.archive.fleet.objects import ShownObjects, is_object
 from imgsearch.errors import PhotoError
 from imgsearch.paths import absolute
+from imgsearch.records.photo import IndexedFile
 from imgsearch.text import SCHEME, path_text
 
 _Result = TypeVar("_Result")
@@ -31,6 +32,22 @@ class Originals:
     def fetched(self, path: str, with_video: bool) -> AbstractContextManager[Path]:
         """Provide an object as a file until the block ends, as `ShownObjects.fetched` does."""
         return self._objects.fetched(path, with_video)
+
+    def opened(
+        self, path: str | Path, mtime_ns: int | None, with_video: bool
+    ) -> Generator[IndexedFile, None, None]:
+        """Yield a file that can be read until the next step; an object elsewhere is fetched.
+
+        `mtime_ns` is its time of change when it was recorded. Raises PhotoError where it cannot be
+        fetched.
+        """
+        address = path_text(path)
+        file = self.file_at(address)
+        if file is not None:
+            yield IndexedFile(file, None, mtime_ns)
+        else:
+            with self.fetched(address, with_video) as fetched:
+                yield IndexedFile(fetched)  # the copy has another time
 
     def read_first(self, places: Iterable[Path], read: Callable[[Path], _Result]) -> _Result | None:
         """The result of reading the first of these files that can be reached; objects are fetched.

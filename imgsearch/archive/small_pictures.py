@@ -9,15 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from imgsearch.caches import FileCache, MemoryCache
 
-if TYPE_CHECKING:
-    from imgsearch.archive.lance.reader import LanceCatalogue
-
 _MEMORY_BYTES = 20_000_000  # some 2,400 pictures
 _SUFFIX = ".webp"
+
+
+class StoredPictures(Protocol):
+    """The small pictures in an archive."""
+
+    def shown_with(self, content_hash: str) -> list[str]:
+        """The contents, in hexadecimal, of the photos of a page, and this one."""
+
+    def thumbnails(self, content_hashes: Sequence[str]) -> dict[str, bytes]:
+        """The pictures (WebP) of these photos, where there are any."""
 
 
 class SmallPictures:
@@ -27,8 +34,8 @@ class SmallPictures:
     kept on the disk, where the archive is in object storage.
     """
 
-    def __init__(self, catalogue: Callable[[], LanceCatalogue], files: FileCache | None) -> None:
-        self._catalogue = catalogue
+    def __init__(self, archive: Callable[[], StoredPictures], files: FileCache | None) -> None:
+        self._archive = archive
         self._files = files
         self._memory: MemoryCache[str] = MemoryCache(_MEMORY_BYTES)
         self._reading = Lock()  # the other pictures of a page wait until the first has read all
@@ -42,16 +49,16 @@ class SmallPictures:
             known = self._known(content_hash)
             if known is not None:
                 return known
-            page = self._catalogue().shown_with(content_hash)
+            page = self._archive().shown_with(content_hash)
             lacking = [each for each in page if self._known(each) is None]
-            images = self._catalogue().thumbnails(lacking)
+            images = self._archive().thumbnails(lacking)
             self._keep(images)
             return images.get(content_hash)
 
     def of(self, content_hashes: Sequence[str]) -> dict[str, bytes]:
         """The pictures of these photos, where there are any."""
         known = {each: self._known(each) for each in content_hashes}
-        images = self._catalogue().thumbnails([each for each in known if known[each] is None])
+        images = self._archive().thumbnails([each for each in known if known[each] is None])
         self._keep(images)
         return {each: image for each, image in known.items() if image is not None} | images
 

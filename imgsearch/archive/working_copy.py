@@ -38,6 +38,7 @@ from imgsearch.archive.lance.people_tables import (
 )
 from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.rows import id_of
+from imgsearch.archive.taking_people import take_people_rows
 from imgsearch.caches import unwritable_cache
 from imgsearch.errors import StoreError
 from imgsearch.store import names
@@ -471,28 +472,8 @@ def _take_rows(
     connection: sqlite3.Connection, rows: Iterable[tuple[str, int, dict[str, Any] | None]]
 ) -> None:
     """Store rows of persons, decisions and changes, and the persons of faces."""
-    by_table: dict[str, dict[int, dict[str, Any] | None]] = {}
-    of_faces: list[tuple[int | None, int]] = []
-    for table, number, columns in rows:
-        if table == "faces":
-            of_faces.append((None if columns is None else columns["person_id"], number))
-        else:
-            by_table.setdefault(table, {})[number] = columns
-    connection.executemany("UPDATE faces SET person_id = ? WHERE id = ?", of_faces)
-    for table in _WHOLE:
-        own = by_table.get(table, {})
-        connection.execute(f"DELETE FROM {table} WHERE id {IN_IDS}", (ids_parameter(own),))
-        known = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
-        connection.executemany(
-            f"INSERT INTO {table} ({', '.join(known)}) VALUES (?{', ?' * (len(known) - 1)})",
-            [[each.get(name) for name in known] for each in own.values() if each is not None],
-        )
-    decided = by_table.get("face_decisions", {}).values()
-    contents = {each["content_hash"] for each in decided if each is not None}
+    contents = take_people_rows(connection, rows, _WHOLE)
     connection.executemany(_NEW_PHOTO, [(id_of(each.hex()), each) for each in contents])
-    connection.execute(
-        "UPDATE face_decisions SET face_id = NULL WHERE face_id NOT IN (SELECT id FROM faces)"
-    )
 
 
 # ------------------------------------------------------------------------- to the archive

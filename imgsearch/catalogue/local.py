@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -53,11 +53,14 @@ class LocalCatalogue:
         encoder: EncoderRow,
         vectors: SearchableVectors,
         online: Mapping[int, bool],
+        note_shown: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
+        """`note_shown` is told the contents, in hexadecimal, of photos that are read at once."""
         self._reads = reads
         self._encoder = encoder
         self._vectors = vectors
         self._online = online
+        self._note_shown = note_shown
         # What one answer asks for several times. An array has no hash, so a selection goes by the
         # identity of its own; it is kept, so that the identity stays its own.
         self._selected: dict[Hashable, tuple[Selection, Ids]] = {}
@@ -171,6 +174,8 @@ class LocalCatalogue:
             if len(files) > 1:
                 files.sort(key=lambda file: (not file.is_online, file.is_missing))
             found[photo_id] = CataloguedPhoto(photo, tuple(files), known.date, known.dated_by)
+        if self._note_shown is not None:
+            self._note_shown([each.photo.content_hash for each in found.values()])
         return found
 
     def vectors_of(

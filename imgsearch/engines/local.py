@@ -20,15 +20,14 @@ from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.registry import registered_prefixes
+from imgsearch.engines.origin import LocalFolders, Origin
 from imgsearch.errors import DiskError, LibraryLocked, Reason, SnapshotError, UsageError
 from imgsearch.features import installed
-from imgsearch.indexer.roots import online_roots, photos_in
-from imgsearch.paths import absolute
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext, understood
 from imgsearch.search.kept_answers import KeptAnswers
 from imgsearch.search.prepared import prepare
-from imgsearch.store.database import DATABASE_FILE, Database
+from imgsearch.store.database import Database
 from imgsearch.store.reads import Reads
 from imgsearch.store.recent_reads import MOST_BYTES
 
@@ -80,6 +79,16 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
+_CAPABILITIES = frozenset(
+    {
+        *installed.parts(),
+        *("changes", "choices", "concepts", "corrections", "encoders", "folders"),
+        *("labels", "marks", "meaning", "titles"),
+        *("packs", "people", "saved", "tray", "upkeep", "watch"),
+    }
+)
+
+
 class LocalEngine:
     """Implements `imgsearch.engines.base.Engine`, which describes the methods without a docstring.
 
@@ -87,14 +96,6 @@ class LocalEngine:
     """
 
     most_listed: int | None = None
-    capabilities = frozenset(
-        {
-            *installed.parts(),
-            *("changes", "choices", "concepts", "corrections", "encoders", "folders"),
-            *("labels", "marks", "meaning", "titles"),
-            *("packs", "people", "saved", "tray", "upkeep", "watch"),
-        }
-    )
 
     def __init__(
         self,
@@ -104,8 +105,11 @@ class LocalEngine:
         encoder: Encoder | None,
         index_policy: IndexPolicy | None,
         group: ProcessGroup | None = None,
+        origin: Origin | None = None,
     ) -> None:
+        """`origin` is where the photos come from; None: from folders of this machine."""
         self.settings = settings
+        self._origin = LocalFolders(settings) if origin is None else origin
         self.notify = notify
         self.encoders = EncoderLoader(
             settings, notify, on_download, encoder, None if group is None else group.open_encoder
@@ -123,18 +127,22 @@ class LocalEngine:
         self._is_closed = False
 
     @property
+    def capabilities(self) -> frozenset[str]:
+        return _CAPABILITIES - self._origin.lacks
+
+    @property
     def address(self) -> str:
-        return str(self.settings.data_dir)
+        return self._origin.address
 
     @property
     def working_folder(self) -> Path:
-        return self.settings.data_dir
+        return self._origin.working_folder
 
     def on_this_machine(self, what: str) -> LocalEngine:
         return self
 
     def photo_folders(self) -> list[str]:
-        return list(self.reads().roots.all().values())
+        return self._origin.photo_folders(self.reads)
 
     def fleet(self) -> NoReturn:
         raise UsageError("Only an archive is filled by a fleet: imgsearch copy --to ADDRESS")
@@ -142,7 +150,7 @@ class LocalEngine:
     # ------------------------------------------------------------------ opening and closing
 
     def exists(self) -> bool:
-        return (self.settings.data_dir / DATABASE_FILE).exists()
+        return self._origin.exists()
 
     def raise_if_closed(self) -> None:
         if self._is_closed:
@@ -153,7 +161,7 @@ class LocalEngine:
 
     def raise_if_damaged(self, error: Exception) -> None:
         if not self._is_closed and self.exists():
-            self.database().raise_if_damaged(error)
+            self._opened().raise_if_damaged(error)
 
     def close(self) -> None:
         with self._lock:
@@ -166,7 +174,12 @@ class LocalEngine:
         self.encoders.close()
 
     def database(self) -> Database:
-        """The open database. Raises UsageError without a library."""
+        """The open database, up to date. Raises UsageError without a library."""
+        self.raise_if_closed()
+        self._origin.refresh(self.new_or_existing)
+        return self._opened()
+
+    def _opened(self) -> Database:
         with self._lock:
             self.raise_if_closed()
             if self._database is None:
@@ -181,10 +194,10 @@ class LocalEngine:
 
     def reads(self) -> Reads:
         """The reading side of the database. Raises UsageError without a library."""
+        self.database()  # without the lock: others need not wait until it is up to date
         with self._lock:
-            database = self.database()
             if self._reads is None:
-                self._reads = Reads(database, MOST_BYTES // self._processes)
+                self._reads = Reads(self._opened(), MOST_BYTES // self._processes)
             return self._reads
 
     def store(self) -> Store:
@@ -218,13 +231,7 @@ class LocalEngine:
         return CorrectionStore(self.database())
 
     def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, IndexedFile]]:
-        photos = self.catalogue().photos(photo_ids)
-        indexed = self.reads().photos.indexed_files(photos)
-        for photo_id, found in photos.items():
-            here = {each.path for each in found.files if each.is_online and not each.is_missing}
-            for file in indexed.get(photo_id, ()):
-                if file.path in here:
-                    yield found.photo, file
+        return self._origin.reachable_files(self.reads(), photo_ids)
 
     def event_title_store(self) -> EventTitleStore:
         """The titles of events in the database."""
@@ -328,7 +335,7 @@ class LocalEngine:
         reads = self.reads()
         row = reads.encoders.in_use()
         self.encoders.check(row)
-        online = online_roots(reads)
+        online = self._origin.online(reads)
         return SearchContext(
             self._catalogue(reads, row, online),
             reads.definitions,
@@ -348,12 +355,13 @@ class LocalEngine:
     def _catalogue(
         self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]
     ) -> LocalCatalogue:
-        return LocalCatalogue(reads, row, SearchedIndex(self, row), online)
+        index = SearchedIndex(self, row)
+        return LocalCatalogue(reads, row, index, online, self._origin.note_shown)
 
     def catalogue(self) -> LocalCatalogue:
         """The photos, whatever encoder the settings name."""
         reads = self.reads()
-        return self._catalogue(reads, reads.encoders.in_use(), online_roots(reads))
+        return self._catalogue(reads, reads.encoders.in_use(), self._origin.online(reads))
 
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for."""
@@ -431,24 +439,22 @@ class LocalEngine:
             return self._kept_thumbnails
 
     def kept_thumbnail(self, content_hash: bytes) -> bytes | None:
-        return self.kept_thumbnails().get(content_hash)
+        own = self._origin.small_picture(content_hash)
+        return self.kept_thumbnails().get(content_hash) if own is None else own
 
     def files_of(
         self, photo_id: int, with_video: bool = False
     ) -> Generator[IndexedFile, None, None]:
-        yield from self.reads().photos.indexed_files([photo_id]).get(photo_id, ())
+        return self._origin.files_of(self.reads(), photo_id, with_video)
 
     def photo(self, photo_id: int) -> Photo | None:
         return self.reads().photos.records([photo_id]).get(photo_id)
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
-        """The photos with a readable file, each with its first one."""
-        reads = self.reads()
-        online = {root_id for root_id, online in online_roots(reads).items() if online}
-        return list(photos_in(reads, online, ids))
+        return self._origin.pictures_of(self.reads(), ids)
 
     def absolute(self, place: str | Path) -> str:
-        return absolute(place)
+        return self._origin.absolute(place)
 
     # ------------------------------------------------------------------ people
 
@@ -461,6 +467,7 @@ class LocalEngine:
         return self.people().people.names_in_files(photo_ids)
 
     def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
+        self._origin.check_changes()
         return decide(self.people())
 
     def find_faces(
@@ -468,18 +475,21 @@ class LocalEngine:
     ) -> Generator[Progress, None, FaceReport]:
         from imgsearch.indexer.faces import find_faces
 
+        self._origin.check_changes()
         return find_faces(self.existing(), folders, again)
 
     def regroup_faces(self) -> None:
         from imgsearch.indexer.faces import group_all
         from imgsearch.store.lock import writing
 
+        self._origin.check_changes()
         with writing(self.existing().data_dir) as store:
             group_all(store, store.faces.all())
 
     def forget_faces(self, with_names: bool) -> int:
         from imgsearch.indexer.faces import forget_faces
 
+        self._origin.check_changes()
         return forget_faces(self.existing(), with_names)
 
     def face_counts(self) -> FaceCounts:
@@ -503,11 +513,13 @@ class LocalEngine:
     def forget(self, folder: str) -> int:
         from imgsearch.indexer import folders
 
+        self._origin.check_changes()
         return folders.forget(self.existing(), folder)
 
     def prune(self, days: float) -> int:
         from imgsearch.indexer import folders
 
+        self._origin.check_changes()
         return folders.prune(self.existing(), days)
 
     def examine(self) -> Iterator[Finding]:
@@ -527,6 +539,7 @@ class LocalEngine:
     ) -> Generator[Progress, None, TextReport]:
         from imgsearch.indexer.picture_text import read_text
 
+        self._origin.check_changes()
         return read_text(self.existing(), folders, everything, again)
 
     def text_counts(self) -> TextCounts:
@@ -541,6 +554,7 @@ class LocalEngine:
         from imgsearch.indexer import sync
         from imgsearch.progress import Job
 
+        self._origin.check_changes()
         if ray is not None:
             raise UsageError(
                 "A library on this machine is indexed by this machine. A cluster fills an archive: "
@@ -562,6 +576,7 @@ class LocalEngine:
         """Merge a pack, with its faces in any case, into the library, made if there is none."""
         from imgsearch.indexer.merge import unpack
 
+        self._origin.check_changes()
         return unpack(self.new_or_existing(), pack, place, offline, beside)
 
     def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:

@@ -62,11 +62,13 @@ class Part(Struct, frozen=True):
 class Detail(Struct, frozen=True):
     """A field of the details of a photo: its type, and the function that returns its value.
 
-    The function is called with the engine of the library and the id of the photo.
+    The function is called with the engine of the library and the id of the photo. `in_archives` is
+    the value in an archive that is searched without a copy on this machine.
     """
 
     type: Any
     made_by: str
+    in_archives: Any
 
 
 class FactFilter(Struct, frozen=True):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from imgsearch.concepts import teaching
+from imgsearch.errors import EncoderError, UsageError
 from imgsearch.index import build, snapshot
 from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
 from imgsearch.indexer.placing import place_new_photos
@@ -47,6 +50,19 @@ def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> 
     labels.update_facets(store, row, lambda: context.encoders.of(row))
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
     place_new_photos(context, store, row)
+
+
+@contextmanager
+def encoder_may_lack(context: IndexingContext, done: str) -> Iterator[None]:
+    """Say that something was `done` where the block needs an encoder that cannot be used here.
+
+    Searching the photos that came from elsewhere raises the same error.
+    """
+    try:
+        yield
+    # UsageError for an encoder that this imgsearch does not have.
+    except (EncoderError, UsageError) as error:
+        context.notify(f"{done}, but its encoder cannot be used here yet. {error}")
 
 
 def refresh_baseline(context: IndexingContext, store: Store, row: EncoderRow) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch.concepts import teaching
-from imgsearch.errors import EncoderError, PhotoError, QueryError, UsageError
+from imgsearch.errors import PhotoError, QueryError, UsageError
 from imgsearch.indexer import pack_notes, packs
-from imgsearch.indexer.derived import refresh_derived, update_index
+from imgsearch.indexer.derived import encoder_may_lack, refresh_derived, update_index
 from imgsearch.indexer.embedding import ConceptEmbedder
 from imgsearch.indexer.faces import group_all
 from imgsearch.indexer.thumbnails import ThumbnailKeeper
@@ -93,7 +93,7 @@ def _refresh_after_merge(
 ) -> int:
     """Update what is derived from the vectors; returns how many concepts were added."""
     added = 0
-    try:
+    with encoder_may_lack(context, "The pack was merged"):
         update_index(context, store, row)
         refresh_derived(context, store, row)
         for lesson in pack_notes.lessons(store, concepts):
@@ -101,7 +101,4 @@ def _refresh_after_merge(
             with suppress(UsageError, PhotoError, QueryError):
                 teaching.teach(store, row, lesson, ConceptEmbedder(context, store, row))
                 added += 1
-    # UsageError for an encoder that this imgsearch does not have.
-    except (EncoderError, UsageError) as error:  # searching the merged photos raises the same
-        context.notify(f"The pack was merged, but its encoder cannot be used here yet. {error}")
     return added

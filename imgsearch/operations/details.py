@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from imgsearch.errors import UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.records.answer import PhotoDetails
@@ -32,11 +33,11 @@ def details_type() -> type[PhotoDetails]:
 
 def with_details(engine: Engine, details: PhotoDetails) -> PhotoDetails:
     """Return the details with the fields of all features."""
-    photo_id = details.hit.photo.id
-    return details_type()(
-        **msgspec.structs.asdict(details),
-        **{
-            name: load(detail.made_by)(engine, photo_id)
-            for name, detail in installed.details().items()
-        },
-    )
+    photo_id, declared = details.hit.photo.id, installed.details()
+    try:
+        local = engine.on_this_machine("details of features")
+    except UsageError:
+        added = {name: detail.in_archives for name, detail in declared.items()}
+    else:
+        added = {name: load(each.made_by)(local, photo_id) for name, each in declared.items()}
+    return details_type()(**msgspec.structs.asdict(details), **added)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
 
+from imgsearch.addresses import path_below
 from imgsearch.errors import Reason
 from imgsearch.records.status import Failure
 from imgsearch.store import schema
@@ -131,7 +132,7 @@ def record_failure(
 
 def _failure(row: Row[tuple[object, ...]]) -> Failure:
     return Failure(
-        Path(row.root, row.name),
+        path_below(row.root, row.name),
         Reason(row.reason),
         row.message,
         row.extra,

@@ -44,13 +44,13 @@ from imgsearch.store.sql import (
     text_parameter,
 )
 from imgsearch.store.tray import TRAY_KEY
-from imgsearch.text import plain_text, without_spaces, words_of
+from imgsearch.text import SCHEME, plain_text, without_spaces, words_of
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
 _FIRST_PATH = (
-    "(SELECT min(CAST(roots.path || '/' || paths.name AS BLOB)) FROM paths "
+    "(SELECT min(CAST(rtrim(roots.path, '/') || '/' || paths.name AS BLOB)) FROM paths "
     "JOIN roots ON roots.id = root_id WHERE photo_id = photos.id)"
 )
 _ALWAYS, _NEVER = "1", "0"
@@ -528,7 +528,9 @@ CONDITIONS: dict[str, Condition] = {
 
 
 def _folder(text: str) -> str:
-    """A folder as a user names it: a path if it begins with / or ~, otherwise a name."""
+    """A folder as a user names it: a path if it begins with / or ~, an address, or a name."""
     if text.startswith(("/", "~")):
         return absolute(text)
+    if SCHEME.match(text):
+        return text.rstrip("/")
     return text.strip("/")

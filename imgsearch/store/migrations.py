@@ -739,6 +739,21 @@ CREATE TABLE later_facts (
 );
 """
 
+# A library that is a copy of an archive: its address, and up to where the copy has it. Of each
+# photo that is there, what was taken of it, and in which run: see `imgsearch.archive.replica`.
+_REPLICAS = """
+CREATE TABLE replica (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    address TEXT NOT NULL,
+    state TEXT NOT NULL
+);
+CREATE TABLE replicated_photos (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    digest INTEGER NOT NULL,
+    run INTEGER NOT NULL
+);
+"""
+
 # How exact a date is: see `imgsearch.records.photo`.
 _DATE_PRECISION = f"""
 ALTER TABLE corrections ADD COLUMN date_precision TEXT;
@@ -753,7 +768,8 @@ DROP TRIGGER corrected_photo_is_read;
 # `imgsearch.archive.items`. `item_state` has a row in a replica only, and without it the triggers
 # do nothing. `outbox` has what has changed here, and `user_items` all items, as they were sent or
 # received last. A number of an album or a person is given once, and stays with its identity in
-# `item_identities` when the row goes, since an undo brings the row back.
+# `item_identities` when the row goes, since an undo brings the row back. `joined` is the other one
+# of two persons who were made one.
 #
 # `outbox` has no unique column: a statement with OR REPLACE or OR IGNORE would have its triggers
 # replace or ignore rows, too. SQLite knows the time to a millisecond.
@@ -886,6 +902,7 @@ CREATE TABLE item_identities (
     kind TEXT NOT NULL,
     number INTEGER NOT NULL,
     identity TEXT NOT NULL UNIQUE,
+    joined INTEGER,
     PRIMARY KEY (kind, number)
 ) WITHOUT ROWID;
 CREATE TABLE rows_of_others (
@@ -929,6 +946,7 @@ MIGRATIONS: dict[str, str] = {
     "later facts": _LATER_FACTS,
     "date precision": _DATE_PRECISION,
     "items of people": _USER_ITEMS,
+    "replicas": _REPLICAS,
 }
 
 

@@ -135,90 +135,18 @@ class PackWriter:
         with self._transaction():
             for ids in batches_of(
                 {
-                    id: _size_of(photo) + sizes.get(photo.content_hash, 0)
+                    id: size_of(photo) + sizes.get(photo.content_hash, 0)
                     for id, photo in of_id.items()
                 }
             ):
                 some = {id: of_id[id] for id in ids}
-                self._insert(some)
+                insert_photos(self.connection, some, with_marks=self.extras.marks)
+                self.add_thumbnails(
+                    (id, photo.content_hash, photo.thumbnail) for id, photo in some.items()
+                )
                 if faces is not None:
                     faces.copy(self.connection, some)
                 self.end_batch(ids[-1], len(ids))
-
-    def _insert(self, photos: Mapping[int, PackedPhoto]) -> None:
-        many = self.connection.executemany
-        columns = ("size_bytes", "added_at", "facts_at", *(fact.name for fact in FACT_COLUMNS))
-        many(
-            f"INSERT INTO photos (id, content_hash, {', '.join(columns)}) "
-            f"VALUES (?, ?{', ?' * len(columns)})",
-            [
-                (id, photo.content_hash, photo.size_bytes, *[moment_text(photo.facts_at)] * 2,
-                 *to_columns(photo.facts).values())
-                for id, photo in photos.items()
-            ],
-        )  # fmt: skip
-        if self.extras.marks:
-            many(
-                "UPDATE photos SET mark_favourite = ?, mark_hidden = ?, mark_rating = ? "
-                "WHERE id = ?",
-                [
-                    (photo.marks.favourite, photo.marks.hidden, photo.marks.rating, id)
-                    for id, photo in photos.items()
-                ],
-            )
-        many(
-            "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
-            "VALUES (1, ?, ?, ?, ?, 0)",
-            [
-                (stored_path(file.path), id, file.size_bytes, file.mtime_ns)
-                for id, photo in photos.items()
-                for file in photo.files
-            ],
-        )
-        for fact, id_column in LIST_FACTS.items():
-            texts = {id: getattr(photo.facts, fact) for id, photo in photos.items()}
-            names = dict.fromkeys(chain.from_iterable(texts.values()))
-            many(f"INSERT OR IGNORE INTO {fact} (name) VALUES (?)", [(name,) for name in names])
-            many(
-                f"INSERT INTO photo_{fact} (photo_id, place, {id_column}) "
-                f"VALUES (?, ?, (SELECT id FROM {fact} WHERE name = ?))",
-                [
-                    (id, place, name)
-                    for id, of_photo in texts.items()
-                    for place, name in enumerate(of_photo)
-                ],
-            )
-        many(
-            "INSERT INTO vectors (encoder_key, photo_id, part, vector, at_s) VALUES "
-            '((SELECT "key" FROM encoders WHERE encoder_id = ?), ?, ?, ?, ?)',
-            [
-                (each.encoder_id, id, part, vector, each.times_s[part] if each.times_s else None)
-                for id, photo in photos.items()
-                for each in photo.vectors
-                for part, vector in enumerate(each.vectors)
-            ],
-        )
-        read = {id: photo.text for id, photo in photos.items() if photo.text is not None}
-        many(
-            "INSERT INTO text_readings (photo_id, state, reader, read_at, message) "
-            "VALUES (?, ?, ?, ?, ?)",
-            [
-                (id, text.state, text.reader, moment_text(text.read_at), text.message)
-                for id, text in read.items()
-            ],
-        )
-        many(
-            "INSERT INTO text_lines (photo_id, place, line, x, y, width, height, confidence) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (id, place, line.text, line.x, line.y, line.width, line.height, line.confidence)
-                for id, text in read.items()
-                for place, line in enumerate(text.lines[:MOST_LINES])
-            ],
-        )
-        self.add_thumbnails(
-            (id, photo.content_hash, photo.thumbnail) for id, photo in photos.items()
-        )
 
     def add_thumbnails(self, images: Iterable[tuple[int, bytes, bytes | None]]) -> None:
         """Write small pictures: the id of a photo, the hash of its content, and WebP or None."""
@@ -256,6 +184,84 @@ class PackWriter:
         self.connection.execute("UPDATE pack SET sha256 = ?", (sha256,))
 
 
+def insert_photos(
+    connection: sqlite3.Connection, photos: Mapping[int, PackedPhoto], *, with_marks: bool
+) -> None:
+    """Insert photos, by their ids, into the tables of a pack, without thumbnails and faces.
+
+    With `with_marks`, the tables have the columns of marks.
+    """
+    many = connection.executemany
+    columns = ("size_bytes", "added_at", "facts_at", *(fact.name for fact in FACT_COLUMNS))
+    many(
+        f"INSERT INTO photos (id, content_hash, {', '.join(columns)}) "
+        f"VALUES (?, ?{', ?' * len(columns)})",
+        [
+            (id, photo.content_hash, photo.size_bytes, *[moment_text(photo.facts_at)] * 2,
+             *to_columns(photo.facts).values())
+            for id, photo in photos.items()
+        ],
+    )  # fmt: skip
+    if with_marks:
+        many(
+            "UPDATE photos SET mark_favourite = ?, mark_hidden = ?, mark_rating = ? WHERE id = ?",
+            [
+                (photo.marks.favourite, photo.marks.hidden, photo.marks.rating, id)
+                for id, photo in photos.items()
+            ],
+        )
+    many(
+        "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
+        "VALUES (1, ?, ?, ?, ?, 0)",
+        [
+            (stored_path(file.path), id, file.size_bytes, file.mtime_ns)
+            for id, photo in photos.items()
+            for file in photo.files
+        ],
+    )
+    for fact, id_column in LIST_FACTS.items():
+        texts = {id: getattr(photo.facts, fact) for id, photo in photos.items()}
+        names = dict.fromkeys(chain.from_iterable(texts.values()))
+        many(f"INSERT OR IGNORE INTO {fact} (name) VALUES (?)", [(name,) for name in names])
+        many(
+            f"INSERT INTO photo_{fact} (photo_id, place, {id_column}) "
+            f"VALUES (?, ?, (SELECT id FROM {fact} WHERE name = ?))",
+            [
+                (id, place, name)
+                for id, of_photo in texts.items()
+                for place, name in enumerate(of_photo)
+            ],
+        )
+    many(
+        "INSERT INTO vectors (encoder_key, photo_id, part, vector, at_s) VALUES "
+        '((SELECT "key" FROM encoders WHERE encoder_id = ?), ?, ?, ?, ?)',
+        [
+            (each.encoder_id, id, part, vector, each.times_s[part] if each.times_s else None)
+            for id, photo in photos.items()
+            for each in photo.vectors
+            for part, vector in enumerate(each.vectors)
+        ],
+    )
+    read = {id: photo.text for id, photo in photos.items() if photo.text is not None}
+    many(
+        "INSERT INTO text_readings (photo_id, state, reader, read_at, message) "
+        "VALUES (?, ?, ?, ?, ?)",
+        [
+            (id, text.state, text.reader, moment_text(text.read_at), text.message)
+            for id, text in read.items()
+        ],
+    )
+    many(
+        "INSERT INTO text_lines (photo_id, place, line, x, y, width, height, confidence) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (id, place, line.text, line.x, line.y, line.width, line.height, line.confidence)
+            for id, text in read.items()
+            for place, line in enumerate(text.lines[:MOST_LINES])
+        ],
+    )
+
+
 def batches_of(sizes: Mapping[int, int]) -> Iterator[list[int]]:
     """Photos, by id, in batches of at most `_BATCH_BYTES`; `sizes` are what they take, in bytes.
 
@@ -273,8 +279,8 @@ def batches_of(sizes: Mapping[int, int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _size_of(photo: PackedPhoto) -> int:
-    """About how many bytes the rows of a photo take, without its thumbnail."""
+def size_of(photo: PackedPhoto) -> int:
+    """Estimate how many bytes the rows of a photo take, without its thumbnail."""
     texts, lists = filter(None, _TEXTS(photo.facts)), chain.from_iterable(_LISTS(photo.facts))
     lines = () if photo.text is None else (line.text for line in photo.text.lines)
     vectors = chain.from_iterable(each.vectors for each in photo.vectors)

@@ -21,9 +21,16 @@ from imgsearch.records.pack import (
     PackedVectors,
     PackInfo,
 )
-from imgsearch.records.photo import MEASURED_FACTS
 from imgsearch.records.picture_text import MOST_LINES
-from imgsearch.store import names, pack_faces, schema
+from imgsearch.store import pack_faces
+from imgsearch.store.batches import (
+    FACT_NAMES,
+    LINE,
+    READING,
+    BatchFile,
+    BatchRows,
+    columns_text,
+)
 from imgsearch.store.database import (
     DATABASE_FILE,
     Database,
@@ -46,22 +53,12 @@ from imgsearch.store.sql import (
     ids_of,
     ids_parameter,
     list_query,
-    now,
     prefix_of,
 )
 from imgsearch.store.tray import TRAY_KEY
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
-
-_FACTS = tuple(fact.name for fact in FACT_COLUMNS)
-_READING = [column.name for column in schema.text_readings.columns if column.name != "photo_id"]
-_LINE = [column.name for column in schema.text_lines.columns if column.name != "photo_id"]
-
-
-def _columns(names: Iterable[str], prefix: str = "") -> str:
-    return ", ".join(prefix + name for name in names)
-
 
 # ------------------------------------------------------------------------- copying
 
@@ -85,8 +82,8 @@ _SIZES = (
 )
 _COPY = (
     "INSERT INTO main.photos (id, content_hash, size_bytes, added_at, facts_at, "
-    f"{_columns(_FACTS)}) SELECT id, content_hash, size_bytes, {_UTC.format('added_at')}, "
-    f"{_UTC.format('coalesce(facts_at, added_at)')}, {_columns(_FACTS)} "
+    f"{columns_text(FACT_NAMES)}) SELECT id, content_hash, size_bytes, {_UTC.format('added_at')}, "
+    f"{_UTC.format('coalesce(facts_at, added_at)')}, {columns_text(FACT_NAMES)} "
     f"FROM library.photos WHERE id {_THESE} ORDER BY id",
     *(
         statement
@@ -104,12 +101,12 @@ _COPY = (
     'JOIN library.encoders AS own ON own."key" = encoder_key '
     "JOIN main.encoders AS packed ON packed.encoder_id = own.encoder_id "
     f'WHERE photo_id {_THESE} ORDER BY photo_id, packed."key", part',
-    f"INSERT INTO main.text_readings (photo_id, {_columns(_READING)}) SELECT photo_id, "
-    + _columns(_UTC.format(name) if name == "read_at" else name for name in _READING)
+    f"INSERT INTO main.text_readings (photo_id, {columns_text(READING)}) SELECT photo_id, "
+    + columns_text(_UTC.format(name) if name == "read_at" else name for name in READING)
     + f" FROM library.text_readings WHERE photo_id {_THESE} ORDER BY photo_id",
-    f"INSERT INTO main.text_lines (photo_id, {_columns(_LINE)}) SELECT photo_id, "
-    f"{_columns(_LINE)} FROM library.text_lines WHERE photo_id {_THESE} AND place < {MOST_LINES} "
-    "ORDER BY photo_id, place",
+    f"INSERT INTO main.text_lines (photo_id, {columns_text(LINE)}) SELECT photo_id, "
+    f"{columns_text(LINE)} FROM library.text_lines WHERE photo_id {_THESE} "
+    f"AND place < {MOST_LINES} ORDER BY photo_id, place",
 )
 # The marks of photos, by their kind.
 _COPY_MARKS: Mapping[MarkKind, str] = {
@@ -340,87 +337,23 @@ def _copy_batch(
 
 # ------------------------------------------------------------------------- merging
 
-# A batch is attached as `batch`. Its table `matches` has the id that each of its photos has in the
-# library, and says whether the photo returns there after its files were gone, and whether its facts
-# are newer, as those of a new photo are. `found` are the files of the batch that are there.
-_MATCHES = (
-    "CREATE TABLE batch.matches (pack_id INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, "
-    "returns INTEGER NOT NULL, has_newer_facts INTEGER NOT NULL)"
-)
-_FOUND = (
-    "CREATE TABLE batch.found (pack_id INTEGER NOT NULL, name BLOB NOT NULL, "
-    "size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL)"
-)
+# Of readings of the text in a photo, and of its facts, those that were read last stay.
 _SECONDS = "CAST(strftime('%s', {}) AS INTEGER)"
-_MATCH_KNOWN = (
-    "INSERT INTO batch.matches SELECT theirs.id, ours.id, ours.gone_at IS NOT NULL, "
+_HAS_NEWER_FACTS = (
     f"({_SECONDS.format('theirs.facts_at')} > "
-    f"{_SECONDS.format('coalesce(ours.facts_at, ours.added_at)')}) IS TRUE "
-    "FROM batch.photos AS theirs JOIN main.photos AS ours USING (content_hash)"
+    f"{_SECONDS.format('coalesce(ours.facts_at, ours.added_at)')}) IS TRUE"
 )
-_UNMATCHED = "theirs.id NOT IN (SELECT pack_id FROM batch.matches)"
-_MATCH_NEW = (
-    "INSERT INTO batch.matches SELECT theirs.id, ours.id, 0, 1 "
-    f"FROM batch.photos AS theirs JOIN main.photos AS ours USING (content_hash) WHERE {_UNMATCHED}"
-)
-_WITH_FACTS = "(SELECT id FROM batch.matches WHERE has_newer_facts)"
-_ADD_VECTORS = (
-    "INSERT INTO main.vectors (encoder_key, photo_id, part, vector, at_s) "
-    'SELECT ours."key", matches.id, part, vector, at_s FROM batch.vectors AS theirs '
-    'JOIN batch.encoders AS packed ON packed."key" = encoder_key '
-    "JOIN main.encoders AS ours ON ours.encoder_id = packed.encoder_id "
-    "JOIN batch.matches ON pack_id = photo_id "
-    "WHERE NOT EXISTS (SELECT 1 FROM main.vectors AS known "
-    'WHERE known.photo_id = matches.id AND known.encoder_key = ours."key") '
-    'ORDER BY matches.id, ours."key", part'
-)
-_NEWER_TEXTS = (
-    "CREATE TABLE batch.newer_texts AS SELECT pack_id, matches.id "
-    "FROM batch.text_readings AS theirs JOIN batch.matches ON pack_id = theirs.photo_id "
-    "LEFT JOIN main.text_readings AS ours ON ours.photo_id = matches.id "
-    f"WHERE ours.photo_id IS NULL OR {_SECONDS.format('theirs.read_at')} > "
+_IS_NEWER_TEXT = (
+    f"ours.photo_id IS NULL OR {_SECONDS.format('theirs.read_at')} > "
     f"{_SECONDS.format('ours.read_at')}"
 )
-_SET_TEXTS = (
-    "DELETE FROM main.text_lines WHERE photo_id IN (SELECT id FROM batch.newer_texts)",
-    f"INSERT OR REPLACE INTO main.text_readings (photo_id, {_columns(_READING)}) "
-    f"SELECT newer.id, {_columns(_READING, 'theirs.')} FROM batch.newer_texts AS newer "
-    "JOIN batch.text_readings AS theirs ON photo_id = pack_id",
-    f"INSERT INTO main.text_lines (photo_id, {_columns(_LINE)}) "
-    f"SELECT newer.id, {_columns(_LINE, 'theirs.')} FROM batch.newer_texts AS newer "
-    "JOIN batch.text_lines AS theirs ON photo_id = pack_id ORDER BY newer.id, place",
-)
-# A snapshot that was built while a photo had no file left it out. With a new `seq`, its vectors are
-# in the tail of any snapshot.
-_RENUMBER = (
-    "CREATE TABLE batch.renumbered AS SELECT encoder_key, photo_id, part, vector, at_s "
-    "FROM main.vectors WHERE photo_id IN (SELECT id FROM batch.matches "
-    "WHERE returns AND pack_id IN (SELECT pack_id FROM batch.found))",
-    "DELETE FROM main.vectors WHERE photo_id IN (SELECT photo_id FROM batch.renumbered)",
-    "INSERT INTO main.vectors (encoder_key, photo_id, part, vector, at_s) "
-    "SELECT * FROM batch.renumbered ORDER BY photo_id, encoder_key, part",
-)
+# A file that the library knows keeps its photo, unless it could not be read here.
 _LINK = (
     "INSERT INTO main.paths (root_id, name, photo_id, size_bytes, mtime_ns, inode) "
-    "SELECT :root, name, matches.id, size_bytes, mtime_ns, inode FROM batch.found "
+    "SELECT root_id, name, matches.id, size_bytes, mtime_ns, inode FROM batch.found "
     "JOIN batch.matches USING (pack_id) WHERE true "
     "ON CONFLICT (root_id, name) DO UPDATE SET photo_id = excluded.photo_id "
-    "WHERE photo_id IS NULL "  # it could not be read here
-    "AND size_bytes = excluded.size_bytes AND mtime_ns = excluded.mtime_ns"
-)
-# Marks that a photo has here stay.
-_ADD_MARKS = (
-    "INSERT OR IGNORE INTO main.marks (kind, photo_id, value) SELECT 'favourite', matches.id, 1 "
-    "FROM batch.photos JOIN batch.matches ON pack_id = photos.id WHERE mark_favourite",
-    "INSERT OR IGNORE INTO main.marks (kind, photo_id, value) SELECT 'hidden', matches.id, 1 "
-    "FROM batch.photos JOIN batch.matches ON pack_id = photos.id WHERE mark_hidden",
-    "INSERT OR IGNORE INTO main.marks (kind, photo_id, value) SELECT 'rating', matches.id, "
-    "mark_rating FROM batch.photos JOIN batch.matches ON pack_id = photos.id "
-    "WHERE mark_rating IS NOT NULL",
-)
-_FORGET_FAILURES = (
-    "DELETE FROM main.failures WHERE path_id IN (SELECT paths.id FROM batch.found "
-    "JOIN main.paths ON root_id = :root AND paths.name = found.name WHERE photo_id IS NOT NULL)"
+    "WHERE photo_id IS NULL AND size_bytes = excluded.size_bytes AND mtime_ns = excluded.mtime_ns"
 )
 
 
@@ -438,10 +371,8 @@ class Merger:
         self._root_id = root_id
         self._prefix = prefix
         self._faces = FaceMerger(info.persons) if info.has_faces else None
-        self._add_marks = _ADD_MARKS if info.has_marks else ()
-        known = frozenset(info.fact_names)
-        self._facts = [name for name in _FACTS if name in known]
-        self._lists = {fact: column for fact, column in LIST_FACTS.items() if fact in known}
+        self._has_marks = info.has_marks
+        self._rows = BatchRows(connection, info.fact_names)
 
     def merge(self, batch: PackedBatch, files: Iterable[FoundFile]) -> MergeCounts:
         """Merge photos by their content; what the library has is not added again.
@@ -450,108 +381,34 @@ class Merger:
         could not be read here. Of facts and texts, those that were read last stay; facts that the
         pack does not know stay in any case.
         """
-        connection = self._connection
-        connection.execute("ATTACH ':memory:' AS batch")
-        try:
-            connection.deserialize(batch.library, name="batch")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                counts = self._merge(files)
-                names.refresh(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:  # SQLite has ended it itself on a full disk
-                    connection.execute("ROLLBACK")
-                raise
-        finally:
-            connection.execute("DETACH batch")
-        return counts
+        with self._rows.attached(batch.library):
+            return self._merge(files)
 
     def _merge(self, files: Iterable[FoundFile]) -> MergeCounts:
-        connection, root = self._connection, {"root": self._root_id}
-        connection.execute(_MATCHES)
-        connection.execute(_FOUND)
-        connection.executemany(
-            "INSERT INTO batch.found VALUES (?, ?, ?, ?, ?)",
-            [
-                (
-                    file.photo_id,
-                    stored_path(file.stat.path.removeprefix(self._prefix)),
-                    file.stat.size_bytes,
-                    file.stat.mtime_ns,
-                    file.stat.inode,
-                )
-                for file in files
-            ],
+        rows = self._rows
+        rows.find(
+            BatchFile(
+                file.photo_id,
+                self._root_id,
+                stored_path(file.stat.path.removeprefix(self._prefix)),
+                file.stat.size_bytes,
+                file.stat.mtime_ns,
+                file.stat.inode,
+            )
+            for file in files
         )
-        connection.execute(_MATCH_KNOWN)
-        newer = self._update_facts()
-        new = self._add_photos()
-        self._set_lists()
-        embedded = self._add_vectors()
-        connection.execute(_NEWER_TEXTS)
-        (texts,) = connection.execute("SELECT count(*) FROM batch.newer_texts").fetchone()
-        for statement in (*_SET_TEXTS, *_RENUMBER):
-            connection.execute(statement)
-        linked = connection.execute(_LINK, root).rowcount
-        connection.execute(_FORGET_FAILURES, root)
-        faces = 0 if self._faces is None else self._faces.merge(connection)
-        marks = sum(connection.execute(statement).rowcount for statement in self._add_marks)
+        rows.match(_HAS_NEWER_FACTS)
+        newer = rows.update_facts()
+        new = rows.add_photos()
+        rows.set_lists()
+        embedded = rows.add_vectors()
+        texts = rows.set_texts(_IS_NEWER_TEXT)
+        rows.renumber()
+        linked = self._connection.execute(_LINK).rowcount
+        rows.forget_failures()
+        faces = 0 if self._faces is None else self._faces.merge(self._connection)
+        marks = rows.add_marks() if self._has_marks else 0
         return MergeCounts(new, newer, embedded, texts, linked, faces, marks)
-
-    def _update_facts(self) -> int:
-        """Replace facts that are older than those of the pack; returns of how many photos.
-
-        Facts that were measured stay where the pack has none: see `with_measured`.
-        """
-        new = {name: f"theirs.{name}" for name in ("facts_at", *self._facts)}
-        new |= {
-            name: f"coalesce(theirs.{name}, photos.{name})"
-            for name in self._facts
-            if name in MEASURED_FACTS
-        }
-        changes = ", ".join(f"{name} = {value}" for name, value in new.items())
-        return self._connection.execute(
-            f"UPDATE main.photos SET {changes} FROM batch.matches "
-            "JOIN batch.photos AS theirs ON theirs.id = pack_id "
-            "WHERE photos.id = matches.id AND has_newer_facts"
-        ).rowcount
-
-    def _add_photos(self) -> int:
-        """Add the photos that the library does not have. They are gone until they get a path."""
-        columns = _columns(("facts_at", *self._facts))
-        new = self._connection.execute(
-            f"INSERT INTO main.photos (content_hash, size_bytes, added_at, gone_at, {columns}) "
-            f"SELECT content_hash, size_bytes, :now, :now, {columns} FROM batch.photos AS theirs "
-            f"WHERE {_UNMATCHED} ORDER BY id",
-            {"now": now()},
-        ).rowcount
-        self._connection.execute(_MATCH_NEW)
-        return new
-
-    def _set_lists(self) -> None:
-        """Give photos with newer facts exactly the keywords and people of the pack."""
-        for fact, id_column in self._lists.items():
-            for statement in (
-                f"DELETE FROM main.photo_{fact} WHERE photo_id IN {_WITH_FACTS}",
-                f"INSERT OR IGNORE INTO main.{fact} (name) SELECT name FROM batch.{fact} "
-                f"WHERE id IN (SELECT {id_column} FROM batch.photo_{fact} "
-                "JOIN batch.matches ON pack_id = photo_id WHERE has_newer_facts) ORDER BY id",
-                f"INSERT INTO main.photo_{fact} (photo_id, place, {id_column}) "
-                f"SELECT matches.id, place, ours.id FROM batch.photo_{fact} AS theirs "
-                "JOIN batch.matches ON pack_id = theirs.photo_id "
-                f"JOIN batch.{fact} AS packed ON packed.id = theirs.{id_column} "
-                f"JOIN main.{fact} AS ours ON ours.name = packed.name "
-                "WHERE has_newer_facts ORDER BY matches.id, place",
-            ):
-                self._connection.execute(statement)
-
-    def _add_vectors(self) -> int:
-        """Add vectors of encoders of which a photo has none; returns of how many photos."""
-        (last,) = self._connection.execute("SELECT max(seq) FROM main.vectors").fetchone()
-        self._connection.execute(_ADD_VECTORS)
-        query = "SELECT count(DISTINCT photo_id) FROM main.vectors WHERE seq > ?"
-        return int(self._connection.execute(query, (last or 0,)).fetchone()[0])
 
 
 def _moment(text: str) -> datetime:

@@ -15,7 +15,7 @@ import msgspec
 
 from imgsearch.paths import is_absolute, with_slashes
 from imgsearch.records.photo import FACTS, Fact, Facts
-from imgsearch.text import plain_text
+from imgsearch.text import SCHEME, plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
@@ -104,7 +104,7 @@ def _text(parameter: str | bytes) -> str:
 
 
 def lies_in(root: bytes, name: bytes, folder: str | bytes) -> bool:
-    """SQL function: whether a file is in a folder of this name, or below this absolute path.
+    """SQL function: whether a file is in a folder of this name, or below this path or address.
 
     `folder` is as `text_parameter` gives it.
     """
@@ -113,11 +113,12 @@ def lies_in(root: bytes, name: bytes, folder: str | bytes) -> bool:
 
 @lru_cache(maxsize=4096)
 def _folder_lies_in(root: bytes, inside: bytes, folder: str) -> bool:
-    path = os.fsdecode(root + b"/" + inside).rstrip("/") + "/"
+    path = os.fsdecode(root.rstrip(b"/") + b"/" + inside).rstrip("/") + "/"
     folder = with_slashes(folder)
-    if is_absolute(folder):
+    if is_absolute(folder) or SCHEME.match(folder):
         return path.startswith(folder.rstrip("/") + "/")
-    return f"/{plain_text(folder)}/" in plain_text(path)
+    # The bucket of an object is the first folder of its address.
+    return f"/{plain_text(folder)}/" in plain_text(SCHEME.sub("/", path))
 
 
 def is_called(name: bytes, text: str | bytes) -> bool:

@@ -212,20 +212,23 @@ def test_a_judgement_counts_also_where_another_view_is_opened_at_once(
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b'{"concept": "nobody taught this", "photo": 1, "shows": null}', 409),
-        (b'{"concept": "x", "photo": "1", "shows": true}', 422),
-        (b'{"concept": "x", "photo": 1}', 422),
-        (b"x" * 20_000, 413),
+        (b'{"name": "nobody taught this", "withdraw": [{"photo_id": 1}]}', 422),
+        (b'{"name": "x", "like": [{"photo_id": "one"}]}', 422),
+        (b'{"name": "x", "like": [{"path": "/etc/passwd"}]}', 422),
+        (b'{"name": "x", "photo": 1}', 422),
+        (b'{"name": "x"}', 422),
     ],
 )
 def test_a_judgement_that_makes_no_sense_is_refused(address: str, body: bytes, status: int) -> None:
     headers = {"Cookie": cookie_of(address)}
-    asked = urllib.request.Request(f"{address}/judgements", body, headers, method="PUT")
+    asked = urllib.request.Request(
+        f"{address}/operations/concepts/teach", body, headers, method="PUT"
+    )
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(asked)
     assert refused.value.code == status
     refused.value.close()
-    without = urllib.request.Request(f"{address}/judgements", body, method="PUT")
+    without = urllib.request.Request(f"{address}/operations/concepts/teach", body, method="PUT")
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(without)
     assert refused.value.code == 403

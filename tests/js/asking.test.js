@@ -64,6 +64,35 @@ test("the page is drawn anew once while it is outdated, and not again before it 
   assert.equal(polls.length, last, "it asks no more");
 });
 
+test("each request to draw the page waits twice as long as the one before", async (context) => {
+  let now = 0, drawn = 0;
+  context.mock.method(performance, "now", () => now);
+  answer = () => ({ content: { state: "new" } });
+  const { polling, polls } = pollingOf(({ state }) => state !== "old", () => { drawn += 1; });
+  const drawnAt = async (ms) => {
+    now = ms;
+    const asked = requests.length;
+    await until(() => requests.length > asked + 2, "further answers");
+    return drawn;
+  };
+  assert.deepEqual([await drawnAt(0), await drawnAt(4999), await drawnAt(5000), await drawnAt(14_999), await drawnAt(15_000)], [1, 1, 2, 2, 3]);
+  polling.close();
+  await Promise.all(polls);
+});
+
+test("an answer that comes when nobody asks any more has nothing drawn", async () => {
+  let go, drawn = 0;
+  const held = new Promise((resolve) => { go = resolve; });
+  requests.length = 0;
+  answer = async () => { await held; return { content: { state: "new" } }; };
+  const { polling, polls } = pollingOf(({ state }) => state !== "old", () => { drawn += 1; });
+  await until(() => requests.length === 1, "the request");
+  polling.close();
+  go();
+  await Promise.all(polls);
+  assert.equal(drawn, 0);
+});
+
 test("a page that is up to date, or a server that refuses, has nothing drawn", async () => {
   let drawn = 0;
   requests.length = 0;

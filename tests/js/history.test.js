@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { openPage } from "./page.js";
 
 const { window } = await openPage("/timeline?q=lake");
-const { exchange, isPlainClick, normalized, openedPhoto, rememberSeen, visit } = await import("../../ui/components/history/history.js");
+const { exchange, isPlainClick, normalized, openedPhoto, photoHasCome, rememberSeen, visit } = await import("../../ui/components/history/history.js");
 
 test("an address is the same whatever the order and the form of its parameters", () => {
   assert.equal(normalized("/?b=2&a=x%20y"), normalized("/?a=x+y&b=2"));
@@ -22,6 +22,31 @@ test("a visit adds an entry that knows where it came from, and which photo it op
   assert.equal(openedPhoto(), "7");
   visit("/photo?id=7&q=lake");
   assert.equal(history.length, before + 1, "the address that is shown is not visited again");
+});
+
+test("until the view of a photo has come, Esc turns back, and nothing else hears of it", () => {
+  history.replaceState(null, "", "/timeline");
+  const heard = [], back = history.back;
+  let backs = 0;
+  history.back = () => { backs += 1; };
+  const note = ({ key }) => heard.push(key);
+  document.addEventListener("keydown", note);
+  const press = (key, given = {}) => document.body.dispatchEvent(new window.KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...given }));
+  visit("/photo?id=9");
+  press("x");
+  press("Escape", { ctrlKey: true });
+  press("Escape");
+  assert.deepEqual([backs, heard], [1, ["x", "Escape"]]);
+  press("Escape");
+  assert.equal(backs, 1, "once");
+  history.replaceState(null, "", "/timeline");
+  visit("/photo?id=9");
+  photoHasCome();
+  press("Escape");
+  assert.equal(backs, 1, "from then on the view has its keys");
+  document.removeEventListener("keydown", note);
+  history.back = back;
+  history.replaceState({ opened: "7" }, "", "/photo?id=7&q=lake");
 });
 
 test("the arrow keys exchange the address without an entry of its own, and forget the place", () => {

@@ -115,6 +115,7 @@ test("the tile below and the one above are in the next row, in the nearest colum
   assert.equal(besideRow(LONG, 5, -1), 1);
   assert.equal(besideRow(LONG, 16, 1), 17, "the first day of the next row");
   assert.equal(besideRow(LONG, 19, -1), 17, "the same column");
+  assert.equal(besideRow(LONG, 54, 1), 58, "the last photo");
   assert.equal(besideRow(LONG, 0, -1), 0, "there is no row above");
   assert.equal(besideRow(LONG, 58, 1), 58, "there is no row below");
 });

@@ -24,7 +24,7 @@ test("a radius is written in metres or kilometres", () => {
 test("a way across 180 degrees goes on beyond it, and comes back", () => {
   assert.deepEqual(unrolled([[0, 179], [1, -179], [2, -178], [3, 179]]), [[0, 179], [1, 181], [2, 182], [3, 179]]);
   assert.deepEqual(unrolled([[0, -179], [1, 179]]), [[0, -179], [1, -181]]);
-  assert.deepEqual(unrolled([[0, 10], [1, 170]]), [[0, 10], [1, 170]], "a long leg is no jump");
+  assert.deepEqual(unrolled([[0, 0], [1, 175]]), [[0, 0], [1, 175]], "a long leg is no jump");
   assert.deepEqual(unrolled([]), []);
 });
 
@@ -44,6 +44,7 @@ test("the ring of Antarctica, around the pole, is closed along the lower edge of
 test("land that reaches beyond an edge is drawn at both", () => {
   const lons = (polygon) => polygon[0].map(([lon]) => lon);
   assert.deepEqual(withCopies([[[179, 0], [181, 0], [179, 1]]]).map(lons), [[179, 181, 179], [-181, -179, -181]]);
+  assert.deepEqual(withCopies([[[-179, 0], [-181, 0], [-179, 1]]]).map(lons), [[-179, -181, -179], [181, 179, 181]]);
   assert.deepEqual(withCopies([[[10, 0], [11, 0], [10, 1]]]).map(lons), [[10, 11, 10]]);
 });
 

@@ -113,6 +113,12 @@ test("names that would cover another one give way to the one with more photos", 
   assert.deepEqual(namesShown(planeOf(), [3, 8], false, alike).texts, ["cats8"]);
 });
 
+test("names that are apart are all shown, beside each other or one above the other", () => {
+  const plane = planeOf(), name = (number, x, y) => ({ number, level: 0, parent: null, name: `name ${number}`, x, y, src: "" });
+  const apart = [name(0, .3, .3), name(1, .3 + 260 / plane.scale, .3), name(2, .3, .3 + 45 / plane.scale)];
+  assert.deepEqual(namesShown(plane, [3, 2, 1], false, apart).texts, ["name 03", "name 12", "name 21"]);
+});
+
 test("where photos are shown from close by, names would hide them", () => {
   const plane = planeOf();
   plane.zoomAt(4);

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openPage, until } from "./page.js";
 
-let status = 200;
-const { requests } = await openPage("/similar", () => ({
-  status, content: status === 200 ? { version: "1", changed: {}, problem: "" } : "The library is locked.",
-}));
+let status = 200, hold = null;
+const { requests } = await openPage("/similar", async () => {
+  await hold;
+  return { status, content: status === 200 ? { version: "1", changed: {}, problem: "" } : "The library is locked." };
+});
 const { CHOSEN, choices } = await import("../../ui/components/similar/choices.js");
 const photo = (id, keep) => ({ id, keep, reason: "" });
 
@@ -32,6 +33,19 @@ test("what the server cannot take now is sent again", async () => {
   await choices.settled();
   assert.deepEqual(requests.at(-1).body.choices, { 3: true });
   assert.equal(sessionStorage.getItem("imgsearch.choices"), "[]");
+});
+
+test("a photo that is clicked again while its choice is on its way is sent again", async () => {
+  let go;
+  hold = new Promise((resolve) => { go = resolve; });
+  requests.length = 0;
+  choices.set("9", true);
+  await until(() => requests.length === 1, "the first request");
+  choices.set("9", false);
+  hold = null;
+  go();
+  await choices.settled();
+  assert.deepEqual(requests.map(({ body }) => body.choices), [{ 9: true }, { 9: false }]);
 });
 
 test("a refusal is told, and not sent again", async () => {

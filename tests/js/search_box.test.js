@@ -50,6 +50,10 @@ test("what was typed is lost to another view that was opened meanwhile", () => {
   dispatchEvent(new window.PopStateEvent("popstate"));
   searchBoxHasCome(field);
   assert.equal(field.value, "");
+  const around = document.createElement("div"), inputs = [];
+  around.addEventListener("input", ({ target }) => inputs.push(target.value)); // as React listens
+  around.append(field);
+  document.body.append(around);
   typeInto(field, "cat");
-  assert.equal(field.value, "cat");
+  assert.deepEqual(inputs, ["cat"]);
 });

@@ -110,6 +110,12 @@ class HiddenPersonItem(Struct, frozen=True):
     """A person of no interest. Key: the person's identity."""
 
 
+class JoinedPersonItem(Struct, frozen=True):
+    """A person who was joined with another one. Key: the person's identity."""
+
+    into: str  # the identity of the other one
+
+
 class OwnPersonItem(Struct, frozen=True):
     """The person who the user is, by identity. Key: "me"."""
 
@@ -209,6 +215,7 @@ _KINDS = {
     "place": _KindOfItem(PlaceItem, CONTENT),
     "person": _KindOfItem(PersonItem, IDENTITY),
     "hidden person": _KindOfItem(HiddenPersonItem, IDENTITY),
+    "joined person": _KindOfItem(JoinedPersonItem, IDENTITY),
     "own person": _KindOfItem(OwnPersonItem, "me"),
     "face": _KindOfItem(FaceItem, f"{CONTENT}/[^/]+"),
     "not face": _KindOfItem(FaceItem, f"{CONTENT}/[^/]+/{IDENTITY}"),

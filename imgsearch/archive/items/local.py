@@ -39,6 +39,7 @@ _NOTED = {
     "saved_searches": "name",
     "event_titles": "title",
 }
+_ORDER = {name: place for place, name in enumerate(GROUPS)}
 _LAST_PHOTO = "(SELECT coalesce(max(id), 0) FROM photos)"
 _ITEM = "kind, key, value, changed_us, writer"
 
@@ -97,6 +98,8 @@ def take_in(connection: sqlite3.Connection) -> None:
     if not noted:
         return
     (writer,) = connection.execute("SELECT writer FROM item_state").fetchone()
+    # Rows that refer to others first: what has become of these may have them follow again.
+    noted.sort(key=lambda row: _ORDER[row[0]], reverse=True)
     for name, noted_subject, changed_us in noted:
         subject = GROUPS[name].noted(connection, noted_subject)
         if subject is not None:

@@ -2,7 +2,8 @@
 
 A group of faces that a program has made is no item until somebody names it, hides it or decides
 about one of its faces. Two people may give two persons one name at once: these become one person,
-as they do in a library.
+as they do in a library. What others have decided about a person who was joined with another one
+counts for that one.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.archive.items.base import LiveItem
 from imgsearch.archive.items.item import (
     FaceItem,
     HiddenPersonItem,
     ItemName,
+    JoinedPersonItem,
     OwnPersonItem,
     PersonItem,
     decoded,
@@ -39,7 +42,7 @@ class PersonItems:
     """The names of persons, and which are of no interest; the subject is the identity."""
 
     name = _PERSON
-    kinds = (_PERSON, "hidden person")
+    kinds = (_PERSON, "hidden person", "joined person")
 
     def subject(self, kind: str, key: str) -> str:
         return key
@@ -51,13 +54,18 @@ class PersonItems:
         person_id = int(subject)
         if _row_of(connection, person_id) is None:
             return identity_of(connection, _PERSON, person_id)
-        return made_identity(connection, _PERSON, person_id)
+        identity = made_identity(connection, _PERSON, person_id)
+        if _joined_with(connection, identity) is not None:  # until that was undone
+            _remember_joining(connection, identity, None)
+            _let_decisions_follow(connection, identity)
+        return identity
 
     def present(self, connection: sqlite3.Connection, subject: str) -> dict[ItemName, Struct]:
         person_id = number_of(connection, _PERSON, subject)
         row = _row_of(connection, person_id)
         if row is None:
-            return {}
+            into = _joined_with(connection, subject)
+            return {} if into is None else {("joined person", subject): JoinedPersonItem(into)}
         name, is_hidden, made_at = row
         decided = connection.execute(
             "SELECT 1 FROM face_decisions WHERE person_id = ?1 UNION "
@@ -81,8 +89,15 @@ class PersonItems:
         for identity, items in subjects.items():
             item = items.get((_PERSON, identity))
             if item is None:
-                waiting |= items.keys() | _remove(connection, identity)
+                _remember_joining(connection, identity, items.get(("joined person", identity)))
+                waiting |= items.keys() - {("joined person", identity)}
+                _remove(connection, identity)
+                _let_decisions_follow(connection, identity)
             elif isinstance(item.value, PersonItem):
+                waiting |= items.keys() & {("joined person", identity)}
+                if _joined_with(connection, identity) is not None:
+                    _remember_joining(connection, identity, None)
+                    _let_decisions_follow(connection, identity)
                 person_id = _put(connection, identity, item.value)
                 is_hidden = ("hidden person", identity) in items
                 name, was_hidden, _ = _row_of(connection, person_id) or (None, False, None)
@@ -131,27 +146,45 @@ def _put(connection: sqlite3.Connection, identity: str, person: PersonItem) -> i
     return person_id
 
 
-def _remove(connection: sqlite3.Connection, identity: str) -> set[ItemName]:
-    """Delete a person; returns the decisions about faces that somebody else has not removed."""
+def _joined_with(connection: sqlite3.Connection, identity: str) -> str | None:
+    """Return the identity of the person that a person was joined with, None for no other."""
+    row = connection.execute(
+        "SELECT joined FROM item_identities WHERE kind = ? AND identity = ?", (_PERSON, identity)
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    return made_identity(connection, _PERSON, row[0])
+
+
+def _remember_joining(connection: sqlite3.Connection, identity: str, item: LiveItem | None) -> None:
+    """Remember which person a person was joined with by somebody else, None for no other."""
+    into = item.value.into if item is not None and isinstance(item.value, JoinedPersonItem) else ""
+    connection.execute(
+        "UPDATE item_identities SET joined = (SELECT number FROM item_identities WHERE kind = ?1 "
+        "AND identity = ?2) WHERE kind = ?1 AND identity = ?3",
+        (_PERSON, into, identity),
+    )
+
+
+def _remove(connection: sqlite3.Connection, identity: str) -> None:
+    """Delete a person. Decisions about their faces that nobody has removed follow again."""
     person_id = number_of(connection, _PERSON, identity)
-    if _row_of(connection, person_id) is None:
-        return set()
-    contents = connection.execute(
-        "SELECT DISTINCT lower(hex(content_hash)) FROM face_decisions WHERE person_id = ?",
+    connection.execute(
+        "UPDATE user_items SET is_waiting = 1 WHERE value IS NOT NULL AND kind IN ('face', "
+        "'not face') AND subject IN (SELECT lower(hex(content_hash)) FROM face_decisions "
+        "WHERE person_id = ?)",
         (person_id,),
-    ).fetchall()
+    )
     connection.execute("DELETE FROM persons WHERE id = ?", (person_id,))
-    waiting: set[ItemName] = set()
-    for (content,) in contents:
-        for kind, key, value in connection.execute(
-            "SELECT kind, key, value FROM user_items WHERE subject = ? AND kind IN ('face', "
-            "'not face') AND value IS NOT NULL",
-            (content,),
-        ):
-            decision = decoded(kind, key, value)
-            if isinstance(decision, FaceItem) and decision.person == identity:
-                waiting.add((kind, key))
-    return waiting
+
+
+def _let_decisions_follow(connection: sqlite3.Connection, identity: str) -> None:
+    """Have decisions about a person follow again, who was joined with another one or is back."""
+    connection.execute(
+        "UPDATE user_items SET is_waiting = 1 WHERE value LIKE ? "
+        "AND kind IN ('face', 'not face', 'own person')",
+        (f'%"{identity}"%',),
+    )
 
 
 def _name(connection: sqlite3.Connection, person_id: int, name: str) -> None:
@@ -230,16 +263,31 @@ class OwnPersonItems:
 
 
 def _person_with(connection: sqlite3.Connection, identity: str) -> int | None:
-    """Return the id of a person, who is made anew where they had no face here and were deleted."""
-    person_id = number_of(connection, _PERSON, identity)
-    if _row_of(connection, person_id) is not None:
-        return person_id
+    """Return the id of a person, or of the one that they were joined with; None where none is here.
+
+    One who had no face here, and so was deleted, is made anew.
+    """
+    tried: set[str] = set()
+    while identity not in tried:
+        tried.add(identity)
+        person_id = number_of(connection, _PERSON, identity)
+        if _row_of(connection, person_id) is not None:
+            return person_id
+        person = _item(connection, _PERSON, identity)
+        if isinstance(person, PersonItem):
+            return _put(connection, identity, person)
+        joined = _item(connection, "joined person", identity)
+        if isinstance(joined, JoinedPersonItem):
+            identity = joined.into
+    return None
+
+
+def _item(connection: sqlite3.Connection, kind: str, key: str) -> Struct | None:
+    """Return the value of an item, as it was sent or received last."""
     row = connection.execute(
-        "SELECT value FROM user_items WHERE kind = ? AND key = ? AND value IS NOT NULL",
-        (_PERSON, identity),
+        "SELECT value FROM user_items WHERE kind = ? AND key = ? AND value IS NOT NULL", (kind, key)
     ).fetchone()
-    person = None if row is None else decoded(_PERSON, identity, row[0])
-    return _put(connection, identity, person) if isinstance(person, PersonItem) else None
+    return None if row is None else decoded(kind, key, row[0])
 
 
 _DECISION = "content_hash, at_s, x, y, width, height, person_id, is_person, decided_at"
@@ -274,8 +322,9 @@ class FaceItems:
     ) -> set[ItemName]:
         waiting: set[ItemName] = set()
         for content, items in subjects.items():
-            wanted = _valid(connection, items)
-            waiting |= items.keys() - wanted.keys()
+            counting = _counting(connection, content, items)
+            waiting |= items.keys() - counting.keys()
+            wanted = dict(counting.values())
             there = _decisions(connection, content)
             kept = {
                 name: row_ids[-1]
@@ -325,22 +374,27 @@ def _item_name(content: str, face: FaceItem, is_person: bool) -> ItemName:
     return "not face", f"{content}/{place}/{face.person}"
 
 
-def _valid(
-    connection: sqlite3.Connection, items: Mapping[ItemName, LiveItem]
-) -> dict[ItemName, FaceItem]:
-    """Return the decisions that count: about persons who are there, and not overridden later."""
-    valid: dict[ItemName, FaceItem] = {}
-    for name, item in sorted(items.items(), key=lambda each: each[1].order):
-        face = item.value
-        if (
-            isinstance(face, FaceItem)
-            and name == _item_name(name[1][:64], face, name[0] == "face")
-            and _person_with(connection, face.person) is not None
-        ):
-            for other in [each for each in valid if _excludes(name, face, each, valid[each])]:
-                del valid[other]
-            valid[name] = face
-    return valid
+def _counting(
+    connection: sqlite3.Connection, content: str, items: Mapping[ItemName, LiveItem]
+) -> dict[ItemName, tuple[ItemName, FaceItem]]:
+    """Return the decisions that count: about persons who are there, and not overridden later.
+
+    Each as an item about the person who is there, since persons are joined.
+    """
+    counting: dict[ItemName, tuple[ItemName, FaceItem]] = {}
+    for item_name, item in sorted(items.items(), key=lambda each: each[1].order):
+        face, is_person = item.value, item_name[0] == "face"
+        if not isinstance(face, FaceItem) or item_name != _item_name(content, face, is_person):
+            continue
+        person_id = _person_with(connection, face.person)
+        if person_id is None:
+            continue
+        face = replace(face, person=made_identity(connection, _PERSON, person_id))
+        name = _item_name(content, face, is_person)
+        for other in [each for each in counting if _excludes(name, face, *counting[each])]:
+            del counting[other]
+        counting[item_name] = name, face
+    return counting
 
 
 def _excludes(name: ItemName, face: FaceItem, other_name: ItemName, other: FaceItem) -> bool:

@@ -23,7 +23,8 @@
 
 A change is a commit: whole or not at all, and Lance lets two writers at once commit one after the
 other. Two that insert the same new key would both succeed, unless the schema marks the key: so each
-table has this mark, and a table without it is refused.
+table has this mark, and a table without it is refused. The mark counts for nothing where Lance
+looks keys up in an index, so `merge` compares them all.
 
 A catalogue may be older or newer than the program that opens it. A column that a table lacks reads
 as null, and opening the table for writing adds it. Each table states which version of the
@@ -43,6 +44,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeAlias
 from urllib.parse import quote
+from uuid import uuid4
 
 import numpy as np
 from msgspec import Struct, field
@@ -102,6 +104,8 @@ _TABLE = b"imgsearch:table"
 # The versions that a program must know to read the table, and to write to it. A table from before
 # there were these numbers has version 1.
 _READS, _WRITES = b"imgsearch:reads", b"imgsearch:writes"
+# Another one in each table that was made: a table may be deleted, and made anew at its address.
+_IDENTITY = b"imgsearch:identity"
 _ENCODER = (b"imgsearch:encoder", b"imgsearch:encoder-name", b"imgsearch:dim")
 _KEY_MARK = b"lance-schema:unenforced-primary-key"
 # A list column: the words of names and text that the index of trigrams cannot find.
@@ -118,8 +122,6 @@ OWN_PERSON = "imgsearch.own-person"
 MARKED = "imgsearch.marked"
 PUBLISHED = "published"  # the tag of the version that was published last
 _OFFSET_BITS = 32  # of an address
-# Of which rows the version is asked for in which they were changed last: see `CHANGED_IN`.
-_WITH_VERSIONS = frozenset({"items"})
 CHANGED_IN = "_row_last_updated_at_version"  # a column that Lance keeps itself
 _KEYS: dict[TableName, str] = {
     "photos": "key",
@@ -401,6 +403,7 @@ def create(address: str, encoder: EncoderRow) -> None:
         # `photos` comes last: where it is, the others are.
         for name in sorted(_KEYS, key=lambda name: name == "photos"):
             schema = schema_of(name, encoder)
+            schema = schema.with_metadata({**schema.metadata, _IDENTITY: uuid4().hex.encode()})
             empty = pa.Table.from_pylist([], schema)
             try:
                 lance.write_dataset(
@@ -408,7 +411,9 @@ def create(address: str, encoder: EncoderRow) -> None:
                     _uri(address, name),
                     schema=schema,
                     mode="create",
-                    enable_stable_row_ids=name in _WITH_VERSIONS,
+                    # By them, Lance tells which rows have changed since a version, also where
+                    # fragments were joined.
+                    enable_stable_row_ids=True,
                 )
             except (ValueError, OSError) as error:
                 if "already exists" not in str(error).lower():
@@ -477,6 +482,16 @@ def _is_not_found(error: Exception) -> bool:
     return "not found" in text and "bucket" not in text
 
 
+class ReachedVersion(Struct, frozen=True):
+    """A version of a table up to which somebody has its rows; 0 for nothing.
+
+    `fragments` are those of a table in which rows have no stable ids.
+    """
+
+    version: int = 0
+    fragments: tuple[int, ...] = ()
+
+
 class View(Struct, frozen=True, eq=False):
     """A version of a table, which no writer changes any more.
 
@@ -520,6 +535,47 @@ class View(Struct, frozen=True, eq=False):
             config.get(OWN_PERSON) or None,
             frozenset(filter(None, config.get(MARKED, "").split(","))),
         )
+
+    @property
+    def identity(self) -> str:
+        """Another one after the table was deleted and made anew; empty for one of 0.1.0."""
+        marks: Mapping[bytes, bytes] = self.dataset.schema.metadata or {}
+        return marks.get(_IDENTITY, b"").decode()
+
+    @property
+    def reached(self) -> ReachedVersion:
+        """What `changed` takes to find later changes."""
+        if self.dataset.has_stable_row_ids:
+            return ReachedVersion(self.version)
+        fragments = (each.fragment_id for each in self.dataset.get_fragments())
+        return ReachedVersion(self.version, tuple(fragments))
+
+    def changed(
+        self,
+        columns: Sequence[str],
+        since: ReachedVersion,
+        rows: int,
+        condition: str | None = None,
+    ) -> Iterator[Any]:
+        """The rows that are not as they were, in tables of at most this many, in storage order.
+
+        Of a table from before rows had stable ids, they are all rows of the fragments that were not
+        there: also those that were joined meanwhile, and have not changed.
+        """
+        conditions = [] if condition is None else [condition]
+        options = {}
+        if self.dataset.has_stable_row_ids:
+            conditions.append(f"_row_last_updated_at_version > {since.version}")
+        else:
+            there = self.dataset.get_fragments()
+            new = [each for each in there if each.fragment_id not in since.fragments]
+            if not new:
+                return
+            options["fragments"] = new
+        condition = " AND ".join(conditions) or None
+        for found in self.batches(columns, condition, rows, **options):
+            for start in range(0, found.num_rows, rows):  # Lance may give more at once
+                yield found.slice(start, rows)
 
     def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
         """The rows (a pyarrow.Table) that fulfil an SQL condition."""
@@ -821,6 +877,8 @@ class Table:
             builder = dataset.merge_insert(_KEYS[self.name]).when_not_matched_insert_all()
             if update:
                 builder = builder.when_matched_update_all()
+            # By the index of the keys, Lance would not see that another writer inserts the same.
+            builder = builder.use_index(False)
             builder.conflict_retries(_RETRIES).retry_timeout(_PATIENCE).execute(rows)
             return int(dataset.version)
 

@@ -25,7 +25,9 @@ FEATURE = Feature(
         )
     },
     details={
-        "albums": Detail(tuple[str, ...], "imgsearch.features.albums.operations:albums_of_photo")
+        "albums": Detail(
+            tuple[str, ...], "imgsearch.features.albums.operations:albums_of_photo", in_archives=()
+        )
     },
     packs=InPacks("albums", "imgsearch.features.albums.packs"),
     changes="albums",

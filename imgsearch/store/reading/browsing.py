@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imgsearch.addresses import path_below
 from imgsearch.paths import path_of
 from imgsearch.records.browse import Moments, MonthCount
 from imgsearch.store.database import Database
@@ -77,7 +78,7 @@ class BrowsingReads:
         )
         counts = Counter((root, name.rpartition(b"/")[0]) for root, name in rows)
         return {
-            Path(path_of(root), path_of(inside)): number
+            path_below(path_of(root), path_of(inside)): number
             for (root, inside), number in sorted(counts.items())
         }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from imgsearch.addresses import path_below
 from imgsearch.paths import path_of, stored_path
 from imgsearch.records.photo import RAW, IndexedFile, Photo, are_raw_pair
 from imgsearch.records.picture_text import PhotoText
@@ -30,6 +31,7 @@ from imgsearch.store.sql import (
     ids_parameter,
     list_query,
 )
+from imgsearch.text import SCHEME, path_text
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
@@ -181,7 +183,7 @@ class PhotoReads:
         )
         found: dict[int, list[IndexedFile]] = {}
         for photo_id, root, name, mtime_ns in self._database.fetch_all(query, ids_parameter(ids)):
-            path = Path(path_of(root), path_of(name))
+            path = path_below(path_of(root), path_of(name))
             found.setdefault(photo_id, []).append(IndexedFile(path, path_of(root), mtime_ns))
         return found
 
@@ -189,8 +191,9 @@ class PhotoReads:
         """The id of the photo at this absolute path."""
         query = "SELECT photo_id FROM paths WHERE root_id = ? AND name = ?"
         for root_id, root in self._roots.all().items():
-            if path.is_relative_to(root):
-                row = self._database.fetch_one(query, root_id, stored_path(path.relative_to(root)))
+            name = _name_below(path, root)
+            if name is not None:
+                row = self._database.fetch_one(query, root_id, stored_path(name))
                 if row is not None and row[0] is not None:
                     return int(row[0])
         return None
@@ -251,6 +254,16 @@ class PhotoReads:
         return list(pairs)
 
 
+def _name_below(path: Path, root: str) -> str | Path | None:
+    """Return the name of a file in a root; None for a file that is not there."""
+    if SCHEME.match(root):
+        address, prefix = path_text(path), f"{root}/"
+        return address.removeprefix(prefix) if address.startswith(prefix) else None
+    if SCHEME.match(path_text(path)):
+        return None
+    return path.relative_to(root) if path.is_relative_to(root) else None
+
+
 def _photos(connection: sqlite3.Connection, parameter: str) -> list[tuple[Photo, str, str | None]]:
     """Photos with their dates, as ISO text, and the sources of these; ids as `IN_IDS` takes them.
 
@@ -276,14 +289,23 @@ def _files(connection: sqlite3.Connection, parameter: str) -> dict[int, list[Sto
     """The files of photos, sorted by path; ids as `IN_IDS` takes them."""
     found: dict[int, list[StoredFile]] = {}
     for photo_id, root_id, root, name, is_held in connection.execute(_PATHS, (parameter,)):
-        inside, _, own_name = name.rpartition(b"/")
-        path = _folder(root, inside) / path_of(own_name)
-        found.setdefault(photo_id, []).append(StoredFile(root_id, path, bool(is_held)))
+        found.setdefault(photo_id, []).append(StoredFile(root_id, _path(root, name), bool(is_held)))
     return found
 
 
+def _path(root: bytes, name: bytes) -> Path:
+    inside, _, own_name = name.rpartition(b"/")
+    folder = _folder(root, inside)
+    return (
+        path_below(path_of(root), path_of(name)) if folder is None else folder / path_of(own_name)
+    )
+
+
 @lru_cache(maxsize=1024)  # to take a path apart takes longer than to read its row
-def _folder(root: bytes, inside: bytes) -> Path:
+def _folder(root: bytes, inside: bytes) -> Path | None:
+    """Return the folder of a file; None for an object, whose address is no path of this system."""
+    if SCHEME.match(path_of(root)):
+        return None
     return Path(path_of(os.path.join(root, inside)))  # noqa: PTH118  # bytes
 
 

@@ -12,7 +12,7 @@ import { isTyping, mount } from "../shared/page.js";
 import { tray } from "../shared/tray.js";
 import { RouteMap } from "./route_map.js";
 
-/** @import { EventData } from "../events/events.js" */
+/** @import { EventData } from "../events/listed.js" */
 /** @import { BlockSection, Day, DaySection } from "../grid/layout.js" */
 /** @import { Listed } from "../grid/photo_grid.js" */
 /** @import { Place } from "../types.d.ts" */

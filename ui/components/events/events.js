@@ -8,17 +8,12 @@ import { spanOf } from "../shared/event_times.js";
 import { mount } from "../shared/page.js";
 import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
+import { listed, summaryOf } from "./listed.js";
 
 /** @import { Parameters, Response } from "../types.d.ts" */
-/** @typedef {"all" | "trips"} Kind */
-/**
- * An event without its photos: `event_json` in ui/events_data.py. `first` and `last` are local times, and `start` names it.
- * @typedef {{ start: string, first: string, last: string, title: string, is_titled: boolean, is_trip: boolean, photos: number, towns: string[], address: string, timeline: string, version: string }} EventData
- */
-/** @typedef {EventData & { found: number }} FoundEvent with the number of its photos that the search finds */
+/** @import { FoundEvent, Kind } from "./listed.js" */
 /** @typedef {{ search: Parameters, version?: string }} Data */
 
-const FEWEST = 3; // photos of an occasion; smaller ones are shown on request
 /** @type {[Kind, string][]} */
 const KINDS = [["all", "All"], ["trips", "Trips"]];
 const KIND = "imgsearch.events"; // in the storage of the browser
@@ -96,12 +91,9 @@ class Events {
 
   draw() {
     [...this.kinds.children].forEach((node, place) => { node.ariaPressed = String(KINDS[place][0] === this.kind); });
-    const ofKind = this.events.filter((each) => this.kind === "all" || each.is_trip);
-    const isLarge = (/** @type {FoundEvent} */ each) => each.photos >= FEWEST || each.is_titled;
-    // Where there are small ones only, or something is searched for, none is left out.
-    const isAll = this.withSmall || this.isNarrowed || !ofKind.some(isLarge);
-    this.small = isAll ? [] : ofKind.filter((each) => !isLarge(each));
-    const shown = isAll ? ofKind : ofKind.filter(isLarge), years = Map.groupBy(shown, (each) => each.first.slice(0, 4));
+    const how = { kind: this.kind, withSmall: this.withSmall, isNarrowed: this.isNarrowed }, { shown, small } = listed(this.events, how);
+    this.small = small;
+    const years = Map.groupBy(shown, (each) => each.first.slice(0, 4));
     this.links = new Map();
     const nodes = [...years].map(([year, events]) => {
       const part = element("section", "year"), cards = element("ul", "cards");
@@ -115,22 +107,10 @@ class Events {
       nodes.push(more);
     }
     this.list.replaceChildren(...nodes);
-    this.status.textContent = this.summary(shown);
+    this.status.textContent = summaryOf(shown, this.events, how);
     this.kinds.hidden = !this.events.some((each) => each.is_trip);
     const { pathname, search } = location;
     this.place.update({ tiles: this.links, address: pathname + search });
-  }
-
-  /** @param {FoundEvent[]} shown */
-  summary(shown) {
-    if (shown.length) {
-      const trips = shown.filter((each) => each.is_trip).length, other = shown.length - trips;
-      const /** @type {[number, string][]} */ counts = [[trips, "trip"], [other, "occasion"]];
-      const text = counts.filter(([number]) => number).map(([number, name]) => `${number.toLocaleString("en")} ${name}${number === 1 ? "" : "s"}`).join(", ");
-      return this.isNarrowed ? `${text} with photos of this search` : text;
-    }
-    if (this.isNarrowed) return "No event has a photo of this search.";
-    return this.kind === "trips" && this.events.length ? "No trips: no photos were taken far from home." : "No photo states when it was taken, so there are no events. A date can be set: select photos, then Date or place.";
   }
 
   /** @param {FoundEvent} event */

@@ -2,8 +2,9 @@
 
 import { monthName } from "../shared/dom.js";
 
+/** @import { StripPeriod } from "../operations.d.ts" */
 /** @typedef {"year" | "month"} By */
-/** @typedef {{ period: string, photos: number, id: string, src: string, alt: string, address: string }} Period: "2019" or "2019-06", with its best photo; no id where it has none */
+/** @typedef {Pick<StripPeriod, "period" | "photos"> & { id: string, src: string, alt: string, address: string }} Period: "2019" or "2019-06", with its best photo; no id where it has none */
 /** @typedef {{ isGap: boolean, periods: string[] }} Column: a period, or consecutive ones in which no row has a photo */
 
 // The columns of all rows, from the first period of any to the last.

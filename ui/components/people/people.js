@@ -8,12 +8,13 @@ import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { isPlainClick, visit } from "../history/history.js";
 
+/** @import { Face as FaceRecord, Person as PersonRecord } from "../operations.d.ts" */
 /** @import { Response, StreamlitComponent } from "../types.d.ts" */
 /**
  * A person as the list has it: `_person_json` in ui/people_data.py. Only one with a name has the addresses of its photos and of its strip.
- * @typedef {{ id: number, name: string | null, is_me: boolean, is_hidden: boolean, photos: number, faces: number, confirmed: number, best_face: number | null, address: string, over_time: string }} Person
+ * @typedef {PersonRecord & { address: string, over_time: string }} Person
  */
-/** @typedef {{ id: number, address: string, date: string, is_confirmed: boolean }} Face with the address of its photo */
+/** @typedef {Pick<FaceRecord, "id" | "is_confirmed"> & { address: string, date: string }} Face with the address of its photo */
 /** @typedef {{ face: number, faces: number, when: string }} Look */
 /** @typedef {Person & { looks: Look[], shown: Face[], proposals: Face[] }} WholePerson */
 /** @typedef {Face & { name: string, is_likely: boolean }} SimilarFace */

@@ -11,19 +11,21 @@ import { searchBoxHasCome, typeInto } from "../shared/search_box.js";
 import { UnhandledEvents } from "../shared/unhandled_events.js";
 import { beginnings } from "./beginnings.js";
 
+/** @import { Suggestion as SuggestionRecord } from "../operations.d.ts" */
 /** @import { Response, StreamlitComponent } from "../types.d.ts" */
-/** @typedef {{ kind: string, kindName: string, text: string, line: string, photos: number | null }} Suggestion: `line` is the whole query with it */
+/** @typedef {SuggestionRecord["kind"] | "clear"} Kind */
+/** @typedef {Omit<SuggestionRecord, "kind"> & { kind: Kind, kindName: string }} Suggestion: `line` is the whole query with it */
 /** @typedef {{ line: string, placeholder: string, handled: [session: string, handled: number] }} Data */
 /** @typedef {StreamlitComponent<Data>["setStateValue"]} Send */
 /** @typedef {ReturnType<typeof start>} State */
 
 const WAIT_MS = 60; // for more keys
 const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the box
-/** @type {Record<string, string>} */
+/** @type {Record<Kind, string>} */
 const ICONS = {
   query: "history", person: "person", place: "location_on", country: "public", folder: "folder", keyword: "sell",
   camera: "photo_camera", lens: "camera", creator: "person", concept: "school", saved: "bookmark", format: "image", shape: "aspect_ratio", choice: "rule",
-  source: "event", month: "event", order: "sort", clear: "delete",
+  source: "event", month: "event", order: "sort", album: "label", color: "label", label: "label", state: "label", clear: "delete",
 };
 const LIST = "imgsearch-suggestions", OPTION = "imgsearch-suggestion-";
 
@@ -150,7 +152,7 @@ function start(box) {
     node.dataset.kind = option.kind;
     const text = element("span", "text");
     text.append(...beginnings(option.text, typed).map(marked));
-    node.append(icon(ICONS[option.kind] ?? "label"), text);
+    node.append(icon(ICONS[option.kind]), text);
     if (option.kind !== "clear") node.append(element("span", "about", aboutOf(option)));
     node.onpointerdown = (event) => { wasTouched = event.pointerType === "touch"; event.preventDefault(); }; // the box keeps the focus
     node.onmousedown = (event) => event.preventDefault();

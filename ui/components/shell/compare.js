@@ -6,7 +6,7 @@ import { showPicture } from "../shared/picture.js";
 import { tray } from "../shared/tray.js";
 
 /** @import { Point, Response } from "../types.d.ts" */
-/** @typedef {{ photo_id: number, path: string, taken_at: string | null, width_px: number, height_px: number }} PhotoRecord of those that ui/exports.py writes as JSON */
+/** @typedef {{ photo_id: number | string, path: string, taken_at: string | null, width_px: number, height_px: number }} PhotoRecord of those that ui/exports.py writes as JSON */
 
 const MOST_ZOOM = 16, STEP = 1.5, SECOND_ZOOM = 3; // a double click leads there
 const ALL_PIXELS_ZOOM = 1.2; // closer than that, the large picture is not enough
@@ -51,8 +51,9 @@ export class Comparison {
     const answer = await ask("/exports/json", { method: "PUT", body: JSON.stringify({ ids }) });
     /** @type {PhotoRecord[]} */
     const records = answer?.ok ? JSON.parse(answer.content) : [];
-    const known = new Map(records.map((record) => [String(record.photo_id), record]));
-    for (const cell of this.cells) cell.describe(known.get(cell.id), answer ? "" : NO_SERVER);
+    // As numbers: ids of archives have 63 bits, of which JSON.parse keeps 53, as Number does.
+    const known = new Map(records.map((record) => [Number(record.photo_id), record]));
+    for (const cell of this.cells) cell.describe(known.get(Number(cell.id)), answer ? "" : NO_SERVER);
   }
 
   show() {

@@ -3,13 +3,14 @@
 
 import { NO_SERVER, askOperation, readOperation } from "../shared/ask.js";
 import { countOf, element, find, icon, momentName } from "../shared/dom.js";
+import { actionText, stayingText } from "./correction_texts.js";
 import { placeName } from "./place_name.js";
 import { tray } from "../shared/tray.js";
 
 /** @import { PlannedDate, PlannedPlace, PostOperations } from "../operations.d.ts" */
 /** @import { ChangePath } from "../shared/tray.js" */
 /** @import { PlaceMap } from "./place_map.js" */
-/** @typedef {"date" | "shift" | "names" | "place"} Kind of what is corrected */
+/** @import { Kind } from "./correction_texts.js" */
 /** @typedef {PlannedDate | PlannedPlace} Planned */
 /** @typedef {ReturnType<typeof field>} Field */
 
@@ -235,7 +236,7 @@ export class Correction {
     if (number !== this.asked || answer === undefined) return; // another was asked for meanwhile, or nothing is said yet
     if (!answer?.ok) { this.problem.textContent = answer ? answer.content : NO_SERVER; return; }
     this.accepted = new Set(this.planned.map(({ photo_id: id }) => id));
-    this.told.textContent = this.summary();
+    this.told.textContent = stayingText(this.kind, this.ids.length, this.planned.length);
     this.preview.hidden = !this.planned.length;
     this.preview.replaceChildren(...this.planned.slice(0, MOST_SHOWN).map((each) => this.row(each)));
     const rest = this.planned.length - MOST_SHOWN;
@@ -263,15 +264,6 @@ export class Correction {
   /** @returns {Planned[]} */
   get planned() { return this.kind === "place" ? this.plannedPlaces : this.plannedDates; }
 
-  summary() {
-    const others = this.ids.length - this.planned.length;
-    const why = { date: "have this date already", shift: "state no date that could be shifted", names: "state a date, or have none in a name",
-      place: "have this place already" }[this.kind];
-    if (!this.planned.length) return { date: "These photos have this date already.", shift: "None of these photos states a date that could be shifted.",
-      names: "No date was found in the names of these photos.", place: "These photos have this place already." }[this.kind];
-    return others ? `${countOf(others)} ${others === 1 ? why.replace("state", "states").replace("have", "has") : why}.` : "";
-  }
-
   /** @param {Planned} planned */
   row(planned) {
     const { photo_id: id, path, because = "" } = { because: "", ...planned };
@@ -290,15 +282,15 @@ export class Correction {
   }
 
   allowPlanned() {
-    const number = this.accepted.size, photos = countOf(number);
-    this.allow(number ? { place: `Set the place of ${photos}`, date: `Set the date of ${photos}`, shift: `Shift ${photos}`, names: `Accept ${number.toLocaleString("en")} proposal${number === 1 ? "" : "s"}` }[this.kind] : "");
+    const number = this.accepted.size;
+    this.allow(number ? actionText(this.kind, number) : "");
   }
 
   // The button says what it does; without a text it can do nothing yet.
   /** @param {string} text */
   allow(text) {
     this.submit.disabled = !text;
-    this.submit.textContent = text || { date: "Set the date", shift: "Shift", names: "Accept", place: "Set the place" }[this.kind];
+    this.submit.textContent = text || actionText(this.kind);
   }
 
   // ---------------------------------------------------------------- changes

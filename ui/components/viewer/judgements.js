@@ -1,7 +1,7 @@
 // For each concept, whether the photo shows it: a thumb up, a thumb down, or neither. A judgement names the photo that is
 // on the screen.
 
-import { NO_SERVER, ask } from "../shared/ask.js";
+import { NO_SERVER, askOperation } from "../shared/ask.js";
 import { element, textButton } from "../shared/dom.js";
 
 /** @typedef {boolean | null} Judged whether a photo shows a concept; null: nobody has said so */
@@ -74,12 +74,18 @@ export class Judgements {
     this.status.textContent = "";
     this.mark();
     this.sent = this.sent.then(async () => {
-      const body = JSON.stringify({ concept: name, photo: Number(photo), shows });
-      const answer = await ask("/judgements", { method: "PUT", body, keepalive: true });
+      const answer = await askOperation("concepts/teach", { name, ...lessonOf(Number(photo), shows) });
       if (answer?.ok) return;
       if (this.made.get(`${photo} ${name}`) === shows) this.made.set(`${photo} ${name}`, before);
       this.status.textContent = answer ? answer.content : NO_SERVER;
       this.mark();
     });
   }
+}
+
+// What a concept learns from a judgement of a photo.
+/** @param {number} photo_id @param {Judged} shows */
+function lessonOf(photo_id, shows) {
+  if (shows === null) return { withdraw: [{ photo_id }] };
+  return shows ? { like: [{ photo_id }] } : { unlike: [{ photo_id }] };
 }

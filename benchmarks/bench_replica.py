@@ -1,0 +1,98 @@
+"""Measures the replica of an archive: the first copy, catching up, and a search beside a library.
+
+    python -m benchmarks.bench_replica FOLDER --photos 100000 [--new 1000]
+
+The archive is made in FOLDER/index/archive as by `bench_archive`, unless it is there, and its
+replica in FOLDER/replica, anew. Times are processor time of this process with all its threads. The
+first copy includes the index and the score baseline. Then so many new photos are put into the
+archive, which is settled, and the replica takes them.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bench_archive import BUCKET, NAME, SyntheticEncoder, fill, library_settings, named
+from benchmarks.bench_catalogue import results, space_for
+from imgsearch import Library
+from imgsearch.archive.replica.replica import Replica
+from imgsearch.engines.local import LocalEngine
+from imgsearch.engines.replicas import replica_engine
+from imgsearch.records.index import EncoderRow
+
+SEED = 11  # of the vectors of new photos
+
+
+def used_s(do: Callable[[], object]) -> float:
+    """The processor time of a call, of all threads."""
+    before_s = time.process_time()
+    do()
+    return round(time.process_time() - before_s, 2)
+
+
+def taking(engine: LocalEngine, replica: Replica) -> Callable[[], object]:
+    """A call that takes the changes of the archive."""
+    return lambda: replica.updating(engine.new_or_existing).run()
+
+
+def measure(folder: Path, photos: int, new: int) -> dict[str, Any]:
+    """The figures."""
+    address, place = folder / BUCKET / NAME, folder / "replica"
+    settings = library_settings(folder)
+    if not address.exists():
+        fill(address, photos, settings)
+    shutil.rmtree(place, ignore_errors=True)
+    encoder = SyntheticEncoder(space_for(photos))
+    engine, replica = replica_engine(address, settings, print, encoder=encoder, folder=place)
+    figures: dict[str, Any] = {}
+    with Library(engine) as copy:
+        figures["first copy, s"] = used_s(taking(engine, replica))
+        figures["photos"] = copy.status().photos
+        figures["replica, MB"] = round(
+            sum(each.stat().st_size for each in place.rglob("*") if each.is_file()) / 1e6
+        )
+        figures["nothing new, s"] = used_s(taking(engine, replica))
+        first = time.time_ns()  # other photos each time
+        vectors = next(iter(encoder.space.photos(new, SEED)))
+        numbers = range(first, first + new)
+        with Library.open_archive(address, settings, encoder=encoder) as archive:
+            writer = archive.fleet.writer(EncoderRow(1, encoder.id, "lite", encoder.dim))
+            writer.put(
+                [
+                    named(each, number)
+                    for number, each in zip(numbers, results(numbers, vectors), strict=True)
+                ]
+            )
+            figures[f"catching up with {new}, s"] = used_s(taking(engine, replica))
+            writer.settle()
+            figures["after settling, s"] = used_s(taking(engine, replica))
+        figures["photos then"] = copy.status().photos
+    if sys.platform != "win32":
+        most_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        figures["most memory, MB"] = round(most_kb / 1e3)
+    return figures
+
+
+def main() -> None:
+    """Measure what the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--photos", type=int, default=100_000)
+    parser.add_argument("--new", type=int, default=1_000)
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    print(json.dumps(measure(arguments.folder, arguments.photos, arguments.new), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Where the photos of a library on this machine come from: its folders, or an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from imgsearch.indexer.roots import online_roots, photos_in
+from imgsearch.paths import absolute
+from imgsearch.store.database import DATABASE_FILE
+
+if TYPE_CHECKING:
+    from imgsearch.analysis.duplicates import Picture
+    from imgsearch.config import Settings
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.records.photo import IndexedFile, Photo
+    from imgsearch.store.reads import Reads
+
+
+class Origin(Protocol):
+    """The source of a library's photos. Any number of threads may use it at once."""
+
+    lacks: frozenset[str]  # the capabilities that a library has only with folders of its own
+
+    @property
+    def address(self) -> str:
+        """The place of the library: see `imgsearch.engines.base.Engine.address`."""
+
+    @property
+    def working_folder(self) -> Path:
+        """The folder where a service of the library keeps files."""
+
+    def exists(self) -> bool:
+        """Whether there is a library."""
+
+    def refresh(self, context: Callable[[], IndexingContext]) -> None:
+        """Bring the database up to date before it answers, if that is due."""
+
+    def check_changes(self) -> None:
+        """Raise UsageError where photos, texts and faces cannot be changed here."""
+
+    def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
+        """The folders of photos that this machine knows, where nothing may be written."""
+
+    def online(self, reads: Reads) -> dict[int, bool]:
+        """Whether each root (by id) can be reached now."""
+
+    @property
+    def note_shown(self) -> Callable[[Sequence[str]], None] | None:
+        """What is told the contents (hexadecimal) of photos that are read at once, if anything."""
+
+    def small_picture(self, content_hash: bytes) -> bytes | None:
+        """The small picture of a photo, where the library itself does not store it."""
+
+    def files_of(
+        self, reads: Reads, photo_id: int, with_video: bool
+    ) -> Generator[IndexedFile, None, None]:
+        """The files of a photo: see `imgsearch.engines.base.Engine.files_of`."""
+
+    def pictures_of(self, reads: Reads, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
+        """The photos that can be read now, each with what is read of it."""
+
+    def reachable_files(
+        self, reads: Reads, photo_ids: Iterable[int]
+    ) -> Iterator[tuple[Photo, IndexedFile]]:
+        """The files that can be reached: see `imgsearch.engines.base.Engine.reachable_files`."""
+
+    def absolute(self, place: str | Path) -> str:
+        """A path of this machine, or an address where the library has those, in full."""
+
+
+class LocalFolders:
+    """Implements `Origin` for a library whose photos lie in folders of this machine."""
+
+    lacks: frozenset[str] = frozenset()
+    note_shown: Callable[[Sequence[str]], None] | None = None
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def address(self) -> str:
+        return str(self._settings.data_dir)
+
+    @property
+    def working_folder(self) -> Path:
+        return self._settings.data_dir
+
+    def exists(self) -> bool:
+        return (self._settings.data_dir / DATABASE_FILE).exists()
+
+    def refresh(self, context: Callable[[], IndexingContext]) -> None:
+        """Do nothing: `index` and `watch` bring the library up to date."""
+
+    def check_changes(self) -> None:
+        """Do nothing: everything can be changed."""
+
+    def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
+        return list(reads().roots.all().values())
+
+    def online(self, reads: Reads) -> dict[int, bool]:
+        return online_roots(reads)
+
+    def small_picture(self, content_hash: bytes) -> None:
+        """None: the library stores small pictures itself."""
+        return
+
+    def files_of(
+        self, reads: Reads, photo_id: int, with_video: bool
+    ) -> Generator[IndexedFile, None, None]:
+        yield from reads.photos.indexed_files([photo_id]).get(photo_id, ())
+
+    def pictures_of(self, reads: Reads, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
+        """The photos with a readable file, each with its first one."""
+        online = {root_id for root_id, is_online in online_roots(reads).items() if is_online}
+        return list(photos_in(reads, online, ids))
+
+    def reachable_files(
+        self, reads: Reads, photo_ids: Iterable[int]
+    ) -> Iterator[tuple[Photo, IndexedFile]]:
+        online: Mapping[int, bool] = online_roots(reads)
+        photos = reads.photos.with_files(photo_ids)
+        indexed = reads.photos.indexed_files(photos)
+        for photo_id, found in photos.items():
+            here = {
+                each.path
+                for each in found.files
+                if online.get(each.root_id, True) and not each.is_held
+            }
+            for file in indexed.get(photo_id, ()):
+                if file.path in here:
+                    yield found.photo, file
+
+    def absolute(self, place: str | Path) -> str:
+        return absolute(place)

@@ -1,0 +1,49 @@
+"""Opens the replica of an archive: the engine of a library on this machine that follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from imgsearch.addresses import normal_address
+from imgsearch.archive.replica.replica import Replica, replica_folder
+from imgsearch.engines.local import LocalEngine
+from imgsearch.errors import MissingPackage
+from imgsearch.installation import install_command
+
+if TYPE_CHECKING:
+    from imgsearch.config import Settings
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.encoders.remote import ProcessGroup
+    from imgsearch.index.policy import IndexPolicy
+    from imgsearch.progress import OnDownload
+
+
+def replica_engine(
+    address: str | Path,
+    settings: Settings,
+    notify: Callable[[str], None],
+    on_download: OnDownload | None = None,
+    encoder: Encoder | None = None,
+    index_policy: IndexPolicy | None = None,
+    group: ProcessGroup | None = None,
+    *,
+    folder: Path | None = None,
+) -> tuple[LocalEngine, Replica]:
+    """Open the replica of the archive at an address; nothing is read before it is needed.
+
+    It lies in `folder`, or in the cache folder. The engine takes changes before it answers; by the
+    replica itself, they can be taken with progress. Raises MissingPackage without the extra
+    `scale`, and SettingsError for `mounts` that cannot be understood.
+    """
+    if find_spec("lance") is None:
+        raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
+    place = folder or replica_folder(settings.cache_dir, normal_address(address))
+    replica = Replica(address, settings, place, notify)
+    own = replace(settings, data_dir=place)
+    engine = LocalEngine(own, notify, on_download, encoder, index_policy, group, replica)
+    return engine, replica

@@ -1,0 +1,286 @@
+"""Replicas that hold the same photos, and what people have said in each of them.
+
+A replica has its own ids for photos, albums and persons, so what was said is told by contents.
+
+Run as a program, it synchronises a replica and is held where a test says:
+
+    python -m tests.item_replicas FOLDER ARCHIVE PLACE
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imgsearch.archive.items.item import UserItem
+from imgsearch.archive.items.synchronising import ItemChanges, SharedItems, synchronise
+from imgsearch.archive.items.table import ArchiveItems
+from imgsearch.archive.lance import tables
+from imgsearch.features.albums.store import AlbumStore
+from imgsearch.records.browse import PhotoEvent
+from imgsearch.records.concepts import ConceptExample, ConceptProbe, FittedConcept
+from imgsearch.records.faces import FoundFace
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.photo import Facts
+from imgsearch.records.query import Example, Term
+from imgsearch.records.saved import PlacedTerm, SavedSearch
+from imgsearch.store.changes import ChangeStore
+from imgsearch.store.corrections import CorrectionStore
+from imgsearch.store.duplicate_choices import DuplicateChoices
+from imgsearch.store.event_titles import EventTitleStore
+from imgsearch.store.store import Store
+from imgsearch.store.tray import TrayStore
+from tests.factories import wait_until
+
+DIM = 4
+CONTENTS = [bytes([number]) * 32 for number in range(1, 11)]  # of the photos of every replica
+NOON = datetime(2024, 5, 1, 12)
+
+
+def new_archive(address: str | Path) -> str:
+    """Make an archive without photos."""
+    tables.create(str(address), EncoderRow(1, "test/1", "test", DIM))
+    return str(address)
+
+
+class Sharer:
+    """A library with the ten photos, or some of them, whose ids are its own."""
+
+    def __init__(self, folder: Path, archive: str, contents: Sequence[bytes] = CONTENTS) -> None:
+        self.folder = folder
+        self.archive = archive
+        self.shared: SharedItems = ArchiveItems(archive)
+        folder.mkdir(exist_ok=True)
+        self.store = Store.open(folder, writable=True)
+        self.root = self.store.files.add_root("/p")
+        self.encoder = self.store.vectors.add_encoder("test/1", "test", DIM).key
+        self.add_photos(contents)
+        database = self.store.database
+        self.albums = AlbumStore(database)
+        self.tray = TrayStore(database)
+        self.corrections = CorrectionStore(database)
+        self.events = EventTitleStore(database)
+        self.duplicates = DuplicateChoices(database)
+        self.changes = ChangeStore(database)
+
+    def add_photos(self, contents: Sequence[bytes]) -> None:
+        """Record photos, each with two faces."""
+        vectors = np.eye(DIM, dtype=np.float32)[:1]
+        self.store.record(
+            self.root,
+            self.encoder,
+            [
+                IngestResult(
+                    FileStat(f"/p/{content[0]}.jpg", 1, 1, 1), content, Facts("JPEG", 8, 8), vectors
+                )
+                for content in contents
+            ],
+        )
+        for content in contents:
+            faces = [
+                FoundFace(x, 0.1, 0.2, 0.3, 0.9, 60.0, np.ones(DIM, np.float32)) for x in (0.1, 0.6)
+            ]
+            self.store.faces.record(self.ids(content)[0], "model", faces)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def synchronise(self) -> None:
+        """Synchronise the replica as a new process would."""
+        synchronise(self.store, self.shared)
+
+    def ids(self, *contents: bytes) -> list[int]:
+        """The ids of photos in this replica."""
+        known = dict(self.rows("SELECT content_hash, id FROM photos"))
+        return [known[content] for content in contents]
+
+    def face(self, content: bytes, place: int = 0) -> int:
+        """The id of a face in a photo."""
+        return [face.id for face in self.store.people.faces_in(self.ids(content)[0])][place]
+
+    def person(self, name: str) -> int:
+        """The id of the person of a name."""
+        person_id = self.store.people.named(name)
+        assert person_id is not None, f"there is no {name}"
+        return person_id
+
+    def event(self, first_hour: int, last_hour: int) -> PhotoEvent:
+        """An event on one day."""
+        start, end = NOON.replace(hour=first_hour), NOON.replace(hour=last_hour)
+        return PhotoEvent(start, end, False, (), (), ())
+
+    def teach(self, name: str, *examples: ConceptExample) -> None:
+        """Teach a concept with these examples alone."""
+        probe = ConceptProbe(name, np.ones(DIM, np.float32), 1.0, 0.0, 0.9, 0.5)
+        self.store.concepts.save(name, examples, self.encoder, FittedConcept(probe, None, None, 9))
+
+    def example(self, content: bytes, is_like: bool = True) -> ConceptExample:
+        return ConceptExample(content, is_like, self.ids(content)[0])
+
+    def save_search(self, name: str, line: str, *examples: int | bytes) -> None:
+        """Save a search with these example images, in place of one of its name."""
+        placed = tuple(
+            PlacedTerm(place, Term(Example(source), 1.0)) for place, source in enumerate(examples)
+        )
+        made_at = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+        search = SavedSearch(name, line, placed, None, False, made_at, made_at)
+        assert self.store.saved_searches.save(search, (), replace=True)
+
+    def shift_clock(self, seconds: int) -> None:
+        """Make the last changes as they would be on a machine whose clock is wrong."""
+        with self.store.database.brief_transaction() as connection:
+            connection.execute(
+                "UPDATE outbox SET changed_us = changed_us + ?", (seconds * 1_000_000,)
+            )
+
+    def rows(self, query: str, *parameters: object) -> list[Any]:
+        return self.store.database.fetch_all(query, *parameters)
+
+    def said(self) -> dict[str, Any]:
+        """What people have said, by contents and names, and what follows from it for queries."""
+        albums = {
+            album.name: [
+                content.hex()[:2]
+                for (content,) in self.rows(
+                    "SELECT content_hash FROM album_photos JOIN photos ON photos.id = photo_id "
+                    "JOIN albums ON albums.id = album_id WHERE name = ? ORDER BY place, "
+                    "content_hash",
+                    album.name,
+                )
+            ]
+            for album in self.albums.all()
+        }
+        by_content = {
+            "marks": "kind, value FROM marks JOIN photos ON photos.id = photo_id",
+            "corrections": "corrections.taken_at, corrections.date_precision, corrections.lat, "
+            "corrections.town FROM corrections JOIN photos ON photos.id = photo_id",
+            "photos": "taken_at, dated_by, lat, town FROM photos",
+            "faces": "name, faces.x, is_hidden FROM faces JOIN persons ON persons.id = person_id "
+            "JOIN photos ON photos.id = photo_id",
+            "decided": "x, name, is_person FROM face_decisions JOIN persons "
+            "ON persons.id = person_id",
+        }
+        said: dict[str, Any] = {
+            name: sorted(
+                {
+                    (content.hex()[:2], *row)
+                    for content, *row in self.rows(f"SELECT content_hash, {query}")
+                },
+                key=repr,
+            )
+            for name, query in by_content.items()
+        }
+        searches = [
+            (search.name, search.line, [_named(self, each) for each in search.examples])
+            for search in self.store.saved_searches.all()
+        ]
+        examples = self.rows(
+            "SELECT name, content_hash, is_like, photo_id IS NULL FROM concept_examples JOIN "
+            "concepts ON concepts.id = concept_id ORDER BY plain_name, content_hash"
+        )
+        return said | {
+            "albums": albums,
+            "persons": sorted(
+                self.rows("SELECT name, is_hidden FROM persons WHERE name NOT NULL"), key=repr
+            ),
+            "me": self.rows("SELECT name FROM own_person JOIN persons ON persons.id = person_id"),
+            "duplicates": self.rows("SELECT * FROM duplicate_choices ORDER BY content_hash"),
+            "events": self.rows("SELECT title, start, end_at FROM event_titles ORDER BY start"),
+            "labels": self.rows("SELECT name, classes, none_of_these FROM facets ORDER BY name"),
+            "concepts": self.rows("SELECT name, words FROM concepts ORDER BY plain_name"),
+            "examples": [(name, content.hex()[:2], *row) for name, content, *row in examples],
+            "searches": searches,
+            "names": self.rows("SELECT people FROM names ORDER BY file_name"),
+        }
+
+
+def _named(replica: Sharer, placed: PlacedTerm) -> str:
+    what = placed.term.what
+    assert isinstance(what, Example)
+    if isinstance(what.source, int):
+        (row,) = replica.rows("SELECT hex(content_hash) FROM photos WHERE id = ?", what.source)
+        return str(row[0][:2])
+    return repr(what.source)
+
+
+def settle(*replicas: Sharer) -> dict[str, Any]:
+    """Synchronise replicas until nothing is new to any; what people have said in all of them."""
+    for _ in range(3):
+        for replica in replicas:
+            replica.synchronise()
+    said = [replica.said() for replica in replicas]
+    for other in said[1:]:
+        assert [each for each in other.items() if each[1] != said[0][each[0]]] == []
+    return said[0]
+
+
+# ------------------------------------------------------------------------- a held process
+
+
+class HeldItems:
+    """The items of an archive, which make their process wait at a place until it is killed."""
+
+    def __init__(self, shared: SharedItems, place: str, reached: Path) -> None:
+        self._shared = shared
+        self._place = place
+        self._reached = reached
+
+    def since(self, version: int) -> ItemChanges:
+        changes = self._shared.since(version)
+        return ItemChanges(changes.version, self._parts(changes))
+
+    def _parts(self, changes: ItemChanges) -> Iterator[Sequence[UserItem]]:
+        for part in changes.parts:
+            for item in part:  # one item a transaction, so that there is a place between two
+                yield [item]
+                self._hold("between two parts")
+        self._hold("before the position")
+
+    def put(self, items: Sequence[UserItem]) -> None:
+        self._hold("before the commit")
+        self._shared.put(items)
+        self._hold("after the commit")
+
+    def _hold(self, place: str) -> None:
+        if place == self._place:
+            self._reached.touch()
+            time.sleep(3600)
+
+
+@contextmanager
+def killed_at(replica: Sharer, place: str) -> Iterator[None]:
+    """Synchronise a replica in another process, which is killed at a place."""
+    reached = replica.folder / "reached"
+    reached.unlink(missing_ok=True)
+    command = (sys.executable, "-m", "tests.item_replicas")
+    with subprocess.Popen(
+        [*command, str(replica.folder), replica.archive, place], env={**os.environ}
+    ) as process:
+        try:
+            wait_until(lambda: reached.exists() or process.poll() is not None)
+            assert reached.exists(), f"it never came to the place {place}"
+            yield
+        finally:
+            process.kill()
+
+
+def main() -> None:
+    """Synchronise a replica, and wait at a place."""
+    folder, archive, place = sys.argv[1:]
+    shared = HeldItems(ArchiveItems(archive), place, Path(folder) / "reached")
+    with Store.open(Path(folder), writable=True) as store:
+        synchronise(store, shared)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,434 @@
+"""Replicas of archives: they say what the archive says, and go on wherever they were killed."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+pytest.importorskip("lance", reason="needs the extra scale")
+
+from imgsearch import Library
+from imgsearch.archive.lance.tables import Table
+from imgsearch.archive.lance.writer import LanceWriter
+from imgsearch.engines.local import LocalEngine
+from imgsearch.errors import LibraryLocked, Reason, StorageUnreachable, StoreError, UsageError
+from imgsearch.progress import Progress
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.marks import PhotoMarks
+from imgsearch.records.photo import Facts
+from imgsearch.records.picture_text import PhotoText, TextLine
+from imgsearch.records.status import Failure
+from imgsearch.store.lock import writing
+from tests.catalogue_writer import content_of, photo
+from tests.counted_storage import counted_storage
+from tests.factories import CHECKOUT
+from tests.replicas import new_archive, of_archive, of_replica, opened, said
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KINDS = {"new": False, "0.1.0": True}
+
+
+@pytest.fixture(params=KINDS)
+def writer(request: pytest.FixtureRequest, tmp_path: Path) -> LanceWriter:
+    return new_archive(tmp_path / "archive", is_old=KINDS[request.param])
+
+
+@pytest.fixture
+def engine(writer: LanceWriter, tmp_path: Path) -> Iterator[LocalEngine]:
+    opened_engine, replica = opened(writer.address, tmp_path)
+    replica.checked_s = 0.0
+    yield opened_engine
+    opened_engine.close()
+
+
+def path_of(number: int) -> str:
+    return f"/photos/{number % 3}/{number}.jpg"
+
+
+def failed(path: str) -> IngestResult:
+    failure = Failure(Path(path), Reason.DAMAGED, "It is cut off.", read_by="decoders 1")
+    return IngestResult(FileStat(path, 5, 10**18, 0), failure=failure)
+
+
+def reading(text: str, day: int = 1) -> PhotoText:
+    lines = (TextLine(text, 0.1, 0.2, 0.3, 0.1, 0.9),) if text else ()
+    return PhotoText("read" if text else "none", lines, "reader 1", NOW + timedelta(days=day))
+
+
+def assert_same(writer: LanceWriter, engine: LocalEngine) -> None:
+    there, here = of_archive(writer.address), of_replica(engine)
+    assert here.keys() == there.keys()
+    for content, about in there.items():
+        assert here[content] == about, content
+
+
+# ------------------------------------------------------------------------- what arrives
+
+
+def test_a_new_replica_has_what_the_archive_has(writer: LanceWriter, engine: LocalEngine) -> None:
+    writer.put([photo(number, path_of(number)) for number in range(20)])
+    writer.put([photo(3, "s3://bucket/photos/a//3 copy.jpg"), failed("/photos/broken.jpg")])
+    writer.put_texts({content_of(4): reading("Platform 9"), content_of(5): reading("")})
+    writer.pass_over_texts([content_of(6)], "reader 1")
+    writer.put_marks({content_of(7): PhotoMarks(True, 4, False)})
+    assert_same(writer, engine)
+    assert [str(each.path) for each in engine.failures(())] == ["/photos/broken.jpg"]
+    counts = engine.text_counts()
+    assert (counts.read, counts.none, counts.unread, counts.passed_over) == (1, 1, 18, 1)
+    ids = engine.store().reads.photos.live_ids()
+    assert ids.max() <= 20, "ids are small"
+
+
+def test_changes_arrive_before_the_next_answer(writer: LanceWriter, engine: LocalEngine) -> None:
+    writer.put([photo(number, path_of(number)) for number in range(20)])
+    assert_same(writer, engine)
+    title = Facts("JPEG", 40, 30, title="A red boat", keywords=("sea", "boat"))
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: writer.put([photo(number, path_of(number)) for number in range(20, 24)]),
+        lambda: writer.put([photo(0, "/moved/0.jpg")]),  # a copy
+        lambda: writer.forget([path_of(0), path_of(1)]),  # moved, and gone
+        lambda: writer.put([photo(30, path_of(2))]),  # another photo at its path
+        lambda: writer.put([failed(path_of(4)), failed("/photos/new.jpg")]),
+        lambda: writer.put_facts({content_of(5): title}),
+        lambda: writer.put_texts({content_of(6): reading("Gate 7")}),
+        lambda: writer.put_texts({content_of(6): reading("", 2)}),
+        lambda: writer.put_marks({content_of(7): PhotoMarks(False, None, True)}),
+        lambda: writer.put_marks({content_of(7): PhotoMarks()}),
+        lambda: writer.pass_over_texts([content_of(8)], "reader 1"),
+        lambda: writer.put([photo(1, path_of(1)), photo(4, path_of(4))]),  # both return
+        lambda: writer.forget(["/photos/new.jpg"]),
+        lambda: writer.settle(),
+        lambda: writer.put([photo(9, path_of(9))]),
+    )
+    for change in changes:
+        change()
+        assert_same(writer, engine)
+    assert engine.failures(()) == ()
+    titled = engine.reads().names.ids_named("red boat", False)
+    assert len(titled) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_changes_arrive(writer: LanceWriter, engine: LocalEngine, seed: int) -> None:
+    random = Random(seed)
+    paths = [f"/photos/{number}.jpg" for number in range(12)]
+
+    def change() -> None:
+        numbers = random.sample(range(15), 3)
+        some = random.sample(paths, 3)
+        changes: tuple[Callable[[], object], ...] = (
+            lambda: writer.put([photo(n, path) for n, path in zip(numbers, some, strict=True)]),
+            lambda: writer.put([failed(path) for path in some[:2]]),
+            lambda: writer.forget(some),
+            lambda: writer.put_texts({content_of(n): reading(f"word{n}") for n in numbers}),
+            lambda: writer.put_marks({content_of(n): PhotoMarks(True) for n in numbers}),
+            lambda: writer.put_facts(
+                {content_of(n): Facts("PNG", 1, 2, title=f"{n}") for n in numbers}
+            ),
+            lambda: writer.settle(),
+        )
+        random.choice(changes)()
+
+    for _ in range(12):
+        for _ in range(random.randrange(1, 4)):
+            change()
+        assert_same(writer, engine)
+        failures = Table(writer.address, "files").newest().count("hash IS NULL")
+        assert len(engine.failures(())) == failures
+
+
+def test_an_archive_that_goes_back_is_followed(writer: LanceWriter, engine: LocalEngine) -> None:
+    writer.put([photo(number, path_of(number)) for number in range(5)])
+    writer.settle()
+    writer.put_facts({content_of(0): Facts("PNG", 7, 7, title="later")})
+    writer.put([photo(8, path_of(8))])
+    writer.forget([path_of(1)])
+    writer.settle()
+    assert_same(writer, engine)
+    writer.go_back()
+    assert_same(writer, engine)
+    assert len(of_replica(engine)) == 5
+
+
+def test_an_archive_made_anew_is_copied_anew(tmp_path: Path) -> None:
+    first = new_archive(tmp_path / "archive")
+    first.put([photo(number, path_of(number)) for number in range(5)])
+    engine, replica = opened(first.address, tmp_path)
+    replica.checked_s = 0.0
+    assert_same(first, engine)
+    (tmp_path / "archive").rename(tmp_path / "before")
+    second = new_archive(tmp_path / "archive")
+    for number in range(3, 12):  # more versions than the first had
+        second.put([photo(number, f"/other/{number}.jpg")])
+    engine.close()
+    engine, replica = opened(second.address, tmp_path)
+    assert_same(second, engine)
+    engine.close()
+
+
+def test_unchanged_photos_are_not_written_again(writer: LanceWriter, engine: LocalEngine) -> None:
+    writer.put([photo(number, path_of(number)) for number in range(20)])
+    assert len(of_replica(engine)) == 20
+    last = engine.store().database.fetch_one("SELECT max(seq) FROM vectors")
+    writer.put([photo(20, path_of(20))])
+    writer.settle()
+    assert len(of_replica(engine)) == 21
+    added = engine.store().database.fetch_one("SELECT count(*) FROM vectors WHERE seq > ?", *last)
+    assert added == (3,)  # photo 20 has three parts
+
+
+# ------------------------------------------------------------------------- killed and shared
+
+
+def copying(address: str, folder: Path, hold: str) -> subprocess.Popen[str]:
+    """A process that takes changes, held at a moment."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.replicas", address, str(folder), hold],
+        cwd=CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.mark.parametrize("hold", ["batch", "transaction"])
+def test_a_killed_copy_goes_on(writer: LanceWriter, tmp_path: Path, hold: str) -> None:
+    writer.put([photo(number, path_of(number)) for number in range(4500)])
+    process = copying(writer.address, tmp_path, hold)
+    process.kill()
+    process.communicate()
+    # Meanwhile, one that was taken changes, one that was not, and one goes.
+    writer.put_texts({content_of(number): reading("Gate 7") for number in range(4500)[::900]})
+    writer.forget([path_of(1)])
+    engine, replica = opened(writer.address, tmp_path)
+    job = replica.updating(engine.new_or_existing)
+    steps = list(job)
+    assert all(isinstance(each, Progress) for each in steps) and steps[-1].total >= 4498
+    assert job.report.photos < 2_600, "what was taken is not taken again"
+    assert_same(writer, engine)
+    engine.close()
+
+
+def test_a_job_that_is_stopped_goes_on(writer: LanceWriter, tmp_path: Path) -> None:
+    writer.put([photo(number, path_of(number)) for number in range(4500)])
+    engine, replica = opened(writer.address, tmp_path)
+    job = replica.updating(engine.new_or_existing)
+    assert next(job).done == 0 and next(job).done == 2000
+    del job  # as Ctrl-C ends it
+    assert replica.updating(engine.new_or_existing).run().photos == 2500
+    assert replica.updating(engine.new_or_existing).run().photos == 0
+    assert_same(writer, engine)
+    engine.close()
+
+
+def test_a_copy_that_was_stopped_before_the_archive_went_back_is_right(tmp_path: Path) -> None:
+    writer = new_archive(tmp_path / "archive")
+    writer.put([photo(number, path_of(number)) for number in range(2100)])
+    writer.settle()
+    writer.put_facts({content_of(n): Facts("PNG", 7, 7, title="later") for n in range(2100)})
+    writer.settle()
+    engine, replica = opened(writer.address, tmp_path)
+    job = replica.updating(engine.new_or_existing)
+    assert next(job).done == 0 and next(job).done == 2000
+    del job
+    writer.go_back()
+    assert_same(writer, engine)
+    assert len(engine.reads().names.ids_named("later", False)) == 0
+    engine.close()
+
+
+def test_others_answer_while_one_process_copies(writer: LanceWriter, tmp_path: Path) -> None:
+    writer.put([photo(number, path_of(number)) for number in range(10)])
+    engine, replica = opened(writer.address, tmp_path)
+    replica.checked_s = 0.0
+    assert engine.photo_count() == 10
+    with writing(tmp_path / "replica"):
+        writer.put([photo(10, path_of(10))])
+        assert engine.photo_count() == 10
+        with pytest.raises(LibraryLocked):
+            replica.updating(engine.new_or_existing).run()
+    assert engine.photo_count() == 11
+    engine.close()
+
+
+def test_who_asks_during_the_first_copy_is_told(tmp_path: Path) -> None:
+    writer = new_archive(tmp_path / "archive")
+    writer.put([photo(number, path_of(number)) for number in range(4500)])
+    process = copying(writer.address, tmp_path, "batch")
+    try:
+        engine, _ = opened(writer.address, tmp_path)
+        said.clear()
+        assert engine.photo_count() == 2000
+        assert len(said) == 1 and "of 4,500 photos)" in said[0] and "are found" in said[0]
+        assert (running := engine.running()) is not None and running.total == 4500
+        engine.close()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_threads_that_ask_at_once_get_whole_answers(writer: LanceWriter, tmp_path: Path) -> None:
+    writer.put([photo(number, path_of(number)) for number in range(300)])
+    engine, _ = opened(writer.address, tmp_path)
+    counts: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: counts.append(engine.photo_count())) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [300] * 8
+    engine.close()
+
+
+# ------------------------------------------------------------------------- storage
+
+
+def test_few_requests_are_sent(tmp_path: Path) -> None:
+    writer = new_archive(tmp_path / "index" / "archive")
+    writer.put([photo(number, path_of(number)) for number in range(30)])
+    with counted_storage(tmp_path) as storage:
+        engine, replica = opened("s3://index/archive", tmp_path)
+        assert engine.photo_count() == 30
+        replica.checked_s = 3600.0
+        engine.photo_count()  # looks at last, and not again
+        storage.take()
+        for _ in range(5):
+            assert len(of_replica(engine)) == 30
+        assert storage.take().count() == 0
+        engine.close()
+        engine, replica = opened("s3://index/archive", tmp_path)
+        replica.checked_s = 0.0
+        engine.photo_count()
+        storage.take()
+        engine.photo_count()
+        assert storage.take().count() <= 5
+        writer.put([photo(31, path_of(31))])
+        assert engine.photo_count() == 31
+        engine.close()
+
+
+def test_an_archive_that_cannot_be_reached_is_answered_from_the_copy(tmp_path: Path) -> None:
+    writer = new_archive(tmp_path / "index" / "archive")
+    writer.put([photo(number, path_of(number)) for number in range(5)])
+    with counted_storage(tmp_path):
+        engine, replica = opened("s3://index/archive", tmp_path)
+        replica.checked_s = 0.0
+        assert engine.photo_count() == 5
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+            away, _ = opened("s3://index/archive", tmp_path)
+            said.clear()
+            assert away.photo_count() == 5
+            assert "cannot be reached" in said[0] and "copy on this machine" in said[0]
+            nothing, _ = opened("s3://index/archive", tmp_path / "another")
+            with pytest.raises(StorageUnreachable):
+                nothing.photo_count()
+        engine.close()
+        away.close()
+
+
+def test_pictures_come_from_the_archive_and_files_from_where_they_lie(tmp_path: Path) -> None:
+    writer = new_archive(tmp_path / "index" / "archive")
+    (tmp_path / "photos").mkdir()
+    here = tmp_path / "photos" / "1.jpg"
+    here.write_bytes(b"JPEG")
+    there = "s3://index/photos/2.jpg"
+    (tmp_path / "index" / "photos").mkdir()
+    (tmp_path / "index" / "photos" / "2.jpg").write_bytes(b"object")
+    writer.put([photo(1, str(here)), photo(2, there)])
+    writer.put_thumbnails({content_of(number): f"picture {number}".encode() for number in (1, 2)})
+    with counted_storage(tmp_path) as storage:
+        engine, _ = opened("s3://index/archive", tmp_path)
+        ids = {
+            str(hit.files[0].path): each
+            for each, hit in engine.catalogue()
+            .photos(engine.reads().photos.live_ids().tolist())
+            .items()
+        }
+        assert ids.keys() == {str(here), there}
+        assert engine.kept_thumbnail(content_of(1)) == b"picture 1"
+        storage.take()
+        assert engine.kept_thumbnail(content_of(1)) == b"picture 1"
+        assert engine.kept_thumbnail(content_of(2)) == b"picture 2"
+        assert storage.take().count() == 0, "both were shown together, and are on the disk"
+        assert engine.kept_thumbnail(content_of(3)) is None
+        (file,) = [each.path for each in engine.files_of(ids[str(here)])]
+        assert file == here
+        contents = [each.path.read_bytes() for each in engine.files_of(ids[there])]
+        assert contents == [b"object"]
+        pictures = {each.id: what for each, what in engine.pictures_of(list(ids.values()))}
+        assert pictures == {ids[str(here)]: here, ids[there]: b"picture 2"}
+        (reachable,) = [file.path for _, file in engine.reachable_files(list(ids.values()))]
+        assert reachable == here
+        engine.close()
+
+
+# ------------------------------------------------------------------------- the library
+
+
+def test_photos_of_an_archive_are_changed_in_the_archive(
+    writer: LanceWriter, engine: LocalEngine
+) -> None:
+    writer.put([photo(1, path_of(1))])
+    library = Library(engine)
+    assert library.address == writer.address
+    assert not {"folders", "watch"} & library.capabilities
+    for change in (
+        lambda: library.index(["/photos"]),
+        lambda: library.folders.forget("/photos"),
+        lambda: library.upkeep.read_text(),
+        lambda: library.people.find_faces(),
+    ):
+        with pytest.raises(UsageError, match="copy of the archive"):
+            change()
+
+
+def test_a_replica_is_private(writer: LanceWriter, engine: LocalEngine, tmp_path: Path) -> None:
+    writer.put([photo(1, path_of(1))])
+    assert engine.photo_count() == 1
+    if sys.platform != "win32":
+        for each in (tmp_path / "replica", *(tmp_path / "replica").rglob("*")):
+            assert not stat.S_IMODE(each.stat().st_mode) & 0o077, each
+
+
+def test_a_damaged_copy_is_named_and_copied_again(writer: LanceWriter, tmp_path: Path) -> None:
+    writer.put([photo(1, path_of(1))])
+    engine, _ = opened(writer.address, tmp_path)
+    assert engine.photo_count() == 1
+    engine.close()
+    (tmp_path / "replica" / "library.db").write_bytes(b"no database" * 1000)
+    engine, _ = opened(writer.address, tmp_path)
+    with pytest.raises(StoreError, match=r"is damaged\. Delete that folder"):
+        engine.photo_count()
+    engine.close()
+    shutil.rmtree(tmp_path / "replica")
+    engine, _ = opened(writer.address, tmp_path)
+    assert engine.photo_count() == 1
+    engine.close()
+
+
+def test_a_folder_with_another_library_is_refused(writer: LanceWriter, tmp_path: Path) -> None:
+    writer.put([photo(1, path_of(1))])
+    engine, _ = opened(writer.address, tmp_path)
+    assert engine.photo_count() == 1
+    engine.close()
+    other = new_archive(tmp_path / "other")
+    other.put([photo(2, path_of(2))])
+    engine, _ = opened(other.address, tmp_path)
+    with pytest.raises(UsageError, match="is a copy of the archive"):
+        engine.photo_count()
+    engine.close()
