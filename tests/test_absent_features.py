@@ -27,6 +27,7 @@ import importlib, json, pkgutil, sys
 from importlib.util import find_spec
 from pathlib import Path
 import click
+from click.testing import CliRunner
 import imgsearch, ui
 from imgsearch.cli import GROUPS, commands
 from imgsearch.cli.manual import manual_page
@@ -60,6 +61,7 @@ scripts = [
 with Library.open(sys.argv[1]) as library:
     seen = {
         "help": "\\n".join(helps(commands, click.Context(commands, info_name="imgsearch"))),
+        "filters": CliRunner().invoke(commands, ["help", "filters"]).output,
         "manual": manual_page(commands, GROUPS),
         "OpenAPI": json.dumps(openapi_document(operations())),
         "tools": json.dumps([

@@ -128,7 +128,7 @@ def test_a_package_of_one_file_adds_a_fact_a_filter_and_a_command(
     assert counted.stdout.split() == ["auto", "1", "manual", "1"]
     shown = run(installed, data, "--help").stdout
     assert re.search(r"^  white-balance +Count photos by white balance\.$", shown, re.MULTILINE)
-    assert "--whitebalance TEXT" in run(installed, data, "search", "--help").stdout
+    assert "whitebalance" in run(installed, data, "help", "filters").stdout
     wrong = run(installed, data, "search", "whitebalanc:manual")
     assert wrong.returncode == 2 and "Did you mean whitebalance:?" in wrong.stderr
 
