@@ -25,7 +25,7 @@ const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the 
 const ICONS = {
   query: "history", person: "person", place: "location_on", country: "public", folder: "folder", keyword: "sell",
   camera: "photo_camera", lens: "camera", creator: "person", concept: "school", saved: "bookmark", format: "image", shape: "aspect_ratio", choice: "rule",
-  source: "event", month: "event", order: "sort", album: "label", color: "label", label: "label", state: "label", clear: "delete",
+  source: "event", month: "event", order: "sort", color: "label", label: "label", state: "label", clear: "delete",
 };
 const LIST = "imgsearch-suggestions", OPTION = "imgsearch-suggestion-";
 
@@ -152,7 +152,7 @@ function start(box) {
     node.dataset.kind = option.kind;
     const text = element("span", "text");
     text.append(...beginnings(option.text, typed).map(marked));
-    node.append(icon(ICONS[option.kind]), text);
+    node.append(icon(ICONS[option.kind] ?? ICONS.label), text);
     if (option.kind !== "clear") node.append(element("span", "about", aboutOf(option)));
     node.onpointerdown = (event) => { wasTouched = event.pointerType === "touch"; event.preventDefault(); }; // the box keeps the focus
     node.onmousedown = (event) => event.preventDefault();
