@@ -846,11 +846,32 @@ def test_an_item_that_this_version_cannot_read_stays_as_it_is(anna: Sharer, ben:
         UserItem("album", "f" * 32, '{"name":"","made_at":"2020-01-01T00:00:00Z"}', 1, "other"),
         UserItem("date", FOUR.hex(), '{"taken_at":"soon"}', 1, "other"),
         UserItem("face", f"{FOUR.hex()}/1,2", "{", 1, "other"),
+        UserItem("mark", f"{ONE.hex()}/rating", None, 2**63 - 1, "other"),
+        UserItem("album photo", f"{'f' * 32}/{FOUR.hex()}", f'{{"place":{2**70}}}', 1, "other"),
+        UserItem("label", "odd", '{"classes":[],"template":null,"none_of_these":true}', 1, "other"),
+        UserItem(
+            "label",
+            "half",
+            '{"classes":["\\ud800"],"template":null,"none_of_these":true}',
+            1,
+            "other",
+        ),
+        UserItem(
+            "saved search",
+            "odd",
+            '{"name":"odd","line":"","k":null,"include_weak":false,"saved_at":'
+            '"2020-01-01T00:00:00Z","examples":[{"position":0,"weight":1,"image":"AA=="},'
+            '{"position":0,"weight":1,"image":"AA=="}]}',
+            1,
+            "other",
+        ),
     ]
     ArchiveItems(anna.archive).put(odd)
     assert settle(anna, ben) == said
     anna.store.marks.set(anna.ids(FOUR), {"favourite": 1})
-    settle(anna, ben)
+    anna.store.marks.set(anna.ids(ONE), {"rating": 1})
+    anna.synchronise()
+    ben.synchronise()
     there = [item for part in ArchiveItems(anna.archive).since(0).parts for item in part]
     assert all(each in there for each in odd)
 

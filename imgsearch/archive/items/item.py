@@ -18,6 +18,7 @@ from imgsearch.records.photo import DatePrecision
 from imgsearch.records.query import Region
 from imgsearch.text import plain_text
 
+Number: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # as SQLite has them
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 LocalTime: TypeAlias = Annotated[datetime, Meta(tz=False)]
 ItemName: TypeAlias = tuple[str, str]  # the kind and the key of an item
@@ -68,7 +69,7 @@ class AlbumItem(Struct, frozen=True):
 class AlbumPhotoItem(Struct, frozen=True):
     """A photo in an album. Key: the album's identity, "/", the content."""
 
-    place: int
+    place: Number
 
 
 class MarkItem(Struct, frozen=True):
@@ -140,7 +141,7 @@ class FaceItem(Struct, frozen=True):
 class LabelItem(Struct, frozen=True):
     """The classes of labels. Key: the name of the labels."""
 
-    classes: tuple[str, ...]
+    classes: Annotated[tuple[str, ...], Meta(min_length=1)]
     template: str | None
     none_of_these: bool
 
@@ -168,7 +169,7 @@ class ConceptExampleItem(Struct, frozen=True):
 class SavedExampleItem(Struct, frozen=True):
     """An example image in a saved search: a photo, by content, or an image file."""
 
-    position: int
+    position: Number
     weight: float
     content: str | None = None
     image: bytes | None = None
@@ -180,10 +181,14 @@ class SavedSearchItem(Struct, frozen=True):
 
     name: str
     line: str
-    k: int | None
+    k: Number | None
     include_weak: bool
     saved_at: Moment
     examples: tuple[SavedExampleItem, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len({each.position for each in self.examples}) < len(self.examples):
+            raise ValueError("Two examples have one position.")
 
 
 class EventTitleItem(Struct, frozen=True):

@@ -41,6 +41,7 @@ _NOTED = {
 }
 _ORDER = {name: place for place, name in enumerate(GROUPS)}
 _LAST_PHOTO = "(SELECT coalesce(max(id), 0) FROM photos)"
+_LATEST_US = 1 << 62  # of a change that can be true: no later one could replace it
 _ITEM = "kind, key, value, changed_us, writer"
 
 
@@ -200,7 +201,7 @@ def apply(connection: sqlite3.Connection, items: Sequence[UserItem]) -> None:
         known = connection.execute(
             "SELECT changed_us, writer FROM user_items WHERE kind = ? AND key = ?", item.name
         ).fetchone()
-        if known is not None and known >= item.order:
+        if (known is not None and known >= item.order) or item.changed_us > _LATEST_US:
             continue
         group = GROUP_OF[item.kind] if is_known(*item.name) else None
         _write(connection, item, group, is_sent=True, is_waiting=group is None)
