@@ -111,11 +111,11 @@ class Feature(Struct, frozen=True):
     """What a feature brings. Of each field, the keys are the names that users see.
 
     The name of a fact has small letters, digits and an underscore: `white_balance`.
-    `needs` are the features without which this one is left out. `changes` says of what its changes
-    are, for undo, and `taken` says, by table, why a change cannot be undone where a unique column
-    has the value already, with the cure. `page` names a function that returns its share in the web
-    page, and `components` the package with its ES modules: see `ui.features`. `exports` are the
-    public names of the package `imgsearch`, by the module that defines them.
+    `needs` are the features without which this one is left out. `taken` says, by table, why a
+    change cannot be undone where a unique column has the value already, with the cure. `page` names
+    a function that returns its share in the web page, and `components` the package with its ES
+    modules: see `ui.features`. `exports` are the public names of the package `imgsearch`, by the
+    module that defines them.
     """
 
     name: str
@@ -126,7 +126,6 @@ class Feature(Struct, frozen=True):
     details: Mapping[str, Detail] = {}
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
-    changes: str | None = None
     taken: Mapping[str, str] = {}
     page: str | None = None
     components: str | None = None

@@ -30,7 +30,6 @@ FEATURE = Feature(
         )
     },
     packs=InPacks("albums", "imgsearch.features.albums.packs"),
-    changes="albums",
     taken={
         "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
         "NEW_NAME"
