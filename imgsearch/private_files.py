@@ -43,6 +43,7 @@ _TABLES = frozenset(  # of an archive, in its folder
             "faces",
             "facts",
             "files",
+            "items",
             "kept",
             "marks",
             "pending",

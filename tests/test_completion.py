@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from imgsearch.cli import COMMANDS, GROUPS, commands
+from imgsearch.features import installed
 from tests.factories import CHECKOUT, PATIENCE_S
 from tests.programs import need_programs
 
@@ -111,7 +112,8 @@ def test_help_lists_every_command_once_under_its_purpose() -> None:
     are_commands = {
         name for name in modules if "\ncommand" in _source(name) or "def command(" in _source(name)
     }
-    assert {name.replace("-", "_") for name in COMMANDS} == are_commands
+    of_features = {name.replace("-", "_") for name in installed.commands()}
+    assert {name.replace("-", "_") for name in COMMANDS} == are_commands | of_features
     assert len(COMMANDS) == sum(map(len, GROUPS.values()))  # each in one group
 
     done = CliRunner().invoke(commands, ["--help"], prog_name="imgsearch", terminal_width=88)

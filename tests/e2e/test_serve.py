@@ -38,7 +38,7 @@ from imgsearch.service.client import MAX_BODY_BYTES, Client, ServiceUnavailable
 from imgsearch.service.openapi import openapi_document
 from imgsearch.service.server import LOCK_FILE
 from imgsearch.service.table import operations
-from tests.factories import cli_environment
+from tests.factories import cli_environment, run_cli
 from tests.services import USUAL_CONNECT_S, serving
 
 SECONDS = 120
@@ -656,6 +656,7 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
         "/places": [{}, {"query": "type:png"}],
         "/cameras": [{}],
         "/over-time": [{}, {"query": "type:png", "by": "month", "k": 9}],
+        "/duplicates/choices": [{"photo_id": 1, "is_kept": True}],
         "/meaning/lay-out": [{}],
         "/meaning": [{}, {"query": "type:png", "k": 9, "level": 0}],
         "/saved": [
@@ -719,6 +720,8 @@ def test_answers_are_as_the_document_describes_them(served: Served) -> None:
             status, answer = served.post(path, form)
             assert status == 200, (path, answer)
             checked(answer_schema(path, "post"), answer)
+    compared = run_cli("duplicates", data=served.settings.data_dir)
+    assert compared.returncode in (0, 1), compared.stderr  # 1: without near-duplicates
     asked = {
         "/suggest": "?line=type&k=3",
         "/photo/{photo_id}": "/photo/1",
