@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from imgsearch.archive.lance import tables
+from imgsearch.records.index import EncoderRow
 from tests.factories import PATIENCE_S, cli_environment, run_cli, write_photos
 
 pytest.importorskip("lance", reason="needs the extra scale")
@@ -68,3 +70,10 @@ def test_an_archive_that_has_lost_its_photos_was_not_only_begun(tmp_path: Path) 
 def test_an_address_without_anything_is_checked(tmp_path: Path) -> None:
     done = run_cli("search", "a photo", "--library", tmp_path / "none", data=tmp_path / "data")
     assert done.returncode == 8 and "Check the address" in done.stderr
+
+
+def test_an_archive_may_lie_in_a_folder_that_is_called_a_bucket(tmp_path: Path) -> None:
+    address = str(tmp_path / "my-bucket" / "archive")
+    assert not tables.exists(address)
+    tables.create(address, EncoderRow(1, "test/1", "test", 4))
+    assert tables.exists(address)

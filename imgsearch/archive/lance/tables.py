@@ -478,8 +478,9 @@ def _uri_for_tags(address: str, name: str) -> str:
 
 
 def _is_not_found(error: Exception) -> bool:
+    """Whether a table is not there, though its folder or its bucket may be."""
     text = str(error).lower()
-    return "not found" in text and "bucket" not in text
+    return "not found" in text and "nosuchbucket" not in text
 
 
 class ReachedVersion(Struct, frozen=True):
