@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch.archive.lance import tables
 from imgsearch.records.index import EncoderRow
 from tests.factories import PATIENCE_S, cli_environment, run_cli, write_photos
 
@@ -73,6 +72,8 @@ def test_an_address_without_anything_is_checked(tmp_path: Path) -> None:
 
 
 def test_an_archive_may_lie_in_a_folder_that_is_called_a_bucket(tmp_path: Path) -> None:
+    from imgsearch.archive.lance import tables
+
     address = str(tmp_path / "my-bucket" / "archive")
     assert not tables.exists(address)
     tables.create(address, EncoderRow(1, "test/1", "test", 4))
