@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from threading import Thread
 
-import lance
 import pytest
 from msgspec.structs import replace
+
+lance = pytest.importorskip("lance", reason="needs the extra scale")
 
 from imgsearch.archive.items import local
 from imgsearch.archive.items.groups import GROUP_OF, GROUPS
