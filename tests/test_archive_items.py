@@ -14,7 +14,9 @@ from threading import Thread
 import pytest
 from msgspec.structs import replace
 
-lance = pytest.importorskip("lance", reason="needs the extra scale")
+pytest.importorskip("lance", reason="needs the extra scale")
+
+import lance
 
 from imgsearch.archive.items import local
 from imgsearch.archive.items.groups import GROUP_OF, GROUPS

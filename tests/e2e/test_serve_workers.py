@@ -127,7 +127,8 @@ def test_clients_that_connect_one_after_the_other_are_spread(settings: Settings)
         held = len(successor.net_connections("unix"))  # it may still close files of its beginning
         more = [opened.enter_context(connect(settings.data_dir)).http for _ in range(4)]
         assert [status_of(each) for each in more] == [200] * 4
-        assert len(successor.net_connections("unix")) > held, "it has fewer connections than the other"
+        now = len(successor.net_connections("unix"))
+        assert now > held, "it has fewer connections than the other"
 
 
 def port_in(line: str) -> int:
