@@ -21,7 +21,7 @@ class LiveItem(Struct, frozen=True):
 class ItemGroup(Protocol):
     """Items that are compared with the rows of a library together.
 
-    A subject is what several items may be about, such as the marks of one photo.
+    A subject is what several items may be about, such as the marks of one photo: see `subject_in`.
     """
 
     @property
@@ -31,12 +31,6 @@ class ItemGroup(Protocol):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of its items."""
-
-    def subject(self, kind: str, key: str) -> str:
-        """Return the subject of an item."""
-
-    def content(self, key: str) -> bytes | None:
-        """Return the content without whose photo an item has no row."""
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         """Return the subject that the outbox names; None for one that has no identity."""

@@ -206,29 +206,38 @@ class DuplicateItem(Struct, frozen=True):
 
 
 class _KindOfItem(Struct, frozen=True):
-    """A kind of items: the type of its values, and what its keys look like."""
+    """A kind of items: the type of its values, and the pattern of its keys.
+
+    In the pattern, the group `subject` is the subject of an item, if that is not the whole key, and
+    the group `content` the content without whose photo the item has no row. With `subject`, all
+    items of the kind have this one.
+    """
 
     value: type[Struct]
     key: str
+    subject: str | None = None
 
 
+_OF_PHOTO = f"(?P<content>{CONTENT})"
 _KINDS = {
     "album": _KindOfItem(AlbumItem, IDENTITY),
-    "album photo": _KindOfItem(AlbumPhotoItem, f"{IDENTITY}/{CONTENT}"),
-    "mark": _KindOfItem(MarkItem, f"{CONTENT}/(favourite|rating|hidden)"),
-    "date": _KindOfItem(DateItem, CONTENT),
-    "place": _KindOfItem(PlaceItem, CONTENT),
+    "album photo": _KindOfItem(AlbumPhotoItem, f"{IDENTITY}/(?P<content>{CONTENT})"),
+    "mark": _KindOfItem(MarkItem, f"(?P<subject>{_OF_PHOTO})/(favourite|rating|hidden)"),
+    "date": _KindOfItem(DateItem, _OF_PHOTO),
+    "place": _KindOfItem(PlaceItem, _OF_PHOTO),
     "person": _KindOfItem(PersonItem, IDENTITY),
     "hidden person": _KindOfItem(HiddenPersonItem, IDENTITY),
     "joined person": _KindOfItem(JoinedPersonItem, IDENTITY),
     "own person": _KindOfItem(OwnPersonItem, "me"),
-    "face": _KindOfItem(FaceItem, f"{CONTENT}/[^/]+"),
-    "not face": _KindOfItem(FaceItem, f"{CONTENT}/[^/]+/{IDENTITY}"),
+    # A decision about a face outlasts the photo in the library.
+    "face": _KindOfItem(FaceItem, f"(?P<subject>{CONTENT})/[^/]+"),
+    "not face": _KindOfItem(FaceItem, f"(?P<subject>{CONTENT})/[^/]+/{IDENTITY}"),
     "label": _KindOfItem(LabelItem, ".+"),
     "concept": _KindOfItem(ConceptItem, ".+"),
-    "concept example": _KindOfItem(ConceptExampleItem, f"{CONTENT}/.+"),
+    # An example that is no photo of the archive has its picture.
+    "concept example": _KindOfItem(ConceptExampleItem, f"{CONTENT}/(?P<subject>.+)"),
     "saved search": _KindOfItem(SavedSearchItem, ".+"),
-    "event title": _KindOfItem(EventTitleItem, ".+/.+"),
+    "event title": _KindOfItem(EventTitleItem, ".+/.+", subject="all"),
     "duplicate choice": _KindOfItem(DuplicateItem, CONTENT),
 }
 KINDS = tuple(_KINDS)
@@ -243,6 +252,24 @@ def is_known(kind: str, key: str) -> bool:
     """Return whether this version has a kind of items, and such keys of it."""
     known = _KINDS.get(kind)
     return known is not None and re.fullmatch(known.key, key, re.DOTALL) is not None
+
+
+def subject_in(kind: str, key: str) -> str:
+    """Return the subject of an item of a known kind."""
+    known = _KINDS[kind]
+    return known.subject or _parts_of(kind, key).get("subject", key)
+
+
+def content_in(kind: str, key: str) -> bytes | None:
+    """Return the content without whose photo an item of a known kind has no row."""
+    content = _parts_of(kind, key).get("content")
+    return None if content is None else bytes.fromhex(content)
+
+
+def _parts_of(kind: str, key: str) -> dict[str, str]:
+    found = re.fullmatch(_KINDS[kind].key, key, re.DOTALL)
+    assert found is not None  # see `is_known`
+    return found.groupdict()
 
 
 def decoded(kind: str, key: str, value: str) -> Struct | None:

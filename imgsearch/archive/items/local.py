@@ -19,7 +19,15 @@ from msgspec import Struct
 
 from imgsearch.archive.items.base import ItemGroup, LiveItem
 from imgsearch.archive.items.groups import GROUP_OF, GROUPS
-from imgsearch.archive.items.item import ItemName, UserItem, decoded, encoded, is_known
+from imgsearch.archive.items.item import (
+    ItemName,
+    UserItem,
+    content_in,
+    decoded,
+    encoded,
+    is_known,
+    subject_in,
+)
 from imgsearch.store import names
 from imgsearch.store.database import Database
 from imgsearch.store.face_decisions import delete_empty_groups
@@ -162,8 +170,8 @@ def _write(
         "writer, is_sent, is_waiting) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *item.name,
-            item.key if group is None else group.subject(item.kind, item.key),
-            None if group is None else group.content(item.key),
+            item.key if group is None else subject_in(*item.name),
+            None if group is None else content_in(*item.name),
             *(item.value, item.changed_us, item.writer),
             *(is_sent, is_waiting),
         ),
@@ -206,7 +214,7 @@ def apply(connection: sqlite3.Connection, items: Sequence[UserItem]) -> None:
         group = GROUP_OF[item.kind] if is_known(*item.name) else None
         _write(connection, item, group, is_sent=True, is_waiting=group is None)
         if group is not None:
-            touched.setdefault(group.name, set()).add(group.subject(*item.name))
+            touched.setdefault(group.name, set()).add(subject_in(*item.name))
     _follow(connection, touched)
 
 
@@ -222,7 +230,7 @@ def finish(connection: sqlite3.Connection, position: int) -> None:
         item = UserItem(*columns)
         if is_known(*item.name):
             group = GROUP_OF[item.kind]
-            subject = group.subject(*item.name)
+            subject = subject_in(*item.name)
             if subject != noted_subject:  # it is from before this version knew the kind
                 _write(connection, item, group, is_sent=True, is_waiting=True)
             touched.setdefault(group.name, set()).add(subject)

@@ -34,12 +34,6 @@ class AlbumItems:
     name = _ALBUM
     kinds = (_ALBUM,)
 
-    def subject(self, kind: str, key: str) -> str:
-        return key
-
-    def content(self, key: str) -> bytes | None:
-        return None
-
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         album_id = int(subject)
         if _name_of(connection, album_id) is None:
@@ -158,12 +152,6 @@ class AlbumPhotoItems:
 
     name = "album photo"
     kinds = ("album photo",)
-
-    def subject(self, kind: str, key: str) -> str:
-        return key
-
-    def content(self, key: str) -> bytes | None:
-        return bytes.fromhex(key.partition("/")[2])
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         number, _, content = subject.partition("/")

@@ -22,12 +22,6 @@ class EventTitleItems:
     name = "event title"
     kinds = ("event title",)
 
-    def subject(self, kind: str, key: str) -> str:
-        return "all"
-
-    def content(self, key: str) -> bytes | None:
-        return None
-
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
 

@@ -44,12 +44,6 @@ class PersonItems:
     name = _PERSON
     kinds = (_PERSON, "hidden person", "joined person")
 
-    def subject(self, kind: str, key: str) -> str:
-        return key
-
-    def content(self, key: str) -> bytes | None:
-        return None
-
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         person_id = int(subject)
         if _row_of(connection, person_id) is None:
@@ -229,12 +223,6 @@ class OwnPersonItems:
     name = "own person"
     kinds = ("own person",)
 
-    def subject(self, kind: str, key: str) -> str:
-        return key
-
-    def content(self, key: str) -> bytes | None:
-        return None
-
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
 
@@ -302,12 +290,6 @@ class FaceItems:
 
     name = "face"
     kinds = ("face", "not face")
-
-    def subject(self, kind: str, key: str) -> str:
-        return key.partition("/")[0]
-
-    def content(self, key: str) -> bytes | None:
-        return None  # a decision outlasts the photo in the library
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject

@@ -25,12 +25,6 @@ class MarkItems:
     name = "mark"
     kinds = ("mark",)
 
-    def subject(self, kind: str, key: str) -> str:
-        return key.partition("/")[0]
-
-    def content(self, key: str) -> bytes | None:
-        return bytes.fromhex(key.partition("/")[0])
-
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
 
@@ -76,12 +70,6 @@ class CorrectionItems:
 
     name = "correction"
     kinds = ("date", "place")
-
-    def subject(self, kind: str, key: str) -> str:
-        return key
-
-    def content(self, key: str) -> bytes | None:
-        return bytes.fromhex(key)
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
@@ -148,12 +136,6 @@ class DuplicateItems:
 
     name = "duplicate choice"
     kinds = ("duplicate choice",)
-
-    def subject(self, kind: str, key: str) -> str:
-        return key
-
-    def content(self, key: str) -> bytes | None:
-        return None
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject

@@ -37,12 +37,6 @@ class SavedSearchItems:
     name = "saved search"
     kinds = ("saved search",)
 
-    def subject(self, kind: str, key: str) -> str:
-        return key
-
-    def content(self, key: str) -> bytes | None:
-        return None
-
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
 
@@ -137,12 +131,6 @@ class LabelItems:
     name = "label"
     kinds = ("label",)
 
-    def subject(self, kind: str, key: str) -> str:
-        return key
-
-    def content(self, key: str) -> bytes | None:
-        return None
-
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
 
@@ -185,12 +173,6 @@ class ConceptItems:
 
     name = "concept"
     kinds = ("concept", "concept example")
-
-    def subject(self, kind: str, key: str) -> str:
-        return key if kind == self.name else key.partition("/")[2]
-
-    def content(self, key: str) -> bytes | None:
-        return None  # an example that is no photo of the archive has its picture
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
