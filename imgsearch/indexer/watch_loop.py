@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -100,8 +100,9 @@ class WatchLoop:
         # A scan finds the same problems each time, and each of them is told once.
         self._scanning = replace(context, notify=self._notify_once)
         self._backlogs = list(_backlogs(context))
-        self._once = list(_unfinished_backlogs(context))  # what somebody began, until it is done
-        self._map = _unfinished_map(context)
+        jobs = _unfinished_jobs(context)  # what somebody began, until it is done
+        self._once = list(_unfinished_backlogs(context, jobs))
+        self._map = meaning.lay_out_photos(context) if "meaning" in jobs else None
         self._schedule = schedule
         self._watcher = watcher
         self._stop = stop
@@ -310,24 +311,18 @@ def _backlogs(context: IndexingContext) -> Iterator[Backlog]:
         yield faces.FaceBacklog(context)
 
 
-def _unfinished_backlogs(context: IndexingContext) -> Iterator[Backlog]:
+def _unfinished_backlogs(
+    context: IndexingContext, jobs: Mapping[str, UnfinishedJob]
+) -> Iterator[Backlog]:
     """The photos that a reading of text or a finding of faces has left, as it was begun."""
-    jobs = _unfinished_jobs(context)
     if "text" in jobs and _can_open(context, context.text_readers.open):
         yield picture_text.TextBacklog(context, jobs["text"])
     if "faces" in jobs and _can_open(context, context.face_readers.open):
         yield faces.FaceBacklog(context, jobs["faces"])
 
 
-def _unfinished_map(
-    context: IndexingContext,
-) -> Generator[Progress, None, LayoutReport] | None:
-    """The layout of the map of meaning that was begun and not finished; None without one."""
-    return meaning.lay_out_photos(context) if "meaning" in _unfinished_jobs(context) else None
-
-
 def _unfinished_jobs(context: IndexingContext) -> dict[str, UnfinishedJob]:
-    """The unfinished jobs by name."""
+    """Return the unfinished jobs by name."""
     if not (context.data_dir / DATABASE_FILE).exists():
         return {}
     with closing(Database.open(context.data_dir)) as database:

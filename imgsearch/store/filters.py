@@ -156,8 +156,11 @@ def _was_read_for(connection: sqlite3.Connection, condition: Filter) -> list[Sql
 
     A photo of which a fact was never read is unknown: no negated filter on that fact finds it.
     """
+    facts = facts_of(condition)
+    if not facts:
+        return []
     query = f"SELECT max(added_at) FROM later_facts WHERE fact {IN_IDS}"
-    (added_at,) = connection.execute(query, (json.dumps(facts_of(condition)),)).fetchone()
+    (added_at,) = connection.execute(query, (json.dumps(facts),)).fetchone()
     return [] if added_at is None else [SqlCondition("photos.facts_at >= ?", (added_at,))]
 
 
