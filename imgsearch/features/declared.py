@@ -11,16 +11,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, Literal
-
-from msgspec import Struct
+from typing import Any, Literal, NamedTuple
 
 from imgsearch.errors import MissingPackage
 
 _OURS = "imgsearch"
 
 
-class ListedCommand(Struct, frozen=True):
+# Each command loads these records: named tuples are there at once, and msgspec takes 6 ms.
+
+
+class ListedCommand(NamedTuple):
     """A command: the group of commands that lists it, its line there, and its module.
 
     The module has it as `command`, of the package click. In the list it stands before the command
@@ -33,7 +34,7 @@ class ListedCommand(Struct, frozen=True):
     before: str | None = None
 
 
-class NamedFilter(Struct, frozen=True):
+class NamedFilter(NamedTuple):
     """A filter whose values are names that people have given to something.
 
     Its module has three functions. `names(database)` returns all names, and `unknown(name, names)`
@@ -48,7 +49,7 @@ class NamedFilter(Struct, frozen=True):
     module: str
 
 
-class Part(Struct, frozen=True):
+class Part(NamedTuple):
     """A part of a library on this machine, with the operations of the feature.
 
     `made_by` names its class, which is called with the engine of the library. `of` completes the
@@ -59,7 +60,7 @@ class Part(Struct, frozen=True):
     made_by: str
 
 
-class Detail(Struct, frozen=True):
+class Detail(NamedTuple):
     """A field of the details of a photo: its type, and the function that returns its value.
 
     The function is called with the engine of the library and the id of the photo. `in_archives` is
@@ -71,7 +72,7 @@ class Detail(Struct, frozen=True):
     in_archives: Any
 
 
-class FactFilter(Struct, frozen=True):
+class FactFilter(NamedTuple):
     """A filter on a fact: "text" finds any part of it. `meaning` completes "Photos …"."""
 
     name: str
@@ -79,7 +80,7 @@ class FactFilter(Struct, frozen=True):
     meaning: str
 
 
-class StatedFact(Struct, frozen=True):
+class StatedFact(NamedTuple):
     """A fact of a photo that a tag of EXIF states.
 
     `read` names a function that is called with the value of the tag, a text or a tuple of numbers,
@@ -96,7 +97,7 @@ class StatedFact(Struct, frozen=True):
     filter: FactFilter | None = None
 
 
-class InPacks(Struct, frozen=True):
+class InPacks(NamedTuple):
     """The share of a feature in packs.
 
     `title` says what a pack has of it, in the plural. Its module has `is_to_pack(store)`, which
@@ -107,7 +108,7 @@ class InPacks(Struct, frozen=True):
     module: str
 
 
-class Feature(Struct, frozen=True):
+class Feature(NamedTuple):
     """What a feature brings. Of each field, the keys are the names that users see.
 
     The name of a fact has small letters, digits and an underscore: `white_balance`.
