@@ -53,16 +53,15 @@ function start(box) {
   const row = element("div", "imgsearch-search");
   row.append(frame, ...imageChooser());
   box.replaceChildren(row, list, status);
-  const sent = new UnhandledEvents();
+  const sent = new UnhandledEvents(box);
   let line = ""; // the query that Python knows, or was sent
-  let /** @type {Send} */ send = () => {};
   let /** @type {Suggestion[]} */ options = [], /** @type {AbortController | null} */ request = null;
   let active = -1, timer = 0, wasTouched = false;
 
   const submit = () => {
     if (field.value === line) return;
     line = field.value;
-    send("events", sent.add("typed", line));
+    sent.add("typed", line);
   };
   const isOpen = () => list.matches(":popover-open");
 
@@ -214,10 +213,9 @@ function start(box) {
   return {
     /** @param {Data} data @param {Send} setStateValue */
     update(data, setStateValue) {
-      send = setStateValue;
       field.placeholder = data.placeholder;
       const last = sent.events.at(-1), isLost = last && last[1] !== data.handled[0]; // its server has ended before it was handled
-      sent.drop(data.handled);
+      sent.update(data.handled, (events) => setStateValue("events", events));
       if (!sent.events.length && data.line !== line) {
         const isBeingTyped = document.activeElement === field && field.value !== line;
         line = data.line;
