@@ -95,10 +95,7 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "help": "Show the help of a command.",
     },
 }
-_CORE_COMMANDS = {name for commands in _CORE_GROUPS.values() for name in commands}
-_OF_FEATURES = {
-    name: command for name, command in installed.commands().items() if name not in _CORE_COMMANDS
-}
+_OF_FEATURES = installed.commands()
 
 
 def _with_features(title: str, commands: Mapping[str, str]) -> dict[str, str]:
