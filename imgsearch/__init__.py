@@ -173,6 +173,7 @@ if TYPE_CHECKING:
         TrialQuery as TrialQuery,
     )
     from imgsearch.search.saved_queries import saved_name_of as saved_name_of
+    from imgsearch.service.answering import OperationAnswer as OperationAnswer
     from imgsearch.service.answering import answered as answered
     from imgsearch.service.api import Asking as Asking
     from imgsearch.service.connections import (
@@ -299,7 +300,7 @@ _NAMES = {
     "imgsearch.records.tray": ("PickedPhotos",),
     "imgsearch.records.trial": ("EncoderTrial", "TrialQuery"),
     "imgsearch.search.saved_queries": ("saved_name_of",),
-    "imgsearch.service.answering": ("answered",),
+    "imgsearch.service.answering": ("OperationAnswer", "answered"),
     "imgsearch.service.api": ("Asking",),
     "imgsearch.service.connections": (
         "ConnectionLimits",

@@ -466,7 +466,7 @@ class Library:
             return Explanation(path, reason=self._engine.why_unknown(path))
         return explain(prepare(context, resolved), photo_id, path)
 
-    @operation("POST /label")
+    @operation("POST /label", reads=True)
     def label(
         self, classes: Classes, query: str | Query | None = None, k: ResultCount = 100
     ) -> list[Label]:
@@ -510,7 +510,7 @@ class Library:
         """A value that changes whenever anything in the library changes, in any process."""
         return self._engine.version()
 
-    @operation("POST /photos")
+    @operation("POST /photos", reads=True)
     def photos(self, ids: PhotoIds) -> Hits:
         """Return these photos, in this order, with their paths; unknown ids are left out."""
         from imgsearch.search.hits import make_hits

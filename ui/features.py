@@ -59,16 +59,14 @@ class ShownView(Struct, frozen=True):
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
-    Nothing of it is shown for a library that lacks `part`, if it names one. `operations` are the
-    first parts of the paths of operations that the browser may ask for. `actions` is an ES module
-    with actions for photos: see `components/shared/tray.js`. `header` draws something above the
-    results of a search, and `shelf` returns links for the start page, to what `shelf_title` names.
-    `card` returns a card for the viewer of a photo, or None. `views` are by the path of their
-    address, and `routes`, of files and pictures alone, by theirs.
+    Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
+    module with actions for photos: see `components/shared/tray.js`. `header` draws something above
+    the results of a search, and `shelf` returns links for the start page, to what `shelf_title`
+    names. `card` returns a card for the viewer of a photo, or None. `views` are by the path of
+    their address, and `routes`, of files and pictures alone, by theirs.
     """
 
     part: str | None = None
-    operations: tuple[str, ...] = ()
     actions: str | None = None
     header: Callable[[SearchInput], None] | None = None
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None

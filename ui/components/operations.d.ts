@@ -84,6 +84,12 @@ export interface PostOperations {
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
 }
 
+/** What each operation by DELETE is given, and its answer. */
+export interface DeleteOperations {
+  "past-queries": { request: {}; answer: number };
+  "duplicates/choices": { request: {}; answer: number };
+}
+
 export type QueryBody = { terms?: (TermBody)[]; filters?: (string)[]; min_score?: number | null; sort?: string };
 
 export type TermBody = { text?: string | null; concept?: string | null; photo_id?: number | null; image?: string | null; path?: string | null; region?: RegionBody | null; weight?: number; is_free?: boolean; is_quoted?: boolean };
@@ -150,7 +156,7 @@ export type PhotoDetails = { hit: Hit; labels: Record<string, string>; text: Pho
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
 
-export type Suggestion = { kind: string; text: string; line: string; photos: number | null };
+export type Suggestion = { kind: string; text: string; line: string; photos: number | null; kind_name: string };
 
 export type Timeline = { years: (YearCount)[] };
 
