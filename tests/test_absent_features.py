@@ -44,7 +44,7 @@ for package in (imgsearch, ui):
             importlib.import_module(module.name)
 
 from ui import component_files, first_document
-from ui.view_table import VIEWS
+from ui.view_table import all_views
 
 def helps(command, context):
     yield command.get_help(context)
@@ -72,8 +72,8 @@ with Library.open(sys.argv[1]) as library:
         "names": " ".join([*imgsearch.__all__, *library.capabilities]),
         "completion": " ".join(COMPLETED),
         "suggestions": json.dumps([each.line for each in library.lines.suggest("b", 20)]),
-        "views": " ".join(f"{name} {view.title}" for name, view in VIEWS.items()),
-        "documents": "\\n".join(map(first_document.document, VIEWS)),
+        "views": " ".join(f"{name} {view.title}" for name, view in all_views().items()),
+        "documents": "\\n".join(map(first_document.document, all_views())),
         "modules": "\\n".join(component_files.text(name) for name in scripts),
     }
 print(json.dumps(seen))

@@ -60,7 +60,7 @@ FILTER = FactFilter("iso", "number", "with this noise")
 CORE_FACT_FILTER = Feature(
     "core", facts={"noise_level": StatedFact(int, "Noise", 0xA403, "nowhere:read", filter=FILTER)}
 )
-CORE_PART = Feature("core", parts={"browse": Part("lists", "nowhere:Lists")})
+CORE_PART = Feature("core", parts={"browse": Part("nowhere:Lists")})
 CORE_DETAIL = Feature("core", details={"albums_count": Detail(int, "nowhere:count", 0),
                                        "hit": Detail(int, "nowhere:count", 0)})
 CORE_FACT = Feature("core", facts={"focal_mm": StatedFact(str, "Lens", 0xA403, "nowhere:read")})

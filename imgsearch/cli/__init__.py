@@ -65,7 +65,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "events": "List occasions and trips.",
         "places": "Count photos by country, region and town.",
         "cameras": "Count photos by camera.",
-        "strip": "Show the same thing over time: the best photo of each year.",
         "meaning": "List what the photos are about: clusters with names.",
     },
     "Keep up to date": {

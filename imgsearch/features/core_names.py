@@ -45,7 +45,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "settle",
         "sidecars",
         "status",
-        "strip",
         "suggest",
         "teach",
         "timeline",

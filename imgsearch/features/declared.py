@@ -50,14 +50,14 @@ class NamedFilter(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of a library on this machine, with the operations of the feature.
+    """A part of a library, with the operations of the feature.
 
-    `made_by` names its class, which is called with the engine of the library. `of` completes the
-    sentence "An archive has no …".
+    `made_by` names its class, which is called with the engine of the library. With `of`, only a
+    library on this machine has it: it completes the sentence "An archive has no …".
     """
 
-    of: str
     made_by: str
+    of: str | None = None
 
 
 class Detail(NamedTuple):

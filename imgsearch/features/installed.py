@@ -31,7 +31,7 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "terminal")
+OWN = ("albums", "strips", "terminal")
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
@@ -154,6 +154,11 @@ def filters() -> dict[str, NamedFilter]:
 def parts() -> dict[str, Part]:
     """Return the parts of a library that features bring, by name."""
     return _all(_parts)
+
+
+def parts_of_archives() -> frozenset[str]:
+    """Return the names of the parts that archives have as well."""
+    return frozenset(name for name, part in parts().items() if part.of is None)
 
 
 def details() -> dict[str, Detail]:

@@ -6,7 +6,7 @@ from imgsearch.features.declared import Detail, Feature, InPacks, ListedCommand,
 
 FEATURE = Feature(
     name="albums",
-    parts={"albums": Part("albums", "imgsearch.features.albums.operations:Albums")},
+    parts={"albums": Part("imgsearch.features.albums.operations:Albums", of="albums")},
     commands={
         "album": ListedCommand(
             group="Organise",
