@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     )
     from imgsearch.features.albums.operations import Albums as Albums
     from imgsearch.features.albums.records import Album as Album, AlbumPhotos as AlbumPhotos
+    from imgsearch.features.strips.operations import Strips as Strips
+    from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.installed import (
         component_packages as component_packages,
         page_parts as page_parts,
@@ -97,7 +99,6 @@ if TYPE_CHECKING:
         PhotoPositions as PhotoPositions,
         PlaceCounts as PlaceCounts,
         RouteStop as RouteStop,
-        StripPeriod as StripPeriod,
         Timeline as Timeline,
     )
     from imgsearch.records.changes import Change as Change
@@ -172,6 +173,7 @@ if TYPE_CHECKING:
         TrialQuery as TrialQuery,
     )
     from imgsearch.search.saved_queries import saved_name_of as saved_name_of
+    from imgsearch.service.answering import OperationAnswer as OperationAnswer
     from imgsearch.service.answering import answered as answered
     from imgsearch.service.api import Asking as Asking
     from imgsearch.service.connections import (
@@ -248,7 +250,6 @@ _NAMES = {
         "PhotoPositions",
         "PlaceCounts",
         "RouteStop",
-        "StripPeriod",
         "Timeline",
     ),
     "imgsearch.records.changes": ("Change",),
@@ -299,7 +300,7 @@ _NAMES = {
     "imgsearch.records.tray": ("PickedPhotos",),
     "imgsearch.records.trial": ("EncoderTrial", "TrialQuery"),
     "imgsearch.search.saved_queries": ("saved_name_of",),
-    "imgsearch.service.answering": ("answered",),
+    "imgsearch.service.answering": ("OperationAnswer", "answered"),
     "imgsearch.service.api": ("Asking",),
     "imgsearch.service.connections": (
         "ConnectionLimits",

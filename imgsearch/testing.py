@@ -101,6 +101,6 @@ def ask_service(temporary_library: Library) -> Callable[..., Any]:
     def ask(method: str, path: str, **fields: object) -> Any:
         in_address = {name: str(value) for name, value in fields.items()}
         answer = answered(temporary_library, method, path, encode_json(fields), in_address)
-        return load_json(answer.encode())
+        return load_json(answer.json)
 
     return ask

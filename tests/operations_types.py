@@ -25,7 +25,7 @@ def operations_types() -> str:
 
 def _operations(document: Any) -> Iterator[str]:
     schemas = document["components"]["schemas"]
-    for method in ("get", "post"):
+    for method in ("get", "post", "delete"):
         yield f"/** What each operation by {method.upper()} is given, and its answer. */"
         yield f"export interface {method.capitalize()}Operations {{"
         for path, methods in document["paths"].items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from imgsearch import Library
+from imgsearch import Library, answered
 from imgsearch.errors import (
     EncoderError,
     ImgsearchError,
@@ -401,6 +402,28 @@ def test_every_id_in_a_request_may_be_a_text() -> None:
         assert numbers.count(number) >= 1 and str(number) not in numbers, name
     with pytest.raises(UsageError, match="must be a whole number"):
         read_body(named("search"), b'{"query": "a", "k": "20"}')
+
+
+def test_a_request_is_answered_without_a_service_and_says_whether_it_is_a_change(
+    demo_data: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(demo_data, tmp_path / "library"))
+    with Library.open(data) as library:
+        before = library.version()
+        photo = answered(library, "GET", "/photo/1", b"", {})
+        assert load_json(photo.json)["hit"]["photo"]["id"] == 1 and not photo.is_change
+        marks = answered(library, "POST", "/marks/of", b'{"photo_ids": [1, 2]}', {})
+        assert not marks.is_change
+        timeline = answered(library, "POST", "/timeline", b"{}", {})
+        assert not timeline.is_change and library.version() == before
+        marked = answered(library, "POST", "/marks", b'{"photo_ids": [1], "rating": 4}', {})
+        assert marked.is_change and load_json(marked.json)["photos"] == 1
+        assert answered(library, "DELETE", "/past-queries", b"{}", {}).is_change
+        for path in ("/thumbnail/1", "/photo/1/nothing", "/photo/"):
+            with pytest.raises(UsageError, match=f"no operation GET {path}"):
+                answered(library, "GET", path, b"", {})
+        with pytest.raises(UsageError, match="the path of a file"):
+            answered(library, "POST", "/search", b'{"query": {"terms": [{"path": "/a"}]}}', {})
 
 
 def test_json_that_is_too_deep_is_said_so() -> None:

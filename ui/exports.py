@@ -6,11 +6,67 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from io import StringIO
 from pathlib import Path
 
-from imgsearch import DuplicateGroup, Hit, path_text, unique_name
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from imgsearch import (
+    DuplicateGroup,
+    Hit,
+    ImgsearchError,
+    UsageError,
+    format_count,
+    path_text,
+    unique_name,
+)
 from ui.formatting import date_of
+from ui.request_body import read_body
+from ui.responses import NOT_STORED, TOO_LONG
+from ui.session import session
+
+_MAX_BYTES = 16 << 20  # a million ids
+_SHEET_TYPES = {"pdf": "application/pdf", "jpeg": "image/jpeg"}
+
+
+class ExportedPhotos(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ids of photos to export, as text: see `tiles.id_text`."""
+
+    ids: tuple[str, ...]
+
+
+async def export(request: Request) -> Response:
+    """Photos as a list of paths, as JSON, or as a contact sheet: PDF, or JPEG."""
+    content = await read_body(request, _MAX_BYTES)
+    if content is None:
+        return PlainTextResponse(TOO_LONG, 413, NOT_STORED)
+    try:
+        asked = msgspec.json.decode(content, type=ExportedPhotos)
+        ids = [int(each) for each in asked.ids]
+    except (msgspec.MsgspecError, ValueError) as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    library, kind = session().library, request.path_params["kind"]
+    try:
+        if kind in ("pdf", "jpeg"):
+            title = f"{format_count(len(ids), 'photo')}, {date.today().isoformat()}"
+            sheet = await run_in_threadpool(library.pictures.contact_sheet, ids, kind, title)
+            return Response(sheet, media_type=_SHEET_TYPES[kind], headers=NOT_STORED)
+        hits = await run_in_threadpool(library.photos, ids)
+    except UsageError as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 409, NOT_STORED)
+    if kind == "paths":
+        return Response(
+            paths_text(hit.path for hit in hits),
+            media_type="application/octet-stream",  # names need not be text
+            headers=NOT_STORED,
+        )
+    return Response(hits_json(hits), media_type="text/plain", headers=NOT_STORED)
 
 
 def paths_text(paths: Iterable[Path]) -> bytes:

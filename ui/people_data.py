@@ -12,13 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgsearch import Face, Hit, ImgsearchError, Person, PersonLook, UsageError, printable
-from ui.addresses import address_of, number_of
+from ui.addresses import START, address_of, number_of
 from ui.answer_data import forget_answers
 from ui.formatting import date_of, format_date
 from ui.request_body import read_body
 from ui.responses import NOT_STORED, no_picture
 from ui.session import session
 from ui.tiles import photo_address
+from ui.view_table import linked_views
 
 MAX_BYTES = 100_000  # of a decision; ids of some thousand faces
 MAX_FACES = 300  # of a person that are shown
@@ -220,10 +221,11 @@ def _similar(face_id: int) -> dict[str, object]:
 def _person_json(person: Person) -> dict[str, object]:
     quoted = (person.name or "").replace("\\", "\\\\").replace('"', '\\"')
     query = {"q": f'person:"{quoted}"'}
+    others = linked_views(session().has, only_hidden=True)
+    links = {"All photos": START, **{view.link: name for name, view in others.items()}}
     return {
         **asdict(person),
-        "address": address_of("search", query) if quoted else "",
-        "over_time": address_of("over-time", query) if quoted else "",
+        "links": [[text, address_of(view, query)] for text, view in links.items() if quoted],
     }
 
 

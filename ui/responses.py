@@ -6,6 +6,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from imgsearch import ImgsearchError
 
+TOO_LONG = "This is too much at once. Choose fewer photos."  # of a request
 # Photos, names and queries are private: no browser or proxy keeps them.
 NOT_STORED = {"Cache-Control": "no-store"}
 

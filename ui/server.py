@@ -48,19 +48,18 @@ from ui import (
     component_files,
     events_data,
     example_upload,
+    exports,
     filter_data,
     first_document,
-    keeping,
     library_state,
     manifest,
     map_data,
     meaning_data,
+    operations,
     originals,
-    over_time_data,
     people_data,
     photo_data,
     similar_data,
-    suggestions,
     timeline_data,
     unfinished,
     zip_copies,
@@ -69,6 +68,7 @@ from ui.addresses import number_of
 from ui.auth import ASKS_PASSWORD, TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
+from ui.features import page_features
 from ui.icon_font import SmallIconFont
 from ui.responses import NOT_STORED, no_picture
 from ui.session import session
@@ -150,8 +150,6 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/events/photos", events_data.photos),
             Route("/events/tiles", events_data.tiles),
             Route("/events/cover", events_data.cover),
-            Route("/over-time/strip", over_time_data.strip),
-            Route("/over-time/filmstrip", over_time_data.filmstrip),
             Route("/people/list", people_data.listed),
             Route("/people/person", people_data.shown),
             Route("/people/face", people_data.similar),
@@ -163,10 +161,13 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/similar/groups", similar_data.groups, methods=["PUT"]),
             Route("/similar/choices", similar_data.choose, methods=["PUT"]),
             Route("/similar/export/{kind}", similar_data.export, methods=["PUT"]),
-            Route("/suggest", suggestions.suggest),
-            Route("/past-queries", suggestions.forget, methods=["DELETE"]),
-            Route(keeping.ROUTE, keeping.operate, methods=["GET", "PUT"]),
-            Route("/exports/{kind}", keeping.export, methods=["PUT"]),
+            Route(operations.ROUTE, operations.operate, methods=list(operations.METHODS)),
+            Route("/exports/{kind}", exports.export, methods=["PUT"]),
+            *(
+                Route(path, function)
+                for feature in page_features()
+                for path, function in feature.routes.items()
+            ),
         ],
         middleware=[
             Middleware(SecurityHeaders),

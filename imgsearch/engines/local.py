@@ -81,7 +81,7 @@ _Result = TypeVar("_Result")
 
 _CAPABILITIES = frozenset(
     {
-        *installed.parts(),
+        *(installed.parts().keys() - installed.parts_of_archives()),
         *("changes", "choices", "concepts", "corrections", "encoders", "folders"),
         *("labels", "marks", "meaning", "titles"),
         *("packs", "people", "saved", "tray", "upkeep", "watch"),

@@ -78,7 +78,7 @@ class Concepts:
         """
         return self._engine.reads().definitions.concept_judgements(self.get(name).name)
 
-    @operation("POST /concepts/judge")
+    @operation("POST /concepts/judge", reads=True)
     def to_judge(self, name: str, k: ResultCount = 12) -> Hits:
         """Find photos to judge next for a concept; the first helps it most.
 

@@ -45,12 +45,12 @@ class Corrections:
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
-    @operation("POST /corrections/of")
+    @operation("POST /corrections/of", reads=True)
     def of(self, photo_ids: Sequence[int]) -> dict[int, StatedFacts]:
         """Return what the files of these photos state; photos without a correction are left out."""
         return self._engine.corrections().of(as_ids(photo_ids))
 
-    @operation("POST /corrections/plan")
+    @operation("POST /corrections/plan", reads=True)
     def plan_dates(
         self,
         photo_ids: Sequence[int] = (),
@@ -120,7 +120,7 @@ class Corrections:
         """
         return self._engine.corrections().set_dates(dates)
 
-    @operation("POST /corrections/plan-place")
+    @operation("POST /corrections/plan-place", reads=True)
     def plan_place(
         self,
         photo_ids: Sequence[int] = (),

@@ -14,7 +14,6 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 from msgspec import Meta, Struct
 
 from imgsearch.features import installed
-from imgsearch.records.query import PeriodLength
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -28,7 +27,6 @@ ResultCount = Annotated[int, Meta(le=MAX_K, description="How many photos to retu
 CountedPhotos = Annotated[
     int, Meta(le=MAX_K, description="How many photos of a query with words count at most.")
 ]
-ByPeriod = Annotated[PeriodLength, Meta(description="The time for which one photo is chosen.")]
 SidePx = Annotated[
     int, Meta(ge=1, le=MAX_SIDE_PX, description="The long side of the picture in pixels.")
 ]
@@ -54,21 +52,28 @@ class Declaration(Struct, frozen=True):
     path: str
     tool: str | None
     newest_last: bool
+    reads: bool
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the operation changes anything in the library."""
+        return not (self.reads or self.method == "GET" or self.tool is not None)
 
 
 def operation(
-    route: str, *, tool: str | None = None, newest_last: bool = False
+    route: str, *, tool: str | None = None, newest_last: bool = False, reads: bool = False
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Declare a method as an operation of the service at `route`, such as "POST /places".
 
     With `tool`, its title for people, an AI assistant can call it as well. `newest_last` says that
     a list in the result ends with what matters most, so that its beginning is left out where an
-    assistant would get too much.
+    assistant would get too much. `reads` says that an operation by
+    POST changes nothing; what has a tool changes nothing anyway.
     """
     http_method, path = route.split()
 
     def declare(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        declaration = Declaration(http_method, path, tool, newest_last)
+        declaration = Declaration(http_method, path, tool, newest_last, reads)
         function.declaration = declaration  # type: ignore[attr-defined]
         return function
 

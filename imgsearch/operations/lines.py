@@ -67,6 +67,7 @@ class Lines:
         if past is not None:
             past.add(line)
 
+    @operation("DELETE /past-queries")
     def forget(self) -> int:
         """Delete the lines that were kept; returns how many there were. Raises DiskError.
 

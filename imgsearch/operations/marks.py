@@ -29,7 +29,7 @@ class Marks:
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
-    @operation("POST /marks/of")
+    @operation("POST /marks/of", reads=True)
     def of(self, photo_ids: Sequence[int]) -> dict[int, PhotoMarks]:
         """Return the marks of these photos by id; photos without any are left out."""
         return self._engine.marks().of(as_ids(photo_ids))

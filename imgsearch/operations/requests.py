@@ -85,11 +85,21 @@ class Operation(Struct, frozen=True):
             if parameter.name in given and given[parameter.name] is not parameter.default
         }
 
+    def fields_in(self, path: str) -> dict[str, str] | None:
+        """Return the values that a path names, such as "/photo/7"; None for one of another form."""
+        found = _pattern_of(self.declared.path).fullmatch(path)
+        return None if found is None else found.groupdict()
+
     def path_of(self, form: dict[str, Any]) -> str:
         """The path of a request, with the values that it names; they are taken out of the form."""
         names = _IN_PATH.findall(self.declared.path)
         values = {name: quote(str(form.pop(name)), safe="") for name in names}
         return self.declared.path.format(**values)
+
+
+@cache
+def _pattern_of(path: str) -> re.Pattern[str]:
+    return re.compile(_IN_PATH.sub(r"(?P<\1>[^/]+)", path))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 SUGGESTIONS = 8  # by default
 # The readable word for a kind, if it differs.
@@ -24,15 +25,16 @@ class Suggestion(Struct, frozen=True):
     `text` is the name, as the library spells it, the value, or the past query. `line` is the typed
     line with a filter in place of its unfinished words, or the past query. `photos` is the number
     of photos with the name of a person, a place, a country, a folder or a keyword; None for other
-    kinds, and for a folder that is a value of `root:`.
+    kinds, and for a folder that is a value of `root:`. `kind_name` is the readable word for the
+    kind: "past query".
     """
 
     kind: str
     text: str
     line: str
     photos: int | None = None
+    kind_name: str = ""
 
-    @property
-    def kind_name(self) -> str:
-        """The readable word for its kind: "past query"."""
-        return _KIND_NAMES.get(self.kind, self.kind)
+    def __post_init__(self) -> None:
+        """Name the kind."""
+        force_setattr(self, "kind_name", _KIND_NAMES.get(self.kind, self.kind))

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -39,6 +40,7 @@ _STATUS_CODES = {2: 400, 5: 422, 6: 503, 9: 409}  # by exit code of the error's 
 # With the value "text" in a request, ids that JavaScript would round are texts in the answer.
 IDS_HEADER = "Imgsearch-Ids"
 _CURE = "See /openapi.json for all fields."
+_HAS_LARGE_IDS = "fleet"  # among the capabilities of archives, whose ids have 63 bits
 
 
 class Answering:
@@ -108,28 +110,43 @@ class _Forbidden(UsageError):
     pass
 
 
+class OperationAnswer(Struct, frozen=True):
+    """The JSON with which a library answers a request, and whether the request has changed it."""
+
+    json: bytes
+    is_change: bool
+
+
 def answered(
     library: Library, method: str, path: str, content: bytes, fields: Mapping[str, str]
-) -> str:
-    """The JSON with which a library answers a request for one of its operations.
+) -> OperationAnswer:
+    """Answer a request for an operation of a library that is no picture, in this process.
 
-    `method` and `path` are those of the declaration, and `fields` those of the address of a GET.
-    Raises UsageError for an operation that it does not have, and as the operation does.
+    `method` and `path` are those of a request to the service, such as "GET" and "/photo/7", and
+    `fields` those of the address of a GET. Ids that JavaScript would round are texts in the answer.
+    Raises UsageError for an operation that the library does not have, and as the operation does.
     """
-    found = [
-        each
-        for each in operations_for(library)
-        if (each.declared.method, each.declared.path) == (method, path)
-    ]
-    if not found:
-        raise UsageError(f"This library has no operation {method} {path[:60]}.")
-    (operation,) = found
-    arguments = (
-        read_address(operation, fields) if method == "GET" else read_body(operation, content)
-    )
+    operation, in_path = _operation_at(library, method, path)
+    if method == "GET":
+        arguments = read_address(operation, {**fields, **in_path})
+    else:
+        arguments = read_body(operation, content)
     if names_files(tuple(arguments.values())):
         raise UsageError("Send the bytes of the image and not the path of a file.")
-    return encode_json(method_of(library, operation.function)(**arguments)).decode()
+    result: object = method_of(library, operation.function)(**arguments)
+    if _HAS_LARGE_IDS in library.capabilities:
+        result = with_large_numbers_as_texts(to_json(result))
+    return OperationAnswer(encode_json(result), operation.declared.is_change)
+
+
+def _operation_at(library: Library, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:
+    """Return the operation that a request asks for, and the values that its path names."""
+    for operation in operations_for(library):
+        if operation.declared.method == method and not operation.is_picture:
+            in_path = operation.fields_in(path)
+            if in_path is not None:
+                return operation, in_path
+    raise UsageError(f"This library has no operation {method} {printable(path[:60])}.")
 
 
 def read_body(operation: Operation, content: bytes) -> dict[str, Any]:

@@ -508,7 +508,7 @@ def test_only_names_of_this_machine_are_served(address: str, cookie: str) -> Non
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("DELETE", "/past-queries"),
+        ("DELETE", "/operations/past-queries"),
         ("PUT", "/operations/tray"),
         ("PUT", "/people/decisions"),
         ("POST", "/_stcore/upload_file/x/y"),

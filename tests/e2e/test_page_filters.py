@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
@@ -22,6 +23,7 @@ from tests.browsing import (
     PATIENCE_MS,
     axe_violations,
     clear_tray,
+    page_server,
     settle,
     small_targets,
     wait_for_count,
@@ -29,7 +31,7 @@ from tests.browsing import (
     wait_for_only,
 )
 from tests.factories import CHECKOUT, write_noise
-from tests.page_traffic import Traffic
+from tests.page_traffic import PATIENCE_S, Traffic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Route
@@ -340,6 +342,57 @@ def test_two_days_count_if_they_arrive_together(page: Page, address: str) -> Non
         are_held(2)
     wait_for_line(page, "after:2019-07-01 before:2020-01-02 sort:date")
     wait_for_count(page, 2)
+
+
+# The page of which a run that was sent the first day alone is held where Streamlit takes in what
+# the browser has sent. Runs do not wait for each other there: the last one is believed.
+OVERTAKEN_PAGE = """
+import os, sys, threading
+from pathlib import Path
+from streamlit.runtime.state.session_state import SessionState
+
+take_in = SessionState.set_widgets_from_proto
+are_both_in, is_one_in = threading.Event(), threading.Event()
+
+def take_in_late(self, sent):
+    days = str(sent)
+    if "2019-07-01" not in days or is_one_in.is_set():
+        take_in(self, sent)
+    elif "2020-01-01" in days:
+        take_in(self, sent)
+        are_both_in.set()
+        assert is_one_in.wait(60)
+    else:
+        Path(os.environ["HELD"]).touch()
+        assert are_both_in.wait(60)
+        take_in(self, sent)
+        is_one_in.set()
+
+SessionState.set_widgets_from_proto = take_in_late
+from ui.server import main
+main(sys.argv[1:])
+"""
+
+
+def test_two_days_count_if_the_run_for_the_second_overtakes_the_other(
+    open_tab: OpenTab, place: Path, tmp_path: Path
+) -> None:
+    held = tmp_path / "held"
+    served = page_server(
+        place / "library", program=("-c", OVERTAKEN_PAGE), environment={"HELD": str(held)}
+    )
+    with served as (address, _):
+        tab = open_tab(address)
+        open_filters(tab, address, "?q=sort:date")
+        settle(tab)
+        tab.get_by_label("From", exact=True).fill("2019-07-01")
+        until = time.monotonic() + PATIENCE_S
+        while not held.exists():
+            assert time.monotonic() < until, "the run for the first day has not begun"
+            tab.wait_for_timeout(20)
+        tab.get_by_label("To", exact=True).fill("2020-01-01")
+        wait_for_line(tab, "after:2019-07-01 before:2020-01-02 sort:date")
+        wait_for_count(tab, 2)
 
 
 def test_the_keyboard_removes_one_chip_after_the_other(page: Page, address: str) -> None:

@@ -109,8 +109,8 @@ def test_what_was_chosen_stays_chosen_when_an_answer_is_late(
     def hold(route: Route) -> None:
         late.append(route)
 
-    page.route("**/suggest?q=zor", hold)
-    with page.expect_request("**/suggest?q=zor"):
+    page.route("**/suggest?line=zor", hold)
+    with page.expect_request("**/suggest?line=zor"):
         box.press_sequentially("r")
     box.press("ArrowDown")  # in the list for "zo"
     late[0].continue_()

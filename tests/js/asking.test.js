@@ -6,7 +6,7 @@ import { openPage, until } from "./page.js";
 
 let answer = () => ({ content: {} });
 const { requests } = await openPage("/", (request) => answer(request));
-const { ask, askOperation, isLost, readOperation } = await import("../../ui/components/shared/ask.js");
+const { ask, askOperation, deleteByOperation, isLost, readOperation } = await import("../../ui/components/shared/ask.js");
 const { Polling } = await import("../../ui/components/shared/drawing.js");
 
 test("an answer is what the server has sent, parsed if it is JSON; of a refusal, its sentence", async () => {
@@ -29,12 +29,16 @@ test("an operation is asked for by its path, its parameters or its body", async 
   requests.length = 0;
   answer = () => ({ content: [] });
   await readOperation("albums");
-  await readOperation("corrections/places", { text: "São Paulo", k: "6" });
+  await readOperation("corrections/places", { text: "São Paulo", k: 6 });
+  await readOperation("people/{person_id}/faces", { person_id: 7, k: 3 });
   await askOperation("albums/add", { name: "Book", photo_ids: [1] });
+  await deleteByOperation("past-queries");
   assert.deepEqual(requests, [
     { method: "GET", address: "/operations/albums", body: null },
     { method: "GET", address: "/operations/corrections/places?text=S%C3%A3o+Paulo&k=6", body: null },
+    { method: "GET", address: "/operations/people/7/faces?k=3", body: null },
     { method: "PUT", address: "/operations/albums/add", body: { name: "Book", photo_ids: [1] } },
+    { method: "DELETE", address: "/operations/past-queries", body: null },
   ]);
 });
 

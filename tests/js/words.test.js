@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { matching, read, wordsIn } from "../../ui/components/choices/matching.js";
 import { albumOf } from "../../imgsearch/features/albums/components/albums/album_line.js";
 import { placeName } from "../../ui/components/shell/place_name.js";
+import { printable } from "../../ui/components/shared/dom.js";
 
 test("words have no case, no accents, and the letters of other alphabets as people type them", () => {
   assert.deepEqual(wordsIn("Genève, Straße – Łódź (Ærø)"), ["geneve", "strasse", "lodz", "aero"]);
@@ -50,4 +51,10 @@ test("a place has the names that are known, each once, else its coordinates", ()
   assert.equal(placeName({ ...place, near_town: true }), "near Paris, Paris, France");
   assert.equal(placeName({ ...place, town: null, region: null, country: null }), "48.85661, 2.35222");
   assert.equal(placeName(null), "no place");
+});
+
+test("what could move the cursor, hide text or break a line is shown escaped, as the commands print it", () => {
+  assert.equal(printable("Jo\u200f Ann\n\u001b[2J"), "Jo\\u200f Ann\\n\\x1b[2J");
+  assert.equal(printable("a\u00a0b \ud800 \u{e0001}"), "a\\xa0b \\ud800 \\U000e0001");
+  assert.equal(printable("Genève, 東京 <b> 😀"), "Genève, 東京 <b> 😀");
 });

@@ -42,7 +42,6 @@ export interface PostOperations {
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
-  "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
   "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
@@ -82,6 +81,13 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
+  "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
+}
+
+/** What each operation by DELETE is given, and its answer. */
+export interface DeleteOperations {
+  "past-queries": { request: {}; answer: number };
+  "duplicates/choices": { request: {}; answer: number };
 }
 
 export type QueryBody = { terms?: (TermBody)[]; filters?: (string)[]; min_score?: number | null; sort?: string };
@@ -150,7 +156,7 @@ export type PhotoDetails = { hit: Hit; labels: Record<string, string>; text: Pho
 
 export type PhotoMarks = { favourite: boolean; rating: number | null; hidden: boolean };
 
-export type Suggestion = { kind: string; text: string; line: string; photos: number | null };
+export type Suggestion = { kind: string; text: string; line: string; photos: number | null; kind_name: string };
 
 export type Timeline = { years: (YearCount)[] };
 
@@ -171,8 +177,6 @@ export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_i
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
 export type ValueCount = { value: string | null; photos: number };
-
-export type StripPeriod = { period: string; photos: number; best: Hit | null };
 
 export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
 
@@ -235,3 +239,5 @@ export type TrialQuery = { text: string; source: "caption" | "keyword" | "own" |
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type StripPeriod = { period: string; photos: number; best: Hit | null };

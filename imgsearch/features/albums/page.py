@@ -115,7 +115,6 @@ def page() -> PageFeature:
     """Return the share of albums in the page."""
     return PageFeature(
         part="albums",
-        operations=("albums",),
         actions="albums/actions.js",
         header=header,
         shelf=shelf,

@@ -13,14 +13,14 @@ import { UnhandledEvents } from "../shared/unhandled_events.js";
 
 /** @param {Box} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setStateValue }) {
-  const clicks = (box.clicks ??= new UnhandledEvents());
-  clicks.drop(data.handled);
+  const clicks = (box.clicks ??= new UnhandledEvents(box));
+  clicks.update(data.handled, (events) => setStateValue("events", events));
   box.role = "group";
   box.ariaLabel = "Filters of this search";
   const chips = chipsOf(box.chips ?? [], data.chips);
   chips.forEach((chip, place) => {
     const { name } = data.chips[place];
-    for (const button of chip.buttons) button.onclick = () => setStateValue("events", clicks.add(button.action, name));
+    for (const button of chip.buttons) button.onclick = () => clicks.add(button.action, name);
   });
   arrange(box, chips);
   box.chips = chips;

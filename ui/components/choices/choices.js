@@ -17,19 +17,18 @@ const MAX_FOUND = 60;
 /** @param {HTMLElement & { state?: Choices }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setStateValue }) {
   const state = (box.state ??= new Choices(box));
-  state.clicks.drop(data.handled);
-  state.show(data, (choice) => setStateValue("events", state.clicks.add(choice.field, choice.value)));
+  state.clicks.update(data.handled, (events) => setStateValue("events", events));
+  state.show(data);
 }
 
 class Choices {
   /** @type {Kind[] | null} */ kinds = null;
   /** @type {Set<string>} */ open = new Set(); // keys of what is unfolded
   /** @type {Set<string>} */ chosen = new Set(); // field and value of each
-  /** @type {(choice: Choice) => void} */ onClick = () => {};
 
   /** @param {HTMLElement} box */
   constructor(box) {
-    this.clicks = new UnhandledEvents();
+    this.clicks = new UnhandledEvents(box);
     this.find = element("input", "find");
     this.find.type = "search";
     this.find.placeholder = "Folder, place, person, keyword or label";
@@ -58,10 +57,9 @@ class Choices {
   /** @param {string} text */
   say(text) { this.list.replaceChildren(element("p", "message", text)); }
 
-  /** @param {Data} data @param {(choice: Choice) => void} onClick */
-  show(data, onClick) {
+  /** @param {Data} data */
+  show(data) {
     this.chosen = new Set(data.chosen.map((each) => each.join("\n")));
-    this.onClick = onClick;
     for (const button of /** @type {NodeListOf<ChoiceButton>} */ (this.list.querySelectorAll(".choice"))) this.mark(button);
   }
 
@@ -143,7 +141,7 @@ class Choices {
       name.append(element("span", "where", [choice.kind.title, ...choice.above].join(" › ")));
     }
     button.append(name, element("span", "photos", choice.photos.toLocaleString("en")));
-    button.onclick = () => this.onClick(choice);
+    button.onclick = () => this.clicks.add(choice.field, choice.value);
     this.mark(button);
     return button;
   }

@@ -11,8 +11,8 @@ import { isPlainClick, visit } from "../history/history.js";
 /** @import { Face as FaceRecord, Person as PersonRecord } from "../operations.d.ts" */
 /** @import { Response, StreamlitComponent } from "../types.d.ts" */
 /**
- * A person as the list has it: `_person_json` in ui/people_data.py. Only one with a name has the addresses of its photos and of its strip.
- * @typedef {PersonRecord & { address: string, over_time: string }} Person
+ * A person as the list has it: `_person_json` in ui/people_data.py. Only one with a name has links to views of its photos: texts and addresses.
+ * @typedef {PersonRecord & { links: [string, string][] }} Person
  */
 /** @typedef {Pick<FaceRecord, "id" | "is_confirmed"> & { address: string, date: string }} Face with the address of its photo */
 /** @typedef {{ face: number, faces: number, when: string }} Look */
@@ -265,8 +265,8 @@ class People {
   /** @param {Person} person */
   actions(person) {
     const row = element("div", "actions");
-    if (person.address) {
-      row.append(linkTo("All photos", person.address), linkTo("Over time", person.over_time), person.is_me
+    if (person.links.length) {
+      row.append(...person.links.map(([text, address]) => linkTo(text, address)), person.is_me
         ? button("This is not me", "person_off", () => this.decide({ action: "not_me", person: person.id }))
         : button("This is me", "account_circle", () => this.decide({ action: "me", person: person.id })));
     }

@@ -7,26 +7,26 @@ import { UnhandledEvents } from "../shared/unhandled_events.js";
 /** @import { StreamlitComponent } from "../types.d.ts" */
 /** @typedef {"from" | "to"} End */
 /** @typedef {{ [Name in End]: string } & { range: [first: string, last: string], handled: [session: string, handled: number] }} Data */
-/** @typedef {{ inputs: Map<End, HTMLInputElement>, days: Partial<Record<End, string>>, changes: UnhandledEvents, send: (name: End, day: string) => void }} State */
+/** @typedef {{ inputs: Map<End, HTMLInputElement>, days: Partial<Record<End, string>>, changes: UnhandledEvents }} State */
 /** @type {[End, string][]} */
 const ENDS = [["from", "From"], ["to", "To"]];
 
 /** @param {HTMLElement & { state?: State }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setStateValue }) {
   /** @type {State} */
-  const state = (box.state ??= { inputs: new Map(), days: {}, changes: new UnhandledEvents(), send: () => {} });
-  state.changes.drop(data.handled);
-  state.send = (name, day) => {
-    if (day === state.days[name]) return; // a browser also reports what Python has changed meanwhile
-    state.days[name] = day;
-    setStateValue("events", state.changes.add(name, day));
-  };
+  const state = (box.state ??= { inputs: new Map(), days: {}, changes: new UnhandledEvents(box) });
+  state.changes.update(data.handled, (events) => setStateValue("events", events));
   if (!state.inputs.size) {
     for (const [name, title] of ENDS) {
       const label = element("label", "", title), input = element("input");
       input.type = "date";
       // While a year is being typed, "2" and "20" are years as well: those are out of the range.
-      input.onchange = () => { if (input.validity.valid) state.send(name, input.value); };
+      input.onchange = () => {
+        // A browser also reports what Python has changed meanwhile.
+        if (!input.validity.valid || input.value === state.days[name]) return;
+        state.days[name] = input.value;
+        state.changes.add(name, input.value);
+      };
       label.append(input);
       box.append(label);
       state.inputs.set(name, input);

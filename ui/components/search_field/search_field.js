@@ -3,8 +3,8 @@
 // What is typed is sent by Enter, or when the field is left. Until Python has handled it, and while somebody types, a run
 // of its script changes nothing in the field.
 
-import { ask } from "../shared/ask.js";
-import { element, icon, listen } from "../shared/dom.js";
+import { deleteByOperation, readOperation } from "../shared/ask.js";
+import { element, icon, listen, printable } from "../shared/dom.js";
 import { ACCEPTED, searchByImage } from "../shared/example_image.js";
 import { isTyping } from "../shared/page.js";
 import { searchBoxHasCome, typeInto } from "../shared/search_box.js";
@@ -12,9 +12,9 @@ import { UnhandledEvents } from "../shared/unhandled_events.js";
 import { beginnings } from "./beginnings.js";
 
 /** @import { Suggestion as SuggestionRecord } from "../operations.d.ts" */
-/** @import { Response, StreamlitComponent } from "../types.d.ts" */
+/** @import { StreamlitComponent } from "../types.d.ts" */
 /** @typedef {SuggestionRecord["kind"] | "clear"} Kind */
-/** @typedef {Omit<SuggestionRecord, "kind"> & { kind: Kind, kindName: string }} Suggestion: `line` is the whole query with it */
+/** @typedef {Omit<SuggestionRecord, "kind"> & { kind: Kind }} Suggestion: `line` is the whole query with it */
 /** @typedef {{ line: string, placeholder: string, handled: [session: string, handled: number] }} Data */
 /** @typedef {StreamlitComponent<Data>["setStateValue"]} Send */
 /** @typedef {ReturnType<typeof start>} State */
@@ -30,7 +30,7 @@ const ICONS = {
 const LIST = "imgsearch-suggestions", OPTION = "imgsearch-suggestion-";
 
 /** @type {Suggestion} */
-const CLEAR = { kind: "clear", kindName: "", text: "Clear past queries", line: "", photos: null };
+const CLEAR = { kind: "clear", kind_name: "", text: "Clear past queries", line: "", photos: null };
 
 /** @param {HTMLElement & { state?: State | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data, setStateValue }) {
@@ -53,16 +53,15 @@ function start(box) {
   const row = element("div", "imgsearch-search");
   row.append(frame, ...imageChooser());
   box.replaceChildren(row, list, status);
-  const sent = new UnhandledEvents();
+  const sent = new UnhandledEvents(box);
   let line = ""; // the query that Python knows, or was sent
-  let /** @type {Send} */ send = () => {};
   let /** @type {Suggestion[]} */ options = [], /** @type {AbortController | null} */ request = null;
   let active = -1, timer = 0, wasTouched = false;
 
   const submit = () => {
     if (field.value === line) return;
     line = field.value;
-    send("events", sent.add("typed", line));
+    sent.add("typed", line);
   };
   const isOpen = () => list.matches(":popover-open");
 
@@ -115,8 +114,7 @@ function start(box) {
     request?.abort();
     const own = request = new AbortController();
     const typed = field.value.slice(0, field.selectionStart ?? field.value.length);
-    /** @type {Response<Suggestion[]> | null} */
-    const answer = await ask(`/suggest?q=${encodeURIComponent(typed.toWellFormed?.() ?? typed)}`, { signal: own.signal });
+    const answer = await readOperation("suggest", { line: typed }, { signal: own.signal });
     if (own !== request) return;
     if (!answer) close(); // the page has ended: Streamlit says so
     else if (document.activeElement === field) show(answer.ok ? answer.content : [], typed);
@@ -132,7 +130,7 @@ function start(box) {
     if (!option) return;
     if (option.kind === "clear") {
       close();
-      ask("/past-queries", { method: "DELETE" }).then((answer) => { status.textContent = answer?.ok ? "Past queries deleted" : "Past queries could not be deleted"; });
+      deleteByOperation("past-queries").then((answer) => { status.textContent = answer?.ok ? "Past queries deleted" : "Past queries could not be deleted"; });
       return;
     }
     const rest = option.kind === "query" ? "" : field.value.slice(field.selectionStart ?? field.value.length);
@@ -151,7 +149,7 @@ function start(box) {
     node.ariaSelected = "false";
     node.dataset.kind = option.kind;
     const text = element("span", "text");
-    text.append(...beginnings(option.text, typed).map(marked));
+    text.append(...beginnings(printable(option.text), typed).map(marked));
     node.append(icon(ICONS[option.kind] ?? ICONS.label), text);
     if (option.kind !== "clear") node.append(element("span", "about", aboutOf(option)));
     node.onpointerdown = (event) => { wasTouched = event.pointerType === "touch"; event.preventDefault(); }; // the box keeps the focus
@@ -214,10 +212,9 @@ function start(box) {
   return {
     /** @param {Data} data @param {Send} setStateValue */
     update(data, setStateValue) {
-      send = setStateValue;
       field.placeholder = data.placeholder;
       const last = sent.events.at(-1), isLost = last && last[1] !== data.handled[0]; // its server has ended before it was handled
-      sent.drop(data.handled);
+      sent.update(data.handled, (events) => setStateValue("events", events));
       if (!sent.events.length && data.line !== line) {
         const isBeingTyped = document.activeElement === field && field.value !== line;
         line = data.line;
@@ -248,8 +245,8 @@ function imageChooser() {
 }
 
 /** @param {Suggestion} suggestion */
-function aboutOf({ kindName, photos }) {
-  return photos === null ? kindName : `${kindName} · ${photos.toLocaleString("en")}`;
+function aboutOf({ kind_name: name, photos }) {
+  return photos === null ? name : `${name} · ${photos.toLocaleString("en")}`;
 }
 
 // A part of a text, with the beginning in bold that was typed.

@@ -1,6 +1,6 @@
 // Asks the server of the page.
 
-/** @import { GetOperations, PostOperations } from "../operations.d.ts" */
+/** @import { DeleteOperations, GetOperations, PostOperations } from "../operations.d.ts" */
 /** @import { Response } from "../types.d.ts" */
 
 export const NO_SERVER = "The page's server does not answer. Is imgsearch ui still running?";
@@ -24,14 +24,25 @@ export async function ask(address, options) {
 /** @param {unknown} error */
 export const isLost = (error) => error instanceof TypeError || (error instanceof Error && error.name === "AbortError");
 
-// Asks for an operation of the library that reads: see ui/keeping.py.
-/** @template {keyof GetOperations} Path @param {Path} path @param {Record<string, string>} [parameters] @returns {Promise<Response<GetOperations[Path]["answer"]> | null>} */
-export function readOperation(path, parameters = {}) {
-  const query = new URLSearchParams(parameters).toString();
-  return ask(`/operations/${path}${query && `?${query}`}`);
+// Asks for an operation of the library by GET, at its path as it is declared: see ui/operations.py. Fields that the path
+// names are put into it. `options` are those of a request, such as the signal that ends it.
+/** @template {keyof GetOperations} Path @param {Path} path @param {GetOperations[Path]["request"]} [fields] @param {RequestInit} [options] @returns {Promise<Response<GetOperations[Path]["answer"]> | null>} */
+export function readOperation(path, fields, options) {
+  const given = new Map(Object.entries(fields ?? {}).map(([name, value]) => [name, String(value).toWellFormed?.() ?? String(value)]));
+  const filled = path.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = given.get(name) ?? "";
+    given.delete(name);
+    return encodeURIComponent(value);
+  });
+  const query = new URLSearchParams([...given]).toString();
+  return ask(`/operations/${filled}${query && `?${query}`}`, options);
 }
 
-// Asks for an operation that is given a body.
+// Asks for an operation by DELETE.
+/** @template {keyof DeleteOperations} Path @param {Path} path @returns {Promise<Response<DeleteOperations[Path]["answer"]> | null>} */
+export const deleteByOperation = (path) => ask(`/operations/${path}`, { method: "DELETE" });
+
+// Asks for an operation by POST, which is given a body.
 /** @template {keyof PostOperations} Path @param {Path} path @param {PostOperations[Path]["request"]} body @returns {Promise<Response<PostOperations[Path]["answer"]> | null>} */
 export function askOperation(path, body) {
   const text = JSON.stringify(body);

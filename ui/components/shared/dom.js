@@ -10,6 +10,21 @@ export function element(tag, className, text) {
   return node;
 }
 
+// A text of the library with every character escaped that could move the cursor, hide text or break a line, as the commands
+// print it: control, format and unassigned characters, lone surrogates, and all separators but the space.
+/** @param {string} text */
+export const printable = (text) => text.replace(/[\p{C}\p{Z}]/gu, (character) => (character === " " ? " " : escaped(character)));
+
+/** @type {Record<string, string>} */
+const SHORT_ESCAPES = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** @param {string} character */
+function escaped(character) {
+  const code = character.codePointAt(0) ?? 0, digits = code.toString(16);
+  if (code < 0x100) return SHORT_ESCAPES[character] ?? `\\x${digits.padStart(2, "0")}`;
+  return code < 0x10000 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
+}
+
 // A sign of the icon font; screen readers pass it over.
 /** @param {string} name @param {string} [className] */
 export function icon(name, className = "icon") {

@@ -13,7 +13,7 @@ for (const kind of ["click", "keydown"]) addEventListener(kind, (event) => { las
 
 // Asks for the page to be drawn anew until it is. A request stops a run that is under way, so on a slow machine requests
 // that follow each other soon would keep the page from ever being drawn: each waits twice as long as the one before.
-class DrawingRequests {
+export class DrawingRequests {
   next = 0;
   wait = FIRST_WAIT_MS;
 

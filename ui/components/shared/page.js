@@ -38,6 +38,9 @@ export function isDark(node) {
   return red + green + blue > 384;
 }
 
+// Whether the script of the page runs, as far as the browser has heard.
+export const isScriptRunning = () => document.querySelector('[data-test-script-state="running"]') !== null;
+
 // Whether a key is typed into a field.
 /** @param {Event} event */
 export function isTyping(event) {

@@ -195,7 +195,7 @@ export class Correction {
   async suggest() {
     const text = this.town.input.value.trim(), number = (this.asked += 1);
     if (text.length < 2 || /^[-\d.]/.test(text)) { this.suggestions.replaceChildren(); return; }
-    const answer = await readOperation("corrections/places", { text, k: String(MOST_PLACES) });
+    const answer = await readOperation("corrections/places", { text, k: MOST_PLACES });
     if (number !== this.asked) return;
     if (!answer?.ok) { this.problem.textContent = answer ? answer.content : NO_SERVER; return; }
     this.suggestions.replaceChildren(...answer.content.map((place) => {

@@ -4,12 +4,12 @@
 
 import { addEntry, announce, isPlainClick, visit } from "../history/history.js";
 import { closest } from "../shared/dom.js";
+import { isScriptRunning } from "../shared/page.js";
 import { addressKeepingSearch } from "../shared/search_box.js";
 
 const WRITER = "shown-at"; // as in ui/addresses.py
 const NAVIGATION = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]";
 const ASKS_AGAIN_AFTER_MS = 1500, MOST_REQUESTS = 5; // each waits twice as long as the one before: there may be no such view
-const SCRIPT = "data-test-script-state";
 
 for (const name of /** @type {const} */ (["pushState", "replaceState"])) {
   const change = history[name].bind(history);
@@ -60,7 +60,7 @@ function watch() {
 }
 
 function askAgain() {
-  if (document.querySelector(`[${SCRIPT}="running"]`)) { watch(); return; } // it may be on its way
+  if (isScriptRunning()) { watch(); return; } // it may be on its way
   requests += 1;
   announce(); // which calls `watch`
 }
