@@ -119,7 +119,7 @@ node_modules/.installed: package.json package-lock.json .npmrc
 check-js: node_modules/.installed  ## Types, lint and unit tests of the JavaScript of the page
 	node_modules/.bin/tsc --project .
 	node_modules/.bin/biome lint --error-on-warnings
-	node --test --test-reporter=spec tests/js/*.test.js
+	node --import ./tests/js/as_served.js --test --test-reporter=spec tests/js/*.test.js
 
 # A Python besides the one of .venv, in an environment of its own that `make clean` removes.
 NEWER ?= python3.13

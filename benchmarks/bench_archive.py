@@ -274,7 +274,7 @@ def ask(
         best = measured(storage, lambda: library.find(BEST, PAGE))
         cursor = library.find(BEST, PAGE).cursor
         next_best = measured(storage, lambda: library.find(BEST, PAGE, cursor))
-        strip = measured(storage, library.browse.over_time)
+        strip = measured(storage, library.strips.over_time)
     return found | {
         "find": mean(finds),
         "60 pictures": mean(pages),

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     )
     from imgsearch.features.albums.operations import Albums as Albums
     from imgsearch.features.albums.records import Album as Album, AlbumPhotos as AlbumPhotos
+    from imgsearch.features.strips.operations import Strips as Strips
+    from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.installed import (
         component_packages as component_packages,
         page_parts as page_parts,
@@ -97,7 +99,6 @@ if TYPE_CHECKING:
         PhotoPositions as PhotoPositions,
         PlaceCounts as PlaceCounts,
         RouteStop as RouteStop,
-        StripPeriod as StripPeriod,
         Timeline as Timeline,
     )
     from imgsearch.records.changes import Change as Change
@@ -252,7 +253,6 @@ _NAMES = {
         "PhotoPositions",
         "PlaceCounts",
         "RouteStop",
-        "StripPeriod",
         "Timeline",
     ),
     "imgsearch.records.changes": ("Change",),

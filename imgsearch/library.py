@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.engines.base import Engine
     from imgsearch.features.albums.operations import Albums
+    from imgsearch.features.strips.operations import Strips
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.operations.browse import Browse
@@ -221,8 +222,9 @@ class Library:
     def capabilities(self) -> frozenset[str]:
         """The names of the parts that this library has, and "watch" if it can follow folders.
 
-        Every library has `browse`, `duplicates`, `lines`, `memory` and `pictures`, and some methods
-        of `folders` and `upkeep`. Using what it lacks raises UsageError.
+        Every library has `browse`, `duplicates`, `lines`, `memory` and `pictures`, some methods of
+        `folders` and `upkeep`, and the parts of some features. Using what it lacks raises
+        UsageError.
         """
         return self._engine.capabilities
 
@@ -231,6 +233,7 @@ class Library:
     # Parts of features: type checkers read those of our own here, and Python asks for them.
     if TYPE_CHECKING:
         albums: Albums
+        strips: Strips
     else:
 
         def __getattr__(self, name: str) -> object:
@@ -238,7 +241,9 @@ class Library:
             part = installed.parts().get(name)
             if part is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            return load(part.made_by)(self._engine.on_this_machine(part.of))
+            engine = self._engine
+            made_by = load(part.made_by)
+            return made_by(engine if part.of is None else engine.on_this_machine(part.of))
 
     @property
     def browse(self) -> Browse:

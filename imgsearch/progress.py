@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
@@ -326,10 +326,10 @@ class MergeReport(Struct, frozen=True):
     beside: tuple[str, ...] = ()  # ids of encoders whose vectors are kept and not searched
     searches: int = 0  # saved searches that were added
     concepts: int = 0  # that were added
-    albums: int = 0  # that were added
     faces: int = 0  # that were added
     seconds: float = 0.0
     marks: int = 0  # favourites, stars and hidden marks that were added
+    of_features: Mapping[str, int] = {}  # things that were added, such as albums, by feature
 
 
 class ReplicaReport(Struct, frozen=True):

@@ -21,7 +21,9 @@ from pathlib import Path
 import click
 
 from imgsearch import Library
+from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
+from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
@@ -61,15 +63,15 @@ def environment_of(checkout: Path) -> dict[str, str]:
 def words_of(name: str) -> re.Pattern[str]:
     """Return a pattern that finds the names that a feature brings, also in the plural.
 
-    A command with the name of something that all libraries have, such as `library.browse`, is found
-    behind the name of the program, and in the list of commands.
+    A command may be a common word, such as "strip": it is found behind the name of the program, and
+    in the list of commands.
     """
     feature = features()[name]
-    brought = {*feature.parts, *feature.commands, *feature.filters, *feature.details}
-    known = brought & vars(Library).keys()
-    stems = sorted({each.replace("-", "[- _]").removesuffix("s") for each in brought - known})
-    patterns = [rf"(?<![^\W_])(?:{'|'.join(stems)})s?(?![^\W_])"] if stems else []
-    patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in sorted(known)]
+    shown = called(feature.page) if feature.page is not None else PageFeature()
+    brought = {*feature.parts, *feature.filters, *feature.details, *feature.facts, *shown.views}
+    names = "|".join(sorted(re.sub("[-_]", "[- _]", each) for each in brought))
+    patterns = [rf"(?<![^\W_])(?:{names})s?(?![^\W_])"] if names else []
+    patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 
 

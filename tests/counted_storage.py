@@ -1,7 +1,7 @@
 """A folder as object storage that counts requests and bytes: S3 as far as a reader needs it.
 
 An archive in the folder is read through it by its address `s3://BUCKET/NAME`, where BUCKET is the
-name of a folder in it. Nothing can be written. It answers ListObjectsV2 and GetObject.
+name of a folder in it. Whoever writes is refused. It answers ListObjectsV2 and GetObject.
 """
 
 from __future__ import annotations
@@ -118,6 +118,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._list(unquote(place.path).strip("/"), asked)
         else:
             self._send_object(unquote(place.path).lstrip("/"), with_content=True)
+
+    def do_PUT(self) -> None:
+        self._refuse()
+
+    def do_DELETE(self) -> None:
+        self._refuse()
+
+    def do_POST(self) -> None:
+        self._refuse()
+
+    def _refuse(self) -> None:
+        """Answer as storage does to somebody who may read only."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._answer(403, b"<Error><Code>AccessDenied</Code></Error>", {})
 
     def do_HEAD(self) -> None:
         self._send_object(unquote(urlsplit(self.path).path).lstrip("/"), with_content=False)

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy as np
 import psutil
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image, ImageFilter
 
 from imgsearch import Library, Settings, ocr
 from imgsearch.encoders.loader import EncoderLoader
@@ -117,6 +118,28 @@ def assert_quarters(
     xs, ys = (image.width // 4, image.width * 3 // 4), (image.height // 4, image.height * 3 // 4)
     seen = np.array([rgb_at(image, x, y) for y in ys for x in xs])
     assert np.abs(seen - np.array(colours)).max() <= within, seen
+
+
+def spoilt(image: Image.Image, done: str) -> Image.Image:
+    """The same photo as somebody with less luck has taken it."""
+    if done == "blurred":
+        return image.filter(ImageFilter.GaussianBlur(12))
+    if done == "dark":
+        return image.point(lambda value: value // 12)
+    if done == "bright":
+        return image.point(lambda value: 235 + value // 16)
+    return image
+
+
+def save_taken(image: Image.Image, file: Path, day: str | None) -> None:
+    """Save a photo that was taken at noon of this day, if it has one."""
+    exif = Image.Exif()
+    if day is not None:
+        moment = datetime.fromisoformat(day)
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = (
+            f"{moment:%Y:%m:%d} 12:00:00"
+        )
+    image.save(file, exif=exif, quality=95)
 
 
 def noise(side_px: int = 64, seed: int = 7) -> Image.Image:

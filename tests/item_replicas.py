@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from imgsearch.archive.items import local
 from imgsearch.archive.items.item import UserItem
-from imgsearch.archive.items.synchronising import ItemChanges, SharedItems, synchronise
+from imgsearch.archive.items.synchronising import ItemChanges, SharedItems, pull, push
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance import tables
 from imgsearch.features.albums.store import AlbumStore
@@ -46,6 +47,13 @@ DIM = 4
 CONTENTS = [bytes([number]) * 32 for number in range(1, 11)]  # of the photos of every replica
 VECTORS = np.eye(DIM, dtype=np.float32)[:1]  # of each photo
 NOON = datetime(2024, 5, 1, 12)
+
+
+def synchronise(store: Store, shared: SharedItems) -> None:
+    """Take what others have made into a replica, and send what was made in it."""
+    local.prepare(store.database)
+    pull(store.database, shared.since)
+    push(store.database, shared)
 
 
 def new_archive(address: str | Path) -> str:
@@ -165,8 +173,9 @@ class Sharer:
             "corrections": "corrections.taken_at, corrections.date_precision, corrections.lat, "
             "corrections.town FROM corrections JOIN photos ON photos.id = photo_id",
             "photos": "taken_at, dated_by, lat, town FROM photos",
+            # A group without a name is what a program has made of the faces in one replica.
             "faces": "name, faces.x, is_hidden FROM faces JOIN persons ON persons.id = person_id "
-            "JOIN photos ON photos.id = photo_id",
+            "JOIN photos ON photos.id = photo_id WHERE name NOT NULL OR is_hidden",
             "decided": "x, name, is_person FROM face_decisions JOIN persons "
             "ON persons.id = person_id",
         }
@@ -220,7 +229,10 @@ def settle(*replicas: Sharer) -> dict[str, Any]:
             replica.synchronise()
     said = [replica.said() for replica in replicas]
     for other in said[1:]:
-        assert [each for each in other.items() if each[1] != said[0][each[0]]] == []
+        different = [
+            (name, said[0][name], each) for name, each in other.items() if each != said[0][name]
+        ]
+        assert different == [], different
     return said[0]
 
 

@@ -64,12 +64,11 @@ def change(pack: Path, *statements: str) -> Path:
 def seal(connection: sqlite3.Connection) -> None:
     """Compute the checksums of a pack anew, as docs/pack-format.md describes them."""
     after = -(1 << 63)
-    extras = pack_format.Extras(
-        *(
-            bool(connection.execute(f"PRAGMA table_info({each})").fetchall())
-            for each in ("faces", "albums")
-        )
+    has_faces, has_albums = (
+        bool(connection.execute(f"PRAGMA table_info({each})").fetchall())
+        for each in ("faces", "albums")
     )
+    extras = pack_format.Extras(faces=has_faces, features=("albums",) if has_albums else ())
     for (last,) in connection.execute("SELECT last_photo_id FROM batches ORDER BY 1").fetchall():
         ids = {"after": after, "last": last}
         queries = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import lance
 import pyarrow as pa
 
 from imgsearch import Settings
+from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.rows import marks_of
 from imgsearch.archive.lance.tables import MARK_COLUMNS, Table
@@ -130,21 +131,23 @@ def main(address: str, folder: str, hold: str) -> None:
     context = indexing_context(settings, loader, said.append)
     with writing(settings.data_dir) as store:
         version = ArchiveTables(address).newest()
-        steps = publish_progress(store.data_dir, "Copying", take_changes(context, store, version))
+        changes = take_changes(context, store, version, ArchiveItems(address))
+        steps = publish_progress(store.data_dir, "Copying", changes)
         next(steps)
         next(steps)
         if hold == "batch":
             wait()
 
-        def wait_inside(faces: Iterable[int]) -> Mapping[int, int]:
-            wait()  # in the transaction of the batch
-            return {}
+        def wait_inside(statement: str) -> None:
+            if statement.startswith("INSERT OR REPLACE INTO replicated_photos"):
+                wait()  # in the transaction of the batch
 
         with closing(connect(store.data_dir / DATABASE_FILE, writable=True)) as connection:
             rows = ReplicaRows(connection, version.encoder)
             passed_over = rows.contents()
+            connection.set_trace_callback(wait_inside)
             for _, photos in version.changed_photos(Reached(), passed_over):
-                rows.put(photos, 1, wait_inside)
+                rows.put(photos, 1)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, Settings
+from imgsearch.features import installed
 from imgsearch.features.installed import OWN, features
-from imgsearch.store.feature_rows import COUNTS
+from imgsearch.store.feature_rows import FEATURE_ROWS
 from tests.absent import CHECKOUT, FILL, ROWS, environment_of, without_feature, words_of
 from tests.factories import PATIENCE_S
 
@@ -43,7 +44,7 @@ for package in (imgsearch, ui):
             importlib.import_module(module.name)
 
 from ui import component_files, first_document
-from ui.view_table import VIEWS
+from ui.view_table import all_views
 
 def helps(command, context):
     yield command.get_help(context)
@@ -71,8 +72,8 @@ with Library.open(sys.argv[1]) as library:
         "names": " ".join([*imgsearch.__all__, *library.capabilities]),
         "completion": " ".join(COMPLETED),
         "suggestions": json.dumps([each.line for each in library.lines.suggest("b", 20)]),
-        "views": " ".join(f"{name} {view.title}" for name, view in VIEWS.items()),
-        "documents": "\\n".join(map(first_document.document, VIEWS)),
+        "views": " ".join(f"{name} {view.title}" for name, view in all_views().items()),
+        "documents": "\\n".join(map(first_document.document, all_views())),
         "modules": "\\n".join(component_files.text(name) for name in scripts),
     }
 print(json.dumps(seen))
@@ -126,7 +127,7 @@ def command(checkout: Path, data: Path, *arguments: str) -> str:
 
 
 def test_every_feature_can_be_filled() -> None:
-    assert FILL.keys() == ROWS.keys() == COUNTS.keys() <= set(OWN)
+    assert FILL.keys() == ROWS.keys() == FEATURE_ROWS.keys() <= set(OWN)
 
 
 def test_no_word_of_a_hidden_feature_is_left(hidden: str, checkout: Path, data: Path) -> None:
@@ -162,8 +163,31 @@ def test_a_library_keeps_the_rows_of_a_hidden_feature(
         before = ROWS.get(hidden, Library.photo_count)(library)
     command(checkout, data, "mark", "--photo", "1", "--photo", "2", "--favourite")
     command(checkout, data, "index")
-    assert (f"has {hidden} (" in command(checkout, data, "doctor")) == (hidden in COUNTS)
+    assert (f"has {hidden} (" in command(checkout, data, "doctor")) == (hidden in FEATURE_ROWS)
     assert f"has {hidden} (" not in command(CHECKOUT, data, "doctor")
     with Library.open(Settings.load(data_dir=data)) as library:
         assert ROWS.get(hidden, Library.photo_count)(library) == before
         assert sorted(library.find_all("is:favourite").ids.tolist()) == [1, 2]
+
+
+@pytest.mark.parametrize("hidden", installed.packs(), indirect=True)
+def test_a_pack_with_things_of_a_hidden_feature_is_merged_without_them(
+    hidden: str, checkout: Path, data: Path, tmp_path: Path
+) -> None:
+    with Library.open(Settings.load(data_dir=data)) as library:
+        (folder, *_) = (each.path for each in library.status().roots)
+    pack, other, module = tmp_path / "photos.imgsearch", tmp_path / "other", ("-m", "imgsearch")
+    command(CHECKOUT, data, "pack", str(folder), str(pack))
+    merging = ("unpack", str(pack), "--at", str(folder))
+    said = command(checkout, other, *merging)
+    assert f"The pack has {hidden} (1), which this installation lacks: they are left out." in said
+    assert "21 new" in said
+    assert hidden not in json.loads(run(checkout, other, *module, *merging, "--json").stdout)
+    assert json.loads(run(CHECKOUT, other, *module, *merging, "--json").stdout)[hidden] == 1
+    with Library.open(Settings.load(data_dir=other)) as library:
+        assert ROWS[hidden](library)
+    # A pack that is made without the feature has none of it.
+    command(checkout, data, "pack", str(folder), str(pack))
+    verifying = (*module, "pack", "--verify", str(pack), "--json")
+    verified = json.loads(run(CHECKOUT, data, *verifying).stdout)
+    assert verified[hidden] == [] and verified["photos"] == 21

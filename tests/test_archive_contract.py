@@ -7,11 +7,10 @@ as one that both engines answer, or by the name of the capability that an archiv
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
@@ -86,19 +85,8 @@ def events(library: Library) -> object:
 
 
 def strip(library: Library) -> object:
-    periods = library.browse.over_time("a boat")
+    periods = library.strips.over_time("a boat")
     return [(each.period, each.photos, each.best and each.best.path.name) for each in periods]
-
-
-def saved_strip(library: Library) -> object:
-    periods = library.browse.over_time("a boat")
-    return library.browse.filmstrip(periods, "png")[:4]
-
-
-def written_strip(library: Library) -> object:
-    file = library.settings.cache_dir.parent / f"{uuid4().hex}.png"
-    report = library.browse.save_strip(library.browse.over_time("a boat"), file)
-    return report.photos, report.missing, file.read_bytes()[:4]
 
 
 def cover(library: Library) -> object:
@@ -170,8 +158,6 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "over_time": strip,
     "duplicates": near_duplicates,
     "Browse.cover": cover,
-    "Browse.save_strip": written_strip,
-    "Browse.filmstrip": saved_strip,
     "Browse.days": days,
     "Browse.days_of": days_of_some,
     "Browse.positions": positions,
@@ -199,6 +185,8 @@ REFUSED: dict[str, str] = {
     "Upkeep.read_metadata": "upkeep",
     "Upkeep.make_thumbnails": "upkeep",
 }
+# The features that have some of these.
+OF_FEATURES = {"albums": "albums", "over_time": "strips"}
 # Tested by themselves, in both engines: they change the library. Those of people are in
 # `tests/test_archive_people`.
 CHANGING = {"Upkeep.read_text", "Upkeep.repair", "changes", "lines", "people"}
@@ -246,6 +234,16 @@ def replica(library: Library, archive: Library) -> Iterator[Library]:
         yield opened
 
 
+def named(names: Iterable[str]) -> list[Any]:
+    """The parameters of a test; those of a feature are skipped in a checkout that lacks it."""
+    return [
+        pytest.param(
+            name, marks=[pytest.mark.features(OF_FEATURES[name])] if name in OF_FEATURES else []
+        )
+        for name in names
+    ]
+
+
 def methods_of(part: type) -> set[str]:
     return {
         f"{part.__name__}.{name}"
@@ -254,6 +252,7 @@ def methods_of(part: type) -> set[str]:
     }
 
 
+@pytest.mark.features()
 def test_every_operation_is_answered_or_refused() -> None:
     declared = {
         each.name if each.name in (*ANSWERED, *CALLS) else each.part for each in operations()
@@ -262,19 +261,19 @@ def test_every_operation_is_answered_or_refused() -> None:
     assert declared | methods_of(Browse) | methods_of(Upkeep) == asked
 
 
-@pytest.mark.parametrize("name", ANSWERED)
+@pytest.mark.parametrize("name", named(ANSWERED))
 def test_an_archive_answers_as_the_library(name: str, library: Library, archive: Library) -> None:
     answer = ANSWERED[name](library)
     assert ANSWERED[name](archive) == answer
     assert answer or name == "Upkeep.doctor", "there is something to compare"
 
 
-@pytest.mark.parametrize("name", ANSWERED)
+@pytest.mark.parametrize("name", named(ANSWERED))
 def test_a_replica_answers_as_the_library(name: str, library: Library, replica: Library) -> None:
     assert ANSWERED[name](replica) == ANSWERED[name](library)
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", named(REFUSED))
 def test_what_an_archive_refuses_it_lacks_by_name(
     name: str, library: Library, archive: Library
 ) -> None:

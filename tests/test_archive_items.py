@@ -21,7 +21,6 @@ import lance
 from imgsearch.archive.items import local
 from imgsearch.archive.items.groups import GROUP_OF, GROUPS
 from imgsearch.archive.items.item import KINDS, MarkItem, UserItem, encoded
-from imgsearch.archive.items.synchronising import synchronise
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.nearest import USUAL_POLICY
 from imgsearch.archive.lance.writer import LanceWriter
@@ -33,7 +32,15 @@ from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
 from imgsearch.store import changes, migrations
 from imgsearch.store.store import Store
-from tests.item_replicas import CONTENTS, VECTORS, Sharer, killed_at, new_archive, settle
+from tests.item_replicas import (
+    CONTENTS,
+    VECTORS,
+    Sharer,
+    killed_at,
+    new_archive,
+    settle,
+    synchronise,
+)
 from tests.object_storage import s3_server
 
 ONE, TWO, THREE, FOUR, FIVE = CONTENTS[:5]

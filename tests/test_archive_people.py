@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from click.testing import CliRunner
 from imgsearch import ChangeHistory, Library, Settings
 from imgsearch.addresses import working_folder
 from imgsearch.cli import commands
-from imgsearch.engines.replicas import replica_engine
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.operations.people import People
 from imgsearch.records.faces import Person
@@ -70,15 +68,6 @@ def archive(tmp_path: Path, photos: Path, found_by: Callable[[str], None]) -> It
         archive.index([photos]).run()
         archive.people.find_faces().run()
         yield archive
-
-
-@contextmanager
-def replica_of(archive: Library) -> Iterator[Library]:
-    """The copy of the archive on this machine, which looks for changes whenever it is asked."""
-    engine, replica = replica_engine(archive.address, archive.settings, print, encoder=StandIn())
-    replica.checked_s = 0.0
-    with Library(engine) as opened:
-        yield opened
 
 
 def found(library: Library, line: str) -> set[str]:
@@ -228,42 +217,13 @@ def decisions(library: Library) -> Iterator[str]:
 def test_every_decision_has_the_result_that_it_has_in_a_library(
     archive: Library, photos: Path, tmp_path: Path
 ) -> None:
-    with library_with_faces(tmp_path / "own", photos) as library, replica_of(archive) as replica:
+    with library_with_faces(tmp_path / "own", photos) as library:
         for done, _ in zip(decisions(library), decisions(archive), strict=True):
             assert told(archive) == told(library), done
-            rows, _, counts = told(library)
-            assert told(replica)[::2] == [rows, counts], done
             for line in ("person:zoe", "only:zoe", "person:cleo", "only:cleo,zoe", "person:me"):
                 assert found(archive, line) == found(library, line), (done, line)
-                assert found(replica, line) == found(library, line), (done, line)
     with pytest.raises(UsageError, match="There is no person with the id 999"):
         archive.people.name(999, "Nobody")
-
-
-def test_faces_that_are_forgotten_and_found_again_arrive(
-    archive: Library, photos: Path, found_by: Callable[[str], None]
-) -> None:
-    archive.people.name(of_colour(archive, "red0").id, "Zoë Adler")
-    with replica_of(archive) as replica:
-        assert found(replica, "person:zoe") == {"red0", "red1", "both", "three"}
-        assert found(replica, "Zoe Adler") == {"red0", "red1", "both", "three"}
-        # A photo that goes, and comes back, has its faces and their persons again.
-        (photos / "both.png").rename(photos.parent / "both.png")
-        archive.index([photos], accept_removals=True).run()
-        assert found(replica, "person:zoe") == {"red0", "red1", "three"}
-        (photos.parent / "both.png").rename(photos / "both.png")
-        archive.index([photos]).run()
-        assert found(replica, "person:zoe") == {"red0", "red1", "both", "three"}
-        found_by("colours/2")
-        archive.people.find_faces(again=True).run()
-        assert told(replica)[::2] == told(archive)[::2]
-        assert found(replica, "person:zoe") == found(archive, "person:zoe") != set()
-        archive.people.forget(with_names=True)
-        assert replica.people.all(hidden=True) == ()
-        assert found(replica, "person:zoe") == set()
-        assert replica.people.counts() == archive.people.counts()
-        archive.people.find_faces().run()
-        assert told(replica)[::2] == told(archive)[::2]
 
 
 def test_names_are_written_beside_photos_as_a_library_writes_them(

@@ -78,7 +78,6 @@ def test_a_corrected_date_counts_everywhere(scans: Library) -> None:
     assert (year.year, year.dated_by_file) == (1974, 0)
     (hit,) = scans.photos([1])
     assert (hit.date, hit.dated_by) == (datetime(1974, 7, 1), "you")
-    assert [each.period for each in scans.browse.over_time("dated:you")] == ["1974"]
     stated = scans.corrections.of(corrected)[1]
     assert stated.date_is_corrected and not stated.place_is_corrected
     assert stated.taken_at is None

@@ -16,6 +16,7 @@ from imgsearch.cli import GROUPS, commands
 from imgsearch.cli.help import FILTERS
 from imgsearch.features import installed
 from imgsearch.version import VERSION
+from tests.core_names import core_names
 from tests.operations_page import operations_page
 from tests.operations_types import operations_types
 from tests.python_page import PARTS, python_page
@@ -84,6 +85,14 @@ def test_the_types_for_the_page_are_those_of_the_declarations() -> None:
     if os.environ.get("UPDATE_DOCS"):
         file.write_text(now)
     assert file.read_text() == now, "run: make docs"
+
+
+def test_the_names_that_no_feature_may_take_are_those_of_the_code() -> None:
+    module = HOUSE / "imgsearch" / "features" / "core_names.py"
+    now = core_names()
+    if os.environ.get("UPDATE_DOCS"):
+        module.write_text(now)
+    assert module.read_text() == now, "run: make docs"
 
 
 @pytest.mark.features()

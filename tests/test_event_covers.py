@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from imgsearch import Library, PhotoPositions, route_of
-from tests.test_strip import save, spoilt
+from tests.factories import save_taken, spoilt
 
 ROME, FLORENCE = (41.9, 12.5), (43.77, 11.25)
 
@@ -47,7 +47,7 @@ def test_the_cover_is_the_clear_photo_nearest_to_the_middle(
         cat = opened.convert("RGB")
     for number, each in enumerate(done):
         picture = spoilt(cat.crop((number, 0, cat.width, cat.height)), each)
-        save(picture, folder / f"{number}.jpg", f"2014-03-0{number + 1}")
+        save_taken(picture, folder / f"{number}.jpg", f"2014-03-0{number + 1}")
     library.index([folder]).run()
     ids = [photo_id for event in library.browse.events() for photo_id in event.photo_ids]
 

@@ -34,16 +34,36 @@ absent = "imgsearch_absent:FEATURE"
 wrong = "imgsearch_broken:WRONG"
 taken = "imgsearch_broken:TAKEN"
 unfit = "imgsearch_broken:UNFIT"
+albums = "imgsearch_broken:NAMESAKE"
+core_command = "imgsearch_broken:CORE_COMMAND"
+core_filter = "imgsearch_broken:CORE_FILTER"
+core_fact_filter = "imgsearch_broken:CORE_FACT_FILTER"
+core_part = "imgsearch_broken:CORE_PART"
+core_detail = "imgsearch_broken:CORE_DETAIL"
+core_fact = "imgsearch_broken:CORE_FACT"
 
 [tool.setuptools]
 py-modules = ["imgsearch_broken"]
 """
 BROKEN = """
-from imgsearch.features.declared import Feature, ListedCommand, StatedFact
+from imgsearch.features.declared import (
+    Detail, FactFilter, Feature, ListedCommand, NamedFilter, Part, StatedFact
+)
 
 WRONG = 7
 TAKEN = Feature("taken", commands={"album": ListedCommand("Find", "Not this one.", "nowhere")})
 UNFIT = Feature("unfit", facts={"order": StatedFact(str, "Order", 0xA403, "nowhere:read")})
+NAMESAKE = Feature("albums")
+CORE_COMMAND = Feature("core", commands={"search": ListedCommand("Find", "Other.", "nowhere")})
+CORE_FILTER = Feature("core", filters={"tag": NamedFilter("tags", "TAG", "with it", "tag", "none")})
+FILTER = FactFilter("iso", "number", "with this noise")
+CORE_FACT_FILTER = Feature(
+    "core", facts={"noise_level": StatedFact(int, "Noise", 0xA403, "nowhere:read", filter=FILTER)}
+)
+CORE_PART = Feature("core", parts={"browse": Part("nowhere:Lists")})
+CORE_DETAIL = Feature("core", details={"albums_count": Detail(int, "nowhere:count", 0),
+                                       "hit": Detail(int, "nowhere:count", 0)})
+CORE_FACT = Feature("core", facts={"focal_mm": StatedFact(str, "Lens", 0xA403, "nowhere:read")})
 """
 
 
@@ -176,8 +196,24 @@ def test_broken_features_are_left_out_with_a_sentence_each(photos: Path, tmp_pat
     for sentence in (
         "The plug-in 'absent' of the package imgsearch-broken does not load (ModuleNotFoundError",
         "The plug-in 'wrong' of the package imgsearch-broken is not the declaration of a feature",
-        "The plug-in 'taken' of the package imgsearch-broken brings 'album', which the feature",
+        "The plug-in 'taken' of the package imgsearch-broken brings the command 'album', which the "
+        "feature albums has already",
+        "The plug-in 'albums' of the package imgsearch-broken has the name of one of our own",
         "The plug-in 'unfit' of the package imgsearch-broken has a fact 'order', which cannot be",
     ):
         assert sentence in said
+    for plug_in, taken in (
+        *(("core_command", "command 'search'"), ("core_filter", "filter 'tag'")),
+        *(("core_fact_filter", "filter 'iso'"), ("core_part", "part 'browse'")),
+        *(("core_detail", "detail 'hit'"), ("core_fact", "fact 'focal_mm'")),
+    ):
+        assert (
+            f"The plug-in '{plug_in}' of the package imgsearch-broken brings the {taken}, which "
+            "imgsearch has itself. The feature is left out. Update its package, or remove it."
+        ) in said
     assert "Traceback" not in said
+    # What a refused feature brings besides is left out with it.
+    assert run(packages, data, "search", "noiselevel:1").returncode == 2
+    with closing(sqlite3.connect(data / DATABASE_FILE)) as database:
+        columns = [name for _, name, *_ in database.execute("PRAGMA table_info(photos)")]
+    assert "noise_level" not in columns and columns.count("focal_mm") == 1

@@ -12,12 +12,12 @@ from starlette.applications import Starlette
 from tests.page_requests import answer_of
 from ui import component_files, first_document
 from ui.addresses import address_of
-from ui.view_table import VIEWS
+from ui.view_table import all_views
 
 STATIC = Path(streamlit.__file__).parent / "static"
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", all_views())
 def test_the_document_of_each_view_names_files_that_are_there(view: str) -> None:
     status, headers, content = answer_of(
         Starlette(routes=list(first_document.routes())), address_of(view)
@@ -38,7 +38,7 @@ def test_the_document_of_each_view_names_files_that_are_there(view: str) -> None
     }
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", all_views())
 def test_a_view_names_modules_that_are_imported_and_none_that_come_later(view: str) -> None:
     document = first_document.document(view)
     later = {"shell/compare.js", "viewer/full.js", "map/ground.js"}

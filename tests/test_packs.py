@@ -47,6 +47,7 @@ from imgsearch.records.photo import FACTS, Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.store import migrations, pack_format
+from imgsearch.store.feature_rows import FEATURE_ROWS
 from imgsearch.store.lock import writing
 from imgsearch.store.pack_reader import PackReader
 from imgsearch.store.pack_writer import writing_pack
@@ -376,11 +377,11 @@ def test_text_that_was_read_later_wins(
 def test_the_version_of_packs_is_that_of_their_tables() -> None:
     """Whoever adds a migration that changes one of them has to name it in `pack_format`."""
     with closing(pack_format.in_memory()) as pack, closing(pack_format.in_memory()) as library:
-        pack_format.create(pack, pack_format.Extras(faces=True, albums=True, marks=True))
+        pack_format.create(pack, pack_format.Extras(faces=True, marks=True, features=("albums",)))
         migrations.migrate(library)
         marks = {*pack_format.MARK_COLUMNS, *pack_format.ME_COLUMN}
         faces = (*pack_format.FACE_TABLES, *pack_format.PERSON_TABLES)
-        extra = (*faces, *pack_format.ALBUM_TABLES)
+        extra = (*faces, *FEATURE_ROWS["albums"].in_packs)
         for table in (*pack_format.PHOTO_TABLES, *pack_format.COMMON_TABLES, *extra):
             query = 'SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(?)'
             packed, stored = (
@@ -1152,14 +1153,14 @@ def test_albums_go_with_their_photos(
         library.tray.add([ours["4.png"]])
         assert library.packs.make(album, pack).run().photos == 11
         info = library.packs.verify(pack).run()
-        assert [(each.name, each.photos) for each in info.albums] == [("Book", 2), ("taken", 1)]
+        assert info.of_features == {"albums": ("Book", "taken")}
         alone = library.packs.make(album, tmp_path / "alone.imgsearch", photos_only=True).run()
-        assert library.packs.verify(alone.file).run().albums == ()
+        assert library.packs.verify(alone.file).run().of_features == {}
     with open_library("second") as library:
         library.index([write_photos(tmp_path / "other", 40)]).run()
         (here, *_) = library.search("in:other", k=1)
         library.albums.make("TAKEN", [here.photo.id])
-        assert library.packs.merge(pack, at=album).run().albums == 1
+        assert library.packs.merge(pack, at=album).run().of_features == {"albums": 1}
         theirs = ids_by_name(library)
         assert {each.name for each in library.albums.all()} == {"Book", "TAKEN"}
         book = library.albums.photos("book").photo_ids
@@ -1167,7 +1168,7 @@ def test_albums_go_with_their_photos(
         assert library.albums.photos("taken").photo_ids == (here.photo.id,)
         assert library.tray.photos().photo_ids == ()
         library.albums.take_out("Book", [theirs["3.png"]])
-        assert library.packs.merge(pack, at=album).run().albums == 0
+        assert library.packs.merge(pack, at=album).run().of_features == {"albums": 0}
         assert library.albums.photos("Book").photo_ids == (theirs["1.png"],)
 
 
@@ -1185,7 +1186,7 @@ def test_a_merge_that_is_stopped_makes_albums_when_it_is_run_again(
         (first, *_) = (step for step in job if step.part is None)
         job.close()
         report = library.packs.merge(pack, at=album).run()
-        assert (report.new, report.albums) in ((11, 1), (0, 1), (0, 0))
+        assert (report.new, report.of_features["albums"]) in ((11, 1), (0, 1), (0, 0))
         assert library.albums.photos("Book").photo_ids and first.total == 11
         assert len(library.albums.photos("Book").photo_ids) == len(ids_by_name(library))
 
@@ -1307,7 +1308,7 @@ def test_albums_that_no_library_could_have_are_left_out(
     pack = pack_with_an_album(open_library, album, tmp_path)
     change(pack, statement)
     with open_library("second") as library:
-        assert library.packs.merge(pack, at=album).run().albums == 0
+        assert library.packs.merge(pack, at=album).run().of_features == {"albums": 0}
         assert library.albums.all() == () and library.photo_count() == 11
 
 

@@ -101,8 +101,6 @@ def test_changes_arrive_before_the_next_answer(writer: LanceWriter, engine: Loca
         lambda: writer.put_facts({content_of(5): title}),
         lambda: writer.put_texts({content_of(6): reading("Gate 7")}),
         lambda: writer.put_texts({content_of(6): reading("", 2)}),
-        lambda: writer.put_marks({content_of(7): PhotoMarks(False, None, True)}),
-        lambda: writer.put_marks({content_of(7): PhotoMarks()}),
         lambda: writer.pass_over_texts([content_of(8)], "reader 1"),
         lambda: writer.put([photo(1, path_of(1)), photo(4, path_of(4))]),  # both return
         lambda: writer.forget(["/photos/new.jpg"]),
@@ -130,7 +128,6 @@ def test_random_changes_arrive(writer: LanceWriter, engine: LocalEngine, seed: i
             lambda: writer.put([failed(path) for path in some[:2]]),
             lambda: writer.forget(some),
             lambda: writer.put_texts({content_of(n): reading(f"word{n}") for n in numbers}),
-            lambda: writer.put_marks({content_of(n): PhotoMarks(True) for n in numbers}),
             lambda: writer.put_facts(
                 {content_of(n): Facts("PNG", 1, 2, title=f"{n}") for n in numbers}
             ),

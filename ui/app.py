@@ -13,10 +13,10 @@ from ui import cards, elements, first_run, navigation, search_row, tray, unfinis
 from ui.addresses import address_of
 from ui.auth import ASKS_PASSWORD
 from ui.example_upload import MAX_MB
-from ui.features import problems, shown_features
+from ui.features import page_features, problems, shown_features
 from ui.formatting import escape_markdown
 from ui.session import session
-from ui.view_table import VIEWS, views_of
+from ui.view_table import all_views, views_of
 from ui.views import (
     archive,
     events,
@@ -24,7 +24,6 @@ from ui.views import (
     library,
     map,
     meaning,
-    over_time,
     people,
     photo,
     search,
@@ -32,7 +31,9 @@ from ui.views import (
     timeline,
 )
 
+_OF_FEATURES = {name: shown for each in page_features() for name, shown in each.views.items()}
 _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
+    **{name: shown.show for name, shown in _OF_FEATURES.items()},
     "search": search.show,
     "timeline": timeline.show,
     "events": events.show,
@@ -43,11 +44,11 @@ _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
     "labels": labels.show,
     "library": library.show,
     "archive": archive.show,
-    "over-time": over_time.show,
     "photo": photo.show,
 }
 # Of views of which the title says more than their name.
 _TITLES: Mapping[str, Callable[[], str]] = {
+    **{name: shown.title for name, shown in _OF_FEATURES.items() if shown.title is not None},
     "search": search_row.title,
     "events": events.title,
     "photo": photo.title,
@@ -56,9 +57,9 @@ _TITLES: Mapping[str, Callable[[], str]] = {
 
 def begin(name: str) -> str:
     """Find out what a view is about in this run, before it is shown; returns its title."""
-    if VIEWS[name].search != "none":
+    if all_views()[name].search != "none":
         search_row.begin()
-    return _TITLES.get(name, lambda: "")() or VIEWS[name].title
+    return _TITLES.get(name, lambda: "")() or all_views()[name].title
 
 
 def show_search_row(name: str) -> bool:
@@ -68,7 +69,7 @@ def show_search_row(name: str) -> bool:
     view is shown, with the focus and with what is typed (decision 75). Returns whether the view can
     be shown: an expected error takes its place.
     """
-    effect = VIEWS[name].search
+    effect = all_views()[name].search
     if effect == "none" or not session().photo_count():
         return True
     if effect == "leads":
@@ -79,7 +80,7 @@ def show_search_row(name: str) -> bool:
 
 def show_view(name: str) -> None:
     """Show a view, with expected errors as a card."""
-    view = VIEWS[name]
+    view = all_views()[name]
     if view.needs_photos and not session().photo_count():
         first_run.empty_library()
     else:
@@ -98,7 +99,7 @@ def _shows(show: Callable[[], None], suggestion_key: str | None = None) -> bool:
 
 def _link_to(name: str, shown: str) -> dict[str, object]:
     """An entry of the bar on narrow screens."""
-    view = VIEWS[name]
+    view = all_views()[name]
     return {
         "title": view.title.removeprefix("Near-").capitalize(),  # there is little room
         "icon": view.icon,
@@ -141,13 +142,13 @@ def main() -> None:
         address_of(name),
         title,
         links,
-        {address_of(each): view.search for each, view in VIEWS.items()},
+        {address_of(each): view.search for each, view in all_views().items()},
         tray.offered(),
         [each.actions for each in shown_features() if each.actions is not None],
         has_photos=bool(session().photo_count()),
         image_mb=MAX_MB,
         can_log_out=ASKS_PASSWORD in os.environ,  # with a token nobody has logged in
-        has_search_field=VIEWS[name].search != "none",
+        has_search_field=all_views()[name].search != "none",
     )
     for problem in problems():
         st.warning(escape_markdown(problem))

@@ -24,6 +24,7 @@ from imgsearch import Hit, PhotoMarks, Region, path_text, printable
 from ui.addresses import START, address_of, number_of
 from ui.component_files import component
 from ui.formatting import alt_text, found_rows
+from ui.page_view import SearchEffect
 from ui.query_line import query_line
 from ui.session import session
 from ui.tiles import (
@@ -34,7 +35,6 @@ from ui.tiles import (
     photo_address,
     thumbnail_url,
 )
-from ui.view_table import SearchEffect
 
 # By the name of the format: these a browser shows upright and in their own colours.
 SHOWN_BY_BROWSERS = ("JPEG", "PNG", "GIF")

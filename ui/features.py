@@ -6,12 +6,15 @@ its package, and served beside those of `ui/components`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
 
 from imgsearch import Hit, page_parts
+from ui.page_view import PageView
 from ui.search_state import SearchInput
 from ui.session import session
 
@@ -41,13 +44,26 @@ class Card(Struct, frozen=True):
     rows: Sequence[tuple[str, str]]
 
 
+class ShownView(Struct, frozen=True):
+    """A view of a feature, and the functions that draw it and that return its title.
+
+    In the navigation it stands before the view `before`, or at the end.
+    """
+
+    view: PageView
+    show: Callable[[], None]
+    title: Callable[[], str] | None = None
+    before: str | None = None
+
+
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
     module with actions for photos: see `components/shared/tray.js`. `header` draws something above
     the results of a search, and `shelf` returns links for the start page, to what `shelf_title`
-    names. `card` returns a card for the viewer of a photo, or None.
+    names. `card` returns a card for the viewer of a photo, or None. `views` are by the path of
+    their address, and `routes`, of files and pictures alone, by theirs.
     """
 
     part: str | None = None
@@ -56,6 +72,8 @@ class PageFeature(Struct, frozen=True):
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
     card: Callable[[Hit], Card | None] | None = None
+    views: Mapping[str, ShownView] = {}
+    routes: Mapping[str, Callable[[Request], Response]] = {}
 
 
 def page_features() -> tuple[PageFeature, ...]:

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from ui import component_files, manifest
 from ui.addresses import address_of
 from ui.features import page_features
-from ui.view_table import VIEWS
+from ui.view_table import all_views
 
 _STATIC = Path(streamlit.__file__).parent / "static"
 _SCRIPTS = "static/js"  # in that folder, and in addresses
@@ -39,7 +39,7 @@ _HEADERS = {"Cache-Control": "no-cache"}  # it names files by their versions
 
 def routes() -> list[Route]:
     """The routes of the documents of all views."""
-    return [Route(address_of(view), _answering(view)) for view in VIEWS]
+    return [Route(address_of(view), _answering(view)) for view in all_views()]
 
 
 def _answering(view: str) -> Callable[[Request], Response]:
@@ -80,7 +80,7 @@ def _scripts_of_streamlit(given: str) -> list[str]:
 
 def _modules_of(view: str) -> list[str]:
     """The modules of the components of a view, and of all they import, in the order of need."""
-    first = [f"{name}/{name}.js" for name in (*_EVERYWHERE, *VIEWS[view].components)]
+    first = [f"{name}/{name}.js" for name in (*_EVERYWHERE, *all_views()[view].components)]
     first += [each.actions for each in page_features() if each.actions is not None]
     return list(_with_imports(first, lambda name: _TYPES.sub("", component_files.text(name))))
 

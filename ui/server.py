@@ -57,7 +57,6 @@ from ui import (
     meaning_data,
     operations,
     originals,
-    over_time_data,
     photo_data,
     similar_data,
     timeline_data,
@@ -68,6 +67,7 @@ from ui.addresses import number_of
 from ui.auth import ASKS_PASSWORD, TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.compression import CompressedTexts
+from ui.features import page_features
 from ui.icon_font import SmallIconFont
 from ui.responses import NOT_STORED, no_picture
 from ui.session import session
@@ -148,8 +148,6 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/events/photos", events_data.photos),
             Route("/events/tiles", events_data.tiles),
             Route("/events/cover", events_data.cover),
-            Route("/over-time/strip", over_time_data.strip),
-            Route("/over-time/filmstrip", over_time_data.filmstrip),
             Route("/face/{size}/{face_id}", face_pictures.picture),
             Route("/photo/details", photo_data.details),
             Route("/photo/why", photo_data.why),
@@ -159,6 +157,11 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/similar/export/{kind}", similar_data.export, methods=["PUT"]),
             Route(operations.ROUTE, operations.operate, methods=list(operations.METHODS)),
             Route("/exports/{kind}", exports.export, methods=["PUT"]),
+            *(
+                Route(path, function)
+                for feature in page_features()
+                for path, function in feature.routes.items()
+            ),
         ],
         middleware=[
             Middleware(SecurityHeaders),

@@ -14,6 +14,7 @@ from ui.formatting import escape_markdown
 from ui.query_line import query_line
 from ui.session import Session, session
 from ui.tasks import INDEX, Task, is_indexing, other_job
+from ui.view_table import all_views
 from ui.views import library, meaning, people
 
 _LOOK_S = 0.5
@@ -29,7 +30,6 @@ _VIEWS: Mapping[str, tuple[str, ...]] = {
     "text": ("library",),
     "meaning": ("meaning", "library"),
 }
-_SHOW_PROGRESS = ("search", "timeline", "events", "over-time", "library")  # by themselves
 
 
 def go_on() -> None:
@@ -92,7 +92,7 @@ def show(view: str) -> None:
     if not jobs:
         return
     if is_indexing(here.library, here.tasks):
-        if view not in _SHOW_PROGRESS:
+        if not all_views()[view].shows_progress:
             show_coming_photos(query_line().note_click)
         return
     if other_job(here.library) is not None:

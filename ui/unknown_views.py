@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import html
+from functools import cache
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -19,11 +20,10 @@ from ui.addresses import address_of
 from ui.plain_pages import plain_page
 from ui.responses import NOT_STORED
 from ui.session import session
-from ui.view_table import VIEWS, views_of
+from ui.view_table import all_views, views_of
 
 _MOST_SHOWN = 60  # characters of a path
 _LIKENESS = 0.6  # of a name that may have been meant
-_PATHS = frozenset(map(address_of, VIEWS))
 _BODY = """<body><main><h1>There is no such view</h1>
 <p>This page has no view with the address <code class="path">{path}</code>.</p>{meant}
 <nav aria-label="Views">{links}</nav></main></body>"""
@@ -38,7 +38,7 @@ class UnknownViews:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _PATHS:
+        if scope["type"] != "http" or scope["path"] in _paths():
             await self._app(scope, receive, send)
             return
         is_document = False
@@ -54,6 +54,12 @@ class UnknownViews:
         await self._app(scope, receive, send_other)
         if is_document:
             await _no_such_view(Request(scope))(scope, receive, send)
+
+
+@cache
+def _paths() -> frozenset[str]:
+    """The addresses of all views."""
+    return frozenset(map(address_of, all_views()))
 
 
 def _no_such_view(request: Request) -> HTMLResponse:

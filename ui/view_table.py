@@ -1,50 +1,70 @@
-"""The views of the page: what each is called, what a search does in it, and what it draws.
+"""The views of the page, ours and those of features: what each is called and what it needs.
 
-`ui/app.py` adds the functions that show them.
+`ui/app.py` has the functions that show ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, TypeAlias
+from functools import cache
 
-from msgspec import Struct
+from ui.features import page_features
+from ui.page_view import PageView
 
-# What the search in the search field does in a view: it narrows what the view shows, leads to the
-# results, or there is no field.
-SearchEffect: TypeAlias = Literal["narrows", "leads", "none"]
-
-
-class PageView(Struct, frozen=True):
-    """A view of the page."""
-
-    title: str
-    icon: str  # its name in the icon font
-    search: SearchEffect
-    components: tuple[str, ...] = ()  # of `ui/components`, besides those that every view draws
-    part: str = ""  # of the library: without it there is no such view, see `Library.capabilities`
-    needs_photos: bool = True  # a library without any shows how to begin in its place
-    is_hidden: bool = False  # in the navigation: other views lead to it
-
-
-VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for the first
-    "search": PageView("Search", "search", "narrows", ("answer",)),
-    "timeline": PageView("Timeline", "calendar_month", "narrows", ("timeline",)),
-    "events": PageView("Events", "event", "narrows", ("events",)),
-    "map": PageView("Map", "map", "narrows", ("map",)),
+_CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for the first
+    "search": PageView("Search", "search", "narrows", ("answer",), shows_progress=True),
+    "timeline": PageView(
+        "Timeline",
+        "calendar_month",
+        "narrows",
+        ("timeline",),
+        shows_progress=True,
+        link="By date",
+    ),
+    "events": PageView("Events", "event", "narrows", ("events",), shows_progress=True),
+    "map": PageView("Map", "map", "narrows", ("map",), link="On the map"),
     "meaning": PageView("Meaning", "bubble_chart", "narrows", ("meaning", "follow"), "meaning"),
     "people": PageView("People", "group", "none", ("people", "follow"), "people"),
     "similar": PageView("Near-duplicates", "content_copy", "narrows", ("similar", "follow")),
     "labels": PageView("Labels", "label", "none", (), "labels"),
     "library": PageView(
-        "Library", "photo_library", "none", ("follow",), "folders", needs_photos=False
+        "Library",
+        "photo_library",
+        "none",
+        ("follow",),
+        "folders",
+        needs_photos=False,
+        shows_progress=True,
     ),
     "archive": PageView("Archive", "database", "none", (), "fleet", needs_photos=False),
-    "over-time": PageView("Over time", "view_column", "narrows", ("over_time",), is_hidden=True),
     "photo": PageView("Photo", "image", "leads", ("viewer",), needs_photos=False, is_hidden=True),
 }
 
 
+@cache
+def all_views() -> Mapping[str, PageView]:
+    """Return the views of all libraries by name, those of features among them."""
+    views = list(_CORE_VIEWS.items())
+    for feature in page_features():
+        for name, shown in feature.views.items():
+            names = [each for each, _ in views]
+            at = names.index(shown.before) if shown.before in names else len(names)
+            views.insert(at, (name, shown.view))
+    return dict(views)
+
+
 def views_of(has: Callable[[str], bool]) -> dict[str, PageView]:
-    """The views that a library can show; `has` says whether it has a part."""
-    return {name: view for name, view in VIEWS.items() if not view.part or has(view.part)}
+    """Return the views that a library can show; `has` says whether it has a part."""
+    return {name: view for name, view in all_views().items() if not view.part or has(view.part)}
+
+
+def linked_views(has: Callable[[str], bool], *, only_hidden: bool = False) -> dict[str, PageView]:
+    """Return the views that other views of the photos of a search lead to.
+
+    With `only_hidden`, those that nothing else leads to.
+    """
+    return {
+        name: view
+        for name, view in views_of(has).items()
+        if view.link and (view.is_hidden or not only_hidden)
+    }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsearch.analysis.strip import places_spread_over
+from imgsearch.analysis.spread import places_spread_over
 from imgsearch.records.arrays import Ids
 from imgsearch.records.browse import MapArea, MapTown, PhotoCluster, PhotoPositions
 from imgsearch.sphere import arcs_km

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgsearch.analysis.strip import MAX_COMPARED, spread_over
+from imgsearch.analysis.spread import MAX_COMPARED, spread_over
 from imgsearch.search.hits import make_hits
 from imgsearch.search.worth import look_points
 

@@ -213,7 +213,9 @@ def repair_cache(cache_dir: Path) -> list[str]:
 
 
 def _absent_features(store: Store) -> Iterator[Finding]:
-    for name, number in things_of_absent(store.database).items():
+    with store.database.reading() as connection:
+        things = things_of_absent(connection)
+    for name, number in things.items():
         message = f"The library has {name} ({number:,}), which this installation lacks. They stay."
         yield Finding("features", "note", message, pip_reinstall("imgsearch-photos"))
 

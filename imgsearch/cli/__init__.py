@@ -65,7 +65,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "events": "List occasions and trips.",
         "places": "Count photos by country, region and town.",
         "cameras": "Count photos by camera.",
-        "strip": "Show the same thing over time: the best photo of each year.",
         "meaning": "List what the photos are about: clusters with names.",
     },
     "Keep up to date": {
@@ -95,10 +94,7 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "help": "Show the help of a command.",
     },
 }
-_CORE_COMMANDS = {name for commands in _CORE_GROUPS.values() for name in commands}
-_OF_FEATURES = {
-    name: command for name, command in installed.commands().items() if name not in _CORE_COMMANDS
-}
+_OF_FEATURES = installed.commands()
 
 
 def _with_features(title: str, commands: Mapping[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 # "albums, ", behind which the list goes on.
-_OF_FEATURES = "".join(f"{packs.title}, " for packs in installed.packs().values())
+_OF_FEATURES = "".join(f"{packs.title[1]}, " for packs in installed.packs().values())
 
 
 @click.command("pack")
@@ -130,9 +130,10 @@ def _verify(pack: str, as_json: bool, data_dir: str | None) -> None:
         names = {
             "searches": [each.name for each in info.searches],
             "concepts": [each.name for each in info.concepts],
-            "albums": [each.name for each in info.albums],
         }
-        print_json({**asdict(info), **names, "made_at": info.made_at.isoformat()})
+        printed = {**asdict(info), **names, "made_at": info.made_at.isoformat()}
+        of_features = printed.pop("of_features")
+        print_json({**printed, **{name: of_features.get(name, ()) for name in installed.packs()}})
         return
     encoders = ", ".join(encoder.encoder_id for encoder in info.encoders) or "none"
     click.echo(

@@ -20,6 +20,7 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.errors import PhotosNotFound
+from imgsearch.features import installed
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def command(
             info(str(error))
             report = merge(click.prompt("Folder with the photos", err=True))
     if as_json:
-        print_json({**asdict(report), "folder": str(report.folder)})
+        printed = {**asdict(report), "folder": str(report.folder)}
+        of_features = printed.pop("of_features")
+        print_json({**printed, **{name: of_features.get(name, 0) for name in installed.packs()}})
         return
     click.echo(
         f"{format_count(report.photos, 'photo')} in the pack: {report.new} new, "
@@ -101,10 +104,12 @@ def command(
         f"{report.texts} with new text; {format_count(report.files, 'file')} added in "
         f"{report.folder} in {report.seconds:.1f} s"
     )
-    if report.searches or report.concepts or report.albums:
-        concepts = format_count(report.concepts, "concept")
-        albums = format_count(report.albums, "album")
-        info(f"Also added: saved searches: {report.searches:,}; {concepts}; {albums}.")
+    if report.searches or report.concepts or any(report.of_features.values()):
+        added = [f"saved searches: {report.searches:,}", format_count(report.concepts, "concept")]
+        for name, packs in installed.packs().items():
+            number = report.of_features.get(name, 0)
+            added.append(f"{number:,} {packs.title[number != 1]}")
+        info(f"Also added: {'; '.join(added)}.")
     if report.marks:
         info(
             f"Also added: {format_count(report.marks, 'mark')} (favourites, stars, hidden photos)."

@@ -81,7 +81,7 @@ _Result = TypeVar("_Result")
 
 _CAPABILITIES = frozenset(
     {
-        *installed.parts(),
+        *(installed.parts().keys() - installed.parts_of_archives()),
         *("changes", "choices", "concepts", "corrections", "encoders", "folders"),
         *("labels", "marks", "meaning", "titles"),
         *("packs", "people", "saved", "tray", "upkeep", "watch"),
@@ -164,6 +164,8 @@ class LocalEngine:
             self._opened().raise_if_damaged(error)
 
     def close(self) -> None:
+        if not self._is_closed:
+            self._origin.close()
         with self._lock:
             self._is_closed = True
             if self._database is not None:
@@ -184,7 +186,9 @@ class LocalEngine:
             self.raise_if_closed()
             if self._database is None:
                 self._make_private()
-                self._database = Database.open(self.settings.data_dir)
+                self._database = Database.open(
+                    self.settings.data_dir, around_transactions=self._origin.around_transactions
+                )
             return self._database
 
     def _make_private(self) -> None:
@@ -467,7 +471,6 @@ class LocalEngine:
         return self.people().people.names_in_files(photo_ids)
 
     def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
-        self._origin.check_changes()
         return decide(self.people())
 
     def find_faces(
@@ -482,7 +485,6 @@ class LocalEngine:
         from imgsearch.indexer.faces import group_all
         from imgsearch.store.lock import writing
 
-        self._origin.check_changes()
         with writing(self.existing().data_dir) as store:
             group_all(store, store.faces.all())
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from imgsearch.indexer.roots import online_roots, photos_in
 from imgsearch.paths import absolute
-from imgsearch.store.database import DATABASE_FILE
+from imgsearch.store.database import DATABASE_FILE, AroundTransactions
 
 if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
@@ -22,6 +23,13 @@ class Origin(Protocol):
     """The source of a library's photos. Any number of threads may use it at once."""
 
     lacks: frozenset[str]  # the capabilities that a library has only with folders of its own
+
+    @property
+    def around_transactions(self) -> AroundTransactions:
+        """Return the context manager around each brief transaction of the library."""
+
+    def close(self) -> None:
+        """Finish what was begun in the background."""
 
     @property
     def address(self) -> str:
@@ -74,10 +82,14 @@ class LocalFolders:
     """Implements `Origin` for a library whose photos lie in folders of this machine."""
 
     lacks: frozenset[str] = frozenset()
+    around_transactions: AroundTransactions = nullcontext
     note_shown: Callable[[Sequence[str]], None] | None = None
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    def close(self) -> None:
+        """Do nothing: nothing is done in the background."""
 
     @property
     def address(self) -> str:

@@ -50,14 +50,14 @@ class NamedFilter(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of a library on this machine, with the operations of the feature.
+    """A part of a library, with the operations of the feature.
 
-    `made_by` names its class, which is called with the engine of the library. `of` completes the
-    sentence "An archive has no …".
+    `made_by` names its class, which is called with the engine of the library. With `of`, only a
+    library on this machine has it: it completes the sentence "An archive has no …".
     """
 
-    of: str
     made_by: str
+    of: str | None = None
 
 
 class Detail(NamedTuple):
@@ -100,11 +100,14 @@ class StatedFact(NamedTuple):
 class InPacks(NamedTuple):
     """The share of a feature in packs.
 
-    `title` says what a pack has of it, in the plural. Its module has `is_to_pack(store)`, which
-    says whether a library has any, and `merge(store, reader)`, which returns how many were added.
+    `title` says what a pack has of it: one thing, and several. Its module has four functions:
+    `is_to_pack(store)` says whether a library has any; `copy(connection)` copies, from the attached
+    database `library`, those with photos of the pack; `names(reader)` returns the names of those
+    that a pack has; and `merge(store, reader)` adds them to a library and returns how many were
+    added. The tables are in `imgsearch.store.feature_rows`.
     """
 
-    title: str
+    title: tuple[str, str]
     module: str
 
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TypeGuard, TypeVar
 
 from imgsearch.errors import MissingPackage
+from imgsearch.features.core_names import CORE_NAMES
 from imgsearch.features.declared import (
     Detail,
     Feature,
@@ -30,7 +31,7 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "terminal")
+OWN = ("albums", "strips", "terminal")
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
@@ -95,6 +96,11 @@ def _of_package(name: str, known: Mapping[str, Feature]) -> Feature:
 
     Raises MissingPackage where it does not load, is none, or brings what another feature has.
     """
+    if name in OWN:
+        raise MissingPackage(
+            f"{plugin_named(GROUP, name)} has the name of one of our own features. It is left out. "
+            "Update its package, or remove it."
+        )
     feature = load_plugin(GROUP, name, "the declaration of a feature, a `Feature`", _is_feature)
     wrong = [each for each in feature.facts if not _FACT_NAME.fullmatch(each) or each in _COLUMNS]
     if wrong:
@@ -103,13 +109,20 @@ def _of_package(name: str, known: Mapping[str, Feature]) -> Feature:
             "needs small letters, digits and an underscore, and may not be that of another column. "
             "The feature is left out. Update its package, or remove it."
         )
-    for other in known.values():
-        for brought in (_commands, _filter_names, _parts, _details, _facts):
-            twice = sorted(brought(feature).keys() & brought(other).keys())
+    for what, brought in _NAMED.items():
+        names = brought(feature).keys()
+        taken = sorted(names & set(CORE_NAMES[what]))
+        if taken:
+            raise MissingPackage(
+                f"{plugin_named(GROUP, name)} brings the {what} {taken[0]!r}, which imgsearch has "
+                "itself. The feature is left out. Update its package, or remove it."
+            )
+        for other in known.values():
+            twice = sorted(names & brought(other).keys())
             if twice:
                 raise MissingPackage(
-                    f"{plugin_named(GROUP, name)} brings {twice[0]!r}, which the feature "
-                    f"{other.name} has already, so it is left out. Remove one of the two."
+                    f"{plugin_named(GROUP, name)} brings the {what} {twice[0]!r}, which the "
+                    f"feature {other.name} has already, so it is left out. Remove one of the two."
                 )
     return feature
 
@@ -141,6 +154,11 @@ def filters() -> dict[str, NamedFilter]:
 def parts() -> dict[str, Part]:
     """Return the parts of a library that features bring, by name."""
     return _all(_parts)
+
+
+def parts_of_archives() -> frozenset[str]:
+    """Return the names of the parts that archives have as well."""
+    return frozenset(name for name, part in parts().items() if part.of is None)
 
 
 def details() -> dict[str, Detail]:
@@ -226,3 +244,13 @@ def _filter_names(feature: Feature) -> Mapping[str, object]:
 
 def _details(feature: Feature) -> Mapping[str, Detail]:
     return feature.details
+
+
+# What is named in a feature, by what it is: each of these names is given once.
+_NAMED: Mapping[str, Callable[[Feature], Mapping[str, object]]] = {
+    "command": _commands,
+    "filter": _filter_names,
+    "part": _parts,
+    "detail": _details,
+    "fact": _facts,
+}

@@ -53,7 +53,7 @@ def unpack(
             if reader.info.has_faces:  # also again: a merge may have been killed before this
                 group_all(store, store.faces.all())
             searches = pack_notes.merge_searches(store, reader.info.searches)
-            added = pack_notes.merge_of_features(store, reader, context.notify)
+            of_features = pack_notes.merge_of_features(store, reader, context.notify)
             row = store.reads.encoders.current()
             concepts = 0
             if row is not None:
@@ -64,7 +64,7 @@ def unpack(
         beside=tuple(id for id in others if row is None or id != row.encoder_id),
         searches=searches,
         concepts=concepts,
-        albums=added.get("albums", 0),
+        of_features=of_features,
         seconds=round(time.monotonic() - started, 3),
     )
 

@@ -75,11 +75,11 @@ def merge_searches(store: Store, searches: Sequence[PackedSearch]) -> int:
     )
 
 
-def features_to_pack(store: Store) -> set[str]:
+def features_to_pack(store: Store) -> tuple[str, ...]:
     """Return the names of the features of which a library has something for a pack."""
-    return {
+    return tuple(
         name for name, packs in installed.packs().items() if load(packs.module).is_to_pack(store)
-    }
+    )
 
 
 def merge_of_features(
@@ -89,13 +89,15 @@ def merge_of_features(
 
     What it has of a feature that this installation lacks is left out, with a notification.
     """
-    known = installed.packs()
-    for name, number in reader.info.of_features.items():
-        if number and name not in known:
-            notify(
-                f"The pack has {number:,} {name}, which this installation lacks. They are left out."
-            )
-    return {name: load(packs.module).merge(store, reader) for name, packs in known.items()}
+    for name, number in reader.left_out().items():
+        notify(
+            f"The pack has {name} ({number:,}), which this installation lacks: they are left out."
+        )
+    return {
+        name: load(packs.module).merge(store, reader)
+        for name, packs in installed.packs().items()
+        if name in reader.info.of_features
+    }
 
 
 def lessons(store: Store, concepts: Sequence[PackedConcept]) -> Iterator[Lesson]:

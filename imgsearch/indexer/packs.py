@@ -99,7 +99,7 @@ def make_pack(
         check_destination(file, list(store.reads.roots.all().values()))
     place = _volume_path(store.reads, folder)
     info = describe(Path(folder).name, store.vectors.all_encoders(), place)
-    has_albums = not photos_only and "albums" in pack_notes.features_to_pack(store)
+    features = () if photos_only else pack_notes.features_to_pack(store)
     marks = store.marks.kinds() & ({"hidden"} if photos_only else {"favourite", "hidden", "rating"})
     if not photos_only:
         searches, concepts = pack_notes.packed_searches(store), pack_notes.packed_concepts(store)
@@ -108,7 +108,7 @@ def make_pack(
     def write(writer: PackWriter) -> Iterator[int]:
         return store.packs.copy(folder, writer, thumbnails.get, marks)
 
-    extras = Extras(faces=faces, albums=has_albums, marks=bool(marks))
+    extras = Extras(faces=faces, marks=bool(marks), features=features)
     return (yield from _write(file, info, write, total, extras))
 
 

@@ -372,7 +372,6 @@ FIELDS: dict[str, Field] = {
     **{
         name: text_field(declared.metavar, declared.meaning)
         for name, declared in installed.filters().items()
-        if name not in _CORE_FIELDS
     },
 }
 

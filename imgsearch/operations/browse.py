@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import resolve_query
-from imgsearch.operations.declared import ByPeriod, CountedPhotos, operation
-from imgsearch.paths import absolute
+from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.records.browse import (
     DayPhotos,
     FilterChoices,
@@ -20,8 +19,6 @@ from imgsearch.records.browse import (
     PhotoEvent,
     PhotoPositions,
     PlaceCounts,
-    StripPeriod,
-    StripReport,
     Timeline,
     ValueCount,
 )
@@ -31,7 +28,6 @@ from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
-    from imgsearch.outputs.filmstrip import StripSuffix
     from imgsearch.records.answer import Hit
     from imgsearch.records.arrays import Ids
 
@@ -125,56 +121,6 @@ class Browse:
         from imgsearch.analysis.browse import value_counts_of
 
         return value_counts_of(self._engine.browsing(), "camera", self._counted(query, k))
-
-    @operation("POST /over-time", tool="Show the same thing over time")
-    def over_time(
-        self,
-        query: str | Query | None = None,
-        k: CountedPhotos = 1000,
-        by: ByPeriod = "year",
-    ) -> tuple[StripPeriod, ...]:
-        """Choose the best photo of each month or year, in order of time.
-
-        It is chosen by its score, light and sharpness. Periods without photos between others are in
-        the strip as well. Photos whose metadata has no date are left out.
-        """
-        from imgsearch.analysis.strip import find_strip, strip_of_all
-        from imgsearch.search.answers import find_all
-        from imgsearch.search.prepared import prepare
-
-        context, photos = self._engine.context(), self._engine.browsing()
-        if query is None:
-            return strip_of_all(context, photos, self._counted(None, k), by)
-        found = find_all(prepare(context, resolve_query(query)), k, self._engine.most_listed)
-        return find_strip(context, photos, found.without_weak(), by)
-
-    def save_strip(self, strip: Sequence[StripPeriod], place: str | Path) -> StripReport:
-        """Write the pictures of a strip to a new file outside of the photo folders.
-
-        A name that ends in .jpg or .png is a picture of all photos side by side with their periods;
-        .webp is an animation, and .mp4 a video. Of photos that cannot be read now, the kept small
-        picture is taken. The file appears when it is complete.
-
-        Raises UsageError for another kind of file, a place in a photo folder or one that is taken,
-        and a strip without photos or with more than the kind of file can hold; MissingPackage for a
-        video without the extra `video`; and DiskError where it cannot be written.
-        """
-        from imgsearch.operations.pictures import Pictures
-        from imgsearch.outputs.filmstrip import write_strip
-        from imgsearch.outputs.places import refuse_inside
-
-        engine, path = self._engine, Path(absolute(place))
-        folders = [period.best.path.parent for period in strip if period.best is not None]
-        own = (engine.settings.data_dir, engine.settings.cache_dir)
-        refuse_inside(path, [*engine.photo_folders(), *map(str, folders)], own)
-        return write_strip(strip, path, Pictures(engine).thumbnail)
-
-    def filmstrip(self, strip: Sequence[StripPeriod], suffix: StripSuffix) -> bytes:
-        """Return the pictures of a strip as the content of such a file. Raises as `save_strip`."""
-        from imgsearch.operations.pictures import Pictures
-        from imgsearch.outputs.filmstrip import strip_bytes
-
-        return strip_bytes(strip, suffix, Pictures(self._engine).thumbnail)
 
     def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
         """List the photos of each day, the newest day first."""

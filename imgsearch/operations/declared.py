@@ -14,7 +14,6 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 from msgspec import Meta, Struct
 
 from imgsearch.features import installed
-from imgsearch.records.query import PeriodLength
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -28,7 +27,6 @@ ResultCount = Annotated[int, Meta(le=MAX_K, description="How many photos to retu
 CountedPhotos = Annotated[
     int, Meta(le=MAX_K, description="How many photos of a query with words count at most.")
 ]
-ByPeriod = Annotated[PeriodLength, Meta(description="The time for which one photo is chosen.")]
 SidePx = Annotated[
     int, Meta(ge=1, le=MAX_SIDE_PX, description="The long side of the picture in pixels.")
 ]

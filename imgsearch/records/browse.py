@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from imgsearch.records.answer import Hit
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -224,25 +222,6 @@ def _local_times(texts: Sequence[str]) -> NDArray[np.datetime64]:
         if text[_TO_THE_SECOND : _TO_THE_SECOND + 1] == ".":
             times[place] = datetime.fromisoformat(text).replace(tzinfo=None)
     return times
-
-
-class StripPeriod(Struct, frozen=True):
-    """A month or a year of a strip: its best photo, and how many photos the period has.
-
-    A period between others without photos has none: `best` is None, and `photos` is 0.
-    """
-
-    period: str  # "2023", or "2023-06"
-    photos: int
-    best: Hit | None
-
-
-class StripReport(Struct, frozen=True):
-    """What was written of a strip. `missing` are the paths of photos without any picture."""
-
-    place: Path
-    photos: int
-    missing: tuple[Path, ...] = ()
 
 
 class PhotoEvent(Struct, frozen=True):

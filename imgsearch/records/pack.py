@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -81,14 +82,6 @@ class PackedConcept(Struct, frozen=True):
     examples: tuple[PackedExample, ...]
 
 
-class PackedAlbum(Struct, frozen=True):
-    """An album of a pack, by its id there, and how many photos of the pack it has."""
-
-    id: int
-    name: str
-    photos: int
-
-
 class PackedPerson(Struct, frozen=True):
     """A person of a pack with faces, by its id there; without a name, a group of faces.
 
@@ -108,8 +101,8 @@ class PackInfo(Struct, frozen=True):
     `volume_path` locate it if its drive can be identified. `searches` and `concepts` belong to the
     whole library. `fact_names`, the facts that the pack knows (an older imgsearch knew fewer), and
     the numbers of photos and files are counted when it is written. With `has_faces` it carries the
-    faces of its photos, with their vectors, and `persons`. `albums` are those that have photos of
-    the pack. With `has_marks` it carries marks of its photos.
+    faces of its photos, with their vectors, and `persons`. With `has_marks` it carries marks of its
+    photos. `of_features` has, by feature, the names of the things that people made with them.
     """
 
     made_by: str
@@ -125,13 +118,8 @@ class PackInfo(Struct, frozen=True):
     concepts: tuple[PackedConcept, ...] = ()
     has_faces: bool = False
     persons: tuple[PackedPerson, ...] = ()
-    albums: tuple[PackedAlbum, ...] = ()
     has_marks: bool = False
-
-    @property
-    def of_features(self) -> dict[str, int]:
-        """The number of things of each feature, by its name."""
-        return {"albums": len(self.albums)}
+    of_features: Mapping[str, tuple[str, ...]] = {}
 
 
 class MergeCounts(Struct, frozen=True):

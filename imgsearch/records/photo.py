@@ -424,7 +424,6 @@ def _with_features(core: "type[Struct]") -> "type[Struct]":
     added = [
         (name, Annotated[Optional[each.type], _of_feature(each)], None)  # noqa: UP045  # no literal
         for name, each in installed.facts().items()
-        if name not in core.__struct_fields__
     ]
     if not added:
         return core

@@ -31,7 +31,6 @@ from imgsearch.operations.records import (
 )
 from imgsearch.operations.requests import Operation, in_request, names_files, request_type
 from imgsearch.records.answer import Answer, Hit
-from imgsearch.records.browse import StripPeriod
 from imgsearch.records.query import Example, Query
 from imgsearch.service.api import Asking
 from imgsearch.service.refusals import converted
@@ -234,8 +233,8 @@ def _content(operation: Operation, result: object) -> JsonObject:
     if isinstance(result, Answer):
         answer = result.without_weak_hits()
         whole = {**to_json(replace(answer, hits=())), "hits": list(map(_summary, answer.hits))}
-    elif isinstance(result, tuple) and any(isinstance(each, StripPeriod) for each in result):
-        whole = {"result": list(map(_period, result))}
+    elif isinstance(result, tuple):
+        whole = {"result": list(map(_row, result))}
     else:
         form = to_json(result)
         whole = form if isinstance(form, dict) else {"result": form}
@@ -243,9 +242,13 @@ def _content(operation: Operation, result: object) -> JsonObject:
     return _fields(plain, MAX_ROWS, operation.declared.newest_last)
 
 
-def _period(period: StripPeriod) -> JsonObject:
-    best = None if period.best is None else _summary(period.best)
-    return {**to_json(replace(period, best=None)), "best": best}
+def _row(row: object) -> object:
+    """A row of a list, with the data of its photos as a list of results has them."""
+    form = to_json(row)
+    if isinstance(row, Struct):
+        fields = {name: getattr(row, name) for name in row.__struct_fields__}
+        form |= {name: _summary(value) for name, value in fields.items() if isinstance(value, Hit)}
+    return form
 
 
 def _summary(hit: Hit) -> JsonObject:

@@ -37,5 +37,5 @@ def operations() -> tuple[Operation, ...]:
 
 def operations_for(library: Library) -> tuple[Operation, ...]:
     """The operations that this library has."""
-    parts = library.capabilities
-    return tuple(each for each in operations() if each.part in _ALWAYS or each.part in parts)
+    parts = {*_ALWAYS, *installed.parts_of_archives(), *library.capabilities}
+    return tuple(each for each in operations() if each.part in parts)

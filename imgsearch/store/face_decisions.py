@@ -64,6 +64,34 @@ def join_persons(connection: sqlite3.Connection, person_id: int, into: int) -> N
         )
 
 
+def open_groups(connection: sqlite3.Connection, faces: Iterable[int], person_id: int) -> list[int]:
+    """Return the groups of these faces with no name and no confirmed face, but this person."""
+    rows = connection.execute(
+        f"SELECT DISTINCT person_id FROM faces WHERE id {IN_IDS} AND person_id != ? AND person_id "
+        "IN (SELECT id FROM persons WHERE name IS NULL) AND NOT EXISTS (SELECT 1 FROM "
+        "face_decisions WHERE is_person AND person_id = faces.person_id)",
+        (ids_parameter(faces), person_id),
+    )
+    return [id for (id,) in rows]
+
+
+def follow_group(
+    connection: sqlite3.Connection, groups: Sequence[int], followers: Sequence[int], person_id: int
+) -> None:
+    """Give a person the faces of these groups and the followers that are nobody.
+
+    Faces that the user said are not this person stay, and so do those in photos that it is in.
+    """
+    connection.execute(
+        f"UPDATE faces SET person_id = ?1 WHERE (person_id {IN_IDS.replace('?', '?2')} OR "
+        f"(person_id IS NULL AND id {IN_IDS.replace('?', '?3')})) AND NOT EXISTS (SELECT 1 FROM "
+        "face_decisions WHERE face_id = faces.id AND person_id = ?1 AND NOT is_person) AND NOT "
+        "EXISTS (SELECT 1 FROM faces AS other WHERE other.photo_id = faces.photo_id "
+        "AND other.at_s IS faces.at_s AND other.person_id = ?1)",
+        (person_id, ids_parameter(groups), ids_parameter(followers)),
+    )
+
+
 def link(connection: sqlite3.Connection, photo_id: int, content_hash: bytes) -> None:
     """Give the faces of a photo the decisions about the faces that were at their places."""
     faces = connection.execute(
@@ -116,6 +144,18 @@ def decisions_at(
 def is_same_face(at_s: float | None, box: Box, other_at_s: float | None, other: Box) -> bool:
     """Return whether two places of a photo, at moments of a video, are of one face."""
     return _is_same_moment(at_s, other_at_s) and overlap(box, other) >= _SAME_PLACE
+
+
+def face_at(
+    connection: sqlite3.Connection, content_hash: bytes, at_s: float | None, box: Box
+) -> int | None:
+    """Return the id of the face at a place of a photo; None where none was found there."""
+    faces = connection.execute(
+        "SELECT faces.id, at_s, x, y, width, height FROM faces JOIN photos "
+        "ON photos.id = photo_id WHERE content_hash = ? ORDER BY faces.id",
+        (content_hash,),
+    )
+    return _face_at(faces.fetchall(), at_s, box)
 
 
 def _face_at(

@@ -1,23 +1,49 @@
-"""Rows of features that an installation lacks: they stay in the library, and doctor names them.
+"""Rows of features, which stay in libraries and packs where an installation lacks the feature.
 
 The schema of a library is the same for all installations of one version: its version is the number
 of its migrations. So the tables of our own features are made by `imgsearch.store.migrations`, also
-where a feature is missing.
+where a feature is missing, and the format of packs has those of them that packs may carry.
 """
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from imgsearch.features.installed import absent
-from imgsearch.store.database import Database
 from imgsearch.store.tray import TRAY_KEY
 
-# By the name of the feature: how many things of it a library has.
-COUNTS = {"albums": ("SELECT count(*) FROM albums WHERE key != ?", TRAY_KEY)}
+
+class FeatureRows(NamedTuple):
+    """The rows of one feature.
+
+    `things`, a table with a condition, has one row for each thing that somebody made. `in_packs`
+    are the tables that a pack may carry, by the order of its checksum, and `packed_since` the
+    migration that changed them last.
+    """
+
+    things: str
+    values: tuple[str, ...] = ()
+    in_packs: tuple[str, ...] = ()
+    packed_since: str = ""
 
 
-def things_of_absent(database: Database) -> dict[str, int]:
-    """Count what a library has of each feature that this installation lacks, if it has any."""
-    counts = {
-        name: int(database.fetch_one(*COUNTS[name])[0]) for name in absent() if name in COUNTS
-    }
+FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
+    "albums": FeatureRows(
+        "albums WHERE key != ?", (TRAY_KEY,), ("albums", "album_photos"), packed_since="albums"
+    )
+}
+
+
+def things_of_absent(connection: sqlite3.Connection) -> dict[str, int]:
+    """Count what a library or a pack has of each feature that this installation lacks, if any."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    tables = {name for (name,) in connection.execute(query)}
+    counts = {}
+    for name in absent():
+        rows = FEATURE_ROWS.get(name)
+        if rows is not None and rows.things.partition(" ")[0] in tables:
+            query = f"SELECT count(*) FROM {rows.things}"
+            (counts[name],) = connection.execute(query, rows.values).fetchone()
     return {name: count for name, count in counts.items() if count}

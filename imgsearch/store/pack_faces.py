@@ -14,10 +14,10 @@ from typing import Any
 from imgsearch.records.pack import PackedPerson
 from imgsearch.store import face_decisions
 from imgsearch.store.face_decisions import make_person
+from imgsearch.store.pack_format import UTC_TEXT
 from imgsearch.text import plain_text
 
 _THESE = "IN (SELECT value FROM json_each(:ids))"
-_UTC = "strftime('%Y-%m-%dT%H:%M:%S+00:00', {})"
 _PLACE = "at_s, x, y, width, height"
 _MAX_NAME = 200  # characters
 _FACE = f"{_PLACE}, score, size_px, vector, quality, turn"  # all but ids
@@ -31,14 +31,14 @@ _PACKED = (
 )
 COPY = (
     "INSERT INTO main.face_readings (photo_id, state, model, read_at, people) "
-    f"SELECT packed.id, state, model, {_UTC.format('read_at')}, people "
+    f"SELECT packed.id, state, model, {UTC_TEXT.format('read_at')}, people "
     f"FROM library.face_readings {_PACKED} AND state != 'failed' ORDER BY packed.id",
     f"INSERT INTO main.faces (id, photo_id, {_FACE}, person_id) SELECT faces.id, packed.id, "
     f"{_FACE}, (SELECT id FROM library.persons WHERE persons.id = person_id AND name IS NOT NULL) "
     f"FROM library.faces {_PACKED} ORDER BY faces.id",
     f"INSERT INTO main.face_decisions (id, content_hash, {_PLACE}, person_id, is_person, face_id, "
     f"decided_at) SELECT id, content_hash, {_PLACE}, person_id, is_person, face_id, "
-    f"{_UTC.format('decided_at')} FROM library.face_decisions WHERE content_hash IN "
+    f"{UTC_TEXT.format('decided_at')} FROM library.face_decisions WHERE content_hash IN "
     f"(SELECT content_hash FROM main.photos WHERE id {_THESE}) ORDER BY id",
     "UPDATE main.photos SET mark_me = (SELECT person_id FROM library.own_person) WHERE id IN "
     "(SELECT photo_id FROM main.faces WHERE person_id IN (SELECT person_id FROM "
@@ -46,12 +46,12 @@ COPY = (
 )
 COPY_PERSONS = (
     "INSERT INTO main.persons (id, name, plain_name, is_hidden, made_at) SELECT id, name, "
-    f"plain_name, is_hidden, {_UTC.format('made_at')} FROM library.persons WHERE id IN (SELECT "
+    f"plain_name, is_hidden, {UTC_TEXT.format('made_at')} FROM library.persons WHERE id IN (SELECT "
     "person_id FROM main.faces UNION SELECT person_id FROM main.face_decisions) ORDER BY id"
 )
 ADD_READING = (
     "INSERT INTO main.face_readings (photo_id, state, model, read_at, people) "
-    f"VALUES (?, ?, ?, {_UTC.format('?')}, ?)"
+    f"VALUES (?, ?, ?, {UTC_TEXT.format('?')}, ?)"
 )
 # About how many bytes the rows of each photo take.
 SIZES = (

@@ -22,6 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.store import migrations
+from imgsearch.store.feature_rows import FEATURE_ROWS
 from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, column_of
 
 PHOTOS_AT_ONCE = 2000  # in one batch, which is merged in one transaction
@@ -34,8 +35,7 @@ FIRST_VERSION = 1
 # added is no such change: it is a column that an older one ignores.
 VERSION = FIRST_VERSION
 
-# A pack that carries albums or faces has more tables, which were changed last here.
-ALBUMS_VERSION = list(migrations.MIGRATIONS).index("albums") + 1
+# A pack that carries faces has more tables, which were changed last here.
 FACES_VERSION = list(migrations.MIGRATIONS).index("changes of people") + 1
 
 # The tables of a library with rows of single photos, in the order in which checksums include them.
@@ -83,10 +83,10 @@ MARK_COLUMNS = {
     "mark_rating": "INTEGER",
 }
 ME_COLUMN = {"mark_me": "INTEGER"}
-# Those of a pack that carries albums.
-ALBUM_TABLES = ("albums", "album_photos")
 _INDEX = "paths_by_photo"
 _FACE_INDEXES = ("faces_by_photo", "face_decisions_by_content")
+# An SQL expression for a moment of a library, in the form that packs have.
+UTC_TEXT = "strftime('%Y-%m-%dT%H:%M:%S+00:00', {})"
 _FACT_COLUMN = re.compile(
     r"([a-z][a-z0-9_]{0,63}) (TEXT|INTEGER|FLOAT|BOOLEAN)( NOT NULL DEFAULT 0)?"
 )
@@ -131,11 +131,16 @@ _COMMON_ROWS: Mapping[str, str] = {
 
 
 class Extras(Struct, frozen=True):
-    """What only some packs have: the tables of faces and of albums, and the columns of marks."""
+    """What only some packs have: the tables of faces and of features, and the columns of marks."""
 
     faces: bool = False
-    albums: bool = False
     marks: bool = False
+    features: tuple[str, ...] = ()  # their names
+
+    @property
+    def feature_tables(self) -> tuple[str, ...]:
+        """The tables of the features."""
+        return tuple(table for name in self.features for table in FEATURE_ROWS[name].in_packs)
 
 
 NO_EXTRAS = Extras()
@@ -149,20 +154,21 @@ def batch_rows(has_faces: bool) -> Mapping[str, str]:
 def common_rows(extras: Extras) -> Mapping[str, str]:
     """The queries for the rows of the whole pack, by table, in the order of the checksum."""
     persons = {table: f"SELECT * FROM {table} ORDER BY id" for table in PERSON_TABLES}
-    albums = {table: f"SELECT * FROM {table} ORDER BY 1, 2" for table in ALBUM_TABLES}
+    of_features = {table: f"SELECT * FROM {table} ORDER BY 1, 2" for table in extras.feature_tables}
     return {
         **_COMMON_ROWS,
         **(persons if extras.faces else {}),
-        **(albums if extras.albums else {}),
+        **of_features,
     }
 
 
 def version_of(extras: Extras) -> int:
     """The version of the schema of the packs that are made now."""
+    steps = list(migrations.MIGRATIONS)
     return max(
         VERSION,
         FACES_VERSION if extras.faces else 0,
-        ALBUMS_VERSION if extras.albums else 0,
+        *(steps.index(FEATURE_ROWS[name].packed_since) + 1 for name in extras.features),
     )
 
 
@@ -185,9 +191,14 @@ def check_schema(connection: sqlite3.Connection, version: int) -> tuple[tuple[st
     Returns the columns of facts, as SQL declares them, that its `photos` has beyond that version,
     and the tables that only some packs have. Raises ValueError for a difference.
     """
-    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('faces', 'albums')"
-    names = {name for (name,) in connection.execute(query)}
-    extras = Extras(faces="faces" in names, albums="albums" in names)
+    known = {name: rows.in_packs[0] for name, rows in FEATURE_ROWS.items() if rows.in_packs}
+    names = {
+        name
+        for name in ("faces", *known.values())
+        if connection.execute(f"PRAGMA table_info({name})").fetchone() is not None
+    }
+    features = tuple(name for name, table in known.items() if table in names)
+    extras = Extras(faces="faces" in names, features=features)
     expected = _expected(version, extras)
     found = {
         (kind, name, table): sql
@@ -247,8 +258,7 @@ def _statements(version: int, extras: Extras) -> tuple[str, ...]:
         wanted = {*PHOTO_TABLES, *COMMON_TABLES, _INDEX}
         if extras.faces:
             wanted |= {*FACE_TABLES, *PERSON_TABLES, *_FACE_INDEXES}
-        if extras.albums:
-            wanted |= {*ALBUM_TABLES}
+        wanted |= {*extras.feature_tables}
         return tuple(sql for name, sql in rows if name in wanted)
 
 

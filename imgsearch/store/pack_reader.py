@@ -18,10 +18,11 @@ from typing import Any, Self
 from msgspec import Struct
 
 from imgsearch.errors import PackError, PackTooNew, UsageError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.installation import update_command
 from imgsearch.paths import database_uri
 from imgsearch.records.pack import (
-    PackedAlbum,
     PackedConcept,
     PackedExample,
     PackedFile,
@@ -32,6 +33,7 @@ from imgsearch.records.pack import (
 )
 from imgsearch.records.photo import FACTS
 from imgsearch.store import migrations, pack_checks, pack_format
+from imgsearch.store.feature_rows import things_of_absent
 from imgsearch.store.sql import LIST_FACTS, with_pragmas
 from imgsearch.store.thumbnails import checksum
 
@@ -174,8 +176,7 @@ class PackReader:
         tables = (*pack_format.PHOTO_TABLES, *pack_format.COMMON_TABLES)
         if self._extras.faces:
             tables += (*pack_format.FACE_TABLES, *pack_format.PERSON_TABLES)
-        if self._extras.albums:
-            tables += pack_format.ALBUM_TABLES
+        tables += self._extras.feature_tables
         for table in (*tables, "pack", "named_photos", "batches"):
             self._check_pages(f"PRAGMA quick_check('{table}')")
 
@@ -214,7 +215,11 @@ class PackReader:
             searches=self._searches(),
             concepts=self._concepts(),
             has_faces=self._extras.faces,
-            albums=self._albums(),
+            of_features={
+                name: tuple(load(packs.module).names(self))
+                for name, packs in installed.packs().items()
+                if name in self._extras.features
+            },
             persons=self._persons(),
             has_marks=self._extras.marks,
         )
@@ -269,33 +274,27 @@ class PackReader:
             raise ValueError("two persons are the owner of the library")
         return found[0] if found else None
 
-    def _albums(self) -> tuple[PackedAlbum, ...]:
-        if not self._extras.albums:
-            return ()
-        query = (
-            "SELECT id, name, (SELECT count(*) FROM album_photos WHERE album_id = albums.id) "
-            "FROM albums ORDER BY key"
-        )
-        return tuple(PackedAlbum(*row) for row in self._notes(query))
+    def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Rows of the tables of a feature, whose types were checked.
 
-    def album_photos(self, album: PackedAlbum) -> Iterator[bytes]:
-        """The content hashes of the photos of an album, in its order."""
-        query = (
-            "SELECT content_hash FROM album_photos JOIN photos ON photos.id = photo_id "
-            "WHERE album_id = ? ORDER BY place"
-        )
+        Raises PackError for damage, and for rows that take too much memory.
+        """
         with self._reading():
-            for (content_hash,) in self._connection.execute(query, (album.id,)):
-                yield content_hash
+            yield from self._notes(query, *values)
 
-    def _notes(self, query: str) -> Iterator[tuple[Any, ...]]:
+    def left_out(self) -> dict[str, int]:
+        """Count what the pack has of each feature that this installation lacks, if anything."""
+        with self._reading():
+            return things_of_absent(self._connection)
+
+    def _notes(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Rows that are not of single photos, unless they take too much memory."""
         left = _MAX_NOTES_BYTES
-        for row in self._connection.execute(query):
+        for row in self._connection.execute(query, values):
             left -= 1000 + sum(len(value) for value in row if isinstance(value, str | bytes))
             if left < 0:
                 raise ValueError(
-                    "its searches, concepts, albums, persons or encoders take "
+                    "its searches, concepts, persons, encoders or the things of features take "
                     "more memory than they may"
                 )
             yield row

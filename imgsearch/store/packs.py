@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.paths import path_of, stored_path
 from imgsearch.records.files import FileStat
 from imgsearch.records.marks import MarkKind, PhotoMarks
@@ -41,7 +43,7 @@ from imgsearch.store.database import (
 )
 from imgsearch.store.marks import MarkStore
 from imgsearch.store.pack_faces import FaceMerger
-from imgsearch.store.pack_format import PHOTOS_AT_ONCE
+from imgsearch.store.pack_format import PHOTOS_AT_ONCE, UTC_TEXT
 from imgsearch.store.pack_reader import PackedBatch
 from imgsearch.store.pack_writer import PackWriter, batches_of
 from imgsearch.store.reads import Reads
@@ -55,7 +57,6 @@ from imgsearch.store.sql import (
     list_query,
     prefix_of,
 )
-from imgsearch.store.tray import TRAY_KEY
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
 
 # The library is attached to a pack as `library`.
 _THESE = "IN (SELECT value FROM json_each(:ids))"
-_UTC = "strftime('%Y-%m-%dT%H:%M:%S+00:00', {})"
 _LENGTHS = " + ".join(
     f"ifnull(length({fact.name}), 0)" for fact in FACT_COLUMNS if fact.type is str
 )
@@ -82,8 +82,9 @@ _SIZES = (
 )
 _COPY = (
     "INSERT INTO main.photos (id, content_hash, size_bytes, added_at, facts_at, "
-    f"{columns_text(FACT_NAMES)}) SELECT id, content_hash, size_bytes, {_UTC.format('added_at')}, "
-    f"{_UTC.format('coalesce(facts_at, added_at)')}, {columns_text(FACT_NAMES)} "
+    f"{columns_text(FACT_NAMES)}) SELECT id, content_hash, size_bytes, "
+    f"{UTC_TEXT.format('added_at')}, {UTC_TEXT.format('coalesce(facts_at, added_at)')}, "
+    f"{columns_text(FACT_NAMES)} "
     f"FROM library.photos WHERE id {_THESE} ORDER BY id",
     *(
         statement
@@ -102,7 +103,7 @@ _COPY = (
     "JOIN main.encoders AS packed ON packed.encoder_id = own.encoder_id "
     f'WHERE photo_id {_THESE} ORDER BY photo_id, packed."key", part',
     f"INSERT INTO main.text_readings (photo_id, {columns_text(READING)}) SELECT photo_id, "
-    + columns_text(_UTC.format(name) if name == "read_at" else name for name in READING)
+    + columns_text(UTC_TEXT.format(name) if name == "read_at" else name for name in READING)
     + f" FROM library.text_readings WHERE photo_id {_THESE} ORDER BY photo_id",
     f"INSERT INTO main.text_lines (photo_id, {columns_text(LINE)}) SELECT photo_id, "
     f"{columns_text(LINE)} FROM library.text_lines WHERE photo_id {_THESE} "
@@ -117,15 +118,6 @@ _COPY_MARKS: Mapping[MarkKind, str] = {
     "rating": "UPDATE main.photos SET mark_rating = (SELECT value FROM library.marks "
     f"WHERE kind = 'rating' AND photo_id = photos.id) WHERE id {_THESE}",
 }
-# When all photos are there: the albums that have some of them, and these photos of them.
-_COPY_ALBUMS = (
-    f"INSERT INTO main.albums (id, key, name, made_at) SELECT id, key, name, "
-    f"{_UTC.format('made_at')} FROM library.albums WHERE key != :tray AND id IN (SELECT album_id "
-    "FROM library.album_photos WHERE photo_id IN (SELECT id FROM main.photos)) ORDER BY id",
-    "INSERT INTO main.album_photos (album_id, photo_id, place) SELECT album_id, photo_id, place "
-    "FROM library.album_photos WHERE album_id IN (SELECT id FROM main.albums) "
-    "AND photo_id IN (SELECT id FROM main.photos) ORDER BY album_id, photo_id",
-)
 # Of a root, the paths that begin with `inside`; `prefix` comes in place of that. The sign keeps
 # SQLite from going through all paths of the root.
 _COPY_PATHS = (
@@ -205,9 +197,8 @@ class PackStore:
                 yield min(start + PHOTOS_AT_ONCE, len(ids))
             if writer.extras.faces:
                 pack.execute(pack_faces.COPY_PERSONS)
-            if writer.extras.albums:
-                for statement in _COPY_ALBUMS:
-                    pack.execute(statement, {"tray": TRAY_KEY})
+            for name in writer.extras.features:
+                load(installed.packs()[name].module).copy(pack)
         except sqlite3.DatabaseError as error:
             if is_damage(error):  # of the library: the pack is new
                 raise_translated(error, file)

@@ -18,7 +18,13 @@ from imgsearch.records.changes import Change
 from imgsearch.records.faces import Face, Person
 from imgsearch.store import changes
 from imgsearch.store.database import Database
-from imgsearch.store.face_decisions import delete_empty_groups, join_persons, make_person
+from imgsearch.store.face_decisions import (
+    delete_empty_groups,
+    follow_group,
+    join_persons,
+    make_person,
+    open_groups,
+)
 from imgsearch.store.faces import changing
 from imgsearch.store.sql import IN_IDS, ids_parameter, list_query, now
 from imgsearch.text import format_count, plain_text
@@ -190,9 +196,9 @@ class PeopleStore:
             connection = change.connection
             called = _called(_require(connection, person_id), person_id)
             if yes:
-                groups = _open_groups(connection, yes, person_id)
+                groups = open_groups(connection, yes, person_id)
                 change.keep_faces_of(groups)
-                _follow(connection, groups, followers, person_id)
+                follow_group(connection, groups, followers, person_id)
             confirmed = _decide(connection, yes, person_id, True)
             rejected = _decide(connection, no, person_id, False)
             if yes:
@@ -222,9 +228,9 @@ class PeopleStore:
             connection.execute(
                 "UPDATE persons SET name = ?, plain_name = ? WHERE id = ?", (name, plain, new)
             )
-            groups = _open_groups(connection, faces, new)
+            groups = open_groups(connection, faces, new)
             change.keep_faces_of(groups)
-            _follow(connection, groups, followers, new)
+            follow_group(connection, groups, followers, new)
             if not _decide(connection, faces, new, True):
                 raise UsageError("None of these faces is in the library.")
             return new, change.record(f"Named {name}", faces=faces)
@@ -376,34 +382,6 @@ def _merge(change: _Change, person_id: int, into: int, sure: Sequence[int]) -> N
     change.keep_denials(into)
     _confirm(connection, sure, [person_id, into], into)
     join_persons(connection, person_id, into)
-
-
-def _open_groups(connection: sqlite3.Connection, faces: Sequence[int], person_id: int) -> list[int]:
-    """The groups of these faces that have no name and no confirmed face, but this person."""
-    rows = connection.execute(
-        f"SELECT DISTINCT person_id FROM faces WHERE id {IN_IDS} AND person_id != ? AND person_id "
-        "IN (SELECT id FROM persons WHERE name IS NULL) AND NOT EXISTS (SELECT 1 FROM "
-        "face_decisions WHERE is_person AND person_id = faces.person_id)",
-        (ids_parameter(faces), person_id),
-    )
-    return [id for (id,) in rows]
-
-
-def _follow(
-    connection: sqlite3.Connection, groups: Sequence[int], followers: Sequence[int], person_id: int
-) -> None:
-    """Give a person the faces of these groups and the followers that are nobody.
-
-    Faces that the user said are not this person stay, and so do those in photos that it is in.
-    """
-    connection.execute(
-        f"UPDATE faces SET person_id = ?1 WHERE (person_id {IN_IDS.replace('?', '?2')} OR "
-        f"(person_id IS NULL AND id {IN_IDS.replace('?', '?3')})) AND NOT EXISTS (SELECT 1 FROM "
-        "face_decisions WHERE face_id = faces.id AND person_id = ?1 AND NOT is_person) AND NOT "
-        "EXISTS (SELECT 1 FROM faces AS other WHERE other.photo_id = faces.photo_id "
-        "AND other.at_s IS faces.at_s AND other.person_id = ?1)",
-        (person_id, ids_parameter(groups), ids_parameter(followers)),
-    )
 
 
 def _confirm(

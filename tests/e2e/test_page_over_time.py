@@ -12,14 +12,14 @@ from playwright.sync_api import expect
 
 from imgsearch import Library, Settings
 from tests.browsing import NEEDS_BROWSER, axe_violations, search, settle, small_targets
-from tests.test_strip import save
+from tests.factories import save_taken
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from tests.e2e.conftest import OpenTab
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.features("strips")]
 CATS = ("2014-03-01", "2014-05-02", "2015-06-01", "2018-02-03")
 CUPS = ("2016-07-01", "2018-09-09")
 
@@ -37,7 +37,7 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, day in enumerate(days):
             # Each differs from the others by some pixels, so that each is a photo of its own.
             cropped = image.crop((number, 0, image.width, image.height))
-            save(cropped, folder / "photos" / f"{name}{number}.jpg", day)
+            save_taken(cropped, folder / "photos" / f"{name}{number}.jpg", day)
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder

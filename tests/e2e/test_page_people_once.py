@@ -124,6 +124,7 @@ def test_a_person_is_said_to_be_oneself(page: Page, address: str, library: Libra
     expect(page.locator(".detail").get_by_role("heading", name="Anna (you)")).to_be_visible()
 
 
+@pytest.mark.features("strips")
 def test_a_person_is_shown_over_time(page: Page, address: str, library: Library) -> None:
     person = library.people.all()[0].id
     library.people.name(person, "Anna")

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { columnsOf, nameOf, shortNameOf } from "../../ui/components/over_time/periods.js";
+import { columnsOf, nameOf, shortNameOf } from "../../imgsearch/features/strips/components/over_time/periods.js";
 
 const row = (...periods) => periods.map(([period, photos]) => ({ period, photos }));
 const shown = (columns) => columns.map(({ isGap, periods }) => (isGap ? `(${periods.join(" ")})` : periods.join(" ")));

@@ -45,7 +45,6 @@ export interface PostOperations {
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
-  "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
   "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
@@ -85,6 +84,7 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
+  "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
 }
 
 /** What each operation by DELETE is given, and its answer. */
@@ -183,8 +183,6 @@ export type Change = { id: number | null; title: string; photos: number; changed
 
 export type ValueCount = { value: string | null; photos: number };
 
-export type StripPeriod = { period: string; photos: number; best: Hit | null };
-
 export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; labels: (FilterChoice)[] };
 
 export type FilterChoice = { label: string; field: string; value: string; photos: number; below: (FilterChoice)[] };
@@ -254,3 +252,5 @@ export type TrialQuery = { text: string; source: "caption" | "keyword" | "own" |
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type StripPeriod = { period: string; photos: number; best: Hit | null };

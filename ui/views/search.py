@@ -15,6 +15,7 @@ from ui.formatting import escape_markdown
 from ui.query_line import query_line
 from ui.search_state import NEWEST, SearchInput
 from ui.session import session
+from ui.view_table import linked_views
 
 EXAMPLES = ("a cat", "espresso", "sunset over water", "people at a table", "a motorcycle")
 HELP = """
@@ -137,12 +138,8 @@ def result_heading(answer: WholeAnswer, photos: PhotoList) -> tuple[str, str]:
 def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
     """Views that show the same photos in another way: icon, label and address."""
     return tuple(
-        (icon, label, address_of(view, search_input.parameters))
-        for view, label, icon in (
-            ("timeline", "By date", "calendar_month"),
-            ("map", "On the map", "map"),
-            ("over-time", "Over time", "view_column"),
-        )
+        (view.icon, view.link, address_of(name, search_input.parameters))
+        for name, view in linked_views(session().has).items()
     )
 
 

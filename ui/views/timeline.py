@@ -17,6 +17,7 @@ from ui.query_line import query_line
 from ui.search_state import SearchInput, search_buttons
 from ui.session import session
 from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, photos_by_day
+from ui.view_table import linked_views
 
 _timeline = component_files.component(
     "timeline", "shared/photo_tile.css", "grid/photo_grid.css", "grid/memories.css"
@@ -52,8 +53,9 @@ def _heading(search_input: SearchInput, photos: PhotosByDay) -> None:
     remarks = [text, *_doubts(photos)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(" · ".join(remarks), width="content")
-        if st.button("Over time", icon=":material/view_column:", type="tertiary"):
-            go_to(address_of("over-time", search_input.parameters))
+        for name, view in linked_views(session().has, only_hidden=True).items():
+            if st.button(view.link, icon=f":material/{view.icon}:", type="tertiary"):
+                go_to(address_of(name, search_input.parameters))
         if search_input:
             search_buttons(search_input, "timeline")
 

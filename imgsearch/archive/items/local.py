@@ -86,6 +86,24 @@ def has_changes(database: Database) -> bool:
     return bool(database.fetch_one("SELECT EXISTS (SELECT 1 FROM outbox)")[0])
 
 
+def has_items_of(database: Database, writer: str) -> bool:
+    """Return whether an item of a writer is here."""
+    query = "SELECT EXISTS (SELECT 1 FROM user_items WHERE writer = ?)"
+    return bool(database.fetch_one(query, writer)[0])
+
+
+def waiting_count(database: Database) -> int:
+    """Return the number of changes that were made here and are not in the archive yet.
+
+    Several changes of one thing since it was last sent are one.
+    """
+    query = (
+        "SELECT (SELECT count(*) FROM user_items WHERE NOT is_sent) + "
+        "(SELECT count(*) FROM (SELECT DISTINCT kind, subject FROM outbox))"
+    )
+    return int(database.fetch_one(query)[0])
+
+
 def has_new_photos(database: Database) -> bool:
     """Return whether photos have come for which an item may have waited."""
     query = (
@@ -201,9 +219,13 @@ def send_all_again(connection: sqlite3.Connection) -> None:
 # ------------------------------------------------------------------------- items of others
 
 
-def apply(connection: sqlite3.Connection, items: Sequence[UserItem]) -> None:
-    """Make rows follow from items of others, as far as these are later than what is known here."""
+def apply(connection: sqlite3.Connection, items: Sequence[UserItem]) -> int:
+    """Make rows follow from items of others, as far as these are later than what is known here.
+
+    Returns how many are.
+    """
     take_in(connection)
+    applied = 0
     touched: dict[str, set[str]] = {}
     for item in items:
         known = connection.execute(
@@ -211,15 +233,20 @@ def apply(connection: sqlite3.Connection, items: Sequence[UserItem]) -> None:
         ).fetchone()
         if (known is not None and known >= item.order) or item.changed_us > _LATEST_US:
             continue
+        applied += 1
         group = GROUP_OF[item.kind] if is_known(*item.name) else None
         _write(connection, item, group, is_sent=True, is_waiting=group is None)
         if group is not None:
             touched.setdefault(group.name, set()).add(subject_in(*item.name))
     _follow(connection, touched)
+    return applied
 
 
-def finish(connection: sqlite3.Connection, position: int) -> None:
-    """Give items that waited their rows where they can have them, and note the position."""
+def finish(connection: sqlite3.Connection, position: int) -> int:
+    """Give items that waited their rows where they can have them, and note the position.
+
+    Returns the number of the things that waited and may have rows now.
+    """
     take_in(connection)
     rows = connection.execute(
         f"SELECT {_ITEM}, subject FROM user_items WHERE is_waiting AND (content IS NULL OR "
@@ -243,6 +270,7 @@ def finish(connection: sqlite3.Connection, position: int) -> None:
     connection.execute(
         f"UPDATE item_state SET position = ?, last_photo = {_LAST_PHOTO}", (position,)
     )
+    return sum(map(len, touched.values()))
 
 
 def _follow(connection: sqlite3.Connection, touched: Mapping[str, Iterable[str]]) -> None:

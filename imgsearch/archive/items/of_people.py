@@ -32,7 +32,15 @@ from imgsearch.archive.items.rows import (
     note,
     number_of,
 )
-from imgsearch.store.face_decisions import is_same_face, join_persons, link_again
+from imgsearch.store.face_decisions import (
+    face_at,
+    follow_group,
+    is_same_face,
+    join_persons,
+    link_again,
+    make_person,
+    open_groups,
+)
 from imgsearch.text import plain_text
 
 _PERSON = "person"
@@ -161,14 +169,27 @@ def _remember_joining(connection: sqlite3.Connection, identity: str, item: LiveI
 
 
 def _remove(connection: sqlite3.Connection, identity: str) -> None:
-    """Delete a person. Decisions about their faces that nobody has removed follow again."""
+    """Delete a person. Their faces become a group without a name.
+
+    If the person was joined with another one, they become faces of that one. Decisions about their
+    faces that nobody has removed follow again.
+    """
     person_id = number_of(connection, _PERSON, identity)
+    if _row_of(connection, person_id) is None:
+        return
+    assert person_id is not None
     connection.execute(
         "UPDATE user_items SET is_waiting = 1 WHERE value IS NOT NULL AND kind IN ('face', "
         "'not face') AND subject IN (SELECT lower(hex(content_hash)) FROM face_decisions "
         "WHERE person_id = ?)",
         (person_id,),
     )
+    joined = _joined_with(connection, identity)
+    if joined is None:
+        group = make_person(connection)  # it goes with other empty ones if there are no faces
+        connection.execute("UPDATE faces SET person_id = ? WHERE person_id = ?", (group, person_id))
+    elif (into := _person_with(connection, joined)) is not None:
+        follow_group(connection, [person_id], [], into)
     connection.execute("DELETE FROM persons WHERE id = ?", (person_id,))
 
 
@@ -406,6 +427,8 @@ def _insert(
 ) -> None:
     made: list[int] = []
     for (kind, _), face in decisions.items():
+        if kind == "face":
+            _bring_group(connection, content, face)
         cursor = connection.execute(
             f"INSERT INTO face_decisions ({_DECISION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -423,3 +446,12 @@ def _insert(
         "FROM face_decisions WHERE id = ? AND NOT is_person)",
         [(each,) for each in made],
     )
+
+
+def _bring_group(connection: sqlite3.Connection, content: str, face: FaceItem) -> None:
+    """Give a person the group of a face that is about to be confirmed, as where that was done."""
+    person_id = number_of(connection, _PERSON, face.person)
+    box = (face.x, face.y, face.width, face.height)
+    face_id = face_at(connection, bytes.fromhex(content), face.at_s, box)
+    if face_id is not None and person_id is not None:
+        follow_group(connection, open_groups(connection, [face_id], person_id), (), person_id)

@@ -1,15 +1,18 @@
-"""Takes the items of others into a replica, and sends its own to the archive."""
+"""Takes the items of others into a replica, and sends its own to the archive.
+
+A library is one of the replicas after `imgsearch.archive.items.local.prepare`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from imgsearch.archive.items import local
 from imgsearch.archive.items.item import UserItem
-from imgsearch.store.store import Store
+from imgsearch.store.database import Database
 
 ITEMS_PER_COMMIT = 5_000  # a commit takes a tenth of a second and more
 
@@ -31,39 +34,36 @@ class SharedItems(Protocol):
         """Write items, as far as they are later than those that are there; all or nothing."""
 
 
-def synchronise(store: Store, shared: SharedItems) -> None:
-    """Take what others have made into a replica, and send what was made in it.
+def pull(database: Database, since: Callable[[int], ItemChanges]) -> bool:
+    """Take what others have made into a replica; returns whether there was something new.
 
-    Nothing is lost or doubled where it is interrupted at any moment: the next call goes on. Raises
-    as the storage does, for instance StorageUnreachable; what was made stays in the outbox then.
-    Labels and concepts may change, so the caller holds the lock of the library's writer, and brings
-    what is derived up to date afterwards. A library becomes a replica by the first call.
+    `since` is that of `SharedItems`. Nothing is lost or doubled where it is interrupted at any
+    moment: the next call goes on. Labels and concepts may change, so the caller holds the lock of
+    the library's writer, and brings what is derived up to date afterwards. Raises as the storage
+    does, for instance StorageUnreachable.
     """
-    local.prepare(store.database)
-    pull(store, shared)
-    push(store, shared)
-
-
-def pull(store: Store, shared: SharedItems) -> None:
-    """Take what others have made into a replica."""
-    database = store.database
     position = local.position_of(database)
-    changes = shared.since(position)
+    changes = since(position)
     has_work = local.has_changes(database) or local.has_new_photos(database)
     if changes.version == position and not has_work:
-        return
+        return False
+    applied = 0
     for part in changes.parts:
         with database.brief_transaction() as connection:
-            local.apply(connection, part)
+            applied += local.apply(connection, part)
     with database.brief_transaction() as connection:
         if changes.version < position:  # a backup was restored
             local.send_all_again(connection)
-        local.finish(connection, changes.version)
+        applied += local.finish(connection, changes.version)
+    return applied > 0
 
 
-def push(store: Store, shared: SharedItems) -> None:
-    """Send what was made in a replica to the archive."""
-    database = store.database
+def push(database: Database, shared: SharedItems) -> None:
+    """Send what was made in a replica to the archive.
+
+    Nothing is lost or doubled where it is interrupted: what was not sent stays, and the next call
+    sends it. No lock is needed. Raises as the storage does, for instance StorageUnreachable.
+    """
     if local.has_changes(database):
         with database.brief_transaction() as connection:
             local.take_in(connection)

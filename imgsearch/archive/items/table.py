@@ -28,6 +28,7 @@ from imgsearch.archive.lance.tables import CHANGED_IN, Table, View, is_one_of, l
 from imgsearch.errors import LibraryLocked
 
 _COLUMNS = ("kind", "key", "value", "changed_us", "writer")
+_CARRIED_OVER = "imgsearch.carried-over"  # in the configuration of the table
 _HEAD = "head"  # the key of the row that every commit writes; it is no item
 _ITEMS_AT_ONCE = 2_000  # of a transaction of a replica
 _ATTEMPTS = 100  # to commit, while others commit
@@ -47,23 +48,10 @@ class ArchiveItems:
     def since(self, version: int) -> ItemChanges:
         """Return the items that were changed after a version of the table.
 
-        Of a version that the table has not reached, all of them: it is another table, or older than
-        it was. An archive without items has version 0.
+        See `items_since`.
         """
         table = self._opened()
-        if table is None:
-            return ItemChanges(0, ())
-        view = table.newest()
-        if view.version == version:
-            return ItemChanges(version, ())
-        after = version if version < view.version else 0
-        return ItemChanges(view.version, self._parts(view, after))
-
-    def _parts(self, view: View, after: int) -> Iterator[Sequence[UserItem]]:
-        new = f"{CHANGED_IN} > {after} AND item != '{_HEAD}'"
-        with lance_errors(self._address):
-            for rows in view.batches(_COLUMNS, new, _ITEMS_AT_ONCE):
-                yield [UserItem(**row) for row in rows.to_pylist()]
+        return items_since(self._address, None if table is None else table.newest(), version)
 
     def put(self, items: Sequence[UserItem]) -> None:
         """Write items as far as they are later than those that are there, in one commit.
@@ -71,9 +59,7 @@ class ArchiveItems:
         The table is made where the archive lacks it. Raises StoreError where there is no archive,
         and LibraryLocked if others commit all the time.
         """
-        if self._opened() is None:
-            tables.create(self._address, Table(self._address, "photos").encoder)
-        table = Table(self._address, "items", writable=True)
+        table = self._writable()
         rows = {_key(item): item for item in items}
         for attempt in range(_ATTEMPTS):
             last = attempt == _ATTEMPTS - 1
@@ -83,11 +69,51 @@ class ArchiveItems:
             # Several that were refused at once would meet again.
             time.sleep(random.uniform(0, _LONGEST_PAUSE_S))
 
+    def has_carried_over(self) -> bool:
+        """Return whether what was made before there were items has become items."""
+        table = self._opened()
+        return table is not None and are_carried_over(table.newest())
+
+    def note_carried_over(self) -> None:
+        """Note that what was made before there were items has become items."""
+        self._writable().configure(_CARRIED_OVER, "true")
+
+    def _writable(self) -> Table:
+        if self._opened() is None:
+            tables.create(self._address, Table(self._address, "photos").encoder)
+        return Table(self._address, "items", writable=True)
+
     def _opened(self) -> Table | None:
         with self._lock:
             if self._table is None:
                 self._table = Table.if_there(self._address, "items", self._unchecked_s)
             return self._table
+
+
+def are_carried_over(view: View) -> bool:
+    """Return whether a version of the table has what was made before there were items."""
+    return _CARRIED_OVER in view.dataset.config()
+
+
+def items_since(address: str, view: View | None, version: int) -> ItemChanges:
+    """Return the items of a version of the table that were changed after an earlier one.
+
+    Of a version that the table has not reached, all of them: it is another table, or older than
+    it was. An archive without the table has version 0.
+    """
+    if view is None:
+        return ItemChanges(0, ())
+    if view.version == version:
+        return ItemChanges(version, ())
+    after = version if version < view.version else 0
+    return ItemChanges(view.version, _parts(address, view, after))
+
+
+def _parts(address: str, view: View, after: int) -> Iterator[Sequence[UserItem]]:
+    new = f"{CHANGED_IN} > {after} AND item != '{_HEAD}'"
+    with lance_errors(address):
+        for rows in view.batches(_COLUMNS, new, _ITEMS_AT_ONCE):
+            yield [UserItem(**row) for row in rows.to_pylist()]
 
 
 def _key(item: UserItem) -> str:

@@ -97,6 +97,9 @@ TableName: TypeAlias = Literal[
 # The version of the tables that this program makes and knows. A new column does not change it: a
 # program that does not know the column reads and writes the others.
 VERSION = 1
+# The version that a program must know to write to tables whose rows were carried over into `items`.
+_CARRIED_OVER = 2
+_WRITTEN: Mapping[TableName, int] = {"people": _CARRIED_OVER}  # where it is not VERSION
 IDS_AT_ONCE = 5_000  # in one condition
 FIRST_PARTS = "part = 0"  # the condition that a row is of a photo as a whole
 _MOST_COUNTS = 1_000  # that are kept of a version
@@ -120,6 +123,9 @@ _ATTEMPTS = 100  # to add columns, while others commit
 OWN_PERSON = "imgsearch.own-person"
 # In the same configuration: the columns of marks in which a photo may have one, "favourite,hidden".
 MARKED = "imgsearch.marked"
+# In the configuration of photos, another text after the archive went back to an earlier version; in
+# the one of faces, after all faces were deleted.
+LINEAGE = "imgsearch.lineage"
 PUBLISHED = "published"  # the tag of the version that was published last
 _OFFSET_BITS = 32  # of an address
 CHANGED_IN = "_row_last_updated_at_version"  # a column that Lance keeps itself
@@ -540,8 +546,7 @@ class View(Struct, frozen=True, eq=False):
     @property
     def identity(self) -> str:
         """Return another text after the table was deleted and made anew; empty for 0.1.0."""
-        marks: Mapping[bytes, bytes] = self.dataset.schema.metadata or {}
-        return marks.get(_IDENTITY, b"").decode()
+        return _marks_in(self.dataset).get(_IDENTITY, b"").decode()
 
     @property
     def reached(self) -> ReachedVersion:
@@ -563,6 +568,8 @@ class View(Struct, frozen=True, eq=False):
         Of a table from before rows had stable ids, they are all rows of the fragments that were not
         there: also those that were joined meanwhile, and have not changed.
         """
+        if since.version == self.version:
+            return
         conditions = [] if condition is None else [condition]
         options = {}
         if self.dataset.has_stable_row_ids:
@@ -787,7 +794,7 @@ class Table:
         return cls(address, name, unchecked_s=unchecked_s) if exists(address, name) else None
 
     def _check(self, dataset: Any) -> None:
-        marks = dataset.schema.metadata or {}
+        marks = _marks_in(dataset)
         if marks.get(_TABLE) != self.name.encode():
             raise StoreError(
                 f"The table {self.name} in {self.address} is not one of imgsearch. "
@@ -809,15 +816,16 @@ class Table:
                 f"The catalogue {self.address} was written by a newer imgsearch (version {reads} "
                 f"of the tables, this one knows {VERSION}). Update it: {update_command()}"
             )
-        if self._writable and writes > VERSION:
+        known = _WRITTEN.get(self.name, VERSION)
+        if self._writable and writes > known:
             raise SchemaTooNew(
                 f"The catalogue {self.address} was written by a newer imgsearch. This one can "
                 f"search it, but not write to it (that needs version {writes} of the tables, this "
-                f"one knows {VERSION}). Update it: {update_command()}"
+                f"one knows {known}). Update it: {update_command()}"
             )
 
     def _view_of(self, dataset: Any) -> View:
-        self._check_version(dataset.schema.metadata or {})
+        self._check_version(_marks_in(dataset))
         return View.of(dataset, self._known)
 
     @property
@@ -835,17 +843,43 @@ class Table:
         No data is written anew, and other programs go on reading and writing meanwhile. Raises
         LibraryLocked if others commit all the time.
         """
+
+        def add(dataset: Any) -> None:
+            there = dataset.schema.names  # others may have added some since
+            lacking = [field.remove_metadata() for field in self._known if field.name not in there]
+            if lacking:
+                dataset.add_columns(pa.schema(lacking))
+
+        self._change_unless(lambda view: view.names.issuperset(self._known.names), add)
+
+    def close_to_older_writers(self) -> None:
+        """Keep programs from writing that do not know that its rows were carried over into items.
+
+        They go on reading it. Raises LibraryLocked if others commit all the time.
+        """
+        version = str(_CARRIED_OVER)
+        self._change_unless(
+            lambda view: _marks_in(view.dataset).get(_WRITES) == version.encode(),
+            lambda dataset: dataset.update_schema_metadata({_WRITES.decode(): version}),
+        )
+
+    def configure(self, key: str, value: str) -> None:
+        """Set a value in the configuration. Raises LibraryLocked if others commit all the time."""
+        self._change_unless(
+            lambda view: view.dataset.config().get(key) == value,
+            lambda dataset: dataset.update_config({key: value}),
+        )
+
+    def _change_unless(
+        self, is_done: Callable[[View], bool], change: Callable[[Any], object]
+    ) -> None:
+        """Make a change again until it is done, while others commit."""
         for attempt in range(_ATTEMPTS):
-            if self.newest().names.issuperset(self._known.names):
+            if is_done(self.newest()):
                 return
             last = attempt == _ATTEMPTS - 1
             with suppress(*(() if last else (LibraryLocked,))), self.changing() as dataset:
-                there = dataset.schema.names  # others may have added some since
-                lacking = [
-                    field.remove_metadata() for field in self._known if field.name not in there
-                ]
-                if lacking:
-                    dataset.add_columns(pa.schema(lacking))
+                change(dataset)
 
     def newest(self) -> View:
         """The newest version; of commits by other processes, as of `unchecked_s` ago at most."""
@@ -904,7 +938,7 @@ class Table:
         with lance_errors(self.address):
             # One of its own: views share the other, and a commit moves the dataset it is made by.
             dataset = lance.dataset(self._uri)
-            self._check_version(dataset.schema.metadata or {})
+            self._check_version(_marks_in(dataset))
             try:
                 yield dataset
             finally:
@@ -915,6 +949,11 @@ class Table:
         """A dataset at the newest version, to write tags."""
         with lance_errors(self.address):
             yield lance.dataset(_uri_for_tags(self.address, self.name))
+
+
+def _marks_in(dataset: Any) -> Mapping[bytes, bytes]:
+    """Return what the schema of a table states: its name, its versions and more."""
+    return dataset.schema.metadata or {}
 
 
 def _encoder_of(schema: pa.Schema) -> EncoderRow:

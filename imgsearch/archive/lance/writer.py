@@ -72,6 +72,7 @@ from imgsearch.archive.lance.tables import (
     FACE_NAMES,
     GONE_AT,
     IDS_AT_ONCE,
+    LINEAGE,
     LISTED_WORDS,
     MARK_COLUMNS,
     MARKED,
@@ -129,7 +130,6 @@ _FEW = 1 / 20  # of the rows of a table
 _MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
 _HAS_PHOTO = " AND hash IS NOT NULL"  # of a file
 _BEFORE = "before"  # the tag of the version that was published before `PUBLISHED`
-_LINEAGE = "imgsearch.lineage"  # in the configuration of the table of photos
 # Which indexes of columns a settled catalogue has.
 _INDEXES: dict[str, dict[str, str]] = {
     "photos": {
@@ -886,13 +886,13 @@ class LanceWriter:
             self._note_marked(map(marks_of, marks))
             rows = self._photo_people.newest().read(["hash"])
             self._follow({*rows["hash"].to_pylist(), *(row["hash"] for row in marks)}, {})
-            mark = {_LINEAGE: uuid4().hex}
+            mark = {LINEAGE: uuid4().hex}
             self._step(self._photos, lambda dataset: dataset.update_config(mark))
 
     def lineage(self) -> str:
         """A value that changes with `go_back`: what was put since may not be here any more."""
         with lance_errors(self.address):
-            return str(self._photos.newest().dataset.config().get(_LINEAGE, ""))
+            return str(self._photos.newest().dataset.config().get(LINEAGE, ""))
 
     def _published_words(self) -> Published:
         """The vocabulary that was published last; an empty one before."""

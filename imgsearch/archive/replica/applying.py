@@ -7,7 +7,7 @@ also notes what was taken of each photo, and in which run.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,7 @@ from imgsearch.store.pack_writer import batches_of, insert_photos, size_of
 from imgsearch.store.sql import IN_IDS, ids_parameter, now
 from imgsearch.text import SCHEME
 
-PersonsOf = Callable[[Iterable[int]], Mapping[int, int]]
-
 _ALL = "1"  # what the archive says counts
-_EXTRAS = pack_format.Extras(marks=True)
 # A vector follows from the content, but one that was damaged is put again.
 _DROP_OTHER_VECTORS = (
     "DELETE FROM main.vectors WHERE photo_id IN (SELECT matches.id FROM batch.matches "
@@ -53,10 +50,6 @@ _SET_PATHS = (
     "OR mtime_ns != excluded.mtime_ns OR missing_since IS NOT NULL",
     "DELETE FROM main.paths WHERE photo_id IN (SELECT id FROM batch.matches) "
     "AND (root_id, name) NOT IN (SELECT root_id, name FROM batch.found)",
-)
-_DROP_MARKS = (
-    "DELETE FROM main.marks WHERE kind IN ('favourite', 'hidden', 'rating') "
-    "AND photo_id IN (SELECT id FROM batch.matches)"
 )
 _TAKEN = "INSERT OR REPLACE INTO replicated_photos (photo_id, digest, run) VALUES (?, ?, ?)"
 _KNOWN = (
@@ -98,19 +91,20 @@ class ReplicaRows:
         self._rows = BatchRows(connection, [fact.name for fact in FACTS])
         self._empty_batch = _empty_batch(encoder)
         self._root_ids: dict[str, int] = {}
+        self.new_faces = 0  # that were taken
 
     # ------------------------------------------------------------------ photos
 
-    def put(self, photos: Sequence[ReplicatedPhoto], run: int, persons_of: PersonsOf) -> int:
+    def put(self, photos: Sequence[ReplicatedPhoto], run: int) -> int:
         """Take photos as they are in the archive; returns how many of them are new or changed.
 
-        `persons_of` finds the persons that faces belong to. It is all noted as of a `run`.
+        They are all noted as of a `run`.
         """
         changed = self._pass_over_unchanged(photos, run)
         of_number = dict(enumerate(changed, 1))
         sizes = {number: size_of(each.photo) for number, each in of_number.items()}
         for numbers in batches_of(sizes):
-            self._take({number: of_number[number] for number in numbers}, run, persons_of)
+            self._take({number: of_number[number] for number in numbers}, run)
         return len(changed)
 
     def _pass_over_unchanged(
@@ -131,7 +125,7 @@ class ReplicaRows:
                 )
         return changed
 
-    def _take(self, photos: Mapping[int, ReplicatedPhoto], run: int, persons_of: PersonsOf) -> None:
+    def _take(self, photos: Mapping[int, ReplicatedPhoto], run: int) -> None:
         execute, rows = self._connection.execute, self._rows
         with rows.attached(self._batch_of(photos)):
             rows.find(
@@ -152,15 +146,13 @@ class ReplicaRows:
             for statement in _SET_PATHS:
                 execute(statement)
             rows.forget_failures()
-            execute(_DROP_MARKS)
-            rows.add_marks()
             ids = dict(execute("SELECT pack_id, id FROM batch.matches").fetchall())
             execute(_DROP_LOOKS)
             self._connection.executemany(
                 "INSERT INTO text_looks (photo_id, reader) VALUES (?, ?)",
                 [(ids[n], each.looked_by) for n, each in photos.items() if each.looked_by],
             )
-            self._set_faces({ids[n]: each for n, each in photos.items()}, persons_of)
+            self._set_faces({ids[n]: each for n, each in photos.items()})
             self._connection.executemany(
                 _TAKEN, [(ids[n], each.digest, run) for n, each in photos.items()]
             )
@@ -171,7 +163,7 @@ class ReplicaRows:
             batch.deserialize(self._empty_batch)
             batch.execute("BEGIN")
             alone = {number: replace(each.photo, files=()) for number, each in photos.items()}
-            insert_photos(batch, alone, with_marks=True)
+            insert_photos(batch, alone, with_marks=False)
             batch.execute("COMMIT")
             return batch.serialize()
 
@@ -191,8 +183,11 @@ class ReplicaRows:
             root_id = self._root_ids[root] = int(row[0])
         return root_id, stored_path(name)
 
-    def _set_faces(self, photos: Mapping[int, ReplicatedPhoto], persons_of: PersonsOf) -> None:
-        """Give photos, by their ids, the faces that were found in them, and these their persons."""
+    def _set_faces(self, photos: Mapping[int, ReplicatedPhoto]) -> None:
+        """Give photos, by their ids, the faces that were found in them.
+
+        These are the persons that somebody has decided they are; the others are grouped later.
+        """
         known = dict(
             self._connection.execute(
                 "SELECT photo_id, model || ' ' || read_at || ' ' || state FROM face_readings "
@@ -230,12 +225,24 @@ class ReplicaRows:
         )
         for photo_id in new:
             face_decisions.link(self._connection, photo_id, photos[photo_id].photo.content_hash)
-        persons = persons_of(face_id for each in new.values() for face_id in each.faces)
-        self._connection.executemany(
-            # Of a person that is not known yet, the row comes with all later ones.
-            "UPDATE faces SET person_id = (SELECT id FROM persons WHERE id = ?) WHERE id = ?",
-            [(person_id, face_id) for face_id, person_id in persons.items()],
-        )
+        self.new_faces += sum(len(each.faces) for each in new.values())
+
+    def forget_faces(self) -> None:
+        """Delete all faces, which were forgotten in the archive; decisions about them stay."""
+        with self._transaction():
+            # Their photos are taken again, even if they are as they were.
+            self._connection.execute(
+                "UPDATE replicated_photos SET digest = 0 "
+                "WHERE photo_id IN (SELECT photo_id FROM face_readings)"
+            )
+            for table in ("faces", "face_readings"):
+                self._connection.execute(f"DELETE FROM {table}")
+            face_decisions.delete_empty_groups(self._connection)
+
+    def nobodys_faces(self) -> int:
+        """Return the number of faces that belong to no person and no group."""
+        query = "SELECT count(*) FROM faces WHERE person_id IS NULL"
+        return int(self._connection.execute(query).fetchone()[0])
 
     def remove(self, contents: Iterable[bytes]) -> int:
         """Take the files away from photos that are not in the archive any more.
@@ -321,7 +328,7 @@ def _name_of(faces: FaceReading) -> str:
 
 def _empty_batch(encoder: EncoderRow) -> bytes:
     with closing(pack_format.in_memory()) as batch:
-        pack_format.create(batch, _EXTRAS)
+        pack_format.create(batch, pack_format.NO_EXTRAS)
         columns: tuple[Any, ...] = (encoder.encoder_id, encoder.name, encoder.dim)
         batch.execute(
             "INSERT INTO encoders (encoder_id, name, dim, state) VALUES (?, ?, ?, 'current')",

@@ -1,5 +1,7 @@
 """Reads what has changed in an archive: photos with everything that is known of them, and failures.
 
+What people have made comes as items: see `imgsearch.archive.items`.
+
 The table of photos says which photos there are, and the table of files says where. A photo whose
 row, files, text or faces have changed is read whole, so it does not matter in which order, or how
 often, changes are taken.
@@ -17,13 +19,12 @@ import pyarrow as pa
 from msgspec import Struct
 
 from imgsearch.archive.lance.people_rows import READING_COLUMNS as FACE_COLUMNS
-from imgsearch.archive.lance.people_rows import faces_in, people_row
-from imgsearch.archive.lance.people_tables import PeopleHead, head_in, rows_since
-from imgsearch.archive.lance.rows import PHOTO_COLUMNS, id_of, marks_of, photo_of, reading_of
+from imgsearch.archive.lance.people_rows import faces_in
+from imgsearch.archive.lance.rows import PHOTO_COLUMNS, id_of, photo_of, reading_of
 from imgsearch.archive.lance.rows import stored_in as stored_vectors_in
 from imgsearch.archive.lance.tables import (
     FIRST_PARTS,
-    MARK_COLUMNS,
+    LINEAGE,
     ReachedVersion,
     Table,
     TableName,
@@ -35,9 +36,8 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors
 from imgsearch.store.pack_format import PHOTOS_AT_ONCE
 
-TABLES: tuple[TableName, ...] = ("photos", "files", "texts", "faces", "people")
-_LINEAGE = "imgsearch.lineage"  # in the configuration of photos: see `LanceWriter.go_back`
-_ROW_COLUMNS = (*PHOTO_COLUMNS, *MARK_COLUMNS, "at_s", "vector")
+TABLES: tuple[TableName, ...] = ("photos", "files", "texts", "faces", "items")
+_ROW_COLUMNS = (*PHOTO_COLUMNS, "at_s", "vector")
 _PART_COLUMNS = ("hash", "part", "at_s", "vector")
 _FILE_COLUMNS = ("hash", "path", "size_bytes", "mtime_ns", "recorded_at")
 _FAILURE_COLUMNS = (
@@ -90,15 +90,16 @@ class FailedFile(Struct, frozen=True):
 
 
 class Reached(Struct, frozen=True):
-    """Up to where somebody has an archive: a version of each table, and a revision of its people.
+    """Up to where somebody has an archive: a version of each table.
 
-    `identity` is another one after the archive was made anew, and `lineage` after it went back.
+    `identity` is another one after the archive was made anew, `lineage` after it went back, and
+    `lineage_of_faces` after all faces were deleted.
     """
 
     identity: str = ""
     lineage: str = ""
     tables: dict[str, ReachedVersion] = {}
-    people: PeopleHead = PeopleHead()
+    lineage_of_faces: str = ""
 
     def of(self, name: TableName) -> ReachedVersion:
         """Return the version of a table."""
@@ -117,16 +118,19 @@ class ArchiveTables:
     def newest(self) -> ArchiveVersion:
         """Return the newest version of each table. Raises as opening a table does.
 
-        Tables that older archives lack are looked for again when another one has changed.
+        Tables that older archives lack are looked for again when another one has changed, and the
+        one of items each time: it is made when the first of them is put there.
         """
         with lance_errors(self.address):
             views = {name: table.newest() for name, table in self._tables.items()}
-            if not views or views != self._seen:
-                for name in TABLES:
-                    if name not in views and (table := self._opened(name)) is not None:
+            has_changed = not views or views != self._seen
+            for name in TABLES:
+                if name not in views and (has_changed or name == "items"):
+                    table = self._opened(name)
+                    if table is not None:
                         self._tables[name] = table
                         views[name] = table.newest()
-                self._seen = dict(views)
+            self._seen = dict(views)
             return ArchiveVersion(self.address, dict(views))
 
     def _opened(self, name: TableName) -> Table | None:
@@ -168,7 +172,21 @@ class ArchiveVersion(Struct, frozen=True):
     @property
     def lineage(self) -> str:
         """Return another text after the archive went back to an earlier version."""
-        return str(self.views["photos"].dataset.config().get(_LINEAGE, ""))
+        return self._lineage_of("photos")
+
+    @property
+    def lineage_of_faces(self) -> str:
+        """Return another text after all faces were deleted."""
+        return self._lineage_of("faces")
+
+    def _lineage_of(self, name: TableName) -> str:
+        view = self.views.get(name)
+        return "" if view is None else str(view.dataset.config().get(LINEAGE, ""))
+
+    def has_changed(self, name: TableName, since: Reached) -> bool:
+        """Return whether anything was written to a table since somebody had it."""
+        view = self.views.get(name)
+        return view is not None and view.version != since.of(name).version
 
     def reached(self) -> Reached:
         """Return the argument with which `changed_photos` finds later changes."""
@@ -177,7 +195,7 @@ class ArchiveVersion(Struct, frozen=True):
                 self.identity,
                 self.lineage,
                 {name: view.reached for name, view in self.views.items()},
-                head_in(self.views.get("people")),
+                self.lineage_of_faces,
             )
 
     # ------------------------------------------------------------------ what has changed
@@ -322,7 +340,7 @@ class ArchiveVersion(Struct, frozen=True):
             for row in self._read_with("faces", hashes, FACE_COLUMNS)
         }
 
-    # ------------------------------------------------------------------ failures and people
+    # ------------------------------------------------------------------ failures
 
     def changed_failures(self, since: Reached) -> Iterator[list[FailedFile]]:
         """Yield the files that could not be indexed and were recorded since, in batches."""
@@ -348,28 +366,6 @@ class ArchiveVersion(Struct, frozen=True):
             return set()
         with lance_errors(self.address):
             return set(map(loaded, view.read(["path"], "hash IS NULL")["path"].to_pylist()))
-
-    def people_since(self, revision: int) -> Iterator[tuple[str, int, dict[str, Any] | None]]:
-        """Yield the rows of persons and decisions after a revision: see `rows_since`."""
-        view = self.views.get("people")
-        if view is not None:
-            with lance_errors(self.address):
-                yield from rows_since(view, revision)
-
-    def persons_of(self, face_ids: Iterable[int]) -> dict[int, int]:
-        """Return the persons that these faces belong to, by face."""
-        view = self.views.get("people")
-        keys = [f"faces/{each}" for each in face_ids]
-        if view is None or not keys:
-            return {}
-        with lance_errors(self.address):
-            rows = view.read_with("row", keys, ["row", "content"]).to_pylist()
-        found = {}
-        for row in rows:
-            columns = row["content"] and people_row(row["content"])
-            if columns and columns["person_id"] is not None:
-                found[int(row["row"].partition("/")[2])] = columns["person_id"]
-        return found
 
 
 def _add_parts(parts: dict[str, list[tuple[bytes, float | None]]], rows: pa.Table) -> None:
@@ -406,7 +402,6 @@ def _replicated(
         ),
         vectors=(vectors,),
         text=None if read_text is None else reading_of(read_text),
-        marks=marks_of(row),
     )
     # As the tables have it: names of files need not be UTF-8.
     places = sorted((file["path"], file["size_bytes"], file["mtime_ns"]) for file in files)

@@ -11,6 +11,7 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -29,8 +30,10 @@ from imgsearch.text import path_text, shell_word
 
 if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
+    from imgsearch.archive.items.table import ArchiveItems
     from imgsearch.archive.replica.changes import ArchiveTables
     from imgsearch.archive.replica.pictures import ArchivePictures
+    from imgsearch.archive.replica.sending import ItemSending
     from imgsearch.archive.replica.state import ReplicaState
     from imgsearch.config import Settings
     from imgsearch.indexer.context import IndexingContext
@@ -84,6 +87,9 @@ class Replica:
         self._lock = Lock()  # one thread at a time looks for changes
         self._due_s = 0.0
         self._tables: ArchiveTables | None = None
+        self._opened_items: ArchiveItems | None = None
+        self._sending: ItemSending | None = None
+        self._opening = Lock()  # what is opened when it is first needed
         self._taken: tuple[int, ...] | None = None  # the versions that were taken last
         self._is_complete = False  # the first copy, as far as is known
         self._has_told = False
@@ -111,6 +117,40 @@ class Replica:
     def _is_there(self) -> bool:
         return (self._folder / DATABASE_FILE).exists()
 
+    # ------------------------------------------------------------------ what people make
+
+    def _items(self) -> ArchiveItems:
+        with self._opening:
+            if self._opened_items is None:
+                from imgsearch.archive.items.table import ArchiveItems
+
+                self._opened_items = ArchiveItems(self._address)
+            return self._opened_items
+
+    def _item_sending(self) -> ItemSending:
+        shared = self._items()
+        with self._opening:
+            if self._sending is None:
+                from imgsearch.archive.replica.sending import ItemSending
+
+                self._sending = ItemSending(self._folder, shared, self._notify)
+            return self._sending
+
+    @contextmanager
+    def around_transactions(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Send what people make in a transaction to the archive, right after it."""
+        with self._item_sending().around(connection):
+            yield
+
+    def waiting_changes(self) -> int:
+        """Return the number of changes that people made here and the archive does not have yet."""
+        return self._item_sending().waiting_count() if self._is_there() else 0
+
+    def close(self) -> None:
+        """Send what people have made, as far as the storage can be reached."""
+        if self._is_there():
+            self._item_sending().close()
+
     # ------------------------------------------------------------------ taking changes
 
     def refresh(self, context: Callable[[], IndexingContext]) -> None:
@@ -137,6 +177,7 @@ class Replica:
             for _ in self._steps(context):
                 pass
             self._is_complete = True
+            self._item_sending().send_waiting()
         except LibraryLocked:
             if not self._is_there():
                 raise
@@ -215,7 +256,7 @@ class Replica:
                 self._taken = version.numbers
                 return ReplicaReport(0, 0, 0.0)
         with writing(self._folder) as store:
-            steps = take_changes(context(), store, version)
+            steps = take_changes(context(), store, version, self._items())
             report = yield from publish_progress(self._folder, _DOING, steps)
         self._taken = version.numbers
         return report

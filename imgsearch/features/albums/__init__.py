@@ -6,7 +6,7 @@ from imgsearch.features.declared import Detail, Feature, InPacks, ListedCommand,
 
 FEATURE = Feature(
     name="albums",
-    parts={"albums": Part("albums", "imgsearch.features.albums.operations:Albums")},
+    parts={"albums": Part("imgsearch.features.albums.operations:Albums", of="albums")},
     commands={
         "album": ListedCommand(
             group="Organise",
@@ -29,7 +29,7 @@ FEATURE = Feature(
             tuple[str, ...], "imgsearch.features.albums.operations:albums_of_photo", in_archives=()
         )
     },
-    packs=InPacks("albums", "imgsearch.features.albums.packs"),
+    packs=InPacks(("album", "albums"), "imgsearch.features.albums.packs"),
     taken={
         "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
         "NEW_NAME"

@@ -14,7 +14,9 @@ import { isPlainClick, visit } from "../history/history.js";
 /** @typedef {{ action: Action, person?: number, faces?: number[], name?: string, into?: number, change?: number, shown?: ShownPerson }} Decision */
 /** @typedef {{ person: number, done: string, change: Change, now: Person | null }} Recorded what became of a decision: the person that it is about now, null after an undo */
 
-/** @param {HTMLElement & { people?: People | null }} box @param {StreamlitComponent<{ person: string, face: string }>} component */
+/** @typedef {{ person: string, face: string, links: [text: string, path: string][] }} Data the links are views of the photos of a person */
+
+/** @param {HTMLElement & { people?: People | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data }) {
   box.people ??= new People(box, data);
   return () => queueMicrotask(() => { if (!box.isConnected) box.people = null; });
@@ -33,8 +35,9 @@ class People {
   /** @type {HTMLFormElement | null} */ form = null;
   alone = 0;
 
-  /** @param {HTMLElement} box @param {{ person: string, face: string }} opened */
-  constructor(box, { person, face }) {
+  /** @param {HTMLElement} box @param {Data} opened */
+  constructor(box, { person, face, links }) {
+    this.links = links;
     /** @type {number | null} */
     this.open = Number(person) || null;
     /** @type {number | null} */
@@ -258,7 +261,7 @@ class People {
     const row = element("div", "actions");
     if (person.name) {
       const search = queryOf(person.name);
-      row.append(linkTo("All photos", `/?${search}`), linkTo("Over time", `/over-time?${search}`), person.is_me
+      row.append(...this.links.map(([text, path]) => linkTo(text, `${path}?${search}`)), person.is_me
         ? button("This is not me", "person_off", () => this.decide({ action: "not_me", person: person.id }))
         : button("This is me", "account_circle", () => this.decide({ action: "me", person: person.id })));
     }

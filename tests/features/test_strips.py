@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageFilter, ImageOps, ImageSequence
+from PIL import Image, ImageOps, ImageSequence
 
 from imgsearch import Library, Settings, UsageError
 from imgsearch.errors import MissingPackage
-from imgsearch.operations.browse import Browse
+from imgsearch.features.strips.operations import Strips
 from imgsearch.service.client import Client
 from imgsearch.service.mcp_tools import PhotoTools
-from tests.factories import run_cli
+from tests.factories import run_cli, save_taken, spoilt
 from tests.services import serving
 from tests.stand_in import StandIn
 
@@ -34,27 +33,6 @@ TAKEN = (
 )
 
 
-def spoilt(image: Image.Image, done: str) -> Image.Image:
-    """The same photo as somebody with less luck has taken it."""
-    if done == "blurred":
-        return image.filter(ImageFilter.GaussianBlur(12))
-    if done == "dark":
-        return image.point(lambda value: value // 12)
-    if done == "bright":
-        return image.point(lambda value: 235 + value // 16)
-    return image
-
-
-def save(image: Image.Image, file: Path, day: str | None) -> None:
-    exif = Image.Exif()
-    if day is not None:
-        moment = datetime.fromisoformat(day)
-        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = (
-            f"{moment:%Y:%m:%d} 12:00:00"
-        )
-    image.save(file, exif=exif, quality=95)
-
-
 @pytest.fixture
 def dated(tmp_path: Path, library: Library, demo_photos: Path) -> Library:
     """A library of photos of several years."""
@@ -65,13 +43,13 @@ def dated(tmp_path: Path, library: Library, demo_photos: Path) -> Library:
     for number, (day, done) in enumerate(TAKEN):
         # Each differs from the others by some pixels, so that each is a photo of its own.
         photo = spoilt(cat.crop((number, 0, cat.width, cat.height)), done)
-        save(photo, folder / f"{number} {done}.jpg", day)
+        save_taken(photo, folder / f"{number} {done}.jpg", day)
     library.index([folder]).run()
     return library
 
 
 def test_each_year_shows_its_clear_photo_and_gaps_are_gaps(dated: Library) -> None:
-    strip = dated.browse.over_time()
+    strip = dated.strips.over_time()
     assert [(each.period, each.photos) for each in strip] == [
         ("2014", 1),
         ("2015", 3),
@@ -84,12 +62,12 @@ def test_each_year_shows_its_clear_photo_and_gaps_are_gaps(dated: Library) -> No
 
 
 def test_by_month_and_with_filters(dated: Library) -> None:
-    strip = dated.browse.over_time("after:2018", by="month")
+    strip = dated.strips.over_time("after:2018", by="month")
     assert [each.period for each in strip] == ["2018-01", "2018-02"]
-    assert dated.browse.over_time("after:2100") == ()
-    (only,) = dated.browse.over_time("name:blurred")
+    assert dated.strips.over_time("after:2100") == ()
+    (only,) = dated.strips.over_time("name:blurred")
     assert only.best is not None and only.best.path.name == "1 blurred.jpg"
-    assert len(dated.browse.over_time(by="month")) == 12 * 4  # March 2014 to February 2018
+    assert len(dated.strips.over_time(by="month")) == 12 * 4  # March 2014 to February 2018
 
 
 def test_the_clearest_photo_of_the_thing_is_chosen(tmp_path: Path, demo_photos: Path) -> None:
@@ -100,14 +78,14 @@ def test_the_clearest_photo_of_the_thing_is_chosen(tmp_path: Path, demo_photos: 
         Image.open(folder / "rocket.jpg") as rocket,
     ):
         cup, other = coffee.convert("RGB"), rocket.convert("RGB")
-    save(other, folder / "2019 rocket.jpg", "2019-05-01")
-    save(cup, folder / "2019 cup.jpg", "2019-05-02")
-    save(spoilt(cup, "blurred"), folder / "2020 blurred.jpg", "2020-05-01")
-    save(ImageOps.mirror(cup), folder / "2020 cup.jpg", "2020-05-02")
-    save(other.rotate(3), folder / "2021 rocket.jpg", "2021-05-01")
+    save_taken(other, folder / "2019 rocket.jpg", "2019-05-01")
+    save_taken(cup, folder / "2019 cup.jpg", "2019-05-02")
+    save_taken(spoilt(cup, "blurred"), folder / "2020 blurred.jpg", "2020-05-01")
+    save_taken(ImageOps.mirror(cup), folder / "2020 cup.jpg", "2020-05-02")
+    save_taken(other.rotate(3), folder / "2021 rocket.jpg", "2021-05-01")
     with Library.open(Settings.load(data_dir=tmp_path / "data", encoder="lite")) as library:
         library.index([folder]).run()
-        strip = library.browse.over_time("a cup of coffee after:2019")
+        strip = library.strips.over_time("a cup of coffee after:2019")
         shown = {each.period: each.best and each.best.path.name for each in strip}
     assert shown == {"2019": "2019 cup.jpg", "2020": "2020 cup.jpg"}
 
@@ -118,14 +96,14 @@ def test_an_archive_has_the_same_strip(dated: Library, tmp_path: Path) -> None:
     with Library.open_archive(address, dated.settings, encoder=StandIn()) as archive:
         archive.fleet.copy_from(dated.settings.data_dir).run()
         for by in ("month", "year"):
-            ours, theirs = (each.browse.over_time(by=by) for each in (dated, archive))
+            ours, theirs = (each.strips.over_time(by=by) for each in (dated, archive))
             assert [(each.period, each.photos, each.best and each.best.path) for each in ours] == [
                 (each.period, each.photos, each.best and each.best.path) for each in theirs
             ]
-        report = archive.browse.save_strip(archive.browse.over_time(), tmp_path / "of archive.jpg")
+        report = archive.strips.save(archive.strips.over_time(), tmp_path / "of archive.jpg")
         assert report.photos == 3
         with pytest.raises(UsageError, match="writes nothing there"):
-            archive.browse.save_strip(archive.browse.over_time(), tmp_path / "photos" / "strip.jpg")
+            archive.strips.save(archive.strips.over_time(), tmp_path / "photos" / "strip.jpg")
 
 
 def test_the_command_the_service_and_an_assistant_give_the_same(dated: Library) -> None:
@@ -141,18 +119,18 @@ def test_the_command_the_service_and_an_assistant_give_the_same(dated: Library) 
     assert len(rows) == 48 and rows[1]["best"] is None
     nothing = run_cli("strip", "after:2100", data=data)
     assert (nothing.returncode, nothing.stdout) == (1, "")
-    expected = dated.browse.over_time()
+    expected = dated.strips.over_time()
     with serving(data):
-        assert Client(dated.settings).call(Browse.over_time) == expected
+        assert Client(dated.settings).call(Strips.over_time) == expected
     told = PhotoTools(dated).call("over_time", {"by": "year"}).content["result"]
     assert [row.get("photos", 0) for row in told] == [each.photos for each in expected]
     assert told[0]["best"]["path"].endswith("0 sharp.jpg") and "photo" not in told[0]["best"]
 
 
 def test_a_sheet_has_every_photo_and_its_year(dated: Library, tmp_path: Path) -> None:
-    strip = dated.browse.over_time()
+    strip = dated.strips.over_time()
     for kind, image_format in ((".jpg", "JPEG"), (".png", "PNG")):
-        report = dated.browse.save_strip(strip, tmp_path / f"strip{kind}")
+        report = dated.strips.save(strip, tmp_path / f"strip{kind}")
         assert (report.photos, report.missing) == (3, ())
         with Image.open(report.place) as sheet:
             assert sheet.format == image_format
@@ -162,7 +140,7 @@ def test_a_sheet_has_every_photo_and_its_year(dated: Library, tmp_path: Path) ->
 
 
 def test_an_animation_has_a_frame_for_each_photo_and_gap(dated: Library, tmp_path: Path) -> None:
-    report = dated.browse.save_strip(dated.browse.over_time(), tmp_path / "strip.webp")
+    report = dated.strips.save(dated.strips.over_time(), tmp_path / "strip.webp")
     with Image.open(report.place) as animation:
         shown_ms = []
         for frame in ImageSequence.Iterator(animation):
@@ -173,7 +151,7 @@ def test_an_animation_has_a_frame_for_each_photo_and_gap(dated: Library, tmp_pat
 
 def test_a_video_lasts_as_long(dated: Library, tmp_path: Path) -> None:
     av = pytest.importorskip("av", reason="needs the extra video")
-    report = dated.browse.save_strip(dated.browse.over_time(), tmp_path / "strip.mp4")
+    report = dated.strips.save(dated.strips.over_time(), tmp_path / "strip.mp4")
     with av.open(str(report.place)) as container:
         frames = list(container.decode(video=0))
     assert len(frames) == 5 * 3 + 2
@@ -184,9 +162,9 @@ def test_a_video_lasts_as_long(dated: Library, tmp_path: Path) -> None:
 def test_a_photo_whose_file_is_gone_is_shown_by_its_small_picture(
     dated: Library, tmp_path: Path
 ) -> None:
-    strip = dated.browse.over_time()
+    strip = dated.strips.over_time()
     (tmp_path / "photos" / "0 sharp.jpg").unlink()
-    assert dated.browse.save_strip(strip, tmp_path / "strip.jpg").photos == 3
+    assert dated.strips.save(strip, tmp_path / "strip.jpg").photos == 3
 
 
 def test_a_video_without_its_extra_says_what_to_install(
@@ -194,7 +172,7 @@ def test_a_video_without_its_extra_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingPackage, match=r"imgsearch-photos\[video\]|video"):
-        dated.browse.save_strip(dated.browse.over_time(), tmp_path / "strip.mp4")
+        dated.strips.save(dated.strips.over_time(), tmp_path / "strip.mp4")
     assert not list(tmp_path.glob("*strip*"))
 
 
@@ -221,8 +199,8 @@ def test_a_strip_of_nothing_and_one_that_is_too_long_are_refused(
     dated: Library, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="has no photos"):
-        dated.browse.save_strip((), tmp_path / "strip.jpg")
-    strip = dated.browse.over_time() * 200
+        dated.strips.save((), tmp_path / "strip.jpg")
+    strip = dated.strips.over_time() * 200
     with pytest.raises(UsageError, match="holds 300 photos of a strip, and this one has 600"):
-        dated.browse.save_strip(strip, tmp_path / "strip.webp")
+        dated.strips.save(strip, tmp_path / "strip.webp")
     assert not (tmp_path / "strip.webp").exists()

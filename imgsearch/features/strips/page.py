@@ -1,11 +1,14 @@
-"""The same thing over time: one row a thing, one picture of each year or month."""
+"""The view of the same thing over time: one row a thing, one picture of each year or month."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from imgsearch.features.strips import page_data
 from ui import component_files
 from ui.coming_photos import show_coming_photos
+from ui.features import PageFeature, ShownView
+from ui.page_view import PageView
 from ui.query_line import query_line
 from ui.search_state import SearchInput, search_buttons
 from ui.session import session
@@ -14,8 +17,28 @@ from ui.timeline_data import photos_by_day
 _over_time = component_files.component("over_time")
 
 
+def page() -> PageFeature:
+    """Return the share of strips in the page."""
+    view = PageView(
+        title="Over time",
+        icon="view_column",
+        search="narrows",
+        components=("over_time",),
+        is_hidden=True,
+        shows_progress=True,
+        link="Over time",
+    )
+    return PageFeature(
+        views={"over-time": ShownView(view, show)},
+        routes={
+            "/over-time/strip": page_data.strip,
+            "/over-time/filmstrip": page_data.filmstrip,
+        },
+    )
+
+
 def show() -> None:
-    """The strip of what is searched for, of all photos if nothing is, and of what is added."""
+    """Show the strip of what is searched for, or of all photos, and of what is added."""
     search_input = SearchInput.of_address()
     search_input.query()  # raises what is wrong with it
     if session().has("folders"):

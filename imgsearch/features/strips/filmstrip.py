@@ -17,9 +17,9 @@ from msgspec import Struct
 from PIL import Image, ImageDraw, ImageFont
 
 from imgsearch.errors import MissingPackage, PhotoError, UsageError
+from imgsearch.features.strips.records import StripPeriod, StripReport
 from imgsearch.installation import install_command
 from imgsearch.outputs.new_place import new_place
-from imgsearch.records.browse import StripPeriod, StripReport
 
 StripSuffix: TypeAlias = Literal["jpg", "png", "webp", "mp4"]
 # Makes a WebP of a photo: its id, the long side in pixels and the moment of a video.
@@ -82,7 +82,7 @@ class _Frames:
 def write_strip(
     strip: Sequence[StripPeriod], place: Path, picture_of: PictureSource
 ) -> StripReport:
-    """Write a strip to a new file, by the end of its name. Raises as `Browse.save_strip`."""
+    """Write a strip to a new file, by the end of its name. Raises as `Strips.save`."""
     kind = _kind_of(strip, place.suffix.lower(), place.name)
     frames = _Frames(strip, picture_of)
     with new_place(place) as part, part.open("xb") as file:

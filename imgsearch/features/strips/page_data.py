@@ -1,4 +1,4 @@
-"""The same thing over time: one picture of each year or month, and the filmstrip of them."""
+"""The data of the view of the same thing over time, and the file of a strip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from imgsearch import ImgsearchError, PeriodLength, StripPeriod
+from imgsearch import ImgsearchError, PeriodLength
+from imgsearch.features.strips.records import StripPeriod
 from ui.addresses import START, address_of
 from ui.formatting import alt_text
 from ui.recent_answers import recent_answers
@@ -44,7 +45,7 @@ def filmstrip(request: Request) -> Response:
     if suffix is None:
         return PlainTextResponse(f"State a kind: {', '.join(_TYPES)}.", 400, NOT_STORED)
     try:
-        content = session().library.browse.filmstrip(_strip_of(request), suffix)
+        content = session().library.strips.content(_strip_of(request), suffix)
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     headers = {"Content-Disposition": f'attachment; filename="filmstrip.{suffix}"', **NOT_STORED}
@@ -61,7 +62,7 @@ def _find_strip(key: tuple[SearchInput, PeriodLength]) -> tuple[StripPeriod, ...
     search_input, by = key
     query = search_input.query() if search_input else None
     with session().exclusive_library() as opened:
-        return opened.browse.over_time(query, by=by)
+        return opened.strips.over_time(query, by=by)
 
 
 def _json(period: StripPeriod, search_input: SearchInput) -> dict[str, object]:

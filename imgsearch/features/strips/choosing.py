@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from msgspec import Struct
 
-from imgsearch.records.browse import StripPeriod
+from imgsearch.analysis.spread import MAX_COMPARED, spread_over
+from imgsearch.features.strips.records import StripPeriod
 from imgsearch.search.hits import hits_of, make_hits
 from imgsearch.search.worth import look_points
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from imgsearch.analysis.browse import BrowsedPhotos
     from imgsearch.records.answer import FoundPhotos, Hit
     from imgsearch.records.arrays import Ids
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from imgsearch.records.query import PeriodLength
     from imgsearch.search.context import SearchContext
 
-MAX_COMPARED = 24  # photos of a period whose facts are read
 _UNITS: Mapping[str, Literal["Y", "M"]] = {"year": "Y", "month": "M"}  # of NumPy's dates
 
 
@@ -111,18 +109,6 @@ def _compared(ids: Sequence[int], scores: Mapping[int, float]) -> Sequence[int]:
         best = sorted(ids, key=lambda photo_id: -scores[photo_id])[:MAX_COMPARED]
         return sorted(best, key=ids.index)
     return spread_over(ids, MAX_COMPARED)
-
-
-def spread_over(ids: Sequence[int], most: int) -> Sequence[int]:
-    """At most so many of the ids, spread evenly over all of them, in their order."""
-    if len(ids) <= most:
-        return ids
-    return [ids[place] for place in places_spread_over(len(ids), most).tolist()]
-
-
-def places_spread_over(number: int, most: int) -> NDArray[np.int64]:
-    """At most so many places (n,) in a list of `number` entries, spread evenly, ascending."""
-    return np.linspace(0, number - 1, min(number, most)).round().astype(np.int64)
 
 
 def _best_of(

@@ -1,4 +1,4 @@
-"""`imgsearch strip`."""
+"""The command `imgsearch strip`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import click
 
 from imgsearch.cli.counting import Counted, counting_command
 from imgsearch.cli.output import NO_RESULT, info, open_either, print_json
+from imgsearch.features.strips.operations import Strips
 from imgsearch.records.query import PeriodLength
 from imgsearch.text import format_count, path_text, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.browse import StripPeriod
+    from imgsearch.features.strips.records import StripPeriod
 
 
 @counting_command(
@@ -55,9 +56,7 @@ def command(counted: Counted, by: str, paths: bool, save: str | None) -> None:
     """
     if paths and counted.as_json:
         raise click.UsageError("Choose one of --paths and --json.")
-    from imgsearch.operations.browse import Browse
-
-    strip = counted.ask(Browse.over_time, by=by)
+    strip = counted.ask(Strips.over_time, by=by)
     if counted.as_json:
         print_json(strip)
     elif paths:
@@ -71,7 +70,7 @@ def command(counted: Counted, by: str, paths: bool, save: str | None) -> None:
         sys.exit(NO_RESULT)
     if save is not None:
         with open_either(counted.data_dir, counted.address) as library:
-            report = library.browse.save_strip(strip, save)
+            report = library.strips.save(strip, save)
         for path in report.missing:
             info(f"There is no picture of {printable(path_text(path))}; it was left out.")
         info(f"Wrote {format_count(report.photos, 'photo')} to {printable(str(report.place))}.")

@@ -1,0 +1,78 @@
+"""Strips of pictures: the same thing over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from imgsearch.features.strips.records import StripPeriod, StripReport
+from imgsearch.language.grammar import resolve_query
+from imgsearch.operations.declared import CountedPhotos, operation
+from imgsearch.paths import absolute
+from imgsearch.records.query import PeriodLength, Query
+
+if TYPE_CHECKING:
+    from imgsearch.engines.base import Engine
+    from imgsearch.features.strips.filmstrip import StripSuffix
+
+ByPeriod = Annotated[PeriodLength, Meta(description="The time for which one photo is chosen.")]
+
+
+class Strips:
+    """The same thing over time: the best photo of each month or year."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @operation("POST /over-time", tool="Show the same thing over time")
+    def over_time(
+        self,
+        query: str | Query | None = None,
+        k: CountedPhotos = 1000,
+        by: ByPeriod = "year",
+    ) -> tuple[StripPeriod, ...]:
+        """Choose the best photo of each month or year, in order of time.
+
+        It is chosen by its score, light and sharpness. Periods without photos between others are in
+        the strip as well. Photos whose metadata has no date are left out.
+        """
+        from imgsearch.features.strips.choosing import find_strip, strip_of_all
+        from imgsearch.search.answers import counted_ids, find_all
+        from imgsearch.search.prepared import prepare
+
+        context, photos = self._engine.context(), self._engine.browsing()
+        if query is None:
+            return strip_of_all(context, photos, counted_ids(context, None, k), by)
+        found = find_all(prepare(context, resolve_query(query)), k, self._engine.most_listed)
+        return find_strip(context, photos, found.without_weak(), by)
+
+    def save(self, strip: Sequence[StripPeriod], place: str | Path) -> StripReport:
+        """Write the pictures of a strip to a new file outside of the photo folders.
+
+        A name that ends in .jpg or .png is a picture of all photos side by side with their periods;
+        .webp is an animation, and .mp4 a video. Of photos that cannot be read now, the kept small
+        picture is taken. The file appears when it is complete.
+
+        Raises UsageError for another kind of file, a place in a photo folder or one that is taken,
+        and a strip without photos or with more than the kind of file can hold; MissingPackage for a
+        video without the extra `video`; and DiskError where it cannot be written.
+        """
+        from imgsearch.features.strips.filmstrip import write_strip
+        from imgsearch.operations.pictures import Pictures
+        from imgsearch.outputs.places import refuse_inside
+
+        engine, path = self._engine, Path(absolute(place))
+        folders = [period.best.path.parent for period in strip if period.best is not None]
+        own = (engine.settings.data_dir, engine.settings.cache_dir)
+        refuse_inside(path, [*engine.photo_folders(), *map(str, folders)], own)
+        return write_strip(strip, path, Pictures(engine).thumbnail)
+
+    def content(self, strip: Sequence[StripPeriod], suffix: StripSuffix) -> bytes:
+        """Return the pictures of a strip as the content of such a file. Raises as `save` does."""
+        from imgsearch.features.strips.filmstrip import strip_bytes
+        from imgsearch.operations.pictures import Pictures
+
+        return strip_bytes(strip, suffix, Pictures(self._engine).thumbnail)

@@ -1,0 +1,28 @@
+"""Records for strips of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from imgsearch.records.answer import Hit
+
+
+class StripPeriod(Struct, frozen=True):
+    """A month or a year of a strip: its best photo, and how many photos the period has.
+
+    A period between others without photos has none: `best` is None, and `photos` is 0.
+    """
+
+    period: str  # "2023", or "2023-06"
+    photos: int
+    best: Hit | None
+
+
+class StripReport(Struct, frozen=True):
+    """What was written of a strip. `missing` are the paths of photos without any picture."""
+
+    place: Path
+    photos: int
+    missing: tuple[Path, ...] = ()
