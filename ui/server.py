@@ -49,7 +49,7 @@ from ui import (
     events_data,
     example_upload,
     exports,
-    filter_data,
+    face_pictures,
     first_document,
     library_state,
     manifest,
@@ -57,9 +57,7 @@ from ui import (
     meaning_data,
     operations,
     originals,
-    people_data,
     photo_data,
-    similar_data,
     timeline_data,
     unfinished,
     zip_copies,
@@ -134,7 +132,6 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/coming", coming_photos.progress),
             # PUT, which no other web site may send without asking first.
             Route("/example", example_upload.keep, methods=["PUT"]),
-            Route("/filters/choices", filter_data.choices),
             Route(library_state.ROUTE, library_state.state),
             Route("/map/clusters", map_data.clusters),
             Route("/map/circle", map_data.circle),
@@ -150,24 +147,13 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/events/photos", events_data.photos),
             Route("/events/tiles", events_data.tiles),
             Route("/events/cover", events_data.cover),
-            Route("/people/list", people_data.listed),
-            Route("/people/person", people_data.shown),
-            Route("/people/face", people_data.similar),
-            Route("/people/decisions", people_data.decide, methods=["PUT"]),
-            Route("/face/{size}/{face_id}", people_data.picture),
+            Route("/face/{size}/{face_id}", face_pictures.picture),
             Route("/photo/details", photo_data.details),
             Route("/photo/why", photo_data.why),
             Route("/photo/file", photo_data.show_in_file_manager, methods=["PUT"]),
-            Route("/similar/groups", similar_data.groups, methods=["PUT"]),
-            Route("/similar/choices", similar_data.choose, methods=["PUT"]),
-            Route("/similar/export/{kind}", similar_data.export, methods=["PUT"]),
             Route(operations.ROUTE, operations.operate, methods=list(operations.METHODS)),
             Route("/exports/{kind}", exports.export, methods=["PUT"]),
-            *(
-                Route(path, function)
-                for feature in page_features()
-                for path, function in feature.routes.items()
-            ),
+            *(route for feature in page_features() for route in feature.routes),
         ],
         middleware=[
             Middleware(SecurityHeaders),

@@ -7,8 +7,7 @@ export interface GetOperations {
   "photo/{photo_id}": { request: { photo_id: number }; answer: PhotoDetails };
   "suggest": { request: { line?: string; k?: number }; answer: (Suggestion)[] };
   "thumbnail/{photo_id}": { request: { photo_id: number; side_px?: number; at_s?: number | null; or_kept?: boolean }; answer: Blob };
-  "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
-  "duplicates/choices": { request: {}; answer: Record<string, boolean> };
+  "filters/choices": { request: {}; answer: FilterChoices };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
   "tray": { request: {}; answer: PickedPhotos };
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
@@ -19,6 +18,8 @@ export interface GetOperations {
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
   "people/{person_id}/looks": { request: { person_id: number }; answer: (PersonLook)[] };
+  "person/{person_id}": { request: { person_id: number; k?: number; proposed?: number }; answer: PersonDetails };
+  "people/overview": { request: { person_id?: number | null; k?: number; proposed?: number }; answer: PeopleOverview };
   "photo/{photo_id}/faces": { request: { photo_id: number }; answer: (Face)[] };
   "face/{face_id}/picture": { request: { face_id: number; side_px?: number }; answer: Blob };
   "people/{person_id}/proposals": { request: { person_id: number; k?: number }; answer: (Proposal)[] };
@@ -28,6 +29,8 @@ export interface GetOperations {
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
   "albums": { request: {}; answer: (Album)[] };
   "albums/photos": { request: { name: string }; answer: AlbumPhotos };
+  "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
+  "duplicates/choices": { request: {}; answer: Record<string, boolean> };
 }
 
 /** What each operation by POST is given, and its answer. */
@@ -42,7 +45,6 @@ export interface PostOperations {
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
-  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
@@ -66,13 +68,13 @@ export interface PostOperations {
   "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
   "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
   "concepts/forget": { request: { name: string }; answer: boolean };
-  "people/name": { request: { person_id: number; name: string }; answer: PersonChange };
+  "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
   "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
   "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
-  "people/merge": { request: { person_id: number; into: number }; answer: PersonChange };
+  "people/merge": { request: { person_id: number; into: number; shown?: ShownPerson | null }; answer: PersonChange };
   "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
-  "people/hide": { request: { person_id: number; hidden?: boolean }; answer: PersonChange };
-  "people/me": { request: { person_id: number; is_me?: boolean }; answer: PersonChange };
+  "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
   "encoders/drop": { request: { name: string }; answer: DroppedEncoder };
   "encoders/trial": { request: { name: string; photos?: number; queries?: (string)[] }; answer: EncoderTrial };
@@ -81,6 +83,7 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
+  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
 }
 
@@ -103,6 +106,8 @@ export type Classes = { names: (string)[]; template?: string | null; none_of_the
 export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
 
 export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null };
+
+export type ShownPerson = { person_id: number; faces?: (number)[]; name?: string | null };
 
 export type Refusal = { kind: string; message: string; line: string | null; at: number | null };
 
@@ -178,11 +183,9 @@ export type Change = { id: number | null; title: string; photos: number; changed
 
 export type ValueCount = { value: string | null; photos: number };
 
-export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
+export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; labels: (FilterChoice)[] };
 
-export type DuplicateGroup = { photos: (GroupedPhoto)[] };
-
-export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
+export type FilterChoice = { label: string; field: string; value: string; photos: number; below: (FilterChoice)[] };
 
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 
@@ -218,9 +221,13 @@ export type Face = { id: number; photo_id: number; x: number; y: number; width: 
 
 export type PersonLook = { faces: number; confirmed: number; best_face: number; first: string | null; last: string | null };
 
+export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (Face)[]; proposals: (Proposal)[]; days: Record<string, string> };
+
 export type Proposal = { face: Face; person_id: number; score: number };
 
-export type SimilarFace = { face: Face; score: number };
+export type PeopleOverview = { people: (Person)[]; alone: number; last_change: Change | null; person: PersonDetails | null };
+
+export type SimilarFace = { face: Face; score: number; day: string | null };
 
 export type PersonChange = { person: Person; change: Change; faces: number };
 
@@ -239,5 +246,11 @@ export type TrialQuery = { text: string; source: "caption" | "keyword" | "own" |
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
+
+export type DuplicateGroup = { photos: (GroupedPhoto)[] };
+
+export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
 
 export type StripPeriod = { period: string; photos: number; best: Hit | null };
