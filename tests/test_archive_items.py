@@ -26,6 +26,7 @@ from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.nearest import USUAL_POLICY
 from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
+from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.errors import StorageUnreachable, StoreError, UsageError
 from imgsearch.records.concepts import ConceptExample
 from imgsearch.records.corrections import NamedPoint, PhotoDate
@@ -36,6 +37,7 @@ from imgsearch.store import changes, migrations
 from imgsearch.store.store import Store
 from tests.item_replicas import (
     CONTENTS,
+    SENDING,
     VECTORS,
     Sharer,
     killed_at,
@@ -726,6 +728,24 @@ def test_a_replica_that_is_killed_while_it_takes_in_goes_on(
     assert local.position_of(ben.store.database) < ArchiveItems(ben.archive).since(0).version
     said = anna.said()
     assert settle(ben, anna)["marks"] == sorted([*said["marks"], ("05", "rating", 1)])
+
+
+@pytest.mark.parametrize("place", ["before the commit", "after the commit"])
+def test_a_process_that_is_killed_while_it_sends_has_sent_once_in_the_end(
+    anna: Sharer, ben: Sharer, place: str
+) -> None:
+    anna.synchronise()
+    content = dict(anna.rows("SELECT id, content_hash FROM photos"))[1]
+    with killed_at(anna, SENDING + place):
+        pass
+    sending = ItemSending(anna.folder, anna.shared, print)
+    assert sending.waiting_count() == 1
+    sending.send_waiting()
+    sending.close()
+    assert sending.waiting_count() == 0
+    assert settle(ben)["marks"] == [(content.hex()[:2], "favourite", 1)] == anna.said()["marks"]
+    ((item,),) = ArchiveItems(anna.archive).since(0).parts
+    assert item.name == ("mark", f"{content.hex()}/favourite")
 
 
 def test_a_transaction_that_does_not_end_leaves_no_sign(anna: Sharer, ben: Sharer) -> None:
