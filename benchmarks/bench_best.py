@@ -48,7 +48,7 @@ from msgspec import Struct
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from imgsearch import Library, Settings
-from imgsearch.analysis.sharpness import SIDES_PX, measure_sharpness
+from imgsearch.features.duplicates.sharpness import SIDES_PX, measure_sharpness
 
 PHOTOS, MIN_SIDE_PX = 200, 300
 BURST, FRAMES_PER_SECOND = 8, 8
@@ -247,9 +247,7 @@ def is_near(library: Library, burst: Burst) -> bool:
     """Whether the library stacks all the frames, whichever of them is on top."""
     ids = [hit.photo.id for hit in library.find(f"in:{burst.folder} sort:path", BURST).hits]
     return len(ids) == BURST and all(
-        len(
-            library.duplicates.stacks_of([top, *(each for each in ids if each != top)]).get(top, ())
-        )
+        len(library.browse.stacks_of([top, *(each for each in ids if each != top)]).get(top, ()))
         == BURST - 1
         for top in ids
     )

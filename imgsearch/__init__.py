@@ -24,12 +24,6 @@ if TYPE_CHECKING:
         ids_within as ids_within,
         name_of_cluster as name_of_cluster,
     )
-    from imgsearch.analysis.proposal import with_kept as with_kept
-    from imgsearch.analysis.removal_script import (
-        has_objects as has_objects,
-        removal_paths as removal_paths,
-        removal_script as removal_script,
-    )
     from imgsearch.analysis.route import route_of as route_of
     from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
     from imgsearch.config import Settings as Settings
@@ -41,6 +35,19 @@ if TYPE_CHECKING:
     )
     from imgsearch.features.albums.operations import Albums as Albums
     from imgsearch.features.albums.records import Album as Album, AlbumPhotos as AlbumPhotos
+    from imgsearch.features.duplicates.operations import Duplicates as Duplicates
+    from imgsearch.features.duplicates.proposal import with_kept as with_kept
+    from imgsearch.features.duplicates.records import (
+        Comparison as Comparison,
+        DuplicateGroup as DuplicateGroup,
+        GroupedPhoto as GroupedPhoto,
+        Pairs as Pairs,
+    )
+    from imgsearch.features.duplicates.removal_script import (
+        has_objects as has_objects,
+        removal_paths as removal_paths,
+        removal_script as removal_script,
+    )
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.installed import (
@@ -103,12 +110,6 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.changes import Change as Change
     from imgsearch.records.corrections import StatedFacts as StatedFacts
-    from imgsearch.records.duplicates import (
-        Comparison as Comparison,
-        DuplicateGroup as DuplicateGroup,
-        GroupedPhoto as GroupedPhoto,
-        Pairs as Pairs,
-    )
     from imgsearch.records.faces import (
         Face as Face,
         FaceCounts as FaceCounts,
@@ -205,12 +206,6 @@ __version__ = VERSION
 # takes a third of a second: each name is imported when it is first used.
 _NAMES = {
     "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
-    "imgsearch.analysis.proposal": ("with_kept",),
-    "imgsearch.analysis.removal_script": (
-        "has_objects",
-        "removal_paths",
-        "removal_script",
-    ),
     "imgsearch.analysis.route": ("route_of",),
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
@@ -257,12 +252,6 @@ _NAMES = {
     ),
     "imgsearch.records.changes": ("Change",),
     "imgsearch.records.corrections": ("StatedFacts",),
-    "imgsearch.records.duplicates": (
-        "Comparison",
-        "DuplicateGroup",
-        "GroupedPhoto",
-        "Pairs",
-    ),
     "imgsearch.records.faces": (
         *("Face", "FaceCounts", "PeopleOverview", "Person", "PersonChange", "PersonDetails"),
         *("PersonLook", "Proposal", "ShownPerson", "SimilarFace"),

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.remote import ProcessGroup
     from imgsearch.engines.base import Engine
     from imgsearch.features.albums.operations import Albums
+    from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.strips.operations import Strips
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.changes import ChangeHistory
     from imgsearch.operations.concepts import Concepts
     from imgsearch.operations.corrections import Corrections
-    from imgsearch.operations.duplicates import Duplicates
     from imgsearch.operations.encoders import Encoders
     from imgsearch.operations.folders import Folders
     from imgsearch.operations.labels import Labels
@@ -222,9 +222,8 @@ class Library:
     def capabilities(self) -> frozenset[str]:
         """The names of the parts that this library has, and "watch" if it can follow folders.
 
-        Every library has `browse`, `duplicates`, `lines`, `memory` and `pictures`, some methods of
-        `folders` and `upkeep`, and the parts of some features. Using what it lacks raises
-        UsageError.
+        Every library has `browse`, `lines`, `memory` and `pictures`, some methods of `folders` and
+        `upkeep`, and the parts of some features. Using what it lacks raises UsageError.
         """
         return self._engine.capabilities
 
@@ -233,6 +232,7 @@ class Library:
     # Parts of features: type checkers read those of our own here, and Python asks for them.
     if TYPE_CHECKING:
         albums: Albums
+        duplicates: Duplicates
         strips: Strips
     else:
 
@@ -272,13 +272,6 @@ class Library:
         from imgsearch.operations.memory import Memory
 
         return Memory(self._engine)
-
-    @property
-    def duplicates(self) -> Duplicates:
-        """Near-duplicates, and which of them to keep."""
-        from imgsearch.operations.duplicates import Duplicates
-
-        return Duplicates(self._engine)
 
     @property
     def saved(self) -> Saved:

@@ -33,10 +33,18 @@ def _fill_albums(library: Library) -> None:
     library.albums.make("Book", query="a cat", k=3)
 
 
+def _fill_duplicates(library: Library) -> None:
+    library.duplicates.choose(1, is_kept=True)
+
+
 # How a library gets rows of each feature, and what it has of them then.
-FILL: dict[str, Callable[[Library], object]] = {"albums": _fill_albums}
+FILL: dict[str, Callable[[Library], object]] = {
+    "albums": _fill_albums,
+    "duplicates": _fill_duplicates,
+}
 ROWS: dict[str, Callable[[Library], object]] = {
-    "albums": lambda library: library.albums.photos("Book")
+    "albums": lambda library: library.albums.photos("Book"),
+    "duplicates": lambda library: library.duplicates.choices(),
 }
 
 
@@ -64,12 +72,14 @@ def words_of(name: str) -> re.Pattern[str]:
     """Return a pattern that finds the names that a feature brings, also in the plural.
 
     A command may be a common word, such as "strip": it is found behind the name of the program, and
-    in the list of commands.
+    in the list of commands. A view may have the name of something that all libraries have.
     """
     feature = features()[name]
     shown = called(feature.page) if feature.page is not None else PageFeature()
-    brought = {*feature.parts, *feature.filters, *feature.details, *feature.facts, *shown.views}
-    names = "|".join(sorted(re.sub("[-_]", "[- _]", each) for each in brought))
+    brought = {*feature.parts, *feature.filters, *feature.details, *feature.facts}
+    stems = {re.sub("[-_]", "[- _]", each) for each in brought}
+    stems |= {each.replace("-", "[-_]") for each in shown.views.keys() - vars(Library).keys()}
+    names = "|".join(sorted(stems))
     patterns = [rf"(?<![^\W_])(?:{names})s?(?![^\W_])"] if names else []
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)

@@ -27,6 +27,7 @@ from imgsearch.archive.items.synchronising import ItemChanges, SharedItems, pull
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance import tables
 from imgsearch.features.albums.store import AlbumStore
+from imgsearch.features.duplicates.choices import DuplicateChoices
 from imgsearch.records.browse import PhotoEvent
 from imgsearch.records.concepts import ConceptExample, ConceptProbe, FittedConcept
 from imgsearch.records.faces import FoundFace
@@ -37,7 +38,6 @@ from imgsearch.records.query import Example, Term
 from imgsearch.records.saved import PlacedTerm, SavedSearch
 from imgsearch.store.changes import ChangeStore
 from imgsearch.store.corrections import CorrectionStore
-from imgsearch.store.duplicate_choices import DuplicateChoices
 from imgsearch.store.event_titles import EventTitleStore
 from imgsearch.store.store import Store
 from imgsearch.store.tray import TrayStore

@@ -16,7 +16,6 @@ from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.corrections import Corrections
-from imgsearch.operations.duplicates import Duplicates
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.folders import Folders
 from imgsearch.operations.labels import Labels
@@ -40,7 +39,6 @@ PARTS: dict[str, type] = {
     "pictures": Pictures,
     "lines": Lines,
     "memory": Memory,
-    "duplicates": Duplicates,
     "saved": Saved,
     "tray": Tray,
     "marks": Marks,

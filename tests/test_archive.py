@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from imgsearch import Classes, Library, Settings, removal_paths
+from imgsearch import Classes, Library, Settings
 from imgsearch.errors import QueryError, StoreError, UsageError
 from imgsearch.progress import Job
 from imgsearch.records.answer import Answer
@@ -235,7 +235,10 @@ def test_an_example_of_the_archive_is_recognised(demo: Library, archive: Library
     assert seen(answer) == seen(demo.find(f'image:"{path}"'))
 
 
+@pytest.mark.features("duplicates")
 def test_near_duplicates_are_those_of_the_library(demo: Library, archive: Library) -> None:
+    from imgsearch import removal_paths
+
     def proposal(
         library: Library,
     ) -> set[frozenset[tuple[Path, bool, str, float | None]]]:

@@ -186,7 +186,12 @@ REFUSED: dict[str, str] = {
     "Upkeep.make_thumbnails": "upkeep",
 }
 # The features that have some of these.
-OF_FEATURES = {"albums": "albums", "over_time": "strips"}
+OF_FEATURES = {
+    "albums": "albums",
+    "duplicates": "duplicates",
+    "duplicates_choices": "duplicates",
+    "over_time": "strips",
+}
 # Tested by themselves, in both engines: they change the library. Those of people are in
 # `tests/test_archive_people`.
 CHANGING = {"Upkeep.read_text", "Upkeep.repair", "changes", "lines", "people"}

@@ -106,6 +106,7 @@ def test_a_key_with_two_slashes_is_another_object(tmp_path: Path, s3: S3Server) 
                 assert archive.explain(named, "red").path == hit.path
 
 
+@pytest.mark.features("duplicates")
 def test_of_near_duplicates_in_object_storage_the_sharper_is_kept(
     demo_photos: Path, tmp_path: Path, s3: S3Server
 ) -> None:

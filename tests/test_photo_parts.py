@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgsearch import Library, Settings
-from imgsearch.analysis import captions, duplicates
+from imgsearch.analysis import captions
 from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.decode.reader import decode
 from imgsearch.decode.tiles import DEFAULT_TILING, images_to_embed, tiles
@@ -341,7 +341,10 @@ def test_the_baseline_counts_photos(store: Store) -> None:
     assert np.allclose(scores.mean, wholes.mean(axis=0), atol=1e-3)
 
 
+@pytest.mark.features("duplicates")
 def test_duplicates_are_compared_as_whole_photos(store: Store, tmp_path: Path) -> None:
+    from imgsearch.features.duplicates import pairs
+
     root_id = store.files.add_root("/photos")
     key = store.vectors.add_encoder("made@1", "made", DIM).key
     sky, first, second = vectors_of(1, 1), vectors_of(1, 2), vectors_of(1, 3)
@@ -352,5 +355,5 @@ def test_duplicates_are_compared_as_whole_photos(store: Store, tmp_path: Path) -
     reads = store.reads
     index = LiveIndex(reads, key)
     catalogue = LocalCatalogue(reads, reads.encoders.in_use(), index, {})
-    found = Job(duplicates.find_pairs(catalogue, tmp_path, 0.9)).run()
+    found = Job(pairs.find_pairs(catalogue, tmp_path, 0.9)).run()
     assert {(pair.a, pair.b) for pair in found.pairs} == {(1, 3), (1, 4), (3, 4)}

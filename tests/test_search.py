@@ -356,7 +356,7 @@ def test_ids_may_be_numbers_of_numpy(
             plain = found.ids.tolist()
             assert searched.hits_of(found, ids) == searched.hits_of(found, plain)
             assert [hit.photo.id for hit in searched.photos(ids)] == plain
-            assert searched.duplicates.stacks_of(ids) == searched.duplicates.stacks_of(plain)
+            assert searched.browse.stacks_of(ids) == searched.browse.stacks_of(plain)
             assert [day.photo_ids.tolist() for day in searched.browse.days_of(ids)] == [plain]
             assert (
                 searched.pictures.thumbnail(ids[0])

@@ -181,14 +181,12 @@ def test_bursts_and_near_duplicates_are_stacked(demo_photos: Path, tmp_path: Pat
         library.index([photos]).run()
         ids = {hit.path.name: hit.photo.id for hit in library.find("sort:path", 99).hits}
         order = [ids[name] for name in sorted(ids)]
-        assert library.duplicates.stacks_of(order) == {
+        assert library.browse.stacks_of(order) == {
             ids["a.png"]: (ids["small.jpg"],),
             ids["burst0.jpg"]: (ids["burst1.jpg"], ids["burst2.jpg"]),
         }
-        backwards = library.duplicates.stacks_of(order[::-1])
+        backwards = library.browse.stacks_of(order[::-1])
         assert backwards[ids["small.jpg"]] == (ids["a.png"],), "the first one is on top"
         assert (
-            library.duplicates.stacks_of([ids["rocket.png"], 999])
-            == library.duplicates.stacks_of([])
-            == {}
+            library.browse.stacks_of([ids["rocket.png"], 999]) == library.browse.stacks_of([]) == {}
         )

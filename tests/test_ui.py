@@ -31,7 +31,7 @@ from imgsearch.ocr import is_installed
 from imgsearch.progress import Progress
 from tests.factories import SimulatedClock, wait_until
 from tests.page_requests import json_of, put
-from ui import answer_data, exports, filters, formatting, photo_data, similar_data
+from ui import answer_data, exports, filters, formatting, photo_data
 from ui.responses import no_picture
 from ui.session import session
 from ui.tasks import BackgroundTasks, Task
@@ -409,9 +409,12 @@ def test_jobs_with_a_title_wait_for_each_other_in_their_order() -> None:
     assert order == ["a", "a stopped", "b"]
 
 
+@pytest.mark.features("duplicates")
 def test_near_duplicates_side_by_side(
     run_view: Callable[..., AppTest], demo_photos: Path, tmp_path: Path
 ) -> None:
+    from imgsearch.features.duplicates import page_data
+
     photos = tmp_path / "photos"
     photos.mkdir()
     cat = Image.open(demo_photos / "chelsea.png").convert("RGB")
@@ -427,14 +430,14 @@ def test_near_duplicates_side_by_side(
     page.run()
     (shown,) = data_of(page, "modules_similar")
     asked = {"address": shown["parameters"]}
-    listed = json_of(put(similar_data.groups, {**asked, "count": 20}))
+    listed = json_of(put(page_data.groups, {**asked, "count": 20}))
     assert (listed["groups"], listed["photos"]) == (1, 2)
     (group,) = listed["list"]
     kept = {photo["name"]: photo["keep"] for photo in group["photos"]}
     assert sorted(kept) == ["cat.jpg", "cat.png"] and sum(kept.values()) == 1
     assert listed["superfluous"] != "0 B"
     (ticked,) = [photo["id"] for photo in group["photos"] if photo["keep"]]
-    answer = json_of(put(similar_data.choose, {**asked, "choices": {ticked: False}}))
+    answer = json_of(put(page_data.choose, {**asked, "choices": {ticked: False}}))
     assert answer["changed"] == {ticked: {"keep": False, "reason": "chosen by hand"}}
     assert answer["superfluous"] == "0 B"  # of a group of which nothing is kept nothing is moved
     page.slider(key="similarity").set_value(1.0).run()

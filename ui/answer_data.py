@@ -105,7 +105,7 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
         return self.everything if with_weak else self.strong
 
     def _stacked(self, photos: PhotoList) -> PhotoList:
-        stacks = session().library.duplicates.stacks_of(photos.ids.tolist())
+        stacks = session().library.browse.stacks_of(photos.ids.tolist())
         hidden = {photo_id for behind in stacks.values() for photo_id in behind}
         tops = [photo_id for photo_id in photos.ids.tolist() if photo_id not in hidden]
         return replace(self._listed(tops), stacks=stacks)

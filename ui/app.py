@@ -13,7 +13,7 @@ from ui import cards, elements, first_run, navigation, search_row, tray, unfinis
 from ui.addresses import address_of
 from ui.auth import ASKS_PASSWORD
 from ui.example_upload import MAX_MB
-from ui.features import page_features, problems, shown_features
+from ui.features import feature_views, problems, shown_features
 from ui.formatting import escape_markdown
 from ui.session import session
 from ui.view_table import all_views, views_of
@@ -27,20 +27,17 @@ from ui.views import (
     people,
     photo,
     search,
-    similar,
     timeline,
 )
 
-_OF_FEATURES = {name: shown for each in page_features() for name, shown in each.views.items()}
 _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
-    **{name: shown.show for name, shown in _OF_FEATURES.items()},
+    **{name: shown.show for name, shown in feature_views().items()},
     "search": search.show,
     "timeline": timeline.show,
     "events": events.show,
     "map": map.show,
     "meaning": meaning.show,
     "people": people.show,
-    "similar": similar.show,
     "labels": labels.show,
     "library": library.show,
     "archive": archive.show,
@@ -48,7 +45,6 @@ _SHOW: Mapping[str, Callable[[], None]] = {  # by the names of the views
 }
 # Of views of which the title says more than their name.
 _TITLES: Mapping[str, Callable[[], str]] = {
-    **{name: shown.title for name, shown in _OF_FEATURES.items() if shown.title is not None},
     "search": search_row.title,
     "events": events.title,
     "photo": photo.title,

@@ -42,7 +42,7 @@ _TEXTS = ("text/", "application/javascript", "application/json", "application/ma
 _STREAM = "text/event-stream"
 _PARTIAL = ("range", "if-none-match", "if-modified-since")  # headers that ask for less than all
 # Those of answers that are bytes and yet worth compressing: points of a map, lists of paths.
-_BYTES = frozenset({"exports", "meaning", "similar"})
+_BYTES = frozenset({"exports", "meaning"})
 _LEAST_BYTES = 1000  # below, compressing saves nothing
 _MOST_TEXT_BYTES = 16 << 20  # of a text; a larger one is sent as it is
 # Levels. The best of Brotli saves a tenth and takes fifty times as long; gzip has no better one.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from io import StringIO
 from pathlib import Path
 
 import msgspec
@@ -16,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from imgsearch import (
-    DuplicateGroup,
     Hit,
     ImgsearchError,
     UsageError,
@@ -24,7 +21,6 @@ from imgsearch import (
     path_text,
     unique_name,
 )
-from ui.formatting import date_of
 from ui.request_body import read_body
 from ui.responses import NOT_STORED, TOO_LONG
 from ui.session import session
@@ -91,22 +87,6 @@ def hits_json(hits: Iterable[Hit]) -> str:
         for hit in hits
     ]
     return json.dumps(records, indent=2)
-
-
-def groups_csv(groups: Iterable[DuplicateGroup]) -> bytes:
-    """Groups of near-duplicates as one row per file, those to keep first."""
-    text = StringIO()
-    table = csv.writer(text)
-    columns = ["group", "keep", "reason", "width_px", "height_px", "size_bytes", "taken_at", "path"]
-    table.writerow(columns)
-    for number, group in enumerate(groups, 1):
-        for member in group.photos:
-            photo, date = member.hit.photo, date_of(member.hit)
-            facts = [photo.width_px, photo.height_px, photo.size_bytes]
-            taken_at = date.isoformat() if date else ""
-            for path in member.hit.paths:
-                table.writerow([number, int(member.keep), member.reason, *facts, taken_at, path])
-    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def link_folder(hits: Sequence[Hit], folder: Path, roots: Iterable[Path]) -> int:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from msgspec import Struct
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.routing import Route
 
 from imgsearch import Hit, page_parts
 from ui.page_view import PageView
@@ -47,13 +46,16 @@ class Card(Struct, frozen=True):
 class ShownView(Struct, frozen=True):
     """A view of a feature, and the functions that draw it and that return its title.
 
-    In the navigation it stands before the view `before`, or at the end.
+    In the navigation it stands before the view `before`, or at the end. A photo that is opened in
+    it keeps the parameters of its address: `around` returns the photos among which the viewer steps
+    then, or none, and `back` the parameters of the view itself.
     """
 
     view: PageView
     show: Callable[[], None]
-    title: Callable[[], str] | None = None
     before: str | None = None
+    around: Callable[[Mapping[str, str], int], Sequence[Hit]] | None = None
+    back: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
 
 
 class PageFeature(Struct, frozen=True):
@@ -63,7 +65,7 @@ class PageFeature(Struct, frozen=True):
     module with actions for photos: see `components/shared/tray.js`. `header` draws something above
     the results of a search, and `shelf` returns links for the start page, to what `shelf_title`
     names. `card` returns a card for the viewer of a photo, or None. `views` are by the path of
-    their address, and `routes`, of files and pictures alone, by theirs.
+    their address.
     """
 
     part: str | None = None
@@ -73,12 +75,17 @@ class PageFeature(Struct, frozen=True):
     shelf_title: str = ""
     card: Callable[[Hit], Card | None] | None = None
     views: Mapping[str, ShownView] = {}
-    routes: Mapping[str, Callable[[Request], Response]] = {}
+    routes: Sequence[Route] = ()
 
 
 def page_features() -> tuple[PageFeature, ...]:
     """Return the shares of all features that load."""
     return _loaded()[0]
+
+
+def feature_views() -> dict[str, ShownView]:
+    """Return the views of features, by the path of their address."""
+    return {name: shown for each in page_features() for name, shown in each.views.items()}
 
 
 def problems() -> tuple[str, ...]:

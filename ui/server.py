@@ -58,7 +58,6 @@ from ui import (
     operations,
     originals,
     photo_data,
-    similar_data,
     timeline_data,
     unfinished,
     zip_copies,
@@ -152,16 +151,9 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/photo/details", photo_data.details),
             Route("/photo/why", photo_data.why),
             Route("/photo/file", photo_data.show_in_file_manager, methods=["PUT"]),
-            Route("/similar/groups", similar_data.groups, methods=["PUT"]),
-            Route("/similar/choices", similar_data.choose, methods=["PUT"]),
-            Route("/similar/export/{kind}", similar_data.export, methods=["PUT"]),
             Route(operations.ROUTE, operations.operate, methods=list(operations.METHODS)),
             Route("/exports/{kind}", exports.export, methods=["PUT"]),
-            *(
-                Route(path, function)
-                for feature in page_features()
-                for path, function in feature.routes.items()
-            ),
+            *(route for feature in page_features() for route in feature.routes),
         ],
         middleware=[
             Middleware(SecurityHeaders),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from ui.features import page_features
+from ui.features import feature_views
 from ui.page_view import PageView
 
 _CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for the first
@@ -25,7 +25,6 @@ _CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for
     "map": PageView("Map", "map", "narrows", ("map",), link="On the map"),
     "meaning": PageView("Meaning", "bubble_chart", "narrows", ("meaning", "follow"), "meaning"),
     "people": PageView("People", "group", "none", ("people", "follow"), "people"),
-    "similar": PageView("Near-duplicates", "content_copy", "narrows", ("similar", "follow")),
     "labels": PageView("Labels", "label", "none", (), "labels"),
     "library": PageView(
         "Library",
@@ -45,11 +44,10 @@ _CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for
 def all_views() -> Mapping[str, PageView]:
     """Return the views of all libraries by name, those of features among them."""
     views = list(_CORE_VIEWS.items())
-    for feature in page_features():
-        for name, shown in feature.views.items():
-            names = [each for each, _ in views]
-            at = names.index(shown.before) if shown.before in names else len(names)
-            views.insert(at, (name, shown.view))
+    for name, shown in feature_views().items():
+        names = [each for each, _ in views]
+        at = names.index(shown.before) if shown.before in names else len(names)
+        views.insert(at, (name, shown.view))
     return dict(views)
 
 

@@ -38,7 +38,6 @@ from imgsearch.search.prepared import prepare
 from imgsearch.text import path_text, shell_word
 
 if TYPE_CHECKING:
-    from imgsearch.analysis.duplicates import Picture
     from imgsearch.archive.lance.browsing import LanceBrowsing
     from imgsearch.archive.lance.name_list import NameList
     from imgsearch.archive.lance.reader import LanceCatalogue
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.browse import EventTitle
     from imgsearch.records.faces import FaceCounts
+    from imgsearch.records.files import Picture
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import Photo
@@ -238,10 +238,6 @@ class ArchiveEngine:
     def past_queries(self) -> None:
         """None: an archive keeps no queries."""
         return
-
-    def duplicate_choices(self) -> NoReturn:
-        """Raise UsageError: an archive is written only when photos are put into it."""
-        self.on_this_machine("choices of near-duplicates")
 
     def photo_at(self, path: Path) -> int | None:
         """The id of the photo at this path or address."""

@@ -57,7 +57,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "faces": "Find faces in photos and group them by person.",
         "people": "List persons, name them, and correct their faces.",
         "correct": "Correct dates and places.",
-        "duplicates": "Find near-duplicates, and propose photos to keep.",
         "undo": "Undo the last change that you made.",
     },
     "Look back": {

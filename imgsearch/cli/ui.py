@@ -57,7 +57,7 @@ def command(
     address: str | None,
     data_dir: str | None,
 ) -> None:
-    """Open the page: search by words or a dropped image, view photos, find near-duplicates.
+    """Open the page: search by words or a dropped image, view photos, and more.
 
     The page runs until Ctrl-C. Only this machine can reach it, and only you can open it: its
     address ends with a token, which is new at each start unless the variable IMGSEARCH_UI_TOKEN has

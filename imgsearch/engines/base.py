@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from imgsearch.analysis.browse import BrowsedPhotos
-    from imgsearch.analysis.duplicates import Picture
     from imgsearch.archive.operations import Fleet
     from imgsearch.catalogue.base import Catalogue
     from imgsearch.config import Settings
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.browse import EventTitle
     from imgsearch.records.faces import FaceCounts
+    from imgsearch.records.files import Picture
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from imgsearch.search.context import SearchContext
     from imgsearch.search.kept_answers import KeptAnswers
     from imgsearch.search.suggestions import SuggestedNames
-    from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.people_stores import PeopleStores
 
@@ -143,9 +142,6 @@ class Engine(Protocol):
 
     def past_queries(self) -> PastQueries | None:
         """The queries that were typed before; None where none are kept."""
-
-    def duplicate_choices(self) -> DuplicateChoices:
-        """The near-duplicates to keep. Raises UsageError where choices are not stored."""
 
     def event_titles(self) -> Sequence[EventTitle]:
         """The titles that somebody has given to events."""

@@ -32,7 +32,6 @@ from imgsearch.store.reads import Reads
 from imgsearch.store.recent_reads import MOST_BYTES
 
 if TYPE_CHECKING:
-    from imgsearch.analysis.duplicates import Picture
     from imgsearch.config import Settings
     from imgsearch.decode.thumbnails import Thumbnails
     from imgsearch.encoders.base import Encoder
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.browse import EventTitle
     from imgsearch.records.faces import FaceCounts
+    from imgsearch.records.files import Picture
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
@@ -64,7 +64,6 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Failure, Finding, Status, UnfinishedJob
     from imgsearch.records.worth import Taste
     from imgsearch.store.corrections import CorrectionStore
-    from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.marks import MarkStore
     from imgsearch.store.past_queries import PastQueries
@@ -250,11 +249,6 @@ class LocalEngine:
         from imgsearch.store.past_queries import PastQueries
 
         return PastQueries(self.settings.data_dir, self.settings.past_queries)
-
-    def duplicate_choices(self) -> DuplicateChoices:
-        from imgsearch.store.duplicate_choices import DuplicateChoices
-
-        return DuplicateChoices(self.database())
 
     def new_or_existing(self) -> IndexingContext:
         """The context of functions that change the library, and make one where there is none."""

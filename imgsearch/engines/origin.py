@@ -12,9 +12,9 @@ from imgsearch.paths import absolute
 from imgsearch.store.database import DATABASE_FILE, AroundTransactions
 
 if TYPE_CHECKING:
-    from imgsearch.analysis.duplicates import Picture
     from imgsearch.config import Settings
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.records.files import Picture
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.store.reads import Reads
 

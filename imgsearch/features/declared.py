@@ -7,7 +7,6 @@ this record, and loads nothing: a module that it names is loaded when it is firs
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -153,7 +152,7 @@ def called(named: str) -> Any:
 
 def _loaded(named: str) -> Any:
     module, _, name = named.partition(":")
-    loaded = sys.modules.get(module) or import_module(module)
+    loaded = import_module(module)  # waits for another thread that is loading it
     return getattr(loaded, name) if name else loaded
 
 

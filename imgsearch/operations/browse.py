@@ -122,6 +122,15 @@ class Browse:
 
         return value_counts_of(self._engine.browsing(), "camera", self._counted(query, k))
 
+    def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+        """Find which of these photos are nearly the same as one before them, or of the same burst.
+
+        By the id of the photo on top, which is the first of its stack: the ids of those behind it.
+        """
+        from imgsearch.search.stacking import stacks_of
+
+        return stacks_of(self._engine.context(), as_ids(photo_ids))
+
     def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
         """List the photos of each day, the newest day first."""
         from imgsearch.analysis.browse import days_of

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from msgspec import Struct
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import Facts
 
 _INT64_LIMIT = 1 << 63
+
+Picture: TypeAlias = Path | bytes
+"""The file of a photo, or the bytes of a small picture of it."""
 
 
 class FileStat(Struct, frozen=True):

@@ -11,7 +11,6 @@ from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
 from imgsearch.operations.corrections import Corrections
-from imgsearch.operations.duplicates import Duplicates
 from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
@@ -23,13 +22,13 @@ from imgsearch.operations.requests import Operation, operations_of
 from imgsearch.operations.saved import Saved
 from imgsearch.operations.tray import Tray
 
-_ALWAYS = (None, "browse", "duplicates", "lines", "memory", "pictures")  # see `capabilities`
+_ALWAYS = (None, "browse", "lines", "memory", "pictures")  # see `capabilities`
 
 
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every declared operation."""
-    of_all = (Library, Lines, Pictures, Browse, Duplicates)
+    of_all = (Library, Lines, Pictures, Browse)
     of_kept = (Saved, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
     of_features = (load(part.made_by) for part in installed.parts().values())
     return operations_of((*of_all, Meaning, *of_kept, Encoders, *of_features))

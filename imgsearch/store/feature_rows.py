@@ -32,7 +32,8 @@ class FeatureRows(NamedTuple):
 FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
     "albums": FeatureRows(
         "albums WHERE key != ?", (TRAY_KEY,), ("albums", "album_photos"), packed_since="albums"
-    )
+    ),
+    "duplicates": FeatureRows("duplicate_choices"),
 }
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import OpenTab
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.features("duplicates")]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ const { requests } = await openPage("/similar", async () => {
   await hold;
   return { status, content: status === 200 ? { version: "1", changed: {}, problem: "" } : "The library is locked." };
 });
-const { CHOSEN, choices } = await import("../../ui/components/similar/choices.js");
+const { CHOSEN, choices } = await import("../../imgsearch/features/duplicates/components/similar/choices.js");
 const photo = (id, keep) => ({ id, keep, reason: "" });
 
 test("a choice shows at once, is sent with the settings of the view, and counts until the server has answered", async () => {

@@ -8,8 +8,6 @@ export interface GetOperations {
   "suggest": { request: { line?: string; k?: number }; answer: (Suggestion)[] };
   "thumbnail/{photo_id}": { request: { photo_id: number; side_px?: number; at_s?: number | null; or_kept?: boolean }; answer: Blob };
   "filters/choices": { request: {}; answer: FilterChoices };
-  "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
-  "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
   "tray": { request: {}; answer: PickedPhotos };
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
@@ -31,6 +29,8 @@ export interface GetOperations {
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
   "albums": { request: {}; answer: (Album)[] };
   "albums/photos": { request: { name: string }; answer: AlbumPhotos };
+  "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
+  "duplicates/choices": { request: {}; answer: Record<string, boolean> };
 }
 
 /** What each operation by POST is given, and its answer. */
@@ -45,7 +45,6 @@ export interface PostOperations {
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
-  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
@@ -84,6 +83,7 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
+  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
 }
 
@@ -187,12 +187,6 @@ export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[
 
 export type FilterChoice = { label: string; field: string; value: string; photos: number; below: (FilterChoice)[] };
 
-export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
-
-export type DuplicateGroup = { photos: (GroupedPhoto)[] };
-
-export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
-
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 
 export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[] };
@@ -252,5 +246,11 @@ export type TrialQuery = { text: string; source: "caption" | "keyword" | "own" |
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
+
+export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
+
+export type DuplicateGroup = { photos: (GroupedPhoto)[] };
+
+export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
 
 export type StripPeriod = { period: string; photos: number; best: Hit | null };

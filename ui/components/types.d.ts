@@ -134,8 +134,9 @@ export interface FeatureAction {
   isFirst?: boolean;
 }
 
-/** What the module of a feature may export: actions for the selected photos, and for all photos of a list. */
+/** What the module of a feature may export: actions for the selected photos, and for all photos of a list, and keys for photos in a grid. */
 export interface FeatureModule {
   forSelection?(): FeatureAction[];
   forLists?: { icon: string; label: string; name: string; act: (ids: string[]) => void }[];
+  shortcuts?: [key: string, text: string][];
 }

@@ -16,10 +16,10 @@ from ui.addresses import START, address_of, number_of, parameters_here
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
 from ui.events_data import event_hits
+from ui.features import feature_views
 from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, remembered_list
 from ui.session import session
-from ui.similar_data import Grouping, group_hits
 from ui.timeline_data import days_around
 
 
@@ -83,12 +83,13 @@ def _list_of(
         except ImgsearchError:
             around = []  # the timeline shows the error
         return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
-    if parameters.get("from") == "similar":
+    opened_in = feature_views().get(parameters.get("from", ""))
+    if opened_in is not None and opened_in.around is not None:
         try:
-            group = group_hits(Grouping.from_address(parameters), shown.photo.id)
+            others = opened_in.around(parameters, shown.photo.id)
         except ImgsearchError:
-            group = []  # the view of near-duplicates shows the error
-        return (group, 0, f"{len(group):,}") if group else ((shown,), 0, "1")
+            others = ()  # the view shows the error
+        return (others, 0, f"{len(others):,}") if others else ((shown,), 0, "1")
     if parameters.get("from") == "events":
         around, before, total = event_hits(parameters.get("event", ""), shown.photo.id, NEIGHBOURS)
         return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
@@ -112,8 +113,9 @@ def _results_address(
         return address_of(view, {**search_input.parameters, "at": str(photo_id)})
     if view == "events":
         return address_of(view, {"event": parameters.get("event", "")})
-    if view == "similar":
-        return address_of(view, Grouping.from_address(parameters).parameters)
+    opened_in = feature_views().get(view)
+    if opened_in is not None and opened_in.back is not None:
+        return address_of(view, opened_in.back(parameters))
     if view == "labels":
         return address_of(view, {"c": parameters.get("c", "")})
     return address_of(START, search_input.parameters)

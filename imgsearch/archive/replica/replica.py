@@ -29,7 +29,6 @@ from imgsearch.store.progress_file import publish_progress, running_job
 from imgsearch.text import path_text, shell_word
 
 if TYPE_CHECKING:
-    from imgsearch.analysis.duplicates import Picture
     from imgsearch.archive.items.table import ArchiveItems
     from imgsearch.archive.replica.changes import ArchiveTables
     from imgsearch.archive.replica.pictures import ArchivePictures
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.replica.state import ReplicaState
     from imgsearch.config import Settings
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.records.files import Picture
     from imgsearch.records.photo import Photo
     from imgsearch.store.reads import Reads
 

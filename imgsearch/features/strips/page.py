@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from starlette.routing import Route
 
 from imgsearch.features.strips import page_data
 from ui import component_files
@@ -30,10 +31,10 @@ def page() -> PageFeature:
     )
     return PageFeature(
         views={"over-time": ShownView(view, show)},
-        routes={
-            "/over-time/strip": page_data.strip,
-            "/over-time/filmstrip": page_data.filmstrip,
-        },
+        routes=(
+            Route("/over-time/strip", page_data.strip),
+            Route("/over-time/filmstrip", page_data.filmstrip),
+        ),
     )
 
 

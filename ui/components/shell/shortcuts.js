@@ -3,9 +3,10 @@
 import { element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 import { goToSearchBox } from "../shared/search_box.js";
+import { tray } from "../shared/tray.js";
 
-/** @type {[title: string, keys: [key: string, text: string][]][]} */
-const SHORTCUTS = [
+/** @returns {[title: string, keys: [key: string, text: string][]][]} */
+const shortcuts = () => [
   ["Everywhere", [
     ["/", "to the search box, also from a view without one"],
     ["c", "compare the selected photos, two to six"],
@@ -23,7 +24,7 @@ const SHORTCUTS = [
     ["f", "favourite, or not"],
     ["1 to 5, 0", "stars; the same again takes them away"],
     ["h", "hide the photo, or show it again"],
-    ["k", "keep the photo, or not, among near-duplicates"],
+    ...tray.features.flatMap((feature) => feature.shortcuts ?? []),
   ]],
   ["One photo", [
     ["← →", "the one before, the one after"],
@@ -62,7 +63,7 @@ export class Shortcuts {
     heading.id = "shortcuts";
     close.type = "button";
     close.onclick = () => this.dialog.close();
-    this.dialog.replaceChildren(heading, ...SHORTCUTS.flatMap(([title, keys]) => {
+    this.dialog.replaceChildren(heading, ...shortcuts().flatMap(([title, keys]) => {
       const list = element("dl");
       for (const [key, text] of keys) {
         const term = element("dt");

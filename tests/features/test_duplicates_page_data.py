@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
+from imgsearch.features.duplicates import page_data
+from imgsearch.features.duplicates.page_data import Grouping, group_hits, groups_of
 from tests.factories import wait_until
 from tests.page_requests import json_of, put
-from ui import similar_data
 from ui.search_state import SearchInput
 from ui.session import session
-from ui.similar_data import Grouping, group_hits, groups_of
 
 PAIRS = ("chelsea.png", "coffee.png", "rocket.jpg")  # each twice: as it is, and half as large
 
@@ -42,23 +42,23 @@ def compared(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page of the library, after a comparison and without choices."""
     monkeypatch.setenv("IMGSEARCH_DATA", str(data_dir))
     monkeypatch.setenv("IMGSEARCH_ENCODER", "lite")
-    similar_data.start_comparing()
-    wait_until(lambda: similar_data.comparison() is not None)
+    page_data.start_comparing()
+    wait_until(lambda: page_data.comparison() is not None)
     session().library.duplicates.forget_choices()
 
 
 def listed_groups(first: int = 0, count: int = 20, **address: str) -> Any:
     asked = {"address": address, "first": first, "count": count}
-    return json_of(put(similar_data.groups, asked))
+    return json_of(put(page_data.groups, asked))
 
 
 def choose(choices: dict[str, bool], forgets: bool = False) -> Any:
     asked = {"address": {}, "choices": choices, "forgets": forgets}
-    return json_of(put(similar_data.choose, asked))
+    return json_of(put(page_data.choose, asked))
 
 
 def exported(kind: str) -> str:
-    answer = put(similar_data.export, {"address": {}}, kind=kind)
+    answer = put(page_data.export, {"address": {}}, kind=kind)
     assert answer.status_code == 200
     return bytes(answer.body).decode()
 
@@ -86,14 +86,14 @@ def test_groups_come_in_ranges() -> None:
     "content",
     [
         {"address": {}, "first": -1, "count": 2},
-        {"address": {}, "count": similar_data.MOST_GROUPS + 1},
+        {"address": {}, "count": page_data.MOST_GROUPS + 1},
         {"address": {}, "folder": "/"},
         {"count": 2},
         {"address": {"q": "contry:Italy"}, "count": 2},
     ],
 )
 def test_what_is_no_request_is_refused_in_a_sentence(content: Any) -> None:
-    answer = put(similar_data.groups, content)
+    answer = put(page_data.groups, content)
     assert answer.status_code == 422 and len(bytes(answer.body)) > 20
 
 
@@ -129,7 +129,7 @@ def test_exports_follow_the_choices(data_dir: Path) -> None:
     rows = csv.DictReader(StringIO(exported("csv")))
     kept = {Path(row["path"]).name: row["keep"] for row in rows}
     assert (kept["coffee.png"], kept["rocket small.png"], kept["rocket.png"]) == ("0", "1", "1")
-    assert put(similar_data.export, {"address": {}}, kind="zip").status_code == 404
+    assert put(page_data.export, {"address": {}}, kind="zip").status_code == 404
 
 
 def test_a_search_leaves_the_pairs_of_what_it_finds() -> None:

@@ -285,7 +285,7 @@ class Groups {
   async export(kind, name) {
     await choices.settled();
     const body = JSON.stringify({ address: this.data.parameters, chosen: choices.told });
-    const answer = await fetch(`/similar/export/${kind}`, { method: "PUT", body }).catch(() => null);
+    const answer = await fetch(`/exports/similar/${kind}`, { method: "PUT", body }).catch(() => null);
     if (!answer?.ok) { this.say(answer ? await answer.text() : NO_SERVER); return; }
     const link = element("a"), address = URL.createObjectURL(await answer.blob());
     Object.assign(link, { href: address, download: name });

@@ -16,10 +16,16 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.analysis.sharpness import is_sharper
 from imgsearch.decode.formats import RAW
+from imgsearch.features.duplicates.records import (
+    DuplicateGroup,
+    GroupedPhoto,
+    Pair,
+    Pairs,
+    Sharpness,
+)
+from imgsearch.features.duplicates.sharpness import is_sharper
 from imgsearch.records.answer import Hit
-from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto, Pair, Pairs, Sharpness
 from imgsearch.search.hits import make_hits
 from imgsearch.text import words_of
 

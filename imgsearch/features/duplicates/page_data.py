@@ -7,11 +7,13 @@ sends it along with each request.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -407,7 +409,7 @@ def _exported(asked: GroupsRequest, kind: str) -> Response:
     elif kind == "paths":
         content = exports.paths_text(removal_paths(usable))
     else:
-        content = exports.groups_csv(current)
+        content = _csv_of(current)
     return Response(content, 200, NOT_STORED, "application/octet-stream")  # names need not be text
 
 
@@ -415,3 +417,19 @@ def folders_of(grouping: Grouping, folders: Sequence[Path]) -> list[Path]:
     """Those of the photo folders whose photos are to be kept, the best first."""
     known = {path_text(folder): folder for folder in folders}
     return [known[each] for each in grouping.prefer if each in known]
+
+
+def _csv_of(groups: Iterable[DuplicateGroup]) -> bytes:
+    """Groups of near-duplicates as one row per file, those to keep first."""
+    text = StringIO()
+    table = csv.writer(text)
+    columns = ["group", "keep", "reason", "width_px", "height_px", "size_bytes", "taken_at", "path"]
+    table.writerow(columns)
+    for number, group in enumerate(groups, 1):
+        for member in group.photos:
+            photo, date = member.hit.photo, date_of(member.hit)
+            facts = [photo.width_px, photo.height_px, photo.size_bytes]
+            taken_at = date.isoformat() if date else ""
+            for path in member.hit.paths:
+                table.writerow([number, int(member.keep), member.reason, *facts, taken_at, path])
+    return text.getvalue().encode("utf-8", "surrogateescape")

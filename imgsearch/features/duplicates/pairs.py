@@ -9,18 +9,19 @@ from contextlib import closing, contextmanager
 from functools import partial
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec.structs import replace
 
 from imgsearch import private_files
-from imgsearch.analysis.sharpness import SIDES_PX, measure_sharpness
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode, decode_bytes
 from imgsearch.errors import DiskError, PhotoError
+from imgsearch.features.duplicates.records import Pair, Pairs, Sharpness
+from imgsearch.features.duplicates.sharpness import SIDES_PX, measure_sharpness
 from imgsearch.progress import Progress
-from imgsearch.records.duplicates import Pair, Pairs, Sharpness
+from imgsearch.records.files import Picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,9 +40,6 @@ EXACT_PHOTOS = 100_000  # compared each with each: less than a minute on two cor
 NEAREST_PIVOTS = 12
 _SEED = 20_261
 MAX_MEASURED = 20_000  # photos whose sharpness is measured: ten minutes of work on two cores
-
-Picture: TypeAlias = Path | bytes
-"""The file of a photo, or the bytes of a small picture of it."""
 
 
 def find_pairs(

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError
-from imgsearch.records.duplicates import Comparison, Pair, Pairs, Sharpness
+from imgsearch.features.duplicates.records import Comparison, Pair, Pairs, Sharpness
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue

@@ -26,7 +26,7 @@ from imgsearch.errors import DiskError
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto
+    from imgsearch.features.duplicates.records import DuplicateGroup, GroupedPhoto
 
 
 @click.command("duplicates")
@@ -98,11 +98,11 @@ def command(
     if as_json:
         print_json(groups)
     elif as_list:
-        from imgsearch.analysis.removal_script import removal_paths
+        from imgsearch.features.duplicates.removal_script import removal_paths
 
         print_paths(removal_paths(groups), nul)
     elif script and groups:
-        from imgsearch.analysis.removal_script import removal_script
+        from imgsearch.features.duplicates.removal_script import removal_script
 
         print_bytes(removal_script(groups))
     else:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from benchmarks.synthetic import SyntheticSpace
-from imgsearch.analysis import duplicates
-from imgsearch.analysis.proposal import group_pairs
 from imgsearch.catalogue.local import LocalCatalogue
+from imgsearch.features.duplicates import pairs as duplicates
+from imgsearch.features.duplicates.proposal import group_pairs
+from imgsearch.features.duplicates.records import Pair, Pairs
 from imgsearch.progress import Job, Progress
-from imgsearch.records.duplicates import Pair, Pairs
 from imgsearch.store.store import Store
 from tests.factories import ingested, random_vectors
 

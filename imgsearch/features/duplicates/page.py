@@ -10,32 +10,62 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
+from starlette.routing import Route
 
-from imgsearch import Pairs, path_text
-from ui import cards, component_files
-from ui.addresses import parameters_here
-from ui.formatting import format_datetime
-from ui.library_state import follow, library_state
-from ui.query_line import query_line
-from ui.search_state import SearchInput
-from ui.session import session
-from ui.similar_data import (
+from imgsearch import Hit, path_text
+from imgsearch.features.duplicates import page_data
+from imgsearch.features.duplicates.page_data import (
     MIN_SCORE,
     TASK,
     Grouping,
     comparison,
     folders_of,
+    group_hits,
     groups_of,
     start_comparing,
 )
+from imgsearch.features.duplicates.records import Pairs
+from ui import cards, component_files
+from ui.addresses import parameters_here
+from ui.features import PageFeature, ShownView
+from ui.formatting import format_datetime
+from ui.library_state import follow, library_state
+from ui.page_view import PageView
+from ui.query_line import query_line
+from ui.search_state import SearchInput
+from ui.session import session
 from ui.tasks import progress_bar
 
 _similar = component_files.component("similar", "shared/photo_tile.css")
 _SCORE, _FOLDERS = "similarity", "preferred folders"  # keys of widgets
 
 
+def page() -> PageFeature:
+    """Return the share of near-duplicates in the page."""
+    view = PageView("Near-duplicates", "content_copy", "narrows", ("similar", "follow"))
+    return PageFeature(
+        actions="similar/actions.js",
+        views={"similar": ShownView(view, show, before="labels", around=around, back=back)},
+        routes=(
+            Route("/similar/groups", page_data.groups, methods=["PUT"]),
+            Route("/similar/choices", page_data.choose, methods=["PUT"]),
+            Route("/exports/similar/{kind}", page_data.export, methods=["PUT"]),
+        ),
+    )
+
+
+def around(parameters: Mapping[str, str], photo_id: int) -> list[Hit]:
+    """Return the photos of the group that has a photo: see `page_data.group_hits`."""
+    return group_hits(Grouping.from_address(parameters), photo_id)
+
+
+def back(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the parameters of the view, from the address of a photo that was opened in it."""
+    return Grouping.from_address(parameters).parameters
+
+
 def show() -> None:
-    """Groups of near-duplicates, among the photos that a search finds, if there is one."""
+    """Show the groups of near-duplicates, among the photos that a search finds, if there is one."""
     state = library_state()
     _show_comparison(SearchInput.of_address(), parameters_here())
     follow(state)

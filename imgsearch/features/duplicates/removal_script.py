@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from imgsearch.errors import UsageError
-from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto
+from imgsearch.features.duplicates.records import DuplicateGroup, GroupedPhoto
 from imgsearch.text import SCHEME, path_text, printable
 from imgsearch.version import VERSION
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.decode.laplacian import fine_detail
-from imgsearch.records.duplicates import Sharpness
+from imgsearch.features.duplicates.records import Sharpness
 
 SIDES_PX = (256, 512, 1024)  # the long sides at which sharpness is measured
 # A picture is called sharper from this ratio on. With 25 photos of several cameras at 1,024 px, a

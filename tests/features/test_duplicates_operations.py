@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings, UsageError
-from imgsearch.operations.duplicates import Duplicates
+from imgsearch.features.duplicates.operations import Duplicates
 from imgsearch.service.client import Client
 from tests.factories import run_cli
 from tests.services import serving

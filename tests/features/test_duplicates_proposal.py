@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from imgsearch import DuplicateGroup, Hit, Library, Photo, Settings
-from imgsearch.analysis.proposal import propose, with_kept
-from imgsearch.analysis.sharpness import is_sharper, measure_sharpness
 from imgsearch.errors import DiskError
-from imgsearch.records.duplicates import Pair, Pairs
+from imgsearch.features.duplicates.proposal import propose, with_kept
+from imgsearch.features.duplicates.records import Pair, Pairs
+from imgsearch.features.duplicates.sharpness import is_sharper, measure_sharpness
 from imgsearch.records.photo import Facts
 
 NOON = datetime(2024, 5, 3, 12)

@@ -10,14 +10,14 @@ from msgspec import Meta
 
 from imgsearch.addresses import as_path
 from imgsearch.errors import UsageError
+from imgsearch.features.duplicates.records import DuplicateGroups
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
-from imgsearch.records.duplicates import DuplicateGroups
-from imgsearch.records.ids import as_ids
 
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
+    from imgsearch.features.duplicates.choices import DuplicateChoices
+    from imgsearch.features.duplicates.records import Comparison, DuplicateGroup, Pairs
     from imgsearch.progress import Job, Progress
-    from imgsearch.records.duplicates import Comparison, DuplicateGroup, Pairs
 
 MinScore: TypeAlias = Annotated[
     Annotated[float, Meta(ge=-1, le=1)] | None,
@@ -49,7 +49,11 @@ class Duplicates:
         return Job(self._find(min_score))
 
     def _find(self, min_score: float) -> Generator[Progress, None, Pairs]:
-        from imgsearch.analysis.duplicates import find_pairs, measure_photos, photos_to_measure
+        from imgsearch.features.duplicates.pairs import (
+            find_pairs,
+            measure_photos,
+            photos_to_measure,
+        )
 
         engine = self._engine
         pairs = yield from find_pairs(engine.catalogue(), engine.settings.cache_dir, min_score)
@@ -61,7 +65,7 @@ class Duplicates:
 
         They are in a file of the library's working folder on this machine. Raises DiskError.
         """
-        from imgsearch.analysis.last_comparison import remember
+        from imgsearch.features.duplicates.last_comparison import remember
 
         return remember(self._engine.working_folder, self._engine.catalogue(), pairs)
 
@@ -70,7 +74,7 @@ class Duplicates:
 
         None where there are none, or the library has another model by now. Raises DiskError.
         """
-        from imgsearch.analysis.last_comparison import remembered
+        from imgsearch.features.duplicates.last_comparison import remembered
 
         return remembered(self._engine.working_folder, self._engine.catalogue())
 
@@ -86,7 +90,7 @@ class Duplicates:
         stays as well if it is sharper. A photo and a video never replace each other. Nothing is
         read but the database.
         """
-        from imgsearch.analysis.proposal import propose_among
+        from imgsearch.features.duplicates.proposal import propose_among
 
         folders = [as_path(self._engine.absolute(folder)) for folder in prefer]
         return propose_among(self._engine.catalogue(), pairs, min_score, folders)
@@ -118,15 +122,6 @@ class Duplicates:
         groups = self.groups(pairs, min_score, prefer)
         return DuplicateGroups(groups[: max(k, 0)], len(groups), comparison.compared_at)
 
-    def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-        """Find which of these photos are nearly the same as one before them, or of the same burst.
-
-        By the id of the photo on top, which is the first of its stack: the ids of those behind it.
-        """
-        from imgsearch.search.stacking import stacks_of
-
-        return stacks_of(self._engine.context(), as_ids(photo_ids))
-
     @operation("GET /duplicates/choices")
     def choices(self) -> dict[int, bool]:
         """Return whether a near-duplicate is to be kept, by its photo id, where that was chosen.
@@ -134,7 +129,7 @@ class Duplicates:
         Nothing here follows them: `groups` always gives the proposal, and `with_kept` changes it.
         Raises UsageError for a library that keeps no choices: "choices" is not in its capabilities.
         """
-        return self._engine.duplicate_choices().all()
+        return self._choices().all()
 
     @operation("POST /duplicates/choices")
     def choose(self, photo_id: PhotoId, is_kept: bool | None) -> None:
@@ -144,10 +139,16 @@ class Duplicates:
         the library and comes back. Works while another process writes. Raises UsageError for an
         unknown photo, DiskError where the library cannot be written, and as `choices` does.
         """
-        if not self._engine.duplicate_choices().set(photo_id, is_kept):
+        if not self._choices().set(photo_id, is_kept):
             raise UsageError(f"There is no photo {photo_id} in the library. Search for it again.")
 
     @operation("DELETE /duplicates/choices")
     def forget_choices(self) -> int:
         """Forget all these choices; returns how many there were. Raises as `choose` does."""
-        return self._engine.duplicate_choices().clear()
+        return self._choices().clear()
+
+    def _choices(self) -> DuplicateChoices:
+        from imgsearch.features.duplicates.choices import DuplicateChoices
+
+        local = self._engine.on_this_machine("choices of near-duplicates")
+        return DuplicateChoices(local.database())
