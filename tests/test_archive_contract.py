@@ -183,6 +183,7 @@ OF_FEATURES = {
     "albums": "albums",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
+    "meaning": "meaning",
     "over_time": "strips",
 }
 # Tested by themselves, in both engines: they change the library. Those of people are in

@@ -64,7 +64,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "events": "List occasions and trips.",
         "places": "Count photos by country, region and town.",
         "cameras": "Count photos by camera.",
-        "meaning": "List what the photos are about: clusters with names.",
     },
     "Keep up to date": {
         "watch": "Keep the library up to date while it runs.",

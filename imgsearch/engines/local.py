@@ -82,7 +82,7 @@ _CAPABILITIES = frozenset(
     {
         *(installed.parts().keys() - installed.parts_of_archives()),
         *("changes", "choices", "concepts", "corrections", "encoders", "folders"),
-        *("labels", "marks", "meaning", "titles"),
+        *("labels", "marks", "titles"),
         *("packs", "people", "saved", "tray", "upkeep", "watch"),
     }
 )
