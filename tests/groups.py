@@ -14,7 +14,9 @@ GROUPS = {
     "archives": (
         "test_archive*.py",
         "test_catalogue.py",
+        "test_copied_items.py",
         "test_deploy.py",
+        "test_direct_search.py",
         "test_fleet*.py",
         "test_mounts.py",
         "test_replica*.py",

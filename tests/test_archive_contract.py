@@ -127,6 +127,12 @@ def towns(library: Library) -> object:
     return library.browse.towns_on_map(MapArea(40, 5, 48, 20), 5)[:3]
 
 
+def choices(library: Library) -> object:
+    found = library.browse.filter_choices()
+    in_folders = sum(each.photos for each in found.folders)  # an archive does not know the top ones
+    return found.places, found.people, found.keywords, in_folders
+
+
 # Both engines answer these, and alike.
 ANSWERED: dict[str, Callable[[Library], object]] = {
     "search": lambda library: [
@@ -147,6 +153,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "timeline": lambda library: library.browse.timeline(),
     "places": lambda library: library.browse.places(),
     "events": events,
+    "filters_choices": choices,
     "cameras": lambda library: library.browse.cameras(),
     "over_time": strip,
     "duplicates": near_duplicates,
@@ -188,7 +195,7 @@ OF_FEATURES = {
 }
 # Tested by themselves, in both engines: they change the library. Those of people are in
 # `tests/test_archive_people`.
-CHANGING = {"Upkeep.read_text", "Upkeep.repair", "changes", "people"}
+CHANGING = {"Upkeep.read_text", "Upkeep.repair", "changes", "lines", "people"}
 CALLS: dict[str, Callable[[Library], object]] = {
     "events_title": lambda library: library.browse.title_event(datetime(2008, 10, 22), "x"),
     "duplicates_choices": lambda library: library.duplicates.choices(),

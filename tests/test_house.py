@@ -250,6 +250,7 @@ def test_archives_come_in_by_one_door() -> None:
                 if "imgsearch.archive" in named:
                     doors.add((name_of(file), named))
     assert doors == {
+        ("imgsearch.cli.search", "from imgsearch.archive.direct import DirectSearch"),
         ("imgsearch.library", "from imgsearch.archive.engine import ArchiveEngine"),
         (
             "imgsearch.engines.replicas",

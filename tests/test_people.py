@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from imgsearch import ChangeHistory, Library, Settings
+from imgsearch import ChangeHistory, Library, Settings, ShownPerson
 from imgsearch.cli import commands
 from imgsearch.decode.xmp_regions import NamedFace, new_packet_of_faces
 from imgsearch.errors import QueryError, UsageError
@@ -95,6 +95,64 @@ def test_filters_count_and_exclude_people(library: Library) -> None:
         library.lines.understand("people:3+").query.filters
         == library.lines.understand("people:>=3").query.filters
     )
+
+
+def test_the_details_of_a_person_are_those_of_its_operations_with_days(library: Library) -> None:
+    red = of_colour(library, "red0")
+    details = library.people.details(red.id, k=2, proposed=3)
+    assert details.person == red
+    assert details.faces == library.people.faces_of(red.id, 2)
+    assert details.looks == library.people.looks_of(red.id)
+    assert details.proposals == library.people.proposals(red.id, 3)
+    shown = {face.photo_id for face in details.faces}
+    assert shown <= details.days.keys()
+    for hit in library.photos(sorted(details.days)):
+        assert hit.date is not None and details.days[hit.photo.id] == hit.date.date()
+    library.people.hide(red.id)
+    assert library.people.details(red.id).proposals == ()
+    with pytest.raises(UsageError, match="imgsearch people"):
+        library.people.details(999)
+
+
+def test_the_overview_has_everybody_and_the_details_of_one(library: Library) -> None:
+    red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+    assert library.people.overview().last_change is None
+    named = library.people.name(red.id, "Anna").change
+    library.people.hide(lime.id)
+    library.changes.undo()
+    library.people.hide(lime.id)
+    overview = library.people.overview(red.id, k=2)
+    assert overview.people == library.people.all(hidden=True)
+    assert {lime.id, red.id} <= {each.id for each in overview.people}
+    assert overview.alone == library.people.counts().alone
+    assert overview.person == library.people.details(red.id, k=2)
+    library.changes.undo()
+    assert library.people.overview().last_change == named
+    gone = library.people.overview(999)
+    assert gone.person is None and gone.people == library.people.all(hidden=True)
+
+
+def test_a_decision_is_refused_where_the_person_is_not_as_it_was_shown(library: Library) -> None:
+    red, lime = of_colour(library, "red0"), of_colour(library, "lime")
+    faces = tuple(face.id for face in library.people.faces_of(red.id))
+    shown = ShownPerson(red.id, faces)
+    library.people.name(red.id, "Anna", shown)
+    decisions: list[Callable[[ShownPerson], object]] = [
+        lambda shown: library.people.name(red.id, "Ben", shown),
+        lambda shown: library.people.merge(lime.id, red.id, shown),
+        lambda shown: library.people.hide(red.id, shown=shown),
+        lambda shown: library.people.set_me(red.id, shown=shown),
+    ]
+    for decide in decisions:
+        with pytest.raises(UsageError, match="This person has the name Anna by now"):
+            decide(shown)
+    library.people.split(faces[:1], red.id)
+    for decide in decisions:
+        with pytest.raises(UsageError, match="Some of the faces shown are not of this person"):
+            decide(ShownPerson(red.id, faces, "Anna"))
+    assert library.people.get(red.id).name == "Anna" and not library.people.get(red.id).is_me
+    library.people.set_me(red.id, shown=ShownPerson(red.id, faces[1:2], "Anna"))
+    assert library.people.get(red.id).is_me, "further faces are no reason"
 
 
 def test_two_persons_of_one_name_are_one(library: Library) -> None:

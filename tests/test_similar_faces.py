@@ -56,6 +56,9 @@ def test_a_face_seen_once_finds_the_faces_like_it(library: Library) -> None:
     similar = library.people.similar(yellow.id)
     assert sorted(stems(library, [each.face for each in similar])) == ["both", "red0", "red1"]
     assert all(0.36 < each.score < 0.5 for each in similar)
+    for each in similar:
+        (hit,) = library.photos([each.face.photo_id])
+        assert hit.date is not None and each.day == hit.date.date()
     assert len(library.people.similar(yellow.id, k=2)) == 2
 
 

@@ -29,10 +29,9 @@ from imgsearch.errors import (
 )
 from imgsearch.ocr import is_installed
 from imgsearch.progress import Progress
-from imgsearch.records.browse import CountryCount, PlaceCounts, RegionCount, TownCount
 from tests.factories import SimulatedClock, wait_until
 from tests.page_requests import json_of, put
-from ui import answer_data, exports, filter_data, filters, formatting, photo_data
+from ui import answer_data, exports, filters, formatting, photo_data
 from ui.responses import no_picture
 from ui.session import session
 from ui.tasks import BackgroundTasks, Task
@@ -634,59 +633,6 @@ def test_each_value_of_a_filter_has_a_chip_that_says_what_it_means() -> None:
     assert [each.field for each in parse(chips[4].rest).filters] == [
         "in", "after", "before", "type", "rating"
     ]  # fmt: skip
-
-
-def test_folders_are_a_tree_from_the_folders_of_the_library() -> None:
-    photos_in = {
-        Path("/photos"): 1,
-        Path("/photos/2019/Genève"): 3,
-        Path("/photos/2019/Rome"): 2,
-        Path("/photos/old/scans/album"): 4,
-        Path("/nas/x\udcff"): 5,
-        Path("/nas/family"): 6,
-    }
-    tree = filter_data.folder_tree(photos_in, [Path("/photos"), Path("/nas")])
-    assert shape(tree) == [
-        ("/nas", 6, [("family", 6, [])]),
-        ("/photos", 10, [
-            ("2019", 5, [("Genève", 3, []), ("Rome", 2, [])]),
-            ("old/scans/album", 4, []),
-        ]),
-    ]  # fmt: skip
-    assert tree[1].below[0].below[0].value == "/photos/2019/Genève"
-
-
-def test_folders_of_an_archive_are_a_tree_below_their_buckets() -> None:
-    photos_in = {
-        Path("s3://photos/2019/Rome"): 2,
-        Path("s3://photos/2019/Genève"): 3,
-        Path("s3://scans"): 1,
-        Path("/nas/family"): 6,
-    }
-    tree = filter_data.folder_tree(photos_in, [])
-    assert shape(tree) == [
-        ("s3://scans", 1, []),
-        ("/nas/family", 6, []),
-        ("s3://photos/2019", 5, [("Genève", 3, []), ("Rome", 2, [])]),
-    ]
-    assert tree[2].below[1].value == "s3://photos/2019/Rome"
-
-
-def test_a_place_without_a_name_is_left_out_and_what_is_in_it_is_not() -> None:
-    geneva = RegionCount("Geneva", 3, (TownCount("Genève", 2), TownCount(None, 1)))
-    nowhere = RegionCount(None, 1, (TownCount("Springfield", 1),))
-    tree = filter_data.place_tree(
-        PlaceCounts((CountryCount("Switzerland", 3, (geneva,)), CountryCount(None, 1, (nowhere,))),
-                    0, 0)
-    )  # fmt: skip
-    assert shape(tree) == [
-        ("Switzerland", 3, [("Geneva", 3, [("Genève", 2, [])])]),
-        ("Springfield", 1, []),
-    ]
-
-
-def shape(tree: list[filter_data.FilterChoice]) -> list[tuple[str, int, Any]]:
-    return [(choice.label, choice.photos, shape(choice.below)) for choice in tree]
 
 
 def test_text_is_safe_and_readable() -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from imgsearch.cli.output import (
     NO_RESULT,
+    DownloadPrinter,
     archive_option,
     asking,
     data_option,
@@ -54,6 +55,11 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 )
 @click.option("--preview", is_flag=True, help="Show the pictures below their lines, in a terminal.")
 @click.option(
+    "--direct",
+    is_flag=True,
+    help="With --library: ask the archive itself, without a copy on this machine.",
+)
+@click.option(
     "--explain-query",
     "explain_query",
     is_flag=True,
@@ -76,6 +82,7 @@ def command(
     show_all: bool,
     cursor: str | None,
     preview: bool,
+    direct: bool,
     explain_query: bool,
     paths: bool,
     signed: bool,
@@ -108,6 +115,10 @@ def command(
     results without a mark are likely. If nothing matches well, the three to ten nearest are shown
     as possible, and the answer says that it is unsure. Weak results, no better than chance, are
     hidden without --all. Exit code 1 means that nothing was found and nothing is shown.
+
+    --library copies what searches need of the archive to this machine. --direct does without that,
+    where no disk has room for it: it finds words in names and texts, the nearest photos, and what
+    passes filters on facts, dates, folders and text, without a verdict.
     """
     if paths and as_json:
         raise click.UsageError("Choose one of --paths and --json.")
@@ -119,6 +130,12 @@ def command(
         require_terminal_extra("--preview")
     if nul and not paths:
         raise click.UsageError("-0 needs --paths.")
+    if direct and not address:
+        raise click.UsageError("--direct needs --library.")
+    if direct and (cursor or preview or signed or explain_query):
+        raise click.UsageError(
+            "--direct has no --cursor, --preview, --signed and --explain-query: leave it out."
+        )
     if signed and not (paths and address):
         raise click.UsageError("--signed needs --paths and --library.")
     query = query_from(words)
@@ -131,6 +148,12 @@ def command(
             standard_output().print(printable(library.lines.exact(query)))
         return
     is_look = cursor is None and not (paths or as_json)
+    if direct and address is not None:
+        answer = _directly(query, _DEFAULT_K if k is None else k, address, data_dir)
+        options = _Output(show_all, as_json, paths, signed, nul, data_dir, address, preview)
+        if not _show(answer, options):
+            sys.exit(NO_RESULT)
+        return
 
     def find(wanted: Query, k: int | None, cursor: str | None = None) -> _Page:
         with asking(data_dir, address) as ask:
@@ -154,6 +177,16 @@ def command(
         found = _show(find(corrected, page.k).answer, output)
     if not found:
         sys.exit(NO_RESULT)
+
+
+def _directly(query: Query, k: int, address: str, data_dir: str | None) -> Answer:
+    """Return the answer of the tables of an archive: see `imgsearch.archive.direct`."""
+    from imgsearch.archive.direct import DirectSearch
+    from imgsearch.config import Settings
+
+    encoder = click.get_current_context().obj
+    settings = Settings.load(data_dir=data_dir)
+    return DirectSearch(address, settings, info, DownloadPrinter(), encoder).find(query, k)
 
 
 class _Page(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgsearch.errors import UsageError
@@ -11,6 +12,7 @@ from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.records.browse import (
     DayPhotos,
+    FilterChoices,
     MapArea,
     MapTown,
     NameCounts,
@@ -158,6 +160,35 @@ class Browse:
 
         with closing(Gazetteer(self._engine.settings.cache_dir)) as gazetteer:
             return tuple(towns_on_map(gazetteer, area, zoom))
+
+    @operation("GET /filters/choices")
+    def filter_choices(self) -> FilterChoices:
+        """List the folders, places, people, keywords and saved labels that a filter can name.
+
+        Each has its number of photos, and the filter that finds them. Names that cannot be typed
+        are left out. Of each kind, at most 20,000 are listed: those with most photos, and the
+        folders that are least deep.
+        """
+        from imgsearch.analysis.filter_choices import (
+            choices_of_labels,
+            choices_of_names,
+            folder_tree,
+            place_tree,
+        )
+
+        engine, names = self._engine, self.names()
+        roots = engine.photo_folders() if "folders" in engine.capabilities else []
+        facets: dict[str, dict[str, int]] = {}
+        if "labels" in engine.capabilities:
+            labels = engine.on_this_machine("labels").store().labels
+            facets = {facet.name: labels.counts(facet.id) for facet in labels.facets()}
+        return FilterChoices(
+            folder_tree(names.folders, map(Path, roots)),
+            place_tree(self.places()),
+            choices_of_names("person", names.people),
+            choices_of_names("keyword", names.keywords),
+            choices_of_labels(facets),
+        )
 
     def names(self) -> NameCounts:
         """Count the photos of each folder, person and keyword."""

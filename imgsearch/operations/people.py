@@ -12,16 +12,19 @@ from msgspec import Meta
 
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import check_k
-from imgsearch.operations.declared import PhotoId, ResultCount, operation
+from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
 from imgsearch.records.changes import Change
 from imgsearch.records.faces import (
     Face,
     FaceCounts,
     FaceNamesChange,
+    PeopleOverview,
     Person,
     PersonChange,
+    PersonDetails,
     PersonLook,
     Proposal,
+    ShownPerson,
     SimilarFace,
 )
 from imgsearch.records.ids import as_id
@@ -43,6 +46,11 @@ FaceIds = Annotated[
 MoreFaceIds = Annotated[tuple[int, ...], Meta(max_length=10_000, description="The ids of faces.")]
 FaceSide = Annotated[
     int, Meta(ge=16, le=1024, description="The side of the square picture in pixels.")
+]
+Proposed = Annotated[int, Meta(le=MAX_K, description="How many faces to propose at most.")]
+Shown = Annotated[
+    ShownPerson | None,
+    Meta(description="How a person was shown: the decision is refused where that has changed."),
 ]
 MAX_NAME = 200  # characters
 _NOBODY_YET = 1 << 62  # stands for a person who is not made yet
@@ -144,6 +152,44 @@ class People:
             looks.append(PersonLook(len(rows), confirmed, best_face(faces, rows), first, last))
         return tuple(sorted(looks, key=lambda look: (look.first or date.max, -look.faces)))
 
+    @operation("GET /person/{person_id}")
+    def details(
+        self, person_id: PersonId, k: ResultCount = 100, proposed: Proposed = 12
+    ) -> PersonDetails:
+        """Return a person with its looks, its best k faces, and faces that may be the same person.
+
+        Raises UsageError for an unknown person.
+        """
+        person = self.get(person_id)
+        faces = self.faces_of(person_id, k)
+        proposals = () if person.is_hidden else self.proposals(person_id, proposed)
+        days = self._days_of([*faces, *(each.face for each in proposals)])
+        return PersonDetails(person, self.looks_of(person_id), faces, proposals, days)
+
+    @operation("GET /people/overview")
+    def overview(
+        self, person_id: PersonId | None = None, k: ResultCount = 100, proposed: Proposed = 12
+    ) -> PeopleOverview:
+        """List all persons, with the details of one of them: what to show after a decision.
+
+        The further arguments are those of `details`.
+        """
+        is_known = person_id is not None and self._people().has(as_id(person_id))
+        return PeopleOverview(
+            self.all(hidden=True),
+            self.counts().alone,
+            self._engine.people().changes.last_of_people(),
+            self.details(person_id, k, proposed) if is_known and person_id is not None else None,
+        )
+
+    def _days_of(self, faces: Iterable[Face]) -> dict[int, date]:
+        """Return the days on which the photos of faces were taken, by their ids."""
+        import numpy as np
+
+        photo_ids = np.unique(np.array([face.photo_id for face in faces], np.int64))
+        dated = self._engine.browsing().dated(photo_ids)
+        return {photo_id: date.fromisoformat(day) for photo_id, day, _ in dated}
+
     @operation("GET /photo/{photo_id}/faces")
     def faces_in(self, photo_id: PhotoId) -> tuple[Face, ...]:
         """List the faces in a photo, from left to right."""
@@ -209,20 +255,24 @@ class People:
             )
         pairs = similar_faces(faces, number, k)
         found = stores.people.faces([face for face, _ in pairs])
+        days = self._days_of(found.values())
         return tuple(
-            SimilarFace(found[face], round(score, 3)) for face, score in pairs if face in found
+            SimilarFace(found[face], round(score, 3), days.get(found[face].photo_id))
+            for face, score in pairs
+            if face in found
         )
 
     # ------------------------------------------------------------------ deciding
 
     @operation("POST /people/name")
-    def name(self, person_id: PersonId, name: str) -> PersonChange:
+    def name(self, person_id: PersonId, name: str, shown: Shown = None) -> PersonChange:
         """Name a person; `person:NAME` finds it from then on. "" takes the name away.
 
         A person of this name, without case and accents, gets its faces. Raises UsageError for an
-        unknown person and a name that is too long.
+        unknown person, a name that is too long, and a person that is not as it was `shown`.
         """
         name, number = _checked_name(name), as_id(person_id)
+        self._require_as_shown(shown)
 
         def named(stores: PeopleStores) -> tuple[int, Change]:
             if not name:
@@ -246,6 +296,24 @@ class People:
         raise UsageError(
             f"There is no person with the id {person_id}. To list persons: imgsearch people"
         )
+
+    def _require_as_shown(self, shown: ShownPerson | None) -> None:
+        """Raise UsageError where a person has another name, or not all faces that were shown.
+
+        Further faces are no reason: they may have been found since then.
+        """
+        if shown is None:
+            return
+        person = self.get(shown.person_id)
+        if (person.name or "") != (shown.name or ""):
+            name = f"has the name {printable(person.name)}" if person.name else "has no name"
+            raise UsageError(f"This person {name} by now. Look at it again, and decide then.")
+        faces = self._people().faces_of(person.id, max(person.faces, 1))
+        if not {face.id for face in faces}.issuperset(shown.faces):
+            raise UsageError(
+                "Some of the faces shown are not of this person any more. Look at it again, and "
+                "decide then."
+            )
 
     @operation("POST /people/decide")
     def decide(
@@ -305,13 +373,15 @@ class People:
         return PersonChange(self.get(person), change, count)
 
     @operation("POST /people/merge")
-    def merge(self, person_id: PersonId, into: PersonId) -> PersonChange:
+    def merge(self, person_id: PersonId, into: PersonId, shown: Shown = None) -> PersonChange:
         """Make two persons one, with the name of `into` if it has one.
 
-        Raises UsageError for an unknown person, and for the same one twice.
+        Raises UsageError for an unknown person, for the same one twice, and where the person that
+        was `shown` is another by now.
         """
         if person_id == into:
             raise UsageError("These are one person already.")
+        self._require_as_shown(shown)
         one, other = as_id(person_id), as_id(into)
         change = self._engine.deciding(
             lambda stores: stores.people.merge(
@@ -331,21 +401,27 @@ class People:
         return PersonChange(self.get(new), change, len(set(ids)))
 
     @operation("POST /people/hide")
-    def hide(self, person_id: PersonId, hidden: bool = True) -> PersonChange:
-        """Hide a person of no interest, or show one again. Raises UsageError for an unknown one."""
+    def hide(self, person_id: PersonId, hidden: bool = True, shown: Shown = None) -> PersonChange:
+        """Hide a person of no interest, or show one again.
+
+        Raises UsageError for an unknown person, and for one that is not as it was `shown`.
+        """
         number = as_id(person_id)
+        self._require_as_shown(shown)
         change = self._engine.deciding(
             lambda stores: stores.people.hide(number, hidden, _sure(stores, number))
         )
         return PersonChange(self.get(number), change)
 
     @operation("POST /people/me")
-    def set_me(self, person_id: PersonId, is_me: bool = True) -> PersonChange:
+    def set_me(self, person_id: PersonId, is_me: bool = True, shown: Shown = None) -> PersonChange:
         """Say that a person is you, or is not: `person:me` finds it, and so does "me" in words.
 
-        Only one person is you. Raises UsageError for an unknown person, and for one without a name.
+        Only one person is you. Raises UsageError for an unknown person, for one without a name, and
+        for one that is not as it was `shown`.
         """
         number = as_id(person_id)
+        self._require_as_shown(shown)
         change = self._engine.deciding(lambda stores: stores.people.set_own(number, is_me))
         return PersonChange(self.get(number), change)
 

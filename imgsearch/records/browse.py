@@ -147,6 +147,30 @@ class NameCounts(Struct, frozen=True):
     keywords: dict[str, int]
 
 
+class FilterChoice(Struct, frozen=True):
+    """One value of a filter, with its number of photos: `field:value` in the query language.
+
+    In a tree, `below` are the values in this one, such as the towns of a country, with photos that
+    count here, too.
+    """
+
+    label: str
+    field: str
+    value: str
+    photos: int
+    below: tuple[FilterChoice, ...] = ()
+
+
+class FilterChoices(Struct, frozen=True):
+    """The values that photos can be filtered by: folders and places as trees, names as lists."""
+
+    folders: tuple[FilterChoice, ...]
+    places: tuple[FilterChoice, ...]
+    people: tuple[FilterChoice, ...]
+    keywords: tuple[FilterChoice, ...]
+    labels: tuple[FilterChoice, ...]
+
+
 class Moments(Struct, frozen=True, eq=False):
     """The times and places of n photos, each fact in an array (n,) or a list of its own.
 

@@ -142,10 +142,52 @@ class Proposal(Struct, frozen=True):
 
 
 class SimilarFace(Struct, frozen=True):
-    """A face that is like another one; `score` is the likeness, at most 1."""
+    """A face that is like another one; `score` is the likeness, at most 1.
+
+    `day` is that on which its photo was taken; None if the photo has left the library since.
+    """
 
     face: Face
     score: float
+    day: date | None = None
+
+
+class PersonDetails(Struct, frozen=True):
+    """A person with its looks, its best faces, and faces that may be the same person.
+
+    `days` are those on which the photos of these faces were taken, by their ids; a photo that has
+    left the library since has none. Nothing is proposed for a person of no interest.
+    """
+
+    person: Person
+    looks: tuple[PersonLook, ...]
+    faces: tuple[Face, ...]
+    proposals: tuple[Proposal, ...]
+    days: dict[int, date]
+
+
+class PeopleOverview(Struct, frozen=True):
+    """All persons, those of no interest included, and the details of one of them.
+
+    `alone` faces are of no person, and `last_change` is the newest change of persons that was not
+    undone. `person` is None where none was asked for, or there is none with that id.
+    """
+
+    people: tuple[Person, ...]
+    alone: int
+    last_change: Change | None
+    person: PersonDetails | None = None
+
+
+class ShownPerson(Struct, frozen=True):
+    """How a person was shown to somebody who decides: its name, and the ids of some of its faces.
+
+    A decision is refused where the person has another name by now, or not all of these faces.
+    """
+
+    person_id: int
+    faces: tuple[int, ...] = ()
+    name: str | None = None
 
 
 class FaceCounts(Struct, frozen=True):

@@ -510,7 +510,7 @@ def test_only_names_of_this_machine_are_served(address: str, cookie: str) -> Non
     [
         ("DELETE", "/operations/past-queries"),
         ("PUT", "/operations/tray"),
-        ("PUT", "/people/decisions"),
+        ("PUT", "/operations/people/name"),
         ("POST", "/_stcore/upload_file/x/y"),
     ],
 )

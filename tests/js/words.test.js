@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { matching, read, wordsIn } from "../../ui/components/choices/matching.js";
+import { kindsOf, matching, wordsIn } from "../../ui/components/choices/matching.js";
 import { albumOf } from "../../imgsearch/features/albums/components/albums/album_line.js";
 import { placeName } from "../../ui/components/shell/place_name.js";
 import { printable } from "../../ui/components/shared/dom.js";
@@ -12,11 +12,10 @@ test("words have no case, no accents, and the letters of other alphabets as peop
   assert.deepEqual(wordsIn("  …  "), []);
 });
 
-const PLACES = read("Places", "place", [
-  ["Switzerland", "place", "Switzerland", 30, [["Genève", "place", "Genève", 20, []], ["New Geneva", "place", "New Geneva", 40, []]]],
-  ["France", "place", "France", 5, []],
-]);
-const found = (text, kinds = [PLACES]) => matching(kinds, wordsIn(text)).map(({ label }) => label);
+const choice = (label, photos, below = []) => ({ label, field: "place", value: label, photos, below });
+const NOTHING = { folders: [], places: [], people: [], keywords: [], labels: [] };
+const PLACES = [choice("Switzerland", 30, [choice("Genève", 20), choice("New Geneva", 40)]), choice("France", 5)];
+const found = (text, more = {}) => matching(kindsOf({ ...NOTHING, places: PLACES, ...more }), wordsIn(text)).map(({ label }) => label);
 
 test("a choice is found where each word begins a word of its name; names that begin with them come first", () => {
   assert.deepEqual(found("gen"), ["Genève", "New Geneva"], "though the other one has more photos");
@@ -26,12 +25,18 @@ test("a choice is found where each word begins a word of its name; names that be
 });
 
 test("of names that begin with the words, those with more photos come first, of all kinds", () => {
-  const people = read("People", "person", [["Frances", "person", "Frances", 9, []]]);
-  assert.deepEqual(found("fran", [PLACES, people]), ["Frances", "France"]);
+  assert.deepEqual(found("fran", { people: [choice("Frances", 9)] }), ["Frances", "France"]);
+});
+
+test("a kind without choices is left out, and what is above a choice is known", () => {
+  const [places, ...others] = kindsOf({ ...NOTHING, places: PLACES });
+  assert.deepEqual([places.title, places.icon, others], ["Places", "place", []]);
+  assert.deepEqual(places.choices[0].below[1].above, ["Switzerland"]);
+  assert.equal(kindsOf({ ...NOTHING, folders: [choice("a\u202eb", 1)] })[0].choices[0].label, "a\\u202eb");
 });
 
 test("a choice knows what it is in", () => {
-  const [geneva] = matching([PLACES], ["geneve"]);
+  const [geneva] = matching(kindsOf({ ...NOTHING, places: PLACES }), ["geneve"]);
   assert.deepEqual([geneva.above, geneva.kind.title, geneva.value], [["Switzerland"], "Places", "Genève"]);
 });
 

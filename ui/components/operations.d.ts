@@ -7,6 +7,7 @@ export interface GetOperations {
   "photo/{photo_id}": { request: { photo_id: number }; answer: PhotoDetails };
   "suggest": { request: { line?: string; k?: number }; answer: (Suggestion)[] };
   "thumbnail/{photo_id}": { request: { photo_id: number; side_px?: number; at_s?: number | null; or_kept?: boolean }; answer: Blob };
+  "filters/choices": { request: {}; answer: FilterChoices };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
   "tray": { request: {}; answer: PickedPhotos };
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
@@ -17,6 +18,8 @@ export interface GetOperations {
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
   "people/{person_id}/looks": { request: { person_id: number }; answer: (PersonLook)[] };
+  "person/{person_id}": { request: { person_id: number; k?: number; proposed?: number }; answer: PersonDetails };
+  "people/overview": { request: { person_id?: number | null; k?: number; proposed?: number }; answer: PeopleOverview };
   "photo/{photo_id}/faces": { request: { photo_id: number }; answer: (Face)[] };
   "face/{face_id}/picture": { request: { face_id: number; side_px?: number }; answer: Blob };
   "people/{person_id}/proposals": { request: { person_id: number; k?: number }; answer: (Proposal)[] };
@@ -63,13 +66,13 @@ export interface PostOperations {
   "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
   "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
   "concepts/forget": { request: { name: string }; answer: boolean };
-  "people/name": { request: { person_id: number; name: string }; answer: PersonChange };
+  "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
   "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
   "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
-  "people/merge": { request: { person_id: number; into: number }; answer: PersonChange };
+  "people/merge": { request: { person_id: number; into: number; shown?: ShownPerson | null }; answer: PersonChange };
   "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
-  "people/hide": { request: { person_id: number; hidden?: boolean }; answer: PersonChange };
-  "people/me": { request: { person_id: number; is_me?: boolean }; answer: PersonChange };
+  "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
   "encoders/drop": { request: { name: string }; answer: DroppedEncoder };
   "encoders/trial": { request: { name: string; photos?: number; queries?: (string)[] }; answer: EncoderTrial };
@@ -103,6 +106,8 @@ export type Classes = { names: (string)[]; template?: string | null; none_of_the
 export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
 
 export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null };
+
+export type ShownPerson = { person_id: number; faces?: (number)[]; name?: string | null };
 
 export type Refusal = { kind: string; message: string; line: string | null; at: number | null };
 
@@ -178,6 +183,10 @@ export type Change = { id: number | null; title: string; photos: number; changed
 
 export type ValueCount = { value: string | null; photos: number };
 
+export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; labels: (FilterChoice)[] };
+
+export type FilterChoice = { label: string; field: string; value: string; photos: number; below: (FilterChoice)[] };
+
 export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 
 export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
@@ -206,9 +215,13 @@ export type Face = { id: number; photo_id: number; x: number; y: number; width: 
 
 export type PersonLook = { faces: number; confirmed: number; best_face: number; first: string | null; last: string | null };
 
+export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (Face)[]; proposals: (Proposal)[]; days: Record<string, string> };
+
 export type Proposal = { face: Face; person_id: number; score: number };
 
-export type SimilarFace = { face: Face; score: number };
+export type PeopleOverview = { people: (Person)[]; alone: number; last_change: Change | null; person: PersonDetails | null };
+
+export type SimilarFace = { face: Face; score: number; day: string | null };
 
 export type PersonChange = { person: Person; change: Change; faces: number };
 

@@ -6,9 +6,11 @@ import streamlit as st
 
 from imgsearch import format_count
 from ui import cards, component_files
+from ui.addresses import START, address_of
 from ui.library_state import follow, library_state
 from ui.session import session
 from ui.tasks import other_process_bar, progress_bar
+from ui.view_table import linked_views
 
 TASK = "find faces"
 _people = component_files.component("people")
@@ -29,7 +31,7 @@ def show() -> None:
     counts = here.library.people.counts()
     if counts.faces:
         opened = {name: st.query_params.get(name, "") for name in ("person", "face")}
-        _people(key="people", data=opened)
+        _people(key="people", data={**opened, "links": _links()})
     elif not is_busy and not counts.unread:
         cards.card("No faces", "No face was found in these photos.", ":material/group_off:")
     elif not is_busy:
@@ -45,6 +47,13 @@ def show() -> None:
         )
     _find_button(counts.unread, is_busy, is_first=not counts.faces)
     follow(state)
+
+
+def _links() -> list[tuple[str, str]]:
+    """Return the views of a person's photos that a search leads to: text and path of each."""
+    others = linked_views(session().has, only_hidden=True)
+    links = {"All photos": START, **{view.link: name for name, view in others.items()}}
+    return [(text, address_of(name)) for text, name in links.items()]
 
 
 def _find_button(unread: int, is_busy: bool, is_first: bool) -> None:

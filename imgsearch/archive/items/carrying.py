@@ -11,7 +11,6 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -19,7 +18,7 @@ from msgspec import Struct
 from imgsearch.archive.items.item import MarkItem, UserItem, encoded
 from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
 from imgsearch.archive.items.rows import keep_identity
-from imgsearch.archive.items.synchronising import ITEMS_PER_COMMIT
+from imgsearch.archive.items.synchronising import in_parts
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.people_rows import READING_COLUMNS, faces_in
 from imgsearch.archive.lance.people_tables import head_in, rows_since
@@ -54,7 +53,7 @@ def carry_over(address: str, shared: ArchiveItems) -> None:
         if "people" in tables:
             tables["people"].close_to_older_writers()
         views = {name: table.newest() for name, table in tables.items()}
-        for part in _parts(_items(address, views)):
+        for part in in_parts(_items(address, views)):
             shared.put(part)
         # A program that had begun to commit before the table was closed may have done so since.
         if all(tables[name].newest().version == view.version for name, view in views.items()):
@@ -63,9 +62,8 @@ def carry_over(address: str, shared: ArchiveItems) -> None:
 
 def items_before(address: str) -> Iterator[Sequence[UserItem]]:
     """Yield the items that `carry_over` writes, in parts."""
-    yield from _parts(
-        _items(address, {name: table.newest() for name, table in _tables(address).items()})
-    )
+    views = {name: table.newest() for name, table in _tables(address).items()}
+    yield from in_parts(_items(address, views))
 
 
 def _tables(address: str) -> dict[TableName, Table]:
@@ -79,11 +77,6 @@ def _items(address: str, views: Mapping[TableName, View]) -> Iterator[UserItem]:
             yield from _marks(views["marks"])
         if "people" in views:
             yield from _people(address, views["people"])
-
-
-def _parts(items: Iterator[UserItem]) -> Iterator[Sequence[UserItem]]:
-    while part := list(islice(items, ITEMS_PER_COMMIT)):
-        yield part
 
 
 def _item(kind: str, key: str, value: Struct) -> UserItem:

@@ -5,14 +5,17 @@ A library is one of the replicas after `imgsearch.archive.items.local.prepare`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from imgsearch.archive.items import local
 from imgsearch.archive.items.item import UserItem
 from imgsearch.store.database import Database
+
+_Thing = TypeVar("_Thing")
 
 ITEMS_PER_COMMIT = 5_000  # a commit takes a tenth of a second and more
 
@@ -56,6 +59,13 @@ def pull(database: Database, since: Callable[[int], ItemChanges]) -> bool:
             local.send_all_again(connection)
         applied += local.finish(connection, changes.version)
     return applied > 0
+
+
+def in_parts(things: Iterable[_Thing]) -> Iterator[list[_Thing]]:
+    """Yield things in lists, each as long as the items of one commit."""
+    rest = iter(things)
+    while part := list(islice(rest, ITEMS_PER_COMMIT)):
+        yield part
 
 
 def push(database: Database, shared: SharedItems) -> None:

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any
 
 import pyarrow as pa
 
-from imgsearch.archive.items.item import UserItem
+from imgsearch.archive.items.item import ItemName, UserItem
 from imgsearch.archive.items.synchronising import ItemChanges
 from imgsearch.archive.lance import tables
 from imgsearch.archive.lance.tables import CHANGED_IN, Table, View, is_one_of, lance_errors
@@ -68,6 +68,25 @@ class ArchiveItems:
                 return
             # Several that were refused at once would meet again.
             time.sleep(random.uniform(0, _LONGEST_PAUSE_S))
+
+    def read(self, names: Iterable[ItemName]) -> dict[ItemName, UserItem]:
+        """Return the items of these names that are there, also those that were removed."""
+        return self._read(
+            lambda view: view.read_with("item", [f"{k}/{key}" for k, key in names], _COLUMNS)
+        )
+
+    def written_by(self, writers: Sequence[str]) -> dict[ItemName, UserItem]:
+        """Return the items that these writers changed last, without those that were removed."""
+        condition = f"value IS NOT NULL AND {is_one_of('writer', writers)}"
+        return self._read(lambda view: view.read(_COLUMNS, condition))
+
+    def _read(self, rows: Callable[[View], Any]) -> dict[ItemName, UserItem]:
+        table = self._opened()
+        if table is None:
+            return {}
+        with lance_errors(self._address):
+            items = [UserItem(**row) for row in rows(table.newest()).to_pylist()]
+        return {item.name: item for item in items}
 
     def has_carried_over(self) -> bool:
         """Return whether what was made before there were items has become items."""

@@ -73,6 +73,7 @@ os.environ.setdefault("RUST_BACKTRACE", "0")  # of its panics: see `lance_errors
 try:
     import lance
     import pyarrow as pa
+    from lance.dataset import ColumnOrdering
 except ImportError as error:
     raise MissingPackage(
         f"A catalogue of Lance tables needs more packages: {install_command('scale')}"
@@ -591,6 +592,14 @@ class View(Struct, frozen=True, eq=False):
         stored = self._without(lacking, columns)
         rows = self.dataset.to_table(columns=stored, filter=condition, **options)
         return self._with_nulls(rows, lacking, columns)
+
+    def newest_first(self, column: str, condition: str, limit: int) -> list[int]:
+        """Return the ids of the first rows by a column, the largest values first, nulls last."""
+        order = [
+            ColumnOrdering(each, ascending=False, nulls_first=False) for each in (column, "id")
+        ]
+        ids: list[int] = self.read(["id"], condition, limit=limit, order_by=order)["id"].to_pylist()
+        return ids
 
     def batches(
         self, columns: Sequence[str], condition: str | None, rows: int, **options: Any

@@ -2,13 +2,13 @@
 // field that finds any of them while it is typed into. A click is sent to Python, which writes the
 // filter into the search box, or takes it out again.
 
-import { ask } from "../shared/ask.js";
+import { NO_SERVER, readOperation } from "../shared/ask.js";
 import { element, focusIn, icon } from "../shared/dom.js";
 import { UnhandledEvents } from "../shared/unhandled_events.js";
-import { matching, read, wordsIn } from "./matching.js";
+import { kindsOf, matching, wordsIn } from "./matching.js";
 
-/** @import { Response, StreamlitComponent } from "../types.d.ts" */
-/** @import { Choice, Kind, SentChoice } from "./matching.js" */
+/** @import { StreamlitComponent } from "../types.d.ts" */
+/** @import { Choice, Kind } from "./matching.js" */
 /** @typedef {HTMLButtonElement & { choice: Choice }} ChoiceButton */
 /** @typedef {{ chosen: [field: string, value: string][], handled: [session: string, handled: number] }} Data */
 
@@ -45,10 +45,9 @@ class Choices {
 
   async load() {
     this.say("Loading …");
-    /** @type {Response<{ title: string, icon: string, choices: SentChoice[] }[]> | null} */
-    const answer = await ask("/filters/choices");
-    if (!answer?.ok) { this.say(`The choices could not be loaded: ${answer ? answer.content : "the page's server does not answer."}`); return; }
-    this.kinds = answer.content.map(({ title, icon: sign, choices }) => read(title, sign, choices));
+    const answer = await readOperation("filters/choices");
+    if (!answer?.ok) { this.say(`The choices could not be loaded: ${answer ? answer.content : NO_SERVER}`); return; }
+    this.kinds = kindsOf(answer.content);
     if (this.kinds.length === 1) this.open.add(this.kinds[0].title);
     for (const { title, choices } of this.kinds) if (choices.length === 1) this.open.add(`${title}\n${choices[0].label}`);
     this.draw();

@@ -1,6 +1,8 @@
 // The values that can be filtered by, and which of them have a name with these words.
 
-/** @typedef {[label: string, field: string, value: string, photos: number, below: SentChoice[]]} SentChoice as ui/filter_data.py sends it */
+import { printable } from "../shared/dom.js";
+
+/** @import { FilterChoice, FilterChoices } from "../operations.d.ts" */
 /** @typedef {{ title: string, icon: string, choices: Choice[] }} Kind */
 /**
  * One value. `photos` includes those of the choices below it; `above` are the names of what it is in.
@@ -17,17 +19,24 @@ export function wordsIn(text) {
   return plain.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
 }
 
-// A kind with its choices, as they were sent.
-/** @param {string} title @param {string} icon @param {SentChoice[]} sent */
-export function read(title, icon, sent) {
+/** @type {[kind: keyof FilterChoices, title: string, icon: string][]} */
+const KINDS = [["folders", "Folders", "folder"], ["places", "Places", "place"], ["people", "People", "person"], ["keywords", "Keywords", "sell"], ["labels", "Labels", "label"]];
+
+// The kinds that have choices.
+/** @param {FilterChoices} choices */
+export const kindsOf = (choices) => KINDS.filter(([name]) => choices[name].length).map(([name, title, icon]) => read(title, icon, choices[name]));
+
+/** @param {string} title @param {string} icon @param {FilterChoice[]} sent */
+function read(title, icon, sent) {
   /** @type {Kind} */
   const kind = { title, icon, choices: [] };
   kind.choices = sent.map((each) => choiceOf(each, kind, []));
   return kind;
 }
 
-/** @param {SentChoice} sent @param {Kind} kind @param {string[]} above @returns {Choice} */
-function choiceOf([label, field, value, photos, below], kind, above) {
+/** @param {FilterChoice} sent @param {Kind} kind @param {string[]} above @returns {Choice} */
+function choiceOf({ label: text, field, value, photos, below }, kind, above) {
+  const label = printable(text);
   return { label, field, value, photos, kind, above, words: wordsIn(label), below: below.map((each) => choiceOf(each, kind, [...above, label])) };
 }
 

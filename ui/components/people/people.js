@@ -2,28 +2,21 @@
 // person to confirm and to correct. All of it works with the keyboard: Enter names a group and goes to
 // the next one, Enter in an empty field skips it, and the arrow keys go through lists and faces.
 
-import { NO_SERVER, ask } from "../shared/ask.js";
-import { countOf, element, find, focusIn, icon, setLast } from "../shared/dom.js";
+import { NO_SERVER, askOperation, readOperation } from "../shared/ask.js";
+import { countOf, dateName, element, find, focusIn, icon, printable, setLast } from "../shared/dom.js";
 import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { isPlainClick, visit } from "../history/history.js";
 
-/** @import { Face as FaceRecord, Person as PersonRecord } from "../operations.d.ts" */
-/** @import { Response, StreamlitComponent } from "../types.d.ts" */
-/**
- * A person as the list has it: `_person_json` in ui/people_data.py. Only one with a name has links to views of its photos: texts and addresses.
- * @typedef {PersonRecord & { links: [string, string][] }} Person
- */
-/** @typedef {Pick<FaceRecord, "id" | "is_confirmed"> & { address: string, date: string }} Face with the address of its photo */
-/** @typedef {{ face: number, faces: number, when: string }} Look */
-/** @typedef {Person & { looks: Look[], shown: Face[], proposals: Face[] }} WholePerson */
-/** @typedef {Face & { name: string, is_likely: boolean }} SimilarFace */
-/** @typedef {{ people: Person[], alone: number, undo: { id: number, title: string } | null }} List */
-/** @typedef {List & { person: number, done: string, change: number | null }} Recorded */
+/** @import { Change, Face, PeopleOverview, Person, PersonChange, PersonDetails, PersonLook, ShownPerson, SimilarFace } from "../operations.d.ts" */
+/** @import { Refusal, Response, StreamlitComponent } from "../types.d.ts" */
 /** @typedef {"name" | "name_faces" | "yes" | "no" | "merge" | "split" | "hide" | "show" | "me" | "not_me" | "undo"} Action */
-/** @typedef {{ action: Action, person?: number, faces?: number[], name?: string, into?: number, change?: number, shown?: { person: number, name: string, faces: number[] } }} Decision */
+/** @typedef {{ action: Action, person?: number, faces?: number[], name?: string, into?: number, change?: number, shown?: ShownPerson }} Decision */
+/** @typedef {{ person: number, done: string, change: Change, now: Person | null }} Recorded what became of a decision: the person that it is about now, null after an undo */
 
-/** @param {HTMLElement & { people?: People | null }} box @param {StreamlitComponent<{ person: string, face: string }>} component */
+/** @typedef {{ person: string, face: string, links: [text: string, path: string][] }} Data the links are views of the photos of a person */
+
+/** @param {HTMLElement & { people?: People | null }} box @param {StreamlitComponent<Data>} component */
 export default function (box, { data }) {
   box.people ??= new People(box, data);
   return () => queueMicrotask(() => { if (!box.isConnected) box.people = null; });
@@ -31,18 +24,20 @@ export default function (box, { data }) {
 
 class People {
   /** @type {Person[]} */ people = [];
-  /** @type {Person | WholePerson | null} */ person = null; // the one that is drawn
+  /** @type {Person | null} */ person = null; // the one that is drawn
+  /** @type {PersonDetails | null} */ whole = null; // its details, once they have come
   /** @type {Set<number>} */ chosen = new Set(); // ids of faces of the person that is open
   /** @type {Map<number, Partial<Person>>} */ unrecorded = new Map(); // by id: what a decision that is on its way makes of a person
   /** @type {Set<number>} */ takenOut = new Set(); // ids of faces that were said not to be the person that is open
   /** @type {Set<number>} */ skipped = new Set(); // ids of groups that were skipped since the view was opened
   /** @type {Promise<unknown>} */ sent = Promise.resolve();
-  /** @type {List["undo"]} */ last = null; // the last decision about people, whoever has made it
+  /** @type {PeopleOverview["last_change"]} */ last = null; // the last decision about people, whoever has made it
   /** @type {HTMLFormElement | null} */ form = null;
   alone = 0;
 
-  /** @param {HTMLElement} box @param {{ person: string, face: string }} opened */
-  constructor(box, { person, face }) {
+  /** @param {HTMLElement} box @param {Data} opened */
+  constructor(box, { person, face, links }) {
+    this.links = links;
     /** @type {number | null} */
     this.open = Number(person) || null;
     /** @type {number | null} */
@@ -66,25 +61,24 @@ class People {
   }
 
   async load() {
-    /** @type {Response<List> | null} */
-    const answer = await ask("/people/list");
+    const answer = await overview(this.face ? null : this.open);
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
     this.adopt(answer.content);
     if (this.open && !this.personOf(this.open)) this.open = null;
-    if (this.face) await this.showFace(this.face); else await this.show(this.open, false);
+    if (this.face) await this.showFace(this.face); else await this.show(this.open, false, answer.content.person);
   }
 
-  /** @param {List} list */
-  adopt({ people, alone, undo }) {
+  /** @param {PeopleOverview} list */
+  adopt({ people, alone, last_change: last }) {
     this.people = people.map((each) => ({ ...each, ...this.unrecorded.get(each.id) }));
     this.alone = alone;
-    this.last = undo;
+    this.last = last;
     this.nameUndo();
   }
 
   // The button says what it takes back; while a decision is on its way, that is not known yet.
   nameUndo(isKnown = true) {
-    const title = isKnown && this.last ? `Undo: ${this.last.title}` : "Undo";
+    const title = isKnown && this.last ? `Undo: ${printable(this.last.title)}` : "Undo";
     this.undo.hidden = !this.last;
     this.undo.title = title;
     setLast(this.undo, title);
@@ -137,7 +131,7 @@ class People {
     const card = element("button", "card");
     card.type = "button";
     card.dataset.person = String(person.id);
-    card.ariaLabel = `${person.name ?? "No name yet"}${person.is_me ? ", you" : ""}, ${countOf(person.photos)}`;
+    card.ariaLabel = `${person.name ? printable(person.name) : "No name yet"}${person.is_me ? ", you" : ""}, ${countOf(person.photos)}`;
     if (person.id === this.open) card.setAttribute("aria-current", "true");
     card.append(faceImage(person.best_face, "large"), element("span", "name", nameOf(person)), element("span", "count", countOf(person.photos)));
     card.onclick = () => this.show(person.id);
@@ -146,9 +140,10 @@ class People {
 
   // ---------------------------------------------------------------- one person
 
-  // With focus, the keyboard goes to the name field: of a person that somebody chose.
-  /** @param {number | null} id @param {boolean} [focus] */
-  async show(id, focus = true) {
+  // With focus, the keyboard goes to the name field: of a person that somebody chose. `come` are the details, if they are
+  // there already.
+  /** @param {number | null} id @param {boolean} [focus] @param {PersonDetails | null} [come] */
+  async show(id, focus = true, come = null) {
     if (id !== this.open) { this.chosen.clear(); this.takenOut.clear(); }
     this.open = id;
     this.face = null;
@@ -158,34 +153,33 @@ class People {
     history.replaceState(history.state, "", address);
     this.box.classList.toggle("opened", Boolean(id));
     this.drawList();
-    if (!id) { this.person = null; this.detail.replaceChildren(); return; }
+    if (!id) { this.person = this.whole = null; this.detail.replaceChildren(); return; }
     // At once, as the list knows this person, so that what is typed and clicked from now on is about it.
     const listed = this.personOf(id);
-    if (listed && this.person?.id !== id) this.drawDetail(listed);
+    if (listed && this.person?.id !== id) this.drawDetail(listed, null);
     if (focus) {
       this.detail.querySelector("input")?.focus({ preventScroll: true });
       this.detail.scrollIntoView({ block: "start" });
     }
-    /** @type {Response<WholePerson> | null} */
-    const answer = await ask(`/people/person?person=${id}`);
+    const answer = come ? { ok: /** @type {const} */ (true), content: come } : await readOperation("person/{person_id}", { person_id: id, ...MOST });
     if (this.open !== id) return; // another was opened meanwhile
     if (!answer?.ok) { this.say(answer ? answer.content : NO_SERVER); return; }
-    this.drawDetail({ ...answer.content, ...this.unrecorded.get(id) });
+    this.drawDetail({ ...answer.content.person, ...this.unrecorded.get(id) }, answer.content);
   }
 
-  // Draws a person as `/people/person` has it, or as the list has it: without looks, faces and proposals. The field for
-  // the name stays as it is while it is about the same person, with what is typed in it.
-  /** @param {Person | WholePerson} person */
-  drawDetail(person) {
-    this.person = person;
+  // Draws a person with its details, or as the list has it: without looks, faces and proposals. The field for the name
+  // stays as it is while it is about the same person, with what is typed in it.
+  /** @param {Person} person @param {PersonDetails | null} whole */
+  drawDetail(person, whole) {
+    Object.assign(this, { person, whole });
     const back = button("All people", "arrow_back", () => { this.show(null); this.cardOf(person.id)?.focus(); });
     back.classList.add("back");
     const heading = element("div", "heading");
     const title = element("div", "title");
     title.append(element("h2", "", person.name ? nameOf(person) : "Who is this?"), element("span", "count", `${countOf(person.photos)}, ${person.confirmed.toLocaleString("en")} confirmed`));
     heading.append(faceImage(person.best_face, "large"), title);
-    this.detail.ariaLabel = person.name ?? "Person without a name";
-    const whole = "shown" in person ? person : null, shown = `${person.id} ${person.is_hidden} ${person.name ?? ""}`;
+    this.detail.ariaLabel = person.name ? printable(person.name) : "Person without a name";
+    const shown = `${person.id} ${person.is_hidden} ${person.name ?? ""}`;
     const before = [back, heading, ...(whole ? this.looks(whole) : [])];
     const after = [this.actions(person), ...(whole ? [...this.proposals(whole), this.faces(whole)] : [])];
     if (this.form?.parentNode === this.detail && this.form.dataset.shown === shown) {
@@ -265,8 +259,9 @@ class People {
   /** @param {Person} person */
   actions(person) {
     const row = element("div", "actions");
-    if (person.links.length) {
-      row.append(...person.links.map(([text, address]) => linkTo(text, address)), person.is_me
+    if (person.name) {
+      const search = queryOf(person.name);
+      row.append(...this.links.map(([text, path]) => linkTo(text, `${path}?${search}`)), person.is_me
         ? button("This is not me", "person_off", () => this.decide({ action: "not_me", person: person.id }))
         : button("This is me", "account_circle", () => this.decide({ action: "me", person: person.id })));
     }
@@ -274,7 +269,7 @@ class People {
     if (others.length) {
       const choice = element("select");
       choice.ariaLabel = "Make one person with";
-      choice.append(new Option("Same person as …", ""), ...others.map((each) => new Option(each.name ?? `a group of ${countOf(each.photos)}`, String(each.id))));
+      choice.append(new Option("Same person as …", ""), ...others.map((each) => new Option(each.name ? printable(each.name) : `a group of ${countOf(each.photos)}`, String(each.id))));
       choice.onchange = () => { if (choice.value) this.merge(person, Number(choice.value)); };
       row.append(choice);
     }
@@ -293,16 +288,15 @@ class People {
     this.chosen.clear();
     this.box.classList.add("opened");
     this.drawList();
-    /** @type {Response<{ id: number, similar: SimilarFace[] }> | null} */
-    const answer = await ask(`/people/face?face=${id}`);
+    const answer = await readOperation("face/{face_id}/similar", { face_id: id, k: SIMILAR });
     if (this.face !== id) return; // something else was opened meanwhile
     if (!answer?.ok) { await this.show(null); this.say(answer ? answer.content : NO_SERVER); return; }
-    this.drawFace(answer.content);
+    this.drawFace(id, answer.content);
     this.detail.querySelector("input")?.focus({ preventScroll: true });
   }
 
-  /** @param {{ id: number, similar: SimilarFace[] }} face */
-  drawFace({ id, similar }) {
+  /** @param {number} id @param {SimilarFace[]} similar */
+  drawFace(id, similar) {
     const back = button("All people", "arrow_back", () => this.show(null)), heading = element("div", "heading"), title = element("div", "title");
     back.classList.add("back");
     title.append(element("h2", "", "Who is this?"), element("span", "count", "Seen once so far"));
@@ -315,7 +309,7 @@ class People {
       const name = field[0].value.trim();
       if (name) this.decide({ action: "name_faces", faces: [id, ...this.chosen], name }); else field[0].focus();
     };
-    const likely = similar.filter((each) => each.is_likely), others = similar.filter((each) => !each.is_likely);
+    const likely = similar.filter((each) => each.score >= LIKELY_SCORE), others = similar.filter((each) => each.score < LIKELY_SCORE);
     const /** @type {HTMLElement[]} */ parts = [];
     if (likely.length) parts.push(this.similarFaces("Likely the same person", likely));
     if (others.length) parts.push(this.similarFaces("Less like it", others));
@@ -328,13 +322,13 @@ class People {
   similarFaces(text, faces) {
     const part = element("section", "part faces"), grid = element("div", "grid");
     part.ariaLabel = text;
-    grid.append(...faces.map((face) => {
-      const card = element("figure", "face"), tick = element("input", "tick");
+    grid.append(...faces.map(({ face, day }) => {
+      const card = element("figure", "face"), tick = element("input", "tick"), name = printable(face.name ?? "");
       tick.type = "checkbox";
-      tick.ariaLabel = `The same person: ${face.name || "the face"} of ${face.date || "this photo"}`;
+      tick.ariaLabel = `The same person: ${name || "the face"} of ${day ? dateName(day) : "this photo"}`;
       tick.onchange = () => { if (tick.checked) this.chosen.add(face.id); else this.chosen.delete(face.id); };
-      card.append(this.photoLink(face), tick);
-      if (face.name) card.append(element("span", "whose", face.name));
+      card.append(photoLink(face, day), tick);
+      if (name) card.append(element("span", "whose", name));
       return card;
     }));
     part.append(element("h3", "", text), grid);
@@ -355,35 +349,35 @@ class People {
   }
 
   // How the person looks at different times; one look without a date says nothing.
-  /** @param {WholePerson} person */
-  looks(person) {
-    if (person.looks.length < 2 && !person.looks.some((look) => look.when)) return [];
+  /** @param {PersonDetails} whole */
+  looks({ looks }) {
+    if (looks.length < 2 && !looks.some((look) => look.first)) return [];
     const list = element("ul", "looks");
     list.ariaLabel = "Looks";
-    list.append(...person.looks.map((look) => {
+    list.append(...looks.map((look) => {
       const item = element("li"), what = element("div");
-      what.append(element("span", "when", look.when || "Without a date"), element("span", "count", `${look.faces.toLocaleString("en")} ${look.faces === 1 ? "face" : "faces"}`));
-      item.append(faceImage(look.face, "small"), what);
+      what.append(element("span", "when", daysOf(look) || "Without a date"), element("span", "count", `${look.faces.toLocaleString("en")} ${look.faces === 1 ? "face" : "faces"}`));
+      item.append(faceImage(look.best_face, "small"), what);
       return item;
     }));
     return [list];
   }
 
-  /** @param {WholePerson} person */
-  proposals(person) {
-    if (!person.proposals.length) return [];
+  /** @param {PersonDetails} whole */
+  proposals({ person, proposals, days }) {
+    if (!proposals.length) return [];
     const part = element("section", "part proposals");
-    const question = person.name ? `Is this ${person.name}?` : "Is this the same person?";
+    const question = person.name ? `Is this ${printable(person.name)}?` : "Is this the same person?";
     part.ariaLabel = question;
     const all = element("div", "actions");
-    const ids = person.proposals.map((each) => each.id);
+    const ids = proposals.map((each) => each.face.id);
     all.append(
       button(`All ${ids.length}: yes`, "done_all", () => this.decide({ action: "yes", person: person.id, faces: ids })),
       button(`All ${ids.length}: no`, "close", () => this.decide({ action: "no", person: person.id, faces: ids })),
     );
     const grid = element("div", "grid");
-    grid.append(...person.proposals.map((face) => {
-      const card = element("figure", "face");
+    grid.append(...proposals.map(({ face }) => {
+      const card = element("figure", "face"), day = days[face.photo_id];
       const answer = (/** @type {"yes" | "no"} */ action) => {
         this.decide({ action, person: person.id, faces: [face.id] });
         takeAway(card); // the next one is asked about at once
@@ -392,13 +386,13 @@ class People {
       yes.title = "Key: y";
       no.title = "Key: n";
       card.tabIndex = 0;
-      card.ariaLabel = `${question} ${face.date}`;
+      card.ariaLabel = `${question} ${day ? dateName(day) : ""}`;
       card.onkeydown = (event) => {
         if (!event.repeat && (event.key === "y" || event.key === "n")) { event.preventDefault(); answer(event.key === "y" ? "yes" : "no"); }
       };
       const buttons = element("div", "answers");
       buttons.append(yes, no);
-      card.append(this.photoLink(face), buttons);
+      card.append(photoLink(face, day), buttons);
       return card;
     }));
     part.append(element("h3", "", question), ...(ids.length > 1 ? [all] : []), grid);
@@ -406,8 +400,8 @@ class People {
     return [part];
   }
 
-  /** @param {WholePerson} person */
-  faces(person) {
+  /** @param {PersonDetails} whole */
+  faces({ person, faces: shown, days }) {
     const part = element("section", "part faces"), grid = element("div", "grid");
     part.ariaLabel = "Faces";
     const many = element("div", "actions many");
@@ -434,48 +428,36 @@ class People {
       return node;
     };
     many.append(
-      withNumber("no", person.name ? `not ${person.name}` : "not this person", "person_remove"),
+      withNumber("no", person.name ? `not ${printable(person.name)}` : "not this person", "person_remove"),
       withNumber("split", "somebody else: a new person", "call_split"),
       withNumber("yes", "confirm", "check"),
     );
-    grid.append(...person.shown.map((face) => {
-      const card = element("figure", "face"), tick = element("input", "tick");
+    grid.append(...shown.map((face) => {
+      const card = element("figure", "face"), tick = element("input", "tick"), day = days[face.photo_id];
       tick.type = "checkbox";
       tick.checked = this.chosen.has(face.id);
-      tick.ariaLabel = `Select the face of ${face.date || "this photo"}`;
+      tick.ariaLabel = `Select the face of ${day ? dateName(day) : "this photo"}`;
       tick.onchange = () => { if (tick.checked) this.chosen.add(face.id); else this.chosen.delete(face.id); mark(); };
-      card.append(this.photoLink(face), tick);
+      card.append(photoLink(face, day), tick);
       if (face.is_confirmed) { const sure = icon("verified"); sure.classList.add("sure"); sure.title = "Confirmed by you"; card.append(sure); }
       return card;
     }));
-    const title = element("h3", "", person.faces > person.shown.length ? `Faces (the best ${person.shown.length} of ${person.faces.toLocaleString("en")})` : `Faces (${person.faces.toLocaleString("en")})`);
+    const title = element("h3", "", person.faces > shown.length ? `Faces (the best ${shown.length} of ${person.faces.toLocaleString("en")})` : `Faces (${person.faces.toLocaleString("en")})`);
     part.append(title, many, grid);
     part.onkeydown = (event) => moveFocus(event, ticks());
     mark();
     return part;
   }
 
-  /** @param {Face} face */
-  photoLink(face) {
-    const link = element("a");
-    link.href = face.address || "#";
-    link.title = "Open the photo";
-    link.ariaLabel = `Open the photo ${face.date}`.trim();
-    link.tabIndex = -1; // its figure or its box has the focus
-    link.onclick = (event) => { if (face.address && isPlainClick(event)) { event.preventDefault(); visit(face.address); } };
-    link.append(faceImage(face.id, "large"), element("figcaption", "", face.date));
-    return link;
-  }
-
   // ---------------------------------------------------------------- decisions
 
   // What is known here of the person that is open. A decision about the whole person that was made on another state of it is refused.
   get shown() {
-    const { person } = this;
+    const { person, whole } = this;
     if (!person) return undefined;
-    const { id, name, best_face: best } = person, shown = "shown" in person ? person.shown : [];
-    const faces = new Set([...(best ? [best] : []), ...shown.map((face) => face.id)]);
-    return { person: id, name: name ?? "", faces: [...faces].filter((face) => !this.takenOut.has(face)) };
+    const { id, name, best_face: best } = person;
+    const faces = new Set([...(best ? [best] : []), ...(whole?.faces ?? []).map((face) => face.id)]);
+    return { person_id: id, name, faces: [...faces].filter((face) => !this.takenOut.has(face)) };
   }
 
   // Whether it was recorded. With `quiet`, the caller shows what comes next. One after the other: an
@@ -497,29 +479,106 @@ class People {
     this.box.classList.add("deciding");
     if (decision.action === "undo") decision = { ...decision, change: this.last?.id ?? 0 };
     this.nameUndo(false);
-    /** @type {Response<Recorded> | null} */
-    const answer = await ask("/people/decisions", { method: "PUT", body: JSON.stringify(decision) });
-    this.nameUndo();
+    const answer = await record(decision);
     this.box.classList.remove("deciding");
     this.unrecorded.delete(decision.person ?? 0);
-    if (!answer?.ok) {
-      if (answer) await this.load(); // also that it has no name after all
-      this.say(`${decision.name ? `${decision.name}: ` : ""}${answer ? answer.content : NO_SERVER}`);
+    if (!("done" in answer)) {
+      this.nameUndo();
+      if (answer.status) await this.load(); // also that it has no name after all
+      this.say(`${decision.name ? `${decision.name}: ` : ""}${answer.content}`);
       return false;
     }
-    this.adopt(answer.content);
-    this.say(answer.content.done);
-    const { change } = answer.content;
-    if (decision.action === "undo") tray.done = tray.done.filter((each) => each !== change);
-    else tray.remember({ id: change });
-    if (place === null || place !== this.place) this.drawList();
+    const { person: id, done, change, now } = answer;
+    if (decision.action === "undo") tray.done = tray.done.filter((each) => each !== change.id);
+    else tray.remember({ id: change.id });
+    if (place === null && now) { // the next person is shown already: nothing else has changed
+      this.people = [...this.people.filter((each) => each.id !== id && each.id !== decision.person), now];
+      this.last = change;
+      this.nameUndo();
+      this.say(done);
+      this.drawList();
+      return true;
+    }
+    const isShown = place !== null && place === this.place, list = await overview(isShown ? id : null);
+    if (!list?.ok) { this.nameUndo(); this.say(list ? list.content : NO_SERVER); return true; }
+    this.adopt(list.content);
+    this.say(done);
+    if (!isShown || place !== this.place) this.drawList();
     else {
-      const focused = focusPlace(this.detail), id = answer.content.person;
-      await this.show(this.personOf(id) ? id : null, false);
+      const focused = focusPlace(this.detail);
+      await this.show(this.personOf(id) ? id : null, false, list.content.person);
       focused();
     }
     return true;
   }
+}
+
+const LIKELY_SCORE = .5; // from which on two faces are most often the same person
+const SIMILAR = 24; // faces that are like one that was seen once
+const MOST = { k: 300, proposed: 12 }; // faces of a person, and faces that may be the same person
+
+// The list of all persons, with the details of one of them.
+/** @param {number | null} person */
+const overview = (person) => readOperation("people/overview", { ...(person ? { person_id: person } : {}), ...MOST });
+
+// Records a decision. Returns what became of it, or else the refusal; its status is 0 where the server does not answer.
+/** @param {Decision} decision @returns {Promise<Recorded | Refusal>} */
+async function record({ action, person = 0, faces = [], name = "", into = 0, change, shown }) {
+  const none = { ok: /** @type {const} */ (false), status: 0, content: NO_SERVER };
+  if (action === "undo") {
+    const answer = await askOperation("changes/undo", { change_id: change });
+    if (!answer?.ok) return answer ?? none;
+    return { person, done: `Undone: ${printable(answer.content.title)}.`, change: answer.content, now: null };
+  }
+  const answer = await decided({ action, person, faces, name, into, shown });
+  if (!answer?.ok) return answer ?? none;
+  const { person: now, change: made } = answer.content;
+  return { person: now.id, done: sentenceOf(action, now), change: made, now };
+}
+
+/** @param {Required<Omit<Decision, "change" | "shown" | "action">> & { action: Exclude<Action, "undo">, shown?: ShownPerson }} decision @returns {Promise<Response<PersonChange> | null>} */
+function decided({ action, person, faces, name, into, shown }) {
+  switch (action) {
+    case "name": return askOperation("people/name", { person_id: person, name, shown });
+    case "name_faces": return askOperation("people/faces/name", { faces, name });
+    case "yes": case "no": return askOperation("people/decide", { faces, person_id: person, is_person: action === "yes" });
+    case "merge": return askOperation("people/merge", { person_id: person, into, shown });
+    case "split": return askOperation("people/split", { faces, person_id: person });
+    case "hide": case "show": return askOperation("people/hide", { person_id: person, hidden: action === "hide", shown });
+    case "me": case "not_me": return askOperation("people/me", { person_id: person, is_me: action === "me", shown });
+  }
+}
+
+// What a decision has done.
+/** @param {Exclude<Action, "undo">} action @param {Person} person @returns {string} */
+function sentenceOf(action, { name, is_me: isMe }) {
+  const named = name ? `Named ${printable(name)}.` : "The name was removed.";
+  const me = isMe ? "This is you: person:me finds you." : "This is not you.";
+  return {
+    name: named, name_faces: named, yes: "Added.", no: "Not this person.", merge: "Both are one person now.",
+    split: "They are a person of their own now.", hide: "Hidden.", show: "Shown again.", me, not_me: me,
+  }[action];
+}
+
+// The search for the photos of a name, as the query string of a view.
+/** @param {string} name */
+const queryOf = (name) => String(new URLSearchParams({ q: `person:"${name.replace(/[\\"]/g, "\\$&")}"` }));
+
+// From when to when the photos of a look are.
+/** @param {PersonLook} look */
+const daysOf = ({ first, last }) => (first && last ? [...new Set([first, last].map(dateName))].join(" to ") : "");
+
+// A face that leads to its photo; without a day, the photo has left the library.
+/** @param {Face} face @param {string | null | undefined} day */
+function photoLink(face, day) {
+  const link = element("a"), address = day ? `/photo?id=${face.photo_id}` : "", date = day ? dateName(day) : "";
+  link.href = address || "#";
+  link.title = "Open the photo";
+  link.ariaLabel = `Open the photo ${date}`.trim();
+  link.tabIndex = -1; // its figure or its box has the focus
+  link.onclick = (event) => { if (address && isPlainClick(event)) { event.preventDefault(); visit(address); } };
+  link.append(faceImage(face.id, "large"), element("figcaption", "", date));
+  return link;
 }
 
 const ABOUT_THE_WHOLE = new Set(["name", "merge", "hide", "show", "me", "not_me"]); // person, not about single faces
@@ -556,7 +615,7 @@ function moveFocus(event, given) {
 }
 
 /** @param {Pick<Person, "name" | "is_me">} person */
-const nameOf = ({ name, is_me: isMe }) => (name ? `${name}${isMe ? " (you)" : ""}` : "No name yet");
+const nameOf = ({ name, is_me: isMe }) => (name ? `${printable(name)}${isMe ? " (you)" : ""}` : "No name yet");
 
 /** @param {string} text @param {string} address */
 function linkTo(text, address) {

@@ -104,6 +104,8 @@ const at = (day) => new Date(`${day}T00:00:00Z`);
 /** @param {string} month */
 export const monthName = (month) => MONTH.format(at(`${month}-01`)); // June 2019
 /** @param {string} day */
+export const dateName = (day) => DATE.format(at(day)); // 15 June 2019
+/** @param {string} day */
 export const dayName = (day) => `${WEEKDAY.format(at(day))} ${DATE.format(at(day))}`; // Saturday 15 June 2019
 /** @param {string} day */
 export const shortDayName = (day) => `${SHORT_WEEKDAY.format(at(day))} ${at(day).getUTCDate()}`; // Sat 15

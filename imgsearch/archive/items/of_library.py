@@ -1,0 +1,164 @@
+"""Marks, persons and decisions of a library on this machine, put into an archive as items.
+
+The library is not written to, so albums and persons get no identities there. A person gets one that
+follows from the name, or else from a face: the same whenever the library, or a pack of it, is
+copied. A person of the same name is the same person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+
+from msgspec import Struct
+
+from imgsearch.archive.items.base import ItemGroup
+from imgsearch.archive.items.carrying import CARRIED_OVER
+from imgsearch.archive.items.item import (
+    FaceItem,
+    ItemName,
+    PersonItem,
+    UserItem,
+    encoded,
+)
+from imgsearch.archive.items.of_people import FaceItems, OwnPersonItems, PersonItems
+from imgsearch.archive.items.of_photos import MarkItems
+from imgsearch.archive.items.rows import keep_identity
+from imgsearch.archive.items.synchronising import in_parts
+from imgsearch.archive.items.table import ArchiveItems
+from imgsearch.store.database import DATABASE_FILE, Database, connect
+
+COPIED = "copied"  # the writer of these items
+_MICROSECONDS = 1_000_000
+_SUBJECTS = {
+    MarkItems.name: "SELECT DISTINCT lower(hex(content_hash)) FROM marks JOIN photos ON "
+    "photos.id = photo_id WHERE photo_id IN (SELECT photo_id FROM paths)",
+    PersonItems.name: "SELECT identity FROM item_identities WHERE kind = 'person'",
+    OwnPersonItems.name: "SELECT 'me' FROM own_person",
+    FaceItems.name: "SELECT DISTINCT lower(hex(content_hash)) FROM face_decisions",
+}
+# A temporary table is found before the one of the library.
+_IDENTITIES = (
+    "CREATE TEMP TABLE item_identities (kind TEXT NOT NULL, number INTEGER NOT NULL, "
+    "identity TEXT NOT NULL UNIQUE, joined INTEGER, PRIMARY KEY (kind, number))",
+    "INSERT INTO temp.item_identities SELECT * FROM main.item_identities WHERE kind = 'person'",
+)
+_PERSONS = (
+    "SELECT id, plain_name, (SELECT lower(hex(content_hash)) || '/' || x || ',' || y FROM "
+    "face_decisions WHERE person_id = persons.id AND is_person ORDER BY content_hash, x, y LIMIT 1)"
+    " FROM persons WHERE id NOT IN (SELECT number FROM item_identities)"
+)
+
+Known = Callable[[list[bytes]], Collection[bytes]]
+
+
+def copy_marks(
+    database: Database, shared: ArchiveItems, known: Known, *, adding: bool = False
+) -> int:
+    """Put the marks of a library's photos into an archive; returns of how many photos they changed.
+
+    Where they differ, the library counts, and marks that it has lost since they were copied are
+    removed; with `adding`, marks of the archive stay. `known` returns the contents among some that
+    the archive has: marks of other photos are left out.
+    """
+    wanted = {item.name: item for item in _items(database, [MarkItems()], known)}
+    there = shared.read(wanted)
+    gone: list[UserItem] = []
+    if not adding:
+        copied = shared.written_by((COPIED, CARRIED_OVER)).values()
+        gone = [item for item in copied if item.kind == MarkItems.name]
+        ours = set(_known(_contents(database), known))
+        gone = [item for item in gone if item.name not in wanted and _content(item) in ours]
+    changed = [
+        item
+        for name, item in wanted.items()
+        if (before := there.get(name)) is None
+        or before.value is None
+        or (before.value != item.value and not adding)
+    ]
+    now_us = time.time_ns() // 1_000
+    there |= {item.name: item for item in gone}
+    new = [
+        UserItem(*item.name, value, _later(now_us, there.get(item.name)), COPIED)
+        for items, is_gone in ((changed, False), (gone, True))
+        for item in items
+        for value in (None if is_gone else item.value,)
+    ]
+    _put(shared, new)
+    return len({_content(item) for item in new})
+
+
+def copy_people(database: Database, shared: ArchiveItems, known: Known) -> None:
+    """Put the persons of a library, and the decisions about faces, into an archive.
+
+    What the archive has stays. Decisions count from the time when they were made. `known` is that
+    of `copy_marks`: decisions about faces in other photos are left out.
+    """
+    items = list(_items(database, [PersonItems(), OwnPersonItems(), FaceItems()], known))
+    there = shared.read({item.name: item for item in items})
+    _put(shared, [item for item in items if item.name not in there])
+
+
+def _put(shared: ArchiveItems, items: Iterable[UserItem]) -> None:
+    for part in in_parts(items):
+        shared.put(part)
+
+
+def _later(now_us: int, before: UserItem | None) -> int:
+    return now_us if before is None else max(now_us, before.changed_us + 1)
+
+
+def _content(item: UserItem) -> bytes:
+    return bytes.fromhex(item.key.partition("/")[0])
+
+
+def _contents(database: Database) -> list[bytes]:
+    return [each for (each,) in database.fetch_all("SELECT content_hash FROM photos")]
+
+
+def _known(contents: Iterable[bytes], known: Known) -> Iterator[bytes]:
+    for some in in_parts(contents):
+        yield from known(some)
+
+
+# ------------------------------------------------------------------------- from rows
+
+
+def _items(database: Database, groups: Sequence[ItemGroup], known: Known) -> Iterator[UserItem]:
+    """Yield the items of some groups that the rows of a library stand for."""
+    with closing(connect(database.data_dir / DATABASE_FILE, writable=False)) as connection:
+        for statement in _IDENTITIES:
+            connection.execute(statement)
+        for number, plain_name, face in connection.execute(_PERSONS).fetchall():
+            about = f"face/{face}" if plain_name is None else f"name/{plain_name}"
+            identity = hashlib.blake2b(about.encode(), digest_size=16).hexdigest()
+            keep_identity(connection, PersonItems.name, number, identity)
+        for group in groups:
+            subjects = [each for (each,) in connection.execute(_SUBJECTS[group.name])]
+            if isinstance(group, MarkItems | FaceItems):
+                among = set(_known(map(bytes.fromhex, subjects), known))
+                subjects = [each for each in subjects if bytes.fromhex(each) in among]
+            yield from _of_group(connection, group, subjects)
+
+
+def _of_group(
+    connection: sqlite3.Connection, group: ItemGroup, subjects: Iterable[str]
+) -> Iterator[UserItem]:
+    for subject in subjects:
+        present: dict[ItemName, Struct] = group.present(connection, subject)
+        for name, value in present.items():
+            yield UserItem(*name, encoded(value), _time_us(value), COPIED)
+
+
+def _time_us(value: Struct) -> int:
+    """Return when somebody made this, as far as the library knows; else before all changes."""
+    made_at: datetime | None = None
+    if isinstance(value, FaceItem):
+        made_at = value.decided_at
+    elif isinstance(value, PersonItem):
+        made_at = value.made_at
+    return 1 if made_at is None else int(made_at.timestamp() * _MICROSECONDS)
