@@ -110,7 +110,7 @@ class InPacks(NamedTuple):
     module: str
 
 
-class LongJob(NamedTuple):
+class FeatureJob(NamedTuple):
     """A long job of a feature, by the name under which a library notes that it is not finished.
 
     `sentence` says what is not finished, and `command`, behind "imgsearch", goes on with it.
@@ -149,7 +149,7 @@ class Feature(NamedTuple):
     packs: InPacks | None = None
     taken: Mapping[str, str] = {}
     after_indexing: str | None = None
-    jobs: Mapping[str, LongJob] = {}
+    jobs: Mapping[str, FeatureJob] = {}
     page: str | None = None
     components: str | None = None
     exports: Mapping[str, tuple[str, ...]] = {}

@@ -16,9 +16,9 @@ from imgsearch.features.core_names import CORE_NAMES
 from imgsearch.features.declared import (
     Detail,
     Feature,
+    FeatureJob,
     InPacks,
     ListedCommand,
-    LongJob,
     NamedFilter,
     Part,
     StatedFact,
@@ -183,7 +183,7 @@ def after_indexing() -> tuple[str, ...]:
     return tuple(each for each in named if each is not None)
 
 
-def jobs() -> dict[str, LongJob]:
+def jobs() -> dict[str, FeatureJob]:
     """Return the long jobs of all features by name."""
     return _all(lambda feature: feature.jobs)
 

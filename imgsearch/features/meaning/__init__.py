@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgsearch.features.declared import Feature, ListedCommand, LongJob, Part
+from imgsearch.features.declared import Feature, FeatureJob, ListedCommand, Part
 
 FEATURE = Feature(
     name="meaning",
@@ -18,7 +18,7 @@ FEATURE = Feature(
     },
     after_indexing="imgsearch.features.meaning.new_photos:place_new_photos",
     jobs={
-        "meaning": LongJob(
+        "meaning": FeatureJob(
             sentence="Laying out the map of meaning was not finished, so the map is the earlier "
             "one.",
             command="meaning --lay-out",
