@@ -15,8 +15,9 @@ from imgsearch.text import format_count
 # These say it themselves, go on with it, or do not show what a library has.
 _SILENT = frozenset(
     {
-        *("completion", "demo", "doctor", "encoders", "help", "index", "mcp", "rebuild", "serve"),
+        *("completion", "demo", "doctor", "encoders", "help", "index", "rebuild", "serve"),
         *("status", "ui", "unpack", "watch"),
+        *(name for name, each in installed.commands().items() if not each.says_unfinished),
     }
 )
 _OF = {  # else in all commands

@@ -29,7 +29,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "index",
         "label",
         "mark",
-        "mcp",
         "pack",
         "people",
         "places",

@@ -24,13 +24,15 @@ class ListedCommand(NamedTuple):
     """A command: the group of commands that lists it, its line there, and its module.
 
     The module has it as `command`, of the package click. In the list it stands before the command
-    `before`, and at the end of the group without one.
+    `before`, and at the end of the group without one. With `says_unfinished`, it ends with the
+    jobs of the library that are not finished, since photos may be missing.
     """
 
     group: str
     summary: str
     module: str
     before: str | None = None
+    says_unfinished: bool = True
 
 
 class NamedFilter(NamedTuple):

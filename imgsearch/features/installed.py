@@ -32,7 +32,7 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "duplicates", "meaning", "strips", "terminal")
+OWN = ("albums", "assistant", "duplicates", "meaning", "strips", "terminal")
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")

@@ -17,7 +17,6 @@ from imgsearch import Library, Settings
 from imgsearch.addresses import working_folder
 from imgsearch.operations.records import dump_json, to_json
 from imgsearch.service.auth import TOKEN_FILE
-from imgsearch.service.mcp_tools import PhotoTools
 from tests.factories import run_cli, wait_until
 from tests.services import serving
 
@@ -128,7 +127,10 @@ def test_ids_survive_a_reader_with_numbers_of_53_bits(served: ServedArchive) -> 
     assert status == 400 and b"must be a whole number" in content
 
 
+@pytest.mark.features("assistant")
 def test_assistants_get_and_send_ids_as_texts(served: ServedArchive) -> None:
+    from imgsearch.features.assistant.tools import PhotoTools
+
     settings = Settings.load(data_dir=served.data)
     with Library.open_archive(served.address, settings) as archive:
         tools = PhotoTools(archive)

@@ -27,7 +27,6 @@ from imgsearch.features.meaning.placing import place
 from imgsearch.features.meaning.plane import apart, fitted, quantised
 from imgsearch.features.meaning.records import LayoutReport
 from imgsearch.service.client import Client
-from imgsearch.service.mcp_tools import PhotoTools
 from imgsearch.store.database import DATABASE_FILE
 from tests.factories import run_cli, start_cli, unit, wait_until, write_noise
 from tests.services import serving
@@ -331,7 +330,10 @@ def test_a_map_is_forgotten(things: Library) -> None:
 # ---------------------------------------------------------------------------- the ways to it
 
 
+@pytest.mark.features("assistant")
 def test_the_command_the_service_and_an_assistant_give_the_same(things: Library) -> None:
+    from imgsearch.features.assistant.tools import PhotoTools
+
     data = things.settings.data_dir
     expected = things.meaning.clusters()
     done = run_cli("meaning", "--json", "--level", "9", data=data)
