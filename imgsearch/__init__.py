@@ -49,6 +49,12 @@ if TYPE_CHECKING:
         removal_paths as removal_paths,
         removal_script as removal_script,
     )
+    from imgsearch.features.meaning.operations import Meaning as Meaning
+    from imgsearch.features.meaning.records import (
+        MeaningCluster as MeaningCluster,
+        MeaningMap as MeaningMap,
+        MeaningPoints as MeaningPoints,
+    )
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.installed import (
@@ -132,11 +138,6 @@ if TYPE_CHECKING:
         Label as Label,
     )
     from imgsearch.records.marks import PhotoMarks as PhotoMarks
-    from imgsearch.records.meaning import (
-        MeaningCluster as MeaningCluster,
-        MeaningMap as MeaningMap,
-        MeaningPoints as MeaningPoints,
-    )
     from imgsearch.records.names import name_of_field as name_of_field
     from imgsearch.records.photo import (
         LOOKS as LOOKS,
@@ -260,7 +261,6 @@ _NAMES = {
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.marks": ("PhotoMarks",),
-    "imgsearch.records.meaning": ("MeaningCluster", "MeaningMap", "MeaningPoints"),
     "imgsearch.records.names": ("name_of_field",),
     "imgsearch.records.photo": ("LOOKS", "Facts", "Photo", "moment_text"),
     "imgsearch.records.query": (

@@ -177,6 +177,7 @@ OF_FEATURES = {
     "albums": "albums",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
+    "meaning": "meaning",
     "over_time": "strips",
 }
 # An archive refuses these: they need folders of the library's own.

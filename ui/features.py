@@ -58,6 +58,14 @@ class ShownView(Struct, frozen=True):
     back: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
 
 
+class PageJob(Struct, frozen=True):
+    """A long job of a feature: the task of the page that does it, and the views that say so."""
+
+    task: str
+    views: tuple[str, ...]
+    start: Callable[[], None]
+
+
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
@@ -65,7 +73,7 @@ class PageFeature(Struct, frozen=True):
     module with actions for photos: see `components/shared/tray.js`. `header` draws something above
     the results of a search, and `shelf` returns links for the start page, to what `shelf_title`
     names. `card` returns a card for the viewer of a photo, or None. `views` are by the path of
-    their address.
+    their address, and `jobs` by their names in `imgsearch.features.declared.Feature`.
     """
 
     part: str | None = None
@@ -76,6 +84,7 @@ class PageFeature(Struct, frozen=True):
     card: Callable[[Hit], Card | None] | None = None
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
+    jobs: Mapping[str, PageJob] = {}
 
 
 def page_features() -> tuple[PageFeature, ...]:

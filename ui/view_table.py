@@ -23,7 +23,6 @@ _CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for
     ),
     "events": PageView("Events", "event", "narrows", ("events",), shows_progress=True),
     "map": PageView("Map", "map", "narrows", ("map",), link="On the map"),
-    "meaning": PageView("Meaning", "bubble_chart", "narrows", ("meaning", "follow"), "meaning"),
     "people": PageView("People", "group", "none", ("people", "follow"), "people"),
     "labels": PageView("Labels", "label", "none", (), "labels"),
     "library": PageView(

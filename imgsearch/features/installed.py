@@ -16,6 +16,7 @@ from imgsearch.features.core_names import CORE_NAMES
 from imgsearch.features.declared import (
     Detail,
     Feature,
+    FeatureJob,
     InPacks,
     ListedCommand,
     NamedFilter,
@@ -31,7 +32,7 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "duplicates", "strips", "terminal")
+OWN = ("albums", "assistant", "duplicates", "meaning", "strips", "terminal")
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
@@ -169,6 +170,17 @@ def facts() -> dict[str, StatedFact]:
 def taken() -> dict[str, str]:
     """Return, by table, why a change cannot be undone where a name in it is taken."""
     return _all(lambda feature: feature.taken)
+
+
+def after_indexing() -> tuple[str, ...]:
+    """Return the names of functions that follow the vectors: see `Feature.after_indexing`."""
+    named = (feature.after_indexing for feature in features().values())
+    return tuple(each for each in named if each is not None)
+
+
+def jobs() -> dict[str, FeatureJob]:
+    """Return the long jobs of all features by name."""
+    return _all(lambda feature: feature.jobs)
 
 
 def packs() -> dict[str, InPacks]:
