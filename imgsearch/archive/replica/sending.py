@@ -21,7 +21,8 @@ from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.text import format_count
 
 _AGAIN_S = 30.0  # after the storage could not be reached, or refused
-_LAST_WAIT_S = 60.0  # for what is being sent when the replica is closed
+_SILENT_S = 2.0  # of the wait for what is being sent when the replica is closed
+_LAST_WAIT_S = 60.0  # until it is left for another time
 
 
 class ItemSending:
@@ -72,7 +73,10 @@ class ItemSending:
         with self._lock:
             thread = self._thread
         if thread is not None:
-            thread.join(self._last_wait_s)
+            thread.join(_SILENT_S)
+            if thread.is_alive():
+                self._notify("Sending what was made here to the archive …")
+                thread.join(self._last_wait_s)
         self._tell()
         with self._lock:
             if self._opened is not None and self._thread is None:
