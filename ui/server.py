@@ -135,7 +135,6 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route(library_state.ROUTE, library_state.state),
             Route("/map/clusters", map_data.clusters),
             Route("/map/circle", map_data.circle),
-            Route("/map/towns", map_data.towns),
             Route("/meaning/clusters", meaning_data.clusters),
             Route("/meaning/points", meaning_data.points),
             Route("/meaning/found", meaning_data.found),
