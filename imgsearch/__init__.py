@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from imgsearch.decode.original import OriginalFile as OriginalFile
     from imgsearch.errors import (
         ImgsearchError as ImgsearchError,
+        LibraryLocked as LibraryLocked,
         QueryError as QueryError,
         UsageError as UsageError,
     )
@@ -211,7 +212,7 @@ _NAMES = {
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
-    "imgsearch.errors": ("ImgsearchError", "QueryError", "UsageError"),
+    "imgsearch.errors": ("ImgsearchError", "LibraryLocked", "QueryError", "UsageError"),
     "imgsearch.features.installed": ("component_packages", "page_parts"),
     "imgsearch.indexer.folder_choices": (
         "count_photo_files",

@@ -32,7 +32,7 @@ from imgsearch.records.ids import as_id
 from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import FaceReport, Job
     from imgsearch.store.people import PeopleStore
@@ -64,7 +64,7 @@ class People:
     it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     # ------------------------------------------------------------------ finding faces
@@ -82,7 +82,7 @@ class People:
         from imgsearch.progress import Job
 
         places = tuple(self._engine.absolute(folder) for folder in folders)
-        return Job(self._engine.find_faces(places, again))
+        return Job(self._engine.photo_changes.find_faces(places, again))
 
     def regroup(self) -> None:
         """Group all faces anew, held by what the user has confirmed. Raises LibraryLocked."""
@@ -94,7 +94,7 @@ class People:
         Names that the user gave to faces stay, and find their photos, unless `with_names` is set.
         Raises LibraryLocked.
         """
-        return self._engine.forget_faces(with_names)
+        return self._engine.photo_changes.forget_faces(with_names)
 
     @operation("GET /people/counts")
     def counts(self) -> FaceCounts:

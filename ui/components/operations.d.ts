@@ -144,7 +144,7 @@ export type ConceptVerdict = { name: string; score: number; probability: number;
 
 export type Label = { photo_id: number; name: string; probability: number };
 
-export type Status = { kind: "archive" | "library"; address: string; photos: number; vectors: number; encoder: string | null; tail: number; failed: number; recall_text: number | null; recall_image: number | null; snapshot: SnapshotInfo | null; roots: (Root)[]; failures: (Failure)[]; wants: (MissingExtra)[]; disk_bytes: number; thumbnails: ThumbnailCounts; unfinished: (UnfinishedJob)[] };
+export type Status = { kind: "archive" | "library"; address: string; photos: number; vectors: number; encoder: string | null; tail: number; failed: number; recall_text: number | null; recall_image: number | null; snapshot: SnapshotInfo | null; roots: (Root)[]; failures: (Failure)[]; wants: (MissingExtra)[]; disk_bytes: number; thumbnails: ThumbnailCounts; unfinished: (UnfinishedJob)[]; copy: ArchiveCopy | null };
 
 export type SnapshotInfo = { file_name: string; encoder_id: string; kind: string; last_seq: number; vectors: number; size_bytes: number; sha256: string; built_at: string; details: Record<string, number | string> };
 
@@ -159,6 +159,8 @@ export type MissingExtra = { extra: string; format: string; files: number; cure:
 export type ThumbnailCounts = { photos: number | null; size_bytes: number };
 
 export type UnfinishedJob = { job: "faces" | "index" | "meaning" | "text"; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean };
+
+export type ArchiveCopy = { folder: string; version: number; is_complete: boolean };
 
 export type PhotoDetails = { hit: Hit; labels: Record<string, string>; text: PhotoText | null; marks: PhotoMarks | null; albums: (string)[] };
 

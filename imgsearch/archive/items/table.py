@@ -24,7 +24,7 @@ import pyarrow as pa
 from imgsearch.archive.items.item import ItemName, UserItem
 from imgsearch.archive.items.synchronising import ItemChanges
 from imgsearch.archive.lance import tables
-from imgsearch.archive.lance.tables import CHANGED_IN, Table, View, is_one_of, lance_errors
+from imgsearch.archive.lance.tables import CHANGED_IN, CLEANED, Table, View, is_one_of, lance_errors
 from imgsearch.errors import LibraryLocked
 
 _COLUMNS = ("kind", "key", "value", "changed_us", "writer")
@@ -118,14 +118,16 @@ def items_since(address: str, view: View | None, version: int) -> ItemChanges:
     """Return the items of a version of the table that were changed after an earlier one.
 
     Of a version that the table has not reached, all of them: it is another table, or older than
-    it was. An archive without the table has version 0.
+    it was. All of them also where rows of removed items have been deleted since that version. An
+    archive without the table has version 0.
     """
     if view is None:
         return ItemChanges(0, ())
     if view.version == version:
         return ItemChanges(version, ())
-    after = version if version < view.version else 0
-    return ItemChanges(view.version, _parts(address, view, after))
+    lacks_removals = 0 < version < int(view.dataset.config().get(CLEANED, 0))
+    after = 0 if lacks_removals or version > view.version else version
+    return ItemChanges(view.version, _parts(address, view, after), lacks_removals)
 
 
 def _parts(address: str, view: View, after: int) -> Iterator[Sequence[UserItem]]:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from imgsearch.archive.items import local
@@ -40,6 +40,7 @@ class ItemSending:
         self._notify = notify
         self._last_wait_s = last_wait_s
         self._lock = threading.Lock()
+        self._opened: Database | None = None
         self._thread: threading.Thread | None = None
         self._is_due = False  # something was made since the thread looked last
         self._not_before_s = 0.0
@@ -62,8 +63,7 @@ class ItemSending:
         """Return the number of changes that are not in the archive yet."""
         if not (self._folder / DATABASE_FILE).exists():
             return 0
-        with closing(Database.open(self._folder)) as database:
-            return local.waiting_count(database)
+        return local.waiting_count(self._database())
 
     def close(self) -> None:
         """Wait for what is being sent, for a minute at most; the rest is sent another time."""
@@ -74,6 +74,16 @@ class ItemSending:
         if thread is not None:
             thread.join(self._last_wait_s)
         self._tell()
+        with self._lock:
+            if self._opened is not None and self._thread is None:
+                self._opened.close()
+                self._opened = None
+
+    def _database(self) -> Database:
+        with self._lock:
+            if self._opened is None:
+                self._opened = Database.open(self._folder)
+            return self._opened
 
     def _start(self) -> None:
         with self._lock:
@@ -89,11 +99,11 @@ class ItemSending:
     def _send(self) -> None:
         try:
             while self._is_more_due():
-                with closing(Database.open(self._folder)) as database:
-                    with database.brief_transaction() as connection:
-                        # It waits for the transaction at whose end the thread was started.
-                        local.take_in(connection)
-                    push(database, self._shared)
+                database = self._database()
+                with database.brief_transaction() as connection:
+                    # It waits for the transaction at whose end the thread was started.
+                    local.take_in(connection)
+                push(database, self._shared)
         except ImgsearchError as error:
             with self._lock:
                 self._thread = None
@@ -113,7 +123,9 @@ class ItemSending:
         with self._lock:
             problem, has_told = self._problem, self._has_told
             self._has_told = has_told or problem is not None
-        if problem is not None and not has_told:
+        if problem is None or has_told:
+            return
+        with suppress(StoreError):  # of a damaged replica, which is named to whoever asks it
             changes = format_count(self.waiting_count(), "change")
             self._notify(
                 f"{problem} Nothing is lost: what was made here ({changes}) is stored on this "
