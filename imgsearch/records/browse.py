@@ -72,7 +72,8 @@ class MapArea(Struct, frozen=True):
 
         At zoom level z the world is 256 * 2^z pixels wide.
         """
-        return (self.east - self.west) / 360 * 256 * 2.0**zoom <= _WIDEST_PX
+        width_px: float = (self.east - self.west) / 360 * 256 * 2.0**zoom
+        return width_px <= _WIDEST_PX
 
 
 class PhotoCluster(Struct, frozen=True):
