@@ -118,6 +118,7 @@ if TYPE_CHECKING:
     from imgsearch.records.changes import Change as Change
     from imgsearch.records.corrections import StatedFacts as StatedFacts
     from imgsearch.records.faces import (
+        DatedFace as DatedFace,
         Face as Face,
         FaceCounts as FaceCounts,
         Person as Person,
@@ -255,7 +256,15 @@ _NAMES = {
     "imgsearch.records.changes": ("Change",),
     "imgsearch.records.corrections": ("StatedFacts",),
     "imgsearch.records.faces": (
-        *("Face", "FaceCounts", "PeopleOverview", "Person", "PersonChange", "PersonDetails"),
+        *(
+            "DatedFace",
+            "Face",
+            "FaceCounts",
+            "PeopleOverview",
+            "Person",
+            "PersonChange",
+            "PersonDetails",
+        ),
         *("PersonLook", "Proposal", "ShownPerson", "SimilarFace"),
     ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),

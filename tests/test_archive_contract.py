@@ -164,7 +164,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "Browse.days": days,
     "Browse.days_of": days_of_some,
     "Browse.positions": positions,
-    "Browse.towns_on_map": towns,
+    "map_towns": towns,
     "Browse.names": lambda library: library.browse.names(),
     "Browse.values": lambda library: library.browse.values("format"),
     "Upkeep.doctor": lambda library: {

@@ -45,6 +45,7 @@ export interface PostOperations {
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
+  "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
   "saved/looked": { request: { name: string }; answer: (number)[] };
   "saved/rename": { request: { name: string; new_name: string }; answer: null };
@@ -102,6 +103,8 @@ export type RegionBody = { x: number; y: number; width: number; height: number; 
 export type ExampleBody = { photo_id?: number | null; image?: string | null; path?: string | null; region?: RegionBody | null };
 
 export type Classes = { names: (string)[]; template?: string | null; none_of_these?: boolean };
+
+export type MapArea = { south: number; west: number; north: number; east: number };
 
 export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
 
@@ -185,6 +188,8 @@ export type Change = { id: number | null; title: string; photos: number; changed
 
 export type ValueCount = { value: string | null; photos: number };
 
+export type MapTown = { name: string; lat: number; lon: number; population: number };
+
 export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; labels: (FilterChoice)[] };
 
 export type FilterChoice = { label: string; field: string; value: string; photos: number; below: (FilterChoice)[] };
@@ -217,11 +222,13 @@ export type Face = { id: number; photo_id: number; x: number; y: number; width: 
 
 export type PersonLook = { faces: number; confirmed: number; best_face: number; first: string | null; last: string | null };
 
-export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (Face)[]; proposals: (Proposal)[]; days: Record<string, string> };
+export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (DatedFace)[]; proposals: (DatedFace)[] };
 
-export type Proposal = { face: Face; person_id: number; score: number };
+export type DatedFace = { id: number; photo_id: number; day: string | null; is_confirmed: boolean };
 
 export type PeopleOverview = { people: (Person)[]; alone: number; last_change: Change | null; person: PersonDetails | null };
+
+export type Proposal = { face: Face; person_id: number; score: number };
 
 export type SimilarFace = { face: Face; score: number; day: string | null };
 
