@@ -197,4 +197,9 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "town",
         "width_px",
     ),
+    "job": (
+        "faces",
+        "index",
+        "text",
+    ),
 }

@@ -180,7 +180,7 @@ def after_indexing() -> tuple[str, ...]:
 
 def jobs() -> dict[str, FeatureJob]:
     """Return the long jobs of all features by name."""
-    return _all(lambda feature: feature.jobs)
+    return _all(_jobs)
 
 
 def packs() -> dict[str, InPacks]:
@@ -249,6 +249,10 @@ def _filter_names(feature: Feature) -> Mapping[str, object]:
     return {**feature.filters, **{each.name: each for each in of_facts if each is not None}}
 
 
+def _jobs(feature: Feature) -> Mapping[str, FeatureJob]:
+    return feature.jobs
+
+
 def _details(feature: Feature) -> Mapping[str, Detail]:
     return feature.details
 
@@ -260,4 +264,5 @@ _NAMED: Mapping[str, Callable[[Feature], Mapping[str, object]]] = {
     "part": _parts,
     "detail": _details,
     "fact": _facts,
+    "job": _jobs,
 }

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _Report = TypeVar("_Report")
 
-_OF_CORE = ("faces", "text")  # besides the index
+CORE_JOBS = ("faces", "text")  # besides the index
 _UPDATE_S = 2.0  # between two notes of how much is left
 
 
@@ -53,7 +53,7 @@ class UnfinishedStore:
                 "SELECT job, photos_left, options, begun_at FROM unfinished_jobs ORDER BY job"
             ).fetchall()
         jobs = [] if not indexing else [_index_of(indexing)]
-        known = {*_OF_CORE, *installed.jobs()}
+        known = {*CORE_JOBS, *installed.jobs()}
         return (*jobs, *(_job_of(*row) for row in others if row[0] in known))
 
     # ------------------------------------------------------------------ indexing
