@@ -155,8 +155,8 @@ class Replica:
 
     def close(self) -> None:
         """Send what people have made, as far as the storage can be reached."""
-        if self._is_there():
-            self._item_sending().close()
+        if self._sending is not None:  # else nothing was made or looked for here
+            self._sending.close()
 
     # ------------------------------------------------------------------ taking changes
 

@@ -111,7 +111,7 @@ def _take_items(store: Store, version: ArchiveVersion, shared: ArchiveItems) -> 
         return pull(store.database, partial(items_since, version.address, view))
     has_older = False
     try:
-        carry_over(version.address, shared)
+        carry_over(shared)
     except StorageUnreachable:
         raise
     except (ObjectStorageError, StoreError):
