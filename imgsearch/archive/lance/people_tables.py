@@ -1,35 +1,22 @@
-"""The tables of faces and of people in an archive: what has changed in them, and commits to them.
+"""The tables of faces and of people in an archive.
 
-The rows of `people` are those of persons, decisions and changes in a library, and the persons that
-faces belong to. Each commit to it has the number after that of the commit before, its revision, and
-fails if another process has committed meanwhile. So whoever has read all revisions up to one and
-commits the next has seen everything that it depends on.
+Versions before there were items wrote the rows of `people`: those of persons, decisions and changes
+in a library, and the persons that faces belong to. Each commit had the number after that of the
+commit before, its revision.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from threading import Lock
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
-import pyarrow as pa
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from imgsearch.archive.lance import tables
-from imgsearch.archive.lance.people_rows import (
-    READING_COLUMNS,
-    SHOWN_COLUMNS,
-    ShownPeople,
-    people_row,
-    people_rows,
-    reading_name,
-    shown_in,
-)
+from imgsearch.archive.lance.people_rows import people_row
 from imgsearch.archive.lance.tables import Table, TableName, View, lance_errors, literal
 
 if TYPE_CHECKING:
@@ -38,11 +25,6 @@ if TYPE_CHECKING:
 HEAD = "head"  # the key of the row that every commit writes
 DUE = "due"  # of rows with photos that are still to follow from a commit
 _ROWS_AT_ONCE = 4_096
-_CONFLICTS = ("concurrent", "conflict", "contention")  # in what Lance says of one
-
-
-class ChangedMeanwhile(Exception):
-    """Another process has committed to the table of people since it was read."""
 
 
 class PeopleHead(Struct, frozen=True):
@@ -58,170 +40,35 @@ class PeopleHead(Struct, frozen=True):
     ungrouped: int = 0
 
 
-class DuePhotos(Struct, frozen=True):
-    """Photos, by content in hexadecimal, of which columns are to follow from a commit.
-
-    `readings` are the readings of faces that the commit has taken in, by photo. With `everything`,
-    all photos are meant of which anything is known.
-    """
-
-    contents: tuple[str, ...] = ()
-    readings: dict[str, str] = {}
-    everything: bool = False
-
-
 class PeopleTables:
     """The tables `faces`, `people` and `photo_people` of an archive, which may lack them."""
 
-    def __init__(self, address: str, unchecked_s: float = 0.0) -> None:
-        """For `unchecked_s` seconds, what others have committed may not be seen."""
+    def __init__(self, address: str) -> None:
+        """Nothing is read before it is needed."""
         self._address = address
-        self._unchecked_s = unchecked_s
-        self._lock = Lock()
-        self._tables: dict[TableName, Table] = {}
-        self._missed_s: dict[TableName, float] = {}  # when a table was not there
 
-    def faces(self) -> View | None:
-        """The newest version of the faces that were found; None where there is no such table."""
-        return self._newest("faces")
-
-    def people(self) -> View | None:
-        """The newest version of persons and decisions; None where there is no such table."""
-        return self._newest("people")
-
-    def revision(self) -> int:
-        """The newest revision of persons and decisions."""
-        with lance_errors(self._address):
-            return head_in(self.people()).revision
-
-    def _newest(self, name: TableName) -> View | None:
-        with self._lock, lance_errors(self._address):
-            if name not in self._tables:
-                missed_s = self._missed_s.get(name)
-                if missed_s is not None and time.monotonic() - missed_s < self._unchecked_s:
-                    return None
-                table = Table.if_there(self._address, name, self._unchecked_s)
-                if table is None:
-                    self._missed_s[name] = time.monotonic()
-                    return None
-                self._tables[name] = table
-            return self._tables[name].newest()
-
-    # ------------------------------------------------------------------ faces
-
-    def unlinked(self) -> dict[str, str]:
-        """The readings, by content in hexadecimal, that no commit has taken in yet.
-
-        Reads two columns of all readings: for a job, not for a query.
-        """
-        faces, shown = self.faces(), self._newest("photo_people")
-        if faces is None:
-            return {}
-        known: dict[str, str | None] = {}
-        with lance_errors(self._address):
-            if shown is not None:
-                for rows in shown.batches(["hash", "reading"], None, _ROWS_AT_ONCE):
-                    known.update(
-                        zip(rows["hash"].to_pylist(), rows["reading"].to_pylist(), strict=True)
-                    )
-            return {
-                row["hash"]: name
-                for rows in faces.batches(["hash", "read_at", "model"], None, _ROWS_AT_ONCE)
-                for row in rows.to_pylist()
-                if known.get(row["hash"]) != (name := reading_name(row))
-            }
-
-    def readings(self, contents: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The state, the most faces at one moment, and the name of readings of these photos."""
-        faces = self.faces()
-        if faces is None:
-            return {}
-        columns = ["hash", "state", "people", "read_at", "model"]
-        with lance_errors(self._address):
-            rows = faces.read_with("hash", contents, columns).to_pylist()
-        return {row["hash"]: row for row in rows}
+    def _faces(self) -> View | None:
+        """Return the newest version of the faces that were found; None without such a table."""
+        table = Table.if_there(self._address, "faces")
+        return None if table is None else table.newest()
 
     def looked_at(self, contents: Sequence[str]) -> set[str]:
         """Return the photos among these, by content in hexadecimal, in which somebody looked."""
-        readings = self.readings(contents)
-        return {each for each, row in readings.items() if row["state"] != "failed"}
+        with lance_errors(self._address):
+            faces = self._faces()
+            if faces is None:
+                return set()
+            rows = faces.read_with("hash", contents, ["hash", "state"]).to_pylist()
+        return {row["hash"] for row in rows if row["state"] != "failed"}
 
     def model(self) -> str | None:
         """Return the model that found the faces of most photos; None without any."""
-        faces = self.faces()
-        if faces is None:
-            return None
         with lance_errors(self._address):
+            faces = self._faces()
+            if faces is None:
+                return None
             models = faces.read(["model"], "state = 'found'")["model"].to_pylist()
         return Counter(models).most_common(1)[0][0] if models else None
-
-    def shown(self, contents: Sequence[str]) -> dict[str, ShownPeople]:
-        """What is recorded about people in these photos."""
-        view = self._newest("photo_people")
-        if view is None:
-            return {}
-        with lance_errors(self._address):
-            return shown_in(view.read_with("hash", contents, SHOWN_COLUMNS).to_pylist())
-
-    def all_contents(self) -> list[str]:
-        """The contents, in hexadecimal, of all photos of which anything is recorded."""
-        view = self._newest("photo_people")
-        if view is None:
-            return []
-        with lance_errors(self._address):
-            contents: list[str] = view.read(["hash"])["hash"].to_pylist()
-        return contents
-
-    # ------------------------------------------------------------------ committing
-
-    def commit(
-        self, head: PeopleHead, rows: Mapping[str, Mapping[str, Any] | None], due: Due
-    ) -> None:
-        """Commit rows by their keys, None for one that was deleted, as the revision of `head`.
-
-        `due` are photos of which columns follow from it, by the key of their row. All or nothing.
-        Raises ChangedMeanwhile unless the revision before is the newest.
-        """
-        table = self._writable()
-        written = {
-            **rows,
-            **{key: asdict(each) for key, each in due.items()},
-            HEAD: asdict(head),
-        }
-        with table.changing() as dataset:
-            if _head_in(dataset).revision != head.revision - 1:
-                raise ChangedMeanwhile
-            merge = dataset.merge_insert("row").when_matched_update_all()
-            merge = merge.when_not_matched_insert_all().conflict_retries(0)
-            try:
-                merge.execute(people_rows(written, head.revision, table.schema))
-            except OSError as error:
-                if any(sign in str(error).lower() for sign in _CONFLICTS):
-                    raise ChangedMeanwhile from error
-                raise
-
-    def _writable(self) -> Table:
-        if not tables.exists(self._address, "people"):
-            tables.create(self._address, Table(self._address, "photos").encoder)
-        return Table(self._address, "people", writable=True)
-
-    def due(self) -> dict[str, DuePhotos]:
-        """The photos that are to follow from commits still, by the key of their row."""
-        view = self.people()
-        if view is None:
-            return {}
-        below = f"row >= {literal(f'{DUE}/')} AND row < {literal(f'{DUE}0')}"  # after "/"
-        with lance_errors(self._address):
-            rows = view.read(["row", "content"], below).to_pylist()
-        return {
-            row["row"]: msgspec.convert(people_row(row["content"]), DuePhotos, strict=False)
-            for row in rows
-        }
-
-    def delete_due(self, keys: Sequence[str]) -> None:
-        """Note that these photos follow from their commits now."""
-        if keys:
-            self._writable().delete(tables.is_one_of("row", keys))
 
     def delete_faces(self) -> None:
         """Delete all faces that were found."""
@@ -248,10 +95,7 @@ class PeopleTables:
             table.forget_versions()
 
 
-Due = Mapping[str, DuePhotos]
-
-
-# ------------------------------------------------------------------------- reading what is new
+# ------------------------------------------------------------------------- rows of people
 
 
 def head_in(view: View | None) -> PeopleHead:
@@ -271,22 +115,3 @@ def rows_since(view: View, revision: int) -> Iterator[tuple[str, int, dict[str, 
             table, _, number = row["row"].partition("/")
             if number and table != DUE:
                 yield table, int(number), row["content"] and people_row(row["content"])
-
-
-def newest_fragment(view: View) -> int:
-    """The number of the newest fragment; -1 without one. They are never given again."""
-    return max((each.fragment_id for each in view.dataset.get_fragments()), default=-1)
-
-
-def readings_after(view: View, fragment: int) -> Iterator[dict[str, Any]]:
-    """The readings in fragments after this one, which have all that is new and some that is not."""
-    new = [each for each in view.dataset.get_fragments() if each.fragment_id > fragment]
-    if new:
-        for rows in view.batches(list(READING_COLUMNS), None, _ROWS_AT_ONCE, fragments=new):
-            yield from rows.to_pylist()
-
-
-def found_contents(view: View) -> set[str]:
-    """The contents, in hexadecimal, of all photos with faces."""
-    rows: pa.Table = view.read(["hash"], "state = 'found'")
-    return set(rows["hash"].to_pylist())

@@ -31,7 +31,6 @@ from imgsearch.archive.lance.nearest import (
     SearchSettings,
     indexed_rows,
 )
-from imgsearch.archive.lance.people_tables import PeopleTables
 from imgsearch.archive.lance.rows import (
     HAS_READING,
     PHOTO_COLUMNS,
@@ -577,13 +576,9 @@ class LanceCatalogue:
             return {name: table.newest().count() for name, table in tables.items()}
 
     def pending_changes(self) -> int:
-        """The number of changes that are in progress, or were interrupted.
-
-        Also of decisions about people that photos do not follow from yet.
-        """
+        """Count the changes that are in progress, or were interrupted."""
         with self._errors():
-            changes = Table(self.address, "pending").newest().count()
-        return changes + len(PeopleTables(self.address).due())
+            return Table(self.address, "pending").newest().count()
 
     def check_vectors(self, count: int) -> tuple[int, list[int]]:
         """Compare a random sample of vectors with their checksums.
