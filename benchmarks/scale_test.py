@@ -383,7 +383,7 @@ def _names_found(library: Library, line: str, k: int = FOUND) -> list[str]:
 # ------------------------------------------------------------------------- people
 
 
-class StarGiver:
+class ReplicaUser:
     """`share` in a process of its own: somebody who gives stars to photos in a copy."""
 
     def __init__(self, work: Path, name: str, first: int) -> None:
@@ -452,7 +452,7 @@ def _stars(number: int) -> int:
 def _shared_stars(s3: S3Server, work: Path) -> list[str]:
     """Let two people give stars; how their copies, and a new one, differ from what they did."""
     address = f"s3://{INDEX}/archive"
-    anna, ben = StarGiver(work, "anna", 0), StarGiver(work, "ben", STARRED // 2)
+    anna, ben = ReplicaUser(work, "anna", 0), ReplicaUser(work, "ben", STARRED // 2)
     anna.wait_for("copying")
     anna.kill_and_start()
     say("killed a copy that was begun")

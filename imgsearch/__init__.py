@@ -49,6 +49,12 @@ if TYPE_CHECKING:
         removal_paths as removal_paths,
         removal_script as removal_script,
     )
+    from imgsearch.features.meaning.operations import Meaning as Meaning
+    from imgsearch.features.meaning.records import (
+        MeaningCluster as MeaningCluster,
+        MeaningMap as MeaningMap,
+        MeaningPoints as MeaningPoints,
+    )
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.installed import (
@@ -112,6 +118,7 @@ if TYPE_CHECKING:
     from imgsearch.records.changes import Change as Change
     from imgsearch.records.corrections import StatedFacts as StatedFacts
     from imgsearch.records.faces import (
+        DatedFace as DatedFace,
         Face as Face,
         FaceCounts as FaceCounts,
         Person as Person,
@@ -132,11 +139,6 @@ if TYPE_CHECKING:
         Label as Label,
     )
     from imgsearch.records.marks import PhotoMarks as PhotoMarks
-    from imgsearch.records.meaning import (
-        MeaningCluster as MeaningCluster,
-        MeaningMap as MeaningMap,
-        MeaningPoints as MeaningPoints,
-    )
     from imgsearch.records.names import name_of_field as name_of_field
     from imgsearch.records.photo import (
         LOOKS as LOOKS,
@@ -254,13 +256,20 @@ _NAMES = {
     "imgsearch.records.changes": ("Change",),
     "imgsearch.records.corrections": ("StatedFacts",),
     "imgsearch.records.faces": (
-        *("Face", "FaceCounts", "PeopleOverview", "Person", "PersonChange", "PersonDetails"),
+        *(
+            "DatedFace",
+            "Face",
+            "FaceCounts",
+            "PeopleOverview",
+            "Person",
+            "PersonChange",
+            "PersonDetails",
+        ),
         *("PersonLook", "Proposal", "ShownPerson", "SimilarFace"),
     ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),
     "imgsearch.records.labels": ("Classes", "Label"),
     "imgsearch.records.marks": ("PhotoMarks",),
-    "imgsearch.records.meaning": ("MeaningCluster", "MeaningMap", "MeaningPoints"),
     "imgsearch.records.names": ("name_of_field",),
     "imgsearch.records.photo": ("LOOKS", "Facts", "Photo", "moment_text"),
     "imgsearch.records.query": (

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.duplicates.operations import Duplicates
+    from imgsearch.features.meaning.operations import Meaning
     from imgsearch.features.strips.operations import Strips
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.labels import Labels
     from imgsearch.operations.lines import Lines
     from imgsearch.operations.marks import Marks
-    from imgsearch.operations.meaning import Meaning
     from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
     from imgsearch.operations.people import People
@@ -236,6 +236,7 @@ class Library:
     if TYPE_CHECKING:
         albums: Albums
         duplicates: Duplicates
+        meaning: Meaning
         strips: Strips
     else:
 
@@ -322,13 +323,6 @@ class Library:
         from imgsearch.operations.labels import Labels
 
         return Labels(self._engine)
-
-    @property
-    def meaning(self) -> Meaning:
-        """The map of meaning: photos on a plane by what they show."""
-        from imgsearch.operations.meaning import Meaning
-
-        return Meaning(self._engine)
 
     @property
     def people(self) -> People:

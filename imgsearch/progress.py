@@ -240,13 +240,12 @@ class TextReport(Struct, frozen=True):
         )
 
 
-class LayoutReport(Struct, frozen=True):
-    """The report of laying out the map of meaning: photos, clusters, and clusters with a name."""
+class FeatureReport(Struct, frozen=True):
+    """The end of a long job of a feature, with its numbers by name and a sentence about them."""
 
-    photos: int
-    clusters: int
-    named: int
-    seconds: float = 0.0
+    job: str
+    values: Mapping[str, int]
+    sentence: str
 
 
 class FaceReport(Struct, frozen=True):
@@ -395,7 +394,7 @@ class Watching(Struct, frozen=True):
 
 
 # What `Library.watch` yields.
-WatchEvent: TypeAlias = Progress | SyncReport | TextReport | FaceReport | LayoutReport | Watching
+WatchEvent: TypeAlias = Progress | SyncReport | TextReport | FaceReport | FeatureReport | Watching
 
 
 # ------------------------------------------------------------------------- downloads

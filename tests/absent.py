@@ -26,6 +26,7 @@ from imgsearch.features.installed import OWN, features
 from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
+_COMMON_WORDS = {"meaning"}  # of which only addresses and names in code are of a feature
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -37,14 +38,20 @@ def _fill_duplicates(library: Library) -> None:
     library.duplicates.choose(1, is_kept=True)
 
 
+def _fill_meaning(library: Library) -> None:
+    library.meaning.lay_out().run()
+
+
 # How a library gets rows of each feature, and what it has of them then.
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "duplicates": _fill_duplicates,
+    "meaning": _fill_meaning,
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "duplicates": lambda library: library.duplicates.choices(),
+    "meaning": lambda library: library.meaning.clusters(),
 }
 
 
@@ -77,10 +84,12 @@ def words_of(name: str) -> re.Pattern[str]:
     feature = features()[name]
     shown = called(feature.page) if feature.page is not None else PageFeature()
     brought = {*feature.parts, *feature.filters, *feature.details, *feature.facts}
-    stems = {re.sub("[-_]", "[- _]", each) for each in brought}
-    stems |= {each.replace("-", "[-_]") for each in shown.views.keys() - vars(Library).keys()}
+    stems = {re.sub("[-_]", "[- _]", each) for each in brought - _COMMON_WORDS}
+    views = shown.views.keys() - vars(Library).keys() - _COMMON_WORDS
+    stems |= {each.replace("-", "[-_]") for each in views}
     names = "|".join(sorted(stems))
     patterns = [rf"(?<![^\W_])(?:{names})s?(?![^\W_])"] if names else []
+    patterns += [rf"(?:/|\blibrary\.){each}\b" for each in sorted(brought & _COMMON_WORDS)]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 

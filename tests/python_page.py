@@ -21,7 +21,6 @@ from imgsearch.operations.folders import Folders
 from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
-from imgsearch.operations.meaning import Meaning
 from imgsearch.operations.memory import Memory
 from imgsearch.operations.packs import Packs
 from imgsearch.operations.people import People
@@ -42,7 +41,6 @@ PARTS: dict[str, type] = {
     "saved": Saved,
     "tray": Tray,
     "marks": Marks,
-    "meaning": Meaning,
     "corrections": Corrections,
     "changes": ChangeHistory,
     "concepts": Concepts,

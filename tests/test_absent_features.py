@@ -33,7 +33,6 @@ import imgsearch, ui
 from imgsearch.cli import GROUPS, commands
 from imgsearch.cli.manual import manual_page
 from imgsearch.language.completion import COMPLETED
-from imgsearch.service.mcp_tools import PhotoTools, query_help
 from imgsearch.service.openapi import openapi_document
 from imgsearch.service.table import operations
 from imgsearch import Library
@@ -53,6 +52,16 @@ def helps(command, context):
             inner = command.get_command(context, name)
             yield from helps(inner, click.Context(inner, info_name=name, parent=context))
 
+def tools_of(library):
+    if find_spec("imgsearch.features.assistant") is None:
+        return ""
+    tools = importlib.import_module("imgsearch.features.assistant.tools")
+    told = [
+        [each.name, each.title, each.description, each.input_schema]
+        for each in tools.PhotoTools(library).tools
+    ]
+    return json.dumps(told) + tools.query_help()
+
 scripts = [
     file.relative_to(folder).as_posix()
     for package in ("ui", *imgsearch.component_packages())
@@ -65,10 +74,7 @@ with Library.open(sys.argv[1]) as library:
         "filters": CliRunner().invoke(commands, ["help", "filters"]).output,
         "manual": manual_page(commands, GROUPS),
         "OpenAPI": json.dumps(openapi_document(operations())),
-        "tools": json.dumps([
-            [each.name, each.title, each.description, each.input_schema]
-            for each in PhotoTools(library).tools
-        ]) + query_help(),
+        "tools": tools_of(library),
         "names": " ".join([*imgsearch.__all__, *library.capabilities]),
         "completion": " ".join(COMPLETED),
         "suggestions": json.dumps([each.line for each in library.lines.suggest("b", 20)]),

@@ -164,7 +164,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "Browse.days": days,
     "Browse.days_of": days_of_some,
     "Browse.positions": positions,
-    "Browse.towns_on_map": towns,
+    "map_towns": towns,
     "Browse.names": lambda library: library.browse.names(),
     "Browse.values": lambda library: library.browse.values("format"),
     "Upkeep.doctor": lambda library: {
@@ -177,6 +177,7 @@ OF_FEATURES = {
     "albums": "albums",
     "duplicates": "duplicates",
     "duplicates_choices": "duplicates",
+    "meaning": "meaning",
     "over_time": "strips",
 }
 # An archive refuses these: they need folders of the library's own.

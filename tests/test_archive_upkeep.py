@@ -167,9 +167,10 @@ def test_damage_of_a_table_is_a_finding(tmp_path: Path) -> None:
         assert [each.exit_code for each in archive.upkeep.doctor() if each.level == "error"] == [8]
 
 
+@pytest.mark.features("assistant")
 def test_an_assistant_searches_an_archive(tmp_path: Path) -> None:
     pytest.importorskip("mcp", reason="needs the extra mcp")
-    from imgsearch.service.mcp_tools import PhotoTools
+    from imgsearch.features.assistant.tools import PhotoTools
 
     with open_archive(tmp_path) as archive:
         archive.index([write_photos(tmp_path / "photos", 3)]).run()

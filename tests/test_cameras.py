@@ -12,7 +12,6 @@ from imgsearch import Library
 from imgsearch.operations.browse import Browse
 from imgsearch.records.browse import ValueCount
 from imgsearch.service.client import Client
-from imgsearch.service.mcp_tools import PhotoTools
 from tests.factories import run_cli
 from tests.services import serving
 from tests.stand_in import StandIn
@@ -50,7 +49,10 @@ def test_an_archive_counts_the_same(pictures: Library, tmp_path: Path) -> None:
         assert archive.browse.cameras("camera:leica") == COUNTS[:1]
 
 
+@pytest.mark.features("assistant")
 def test_the_command_the_service_and_an_assistant_give_the_same_counts(demo: Library) -> None:
+    from imgsearch.features.assistant.tools import PhotoTools
+
     data = demo.settings.data_dir
     expected = demo.browse.cameras()
     done = run_cli("cameras", "--json", data=data)

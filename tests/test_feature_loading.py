@@ -1,4 +1,4 @@
-"""Modules of features are loaded when first used, whatever threads use them at once."""
+"""What features bring is loaded when first used, and refused where it cannot be used."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 
 from imgsearch.features.declared import load
 from tests.factories import PATIENCE_S
+from ui.features import PageFeature, ShownView, checked
+from ui.page_view import PageView
 
 NAME = "feature_module_that_is_held"
 
@@ -37,3 +39,15 @@ def test_a_module_that_another_thread_is_loading_is_waited_for(
             may_end.set()
         assert (first.result(PATIENCE_S), second.result(PATIENCE_S)) == (7, 7)
     del sys.modules[NAME]
+
+
+def test_a_view_with_a_name_that_another_has_is_left_out_with_a_sentence() -> None:
+    shown = ShownView(PageView("Mine", "map", "none"), lambda: None)
+    mine, other = PageFeature(views={"mine": shown}), PageFeature(views={"mine": shown})
+    shares, sentences = checked([mine, PageFeature(views={"timeline": shown}), other, 7])
+    assert shares == (mine,)
+    assert [each.partition(",")[0] for each in sentences[:2]] == [
+        "A plug-in has a view 'timeline'",
+        "A plug-in has a view 'mine'",
+    ]
+    assert sentences[2].startswith("7 is not the share of a plug-in in the page")

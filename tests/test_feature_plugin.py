@@ -41,13 +41,14 @@ core_fact_filter = "imgsearch_broken:CORE_FACT_FILTER"
 core_part = "imgsearch_broken:CORE_PART"
 core_detail = "imgsearch_broken:CORE_DETAIL"
 core_fact = "imgsearch_broken:CORE_FACT"
+core_job = "imgsearch_broken:CORE_JOB"
 
 [tool.setuptools]
 py-modules = ["imgsearch_broken"]
 """
 BROKEN = """
 from imgsearch.features.declared import (
-    Detail, FactFilter, Feature, ListedCommand, NamedFilter, Part, StatedFact
+    Detail, FactFilter, Feature, FeatureJob, ListedCommand, NamedFilter, Part, StatedFact
 )
 
 WRONG = 7
@@ -63,6 +64,7 @@ CORE_FACT_FILTER = Feature(
 CORE_PART = Feature("core", parts={"browse": Part("nowhere:Lists")})
 CORE_DETAIL = Feature("core", details={"albums_count": Detail(int, "nowhere:count", 0),
                                        "hit": Detail(int, "nowhere:count", 0)})
+CORE_JOB = Feature("core", jobs={"index": FeatureJob("Not done.", "x", "nowhere:x", "nowhere:y")})
 CORE_FACT = Feature("core", facts={"focal_mm": StatedFact(str, "Lens", 0xA403, "nowhere:read")})
 """
 
@@ -206,6 +208,7 @@ def test_broken_features_are_left_out_with_a_sentence_each(photos: Path, tmp_pat
         *(("core_command", "command 'search'"), ("core_filter", "filter 'tag'")),
         *(("core_fact_filter", "filter 'iso'"), ("core_part", "part 'browse'")),
         *(("core_detail", "detail 'hit'"), ("core_fact", "fact 'focal_mm'")),
+        ("core_job", "job 'index'"),
     ):
         assert (
             f"The plug-in '{plug_in}' of the package imgsearch-broken brings the {taken}, which "

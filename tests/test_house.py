@@ -43,7 +43,7 @@ FLOORS = (
     {"decode", "gazetteer", "place_names", "store"},
     {"index", "language"},
     {"catalogue", "encoders"},
-    {"concepts", "faces", "labels", "meaning", "ocr", "search"},
+    {"concepts", "faces", "labels", "ocr", "search"},
     {"indexer"},
     {"analysis", "outputs"},
     {"archive"},
@@ -180,7 +180,7 @@ LOADED_WHEN_CALLED = (
     *("archive.filling", "archive.operations", "archive.photo_changes"),
     "archive.replica.replica",
 )
-CALLED_IN_FEATURES = (".commands", ".operations")
+CALLED_IN_FEATURES = (".commands", ".operations", ".records")
 # A query on the command line is a process of its own, so the modules that it goes through load
 # further ones only where a query needs them: see tests/test_cold_start.py. Processes that decode
 # hostile files load one decoder each.

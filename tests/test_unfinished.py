@@ -16,7 +16,7 @@ import pytest
 from imgsearch import Library, Settings
 from imgsearch.indexer.watch_loop import WatchSchedule
 from imgsearch.indexer.watcher import WatchTiming
-from imgsearch.progress import LayoutReport, Progress, SyncReport
+from imgsearch.progress import FeatureReport, Progress, SyncReport
 from imgsearch.records.status import UnfinishedJob
 from imgsearch.store.store import Store
 from imgsearch.store.unfinished import noted
@@ -202,6 +202,7 @@ def test_a_job_is_noted_until_its_end_with_its_options(library: Library, photos:
         assert library.unfinished() == ()
 
 
+@pytest.mark.features("meaning")
 def test_an_interrupted_map_of_meaning_is_unfinished(library: Library, photos: Path) -> None:
     pytest.importorskip("openTSNE")
     library.index([photos]).run()
@@ -215,6 +216,7 @@ def test_an_interrupted_map_of_meaning_is_unfinished(library: Library, photos: P
     assert library.unfinished() == ()
 
 
+@pytest.mark.features("meaning")
 def test_a_watcher_goes_on_with_a_map_of_meaning(library: Library, photos: Path) -> None:
     pytest.importorskip("openTSNE")
     library.index([photos]).run()
@@ -225,12 +227,12 @@ def test_a_watcher_goes_on_with_a_map_of_meaning(library: Library, photos: Path)
     seen: list[object] = []
     for event in library.watch([], stop=stop, schedule=WatchSchedule(WatchTiming(quiet_ms=200))):
         seen.append(event)
-        if isinstance(event, LayoutReport):
+        if isinstance(event, FeatureReport):
             stop.set()
-    (report,) = (event for event in seen if isinstance(event, LayoutReport))
-    assert report.photos == library.status().photos
+    (report,) = (event for event in seen if isinstance(event, FeatureReport))
+    assert report.values["photos"] == library.status().photos
     kinds = [type(event) for event in seen]
-    assert kinds.index(SyncReport) < kinds.index(LayoutReport), "changes on the disk come first"
+    assert kinds.index(SyncReport) < kinds.index(FeatureReport), "changes on the disk come first"
     assert library.unfinished() == () and library.meaning.exists()
 
 

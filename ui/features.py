@@ -6,14 +6,14 @@ its package, and served beside those of `ui/components`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 from msgspec import Struct
 from starlette.routing import Route
 
 from imgsearch import Hit, page_parts
-from ui.page_view import PageView
+from ui.page_view import CORE_VIEWS, PageView
 from ui.search_state import SearchInput
 from ui.session import session
 
@@ -58,6 +58,14 @@ class ShownView(Struct, frozen=True):
     back: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
 
 
+class PageJob(Struct, frozen=True):
+    """A long job of a feature: the task of the page that does it, and the views that say so."""
+
+    task: str
+    views: tuple[str, ...]
+    start: Callable[[], None]
+
+
 class PageFeature(Struct, frozen=True):
     """The share of one feature in the page.
 
@@ -65,7 +73,7 @@ class PageFeature(Struct, frozen=True):
     module with actions for photos: see `components/shared/tray.js`. `header` draws something above
     the results of a search, and `shelf` returns links for the start page, to what `shelf_title`
     names. `card` returns a card for the viewer of a photo, or None. `views` are by the path of
-    their address.
+    their address, and `jobs` by their names in `imgsearch.features.declared.Feature`.
     """
 
     part: str | None = None
@@ -76,6 +84,7 @@ class PageFeature(Struct, frozen=True):
     card: Callable[[Hit], Card | None] | None = None
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
+    jobs: Mapping[str, PageJob] = {}
 
 
 def page_features() -> tuple[PageFeature, ...]:
@@ -102,10 +111,30 @@ def shown_features() -> tuple[PageFeature, ...]:
 @cache
 def _loaded() -> tuple[tuple[PageFeature, ...], tuple[str, ...]]:
     parts, sentences = page_parts()
-    wrong = tuple(
-        f"{part!r:.100} is not the share of a plug-in in the page, a `PageFeature`. Update its "
-        "package, or remove it."
-        for part in parts
-        if not isinstance(part, PageFeature)
-    )
-    return tuple(each for each in parts if isinstance(each, PageFeature)), sentences + wrong
+    shares, wrong = checked(parts)
+    return shares, (*sentences, *wrong)
+
+
+def checked(parts: Iterable[object]) -> tuple[tuple[PageFeature, ...], tuple[str, ...]]:
+    """Return the shares among what features have given, and a sentence for each that is left out.
+
+    That is what is no share, and a share with a view that has the name of another one.
+    """
+    shares: list[PageFeature] = []
+    sentences: list[str] = []
+    views = set(CORE_VIEWS)
+    for part in parts:
+        if not isinstance(part, PageFeature):
+            sentences.append(
+                f"{part!r:.100} is not the share of a plug-in in the page, a `PageFeature`. Update "
+                "its package, or remove it."
+            )
+        elif twice := sorted(part.views.keys() & views):
+            sentences.append(
+                f"A plug-in has a view {twice[0]!r}, and another view has this name, so nothing of "
+                "it is shown. Update its package, or remove it."
+            )
+        else:
+            views |= part.views.keys()
+            shares.append(part)
+    return tuple(shares), tuple(sentences)

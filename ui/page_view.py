@@ -1,7 +1,11 @@
-"""The description of a view of the page, whether it is one of ours or that of a feature."""
+"""The description of a view of the page, and the views that are not of features: their names.
+
+`ui/app.py` has the functions that show ours.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -26,3 +30,31 @@ class PageView(Struct, frozen=True):
     is_hidden: bool = False  # in the navigation: other views lead to it
     shows_progress: bool = False  # of indexing, so that the frame does not repeat it
     link: str = ""
+
+
+CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for the first
+    "search": PageView("Search", "search", "narrows", ("answer",), shows_progress=True),
+    "timeline": PageView(
+        "Timeline",
+        "calendar_month",
+        "narrows",
+        ("timeline",),
+        shows_progress=True,
+        link="By date",
+    ),
+    "events": PageView("Events", "event", "narrows", ("events",), shows_progress=True),
+    "map": PageView("Map", "map", "narrows", ("map",), link="On the map"),
+    "people": PageView("People", "group", "none", ("people", "follow"), "people"),
+    "labels": PageView("Labels", "label", "none", (), "labels"),
+    "library": PageView(
+        "Library",
+        "photo_library",
+        "none",
+        ("follow",),
+        "folders",
+        needs_photos=False,
+        shows_progress=True,
+    ),
+    "archive": PageView("Archive", "database", "none", (), "fleet", needs_photos=False),
+    "photo": PageView("Photo", "image", "leads", ("viewer",), needs_photos=False, is_hidden=True),
+}

@@ -10,25 +10,27 @@ import streamlit as st
 
 from imgsearch import ImgsearchError, UnfinishedJob
 from ui.coming_photos import show_coming_photos
+from ui.features import page_features
 from ui.formatting import escape_markdown
 from ui.query_line import query_line
 from ui.session import Session, session
 from ui.tasks import INDEX, Task, is_indexing, other_job
 from ui.view_table import all_views
-from ui.views import library, meaning, people
+from ui.views import library, people
 
 _LOOK_S = 0.5
+_OF_FEATURES = {name: job for each in page_features() for name, job in each.jobs.items()}
 _TASKS: Mapping[str, str] = {
     "index": INDEX,
     "faces": people.TASK,
     "text": library.READ_TEXT,
-    "meaning": meaning.TASK,
+    **{name: job.task for name, job in _OF_FEATURES.items()},
 }
 # The views that show what these jobs find; the index concerns all of them.
 _VIEWS: Mapping[str, tuple[str, ...]] = {
     "faces": ("people", "library"),
     "text": ("library",),
-    "meaning": ("meaning", "library"),
+    **{name: job.views for name, job in _OF_FEATURES.items()},
 }
 
 
@@ -80,7 +82,7 @@ def _start(here: Session, job: UnfinishedJob) -> None:
                 job.folders, everything=job.everything, again=job.again
             ),
         ),
-        "meaning": lambda: here.start(meaning.TASK, lambda opened: opened.meaning.lay_out()),
+        **{name: each.start for name, each in _OF_FEATURES.items()},
     }
     start[job.job]()
 

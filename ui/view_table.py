@@ -1,7 +1,4 @@
-"""The views of the page, ours and those of features: what each is called and what it needs.
-
-`ui/app.py` has the functions that show ours.
-"""
+"""The views of the page, ours and those of features."""
 
 from __future__ import annotations
 
@@ -9,41 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from ui.features import feature_views
-from ui.page_view import PageView
-
-_CORE_VIEWS: Mapping[str, PageView] = {  # by the path of their address, but for the first
-    "search": PageView("Search", "search", "narrows", ("answer",), shows_progress=True),
-    "timeline": PageView(
-        "Timeline",
-        "calendar_month",
-        "narrows",
-        ("timeline",),
-        shows_progress=True,
-        link="By date",
-    ),
-    "events": PageView("Events", "event", "narrows", ("events",), shows_progress=True),
-    "map": PageView("Map", "map", "narrows", ("map",), link="On the map"),
-    "meaning": PageView("Meaning", "bubble_chart", "narrows", ("meaning", "follow"), "meaning"),
-    "people": PageView("People", "group", "none", ("people", "follow"), "people"),
-    "labels": PageView("Labels", "label", "none", (), "labels"),
-    "library": PageView(
-        "Library",
-        "photo_library",
-        "none",
-        ("follow",),
-        "folders",
-        needs_photos=False,
-        shows_progress=True,
-    ),
-    "archive": PageView("Archive", "database", "none", (), "fleet", needs_photos=False),
-    "photo": PageView("Photo", "image", "leads", ("viewer",), needs_photos=False, is_hidden=True),
-}
+from ui.page_view import CORE_VIEWS, PageView
 
 
 @cache
 def all_views() -> Mapping[str, PageView]:
     """Return the views of all libraries by name, those of features among them."""
-    views = list(_CORE_VIEWS.items())
+    views = list(CORE_VIEWS.items())
     for name, shown in feature_views().items():
         names = [each for each, _ in views]
         at = names.index(shown.before) if shown.before in names else len(names)

@@ -64,7 +64,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "events": "List occasions and trips.",
         "places": "Count photos by country, region and town.",
         "cameras": "Count photos by camera.",
-        "meaning": "List what the photos are about: clusters with names.",
     },
     "Keep up to date": {
         "watch": "Keep the library up to date while it runs.",
@@ -78,7 +77,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "pack": "Write photos' vectors and facts into a portable file.",
         "unpack": "Merge a pack into the library.",
         "copy": "Copy the library to an archive.",
-        "mcp": "Let an AI assistant search your photos (MCP).",
     },
     "Look after": {
         "status": "Show folders, photos, index, failures, disk usage.",

@@ -9,24 +9,30 @@ import click
 from imgsearch.cli.cures import given
 from imgsearch.cli.output import info
 from imgsearch.errors import ImgsearchError
+from imgsearch.features import installed
 from imgsearch.text import format_count
 
 # These say it themselves, go on with it, or do not show what a library has.
 _SILENT = frozenset(
     {
-        *("completion", "demo", "doctor", "encoders", "help", "index", "mcp", "rebuild", "serve"),
+        *("completion", "demo", "doctor", "encoders", "help", "index", "rebuild", "serve"),
         *("status", "ui", "unpack", "watch"),
+        *(name for name, each in installed.commands().items() if not each.says_unfinished),
     }
 )
-_OF = {"faces": {"people"}, "text": {"read-text"}, "meaning": {"meaning"}}  # else in all commands
+_OF = {  # else in all commands
+    "faces": {"people"},
+    "text": {"read-text"},
+    **{name: {job.command.split()[0]} for name, job in installed.jobs().items()},
+}
 
 
 def say_what_is_unfinished(context: click.Context) -> None:
     """Print to standard error which jobs of this machine's library were not finished.
 
     `context` is that of `imgsearch`, after a command. The finding of faces, the reading of text and
-    the map of meaning are said by commands that show them. Nothing is said where there is no
-    library, or an archive was named.
+    jobs of features are said by commands that show what these find. Nothing is said where there is
+    no library, or an archive was named.
     """
     name = context.invoked_subcommand
     if name is None or name in _SILENT or given(context, "--library") is not None:

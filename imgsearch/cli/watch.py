@@ -20,7 +20,7 @@ from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_option
 from imgsearch.cli.stopping import GRACE_S
 from imgsearch.progress import (
     FaceReport,
-    LayoutReport,
+    FeatureReport,
     Progress,
     SyncReport,
     TextReport,
@@ -92,7 +92,10 @@ def command(
                 if too_soon and print_event is not _print_status:
                     continue
                 printed_s = time.monotonic()
-            print_event(*_described(event))
+            if isinstance(event, FeatureReport) and print_event is _print_status:
+                _print_state(f"{event.sentence}. Watching …")
+            else:
+                print_event(*_described(event))
     print_event("stopped", {})
 
 
@@ -105,8 +108,8 @@ def _described(event: WatchEvent) -> tuple[str, Values]:
         return "text", {name: getattr(event, name) for name in ("read", "none", "failed")}
     if isinstance(event, FaceReport):
         return "faces", {name: getattr(event, name) for name in ("found", "none", "failed")}
-    if isinstance(event, LayoutReport):
-        return "meaning", {name: getattr(event, name) for name in ("photos", "clusters", "named")}
+    if isinstance(event, FeatureReport):
+        return event.job, {**event.values}
     if isinstance(event, SyncReport):
         names = ("new", "moved", "copied", "gone", "missing", "offline", "failed", "reread")
         return "report", {name: getattr(event, name) for name in (*names, "photos")}
@@ -140,7 +143,7 @@ def _print_status(event: str, values: Values) -> None:
     clear = "\r\x1b[K"
     clock = f"{datetime.now().astimezone():%H:%M:%S}"
     if event == "progress":
-        click.echo(f"{clear}{clock}  {values['done']} of {values['total']} …", nl=False)
+        _print_state(f"{values['done']} of {values['total']} …")
     elif event == "report":
         # "moved" includes the copies, for programs; people see both numbers.
         moved = int(str(values["moved"])) - int(str(values["copied"]))
@@ -148,28 +151,28 @@ def _print_status(event: str, values: Values) -> None:
         done = ", ".join(f"{numbers[name]} {name}" for name in numbers if numbers[name])
         done = done or "up to date"
         photos = format_count(int(str(values["photos"])), "photo")
-        click.echo(f"{clear}{clock}  {done}; {photos}. Watching …", nl=False)
+        _print_state(f"{done}; {photos}. Watching …")
     elif event == "text":
         photos = format_count(int(str(values["read"])), "photo")
-        click.echo(f"{clear}{clock}  Found text in {photos}. Watching …", nl=False)
+        _print_state(f"Found text in {photos}. Watching …")
     elif event == "faces":
         photos = format_count(int(str(values["found"])), "photo")
-        click.echo(f"{clear}{clock}  Found faces in {photos}. Watching …", nl=False)
-    elif event == "meaning":
-        photos = format_count(int(str(values["photos"])), "photo")
-        click.echo(f"{clear}{clock}  Laid out {photos} by meaning. Watching …", nl=False)
+        _print_state(f"Found faces in {photos}. Watching …")
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
     elif event == "saved":
         done = outputs_in_words(values)
-        click.echo(
-            f"{clear}{clock}  {printable(str(values['name']))}: {done}. Watching …", nl=False
-        )
+        _print_state(f"{printable(str(values['name']))}: {done}. Watching …")
     elif event == "stopped":
         click.echo(f"{clear}{clock}  Stopped; finished work is saved.")
     else:
         for line in _folder_lines(values):
             click.echo(f"{clear}{clock}  {printable(line)}")
+
+
+def _print_state(text: str) -> None:
+    """Print the state of a watch in the last line of a terminal, in place of the one before."""
+    click.echo(f"\r\x1b[K{datetime.now().astimezone():%H:%M:%S}  {text}", nl=False)
 
 
 def _folder_lines(values: Values) -> list[str]:

@@ -72,7 +72,7 @@ _Result = TypeVar("_Result")
 _ALWAYS = frozenset(
     {
         *installed.parts(),
-        *("changes", "choices", "concepts", "corrections", "labels", "marks", "meaning"),
+        *("changes", "choices", "concepts", "corrections", "labels", "marks"),
         *("packs", "people", "saved", "titles", "tray"),
     }
 )

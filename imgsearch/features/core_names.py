@@ -29,8 +29,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "index",
         "label",
         "mark",
-        "mcp",
-        "meaning",
         "pack",
         "people",
         "places",
@@ -134,7 +132,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "labels",
         "lines",
         "marks",
-        "meaning",
         "memory",
         "open",
         "open_archive",
@@ -199,5 +196,10 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "title",
         "town",
         "width_px",
+    ),
+    "job": (
+        "faces",
+        "index",
+        "text",
     ),
 }

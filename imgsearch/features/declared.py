@@ -24,13 +24,15 @@ class ListedCommand(NamedTuple):
     """A command: the group of commands that lists it, its line there, and its module.
 
     The module has it as `command`, of the package click. In the list it stands before the command
-    `before`, and at the end of the group without one.
+    `before`, and at the end of the group without one. With `says_unfinished`, it ends with the
+    jobs of the library that are not finished, since photos may be missing.
     """
 
     group: str
     summary: str
     module: str
     before: str | None = None
+    says_unfinished: bool = True
 
 
 class NamedFilter(NamedTuple):
@@ -105,12 +107,30 @@ class InPacks(NamedTuple):
     module: str
 
 
+class FeatureJob(NamedTuple):
+    """A long job of a feature, by the name under which a library notes that it is not finished.
+
+    `sentence` says what is not finished, and `command`, behind "imgsearch", goes on with it.
+    `steps` names a function that is called with the context of an indexer and yields `Progress`: a
+    watcher goes on with it in pieces, when there is nothing else to do, so it takes no lock of the
+    library in between. `told` names one that is called with its report and returns numbers by name,
+    for programs, and a sentence about them.
+    """
+
+    sentence: str
+    command: str
+    steps: str
+    told: str
+
+
 class Feature(NamedTuple):
     """What a feature brings. Of each field, the keys are the names that users see.
 
     The name of a fact has small letters, digits and an underscore: `white_balance`.
     `needs` are the features without which this one is left out. `taken` says, by table, why a
-    change cannot be undone where a unique column has the value already, with the cure. `page` names
+    change cannot be undone where a unique column has the value already, with the cure.
+    `after_indexing` names a function that brings up to date what is made of the vectors: it is
+    called with the context of the indexer, the store and the row of the encoder. `page` names
     a function that returns its share in the web page, and `components` the package with its ES
     modules: see `ui.features`. `exports` are the public names of the package `imgsearch`, by the
     module that defines them.
@@ -125,6 +145,8 @@ class Feature(NamedTuple):
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
     taken: Mapping[str, str] = {}
+    after_indexing: str | None = None
+    jobs: Mapping[str, FeatureJob] = {}
     page: str | None = None
     components: str | None = None
     exports: Mapping[str, tuple[str, ...]] = {}

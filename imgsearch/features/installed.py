@@ -16,6 +16,7 @@ from imgsearch.features.core_names import CORE_NAMES
 from imgsearch.features.declared import (
     Detail,
     Feature,
+    FeatureJob,
     InPacks,
     ListedCommand,
     NamedFilter,
@@ -31,7 +32,7 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "duplicates", "strips", "terminal")
+OWN = ("albums", "assistant", "duplicates", "meaning", "strips", "terminal")
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
@@ -171,6 +172,17 @@ def taken() -> dict[str, str]:
     return _all(lambda feature: feature.taken)
 
 
+def after_indexing() -> tuple[str, ...]:
+    """Return the names of functions that follow the vectors: see `Feature.after_indexing`."""
+    named = (feature.after_indexing for feature in features().values())
+    return tuple(each for each in named if each is not None)
+
+
+def jobs() -> dict[str, FeatureJob]:
+    """Return the long jobs of all features by name."""
+    return _all(_jobs)
+
+
 def packs() -> dict[str, InPacks]:
     """Return the shares of features in packs, by feature."""
     return {
@@ -237,6 +249,10 @@ def _filter_names(feature: Feature) -> Mapping[str, object]:
     return {**feature.filters, **{each.name: each for each in of_facts if each is not None}}
 
 
+def _jobs(feature: Feature) -> Mapping[str, FeatureJob]:
+    return feature.jobs
+
+
 def _details(feature: Feature) -> Mapping[str, Detail]:
     return feature.details
 
@@ -248,4 +264,5 @@ _NAMED: Mapping[str, Callable[[Feature], Mapping[str, object]]] = {
     "part": _parts,
     "detail": _details,
     "fact": _facts,
+    "job": _jobs,
 }

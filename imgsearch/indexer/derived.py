@@ -1,4 +1,4 @@
-"""Updates what is made of the vectors: index, baseline, labels, concepts, map of meaning."""
+"""Updates what is made of the vectors: index, baseline, labels, concepts, and more of features."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from imgsearch.concepts import teaching
 from imgsearch.errors import EncoderError, UsageError
+from imgsearch.features import installed
+from imgsearch.features.declared import load
 from imgsearch.index import build, snapshot
 from imgsearch.indexer.embedding import ConceptEmbedder, embed_queries
-from imgsearch.indexer.placing import place_new_photos
 from imgsearch.labels import labels
 from imgsearch.search import baseline
 
@@ -45,11 +46,12 @@ def update_index(context: IndexingContext, store: Store, row: EncoderRow) -> Non
 
 
 def refresh_derived(context: IndexingContext, store: Store, row: EncoderRow) -> None:
-    """Update the score baseline, the saved labels, the concepts and the map of meaning."""
+    """Update the score baseline, the saved labels, the concepts and what features make."""
     refresh_baseline(context, store, row)
     labels.update_facets(store, row, lambda: context.encoders.of(row))
     teaching.update_concepts(store, row, ConceptEmbedder(context, store, row))
-    place_new_photos(context, store, row)
+    for function in installed.after_indexing():
+        load(function)(context, store, row)
 
 
 @contextmanager

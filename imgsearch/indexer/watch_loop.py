@@ -18,7 +18,9 @@ from watchdog.observers.api import BaseObserver
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked, MissingPackage, UsageError
-from imgsearch.indexer import faces, meaning, picture_text
+from imgsearch.features import installed
+from imgsearch.features.declared import load
+from imgsearch.indexer import faces, picture_text
 from imgsearch.indexer.diff import Scope, add_folders, all_scopes, compare, merge_scopes
 from imgsearch.indexer.folders import prune_store
 from imgsearch.indexer.ignored import is_ignored
@@ -26,7 +28,7 @@ from imgsearch.indexer.roots import follow_moved_drives, is_available
 from imgsearch.indexer.scan import folder_identity
 from imgsearch.indexer.sync import apply_changes, check_folders
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
-from imgsearch.progress import LayoutReport, Progress, WatchEvent, Watching
+from imgsearch.progress import FeatureReport, Progress, WatchEvent, Watching
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
@@ -102,7 +104,9 @@ class WatchLoop:
         self._backlogs = list(_backlogs(context))
         jobs = _unfinished_jobs(context)  # what somebody began, until it is done
         self._once = list(_unfinished_backlogs(context, jobs))
-        self._map = meaning.lay_out_photos(context) if "meaning" in jobs else None
+        self._of_features: dict[str, Generator[Progress, None, object]] = {
+            name: self._begun(name) for name in installed.jobs() if name in jobs
+        }
         self._schedule = schedule
         self._watcher = watcher
         self._stop = stop
@@ -116,9 +120,9 @@ class WatchLoop:
         self._scanned_all_s = self._indexed_s = time.monotonic()
 
     def close(self) -> None:
-        """Close the database, and leave a map of meaning unfinished."""
-        if self._map is not None:
-            self._map.close()
+        """Close the database, and leave the jobs of features unfinished."""
+        for steps in self._of_features.values():
+            steps.close()
         if self._reads is not None:
             self._reads.close()
 
@@ -158,8 +162,8 @@ class WatchLoop:
             yield from self._scan_pending()
         elif self._unfinished and now >= self._not_before_s:
             yield from self._work_off(self._unfinished[0])
-        elif self._map is not None and now >= self._not_before_s:
-            yield from self._lay_out(self._map)
+        elif self._of_features and now >= self._not_before_s:
+            yield from self._go_on(*next(iter(self._of_features.items())))
         elif now - self._indexed_s >= self._schedule.idle_s:
             self._indexed_s = now
             self._context.encoders.release()
@@ -244,7 +248,7 @@ class WatchLoop:
                     return True
         return False
 
-    # ------------------------------------------------------------------ text, faces, meaning
+    # ------------------------------------------------------------------ text, faces, features
 
     def _renew_backlogs(self, everything: bool) -> None:
         for backlog in self._backlogs:
@@ -277,21 +281,26 @@ class WatchLoop:
             self._notify_once(str(error))
             self._not_before_s = time.monotonic() + self._schedule.retry_s
 
-    def _lay_out(self, steps: Generator[Progress, None, LayoutReport]) -> Iterator[WatchEvent]:
-        """Go on with the map of meaning for a moment: it takes no lock, so it may pause."""
+    def _begun(self, name: str) -> Generator[Progress, None, object]:
+        """Begin a job of a feature."""
+        steps: Generator[Progress, None, object] = load(installed.jobs()[name].steps)(self._context)
+        return steps
+
+    def _go_on(self, name: str, steps: Generator[Progress, None, object]) -> Iterator[WatchEvent]:
+        """Go on with a job of a feature for a moment: it takes no lock, so it may pause."""
         until = time.monotonic() + self._schedule.text_s
         try:
             while time.monotonic() < until and not self._stop.is_set():
                 yield next(steps)
         except StopIteration as end:
-            self._map = None
+            del self._of_features[name]
             self._indexed_s = time.monotonic()
-            yield end.value
+            yield FeatureReport(name, *load(installed.jobs()[name].told)(end.value))
         except (UsageError, MissingPackage) as error:  # it would be raised again
-            self._map = None
+            del self._of_features[name]
             self._notify_once(str(error))
         except (LibraryLocked, DiskError) as error:
-            self._map = meaning.lay_out_photos(self._context)
+            self._of_features[name] = self._begun(name)
             self._notify_once(str(error))
             self._not_before_s = time.monotonic() + self._schedule.retry_s
 

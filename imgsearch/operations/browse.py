@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta
 
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import resolve_query
@@ -32,6 +34,13 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
 
+MAX_ZOOM = 16
+Zoom = Annotated[
+    float,
+    Meta(
+        ge=0, le=MAX_ZOOM, description="The zoom of a web map: 256 * 2^zoom pixels are the world."
+    ),
+]
 _MAX_TITLE = 200  # characters
 
 
@@ -150,8 +159,16 @@ class Browse:
 
         return positions_of(self._engine.browsing(), self._counted(query, k))
 
-    def towns_on_map(self, area: MapArea, zoom: float) -> tuple[MapTown, ...]:
-        """List the towns whose names fit on a map, with or without photos; most people first."""
+    @operation("POST /map/towns", reads=True)
+    def towns_on_map(self, area: MapArea, zoom: Zoom) -> tuple[MapTown, ...]:
+        """List the towns whose names fit on a map, with or without photos; most people first.
+
+        Raises UsageError for an area that is too wide for the zoom.
+        """
+        if not area.fits_on_screen(zoom):
+            raise UsageError(
+                "The area is too wide for this zoom. Ask for a part, or for a lower zoom."
+            )
         from contextlib import closing
 
         from imgsearch.analysis.clusters import towns_on_map

@@ -15,6 +15,7 @@ from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
 from imgsearch.records.changes import Change
 from imgsearch.records.faces import (
+    DatedFace,
     Face,
     FaceCounts,
     FaceNamesChange,
@@ -163,8 +164,16 @@ class People:
         person = self.get(person_id)
         faces = self.faces_of(person_id, k)
         proposals = () if person.is_hidden else self.proposals(person_id, proposed)
-        days = self._days_of([*faces, *(each.face for each in proposals)])
-        return PersonDetails(person, self.looks_of(person_id), faces, proposals, days)
+        proposed_faces = [each.face for each in proposals]
+        days = self._days_of([*faces, *proposed_faces])
+
+        def dated(those: Iterable[Face]) -> tuple[DatedFace, ...]:
+            return tuple(
+                DatedFace(each.id, each.photo_id, days.get(each.photo_id), each.is_confirmed)
+                for each in those
+            )
+
+        return PersonDetails(person, self.looks_of(person_id), dated(faces), dated(proposed_faces))
 
     @operation("GET /people/overview")
     def overview(

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from imgsearch.errors import Reason
+from imgsearch.features import installed
 from imgsearch.records.index import EncoderState, SnapshotInfo
 from imgsearch.text import format_count, shell_word
 
@@ -74,7 +75,7 @@ class UnfinishedJob(Struct, frozen=True):
     that it was begun with.
     """
 
-    job: Literal["index", "faces", "text", "meaning"]
+    job: str  # "index", "faces", "text", or the name of a job of a feature
     left: int | None
     begun_at: datetime  # UTC
     folders: tuple[Path, ...] = ()
@@ -84,8 +85,9 @@ class UnfinishedJob(Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """Say what is not finished, and what that means."""
-        if self.job == "meaning":
-            return "Laying out the map of meaning was not finished, so the map is the earlier one."
+        of_feature = installed.jobs().get(self.job)
+        if of_feature is not None:
+            return of_feature.sentence
         title, thing = {
             "index": ("Indexing", "file"),
             "faces": ("Finding faces", "photo"),
@@ -103,12 +105,8 @@ class UnfinishedJob(Struct, frozen=True):
             *("--all" for _ in range(self.everything)),
         ]
         folders = () if self.job == "index" else map(shell_word, self.folders)
-        name = {
-            "index": "index",
-            "faces": "faces",
-            "text": "read-text",
-            "meaning": "meaning --lay-out",
-        }[self.job]
+        of_features = {name: job.command for name, job in installed.jobs().items()}
+        name = {"index": "index", "faces": "faces", "text": "read-text", **of_features}[self.job]
         return " ".join(["imgsearch", name, *options, *folders])
 
 

@@ -15,7 +15,6 @@ from imgsearch.operations.encoders import Encoders
 from imgsearch.operations.labels import Labels
 from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
-from imgsearch.operations.meaning import Meaning
 from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.requests import Operation, operations_of
@@ -31,7 +30,7 @@ def operations() -> tuple[Operation, ...]:
     of_all = (Library, Lines, Pictures, Browse)
     of_kept = (Saved, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
     of_features = (load(part.made_by) for part in installed.parts().values())
-    return operations_of((*of_all, Meaning, *of_kept, Encoders, *of_features))
+    return operations_of((*of_all, *of_kept, Encoders, *of_features))
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:

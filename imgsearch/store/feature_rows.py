@@ -34,6 +34,7 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
         "albums WHERE key != ?", (TRAY_KEY,), ("albums", "album_photos"), packed_since="albums"
     ),
     "duplicates": FeatureRows("duplicate_choices"),
+    "meaning": FeatureRows("meaning_maps"),
 }
 
 

@@ -11,7 +11,6 @@ from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.store.progress_file import LOCK_FILE
 from imgsearch.store.store import Store
 
-LAYOUT_LOCK_FILE = "meaning.lock"  # in the data folder
 TIMEOUT_S = 0.3  # `running_job` holds the lock for a moment
 
 
@@ -28,26 +27,6 @@ def is_held(data_dir: Path) -> bool:
         return True
     except OSError:  # a read-only folder: nobody writes
         return False
-
-
-@contextmanager
-def laying_out(data_dir: Path) -> Iterator[None]:
-    """Hold the lock of the one process that lays out the map of meaning, until the block ends.
-
-    It takes all processors for minutes. Raises LibraryLocked while another does so, also in this
-    process, and DiskError.
-    """
-    from filelock import FileLock, Timeout
-
-    file = data_dir / LAYOUT_LOCK_FILE
-    try:
-        with FileLock(file, timeout=0, mode=private_files.FILE_MODE):
-            yield
-    except Timeout:
-        raise LibraryLocked(
-            "The map of meaning is being laid out already. Wait for it to finish; the map before "
-            "stays until then."
-        ) from None
 
 
 @contextmanager

@@ -688,7 +688,7 @@ CREATE TABLE event_titles (
 );
 """
 
-# The map of meaning of each encoder: see `imgsearch.store.meaning`.
+# The map of meaning of each encoder.
 _MEANING = """
 CREATE TABLE meaning_maps (
     encoder_key INTEGER NOT NULL PRIMARY KEY REFERENCES encoders ("key") ON DELETE CASCADE,

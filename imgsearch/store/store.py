@@ -19,7 +19,6 @@ from imgsearch.store.failures import FailureStore, record_failure
 from imgsearch.store.files import FileStore
 from imgsearch.store.labels import LabelStore
 from imgsearch.store.marks import MarkStore
-from imgsearch.store.meaning import MeaningStore
 from imgsearch.store.packs import PackStore
 from imgsearch.store.people import PeopleStore
 from imgsearch.store.photos import PhotoStore, record_photo
@@ -61,7 +60,6 @@ class Store:
         self.picture_text = PictureTextStore(database)
         self.faces = FaceStore(database)
         self.people = PeopleStore(database)
-        self.meaning = MeaningStore(database)
         self.packs = PackStore(database, self.reads)
         self.saved_searches = SavedSearchStore(database)
         self.marks = MarkStore(database)

@@ -12,11 +12,12 @@ from collections.abc import Collection, Generator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
 from imgsearch.errors import DiskError, LibraryLocked, UsageError
+from imgsearch.features import installed
 from imgsearch.paths import path_of
 from imgsearch.records.status import UnfinishedJob
 from imgsearch.store.database import Database
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _Report = TypeVar("_Report")
 
+CORE_JOBS = ("faces", "text")  # besides the index
 _UPDATE_S = 2.0  # between two notes of how much is left
 
 
@@ -38,7 +40,10 @@ class UnfinishedStore:
         self._database = database
 
     def all(self) -> tuple[UnfinishedJob, ...]:
-        """The unfinished jobs, the index first. Paused folders are left out."""
+        """Return the unfinished jobs, the index first.
+
+        Paused folders are left out, and jobs of features that this installation lacks.
+        """
         with self._database.reading() as connection:
             indexing = connection.execute(
                 "SELECT path, files_left, begun_at FROM unfinished_indexing "
@@ -48,7 +53,8 @@ class UnfinishedStore:
                 "SELECT job, photos_left, options, begun_at FROM unfinished_jobs ORDER BY job"
             ).fetchall()
         jobs = [] if not indexing else [_index_of(indexing)]
-        return (*jobs, *(_job_of(*row) for row in others))
+        known = {*CORE_JOBS, *installed.jobs()}
+        return (*jobs, *(_job_of(*row) for row in others if row[0] in known))
 
     # ------------------------------------------------------------------ indexing
 
@@ -80,7 +86,7 @@ class UnfinishedStore:
 
     # ------------------------------------------------------------------ other jobs
 
-    def of(self, name: Literal["faces", "text", "meaning"]) -> UnfinishedJob | None:
+    def of(self, name: str) -> UnfinishedJob | None:
         """The unfinished job of this name."""
         return next((job for job in self.all() if job.job == name), None)
 
@@ -98,7 +104,7 @@ class UnfinishedStore:
                 (job.job, job.left, json.dumps(options), job.begun_at.isoformat()),
             )
 
-    def end(self, name: Literal["faces", "text", "meaning"]) -> None:
+    def end(self, name: str) -> None:
         """Note that a job has come to its end."""
         if self.of(name) is None:
             return
@@ -116,7 +122,7 @@ def recorded(connection: Connection, root_id: int, files: int) -> None:
 
 def noted(
     store: UnfinishedStore,
-    name: Literal["faces", "text", "meaning"],
+    name: str,
     steps: Generator[Progress, None, _Report],
     *,
     folders: Collection[str] = (),
@@ -185,9 +191,7 @@ def _index_of(rows: list[tuple[bytes, int | None, str]]) -> UnfinishedJob:
     )
 
 
-def _job_of(
-    name: Literal["faces", "text", "meaning"], left: int | None, options: str, begun_at: str
-) -> UnfinishedJob:
+def _job_of(name: str, left: int | None, options: str, begun_at: str) -> UnfinishedJob:
     fields = json.loads(options)
     return UnfinishedJob(
         name,

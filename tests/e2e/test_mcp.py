@@ -24,9 +24,9 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.errors import MissingPackage
+from imgsearch.features.assistant.tools import MAX_PHOTOS, MAX_ROWS, PhotoTools
 from imgsearch.records.labels import Classes
 from imgsearch.service.address import SOCKET
-from imgsearch.service.mcp_tools import MAX_PHOTOS, MAX_ROWS, PhotoTools
 from tests.factories import (
     CHECKOUT,
     PATIENCE_S,
@@ -38,6 +38,8 @@ from tests.factories import (
     write_photo,
 )
 from tests.stand_in import StandIn
+
+pytestmark = pytest.mark.features("assistant")
 
 TOOLS = {
     "search",
@@ -463,6 +465,7 @@ def test_a_running_service_answers_and_no_model_is_loaded_here(data: Path) -> No
 def test_the_sdk_is_not_loaded_by_other_commands() -> None:
     done = run_python(
         "import sys\nimport imgsearch.cli.search, imgsearch.library, imgsearch.service.client\n"
-        "import imgsearch.cli.mcp\nassert not {'mcp', 'pydantic'} & set(sys.modules)"
+        "import imgsearch.features.assistant.commands\n"
+        "assert not {'mcp', 'pydantic'} & set(sys.modules)"
     )
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ from tests.browsing import (
     settle,
     small_targets,
 )
-from tests.test_meaning import EACH, THINGS, crops
+from tests.things import EACH, THINGS, crops
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import OpenTab
 
 pytest.importorskip("openTSNE", reason="needs the extra meaning")
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.features("meaning")]
 ALL = EACH * len(THINGS)
 
 

@@ -18,7 +18,6 @@ from imgsearch.addresses import working_folder
 from imgsearch.errors import DiskError
 from imgsearch.operations.records import dump_json, to_json
 from imgsearch.service.auth import TOKEN_FILE
-from imgsearch.service.mcp_tools import PhotoTools
 from tests.factories import run_cli
 from tests.services import serving
 
@@ -96,7 +95,10 @@ def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedAr
     assert served.asked("POST", "/places", {}) == sent(demo.browse.places())
 
 
+@pytest.mark.features("assistant")
 def test_assistants_ask_about_photos_by_their_ids(served: ServedArchive) -> None:
+    from imgsearch.features.assistant.tools import PhotoTools
+
     settings = Settings.load(data_dir=served.data)
     with Library.open_archive(served.address, settings) as archive:
         tools = PhotoTools(archive)

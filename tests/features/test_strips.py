@@ -15,7 +15,6 @@ from imgsearch import Library, Settings, UsageError
 from imgsearch.errors import MissingPackage
 from imgsearch.features.strips.operations import Strips
 from imgsearch.service.client import Client
-from imgsearch.service.mcp_tools import PhotoTools
 from tests.factories import run_cli, save_taken, spoilt
 from tests.services import serving
 from tests.stand_in import StandIn
@@ -106,7 +105,10 @@ def test_an_archive_has_the_same_strip(dated: Library, tmp_path: Path) -> None:
             archive.strips.save(archive.strips.over_time(), tmp_path / "photos" / "strip.jpg")
 
 
+@pytest.mark.features("assistant")
 def test_the_command_the_service_and_an_assistant_give_the_same(dated: Library) -> None:
+    from imgsearch.features.assistant.tools import PhotoTools
+
     data = dated.settings.data_dir
     shown = run_cli("strip", data=data)
     assert shown.returncode == 0, shown.stderr

@@ -5,11 +5,11 @@ import { test } from "node:test";
 import { openPage } from "./page.js";
 
 await openPage("/meaning");
-const { isInside } = await import("../../ui/components/meaning/lasso.js");
-const { Names } = await import("../../ui/components/meaning/names.js");
-const { Plane } = await import("../../ui/components/meaning/plane.js");
-const { BRIGHT, DIM, colourOf, discOf } = await import("../../ui/components/meaning/points.js");
-const { TILE_PX, choose } = await import("../../ui/components/meaning/tiles.js");
+const { isInside } = await import("../../imgsearch/features/meaning/components/meaning/lasso.js");
+const { Names } = await import("../../imgsearch/features/meaning/components/meaning/names.js");
+const { Plane } = await import("../../imgsearch/features/meaning/components/meaning/plane.js");
+const { BRIGHT, DIM, colourOf, discOf } = await import("../../imgsearch/features/meaning/components/meaning/points.js");
+const { TILE_PX, choose } = await import("../../imgsearch/features/meaning/components/meaning/tiles.js");
 
 function planeOf(width = 1000, height = 800) {
   const plane = new Plane();

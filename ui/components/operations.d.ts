@@ -45,8 +45,7 @@ export interface PostOperations {
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
-  "meaning/lay-out": { request: {}; answer: LayoutReport };
-  "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
+  "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
   "saved/looked": { request: { name: string }; answer: (number)[] };
   "saved/rename": { request: { name: string; new_name: string }; answer: null };
@@ -84,6 +83,8 @@ export interface PostOperations {
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
   "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
+  "meaning/lay-out": { request: {}; answer: LayoutReport };
+  "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
 }
 
@@ -102,6 +103,8 @@ export type RegionBody = { x: number; y: number; width: number; height: number; 
 export type ExampleBody = { photo_id?: number | null; image?: string | null; path?: string | null; region?: RegionBody | null };
 
 export type Classes = { names: (string)[]; template?: string | null; none_of_these?: boolean };
+
+export type MapArea = { south: number; west: number; north: number; east: number };
 
 export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
 
@@ -155,7 +158,7 @@ export type MissingExtra = { extra: string; format: string; files: number; cure:
 
 export type ThumbnailCounts = { photos: number | null; size_bytes: number };
 
-export type UnfinishedJob = { job: "faces" | "index" | "meaning" | "text"; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean };
+export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean };
 
 export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
@@ -185,15 +188,11 @@ export type Change = { id: number | null; title: string; photos: number; changed
 
 export type ValueCount = { value: string | null; photos: number };
 
+export type MapTown = { name: string; lat: number; lon: number; population: number };
+
 export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; labels: (FilterChoice)[] };
 
 export type FilterChoice = { label: string; field: string; value: string; photos: number; below: (FilterChoice)[] };
-
-export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
-
-export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[] };
-
-export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number };
 
 export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 
@@ -223,11 +222,13 @@ export type Face = { id: number; photo_id: number; x: number; y: number; width: 
 
 export type PersonLook = { faces: number; confirmed: number; best_face: number; first: string | null; last: string | null };
 
-export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (Face)[]; proposals: (Proposal)[]; days: Record<string, string> };
+export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (DatedFace)[]; proposals: (DatedFace)[] };
 
-export type Proposal = { face: Face; person_id: number; score: number };
+export type DatedFace = { id: number; photo_id: number; day: string | null; is_confirmed: boolean };
 
 export type PeopleOverview = { people: (Person)[]; alone: number; last_change: Change | null; person: PersonDetails | null };
+
+export type Proposal = { face: Face; person_id: number; score: number };
 
 export type SimilarFace = { face: Face; score: number; day: string | null };
 
@@ -254,5 +255,11 @@ export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compa
 export type DuplicateGroup = { photos: (GroupedPhoto)[] };
 
 export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
+
+export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
+
+export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[] };
+
+export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number };
 
 export type StripPeriod = { period: string; photos: number; best: Hit | null };

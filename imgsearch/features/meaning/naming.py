@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from imgsearch.meaning.clusters import FoundCluster
+    from imgsearch.features.meaning.clusters import FoundCluster
     from imgsearch.records.arrays import Ids, Vectors
 
 FITS_FROM = 1.75  # standard deviations above unrelated captions, as `labels.zero_shot`
@@ -32,7 +32,7 @@ _BLOCK_ROWS = 4_096
 
 def vocabulary(own: Sequence[str] = ()) -> tuple[str, ...]:
     """The words that clusters can be named by: the classes of saved labels, and common things."""
-    text = (files("imgsearch.meaning") / "vocabulary.txt").read_text("utf-8")
+    text = (files("imgsearch.features.meaning") / "vocabulary.txt").read_text("utf-8")
     common = [line for line in text.splitlines() if line and not line.startswith("#")]
     names = {name.casefold(): name for name in [*common, *own]}  # as the user spells it
     return tuple(names.values())

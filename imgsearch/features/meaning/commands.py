@@ -14,7 +14,7 @@ from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.meaning import MeaningCluster
+    from imgsearch.features.meaning.records import MeaningCluster
 
 _MANY_PLACED = 0.5  # share of photos that came later, from which a new layout is proposed
 
@@ -74,7 +74,7 @@ def command(counted: Counted, lay_out: bool, level: int, save: str | None, forge
             f"{format_count(report.clusters, 'cluster')}, {report.named:,} with a name, in "
             f"{report.seconds:.1f} s."
         )
-    from imgsearch.operations.meaning import Meaning
+    from imgsearch.features.meaning.operations import Meaning
 
     found = counted.ask(Meaning.clusters, level=level)
     if counted.as_json:

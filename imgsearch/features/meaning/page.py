@@ -5,28 +5,47 @@ from __future__ import annotations
 from typing import Literal
 
 import streamlit as st
+from starlette.routing import Route
 
 from imgsearch import format_count
+from imgsearch.features.meaning import page_data
+from imgsearch.features.meaning.page_data import drawn_map, found_photos
 from ui import cards, component_files, elements
+from ui.features import PageFeature, PageJob, ShownView
 from ui.formatting import escape_markdown
 from ui.library_state import follow, library_state
-from ui.meaning_data import drawn_map, found_photos
+from ui.page_view import PageView
 from ui.search_state import SearchInput, search_buttons
 from ui.session import session
 from ui.tasks import progress_bar
 from ui.timeline_data import MAX_FOUND
 
-TASK = "lay out"
+_TASK = "lay out"
 _map = component_files.component("meaning", "shared/photo_tile.css")
 
 
+def page() -> PageFeature:
+    """Return the share of the map of meaning in the page."""
+    view = PageView("Meaning", "bubble_chart", "narrows", ("meaning", "follow"), "meaning")
+    return PageFeature(
+        views={"meaning": ShownView(view, show, before="people")},
+        routes=(
+            Route("/meaning/clusters", page_data.clusters),
+            Route("/meaning/points", page_data.points),
+            Route("/meaning/found", page_data.found),
+            Route("/meaning/tiles", page_data.tiles),
+        ),
+        jobs={"meaning": PageJob(_TASK, ("meaning", "library"), _start)},
+    )
+
+
 def show() -> None:
-    """The map; of the photos that a search finds, the others stay in the background."""
+    """Show the map; of the photos that a search finds, the others stay in the background."""
     here = session()
     state = library_state()
     search_input = SearchInput.of_address()
     search_input.query()  # raises what is wrong with it
-    task = here.tasks.get(TASK)
+    task = here.tasks.get(_TASK)
     is_busy = task is not None and task.running
     if task is not None and is_busy:
         progress_bar(task, "Laying out photos", "photos")
@@ -80,4 +99,4 @@ def _lay_out_button(label: str, is_busy: bool, kind: Literal["primary", "tertiar
 
 
 def _start() -> None:
-    session().start(TASK, lambda library: library.meaning.lay_out())
+    session().start(_TASK, lambda library: library.meaning.lay_out())

@@ -7,8 +7,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsearch.features.meaning.records import STEPS
 from imgsearch.records.arrays import Ids
-from imgsearch.records.meaning import STEPS
 
 Points: TypeAlias = NDArray[np.float64]  # (n, 2), x to the right and y downwards
 

@@ -15,13 +15,13 @@ import numpy as np
 from msgspec import Struct
 
 from imgsearch.errors import MissingPackage
+from imgsearch.features.meaning.plane import fitted
 from imgsearch.index.graph import RowIndex
 from imgsearch.installation import install_command
-from imgsearch.meaning.plane import fitted
 from imgsearch.progress import Progress
 
 if TYPE_CHECKING:
-    from imgsearch.meaning.plane import Points
+    from imgsearch.features.meaning.plane import Points
     from imgsearch.records.arrays import Ids, Vector, Vectors
 
 FINDING, LAYING_OUT = "Comparing photos", "Laying out photos"

@@ -86,3 +86,12 @@ class StoredMap(Struct, frozen=True):
     made_at: datetime
     placed: int
     clusters: tuple[StoredCluster, ...]
+
+
+class LayoutReport(Struct, frozen=True):
+    """The report of laying out the map of meaning: photos, clusters, and clusters with a name."""
+
+    photos: int
+    clusters: int
+    named: int
+    seconds: float = 0.0

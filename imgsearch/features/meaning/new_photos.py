@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgsearch.errors import SnapshotError
+from imgsearch.features.meaning.placing import NEAREST, place
+from imgsearch.features.meaning.plane import apart
+from imgsearch.features.meaning.records import MeaningPoints
+from imgsearch.features.meaning.store import MeaningStore
 from imgsearch.index.live import LiveIndex
-from imgsearch.meaning.placing import NEAREST, place
-from imgsearch.meaning.plane import apart
-from imgsearch.records.meaning import MeaningPoints
 from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
+    from imgsearch.features.meaning.plane import Points
     from imgsearch.indexer.context import IndexingContext
-    from imgsearch.meaning.plane import Points
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
@@ -29,16 +30,17 @@ def place_new_photos(context: IndexingContext, store: Store, row: EncoderRow) ->
     Each lies among those that were laid out and that it is most like. Nothing happens where there
     is no map.
     """
-    made_at = store.meaning.made_at(row.key)
+    maps = MeaningStore(store.database)
+    made_at = maps.made_at(row.key)
     if made_at is None:
         return 0
-    waiting = store.meaning.waiting(row.key)
+    waiting = maps.waiting(row.key)
     if not len(waiting):
         return 0
-    laid_out = store.meaning.points(row.key, laid_out_only=True)
+    laid_out = maps.points(row.key, laid_out_only=True)
     if not len(laid_out.photo_ids):
         return 0
-    points, taken = points_of(laid_out), points_of(store.meaning.points(row.key))
+    points, taken = points_of(laid_out), points_of(maps.points(row.key))
     index, placed = _index_of(context, store, row), 0
     for start in range(0, len(waiting), _PHOTOS_AT_ONCE):
         parts = store.reads.vectors.parts(
@@ -56,7 +58,7 @@ def place_new_photos(context: IndexingContext, store: Store, row: EncoderRow) ->
         ids, near, scores = ids[has_any], near[has_any], scores[has_any]
         own = apart(place(points, near, scores, ids), ids, taken)
         record = record_of(ids, own, laid_out.clusters[near[:, 0]])
-        store.meaning.add(row.key, made_at, record)
+        maps.add(row.key, made_at, record)
         taken = np.concatenate([taken, points_of(record)])
         placed += len(ids)
     return placed

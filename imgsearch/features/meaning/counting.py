@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.records.meaning import MeaningCluster, MeaningMap
+from imgsearch.features.meaning.records import MeaningCluster, MeaningMap
 
 if TYPE_CHECKING:
+    from imgsearch.features.meaning.records import MeaningPoints, StoredMap
     from imgsearch.records.arrays import Ids
-    from imgsearch.records.meaning import MeaningPoints, StoredMap
 
 
 def counted_map(known: StoredMap, points: MeaningPoints, ids: Ids, level: int) -> MeaningMap:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.records.meaning import MeaningPoints, StoredCluster, StoredMap
+from imgsearch.features.meaning.records import MeaningPoints, StoredCluster, StoredMap
 from imgsearch.store.database import Database
 from imgsearch.store.sql import IS_LIVE
 

@@ -1,4 +1,4 @@
-"""`imgsearch mcp`."""
+"""The command `imgsearch mcp`."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def command(no_pictures: bool, address: str | None, data_dir: str | None) -> Non
         raise MissingPackage(
             f"imgsearch mcp needs one more package. Install it: {install_command('mcp')}"
         )
+    from imgsearch.features.assistant.server import serve_stdio
+    from imgsearch.features.assistant.tools import PhotoTools
     from imgsearch.service.idle import IdleTimer
-    from imgsearch.service.mcp_server import serve_stdio
-    from imgsearch.service.mcp_tools import PhotoTools
 
     with open_either(data_dir, address) as library:
         if sys.stdin.isatty():

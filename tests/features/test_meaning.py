@@ -17,43 +17,23 @@ from PIL import Image
 
 from imgsearch import Library, MeaningCluster, MeaningPoints, Settings, UsageError
 from imgsearch.errors import LibraryLocked, MissingPackage
-from imgsearch.indexer import meaning as job
-from imgsearch.meaning import layout
-from imgsearch.meaning.clusters import FoundCluster, find_clusters
-from imgsearch.meaning.naming import FITS_FROM, name_clusters, vocabulary
-from imgsearch.meaning.placing import place
-from imgsearch.meaning.plane import apart, fitted, quantised
-from imgsearch.operations.meaning import Meaning
-from imgsearch.outputs.meaning_picture import SIDE_PX, SQUARE_PX
-from imgsearch.progress import LayoutReport
+from imgsearch.features.meaning import laying_out as job
+from imgsearch.features.meaning import layout
+from imgsearch.features.meaning.clusters import FoundCluster, find_clusters
+from imgsearch.features.meaning.naming import FITS_FROM, name_clusters, vocabulary
+from imgsearch.features.meaning.operations import Meaning
+from imgsearch.features.meaning.picture import SIDE_PX, SQUARE_PX
+from imgsearch.features.meaning.placing import place
+from imgsearch.features.meaning.plane import apart, fitted, quantised
+from imgsearch.features.meaning.records import LayoutReport
 from imgsearch.service.client import Client
-from imgsearch.service.mcp_tools import PhotoTools
 from imgsearch.store.database import DATABASE_FILE
 from tests.factories import run_cli, start_cli, unit, wait_until, write_noise
 from tests.services import serving
 from tests.stand_in import StandIn
+from tests.things import EACH, THINGS, crops
 
 pytest.importorskip("openTSNE", reason="needs the extra meaning")
-
-# Photos of the demo, and words that are true of each.
-THINGS = {
-    "chelsea.png": {"cat", "kitten"},
-    "coffee.png": {"coffee", "cup"},
-    "rocket.jpg": {"rocket"},
-    "flower.jpg": {"flower"},
-}
-EACH = 12  # photos of each thing
-
-
-def crops(photos: Path, name: str, folder: Path, numbers: range) -> None:
-    """Write photos of one thing: each differs from the others by its borders."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with Image.open(photos / name) as opened:
-        image = opened.convert("RGB")
-    for number in numbers:
-        edge = 3 * number
-        cropped = image.crop((edge, edge // 2, image.width - edge // 3, image.height - edge))
-        cropped.save(folder / f"{Path(name).stem}-{number}.jpg", quality=92)
 
 
 @pytest.fixture(scope="module")
@@ -350,7 +330,10 @@ def test_a_map_is_forgotten(things: Library) -> None:
 # ---------------------------------------------------------------------------- the ways to it
 
 
+@pytest.mark.features("assistant")
 def test_the_command_the_service_and_an_assistant_give_the_same(things: Library) -> None:
+    from imgsearch.features.assistant.tools import PhotoTools
+
     data = things.settings.data_dir
     expected = things.meaning.clusters()
     done = run_cli("meaning", "--json", "--level", "9", data=data)

@@ -14,7 +14,7 @@ from imgsearch.errors import PhotoError, UsageError
 from imgsearch.outputs.new_place import new_place
 
 if TYPE_CHECKING:
-    from imgsearch.records.meaning import MeaningCluster, MeaningPoints
+    from imgsearch.features.meaning.records import MeaningCluster, MeaningPoints
 
 # Makes a WebP of a photo: its id, and the long side in pixels.
 PictureSource = Callable[[int, int], bytes | None]

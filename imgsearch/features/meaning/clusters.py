@@ -13,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from imgsearch.meaning.plane import Points
+    from imgsearch.features.meaning.plane import Points
     from imgsearch.records.arrays import Ids
 
 GRID = 512  # cells on a side of the map

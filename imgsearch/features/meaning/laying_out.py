@@ -8,39 +8,63 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.errors import UsageError
+from imgsearch import private_files
+from imgsearch.errors import LibraryLocked, UsageError
+from imgsearch.features.meaning import layout, naming
+from imgsearch.features.meaning.clusters import find_clusters
+from imgsearch.features.meaning.new_photos import mean_rows, place_new_photos, points_of, record_of
+from imgsearch.features.meaning.placing import NEAREST, place
+from imgsearch.features.meaning.plane import apart
+from imgsearch.features.meaning.records import LayoutReport, StoredCluster
+from imgsearch.features.meaning.store import MeaningStore
 from imgsearch.index.graph import RowIndex
 from imgsearch.index.recall import prompts
 from imgsearch.indexer.embedding import embed_queries
-from imgsearch.indexer.placing import mean_rows, place_new_photos, points_of, record_of
-from imgsearch.meaning import layout, naming
-from imgsearch.meaning.clusters import find_clusters
-from imgsearch.meaning.placing import NEAREST, place
-from imgsearch.meaning.plane import apart
-from imgsearch.progress import LayoutReport, Progress
-from imgsearch.records.meaning import StoredCluster
-from imgsearch.store.lock import laying_out
+from imgsearch.progress import Progress
 from imgsearch.store.store import Store
 from imgsearch.store.unfinished import noted
+from imgsearch.text import format_count
 
 if TYPE_CHECKING:
+    from imgsearch.features.meaning.clusters import FoundCluster
+    from imgsearch.features.meaning.plane import Points
+    from imgsearch.features.meaning.records import MeaningPoints
     from imgsearch.indexer.context import IndexingContext
-    from imgsearch.meaning.clusters import FoundCluster
-    from imgsearch.meaning.plane import Points
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.meaning import MeaningPoints
 
 MOST_LAID_OUT = 100_000  # photos, a sample of more; the others are placed among these
 READING, NAMING, PLACING = "Reading vectors", "Naming clusters", "Placing photos"
 _WORDS_AT_ONCE = 50
 _SEED = 5
+_LOCK_FILE = "meaning.lock"  # in the data folder
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Hold the lock of the one process that lays out the map of meaning, until the block ends.
+
+    It takes all processors for minutes. Raises LibraryLocked while another does so, also in this
+    process, and DiskError.
+    """
+    from filelock import FileLock, Timeout
+
+    file = data_dir / _LOCK_FILE
+    try:
+        with FileLock(file, timeout=0, mode=private_files.FILE_MODE):
+            yield
+    except Timeout:
+        raise LibraryLocked(
+            "The map of meaning is being laid out already. Wait for it to finish; the map before "
+            "stays until then."
+        ) from None
 
 
 def lay_out_photos(context: IndexingContext) -> Generator[Progress, None, LayoutReport]:
@@ -50,10 +74,16 @@ def lay_out_photos(context: IndexingContext) -> Generator[Progress, None, Layout
     of the encoder in use, and LibraryLocked while another process or thread does the same.
     """
     layout.require_packages()
-    with closing(Store.open(context.data_dir)) as store, laying_out(context.data_dir):
+    with closing(Store.open(context.data_dir)) as store, _alone(context.data_dir):
         row = store.reads.encoders.in_use()
         steps = _lay_out(context, store, row)
         return (yield from noted(store.unfinished, "meaning", steps))
+
+
+def told(report: LayoutReport) -> tuple[dict[str, int], str]:
+    """Return what a watcher says of a map that it has laid out: numbers by name, and a sentence."""
+    numbers = {"photos": report.photos, "clusters": report.clusters, "named": report.named}
+    return numbers, f"Laid out {format_count(report.photos, 'photo')} by meaning"
 
 
 def _lay_out(
@@ -80,9 +110,9 @@ def _lay_out(
         del rows  # of a large library
         others = np.setdiff1d(live, ids)
         placed = yield from _place_others(store, row, others, axes, index, laid_out)
-    store.meaning.replace(row.key, clusters, laid_out, placed)
+    MeaningStore(store.database).replace(row.key, clusters, laid_out, placed)
     place_new_photos(context, store, row)  # those that were added meanwhile
-    photos = len(store.meaning.points(row.key).photo_ids)
+    photos = len(MeaningStore(store.database).points(row.key).photo_ids)
     return LayoutReport(
         photos,
         len(clusters),

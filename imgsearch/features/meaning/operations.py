@@ -9,15 +9,15 @@ import numpy as np
 from msgspec import Meta
 
 from imgsearch.errors import UsageError
+from imgsearch.features.meaning.records import LayoutReport, MeaningMap, MeaningPoints
 from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.paths import absolute
-from imgsearch.progress import LayoutReport
-from imgsearch.records.meaning import MeaningMap, MeaningPoints
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
+    from imgsearch.features.meaning.store import MeaningStore
     from imgsearch.progress import Job
     from imgsearch.records.arrays import Ids
 
@@ -44,7 +44,7 @@ class Meaning:
         meanwhile. Needs the extra `meaning`. Raises MissingPackage, UsageError for a library
         without photos, and LibraryLocked while it is laid out already.
         """
-        from imgsearch.indexer.meaning import lay_out_photos
+        from imgsearch.features.meaning.laying_out import lay_out_photos
         from imgsearch.progress import Job
 
         return Job(lay_out_photos(self._engine.existing()))
@@ -62,7 +62,7 @@ class Meaning:
         """Whether the encoder in use has a map."""
         engine = self._engine
         row = engine.reads().encoders.current()
-        return row is not None and engine.store().meaning.made_at(row.key) is not None
+        return row is not None and self._maps().made_at(row.key) is not None
 
     @operation("POST /meaning", tool="List what photos are about")
     def clusters(
@@ -76,11 +76,11 @@ class Meaning:
         Coarse clusters come first, and finer ones are in them. Raises UsageError before the map was
         laid out, and as `Library.search` does.
         """
-        from imgsearch.meaning.counting import counted_map
+        from imgsearch.features.meaning.counting import counted_map
 
         engine = self._engine
         store, row = engine.store(), engine.reads().encoders.in_use()
-        known = store.meaning.map_of(row.key)
+        known = self._maps().map_of(row.key)
         if known is None:
             raise UsageError(
                 f"The photos are not laid out yet for the model {row.name}. To lay them out: "
@@ -88,7 +88,7 @@ class Meaning:
             )
         asked = self._asked(query, k)
         ids = store.reads.photos.live_ids() if asked is None else asked
-        return counted_map(known, store.meaning.points(row.key), ids, level)
+        return counted_map(known, self._maps().points(row.key), ids, level)
 
     def points(self, query: str | Query | None = None, k: int = 1000) -> MeaningPoints:
         """Return the points of all photos on the map, or of those that a query finds.
@@ -97,7 +97,7 @@ class Meaning:
         `Library.search` does.
         """
         engine = self._engine
-        points = engine.store().meaning.points(engine.reads().encoders.in_use().key)
+        points = self._maps().points(engine.reads().encoders.in_use().key)
         asked = self._asked(query, k)
         if asked is None:
             return points
@@ -120,8 +120,8 @@ class Meaning:
         Raises UsageError for another place or kind of file, and where no photo is on the map;
         DiskError; and as `clusters` does.
         """
+        from imgsearch.features.meaning.picture import check_kind, write_picture
         from imgsearch.operations.pictures import Pictures
-        from imgsearch.outputs.meaning_picture import check_kind, write_picture
         from imgsearch.outputs.places import refuse_inside
 
         engine, path = self._engine, Path(absolute(place))
@@ -135,7 +135,12 @@ class Meaning:
     def forget(self) -> bool:
         """Delete the map of the encoder in use; returns whether there was one."""
         engine = self._engine
-        return engine.store().meaning.forget(engine.reads().encoders.in_use().key)
+        return self._maps().forget(engine.reads().encoders.in_use().key)
+
+    def _maps(self) -> MeaningStore:
+        from imgsearch.features.meaning.store import MeaningStore
+
+        return MeaningStore(self._engine.database())
 
     def _asked(self, query: str | Query | None, k: int) -> Ids | None:
         from imgsearch.search.answers import counted_ids

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from imgsearch.meaning.plane import Points
+    from imgsearch.features.meaning.plane import Points
     from imgsearch.records.arrays import Ids, Vectors
 
 NEAREST = 10  # photos that say where another one belongs
