@@ -5,7 +5,8 @@
 The archive is made in FOLDER/index/archive as by `bench_archive`, unless it is there, and its
 replica in FOLDER/replica, anew. Times are processor time of this process with all its threads. The
 first copy includes the index and the score baseline. Then so many new photos are put into the
-archive, which is settled, and the replica takes them.
+archive, which is settled, and the replica takes them. At last searches in the replica take turns
+with those in a library that has the same rows and follows no archive.
 """
 
 # ruff: noqa: T201
@@ -22,6 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from benchmarks.bench_archive import BUCKET, NAME, SyntheticEncoder, fill, library_settings, named
 from benchmarks.bench_catalogue import results, space_for
 from imgsearch import Library
@@ -31,18 +34,35 @@ from imgsearch.engines.replicas import replica_engine
 from imgsearch.records.index import EncoderRow
 
 SEED = 11  # of the vectors of new photos
+SEARCHES, WARM = 300, 50  # of which the first are not counted
 
 
 def used_s(do: Callable[[], object]) -> float:
     """Return the processor time of a call, of all threads."""
     before_s = time.process_time()
     do()
-    return round(time.process_time() - before_s, 2)
+    return round(time.process_time() - before_s, 5)
 
 
 def taking(engine: LocalEngine, replica: Replica) -> Callable[[], object]:
     """Return a function that takes the changes of the archive."""
     return lambda: replica.updating(engine.new_or_existing).run()
+
+
+def searches(replica: Library, library: Library) -> dict[str, Any]:
+    """Return the processor time of a search in both, and of the replica's as a share of it."""
+    used = {"replica": 0.0, "library": 0.0}
+    both = [("replica", replica), ("library", library)]
+    for number in range(SEARCHES):
+        both.reverse()  # what the first one has embedded, the other one finds in a cache
+        for name, searched in both:
+            wanted = f"words {number // 2} number {number}"  # other words each time
+            seconds = used_s(lambda: searched.find(wanted, 20))  # noqa: B023
+            used[name] += seconds if number >= WARM else 0.0
+    each = {
+        f"search, {name}, ms": round(1e3 * s / (SEARCHES - WARM), 2) for name, s in used.items()
+    }
+    return each | {"ratio": round(used["replica"] / used["library"], 3)}
 
 
 def measure(folder: Path, photos: int, new: int) -> dict[str, Any]:
@@ -77,6 +97,9 @@ def measure(folder: Path, photos: int, new: int) -> dict[str, Any]:
             writer.settle()
             figures["after settling, s"] = used_s(taking(engine, replica))
         figures["photos then"] = copy.status().photos
+        own = msgspec.structs.replace(settings, data_dir=place)
+        with Library.open(own, encoder=encoder) as library:
+            figures |= searches(copy, library)
     if sys.platform != "win32":
         most_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         figures["most memory, MB"] = round(most_kb / 1e3)

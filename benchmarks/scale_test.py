@@ -11,6 +11,10 @@ on this machine, vector by vector. Two fleets at once with overlapping folders, 
 catalogue, have to end the same. Then `find` is timed through the storage, in a process that has
 just been started and in one that has answered before, and has to find what the library finds.
 
+At last two people give stars to photos, each in a copy of the archive, some of them to the same
+ones. One of them is killed in the first copy and again while stars are sent, and the S3 server is
+away for ten seconds. In the end both copies, and a new one, have to have all stars, each once.
+
 `overhead` measures how long an archive takes beside a library on this machine, without a cluster
 and with the two nodes, and how much of it passes before the first photos are done.
 """
@@ -38,9 +42,12 @@ from imgsearch import Library, Settings
 from imgsearch.archive.fleet.cluster import ray_workers
 from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
 from imgsearch.archive.fleet.worker import WorkPlan
+from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.writer import LanceWriter
+from imgsearch.archive.replica.replica import Replica
 from imgsearch.encoders.registry import open_encoder
+from imgsearch.engines.replicas import replica_engine
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.query import Selection
@@ -56,6 +63,8 @@ PHOTOS, INDEX = "photos", "index"
 AWAY_S = 10.0
 FOUND = 20  # photos of an answer
 ALMOST_FOUND = 2  # of these may come just after them
+STARRED = 80  # photos, by each of two people, half of them the same
+STAR_EVERY_S = 0.2
 SEARCHES = (
     "a dog on a beach",
     "two children with a ball",
@@ -310,6 +319,7 @@ def run(count: int, work: Path) -> None:
         s3.put({}, bucket=INDEX)
         wrong = _fleets(s3, work, count, expected)
         wrong += _find(f"s3://{INDEX}/archive", work, answers)
+        timed("people and their copies, killed", lambda: wrong.extend(_shared_stars(s3, work)))
     say("\n".join(wrong) or "equal: none lost, none doubled, vector by vector")
     sys.exit(1 if wrong else 0)
 
@@ -368,6 +378,110 @@ def _find(address: str, work: Path, answers: dict[str, list[str]]) -> list[str]:
 
 def _names_found(library: Library, line: str, k: int = FOUND) -> list[str]:
     return [hit.path.name for hit in library.find(line, k).hits]
+
+
+# ------------------------------------------------------------------------- people
+
+
+class ReplicaUser:
+    """`share` in a process of its own: somebody who gives stars to photos in a copy."""
+
+    def __init__(self, work: Path, name: str, first: int) -> None:
+        self.folder = work / name
+        self._log = work / f"{name}.log"
+        self._arguments = (f"s3://{INDEX}/archive", str(self.folder), str(first))
+        self._start()
+
+    def _start(self) -> None:
+        with self._log.open("w") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.scale_test", "share", *self._arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=HOUSE,
+            )
+
+    def wait_for(self, line: str) -> None:
+        """Wait until it has said this."""
+        while line not in self._log.read_text().splitlines():
+            if self._process.poll() is not None:
+                raise SystemExit(f"{self.folder.name} ended: {self._log.read_text()[-5000:]}")
+            time.sleep(0.05)
+
+    def kill_and_start(self) -> None:
+        """End it as a power failure does, and let it begin anew."""
+        if sys.platform == "win32":
+            raise NotImplementedError("needs Unix")
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._start()
+
+    def wait(self) -> None:
+        """Wait for its end, and stop with its output if that is none."""
+        if self._process.wait():
+            raise SystemExit(self._log.read_text()[-5000:])
+
+
+def share(address: str, folder: Path, first: int) -> None:
+    """Give stars to photos of a copy, from this one on by path, as slowly as a person does."""
+    with _copy_in(folder, address) as (library, replica):
+        say("copying")
+        hits = library.find("sort:path width:>0", 10_000).hits
+        for number in range(first, first + STARRED):
+            library.marks.set([hits[number].photo.id], rating=_stars(number))
+            say(f"starred {number}")
+            time.sleep(STAR_EVERY_S)
+        # What was made while the storage was away is sent half a minute later.
+        while replica.waiting_changes():
+            library.photo_count()
+            time.sleep(1.0)
+
+
+@contextmanager
+def _copy_in(folder: Path, address: str) -> Iterator[tuple[Library, Replica]]:
+    settings = Settings.load(data_dir=folder, cache_dir=folder / "cache", encoder="lite")
+    engine, replica = replica_engine(address, settings, say, folder=folder / "replica")
+    with Library(engine) as library:
+        yield library, replica
+
+
+def _stars(number: int) -> int:
+    return number % 5 + 1
+
+
+def _shared_stars(s3: S3Server, work: Path) -> list[str]:
+    """Let two people give stars; how their copies, and a new one, differ from what they did."""
+    address = f"s3://{INDEX}/archive"
+    anna, ben = ReplicaUser(work, "anna", 0), ReplicaUser(work, "ben", STARRED // 2)
+    anna.wait_for("copying")
+    anna.kill_and_start()
+    say("killed a copy that was begun")
+    anna.wait_for(f"starred {STARRED // 4}")
+    anna.kill_and_start()
+    say("killed somebody who had just given stars")
+    ben.wait_for(f"starred {STARRED // 2 + 5}")
+    s3.stop()
+    time.sleep(AWAY_S)
+    s3.start()
+    say(f"the S3 server was away for {AWAY_S:.0f} s")
+    anna.wait()
+    ben.wait()
+    wrong = []
+    last = STARRED // 2 + STARRED
+    for folder in (anna.folder, ben.folder, work / "carl"):
+        with _copy_in(folder, address) as (library, _):
+            hits = library.find("sort:path width:>0", 10_000).hits
+            wanted = {stars: set[str]() for stars in range(1, 6)}
+            for number, hit in enumerate(hits[:last]):
+                wanted[_stars(number)].add(hit.path.name)
+            for stars, names in wanted.items():
+                found = set(_names_found(library, f"rating:{stars}", 10_000))
+                if found != names:
+                    wrong.append(f"{folder.name}, rating:{stars}: {found} instead of {names}")
+    items = [item for part in ArchiveItems(address).since(0).parts for item in part]
+    if len(items) != last or len({item.name for item in items}) != last:
+        wrong.append(f"{len(items)} items of {last} photos")
+    return wrong
 
 
 def _killed_fleet(s3: S3Server, work: Path, arguments: tuple[str, ...], count: int) -> None:
@@ -440,11 +554,17 @@ def main() -> None:
     driver.add_argument("--work", type=Path, required=True)
     driver.add_argument("--ray", required=True)
     driver.add_argument("--every", type=int, default=500)
+    person = commands.add_parser("share")
+    person.add_argument("address")
+    person.add_argument("folder", type=Path)
+    person.add_argument("first", type=int)
     given = parser.parse_args()
     if given.command == "run":
         run(given.photos, given.work.absolute())
     elif given.command == "overhead":
         overhead(given.photos, given.work.absolute())
+    elif given.command == "share":
+        share(given.address, given.folder, given.first)
     else:
         drive(given.address, given.sources, given.work, given.ray, given.every)
 

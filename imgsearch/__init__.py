@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from imgsearch.decode.original import OriginalFile as OriginalFile
     from imgsearch.errors import (
         ImgsearchError as ImgsearchError,
+        LibraryLocked as LibraryLocked,
         QueryError as QueryError,
         UsageError as UsageError,
     )
@@ -117,6 +118,7 @@ if TYPE_CHECKING:
     from imgsearch.records.changes import Change as Change
     from imgsearch.records.corrections import StatedFacts as StatedFacts
     from imgsearch.records.faces import (
+        DatedFace as DatedFace,
         Face as Face,
         FaceCounts as FaceCounts,
         Person as Person,
@@ -211,7 +213,7 @@ _NAMES = {
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
     "imgsearch.decode.original": ("OriginalFile",),
-    "imgsearch.errors": ("ImgsearchError", "QueryError", "UsageError"),
+    "imgsearch.errors": ("ImgsearchError", "LibraryLocked", "QueryError", "UsageError"),
     "imgsearch.features.installed": ("component_packages", "page_parts"),
     "imgsearch.indexer.folder_choices": (
         "count_photo_files",
@@ -254,7 +256,15 @@ _NAMES = {
     "imgsearch.records.changes": ("Change",),
     "imgsearch.records.corrections": ("StatedFacts",),
     "imgsearch.records.faces": (
-        *("Face", "FaceCounts", "PeopleOverview", "Person", "PersonChange", "PersonDetails"),
+        *(
+            "DatedFace",
+            "Face",
+            "FaceCounts",
+            "PeopleOverview",
+            "Person",
+            "PersonChange",
+            "PersonDetails",
+        ),
         *("PersonLook", "Proposal", "ShownPerson", "SimilarFace"),
     ),
     "imgsearch.records.folders": ("FolderChoice", "PhotoFileCount"),

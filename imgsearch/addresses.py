@@ -20,6 +20,7 @@ _S3 = "s3://"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 _MAX_NAME_BYTES = 255  # NAME_MAX of the file systems of Linux and macOS
 _FOLDER = "archives"  # in the data folder; in it one for each address
+_REPLICAS = "replicas"  # in the folder of archives in the cache folder
 
 
 def normal_address(address: str | Path) -> str:
@@ -70,6 +71,11 @@ def working_folder(data_dir: Path, address: str | Path) -> Path:
     """The folder for lists of photos that were put into an archive, and for a service's socket."""
     key = normal_address(address).encode("utf-8", "surrogateescape")
     return data_dir / _FOLDER / hashlib.blake2b(key, digest_size=8).hexdigest()
+
+
+def replicas_folder(replica_dir: str, cache_dir: Path) -> Path:
+    """Return the folder for the replicas of all archives: that of the setting, if there is one."""
+    return Path(absolute(replica_dir)) if replica_dir else cache_dir / _FOLDER / _REPLICAS
 
 
 class ObjectPath(type(Path())):  # type: ignore[misc]  # the class of paths of this system

@@ -40,6 +40,7 @@ class Settings(Struct, frozen=True):
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
     index_cache_mb: int = 6_144  # of the indexes of an archive, in the memory of a process, at most
     archive_cache_mb: int = 4_000  # of archives, on the disk of a searcher
+    replica_dir: str = ""  # for the copies of archives; "": in the cache folder
     mounts: str = ""  # where object storage is mounted: s3://BUCKET/FOLDER=/FOLDER;…
     service: str = "auto"  # auto: use the service if it runs; off: never
 
@@ -62,6 +63,7 @@ class Settings(Struct, frozen=True):
         past_queries: int | None = None,
         index_cache_mb: int | None = None,
         archive_cache_mb: int | None = None,
+        replica_dir: str | Path | None = None,
         mounts: str | None = None,
         service: str | None = None,
     ) -> Self:
@@ -88,6 +90,7 @@ class Settings(Struct, frozen=True):
                 ("past_queries", past_queries),
                 ("index_cache_mb", index_cache_mb),
                 ("archive_cache_mb", archive_cache_mb),
+                ("replica_dir", None if replica_dir is None else str(replica_dir)),
                 ("mounts", mounts),
                 ("service", service),
             )

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from imgsearch.archive.operations import Fleet
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.remote import ProcessGroup
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.meaning.operations import Meaning
@@ -91,7 +91,7 @@ class Library:
     one address, in any number of processes; one process at a time writes, and readers never wait.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         """Use `Library.open`."""
         self._engine = engine
 
@@ -136,6 +136,7 @@ class Library:
                 notify,
                 on_download,
                 encoder=encoder,
+                index_policy=index_policy,
                 group=group,
             )
         else:
@@ -162,27 +163,29 @@ class Library:
         on_download: OnDownload | None = None,
         *,
         encoder: Encoder | None = None,
+        index_policy: IndexPolicy | None = None,
         group: ProcessGroup | None = None,
     ) -> Self:
         """Open the archive at an address, a folder or `s3://BUCKET/NAME`, also one to be made.
 
-        Nothing is read before it is needed. Of the settings count those for encoders, `cache_dir`,
-        `max_megapixels`, `stack_raw`, `mounts`, `index_cache_mb`, `archive_cache_mb`, and whether
-        `thumbnails_mb` is 0; the rest is as for `open`. Raises MissingPackage without the extra
-        `scale`, and SettingsError for `mounts` that cannot be understood.
+        A copy on this machine answers: a library in the folder of the setting `replica_dir`, else
+        in the cache folder. It takes the changes of the archive before each answer, at most once a
+        second. The first time, that takes a while: `fleet.update_copy` does so with progress.
+        Nothing is read before it is needed; the rest is as for `open`. Raises MissingPackage
+        without the extra `scale`, and SettingsError for `mounts` that cannot be understood.
         """
-        from imgsearch.archive.engine import ArchiveEngine
+        from imgsearch.engines.replicas import replica_engine
 
-        return cls(
-            ArchiveEngine(
-                str(address),
-                settings,
-                notify or _say_nothing,
-                on_download,
-                encoder,
-                group,
-            )
+        engine, _ = replica_engine(
+            address,
+            settings,
+            notify or _say_nothing,
+            on_download,
+            encoder,
+            index_policy,
+            group,
         )
+        return cls(engine)
 
     def __enter__(self) -> Self:
         self._engine.raise_if_closed()
@@ -206,7 +209,7 @@ class Library:
     @property
     def settings(self) -> Settings:
         """The settings that the library was opened with."""
-        return self._engine.settings
+        return self._engine.opened_with
 
     @property
     def address(self) -> str:
@@ -242,9 +245,7 @@ class Library:
             part = installed.parts().get(name)
             if part is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            engine = self._engine
-            made_by = load(part.made_by)
-            return made_by(engine if part.of is None else engine.on_this_machine(part.of))
+            return load(part.made_by)(self._engine)
 
     @property
     def browse(self) -> Browse:
@@ -279,28 +280,28 @@ class Library:
         """Saved searches."""
         from imgsearch.operations.saved import Saved
 
-        return Saved(self._engine.on_this_machine("saved searches"))
+        return Saved(self._engine)
 
     @property
     def tray(self) -> Tray:
         """The tray: the photos that were picked."""
         from imgsearch.operations.tray import Tray
 
-        return Tray(self._engine.on_this_machine("tray"))
+        return Tray(self._engine)
 
     @property
     def marks(self) -> Marks:
         """Favourites, stars and hidden photos."""
         from imgsearch.operations.marks import Marks
 
-        return Marks(self._engine.on_this_machine("marks"))
+        return Marks(self._engine)
 
     @property
     def corrections(self) -> Corrections:
         """Corrected dates and places."""
         from imgsearch.operations.corrections import Corrections
 
-        return Corrections(self._engine.on_this_machine("corrections"))
+        return Corrections(self._engine)
 
     @property
     def changes(self) -> ChangeHistory:
@@ -314,14 +315,14 @@ class Library:
         """Concepts that were taught by examples."""
         from imgsearch.operations.concepts import Concepts
 
-        return Concepts(self._engine.on_this_machine("concepts"))
+        return Concepts(self._engine)
 
     @property
     def labels(self) -> Labels:
         """Labels that are kept."""
         from imgsearch.operations.labels import Labels
 
-        return Labels(self._engine.on_this_machine("saved labels"))
+        return Labels(self._engine)
 
     @property
     def people(self) -> People:
@@ -335,7 +336,8 @@ class Library:
         """Encoders to choose from, and the encoders with vectors in the library."""
         from imgsearch.operations.encoders import Encoders
 
-        return Encoders(self._engine.on_this_machine("choice of encoders"))
+        self._engine.require_folders("choice of encoders")
+        return Encoders(self._engine)
 
     @property
     def folders(self) -> Folders:
@@ -361,7 +363,7 @@ class Library:
     @property
     def fleet(self) -> Fleet:
         """Filling an archive, and opening its originals."""
-        return self._engine.fleet()
+        return self._engine.photo_changes.fleet()
 
     # ------------------------------------------------------------------ search
 
@@ -375,8 +377,7 @@ class Library:
         after:2023 camera:canon".
 
         Raises QueryError for an empty or invalid query, for an image that cannot be read and for a
-        k below 1, UsageError if there is no library yet, StoreError where there is no archive, and
-        QueryError for filters that make no sense in an archive.
+        k below 1, UsageError if there is no library yet, and StoreError where there is no archive.
         """
         query = Query()
         if text is not None:
@@ -421,7 +422,7 @@ class Library:
 
         context = self._engine.context()
         resolved = resolve_query(query)
-        return find_all(prepare(context, resolved), k, self._engine.most_listed)
+        return find_all(prepare(context, resolved), k)
 
     def hits_of(self, found: FoundPhotos, ids: Sequence[int]) -> Hits:
         """Return these photos of what `find_all` found, in this order, as an answer has them.
@@ -460,8 +461,7 @@ class Library:
         """Find the most probable class of every photo, or of those that a query finds.
 
         A query with terms labels at most its best k photos, and none that are weak; one of filters
-        alone has no such limit, but in an archive only the newest 100,000 are labelled, and a query
-        is needed. Raises UsageError for invalid classes.
+        alone has no such limit. Raises UsageError for invalid classes.
         """
         resolved = None if query is None else resolve_query(query)
         return self._engine.labels(classes, resolved, k)
@@ -514,14 +514,14 @@ class Library:
         from imgsearch.operations.details import with_details
 
         hit = self._hit_of(photo_id)
-        labels = self.labels.of_photo(photo_id) if "labels" in self.capabilities else {}
+        labels = self.labels.of_photo(photo_id)
         return with_details(
             self._engine,
             PhotoDetails(
                 hit,
                 {name: label.name for name, label in labels.items()},
                 self.pictures.text_of(photo_id),
-                self.marks.of([photo_id]).get(photo_id) if "marks" in self.capabilities else None,
+                self.marks.of([photo_id]).get(photo_id),
             ),
         )
 
@@ -549,22 +549,25 @@ class Library:
         vectors. The job raises ObjectStorageError and FleetError as well.
         """
         sources = [self._engine.absolute(folder) for folder in folders]
-        return self._engine.index(sources, accept_removals, verify, ray)
+        return self._engine.photo_changes.index(sources, accept_removals, verify, ray)
 
     def rebuild(self, encoder: str | None = None) -> Job[RebuildReport]:
         """Rebuild the index from the stored vectors; with `encoder`, embed all photos again.
 
         The old encoder answers queries until every photo has a vector of the new one, and its
         vectors are kept: `encoders.use` goes back, `encoders.drop` deletes them. An interrupted run
-        continues where it stopped. Photos that are offline delay the change: the
-        report says how many. Raises UsageError for an unknown encoder, and as `index` does.
+        continues where it stopped. Photos that are offline delay the change: the report says how
+        many. An archive keeps its encoder. Raises UsageError for an unknown encoder, and as `index`
+        does.
         """
         from imgsearch.indexer.rebuild import rebuild
         from imgsearch.progress import Job
 
         if encoder is not None and not encoder.strip():
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
-        return Job(rebuild(self._engine.on_this_machine("index to rebuild").existing(), encoder))
+        if encoder is not None:
+            self._engine.require_folders("choice of encoders")
+        return Job(rebuild(self._engine.existing(), encoder))
 
     def watch(
         self,
@@ -582,12 +585,13 @@ class Library:
         from imgsearch.indexer.watch_loop import watch
 
         paths = tuple(absolute(folder) for folder in folders)
-        context = self._engine.on_this_machine("folders to watch").new_or_existing()
+        self._engine.require_folders("folders to watch")
+        context = self._engine.new_or_existing()
         return watch(context, paths, stop or Event(), schedule)
 
     def _shown(self, hits: Iterable[Hit]) -> Iterator[Hit]:
         """The hits, with what makes their pictures in a notebook."""
-        if "folders" not in self.capabilities:  # opening an archive for each picture is too slow
+        if "fleet" in self.capabilities:  # opening an archive for each picture is too slow
             return iter(hits)
         return with_thumbnails(hits, NotebookThumbnails(self.settings))
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imgsearch import Library, Settings
-from tests.ports import free_port
+from imgsearch.testing import free_port, running_page
 from tests.programs import find_program
 
 if TYPE_CHECKING:
@@ -113,39 +110,13 @@ def page_server(
     for limit, flags in ((open_files, "-n"), (soft_open_files, "-Sn")):
         if limit is not None:
             command = ["sh", "-c", f'ulimit {flags} "$0" && exec "$@"', str(limit), *command]
-    server = subprocess.Popen(
-        command,
-        env={
-            **os.environ,
-            "IMGSEARCH_DATA": str(data_dir),
-            "IMGSEARCH_ENCODER": "lite",
-            "IMGSEARCH_UI_TOKEN": TOKEN,
-            **environment,
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 240
-        while True:
-            assert server.poll() is None and time.monotonic() < until, "the page did not start"
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
-                break
-            except urllib.error.HTTPError as error:
-                error.close()
-                break  # it runs, and requires a login
-            except OSError:
-                time.sleep(0.2)
-        yield address, server
-    finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    own = {
+        "IMGSEARCH_DATA": str(data_dir),
+        "IMGSEARCH_ENCODER": "lite",
+        "IMGSEARCH_UI_TOKEN": TOKEN,
+    }
+    with running_page(command, port, {**own, **environment}) as served:
+        yield served
 
 
 def clear_tray(data_dir: Path) -> None:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from imgsearch.archive.items.item import UserItem
 from imgsearch.archive.items.synchronising import ItemChanges, SharedItems, pull, push
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance import tables
+from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.features.albums.store import AlbumStore
 from imgsearch.features.duplicates.choices import DuplicateChoices
 from imgsearch.records.browse import PhotoEvent
@@ -38,7 +39,9 @@ from imgsearch.records.query import Example, Term
 from imgsearch.records.saved import PlacedTerm, SavedSearch
 from imgsearch.store.changes import ChangeStore
 from imgsearch.store.corrections import CorrectionStore
+from imgsearch.store.database import Database
 from imgsearch.store.event_titles import EventTitleStore
+from imgsearch.store.marks import MarkStore
 from imgsearch.store.store import Store
 from imgsearch.store.tray import TrayStore
 from tests.factories import wait_until
@@ -239,6 +242,9 @@ def settle(*replicas: Sharer) -> dict[str, Any]:
 # ------------------------------------------------------------------------- a held process
 
 
+SENDING = "sending "  # before the name of a place
+
+
 class HeldItems:
     """The items of an archive, which make their process wait at a place until it is killed."""
 
@@ -287,9 +293,16 @@ def killed_at(replica: Sharer, place: str) -> Iterator[None]:
 
 
 def main() -> None:
-    """Synchronise a replica, and wait at a place."""
+    """Synchronise a replica, or mark a photo and send that, and wait at a place."""
     folder, archive, place = sys.argv[1:]
+    is_sending, place = place.startswith(SENDING), place.removeprefix(SENDING)
     shared = HeldItems(ArchiveItems(archive), place, Path(folder) / "reached")
+    if is_sending:
+        sending = ItemSending(Path(folder), shared, print)
+        with closing(Database.open(Path(folder), around_transactions=sending.around)) as database:
+            MarkStore(database).set([1], {"favourite": 1})
+            sending.close()
+        return
     with Store.open(Path(folder), writable=True) as store:
         synchronise(store, shared)
 

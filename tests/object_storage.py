@@ -23,8 +23,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from imgsearch.testing import free_port
 from tests.factories import PATIENCE_S, wait_until
-from tests.ports import free_port
 
 KEY = SECRET = "test"
 CEPH_PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "radosgw")

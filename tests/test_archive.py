@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,19 +14,16 @@ from typing import Any
 import pytest
 
 from imgsearch import Classes, Library, Settings
-from imgsearch.errors import QueryError, StoreError, UsageError
+from imgsearch.errors import QueryError, StoreError
 from imgsearch.progress import Job
 from imgsearch.records.answer import Answer
 from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.query import Selection
-from imgsearch.records.worth import PictureMeasures
 from imgsearch.store.reads import Reads
 from tests.factories import run_cli, write_photo, write_photos
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, write_people
 
 pytest.importorskip("lance", reason="needs the extra scale")
-from imgsearch.archive.lance.reader import LanceCatalogue
 
 Seen = tuple[Path, float | None, str | None, datetime | None]
 LINES = (
@@ -86,33 +84,11 @@ def test_the_version_changes_with_what_is_put(tmp_path: Path) -> None:
         write_photo(tmp_path / "photos" / "new.png", 9)
         with Library.open_archive(tmp_path / "archive", settings, encoder=StandIn()) as other:
             other.index([tmp_path / "photos"]).run()
+        end_s = time.monotonic() + 10
+        while opened.version() == before and time.monotonic() < end_s:
+            time.sleep(0.1)  # others' changes are looked for once a second
         assert opened.version() != before
         assert opened.photo_count() == 4
-
-
-def test_the_next_page_of_the_best_photos_reads_none_of_them_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads = []
-
-    def counted(catalogue: LanceCatalogue, among: Selection) -> PictureMeasures:
-        reads.append(among)
-        return measures(catalogue, among)
-
-    measures = LanceCatalogue.measures
-    monkeypatch.setattr(LanceCatalogue, "measures", counted)
-    settings = Settings.load(data_dir=tmp_path / "data")
-    with Library.open_archive(tmp_path / "archive", settings, encoder=StandIn()) as archive:
-        archive.index([write_photos(tmp_path / "photos", 7)]).run()
-        first = archive.find("width:>0 sort:best", 3)
-        second = archive.find("width:>0 sort:best", 3, first.cursor)
-        third = archive.find("width:>0 sort:best", 3, second.cursor)
-        seen = [hit.photo.id for page in (first, second, third) for hit in page.hits]
-        assert len(seen) == len(set(seen)) == 7 and len(reads) == 1
-        assert [hit.photo.id for hit in archive.find("width:>0 sort:best", 7).hits] == seen
-        assert len(reads) == 1
-        archive.index([write_photos(tmp_path / "more", 8)]).run()
-        assert len(archive.find("width:>0 sort:best", 9).hits) == 8 and len(reads) == 2
 
 
 def test_a_job_of_the_library_is_not_one_of_the_archive(tmp_path: Path) -> None:
@@ -224,8 +200,6 @@ def test_labels_are_those_of_the_library(demo: Library, archive: Library, line: 
         }
 
     assert labels(archive) == labels(demo) != {}
-    with pytest.raises(UsageError, match="which photos"):
-        archive.label(classes)
 
 
 def test_an_example_of_the_archive_is_recognised(demo: Library, archive: Library) -> None:
@@ -262,12 +236,6 @@ def test_near_duplicates_are_those_of_the_library(demo: Library, archive: Librar
     assert listed.stdout.splitlines() == list(map(str, superfluous))
 
 
-def test_what_an_archive_does_not_have_is_refused_with_a_sentence(archive: Library) -> None:
-    for line in ("saved:beach", "concept:beach", "label:kind/cat", "root:photos"):
-        with pytest.raises(QueryError, match=r"\w+.*\."):
-            archive.find(line)
-
-
 def test_a_search_of_an_archive_on_the_command_line(demo: Library, archive: Library) -> None:
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return run_cli(*arguments, "--library", archive.address, data=demo.settings.data_dir)
@@ -282,7 +250,8 @@ def test_a_search_of_an_archive_on_the_command_line(demo: Library, archive: Libr
     assert explained.returncode == 0 and "Rank    1" in explained.stdout
     labelled = run("label", "a cat,a drink,a building", "in:/", "--json")
     assert {each["name"] for each in json.loads(labelled.stdout)} >= {"a cat", "a drink"}
-    assert run("label", "a cat,a drink", "--save-as", "x").returncode == 2
+    assert run("label", "a cat,a drink", "--save-as", "kinds").returncode == 0
+    assert run("search", 'label:"a cat"', "--paths").stdout
     assert run("search", "saved:none").returncode == QueryError.exit_code
     pictures = run("search", "a cat", "--preview", "-k", "3")
     assert pictures.returncode == 0 and "in a terminal only" in pictures.stderr

@@ -127,6 +127,7 @@ def test_a_photo_that_was_forgotten_is_not_counted(
 ) -> None:
     before = archive.browse.timeline("after:2015")
     archive.fleet.writer().forget([str(tmp_path / "photos" / "s1.png")])
+    archive.fleet.update_copy().run()
     assert archive.browse.timeline("after:2015").years[0].photos == before.years[0].photos - 1
     assert [country.country for country in archive.browse.places().countries] == ["Italy"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
@@ -23,7 +24,9 @@ from imgsearch.archive.items.groups import GROUP_OF, GROUPS
 from imgsearch.archive.items.item import KINDS, MarkItem, UserItem, encoded
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.nearest import USUAL_POLICY
+from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
+from imgsearch.archive.replica.sending import ItemSending
 from imgsearch.errors import StorageUnreachable, StoreError, UsageError
 from imgsearch.records.concepts import ConceptExample
 from imgsearch.records.corrections import NamedPoint, PhotoDate
@@ -34,6 +37,7 @@ from imgsearch.store import changes, migrations
 from imgsearch.store.store import Store
 from tests.item_replicas import (
     CONTENTS,
+    SENDING,
     VECTORS,
     Sharer,
     killed_at,
@@ -726,6 +730,24 @@ def test_a_replica_that_is_killed_while_it_takes_in_goes_on(
     assert settle(ben, anna)["marks"] == sorted([*said["marks"], ("05", "rating", 1)])
 
 
+@pytest.mark.parametrize("place", ["before the commit", "after the commit"])
+def test_a_process_that_is_killed_while_it_sends_has_sent_once_in_the_end(
+    anna: Sharer, ben: Sharer, place: str
+) -> None:
+    anna.synchronise()
+    content = dict(anna.rows("SELECT id, content_hash FROM photos"))[1]
+    with killed_at(anna, SENDING + place):
+        pass
+    sending = ItemSending(anna.folder, anna.shared, print)
+    assert sending.waiting_count() == 1
+    sending.send_waiting()
+    sending.close()
+    assert sending.waiting_count() == 0
+    assert settle(ben)["marks"] == [(content.hex()[:2], "favourite", 1)] == anna.said()["marks"]
+    ((item,),) = ArchiveItems(anna.archive).since(0).parts
+    assert item.name == ("mark", f"{content.hex()}/favourite")
+
+
 def test_a_transaction_that_does_not_end_leaves_no_sign(anna: Sharer, ben: Sharer) -> None:
     mark(anna)
     anna.synchronise()
@@ -843,6 +865,37 @@ def test_settling_an_archive_repeats_and_hides_nothing(anna: Sharer, ben: Sharer
     assert changed.key == f"{ONE.hex()}/rating"
     LanceWriter(anna.archive, policy=policy).settle()
     assert settle(anna, ben)["marks"][0] == ("01", "rating", 2)
+
+
+def test_settling_deletes_what_was_removed_long_ago_and_no_replica_keeps_it(
+    make: Callable[..., Sharer], anna: Sharer, ben: Sharer
+) -> None:
+    shared = ArchiveItems(anna.archive)
+
+    def put(value: str | None, days_ago: int, *contents: bytes) -> None:
+        """Give or take a mark, as another replica did so many days ago."""
+        at_us = (time.time_ns() // 1_000) - days_ago * 86_400_000_000
+        names = [f"{content.hex()}/favourite" for content in contents]
+        shared.put([UserItem("mark", name, value, at_us, "f" * 32) for name in names])
+
+    put('{"value":1}', 60, ONE, TWO, THREE)
+    make_album(anna)
+    settle(anna, ben)
+    # Ben is away while two marks go, one of them long ago, and he gives stars meanwhile.
+    ben.store.marks.set(ben.ids(FOUR), {"rating": 3})
+    put(None, 40, TWO)
+    put(None, 1, THREE)
+    writer = LanceWriter(anna.archive)
+    writer.settle()
+    items = {item.name: item for part in ArchiveItems(anna.archive).since(0).parts for item in part}
+    gone = [item.key[:2] for item in items.values() if item.value is None]
+    assert gone == ["03"] and ("mark", f"{TWO.hex()}/favourite") not in items
+    said = settle(anna, ben, make())
+    assert said["marks"] == [("01", "favourite", 1), ("04", "rating", 3)]
+    assert list(said["albums"]) == ["Seaside"]
+    cleaned = Table(anna.archive, "items").newest().dataset.config()
+    writer.settle()
+    assert Table(anna.archive, "items").newest().dataset.config() == cleaned, "nothing to delete"
 
 
 def test_an_item_that_this_version_cannot_read_stays_as_it_is(anna: Sharer, ben: Sharer) -> None:

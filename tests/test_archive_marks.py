@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.errors import QueryError
 from tests.factories import run_cli, write_photos
 from tests.stand_in import StandIn
 
@@ -137,32 +136,19 @@ def test_an_archive_made_before_there_were_marks_is_searched_and_gets_them(
     (tmp_path / "archive" / f"marks{TABLE_SUFFIX}").rename(tmp_path / "no-marks")
     archive = open_library("archive", archive=True)
     assert len(found(archive, "in:photos")) == len(found(archive, "rating:0")) == 8
-    with pytest.raises(QueryError, match="imgsearch copy --to"):
-        archive.find("is:favourite")
+    assert not found(archive, "is:favourite")
     assert copied(library, archive) == 4
     assert found(archive, "is:hidden") == ["0001.png", "0002.png"]
     assert len(found(archive, "in:photos")) == 6
 
 
-@pytest.mark.features("albums")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("album",), "has no albums"),
-        (("album", "make", "Book", "a dog"), "has no albums"),
-        (("album", "export", "Book"), "has no albums"),
-        (("correct", "--photo", "1"), "has no corrections"),
         (("encoders",), "has no choice of models"),
         (("evaluate",), "has no evaluation by captions"),
         (("folders",), "imgsearch index FOLDER --library '/a b'"),
-        (("mark", "a dog", "--hide"), "imgsearch copy --to '/a b'"),
-        (("rebuild",), "imgsearch settle --library '/a b'"),
-        (("save", "Book", "a dog"), "has no saved searches"),
-        (("saved",), "has no saved searches"),
-        (("sidecars",), "has no stars of its own"),
-        (("teach", "oak"), "has no concepts"),
         (("watch",), "imgsearch index FOLDER --library '/a b'"),
-        (("meaning",), "has no map of meaning"),
     ],
 )
 def test_a_command_that_no_archive_has_says_so(
@@ -171,27 +157,3 @@ def test_a_command_that_no_archive_has_says_so(
     done = run_cli(*arguments, "--library", "/a b", data=tmp_path / "data")
     assert done.returncode == 2 and "The archive /a b has no" in done.stderr, done.stderr
     assert said in done.stderr and "only a library on one machine has" in done.stderr
-
-
-@pytest.mark.features("albums")
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ("album:Book", "has no albums: only a library on one machine"),
-        ("saved:Book", "has no saved searches: only a library on one machine"),
-        ("shows:Book", "has no concepts: only a library on one machine"),
-        ("is:favourite", "no library with favourites was copied"),
-        ("is:hidden", "no library with hidden photos was copied"),
-        ("is:picked", "only a library on one machine has a tray"),
-    ],
-)
-def test_a_query_for_what_an_archive_lacks_says_so(
-    open_library: OpenOne, tmp_path: Path, query: str, said: str
-) -> None:
-    library = open_library("first")
-    library.index([write_photos(tmp_path / "photos", 8)]).run()
-    archive = open_library("archive", archive=True)
-    copied(library, archive)
-    with pytest.raises(QueryError, match=said):
-        archive.find(query)
-    assert archive.find("my favourite photos").hits

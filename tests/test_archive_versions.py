@@ -27,7 +27,6 @@ pa = pytest.importorskip("pyarrow")
 
 from imgsearch.archive.lance.browsing import LanceBrowsing  # noqa: E402
 from imgsearch.archive.lance.nearest import LancePolicy  # noqa: E402
-from imgsearch.archive.lance.packing import PhotosToPack  # noqa: E402
 from imgsearch.archive.lance.reader import LanceCatalogue  # noqa: E402
 from imgsearch.archive.lance.rows import NewPhoto, id_of, photo_rows  # noqa: E402
 from imgsearch.archive.lance.tables import Table  # noqa: E402
@@ -143,10 +142,6 @@ def test_a_fact_that_an_archive_lacks_is_unknown(
     assert sorted(browsed.value_counts("lens"), key=str) == sorted(
         browsed_like.value_counts("lens"), key=str
     )
-    (packed,) = PhotosToPack(catalogue.address, "/photos").read(100)
-    assert {each.content_hash: each.facts for each in packed} == {
-        content_of(number): facts[number] for number in numbers
-    }
 
 
 def test_a_writer_adds_the_facts_that_an_archive_lacks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ pytest.importorskip("lance", reason="needs the extra scale")
 
 from imgsearch.archive.items.of_library import copy_marks, copy_people
 from imgsearch.archive.items.table import ArchiveItems
+from imgsearch.records.marks import PhotoMarks
+from tests.catalogue_writer import content_of, photo
 from tests.item_replicas import CONTENTS, Sharer, new_archive, settle
+from tests.replicas import new_archive as archive_with_photos
 
 ONE, TWO, THREE, FOUR = CONTENTS[:4]
 
@@ -103,3 +107,18 @@ def test_people_are_added_once_and_what_is_there_stays(make: Callable[[str], Sha
     assert ("03", "Maria Müller") in {
         (content, name) for content, _, name, _ in settle(anna)["decided"]
     }
+
+
+def test_what_an_archive_had_before_there_were_items_stays(tmp_path: Path) -> None:
+    writer = archive_with_photos(tmp_path / "archive")
+    writer.put([photo(number, f"/photos/{number}.jpg") for number in range(3)])
+    writer.put_marks({content_of(1): PhotoMarks(False, 2, False)})
+    with closing(Sharer(tmp_path / "library", writer.address, [content_of(1)])) as library:
+        library.store.marks.set(library.ids(content_of(1)), {"rating": 5})
+        shared = ArchiveItems(writer.address)
+        database = library.store.database
+        assert copy_marks(database, shared, writer.known, adding=True) == 0
+        name = ("mark", f"{content_of(1).hex()}/rating")
+        assert shared.read([name])[name].value == '{"value":2}'
+        assert copy_marks(database, shared, writer.known) == 1
+        assert shared.read([name])[name].value == '{"value":5}'

@@ -101,13 +101,15 @@ def test_the_details_of_a_person_are_those_of_its_operations_with_days(library: 
     red = of_colour(library, "red0")
     details = library.people.details(red.id, k=2, proposed=3)
     assert details.person == red
-    assert details.faces == library.people.faces_of(red.id, 2)
+    best = library.people.faces_of(red.id, 2)
+    assert [each.id for each in details.faces] == [face.id for face in best]
+    assert [each.is_confirmed for each in details.faces] == [face.is_confirmed for face in best]
     assert details.looks == library.people.looks_of(red.id)
-    assert details.proposals == library.people.proposals(red.id, 3)
-    shown = {face.photo_id for face in details.faces}
-    assert shown <= details.days.keys()
-    for hit in library.photos(sorted(details.days)):
-        assert hit.date is not None and details.days[hit.photo.id] == hit.date.date()
+    proposals = library.people.proposals(red.id, 3)
+    assert [each.id for each in details.proposals] == [each.face.id for each in proposals]
+    for each in (*details.faces, *details.proposals):
+        (hit,) = library.photos([each.photo_id])
+        assert hit.date is not None and each.day == hit.date.date()
     library.people.hide(red.id)
     assert library.people.details(red.id).proposals == ()
     with pytest.raises(UsageError, match="imgsearch people"):

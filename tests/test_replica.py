@@ -16,7 +16,6 @@ import pytest
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
-from imgsearch import Library
 from imgsearch.archive.lance.tables import Table
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.engines.local import LocalEngine
@@ -375,23 +374,6 @@ def test_pictures_come_from_the_archive_and_files_from_where_they_lie(tmp_path: 
 
 
 # ------------------------------------------------------------------------- the library
-
-
-def test_photos_of_an_archive_are_changed_in_the_archive(
-    writer: LanceWriter, engine: LocalEngine
-) -> None:
-    writer.put([photo(1, path_of(1))])
-    library = Library(engine)
-    assert library.address == writer.address
-    assert not {"folders", "watch"} & library.capabilities
-    for change in (
-        lambda: library.index(["/photos"]),
-        lambda: library.folders.forget("/photos"),
-        lambda: library.upkeep.read_text(),
-        lambda: library.people.find_faces(),
-    ):
-        with pytest.raises(UsageError, match="copy of the archive"):
-            change()
 
 
 def test_a_replica_is_private(writer: LanceWriter, engine: LocalEngine, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_marks_are_carried_over_once_by_any_number_of_machines(
     code = (
         "import sys; from imgsearch.archive.items.carrying import carry_over; "
         "from imgsearch.archive.items.table import ArchiveItems; "
-        "carry_over(sys.argv[1], ArchiveItems(sys.argv[1]))"
+        "carry_over(ArchiveItems(sys.argv[1]))"
     )
     machines = [
         subprocess.Popen([sys.executable, "-c", code, writer.address], cwd=CHECKOUT)
@@ -207,7 +207,7 @@ def test_a_change_by_somebody_is_later_than_what_is_carried_over(
     before = Table(writer.address, "items").newest().version
     with Table(writer.address, "items").changing() as dataset:
         dataset.delete_config_keys(["imgsearch.carried-over"])  # as one that was killed leaves it
-    carry_over(writer.address, shared)
+    carry_over(shared)
     assert Table(writer.address, "items").newest().version == before + 2, "only the note is new"
     with replica_in(tmp_path / "ben", writer.address) as (ben, _):
         assert favourites(ben) == set()
@@ -233,7 +233,7 @@ def test_who_may_only_read_has_what_was_made_before(tmp_path: Path) -> None:
 def test_an_older_program_is_told_that_it_cannot_write_persons(
     writer: LanceWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    carry_over(writer.address, ArchiveItems(writer.address))
+    carry_over(ArchiveItems(writer.address))
     monkeypatch.setattr("imgsearch.archive.lance.tables._WRITTEN", {})  # as 0.1.0 has it
     assert Table(writer.address, "people").newest().count() == 0
     with pytest.raises(SchemaTooNew, match="can search it, but not write to it"):

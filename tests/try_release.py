@@ -27,9 +27,9 @@ import click
 from playwright.sync_api import sync_playwright
 
 from imgsearch.cli.demo import copy_photos
+from imgsearch.testing import free_port
 from tests.browsing import BROWSER, PATIENCE_MS, launch_chromium, search, settle
 from tests.factories import CHECKOUT, wait_until
-from tests.ports import free_port
 
 LARGE = ("torch", "torchvision", "open_clip", "timm", "transformers", "streamlit", "scipy")
 INSTALL_S, COMMAND_S = 1800, 300

@@ -57,8 +57,11 @@ def _progress() -> dict[str, object]:
     here = session()
     job = indexing_job(here.library, here.tasks)
     # After the job was looked at: none of its photos is missing when it has ended.
-    photos = here.library.photo_count() if here.library.exists() else 0
+    photos = here.photos_now()
     if job is None:
         return {"photos": photos, "doing": None, "share": 1.0}
-    text = f"Photos are being indexed, and more will be found: {format_progress(job, 'photos')}"
+    adding = "Photos are being indexed"
+    if not here.has("folders"):
+        adding = "The archive is being copied to this machine"
+    text = f"{adding}, and more will be found: {format_progress(job, 'photos')}"
     return {"photos": photos, "doing": text, "share": progress_share(job)}

@@ -10,26 +10,30 @@ from ui import cards, folder_picker
 from ui.coming_photos import show_coming_photos
 from ui.formatting import escape_markdown
 from ui.session import session
-from ui.tasks import is_indexing
+from ui.tasks import COPY, is_indexing
 
 
 def empty_library() -> None:
     """Show how to add the first photos. They appear by themselves while they are indexed."""
     here = session()
+    if is_indexing(here.library, here.tasks):
+        show_coming_photos()
+        cards.card(
+            "The first photos come soon",
+            "They appear here as soon as they are there, and can be searched at once.",
+            ":material/hourglass_top:",
+        )
+        return
     if not here.has("folders"):
+        task = here.tasks.get(COPY)
+        if task is not None and task.error is not None:
+            cards.error_card(task.error)
+            return
         cards.card(
             "No photos yet",
             "The archive is empty. Fill it: `imgsearch index FOLDER --library "
             f"{escape_markdown(here.library.address)}`",
             ":material/photo_library:",
-        )
-        return
-    if is_indexing(here.library, here.tasks):
-        show_coming_photos()
-        cards.card(
-            "The first photos come soon",
-            "They appear here as soon as they are indexed, and can be searched at once.",
-            ":material/hourglass_top:",
         )
         return
     cards.card(

@@ -1,4 +1,4 @@
-"""Serves the map: clusters of photos in sight, names of towns, and the photos in a circle."""
+"""Serves the map: clusters of photos in sight, and the photos in a circle."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ from ui.tiles import id_text, marks_of, thumbnail_url, tile_json
 from ui.timeline_data import MAX_FOUND
 
 MAX_ZOOM = 16
-WORLD_PX = 256  # at zoom level 0
-MAX_WIDTH_PX = 16_384  # of an area; four times the widest screens
 TILES_SHOWN = 24  # of the photos in a circle
 MAX_SELECTED = 12_000  # photos in a circle; as in a range of a grid
 MIN_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by some metres
@@ -96,29 +94,6 @@ def _name_of(cluster: PhotoCluster, known: Mapping[int, Hit]) -> str:
     return printable(name_of_cluster(facts, cluster.radius_km))
 
 
-def towns(request: Request) -> Response:
-    """The towns in an area at a zoom level, of which the map shows the names."""
-    seen = _area_seen(request)
-    if isinstance(seen, Response):
-        return seen
-    try:
-        found = session().library.browse.towns_on_map(*seen)
-    except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, NOT_STORED)
-    return JSONResponse(
-        [
-            {
-                "name": printable(town.name),
-                "lat": town.lat,
-                "lon": town.lon,
-                "population": town.population,
-            }
-            for town in found
-        ],
-        headers=NOT_STORED,
-    )
-
-
 def _area_seen(request: Request) -> tuple[MapArea, float] | Response:
     """The area and the zoom level of a request, or the answer to one that cannot be served."""
     sides = [_number(request, name, 180) for name in ("south", "west", "north", "east")]
@@ -127,9 +102,10 @@ def _area_seen(request: Request) -> tuple[MapArea, float] | Response:
     if south is None or west is None or north is None or east is None or zoom is None or zoom < 0:
         message = f"State south, west, north and east in degrees, and zoom, 0 to {MAX_ZOOM}."
         return PlainTextResponse(message, 400, NOT_STORED)
-    if (east - west) / 360 * WORLD_PX * 2.0**zoom > MAX_WIDTH_PX:
+    area = MapArea(south, west, north, east)
+    if not area.fits_on_screen(zoom):
         return PlainTextResponse("The area is too wide for this zoom.", 400, NOT_STORED)
-    return MapArea(south, west, north, east), zoom
+    return area, zoom
 
 
 def circle(request: Request) -> Response:

@@ -134,7 +134,6 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route(library_state.ROUTE, library_state.state),
             Route("/map/clusters", map_data.clusters),
             Route("/map/circle", map_data.circle),
-            Route("/map/towns", map_data.towns),
             Route("/timeline/days", timeline_data.days),
             Route("/timeline/headings", timeline_data.headings),
             Route("/timeline/tiles", timeline_data.tiles),

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -21,6 +21,7 @@ from imgsearch import (
     Asking,
     Counts,
     Library,
+    LibraryLocked,
     MemoryCache,
     Query,
     Saved,
@@ -29,7 +30,7 @@ from imgsearch import (
     StoredEncoder,
     path_text,
 )
-from ui.tasks import INDEX, BackgroundTasks, LongJob
+from ui.tasks import COPY, INDEX, BackgroundTasks, LongJob
 
 Value = TypeVar("Value")
 
@@ -55,6 +56,8 @@ class Session:
         self.tasks = BackgroundTasks(on_end=self.forget_counts)
         self._model_lock = threading.Lock()
         self._ask = Asking(settings, self.exclusive_library, self.library.working_folder)
+        if address:  # the first copy takes a while: it answers from the beginning
+            self.start(COPY, lambda library: library.fleet.update_copy())
 
     def _open_library(self) -> Library:
         if self._archive_address:
@@ -88,8 +91,11 @@ class Session:
             photos, _ = self._contents()
         return photos
 
-    def _count(self) -> int:
-        return self.library.photo_count() if self.library.exists() else 0
+    def photos_now(self) -> int:
+        """Photos that can be found at this moment; 0 if there is no library yet."""
+        with suppress(LibraryLocked):  # the first copy of an archive begins at this moment
+            return self.library.photo_count() if self.library.exists() else 0
+        return 0
 
     def content_state(self) -> Hashable:
         """The version of the library and the minute, which the answers to searches depend on.
@@ -105,11 +111,13 @@ class Session:
 
     def _read_contents(self) -> tuple[int, Hashable]:
         # The version last: a view with this number of photos has them all in its answers.
-        photos = self._cached("photos", self._count)
+        photos = self._cached("photos", self.photos_now)
         return photos, self._version()
 
     def _version(self) -> Hashable:
-        return self.library.version() if self.library.exists() else None
+        with suppress(LibraryLocked):  # as in `photos_now`
+            return self.library.version() if self.library.exists() else None
+        return None
 
     def forget_photo_count(self) -> None:
         """Count the photos anew: those that were added in the meantime are to be shown."""

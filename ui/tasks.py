@@ -24,6 +24,8 @@ from ui.formatting import escape_markdown
 Opened = TypeVar("Opened")
 
 INDEX = "index"  # the name of the task that indexes
+COPY = "copy"  # the name of the task that makes the first copy of an archive
+_ADDING = {"Indexing", "Copying the archive"}  # what a process does when it adds photos
 
 
 class LongJob(Protocol):
@@ -218,11 +220,12 @@ def is_indexing(library: Library, tasks: BackgroundTasks) -> bool:
 
 def indexing_job(library: Library, tasks: BackgroundTasks) -> Task | RunningJob | None:
     """The job that adds photos to the library now, of this page or of another process."""
-    task = tasks.get(INDEX)
-    if task is not None and task.running:
-        return task
+    for name in (INDEX, COPY):
+        task = tasks.get(name)
+        if task is not None and task.running:
+            return task
     job = other_job(library)
-    return job if job is not None and job.doing == "Indexing" else None
+    return job if job is not None and job.doing in _ADDING else None
 
 
 def other_job(library: Library) -> RunningJob | None:

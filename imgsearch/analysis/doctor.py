@@ -14,12 +14,14 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.addresses import replicas_folder
 from imgsearch.analysis.status import missing_extras
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.decode.formats import is_photo_name
@@ -33,12 +35,12 @@ from imgsearch.installation import pip_reinstall
 from imgsearch.private_files import ABANDONED_S
 from imgsearch.records.status import Finding
 from imgsearch.store import lock
-from imgsearch.store.database import DATABASE_FILE
+from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.feature_rows import things_of_absent
 from imgsearch.store.progress_file import PROGRESS_FILE, running_job
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
-from imgsearch.text import format_count
+from imgsearch.text import format_count, path_text, shell_word
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
@@ -47,17 +49,22 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Root
 
 MIN_FREE_BYTES = 1 << 30
+_UNUSED_DAYS = 30
 PACKAGES = ("torch", "open_clip_torch", "onnxruntime", "openvino", "faiss-cpu", "faiss-gpu",
             "sqlalchemy", "pillow", "numpy", "streamlit", "watchdog")  # fmt: skip
 OPTIONAL = {"raw": "rawpy", "jxl": "pillow_jxl", "video": "av", "lens": "exiv2"}  # extra: module
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """All findings about the library of these settings, area by area."""
+def examine(settings: Settings, *, has_folders: bool = True) -> Iterator[Finding]:
+    """Yield all findings about the library of these settings, area by area.
+
+    The copy of an archive has no folders of its own, and no thumbnails.
+    """
     yield from _versions()
     yield from _folder("data folder", settings.data_dir)
     yield from _folder("cache folder", settings.cache_dir)
     yield from _cache(settings.cache_dir)
+    yield from _unused_copies(settings)
     if not (settings.data_dir / DATABASE_FILE).exists():
         cure = "Create a library: imgsearch index FOLDER"
         yield Finding("database", "note", "There is no library yet.", cure)
@@ -68,7 +75,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             if problem != "ok":
                 store.database.raise_if_damaged(ValueError(problem))
             try:
-                yield from _contents(store, settings)
+                yield from _contents(store, settings, has_folders)
             except Exception as error:
                 store.database.raise_if_damaged(error)
                 raise
@@ -76,7 +83,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding("database", "error", str(error), exit_code=error.exit_code)
 
 
-def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
+def _contents(store: Store, settings: Settings, has_folders: bool) -> Iterator[Finding]:
     photos, row = store.reads.photos.count(), store.reads.encoders.current()
     dangling = store.database.dangling_rows()
     if dangling:
@@ -92,8 +99,9 @@ def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
         cure = "imgsearch doctor --repair gives them back to the disk."
         yield Finding("database", "note", message, cure, repairable=True)
     yield from _absent_features(store)
-    yield from _roots(store)
-    yield from _forgotten(store)
+    if has_folders:
+        yield from _roots(store)
+        yield from _forgotten(store)
     if row is None:
         yield Finding("encoder", "note", "No photo was indexed yet.", "imgsearch index FOLDER")
     else:
@@ -103,7 +111,8 @@ def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
             if not is_current:
                 yield from _invalid_vectors(store, other)
         yield from _index(store, row)
-    yield from _thumbnails(store, settings)
+    if has_folders:
+        yield from _thumbnails(store, settings)
     yield from _failures(store)
     yield from _processes(settings.data_dir)
 
@@ -185,6 +194,31 @@ def _cache(cache_dir: Path) -> Iterator[Finding]:
         message = f"{leftovers} of processes that were killed, such as {left[0]}."
         cure = "imgsearch doctor --repair"
         yield Finding("cache", "note", message, cure, repairable=True)
+
+
+def _unused_copies(settings: Settings) -> Iterator[Finding]:
+    """Copies of archives that nobody has asked for a month."""
+    folder = replicas_folder(settings.replica_dir, settings.cache_dir)
+    for file in sorted(folder.glob(f"*/{DATABASE_FILE}")):
+        copy = file.parent
+        days = (time.time() - copy.stat().st_mtime) / 86_400
+        if days >= _UNUSED_DAYS:
+            size_mb = sum(each.stat().st_size for each in copy.rglob("*") if each.is_file()) / 1e6
+            message = (
+                f"The copy of the archive {_archive_of(copy)} in {copy}, {size_mb:,.1f} MB, was "
+                f"not used for {days:,.0f} days."
+            )
+            cure = f"If it is needed no more: rm -r {shell_word(path_text(copy))}"
+            yield Finding("archives", "note", message, cure)
+
+
+def _archive_of(copy: Path) -> str:
+    try:
+        with closing(Database.open(copy)) as database:
+            row = database.fetch_one("SELECT address FROM replica")
+    except ImgsearchError:
+        row = None
+    return "that cannot be read" if row is None else str(row[0])
 
 
 def _left_behind(cache_dir: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+PHOTOS_AT_ONCE = 256  # whose facts are looked up together
 _PHOTOS_PER_COMMIT = 256
 _COMMIT_EVERY_S = 30.0
 

@@ -5,26 +5,27 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
 
-from imgsearch.archive.lance.rows import id_of
+from imgsearch.archive.fleet.base import patiently
+from imgsearch.archive.items.of_library import copy_people
+from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.errors import EncoderMismatch, UsageError
 from imgsearch.progress import CopyReport, Progress
 from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.pack import PackedPerson
-from imgsearch.store.pack_faces import ALL_DECISIONS
 
 if TYPE_CHECKING:
-    from imgsearch.archive.people import ArchivePeople
+    from imgsearch.archive.lance.people_tables import PeopleTables
+    from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.catalogue.base import CatalogueWriter
     from imgsearch.indexer.reading import KeepThumbnails
     from imgsearch.records.arrays import Vectors
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.marks import PhotoMarks
     from imgsearch.records.pack import PackedPhoto, PackedVectors
     from imgsearch.records.picture_text import PhotoText
     from imgsearch.store.store import Store
@@ -35,7 +36,6 @@ _PHOTOS_AT_ONCE = 5000
 FACES = "Copying faces"
 
 PutTexts = Callable[[Mapping[bytes, "PhotoText"]], None]
-PutMarks = Callable[[Mapping[bytes, "PhotoMarks"]], int]
 
 
 class StayingContents(Struct, frozen=True):
@@ -71,15 +71,15 @@ def copy_library(
     keep_thumbnails: KeepThumbnails | None = None,
     photos_at_once: int = _PHOTOS_AT_ONCE,
     staying: StayingContents | None = None,
-    put_marks: PutMarks | None = None,
+    copy_marks: Callable[[], int] | None = None,
 ) -> Generator[Progress, None, CopyReport]:
     """Put all photos of a library into a catalogue of this encoder, and settle that.
 
     Vectors, facts, paths and failures are carried over; with `put_texts` also the text that was
-    read in pictures, with `put_marks` the marks of photos (which it returns the number of), and
-    small pictures with `thumbnails` and `keep_thumbnails`. What the catalogue
-    has is not put again, but for facts that have changed, so a run that was stopped goes on where
-    it was. With `staying`, facts of known photos, their files and older texts are not put either.
+    read in pictures, with `copy_marks` the marks of photos (it returns of how many), and small
+    pictures with `thumbnails` and `keep_thumbnails`. What the catalogue has is not put again, but
+    for facts that have changed, so a run that was stopped goes on where it was. With `staying`,
+    facts of known photos, their files and older texts are not put either.
     Raises EncoderMismatch.
     """
     started = time.monotonic()
@@ -123,11 +123,6 @@ def copy_library(
             texts = staying.newer_texts(texts)
         if put_texts is not None and texts:
             put_texts(texts)
-        marked = 0
-        if put_marks is not None:
-            copied = writer.known([photo.content_hash for photo in photos])
-            marks = {photo.content_hash: photo.marks for photo in photos}
-            marked = put_marks({content: marks[content] for content in marks.keys() & copied})
         lacking = sum(
             vectors is None and photo.content_hash not in known for photo, vectors in embedded
         )
@@ -139,23 +134,22 @@ def copy_library(
                 texts=len(texts) if put_texts is not None else 0,
                 lacking=lacking,
                 reread=reread,
-                marked=marked,
             )
         )
         yield Progress(min(start + photos_at_once, len(ids)), len(ids))
     failures = list(_failures(store))
     for start in range(0, len(failures), photos_at_once):
         writer.put(failures[start : start + photos_at_once])
+    marked = 0 if copy_marks is None else copy_marks()
     writer.settle()
-    return report.plus(
-        CopyReport(failures=len(failures), seconds=round(time.monotonic() - started, 3))
-    )
+    seconds = round(time.monotonic() - started, 3)
+    return report.plus(CopyReport(failures=len(failures), marked=marked, seconds=seconds))
 
 
 def copy_faces(
     store: Store,
-    writer: CatalogueWriter,
-    people: ArchivePeople,
+    writer: LanceWriter,
+    tables: PeopleTables,
     photos_at_once: int = _PHOTOS_AT_ONCE,
 ) -> Generator[Progress, None, CopyReport]:
     """Carry the faces of a library over, and what people decided about them, as a pack does.
@@ -165,12 +159,12 @@ def copy_faces(
     same name is the same person. A run that was stopped goes on where it was.
     """
     started = time.monotonic()
-    model = people.stores().faces.model() or store.faces.model()
+    model = tables.model() or store.faces.model()
     ids, copied = store.packs.photo_ids(_EVERYWHERE), 0
     for start in range(0, len(ids), photos_at_once):
         readings = store.faces.readings(ids[start : start + photos_at_once].tolist())
         known = writer.known(list(readings))
-        looked_at = people.looked_at([each.hex() for each in known])
+        looked_at = tables.looked_at([each.hex() for each in known])
         new = {
             content_hash: reading
             for content_hash, reading in readings.items()
@@ -178,29 +172,11 @@ def copy_faces(
             and content_hash.hex() not in looked_at
             and reading.model == model
         }
-        people.put_faces(new)
+        if new:
+            patiently(partial(writer.put_faces, new))
         copied += sum(len(reading.faces) for reading in new.values())
         yield Progress(min(start + photos_at_once, len(ids)), len(ids), None, FACES)
-    people.take_in()
-    rows = store.database.fetch_all(ALL_DECISIONS)
-    known = writer.known(list({content_hash for _, content_hash, *_ in rows}))
-    decisions = [
-        (id_of(content_hash.hex()), content_hash, *decision)
-        for _, content_hash, *decision in rows
-        if content_hash in known
-    ]
-    if decisions:
-        persons = store.database.fetch_all(
-            "SELECT id, name, is_hidden, id IN (SELECT person_id FROM own_person) FROM persons"
-        )
-        people.merge_decisions(
-            [
-                PackedPerson(number, name, bool(hidden), bool(is_me))
-                for number, name, hidden, is_me in persons
-            ],
-            decisions,
-        )
-    people.group()
+    copy_people(store.database, ArchiveItems(writer.address), writer.known)
     return CopyReport(faces=copied, seconds=round(time.monotonic() - started, 3))
 
 

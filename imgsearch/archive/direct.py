@@ -73,6 +73,7 @@ class DirectSearch:
         self.address = normal_address(address)
         self._encoders = EncoderLoader(settings, notify, on_download, encoder)
         self._photos: Table | None = None
+        self._items: Table | None = None
 
     def find(self, query: Query | str, k: int = 20) -> Answer:
         """Return the k best photos: first those with the words in a name or in their text.
@@ -156,11 +157,11 @@ class DirectSearch:
 
     def _hidden(self) -> list[int]:
         """Return the ids of the photos that people have hidden in copies of the archive."""
-        items = Table.if_there(self.address, "items")
-        if items is None:
+        self._items = self._items or Table.if_there(self.address, "items")
+        if self._items is None:
             return []
         hidden = "kind = 'mark' AND value IS NOT NULL AND key LIKE '%/hidden'"
-        keys = items.newest().read(["key"], hidden)["key"].to_pylist()
+        keys = self._items.newest().read(["key"], hidden)["key"].to_pylist()
         return [id_of(key.partition("/")[0]) for key in keys]
 
     # ------------------------------------------------------------------ filters

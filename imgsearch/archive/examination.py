@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
+from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.errors import ImgsearchError, StoreError
 from imgsearch.records.status import Finding
 from imgsearch.text import format_count, shell_word
 from imgsearch.version import VERSION
 
-if TYPE_CHECKING:
-    from imgsearch.archive.lance.reader import LanceCatalogue
-
 _SAMPLE = 2_000  # vectors; each is a request to object storage
 _MOST_UNINDEXED = 20_000  # vectors that a search compares one by one
 
 
-def examine(address: str, open_catalogue: Callable[[], LanceCatalogue]) -> Iterator[Finding]:
-    """All findings about the archive at an address, area by area."""
+def examine(address: str) -> Iterator[Finding]:
+    """Yield all findings about the archive at an address, area by area."""
     yield Finding("versions", "ok", f"imgsearch {VERSION}, Lance {version('pylance')}.")
     try:
-        catalogue = open_catalogue().pinned()
+        catalogue = LanceCatalogue(address).pinned()
         for name, rows in catalogue.rows_of_tables().items():
             yield Finding("tables", "ok", f"{name}: {format_count(rows, 'row')}.")
         settle = f"Settle it: imgsearch settle --library {shell_word(address)}"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from imgsearch.addresses import working_folder
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import UsageError
+from imgsearch.indexer.roots import folders_of_library
 from imgsearch.outputs.places import refuse_archive_in_photos
 from imgsearch.search.baseline import new_baseline
 from imgsearch.search.confidence import MIN_PHOTOS
@@ -23,26 +25,22 @@ if TYPE_CHECKING:
     from imgsearch.archive.fleet.worker import WorkPlan
     from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
-    from imgsearch.archive.originals import Originals
-    from imgsearch.archive.people import ArchivePeople
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.loader import EncoderLoader
-    from imgsearch.faces.reader import FaceReader
-    from imgsearch.ocr import TextReader
     from imgsearch.progress import (
         CopyReport,
-        FaceReport,
         Job,
         MergeReport,
         Progress,
         SettleReport,
         SyncReport,
-        TextReport,
     )
     from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
+
+_Report = TypeVar("_Report")
 
 
 class Filling:
@@ -55,10 +53,15 @@ class Filling:
         notify: Callable[[str], None],
         encoders: EncoderLoader,
         given: Encoder | None,
+        changed: Callable[[], None],
     ) -> None:
-        """`given` is the encoder that takes the place of the one that the settings name."""
+        """`given` is the encoder that takes the place of the one that the settings name.
+
+        `changed` is called whenever something was written.
+        """
         self.address = address
         self.settings = settings
+        self._changed = changed
         self._notify = notify
         self._encoders = encoders
         self._given = given
@@ -110,24 +113,32 @@ class Filling:
     def _embed_queries(self, row: EncoderRow, texts: Sequence[str]) -> Vectors:
         return embed_texts(self._encoders.shared(row), row.name, texts)
 
+    def announced(
+        self, doing: str, steps: Generator[Progress, None, _Report]
+    ) -> Generator[Progress, None, _Report]:
+        """Run a job that writes to the archive, with progress that other processes can see."""
+        try:
+            return (yield from announced(self.working_folder, doing, steps))
+        finally:
+            self._changed()
+
     def index(
-        self, sources: Sequence[str], accept_removals: bool, ray: str | None
-    ) -> Job[SyncReport]:
-        """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be."""
-        from imgsearch.progress import Job
+        self,
+        sources: Sequence[str],
+        accept_removals: bool,
+        ray: str | None,
+        metadata: bool = False,
+    ) -> Generator[Progress, None, SyncReport]:
+        """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be.
 
-        return Job(self._index(list(sources), ray, accept_removals))
-
-    def read_metadata(
-        self, sources: Sequence[str], accept_removals: bool, ray: str | None
-    ) -> Job[SyncReport]:
-        """As `index`; then read the facts of all photos of these sources again."""
-        from imgsearch.progress import Job
-
-        return Job(self._index(list(sources), ray, accept_removals, metadata=True))
+        With `metadata`, then read the facts of all photos of these sources again.
+        """
+        return self.announced(
+            "Indexing", self._index(list(sources), ray, accept_removals, metadata)
+        )
 
     def _index(
-        self, sources: list[str], ray: str | None, accept_removals: bool, metadata: bool = False
+        self, sources: list[str], ray: str | None, accept_removals: bool, metadata: bool
     ) -> Generator[Progress, None, SyncReport]:
         from imgsearch.archive.fleet.cluster import index_vectors, ray_workers
         from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
@@ -137,7 +148,9 @@ class Filling:
         if not sources:
             raise UsageError("Name the folders or buckets whose photos the archive is to have.")
         photo_places = [source_of(source).address for source in sources]
-        refuse_archive_in_photos(self.address, [*photo_places, *self.library_roots()])
+        refuse_archive_in_photos(
+            self.address, [*photo_places, *folders_of_library(self.settings.data_dir)]
+        )
         start: Callable[[WorkPlan], AbstractContextManager[Workers]]
         row = self._encoder() if self.exists() else self._new_encoder()
         if ray is None:
@@ -155,19 +168,17 @@ class Filling:
             self.address,
             keep_thumbnails,
         )
-        steps = embed_photos(run, sources, start, accept_removals, metadata)
-        return (yield from announced(self.working_folder, "Indexing", steps))
+        return (yield from embed_photos(run, sources, start, accept_removals, metadata))
 
-    def copy_from(
-        self, data_dir: Path, people: ArchivePeople | None
-    ) -> Generator[Progress, None, CopyReport]:
-        """Carry the library in a data folder over, with its vectors; faces go to `people`."""
-        return announced(self.working_folder, "Copying", self._copied(data_dir, people))
+    def copy_from(self, data_dir: Path, faces: bool) -> Generator[Progress, None, CopyReport]:
+        """Carry the library in a data folder over, with its vectors, and its faces if wanted."""
+        return self.announced("Copying", self._copied(data_dir, faces))
 
-    def _copied(
-        self, data_dir: Path, people: ArchivePeople | None
-    ) -> Generator[Progress, None, CopyReport]:
+    def _copied(self, data_dir: Path, faces: bool) -> Generator[Progress, None, CopyReport]:
         from imgsearch.archive.copying import check_encoder, copy_faces, copy_library
+        from imgsearch.archive.items.of_library import copy_marks
+        from imgsearch.archive.items.table import ArchiveItems
+        from imgsearch.archive.lance.people_tables import PeopleTables
         from imgsearch.store.store import Store
         from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -183,16 +194,24 @@ class Filling:
                 writer.put_texts,
                 thumbnails,
                 writer.put_thumbnails,
-                put_marks=writer.put_marks,
+                copy_marks=partial(
+                    copy_marks, store.database, ArchiveItems(self.address), writer.known
+                ),
             )
-            if people is not None:
-                report = report.plus((yield from copy_faces(store, writer, people)))
+            if faces:
+                tables = PeopleTables(self.address)
+                report = report.plus((yield from copy_faces(store, writer, tables)))
             return report
 
     def merge(
-        self, pack: Path, place: str | None, offline: bool, people: ArchivePeople | None
+        self, pack: Path, place: str | None, offline: bool, faces: bool
     ) -> Generator[Progress, None, MergeReport]:
-        """Merge a pack, its faces only with `people`: see `imgsearch.archive.unpacking`."""
+        """Merge a pack, with its faces if wanted: see `imgsearch.archive.unpacking`."""
+        return self.announced("Merging", self._merged(pack, place, offline, faces))
+
+    def _merged(
+        self, pack: Path, place: str | None, offline: bool, faces: bool
+    ) -> Generator[Progress, None, MergeReport]:
         from imgsearch.archive.unpacking import MergeTarget, merge_pack
 
         target = MergeTarget(
@@ -201,103 +220,61 @@ class Filling:
             self._notify,
             self._encoder() if self.exists() else None,
             self.writer,
-            people,
-            self.library_roots(),
+            faces,
+            folders_of_library(self.settings.data_dir),
             self._encoders.dim_of,
         )
-        steps = merge_pack(target, pack, place, offline)
-        return (yield from announced(self.working_folder, "Merging", steps))
+        return (yield from merge_pack(target, pack, place, offline))
 
-    def settle(
-        self, catalogue: LanceCatalogue, people: ArchivePeople
-    ) -> Generator[Progress, None, SettleReport]:
-        """Settle the archive, and let photos follow from all decisions about its people."""
-        return announced(self.working_folder, "Settling", self._settled(catalogue, people))
+    def settle(self) -> Job[SettleReport]:
+        """Compact, index and calibrate what was put since the archive was settled last."""
+        from imgsearch.progress import Job
 
-    def _settled(
-        self, catalogue: LanceCatalogue, people: ArchivePeople
-    ) -> Generator[Progress, None, SettleReport]:
+        return Job(self.announced("Settling", self._settled()))
+
+    def _settled(self) -> Generator[Progress, None, SettleReport]:
         from imgsearch.progress import SettleReport
 
         started_s = time.monotonic()
-        people.follow()
         yield from self.writer().settling()
+        catalogue = self._catalogue()
         count, indexed = catalogue.count(), catalogue.indexed_vectors()
         seconds = round(time.monotonic() - started_s, 3)
         return SettleReport(count.photos, count.vectors, indexed, seconds)
 
-    def read_texts(
-        self,
-        catalogue: LanceCatalogue,
-        originals: Originals,
-        reader: TextReader,
-        folders: Sequence[str],
-        everything: bool,
-        again: bool,
-    ) -> Generator[Progress, None, TextReport]:
-        """Read the text in photos: see `imgsearch.archive.reading_text.read_texts`."""
-        from imgsearch.archive.reading_text import TextRun, read_texts
+    def _catalogue(self) -> LanceCatalogue:
+        from imgsearch.archive.lance.reader import LanceCatalogue
 
-        writer = self.writer()
-        run = TextRun(
-            catalogue,
-            writer,
-            originals,
-            reader,
-            partial(self._embed_queries, writer.encoder),
-            self.settings.thread_count,
-            self.settings.max_megapixels,
-        )
-        steps = read_texts(run, folders, everything, again)
-        return (yield from announced(self.working_folder, "Reading text", steps))
+        return LanceCatalogue(self.address)
 
-    def find_faces(
-        self,
-        catalogue: LanceCatalogue,
-        people: ArchivePeople,
-        originals: Originals,
-        reader: FaceReader,
-        folders: Sequence[str],
-        again: bool,
-    ) -> Generator[Progress, None, FaceReport]:
-        """Find and group faces: see `imgsearch.archive.finding_faces.find_faces`."""
-        from imgsearch.archive.finding_faces import FaceRun, find_faces
+    def forget_faces(self) -> None:
+        """Delete all faces that were found, also from the disk; all replicas forget them."""
+        from imgsearch.archive.lance.people_tables import PeopleTables
 
-        writer = self.writer()
-        run = FaceRun(
-            catalogue,
-            writer,
-            people,
-            originals,
-            reader,
-            partial(self._embed_queries, writer.encoder),
-            self.settings.thread_count,
-            self.settings.max_megapixels,
-        )
-        steps = find_faces(run, folders, again)
-        return (yield from announced(self.working_folder, "Finding faces", steps))
+        tables = PeopleTables(self.address)
+        tables.delete_faces()
+        tables.forget_deleted()
+        self._changed()
 
-    def forget(self, folder: str, catalogue: LanceCatalogue) -> int:
+    def prune(self, days: float) -> int:
+        """Delete the data of photos without a file for this many days; returns their number."""
+        photos = self.writer().prune(datetime.now(UTC) - timedelta(days=days))
+        self._changed()
+        return photos
+
+    def forget(self, folder: str) -> int:
         """Remove the photos below a folder or address; returns how many left the archive.
 
         The next run for such a source reads them again, and embeds none that was not pruned.
         """
         from imgsearch.archive.fleet.manifest import forget_below
 
-        before, writer = catalogue.count().photos, self.writer()
+        catalogue, writer = self._catalogue(), self.writer()
+        before = catalogue.count().photos
         forget_below(self.working_folder, folder)
         writer.forget(catalogue.paths_below(folder))
+        self._changed()
         return max(0, before - catalogue.count().photos)
-
-    def library_roots(self) -> list[str]:
-        """The photo folders of the library in the data folder, if there is one."""
-        from imgsearch.store.database import DATABASE_FILE
-        from imgsearch.store.reads import Reads
-
-        if not (self.settings.data_dir / DATABASE_FILE).exists():
-            return []
-        with closing(Reads.open(self.settings.data_dir)) as reads:
-            return list(reads.roots.all().values())
 
     def _new_encoder(self) -> EncoderRow:
         from imgsearch.records.index import EncoderRow

@@ -10,11 +10,10 @@ from imgsearch.archive.originals import absolute_place
 
 if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
-    from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import LanceWriter
-    from imgsearch.archive.originals import Originals
-    from imgsearch.archive.people import ArchivePeople
-    from imgsearch.progress import CopyReport, Job, SettleReport, SyncReport
+    from imgsearch.archive.replica.replica import Replica
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.progress import CopyReport, Job, ReplicaReport, SettleReport, SyncReport
     from imgsearch.records.index import EncoderRow
 
 
@@ -22,16 +21,22 @@ class Fleet:
     """Fills an archive, and opens its originals: the part that no other library has."""
 
     def __init__(
-        self,
-        filling: Filling,
-        originals: Originals,
-        open_catalogue: Callable[[], LanceCatalogue],
-        open_people: Callable[[], ArchivePeople],
+        self, filling: Filling, replica: Replica, context: Callable[[], IndexingContext]
     ) -> None:
+        """`context` is that of the copy of the archive on this machine."""
         self._filling = filling
-        self._originals = originals
-        self._open_catalogue = open_catalogue
-        self._open_people = open_people
+        self._replica = replica
+        self._context = context
+
+    def update_copy(self) -> Job[ReplicaReport]:
+        """Take the changes of the archive into its copy on this machine, with progress.
+
+        Every question does so by itself, but the first copy of a large archive takes a while. A job
+        that was stopped goes on where it was. The job raises LibraryLocked while another process
+        takes them, StoreError where there is no archive, ObjectStorageError, DiskError and
+        EncoderMismatch.
+        """
+        return self._replica.updating(self._context)
 
     def copy_from(self, data_dir: str | Path, *, faces: bool = False) -> Job[CopyReport]:
         """Carry the library in a data folder over, with its vectors; nothing is embedded.
@@ -44,7 +49,7 @@ class Fleet:
         """
         from imgsearch.progress import Job
 
-        return Job(self._filling.copy_from(Path(data_dir), self._open_people() if faces else None))
+        return Job(self._filling.copy_from(Path(data_dir), faces))
 
     def read_metadata(
         self,
@@ -59,8 +64,10 @@ class Fleet:
         indexed into the archive before, and none of these is embedded. In the report, `reread` is
         the number of photos with changed facts.
         """
+        from imgsearch.progress import Job
+
         sources = [absolute_place(folder) for folder in folders]
-        return self._filling.read_metadata(sources, accept_removals, ray)
+        return Job(self._filling.index(sources, accept_removals, ray, metadata=True))
 
     def settle(self) -> Job[SettleReport]:
         """Compact, index and calibrate what was put since the archive was settled last.
@@ -69,9 +76,7 @@ class Fleet:
         raises LibraryLocked where another process settles, and StoreError where there is no
         archive.
         """
-        from imgsearch.progress import Job
-
-        return Job(self._filling.settle(self._open_catalogue(), self._open_people()))
+        return self._filling.settle()
 
     def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
         """Return a path or an address with which other programs open an original of this archive.
@@ -80,7 +85,7 @@ class Fleet:
         address that opens it without credentials for `valid_s` seconds, at most seven days: anyone
         who has the address can open it. Raises ObjectStorageError without credentials.
         """
-        return self._originals.openable(path, valid_s)
+        return self._replica.originals.openable(path, valid_s)
 
     def writer(self, encoder: EncoderRow | None = None) -> LanceWriter:
         """Return the writer of the archive; with `encoder`, the archive is created if needed.

@@ -1,4 +1,4 @@
-"""Reads the text in photos of an archive, as `imgsearch.indexer.picture_text` does in a library.
+"""Reads the text in photos of an archive, as `imgsearch.indexer.picture_text` does in folders.
 
 Texts are committed some at a time, since a commit takes a tenth of a second and more; a run that is
 killed has the photos since the last commit read again by the next one.
@@ -11,106 +11,89 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.archive.commits import CommitClock
+from imgsearch.archive.commits import PHOTOS_AT_ONCE, CommitClock
 from imgsearch.archive.fleet.base import patiently
-from imgsearch.archive.lance.unread import check_folders, scores_of, unread_texts
 from imgsearch.errors import PhotoError
-from imgsearch.indexer import text_gate
-from imgsearch.indexer.picture_text import load_picture, read_pictures
+from imgsearch.indexer.picture_text import ids_below, load_picture, plan_reading, read_pictures
 from imgsearch.ocr import MIN_SIDE_PX
 from imgsearch.progress import Job, Progress, TextReport
 from imgsearch.records.picture_text import PhotoText, TextLine
+from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL.Image import Image
 
-    from imgsearch.archive.lance.reader import LanceCatalogue
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.originals import Originals
-    from imgsearch.indexer.text_gate import EmbedTexts
-    from imgsearch.ocr import TextReader
-    from imgsearch.records.arrays import Ids
+    from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.photo import Photo
     from imgsearch.records.picture_text import TextState
 
-_PHOTOS_AT_ONCE = 256  # whose facts are looked up together
-
-
-class TextRun(Struct, frozen=True):
-    """The archive, the reader and the limits of a run. `embed` embeds texts as queries."""
-
-    catalogue: LanceCatalogue
-    writer: LanceWriter
-    originals: Originals
-    reader: TextReader
-    embed: EmbedTexts
-    threads: int
-    max_megapixels: float
-
 
 def read_texts(
-    run: TextRun, folders: Sequence[str], everything: bool, again: bool
+    context: IndexingContext,
+    writer: LanceWriter,
+    originals: Originals,
+    folders: Sequence[str],
+    everything: bool,
+    again: bool,
 ) -> Generator[Progress, None, TextReport]:
     """Read the text in photos that were not tried yet, below these folders if any are given.
 
-    The choice and the order of photos are those of `imgsearch.indexer.picture_text.read_text`. Of
-    each photo, the first file that can be read here counts; objects are fetched. Raises FolderError
-    for a folder without photos of the archive.
+    `context` is that of an up-to-date copy of the archive, which says which photos these are, and
+    does not change. Of each photo, the first file that can be read here counts; objects are
+    fetched. Raises FolderError for a folder without photos of the archive.
     """
     started_s = time.monotonic()
-    check_folders(run.catalogue, folders)
-    ids, below_gate = unread_texts(
-        run.catalogue, run.reader.id, folders, everything=everything, again=again
-    )
-    ranked, to_look_at = _ranked(run, ids, everything)
-    report = TextReport(0, 0, 0, 0, below_gate)
-    readings = _Readings(run.writer)
-    try:
-        for start in range(0, len(ranked), _PHOTOS_AT_ONCE):
-            some = ranked[start : start + _PHOTOS_AT_ONCE]
-            job = Job(_read_some(run, readings, some, to_look_at))
-            for step in job:
-                yield Progress(start + step.done, len(ranked), step.path)
-            report = report.plus(job.report)
-    finally:
-        readings.commit()
+    with Store.open(context.data_dir) as store:
+        row = store.reads.encoders.in_use()
+        within = ids_below(store.reads, folders) if folders else None
+        plan = plan_reading(context, store, row, everything=everything, again=again, within=within)
+        report = TextReport(0, 0, 0, 0, plan.below_gate)
+        readings = _Readings(writer)
+        ids = plan.photo_ids
+        try:
+            for start in range(0, len(ids), PHOTOS_AT_ONCE):
+                some = ids[start : start + PHOTOS_AT_ONCE]
+                job = Job(_read_some(context, store, originals, readings, some, plan.to_look_at))
+                for step in job:
+                    yield Progress(start + step.done, len(ids), step.path)
+                report = report.plus(job.report)
+        finally:
+            readings.commit()
     return replace(report, seconds=round(time.monotonic() - started_s, 3))
 
 
-def _ranked(run: TextRun, ids: Ids, everything: bool) -> tuple[list[int], Collection[int]]:
-    """The photos, the likeliest to have text first, and those to look at before they are read."""
-    if not len(ids):
-        return [], ()
-    scores = scores_of(run.catalogue, ids, text_gate.scorer(run.embed))
-    ranked = sorted(ids.tolist(), key=lambda each: (-scores.get(each, -float("inf")), each))
-    if everything:
-        return ranked, ()
-    return ranked, {each for each in ranked if scores.get(each, 0.0) < text_gate.CERTAIN}
-
-
 def _read_some(
-    run: TextRun, readings: _Readings, ids: Sequence[int], to_look_at: Collection[int]
+    context: IndexingContext,
+    store: Store,
+    originals: Originals,
+    readings: _Readings,
+    ids: Sequence[int],
+    to_look_at: Collection[int],
 ) -> Generator[Progress, None, TextReport]:
-    found = run.catalogue.photos(ids)
-    photos = [(found[each].photo, found[each].files[0].path) for each in ids if each in found]
-    files = {each.photo.id: [file.path for file in each.files] for each in found.values()}
+    found = store.reads.photos.with_files(ids)
+    there = [found[each] for each in ids if each in found and found[each].files]
+    photos = [(each.photo, each.files[0].path) for each in there]
+    files = {each.photo.id: [file.path for file in each.files] for each in there}
     readings.contents = {photo.id: bytes.fromhex(photo.content_hash) for photo, _ in photos}
+    settings = context.settings
 
     def load(photo: Photo, path: Path, side_px: int) -> Image | PhotoError | None:
         def read(file: Path) -> Image | PhotoError | None:
-            return load_picture(photo, file, side_px, run.max_megapixels)
+            return load_picture(photo, file, side_px, settings.max_megapixels)
 
-        return run.originals.read_first(files[photo.id], read)
+        return originals.read_first(files[photo.id], read)
 
-    report = yield from read_pictures(
-        run.reader, readings, photos, to_look_at, load, run.threads, MIN_SIDE_PX
+    reader = context.text_readers.open()
+    steps = read_pictures(
+        reader, readings, photos, to_look_at, load, settings.thread_count, MIN_SIDE_PX
     )
-    return report
+    return (yield from steps)
 
 
 class _Readings:

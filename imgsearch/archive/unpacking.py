@@ -21,6 +21,9 @@ from msgspec.structs import replace
 
 from imgsearch import private_files
 from imgsearch.archive.copying import StayingContents, copy_faces, copy_library
+from imgsearch.archive.items.of_library import copy_marks
+from imgsearch.archive.items.table import ArchiveItems
+from imgsearch.archive.lance.people_tables import PeopleTables
 from imgsearch.caches import unwritable_cache
 from imgsearch.errors import EncoderMismatch, PackError
 from imgsearch.indexer import packs
@@ -34,7 +37,6 @@ from imgsearch.store.thumbnails import ThumbnailStore
 
 if TYPE_CHECKING:
     from imgsearch.archive.lance.writer import LanceWriter
-    from imgsearch.archive.people import ArchivePeople
     from imgsearch.config import Settings
     from imgsearch.progress import MergeReport
     from imgsearch.store.store import Store
@@ -47,9 +49,9 @@ _PATHS_AT_ONCE = 5_000
 class MergeTarget(Struct, frozen=True):
     """The archive that packs are merged into, and what is known on this machine.
 
-    `encoder` is None where there is no archive yet, `open_writer` makes one then. `people` take
-    the faces of a pack; None: they are left out. `roots` are folders of photos where those of a
-    pack may be. `dim_of` knows the length of the vectors of an encoder.
+    `encoder` is None where there is no archive yet, `open_writer` makes one then. Faces of a pack
+    are left out unless it is to be merged `with_faces`. `roots` are folders of photos where those
+    of a pack may be. `dim_of` knows the length of the vectors of an encoder.
     """
 
     address: str
@@ -57,7 +59,7 @@ class MergeTarget(Struct, frozen=True):
     notify: Callable[[str], None]
     encoder: EncoderRow | None
     open_writer: Callable[[EncoderRow], LanceWriter]
-    people: ArchivePeople | None
+    with_faces: bool
     roots: Sequence[str]
     dim_of: Callable[[str], int | None]
 
@@ -101,10 +103,17 @@ def merge_pack(
                 thumbnails,
                 writer.put_thumbnails if has_pictures else None,
                 staying=StayingContents(writer.contents_at, writer.newer_texts),
-                put_marks=partial(writer.put_marks, adding=True),
+                copy_marks=partial(
+                    copy_marks,
+                    store.database,
+                    ArchiveItems(target.address),
+                    writer.known,
+                    adding=True,
+                ),
             )
-            if target.people is not None and reader.info.has_faces:
-                copied = copied.plus((yield from copy_faces(store, writer, target.people)))
+            if target.with_faces and reader.info.has_faces:
+                tables = PeopleTables(target.address)
+                copied = copied.plus((yield from copy_faces(store, writer, tables)))
     return replace(
         report,
         new=copied.new,

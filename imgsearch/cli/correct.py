@@ -12,12 +12,12 @@ import click
 from imgsearch.cli.chosen import chosen, chosen_options, chosen_or_none, print_change
 from imgsearch.cli.output import (
     NO_RESULT,
+    archive_option,
     asking,
     data_option,
     info,
     json_option,
-    no_archive_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.operations.corrections import Corrections
@@ -84,7 +84,7 @@ def _read_shift(context: click.Context, option: click.Parameter, text: str | Non
     help="With --write-sidecars: call a new file IMG.xmp and not IMG.JPG.xmp.",
 )
 @json_option
-@no_archive_option("corrections")
+@archive_option
 @data_option
 def command(
     words: tuple[str, ...],
@@ -101,6 +101,7 @@ def command(
     dry_run: bool,
     adobe_names: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Correct the date or the place of the photos that QUERY finds. No photo is changed.
@@ -134,7 +135,7 @@ def command(
             )
         if any((to_date is not None, shift_s is not None, from_names, to_place, forget)):
             raise click.UsageError("Give --write-sidecars alone, after the corrections.")
-        _write_sidecars(adobe_names, dry_run, as_json, data_dir)
+        _write_sidecars(adobe_names, dry_run, as_json, address, data_dir)
         return
     photos = chosen(words, photo_ids, k, show_all, "imgsearch correct in:Scans --set-date 1974")
     given = [to_date is not None, shift_s is not None, from_names, to_place is not None, forget]
@@ -149,7 +150,7 @@ def command(
         )
     if accept and not from_names:
         raise click.UsageError("--accept needs --from-names.")
-    with asking(data_dir) as ask:
+    with asking(data_dir, address) as ask:
         if to_place is not None:
             print_change(ask(Corrections.set_place, **photos, place=to_place))
             return
@@ -189,10 +190,12 @@ def _why_none(shift_s: float | None, from_names: bool) -> str:
     return "no photo matches, or all have this date already"
 
 
-def _write_sidecars(adobe_names: bool, dry_run: bool, as_json: bool, data_dir: str | None) -> None:
+def _write_sidecars(
+    adobe_names: bool, dry_run: bool, as_json: bool, address: str | None, data_dir: str | None
+) -> None:
     from imgsearch.cli.sidecars import list_and_write
 
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         list_and_write(
             library.corrections.plan_sidecars(adobe_names=adobe_names),
             None if dry_run else library.corrections.write_sidecars,

@@ -19,8 +19,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
-    open_archive,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
@@ -77,17 +76,10 @@ def command(
     QUERY limits the photos, as in imgsearch search; it may also be a folder. A photo that fits no
     class is labelled "none of these". Saved labels are found with label:NAME or label:FACET/NAME.
     --evaluate takes a folder with one subfolder for each class, and shows how many photos get the
-    right label. Without arguments, the command lists saved labels. With --library, it labels photos
-    of an archive, which has no saved labels.
+    right label. Without arguments, the command lists saved labels.
     """
     classes = _classes(names, template, only_these, save_as)
-    if address is not None:
-        if classes is None or save_as or forget or evaluate:
-            raise click.UsageError("With --library, name classes and a QUERY, and no other option.")
-        with open_archive(address, data_dir) as archive:
-            _print_labels(archive, archive.label(classes, _query(words), k), as_json)
-        return
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         if forget is not None:
             _forget(library, forget)
         elif evaluate is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsearch.cli.chosen import chosen, chosen_options, print_change
-from imgsearch.cli.output import asking, data_option, no_archive_option
+from imgsearch.cli.output import archive_option, asking, data_option
 from imgsearch.operations.marks import Marks
 
 _STARS = click.IntRange(0, 5)
@@ -21,10 +21,7 @@ _STARS = click.IntRange(0, 5)
     help="Take the stars given here away, so that those of the file count.",
 )
 @click.option("--hide/--show", "hidden", default=None, help="Leave photos out of answers, or not.")
-@no_archive_option(
-    "marks of its own",
-    "Mark photos of your library, and copy it again: imgsearch copy --to {}",
-)
+@archive_option
 @data_option
 def command(
     words: tuple[str, ...],
@@ -35,6 +32,7 @@ def command(
     stars: int | None,
     stars_of_file: bool,
     hidden: bool | None,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Mark the photos that QUERY finds. The marks are kept in the library, not in the photos.
@@ -55,7 +53,7 @@ def command(
         raise click.UsageError("Give --stars-of-file alone.")
     if not stars_of_file and stars is None and favourite is None and hidden is None:
         raise click.UsageError("Say how to mark them: --favourite, --stars N or --hide.")
-    with asking(data_dir) as ask:
+    with asking(data_dir, address) as ask:
         if stars_of_file:
             print_change(ask(Marks.forget_rating, **photos))
         else:

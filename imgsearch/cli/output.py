@@ -7,15 +7,18 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from imgsearch.cli.cures import as_typed, remember
-from imgsearch.errors import UsageError
+from imgsearch.cli.cures import given, remember
+from imgsearch.cli.remarks import INTERRUPTED as INTERRUPTED
+from imgsearch.cli.remarks import info as info
+from imgsearch.cli.remarks import print_error as print_error
+from imgsearch.errors import LibraryLocked, StorageUnreachable, UsageError
 from imgsearch.text import path_text, printable, shell_word
 
 if TYPE_CHECKING:
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 NO_RESULT = 1  # exit code
-INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT
 PATH = click.Path(readable=False)  # the library checks paths, and its messages say what to do
+_REPLICA = "--replica"
 _CONTEXT_CHARACTERS = 60  # shown of a query line on either side of an error
 
 # ------------------------------------------------------------------------- completion
@@ -71,14 +74,24 @@ def data_option(function: _Command) -> _Command:
 
 
 def archive_option(function: _Command) -> _Command:
-    """`--library ADDRESS`, for commands that also work on an archive."""
+    """`--library ADDRESS` and `--replica DIR`, for commands that also work on an archive."""
+    replica = click.option(
+        _REPLICA,
+        metavar="DIR",
+        type=PATH,
+        expose_value=False,  # `open_archive` asks for it
+        shell_complete=complete_folder,
+        callback=remember,
+        help="With --library: folder for the copy of the archive. Default: IMGSEARCH_REPLICA_DIR, "
+        "else the cache folder.",
+    )
     return click.option(
         "--library",
         "address",
         metavar="ADDRESS",
         callback=remember,
         help="An archive instead of the library of this machine: a folder, or s3://BUCKET/NAME.",
-    )(function)
+    )(replica(function))
 
 
 def no_archive_option(
@@ -124,21 +137,50 @@ def open_library(
     return _open(Settings.load(data_dir=data_dir, encoder=encoder), notify or info)
 
 
+def archive_settings(data_dir: str | None, encoder: str | None = None) -> Settings:
+    """Return the settings to open an archive with. For commands with `archive_option`."""
+    from imgsearch.config import Settings
+
+    replica_dir = given(click.get_current_context(), _REPLICA)
+    return Settings.load(data_dir=data_dir, encoder=encoder, replica_dir=replica_dir)
+
+
 def open_archive(
     address: str, data_dir: str | None = None, encoder_name: str | None = None
 ) -> Library:
-    """Open the archive at this address. Raises MissingPackage without the extra `scale`."""
-    from imgsearch.config import Settings
+    """Open the archive at this address. Raises MissingPackage without the extra `scale`.
+
+    Its copy on this machine is brought up to date by the first question, without progress.
+    """
     from imgsearch.library import Library
 
-    encoder = click.get_current_context().obj
-    settings = Settings.load(data_dir=data_dir, encoder=encoder_name)
-    return Library.open_archive(address, settings, info, DownloadPrinter(), encoder=encoder)
+    context = click.get_current_context()
+    settings = archive_settings(data_dir, encoder_name)
+    return Library.open_archive(address, settings, info, DownloadPrinter(), encoder=context.obj)
 
 
 def open_either(data_dir: str | None, address: str | None) -> Library:
-    """Open the archive at an address, or without one the library of the data folder."""
-    return open_library(data_dir) if address is None else open_archive(address, data_dir)
+    """Open the archive at an address, or without one the library of the data folder.
+
+    The copy of the archive on this machine is brought up to date, with progress.
+    """
+    if address is None:
+        return open_library(data_dir)
+    archive = open_archive(address, data_dir)
+    update_copy(archive)
+    return archive
+
+
+def update_copy(archive: Library) -> None:
+    """Bring the copy of an archive on this machine up to date, with progress.
+
+    While another process does so, or the storage cannot be reached, it stays as it is: it answers,
+    and the first question says why.
+    """
+    from imgsearch.cli.progress import run_with_progress
+
+    with suppress(LibraryLocked, StorageUnreachable):
+        run_with_progress(archive.fleet.update_copy(), "Copying the archive", ends_soon=True)
 
 
 @contextmanager
@@ -172,17 +214,6 @@ def _open(settings: Settings, notify: Callable[[str], None]) -> Library:
 
 
 # ------------------------------------------------------------------------- printing
-
-
-def info(sentence: str) -> None:
-    """Print a remark for people, to standard error; above a progress bar, if one is shown."""
-    sentence = as_typed(sentence, click.get_current_context(silent=True))
-    click.echo(printable(sentence), file=sys.stderr)  # `err` would go past the bar, into its line
-
-
-def print_error(sentence: str) -> None:
-    """Print an error to standard error."""
-    click.echo(f"imgsearch: {printable(sentence)}", err=True)
 
 
 def print_position(line: str, at: int) -> None:

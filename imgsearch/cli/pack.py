@@ -15,7 +15,7 @@ from imgsearch.cli.output import (
     complete_folder,
     data_option,
     json_option,
-    open_archive,
+    open_either,
     open_library,
     print_error,
     print_json,
@@ -94,17 +94,11 @@ def command(
         raise click.UsageError("Name the folder of the photos, and the file of the pack.")
     if (pack is None) != inside:
         raise click.UsageError("Name the file of the pack or use --inside, not both.")
-    if address is None:
-        with open_library(data_dir) as library:
-            job = library.packs.make(
-                folder, pack, inside=inside, photos_only=photos_only, faces=faces
-            )
-            report = _run(job)
-    elif pack is None:
+    if address is not None and inside:
         raise click.UsageError("--inside needs a library on this machine: name the file instead.")
-    else:
-        with open_archive(address, data_dir) as archive:
-            report = _run(archive.packs.make(folder, pack, faces=faces))
+    with open_either(data_dir, address) as library:
+        job = library.packs.make(folder, pack, inside=inside, photos_only=photos_only, faces=faces)
+        report = _run(job)
     if as_json:
         print_json({**asdict(report), "file": str(report.file)})
         return

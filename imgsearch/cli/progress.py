@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TypeVar
 
 from imgsearch import c_memory
-from imgsearch.cli.output import info
+from imgsearch.cli.remarks import info
 from imgsearch.cli.stopping import ending_soon
 from imgsearch.progress import Job, RateMeter
 

@@ -11,12 +11,12 @@ from msgspec.structs import asdict
 
 from imgsearch.cli.encoders import stored_line
 from imgsearch.cli.output import (
+    archive_option,
     complete_encoder,
     data_option,
     info,
     json_option,
-    no_archive_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
@@ -51,7 +51,7 @@ _SHOWN_CHARS = 40  # of a query
 )
 @click.option("--check", is_flag=True, help="Only measure the recall of the index.")
 @json_option
-@no_archive_option("index to rebuild", "To index its new photos: imgsearch settle --library {}")
+@archive_option
 @data_option
 def command(
     encoder: str | None,
@@ -59,6 +59,7 @@ def command(
     queries: tuple[str, ...],
     check: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Rebuild the index from the stored vectors, without reading any photo.
@@ -83,7 +84,7 @@ def command(
     if trial is not None:
         if check or encoder is None:
             raise click.UsageError("--trial tries a model: name it with --encoder NAME.")
-        with open_library(data_dir) as library:
+        with open_either(data_dir, address) as library:
             tried = library.encoders.try_out(encoder, trial, queries)
             run_with_progress(tried, "Embedding a sample")
         _print_trial(tried.report, as_json)
@@ -91,9 +92,9 @@ def command(
     if check:
         if encoder:
             raise click.UsageError("--check measures the index as it is; leave --encoder out.")
-        _check(data_dir, as_json)
+        _check(data_dir, address, as_json)
         return
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         report = run_with_progress(library.rebuild(encoder), "Embedding again", ends_soon=True)
         stored = library.encoders.stored() if encoder is not None and not report.missing else ()
         kept = [each for each in stored if each.state == "kept"]
@@ -170,8 +171,8 @@ def _found(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
     return f"rank {photo_ids.index(right) + 1}" if right in photo_ids else "not found"
 
 
-def _check(data_dir: str | None, as_json: bool) -> None:
-    with open_library(data_dir) as library:
+def _check(data_dir: str | None, address: str | None, as_json: bool) -> None:
+    with open_either(data_dir, address) as library:
         report = library.encoders.check_recall()
     if as_json:
         print_json(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imgsearch.cli.output import data_option, info, no_archive_option, open_library
+from imgsearch.cli.output import archive_option, data_option, info, open_either
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.records.query import Query
 from imgsearch.text import printable
@@ -19,7 +19,7 @@ from imgsearch.text import printable
 )
 @click.option("--all", "show_all", is_flag=True, help="Include weak results.")
 @click.option("--replace", is_flag=True, help="Replace an existing search with this name.")
-@no_archive_option("saved searches")
+@archive_option
 @data_option
 def command(
     search_name: str,
@@ -27,6 +27,7 @@ def command(
     k: int | None,
     show_all: bool,
     replace: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Save a search under NAME: its words, examples, filters, order and least score.
@@ -48,7 +49,7 @@ def command(
         raise click.UsageError(
             "Say what to look for: imgsearch save beach 'sunset over water', or --image FILE."
         )
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         search = library.saved.save(search_name, query, k, include_weak=show_all, replace=replace)
     click.echo(printable(f"Saved {search.name}: {described(search.line, search.example_count)}"))
     word = f'"{search.name}"' if " " in search.name else search.name

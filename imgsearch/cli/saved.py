@@ -10,12 +10,12 @@ from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     NO_RESULT,
+    archive_option,
     asking,
     data_option,
     info,
     json_option,
-    no_archive_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--remove", metavar="NAME", help="Delete a saved search; no photo is touched.")
 @outputs_options
 @json_option
-@no_archive_option("saved searches")
+@archive_option
 @data_option
 def command(
     rename: tuple[str, str] | None,
@@ -44,6 +44,7 @@ def command(
     commands: tuple[str, ...],
     nul: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """List the saved searches, how many photos each finds, and how many are new.
@@ -66,16 +67,16 @@ def command(
             "Choose one of --rename, --remove, and --links with --list and --exec."
         )
     if outputs:
-        with open_library(data_dir) as library:
+        with open_either(data_dir, address) as library:
             _print_outputs([library.saved.update_outputs(each) for each in outputs], as_json)
         return
     if rename is None and remove is None:
         from imgsearch.operations.saved import Saved
 
-        with asking(data_dir) as ask:
+        with asking(data_dir, address) as ask:
             _print(ask(Saved.all), as_json)
         return
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         if rename is not None:
             library.saved.rename(*rename)
             click.echo(printable(f"Renamed {rename[0]} to {rename[1]}"))

@@ -10,11 +10,11 @@ import click
 
 from imgsearch.cli.output import (
     NO_RESULT,
+    archive_option,
     data_option,
     info,
     json_option,
-    no_archive_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
@@ -35,10 +35,15 @@ if TYPE_CHECKING:
     help="Call a new file IMG.xmp, as Lightroom does for RAW files, and not IMG.JPG.xmp.",
 )
 @json_option
-@no_archive_option("stars of its own")
+@archive_option
 @data_option
 def command(
-    write: bool, dry_run: bool, adobe_names: bool, as_json: bool, data_dir: str | None
+    write: bool,
+    dry_run: bool,
+    adobe_names: bool,
+    as_json: bool,
+    address: str | None,
+    data_dir: str | None,
 ) -> None:
     """List the XMP files that would give other programs the stars of imgsearch mark.
 
@@ -54,7 +59,7 @@ def command(
 
     Exit code: 1 if there is nothing to write, 3 if a file could not be written.
     """
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         list_and_write(
             library.marks.plan_sidecars(adobe_names=adobe_names),
             library.marks.write_sidecars if write and not dry_run else None,

@@ -41,6 +41,8 @@ def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
         status = ask(Library.status)
     folder = Settings.load(data_dir=data_dir).data_dir
     running = running_job(folder if address is None else working_folder(folder, address))
+    if running is None and status.copy is not None:
+        running = running_job(status.copy.folder)
     if as_json:
         print_json({**to_json(status), "running": running})
         return
@@ -56,18 +58,32 @@ def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
 
 
 def _print_archive(status: Status) -> None:
-    click.echo(f"Archive   {printable(status.address)}")
+    copy = status.copy
+    assert copy is not None
+    at = f", version {copy.version}" if copy.version else ""
+    click.echo(f"Archive   {printable(status.address)}{at}")
+    state = "complete" if copy.is_complete else "not complete yet"
+    size_mb = status.disk_bytes / 1e6
+    click.echo(f"Copy      {printable(copy.folder)} ({size_mb:.1f} MB, {state})")
     click.echo(f"Photos    {status.photos}")
     click.echo(f"Encoder   {status.encoder}")
-    vectors = format_count(status.vectors, "vector")
-    indexed = status.vectors - status.tail
-    if not indexed:
-        click.echo(f"Index     none yet; searching {vectors} exactly")
-    else:
-        newer = format_count(status.tail, "newer vector")
-        click.echo(f"Index     {indexed} of {vectors}; {newer} not in it")
-        _print_recall(status.recall_text, status.recall_image)
+    _print_index(status)
     click.echo(f"Failures  {status.failed}")
+
+
+def _print_index(status: Status) -> None:
+    snapshot = status.snapshot
+    if snapshot is None:
+        vectors = format_count(status.vectors, "vector")
+        click.echo(f"Index     none yet; searching {vectors} exactly")
+        return
+    vectors = format_count(snapshot.vectors, "vector")
+    newer = format_count(status.tail, "newer vector")
+    click.echo(
+        f"Index     {snapshot.kind}, {vectors}, {snapshot.built_at:%Y-%m-%d %H:%M} UTC; "
+        f"{newer} not in it"
+    )
+    _print_recall(status.recall_text, status.recall_image)
 
 
 def _print_recall(text: float | None, image: float | None) -> None:
@@ -110,18 +126,7 @@ def print_status(status: Status) -> None:
     click.echo(f"Photos    {status.photos}")
     click.echo(f"Pictures  {_thumbnails_text(status.thumbnails)}")
     click.echo(f"Encoder   {status.encoder or 'none yet'}")
-    snapshot = status.snapshot
-    if snapshot is None:
-        vectors = format_count(status.vectors, "vector")
-        click.echo(f"Index     none yet; searching {vectors} exactly")
-    else:
-        vectors = format_count(snapshot.vectors, "vector")
-        newer = format_count(status.tail, "newer vector")
-        click.echo(
-            f"Index     {snapshot.kind}, {vectors}, {snapshot.built_at:%Y-%m-%d %H:%M} UTC; "
-            f"{newer} not in it"
-        )
-        _print_recall(status.recall_text, status.recall_image)
+    _print_index(status)
     click.echo(f"Failures  {len(status.failures)}")
     for reason, count in Counter(failure.reason for failure in status.failures).most_common():
         click.echo(f"  {reason.value}: {count}")

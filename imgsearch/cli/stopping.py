@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imgsearch.cli.output import INTERRUPTED, print_error
+from imgsearch.cli.remarks import INTERRUPTED, print_error
 
 GRACE_S = 1.5  # for the current batch after a signal
 _SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it

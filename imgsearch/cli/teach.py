@@ -10,11 +10,11 @@ from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     NO_RESULT,
+    archive_option,
     data_option,
     info,
     json_option,
-    no_archive_option,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.terminal import standard_output
@@ -72,7 +72,7 @@ class _ListOptions(click.Command):
 )
 @click.option("--forget", is_flag=True, help="Delete the concept; no photo is touched.")
 @json_option
-@no_archive_option("concepts")
+@archive_option
 @data_option
 def command(
     name: str | None,
@@ -84,6 +84,7 @@ def command(
     k: int,
     forget: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Teach a concept that words do not name by photos that show it: our dog Max, my pottery.
@@ -108,12 +109,12 @@ def command(
     if name is None:
         if is_lesson or forget:
             raise click.UsageError("Name the concept: imgsearch teach max --like max.jpg")
-        with open_library(data_dir) as library:
+        with open_either(data_dir, address) as library:
             _list_all(library, as_json)
         return
     if forget and is_lesson:
         raise click.UsageError("--forget deletes the concept: leave the other options out.")
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         if forget:
             _forget(library, name)
             return

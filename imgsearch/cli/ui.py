@@ -21,6 +21,7 @@ from imgsearch.page_access import (
     PASSWORD_VARIABLE,
     TOKEN_VARIABLE,
 )
+from imgsearch.paths import absolute
 
 _HOST, _PORT = "127.0.0.1", 8501
 MIN_PASSWORD_LENGTH = 8
@@ -66,8 +67,7 @@ def command(
     variable IMGSEARCH_UI_PASSWORD (8 characters or more). The connection is not encrypted: on
     networks that you do not trust, use an SSH tunnel or a proxy with TLS.
 
-    With --library the page searches an archive, and shows its photos and its state; it has no
-    other views.
+    With --library the page shows an archive. The first time, it shows how far the copy of it is.
 
     --install writes a menu entry, and what starts imgsearch serve at log-in, for this library and
     this user; --uninstall removes exactly these files. Neither opens the page.
@@ -101,7 +101,10 @@ def command(
     environment.pop(ARCHIVE_VARIABLE, None)
     if address is not None:
         with open_archive(address, data_dir) as archive:
-            archive.photo_count()  # raises without an archive, before a page opens
+            if not archive.exists():
+                archive.photo_count()  # raises, before a page opens
+            if archive.settings.replica_dir:
+                environment["IMGSEARCH_REPLICA_DIR"] = absolute(archive.settings.replica_dir)
         environment[ARCHIVE_VARIABLE] = normal_address(address)
     if not os.environ.get(PASSWORD_VARIABLE):
         environment[TOKEN_VARIABLE] = _token()

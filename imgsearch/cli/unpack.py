@@ -15,7 +15,8 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
-    open_either,
+    open_archive,
+    open_library,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
@@ -80,7 +81,7 @@ def command(
     """
     if faces and address is None:
         raise click.UsageError("--faces belongs to --library: a library always takes faces.")
-    with open_either(data_dir, address) as library:
+    with open_library(data_dir) if address is None else open_archive(address, data_dir) as library:
 
         def merge(folder: str | None) -> MergeReport:
             job = library.packs.merge(pack, at=folder, offline=offline, beside=beside, faces=faces)

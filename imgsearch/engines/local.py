@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -21,13 +21,14 @@ from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.registry import registered_prefixes
 from imgsearch.engines.origin import LocalFolders, Origin
+from imgsearch.engines.photo_changes import FolderChanges, PhotoChanges
 from imgsearch.errors import DiskError, LibraryLocked, Reason, SnapshotError, UsageError
 from imgsearch.features import installed
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext, understood
 from imgsearch.search.kept_answers import KeptAnswers
 from imgsearch.search.prepared import prepare
-from imgsearch.store.database import Database
+from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
 from imgsearch.store.recent_reads import MOST_BYTES
 
@@ -39,17 +40,7 @@ if TYPE_CHECKING:
     from imgsearch.index.live import LiveIndex
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.context import IndexingContext
-    from imgsearch.progress import (
-        FaceReport,
-        Job,
-        MergeReport,
-        OnDownload,
-        PackReport,
-        Progress,
-        RunningJob,
-        SyncReport,
-        TextReport,
-    )
+    from imgsearch.progress import OnDownload, PackReport, Progress, RunningJob
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.browse import EventTitle
@@ -61,7 +52,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
-    from imgsearch.records.status import Failure, Finding, Status, UnfinishedJob
+    from imgsearch.records.status import Failure, Status, UnfinishedJob
     from imgsearch.records.worth import Taste
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.event_titles import EventTitleStore
@@ -77,24 +68,21 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-
-_CAPABILITIES = frozenset(
+# The parts of all libraries that an installation may lack, or a program may ask for.
+_ALWAYS = frozenset(
     {
-        *(installed.parts().keys() - installed.parts_of_archives()),
-        *("changes", "choices", "concepts", "corrections", "encoders", "folders"),
-        *("labels", "marks", "titles"),
-        *("packs", "people", "saved", "tray", "upkeep", "watch"),
+        *installed.parts(),
+        *("changes", "choices", "concepts", "corrections", "labels", "marks"),
+        *("packs", "people", "saved", "titles", "tray"),
     }
 )
 
 
 class LocalEngine:
-    """Implements `imgsearch.engines.base.Engine`, which describes the methods without a docstring.
+    """A library in a database and index files of this machine; its photos come from an `Origin`.
 
     Each part of the library is opened when it is first needed. Safe in any thread.
     """
-
-    most_listed: int | None = None
 
     def __init__(
         self,
@@ -107,7 +95,7 @@ class LocalEngine:
         origin: Origin | None = None,
     ) -> None:
         """`origin` is where the photos come from; None: from folders of this machine."""
-        self.settings = settings
+        self.settings = settings  # of which `data_dir` is the folder of the database
         self._origin = LocalFolders(settings) if origin is None else origin
         self.notify = notify
         self.encoders = EncoderLoader(
@@ -124,34 +112,44 @@ class LocalEngine:
         self._thumbnails: Thumbnails | None = None
         self._kept_thumbnails: ThumbnailStore | None = None
         self._is_closed = False
+        self.photo_changes: PhotoChanges = FolderChanges(self.new_or_existing, self.existing)
+
+    @property
+    def opened_with(self) -> Settings:
+        """The settings that the library was opened with."""
+        return self._origin.settings
 
     @property
     def capabilities(self) -> frozenset[str]:
-        return _CAPABILITIES - self._origin.lacks
+        """The parts that the library has: see `imgsearch.library.Library`."""
+        return _ALWAYS | self._origin.parts
 
     @property
     def address(self) -> str:
+        """The place of the library: its data folder, or the address of an archive."""
         return self._origin.address
 
     @property
     def working_folder(self) -> Path:
+        """The folder of this machine where a service of the library, and a fleet, keep files."""
         return self._origin.working_folder
 
-    def on_this_machine(self, what: str) -> LocalEngine:
-        return self
+    def require_folders(self, what: str) -> None:
+        """Raise UsageError where there is no `what`: only a library with folders has it."""
+        self._origin.require_folders(what)
 
     def photo_folders(self) -> list[str]:
+        """Return the folders of photos that this machine knows, where nothing may be written."""
         return self._origin.photo_folders(self.reads)
-
-    def fleet(self) -> NoReturn:
-        raise UsageError("Only an archive is filled by a fleet: imgsearch copy --to ADDRESS")
 
     # ------------------------------------------------------------------ opening and closing
 
     def exists(self) -> bool:
+        """Whether there is a library; the first `index` makes one."""
         return self._origin.exists()
 
     def raise_if_closed(self) -> None:
+        """Raise UsageError after `close`."""
         if self._is_closed:
             raise UsageError(
                 f"The library in {self.settings.data_dir} was closed, by close() or at the end of "
@@ -159,10 +157,12 @@ class LocalEngine:
             )
 
     def raise_if_damaged(self, error: Exception) -> None:
-        if not self._is_closed and self.exists():
+        """Raise StoreError if an unexpected error came from a damaged database."""
+        if not self._is_closed and (self.settings.data_dir / DATABASE_FILE).exists():
             self._opened().raise_if_damaged(error)
 
     def close(self) -> None:
+        """Close files and release the encoder."""
         if not self._is_closed:
             self._origin.close()
         with self._lock:
@@ -234,6 +234,12 @@ class LocalEngine:
         return CorrectionStore(self.database())
 
     def reachable_files(self, photo_ids: Iterable[int]) -> Iterator[tuple[Photo, IndexedFile]]:
+        """Yield the files of photos that this machine can reach, each with its photo.
+
+        A file is as it was when it was indexed; it may have changed since.
+
+        Raises UsageError where there is none because all are objects of a storage.
+        """
         return self._origin.reachable_files(self.reads(), photo_ids)
 
     def event_title_store(self) -> EventTitleStore:
@@ -243,9 +249,11 @@ class LocalEngine:
         return EventTitleStore(self.database())
 
     def event_titles(self) -> tuple[EventTitle, ...]:
+        """The titles that somebody has given to events."""
         return self.event_title_store().all()
 
     def past_queries(self) -> PastQueries:
+        """The queries that were typed before; None where none are kept."""
         from imgsearch.store.past_queries import PastQueries
 
         return PastQueries(self.settings.data_dir, self.settings.past_queries)
@@ -271,55 +279,66 @@ class LocalEngine:
         return self.new_or_existing()
 
     def warm_up(self) -> None:
+        """Load everything that a text query needs."""
         context = self.context()
         self.live_index(context.row)
         context.encoder().encode_texts(["a photo"])
 
     @property
     def encoder_is_loaded(self) -> bool:
+        """Whether the encoder is in memory."""
         return self.encoders.is_loaded
 
     def release_encoder(self) -> None:
+        """Release the encoder and its memory."""
         self.encoders.release()
 
     # ------------------------------------------------------------------ contents
 
     def status(self) -> Status:
+        """The contents and state of the library. Raises UsageError or StoreError without one."""
         from imgsearch.analysis.status import status_of
 
-        return status_of(self.store())
+        return self._origin.describe(status_of(self.store()))
 
     def running(self) -> RunningJob | None:
+        """Return a job of this machine that changes the library now; None without one."""
         from imgsearch.store.progress_file import running_job
 
-        return running_job(self.settings.data_dir)
+        return running_job(self.working_folder) or running_job(self.settings.data_dir)
 
     def unfinished(self) -> tuple[UnfinishedJob, ...]:
+        """The jobs that were begun and have not come to their end. Raises as `status` does."""
         from imgsearch.store.unfinished import UnfinishedStore
 
         return UnfinishedStore(self.database()).all()
 
     def photo_count(self) -> int:
+        """The number of photos that can be found. Raises as `status` does."""
         return self.reads().photos.count()
 
     def version(self) -> tuple[int, int]:
+        """A value that changes whenever anything is written, by any process. Raises as `status`."""
         return self.database().version()
 
     def browsing(self) -> BrowsingReads:
+        """Dates, places and names of all photos, or of some."""
         return self.reads().browsing
 
     def suggested_names(self) -> SuggestionReads:
+        """The names that a line can be completed with."""
         return self.reads().suggestions
 
     def photo_at(self, path: Path) -> int | None:
+        """The id of the photo at this absolute path."""
         return self.catalogue().photo_at(path)
 
     def why_unknown(self, path: Path) -> str:
-        from imgsearch.indexer.absence import why_not_indexed
-
-        return why_not_indexed(self.store(), path)
+        """Return a sentence that says why there is no photo at this path."""
+        return self._origin.why_unknown(self.store(), path)
 
     def labels(self, classes: Classes, query: Query | None, k: int) -> list[Label]:
+        """The likeliest class of each photo that a query finds, or of all."""
         from imgsearch.labels.labels import label_photos
 
         context = self.context()
@@ -369,6 +388,10 @@ class LocalEngine:
 
     @contextmanager
     def kept_answers(self) -> Iterator[KeptAnswers]:
+        """The answers that were given since the library changed last.
+
+        In the block, what else is cached counts as of the same version of the library.
+        """
         recent = self.reads().recent
         with recent.one_version() as version:
             yield KeptAnswers(version, recent)
@@ -418,6 +441,7 @@ class LocalEngine:
     # ------------------------------------------------------------------ pictures
 
     def thumbnails(self) -> Thumbnails:
+        """Makes pictures of photos, and keeps large ones in the cache folder."""
         with self._lock:
             if self._thumbnails is None:
                 from imgsearch.decode.thumbnails import Thumbnails
@@ -437,58 +461,62 @@ class LocalEngine:
             return self._kept_thumbnails
 
     def kept_thumbnail(self, content_hash: bytes) -> bytes | None:
+        """The small picture that the library has of a photo."""
         own = self._origin.small_picture(content_hash)
         return self.kept_thumbnails().get(content_hash) if own is None else own
 
     def files_of(
         self, photo_id: int, with_video: bool = False
     ) -> Generator[IndexedFile, None, None]:
+        """The files of a photo, each readable until the next one is asked for.
+
+        `with_video` says that the other half of a Live Photo is wanted, too. Raises PhotoError
+        where a file cannot be fetched.
+        """
         return self._origin.files_of(self.reads(), photo_id, with_video)
 
     def photo(self, photo_id: int) -> Photo | None:
+        """The photo with this id, also one that no path points to."""
         return self.reads().photos.records([photo_id]).get(photo_id)
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
+        """The photos that can be read now, each with what is read of it."""
         return self._origin.pictures_of(self.reads(), ids)
 
     def absolute(self, place: str | Path) -> str:
+        """A path of this machine, or an address where the library has those, in full."""
         return self._origin.absolute(place)
 
     # ------------------------------------------------------------------ people
 
     def people(self) -> PeopleStores:
+        """The faces and persons of the library, to read. Raises as opening the library does."""
         from imgsearch.store.people_stores import PeopleStores
 
         return PeopleStores(self.database())
 
     def names_in_files(self, photo_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
+        """The names of people that the files of these photos state, by photo."""
         return self.people().people.names_in_files(photo_ids)
 
     def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
+        """Decide something about people, or undo a change; returns the result of `decide`.
+
+        `decide` makes one transaction. It is called again where another process of another machine
+        has decided something in the meantime. Raises as it does, and LibraryLocked.
+        """
         return decide(self.people())
 
-    def find_faces(
-        self, folders: Sequence[str], again: bool
-    ) -> Generator[Progress, None, FaceReport]:
-        from imgsearch.indexer.faces import find_faces
-
-        self._origin.check_changes()
-        return find_faces(self.existing(), folders, again)
-
     def regroup_faces(self) -> None:
+        """Group all faces anew."""
         from imgsearch.indexer.faces import group_all
         from imgsearch.store.lock import writing
 
         with writing(self.existing().data_dir) as store:
             group_all(store, store.faces.all())
 
-    def forget_faces(self, with_names: bool) -> int:
-        from imgsearch.indexer.faces import forget_faces
-
-        self._origin.check_changes()
-        return forget_faces(self.existing(), with_names)
-
     def face_counts(self) -> FaceCounts:
+        """Count the photos that have faces, have none, failed and were not tried, and persons."""
         return self.people().faces.counts()
 
     # ------------------------------------------------------------------ upkeep
@@ -499,81 +527,25 @@ class LocalEngine:
         folders = failures.of_folders() if not reasons or Reason.UNREADABLE in reasons else ()
         return (*folders, *failures.of_files(reasons))
 
-    def photos_in(self, folder: str) -> int:
-        from imgsearch.indexer.roots import list_roots, root_id_of
-
-        reads = self.reads()
-        root_id = root_id_of(reads, folder)
-        return next(root.photos for root in list_roots(reads) if root.id == root_id)
-
-    def forget(self, folder: str) -> int:
-        from imgsearch.indexer import folders
-
-        self._origin.check_changes()
-        return folders.forget(self.existing(), folder)
-
-    def prune(self, days: float) -> int:
-        from imgsearch.indexer import folders
-
-        self._origin.check_changes()
-        return folders.prune(self.existing(), days)
-
-    def examine(self) -> Iterator[Finding]:
-        from imgsearch.analysis.doctor import examine
-
-        return examine(self.settings)
-
-    def repair(self) -> list[str]:
-        from imgsearch.analysis.doctor import repair_cache
-        from imgsearch.indexer.repair import repair
-
-        done = repair_cache(self.settings.cache_dir)
-        return [*done, *repair(self.existing())] if self.exists() else done
-
-    def read_text(
-        self, folders: Sequence[str], everything: bool, again: bool
-    ) -> Generator[Progress, None, TextReport]:
-        from imgsearch.indexer.picture_text import read_text
-
-        self._origin.check_changes()
-        return read_text(self.existing(), folders, everything, again)
-
     def text_counts(self) -> TextCounts:
+        """Count the photos that have text, have none, could not be read, and were not tried."""
         return self.store().picture_text.counts()
 
     # ------------------------------------------------------------------ filling
 
-    def index(
-        self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
-    ) -> Job[SyncReport]:
-        """Bring folders up to date. Raises UsageError for a cluster."""
-        from imgsearch.indexer import sync
-        from imgsearch.progress import Job
-
-        self._origin.check_changes()
-        if ray is not None:
-            raise UsageError(
-                "A library on this machine is indexed by this machine. A cluster fills an archive: "
-                "imgsearch index FOLDER --library ADDRESS --ray ADDRESS"
-            )
-        return Job(sync.index(self.new_or_existing(), tuple(sources), accept_removals, verify))
-
     def pack(
         self, folder: str, file: Path | None, photos_only: bool, faces: bool
     ) -> Generator[Progress, None, PackReport]:
-        """Write the photos below a folder into a pack, or into the folder without a file."""
+        """Write the photos below a folder into a pack, or into the folder without a file.
+
+        With `faces`, their faces and persons go with them.
+        """
         from imgsearch.indexer.packs import make_pack
 
-        return make_pack(self.store(), self.kept_thumbnails(), folder, file, photos_only, faces)
-
-    def merge(
-        self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool
-    ) -> Generator[Progress, None, MergeReport]:
-        """Merge a pack, with its faces in any case, into the library, made if there is none."""
-        from imgsearch.indexer.merge import unpack
-
-        self._origin.check_changes()
-        return unpack(self.new_or_existing(), pack, place, offline, beside)
+        if file is None:
+            self.require_folders("folder that could carry its pack")
+        store, thumbnail = self.store(), self.kept_thumbnail
+        return make_pack(store, thumbnail, folder, file, self.photo_folders(), photos_only, faces)
 
     def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
         """Read a whole pack and compare it with its checksums and the encoders of the library."""

@@ -16,13 +16,19 @@ if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.files import Picture
     from imgsearch.records.photo import IndexedFile, Photo
+    from imgsearch.records.status import Status
     from imgsearch.store.reads import Reads
+    from imgsearch.store.store import Store
 
 
 class Origin(Protocol):
     """The source of a library's photos. Any number of threads may use it at once."""
 
-    lacks: frozenset[str]  # the capabilities that a library has only with folders of its own
+    parts: frozenset[str]  # the capabilities that only a library of this kind has
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings that the library was opened with."""
 
     @property
     def around_transactions(self) -> AroundTransactions:
@@ -33,7 +39,7 @@ class Origin(Protocol):
 
     @property
     def address(self) -> str:
-        """Return the place of the library: see `imgsearch.engines.base.Engine.address`."""
+        """Return the place of the library: see `Library.address`."""
 
     @property
     def working_folder(self) -> Path:
@@ -45,8 +51,14 @@ class Origin(Protocol):
     def refresh(self, context: Callable[[], IndexingContext]) -> None:
         """Bring the database up to date before it answers, if that is due."""
 
-    def check_changes(self) -> None:
-        """Raise UsageError where photos, texts and faces cannot be changed here."""
+    def require_folders(self, what: str) -> None:
+        """Raise UsageError where there is no `what`: only a library with folders has it."""
+
+    def describe(self, status: Status) -> Status:
+        """Return the status of the library, from that of its database."""
+
+    def why_unknown(self, store: Store, path: Path) -> str:
+        """Return a sentence that says why there is no photo at this path."""
 
     def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
         """Return the folders of photos that this machine knows, where nothing may be written."""
@@ -64,7 +76,7 @@ class Origin(Protocol):
     def files_of(
         self, reads: Reads, photo_id: int, with_video: bool
     ) -> Generator[IndexedFile, None, None]:
-        """Yield the files of a photo: see `imgsearch.engines.base.Engine.files_of`."""
+        """Yield the files of a photo: see `LocalEngine.files_of`."""
 
     def pictures_of(self, reads: Reads, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """Return the photos that can be read now, each with the picture to read."""
@@ -72,7 +84,7 @@ class Origin(Protocol):
     def reachable_files(
         self, reads: Reads, photo_ids: Iterable[int]
     ) -> Iterator[tuple[Photo, IndexedFile]]:
-        """Yield the reachable files: see `imgsearch.engines.base.Engine.reachable_files`."""
+        """Yield the reachable files: see `LocalEngine.reachable_files`."""
 
     def absolute(self, place: str | Path) -> str:
         """Return a path of this machine, or an address where the library has those, in full."""
@@ -81,32 +93,41 @@ class Origin(Protocol):
 class LocalFolders:
     """Implements `Origin` for a library whose photos lie in folders of this machine."""
 
-    lacks: frozenset[str] = frozenset()
+    parts = frozenset({"encoders", "folders", "upkeep", "watch"})
     around_transactions: AroundTransactions = nullcontext
     note_shown: Callable[[Sequence[str]], None] | None = None
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
 
     def close(self) -> None:
         """Do nothing: nothing is done in the background."""
 
     @property
     def address(self) -> str:
-        return str(self._settings.data_dir)
+        return str(self.settings.data_dir)
 
     @property
     def working_folder(self) -> Path:
-        return self._settings.data_dir
+        return self.settings.data_dir
 
     def exists(self) -> bool:
-        return (self._settings.data_dir / DATABASE_FILE).exists()
+        return (self.settings.data_dir / DATABASE_FILE).exists()
 
     def refresh(self, context: Callable[[], IndexingContext]) -> None:
         """Do nothing: `index` and `watch` bring the library up to date."""
 
-    def check_changes(self) -> None:
-        """Do nothing: everything can be changed."""
+    def require_folders(self, what: str) -> None:
+        """Do nothing: there are folders."""
+
+    def describe(self, status: Status) -> Status:
+        """Return the status as it is."""
+        return status
+
+    def why_unknown(self, store: Store, path: Path) -> str:
+        from imgsearch.indexer.absence import why_not_indexed
+
+        return why_not_indexed(store, path)
 
     def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
         return list(reads().roots.all().values())

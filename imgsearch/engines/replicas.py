@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch.addresses import normal_address
+from imgsearch.archive.filling import Filling
+from imgsearch.archive.photo_changes import ArchiveChanges
 from imgsearch.archive.replica.replica import Replica, replica_folder
 from imgsearch.engines.local import LocalEngine
 from imgsearch.errors import MissingPackage
@@ -42,8 +44,12 @@ def replica_engine(
     """
     if find_spec("lance") is None:
         raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
-    place = folder or replica_folder(settings.cache_dir, normal_address(address))
+    place = folder or replica_folder(settings, normal_address(address))
     replica = Replica(address, settings, place, notify)
     own = replace(settings, data_dir=place)
     engine = LocalEngine(own, notify, on_download, encoder, index_policy, group, replica)
+    filling = Filling(
+        replica.address, settings, notify, engine.encoders, encoder, replica.check_at_once
+    )
+    engine.photo_changes = ArchiveChanges(replica, filling, engine.new_or_existing, engine.existing)
     return engine, replica

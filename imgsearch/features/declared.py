@@ -43,7 +43,6 @@ class NamedFilter(NamedTuple):
     of a photo (`imgsearch.store.filters.SqlCondition`).
     """
 
-    of: str  # what has these names, in the plural: "albums"
     metavar: str
     meaning: str  # completes the sentence "Photos …"
     suggested_as: str  # the word for one name among suggestions: "album"
@@ -53,24 +52,20 @@ class NamedFilter(NamedTuple):
 class Part(NamedTuple):
     """A part of a library, with the operations of the feature.
 
-    `made_by` names its class, which is called with the engine of the library. With `of`, only a
-    library on this machine has it: it completes the sentence "An archive has no …".
+    `made_by` names its class, which is called with the engine of the library.
     """
 
     made_by: str
-    of: str | None = None
 
 
 class Detail(NamedTuple):
     """A field of the details of a photo: its type, and the function that returns its value.
 
-    The function is called with the engine of the library and the id of the photo. `in_archives` is
-    the value in an archive that is searched without a copy on this machine.
+    The function is called with the engine of the library and the id of the photo.
     """
 
     type: Any
     made_by: str
-    in_archives: Any
 
 
 class FactFilter(NamedTuple):

@@ -157,11 +157,6 @@ def parts() -> dict[str, Part]:
     return _all(_parts)
 
 
-def parts_of_archives() -> frozenset[str]:
-    """Return the names of the parts that archives have as well."""
-    return frozenset(name for name, part in parts().items() if part.of is None)
-
-
 def details() -> dict[str, Detail]:
     """Return the fields that features add to the details of a photo."""
     return _all(_details)

@@ -68,10 +68,7 @@ def find_faces(
     """
     reader = context.face_readers.open()  # before the lock is taken
     with writing(context.data_dir) as store:
-        ids = store.faces.unread(reader.id, again)
-        if folders:
-            within = ids_below(store.reads, folders)
-            ids = [photo_id for photo_id in ids if photo_id in within]
+        ids = unread_photos(store, reader.id, folders, again)
         photos = readable_photos(store.reads, ids, context.mounts)
         close = photos_with_people(context, store, store.reads.encoders.in_use(), ids)
         steps = noted(
@@ -83,6 +80,19 @@ def find_faces(
         )
         report = yield from publish_progress(context.data_dir, DOING, steps)
     return replace(report, unreached=report.unreached + len(ids) - len(photos))
+
+
+def unread_photos(store: Store, model: str, folders: Sequence[str], again: bool) -> list[int]:
+    """Return the photos in which faces should be looked for, below these folders if any are given.
+
+    `again` includes photos in which another model has looked. Raises FolderError for a folder
+    without photos.
+    """
+    ids = store.faces.unread(model, again)
+    if not folders:
+        return ids
+    within = ids_below(store.reads, folders)
+    return [photo_id for photo_id in ids if photo_id in within]
 
 
 def photos_with_people(
@@ -144,10 +154,8 @@ class FaceBacklog:
         row = store.reads.encoders.current()
         if self._is_due and row is not None:
             job = self._unfinished
-            ids = store.faces.unread(reader.id, job is not None and job.again)
-            if job is not None and job.folders:
-                within = ids_below(store.reads, [str(folder) for folder in job.folders])
-                ids = [photo_id for photo_id in ids if photo_id in within]
+            folders = [] if job is None else [str(folder) for folder in job.folders]
+            ids = unread_photos(store, reader.id, folders, job is not None and job.again)
             self._left = deque(ids)
             self._close = photos_with_people(self._context, store, row, ids)
         self._is_due = False

@@ -73,19 +73,21 @@ def check_destination(file: Path, roots: Sequence[str]) -> None:
 
 def make_pack(
     store: Store,
-    thumbnails: ThumbnailStore,
+    thumbnail: Callable[[bytes], bytes | None],
     folder: str,
     file: Path | None,
+    photo_folders: Sequence[str],
     photos_only: bool = False,
     faces: bool = False,
 ) -> Generator[Progress, None, PackReport]:
     """Write all that is known of the photos below a folder into a pack, `file`.
 
-    None stands for the hidden folder in the folder itself. With `photos_only`, saved searches,
-    concepts, favourites, stars and the things of features are left out; photos that are hidden stay
-    hidden. With `faces`, the faces of the photos go with them, and the persons that they belong to.
-    Raises FolderError for a folder without photos of the library, UsageError, LibraryLocked while
-    another process writes this pack, and DiskError.
+    None stands for the hidden folder in the folder itself; elsewhere in `photo_folders`, nothing
+    may be written. `thumbnail` finds the stored thumbnail of a photo by its content. With
+    `photos_only`, saved searches, concepts, favourites, stars and the things of features are left
+    out; photos that are hidden stay hidden. With `faces`, the faces of the photos go with them, and
+    the persons that they belong to. Raises FolderError for a folder without photos of the library,
+    UsageError, LibraryLocked while another process writes this pack, and DiskError.
     """
     total = len(store.packs.photo_ids(folder))
     if not total:
@@ -96,7 +98,7 @@ def make_pack(
         file = pack_inside(folder)
         _make_hidden_folder(file.parent)
     else:
-        check_destination(file, list(store.reads.roots.all().values()))
+        check_destination(file, [*photo_folders, folder])
     place = _volume_path(store.reads, folder)
     info = describe(Path(folder).name, store.vectors.all_encoders(), place)
     features = () if photos_only else pack_notes.features_to_pack(store)
@@ -106,7 +108,7 @@ def make_pack(
         info = replace(info, searches=searches, concepts=concepts)
 
     def write(writer: PackWriter) -> Iterator[int]:
-        return store.packs.copy(folder, writer, thumbnails.get, marks)
+        return store.packs.copy(folder, writer, thumbnail, marks)
 
     extras = Extras(faces=faces, marks=bool(marks), features=features)
     return (yield from _write(file, info, write, total, extras))

@@ -18,19 +18,21 @@ from imgsearch.written_beside import recover
 if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.index import EncoderRow
+    from imgsearch.store.store import Store
 
 
-def repair(context: IndexingContext) -> list[str]:
+def repair(context: IndexingContext, *, has_folders: bool = True) -> list[str]:
     """Delete invalid vectors and leftover files, and rebuild a damaged index.
 
-    Returns a sentence for each repair. No photo is touched.
+    Returns a sentence for each repair. No photo is touched. The copy of an archive has no folders,
+    and its invalid vectors stay: they could not be made again from photos.
     """
     done = []
     with writing(context.data_dir) as store:
         row = store.reads.encoders.current()
         to_rebuild: dict[int, EncoderRow] = {}
         for encoder, is_current in store.vectors.all_encoders().items():
-            invalid = store.vectors.invalid(encoder)
+            invalid = store.vectors.invalid(encoder) if has_folders else []
             if not invalid:
                 continue
             if store.reads.encoders.current_snapshot(encoder.key) is not None:
@@ -55,13 +57,20 @@ def repair(context: IndexingContext) -> list[str]:
         if store.database.has_much_room():
             freed_mb = store.database.compact() / 1e6
             done.append(f"Gave {freed_mb:,.1f} MB of the database back to the disk.")
-        with ThumbnailStore(context.data_dir) as thumbnails:
-            done += _repair_thumbnails(thumbnails)
-        folders = store.reads.roots.active().values()
-        left = [path for folder in folders for path in scan(folder, is_photo_name).left]
-        if removed := sum(recover(Path(path)) for path in left):
-            files = format_count(removed, "file")
-            done.append(f"Removed {files} that killed runs left beside photos.")
+        if has_folders:
+            done += _repair_beside_photos(context, store)
+    return done
+
+
+def _repair_beside_photos(context: IndexingContext, store: Store) -> list[str]:
+    """Repair the thumbnails, and remove what killed runs left in the folders of photos."""
+    with ThumbnailStore(context.data_dir) as thumbnails:
+        done = _repair_thumbnails(thumbnails)
+    folders = store.reads.roots.active().values()
+    left = [path for folder in folders for path in scan(folder, is_photo_name).left]
+    if removed := sum(recover(Path(path)) for path in left):
+        files = format_count(removed, "file")
+        done.append(f"Removed {files} that killed runs left beside photos.")
     return done
 
 

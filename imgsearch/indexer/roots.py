@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import FolderError, UsageError
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
+from imgsearch.store.database import DATABASE_FILE
 from imgsearch.text import shell_word
 
 if TYPE_CHECKING:
@@ -46,6 +48,16 @@ def check_folder(folder: str, roots: Sequence[str]) -> None:
         raise FolderError(
             f"The folder {folder} cannot be read ({error.strerror}). Check its permissions."
         ) from error
+
+
+def folders_of_library(data_dir: Path) -> list[str]:
+    """Return the photo folders of the library in a data folder, if there is one."""
+    from imgsearch.store.reads import Reads
+
+    if not (data_dir / DATABASE_FILE).exists():
+        return []
+    with closing(Reads.open(data_dir)) as reads:
+        return list(reads.roots.all().values())
 
 
 def root_id_of(reads: Reads, folder: str) -> int:

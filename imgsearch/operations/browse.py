@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta
 
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import resolve_query
@@ -27,11 +29,18 @@ from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
     from imgsearch.records.answer import Hit
     from imgsearch.records.arrays import Ids
 
 
+MAX_ZOOM = 16
+Zoom = Annotated[
+    float,
+    Meta(
+        ge=0, le=MAX_ZOOM, description="The zoom of a web map: 256 * 2^zoom pixels are the world."
+    ),
+]
 _MAX_TITLE = 200  # characters
 
 
@@ -43,7 +52,7 @@ class Browse:
     none counts by the date of its file. All methods raise as `Library.search` does.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     @operation("POST /timeline", tool="Count photos by time")
@@ -86,12 +95,11 @@ class Browse:
 
         `start` is the local time of its first photo, or any moment until that of its last one. The
         title stays when photos come or go, and the change can be undone. Raises UsageError where no
-        event has that moment, for a title of more than 200 characters, and for an archive; and
-        DiskError.
+        event has that moment, for a title of more than 200 characters; and DiskError.
         """
         from imgsearch.analysis.events import find_events
 
-        store = self._engine.on_this_machine("titles of events").event_title_store()
+        store = self._engine.event_title_store()
         words = " ".join(title.split())
         if len(words) > _MAX_TITLE:
             raise UsageError(f"The title has {len(words)} characters. Use {_MAX_TITLE} at most.")
@@ -151,8 +159,16 @@ class Browse:
 
         return positions_of(self._engine.browsing(), self._counted(query, k))
 
-    def towns_on_map(self, area: MapArea, zoom: float) -> tuple[MapTown, ...]:
-        """List the towns whose names fit on a map, with or without photos; most people first."""
+    @operation("POST /map/towns", reads=True)
+    def towns_on_map(self, area: MapArea, zoom: Zoom) -> tuple[MapTown, ...]:
+        """List the towns whose names fit on a map, with or without photos; most people first.
+
+        Raises UsageError for an area that is too wide for the zoom.
+        """
+        if not area.fits_on_screen(zoom):
+            raise UsageError(
+                "The area is too wide for this zoom. Ask for a part, or for a lower zoom."
+            )
         from contextlib import closing
 
         from imgsearch.analysis.clusters import towns_on_map
@@ -178,10 +194,8 @@ class Browse:
 
         engine, names = self._engine, self.names()
         roots = engine.photo_folders() if "folders" in engine.capabilities else []
-        facets: dict[str, dict[str, int]] = {}
-        if "labels" in engine.capabilities:
-            labels = engine.on_this_machine("labels").store().labels
-            facets = {facet.name: labels.counts(facet.id) for facet in labels.facets()}
+        labels = engine.store().labels
+        facets = {facet.name: labels.counts(facet.id) for facet in labels.facets()}
         return FilterChoices(
             folder_tree(names.folders, map(Path, roots)),
             place_tree(self.places()),

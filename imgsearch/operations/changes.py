@@ -9,7 +9,7 @@ from imgsearch.operations.declared import operation
 from imgsearch.records.changes import Change
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
 
 
 class ChangeHistory:
@@ -19,7 +19,7 @@ class ChangeHistory:
     corrected dates and places; of an archive, those of persons.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     @operation("GET /changes")

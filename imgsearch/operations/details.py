@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgsearch.errors import UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
 from imgsearch.records.answer import PhotoDetails
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
 
 
 @cache
@@ -31,13 +30,8 @@ def details_type() -> type[PhotoDetails]:
     return made
 
 
-def with_details(engine: Engine, details: PhotoDetails) -> PhotoDetails:
+def with_details(engine: LocalEngine, details: PhotoDetails) -> PhotoDetails:
     """Return the details with the fields of all features."""
     photo_id, declared = details.hit.photo.id, installed.details()
-    try:
-        local = engine.on_this_machine("details of features")
-    except UsageError:
-        added = {name: detail.in_archives for name, detail in declared.items()}
-    else:
-        added = {name: load(each.made_by)(local, photo_id) for name, each in declared.items()}
+    added = {name: load(each.made_by)(engine, photo_id) for name, each in declared.items()}
     return details_type()(**msgspec.structs.asdict(details), **added)

@@ -11,7 +11,6 @@ from imgsearch.errors import Reason, UsageError
 from imgsearch.paths import absolute
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
     from imgsearch.engines.local import LocalEngine
     from imgsearch.progress import Job, SyncReport
     from imgsearch.records.status import Counts, Failure, Root
@@ -22,39 +21,41 @@ MAX_PRUNE_DAYS = 36_500
 class Folders:
     """The folders of a library, and the photos that are in them no more.
 
-    An archive follows no folders: of it, `failures`, `forget` and `prune` can be used, and the rest
-    raises UsageError.
+    An archive follows no folders: of it, `counts`, `failures`, `forget` and `prune` can be used,
+    and the rest raises UsageError.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     @property
-    def _local(self) -> LocalEngine:
-        return self._engine.on_this_machine("folders that it follows")
+    def _following(self) -> LocalEngine:
+        """The engine of a library that follows folders. Raises UsageError for an archive."""
+        self._engine.require_folders("folders that it follows")
+        return self._engine
 
     def all(self) -> tuple[Root, ...]:
         """List the folders. Raises UsageError if there is no library."""
         from imgsearch.indexer.roots import list_roots
 
-        return list_roots(self._local.reads())
+        return list_roots(self._following.reads())
 
     def get(self, folder: str | Path) -> Root:
         """Return the folder of this path. Raises UsageError if the library does not follow it."""
         from imgsearch.indexer.roots import list_roots, root_id_of
 
-        reads = self._local.reads()
+        reads = self._following.reads()
         root_id = root_id_of(reads, absolute(folder))
         return next(root for root in list_roots(reads) if root.id == root_id)
 
     def photos_in(self, folder: str | Path) -> tuple[str, int]:
         """The full name of a folder that `forget` takes, and its number of photos. Raises as it."""
         place = self._engine.absolute(folder)
-        return place, self._engine.photos_in(place)
+        return place, self._engine.photo_changes.photos_in(place)
 
     def counts(self) -> Counts:
         """Count the photos of each camera, format, month, day added and folder."""
-        return self._local.store().photos.counts()
+        return self._engine.store().photos.counts()
 
     def failures(self, reasons: Iterable[str] = ()) -> tuple[Failure, ...]:
         """List the folders and files that could not be read; with `reasons`, only for these.
@@ -70,11 +71,7 @@ class Folders:
         reasons that may be transient. Raises UsageError for an unknown reason, and as
         `Library.index` does.
         """
-        from imgsearch.indexer import sync
-        from imgsearch.progress import Job
-
-        known = tuple(reason_of(code) for code in reasons)
-        return Job(sync.retry(self._local.existing(), known))
+        return self._engine.photo_changes.retry(tuple(reason_of(code) for code in reasons))
 
     def forget(self, folder: str | Path) -> int:
         """Remove a folder from the library; returns how many photos left the library with it.
@@ -84,7 +81,7 @@ class Folders:
         or `s3://BUCKET/FOLDER` with photos of it. Raises UsageError for a folder that the library
         does not follow, FolderError for one without photos of an archive, and LibraryLocked.
         """
-        return self._engine.forget(self._engine.absolute(folder))
+        return self._engine.photo_changes.forget(self._engine.absolute(folder))
 
     def pause(self, folder: str | Path) -> None:
         """Leave a folder as it is, when indexing and watching, until it is resumed.
@@ -96,7 +93,7 @@ class Folders:
         """
         from imgsearch.indexer import folders
 
-        folders.set_paused(self._local.existing(), absolute(folder), True)
+        folders.set_paused(self._following.existing(), absolute(folder), True)
 
     def resume(self, folder: str | Path) -> None:
         """End the pause of a folder: the next `index`, or a running watcher, brings it up to date.
@@ -105,7 +102,7 @@ class Folders:
         """
         from imgsearch.indexer import folders
 
-        folders.set_paused(self._local.existing(), absolute(folder), False)
+        folders.set_paused(self._following.existing(), absolute(folder), False)
 
     def prune(self, days: float = PRUNE_DAYS) -> int:
         """Delete photos and vectors that have had no path for this many days; returns how many.
@@ -117,7 +114,7 @@ class Folders:
             raise UsageError(
                 f"The number of days must be from 0 to {MAX_PRUNE_DAYS:,}, not {days:,}."
             )
-        return self._engine.prune(days)
+        return self._engine.photo_changes.prune(days)
 
 
 def reason_of(code: str) -> Reason:

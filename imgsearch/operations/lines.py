@@ -11,13 +11,13 @@ from imgsearch.records.query import Query, Understanding
 from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
 
 
 class Lines:
     """Reads, completes, writes and remembers queries as lines of the query language."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     def understand(self, query: str | Query) -> Understanding:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
 
 
 class Memory:
     """Loads the encoder and the index of a library into memory, and releases the encoder."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     def warm_up(self) -> None:

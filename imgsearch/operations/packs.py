@@ -9,7 +9,7 @@ from imgsearch.errors import UsageError
 from imgsearch.paths import absolute
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
     from imgsearch.progress import Job, MergeReport, PackReport
     from imgsearch.records.pack import PackInfo
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Packs:
     """Makes packs of a library and merges them into it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     def make(
@@ -86,4 +86,6 @@ class Packs:
         from imgsearch.progress import Job
 
         place = None if at is None else self._engine.absolute(at)
-        return Job(self._engine.merge(Path(absolute(pack)), place, offline, beside, faces))
+        return Job(
+            self._engine.photo_changes.merge(Path(absolute(pack)), place, offline, beside, faces)
+        )

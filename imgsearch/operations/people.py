@@ -15,6 +15,7 @@ from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
 from imgsearch.records.changes import Change
 from imgsearch.records.faces import (
+    DatedFace,
     Face,
     FaceCounts,
     FaceNamesChange,
@@ -31,7 +32,7 @@ from imgsearch.records.ids import as_id
 from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import FaceReport, Job
     from imgsearch.store.people import PeopleStore
@@ -63,7 +64,7 @@ class People:
     it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     # ------------------------------------------------------------------ finding faces
@@ -81,7 +82,7 @@ class People:
         from imgsearch.progress import Job
 
         places = tuple(self._engine.absolute(folder) for folder in folders)
-        return Job(self._engine.find_faces(places, again))
+        return Job(self._engine.photo_changes.find_faces(places, again))
 
     def regroup(self) -> None:
         """Group all faces anew, held by what the user has confirmed. Raises LibraryLocked."""
@@ -93,7 +94,7 @@ class People:
         Names that the user gave to faces stay, and find their photos, unless `with_names` is set.
         Raises LibraryLocked.
         """
-        return self._engine.forget_faces(with_names)
+        return self._engine.photo_changes.forget_faces(with_names)
 
     @operation("GET /people/counts")
     def counts(self) -> FaceCounts:
@@ -163,8 +164,16 @@ class People:
         person = self.get(person_id)
         faces = self.faces_of(person_id, k)
         proposals = () if person.is_hidden else self.proposals(person_id, proposed)
-        days = self._days_of([*faces, *(each.face for each in proposals)])
-        return PersonDetails(person, self.looks_of(person_id), faces, proposals, days)
+        proposed_faces = [each.face for each in proposals]
+        days = self._days_of([*faces, *proposed_faces])
+
+        def dated(those: Iterable[Face]) -> tuple[DatedFace, ...]:
+            return tuple(
+                DatedFace(each.id, each.photo_id, days.get(each.photo_id), each.is_confirmed)
+                for each in those
+            )
+
+        return PersonDetails(person, self.looks_of(person_id), dated(faces), dated(proposed_faces))
 
     @operation("GET /people/overview")
     def overview(

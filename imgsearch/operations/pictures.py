@@ -12,14 +12,14 @@ from imgsearch.records.picture_text import PhotoText
 
 if TYPE_CHECKING:
     from imgsearch.decode.original import OriginalFile
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
     from imgsearch.search.kept_examples import KeptExamples
 
 
 class Pictures:
     """Shows and opens the photos of a library."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     @operation("GET /thumbnail/{photo_id}", tool="Look at a photo")

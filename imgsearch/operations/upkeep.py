@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
     from imgsearch.engines.local import LocalEngine
     from imgsearch.progress import Job, MetadataReport, TextReport, ThumbnailReport
     from imgsearch.records.picture_text import TextCounts
@@ -23,12 +22,8 @@ class Upkeep:
     UsageError.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
-
-    @property
-    def _local(self) -> LocalEngine:
-        return self._engine.on_this_machine("upkeep of its own")
 
     def doctor(self) -> tuple[Finding, ...]:
         """Examine files, database, index, cache and encoder; reads all of them, slowly.
@@ -36,7 +31,7 @@ class Upkeep:
         Of an archive, the tables and indexes, and the checksums of a sample of the vectors. Damage
         is a finding, not an error. Nothing is changed, and no photo is opened.
         """
-        return tuple(self._engine.examine())
+        return tuple(self._engine.photo_changes.examine())
 
     def repair(self) -> list[str]:
         """Repair the findings of `doctor` that are safe to repair; returns a sentence for each.
@@ -44,7 +39,7 @@ class Upkeep:
         An archive is settled. Raises LibraryLocked, DiskError where the disk lacks the space to
         write the database anew, and StoreError for a damaged database, which is left as it is.
         """
-        return self._engine.repair()
+        return self._engine.photo_changes.repair()
 
     def read_metadata(self) -> Job[MetadataReport]:
         """Read the metadata of all photos again, from their files and sidecar files.
@@ -54,7 +49,8 @@ class Upkeep:
         from imgsearch.indexer.metadata import read_metadata
         from imgsearch.progress import Job
 
-        return Job(read_metadata(self._local.existing()))
+        self._engine.require_folders("metadata of its own")
+        return Job(read_metadata(self._engine.existing()))
 
     def read_text(
         self,
@@ -75,7 +71,7 @@ class Upkeep:
         from imgsearch.progress import Job
 
         places = tuple(map(self._engine.absolute, folders))
-        return Job(self._engine.read_text(places, everything, again))
+        return Job(self._engine.photo_changes.read_text(places, everything, again))
 
     def text_counts(self) -> TextCounts:
         """Count the photos that have text, have none, could not be read, and were not tried."""
@@ -90,7 +86,8 @@ class Upkeep:
         from imgsearch.indexer.thumbnails import make_thumbnails
         from imgsearch.progress import Job
 
-        context = self._local.existing()
+        self._engine.require_folders("thumbnails to make")
+        context = self._engine.existing()
         if not self._engine.settings.thumbnails_mb:
             raise UsageError("The setting thumbnails_mb is 0, so no thumbnails are kept.")
         return Job(make_thumbnails(context))

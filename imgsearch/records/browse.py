@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from imgsearch.records.arrays import Degrees, Ids
 
+_WIDEST_PX = 16_384
 _TO_THE_SECOND = len("2023-06-15T12:30:00")
 
 
@@ -65,6 +66,14 @@ class MapArea(Struct, frozen=True):
     west: float
     north: float
     east: float
+
+    def fits_on_screen(self, zoom: float) -> bool:
+        """Return whether it has at most 16,384 pixels on a web map, four times the widest screens.
+
+        At zoom level z the world is 256 * 2^z pixels wide.
+        """
+        width_px: float = (self.east - self.west) / 360 * 256 * 2.0**zoom
+        return width_px <= _WIDEST_PX
 
 
 class PhotoCluster(Struct, frozen=True):

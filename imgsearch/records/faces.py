@@ -152,18 +152,26 @@ class SimilarFace(Struct, frozen=True):
     day: date | None = None
 
 
+class DatedFace(Struct, frozen=True):
+    """A face, and the day on which its photo was taken; None if that has left the library since."""
+
+    id: int
+    photo_id: int
+    day: date | None
+    is_confirmed: bool
+
+
 class PersonDetails(Struct, frozen=True):
     """A person with its looks, its best faces, and faces that may be the same person.
 
-    `days` are those on which the photos of these faces were taken, by their ids; a photo that has
-    left the library since has none. Nothing is proposed for a person of no interest.
+    Both are as in the lists of faces and of proposals, which have more about each. Nothing is
+    proposed for a person of no interest.
     """
 
     person: Person
     looks: tuple[PersonLook, ...]
-    faces: tuple[Face, ...]
-    proposals: tuple[Proposal, ...]
-    days: dict[int, date]
+    faces: tuple[DatedFace, ...]
+    proposals: tuple[DatedFace, ...]
 
 
 class PeopleOverview(Struct, frozen=True):

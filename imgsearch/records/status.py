@@ -110,12 +110,24 @@ class UnfinishedJob(Struct, frozen=True):
         return " ".join(["imgsearch", name, *options, *folders])
 
 
+class ArchiveCopy(Struct, frozen=True):
+    """The copy of an archive on this machine, which answers.
+
+    `version` is the version of the archive's table of photos that it has, 0 before the first copy
+    is complete. While changes are taken, `is_complete` is false.
+    """
+
+    folder: Path
+    version: int
+    is_complete: bool
+
+
 class Status(Struct, frozen=True):
     """The state of a library at one moment.
 
     The vectors of the `tail` are not in the index yet and are compared one by one. The recall@10
-    was measured when the index was built; None without an index. An archive counts its failures but
-    does not list them, and has no folders, no index file and no thumbnails of its own.
+    was measured when the index was built; None without an index. An archive has no folders and no
+    thumbnails of its own; its index and the disk space are those of its `copy` on this machine.
     """
 
     kind: Literal["library", "archive"]
@@ -134,6 +146,7 @@ class Status(Struct, frozen=True):
     disk_bytes: int = 0  # of the data folder
     thumbnails: ThumbnailCounts = ThumbnailCounts(None, 0)
     unfinished: tuple[UnfinishedJob, ...] = ()  # also those that are running now
+    copy: ArchiveCopy | None = None  # of an archive
 
 
 class Failure(Struct, frozen=True):

@@ -62,20 +62,13 @@ def found_ids(query: PreparedQuery, k: int | None, include_weak: bool = False) -
     return page.ids if include_weak else page.ids_without_weak()
 
 
-def matching_ids(query: PreparedQuery, k: int, most_listed: int | None = None) -> Ids:
-    """The ids of all photos that pass the filters; with terms, of the best k that are not weak.
-
-    `most_listed` limits an answer without terms to that many of the newest photos.
-    """
+def matching_ids(query: PreparedQuery, k: int) -> Ids:
+    """Return all photos that pass the filters; with terms, the best k that are not weak."""
     import numpy as np
 
     if query.exact.terms:
         return np.array(found_ids(query, k), np.int64)
-    selection = query.context.selection(query.exact.filters)
-    if most_listed is None:
-        return query.context.catalogue.ids(selection)
-    listed = query.context.catalogue.listing(selection, "date", limit=most_listed)
-    return np.array([photo.id for photo in listed], np.int64)
+    return query.context.catalogue.ids(query.context.selection(query.exact.filters))
 
 
 def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:
@@ -96,19 +89,18 @@ def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | No
     return np.array([photo_id for photo_id in ids.tolist() if photo_id not in hidden], np.int64)
 
 
-def find_all(query: PreparedQuery, k: int, most_listed: int | None = None) -> FoundPhotos:
-    """All photos of an answer in its order.
+def find_all(query: PreparedQuery, k: int) -> FoundPhotos:
+    """Return all photos of an answer in its order.
 
     With terms, the answer has about k photos at most and, as far as k allows, all that are not
-    weak. Without terms, it has at most `most_listed`, if given. Raises QueryError as `search_page`
-    does.
+    weak. Raises QueryError as `search_page` does.
     """
     import numpy as np
 
     check_k(k)
     exact = query.exact
     if not exact.terms:
-        page = _page(query, MAX_RESULTS if most_listed is None else most_listed)
+        page = _page(query, MAX_RESULTS)
         return FoundPhotos(exact, np.array(page.ids, np.int64), best=page.best)
     if query.excludes_all:
         return FoundPhotos(exact, np.empty(0, np.int64), is_read=query.is_read)

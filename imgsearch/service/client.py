@@ -31,7 +31,7 @@ _IRRELEVANT_SETTINGS = (
     *("data_dir", "cache_dir", "threads", "batch_size", "thumbnails_mb", "read_text"),
     *("find_faces", "service"),
     "past_queries",  # what is kept is read whatever it says
-    *("index_cache_mb", "archive_cache_mb", "mounts"),
+    *("index_cache_mb", "archive_cache_mb", "replica_dir", "mounts"),
 )
 
 _Parameters = ParamSpec("_Parameters")

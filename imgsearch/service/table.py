@@ -35,5 +35,5 @@ def operations() -> tuple[Operation, ...]:
 
 def operations_for(library: Library) -> tuple[Operation, ...]:
     """The operations that this library has."""
-    parts = {*_ALWAYS, *installed.parts_of_archives(), *library.capabilities}
+    parts = {*_ALWAYS, *library.capabilities}
     return tuple(each for each in operations() if each.part in parts)

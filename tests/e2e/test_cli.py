@@ -20,9 +20,9 @@ import pytest
 import imgsearch
 from imgsearch.errors import DiskError
 from imgsearch.store.store import Store
+from imgsearch.testing import free_port
 from tests.factories import CHECKOUT, IS_ROOT, cli_environment, run_cli, start_cli, write_noise
 from tests.held_process import held
-from tests.ports import free_port
 
 SECONDS = 120
 PHOTOS = 150  # enough for several batches

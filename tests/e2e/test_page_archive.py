@@ -84,7 +84,8 @@ def test_photos_of_an_archive_are_found_and_shown(
     tab.goto(address)
     wait_for_count(tab, 21)
     settle(tab)
-    assert tab.get_by_role("link", name="Labels").count() == 0
+    assert tab.get_by_role("link", name="Labels").count() == 1
+    assert tab.get_by_role("link", name="Library").count() == 0
     wait_until_shown(tab.locator(".tile img").first)
     widths_px = tab.locator(".tile img").evaluate_all("each => each.map(one => one.naturalWidth)")
     assert 0 < max(widths_px) <= 256, "tiles need no original"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -269,6 +270,11 @@ def test_the_doors_of_the_map_check_what_they_are_asked(page: Page, address: str
         f"{area}&zoom=nan",
     ):
         assert ask.get(f"{address}/map/clusters?{wrong}").status == 400, wrong
+    world = {"south": -90, "west": -180, "north": 90, "east": 180}
+    for zoom, status in ((1, 200), (9, 422), (17, 422), (-1, 422)):
+        asked = json.dumps({"area": world, "zoom": zoom})
+        reply = ask.put(f"{address}/operations/map/towns", data=asked)
+        assert reply.status == status, zoom
     found = ask.get(f"{address}/map/circle?lat=41.9&lon=12.5&radius_km=1").json()
     assert (found["photos"], len(found["ids"]), len(found["tiles"])) == (12, 12, 12)
     for wrong in ("lat=91&lon=0&radius_km=1", "lat=1&lon=0&radius_km=-1", "lat=1&lon=0", "lat=inf"):
@@ -427,7 +433,7 @@ def test_leaving_the_map_while_it_is_loaded_is_no_error(open_tab: OpenTab, genev
     tab = open_tab(geneva, 1440, 900)
     held: list[Any] = []
     tab.route("**/detail/*.json", lambda route: held.append(route))
-    tab.route("**/map/towns?*", lambda route: held.append(route))
+    tab.route("**/map/towns", lambda route: held.append(route))
     tab.goto(f"{geneva}/map?at=46.2,6.15,9")
     tab.get_by_role("button", name="12 photos, Genève, Switzerland").wait_for()
     while len({route.request.url for route in held}) < 2:

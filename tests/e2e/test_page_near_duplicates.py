@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
+from imgsearch.testing import free_port
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
@@ -22,7 +23,6 @@ from tests.browsing import (
     small_targets,
     wait_in_browser,
 )
-from tests.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Request, WebSocket

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from imgsearch.testing import free_port
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
@@ -23,7 +24,6 @@ from tests.browsing import (
 )
 from tests.page_loads import cookie_of
 from tests.page_traffic import Traffic
-from tests.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
+from imgsearch.testing import free_port
 from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
@@ -28,7 +29,6 @@ from tests.browsing import (
     wait_for_only,
 )
 from tests.factories import index_demo_photos, wait_until
-from tests.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -15,9 +15,10 @@ import pytest
 
 from imgsearch import Library, Settings
 from imgsearch.addresses import working_folder
+from imgsearch.errors import DiskError
 from imgsearch.operations.records import dump_json, to_json
 from imgsearch.service.auth import TOKEN_FILE
-from tests.factories import run_cli, wait_until
+from tests.factories import run_cli
 from tests.services import serving
 
 pytest.importorskip("lance", reason="needs the extra scale")
@@ -94,41 +95,8 @@ def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedAr
     assert served.asked("POST", "/places", {}) == sent(demo.browse.places())
 
 
-def test_ids_survive_a_reader_with_numbers_of_53_bits(served: ServedArchive) -> None:
-    """JavaScript reads all numbers as 64-bit floats: `parse_int` reads them in the same way."""
-
-    def as_javascript(path: str, form: object, **headers: str) -> Any:
-        status, content = served.request("POST", path, form, **headers)
-        assert status == 200, content
-        return json.loads(content, parse_int=lambda digits: int(float(digits)))
-
-    header = {"Imgsearch-Ids": "text"}
-    true = [
-        hit["photo"]["id"] for hit in served.asked("POST", "/search", {"query": "a cat"})["hits"]
-    ]
-    assert max(true) > 1 << 53
-    answer = as_javascript("/search", {"query": "a cat"}, **header)
-    read = [hit["photo"]["id"] for hit in answer["hits"]]
-    assert [int(each) for each in read] == true
-    assert answer["hits"][0]["photo"]["size_bytes"] > 0 and isinstance(answer["verdict"], dict)
-    form = {"example": {"photo_id": read[0]}, "k": 3}
-    similar = as_javascript("/similar", form, **header)["hits"]
-    direct = {"example": {"photo_id": true[0]}, "k": 3}
-    assert [int(each["photo"]["id"]) for each in similar] == [
-        each["photo"]["id"] for each in served.asked("POST", "/similar", direct)["hits"]
-    ]
-    photos = as_javascript("/photos", {"ids": read[:2]}, **header)
-    assert [int(each["photo"]["id"]) for each in photos] == true[:2]
-    for photo_id, ids in ((read[0], "text"), (true[0], "number")):
-        term = {"query": {"terms": [{"photo_id": photo_id}]}, "k": 2}
-        hits = served.asked("POST", "/search", term)["hits"]
-        assert len(hits) == 2 and hits[0]["photo"]["id"] != true[0], ids
-    status, content = served.request("POST", "/photos", {"ids": ["one"]})
-    assert status == 400 and b"must be a whole number" in content
-
-
 @pytest.mark.features("assistant")
-def test_assistants_get_and_send_ids_as_texts(served: ServedArchive) -> None:
+def test_assistants_ask_about_photos_by_their_ids(served: ServedArchive) -> None:
     from imgsearch.features.assistant.tools import PhotoTools
 
     settings = Settings.load(data_dir=served.data)
@@ -136,10 +104,10 @@ def test_assistants_get_and_send_ids_as_texts(served: ServedArchive) -> None:
         tools = PhotoTools(archive)
         hits = tools.call("search", {"query": "a cat"}).content["hits"]
         true = [hit.photo.id for hit in archive.find("a cat").without_weak_hits().hits]
-        assert [hit["photo_id"] for hit in hits] == [str(each) for each in true[: len(hits)]]
-        for photo_id in (hits[0]["photo_id"], true[0]):
+        assert [hit["photo_id"] for hit in hits] == true[: len(hits)]
+        for photo_id in (str(true[0]), true[0]):
             details = tools.call("photo", {"photo_id": photo_id}).content
-            assert details["hit"]["photo"]["id"] == str(true[0])
+            assert details["hit"]["photo"]["id"] == true[0]
             example = {"example": {"photo_id": photo_id}}
             assert tools.call("similar", example).content["hits"]
             assert tools.call("explain", {"query": "a cat", "photo": photo_id}).content
@@ -166,29 +134,24 @@ def test_the_document_has_what_an_archive_has(served: ServedArchive) -> None:
     ):
         answer = served.asked(method.upper(), path, form)
         jsonschema.Draft202012Validator(schema_of(path, method)).validate(answer)
-    for path in ("/saved", "/concepts", "/encoders"):
+    for path in ("/encoders", "/encoders/trial"):
         status, content = served.request("GET", path)
         assert status == 404 and b"openapi.json" in content, path
 
 
-def test_commands_are_answered_by_the_service(served: ServedArchive) -> None:
+def test_commands_are_answered_by_the_service(served: ServedArchive, tmp_path: Path) -> None:
     library = ("--library", served.address)
     question = ("search", "a cat", "--paths", *library)
     expected = run_cli(*question, data=served.data, IMGSEARCH_SERVICE="off")
     assert expected.returncode == 0 and len(expected.stdout.splitlines()) >= 1
-    table, hidden = served.address / "kept.lance", served.address.with_name("kept")
-    table.rename(hidden)  # only the process that has it open can go on: no answer depends on it
-
-    def answered() -> bool:
-        done = run_cli(*question, data=served.data)
-        return (done.returncode, done.stdout) == (0, expected.stdout)
-
-    try:
-        alone = run_cli(*question, data=served.data, IMGSEARCH_SERVICE="off")
-        assert alone.returncode == 8, alone
-        wait_until(answered)
-    finally:
-        hidden.rename(table)
+    (tmp_path / "file").touch()
+    nowhere = str(tmp_path / "file" / "copies")  # where no copy can be
+    alone = run_cli(
+        *question, data=served.data, IMGSEARCH_SERVICE="off", IMGSEARCH_REPLICA_DIR=nowhere
+    )
+    assert alone.returncode == DiskError.exit_code, alone
+    asked = run_cli(*question, data=served.data, IMGSEARCH_REPLICA_DIR=nowhere)
+    assert (asked.returncode, asked.stdout) == (0, expected.stdout)
 
 
 def test_an_archive_is_served_once_for_a_data_folder(served: ServedArchive, tmp_path: Path) -> None:

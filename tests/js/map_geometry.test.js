@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { areaParameters, circleOf, radiusName, unrolled } from "../../ui/components/map/geometry.js";
+import { areaOf, circleOf, radiusName, unrolled } from "../../ui/components/map/geometry.js";
 import { closedRing, pointsOf, withCopies } from "../../ui/components/map/world.js";
 
 test("an area ends at the poles and at the edges of the world", () => {
-  const area = areaParameters(3, { lat: -120, lng: -200 }, { lat: 12.5, lng: 181 });
-  assert.deepEqual(area, { zoom: "3", south: "-90", west: "-180", north: "12.5", east: "180" });
+  const area = areaOf({ lat: -120, lng: -200 }, { lat: 12.5, lng: 181 });
+  assert.deepEqual(area, { south: -90, west: -180, north: 12.5, east: 180 });
 });
 
 test("a circle has a radius in round numbers, from 50 metres to 20,000 kilometres", () => {

@@ -45,6 +45,7 @@ export interface PostOperations {
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
+  "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
   "saved/looked": { request: { name: string }; answer: (number)[] };
   "saved/rename": { request: { name: string; new_name: string }; answer: null };
@@ -103,6 +104,8 @@ export type ExampleBody = { photo_id?: number | null; image?: string | null; pat
 
 export type Classes = { names: (string)[]; template?: string | null; none_of_these?: boolean };
 
+export type MapArea = { south: number; west: number; north: number; east: number };
+
 export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
 
 export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null };
@@ -141,7 +144,7 @@ export type ConceptVerdict = { name: string; score: number; probability: number;
 
 export type Label = { photo_id: number; name: string; probability: number };
 
-export type Status = { kind: "archive" | "library"; address: string; photos: number; vectors: number; encoder: string | null; tail: number; failed: number; recall_text: number | null; recall_image: number | null; snapshot: SnapshotInfo | null; roots: (Root)[]; failures: (Failure)[]; wants: (MissingExtra)[]; disk_bytes: number; thumbnails: ThumbnailCounts; unfinished: (UnfinishedJob)[] };
+export type Status = { kind: "archive" | "library"; address: string; photos: number; vectors: number; encoder: string | null; tail: number; failed: number; recall_text: number | null; recall_image: number | null; snapshot: SnapshotInfo | null; roots: (Root)[]; failures: (Failure)[]; wants: (MissingExtra)[]; disk_bytes: number; thumbnails: ThumbnailCounts; unfinished: (UnfinishedJob)[]; copy: ArchiveCopy | null };
 
 export type SnapshotInfo = { file_name: string; encoder_id: string; kind: string; last_seq: number; vectors: number; size_bytes: number; sha256: string; built_at: string; details: Record<string, number | string> };
 
@@ -156,6 +159,8 @@ export type MissingExtra = { extra: string; format: string; files: number; cure:
 export type ThumbnailCounts = { photos: number | null; size_bytes: number };
 
 export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean };
+
+export type ArchiveCopy = { folder: string; version: number; is_complete: boolean };
 
 export type PhotoDetails = { hit: Hit; labels: Record<string, string>; text: PhotoText | null; marks: PhotoMarks | null; albums: (string)[] };
 
@@ -182,6 +187,8 @@ export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_i
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
 export type ValueCount = { value: string | null; photos: number };
+
+export type MapTown = { name: string; lat: number; lon: number; population: number };
 
 export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; labels: (FilterChoice)[] };
 
@@ -215,11 +222,13 @@ export type Face = { id: number; photo_id: number; x: number; y: number; width: 
 
 export type PersonLook = { faces: number; confirmed: number; best_face: number; first: string | null; last: string | null };
 
-export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (Face)[]; proposals: (Proposal)[]; days: Record<string, string> };
+export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (DatedFace)[]; proposals: (DatedFace)[] };
 
-export type Proposal = { face: Face; person_id: number; score: number };
+export type DatedFace = { id: number; photo_id: number; day: string | null; is_confirmed: boolean };
 
 export type PeopleOverview = { people: (Person)[]; alone: number; last_change: Change | null; person: PersonDetails | null };
+
+export type Proposal = { face: Face; person_id: number; score: number };
 
 export type SimilarFace = { face: Face; score: number; day: string | null };
 

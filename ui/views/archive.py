@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import streamlit as st
 
-from imgsearch import format_count, printable
+from imgsearch import format_count, path_text, printable
 from ui import elements
+from ui.coming_photos import show_coming_photos
 from ui.session import session
 
 
 def show() -> None:
-    """The state of the archive."""
+    """The state of the archive and of its copy on this machine."""
+    show_coming_photos()
     status = session().library.status()
     st.header("Archive", anchor=False)
     vectors = format_count(status.vectors, "vector")
-    indexed = status.vectors - status.tail
+    indexed = 0 if status.snapshot is None else status.snapshot.vectors
     index = f"{indexed:,} of {vectors}" if indexed else f"none; {vectors} compared"
+    copy = status.copy
+    assert copy is not None
+    state = "complete" if copy.is_complete else "not complete yet"
     rows = [
         ("Address", status.address),
+        ("Copy on this machine", path_text(copy.folder)),
+        ("Its size", f"{status.disk_bytes / 1e6:,.1f} MB, {state}"),
         ("Photos", f"{status.photos:,}"),
         ("Model", status.encoder or ""),
         ("Index", index),

@@ -29,8 +29,7 @@ def show() -> None:
     """One event if the address names it, else all, or those of a search."""
     moment = _named()
     search_input = SearchInput.of_address()
-    if session().has("folders"):
-        show_coming_photos(query_line().note_click)
+    show_coming_photos(query_line().note_click)
     if moment and not search_input:
         _show_one(moment)
     else:

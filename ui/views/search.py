@@ -38,8 +38,7 @@ keyboard shortcuts.
 def show() -> None:
     """The first view of the page."""
     search_input = SearchInput.of_address()
-    if session().has("folders"):
-        show_coming_photos(query_line().note_click)
+    show_coming_photos(query_line().note_click)
     if search_input:
         if session().has("saved"):
             saved_shelf.header(search_input)

@@ -41,13 +41,14 @@ _PEOPLE = ("persons", "own_person", "face_decisions")
 _ROWS_AT_ONCE = 4_096
 
 
-def carry_over(address: str, shared: ArchiveItems) -> None:
+def carry_over(shared: ArchiveItems) -> None:
     """Carry the marks, persons and decisions of an archive over into items, once.
 
     From then on, no program writes persons as rows of the older table: an older imgsearch says that
     it must be updated. Nothing is lost or doubled where it is interrupted at any moment. Raises
     ObjectStorageError and StoreError where this user may not write to the archive.
     """
+    address = shared.address
     while not shared.has_carried_over():
         tables = _tables(address)
         if "people" in tables:

@@ -12,7 +12,7 @@ the machines say: who has seen a value and changes it comes later.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from uuid import uuid4
 
 from msgspec import Struct
@@ -240,6 +240,18 @@ def apply(connection: sqlite3.Connection, items: Sequence[UserItem]) -> int:
             touched.setdefault(group.name, set()).add(subject_in(*item.name))
     _follow(connection, touched)
     return applied
+
+
+def removals_unless(database: Database, there: Container[ItemName]) -> list[UserItem]:
+    """Return the removals of items that were sent or received, unless they are still there."""
+    rows = database.fetch_all(
+        "SELECT kind, key, changed_us, writer FROM user_items WHERE is_sent AND value IS NOT NULL"
+    )
+    return [
+        UserItem(kind, key, None, changed_us + 1, writer)
+        for kind, key, changed_us, writer in rows
+        if (kind, key) not in there
+    ]
 
 
 def finish(connection: sqlite3.Connection, position: int) -> int:

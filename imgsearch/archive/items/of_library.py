@@ -17,7 +17,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from imgsearch.archive.items.base import ItemGroup
-from imgsearch.archive.items.carrying import CARRIED_OVER
+from imgsearch.archive.items.carrying import CARRIED_OVER, carry_over
 from imgsearch.archive.items.item import (
     FaceItem,
     ItemName,
@@ -65,6 +65,7 @@ def copy_marks(
     removed; with `adding`, marks of the archive stay. `known` returns the contents among some that
     the archive has: marks of other photos are left out.
     """
+    carry_over(shared)  # what is there counts
     wanted = {item.name: item for item in _items(database, [MarkItems()], known)}
     there = shared.read(wanted)
     gone: list[UserItem] = []
@@ -98,6 +99,7 @@ def copy_people(database: Database, shared: ArchiveItems, known: Known) -> None:
     What the archive has stays. Decisions count from the time when they were made. `known` is that
     of `copy_marks`: decisions about faces in other photos are left out.
     """
+    carry_over(shared)
     items = list(_items(database, [PersonItems(), OwnPersonItems(), FaceItems()], known))
     there = shared.read({item.name: item for item in items})
     _put(shared, [item for item in items if item.name not in there])

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from imgsearch.archive.items import local
-from imgsearch.archive.items.item import UserItem
+from imgsearch.archive.items.item import ItemName, UserItem
 from imgsearch.store.database import Database
 
 _Thing = TypeVar("_Thing")
@@ -21,10 +21,14 @@ ITEMS_PER_COMMIT = 5_000  # a commit takes a tenth of a second and more
 
 
 class ItemChanges(Struct, frozen=True):
-    """The items that were changed up to a version of the archive's items, in parts."""
+    """The items that were changed up to a version of the archive's items, in parts.
+
+    With `lacks_removals`, they are all items that there are, and those that were removed may lack.
+    """
 
     version: int
     parts: Iterable[Sequence[UserItem]]
+    lacks_removals: bool = False
 
 
 class SharedItems(Protocol):
@@ -51,9 +55,15 @@ def pull(database: Database, since: Callable[[int], ItemChanges]) -> bool:
     if changes.version == position and not has_work:
         return False
     applied = 0
+    there = set[ItemName]()
     for part in changes.parts:
+        there |= {item.name for item in part} if changes.lacks_removals else set()
         with database.brief_transaction() as connection:
             applied += local.apply(connection, part)
+    if changes.lacks_removals:
+        for part in in_parts(local.removals_unless(database, there)):
+            with database.brief_transaction() as connection:
+                applied += local.apply(connection, part)
     with database.brief_transaction() as connection:
         if changes.version < position:  # a backup was restored
             local.send_all_again(connection)

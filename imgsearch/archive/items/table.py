@@ -24,7 +24,7 @@ import pyarrow as pa
 from imgsearch.archive.items.item import ItemName, UserItem
 from imgsearch.archive.items.synchronising import ItemChanges
 from imgsearch.archive.lance import tables
-from imgsearch.archive.lance.tables import CHANGED_IN, Table, View, is_one_of, lance_errors
+from imgsearch.archive.lance.tables import CHANGED_IN, CLEANED, Table, View, is_one_of, lance_errors
 from imgsearch.errors import LibraryLocked
 
 _COLUMNS = ("kind", "key", "value", "changed_us", "writer")
@@ -40,7 +40,7 @@ class ArchiveItems:
 
     def __init__(self, address: str, unchecked_s: float = 0.0) -> None:
         """For `unchecked_s` seconds, what others have written may not be seen."""
-        self._address = address
+        self.address = address
         self._unchecked_s = unchecked_s
         self._lock = Lock()
         self._table: Table | None = None
@@ -51,7 +51,7 @@ class ArchiveItems:
         See `items_since`.
         """
         table = self._opened()
-        return items_since(self._address, None if table is None else table.newest(), version)
+        return items_since(self.address, None if table is None else table.newest(), version)
 
     def put(self, items: Sequence[UserItem]) -> None:
         """Write items as far as they are later than those that are there, in one commit.
@@ -84,7 +84,7 @@ class ArchiveItems:
         table = self._opened()
         if table is None:
             return {}
-        with lance_errors(self._address):
+        with lance_errors(self.address):
             items = [UserItem(**row) for row in rows(table.newest()).to_pylist()]
         return {item.name: item for item in items}
 
@@ -99,13 +99,13 @@ class ArchiveItems:
 
     def _writable(self) -> Table:
         if self._opened() is None:
-            tables.create(self._address, Table(self._address, "photos").encoder)
-        return Table(self._address, "items", writable=True)
+            tables.create(self.address, Table(self.address, "photos").encoder)
+        return Table(self.address, "items", writable=True)
 
     def _opened(self) -> Table | None:
         with self._lock:
             if self._table is None:
-                self._table = Table.if_there(self._address, "items", self._unchecked_s)
+                self._table = Table.if_there(self.address, "items", self._unchecked_s)
             return self._table
 
 
@@ -118,14 +118,16 @@ def items_since(address: str, view: View | None, version: int) -> ItemChanges:
     """Return the items of a version of the table that were changed after an earlier one.
 
     Of a version that the table has not reached, all of them: it is another table, or older than
-    it was. An archive without the table has version 0.
+    it was. All of them also where rows of removed items have been deleted since that version. An
+    archive without the table has version 0.
     """
     if view is None:
         return ItemChanges(0, ())
     if view.version == version:
         return ItemChanges(version, ())
-    after = version if version < view.version else 0
-    return ItemChanges(view.version, _parts(address, view, after))
+    lacks_removals = 0 < version < int(view.dataset.config().get(CLEANED, 0))
+    after = 0 if lacks_removals or version > view.version else version
+    return ItemChanges(view.version, _parts(address, view, after), lacks_removals)
 
 
 def _parts(address: str, view: View, after: int) -> Iterator[Sequence[UserItem]]:

@@ -9,6 +9,7 @@ commits the next has seen everything that it depends on.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,20 @@ class PeopleTables:
         with lance_errors(self._address):
             rows = faces.read_with("hash", contents, columns).to_pylist()
         return {row["hash"]: row for row in rows}
+
+    def looked_at(self, contents: Sequence[str]) -> set[str]:
+        """Return the photos among these, by content in hexadecimal, in which somebody looked."""
+        readings = self.readings(contents)
+        return {each for each, row in readings.items() if row["state"] != "failed"}
+
+    def model(self) -> str | None:
+        """Return the model that found the faces of most photos; None without any."""
+        faces = self.faces()
+        if faces is None:
+            return None
+        with lance_errors(self._address):
+            models = faces.read(["model"], "state = 'found'")["model"].to_pylist()
+        return Counter(models).most_common(1)[0][0] if models else None
 
     def shown(self, contents: Sequence[str]) -> dict[str, ShownPeople]:
         """What is recorded about people in these photos."""

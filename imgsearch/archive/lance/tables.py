@@ -127,6 +127,8 @@ MARKED = "imgsearch.marked"
 # In the configuration of photos, another text after the archive went back to an earlier version; in
 # the one of faces, after all faces were deleted.
 LINEAGE = "imgsearch.lineage"
+# In the configuration of items, the version up to which rows of removed items may be deleted.
+CLEANED = "imgsearch.cleaned"
 PUBLISHED = "published"  # the tag of the version that was published last
 _OFFSET_BITS = 32  # of an address
 CHANGED_IN = "_row_last_updated_at_version"  # a column that Lance keeps itself

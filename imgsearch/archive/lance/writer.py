@@ -68,6 +68,8 @@ from imgsearch.archive.lance.rows import (
 )
 from imgsearch.archive.lance.tables import (
     ALL_WORDS,
+    CHANGED_IN,
+    CLEANED,
     FACE_COUNT,
     FACE_NAMES,
     GONE_AT,
@@ -125,6 +127,7 @@ BuildIndex: TypeAlias = Callable[[Any, str, int], None]
 _ROUNDS = 100  # until photos follow from files that others change at the same time
 _ATTEMPTS = 20  # of a step of settling that others interrupt
 _LONGEST_CHANGE = timedelta(days=1)
+_REMOVED_FOR = timedelta(days=30)  # until the row of an item that somebody has removed is deleted
 _BASELINE_COLUMNS = ("prompts", "nouns", "photos", "mean")
 _FEW = 1 / 20  # of the rows of a table
 _MOST_FRAGMENTS = 32  # smaller than wanted, until they are joined
@@ -705,6 +708,7 @@ class LanceWriter:
             total = len(indexed) + 3
             steps = iter([Progress(done, total) for done in range(1, total + 1)])
             self._complete()
+            self._delete_removed_items()
             yield next(steps)
             words = Published()
             for table in indexed:
@@ -724,6 +728,20 @@ class LanceWriter:
                 self._clean(table)
         tables.make_files_private(self.address)
         yield next(steps)
+
+    def _delete_removed_items(self) -> None:
+        """Delete the rows of items that were removed long ago.
+
+        A replica that has not read so far compares all items with its own: see `items_since`.
+        """
+        long_ago = datetime.now(UTC) - _REMOVED_FOR
+        gone = (
+            f"value IS NULL AND kind IS NOT NULL AND changed_us < {int(long_ago.timestamp() * 1e6)}"
+        )
+        view = self._items.newest()
+        if view.count(gone):
+            self._items.configure(CLEANED, str(view.version))
+            self._items.delete(f"{gone} AND {CHANGED_IN} <= {view.version}")
 
     def _step(self, table: Table, do: Callable[[Any], object]) -> None:
         """Do something to a table that others may interrupt by their commits."""

@@ -8,25 +8,30 @@ there.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from imgsearch.addresses import is_folder, normal_address, working_folder
+from msgspec.structs import replace
+
+from imgsearch.addresses import is_folder, normal_address, replicas_folder, working_folder
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.originals import Originals, absolute_place
 from imgsearch.archive.small_pictures import SmallPictures
 from imgsearch.caches import FileCache
 from imgsearch.errors import LibraryLocked, StorageUnreachable, StoreError, UsageError
+from imgsearch.indexer.roots import folders_of_library
 from imgsearch.progress import Job, Progress, ReplicaReport
 from imgsearch.records.photo import IndexedFile
+from imgsearch.records.status import ArchiveCopy, ThumbnailCounts
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.progress_file import publish_progress, running_job
-from imgsearch.text import path_text, shell_word
+from imgsearch.text import path_text
 
 if TYPE_CHECKING:
     from imgsearch.archive.items.table import ArchiveItems
@@ -38,25 +43,26 @@ if TYPE_CHECKING:
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.files import Picture
     from imgsearch.records.photo import Photo
+    from imgsearch.records.status import Status
     from imgsearch.store.reads import Reads
+    from imgsearch.store.store import Store
 
-_FOLDER = "replicas"  # in the folder of archives in the cache folder
 _CHECKED_S = 1.0  # until changes are looked for again
 _UNREACHABLE_S = 30.0  # the same, of an archive that cannot be reached
 _PICTURES_SHARE = 10  # a tenth of `archive_cache_mb` is for pictures
 _DOING = "Copying"
 
 
-def replica_folder(cache_dir: Path, address: str) -> Path:
-    """Return the folder in the cache folder for the replica of the archive at an address."""
+def replica_folder(settings: Settings, address: str) -> Path:
+    """Return the folder for the replica of the archive at an address."""
     digest = hashlib.blake2b(path_text(address).encode("utf-8", "surrogateescape"), digest_size=16)
-    return cache_dir / "archives" / _FOLDER / digest.hexdigest()
+    return replicas_folder(settings.replica_dir, settings.cache_dir) / digest.hexdigest()
 
 
 class Replica:
     """Implements `imgsearch.engines.origin.Origin` for the replica of an archive."""
 
-    lacks = frozenset({"encoders", "folders", "upkeep", "watch"})
+    parts = frozenset({"fleet"})
 
     def __init__(
         self,
@@ -72,11 +78,11 @@ class Replica:
         that cannot be understood.
         """
         self._address = normal_address(address)
-        self._settings = settings
+        self.settings = settings
         self._folder = folder
         self._notify = notify
         self.checked_s = checked_s
-        self._originals = Originals(settings.mounts)
+        self.originals = Originals(settings.mounts)
         pictures = None
         if settings.archive_cache_mb and not is_folder(self._address):
             most_bytes = settings.archive_cache_mb * 1_000_000 // _PICTURES_SHARE
@@ -93,6 +99,7 @@ class Replica:
         self._taken: tuple[int, ...] | None = None  # the versions that were taken last
         self._is_complete = False  # the first copy, as far as is known
         self._has_told = False
+        self._is_use_noted = False
 
     @property
     def address(self) -> str:
@@ -100,7 +107,7 @@ class Replica:
 
     @property
     def working_folder(self) -> Path:
-        return working_folder(self._settings.data_dir, self._address)
+        return working_folder(self.settings.data_dir, self._address)
 
     def exists(self) -> bool:
         from imgsearch.archive.lance.tables import exists
@@ -148,8 +155,8 @@ class Replica:
 
     def close(self) -> None:
         """Send what people have made, as far as the storage can be reached."""
-        if self._is_there():
-            self._item_sending().close()
+        if self._sending is not None:  # else nothing was made or looked for here
+            self._sending.close()
 
     # ------------------------------------------------------------------ taking changes
 
@@ -190,6 +197,10 @@ class Replica:
             wait_s = _UNREACHABLE_S
             self._tell(f"{error} Until then, the copy on this machine answers.")
         self._due_s = time.monotonic() + wait_s
+        if not self._is_use_noted:
+            self._is_use_noted = True
+            with suppress(OSError):  # it may be read-only
+                os.utime(self._folder)  # `doctor` names copies that are used no more
 
     def _tell_of_first_copy(self) -> None:
         """Say that answers are of some photos only while another process makes the first copy."""
@@ -261,18 +272,36 @@ class Replica:
         self._taken = version.numbers
         return report
 
-    def check_changes(self) -> None:
-        word = shell_word(self._address)
+    def check_at_once(self) -> None:
+        """Look for changes before the next answer: this process has made some."""
+        self._due_s = 0.0
+
+    def require_folders(self, what: str) -> None:
         raise UsageError(
-            f"This is a copy of the archive {self._address}, which shows what the archive has. "
-            f"Change the archive itself: --library {word}"
+            f"The archive {self._address} has no {what}: only a library on one machine has."
         )
+
+    def describe(self, status: Status) -> Status:
+        """Return the status of the archive, with that of its copy here."""
+        state = self._state()
+        taken = state.taken.of("photos").version if state.is_complete else 0
+        return replace(
+            status,
+            kind="archive",
+            address=self._address,
+            roots=(),
+            thumbnails=ThumbnailCounts(None, 0),
+            copy=ArchiveCopy(self._folder, taken, state.is_complete and state.underway is None),
+        )
+
+    def why_unknown(self, store: Store, path: Path) -> str:
+        return f"The archive {self._address} has no photo there."
 
     # ------------------------------------------------------------------ photos
 
     def photo_folders(self, reads: Callable[[], Reads]) -> list[str]:
-        """Return none: the roots of a replica are those of file systems and buckets."""
-        return []
+        """Return those of the library in the data folder: an archive does not know its own."""
+        return folders_of_library(self.settings.data_dir)
 
     def online(self, reads: Reads) -> dict[int, bool]:
         """Return that all are online: shared storage has no drives that come and go."""
@@ -292,7 +321,7 @@ class Replica:
         That takes the credentials of this process. Raises PhotoError where one cannot be.
         """
         for each in reads.photos.indexed_files([photo_id]).get(photo_id, ()):
-            yield from self._originals.opened(each.path, each.mtime_ns, with_video)
+            yield from self.originals.opened(each.path, each.mtime_ns, with_video)
 
     def pictures_of(self, reads: Reads, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
         """Return each photo with its first file, or its small picture if all are objects."""
@@ -300,7 +329,7 @@ class Replica:
         found = [stored[each] for each in ids if each in stored]
         files: dict[int, Picture] = {}
         for each in found:
-            here = (self._originals.file_at(path_text(file.path)) for file in each.files)
+            here = (self.originals.file_at(path_text(file.path)) for file in each.files)
             first = next((file for file in here if file is not None), None)
             if first is not None:
                 files[each.photo.id] = first

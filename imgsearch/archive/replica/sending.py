@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from imgsearch.archive.items import local
@@ -21,7 +21,8 @@ from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.text import format_count
 
 _AGAIN_S = 30.0  # after the storage could not be reached, or refused
-_LAST_WAIT_S = 60.0  # for what is being sent when the replica is closed
+_SILENT_S = 2.0  # of the wait for what is being sent when the replica is closed
+_LAST_WAIT_S = 60.0  # until it is left for another time
 
 
 class ItemSending:
@@ -40,6 +41,7 @@ class ItemSending:
         self._notify = notify
         self._last_wait_s = last_wait_s
         self._lock = threading.Lock()
+        self._opened: Database | None = None
         self._thread: threading.Thread | None = None
         self._is_due = False  # something was made since the thread looked last
         self._not_before_s = 0.0
@@ -62,8 +64,7 @@ class ItemSending:
         """Return the number of changes that are not in the archive yet."""
         if not (self._folder / DATABASE_FILE).exists():
             return 0
-        with closing(Database.open(self._folder)) as database:
-            return local.waiting_count(database)
+        return local.waiting_count(self._database())
 
     def close(self) -> None:
         """Wait for what is being sent, for a minute at most; the rest is sent another time."""
@@ -72,8 +73,21 @@ class ItemSending:
         with self._lock:
             thread = self._thread
         if thread is not None:
-            thread.join(self._last_wait_s)
+            thread.join(_SILENT_S)
+            if thread.is_alive():
+                self._notify("Sending what was made here to the archive …")
+                thread.join(self._last_wait_s)
         self._tell()
+        with self._lock:
+            if self._opened is not None and self._thread is None:
+                self._opened.close()
+                self._opened = None
+
+    def _database(self) -> Database:
+        with self._lock:
+            if self._opened is None:
+                self._opened = Database.open(self._folder)
+            return self._opened
 
     def _start(self) -> None:
         with self._lock:
@@ -89,11 +103,11 @@ class ItemSending:
     def _send(self) -> None:
         try:
             while self._is_more_due():
-                with closing(Database.open(self._folder)) as database:
-                    with database.brief_transaction() as connection:
-                        # It waits for the transaction at whose end the thread was started.
-                        local.take_in(connection)
-                    push(database, self._shared)
+                database = self._database()
+                with database.brief_transaction() as connection:
+                    # It waits for the transaction at whose end the thread was started.
+                    local.take_in(connection)
+                push(database, self._shared)
         except ImgsearchError as error:
             with self._lock:
                 self._thread = None
@@ -113,7 +127,9 @@ class ItemSending:
         with self._lock:
             problem, has_told = self._problem, self._has_told
             self._has_told = has_told or problem is not None
-        if problem is not None and not has_told:
+        if problem is None or has_told:
+            return
+        with suppress(StoreError):  # of a damaged replica, which is named to whoever asks it
             changes = format_count(self.waiting_count(), "change")
             self._notify(
                 f"{problem} Nothing is lost: what was made here ({changes}) is stored on this "

@@ -99,6 +99,8 @@ def take_changes(
                 update_index(context, store, row)
                 refresh_derived(context, store, row)
         write_state(connection, version.address, ReplicaState(reached, None, state.run))
+        if is_other:  # forgotten faces are not to stay in the log
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return ReplicaReport(changed, gone, round(time.monotonic() - started_s, 3))
 
 
@@ -109,7 +111,7 @@ def _take_items(store: Store, version: ArchiveVersion, shared: ArchiveItems) -> 
         return pull(store.database, partial(items_since, version.address, view))
     has_older = False
     try:
-        carry_over(version.address, shared)
+        carry_over(shared)
     except StorageUnreachable:
         raise
     except (ObjectStorageError, StoreError):

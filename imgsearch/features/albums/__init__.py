@@ -6,7 +6,7 @@ from imgsearch.features.declared import Detail, Feature, InPacks, ListedCommand,
 
 FEATURE = Feature(
     name="albums",
-    parts={"albums": Part("imgsearch.features.albums.operations:Albums", of="albums")},
+    parts={"albums": Part("imgsearch.features.albums.operations:Albums")},
     commands={
         "album": ListedCommand(
             group="Organise",
@@ -17,7 +17,6 @@ FEATURE = Feature(
     },
     filters={
         "album": NamedFilter(
-            of="albums",
             metavar="NAME",
             meaning="in this album, made with imgsearch album or on the page",
             suggested_as="album",
@@ -25,9 +24,7 @@ FEATURE = Feature(
         )
     },
     details={
-        "albums": Detail(
-            tuple[str, ...], "imgsearch.features.albums.operations:albums_of_photo", in_archives=()
-        )
+        "albums": Detail(tuple[str, ...], "imgsearch.features.albums.operations:albums_of_photo")
     },
     packs=InPacks(("album", "albums"), "imgsearch.features.albums.packs"),
     taken={

@@ -11,12 +11,12 @@ from imgsearch.cli.chosen import chosen, chosen_options, chosen_or_none, print_c
 from imgsearch.cli.output import (
     NO_RESULT,
     PATH,
+    archive_option,
     asking,
     data_option,
     info,
     json_option,
-    no_archive_option,
-    open_library,
+    open_either,
     print_json,
     print_paths,
 )
@@ -32,10 +32,12 @@ _SHOWN_MISSING = 3
 
 @click.group("album", invoke_without_command=True)
 @json_option
-@no_archive_option("albums")
+@archive_option
 @data_option
 @click.pass_context
-def command(context: click.Context, as_json: bool, data_dir: str | None) -> None:
+def command(
+    context: click.Context, as_json: bool, address: str | None, data_dir: str | None
+) -> None:
     """List the albums and how many photos each has; its commands make and change them.
 
     \b
@@ -51,7 +53,7 @@ def command(context: click.Context, as_json: bool, data_dir: str | None) -> None
     """
     if context.invoked_subcommand is not None:
         return
-    with asking(data_dir) as ask:
+    with asking(data_dir, address) as ask:
         albums = ask(Albums.all)
     if as_json:
         print_json(albums)
@@ -73,7 +75,7 @@ def _print(albums: tuple[Album, ...]) -> None:
 @command.command("make", short_help="Make an album.")
 @click.argument("album_name", metavar="NAME")
 @chosen_options
-@no_archive_option("albums")
+@archive_option
 @data_option
 def make(
     album_name: str,
@@ -81,6 +83,7 @@ def make(
     photo_ids: tuple[int, ...],
     k: int | None,
     show_all: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Make the album NAME of the photos that QUERY finds; without QUERY and --photo an empty one.
@@ -88,14 +91,14 @@ def make(
     QUERY and its options are those of imgsearch search.
     """
     photos = chosen_or_none(words, photo_ids, k, show_all)
-    with asking(data_dir) as ask:
+    with asking(data_dir, address) as ask:
         print_change(ask(Albums.make, album_name, **photos))
 
 
 @command.command("add", short_help="Add photos to an album.")
 @click.argument("album_name", metavar="NAME")
 @chosen_options
-@no_archive_option("albums")
+@archive_option
 @data_option
 def add(
     album_name: str,
@@ -103,18 +106,19 @@ def add(
     photo_ids: tuple[int, ...],
     k: int | None,
     show_all: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Add the photos that QUERY finds to the album NAME. Photos that it has stay as they are."""
     photos = chosen(words, photo_ids, k, show_all, f"imgsearch album add {album_name} 'our dog'")
-    with asking(data_dir) as ask:
+    with asking(data_dir, address) as ask:
         print_change(ask(Albums.add, album_name, **photos))
 
 
 @command.command("take-out", short_help="Take photos out of an album.")
 @click.argument("album_name", metavar="NAME")
 @chosen_options
-@no_archive_option("albums")
+@archive_option
 @data_option
 def take_out(
     album_name: str,
@@ -122,13 +126,14 @@ def take_out(
     photo_ids: tuple[int, ...],
     k: int | None,
     show_all: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Take the photos that QUERY finds out of the album NAME; no photo is touched."""
     photos = chosen(
         words, photo_ids, k, show_all, f"imgsearch album take-out {album_name} is:blurred"
     )
-    with asking(data_dir) as ask:
+    with asking(data_dir, address) as ask:
         print_change(ask(Albums.take_out, album_name, **photos))
 
 
@@ -137,18 +142,25 @@ def take_out(
 @click.option("--ids", "as_ids", is_flag=True, help="Print the ids of the photos, not their paths.")
 @click.option("-0", "--null", "nul", is_flag=True, help="End each path with NUL, for xargs -0.")
 @json_option
-@no_archive_option("albums")
+@archive_option
 @data_option
-def show(album_name: str, as_ids: bool, nul: bool, as_json: bool, data_dir: str | None) -> None:
+def show(
+    album_name: str,
+    as_ids: bool,
+    nul: bool,
+    as_json: bool,
+    address: str | None,
+    data_dir: str | None,
+) -> None:
     """Print the path of each photo of the album NAME, in the order in which they were added.
 
     Photos whose files are gone are counted on standard error; --json has their ids.
     """
     if as_json:
-        with asking(data_dir) as ask:
+        with asking(data_dir, address) as ask:
             print_json(ask(Albums.photos, album_name))
         return
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         album = library.albums.photos(album_name)
         if as_ids:
             for photo_id in album.photo_ids:
@@ -165,21 +177,21 @@ def show(album_name: str, as_ids: bool, nul: bool, as_json: bool, data_dir: str 
 @command.command("rename", short_help="Rename an album.")
 @click.argument("album_name", metavar="NAME")
 @click.argument("new_name", metavar="NEW_NAME")
-@no_archive_option("albums")
+@archive_option
 @data_option
-def rename(album_name: str, new_name: str, data_dir: str | None) -> None:
+def rename(album_name: str, new_name: str, address: str | None, data_dir: str | None) -> None:
     """Give the album NAME another name."""
-    with asking(data_dir) as ask:
+    with asking(data_dir, address) as ask:
         print_change(ask(Albums.rename, album_name, new_name))
 
 
 @command.command("remove", short_help="Delete an album.")
 @click.argument("album_name", metavar="NAME")
-@no_archive_option("albums")
+@archive_option
 @data_option
-def remove(album_name: str, data_dir: str | None) -> None:
+def remove(album_name: str, address: str | None, data_dir: str | None) -> None:
     """Delete the album NAME; no photo is touched."""
-    with asking(data_dir) as ask:
+    with asking(data_dir, address) as ask:
         print_change(ask(Albums.remove, album_name))
 
 
@@ -196,7 +208,7 @@ def remove(album_name: str, data_dir: str | None) -> None:
     help="Make a contact sheet with names and dates: FILE ends with .pdf or .jpg.",
 )
 @json_option
-@no_archive_option("albums")
+@archive_option
 @data_option
 def export(
     album_name: str,
@@ -206,6 +218,7 @@ def export(
     playlist: str | None,
     sheet: str | None,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Write the photos of the album NAME to a place outside of your photo folders.
@@ -229,7 +242,7 @@ def export(
     if len(given) != 1:
         raise click.UsageError("Choose one of --copies, --zip, --links, --list and --sheet.")
     ((kind, place),) = given
-    with open_library(data_dir) as library:
+    with open_either(data_dir, address) as library:
         report = library.albums.export(album_name, place, kind)  # type: ignore[arg-type]  # a key
     if as_json:
         print_json(report)

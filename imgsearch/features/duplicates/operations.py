@@ -14,7 +14,7 @@ from imgsearch.features.duplicates.records import DuplicateGroups
 from imgsearch.operations.declared import PhotoId, ResultCount, operation
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.duplicates.choices import DuplicateChoices
     from imgsearch.features.duplicates.records import Comparison, DuplicateGroup, Pairs
     from imgsearch.progress import Job, Progress
@@ -32,7 +32,7 @@ Preferred: TypeAlias = Annotated[
 class Duplicates:
     """Finds near-duplicates among the photos of a library. Nothing is ever deleted."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     def find(self, min_score: float = 0.9) -> Job[Pairs]:
@@ -127,7 +127,6 @@ class Duplicates:
         """Return whether a near-duplicate is to be kept, by its photo id, where that was chosen.
 
         Nothing here follows them: `groups` always gives the proposal, and `with_kept` changes it.
-        Raises UsageError for a library that keeps no choices: "choices" is not in its capabilities.
         """
         return self._choices().all()
 
@@ -137,7 +136,7 @@ class Duplicates:
 
         The choice belongs to the content of the photo: it stays when the photo is moved, or leaves
         the library and comes back. Works while another process writes. Raises UsageError for an
-        unknown photo, DiskError where the library cannot be written, and as `choices` does.
+        unknown photo, and DiskError where the library cannot be written.
         """
         if not self._choices().set(photo_id, is_kept):
             raise UsageError(f"There is no photo {photo_id} in the library. Search for it again.")
@@ -150,5 +149,4 @@ class Duplicates:
     def _choices(self) -> DuplicateChoices:
         from imgsearch.features.duplicates.choices import DuplicateChoices
 
-        local = self._engine.on_this_machine("choices of near-duplicates")
-        return DuplicateChoices(local.database())
+        return DuplicateChoices(self._engine.database())

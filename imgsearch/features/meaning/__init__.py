@@ -7,7 +7,7 @@ from imgsearch.features.declared import Feature, FeatureJob, ListedCommand, Part
 FEATURE = Feature(
     name="meaning",
     parts={
-        "meaning": Part("imgsearch.features.meaning.operations:Meaning", of="map of meaning"),
+        "meaning": Part("imgsearch.features.meaning.operations:Meaning"),
     },
     commands={
         "meaning": ListedCommand(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.counting import NOTHING_TO_COUNT, Counted, counting_command
-from imgsearch.cli.output import NO_RESULT, info, open_library, print_json
+from imgsearch.cli.output import NO_RESULT, info, open_either, print_json
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count, printable
 
@@ -61,13 +61,11 @@ def command(counted: Counted, lay_out: bool, level: int, save: str | None, forge
     """
     if forget and (lay_out or save is not None):
         raise click.UsageError("--forget deletes the map; it takes no --lay-out and no --save.")
-    if (lay_out or forget or save is not None) and counted.address is not None:
-        raise click.UsageError("An archive has no map of meaning.")
     if forget:
         _forget(counted)
         return
     if lay_out:
-        with open_library(counted.data_dir) as library:
+        with open_either(counted.data_dir, counted.address) as library:
             report = run_with_progress(
                 library.meaning.lay_out(), "Laying out photos", ends_soon=True
             )
@@ -96,13 +94,13 @@ def command(counted: Counted, lay_out: bool, level: int, save: str | None, forge
         info(NOTHING_TO_COUNT)
         sys.exit(NO_RESULT)
     if save is not None:
-        with open_library(counted.data_dir) as library:
+        with open_either(counted.data_dir, counted.address) as library:
             photos = library.meaning.save_picture(save, counted.query, counted.k, level)
         info(f"Wrote {format_count(photos, 'photo')} to {printable(save)}.")
 
 
 def _forget(counted: Counted) -> None:
-    with open_library(counted.data_dir) as library:
+    with open_either(counted.data_dir, counted.address) as library:
         had_one = library.meaning.forget()
     info("The map of meaning was deleted." if had_one else "There is no map of meaning.")
     if not had_one:

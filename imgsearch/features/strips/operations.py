@@ -15,7 +15,7 @@ from imgsearch.paths import absolute
 from imgsearch.records.query import PeriodLength, Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.base import Engine
+    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.strips.filmstrip import StripSuffix
 
 ByPeriod = Annotated[PeriodLength, Meta(description="The time for which one photo is chosen.")]
@@ -24,7 +24,7 @@ ByPeriod = Annotated[PeriodLength, Meta(description="The time for which one phot
 class Strips:
     """The same thing over time: the best photo of each month or year."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
     @operation("POST /over-time", tool="Show the same thing over time")
@@ -46,7 +46,7 @@ class Strips:
         context, photos = self._engine.context(), self._engine.browsing()
         if query is None:
             return strip_of_all(context, photos, counted_ids(context, None, k), by)
-        found = find_all(prepare(context, resolve_query(query)), k, self._engine.most_listed)
+        found = find_all(prepare(context, resolve_query(query)), k)
         return find_strip(context, photos, found.without_weak(), by)
 
     def save(self, strip: Sequence[StripPeriod], place: str | Path) -> StripReport:

@@ -12,7 +12,6 @@ from ui.features import PageFeature, ShownView
 from ui.page_view import PageView
 from ui.query_line import query_line
 from ui.search_state import SearchInput, search_buttons
-from ui.session import session
 from ui.timeline_data import photos_by_day
 
 _over_time = component_files.component("over_time")
@@ -42,8 +41,7 @@ def show() -> None:
     """Show the strip of what is searched for, or of all photos, and of what is added."""
     search_input = SearchInput.of_address()
     search_input.query()  # raises what is wrong with it
-    if session().has("folders"):
-        show_coming_photos(query_line().note_click)
+    show_coming_photos(query_line().note_click)
     if search_input:
         with st.container(horizontal=True, vertical_alignment="center"):
             search_buttons(search_input, "over-time")

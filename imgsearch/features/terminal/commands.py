@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from imgsearch.cli.output import archive_option, data_option
+from imgsearch.cli.output import archive_option, archive_settings, data_option, update_copy
 from imgsearch.errors import UsageError
 
 
@@ -37,12 +37,13 @@ def command(words: tuple[str, ...], address: str | None, data_dir: str | None) -
 
     remarks: list[str] = []
     encoder = click.get_current_context().obj  # see `imgsearch.cli.main`
-    settings = Settings.load(data_dir=data_dir)
-    opened = (
-        Library.open(settings, remarks.append, encoder=encoder)
-        if address is None
-        else Library.open_archive(address, settings, remarks.append, encoder=encoder)
-    )
+    if address is None:
+        settings = Settings.load(data_dir=data_dir)
+        opened = Library.open(settings, remarks.append, encoder=encoder)
+    else:
+        settings = archive_settings(data_dir)
+        opened = Library.open_archive(address, settings, remarks.append, encoder=encoder)
+        update_copy(opened)
     with opened as library:
         library.photo_count()  # raises without a library, before the terminal changes
         PhotoBrowser(library, " ".join(words), remarks).run()

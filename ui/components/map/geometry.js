@@ -1,5 +1,6 @@
 // Areas and circles on the map, as requests and the address name them.
 
+/** @import { MapArea } from "../operations.d.ts" */
 /** @typedef {{ lat: number, lng: number }} Corner in degrees */
 /** @typedef {{ lat: number, lon: number, radius_km: number }} Circle */
 
@@ -8,13 +9,10 @@ const MOST_KM = 20_000, LEAST_KM = 0.05;
 /** @param {number} value @param {number} limit */
 const within = (value, limit) => Math.min(limit, Math.max(-limit, value));
 
-// The parameters that name an area at a zoom level. What is beyond the poles or the edges of the world is cut off.
-/** @param {number} zoom @param {Corner} southWest @param {Corner} northEast */
-export function areaParameters(zoom, southWest, northEast) {
-  return {
-    zoom: String(zoom), south: String(within(southWest.lat, 90)), west: String(within(southWest.lng, 180)),
-    north: String(within(northEast.lat, 90)), east: String(within(northEast.lng, 180)),
-  };
+// The area between two corners. What is beyond the poles or the edges of the world is cut off.
+/** @param {Corner} southWest @param {Corner} northEast @returns {MapArea} */
+export function areaOf(southWest, northEast) {
+  return { south: within(southWest.lat, 90), west: within(southWest.lng, 180), north: within(northEast.lat, 90), east: within(northEast.lng, 180) };
 }
 
 // A circle that was drawn, in round numbers: to ten metres below ten kilometres, else to a kilometre.

@@ -10,12 +10,13 @@ import { fillWindow, mount } from "../shared/page.js";
 import { createTile, fillTile, markByKey, showMarks, showSelected } from "../shared/photo_tile.js";
 import { showPicture } from "../shared/picture.js";
 import { CHANGED, MARKED, tray } from "../shared/tray.js";
-import { areaParameters, circleOf, radiusName } from "./geometry.js";
+import { areaOf, circleOf, radiusName } from "./geometry.js";
 import { Ground } from "./ground.js";
 import { Towns } from "./towns.js";
 
 /** @import { Circle as LeafletCircle, LatLngBoundsLiteral, Marker } from "leaflet" */
 /** @import { Parameters, Response, Tile, TilePhoto } from "../types.d.ts" */
+/** @import { MapArea } from "../operations.d.ts" */
 /** @import { Circle } from "./geometry.js" */
 /** @typedef {{ search: Parameters, area: LatLngBoundsLiteral, max_zoom: number }} Data */
 /** @typedef {[southWest: [lat: number, lon: number], northEast: [lat: number, lon: number]]} Area */
@@ -117,9 +118,9 @@ class PhotoMap {
   }
 
   // Names are missing where the package that has them is: the attribution says so.
-  /** @param {Parameters} parameters @param {AbortSignal} signal */
-  async showTowns(parameters, signal) {
-    const problem = await this.towns.show(parameters, signal);
+  /** @param {MapArea} area @param {number} zoom @param {AbortSignal} signal */
+  async showTowns(area, zoom, signal) {
+    const problem = await this.towns.show(area, zoom, signal);
     if (signal.aborted) return;
     this.towns.avoid([...this.markers.values()], ICON_PX / 2);
     if (!problem || this.problem) return;
@@ -137,9 +138,10 @@ class PhotoMap {
     const size = this.map.getSize(), zoom = this.map.getZoom();
     const corner = this.map.containerPointToLatLng([-MARGIN_PX, size.y + MARGIN_PX]);
     const opposite = this.map.containerPointToLatLng([size.x + MARGIN_PX, -MARGIN_PX]);
-    const area = areaParameters(zoom, corner, opposite);
-    this.showTowns(area, request.signal);
-    const parameters = new URLSearchParams({ ...this.search, ...area });
+    const area = areaOf(corner, opposite);
+    this.showTowns(area, zoom, request.signal);
+    const sides = Object.entries({ ...area, zoom }).map(([name, value]) => [name, String(value)]);
+    const parameters = new URLSearchParams([...Object.entries(this.search ?? {}), ...sides]);
     /** @type {Response<Cluster[]> | null} */
     const answer = await ask(`/map/clusters?${parameters}`, { signal: request.signal });
     if (request.signal.aborted) return;

@@ -1,11 +1,10 @@
 // Names of towns on the map, as many as there is room for; the server chooses them.
 
-import { ask } from "../shared/ask.js";
-import { element } from "../shared/dom.js";
+import { askOperation } from "../shared/ask.js";
+import { element, printable } from "../shared/dom.js";
 
 /** @import { Map as LeafletMap, Marker } from "leaflet" */
-/** @import { Parameters, Response } from "../types.d.ts" */
-/** @typedef {{ name: string, lat: number, lon: number, population: number }} Town */
+/** @import { MapArea, MapTown } from "../operations.d.ts" */
 /** @typedef {{ marker: Marker, label: HTMLElement }} Named */
 
 const { L } = window;
@@ -21,11 +20,10 @@ export class Towns {
     Object.assign(map.createPane(PANE).style, { zIndex: "450", pointerEvents: "none" }); // below clusters and circles
   }
 
-  // Shows the towns of an area, given as the parameters of a request; the names of before stay until then.
-  /** @param {Parameters} parameters @param {AbortSignal} signal */
-  async show(parameters, signal) {
-    /** @type {Response<Town[]> | null} */
-    const answer = await ask(`/map/towns?${new URLSearchParams(parameters)}`, { signal });
+  // Shows the towns of an area; the names of before stay until then.
+  /** @param {MapArea} area @param {number} zoom @param {AbortSignal} signal */
+  async show(area, zoom, signal) {
+    const answer = await askOperation("map/towns", { area, zoom }, { signal });
     if (signal.aborted || !answer) return "";
     if (!answer.ok) return answer.content;
     const kept = new Set();
@@ -58,9 +56,9 @@ export class Towns {
     }
   }
 
-  /** @param {Town} town @returns {Named} */
+  /** @param {MapTown} town @returns {Named} */
   createMarker({ name, lat, lon, population }) {
-    const label = element("span", "", name);
+    const label = element("span", "", printable(name));
     label.dir = "auto";
     const size = population >= LARGE ? "large" : population >= MIDDLING ? "middling" : "";
     const icon = L.divIcon({ className: `town ${size}`, html: label, iconSize: [0, 0] });

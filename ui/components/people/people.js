@@ -8,7 +8,7 @@ import { showPicture } from "../shared/picture.js";
 import { OTHER_PHOTOS, tray } from "../shared/tray.js";
 import { isPlainClick, visit } from "../history/history.js";
 
-/** @import { Change, Face, PeopleOverview, Person, PersonChange, PersonDetails, PersonLook, ShownPerson, SimilarFace } from "../operations.d.ts" */
+/** @import { Change, DatedFace, PeopleOverview, Person, PersonChange, PersonDetails, PersonLook, ShownPerson, SimilarFace } from "../operations.d.ts" */
 /** @import { Refusal, Response, StreamlitComponent } from "../types.d.ts" */
 /** @typedef {"name" | "name_faces" | "yes" | "no" | "merge" | "split" | "hide" | "show" | "me" | "not_me" | "undo"} Action */
 /** @typedef {{ action: Action, person?: number, faces?: number[], name?: string, into?: number, change?: number, shown?: ShownPerson }} Decision */
@@ -322,12 +322,13 @@ class People {
   similarFaces(text, faces) {
     const part = element("section", "part faces"), grid = element("div", "grid");
     part.ariaLabel = text;
-    grid.append(...faces.map(({ face, day }) => {
-      const card = element("figure", "face"), tick = element("input", "tick"), name = printable(face.name ?? "");
+    grid.append(...faces.map(({ face: { name: named, ...found }, day }) => {
+      const face = { ...found, day };
+      const card = element("figure", "face"), tick = element("input", "tick"), name = printable(named ?? "");
       tick.type = "checkbox";
-      tick.ariaLabel = `The same person: ${name || "the face"} of ${day ? dateName(day) : "this photo"}`;
+      tick.ariaLabel = `The same person: ${name || "the face"} of ${dateOf(face) || "this photo"}`;
       tick.onchange = () => { if (tick.checked) this.chosen.add(face.id); else this.chosen.delete(face.id); };
-      card.append(photoLink(face, day), tick);
+      card.append(photoLink(face), tick);
       if (name) card.append(element("span", "whose", name));
       return card;
     }));
@@ -364,20 +365,20 @@ class People {
   }
 
   /** @param {PersonDetails} whole */
-  proposals({ person, proposals, days }) {
+  proposals({ person, proposals }) {
     if (!proposals.length) return [];
     const part = element("section", "part proposals");
     const question = person.name ? `Is this ${printable(person.name)}?` : "Is this the same person?";
     part.ariaLabel = question;
     const all = element("div", "actions");
-    const ids = proposals.map((each) => each.face.id);
+    const ids = proposals.map((each) => each.id);
     all.append(
       button(`All ${ids.length}: yes`, "done_all", () => this.decide({ action: "yes", person: person.id, faces: ids })),
       button(`All ${ids.length}: no`, "close", () => this.decide({ action: "no", person: person.id, faces: ids })),
     );
     const grid = element("div", "grid");
-    grid.append(...proposals.map(({ face }) => {
-      const card = element("figure", "face"), day = days[face.photo_id];
+    grid.append(...proposals.map((face) => {
+      const card = element("figure", "face");
       const answer = (/** @type {"yes" | "no"} */ action) => {
         this.decide({ action, person: person.id, faces: [face.id] });
         takeAway(card); // the next one is asked about at once
@@ -386,13 +387,13 @@ class People {
       yes.title = "Key: y";
       no.title = "Key: n";
       card.tabIndex = 0;
-      card.ariaLabel = `${question} ${day ? dateName(day) : ""}`;
+      card.ariaLabel = `${question} ${dateOf(face)}`;
       card.onkeydown = (event) => {
         if (!event.repeat && (event.key === "y" || event.key === "n")) { event.preventDefault(); answer(event.key === "y" ? "yes" : "no"); }
       };
       const buttons = element("div", "answers");
       buttons.append(yes, no);
-      card.append(photoLink(face, day), buttons);
+      card.append(photoLink(face), buttons);
       return card;
     }));
     part.append(element("h3", "", question), ...(ids.length > 1 ? [all] : []), grid);
@@ -401,7 +402,7 @@ class People {
   }
 
   /** @param {PersonDetails} whole */
-  faces({ person, faces: shown, days }) {
+  faces({ person, faces: shown }) {
     const part = element("section", "part faces"), grid = element("div", "grid");
     part.ariaLabel = "Faces";
     const many = element("div", "actions many");
@@ -433,12 +434,12 @@ class People {
       withNumber("yes", "confirm", "check"),
     );
     grid.append(...shown.map((face) => {
-      const card = element("figure", "face"), tick = element("input", "tick"), day = days[face.photo_id];
+      const card = element("figure", "face"), tick = element("input", "tick");
       tick.type = "checkbox";
       tick.checked = this.chosen.has(face.id);
-      tick.ariaLabel = `Select the face of ${day ? dateName(day) : "this photo"}`;
+      tick.ariaLabel = `Select the face of ${dateOf(face) || "this photo"}`;
       tick.onchange = () => { if (tick.checked) this.chosen.add(face.id); else this.chosen.delete(face.id); mark(); };
-      card.append(photoLink(face, day), tick);
+      card.append(photoLink(face), tick);
       if (face.is_confirmed) { const sure = icon("verified"); sure.classList.add("sure"); sure.title = "Confirmed by you"; card.append(sure); }
       return card;
     }));
@@ -568,10 +569,13 @@ const queryOf = (name) => String(new URLSearchParams({ q: `person:"${name.replac
 /** @param {PersonLook} look */
 const daysOf = ({ first, last }) => (first && last ? [...new Set([first, last].map(dateName))].join(" to ") : "");
 
+/** @param {DatedFace} face */
+const dateOf = ({ day }) => (day ? dateName(day) : "");
+
 // A face that leads to its photo; without a day, the photo has left the library.
-/** @param {Face} face @param {string | null | undefined} day */
-function photoLink(face, day) {
-  const link = element("a"), address = day ? `/photo?id=${face.photo_id}` : "", date = day ? dateName(day) : "";
+/** @param {DatedFace} face */
+function photoLink(face) {
+  const link = element("a"), address = face.day ? `/photo?id=${face.photo_id}` : "", date = dateOf(face);
   link.href = address || "#";
   link.title = "Open the photo";
   link.ariaLabel = `Open the photo ${date}`.trim();

@@ -42,10 +42,10 @@ export function readOperation(path, fields, options) {
 /** @template {keyof DeleteOperations} Path @param {Path} path @returns {Promise<Response<DeleteOperations[Path]["answer"]> | null>} */
 export const deleteByOperation = (path) => ask(`/operations/${path}`, { method: "DELETE" });
 
-// Asks for an operation by POST, which is given a body.
-/** @template {keyof PostOperations} Path @param {Path} path @param {PostOperations[Path]["request"]} body @returns {Promise<Response<PostOperations[Path]["answer"]> | null>} */
-export function askOperation(path, body) {
+// Asks for an operation by POST, which is given a body. `options` are as above.
+/** @template {keyof PostOperations} Path @param {Path} path @param {PostOperations[Path]["request"]} body @param {RequestInit} [options] @returns {Promise<Response<PostOperations[Path]["answer"]> | null>} */
+export function askOperation(path, body, options) {
   const text = JSON.stringify(body);
   // A browser lets small requests end although the page is being left.
-  return ask(`/operations/${path}`, { method: "PUT", body: text, keepalive: text.length < 30_000 });
+  return ask(`/operations/${path}`, { method: "PUT", body: text, keepalive: text.length < 30_000, ...options });
 }

@@ -1,7 +1,7 @@
 // A map to choose a place on: a click sets a mark, and so does Enter in the middle of the map. It is drawn from files of
 // this server, as the view of the map is.
 
-import { areaParameters } from "../map/geometry.js";
+import { areaOf } from "../map/geometry.js";
 import { element, styleSheet } from "../shared/dom.js";
 
 /** @import { CircleMarker, LatLng, LatLngTuple, Map as LeafletMap } from "leaflet" */
@@ -95,7 +95,7 @@ export class PlaceMap {
     delete this.node.dataset.drawn;
     this.request?.abort();
     const { map, ground, towns } = this.drawn, request = (this.request = new AbortController()), bounds = map.getBounds();
-    towns.show(areaParameters(map.getZoom(), bounds.getSouthWest(), bounds.getNorthEast()), request.signal);
+    towns.show(areaOf(bounds.getSouthWest(), bounds.getNorthEast()), map.getZoom(), request.signal);
     await ground.show();
     if (!request.signal.aborted && ground.land) this.node.dataset.drawn = "";
   }

@@ -1,0 +1,169 @@
+"""The changes of the photos in an archive: they go to the archive, whose copies take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from imgsearch.archive.fleet.objects import is_object
+from imgsearch.archive.operations import Fleet
+from imgsearch.errors import FolderError, LibraryLocked, Reason, UsageError
+from imgsearch.progress import Job, Progress
+from imgsearch.records.status import Finding
+from imgsearch.store.database import DATABASE_FILE
+from imgsearch.text import shell_word
+
+if TYPE_CHECKING:
+    from imgsearch.archive.filling import Filling
+    from imgsearch.archive.replica.replica import Replica
+    from imgsearch.indexer.context import IndexingContext
+    from imgsearch.progress import FaceReport, MergeReport, SyncReport, TextReport
+
+
+class ArchiveChanges:
+    """Implements `imgsearch.engines.photo_changes.PhotoChanges`, which describes the methods.
+
+    What was changed is found from the next question on: the copy on this machine takes it then.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        filling: Filling,
+        context: Callable[[], IndexingContext],
+        up_to_date: Callable[[], IndexingContext],
+    ) -> None:
+        """`context` is that of the copy on this machine; `up_to_date` takes changes before."""
+        self._replica = replica
+        self._filling = filling
+        self._context = context
+        self._up_to_date = up_to_date
+
+    def index(
+        self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
+    ) -> Job[SyncReport]:
+        """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be.
+
+        What was listed and done is kept in the working folder, so that the next run goes on where
+        this one is stopped. Nothing is written among photos: the job raises UsageError for an
+        archive in one of these folders or in one of the library's.
+        """
+        if verify:
+            raise UsageError("Files of an archive cannot be verified. Leave --verify out.")
+        return Job(self._filling.index(sources, accept_removals, ray))
+
+    def retry(self, reasons: tuple[Reason, ...]) -> Job[SyncReport]:
+        """Raise UsageError: an archive does not know the folders that it was filled from."""
+        raise UsageError(
+            f"The files of the archive {self._replica.address} are read again when their folders "
+            f"are: imgsearch index FOLDER --library {shell_word(self._replica.address)}"
+        )
+
+    def photos_in(self, folder: str) -> int:
+        from imgsearch.indexer.picture_text import ids_below
+        from imgsearch.store.reads import Reads
+
+        reads = Reads.open(self._up_to_date().data_dir)
+        try:
+            return len(ids_below(reads, [folder.rstrip("/")]))
+        except FolderError as error:
+            raise FolderError(f"No photo of the archive is in {folder}. Check the name.") from error
+        finally:
+            reads.close()
+
+    def forget(self, folder: str) -> int:
+        """Remove all photos below a folder or `s3://BUCKET/FOLDER`; see `Filling.forget`."""
+        self.photos_in(folder)
+        return self._filling.forget(folder.rstrip("/"))
+
+    def prune(self, days: float) -> int:
+        """Delete the data of photos without a file in the archive, and in the copy here."""
+        from imgsearch.indexer import folders
+
+        photos = self._filling.prune(days)
+        folders.prune(self._up_to_date(), days)
+        return photos
+
+    def merge(
+        self, pack: Path, place: str | None, offline: bool, beside: bool, faces: bool
+    ) -> Generator[Progress, None, MergeReport]:
+        """Merge a pack into the archive, which is made if there is none."""
+        if beside:
+            raise UsageError("An archive has vectors of one encoder. Leave --beside out.")
+        if place is not None and is_object(place):
+            raise UsageError(
+                f"Photos of a pack are looked for in folders of this machine, and {place} is none. "
+                "To read photos there: imgsearch index PLACE"
+            )
+        return self._filling.merge(pack, place, offline, faces)
+
+    def read_text(
+        self, folders: Sequence[str], everything: bool, again: bool
+    ) -> Generator[Progress, None, TextReport]:
+        from imgsearch.archive.reading_text import read_texts
+
+        context = self._up_to_date()
+        context.text_readers.open()  # raises without its package
+        writer, originals = self._filling.writer(), self._replica.originals
+        steps = read_texts(context, writer, originals, folders, everything, again)
+        return self._filling.announced("Reading text", steps)
+
+    def find_faces(
+        self, folders: Sequence[str], again: bool
+    ) -> Generator[Progress, None, FaceReport]:
+        """Find faces and put them into the archive; the copy here takes and groups them."""
+        from imgsearch.archive.finding_faces import find_faces
+
+        context = self._up_to_date()
+        context.face_readers.open()  # raises without its package
+        writer, originals = self._filling.writer(), self._replica.originals
+        steps = find_faces(context, writer, originals, folders, again)
+        return self._then_taken(self._filling.announced("Finding faces", steps))
+
+    def _then_taken(
+        self, steps: Generator[Progress, None, FaceReport]
+    ) -> Generator[Progress, None, FaceReport]:
+        report = yield from steps
+        with suppress(LibraryLocked):  # another process is taking them
+            yield from self._replica.updating(self._context)
+        return report
+
+    def forget_faces(self, with_names: bool) -> int:
+        from imgsearch.indexer.faces import forget_faces
+
+        faces = forget_faces(self._up_to_date(), with_names)
+        self._filling.forget_faces()
+        return faces
+
+    def examine(self) -> Iterator[Finding]:
+        from imgsearch.analysis.doctor import examine
+        from imgsearch.archive.examination import examine as examine_archive
+
+        yield from examine_archive(self._replica.address)
+        settings = self._context().settings
+        cure = f"Delete the folder {settings.data_dir}: the archive is copied again."
+        if not (settings.data_dir / DATABASE_FILE).exists():
+            message = f"The archive was not copied to this machine yet, to {settings.data_dir}."
+            yield Finding("copy", "note", message)
+            return
+        for finding in examine(settings, has_folders=False):
+            is_damage = finding.level == "error" and finding.area in ("database", "vectors")
+            yield replace(finding, cure=cure, repairable=False) if is_damage else finding
+
+    def repair(self) -> list[str]:
+        """Settle the archive, which indexes what is new there, and repair the copy here."""
+        from imgsearch.analysis.doctor import repair_cache
+        from imgsearch.indexer.repair import repair
+
+        done = repair_cache(self._context().settings.cache_dir)
+        self._filling.settle().run()
+        done.append(f"Settled the archive {self._replica.address}.")
+        return [*done, *repair(self._up_to_date(), has_folders=False)]
+
+    def fleet(self) -> Fleet:
+        """Return the part that fills the archive."""
+        return Fleet(self._filling, self._replica, self._context)
