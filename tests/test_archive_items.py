@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ import lance
 from imgsearch.archive.items import local
 from imgsearch.archive.items.groups import GROUP_OF, GROUPS
 from imgsearch.archive.items.item import KINDS, MarkItem, UserItem, encoded
+from imgsearch.archive.items.synchronising import ItemChanges
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.archive.lance.nearest import USUAL_POLICY
 from imgsearch.archive.lance.tables import Table
@@ -34,7 +35,10 @@ from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
 from imgsearch.store import changes, migrations
+from imgsearch.store.database import Database
+from imgsearch.store.marks import MarkStore
 from imgsearch.store.store import Store
+from tests.factories import PATIENCE_S, wait_until
 from tests.item_replicas import (
     CONTENTS,
     SENDING,
@@ -746,6 +750,40 @@ def test_a_process_that_is_killed_while_it_sends_has_sent_once_in_the_end(
     assert settle(ben)["marks"] == [(content.hex()[:2], "favourite", 1)] == anna.said()["marks"]
     ((item,),) = ArchiveItems(anna.archive).since(0).parts
     assert item.name == ("mark", f"{content.hex()}/favourite")
+
+
+class StuckItems:
+    """The items of an archive whose storage does not answer until it is let go."""
+
+    def __init__(self, archive: str) -> None:
+        self._shared = ArchiveItems(archive)
+        self.is_asked, self.may_answer = Event(), Event()
+
+    def since(self, version: int) -> ItemChanges:
+        return self._shared.since(version)
+
+    def put(self, items: Sequence[UserItem]) -> None:
+        self.is_asked.set()
+        assert self.may_answer.wait(PATIENCE_S)
+        self._shared.put(items)
+
+
+def test_a_process_ends_though_the_storage_does_not_answer(anna: Sharer, ben: Sharer) -> None:
+    anna.synchronise()
+    told: list[str] = []
+    stuck = StuckItems(anna.archive)
+    sending = ItemSending(anna.folder, stuck, told.append, last_wait_s=0.1)
+    with closing(Database.open(anna.folder, around_transactions=sending.around)) as database:
+        MarkStore(database).set(anna.ids(ONE), {"favourite": 1})
+        assert stuck.is_asked.wait(PATIENCE_S)
+        MarkStore(database).set(anna.ids(TWO), {"favourite": 1})  # nobody waits for the storage
+        sending.close()
+        assert told == ["Sending what was made here to the archive …"]
+        assert sending.waiting_count() == 2
+    stuck.may_answer.set()
+    wait_until(lambda: not sending.waiting_count())  # the same thread sends both
+    assert settle(ben)["marks"] == [("01", "favourite", 1), ("02", "favourite", 1)]
+    sending.close()
 
 
 def test_a_transaction_that_does_not_end_leaves_no_sign(anna: Sharer, ben: Sharer) -> None:

@@ -107,7 +107,8 @@ def test_what_is_made_while_the_storage_is_away_waits_and_is_sent_later(
             assert "cannot be reached" in told()[0]
             assert "(1 change) is stored on this machine" in told()[0]
             anna.marks.set([two], favourite=True)
-            assert sending.waiting_changes() == 2
+            copy = anna.status().copy
+            assert copy is not None and copy.waiting == sending.waiting_changes() == 2
             assert favourites(anna) == {"1", "2"}
         assert len(told()) == 1
         server.start()

@@ -65,6 +65,9 @@ def _print_archive(status: Status) -> None:
     state = "complete" if copy.is_complete else "not complete yet"
     size_mb = status.disk_bytes / 1e6
     click.echo(f"Copy      {printable(copy.folder)} ({size_mb:.1f} MB, {state})")
+    if copy.waiting:
+        waiting = format_count(copy.waiting, "change")
+        click.echo(f"Waiting   {waiting} made here, to be sent when the storage takes them")
     click.echo(f"Photos    {status.photos}")
     click.echo(f"Encoder   {status.encoder}")
     _print_index(status)

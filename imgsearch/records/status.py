@@ -114,12 +114,14 @@ class ArchiveCopy(Struct, frozen=True):
     """The copy of an archive on this machine, which answers.
 
     `version` is the version of the archive's table of photos that it has, 0 before the first copy
-    is complete. While changes are taken, `is_complete` is false.
+    is complete. While changes are taken, `is_complete` is false. `waiting` are the changes that
+    people made in it, such as marks, and the archive does not have yet.
     """
 
     folder: Path
     version: int
     is_complete: bool
+    waiting: int = 0
 
 
 class Status(Struct, frozen=True):

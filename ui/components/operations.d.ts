@@ -160,7 +160,7 @@ export type ThumbnailCounts = { photos: number | null; size_bytes: number };
 
 export type UnfinishedJob = { job: string; left: number | null; begun_at: string; folders: (string)[]; again: boolean; everything: boolean };
 
-export type ArchiveCopy = { folder: string; version: number; is_complete: boolean };
+export type ArchiveCopy = { folder: string; version: number; is_complete: boolean; waiting: number };
 
 export type PhotoDetails = { hit: Hit; labels: Record<string, string>; text: PhotoText | null; marks: PhotoMarks | null; albums: (string)[] };
 

@@ -291,7 +291,12 @@ class Replica:
             address=self._address,
             roots=(),
             thumbnails=ThumbnailCounts(None, 0),
-            copy=ArchiveCopy(self._folder, taken, state.is_complete and state.underway is None),
+            copy=ArchiveCopy(
+                self._folder,
+                taken,
+                state.is_complete and state.underway is None,
+                self.waiting_changes(),
+            ),
         )
 
     def why_unknown(self, store: Store, path: Path) -> str:
