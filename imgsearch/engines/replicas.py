@@ -13,6 +13,7 @@ from imgsearch.addresses import normal_address
 from imgsearch.archive.filling import Filling
 from imgsearch.archive.photo_changes import ArchiveChanges
 from imgsearch.archive.replica.replica import Replica, replica_folder
+from imgsearch.config import INDEX_CACHE_MB
 from imgsearch.engines.local import LocalEngine
 from imgsearch.errors import MissingPackage
 from imgsearch.installation import install_command
@@ -44,6 +45,11 @@ def replica_engine(
     """
     if find_spec("lance") is None:
         raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
+    if settings.index_cache_mb != INDEX_CACHE_MB:
+        notify(
+            "The setting index_cache_mb has no effect any more: a copy on this machine answers for "
+            "the archive. Take it out of imgsearch.toml or the environment."
+        )
     place = folder or replica_folder(settings, normal_address(address))
     replica = Replica(address, settings, place, notify)
     own = replace(settings, data_dir=place)
