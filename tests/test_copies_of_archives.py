@@ -99,6 +99,7 @@ def test_doctor_names_a_copy_that_is_used_no_more(tmp_path: Path) -> None:
     assert named() == [], "it was used again"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_the_first_copy_of_a_command_can_be_interrupted_and_goes_on(tmp_path: Path) -> None:
     writer = new_archive(tmp_path / "archive")
     writer.put([photo(number, f"/photos/{number}.jpg") for number in range(4500)])
