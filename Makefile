@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-all test-page test-archives test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
+.PHONY: help demo test test-all test-page test-archives test-research test-fast absent gpu soak soak-hour random-steps scale-test crash fuzz mutants bench bench-full bench-index objectives check check-js newer audit licences release release-test lowest docs site format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -78,6 +78,12 @@ scale-test: install  ## A fleet on two nodes and object storage, with everything
 
 crash: install  ## 200 kills at random moments; no photo may be lost
 	IMGSEARCH_CRASHES=200 $(BIN)/python -m pytest tests/test_crash_snapshots.py --timeout 3000
+
+# What it did is in mutants/: it goes on there. It ends with 124 when the time is over.
+mutants: install  ## An hour of changed lines that some test should notice; lists those that none did
+	$(PIP_INSTALL) 'mutmut>=3.8,<4'
+	timeout 3600 $(BIN)/mutmut run || [ $$? = 124 ]
+	$(BIN)/mutmut results | grep survived | tee build/mutants.txt
 
 fuzz: install  ## An hour of damaged files, metadata, sidecar files and requests
 	IMGSEARCH_FUZZ_SECONDS=3600 $(BIN)/python -m pytest -s tests/test_decode_fuzz.py --timeout 5000

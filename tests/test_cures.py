@@ -44,9 +44,9 @@ def context(*options: str) -> click.Context:
             "imgsearch search x --library s3://a/b or imgsearch search --library 'my archive' y",
         ),
         # No option of these commands, no commands.
-        ("imgsearch mark", "imgsearch mark"),
+        ("imgsearch folders", "imgsearch folders"),
         ("imgsearch knows; photos.imgsearch people", "imgsearch knows; photos.imgsearch people"),
-        ("imgsearch saved, imgsearch people-x", "imgsearch saved, imgsearch people-x"),
+        ("imgsearch watch, imgsearch people-x", "imgsearch watch, imgsearch people-x"),
     ],
 )
 def test_commands_in_a_sentence_name_the_archive(sentence: str, shown: str) -> None:
@@ -56,8 +56,8 @@ def test_commands_in_a_sentence_name_the_archive(sentence: str, shown: str) -> N
 
 
 def test_every_command_takes_the_data_folder() -> None:
-    line = as_typed("imgsearch mark: imgsearch people", context("--data", "d", "--library", "a"))
-    assert line == "imgsearch mark --data d: imgsearch people --data d --library a"
+    line = as_typed("imgsearch folders: imgsearch people", context("--data", "d", "--library", "a"))
+    assert line == "imgsearch folders --data d: imgsearch people --data d --library a"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from imgsearch import Library, Settings
@@ -189,7 +190,8 @@ def test_an_archive_from_before_the_fact_learns_it(
         assert_it_is_known(archive)
     for name in ("photos", "kept", "facts"):
         lance.dataset(str(address / f"{name}.lance")).drop_columns(["flash"])
-    with Library.open_archive(address, settings, encoder=StandIn()) as archive:
+    own = replace(settings, replica_dir=str(tmp_path / "copies"))  # of a machine without a copy
+    with Library.open_archive(address, own, encoder=StandIn()) as archive:
         assert_it_is_unknown(archive)
         archive.index([photos]).run()
         assert_it_is_unknown(archive)

@@ -44,6 +44,7 @@ from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.picture_text import TextLine
 from imgsearch.records.query import Example, Query, Region, Term, UnderstoodPart
 from imgsearch.records.status import (
+    ArchiveCopy,
     Failure,
     MissingExtra,
     Root,
@@ -148,6 +149,7 @@ STATUS = Status(
         ),
     ),
     disk_bytes=11,
+    copy=ArchiveCopy(Path("/cache/copy"), 7, True),
     thumbnails=ThumbnailCounts(3, 4096),
 )
 

@@ -283,4 +283,5 @@ def test_an_archive_in_a_folder_is_private(tmp_path: Path, stand_in: StandIn) ->
     with umask(0), Library.open_archive(indexed, settings, encoder=stand_in) as archive:
         archive.index([photos]).run()
         assert len(archive.search("width:>0")) == 4
+        archive.fleet.settle().run()  # until then, the folder alone is closed
     assert not not_private(indexed)

@@ -37,7 +37,8 @@ _Asked: TypeAlias = tuple[str, str, bytes, tuple[tuple[str, str], ...]]  # see `
 
 async def operate(request: Request) -> Response:
     """Answer a request for an operation as JSON; a refusal is a sentence."""
-    path, method = request.path_params["path"], METHODS[request.method]
+    path = request.path_params["path"]
+    method = METHODS.get(request.method, "GET")  # HEAD is a GET without its answer
     # Also of what is refused: where a part is unread, the refusal may be lost with the connection.
     content = await read_body(request, MAX_BYTES) if request.method == "PUT" else b""
     if content is None:

@@ -66,7 +66,8 @@ def _next(here: Session, tried: set[str]) -> UnfinishedJob | None:
 def _unfinished(here: Session) -> tuple[UnfinishedJob, ...]:
     if not here.has("folders") or not here.library.exists():
         return ()
-    return here.library.unfinished()
+    # The page goes on with those that it knows: a feature may have no share in it.
+    return tuple(job for job in here.library.unfinished() if job.job in _TASKS)
 
 
 def _start(here: Session, job: UnfinishedJob) -> None:

@@ -122,7 +122,7 @@ class ArchiveChanges:
         context.face_readers.open()  # raises without its package
         writer, originals = self._filling.writer(), self._replica.originals
         steps = find_faces(context, writer, originals, folders, again)
-        return self._then_taken(self._filling.announced("Finding faces", steps))
+        return self._filling.announced("Finding faces", self._then_taken(steps))
 
     def _then_taken(
         self, steps: Generator[Progress, None, FaceReport]

@@ -112,7 +112,9 @@ class LocalEngine:
         self._thumbnails: Thumbnails | None = None
         self._kept_thumbnails: ThumbnailStore | None = None
         self._is_closed = False
-        self.photo_changes: PhotoChanges = FolderChanges(self.new_or_existing, self.existing)
+        self.photo_changes: PhotoChanges = FolderChanges(
+            settings, self.new_or_existing, self.existing
+        )
 
     @property
     def opened_with(self) -> Settings:

@@ -16,6 +16,7 @@ from imgsearch.store.database import DATABASE_FILE
 
 if TYPE_CHECKING:
     from imgsearch.archive.operations import Fleet
+    from imgsearch.config import Settings
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.progress import (
         FaceReport,
@@ -81,10 +82,12 @@ class FolderChanges:
 
     def __init__(
         self,
+        settings: Settings,
         new_or_existing: Callable[[], IndexingContext],
         existing: Callable[[], IndexingContext],
     ) -> None:
         """Both return the context of the library; `existing` raises UsageError without one."""
+        self._settings = settings
         self._new_or_existing = new_or_existing
         self._existing = existing
 
@@ -157,15 +160,14 @@ class FolderChanges:
     def examine(self) -> Iterator[Finding]:
         from imgsearch.analysis.doctor import examine
 
-        return examine(self._new_or_existing().settings)
+        return examine(self._settings)
 
     def repair(self) -> list[str]:
         from imgsearch.analysis.doctor import repair_cache
         from imgsearch.indexer.repair import repair
 
-        settings = self._new_or_existing().settings
-        done = repair_cache(settings.cache_dir)
-        if not (settings.data_dir / DATABASE_FILE).exists():
+        done = repair_cache(self._settings.cache_dir)
+        if not (self._settings.data_dir / DATABASE_FILE).exists():
             return done
         return [*done, *repair(self._existing())]
 

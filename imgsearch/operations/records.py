@@ -20,7 +20,6 @@ from imgsearch.text import path_text
 
 JsonObject: TypeAlias = dict[str, Any]
 _Value = TypeVar("_Value")
-_LARGEST_EXACT = (1 << 53) - 1  # whole number of a reader that has 64-bit floats only
 _ID = re.compile(r"[0-9]{1,19}")
 _IS_OF_IDS = re.compile(r"(_id|_ids|^ids|^photo|^into|^faces)$")  # a field of a request
 
@@ -110,16 +109,3 @@ def _with_numbers(value: Any) -> Any:
         return [_with_numbers(each) for each in value]
     is_id = isinstance(value, str) and _ID.fullmatch(value) is not None
     return int(value) if is_id else value
-
-
-def with_large_numbers_as_texts(form: Any) -> Any:
-    """Values of JSON for readers with numbers of 53 bits, such as JavaScript's.
-
-    A whole number that they would round, as the id of a photo of an archive is, becomes a text.
-    """
-    if isinstance(form, dict):
-        return {key: with_large_numbers_as_texts(value) for key, value in form.items()}
-    if isinstance(form, list | tuple):
-        return [with_large_numbers_as_texts(each) for each in form]
-    is_rounded = type(form) is int and abs(form) > _LARGEST_EXACT
-    return str(form) if is_rounded else form

@@ -23,8 +23,6 @@ from imgsearch.operations.records import (
     as_request,
     encode_json,
     load_json,
-    to_json,
-    with_large_numbers_as_texts,
 )
 from imgsearch.operations.requests import Operation, names_files
 from imgsearch.service.auth import is_private
@@ -36,11 +34,8 @@ from imgsearch.service.turns import Turns
 from imgsearch.text import printable
 
 CONCURRENT_PICTURES = 8  # a page requests sixty at once, and queries must not wait for them
-_STATUS_CODES = {2: 400, 5: 422, 6: 503, 9: 409}  # by exit code of the error's class; else 500
-# With the value "text" in a request, ids that JavaScript would round are texts in the answer.
-IDS_HEADER = "Imgsearch-Ids"
 _CURE = "See /openapi.json for all fields."
-_HAS_LARGE_IDS = "fleet"  # among the capabilities of archives, whose ids have 63 bits
+_STATUS_CODES = {2: 400, 5: 422, 6: 503, 9: 409}  # by exit code of the error's class; else 500
 
 
 class Answering:
@@ -91,7 +86,7 @@ class Answering:
             result = method_of(self._library, operation.function)(**arguments)
             if operation.is_picture and result is None:
                 return refusal(UsageError(f"There is no {_pictured(operation)} with this id."), 404)
-            response = _response(result, request.headers.get(IDS_HEADER) == "text")
+            response = _response(result)
         except _Forbidden as error:
             return refusal(UsageError(str(error)), 403)
         except ImgsearchError as error:
@@ -123,8 +118,8 @@ def answered(
     """Answer a request for an operation of a library that is no picture, in this process.
 
     `method` and `path` are those of a request to the service, such as "GET" and "/photo/7", and
-    `fields` those of the address of a GET. Ids that JavaScript would round are texts in the answer.
-    Raises UsageError for an operation that the library does not have, and as the operation does.
+    `fields` those of the address of a GET. Raises UsageError for an operation that the library does
+    not have, and as the operation does.
     """
     operation, in_path = _operation_at(library, method, path)
     if method == "GET":
@@ -134,8 +129,6 @@ def answered(
     if names_files(tuple(arguments.values())):
         raise UsageError("Send the bytes of the image and not the path of a file.")
     result: object = method_of(library, operation.function)(**arguments)
-    if _HAS_LARGE_IDS in library.capabilities:
-        result = with_large_numbers_as_texts(to_json(result))
     return OperationAnswer(encode_json(result), operation.declared.is_change)
 
 
@@ -189,10 +182,10 @@ def _refuse_half_characters(form: object) -> None:
                 ) from None
 
 
-def _response(result: object, large_as_texts: bool) -> Response:
+def _response(result: object) -> Response:
     if isinstance(result, bytes):
         return Response(result, media_type="image/webp", headers={"Cache-Control": "private"})
-    return json_response(with_large_numbers_as_texts(to_json(result)) if large_as_texts else result)
+    return json_response(result)
 
 
 async def _content(request: Request) -> bytes | None:

@@ -423,6 +423,8 @@ def test_everybody_can_use_it(
         ("PUT", "/operations/search", '{"query": {"terms": [{"path": "/a"}]}}', 422),
         ("PUT", "/operations/nothing", "{}", 422),
         ("GET", "/operations/thumbnail/1", "", 422),
+        ("HEAD", "/operations/tray", "", 200),
+        ("DELETE", "/operations/tray", "", 422),
         ("PUT", "/operations/albums/nothing", "{}", 422),
         ("PUT", "/operations/albums/add", '{"name": "none", "photo_ids": [1]}', 422),
         ("PUT", "/operations/albums", '{"name": "x", "query": {"terms": [{"path": "/a"}]}}', 422),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -18,7 +20,7 @@ from imgsearch.addresses import working_folder
 from imgsearch.errors import DiskError
 from imgsearch.operations.records import dump_json, to_json
 from imgsearch.service.auth import TOKEN_FILE
-from tests.factories import run_cli
+from tests.factories import run_cli, wait_until
 from tests.services import serving
 
 pytest.importorskip("lance", reason="needs the extra scale")
@@ -172,3 +174,30 @@ def test_the_status_of_an_archive(served: ServedArchive) -> None:
     assert "none yet; searching 28 vectors exactly" in text
     printed = run_cli("status", "--library", served.address, "--json", data=served.data)
     assert json.loads(printed.stdout) == {**served.asked("GET", "/status"), "running": None}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs forked processes")
+def test_several_processes_serve_an_archive_and_see_what_others_add(
+    demo_photos: Path, tmp_path: Path
+) -> None:
+    photos = Path(shutil.copytree(demo_photos, tmp_path / "photos"))
+    (photos / "chelsea.png").rename(tmp_path / "chelsea.png")
+    settings = Settings.load(data_dir=tmp_path / "another machine")
+    with Library.open_archive(tmp_path / "archive", settings) as archive:
+        archive.index([photos]).run()
+        data, address = tmp_path / "data", str(tmp_path / "archive")
+        with serving(data, "--library", address, "--port", "0", "--workers", "2") as (_, line):
+            found = re.search(r"127\.0\.0\.1:(\d+)", line)
+            assert found, line
+            served = ServedArchive(tmp_path / "archive", data, int(found[1]))
+
+            def counts() -> set[int]:
+                return {served.asked("GET", "/status")["photos"] for _ in range(8)}
+
+            assert counts() == {20}
+            (tmp_path / "chelsea.png").rename(photos / "chelsea.png")
+            archive.index([photos]).run()
+            wait_until(lambda: counts() == {21})
+            made = served.asked("POST", "/albums", {"name": "Cats", "query": "a cat", "k": 1})
+            assert made["title"]
+        wait_until(lambda: [each.name for each in archive.albums.all()] == ["Cats"])

@@ -27,7 +27,6 @@ from imgsearch.operations.records import (
     JsonObject,
     as_request,
     to_json,
-    with_large_numbers_as_texts,
 )
 from imgsearch.operations.requests import Operation, in_request, names_files, request_type
 from imgsearch.records.answer import Answer, Hit
@@ -238,8 +237,7 @@ def _content(operation: Operation, result: object) -> JsonObject:
     else:
         form = to_json(result)
         whole = form if isinstance(form, dict) else {"result": form}
-    plain = with_large_numbers_as_texts(whole)
-    return _fields(plain, MAX_ROWS, operation.declared.newest_last)
+    return _fields(whole, MAX_ROWS, operation.declared.newest_last)
 
 
 def _row(row: object) -> object:

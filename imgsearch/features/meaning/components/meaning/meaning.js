@@ -21,7 +21,7 @@ import { Tiles } from "./tiles.js";
 /** @typedef {{ search: Parameters, version: string }} Data */
 /** @typedef {{ ids: Float64Array, x: Float32Array, y: Float32Array, cluster: Uint16Array }} Points a column each: ids, places in the unit square, and the finest clusters */
 
-const STEPS = 65_535; // on a side of the map: see ui/meaning_data.py
+const STEPS = 65_535; // on a side of the map: see the feature's page_data.py
 const STILL_MS = 140, REST_MS = 200, MOVED_PX = 5, NEAR_PX = 10, PAN_PX = 90, STEP = 1.6;
 const FOLLOWED = /** @type {const} */ ([CHANGED, MARKED]);
 const MOST_SELECTED = 12_000; // photos at once; as in a circle of the map

@@ -4,7 +4,7 @@ import { element, setLast } from "../shared/dom.js";
 
 /** @import { Plane } from "./plane.js" */
 /**
- * Photos that show similar things: `clusters` in ui/meaning_data.py. `parent` is the number of the cluster that it is in.
+ * Photos that show similar things: `clusters` in the feature's page_data.py. `parent` is the number of the cluster that it is in.
  * @typedef {{ number: number, level: number, parent: number | null, name: string, x: number, y: number, src: string }} Cluster
  */
 
