@@ -37,6 +37,7 @@ from imgsearch.errors import QueryError
 from imgsearch.language.grammar import parse
 from imgsearch.paths import absolute
 from imgsearch.records.answer import Answer, Hit
+from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.query import FACT_TOLERANCE, Filter, FilterSpec, FilterValue, Interval, Query
 from imgsearch.text import SCHEME, plain_text, shell_word, without_spaces, words_of
@@ -230,7 +231,7 @@ def _between(column: str, value: FilterValue, is_whole: bool) -> str:
 
 def _of_fact(fact: Fact, spec: FilterSpec) -> _Condition | None:
     """Return the condition of a filter on a fact; None for one that no column answers."""
-    if spec.kind == "words":
+    if spec.kind == "words" and fact.name in NAME_FIELDS:
         words = words_column(fact.name)
         return lambda column, value: _has_words(column(words), str(value))
     if spec.kind == "text":

@@ -30,14 +30,13 @@ from imgsearch.archive.lance.tables import (
     View,
     lance_errors,
 )
-from imgsearch.archive.taking_people import take_people_rows
 from imgsearch.store.faces import FACE_COLUMNS
 from imgsearch.store.migrations import migrate
 
 CARRIED_OVER = "carried over"  # the writer of these items
 _CHANGED_US = 1  # since 1970: any other change is later
 _TABLES: tuple[TableName, ...] = ("marks", "people")
-_PEOPLE = ("persons", "own_person", "face_decisions")
+_PEOPLE = ("persons", "own_person", "face_decisions")  # tables of a library
 _ROWS_AT_ONCE = 4_096
 
 
@@ -103,16 +102,20 @@ def _marks(view: View) -> Iterator[UserItem]:
 
 def _people(address: str, view: View) -> Iterator[UserItem]:
     """Yield the items of persons and decisions, which the groups of items make of their rows."""
-    rows = list(rows_since(view, 0))
-    of_faces = {
-        number: columns["person_id"]
-        for table, number, columns in rows
-        if table == "faces" and columns is not None and columns["person_id"] is not None
-    }
+    rows: dict[str, list[dict[str, Any]]] = {table: [] for table in _PEOPLE}
+    of_faces: dict[int, int] = {}
+    for table, number, columns in rows_since(view, 0):  # millions of faces
+        if columns is None:
+            continue  # the row was deleted
+        if table in rows:
+            rows[table].append(columns)
+        elif table == "faces" and columns["person_id"] is not None:
+            of_faces[number] = columns["person_id"]
     made_in = f"{Table(address, 'photos').newest().identity}/{head_in(view).epoch}"
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)
-        take_people_rows(connection, [row for row in rows if row[0] != "faces"], _PEOPLE)
+        for table, own in rows.items():
+            _insert(connection, table, own)
         for (number,) in connection.execute("SELECT id FROM persons").fetchall():
             name = f"{made_in}/{number}".encode()
             identity = hashlib.blake2b(name, digest_size=16).hexdigest()
@@ -126,6 +129,16 @@ def _people(address: str, view: View) -> Iterator[UserItem]:
             for (subject,) in connection.execute(f"{subjects} ORDER BY 1").fetchall():
                 for (kind, key), value in group.present(connection, subject).items():
                     yield _item(kind, key, value)
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that any version of imgsearch has written, without the faces that they link."""
+    names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+    names = [name for name in names if name != "face_id"]
+    connection.executemany(
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES (?{', ?' * (len(names) - 1)})",
+        [[row.get(name) for name in names] for row in rows],
+    )
 
 
 def _confirm_faces(
