@@ -22,8 +22,7 @@ _PLACE = "at_s, x, y, width, height"
 _MAX_NAME = 200  # characters
 _FACE = f"{_PLACE}, score, size_px, vector, quality, turn"  # all but ids
 
-# The library is attached to a pack as `library`, or the working copy of an archive's people, in
-# which photos have other ids than in the pack. A face keeps its person where that has a name: a
+# The library is attached to a pack as `library`. A face keeps its person where that has a name: a
 # group without one is made anew by the library that merges the pack.
 _PACKED = (
     "JOIN library.photos AS theirs ON theirs.id = photo_id JOIN main.photos AS packed "

@@ -9,7 +9,7 @@ from imgsearch.store.people import PeopleStore
 
 
 class PeopleStores:
-    """Faces, persons, and the last changes of a library; also in the working copy of an archive."""
+    """Faces, persons, and the last changes of a library."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
