@@ -24,7 +24,7 @@ _REPLICAS = "replicas"  # in the folder of archives in the cache folder
 
 
 def normal_address(address: str | Path) -> str:
-    """A folder as an absolute path, and `s3://BUCKET/NAME` without a slash at its end.
+    """Return a folder as an absolute path, and `s3://BUCKET/NAME` without a slash at its end.
 
     Raises UsageError for an empty address, one of another kind of storage, and a folder whose path
     Lance cannot have.
@@ -58,17 +58,17 @@ def normal_address(address: str | Path) -> str:
 
 
 def names_archive(place: str) -> bool:
-    """Whether a place is an archive: an address in object storage, or a folder that has one."""
+    """Return whether a place is an archive: an address in object storage, or a folder with one."""
     return "://" in place or (Path(place).expanduser() / f"photos{TABLE_SUFFIX}").is_dir()
 
 
 def is_folder(address: str) -> bool:
-    """Whether an address, as `normal_address` gives it, is a folder of this machine."""
+    """Return whether an address, as `normal_address` gives it, is a folder of this machine."""
     return not address.startswith(_S3)
 
 
 def working_folder(data_dir: Path, address: str | Path) -> Path:
-    """The folder for lists of photos that were put into an archive, and for a service's socket."""
+    """Return the folder for lists of photos put into an archive, and for a service's socket."""
     key = normal_address(address).encode("utf-8", "surrogateescape")
     return data_dir / _FOLDER / hashlib.blake2b(key, digest_size=8).hexdigest()
 
@@ -117,12 +117,12 @@ class ObjectPath(type(Path())):  # type: ignore[misc]  # the class of paths of t
         return tuple(as_path(self._address[:end]) for end in reversed(ends))
 
     def with_segments(self, *segments: Any) -> Path:
-        """A path made of this one by `Path`, from Python 3.12 on."""
+        """Return a path made of this one by `Path`, from Python 3.12 on."""
         return as_path(path_text(Path(*segments)))
 
 
 def as_path(text: str) -> Path:
-    """The path of a file, or the address of an object as one: see `ObjectPath`."""
+    """Return the path of a file, or the address of an object as one: see `ObjectPath`."""
     return ObjectPath(text) if SCHEME.match(text) else Path(text)
 
 

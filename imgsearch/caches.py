@@ -80,7 +80,7 @@ class MemoryCache(Generic[_Key]):
         size_of: Callable[[_Value], int] = _one,
         unchecked_s: float = 0.0,
     ) -> _Value:
-        """The result of `compute` for this key, computed once at the version that is current.
+        """Return the result of `compute` for this key, computed once at the current version.
 
         A value is used for `unchecked_s` seconds without asking for the version. Threads that want
         the same value at once have it computed once.
@@ -111,12 +111,12 @@ class MemoryCache(Generic[_Key]):
         return value
 
     def known(self, key: _Key, version: Hashable) -> object | None:
-        """The value of a key at this version; None without one."""
+        """Return the value of a key at this version; None without one."""
         entry = self._at(key, version, self._now_s())
         return None if entry is None else entry.value
 
     def known_among(self, keys: Iterable[_Key], version: Hashable) -> dict[_Key, Any]:
-        """The values of those of these keys that have one at this version."""
+        """Return the values of those of these keys that have one at this version."""
         now_s = self._now_s()
         entries = ((key, self._at(key, version, now_s)) for key in keys)
         return {key: entry.value for key, entry in entries if entry is not None}
@@ -134,7 +134,7 @@ class MemoryCache(Generic[_Key]):
         self._put(key, _Entry(value, version, size, self._now_s()))
 
     def latest(self, key: _Key) -> Any:
-        """The value that was computed last for a key, also an outdated one; None without one.
+        """Return the value computed last for a key, also an outdated one; None without one.
 
         Does not wait while another is computed.
         """
@@ -228,7 +228,10 @@ class FileCache:
         self._held_bytes: dict[Path, int] = {}  # by folder; missing until it was counted
 
     def get(self, name: str) -> bytes | None:
-        """The content of a file, whose use is recorded; None if it is not there or damaged."""
+        """Return the content of a file, whose use is recorded.
+
+        None if it is not there or damaged.
+        """
         file = self._file(name)
         try:
             stored = file.read_bytes()
@@ -290,7 +293,7 @@ def _checksum(content: bytes) -> bytes:
 
 
 def _files_in(folder: Path) -> list[tuple[float, int, str]]:
-    """Every file of a folder: its last use (Unix seconds), its size in bytes, its path."""
+    """Return every file of a folder: its last use (Unix seconds), its size in bytes, its path."""
     files = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -301,7 +304,7 @@ def _files_in(folder: Path) -> list[tuple[float, int, str]]:
 
 
 def unwritable_cache(folder: Path, error: OSError) -> DiskError:
-    """The error for a folder in the cache folder that cannot be written to."""
+    """Return the error for a folder in the cache folder that cannot be written to."""
     return DiskError(
         f"Cannot write to {folder} ({error.strerror}). Choose another cache folder: IMGSEARCH_CACHE"
     )

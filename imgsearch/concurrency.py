@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 def prefetch(
     ahead: int, threads: int, tasks: Iterable[Callable[[], _Result]]
 ) -> Iterator[Iterator[_Result]]:
-    """The results of tasks, in order, computed by threads up to `ahead` tasks ahead.
+    """Provide the results of tasks, in order, computed by threads up to `ahead` tasks ahead.
 
     A task that has not started when the block ends is cancelled.
     """

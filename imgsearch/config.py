@@ -154,7 +154,7 @@ def default_data_dir() -> Path:
 
 
 def default_cache_dir() -> Path:
-    """The user's cache folder."""
+    """Return the user's cache folder."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("imgsearch", appauthor=False))
@@ -197,7 +197,7 @@ def _unreadable(file: Path, reason: str) -> SettingsError:
 
 
 def _exists(file: Path) -> bool:
-    """Whether there is such a file in the data folder. Raises as `Settings.load` does."""
+    """Return whether there is such a file in the data folder. Raises as `Settings.load` does."""
     folder = file.parent
     try:
         file.stat()

@@ -11,7 +11,10 @@ Find = Callable[[str], str | None]
 
 
 def opening(path: Path, system: str = sys.platform, find: Find = shutil.which) -> list[str]:
-    """The command that opens a file in its usual program; empty where the system has none."""
+    """Return the command that opens a file in its usual program.
+
+    Empty where the system has none.
+    """
     if system == "win32":
         # `start` is a command of a shell, which would take names of files apart.
         return ["rundll32", "url.dll,FileProtocolHandler", str(path)]

@@ -61,7 +61,7 @@ def entries(
     system: System = SYSTEM,
     page_options: Sequence[str] = (),
 ) -> Entries:
-    """The entries that run `program`, the command imgsearch without arguments.
+    """Return the entries that run `program`, the command imgsearch without arguments.
 
     Their places follow from `home` and `environment` alone. Raises UsageError for a path that no
     such file can have, such as one of several lines.
@@ -184,7 +184,10 @@ def _is_ours(entry: Entry) -> bool:
 
 
 def _folders_above(entry: Entry) -> int:
-    """The number of folders that were made for a file. A link's only one holds links alone."""
+    """Return the number of folders that were made for a file.
+
+    A link's only one holds links alone.
+    """
     if entry.target is not None:
         return 1
     found = _FOLDERS.search(_read(entry.path))
@@ -210,7 +213,7 @@ def _run(commands: Sequence[Sequence[str]]) -> None:
 
 
 def _desktop_file(command: Sequence[str]) -> str:
-    """A file as https://specifications.freedesktop.org/desktop-entry-spec/latest/ says."""
+    """Return a file as https://specifications.freedesktop.org/desktop-entry-spec/latest/ says."""
     return f"""# {_MARK}
 [Desktop Entry]
 Type=Application
@@ -275,12 +278,12 @@ def _agent(command: Sequence[str]) -> str:
 
 
 def _command_file(command: Sequence[str]) -> str:
-    """A script that Terminal runs when it is opened."""
+    """Return a script that Terminal runs when it is opened."""
     return f"#!/bin/sh\n# {_MARK}\nexec {shlex.join(command)}\n"
 
 
 def _batch_file(command: Sequence[str], hidden: bool) -> str:
-    """A script of cmd.exe. No path of Windows has a quotation mark."""
+    """Return a script of cmd.exe. No path of Windows has a quotation mark."""
     words = " ".join('"' + word.replace("%", "%%") + '"' for word in command)
     start = 'start "imgsearch" /min ' if hidden else ""
     return f"@echo off\r\nrem {_MARK}\r\nchcp 65001 >nul\r\n{start}{words}\r\n"

@@ -79,7 +79,7 @@ class Gazetteer:
         self._database.close()
 
     def town_of(self, lat: float, lon: float) -> TownOfPoint | None:
-        """The town at this point in degrees, or one near it; None if there is none within 30 km.
+        """Return the town at this point in degrees, or one near it; None without one within 30 km.
 
         So at sea, in a desert, and for coordinates out of range, such as those of a damaged file.
         0,0 is in the Atlantic.
@@ -101,7 +101,7 @@ class Gazetteer:
         return TownOfPoint(town, beyond_km > _INSIDE_KM)
 
     def _around(self, lat: float, lon: float, size_km: float, condition: str = "") -> list[_Row]:
-        """The towns in a box in degrees that contains all of a circle around a point."""
+        """Return the towns in a box in degrees that contains all of a circle around a point."""
         latitudes, longitudes = box_around(lat, lon, size_km)
         query = (
             "SELECT rowid, lat, lon, population FROM towns "
@@ -110,7 +110,7 @@ class Gazetteer:
         return [row for each in longitudes for row in self._database.rows(query, *latitudes, *each)]
 
     def named(self, name: str) -> list[Town]:
-        """The towns of this name, the most populous first. Case and accents do not matter.
+        """Return the towns of this name, the most populous first. Case and accents do not matter.
 
         "Paris, Texas" names the region or the country, too.
         """
@@ -123,7 +123,7 @@ class Gazetteer:
         ]
 
     def beginning(self, text: str, limit: int) -> list[Town]:
-        """The most populous towns whose names begin like this; none for a text without letters.
+        """Return the most populous towns with names that begin so; none for a text without letters.
 
         Case and accents do not matter. After a comma, regions or countries that begin so:
         "Paris, T".
@@ -147,7 +147,7 @@ class Gazetteer:
     def largest_in(
         self, south: float, west: float, north: float, east: float, min_population: int = 0
     ) -> list[Town]:
-        """The towns in an area in degrees with at least so many people, the most populous first."""
+        """Return the towns in an area in degrees with so many people, the most populous first."""
         # Of large towns there are few, and they have an index of their own.
         large = "population >= 250000 AND " if min_population >= 250_000 else ""
         return self._towns(
@@ -166,12 +166,12 @@ def _file(cache_dir: Path) -> Path:
 
 
 def town_names() -> Iterator[str]:
-    """The name of each town."""
+    """Return the name of each town."""
     return (str(row[0]) for row in _read_towns())
 
 
 def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int | None]:
-    """The row id of the town beyond whose reach a point is the least, and by how many km.
+    """Return the row id of the town beyond whose reach a point is the least, and by how many km.
 
     The number is negative within its reach, and infinite if there are no towns.
     """
@@ -183,7 +183,7 @@ def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int |
 
 
 def reach_km(population: int) -> float:
-    """The radius of a town with this many people, in km."""
+    """Return the radius of a town with this many people, in km."""
     return _REACH_OF_A_MILLION_KM * math.sqrt(population / 1e6)
 
 
@@ -202,7 +202,7 @@ def _fill(connection: sqlite3.Connection) -> None:
 
 
 def _read_towns() -> Iterator[tuple[object, ...]]:
-    """The rows of `towns`, one after the other: all need 100 MB."""
+    """Yield the rows of `towns`, one after the other: all need 100 MB."""
     import lzma
 
     with lzma.open(TOWNS_FILE, "rt", encoding="utf-8", newline="\n") as file:

@@ -44,7 +44,7 @@ class _Tool(NamedTuple):
 
 
 def pip_install(*arguments: str) -> str:
-    """The command that installs something into the environment of this Python.
+    """Return the command that installs something into the environment of this Python.
 
     The arguments are those of `pip install`.
     """
@@ -59,12 +59,15 @@ def pip_install(*arguments: str) -> str:
 
 
 def pip_reinstall(what: str) -> str:
-    """The command that replaces the files of an installed package; `what` is as for `pip`."""
+    """Return the command that replaces the files of an installed package.
+
+    `what` is as for `pip`.
+    """
     return pip_install("--force-reinstall", "--no-deps", what)
 
 
 def install_command(extra: str | None = None) -> str:
-    """The command that installs all that imgsearch needs, or one of its extras."""
+    """Return the command that installs all that imgsearch needs, or one of its extras."""
     source = _source()
     tool = _tool()
     extras = {extra} if extra else set()
@@ -78,7 +81,7 @@ def install_command(extra: str | None = None) -> str:
 
 
 def _requirement(source: _Source, extras: set[str]) -> str:
-    """This copy of imgsearch with these extras, as installers take it."""
+    """Return this copy of imgsearch with these extras, as installers take it."""
     suffix = f"[{','.join(sorted(extras))}]" if extras else ""
     if source.folder is not None:
         return f"{source.folder}{suffix}"
@@ -86,7 +89,7 @@ def _requirement(source: _Source, extras: set[str]) -> str:
 
 
 def cpu_torch_hint() -> str:
-    """A sentence with the command that installs torch without the libraries of CUDA.
+    """Return a sentence with the command that installs torch without the libraries of CUDA.
 
     On Linux, `pip` takes the build for CUDA from the package index unless told another index; `uv`
     has an option for that.
@@ -107,7 +110,7 @@ def cpu_torch_hint() -> str:
 
 
 def page_package() -> str:
-    """The name of the package with the page: `imgsearch.page` in an installed copy.
+    """Return the name of the package with the page: `imgsearch.page` in an installed copy.
 
     In a checkout it is the folder `ui`. An installed copy has no top-level package of that name,
     which another distribution could have, too.
@@ -116,13 +119,13 @@ def page_package() -> str:
 
 
 def checkout_folder() -> Path | None:
-    """The checkout that this code runs from, or None for an installed copy."""
+    """Return the checkout that this code runs from, or None for an installed copy."""
     folder = Path(__file__).resolve().parent.parent
     return folder if (folder / "pyproject.toml").is_file() else None
 
 
 def update_command() -> str:
-    """The command that brings a newer imgsearch."""
+    """Return the command that brings a newer imgsearch."""
     source = _source()
     if source.folder is None:
         tool = _tool()
@@ -132,7 +135,7 @@ def update_command() -> str:
 
 
 def restore_command(file: Path) -> str:
-    """The command that restores a damaged file of imgsearch."""
+    """Return the command that restores a damaged file of imgsearch."""
     source = _source()
     if source.is_checkout:
         return shlex.join(["git", "-C", str(source.folder), "checkout", "--", str(file)])
@@ -142,7 +145,7 @@ def restore_command(file: Path) -> str:
 
 
 def _tool() -> _Tool | None:
-    """The tool that made this environment, by the file that it has left there."""
+    """Return the tool that made this environment, by the file that it has left there."""
     folder = Path(sys.prefix)
     try:
         if (folder / "uv-receipt.toml").is_file():
@@ -203,7 +206,7 @@ def _source() -> _Source:
 
 
 def _direct_url() -> dict[str, object]:
-    """The origin as the installer recorded it; nothing after an installation from an index.
+    """Return the origin as the installer recorded it; nothing after an installation from an index.
 
     https://packaging.python.org/en/latest/specifications/direct-url/
     """

@@ -203,7 +203,7 @@ class Library:
         self._engine.close()
 
     def exists(self) -> bool:
-        """Whether there is a library at this address; the first `index` creates one."""
+        """Return whether there is a library at this address; the first `index` creates one."""
         return self._engine.exists()
 
     @property
@@ -494,7 +494,7 @@ class Library:
         return self._engine.photo_count()
 
     def version(self) -> Hashable:
-        """A value that changes whenever anything in the library changes, in any process."""
+        """Return a value that changes whenever anything in the library changes, in any process."""
         return self._engine.version()
 
     @operation("POST /photos", reads=True)
@@ -590,7 +590,7 @@ class Library:
         return watch(context, paths, stop or Event(), schedule)
 
     def _shown(self, hits: Iterable[Hit]) -> Iterator[Hit]:
-        """The hits, with what makes their pictures in a notebook."""
+        """Return the hits, with what makes their pictures in a notebook."""
         if "fleet" in self.capabilities:  # opening an archive for each picture is too slow
             return iter(hits)
         return with_thumbnails(hits, NotebookThumbnails(self.settings))
@@ -613,7 +613,7 @@ class NotebookThumbnails(Struct, frozen=True):
     settings: Settings
 
     def __call__(self, photo_id: int, at_s: float | None) -> bytes | None:
-        """A WebP image; None where none can be made now, as for a photo of an offline drive."""
+        """Return a WebP image; None where none can be made now, as for an offline photo."""
         try:
             with Library.open(self.settings) as library:
                 return library.pictures.thumbnail(photo_id, _NOTEBOOK_SIDE_PX, at_s)

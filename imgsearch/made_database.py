@@ -33,7 +33,10 @@ class MadeDatabase:
         self._connection: sqlite3.Connection | None = None
 
     def rows(self, query: str, *parameters: object) -> list[Any]:
-        """All rows of a query. Raises what `file` and `fill` raise where the file is missing."""
+        """Return all rows of a query.
+
+        Raises what `file` and `fill` raise where the file is missing.
+        """
         with self._lock:
             if self._connection is None:
                 self._connection = self._opened()
@@ -58,7 +61,10 @@ class MadeDatabase:
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        """The file, made if it is missing; in memory where the cache folder cannot be written."""
+        """Return the file, made if it is missing.
+
+        In memory where the cache folder cannot be written.
+        """
         file = self._file()
         if not file.exists():
             draft = file.with_name(f".{file.name}.{os.getpid()}.part")

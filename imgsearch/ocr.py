@@ -54,13 +54,13 @@ class TextReader(Protocol):
     def id(self) -> str: ...
 
     def read(self, image: Image) -> tuple[TextLine, ...]:
-        """The lines of text in an upright RGB image, from top to bottom, left to right.
+        """Return the lines of text in an upright RGB image, from top to bottom, left to right.
 
         Raises PhotoError if this image cannot be read.
         """
 
     def look(self, image: Image) -> float:
-        """Rate a small copy of an upright RGB image for legible text, 0 to 1.
+        """Return rate a small copy of an upright RGB image for legible text, 0 to 1.
 
         From `LOOK_THRESHOLD` on it is worth reading. Takes a fraction of the time of `read` for a
         large image. Raises PhotoError if this image cannot be read.
@@ -68,12 +68,12 @@ class TextReader(Protocol):
 
 
 def is_installed(package: str = PACKAGE) -> bool:
-    """Whether the extra `ocr` is installed. Nothing is loaded."""
+    """Return whether the extra `ocr` is installed. Nothing is loaded."""
     return find_spec(package) is not None
 
 
 def open_reader(threads: int, package: str = PACKAGE) -> TextReader:
-    """The reader of the extra `ocr`, for use by one thread at a time.
+    """Return the reader of the extra `ocr`, for use by one thread at a time.
 
     Raises MissingPackage without the extra, and EncoderError if one of its models is missing.
     """
@@ -157,7 +157,7 @@ class RapidOcrReader:
     def _recognise(
         self, pixels: NDArray[np.uint8], engine: Any
     ) -> Iterator[tuple[NDArray[np.float32], str, float]]:
-        """Corners (4, 2) in pixels, text and confidence of each line in RGB pixels."""
+        """Yield corners (4, 2) in pixels, text and confidence of each line in RGB pixels."""
         try:
             result = engine(pixels[:, :, ::-1])  # it expects BGR, as OpenCV does
         except Exception as error:  # the errors of its three libraries have no class in common
@@ -172,7 +172,7 @@ class RapidOcrReader:
 
 
 def _scaled_down(image: Image) -> Image:
-    """The image with its long side at `_MAX_SIDE_PX`, or if it is very long its short side at half.
+    """Return the image, its long side `_MAX_SIDE_PX`, or a very long one's short side half.
 
     A smaller image stays as it is.
     """
@@ -185,7 +185,7 @@ def _scaled_down(image: Image) -> Image:
 
 
 def _pieces(side: int, other: int) -> Iterator[tuple[int, int, int, int]]:
-    """Along a long side: begin and end of each piece, and of the part that only it reads.
+    """Yield pieces of a long side: begin and end of each piece, and of the part that only it reads.
 
     Neighbours overlap by a fifth, so that each line is whole in one of them.
     """

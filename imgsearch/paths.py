@@ -26,7 +26,7 @@ _USUAL_CHARS = 248  # up to which no program of Windows needs that: the limit of
 def path_coding(
     separator: str,
 ) -> tuple[Callable[[str | Path], bytes], Callable[[bytes], str]]:
-    """The functions that turn paths into stored ones and back, for a system with this separator.
+    """Return the functions that turn paths into stored ones and back, for this separator.
 
     On Unix, names of files are bytes and need not be UTF-8. On Windows they are text.
     """
@@ -53,24 +53,24 @@ stored_path, path_of = path_coding(os.sep)
 
 
 def with_slashes(path: str, separator: str = os.sep) -> str:
-    """A path as it is compared with stored ones."""
+    """Return a path as it is compared with stored ones."""
     return path if separator == "/" else path.replace(separator, "/")
 
 
 def is_absolute(path: str, separator: str = os.sep) -> bool:
-    """Whether a path with slashes begins at the root or, on Windows, at a drive."""
+    """Return whether a path with slashes begins at the root or, on Windows, at a drive."""
     return path.startswith("/") or (separator != "/" and bool(_DRIVE.match(path)))
 
 
 def leads_out(path: str, separator: str = os.sep) -> bool:
-    """Whether a path with slashes, from somebody else's file, may lead out of its folder here."""
+    """Return whether a path with slashes, from a file of somebody else, may leave its folder."""
     parts = PurePosixPath(path).parts
     foreign = separator != "/" and (separator in path or ":" in path)  # C:name, name:stream
     return not parts or path.startswith("/") or ".." in parts or "\0" in path or foreign
 
 
 def for_system(path: str, separator: str = os.sep) -> str:
-    """An absolute path in the form in which the system opens it, however long it is.
+    """Return an absolute path in the form in which the system opens it, however long it is.
 
     Windows needs a mark before paths of more than 259 characters, and takes them literally then.
     """
@@ -82,7 +82,7 @@ def for_system(path: str, separator: str = os.sep) -> str:
 
 
 def from_system(path: str) -> str:
-    """A path of Windows without the mark of `for_system`."""
+    """Return a path of Windows without the mark of `for_system`."""
     if path.startswith(_UNLIMITED + "UNC\\"):
         return "\\\\" + path.removeprefix(_UNLIMITED + "UNC\\")
     return path.removeprefix(_UNLIMITED)
@@ -93,12 +93,12 @@ entry_path: Callable[[str], str] = str if os.sep == "/" else from_system
 
 
 def folded(name: str) -> str:
-    """A name as file systems compare it that ignore case and how accents are written."""
+    """Return a name as file systems compare it that ignore case and how accents are written."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def spelled_as_on_disk(path: str, listed: Callable[[str], list[str]] = os.listdir) -> str:
-    """An absolute path whose names are spelled as on the disk, as far as it exists.
+    """Return an absolute path whose names are spelled as on the disk, as far as it exists.
 
     For file systems that ignore case, or how accents are written: there one file has many paths,
     and only one of them is known to a library. Folders that cannot be listed stay as they are.
@@ -120,14 +120,16 @@ def spelled_as_on_disk(path: str, listed: Callable[[str], list[str]] = os.listdi
 
 
 def database_uri(file: Path, parameters: str, separator: str = os.sep) -> str:
-    """The URI by which SQLite opens a file, as in `database_uri(file, "mode=ro")`."""
+    """Return the URI by which SQLite opens a file, as in `database_uri(file, "mode=ro")`."""
     if separator == "/":
         return f"file:{quote(os.fsencode(file))}?{parameters}"
     return f"file:///{quote(with_slashes(str(file), separator))}?{parameters}"
 
 
 def absolute(path: str | Path) -> str:
-    """The absolute path. Symbolic links in it are kept. Raises UsageError as `expand_home` does.
+    """Return the absolute path, with its symbolic links.
+
+    Raises UsageError as `expand_home` does.
 
     On Windows and macOS its names are spelled as on the disk.
     """
@@ -136,7 +138,7 @@ def absolute(path: str | Path) -> str:
 
 
 def expand_home(path: str | Path) -> str:
-    """The path with the home folder that `~` or `~USER` at its beginning stands for.
+    """Return the path with the home folder that `~` or `~USER` at its beginning stands for.
 
     Raises UsageError for an empty name, for one with a NUL character, and for the home folder of
     a user that this machine does not know.

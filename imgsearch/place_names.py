@@ -79,7 +79,7 @@ class PlaceNames:
         self._database = MadeDatabase(partial(_file, cache_dir), _fill)
 
     def others(self, name: str) -> list[PlaceName]:
-        """All names of the places with this name, countries first, then the most populous.
+        """Return all names of the places with this name, countries first, then the most populous.
 
         Case and accents do not matter, except that a name of up to three Latin letters must be in
         capitals. Empty for an unknown name.
@@ -97,7 +97,7 @@ class PlaceNames:
         return [PlaceName(kind, other) for kind, other in rows]
 
     def english(self, name: str) -> list[PlaceName]:
-        """The English name of each place with this name, in the order of `others`."""
+        """Return the English name of each place with this name, in the order of `others`."""
         firsts = "SELECT min(rowid) FROM names AS others WHERE others.place = names.place"
         plain = _looked_up(name)
         if not plain:
@@ -112,7 +112,7 @@ class PlaceNames:
         return [PlaceName(kind, english) for kind, english in rows]
 
     def beginning(self, beginning: str, limit: int) -> list[str]:
-        """The names of places that begin like this, countries first, then the most populous.
+        """Return the names of places that begin like this, countries first, then the most populous.
 
         Empty for fewer than four Latin letters, with which too many begin.
         """
@@ -131,7 +131,10 @@ class PlaceNames:
 
 
 def _looked_up(name: str) -> str:
-    """The form in which a name is looked up; "" for one that is not: empty, or short and small."""
+    """Return the form in which a name is looked up.
+
+    "" for one that is not: empty, or short and small.
+    """
     plain = _plain(name)
     return "" if _is_short(plain) and not name.strip().isupper() else plain
 
@@ -145,7 +148,7 @@ def _file(cache_dir: Path) -> Path:
 
 @lru_cache(maxsize=4)
 def place_names(cache_dir: Path) -> PlaceNames:
-    """The names of places with the file in this cache folder, open for the whole process."""
+    """Return the names of places with the file in this cache folder, open for the whole process."""
     return PlaceNames(cache_dir)
 
 
@@ -213,7 +216,7 @@ def _regions() -> Iterator[_Place]:
 
 
 def _translations(locales: Path) -> dict[str, list[str]]:
-    """The translations of the name of each region into all languages."""
+    """Return the translations of the name of each region into all languages."""
     import gettext  # only to make the file
 
     found: dict[str, list[str]] = defaultdict(list)
@@ -238,7 +241,7 @@ def _towns() -> Iterator[_Place]:
 
 
 def _countries_file() -> Path | None:
-    """A file of the package of countries that tells its version by its size."""
+    """Return a file of the package of countries that tells its version by its size."""
     return _package_file(_COUNTRIES, "global.dat")
 
 
@@ -252,7 +255,7 @@ def _towns_file() -> Path | None:
 
 @lru_cache(maxsize=4)
 def _package_file(package: str, name: str) -> Path | None:
-    """A file of a package, which is not imported; None without the package."""
+    """Return a file of a package, which is not imported; None without the package."""
     spec = find_spec(package)
     file = None if spec is None or spec.origin is None else Path(spec.origin).parent / name
     return file if file is not None and file.is_file() else None

@@ -56,7 +56,9 @@ def _lists_in(folder: str) -> Iterator[bytes]:
 
 
 def entry_points_of(group: str) -> dict[str, EntryPoint]:
-    """The entry points of a group by name. Of two with one name, the first on the path counts.
+    """Return the entry points of a group by name.
+
+    Of two with one name, the first on the path counts.
 
     A package with a list of entry points that cannot be read is left out: see `unreadable_lists`.
     """
@@ -68,13 +70,13 @@ def entry_points_of(group: str) -> dict[str, EntryPoint]:
 
 
 def unreadable_lists() -> tuple[str, ...]:
-    """A sentence for each installed package with a list of entry points that cannot be read."""
+    """Return a sentence for each installed package with an unreadable list of entry points."""
     return _installed()[1]
 
 
 @cache
 def _installed() -> tuple[tuple[EntryPoints, ...], tuple[str, ...]]:
-    """The entry points of each installed package, and `unreadable_lists`.
+    """Return the entry points of each installed package, and `unreadable_lists`.
 
     Of two versions of a package, the first on the path counts.
     """

@@ -117,7 +117,7 @@ def create_whole(path: Path, content: bytes) -> bool:
 
 
 def open_for_writing(path: Path) -> BinaryIO:
-    """The file, emptied or created, open for writing. Raises OSError."""
+    """Return the file, emptied or created, open for writing. Raises OSError."""
     return os.fdopen(_opened(path, os.O_TRUNC), "wb")
 
 
@@ -130,7 +130,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def replace_file_by_parts(path: Path, contents: Iterable[bytes]) -> None:
-    """As `replace_file`, with content that need not be in memory at once."""
+    """Do as `replace_file`, with content that need not be in memory at once."""
     make_folder(path.parent)
     part = _part_of(path)
     try:
@@ -201,7 +201,7 @@ def make_tree_private(folder: Path) -> None:
 
 
 def _part_of(path: Path) -> Path:
-    """The file that becomes `path` when it is complete."""
+    """Return the file that becomes `path` when it is complete."""
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
 
 
@@ -220,7 +220,7 @@ def _set_mode(target: Path | str | int, mode: int) -> None:
 
 
 def _is_open(about: os.stat_result) -> bool:
-    """Whether others have rights on a file or folder of this user."""
+    """Return whether others have rights on a file or folder of this user."""
     if sys.platform == "win32":
         return False
     is_link = stat.S_ISLNK(about.st_mode)

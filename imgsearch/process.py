@@ -47,7 +47,7 @@ else:
 
 
 def peak_memory_bytes() -> int:
-    """The most physical memory that this process has used at once."""
+    """Return the most physical memory that this process has used at once."""
     if sys.platform == "win32":
         peak_bytes = _peak_working_set_bytes()
     else:

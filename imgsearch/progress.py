@@ -36,7 +36,10 @@ class Progress(Struct, frozen=True):
     part: str | None = None
 
     def continues(self, before: Progress) -> bool:
-        """Whether this is a later step of the same part. A part has one total and one rate."""
+        """Return whether this is a later step of the same part.
+
+        A part has one total and one rate.
+        """
         return (self.part, self.total) == (before.part, before.total) and self.done >= before.done
 
 
@@ -111,7 +114,7 @@ class _Sample(NamedTuple):
 
 
 def _rate_of(samples: list[_Sample], now_s: float) -> float | None:
-    """The rate between the first and the last end of a burst; None without three of them.
+    """Return the rate between the first and the last end of a burst; None without three of them.
 
     A burst ends before a pause. Steps that come evenly are bursts of one. Steps that come for
     longer than any pause lasts are no burst, so the last of them ends them, too.
@@ -229,7 +232,7 @@ class TextReport(Struct, frozen=True):
         return self.read + self.none + self.failed
 
     def plus(self, other: TextReport) -> TextReport:
-        """The report of two runs that read different photos."""
+        """Return the report of two runs that read different photos."""
         return TextReport(
             self.read + other.read,
             self.none + other.none,
@@ -270,7 +273,7 @@ class FaceReport(Struct, frozen=True):
         return self.found + self.none + self.failed
 
     def plus(self, other: FaceReport) -> FaceReport:
-        """The report of two runs that looked at different photos."""
+        """Return the report of two runs that looked at different photos."""
         return FaceReport(
             self.found + other.found,
             self.none + other.none,
@@ -354,7 +357,7 @@ class CopyReport(Struct, frozen=True):
     marked: int = 0  # photos whose marks differed from those of the library
 
     def plus(self, other: CopyReport) -> CopyReport:
-        """The counts of both."""
+        """Return the counts of both."""
         return CopyReport(
             self.photos + other.photos,
             self.new + other.new,

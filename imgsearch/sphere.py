@@ -14,7 +14,7 @@ _KM_PER_DEGREE = 111.19  # of latitude, rounded down: a box is never too small
 
 
 def away_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """Kilometres along a great circle (haversine formula) between two points in degrees."""
+    """Return kilometres along a great circle (haversine formula) between two points in degrees."""
     phi, other_phi = math.radians(lat), math.radians(other_lat)
     half = math.sin((other_phi - phi) / 2) ** 2
     half += math.cos(phi) * math.cos(other_phi) * math.sin(math.radians(other_lon - lon) / 2) ** 2
@@ -24,7 +24,7 @@ def away_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float
 def arcs_km(
     lats: NDArray[np.float64], lons: NDArray[np.float64], lat: float, lon: float
 ) -> NDArray[np.float64]:
-    """Kilometres along great circles from each of many points to one, all in degrees."""
+    """Return kilometres along great circles from each of many points to one, all in degrees."""
     import numpy as np
 
     phis, phi = np.radians(lats), math.radians(lat)
@@ -38,7 +38,7 @@ def arcs_km(
 def box_around(
     lat: float, lon: float, radius_km: float
 ) -> tuple[tuple[float, float], list[tuple[float, float]]]:
-    """The latitudes (south, north) and longitudes (west, east) that contain a circle.
+    """Return the latitudes (south, north) and longitudes (west, east) that contain a circle.
 
     There are two intervals of longitudes where the circle crosses the meridian of 180 degrees.
     """

@@ -106,7 +106,7 @@ def new_photo(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def temporary_library(tmp_path: Path) -> Iterator[Library]:
-    """An empty library with the encoder `StandIn`, which needs no model."""
+    """Yield an empty library with the encoder `StandIn`, which needs no model."""
     settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
     with Library.open(settings, encoder=StandIn()) as library:
         yield library

@@ -17,7 +17,7 @@ SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
 
 
 def plain_text(text: str) -> str:
-    """`text` for comparison: without case, accents and invisible characters.
+    """Return `text` for comparison: without case, accents and invisible characters.
 
     "Genève", "GENEVE" and "Gene\u0300ve" are equal; so is a name with a mark for its direction.
     """
@@ -42,7 +42,7 @@ def in_usual_characters(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a name, as `plain_text`: letters and digits between anything else.
+    """Return the words of a name, as `plain_text`: letters and digits between anything else.
 
     "IMG_2041 Genève.jpg" gives img, 2041, geneve, jpg.
     """
@@ -50,12 +50,12 @@ def words_of(text: str) -> list[str]:
 
 
 def without_spaces(text: str) -> str:
-    """`text` for comparison without spaces, too: "50 mm" is equal to "50mm"."""
+    """Return `text` for comparison without spaces, too: "50 mm" is equal to "50mm"."""
     return "".join(plain_text(text).split())
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a text can be encoded as UTF-8.
+    """Return whether a text can be encoded as UTF-8.
 
     One with bytes of a file name or an argument that are not UTF-8 cannot: they are surrogates.
     """
@@ -78,13 +78,13 @@ def character_of_no_name(text: str) -> str | None:
 
 
 def path_text(path: str | Path) -> str:
-    """A path, or the address of an object: `Path` makes "s3:/bucket" of "s3://bucket"."""
+    """Return a path, or the address of an object: `Path` makes "s3:/bucket" of "s3://bucket"."""
     text = str(path)
     return SCHEME.sub(r"\1://", text) if ":/" in text else text
 
 
 def printable(text: str | Path) -> str:
-    """`text` with every character escaped that could move the cursor, hide text or break a line.
+    """Return `text` with the characters escaped that move the cursor, hide text or end a line.
 
     Escaped are control, format and unassigned characters, lone surrogates, and all separators but
     the space.
@@ -108,7 +108,7 @@ def format_count(number: int, singular: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """An estimate, to the second, minute or tenth of an hour: "about 3 min"."""
+    """Return an estimate, to the second, minute or tenth of an hour: "about 3 min"."""
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
     if seconds < 5400:
@@ -117,7 +117,7 @@ def format_duration(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A time in a video: "0:12", "1:02:03"."""
+    """Return a time in a video: "0:12", "1:02:03"."""
     minutes, second = divmod(int(seconds), 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"

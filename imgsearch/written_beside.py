@@ -123,7 +123,7 @@ def _replace(
 
 
 def is_left_name(name: str) -> bool:
-    """Whether a file of this name (no folders) is one that this module writes before it is done."""
+    """Return whether a file of this name (no folders) is an unfinished one of this module."""
     return name.startswith(".") and (
         _NAME.fullmatch(name) is not None or _NAME_OF_0_1.fullmatch(name) is not None
     )

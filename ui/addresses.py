@@ -13,14 +13,14 @@ _LONGEST_NUMBER = len(str(1 << 63))
 
 
 def address_of(view: str, parameters: Mapping[str, str] | None = None) -> str:
-    """The path and the query string of a view; parameters without a value are left out."""
+    """Return the path and the query string of a view; parameters without a value are left out."""
     given = {name: value for name, value in (parameters or {}).items() if value}
     path = "/" if view == START else f"/{view}"
     return f"{path}?{urlencode(given)}" if given else path
 
 
 def number_of(text: str) -> int | None:
-    """A number below 2^63 as the page writes it into addresses, else None."""
+    """Return a number below 2^63 as the page writes it into addresses, else None."""
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
         return None
     number = int(text)
@@ -28,7 +28,7 @@ def number_of(text: str) -> int | None:
 
 
 def parameters_here() -> dict[str, str]:
-    """The parameters of the address of the view that is shown."""
+    """Return the parameters of the address of the view that is shown."""
     parameters: dict[str, str] = st.query_params.to_dict()
     parameters.pop(_WRITER, None)
     return parameters

@@ -56,7 +56,10 @@ class PhotoList(Struct, frozen=True):
         return digest.hexdigest()[:16]
 
     def offset_of(self, photo_id: int) -> int | None:
-        """The position of a photo, or of that on top of it; None if it is not among these."""
+        """Return the position of a photo, or of that on top of it.
+
+        None if it is not among these.
+        """
         tops = (top for top, behind in self.stacks.items() if photo_id in behind)
         photo_id = next(tops, photo_id)
         (found,) = np.nonzero(self.ids == photo_id)
@@ -99,7 +102,7 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
         return len(self.found.ids) <= MAX_STACKED
 
     def photos(self, *, with_weak: bool, stacked: bool = False) -> PhotoList:
-        """The photos of the grid, in its order."""
+        """Return the photos of the grid, in its order."""
         if stacked and self.can_be_stacked:
             return self.everything_stacked if with_weak else self.strong_stacked
         return self.everything if with_weak else self.strong
@@ -111,7 +114,7 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
         return replace(self._listed(tops), stacks=stacks)
 
     def _listed(self, ids: Sequence[int]) -> PhotoList:
-        """The photos under their days if that is their order, else by level."""
+        """Return the photos under their days if that is their order, else by level."""
         if self.found.query.sort != "date" or not ids:
             return _photo_list(np.array(ids, np.int64), [self._levels[each] for each in ids])
         days = session().library.browse.days_of(np.array(ids, np.int64))
@@ -142,7 +145,7 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
 
 
 def _photo_list(ids: np.ndarray, levels: Sequence[str | None]) -> PhotoList:
-    """The photos with a line before each level, where levels come one after the other."""
+    """Return the photos with a line before each level, where levels come one after the other."""
     runs = [(level, len(list(group))) for level, group in groupby(levels)]
     order = [_LEVELS.index(level) for level, _ in runs if level is not None]
     if len(order) < len(runs) or order != sorted(order):
@@ -152,7 +155,7 @@ def _photo_list(ids: np.ndarray, levels: Sequence[str | None]) -> PhotoList:
 
 
 def answer_of(search_input: SearchInput) -> WholeAnswer:
-    """The answer to a search, up to a minute old.
+    """Return the answer to a search, up to a minute old.
 
     Raises the errors of the query language and of the library.
     """
@@ -163,7 +166,7 @@ def answer_of(search_input: SearchInput) -> WholeAnswer:
 def photos_around(
     search_input: SearchInput, photo_id: int, reach: int
 ) -> tuple[list[Hit], int, int]:
-    """A photo in the answer to a search, and as many as `reach` on either side of it.
+    """Return a photo in the answer to a search, and as many as `reach` on either side of it.
 
     With them, how many photos come before these, and how many there are; no photo, 0 and 0 if it
     is not there.
@@ -191,14 +194,16 @@ def list_parameters(
     stacked: bool = False,
     is_newest: bool = False,
 ) -> str:
-    """The request parameters with which a grid asks for the photos of a search."""
+    """Return the request parameters with which a grid asks for the photos of a search."""
     given = {"from": "newest"} if is_newest else dict(search_input.parameters)
     switches = {"weak": with_weak, "stacked": stacked}
     return urlencode({**given, **{name: "1" for name, is_on in switches.items() if is_on}})
 
 
 def _whole_answer(search_input: SearchInput) -> WholeAnswer:
-    """The search comes from the service if it runs: its model is loaded, and it keeps the vector
+    """Return the answer to a search with all photos that it finds.
+
+    The search comes from the service if it runs: its model is loaded, and it stores the vector
     of the query where the library finds it.
     """
     here = session()
@@ -215,7 +220,7 @@ def _whole_answer(search_input: SearchInput) -> WholeAnswer:
 
 
 def photo_list(request: Request) -> Response:
-    """The photos of an answer: their ids, and the sections that they stand in.
+    """Return the photos of an answer: their ids, and the sections that they stand in.
 
     `at` is the id of a photo whose position is asked for. The list of the version `of` is given
     where it is the last that was computed: what stands above a grid tells of that one.
@@ -284,7 +289,7 @@ def tiles(request: Request) -> Response:
 def _requested(
     parameters: Mapping[str, str], *, is_kept: bool = False
 ) -> tuple[PhotoList, WholeAnswer]:
-    """The list that `list_parameters` names; with `is_kept`, as it was computed last."""
+    """Return the list that `list_parameters` names; with `is_kept`, as it was computed last."""
     is_newest = parameters.get("from") == "newest"
     search_input = NEWEST if is_newest else SearchInput.from_address(parameters)
     kept = recent_answers(session(), _whole_answer).kept(search_input) if is_kept else None

@@ -82,7 +82,10 @@ def show_view(name: str) -> None:
 
 
 def _shows(show: Callable[[], None], suggestion_key: str | None = None) -> bool:
-    """Whether this raises no expected error; else a card tells it, see `cards.error_card`."""
+    """Return whether this raises no expected error.
+
+    Else a card tells it, see `cards.error_card`.
+    """
     try:
         show()
     except ImgsearchError as error:
@@ -92,7 +95,7 @@ def _shows(show: Callable[[], None], suggestion_key: str | None = None) -> bool:
 
 
 def _link_to(name: str, shown: str) -> dict[str, object]:
-    """An entry of the bar on narrow screens."""
+    """Return an entry of the bar on narrow screens."""
     view = all_views()[name]
     return {
         "title": view.title.removeprefix("Near-").capitalize(),  # there is little room
@@ -103,7 +106,7 @@ def _link_to(name: str, shown: str) -> dict[str, object]:
 
 
 def pages() -> dict[str, st.Page]:
-    """The views of this page, by URL path."""
+    """Return the views of this page, by URL path."""
     return {
         name: st.Page(
             partial(show_view, name),

@@ -127,7 +127,7 @@ class SignedCookie:
         self._is_kept = is_kept
 
     def must_begin(self, scope: Scope) -> bool:
-        """Whether this is a request or a websocket without the cookie."""
+        """Return whether this is a request or a websocket without the cookie."""
         if scope["type"] not in ("http", "websocket"):
             return False
         connection = HTTPConnection(scope)
@@ -148,7 +148,7 @@ class SignedCookie:
         )
 
     def end(self, request: Request) -> Response:
-        """The answer to a request to log out: the browser forgets the cookie.
+        """Return the answer to a request to log out: the browser forgets the cookie.
 
         Only by POST, which a link or a picture of another web site cannot send.
         """
@@ -192,7 +192,7 @@ class TokenLogin:
         return _equal(connection.query_params.get(TOKEN, ""), self._token)
 
     def _accept(self, request: Request) -> Response:
-        """The cookie, and the same address without the token, which then is in no history."""
+        """Return the cookie, and the address without the token, which then is in no history."""
         others = [(key, value) for key, value in request.query_params.items() if key != TOKEN]
         address = _own_address(request.scope["path"], urlencode(others))
         response = HTMLResponse(_TOKEN_ACCEPTED % html.escape(address), headers=NOT_STORED)
@@ -255,7 +255,7 @@ def _is_logout(scope: Scope) -> bool:
 
 
 def _token_needed(request: Request) -> Response:
-    """The refusal: a page for people, a text for programs."""
+    """Return the refusal: a page for people, a text for programs."""
     if _wants_html(request):
         return HTMLResponse(_TOKEN_NEEDED_PAGE, 403, NOT_STORED)
     return PlainTextResponse(_TOKEN_NEEDED, 403, NOT_STORED)
@@ -266,13 +266,13 @@ def _wants_html(request: Request) -> bool:
 
 
 def _own_address(path: str, query: str) -> str:
-    """An address of this page, whatever the path: two slashes would name another host."""
+    """Return an address of this page, whatever the path: two slashes would name another host."""
     own = "/" + quote(path.lstrip("/\\"))
     return f"{own}?{query}" if query else own
 
 
 def _next_address(request: Request) -> str:
-    """The address to open after the login: the one that was requested, or the start page."""
+    """Return the address to open after the login: the one that was requested, or the start page."""
     asked = urlsplit(request.query_params.get(NEXT, "/"))
     return _own_address(unquote(asked.path), asked.query)
 
@@ -287,11 +287,11 @@ async def _refuse_websocket(receive: Receive, send: Send) -> None:
 
 
 async def _password_in(request: Request) -> str:
-    """The password in the login form; empty if the form is malformed or too large."""
+    """Return the password in the login form; empty if the form is malformed or too large."""
     body = await read_body(request, MAX_FORM_BYTES)
     return parse_qs((body or b"").decode("utf-8", "replace")).get("password", [""])[0]
 
 
 def _equal(given: str, expected: str) -> bool:
-    """Compares in constant time. As bytes: `compare_digest` raises on text that is not ASCII."""
+    """Compare in constant time. As bytes: `compare_digest` raises on text that is not ASCII."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())

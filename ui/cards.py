@@ -43,7 +43,10 @@ _VIEWS_OF_COMMANDS = {
 
 
 def card(title: str, body: str, icon: str) -> None:
-    """A centred title, text and icon. `body` is Markdown; untrusted parts of it are escaped."""
+    """Show a centred title, text and icon.
+
+    `body` is Markdown; untrusted parts of it are escaped.
+    """
     with st.container(border=True, horizontal_alignment="center"):
         st.header(f"{icon} {title}", anchor=False, text_alignment="center")
         st.markdown(body, text_alignment="center")
@@ -62,7 +65,7 @@ def suggestion_button(line: str, key: str = "suggestion") -> None:
 
 
 def error_card(error: ImgsearchError, suggestion_key: str | None = None) -> None:
-    """An expected error: what happened, and the cure from its message.
+    """Show an expected error: what happened, and the cure from its message.
 
     Beside the search box, `suggestion_key` is the key of the button for the query that may have
     been meant.
@@ -93,20 +96,20 @@ def unexpected_error(error: Exception) -> bool:
 
 
 def no_results(reason: str) -> None:
-    """A search without results."""
+    """Show a search without results."""
     card("No results", reason, ":material/search_off:")
 
 
 def view_button(
     view: str, label: str, icon: str, kind: Literal["primary", "secondary"] = "primary"
 ) -> None:
-    """A button that leads to a view."""
+    """Show a button that leads to a view."""
     if st.button(label, type=kind, icon=icon, key=f"to {view}: {label}"):
         go_to(address_of(view))
 
 
 def command_buttons(message: str) -> None:
-    """For each command that a message names, a button to the view that does the same."""
+    """Show for each command that a message names a button to the view that does the same."""
     for command, (view, part, label, icon) in _VIEWS_OF_COMMANDS.items():
         if command not in message or not session().has(part):
             continue

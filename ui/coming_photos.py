@@ -45,7 +45,7 @@ def show_coming_photos(on_click: Callable[[], None] = lambda: None) -> None:
 
 
 def progress(request: Request) -> Response:
-    """How far the adding of photos is."""
+    """Return how far the adding of photos is."""
     try:
         return JSONResponse(_progress(), headers=NOT_STORED)
     except ImgsearchError as error:
@@ -53,7 +53,7 @@ def progress(request: Request) -> Response:
 
 
 def _progress() -> dict[str, object]:
-    """The number of photos, what is being done, None if nothing, and the share that is done."""
+    """Return the number of photos, the running job, None without one, and the share done."""
     here = session()
     job = indexing_job(here.library, here.tasks)
     # After the job was looked at: none of its photos is missing when it has ended.

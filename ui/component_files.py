@@ -80,7 +80,7 @@ def _folders() -> list[Path]:
 
 @cache
 def version() -> str:
-    """Changes whenever one of the files does."""
+    """Return a value that changes whenever one of the files does."""
     digest = hashlib.sha256()
     for name, content in _files().items():
         digest.update(f"{name} {len(content)} ".encode() + content)
@@ -88,17 +88,17 @@ def version() -> str:
 
 
 def address(name: str) -> str:
-    """The address of one of the files."""
+    """Return the address of one of the files."""
     return f"/modules/{version()}/{name}"
 
 
 def text(name: str) -> str:
-    """The text of one of the files."""
+    """Return the text of one of the files."""
     return _files()[name].decode()
 
 
 def serve(request: Request) -> Response:
-    """One of the files. No other can be requested."""
+    """Return one of the files. No other can be requested."""
     name = request.path_params["name"]
     content = _files().get(name)
     if content is None or request.path_params["version"] != version():
@@ -108,12 +108,12 @@ def serve(request: Request) -> Response:
 
 
 def script(name: str) -> str:
-    """The script of the component `name`, which imports its module."""
+    """Return the script of the component `name`, which imports its module."""
     return _SCRIPT % address(f"{name}/{name}.js")
 
 
 def component(name: str, *styles: str, is_isolated: bool = True) -> ComponentRenderer:
-    """The component whose files are in the folder `name`, among them `name.js` and `name.css`.
+    """Return the component with the files in the folder `name`, also `name.js` and `name.css`.
 
     `styles` are further style sheets, which come before its own.
 

@@ -83,11 +83,11 @@ class CompressedTexts:
         await self._app(scope, receive, _Text(self, send, coding, kinds, path).send)
 
     def compressed(self, content: bytes, coding: Coding) -> bytes:
-        """The content of an answer that may change, in a coding."""
+        """Return the content of an answer that may change, in a coding."""
         return _compress(content, coding, _QUICK[coding])
 
     def compressed_once(self, content: bytes, coding: Coding) -> tuple[bytes, bool]:
-        """The same of an answer that never changes, and whether it cannot be compressed better."""
+        """Return the same of an answer that never changes, and whether it is compressed best."""
         if coding != "br":
             return self.compressed(content, coding), True
         name = hashlib.blake2b(content, digest_size=20).hexdigest()
@@ -191,7 +191,7 @@ class _Text:
 
 
 def _is_text(start: Message, kinds: tuple[str, ...]) -> bool:
-    """Whether an answer is the whole of a text that nobody has compressed."""
+    """Return whether an answer is the whole of a text that nobody has compressed."""
     headers = Headers(scope=start)
     kind = headers.get("content-type", "")
     return (
@@ -203,7 +203,7 @@ def _is_text(start: Message, kinds: tuple[str, ...]) -> bool:
 
 
 def _coding_of(headers: Headers) -> Coding | None:
-    """The best coding that a browser takes."""
+    """Return the best coding that a browser takes."""
     taken = set()
     for each in headers.get("accept-encoding", "").lower().split(","):
         name, _, quality = each.partition(";")

@@ -55,7 +55,7 @@ _HISTORY = "../components/history/history.js"
 
 
 def _asset(*names: str) -> str:
-    """The text of these files, one after the other: a script has no address to import from."""
+    """Return the text of these files in a row: a script has no address to import from."""
     return "\n".join((ASSETS / name).read_text("utf-8") for name in names)
 
 
@@ -132,7 +132,7 @@ class ViewerOptions(Struct, frozen=True):
 
 
 def answer(key: str, options: AnswerOptions) -> AnswerEvents:
-    """All photos that a search found, to open and to select."""
+    """Return all photos that a search found, to open and to select."""
     result = _answer(
         key=key,
         data={
@@ -154,7 +154,7 @@ def answer(key: str, options: AnswerOptions) -> AnswerEvents:
 
 
 def _run_fragment() -> None:
-    """The callback of a grid of found photos: with one, an event reruns the fragment around it.
+    """Serve as a grid's callback: with one, an event reruns the fragment around it.
 
     It must not note a click: the fragment does not run the search box, so the next run of the
     whole page would be taken for the answer to this click.
@@ -169,7 +169,9 @@ def tiles(
     address: str,
     photo_parameters: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """A few photos side by side. A click opens the photo at an address with `photo_parameters`,
+    """Show a few photos side by side.
+
+    A click opens the photo at an address with `photo_parameters`,.
     which say what its arrow keys step through.
 
     `address` is that of the view: the browser comes back to the same place in it.
@@ -193,7 +195,7 @@ def _tile(
 
 
 def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> int | None:
-    """The photo `shown`, with its neighbours in `hits`, what can be done with it, and its details.
+    """Return the photo `shown`, its neighbours in `hits`, its possible actions and its details.
 
     Returns the id of a photo by which the visitor has asked to teach a concept.
     """
@@ -220,7 +222,7 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> int | Non
 
 
 def _slide(hit: Hit, options: ViewerOptions, marks: PhotoMarks | None) -> dict[str, object]:
-    """The data with which the viewer shows a photo and preloads its neighbours."""
+    """Return the data with which the viewer shows a photo and preloads its neighbours."""
     photo, photo_facts = hit.photo, hit.photo.facts
     version = f"{photo.id}?v={photo.content_hash[:12]}"
     original = f"/original/{version}"
@@ -248,12 +250,12 @@ def _slide(hit: Hit, options: ViewerOptions, marks: PhotoMarks | None) -> dict[s
 
 
 def facts(rows: Sequence[tuple[str, str]], key: str) -> None:
-    """A table of names and values."""
+    """Show a table of names and values."""
     _facts(key=key, data=[[printable(name), printable(value)] for name, value in rows])
 
 
 def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] | None:
-    """An image to draw a rectangle on, with `region` drawn; no region is the whole image.
+    """Return an image to draw a rectangle on, with `region` drawn; no region is the whole image.
 
     Returns None if nothing was drawn since the last run, else a tuple of the new region.
     """
@@ -269,8 +271,7 @@ def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] |
 
 
 def search_field(line: str) -> None:
-    """The field of the search, with suggestions how to go on with what is typed, and beside it the
-    button that chooses an image to search by.
+    """Show the search field with its suggestions, and the button for an image to search by.
 
     It shows `line` unless the visitor has typed another one meanwhile. `typed_lines` returns these.
     """
@@ -282,12 +283,12 @@ def search_field(line: str) -> None:
 
 
 def typed_lines() -> Iterator[str]:
-    """The queries that were typed and sent since the last call."""
+    """Return the queries that were typed and sent since the last call."""
     return (line for _, line in _new_events(_SEARCH_FIELD))
 
 
 def chips(shown: Sequence[Chip]) -> None:
-    """A chip for each filter. `clicked_chips` returns the clicks on their buttons."""
+    """Show a chip for each filter. `clicked_chips` returns the clicks on their buttons."""
     data = {
         "chips": [
             {
@@ -305,14 +306,14 @@ def chips(shown: Sequence[Chip]) -> None:
 
 
 def clicked_chips() -> Iterator[tuple[ChipAction, str]]:
-    """The clicks on chips since the last call, each with the name of its chip."""
+    """Yield the clicks on chips since the last call, each with the name of its chip."""
     for action, name in _new_events(_CHIPS):
         known: dict[str, ChipAction] = {"words": "words", "plain": "plain"}
         yield known.get(action, "filter"), name
 
 
 def period(first: date | None, last: date | None, range_: tuple[date, date]) -> None:
-    """The first and the last day of a period. `changed_days` returns the changes."""
+    """Show the first and the last day of a period. `changed_days` returns the changes."""
     days = {"from": first, "to": last}
     data: dict[str, object] = {name: day.isoformat() if day else "" for name, day in days.items()}
     data["range"] = [day.isoformat() for day in range_]
@@ -321,7 +322,7 @@ def period(first: date | None, last: date | None, range_: tuple[date, date]) -> 
 
 
 def changed_days() -> Iterator[tuple[Literal["from", "to"], date | None]]:
-    """The changes in `period` since the last call: each day with its new value."""
+    """Yield the changes in `period` since the last call: each day with its new value."""
     for name, text in _new_events(_PERIOD):
         day = date.fromisoformat(text) if text else None
         yield ("from" if name == "from" else "to"), day
@@ -342,7 +343,7 @@ def clicked_choices() -> Iterator[tuple[str, str]]:
 
 
 def _new_events(key: str) -> Iterator[tuple[str, str]]:
-    """The events of a component since the last call.
+    """Return the events of a component since the last call.
 
     Of several triggers, Streamlit passes on only the last. So the component keeps its events in
     its state, numbered, until it learns that they were handled (`shared/unhandled_events.js`).
@@ -359,7 +360,7 @@ def _new_events(key: str) -> Iterator[tuple[str, str]]:
 
 
 def _handled(key: str) -> tuple[str, int]:
-    """This session, and the number of the last event of a component that was returned in it."""
+    """Return this session, and the number of the last event of a component returned in it."""
     own: str = st.session_state.setdefault("session of events", secrets.token_hex(8))
     number: int = st.session_state.get(f"{key} handled", 0)
     return own, number
@@ -378,7 +379,7 @@ def shell(
     can_log_out: bool,
     has_search_field: bool,
 ) -> str:
-    """The heading of a view, on narrow screens the bar that leads to `views`, and the tray.
+    """Return the heading of a view, on narrow screens the bar that leads to `views`, and the tray.
 
     `path` is that of the view, and `search_effects` says what a search does in each view, by its
     path; this view has the field if `has_search_field`. `parts` says what can be done with selected
@@ -411,11 +412,11 @@ def shell(
 
 
 def _rerun() -> None:
-    """The callback of an event that reruns the page and does nothing else."""
+    """Serve as the callback of an event that reruns the page and does nothing else."""
 
 
 def fill_window() -> None:
-    """The grid or the map that follows fills the window, so the page itself need not scroll."""
+    """Let the grid or map that follows fill the window, so that the page need not scroll."""
     st.html(_WITHOUT_MARGIN)
 
 

@@ -32,7 +32,7 @@ class NarrowedEvent(Struct, frozen=True):
 
 
 def narrowed_events(search_input: SearchInput) -> list[NarrowedEvent]:
-    """The events with photos that a search finds, all for an empty one; the newest first.
+    """Return the events with photos that a search finds, all for an empty one; the newest first.
 
     An event is that of all photos, so it has one title and one address, whatever is searched for.
     Raises the errors of the query language and of the library.
@@ -46,7 +46,7 @@ def narrowed_events(search_input: SearchInput) -> list[NarrowedEvent]:
 
 
 def event_at(moment: str) -> PhotoEvent | None:
-    """The event that began at a moment, in ISO text, or that has the moment; None for none.
+    """Return the event that began at a moment, in ISO text, or that has the moment; None for none.
 
     Its beginning may have moved: a photo may have come or gone since the address was written.
     """
@@ -62,7 +62,7 @@ def _event_with(photo_id: int) -> PhotoEvent | None:
 
 
 def event_hits(moment: str, photo_id: int, reach: int) -> tuple[list[Hit], int, int]:
-    """A photo of an event, and as many as `reach` on either side of it.
+    """Return a photo of an event, and as many as `reach` on either side of it.
 
     With them, how many photos come before these, and how many there are; no photo, 0 and 0 if it
     is not there.
@@ -80,7 +80,7 @@ def event_hits(moment: str, photo_id: int, reach: int) -> tuple[list[Hit], int, 
 
 
 def listed(request: Request) -> Response:
-    """The events of a search, the newest first."""
+    """Return the events of a search, the newest first."""
     search_input = SearchInput.from_address(request.query_params)
     try:
         found = narrowed_events(search_input)
@@ -105,7 +105,7 @@ def cover(request: Request) -> Response:
 
 
 def _cover_of(event: PhotoEvent, search_input: SearchInput) -> Hit | None:
-    """A favourite, else a clear photo; hidden ones only if all are."""
+    """Return a favourite, else a clear photo; hidden ones only if all are."""
     ids: Sequence[int] = event.photo_ids
     if search_input:
         wanted = set(photos_by_day(search_input).photo_ids.tolist())
@@ -118,7 +118,7 @@ def _cover_of(event: PhotoEvent, search_input: SearchInput) -> Hit | None:
 
 
 def photos(request: Request) -> Response:
-    """The photos of one event by day, the earliest first, with its title and its way on a map.
+    """Return the photos of one event by day, earliest first, with its title and way on a map.
 
     `photo` is the id of a photo that it had: where no event has the moment any more, since dates
     were corrected, the event of that photo is shown.
@@ -176,7 +176,7 @@ def tiles(request: Request) -> Response:
 
 
 def event_json(event: PhotoEvent) -> dict[str, object]:
-    """An event without its photos."""
+    """Return an event without its photos."""
     start = _address_of_start(event)
     return {
         "start": start,
@@ -198,19 +198,19 @@ def _address_of_start(event: PhotoEvent) -> str:
 
 
 def _version(event: PhotoEvent) -> str:
-    """Changes whenever its photos do."""
+    """Return a value that changes whenever its photos do."""
     return hashlib.sha256(repr(event.photo_ids).encode()).hexdigest()[:16]
 
 
 def _days_of(event: PhotoEvent) -> list[tuple[str, int]]:
-    """Each day with its number of photos, in order of time."""
+    """Return each day with its number of photos, in order of time."""
     by_day = session().library.browse.days_of(event.photo_ids)
     counts: dict[date, int] = {day.day: len(day.photo_ids) for day in reversed(by_day)}
     return [(day.isoformat(), count) for day, count in counts.items()]
 
 
 def _towns_of(stops: Sequence[RouteStop]) -> list[tuple[int, str]]:
-    """The towns of a way, those with most photos first: the number of the first stop, the name."""
+    """Return the towns of a way, most photos first: the number of the first stop, the name."""
     hits = session().library.photos([stop.first_id for stop in stops])
     found = {hit.photo.id: hit.photo.facts.town for hit in hits}
     firsts: dict[str, int] = {}

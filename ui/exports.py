@@ -36,7 +36,7 @@ class ExportedPhotos(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def export(request: Request) -> Response:
-    """Photos as a list of paths, as JSON, or as a contact sheet: PDF, or JPEG."""
+    """Return photos as a list of paths, as JSON, or as a contact sheet: PDF, or JPEG."""
     content = await read_body(request, _MAX_BYTES)
     if content is None:
         return PlainTextResponse(TOO_LONG, 413, NOT_STORED)
@@ -66,7 +66,7 @@ async def export(request: Request) -> Response:
 
 
 def paths_text(paths: Iterable[Path]) -> bytes:
-    """One path per line, byte for byte as the file system has it."""
+    """Return one path per line, byte for byte as the file system has it."""
     return b"".join(os.fsencode(path_text(path)) + b"\n" for path in paths)
 
 
@@ -112,7 +112,7 @@ def link_folder(hits: Sequence[Hit], folder: Path, roots: Iterable[Path]) -> int
 
 
 def _unique_names(hits: Sequence[Hit]) -> Iterator[tuple[str, Hit]]:
-    """Each photo with a file name that differs from all others, also where case is ignored."""
+    """Yield each photo with a file name that differs from all others, also without case."""
     taken: set[str] = set()
     for hit in hits:
         yield unique_name(hit.path.name, taken), hit

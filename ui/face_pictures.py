@@ -16,7 +16,7 @@ _CACHE_A_DAY = {"Cache-Control": "private, max-age=86400"}
 
 
 def picture(request: Request) -> Response:
-    """A face, by its id, as WebP."""
+    """Return a face, by its id, as WebP."""
     face_id = number_of(request.path_params["face_id"])
     side_px = SIDES_PX.get(request.path_params["size"])
     if face_id is None or side_px is None:

@@ -42,12 +42,15 @@ _NOUNS = {
 
 
 def parse_line(line: str) -> Query:
-    """The query in the search box, which may be empty. Raises the errors of the query language."""
+    """Return the query in the search box, which may be empty.
+
+    Raises the errors of the query language.
+    """
     return parse(line) if line.strip() else Query()
 
 
 def values_of(query: Query) -> FilterValues:
-    """The filters that the form can show. Those that exclude photos are not among them."""
+    """Return the filters that the form can show. Those that exclude photos are not among them."""
     values: FilterValues = {}
     for chip in chips_of(query):
         if not chip.negated:
@@ -57,7 +60,7 @@ def values_of(query: Query) -> FilterValues:
 
 
 def with_filters(line: str, values: Mapping[str, str], sort: Sort | None = None) -> str:
-    """`line` with `values` in place of the filters of the same fields.
+    """Return `line` with `values` in place of the filters of the same fields.
 
     With `sort`, the photos are in this order.
     """
@@ -70,7 +73,7 @@ def with_filters(line: str, values: Mapping[str, str], sort: Sort | None = None)
 
 
 def toggled(line: str, field: str, value: str) -> str:
-    """`line` with this filter, or without it if it is there.
+    """Return `line` with this filter, or without it if it is there.
 
     Of people and keywords, a photo must have all that are chosen; of folders, places and labels,
     one. Raises QueryError for an unknown field or an invalid value.
@@ -122,7 +125,7 @@ class FilterChip(NamedTuple):
 
 
 def chips_of(query: Query) -> Iterator[FilterChip]:
-    """A chip for each value of each filter, in their order."""
+    """Yield a chip for each value of each filter, in their order."""
     for number, condition in enumerate(query.filters):
         before, after = query.filters[:number], query.filters[number + 1 :]
         for place, value in enumerate(condition.values):
@@ -140,7 +143,7 @@ def chips_of(query: Query) -> Iterator[FilterChip]:
 
 
 def filter_chips() -> None:
-    """A chip for each filter, with a button that removes it from the search box.
+    """Show a chip for each filter, with a button that removes it from the search box.
 
     Words that stand for a filter are removed, or taken as plain words by quotes around them.
     """
@@ -171,7 +174,7 @@ def filter_chips() -> None:
 
 
 def _after_click(line: str, action: elements.ChipAction, name: str) -> str:
-    """`line` without this filter, or without these words or with quotes around them."""
+    """Return `line` without this filter, or without these words or with quotes around them."""
     query = parse_line(line)
     if action == "filter":
         return next((chip.rest for chip in chips_of(query) if chip.text == name), line)
@@ -282,7 +285,7 @@ def _text_input(field: str, label: str, placeholder: str, values: FilterValues) 
 
 
 def _new_key(field: str, value: object) -> str:
-    """The key for the input of a field, which is to show `value`.
+    """Return the key for the input of a field, which is to show `value`.
 
     A new key if the value was changed elsewhere: until the browser has received the new value it
     sends the old one, which Streamlit takes for a change.
@@ -297,7 +300,7 @@ def _new_key(field: str, value: object) -> str:
 
 
 def _key(field: str) -> str:
-    """The key with which the input of a field was last drawn."""
+    """Return the key with which the input of a field was last drawn."""
     return f"filter {field} {st.session_state.get(f'filter {field}', 0)}"
 
 
@@ -320,14 +323,14 @@ def _value_text(chosen: object) -> str:
 
 
 def first_day(text: str | None) -> date | None:
-    """The first day of a year, month or day: "2023-06" -> 1 June 2023."""
+    """Return the first day of a year, month or day: "2023-06" -> 1 June 2023."""
     if not text:
         return None
     return date.fromisoformat(text[:10] + "0000-01-01"[len(text[:10]) :])
 
 
 def last_day(text: str | None) -> date | None:
-    """The last day before a moment: "2023-06" -> 31 May 2023, "2023-06-15T14:30" -> 15 June."""
+    """Return the last day before a moment: "2023-06": 31 May 2023, "2023-06-15T14:30": 15 June."""
     day = first_day(text)
     if day is None or day == date.min or len(text or "") > len("2023-06-15"):
         return day

@@ -38,7 +38,7 @@ _HEADERS = {"Cache-Control": "no-cache"}  # it names files by their versions
 
 
 def routes() -> list[Route]:
-    """The routes of the documents of all views."""
+    """Return the routes of the documents of all views."""
     return [Route(address_of(view), _answering(view)) for view in all_views()]
 
 
@@ -51,7 +51,7 @@ def _answering(view: str) -> Callable[[Request], Response]:
 
 @cache
 def document(view: str) -> str:
-    """The document of a view."""
+    """Return the document of a view."""
     given = (_STATIC / "index.html").read_text("utf-8")
     scripts = (f"/{_SCRIPTS}/{name}" for name in _scripts_of_streamlit(given))
     modules = (component_files.address(name) for name in _modules_of(view))
@@ -65,7 +65,7 @@ def document(view: str) -> str:
 
 
 def _scripts_of_streamlit(given: str) -> list[str]:
-    """The file names of the scripts of elements, and of all they import, in the order of need.
+    """Return the file names of the scripts of elements and their imports, in the order of need.
 
     Those that the document names already are left out.
     """
@@ -79,14 +79,14 @@ def _scripts_of_streamlit(given: str) -> list[str]:
 
 
 def _modules_of(view: str) -> list[str]:
-    """The modules of the components of a view, and of all they import, in the order of need."""
+    """Return the modules of a view's components and of their imports, in the order of need."""
     first = [f"{name}/{name}.js" for name in (*_EVERYWHERE, *all_views()[view].components)]
     first += [each.actions for each in page_features() if each.actions is not None]
     return list(_with_imports(first, lambda name: _TYPES.sub("", component_files.text(name))))
 
 
 def _with_imports(first: Iterable[str], text_of: Callable[[str], str]) -> Iterator[str]:
-    """These files and all that they import, each once; `text_of` reads a file by its path."""
+    """Yield these files and all that they import, each once; `text_of` reads a file by its path."""
     waiting, known = list(first), set(first)
     while waiting:
         name = waiting.pop(0)
@@ -99,5 +99,5 @@ def _with_imports(first: Iterable[str], text_of: Callable[[str], str]) -> Iterat
 
 
 def _joined(name: str, relative: str) -> str:
-    """The path of a file that another one names."""
+    """Return the path of a file that another one names."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(name), relative))

@@ -79,7 +79,7 @@ def _dialog(on_choice: Callable[[Path], object]) -> None:
 
 
 def _usual_places() -> None:
-    """The folders to start from."""
+    """Show the folders to start from."""
     st.caption("Photos are only read, never changed.")
     choices = usual_folders()
     counts = _counts([choice.path for choice in choices])
@@ -93,7 +93,7 @@ def _usual_places() -> None:
 
 
 def usual_folder_buttons() -> bool:
-    """For each usual folder with photos, a button that indexes it at once, the fullest first.
+    """Show a button to index it for each usual folder with photos, the fullest first.
 
     Returns whether there is one.
     """
@@ -137,7 +137,7 @@ def _go_to(folder: Path | None) -> None:
 
 
 def _counts(folders: Iterable[Path]) -> dict[Path, PhotoFileCount]:
-    """The number of photos in each of these folders, counted once a minute at most."""
+    """Return the number of photos in each of these folders, counted once a minute at most."""
     kept: dict[Path, tuple[float, PhotoFileCount]]
     kept = st.session_state.setdefault("picker_counts", {})
     now = time.monotonic()

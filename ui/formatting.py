@@ -11,7 +11,7 @@ _MARKDOWN = set("\\`*_{}[]()<>#+-.!|~:$&")
 
 
 def escape_markdown(text: str | Path) -> str:
-    """`text` as printable Markdown in which every special character stands for itself."""
+    """Return `text` as printable Markdown in which every special character stands for itself."""
     return "".join(
         f"\\{character}" if character in _MARKDOWN else character for character in printable(text)
     )
@@ -27,38 +27,41 @@ def format_size(size_bytes: float) -> str:
 
 
 def format_date(day: date | None) -> str:
-    """ "3 May 2024"; empty if unknown."""
+    """Return "3 May 2024"; empty if unknown."""
     return "" if day is None else f"{day.day} {day:%B %Y}"
 
 
 def format_datetime(moment: datetime | None, precision: str | None = None) -> str:
-    """ "3 May 2024, 14:05", or as exact as `moment_text` says; "unknown" for None."""
+    """Return "3 May 2024, 14:05", or as exact as `moment_text` says; "unknown" for None."""
     return "unknown" if moment is None else moment_text(moment, precision)
 
 
 def format_day_of(hit: Hit) -> str:
-    """The day of a photo, or the month, season or year that is known of it; empty if none is."""
+    """Return the day of a photo, or the month, season or year that is known of it.
+
+    Empty if none is.
+    """
     moment, precision = date_of(hit), precision_of(hit)
     return "" if moment is None else moment_text(moment, precision or "day")
 
 
 def precision_of(hit: Hit) -> str | None:
-    """How exact the date of a photo is: see `Facts.date_precision`."""
+    """Return how exact the date of a photo is: see `Facts.date_precision`."""
     return None if hit.dated_by == "file" else hit.photo.facts.date_precision
 
 
 def date_of(hit: Hit) -> datetime | None:
-    """When the photo was taken; the file's modification time if no metadata says."""
+    """Return when the photo was taken; the file's modification time if no metadata says."""
     return hit.date or hit.photo.taken_at
 
 
 def alt_text(hit: Hit) -> str:
-    """Describes the photo to people who cannot see it: file name and date."""
+    """Describe the photo to people who cannot see it: file name and date."""
     return ", ".join(filter(None, (printable(hit.path.name), format_day_of(hit))))
 
 
 def found_rows(hit: Hit) -> list[tuple[str, str]]:
-    """What a search says of a photo: the best moment of a video, and why it is worth keeping."""
+    """Return a search's words on a photo: a video's best moment, and why it is worth keeping."""
     rows = [
         ("Best match at", "" if hit.at_s is None else clock(hit.at_s)),
         ("Worth keeping", "" if hit.worth is None else printable(str(hit.worth))),

@@ -30,12 +30,12 @@ class FontPart(msgspec.Struct, frozen=True):
 
 
 def font_part() -> FontPart:
-    """The description of the part."""
+    """Return the description of the part."""
     return msgspec.json.decode(_ABOUT.read_bytes(), type=FontPart)
 
 
 def addresses() -> list[str]:
-    """The address of Streamlit's font.
+    """Return the address of Streamlit's font.
 
     There is none for another version of Streamlit than that of which the part was made: its icons
     may not be in the part.

@@ -19,7 +19,7 @@ _follow = component_files.component("follow")
 
 
 def library_state() -> str:
-    """Whether the library exists, the jobs that run or wait, and whether another process works.
+    """Return whether the library exists, its jobs, and whether another process works.
 
     It is read before the view is drawn: what changes meanwhile is noticed then.
     """
@@ -35,9 +35,9 @@ def follow(state: str) -> None:
 
 
 def _rerun() -> None:
-    """The callback of an event that draws the page anew and does nothing else."""
+    """Serve as the callback of an event that draws the page anew and does nothing else."""
 
 
 def state(request: Request) -> Response:
-    """The present state of the library."""
+    """Return the present state of the library."""
     return JSONResponse({"state": library_state()}, headers=NOT_STORED)

@@ -16,7 +16,7 @@ _FOR_A_DAY = {"Cache-Control": "private, max-age=86400"}
 
 
 def manifest(request: Request) -> Response:
-    """The web app manifest."""
+    """Return the web app manifest."""
     icon = {"src": ICON, "sizes": f"{_SIDE_PX}x{_SIDE_PX}", "type": "image/png"}
     form = {
         "name": NAME,
@@ -33,7 +33,7 @@ def manifest(request: Request) -> Response:
 
 
 def icon(request: Request) -> Response:
-    """The icon, a PNG whose middle survives any mask."""
+    """Return the icon, a PNG whose middle survives any mask."""
     return Response(_icon(), media_type="image/png", headers=_FOR_A_DAY)
 
 

@@ -35,7 +35,7 @@ MIN_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by so
 
 
 def photo_positions(search_input: SearchInput) -> PhotoPositions:
-    """The positions of the photos that a search finds, or of all photos; up to a minute old.
+    """Return the positions of the photos that a search finds, or of all photos; up to a minute old.
 
     Raises the errors of the query language and of the library.
     """
@@ -61,7 +61,7 @@ def _photo_positions(search_input: SearchInput) -> PhotoPositions:
 
 
 def clusters(request: Request) -> Response:
-    """The clusters of a search's photos in an area at a zoom level, the largest first."""
+    """Return the clusters of a search's photos in an area at a zoom level, the largest first."""
     seen = _area_seen(request)
     if isinstance(seen, Response):
         return seen
@@ -89,13 +89,13 @@ def clusters(request: Request) -> Response:
 
 
 def _name_of(cluster: PhotoCluster, known: Mapping[int, Hit]) -> str:
-    """The place of a cluster for people."""
+    """Return the place of a cluster for people."""
     facts = [known[each].photo.facts for each in cluster.sample_ids if each in known]
     return printable(name_of_cluster(facts, cluster.radius_km))
 
 
 def _area_seen(request: Request) -> tuple[MapArea, float] | Response:
-    """The area and the zoom level of a request, or the answer to one that cannot be served."""
+    """Return the area and zoom level of a request, or the answer to one that cannot be served."""
     sides = [_number(request, name, 180) for name in ("south", "west", "north", "east")]
     zoom = _number(request, "zoom", MAX_ZOOM)
     south, west, north, east = sides
@@ -138,7 +138,7 @@ def circle(request: Request) -> Response:
 
 
 def _circle_json(cluster: PhotoCluster) -> dict[str, object]:
-    """The cluster's circle, with a rounded radius that still contains all of its photos."""
+    """Return the cluster's circle, with a rounded radius that still contains all of its photos."""
     area = cluster.area
     steps_per_km = 1 if cluster.radius_km > 10 else 100
     radius_km = max(MIN_RADIUS_KM, math.ceil(cluster.radius_km * steps_per_km + 0.5) / steps_per_km)
@@ -151,7 +151,7 @@ def _circle_json(cluster: PhotoCluster) -> dict[str, object]:
 
 
 def _number(request: Request, name: str, limit: float) -> float | None:
-    """A number of the query string from -limit to limit; None for anything else."""
+    """Return a number of the query string from -limit to limit; None for anything else."""
     try:
         number = float(request.query_params.get(name, ""))
     except ValueError:

@@ -15,7 +15,7 @@ _MOST = 24  # photos of a row; its link leads to all
 
 
 def on_this_day(photo_parameters: Mapping[str, str] | None = None) -> list[dict[str, object]]:
-    """One row with the photos of this day in earlier years, newest first; none without photos.
+    """Return a row with the photos of this day in earlier years, newest first; none without any.
 
     For `photo_parameters`, see `tiles.photo_address`: by default the photos of the row.
     """
@@ -23,7 +23,7 @@ def on_this_day(photo_parameters: Mapping[str, str] | None = None) -> list[dict[
 
 
 def rows() -> list[dict[str, object]]:
-    """The rows of the start page that have photos, no photo in two of them."""
+    """Return the rows of the start page that have photos, no photo in two of them."""
     today = date.today()
     first, shown = _of_this_day(today)
     second, _ = _row("A year ago this week", a_year_ago(Query(), today), shown)
@@ -43,7 +43,7 @@ def _row(
     without: Collection[int],
     photo_parameters: Mapping[str, str] | None = None,
 ) -> tuple[list[dict[str, object]], set[int]]:
-    """A row as a list of one or none, and the ids of its photos."""
+    """Return a row as a list of one or none, and the ids of its photos."""
     hits = [hit for hit in session().find(query, _MOST).hits if hit.photo.id not in without]
     if not hits:
         return [], set()

@@ -45,5 +45,5 @@ def follow() -> None:
 
 
 def _here() -> tuple[object, ...]:
-    """The address that the browser has sent along with the event of this run."""
+    """Return the address that the browser has sent along with the event of this run."""
     return st.context.url, st.query_params.to_dict()

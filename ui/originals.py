@@ -28,12 +28,12 @@ _HARMLESS = (
 
 
 def original(request: Request) -> Response:
-    """The file of a photo; with `download` in the address, to be saved."""
+    """Return the file of a photo; with `download` in the address, to be saved."""
     return _response(request, moving_part=False)
 
 
 def moving_part(request: Request) -> Response:
-    """The video of a motion photo or a Live Photo."""
+    """Return the video of a motion photo or a Live Photo."""
     return _response(request, moving_part=True)
 
 
@@ -70,8 +70,9 @@ def _response(request: Request, *, moving_part: bool) -> Response:
 
 
 def byte_range(header: str, size_bytes: int) -> range | None:
-    """The bytes that a Range header requests; all for a header that is absent, malformed or names
-    several ranges, as the standard allows; None where the file has none of them.
+    """Return the bytes that a Range header requests; None where the file has none of them.
+
+    All for a header that is absent, malformed or names several ranges, as the standard allows.
     """
     match = _RANGE.fullmatch(header.strip())
     if match is None or not any(match.groups()):

@@ -70,12 +70,15 @@ _MAX_BYTES = 1000  # of a request to show a file
 
 
 def details(request: Request) -> Response:
-    """All that is known of the photo `id`, as a search found it; concepts are judged by `of`."""
+    """Return all that is known of the photo `id`, as a search found it.
+
+    Concepts are judged by `of`.
+    """
     return _answer(request, _details_json)
 
 
 def why(request: Request) -> Response:
-    """Names and values that say why the search of the address found the photo `id`."""
+    """Return names and values that say why the search of the address found the photo `id`."""
     return _answer(request, _why_json)
 
 
@@ -107,7 +110,7 @@ def _details_json(hit: Hit, request: Request) -> dict[str, object]:
 
 
 def _cards_json(hit: Hit) -> list[dict[str, object]]:
-    """The cards of features. One that fails says so in its place."""
+    """Return the cards of features. One that fails says so in its place."""
     cards: list[dict[str, object]] = []
     for feature in shown_features():
         if feature.card is not None:
@@ -123,7 +126,7 @@ def _cards_json(hit: Hit) -> list[dict[str, object]]:
 
 
 def _remarks(hit: Hit) -> list[tuple[str, str]]:
-    """Why the file of a photo cannot be read now, with an icon each; none if it is there."""
+    """Return why the file of a photo cannot be read now, with an icon each; none if it can."""
     if hit.offline:
         return [("cloud_off", _OFFLINE)]
     if hit.missing:
@@ -134,7 +137,7 @@ def _remarks(hit: Hit) -> list[tuple[str, str]]:
 
 
 def fact_rows(hit: Hit) -> list[tuple[str, str]]:
-    """Names and values of what is known about the photo: all facts that are declared."""
+    """Return names and values of what is known about the photo: all facts that are declared."""
     photo, facts = hit.photo, hit.photo.facts
     megapixels = photo.width_px * photo.height_px / 1e6
     date_source = DATE_SOURCES.get(hit.dated_by or facts.dated_by or "")
@@ -161,7 +164,7 @@ def fact_rows(hit: Hit) -> list[tuple[str, str]]:
 
 
 def _format_of(hit: Hit) -> str:
-    """The format of the file; of a video, that of its container: MP4, MOV."""
+    """Return the format of the file; of a video, that of its container: MP4, MOV."""
     suffix = hit.path.suffix.removeprefix(".").upper()
     is_video = hit.photo.facts.duration_s is not None
     return suffix if is_video and suffix else hit.photo.facts.format
@@ -175,7 +178,7 @@ def _stars(rating: int | None) -> str:
 
 
 def _corrected_json(hit: Hit) -> list[dict[str, str]]:
-    """What was corrected of a photo, beside what its files state."""
+    """Return the corrections of a photo, beside the facts of its files."""
     photo_id = hit.photo.id
     stated: StatedFacts | None = session().library.corrections.of([photo_id]).get(photo_id)
     if stated is None:
@@ -194,7 +197,7 @@ def _corrected_json(hit: Hit) -> list[dict[str, str]]:
 
 
 def _place_of(facts: Facts) -> str:
-    """The names of a place, else its coordinates; "no place" if none is known."""
+    """Return the names of a place, else its coordinates; "no place" if none is known."""
     if facts.place:
         return printable(facts.place)
     if facts.lat is None or facts.lon is None:
@@ -213,7 +216,7 @@ def _place_json(facts: Facts) -> dict[str, object]:
 
 
 def _faces_json(hit: Hit) -> list[dict[str, object]]:
-    """The faces in the photo, each with a way to its person or to more of that face."""
+    """Return the faces in the photo, each with a way to its person or to more of that face."""
     faces = session().library.people.faces_in(hit.photo.id)
     # Of a video, each person once: a face is seen in many frames.
     seen = {face.person_id or -face.id: face for face in reversed(faces)}
@@ -240,7 +243,7 @@ def _paths_json(hit: Hit, request: Request) -> list[dict[str, object]]:
 
 
 def _judged_json(hit: Hit, request: Request) -> dict[str, bool | None]:
-    """What was said of the photo, by the names of the concepts that are asked for."""
+    """Return the judgements of the photo, by the names of the requested concepts."""
     concepts = session().library.concepts
     known = {concept.name for concept in concepts.all()}
     asked = [name for name in request.query_params.getlist("of") if name in known]
@@ -296,7 +299,10 @@ async def show_in_file_manager(request: Request) -> Response:
 
 
 def _file_manager(request: Request) -> list[str]:
-    """The command that shows a folder on this machine's desktop; empty if the visitor has none."""
+    """Return the command that shows a folder on this machine's desktop.
+
+    Empty if the visitor has none.
+    """
     if request.client is None or request.client.host not in LOOPBACK:
         return []  # the visitor uses another machine
     if sys.platform == "darwin":

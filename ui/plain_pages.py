@@ -34,5 +34,5 @@ _NO_ICON = "data:,"  # or the browser asks for one, which is refused before a lo
 
 
 def plain_page(title: str, body: str, icon: str = _NO_ICON) -> str:
-    """The document with this title and this body, which is HTML."""
+    """Return the document with this title and this body, which is HTML."""
     return _PAGE.format(title=html.escape(title), icon=icon, body=body)

@@ -94,7 +94,7 @@ class QueryLine:
         self._address = line
 
     def _has_other(self, in_address: str) -> bool:
-        """Whether the browser means the query of its address, and not the one before."""
+        """Return whether the browser means the query of its address, and not the one before."""
         if not (self._is_click or self._changes):
             # The browser has loaded the page or gone back: it knows all changes.
             self._old_addresses.clear()
@@ -113,6 +113,6 @@ def _changed(line: str, changes: tuple[Callable[[str], str], ...]) -> tuple[str,
 
 
 def query_line() -> QueryLine:
-    """The query of the visitor whose page this run is for."""
+    """Return the query of the visitor whose page this run is for."""
     line: QueryLine = st.session_state.setdefault("query_line", QueryLine())
     return line

@@ -23,7 +23,10 @@ class RecentAnswers(Generic[_Key, _Value]):
         self._cache: MemoryCache[_Key] = MemoryCache(QUERIES_KEPT, keeps_outdated=True)
 
     def get(self, key: _Key, state: Hashable) -> _Value:
-        """The value for `key`; `state` is that of the library, see `Session.content_state`."""
+        """Return the value for `key`.
+
+        `state` is that of the library, see `Session.content_state`.
+        """
         return self._cache.get(key, partial(self._compute, key), lambda: state)
 
     def clear(self) -> None:
@@ -31,7 +34,7 @@ class RecentAnswers(Generic[_Key, _Value]):
         self._cache.clear()
 
     def kept(self, key: _Key) -> _Value | None:
-        """The value that was computed last for `key`, whatever has changed since.
+        """Return the value that was computed last for `key`, whatever has changed since.
 
         Does not wait while another is computed: a grid goes on scrolling while somebody searches.
         """

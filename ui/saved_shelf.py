@@ -71,12 +71,12 @@ def _on_shelf(entry: ShelfEntry, covers: Mapping[int, str]) -> dict[str, object]
 
 
 def line_of(name: str) -> str:
-    """The line that searches for a saved search: `saved:beach`, `saved:"our dog"`."""
+    """Return the line that searches for a saved search: `saved:beach`, `saved:"our dog"`."""
     return f'saved:"{name}"' if " " in name else f"saved:{name}"
 
 
 def header(search_input: SearchInput) -> None:
-    """Above the results of a saved search: what it is, what is new, and how to change it.
+    """Show above the results of a saved search its name, what is new, and how to change it.
 
     Showing it is a look: from now on its photos are not new. Raises QueryError for an unknown name.
     """
@@ -99,7 +99,7 @@ def header(search_input: SearchInput) -> None:
 
 
 def save_popover(search_input: SearchInput) -> None:
-    """A button that saves the present search under a name; none without a search."""
+    """Show a button that saves the present search under a name; none without a search."""
     if not search_input or _saved_name(search_input) is not None:
         return
     with st.popover("Save", icon=":material/bookmark_add:", help="Save this search"):
@@ -121,7 +121,7 @@ def save_popover(search_input: SearchInput) -> None:
 
 
 def _saved_name(search_input: SearchInput) -> str | None:
-    """The saved search that is all of this input."""
+    """Return the saved search that is all of this input."""
     try:
         query = parse(search_input.line) if search_input.line.strip() else Query()
     except ImgsearchError:

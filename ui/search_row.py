@@ -31,7 +31,7 @@ def begin() -> None:
 
 
 def title() -> str:
-    """What is searched for, in a few words; empty if nothing is.
+    """Return the present search in a few words; empty without one.
 
     The address has the query of the run before until the view has written it.
     """
@@ -40,7 +40,7 @@ def title() -> str:
 
 
 def narrowing(view: str) -> None:
-    """The row in a view that a search narrows: the address of the view follows it.
+    """Show the row in a view that a search narrows: the address of the view follows it.
 
     So the view finds the search in its address.
     """
@@ -62,7 +62,7 @@ def narrowing(view: str) -> None:
 
 
 def leading_to_results() -> None:
-    """The row in a view that a search does not narrow: what is typed leads to its results."""
+    """Show the row in a view that a search does not narrow: what is typed leads to its results."""
     with _row():
         line = query_line().line
         elements.search_field(line)
@@ -102,7 +102,7 @@ def _set_address(search_input: SearchInput, view: str) -> None:
 
 
 def _example_image(search_input: SearchInput, view: str) -> None:
-    """Shows the image to search by, with the part of it that counts."""
+    """Show the image to search by, with the part of it that counts."""
     try:
         with st.container(horizontal=True, vertical_alignment="center", key="example_image"):
             _show_example(search_input, view)
@@ -113,7 +113,7 @@ def _example_image(search_input: SearchInput, view: str) -> None:
 
 
 def _show_example(search_input: SearchInput, view: str) -> None:
-    """The image or the photo, to draw the part on it that counts."""
+    """Show the image or the photo, to draw the part on it that counts."""
     key = search_input.image_id or str(search_input.photo_id)
     thumbnail = _example_thumbnail(key, search_input)
     source = "data:image/webp;base64," + base64.b64encode(thumbnail).decode()

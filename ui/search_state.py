@@ -28,7 +28,7 @@ class SearchInput(Struct, frozen=True):
 
     @classmethod
     def from_address(cls, parameters: Mapping[str, str]) -> Self:
-        """The search that the query string of an address names."""
+        """Return the search that the query string of an address names."""
         image_id, photo = parameters.get("image", ""), parameters.get("photo", "")
         photo_id = None if image_id else number_of(photo)
         has_example = image_id or photo_id is not None
@@ -37,7 +37,7 @@ class SearchInput(Struct, frozen=True):
 
     @classmethod
     def of_address(cls) -> Self:
-        """The search of the address of this view."""
+        """Return the search of the address of this view."""
         return cls.from_address(parameters_here())
 
     def __bool__(self) -> bool:
@@ -70,7 +70,7 @@ class SearchInput(Struct, frozen=True):
         return repr((self.line.strip(), self.image_id, self.photo_id, self.region))
 
     def query(self) -> Query:
-        """The query for the library.
+        """Return the query for the library.
 
         Raises the errors of the query language, and PhotoError if the image is not kept any more.
         """
@@ -89,7 +89,7 @@ def region_text(region: Region | None) -> str:
 
 
 def _region_of(text: str) -> Region | None:
-    """The region that `region_text` wrote; None for anything else."""
+    """Return the region that `region_text` wrote; None for anything else."""
     try:
         sides = [float(side) for side in text.split(",")]
     except ValueError:
@@ -122,6 +122,6 @@ def remember_list(view: str, hits: Iterable[Hit]) -> None:
 
 
 def remembered_list(view: str) -> tuple[Hit, ...]:
-    """The list that `remember_list` stored; empty after the page was loaded again."""
+    """Return the list that `remember_list` stored; empty after the page was loaded again."""
     hits: tuple[Hit, ...] = st.session_state.get("lists", {}).get(view, ())
     return hits

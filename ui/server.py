@@ -87,7 +87,7 @@ _FORWARDING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>img
 
 
 def thumbnail(request: Request) -> Response:
-    """A photo of the library, by its id, as WebP. No other file can be requested."""
+    """Return a photo of the library, by its id, as WebP. No other file can be requested."""
     size = request.path_params["size"]
     side_px = SIDES_PX.get(size)
     if side_px is None:
@@ -113,7 +113,7 @@ def thumbnail(request: Request) -> Response:
 
 
 def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
-    """The whole page as an ASGI application, for those whom the middleware `access` lets in."""
+    """Return the page as an ASGI application, for those whom the middleware `access` lets in."""
     return App(
         Path(__file__).with_name("app.py"),
         routes=[
@@ -174,7 +174,7 @@ def access_by_token(token: str, key: bytes) -> list[Middleware]:
 
 
 def _key() -> bytes:
-    """The key that signs cookies; of this process only, where it cannot be kept."""
+    """Return the key that signs cookies; of this process only, where it cannot be kept."""
     try:
         return page_key(Settings.load().data_dir)
     except ImgsearchError as error:
@@ -186,7 +186,7 @@ def _key() -> bytes:
 
 
 def opened_in_browser(address: str, host: str, port: int) -> Lifespan:
-    """Opens the address in the browser when the page listens.
+    """Open the address in the browser when the page listens.
 
     Through a file that only this user can read: other users see the arguments of a browser.
     """
@@ -225,7 +225,7 @@ def _when_listening(host: str, port: int, act: Callable[[], object]) -> None:
 
 
 def _address(host: str, port: int, token: str | None) -> str:
-    """The address of the page, with the token where one is needed."""
+    """Return the address of the page, with the token where one is needed."""
     query = "" if token is None else f"/?{urlencode({TOKEN: token})}"
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{query}"
 
@@ -350,7 +350,7 @@ def _raise_open_files() -> int:
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket at this address; "::" takes connections of both kinds."""
+    """Return a socket at this address; "::" takes connections of both kinds."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small packets at once (TCP_NODELAY) only where the protocol is named. Without,
     # each answer waits for up to 40 ms, until the browser has acknowledged its headers.

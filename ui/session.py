@@ -65,7 +65,7 @@ class Session:
         return Library.open(self.settings, notify=self.messages.append)
 
     def has(self, part: str) -> bool:
-        """Whether the library has this part: see `Library.capabilities`."""
+        """Return whether the library has this part: see `Library.capabilities`."""
         return part in self.library.capabilities
 
     def start(self, name: str, job_of: Callable[[Library], LongJob], title: str = "") -> None:
@@ -84,7 +84,7 @@ class Session:
         )
 
     def photo_count(self) -> int:
-        """Photos that can be found, up to 2 s old; 0 if there is no library yet."""
+        """Return photos that can be found, up to 2 s old; 0 if there is no library yet."""
         photos, _ = self._contents()
         if not photos:  # somebody is waiting for the first ones to appear
             self.forget_photo_count()
@@ -92,20 +92,20 @@ class Session:
         return photos
 
     def photos_now(self) -> int:
-        """Photos that can be found at this moment; 0 if there is no library yet."""
+        """Return photos that can be found at this moment; 0 if there is no library yet."""
         with suppress(LibraryLocked):  # the first copy of an archive begins at this moment
             return self.library.photo_count() if self.library.exists() else 0
         return 0
 
     def content_state(self) -> Hashable:
-        """The version of the library and the minute, which the answers to searches depend on.
+        """Return the library's version and the minute, on which answers to searches depend.
 
         The version is up to 2 s old, and no older than `photo_count`.
         """
         return (self._contents()[1], int(time.monotonic() / MAX_AGE_S))
 
     def _contents(self) -> tuple[int, Hashable]:
-        """The number of photos and the version of the library, up to 2 s old, read together."""
+        """Return the number of photos and version of the library, up to 2 s old, read together."""
         # A new object equals no other, so the age alone decides when they are read again.
         return self._cache.get("contents", self._read_contents, object, unchecked_s=CONTENTS_S)
 
@@ -124,20 +124,26 @@ class Session:
         self._cache.forget("contents")
 
     def counts(self) -> Counts:
-        """The values that photos can be filtered by, with their counts; up to a minute old."""
+        """Return the values that photos can be filtered by, with their counts.
+
+        Up to a minute old.
+        """
         return self._cached("counts", self.library.folders.counts, COUNTS_S)
 
     def values_of(self, fact: Literal["camera", "format"]) -> tuple[str, ...]:
-        """The cameras or the formats of the photos, sorted; up to a minute old."""
+        """Return the cameras or the formats of the photos, sorted; up to a minute old."""
         values = partial(self.library.browse.values, fact)
         return self._cached(fact, lambda: tuple(sorted(values())), COUNTS_S)
 
     def stored_encoders(self) -> tuple[StoredEncoder, ...]:
-        """The models whose vectors the library has, up to a minute old: all vectors are counted."""
+        """Return the models with vectors in the library, up to a minute old, with counts."""
         return self._cached("models", self.library.encoders.stored, COUNTS_S)
 
     def saved_searches(self) -> tuple[SavedSearchSummary, ...]:
-        """The saved searches and what they find, up to 5 s old; from the service if it runs."""
+        """Return the saved searches and what they find, up to 5 s old.
+
+        From the service if it runs.
+        """
         return self._cached("saved", lambda: self._ask(Saved.all), SAVED_S)
 
     def mark_looked_at(self, name: str) -> tuple[int, ...]:
@@ -158,12 +164,12 @@ class Session:
         return self._cache.get(name, compute, self._version, unchecked_s=unchecked_s)
 
     def find(self, query: Query, k: int, cursor: str | None = None) -> Answer:
-        """One page of results, from the resident service if it runs: its model is loaded."""
+        """Return one page of results, from the resident service if it runs: its model is loaded."""
         return self._ask(Library.find, query, k, cursor)
 
     @contextmanager
     def exclusive_library(self) -> Iterator[Library]:
-        """The library, for one thread at a time: requests that need the model take turns."""
+        """Provide the library to one thread at a time: requests that need the model take turns."""
         with self._model_lock:
             yield self.library
 
@@ -177,7 +183,7 @@ def _session_in(environment: tuple[tuple[str, str], ...]) -> Session:
 
 
 def session() -> Session:
-    """The session of the archive or library that the environment names.
+    """Return the session of the archive or library that the environment names.
 
     Settings are read once for each environment: a run of the page asks for this some 15 times.
     """

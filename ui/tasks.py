@@ -90,15 +90,15 @@ class BackgroundTasks:
         self._starting = threading.Lock()
 
     def get(self, name: str) -> Task | None:
-        """The latest task of this name, running or not."""
+        """Return the latest task of this name, running or not."""
         return self._tasks.get(name)
 
     def running(self) -> list[str]:
-        """The names of the tasks that are running, sorted."""
+        """Return the names of the tasks that are running, sorted."""
         return sorted(name for name, task in list(self._tasks.items()) if task.running)
 
     def waiting(self, name: str) -> list[str]:
-        """The titles of the jobs that start when the running one of this name has ended."""
+        """Return the titles of the jobs that start when the running one of this name has ended."""
         return [job.title for job in self._waiting.get(name, [])]
 
     def take_back(self, name: str, title: str) -> None:
@@ -178,7 +178,7 @@ class BackgroundTasks:
 
 
 def progress_bar(task: Task, title: str, unit: str) -> None:
-    """A live bar with rate and time left, and a button to stop."""
+    """Show a live bar with rate and time left, and a button to stop."""
     st.fragment(_own_progress, run_every=1.0)(task, title, unit)
 
 
@@ -214,12 +214,12 @@ def _other_progress(library: Library) -> None:
 
 
 def is_indexing(library: Library, tasks: BackgroundTasks) -> bool:
-    """Whether this page or another process is adding photos to the library now."""
+    """Return whether this page or another process is adding photos to the library now."""
     return indexing_job(library, tasks) is not None
 
 
 def indexing_job(library: Library, tasks: BackgroundTasks) -> Task | RunningJob | None:
-    """The job that adds photos to the library now, of this page or of another process."""
+    """Return the job that adds photos to the library now, of this page or of another process."""
     for name in (INDEX, COPY):
         task = tasks.get(name)
         if task is not None and task.running:
@@ -229,13 +229,13 @@ def indexing_job(library: Library, tasks: BackgroundTasks) -> Task | RunningJob 
 
 
 def other_job(library: Library) -> RunningJob | None:
-    """What another process is changing in the library now, if one is."""
+    """Return the job of another process that changes the library now, if there is one."""
     job = library.running()
     return None if job is None or job.pid == os.getpid() else job
 
 
 def progress_share(job: Task | RunningJob) -> float:
-    """The share of a job that is done, from 0 to 1; 0 while its size is unknown."""
+    """Return the share of a job that is done, from 0 to 1; 0 while its size is unknown."""
     return min(job.done / job.total, 1.0) if job.total else 0.0
 
 

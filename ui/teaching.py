@@ -19,12 +19,12 @@ SHOW_IT, DO_NOT = "show it", "do not show it"
 
 
 def concept_line(name: str) -> str:
-    """The query line that finds a concept."""
+    """Return the query line that finds a concept."""
     return to_text(Query((Term(TaughtConcept(name)),)))
 
 
 def judged_concepts(line: str) -> list[str]:
-    """The names of the concepts that a photo is judged by, those in a query first."""
+    """Return the names of the concepts that a photo is judged by, those in a query first."""
     concepts = [each for each in session().library.concepts.all() if each.is_ready]
     asked_for = line.casefold()
     concepts.sort(key=lambda each: each.name.casefold() not in asked_for)
@@ -76,7 +76,7 @@ def _search_buttons(name: str, key: str) -> None:
 
 
 def _proposals(name: str, key: str) -> None:
-    """The photos whose judgement would help the concept most, each with thumbs up and down."""
+    """Show the photos whose judgement would help the concept most, each with thumbs up and down."""
     error = st.session_state.pop("judging_error", None)
     if error is not None:
         st.warning(escape_markdown(error), icon=":material/school:")

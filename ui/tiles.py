@@ -12,17 +12,17 @@ from ui.session import session
 
 
 def id_text(photo_id: int) -> str:
-    """The id of a photo for the browser, whose numbers have 53 bits: those of archives have 63."""
+    """Return the id of a photo as the browser has it: as a text, by which it finds its tile."""
     return str(photo_id)
 
 
 def photo_address(hit: Hit, parameters: Mapping[str, str]) -> str:
-    """The address of a photo; the parameters say what its arrow keys step through."""
+    """Return the address of a photo; the parameters say what its arrow keys step through."""
     return f"/photo?{urlencode({'id': hit.photo.id, **parameters})}"
 
 
 def thumbnail_url(hit: Hit, size: Literal["small", "large", "full"] = "small") -> str:
-    """Names the photo's content, so browsers may cache it for ever.
+    """Return an address that names the photo's content: browsers may cache it for ever.
 
     For a video, `at` is the time of the best matching frame in milliseconds.
     """
@@ -31,7 +31,7 @@ def thumbnail_url(hit: Hit, size: Literal["small", "large", "full"] = "small") -
 
 
 def moving_url(hit: Hit) -> str:
-    """The video of a video, of a motion photo or of a Live Photo; empty for others."""
+    """Return the video of a video, of a motion photo or of a Live Photo; empty for others."""
     facts, version = hit.photo.facts, f"{hit.photo.id}?v={hit.photo.content_hash[:12]}"
     if facts.duration_s is not None:
         return f"/original/{version}"
@@ -39,13 +39,13 @@ def moving_url(hit: Hit) -> str:
 
 
 def marks_of(photo_ids: Iterable[int]) -> dict[int, PhotoMarks]:
-    """The marks of photos; none in a library that keeps no marks."""
+    """Return the marks of photos; none in a library that keeps no marks."""
     here = session()
     return here.library.marks.of(list(photo_ids)) if here.has("marks") else {}
 
 
 def marks_json(hit: Hit, marks: PhotoMarks | None) -> dict[str, object]:
-    """The marks of a photo for the browser, with the stars that its files state."""
+    """Return the marks of a photo for the browser, with the stars that its files state."""
     own = marks or PhotoMarks()
     return {
         "favourite": own.favourite,
@@ -58,7 +58,7 @@ def marks_json(hit: Hit, marks: PhotoMarks | None) -> dict[str, object]:
 def tile_json(
     hit: Hit, photo_parameters: Mapping[str, str], marks: PhotoMarks | None = None
 ) -> dict[str, object]:
-    """A picture with a link to the photo, marks on it, and what moves while the mouse is on it.
+    """Return a picture with a link to the photo, its marks, and what moves under the mouse.
 
     For `photo_parameters`, see `photo_address`; `marks` are those that somebody gave the photo.
     """
@@ -81,7 +81,7 @@ def captioned_tile_json(
     behind: int = 0,
     marks: PhotoMarks | None = None,
 ) -> dict[str, object]:
-    """A tile with a caption: when and where the photo was taken, or else its file and its folder.
+    """Return a tile with a caption: when and where it was taken, or else its file and folder.
 
     With `sort:best`, the reasons for its place are in place of the second.
 
@@ -110,7 +110,7 @@ def captioned_tile_json(
 
 
 def _badges(hit: Hit) -> list[tuple[str, str]]:
-    """Marks on the picture: CSS class and text."""
+    """Return marks on the picture: CSS class and text."""
     duration_s = hit.photo.facts.duration_s
     badges = []
     if duration_s is not None:

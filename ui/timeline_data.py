@@ -47,13 +47,13 @@ class PhotosByDay(Struct, frozen=True):
     version: str
 
     def offset_of(self, photo_id: int) -> int | None:
-        """The position of a photo; None if it is not among these."""
+        """Return the position of a photo; None if it is not among these."""
         (found,) = np.nonzero(self.photo_ids == photo_id)
         return int(found[0]) if len(found) else None
 
 
 def photos_by_day(search_input: SearchInput) -> PhotosByDay:
-    """The photos that a search finds, all for an empty one; up to a minute old.
+    """Return the photos that a search finds, all for an empty one; up to a minute old.
 
     Raises the errors of the query language and of the library.
     """
@@ -62,7 +62,7 @@ def photos_by_day(search_input: SearchInput) -> PhotosByDay:
 
 
 def days_around(search_input: SearchInput, photo_id: int, reach: int) -> tuple[list[Hit], int, int]:
-    """A photo in the timeline of a search, and as many as `reach` on either side of it.
+    """Return a photo in the timeline of a search, and as many as `reach` on either side of it.
 
     With them, how many photos come before these, and how many there are; no photo, 0 and 0 if it
     is not there.
@@ -85,7 +85,7 @@ class EventHeadings(Struct, frozen=True):
 
 
 def events_of(search_input: SearchInput) -> tuple[PhotoEvent, ...]:
-    """The events of the photos that filters leave, in order of time; up to a minute old.
+    """Return the events of the photos that filters leave, in order of time; up to a minute old.
 
     Without a filter, of all photos. Finding the events of 100,000 photos takes a second.
     """
@@ -99,7 +99,7 @@ def _find_events(search_input: SearchInput) -> tuple[PhotoEvent, ...]:
 
 
 def _event_headings(search_input: SearchInput) -> EventHeadings:
-    """Finding events takes longer than counting days, so the days do not wait for it."""
+    """Return an answer of its own: finding events takes longer than counting days."""
     if search_input.query().terms:
         return EventHeadings((), {})  # the best photos for some words are no whole event
     events = events_of(search_input)
@@ -122,7 +122,7 @@ def _photos_by_day(search_input: SearchInput) -> PhotosByDay:
 
 
 def _days_of_hits(here: Session, query: Query) -> tuple[tuple[DayPhotos, ...], dict[int, float]]:
-    """The best photos for a query with words or an example, by day; of videos, the moments.
+    """Return the best photos for a query with words or an example, by day; of videos, the moments.
 
     They come from the service if it runs, as on the search page: its model is loaded.
     """
@@ -143,7 +143,7 @@ def _day_of(hit: Hit) -> date:
 
 
 def _towns(events: Sequence[PhotoEvent]) -> dict[date, str]:
-    """By day: the towns of its largest event that is of one day."""
+    """Return by day the towns of its largest event that is of one day."""
     sizes: dict[date, int] = {}
     towns: dict[date, str] = {}
     for event in events:
@@ -159,7 +159,7 @@ def _towns(events: Sequence[PhotoEvent]) -> dict[date, str]:
 
 
 def days(request: Request) -> Response:
-    """The days of a search: each with its date, its number of photos and a remark.
+    """Return the days of a search: each with its date, its number of photos and a remark.
 
     `at` is the id of a photo whose position is asked for.
     """
@@ -179,7 +179,7 @@ def days(request: Request) -> Response:
 
 
 def headings(request: Request) -> Response:
-    """The trips of a search, newest first, and the towns of its days."""
+    """Return the trips of a search, newest first, and the towns of its days."""
     try:
         found = _event_headings(SearchInput.from_address(request.query_params))
     except ImgsearchError as error:
@@ -233,7 +233,7 @@ def day_tile_json(
     at_s: float | None = None,
     marks: PhotoMarks | None = None,
 ) -> dict[str, object]:
-    """The data of a found photo's tile; for a video, of the moment that was found."""
+    """Return the data of a found photo's tile; for a video, of the moment that was found."""
     parameters = {"from": "timeline", **search_input.parameters}
     return tile_json(replace(hit, at_s=at_s), parameters, marks)
 
@@ -251,13 +251,13 @@ def _trip_json(trip: PhotoEvent) -> dict[str, object]:
 
 
 def days_json(days: Sequence[DayPhotos]) -> list[tuple[str, int, str]]:
-    """The data of each day for the grid: its date, its number of photos and a remark."""
+    """Return the data of each day for the grid: its date, its number of photos and a remark."""
     today = date.today()
     return [(day.day.isoformat(), len(day.photo_ids), _remark_on(day, today)) for day in days]
 
 
 def _remark_on(day: DayPhotos, today: date) -> str:
-    """A sentence about doubtful dates of these photos; empty if no date is doubtful."""
+    """Return a sentence about doubtful dates of these photos; empty if no date is doubtful."""
     if day.day == CLOCK_NOT_SET:
         return "the date of a clock that was not set"
     if day.day > today + timedelta(days=1):  # a camera's clock may be ahead by a time zone

@@ -21,7 +21,7 @@ _OFFERED = {
 
 
 def offered() -> list[str]:
-    """What can be done with selected photos: the names that `shell/tray_bar.js` knows."""
+    """Return the actions for selected photos, by the names that `shell/tray_bar.js` knows."""
     here = session()
     return [name for part, name in _OFFERED.items() if here.has(part)]
 
@@ -45,7 +45,7 @@ def _teach() -> None:
 
 @st.dialog("Folder of links")
 def _link() -> None:
-    """Creates a folder with a symbolic link to each photo, on the machine that serves the page."""
+    """Create a folder with a symbolic link to each photo, on the machine that serves the page."""
     library = session().library
     photos = library.tray.photos().photo_ids
     folder = st.text_input(

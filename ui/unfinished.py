@@ -52,7 +52,7 @@ def _go_on(here: Session) -> None:
 
 
 def _next(here: Session, tried: set[str]) -> UnfinishedJob | None:
-    """The next unfinished job, once nobody else writes; None if there is none."""
+    """Return the next unfinished job, once nobody else writes; None if there is none."""
     try:
         while _unfinished(here):
             if other_job(here.library) is None:

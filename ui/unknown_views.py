@@ -58,12 +58,12 @@ class UnknownViews:
 
 @cache
 def _paths() -> frozenset[str]:
-    """The addresses of all views."""
+    """Return the addresses of all views."""
     return frozenset(map(address_of, all_views()))
 
 
 def _no_such_view(request: Request) -> HTMLResponse:
-    """The page that names the views, first the one that may have been meant."""
+    """Return the page that names the views, first the one that may have been meant."""
     views = views_of(session().has)
     shown = {name: view.title for name, view in views.items() if not view.is_hidden}
     path = request.scope["path"]
@@ -85,7 +85,7 @@ def _no_such_view(request: Request) -> HTMLResponse:
 
 
 def _likely(path: str, shown: dict[str, str]) -> str | None:
-    """The view whose name or title is most like a path."""
+    """Return the view whose name or title is most like a path."""
     names = {title.lower(): name for name, title in shown.items()} | {name: name for name in shown}
     asked = path.strip("/").lower().removesuffix(".html")
     found = difflib.get_close_matches(asked[:_MOST_SHOWN], names, n=1, cutoff=_LIKENESS)

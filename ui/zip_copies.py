@@ -27,7 +27,7 @@ def check(request: Request) -> Response:
 
 
 def download(request: Request) -> Response:
-    """The zip file."""
+    """Return the zip file."""
     photos = _requested(request)
     if isinstance(photos, Response):
         return photos
@@ -40,7 +40,7 @@ def download(request: Request) -> Response:
 
 
 def _requested(request: Request) -> Response | dict[int, str]:
-    """The paths of the photos that a request names, or the answer to one that cannot be met."""
+    """Return the paths of the photos that a request names, or the answer if it cannot be met."""
     ids = [number_of(text) for text in request.query_params.get("ids", "").split(",")]
     known = [photo_id for photo_id in ids if photo_id is not None]
     if len(known) < len(ids) or len(known) > MAX_PHOTOS:

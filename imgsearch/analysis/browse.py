@@ -38,13 +38,13 @@ class BrowsedPhotos(Protocol):
         """Count the photos of each month, in order."""
 
     def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
-        """The day of each photo, newest first: (id, day as ISO text, …).
+        """Return the day of each photo, newest first: (id, day as ISO text, …).
 
         The last says whether only the file has a date.
         """
 
     def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
-        """The position of each photo, newest first: (id, latitude, longitude), or None twice.
+        """Return the position of each photo, newest first: (id, latitude, longitude) or None twice.
 
         Not all need be possible: older versions did not check them.
         """
@@ -64,11 +64,11 @@ class BrowsedPhotos(Protocol):
         """Count the photos with each text of a fact, None where it is unknown; in any order."""
 
     def moments(self, ids: Ids | None = None) -> Moments:
-        """The time and place of each photo with a date in its metadata, in order of time."""
+        """Return the time and place of each photo with a date in its metadata, in order of time."""
 
 
 def timeline_of(photos: BrowsedPhotos, ids: Ids | None) -> Timeline:
-    """These photos, or all, by year and month."""
+    """Return these photos, or all, by year and month."""
     months = photos.month_counts(ids)
     if not months:
         return Timeline(())
@@ -81,7 +81,7 @@ def timeline_of(photos: BrowsedPhotos, ids: Ids | None) -> Timeline:
 
 
 def days_of(photos: BrowsedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
-    """These photos, or all, by day, newest first."""
+    """Return these photos, or all, by day, newest first."""
     days = []
     for day, rows in groupby(photos.dated(ids), lambda row: row[1]):
         photo_ids, _, by_file = zip(*rows, strict=True)
@@ -90,7 +90,7 @@ def days_of(photos: BrowsedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
 
 
 def positions_of(photos: BrowsedPhotos, ids: Ids | None) -> PhotoPositions:
-    """The positions of these photos, or of all."""
+    """Return the positions of these photos, or of all."""
     rows = photos.positions(ids)
     located = [
         (photo_id, lat, lon)
@@ -103,7 +103,7 @@ def positions_of(photos: BrowsedPhotos, ids: Ids | None) -> PhotoPositions:
 
 
 def name_counts_of(photos: BrowsedPhotos) -> NameCounts:
-    """The folders, people and keywords of all photos, with their numbers of photos."""
+    """Return the folders, people and keywords of all photos, with their numbers of photos."""
     return NameCounts(
         photos.folder_counts(), photos.text_counts_of("people"), photos.text_counts_of("keywords")
     )
@@ -126,7 +126,7 @@ def _year(year: int, months: Iterable[MonthCount]) -> YearCount:
 
 
 def places_of(photos: BrowsedPhotos, ids: Ids | None) -> PlaceCounts:
-    """These photos, or all, by country, region and town."""
+    """Return these photos, or all, by country, region and town."""
     tree: dict[str | None, dict[str | None, list[TownCount]]] = {}
     unnamed = unknown = 0
     for (country, region, town), number, located in photos.place_counts(ids):

@@ -85,7 +85,7 @@ def read_captions(store: Store, file: Path) -> Captions:
 
 
 def _split_header(rows: list[list[str]]) -> tuple[int, int, list[list[str]]]:
-    """The columns of photo and caption, and the rows without the header."""
+    """Return the columns of photo and caption, and the rows without the header."""
     header = [name.strip().casefold() for name in rows[0]] if rows else []
     photo = next(
         (header.index(name) for name in ("photo", "image", "path") if name in header), None
@@ -169,7 +169,7 @@ def evaluate_captions(
 
 
 def _live_vectors(store: Store, row: EncoderRow) -> Iterator[tuple[Ids, Vectors]]:
-    """The vectors of all photos that have a path, in chunks of ids (n,) and rows (n, dim)."""
+    """Yield the vectors of all photos that have a path, in chunks of ids (n,) and rows (n, dim)."""
     live = store.reads.photos.live_ids()
     for _, ids, vectors in store.reads.vectors.chunks(row.key):
         is_live = np.isin(ids, live)
@@ -178,7 +178,7 @@ def _live_vectors(store: Store, row: EncoderRow) -> Iterator[tuple[Ids, Vectors]
 
 
 def _own_scores(store: Store, row: EncoderRow, queries: Vectors, photo_ids: Ids) -> Vector:
-    """The score (n,) of each query with the photo it describes, the best of its parts."""
+    """Return the score (n,) of each query with the photo it describes, the best of its parts."""
     own = np.full(len(queries), -np.inf, np.float32)
     for ids, vectors in _live_vectors(store, row):
         for photo_id, vector in zip(ids.tolist(), vectors, strict=True):
@@ -196,7 +196,7 @@ def _share_kept(
     queries: Vectors,
     own_scores: Vector,
 ) -> float | None:
-    """The share of captions whose photo is shown, not folded away as weak.
+    """Return the share of captions whose photo is shown, not folded away as weak.
 
     None where the library is too small for verdicts.
     """

@@ -38,7 +38,7 @@ _Numbers = NDArray[np.float64]
 
 
 def cluster_photos(positions: PhotoPositions, area: MapArea, zoom: float) -> list[PhotoCluster]:
-    """The clusters in an area of the map, the largest first.
+    """Return the clusters in an area of the map, the largest first.
 
     Photos are grouped by the cells of a grid of 72 pixels, and a cluster whose centre is within 60
     pixels of a larger one's joins that. Cells lie still when the map moves, and so do clusters.
@@ -70,7 +70,7 @@ def cluster_photos(positions: PhotoPositions, area: MapArea, zoom: float) -> lis
 
 
 def ids_within(positions: PhotoPositions, lat: float, lon: float, radius_km: float) -> Ids:
-    """The photos taken within a circle, as the filter near: finds them, the latest first."""
+    """Return the photos taken within a circle, as the filter near: finds them, the latest first."""
     is_within = arcs_km(positions.lat, positions.lon, lat, lon) <= radius_km
     return positions.photo_ids[is_within]
 
@@ -85,7 +85,7 @@ def _pixels(lat: _Numbers, lon: _Numbers, zoom: float) -> tuple[_Numbers, _Numbe
 
 
 def _joined(x: _Numbers, y: _Numbers, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each cell the one that it joins, perhaps itself: larger ones first."""
+    """Return for each cell the one that it joins, perhaps itself: larger ones first."""
     joined = np.full(len(counts), -1)
     for cell in np.argsort(-counts, kind="stable"):
         if joined[cell] < 0:
@@ -113,7 +113,7 @@ def _cluster(positions: PhotoPositions, members: NDArray[np.int64]) -> PhotoClus
 
 
 def name_of_cluster(places: Sequence[Facts], radius_km: float) -> str:
-    """The name of photos by their places: the town of most of them, or their countries.
+    """Return the name of photos by their places: the town of most of them, or their countries.
 
     A wide cluster in several countries has the names of these, the country with most photos first.
     Empty where no place is known.
@@ -129,7 +129,7 @@ def name_of_cluster(places: Sequence[Facts], radius_km: float) -> str:
 
 
 def towns_on_map(gazetteer: Gazetteer, area: MapArea, zoom: float) -> list[MapTown]:
-    """The towns in an area of the map whose names fit, the most populous first."""
+    """Return the towns in an area of the map whose names fit, the most populous first."""
     level = int(zoom)
     least = next((people for up_to, people in _LEAST_PEOPLE if level <= up_to), 0)
     towns = gazetteer.largest_in(area.south, area.west, area.north, area.east, least)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def cover_of(context: SearchContext, photo_ids: Sequence[int]) -> Hit | None:
-    """The clearest of these photos, which are in order of time; None if the library has none.
+    """Return the clearest of these photos, which are in order of time; None without any.
 
     Of many, some that are spread over all are compared by their light and sharpness. Of about
     equally clear photos (to a tenth of a point), the one nearest to the middle is taken: the first

@@ -134,7 +134,10 @@ def _versions() -> Iterator[Finding]:
 
 
 def _faiss() -> Iterator[Finding]:
-    """Both distributions of FAISS own its files: those of the one that was installed last count."""
+    """Yield a finding if the GPU build of FAISS is hidden by the other one.
+
+    Both distributions own the same files: the one that was installed last has written them.
+    """
     try:
         version("faiss-gpu")
     except PackageNotFoundError:
@@ -170,7 +173,7 @@ def _folder(area: str, folder: Path) -> Iterator[Finding]:
 
 
 def _open_to_others(path: Path) -> Iterator[Path]:
-    """The files and folders that others may read, the folder itself included.
+    """Yield the files and folders that others may read, the folder itself included.
 
     The content of a folder that is closed to others is closed as well.
     """
@@ -197,7 +200,7 @@ def _cache(cache_dir: Path) -> Iterator[Finding]:
 
 
 def _unused_copies(settings: Settings) -> Iterator[Finding]:
-    """Copies of archives that nobody has asked for a month."""
+    """Return the copies of archives that nobody has asked for a month."""
     folder = replicas_folder(settings.replica_dir, settings.cache_dir)
     for file in sorted(folder.glob(f"*/{DATABASE_FILE}")):
         copy = file.parent

@@ -21,7 +21,7 @@ _MONTHS = tuple(map(str.capitalize, MONTH_NAMES))
 def title_of(
     towns: Sequence[str | None], countries: Sequence[str | None], first: date, last: date
 ) -> str:
-    """The title of an event with photos in these towns and countries, on these days.
+    """Return the title of an event with photos in these towns and countries, on these days.
 
     A town that has at least half of the photos with a town names it, else its countries do.
     """
@@ -42,7 +42,7 @@ def _place(towns: Sequence[str | None], countries: Sequence[str | None]) -> str:
 
 
 def days_in_words(first: date, last: date) -> str:
-    """Some days: "12 May 2022", "12 to 19 May 2022", "28 May to 3 June 2022"."""
+    """Return some days: "12 May 2022", "12 to 19 May 2022", "28 May to 3 June 2022"."""
     end = f"{last.day} {_MONTHS[last.month - 1]} {last.year}"
     if first == last:
         return end
@@ -55,7 +55,10 @@ def days_in_words(first: date, last: date) -> str:
 def with_titles(
     events: Sequence[PhotoEvent], given: Sequence[EventTitle]
 ) -> tuple[PhotoEvent, ...]:
-    """The events with the titles that somebody has given; a later one counts before an earlier."""
+    """Return the events with the titles that somebody has given.
+
+    A later one counts before an earlier.
+    """
     titled = list(events)
     for title in given:
         shares = [_shared_time(event, title) for event in titled]
@@ -66,7 +69,10 @@ def with_titles(
 
 
 def _shared_time(event: PhotoEvent, title: EventTitle) -> float:
-    """The share of common time in the time of both together; 1 for one and the same moment."""
+    """Return the share of common time in the time of both together.
+
+    1 for one and the same moment.
+    """
     common_s = (min(event.end, title.end) - max(event.start, title.start)).total_seconds()
     whole_s = (max(event.end, title.end) - min(event.start, title.start)).total_seconds()
     if common_s < 0:

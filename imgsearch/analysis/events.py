@@ -39,7 +39,7 @@ _WeeksOfCells: TypeAlias = Mapping[_Cell, set[int]]  # in which weeks photos wer
 
 
 def find_events(moments: Moments) -> tuple[PhotoEvent, ...]:
-    """The events of photos, in order of time; each photo is in one of them."""
+    """Return the events of photos, in order of time; each photo is in one of them."""
     if not len(moments):
         return ()
     away = _are_away(moments)
@@ -55,7 +55,7 @@ def _seconds(times: NDArray[np.timedelta64]) -> _Seconds:
 
 
 def _limits_s(gaps_s: _Seconds) -> _Seconds:
-    """For each gap, how long it may be within an event in one place."""
+    """Return for each gap how long it may be within an event in one place."""
     sums = np.append(0.0, np.cumsum(np.log(np.maximum(gaps_s, 1.0))))
     places = np.arange(len(gaps_s))
     first = np.maximum(places - GAPS_AROUND, 0)
@@ -65,12 +65,12 @@ def _limits_s(gaps_s: _Seconds) -> _Seconds:
 
 
 def _are_located(moments: Moments) -> NDArray[np.bool_]:
-    """A mask of the photos with valid coordinates."""
+    """Return a mask of the photos with valid coordinates."""
     return np.asarray((np.abs(moments.lats) <= 90) & (np.abs(moments.lons) <= 180))
 
 
 def _places(moments: Moments, located: NDArray[np.bool_]) -> tuple[Degrees, Degrees]:
-    """The position of each photo; without coordinates, the position of the nearest in time.
+    """Return the position of each photo; without coordinates, the position of the nearest in time.
 
     NaN where none is near enough.
     """
@@ -92,7 +92,7 @@ def _places(moments: Moments, located: NDArray[np.bool_]) -> tuple[Degrees, Degr
 
 
 def _are_away(moments: Moments) -> NDArray[np.bool_]:
-    """A mask of the photos taken far from every home."""
+    """Return a mask of the photos taken far from every home."""
     located = _are_located(moments)
     lats, lons = _places(moments, located)
     away = ~np.isnan(lats)
@@ -111,7 +111,7 @@ def _are_away(moments: Moments) -> NDArray[np.bool_]:
 def _homes(
     moments: Moments, located: NDArray[np.bool_], months: NDArray[np.int64]
 ) -> dict[int, list[_Cell]]:
-    """The homes in each month: cells with photos in many weeks of the months around it."""
+    """Return the homes in each month: cells with photos in many weeks of the months around it."""
     # Weeks begin on Sundays: the first of January 1970 was a Thursday.
     weeks = (moments.taken_at.astype("datetime64[D]").astype(np.int64) + 4) // 7
     cells = (
@@ -132,7 +132,7 @@ def _homes(
 
 
 def _different(*columns: NDArray[np.int64]) -> list[tuple[int, ...]]:
-    """The rows of these columns, each once."""
+    """Return the rows of these columns, each once."""
     order = np.lexsort(columns)
     changes = [np.diff(column[order]) != 0 for column in columns]
     is_first = np.append(True, np.logical_or.reduce(changes))[: len(order)]

@@ -36,13 +36,13 @@ def retrieval(queries: Vectors, gallery: Vectors, right: Ids) -> Retrieval:
 
 
 def summary(ranks: Ids) -> Retrieval:
-    """The metrics of ranks (m,) that count from 1. Needs at least one rank."""
+    """Return the metrics of ranks (m,) that count from 1. Needs at least one rank."""
     at_1, at_5, at_10 = (float(np.mean(ranks <= k)) for k in (1, 5, 10))
     return Retrieval(at_1, at_5, at_10, float(np.median(ranks)), len(ranks))
 
 
 def ranks(queries: Vectors, gallery: Vectors, right: Ids, block_rows: int = BLOCK_ROWS) -> Ids:
-    """The rank (m,), from 1, of row `right[i]` of the gallery in the answer to query i."""
+    """Return the rank (m,), from 1, of row `right[i]` of the gallery in the answer to query i."""
     parts = [np.empty(0, np.int64)]
     for start in range(0, len(queries), block_rows):
         block = slice(start, start + block_rows)
@@ -53,7 +53,7 @@ def ranks(queries: Vectors, gallery: Vectors, right: Ids, block_rows: int = BLOC
 
 
 def zero_shot_accuracy(images: Vectors, labels: Vectors, right: Ids) -> float:
-    """The share of `images` (n, dim) that fit their own label best, from 0 to 1.
+    """Return the share of `images` (n, dim) that fit their own label best, from 0 to 1.
 
     `labels` (classes, dim) are the vectors of the labels' texts; `right` (n,) are rows of it.
     """

@@ -15,7 +15,9 @@ _STOPS_ACROSS = 100  # of a way straight through all places
 
 
 def route_of(positions: PhotoPositions, photo_ids: Sequence[int]) -> tuple[RouteStop, ...]:
-    """The stops of these photos, which are in order of time; photos without a place are left out.
+    """Return the stops of these photos, which are in order of time.
+
+    Photos without a place are left out.
 
     Stops are as far apart as shows the way as a whole: 100 m, or a hundredth of its extent.
     """

@@ -15,7 +15,7 @@ from imgsearch.store.thumbnails import ThumbnailStore
 
 
 def status_of(store: Store) -> Status:
-    """The content of the library, and its state."""
+    """Return the content of the library, and its state."""
     row = store.reads.encoders.current()
     snapshot = None if row is None else store.reads.encoders.current_snapshot(row.key)
     failures = (*store.failures.of_folders(), *store.failures.of_files())
@@ -50,7 +50,7 @@ def _number(detail: object) -> float | None:
 
 
 def stored_encoders(store: Store) -> tuple[StoredEncoder, ...]:
-    """The encoders whose vectors the library has, in the order in which they were added."""
+    """Return the encoders whose vectors the library has, in the order in which they were added."""
     return tuple(
         StoredEncoder(
             name=registry.name_in_library(stored.row),
@@ -66,7 +66,7 @@ def stored_encoders(store: Store) -> tuple[StoredEncoder, ...]:
 
 
 def missing_extras(failures: Iterable[Failure]) -> tuple[MissingExtra, ...]:
-    """The extras that would make files readable, and how many; the most useful first."""
+    """Return the extras that would make files readable, and how many; the most useful first."""
     counts = Counter(failure.extra for failure in failures if failure.extra is not None)
     return tuple(
         MissingExtra(extra, " or ".join(_formats_of(extra)), files, install_command(extra))

@@ -85,19 +85,19 @@ class Catalogue(Protocol):
         """
 
     def count(self, among: Selection | None = None) -> PhotoCount:
-        """The number of photos in a selection; for all photos, at the last update.
+        """Return the number of photos in a selection; for all photos, at the last update.
 
         Without a baseline the number of all photos is 0.
         """
 
     def without_fact(self, fact: str) -> int:
-        """The number of photos that an older version read, which did not know a fact."""
+        """Return the number of photos that an older version read, which did not know a fact."""
 
     def ids(self, among: Selection) -> Ids:
-        """The ids of a selection, sorted, unique: for views of all photos, not for searches."""
+        """Return the ids of a selection, sorted, unique: for views of all photos, not searches."""
 
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
-        """The photos among these that are in a selection."""
+        """Return the photos among these that are in a selection."""
 
     def listing(
         self,
@@ -106,18 +106,18 @@ class Catalogue(Protocol):
         after: Listed | None = None,
         limit: int = -1,
     ) -> list[Listed]:
-        """The photos of a selection, newest first or by path; only those after `after`."""
+        """Return the photos of a selection, newest first or by path; only those after `after`."""
 
     def measures(self, among: Selection) -> PictureMeasures:
-        """What is stored about the pictures of a selection, in any order: see `sort:best`."""
+        """Return the stored measures of the pictures of a selection, in any order: `sort:best`."""
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
-        """The records of these photos; photos without a path are left out."""
+        """Return the records of these photos; photos without a path are left out."""
 
     def vectors_of(
         self, ids: Iterable[int], *, only_several: bool = False
     ) -> dict[int, PhotoVectors]:
-        """The vectors of these photos; with `only_several`, of photos with several parts."""
+        """Return the vectors of these photos; with `only_several`, of photos with several parts."""
 
     def whole_vectors(self) -> Iterator[tuple[Ids, HalfVectors]]:
         """Yield the vectors of whole photos, some thousands at a time: ids (n,), rows (n, dim).
@@ -126,19 +126,19 @@ class Catalogue(Protocol):
         """
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
-        """The text in these photos; photos that were not read are left out."""
+        """Return the text in these photos; photos that were not read are left out."""
 
     def photo_with(self, content_hash: bytes) -> int | None:
-        """The id of the photo with this content."""
+        """Return the id of the photo with this content."""
 
     def photo_at(self, path: Path) -> int | None:
-        """The id of the photo at this absolute path."""
+        """Return the id of the photo at this absolute path."""
 
     def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
-        """Pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
+        """Return pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
 
     def baseline(self) -> ScoreBaseline | None:
-        """The scores of unrelated queries with these photos; None for too few photos."""
+        """Return the scores of unrelated queries with these photos; None for too few photos."""
 
 
 class CatalogueWriter(Protocol):
@@ -149,10 +149,10 @@ class CatalogueWriter(Protocol):
     """
 
     def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
-        """The contents among these that have vectors already."""
+        """Return the contents among these that have vectors already."""
 
     def lineage(self) -> str:
-        """A value that changes when what was put may have been taken back since."""
+        """Return a value that changes when what was put may have been taken back since."""
 
     def put(self, results: Sequence[IngestResult]) -> None:
         """Record new photos with facts and vectors, known contents at new paths, and failures."""

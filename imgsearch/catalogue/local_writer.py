@@ -67,7 +67,7 @@ class LocalWriter:
 def _by_root(
     results: Sequence[IngestResult], roots: Mapping[int, str]
 ) -> dict[int, list[IngestResult]]:
-    """The results of the files of each root, by its id, in the order of ids."""
+    """Return the results of the files of each root, by its id, in the order of ids."""
     by_root = defaultdict(list)
     for result in results:
         by_root[_root_of(result.stat.path, roots)].append(result)

@@ -294,7 +294,7 @@ def _show(error: click.ClickException) -> None:
 
 
 def _is_minus_in_query(error: click.ClickException) -> bool:
-    """Whether a word that should exclude photos, -people, was taken for an option."""
+    """Return whether a word that should exclude photos, -people, was taken for an option."""
     return (
         isinstance(error, click.NoSuchOption)
         and not error.option_name.startswith("--")

@@ -46,7 +46,10 @@ def chosen_options(function: _Command) -> _Command:
 def chosen(
     words: tuple[str, ...], photo_ids: tuple[int, ...], k: int | None, show_all: bool, example: str
 ) -> dict[str, Any]:
-    """The chosen photos as arguments of an operation. Raises click's UsageError without any."""
+    """Return the chosen photos as arguments of an operation.
+
+    Raises click's UsageError without any.
+    """
     photos = chosen_or_none(words, photo_ids, k, show_all)
     if photos["query"] is None and not photo_ids:
         raise click.UsageError(f"Say which photos: {example}, or --photo ID.")
@@ -56,7 +59,7 @@ def chosen(
 def chosen_or_none(
     words: tuple[str, ...], photo_ids: tuple[int, ...], k: int | None, show_all: bool
 ) -> dict[str, Any]:
-    """As `chosen`; there may be no photos."""
+    """Do as `chosen`; there may be no photos."""
     query = query_from(words)
     return {
         "photo_ids": photo_ids,

@@ -31,7 +31,7 @@ _UNITS_S = (86_400, 3_600, 60, 1)
 
 
 def _read_shift(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
-    """Seconds from "-1h", "2h30m" or "+1d"."""
+    """Return seconds from "-1h", "2h30m" or "+1d"."""
     if text is None:
         return None
     found = _SHIFT.fullmatch(text.replace(" ", ""))

@@ -31,7 +31,7 @@ def given(context: click.Context, option: str) -> str | None:
 
 
 def as_typed(sentence: str, context: click.Context | None) -> str:
-    """The sentence, each command in it with the options that name the library here.
+    """Return the sentence, each command in it with the options that name the library here.
 
     A command gets no option that it does not take, and none that it has in the sentence.
     """

@@ -58,7 +58,7 @@ def _print(finding: Finding) -> None:
 
 
 def _service_finding(data_dir: Path) -> Finding:
-    """A finding that says whether a service of this library listens."""
+    """Return a finding that says whether a service of this library listens."""
     from imgsearch.records.status import Finding
     from imgsearch.service.address import PRIVATE_ADDRESS
 

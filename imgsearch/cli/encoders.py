@@ -71,7 +71,7 @@ def _drop(library: Library, name: str, as_json: bool) -> None:
 
 
 def dropped_line(dropped: DroppedEncoder) -> str:
-    """A sentence about deleted vectors and the space that they freed."""
+    """Return a sentence about deleted vectors and the space that they freed."""
     parts = [f"Deleted the vectors of {dropped.name}, {dropped.size_bytes / 1e6:.1f} MB"]
     if dropped.freed_bytes > 0:
         parts.append(f"{dropped.freed_bytes / 1e6:.1f} MB of the disk are free again")
@@ -110,7 +110,7 @@ def _list(library: Library, as_json: bool) -> None:
 
 
 def stored_line(stored: StoredEncoder) -> str:
-    """A sentence about an encoder that is not in use, with the commands for it."""
+    """Return a sentence about an encoder that is not in use, with the commands for it."""
     size = f"{format_count(stored.photos, 'photo')}, {stored.size_bytes / 1e6:.1f} MB"
     if stored.state == "building":
         return (
@@ -126,7 +126,7 @@ def stored_line(stored: StoredEncoder) -> str:
 def _as_json(
     choices: Sequence[EncoderInfo], stored: Sequence[StoredEncoder], used: str
 ) -> list[dict[str, object]]:
-    """The available encoders, then encoders that only the library has.
+    """Return the available encoders, then encoders that only the library has.
 
     `stored` has the library's data of each, or null.
     """

@@ -131,7 +131,7 @@ def _print_text(explanation: Explanation) -> None:
 
 
 def _shown_lines(explanation: Explanation) -> list[TextLine]:
-    """At most `_SHOWN_LINES` lines in their order, preferably matching ones."""
+    """Return at most `_SHOWN_LINES` lines in their order, preferably matching ones."""
     lines = () if explanation.text is None else explanation.text.lines
     first = sorted(lines, key=lambda line: line not in explanation.text_lines)[:_SHOWN_LINES]
     return [line for line in lines if line in first][:_SHOWN_LINES]

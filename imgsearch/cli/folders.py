@@ -72,7 +72,7 @@ def command(paused: str | None, resumed: str | None, as_json: bool, data_dir: st
 
 
 def describe_root(root: Root) -> str:
-    """The photos and the state of a folder: "1,204 photos, online, paused"."""
+    """Return the photos and the state of a folder: "1,204 photos, online, paused"."""
     parts = [format_count(root.photos, "photo"), "online" if root.online else "offline"]
     if root.paused:
         parts.append("paused")

@@ -10,7 +10,7 @@ FILTERS = "filters"
 def complete_command(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """The commands that begin with the typed text, for shell completion."""
+    """Return the commands that begin with the typed text, for shell completion."""
     group = context.find_root().command
     assert isinstance(group, click.Group)
     names = [*group.list_commands(context), FILTERS]
@@ -48,7 +48,10 @@ def command(context: click.Context, names: tuple[str, ...], as_manual: bool) -> 
 
 
 def _context_of(parent: click.Context, name: str, arguments: list[str]) -> click.Context:
-    """The context of a command of a group; with --help among its arguments, its help is printed."""
+    """Return the context of a command of a group.
+
+    With --help among its arguments, its help is printed.
+    """
     if not isinstance(parent.command, click.Group):
         raise click.UsageError(f"{parent.command_path} has no command {name}.")
     found, chosen, _ = parent.command.resolve_command(parent, [name])

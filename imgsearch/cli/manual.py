@@ -28,7 +28,7 @@ _ENVIRONMENT = (
 
 
 def manual_page(group: click.Group, sections: Mapping[str, Iterable[str]]) -> str:
-    """The manual page of a command, in roff with the macros of `man`.
+    """Return the manual page of a command, in roff with the macros of `man`.
 
     `sections` are the names of its subcommands by the title of the section that describes them.
     """

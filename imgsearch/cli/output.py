@@ -51,7 +51,7 @@ def complete_folder(
 def complete_encoder(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """The encoders that begin with the typed text, for shell completion."""
+    """Return the encoders that begin with the typed text, for shell completion."""
     from imgsearch.encoders.registry import encoder_choices
 
     return [each.name for each in encoder_choices() if each.name.startswith(incomplete)]
@@ -61,7 +61,7 @@ def complete_encoder(
 
 
 def data_option(function: _Command) -> _Command:
-    """`--data DIR`, which every command takes."""
+    """Add `--data DIR`, which every command takes."""
     return click.option(
         "--data",
         "data_dir",

@@ -60,7 +60,7 @@ def outputs_options(function: _Command) -> _Command:
 def outputs_from(
     links: Sequence[str], playlists: Sequence[str], commands: Sequence[str], nul: bool
 ) -> list[SavedSearchOutputs]:
-    """The outputs that the options request, by saved search. Raises UsageError."""
+    """Return the outputs that the options request, by saved search. Raises UsageError."""
     if not (links or playlists or commands):  # the usual case; the rest takes time to load
         if nul:
             raise click.UsageError("-0 needs --exec.")
@@ -85,7 +85,7 @@ def outputs_from(
 
 
 def _pairs(option: str, texts: Sequence[str], what: str) -> Iterator[tuple[str, str]]:
-    """The names and values of one option. Raises UsageError for a repeated name."""
+    """Yield the names and values of one option. Raises UsageError for a repeated name."""
     names: set[str] = set()
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
@@ -104,7 +104,7 @@ def _key(name: str) -> str:
 
 
 def outputs_in_words(done: Mapping[str, object]) -> str:
-    """The changes of an update in words, from the values of an `OutputsReport` by name."""
+    """Return the changes of an update in words, from the values of an `OutputsReport` by name."""
     linked, unlinked, announced = (
         int(str(done[name])) for name in ("linked", "unlinked", "announced")
     )

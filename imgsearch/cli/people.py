@@ -198,7 +198,10 @@ def _names_of(change: FaceNamesChange) -> str:
 
 
 def find_person(ask: Asking, text: str) -> Person:
-    """The person of this name or number. Raises UsageError, with a similar name if there is."""
+    """Return the person of this name or number.
+
+    Raises UsageError, with a similar name if there is.
+    """
     from imgsearch.text import plain_text
 
     everyone = ask(People.all, hidden=True)
@@ -310,7 +313,10 @@ def _print_similar(ask: Asking, face: Face, as_json: bool) -> None:
 
 
 def _face_at(ask: Asking, example: str) -> Face:
-    """The face that PHOTO:N names. Raises UsageError where that is no face, or one of several."""
+    """Return the face that PHOTO:N names.
+
+    Raises UsageError where that is no face, or one of several.
+    """
     from imgsearch.records.query import Query
 
     path, colon, number = example.rpartition(":")
@@ -333,7 +339,7 @@ def _face_at(ask: Asking, example: str) -> Face:
 
 
 def _with_paths(ask: Asking, faces: Sequence[Face]) -> list[tuple[Face, str]]:
-    """The faces with the paths of their photos, and the moment of a video."""
+    """Return the faces with the paths of their photos, and the moment of a video."""
     hits = ask(Library.photos, list(dict.fromkeys(face.photo_id for face in faces)))
     paths = {hit.photo.id: path_text(hit.path) for hit in hits}
     rows = []

@@ -52,7 +52,10 @@ def _print_counts(places: PlaceCounts) -> None:
 
 
 def _rows(places: PlaceCounts) -> Iterator[tuple[str, int]]:
-    """The lines of the tree. A nameless level that is the only one of its parent is left out."""
+    """Yield the lines of the tree.
+
+    A nameless level that is the only one of its parent is left out.
+    """
     for country in places.countries:
         yield country.country or "(no country)", country.photos
         for region in country.regions:

@@ -36,13 +36,16 @@ def require_terminal_extra(what: str) -> None:
 
 
 def is_terminal_for_pictures() -> bool:
-    """Whether standard output is a terminal that can report its capabilities."""
+    """Return whether standard output is a terminal that can report its capabilities."""
     is_dumb = os.environ.get("TERM", "") in ("", "dumb")
     return sys.stdin.isatty() and sys.stdout.isatty() and not is_dumb
 
 
 def image_of(library: Library, hit: Hit, side_px: int) -> Image | None:
-    """The picture of a hit; None if none can be made now, for instance of an offline photo."""
+    """Return the picture of a hit.
+
+    None if none can be made now, for instance of an offline photo.
+    """
     from PIL import Image
 
     try:

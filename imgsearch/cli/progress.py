@@ -79,13 +79,13 @@ def _run_with_lines(job: Job[_Report], title: str) -> _Report:
 
 
 def _speed_text(meter: RateMeter) -> str:
-    """ "212 photos/s, 14 s left"; empty while it is unknown."""
+    """Return "212 photos/s, 14 s left"; empty while it is unknown."""
     rate, left_s = meter.rate, meter.left_s
     return f"{format_rate(rate)}, {left_s:.0f} s left" if rate and left_s is not None else ""
 
 
 def format_rate(rate: float) -> str:
-    """ "212 photos/s"; a slow rate with a decimal: "0.4 photos/s", or by the minute."""
+    """Return "212 photos/s"; a slow rate with a decimal: "0.4 photos/s", or by the minute."""
     if rate < 0.1:
         return f"{60 * rate:.1f} photos/min"
     return f"{rate:.0f} photos/s" if rate >= 10 else f"{rate:.1f} photos/s"

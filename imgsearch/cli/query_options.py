@@ -80,7 +80,7 @@ class _FirstFilterOption(click.Option):
 
 
 def query_from(words: Sequence[str]) -> Query:
-    """The query of this command line: its words, in the query language, and its options."""
+    """Return the query of this command line: its words, in the query language, and its options."""
     options = _options(click.get_current_context())
     query = parse(" ".join(words)) if words else Query()
     terms = options.terms

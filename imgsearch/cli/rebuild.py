@@ -135,7 +135,7 @@ def _print_trial(trial: EncoderTrial, as_json: bool) -> None:
 
 
 def _costs(trial: EncoderTrial) -> Iterator[tuple[str, str]]:
-    """The estimated costs of changing the model."""
+    """Yield the estimated costs of changing the model."""
     photos = format_count(trial.left, "further photo")
     if not trial.left:
         yield "Time", "none: all photos were embedded in the trial"
@@ -149,7 +149,7 @@ def _costs(trial: EncoderTrial) -> Iterator[tuple[str, str]]:
 
 
 def _rows(trial: EncoderTrial) -> Iterator[tuple[str, str, str, str]]:
-    """The rows of the table: query, results of the current and the new model, shared photos."""
+    """Yield the rows of the table: query, results of the current and new model, shared photos."""
     yield "", trial.encoder_in_use, trial.encoder, "in both"
     for known in trial.known_items:
         what = f"{format_count(known.queries, known.source)}: right among the first ten"
@@ -162,7 +162,7 @@ def _rows(trial: EncoderTrial) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _found(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
-    """The rank of a single right photo among the first ten, or the number of right ones."""
+    """Return the rank of a single right photo among the first ten, or the number of right ones."""
     if not query.right:
         return "-"
     if len(query.right) > 1:

@@ -57,7 +57,7 @@ def command(
 
 
 def described(line: str, example_count: int) -> str:
-    """A saved search in words: its line, and the number of its other example images."""
+    """Return a saved search in words: its line, and the number of its other example images."""
     if not example_count:
         return line
     images = "an example image" if example_count == 1 else f"{example_count} example images"

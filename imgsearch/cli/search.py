@@ -203,7 +203,7 @@ class _Page(NamedTuple):
 
 
 def _saved_in(query: Query, data_dir: str | None, address: str | None) -> dict[str, SavedSearch]:
-    """The saved searches that a query names, by name."""
+    """Return the saved searches that a query names, by name."""
     names = saved_names(query)
     if not names:
         return {}
@@ -294,7 +294,7 @@ def _accepts(suggestion: str, output: _Output) -> bool:
 
 
 def _corrected(query: Query, suggestion: str, saved_examples: tuple[Term, ...]) -> Query:
-    """The suggested query, with the examples that a line cannot express."""
+    """Return the suggested query, with the examples that a line cannot express."""
     corrected = parse(suggestion)
     examples = tuple(term for term in query.terms if not is_expressible(term))
     return replace(corrected, terms=(*corrected.terms, *saved_examples, *examples))
@@ -342,7 +342,7 @@ def _print_verdict(answer: Answer) -> None:
 
 
 def _line(hit: Hit, text: TerminalText) -> str:
-    """The line of a hit: score or date, path, and notes about the photo."""
+    """Return the line of a hit: score or date, path, and notes about the photo."""
     marks: list[str] = []
     if hit.level is not None and hit.level != "likely":
         marks.append(text.styled(hit.level, _LEVEL_COLOURS[hit.level]))

@@ -32,7 +32,7 @@ def say_stopped() -> None:
 
 @contextmanager
 def ending_soon() -> Iterator[None]:
-    """Within the block, Ctrl-C ends the process `GRACE_S` later, if it has not ended by then.
+    """Let Ctrl-C in the block end the process `GRACE_S` later, if it has not ended by then.
 
     A separate thread waits for the signal, since the main thread may be blocked inside a model.
     """

@@ -28,11 +28,11 @@ class TerminalText(Struct, frozen=True):
     has_links: bool = False
 
     def styled(self, text: str, colour: Colour | None = None, *, dim: bool = False) -> str:
-        """The text in a colour, or faint."""
+        """Return the text in a colour, or faint."""
         return click.style(text, fg=colour, dim=dim or None) if self.has_colours else text
 
     def path(self, path: Path, *, can_open: bool = True) -> str:
-        """A path with a faint folder, which opens the file at a click if `can_open`."""
+        """Return a path with a faint folder, which opens the file at a click if `can_open`."""
         text = printable(path)
         if self.has_colours:
             name = printable(path.name)
@@ -55,7 +55,7 @@ class TerminalText(Struct, frozen=True):
 
 
 def terminal_text(environment: Mapping[str, str], is_terminal: bool) -> TerminalText:
-    """The formatting for an output with this environment.
+    """Return the formatting for an output with this environment.
 
     NO_COLOR and CLICOLOR=0 switch both off, CLICOLOR_FORCE switches colours on for any output:
     https://no-color.org and https://bixense.com/clicolors. Links are for terminals only.
@@ -78,5 +78,5 @@ def _has_links(environment: Mapping[str, str]) -> bool:
 
 
 def standard_output() -> TerminalText:
-    """The formatting for standard output of this process."""
+    """Return the formatting for standard output of this process."""
     return terminal_text(os.environ, sys.stdout.isatty())

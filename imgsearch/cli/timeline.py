@@ -95,7 +95,7 @@ def _yearly(timeline: Timeline) -> Iterator[_Period]:
 
 
 def _monthly(timeline: Timeline) -> Iterator[_Period]:
-    """Every month from the first to the last one with photos."""
+    """Yield every month from the first to the last one with photos."""
     counts = {month.month: month for year in timeline.years for month in year.months}
     first, last = min(counts, default=""), max(counts, default="")
     for name in (f"{year.year:04}-{n:02}" for year in timeline.years for n in range(1, 13)):
@@ -122,7 +122,7 @@ def _print_bars(periods: list[_Period]) -> None:
 
 
 def _rows(periods: list[_Period]) -> Iterator[_Period]:
-    """The periods; consecutive ones without photos are joined."""
+    """Yield the periods; consecutive ones without photos are joined."""
     for is_empty, group in groupby(periods, lambda period: period.photos == 0):
         members = list(group)
         if is_empty and len(members) > 1:

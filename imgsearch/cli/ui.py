@@ -144,7 +144,7 @@ def _change_entries(data_dir: Path, port: int, to_install: bool) -> None:
 
 
 def _token() -> str:
-    """The token in the environment, or else a new one."""
+    """Return the token in the environment, or else a new one."""
     token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(24)
     if len(token) < MIN_TOKEN_LENGTH:
         raise UsageError(

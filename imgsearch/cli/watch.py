@@ -100,7 +100,7 @@ def command(
 
 
 def _described(event: WatchEvent) -> tuple[str, Values]:
-    """The name of an event and its values, as docs/disk-changes.md documents them."""
+    """Return the name of an event and its values, as docs/disk-changes.md documents them."""
     if isinstance(event, Progress):
         values: Values = {"done": event.done, "total": event.total}
         return "progress", values if event.part is None else {**values, "part": event.part}
@@ -133,7 +133,7 @@ def _print_json(event: str, values: Values) -> None:
 
 
 def _print_line(event: str, values: Values) -> None:
-    """A line for log collectors: time, event, name=value."""
+    """Print a line for log collectors: time, event, name=value."""
     pairs = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
     click.echo(printable(" ".join([_now(), event, *pairs])))
 
@@ -196,7 +196,7 @@ def _now() -> str:
 
 
 def _stop_at_signals() -> threading.Event:
-    """An event that Ctrl-C and SIGTERM set. The process ends at most `GRACE_S` later.
+    """Return an event that Ctrl-C and SIGTERM set. The process ends at most `GRACE_S` later.
 
     A separate thread handles the signals, since the main thread may be blocked inside the model.
     Nothing is lost by a forced exit: a batch is recorded completely or not at all.

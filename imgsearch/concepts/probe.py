@@ -67,7 +67,7 @@ class Probe(Struct, frozen=True):
     intercept: float
 
     def score_of(self, probability: float) -> float:
-        """The score from which a photo shows the concept with this probability, from 0 to 1."""
+        """Return the score from which a photo shows the concept with this probability (0 to 1)."""
         return (float(np.log(probability / (1 - probability))) - self.intercept) / self.slope
 
 
@@ -85,7 +85,7 @@ class HeldOut(Struct, frozen=True):
 
 
 def fit(examples: TrainingSet) -> Vector:
-    """The direction (dim,) of length 1 along which the concept scores higher than other photos.
+    """Return the direction (dim,) of length 1 along which the concept outscores other photos.
 
     Likes and negatives weigh the same in sum, whatever their numbers; an unlike weighs as much as a
     like. There is at least one like and one negative.
@@ -113,7 +113,7 @@ def fit(examples: TrainingSet) -> Vector:
 
 
 def _with_words(examples: TrainingSet, direction: NDArray[np.floating]) -> Vector:
-    """The direction of the examples with the share of the words, of length 1."""
+    """Return the direction of the examples with the share of the words, of length 1."""
     if examples.words is not None and examples.words_share:
         background = examples.others
         if not len(background):
@@ -126,7 +126,7 @@ def _with_words(examples: TrainingSet, direction: NDArray[np.floating]) -> Vecto
 
 
 def with_words_weighed(examples: TrainingSet) -> TrainingSet:
-    """The examples with the share of their words by cross-validation.
+    """Return the examples with the share of their words by cross-validation.
 
     Words help where the examples are few, and cost precision where these separate well. Of some
     shares, the largest is chosen with which likes that the probe has not seen rank among the others
@@ -152,7 +152,7 @@ def with_words_weighed(examples: TrainingSet) -> TrainingSet:
 
 
 def _log_ranks(scores: HeldOut) -> NDArray[np.float64]:
-    """The logarithm of the rank of each like (n,) among the background."""
+    """Return the logarithm of the rank of each like (n,) among the background."""
     order = np.sort(scores.background)
     above = len(order) - np.searchsorted(order, scores.likes, "left")
     return np.log1p(above)
@@ -161,7 +161,7 @@ def _log_ranks(scores: HeldOut) -> NDArray[np.float64]:
 def _dual_weights(
     kernel: NDArray[np.float64], is_like: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The weight of each example in the direction, by Newton's method."""
+    """Return the weight of each example in the direction, by Newton's method."""
     logits: NDArray[np.float64] = np.zeros(len(kernel))
     dual: NDArray[np.float64] = np.zeros(len(kernel))
     for _ in range(_STEPS):
@@ -190,7 +190,7 @@ def hold_out(examples: TrainingSet) -> HeldOut:
 
 
 def _held_out(weighed: Sequence[TrainingSet]) -> list[HeldOut]:
-    """As `hold_out`, for the same examples with several shares of words."""
+    """Do as `hold_out`, for the same examples with several shares of words."""
     examples = replace(weighed[0], words=None)
     parts = (examples.likes, examples.unlikes, examples.others)
     scores = [[np.zeros(len(part)) for part in parts] for _ in weighed]
@@ -211,7 +211,7 @@ def _held_out(weighed: Sequence[TrainingSet]) -> list[HeldOut]:
 
 
 def scale_of(examples: TrainingSet, direction: Vector) -> tuple[float, float]:
-    """The mean and the standard deviation of the other photos' scores along a direction."""
+    """Return the mean and the standard deviation of the other photos' scores along a direction."""
     rows = examples.others if len(examples.others) else examples.unlikes
     if not len(rows):
         rows = examples.likes
@@ -223,7 +223,7 @@ def scale_of(examples: TrainingSet, direction: Vector) -> tuple[float, float]:
 
 
 def calibrate(examples: TrainingSet, direction: Vector, held_out: HeldOut) -> Probe:
-    """The probe along a direction, calibrated on scores of photos that had not been seen.
+    """Return the probe along a direction, calibrated on scores of photos that had not been seen.
 
     The others are a mixture: most do not show the concept, and an unknown share does. Likes and the
     rest are taken as normal with one deviation, so that the log odds are linear in the score. The
@@ -236,7 +236,7 @@ def calibrate(examples: TrainingSet, direction: Vector, held_out: HeldOut) -> Pr
 
 
 def _log_odds(held_out: HeldOut) -> tuple[float, float]:
-    """Slope and intercept of the log odds, for scores in standard deviations."""
+    """Return slope and intercept of the log odds, for scores in standard deviations."""
     likes, others = held_out.likes, held_out.background
     share = _share(likes, others)
     middle = float(np.median(others))
@@ -261,7 +261,7 @@ def _log_odds(held_out: HeldOut) -> tuple[float, float]:
 
 
 def _share(likes: NDArray[np.float64], others: NDArray[np.float64]) -> float:
-    """The share of the others that shows the concept, estimated.
+    """Return the share of the others that shows the concept, estimated.
 
     Above each score, the others can have no more photos that show it than the likes allow: the
     smallest ratio bounds the share from above (Blanchard, Lee and Scott 2010). With few photos it
@@ -277,7 +277,7 @@ def _share(likes: NDArray[np.float64], others: NDArray[np.float64]) -> float:
 
 
 def _deviation_of(likes: NDArray[np.float64]) -> float:
-    """The standard deviation of the likes' scores, drawn towards 1, the deviation of others."""
+    """Return the standard deviation of the likes' scores, drawn towards the others', which is 1."""
     squares = float(((likes - likes.mean()) ** 2).sum())
     return float(np.sqrt((squares + _PRIOR_LIKES) / (len(likes) + _PRIOR_LIKES - 1)))
 
@@ -320,7 +320,7 @@ def assess(
 
 
 def _above(high: NDArray[np.float64], low: NDArray[np.float64]) -> float:
-    """The area under the ROC curve: the share of pairs in which the first is higher."""
+    """Return the area under the ROC curve: the share of pairs in which the first is higher."""
     order = np.sort(low)
     below = np.searchsorted(order, high, "left") + np.searchsorted(order, high, "right")
     return float(below.mean() / (2 * len(low)))

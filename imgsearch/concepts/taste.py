@@ -21,7 +21,9 @@ _SEED = 58
 
 
 def learn_taste(reads: Reads, row: EncoderRow) -> Taste:
-    """The taste of a library: without a direction if it has few favourites, or few other photos.
+    """Return the taste of a library.
+
+    It has no direction if there are few favourites, or few other photos.
 
     The newest `MAX_FAVOURITES` favourites count.
     """

@@ -118,7 +118,7 @@ def update_concepts(store: Store, row: EncoderRow, embed: Embedder) -> None:
 
 
 def valid_name(name: str) -> str:
-    """The name without spaces around it. Raises UsageError for one that is not valid."""
+    """Return the name without spaces around it. Raises UsageError for one that is not valid."""
     name = " ".join(name.split())
     if not name:
         raise UsageError("The name of the concept is empty: imgsearch teach NAME --like PHOTO")
@@ -136,7 +136,7 @@ def valid_name(name: str) -> str:
 
 
 def _embedded(examples: Collection[ConceptExample], embed: Embedder) -> list[ConceptExample]:
-    """The examples, those from elsewhere with their vectors."""
+    """Return the examples, those from elsewhere with their vectors."""
     return [
         replace(each, vector=embed.picture(each.picture))
         if each.picture is not None and each.vector is None
@@ -231,7 +231,7 @@ def _find_photos(
 
 
 def _levels(fitted: ConceptProbe, ids: Ids, vectors: Vectors) -> Iterator[tuple[int, ConceptLevel]]:
-    """The photos from likely on, each with its level by its best part."""
+    """Yield the photos from likely on, each with its level by its best part."""
     starts = photo_starts(ids)
     scores = np.maximum.reduceat(vectors @ fitted.direction, starts)
     for place in np.flatnonzero(scores >= fitted.likely_from).tolist():

@@ -14,7 +14,7 @@ _YEAR_AND_MONTH, _DAY_AND_TIME = 0x18, 0x19
 
 
 def read_camcorder_data(frame: bytes) -> MetadataSource:
-    """The date in a compressed frame of H.264, in the local time of the camera.
+    """Return the date in a compressed frame of H.264, in the local time of the camera.
 
     Its offset is left out: cameras differ in whether summer time is in it.
     """

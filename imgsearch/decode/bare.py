@@ -16,7 +16,7 @@ from imgsearch.decode.formats import AVIF, JPEG, PNG, ImageFormat
 
 
 def without_refused_parts(file: BinaryIO, image_format: ImageFormat) -> BinaryIO | None:
-    """A copy of the file that gives the same pixels and has nothing that Pillow refuses.
+    """Return a copy of the file that gives the same pixels and has nothing that Pillow refuses.
 
     A JPEG and an AVIF lose their metadata, but for a valid colour profile; a PNG keeps its own.
     None where a copy would make no difference.
@@ -37,7 +37,7 @@ _JPEG_KEPT = ((b"ICC_PROFILE\0", 14), (b"Adobe", 12))
 
 
 def _bare_jpeg(data: bytes) -> bytes:
-    """The JPEG without application segments and comments (ITU-T T.81, annex B)."""
+    """Return the JPEG without application segments and comments (ITU-T T.81, annex B)."""
     parts, at = [data[:2]], 2
     while data[at : at + 1] == b"\xff" and at + 4 <= len(data) and data[at + 1] != _START_OF_SCAN:
         marker, size_bytes = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
@@ -61,7 +61,7 @@ _MAX_METADATA_BYTES = MAX_TEXT_MEMORY // 2  # of a PNG, unpacked: Pillow refuses
 
 
 def _bare_png(data: bytes) -> bytes:
-    """The PNG with its critical chunks, and those for colours and metadata that Pillow accepts.
+    """Return the PNG with its critical chunks, and the ones for colours that Pillow accepts.
 
     Metadata is read in spite of a wrong checksum: its readers take anything.
     """
@@ -89,7 +89,7 @@ _COMPRESSED = {  # what is before the method and the data of a chunk that is com
 
 
 def _is_accepted(chunk: bytes) -> bool:
-    """Whether the checksum is right, and what is compressed can be unpacked to a fair size."""
+    """Return whether the checksum is right, and compressed data unpack to a fair size."""
     kind, content = chunk[4:8], chunk[8:-4]
     if zlib.crc32(kind + content) != int.from_bytes(chunk[-4:], "big"):
         return False
@@ -112,5 +112,5 @@ _EXIF_ITEM = re.compile(rb"(infe(?:\x02.{3}.{2}|\x03.{3}.{4}).{2})Exif", re.DOTA
 
 
 def _bare_avif(data: bytes) -> bytes:
-    """The AVIF with its EXIF marked as an item of unknown type, so that no offset changes."""
+    """Return the AVIF with its EXIF marked as an item of unknown type; no offset changes."""
     return _EXIF_ITEM.sub(rb"\1none", data)

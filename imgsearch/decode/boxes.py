@@ -12,7 +12,7 @@ _MAX_CONTENT_BYTES = 16 << 20
 
 
 def boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes from `at` to `end`: kind, start and end of the content (ISO 14496-12, 4.2)."""
+    """Yield boxes from `at` to `end`: kind, start and end of the content (ISO 14496-12, 4.2)."""
     for _ in range(MAX_BOXES):
         file.seek(at)
         head = file.read(16)
@@ -28,7 +28,10 @@ def boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]
 
 
 def box_content(file: BinaryIO, at: int, end: int, kind: bytes) -> bytes:
-    """The content of the first box of this kind from `at` to `end`; b"" where there is none."""
+    """Return the content of the first box of this kind from `at` to `end`.
+
+    B"" where there is none.
+    """
     for box_kind, start, stop in boxes(file, at, end):
         if box_kind == kind:
             file.seek(start)
@@ -37,12 +40,12 @@ def box_content(file: BinaryIO, at: int, end: int, kind: bytes) -> bytes:
 
 
 def child_content(parent: bytes, kind: bytes) -> bytes:
-    """The content of the first box of this kind in the content of another box."""
+    """Return the content of the first box of this kind in the content of another box."""
     return box_content(BytesIO(parent), 0, len(parent), kind)
 
 
 def nested_content(file: BinaryIO, *kinds: bytes) -> bytes:
-    """The content of the first box of the last kind, inside boxes of the kinds before it."""
+    """Return the content of the first box of the last kind, inside boxes of the kinds before it."""
     start, stop = 0, file.seek(0, os.SEEK_END)
     for kind in kinds[:-1]:
         inside = (box[1:] for box in boxes(file, start, stop) if box[0] == kind)
@@ -51,7 +54,7 @@ def nested_content(file: BinaryIO, *kinds: bytes) -> bytes:
 
 
 def uuid_content(file: BinaryIO, identifier: bytes) -> bytes:
-    """The content of the first box at the top of the file with this identifier of 16 bytes."""
+    """Return the content of the first box at the top of the file with this 16-byte identifier."""
     for kind, start, stop in boxes(file, 0, file.seek(0, os.SEEK_END)):
         if kind == b"uuid":
             file.seek(start)

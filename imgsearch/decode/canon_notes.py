@@ -70,7 +70,7 @@ def _focal_range_mm(settings: tuple[int, ...]) -> tuple[float, float] | None:
 
 
 def _iso(settings: tuple[int, ...], shot: tuple[int, ...]) -> float | None:
-    """The chosen sensitivity; where that was automatic, what the camera made of it."""
+    """Return the chosen sensitivity; where that was automatic, what the camera made of it."""
     chosen = settings[_ISO] if len(settings) > _ISO else 0
     if chosen & _PLAIN_ISO and chosen != _NO_ISO:
         return float(chosen & ~_PLAIN_ISO)

@@ -24,7 +24,7 @@ _MAX_HEAPS, _MAX_ENTRIES, _MAX_VALUE_BYTES = 50, 500, 256
 
 
 def read_ciff(file: BinaryIO) -> MetadataSource:
-    """The facts in a CRW file, or in the segment of a JPEG.
+    """Return the facts in a CRW file, or in the segment of a JPEG.
 
     Never raises, whatever the bytes are; reading the file may raise OSError.
     """
@@ -37,7 +37,7 @@ def read_ciff(file: BinaryIO) -> MetadataSource:
     values = _values(file, order, struct.unpack_from(order + "I", head, 2)[0], end)
 
     def number(tag: int, code: str, at: int = 0) -> float | None:
-        """A number of a value that consists of several of one kind."""
+        """Return a number of a value that consists of several of one kind."""
         place = at * struct.calcsize(code)
         part = values.get(tag, b"")[place : place + struct.calcsize(code)]
         return struct.unpack(order + code, part)[0] if len(part) == struct.calcsize(code) else None
@@ -65,7 +65,7 @@ def _text(value: bytes) -> str:
 
 
 def _values(file: BinaryIO, order: str, heap_start: int, heap_end: int) -> dict[int, bytes]:
-    """The tags we read in a heap and in those inside it; the first value of each counts."""
+    """Return the tags we read in a heap and in those inside it; the first value of each counts."""
     found: dict[int, bytes] = {}
     heaps = [(heap_start, heap_end)]
     for start, end in heaps:

@@ -41,7 +41,10 @@ _PEAK = 1000.0 / _REFERENCE_WHITE_NITS  # mapped to the brightest white
 
 
 def code_points(file: BinaryIO, image_format: ImageFormat) -> tuple[int, int]:
-    """Colour primaries and transfer function of a HEIF, AVIF or PNG; by default (1, 13), sRGB."""
+    """Return colour primaries and transfer function of a HEIF, AVIF or PNG.
+
+    By default (1, 13), sRGB.
+    """
     file.seek(0)
     head = file.read(_SEARCHED_BYTES)
     if image_format is PNG:
@@ -58,7 +61,10 @@ def code_points(file: BinaryIO, image_format: ImageFormat) -> tuple[int, int]:
 
 @lru_cache(maxsize=16)
 def profile_of_code_points(points: tuple[int, int]) -> bytes | None:
-    """An ICC profile for wide or high-dynamic-range code points; None where sRGB is near enough."""
+    """Return an ICC profile for wide or high-dynamic-range code points.
+
+    None where sRGB is near enough.
+    """
     primaries, transfer = points
     if primaries not in (_BT2020, _P3) and transfer not in (_LINEAR, _PQ, _HLG):
         return None
@@ -68,7 +74,7 @@ def profile_of_code_points(points: tuple[int, int]) -> bytes | None:
 
 @lru_cache(maxsize=1)
 def adobe_rgb() -> bytes:
-    """A profile with the primaries and the gamma (563/256) of Adobe RGB (1998)."""
+    """Return a profile with the primaries and the gamma (563/256) of Adobe RGB (1998)."""
     return _profile("adobe", lambda signal: signal ** (563 / 256))
 
 
@@ -87,7 +93,7 @@ def _srgb(signal: Curve) -> Curve:
 
 
 def _pq(signal: Curve) -> Curve:
-    """BT.2100 table 4, in units of reference white, tone-mapped."""
+    """Decode by BT.2100 table 4, in units of reference white, tone-mapped."""
     import numpy as np
 
     m1, m2 = 2610 / 16384, 2523 / 4096 * 128
@@ -98,7 +104,7 @@ def _pq(signal: Curve) -> Curve:
 
 
 def _hlg(signal: Curve) -> Curve:
-    """BT.2100 table 5 on a 1,000 nit screen (gamma 1.2), in reference whites, tone-mapped."""
+    """Decode by BT.2100 table 5 on a 1,000 nit screen (gamma 1.2), tone-mapped."""
     import numpy as np
 
     a = 0.17883277
@@ -118,7 +124,7 @@ def _tone_mapped(light: Curve) -> Curve:
 
 
 def _profile(primaries: int | str, curve: Callable[[Curve], Curve]) -> bytes:
-    """An ICC v2 profile of three primaries and one curve (ICC.1:2001-04, section 6.3)."""
+    """Return an ICC v2 profile of three primaries and one curve (ICC.1:2001-04, section 6.3)."""
     import numpy as np
 
     light = curve(np.linspace(0.0, 1.0, 1024))
@@ -149,7 +155,7 @@ def _xyz_tag(xyz: Curve) -> bytes:
 
 
 def _columns(chromaticities: tuple[tuple[float, float], ...]) -> Curve:
-    """The XYZ of each primary under D50, one per row, scaled to add up to white."""
+    """Return the XYZ of each primary under D50, one per row, scaled to add up to white."""
     import numpy as np
 
     xyz = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in chromaticities])

@@ -49,7 +49,10 @@ class SheetPhoto(Struct, frozen=True):
 
 
 def pdf_sheet(title: str, photos: Iterable[SheetPhoto]) -> bytes:
-    """A PDF of A4 pages with 20 photos each; one page is in memory at a time besides the file."""
+    """Return a PDF of A4 pages with 20 photos each.
+
+    One page is in memory at a time besides the file.
+    """
     file = BytesIO()
     left = iter(photos)
     pages = iter(lambda: tuple(islice(left, COLUMNS * ROWS)), ())
@@ -72,7 +75,7 @@ def pdf_sheet(title: str, photos: Iterable[SheetPhoto]) -> bytes:
 
 
 def jpeg_sheet(title: str, photos: Sequence[SheetPhoto]) -> bytes:
-    """One JPEG of these photos, about as wide as it is high."""
+    """Return one JPEG of these photos, about as wide as it is high."""
     columns = max(1, math.ceil(math.sqrt(len(photos))))
     rows = math.ceil(len(photos) / columns)
     width = 2 * MARGIN_PX + columns * CELL_PX[0] + (columns - 1) * GAP_PX
@@ -128,7 +131,7 @@ def _shorter(text: str) -> Iterator[str]:
 
 
 def _font_for(text: str, size_px: int) -> ImageFont.FreeTypeFont:
-    """The font that lacks the fewest letters of a text; Pillow's own if that lacks none."""
+    """Return the font that lacks the fewest letters of a text; Pillow's own if that lacks none."""
     return min(_fonts(size_px), key=lambda font: _lacking(font, text))
 
 
@@ -146,6 +149,6 @@ def _fonts(size_px: int) -> tuple[ImageFont.FreeTypeFont, ...]:
 
 
 def _lacking(font: ImageFont.FreeTypeFont, text: str) -> int:
-    """How many different letters of a text a font does not have."""
+    """Return how many different letters of a text a font does not have."""
     missing = bytes(font.getmask(_NO_LETTER))
     return sum(bytes(font.getmask(letter)) == missing for letter in set(text) - {" "})

@@ -138,7 +138,7 @@ def _open(file: BinaryIO, image_format: ImageFormat) -> ImageFile.ImageFile:
 def _loaded(
     image: ImageFile.ImageFile, file: BinaryIO, image_format: ImageFormat, request: DecodeRequest
 ) -> ImageFile.ImageFile:
-    """The image with its pixels, at a reduced size where the format's decoder can do that.
+    """Return the image with its pixels, at a reduced size where the format's decoder can do that.
 
     What fails at a reduced size, or at metadata after the pixels, is opened again and decoded
     whole and without what is refused: neither is a reason to refuse a photo.
@@ -169,7 +169,7 @@ def _reduce(image: ImageFile.ImageFile, file: BinaryIO, request: DecodeRequest) 
 
 
 def _is_upright_already(image: ImageFile.ImageFile, image_format: ImageFormat) -> bool:
-    """Whether the plugin has applied the orientation, so that EXIF's no longer counts.
+    """Return whether the plugin has applied the orientation, so that EXIF's no longer counts.
 
     HEIF and JPEG XL keep their orientation in the image itself, and Pillow turns a TIFF. A JPEG
     inside a JPEG XL comes out as the JPEG it was.
@@ -222,7 +222,7 @@ def _refuse_deep_planes(image: TiffImageFile) -> None:
 
 
 def _deep_grey(image: TiffImageFile) -> Image.Image:
-    """Grey of 9 to 32 bits as floats from 0 (black) to 1 (white); other images unchanged.
+    """Return grey of 9 to 32 bits as floats, 0 (black) to 1 (white); other images unchanged.
 
     Pillow leaves such samples as they are in the file, inverted or not.
     """

@@ -49,7 +49,7 @@ class EmbeddedMetadata(Struct, frozen=True):
 
 
 def find_metadata(image: ImageFile, file: BinaryIO, image_format: ImageFormat) -> EmbeddedMetadata:
-    """The blocks of metadata in an image that Pillow has opened.
+    """Return the blocks of metadata in an image that Pillow has opened.
 
     Those behind the pixels of a PNG are found only once the pixels are decoded.
     """
@@ -75,7 +75,10 @@ def find_metadata(image: ImageFile, file: BinaryIO, image_format: ImageFormat) -
 
 
 def xmp_in_video(file: BinaryIO) -> bytes | None:
-    """The XMP packet of an MP4 or MOV (XMP specification, part 3); None in other containers."""
+    """Return the XMP packet of an MP4 or MOV (XMP specification, part 3).
+
+    None in other containers.
+    """
     packet = nested_content(file, b"moov", b"udta", b"XMP_")
     return packet or uuid_content(file, _XMP_IDENTIFIER) or None
 
@@ -100,7 +103,7 @@ def _in_png(image: PngImageFile, exif: bytes | None, xmp: bytes | None) -> Embed
     texts = {name: str(text) for name, text in image.text.items()}
 
     def profile(*kinds: str) -> bytes | None:
-        """The first block of these kinds that ImageMagick wrote as hexadecimal text."""
+        """Return the first block of these kinds that ImageMagick wrote as hexadecimal text."""
         names = (f"Raw profile type {kind}" for kind in kinds)
         return next((_unhexed(texts[name]) for name in names if name in texts), None)
 
@@ -116,7 +119,7 @@ def _in_png(image: PngImageFile, exif: bytes | None, xmp: bytes | None) -> Embed
 
 
 def _unhexed(text: str) -> bytes:
-    """The bytes in a raw profile, up to what is not a digit.
+    """Return the bytes in a raw profile, up to what is not a digit.
 
     Before the digits are the profile's name and the number of bytes.
     """
@@ -127,7 +130,7 @@ def _unhexed(text: str) -> bytes:
 
 
 def _xmp_in_gif(file: BinaryIO) -> bytes | None:
-    """The packet between the name of the application and the trailer that readers skip it by."""
+    """Return the packet between the application's name and the trailer by which readers skip it."""
     file.seek(0)
     _, found, behind = file.read(_GIF_SEARCHED_BYTES).partition(_GIF_XMP)
     packet, found, _ = behind.partition(_GIF_TRAILER)

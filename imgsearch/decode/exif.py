@@ -110,14 +110,14 @@ class Exif(Struct, frozen=True):
     def facts(
         self, format_name: str, size_px: tuple[int, int], others: Sequence[MetadataSource] = ()
     ) -> Facts:
-        """The facts of a photo whose upright size is `size_px` (width, height).
+        """Return the facts of a photo whose upright size is `size_px` (width, height).
 
         The camera's own data counts first, then the other sources in their order.
         """
         return merge_metadata(Facts(format_name, *size_px), [self.shot, *others, self.fallback])
 
     def names_lens(self, others: Sequence[MetadataSource] = ()) -> bool:
-        """Whether the camera's data or another source has a name for the lens."""
+        """Return whether the camera's data or another source has a name for the lens."""
         return any("lens" in source.facts for source in (self.shot, *others))
 
 
@@ -165,13 +165,13 @@ def read_minolta_blocks(file: BinaryIO) -> Exif:
 
 
 def read_apple_note(note: bytes) -> str | None:
-    """The identifier that an iPhone gives a photo and its video, from its maker note."""
+    """Return the identifier that an iPhone gives a photo and its video, from its maker note."""
     order = ">" if note[12:14] == b"MM" else "<"
     return _text(_directory(BytesIO(note), order, _APPLE_DIRECTORY_AT).get(_APPLE_IDENTIFIER))
 
 
 def is_raw(file: BinaryIO) -> bool:
-    """Whether a TIFF is a camera's RAW file: a DNG, or one whose first image is a small copy."""
+    """Return whether a TIFF is a camera's RAW file: a DNG, or its first image is a small copy."""
     top = _first_directory(file)
     return _DNG_VERSION in top or (_number(top.get(_SUBFILE)) == 1 and _SUB_IFDS in top)
 
@@ -261,13 +261,19 @@ def _first_directory(file: BinaryIO) -> Directory:
 
 
 def _byte_order(file: BinaryIO) -> str:
-    """The struct prefix for the file's byte order; "<" where the file has no valid header."""
+    """Return the struct prefix for the file's byte order.
+
+    "<" where the file has no valid header.
+    """
     file.seek(0)
     return ">" if file.read(2) == b"MM" else "<"
 
 
 def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:
-    """The tags we read in the directory at `offset`. Links to further directories are ignored."""
+    """Return the tags we read in the directory at `offset`.
+
+    Links to further directories are ignored.
+    """
     if offset is None or not offset > 0 or offset != int(offset):  # it may be NaN
         return {}
     file.seek(int(offset))
@@ -289,7 +295,10 @@ def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:
 def _value(
     file: BinaryIO, order: str, tag: int, kind: int, length: int, data: bytes
 ) -> Value | None:
-    """The value of one entry; `data` is its last 4 bytes: the value itself, or its offset."""
+    """Return the value of one entry.
+
+    `data` is its last 4 bytes: the value itself, or its offset.
+    """
     if kind not in _TYPES and not (kind == 7 and tag in _MAX_BYTES_OF):
         return None
     width, code = _TYPES.get(kind, (1, "B"))
@@ -320,7 +329,7 @@ def _number(value: Value | None) -> float | None:
 
 
 def _exposure(photo: Directory) -> dict[str, object]:
-    """Exposure time, aperture, ISO and focal length.
+    """Return exposure time, aperture, ISO and focal length.
 
     The APEX values (EXIF 3.0, annex C) count where the plain ones are missing or invalid: the
     exposure time is 2^-Tv seconds, the f-number is 2^(Av/2).
@@ -348,12 +357,15 @@ def _exposure(photo: Directory) -> dict[str, object]:
 
 
 def _flash(bits: float | None) -> bool | None:
-    """Whether the flash fired: the lowest of seven bits. Of a larger number nothing is known."""
+    """Return whether the flash fired: the lowest of seven bits.
+
+    Of a larger number nothing is known.
+    """
     return bool(int(bits) & 1) if bits is not None and 0 <= bits < 128 else None
 
 
 def _facts_of_features(photo: Directory) -> dict[str, object]:
-    """The facts that features read. A value that is none of them is no fact."""
+    """Return the facts that features read. A value that is none of them is no fact."""
     found: dict[str, object] = {}
     for name, fact in installed.facts().items():
         value = photo.get(fact.exif_tag)
@@ -381,7 +393,7 @@ def _split_keywords(value: bytes) -> tuple[str, ...]:
 
 
 def lens_by_numbers(value: Value | None) -> str | None:
-    """A name for a lens without one: its focal lengths and widest apertures, "18-70mm f/3.5-4.5".
+    """Return a name for a lens without one: focal lengths and apertures, "18-70mm f/3.5-4.5".
 
     `value` is the shortest and longest focal length in mm, then the widest aperture at each.
     """
@@ -421,7 +433,7 @@ def _date(
 
 
 def _date_of_trail_camera(notes: bytes) -> datetime | None:
-    """The date in the notes of a Reconyx HyperFire, which has no other (exiftool's `Reconyx`)."""
+    """Return the date in the notes of a Reconyx HyperFire, its only one (exiftool's `Reconyx`)."""
     if not notes.startswith(_RECONYX) or len(notes) < 34:
         return None
     second, minute, hour, month, day, year = struct.unpack_from("<6H", notes, 22)
@@ -433,7 +445,7 @@ def _date_of_trail_camera(notes: bytes) -> datetime | None:
 def _degrees(
     gps: Directory, tag: int, reference_tag: int, limit: float, signs: str
 ) -> float | None:
-    """Signed degrees from degrees, minutes, seconds and a reference letter, up to `limit`.
+    """Return signed degrees from degrees, minutes, seconds and a reference letter, up to `limit`.
 
     Without a reference the hemisphere is unknown, and so is the coordinate.
     """

@@ -14,14 +14,14 @@ _QUALITY = 80
 
 
 def photo_side(face: Face, size_px: tuple[int, int], side_px: int) -> int:
-    """The side of a picture of the photo (width, height) that has enough pixels for the face."""
+    """Return the side of a picture of the photo (width, height) with enough pixels for the face."""
     share = max(face.width * size_px[0], face.height * size_px[1]) / max(size_px)
     wanted = side_px / (_AROUND * max(share, 1e-3))
     return next((side for side in _SIDES_PX if side >= wanted), _SIDES_PX[-1])
 
 
 def face_picture(content: bytes, face: Face, side_px: int) -> bytes:
-    """A square WebP picture of a face, out of the picture of its photo in `content`."""
+    """Return a square WebP picture of a face, out of the picture of its photo in `content`."""
     from PIL import Image
 
     with Image.open(BytesIO(content)) as photo:

@@ -141,7 +141,7 @@ _VIDEO_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", 
 
 
 def is_photo_name(name: str) -> bool:
-    """Whether a file of this name (no folders) is worth opening as a photo.
+    """Return whether a file of this name (no folders) is worth opening as a photo.
 
     False for hidden files: AppleDouble `._IMG.jpg`, Android's `.trashed-…-IMG.jpg`.
     """
@@ -151,7 +151,7 @@ def is_photo_name(name: str) -> bool:
 
 
 def format_of(head: bytes, name: str = "") -> ImageFormat | None:
-    """The format of a file whose first HEAD_BYTES bytes are `head`; None where it is no image.
+    """Return the format of a file that begins with `head` (HEAD_BYTES bytes); None for no image.
 
     `name` only decides what the first bytes leave open: RAW or TIFF, since NEF, ARW, DNG, CR2 and
     more begin like any TIFF, and whether a file with an ambiguous beginning is a video.
@@ -186,7 +186,7 @@ def video_container(head: bytes) -> str | None:
 
 
 def _format_of_brands(head: bytes) -> ImageFormat | None:
-    """The format that an ISO base media file names by its brands: one major, several compatible."""
+    """Return the format that an ISO base media file names by its major and compatible brands."""
     size_bytes = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, size_bytes - 3, 4))]
     if brands[0] == _MINI:

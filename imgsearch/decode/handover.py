@@ -54,7 +54,7 @@ def start(
 
 
 def inherited_channel() -> socket.socket:
-    """The socket to the parent, in a process that `start` started."""
+    """Return the socket to the parent, in a process that `start` started."""
     if sys.platform != "win32":
         return socket.socket(fileno=os.dup(0))
     (size_bytes,) = _SHARED_SIZE.unpack(sys.stdin.buffer.read(_SHARED_SIZE.size))
@@ -83,7 +83,7 @@ def duplicate_handle(descriptor: int, process_id: int) -> int:
 
 
 def open_handle(handle: int) -> int:
-    """A descriptor for a handle of this process."""
+    """Return a descriptor for a handle of this process."""
     if sys.platform != "win32":
         raise NotImplementedError("Only Windows has handles.")
     import msvcrt
@@ -114,7 +114,7 @@ def receive_header_and_file(
     attaches: bool = ATTACHES_FILES,
     opened: Callable[[int], int] = open_handle,
 ) -> tuple[bytes, int] | None:
-    """The header and the descriptor of the file that come next; None when the sender is gone.
+    """Return the next header and the descriptor of its file; None when the sender is gone.
 
     Raises TimeoutError if nothing comes in time.
     """

@@ -27,7 +27,7 @@ class JpegWork(NamedTuple):
 
 
 def jpeg_work(file: BinaryIO) -> JpegWork:
-    """The work of decoding a JPEG. (0, 0) for an ordinary one, which is decoded as a stream.
+    """Return the work of decoding a JPEG. (0, 0) for an ordinary one, which is decoded as a stream.
 
     A progressive one keeps all coefficients in memory, and each of its scans, however short in the
     file, goes over the whole image.
@@ -81,7 +81,7 @@ _OTHER_TYPES = {
 
 
 def undecoded_kind(file: BinaryIO) -> str | None:
-    """The kind of a TIFF, HEIF or AVIF that no decoder reads; None where the kind is no obstacle.
+    """Return the kind of a TIFF, HEIF or AVIF that no decoder reads; None for the other kinds.
 
     The decoders take such files for damaged ones.
     """
@@ -137,7 +137,7 @@ class _BitReader:
 
 
 def _jxl_codestream_head(file: BinaryIO) -> bytes:
-    """The first 24 bytes of the codestream, bare or in a box; b"" where there is none."""
+    """Return the first 24 bytes of the codestream, bare or in a box; b"" where there is none."""
     file.seek(0)
     head = file.read(12)
     if head.startswith(b"\xff\x0a"):

@@ -38,7 +38,7 @@ _TIME = re.compile(r"(\d\d):?(\d\d):?(\d\d)(?:([+-]\d\d):?(\d\d))?$")
 
 
 def read_iptc(block: bytes | None) -> MetadataSource:
-    """The facts in an IPTC block. Never raises, whatever the bytes are."""
+    """Return the facts in an IPTC block. Never raises, whatever the bytes are."""
     if not block:
         return MetadataSource("iptc", {})
     values: _Values = {}
@@ -60,7 +60,7 @@ def read_iptc(block: bytes | None) -> MetadataSource:
 
 
 def iptc_in_resources(resources: bytes) -> bytes | None:
-    """The IPTC block among Photoshop's image resources; None where there is none.
+    """Return the IPTC block among Photoshop's image resources; None where there is none.
 
     A resource is "8BIM" or another signature, its number, its name with the length before it, and
     its data with the size before it; both are padded to an even size (Adobe Photoshop File Formats
@@ -78,7 +78,7 @@ def iptc_in_resources(resources: bytes) -> bytes | None:
 
 
 def _datasets(block: bytes) -> Iterator[tuple[_Dataset, bytes]]:
-    """The datasets of a block and their values, up to the first that is not one."""
+    """Yield the datasets of a block and their values, up to the first that is not one."""
     at = 0
     while at + 5 <= len(block) and block[at] == _TAG_MARKER:
         size_bytes, start = int.from_bytes(block[at + 3 : at + 5], "big"), at + 5
@@ -92,7 +92,7 @@ def _datasets(block: bytes) -> Iterator[tuple[_Dataset, bytes]]:
 def _moment(
     values: _Values, date_dataset: _Dataset, time_dataset: _Dataset
 ) -> tuple[datetime, DatePrecision | None] | None:
-    """The date and time in two datasets, or the date alone."""
+    """Return the date and time in two datasets, or the date alone."""
     date = next(filter(None, map(_DATE.match, values.get(date_dataset, ()))), None)
     if date is None:
         return None

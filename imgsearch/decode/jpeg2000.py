@@ -27,7 +27,7 @@ class Jpeg2000File(Jpeg2KImageFile):
 
 
 def possible_halvings(file: BinaryIO) -> int:
-    """The number of times that a JPEG 2000 can be halved during decoding: 0 to 32."""
+    """Return the number of times that a JPEG 2000 can be halved during decoding: 0 to 32."""
     file.seek(0)
     head = file.read(_HEADER_BYTES)
     at = head.find(b"\xff\x52\x00")  # COD: a length of 2 bytes, then 5 bytes, then the levels

@@ -28,7 +28,9 @@ def laplacian(grey: Floats) -> Floats:
 
 
 def fine_detail(grey: Grey) -> float | None:
-    """The variance of the Laplacian, by that of the brightness: contrast and exposure hardly count.
+    """Return the variance of the Laplacian divided by the variance of the brightness.
+
+    So contrast and exposure hardly count.
 
     The picture is (h, w) from 0 to 255. None for one that is even: see `FLAT`.
     """

@@ -74,7 +74,7 @@ def with_look(facts: Facts, image: Image.Image) -> Facts:
 
 
 def _lab(image: Image.Image) -> Floats:
-    """The image, reduced, in CIELAB: (height, width, 3)."""
+    """Return the image, reduced, in CIELAB: (height, width, 3)."""
     small = image.convert("RGB").resize(
         (_COLOR_SIDE_PX, _COLOR_SIDE_PX), Image.Resampling.BOX, reducing_gap=1.0
     )
@@ -88,7 +88,7 @@ def _lab(image: Image.Image) -> Floats:
 
 
 def _colorfulness(lightness: Floats, a: Floats, b: Floats) -> float:
-    """The largest difference of a pixel from the mean colour, lightness aside.
+    """Return the largest difference of a pixel from the mean colour, lightness aside.
 
     A tone that is the same everywhere counts half, so that prints in warm or cold grey are still
     black and white. Dark colours have little chroma, so those of a dark picture count more.
@@ -99,7 +99,7 @@ def _colorfulness(lightness: Floats, a: Floats, b: Floats) -> float:
 
 
 def _colors(lightness: Floats, a: Floats, b: Floats) -> str:
-    """The names of colours with a share of a tenth or more, largest first: "blue 42 %, …"."""
+    """Return the names of colours with a share of .1 or more, largest first: "blue 42 %, …"."""
     chroma = np.hypot(a, b)
     hue = np.degrees(np.arctan2(b, a)) % 360
     sector = np.searchsorted(_HUES, hue, side="right") % len(_HUES)
@@ -115,7 +115,7 @@ def _colors(lightness: Floats, a: Floats, b: Floats) -> str:
 
 
 def _detail(image: Image.Image) -> float | None:
-    """The detail of the sharpest twentieth of a grey picture; None for a tiny or an even one.
+    """Return the detail of the sharpest twentieth of a grey picture; None for a tiny or even one.
 
     It is the variance of the Laplacian in blocks, divided by the variance of the brightness of the
     whole, so that contrast and exposure hardly count.
@@ -133,7 +133,7 @@ def _detail(image: Image.Image) -> float | None:
 
 
 def _sharpness(image: Image.Image) -> float | None:
-    """The variance of the Laplacian of a whole grey picture, by that of its brightness.
+    """Return the variance of the Laplacian of a whole grey picture, by that of its brightness.
 
     None for a tiny or an even picture.
     """
@@ -143,7 +143,7 @@ def _sharpness(image: Image.Image) -> float | None:
 
 
 def _at_most(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
-    """A grey picture, reduced to this long side if it is larger: (height, width)."""
+    """Return a grey picture, reduced to this long side if it is larger: (height, width)."""
     scale = side_px / max(image.size)
     if scale < 1:
         width, height = (max(1, round(side * scale)) for side in image.size)

@@ -86,7 +86,7 @@ class _Tag(Protocol):
 
 
 def place_or_bytes(file: BinaryIO, has_descriptors: bool = HAS_DESCRIPTORS) -> str | bytes:
-    """The open file as exiv2 takes it: by the number of its descriptor, or as it is, in memory."""
+    """Return the open file as exiv2 takes it: by its descriptor's number, or the file in memory."""
     if has_descriptors:
         return f"/dev/fd/{file.fileno()}"
     file.seek(0)
@@ -105,19 +105,22 @@ class _Notes:
             self._tags = {tag.key(): tag for tag in self._data}
 
     def text(self, key: str) -> str | None:
-        """The value as exiv2 explains it."""
+        """Return the value as exiv2 explains it."""
         with suppress(Exception):
             return clean_text(self._tags[key].print(self._data))
         return None
 
     def raw_text(self, key: str) -> str | None:
-        """The value as it is in the file."""
+        """Return the value as it is in the file."""
         with suppress(Exception):
             return clean_text(self._tags[key].toString())
         return None
 
     def numbers(self, *keys: str) -> tuple[float, ...]:
-        """The numbers in these tags as they are in the file; () where there are none, or many."""
+        """Return the numbers in these tags as they are in the file.
+
+        () where there are none, or many.
+        """
         numbers: list[float] = []
         for key in keys:
             with suppress(Exception):
@@ -127,7 +130,9 @@ class _Notes:
 
 
 def with_maker_notes(facts: Facts, file: BinaryIO) -> Facts:
-    """`facts` with what exiv2 finds in the file. A lens that the notes name replaces another.
+    """Return `facts` with what exiv2 finds in the file.
+
+    A lens that the notes name replaces another.
 
     Everything else is filled in only where it is unknown. Never raises, whatever the bytes are; a
     crash of exiv2 ends the process.
@@ -161,7 +166,7 @@ def _found(notes: _Notes) -> MetadataSource:
 
 
 def _lens_name(notes: _Notes) -> str | None:
-    """The name of the lens; several, with "or" between them, where they share a number."""
+    """Return the name of the lens; several, with "or" between them, where they share a number."""
     texts = (notes.text(key) for key in _LENS_KEYS)
     names = [
         _ALTERNATIVES.sub(" or ", text) for text in texts if text and not _NO_NAME.search(text)
@@ -171,7 +176,7 @@ def _lens_name(notes: _Notes) -> str | None:
 
 
 def _lens_by_numbers(notes: _Notes) -> str | None:
-    """A name made of focal lengths and apertures."""
+    """Return a name made of focal lengths and apertures."""
     sigma = [float(text) for text in _NUMBER.findall(notes.text("Exif.Sigma.LensRange") or "")]
     if sigma:  # "50", or "18 to 50"
         return lens_by_numbers((sigma[0], sigma[-1], math.nan, math.nan))

@@ -56,19 +56,24 @@ class MetadataSource(Struct, frozen=True):
         force_setattr(self, "facts", known)
 
     def texts(self, fact: str) -> tuple[str, ...]:
-        """The texts of a fact that is a list, such as the keywords."""
+        """Return the texts of a fact that is a list, such as the keywords."""
         return cast(tuple[str, ...], self.facts.get(fact, ()))
 
 
 def _is_position(lat: object, lon: object) -> bool:
-    """Whether these are coordinates in range. 0,0 is what a device writes before it knows."""
+    """Return whether these are coordinates in range.
+
+    0,0 is what a device writes before it knows.
+    """
     if not (isinstance(lat, float | int) and isinstance(lon, float | int)):
         return False
     return abs(lat) <= 90 and abs(lon) <= 180 and not lat == lon == 0
 
 
 def _is_past(moment: datetime) -> bool:
-    """Whether a photo can have been taken then. A clock that was never set shows 1970-01-01 00:00.
+    """Return whether a photo can have been taken then.
+
+    A clock that was never set shows 1970-01-01 00:00.
 
     A day is allowed for time zones.
     """
@@ -77,7 +82,7 @@ def _is_past(moment: datetime) -> bool:
 
 
 def _known(fact: Fact, value: object) -> object:
-    """The value as `Facts` holds it; None where it is out of range."""
+    """Return the value as `Facts` holds it; None where it is out of range."""
     if isinstance(value, datetime):
         return value if _is_past(value) else None
     if fact.maximum is not None:
@@ -88,7 +93,7 @@ def _known(fact: Fact, value: object) -> object:
 
 
 def merge_metadata(facts: Facts, sources: Sequence[MetadataSource]) -> Facts:
-    """`facts` with everything that `sources` know.
+    """Return `facts` with everything that `sources` know.
 
     The first source that knows a fact decides it, and how exact its date is. Keywords of all
     sources are joined, and people.
@@ -111,7 +116,7 @@ def merge_metadata(facts: Facts, sources: Sequence[MetadataSource]) -> Facts:
 
 
 def merge_texts(*groups: Sequence[str]) -> tuple[str, ...]:
-    """Every keyword or name once, ignoring case, in order of first appearance; at most 500.
+    """Return every keyword or name once, ignoring case, in order of first appearance; at most 500.
 
     A keyword with levels (A|B) and one of its levels (A) are two keywords.
     """
@@ -123,7 +128,7 @@ def merge_texts(*groups: Sequence[str]) -> tuple[str, ...]:
 
 
 def clean_text(text: str | None) -> str | None:
-    """`text` as one printable line, or None for blanks and dashes, which stand for "unknown".
+    """Return `text` as one printable line; None for blanks and dashes, which mean "unknown".
 
     At most 2,000 characters of it. Format characters, such as marks for the direction of writing,
     are left out.
@@ -137,7 +142,7 @@ def clean_text(text: str | None) -> str | None:
 
 
 def camera_name(make: str | None, model: str | None) -> str | None:
-    """The camera's maker and model, the maker left out where the model begins with its name."""
+    """Return the camera's maker and model, or the model alone where it begins with the maker."""
     make, model = clean_text(make), clean_text(model)
     if not make or not model:
         return model or make
@@ -148,7 +153,10 @@ def camera_name(make: str | None, model: str | None) -> str | None:
 
 
 def iso_datetime(text: str | None) -> datetime | None:
-    """A date, with or without time and UTC offset, as ISO 8601 writes it; None for other text."""
+    """Return a date, with or without time and UTC offset, as ISO 8601 writes it.
+
+    None for other text.
+    """
     try:
         return None if text is None else datetime.fromisoformat(text.strip())
     except ValueError:
@@ -178,7 +186,7 @@ _WITH_COLONS = re.compile(r"(\d{4})[:/](\d\d)[:/](\d\d)(?:\D(.*))?$", re.DOTALL)
 
 
 def written_datetime(text: str | None) -> datetime | None:
-    """A date as programs write it into texts: in ISO 8601, as EXIF does, or as e-mails do."""
+    """Return a date that programs write into texts: in ISO 8601, as EXIF does, or as e-mails do."""
     date = iso_datetime(text)
     if text is None or date is not None or len(text) > _MAX_DATE_LENGTH:
         return date

@@ -52,7 +52,7 @@ _LIVE_STILL_SUFFIXES = (".HEIC", ".JPG", ".heic", ".jpg", ".JPEG", ".jpeg")
 
 
 def has_video_inside(file: BinaryIO, image_format: ImageFormat) -> bool:
-    """Whether the photo's file contains a whole video."""
+    """Return whether the photo's file contains a whole video."""
     if image_format is JPEG:
         return _has_data_after_jpeg(file) and _contains_video(file, 0)
     if image_format not in (HEIF, AVIF):
@@ -97,7 +97,10 @@ def video_inside(file: BinaryIO, image_format: ImageFormat) -> tuple[int, int] |
 
 
 def is_animation(file: BinaryIO, image_format: ImageFormat, image: object) -> bool:
-    """Whether the image, opened by Pillow, has several frames. Unknown, so False, for JPEG XL."""
+    """Return whether the image, opened by Pillow, has several frames.
+
+    Unknown, so False, for JPEG XL.
+    """
     if image_format is GIF:  # only reading the second frame shows it, and that may be damaged
         from PIL.GifImagePlugin import GifImageFile
 
@@ -110,14 +113,14 @@ def is_animation(file: BinaryIO, image_format: ImageFormat, image: object) -> bo
 
 
 def mark_live_photo(facts: Facts, photo: Path) -> Facts:
-    """`facts` with `motion` set if the photo at this path is the still of a Live Photo."""
+    """Return `facts` with `motion` set if this path is the still of a Live Photo."""
     if facts.motion is not None or facts.format not in _LIVE_PHOTO_FORMATS:
         return facts
     return facts if live_photo_video(photo) is None else replace(facts, motion=MOTION_BESIDE)
 
 
 def live_photo_video(photo: Path) -> Path | None:
-    """The video of a Live Photo: the .MOV of the same name, unless it belongs to another photo.
+    """Return the video of a Live Photo: the .MOV of its name, unless it is another photo's.
 
     Where both files have an identifier, it decides; otherwise the name does.
     """
@@ -136,7 +139,7 @@ def live_photo_video(photo: Path) -> Path | None:
 
 
 def live_photo_paths(path: str) -> tuple[str, ...]:
-    """The paths where the other half of a Live Photo may be, of its still or of its video."""
+    """Return the paths where the other half of a Live Photo may be, for its still or its video."""
     stem, dot, suffix = path.rpartition(".")
     if dot + suffix in _LIVE_STILL_SUFFIXES:
         return tuple(stem + each for each in _LIVE_VIDEO_SUFFIXES)
@@ -146,7 +149,7 @@ def live_photo_paths(path: str) -> tuple[str, ...]:
 
 
 def is_live_photo_video(path: Path) -> bool:
-    """Whether this is the video of an Apple Live Photo whose still is beside it."""
+    """Return whether this is the video of an Apple Live Photo whose still is beside it."""
     if path.suffix.lower() != ".mov":
         return False
     for suffix in _LIVE_STILL_SUFFIXES:
@@ -161,7 +164,7 @@ def is_live_photo_video(path: Path) -> bool:
 
 
 def _has_data_after_jpeg(file: BinaryIO) -> bool:
-    """Whether the file goes on after the JPEG, whose last two bytes are always the same."""
+    """Return whether the file goes on after the JPEG, whose last two bytes are always the same."""
     file.seek(-min(64, file.seek(0, os.SEEK_END)), os.SEEK_END)
     return not file.read().rstrip(b"\0").endswith(b"\xff\xd9")
 
@@ -177,7 +180,7 @@ def _contains_video(file: BinaryIO, at: int) -> bool:
 
 
 def _video_starts(file: BinaryIO, at: int) -> list[int]:
-    """Possible starts of a video: the size of its first box comes before the kind."""
+    """Return possible starts of a video: the size of its first box comes before the kind."""
     starts = []
     file.seek(at)
     tail = b""
@@ -194,7 +197,7 @@ def _video_starts(file: BinaryIO, at: int) -> list[int]:
 
 
 def _identifier_of_photo(file: BinaryIO) -> str | None:
-    """The identifier in Apple's maker note, which may be anywhere in a HEIC."""
+    """Return the identifier in Apple's maker note, which may be anywhere in a HEIC."""
     data = file.read(_MAX_NOTE_OFFSET)
     at = data.find(APPLE_MAKER_NOTE)
     return None if at < 0 else read_apple_note(data[at : at + _NOTE_BYTES])

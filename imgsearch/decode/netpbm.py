@@ -26,7 +26,10 @@ class NetpbmFile(PpmImageFile):
         return super().load()
 
     def _maximum_to_convert(self) -> int | None:
-        """The sample that stands for white; None where Pillow decodes well, as for 8 bits."""
+        """Return the sample that stands for white.
+
+        None where Pillow decodes well, as for 8 bits.
+        """
         if not self.tile:
             return None
         decoder, _, _, arguments = self.tile[0]

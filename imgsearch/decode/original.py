@@ -62,7 +62,7 @@ class OriginalFile(Struct, frozen=True):
 
 
 def open_original(photo: Photo, files: Iterable[IndexedFile]) -> OriginalFile:
-    """The photo's file: the first of `files` that is still the photo that was indexed.
+    """Return the photo's file: the first of `files` that is still the photo that was indexed.
 
     Raises PhotoError where none is.
     """
@@ -76,7 +76,7 @@ def open_original(photo: Photo, files: Iterable[IndexedFile]) -> OriginalFile:
 
 
 def open_moving_part(photo: Photo, files: Iterable[IndexedFile]) -> OriginalFile:
-    """The video of a motion photo or Live Photo, from inside its file or from beside it.
+    """Return the video of a motion photo or Live Photo, from inside its file or from beside it.
 
     Raises PhotoError where the photo has none, or it cannot be read.
     """
@@ -100,7 +100,7 @@ def open_moving_part(photo: Photo, files: Iterable[IndexedFile]) -> OriginalFile
 
 
 def open_unchanged(photo: Photo, indexed: IndexedFile) -> BufferedReader | None:
-    """The file, open for reading, if it is still the photo that was indexed; else None.
+    """Return the file, open for reading, if it is still the photo that was indexed; else None.
 
     It is a regular file of the photo's size. It has the time of change and the first bytes that it
     had, and no link leads from it out of the folder that was indexed; where one of these does not
@@ -129,7 +129,7 @@ def open_unchanged(photo: Photo, indexed: IndexedFile) -> BufferedReader | None:
 def _looks_unchanged(
     photo: Photo, indexed: IndexedFile, file: BinaryIO, status: os.stat_result
 ) -> bool:
-    """Whether all that can be told without reading the whole file is as it was."""
+    """Return whether all that can be told without reading the whole file is as it was."""
     mtime_ns = FileStat.from_status("", status).mtime_ns
     if mtime_ns != indexed.mtime_ns or not _is_below(indexed.path, indexed.folder, status):
         return False
@@ -138,7 +138,7 @@ def _looks_unchanged(
 
 
 def _is_below(path: Path, folder: str | None, status: os.stat_result) -> bool:
-    """Whether the file at `path` lies in a folder, at any depth, when all links are followed.
+    """Return whether the file at `path` lies in a folder, at any depth, all links followed.
 
     `status` is that of the file which was opened. Without a folder, no link may lead to the file.
     """
@@ -151,7 +151,10 @@ def _is_below(path: Path, folder: str | None, status: os.stat_result) -> bool:
 
 
 def _content_hash(file: BufferedReader, status: os.stat_result) -> str:
-    """The hash of the content. A player requests a video in many parts: each file is read once."""
+    """Return the hash of the content.
+
+    A player requests a video in many parts: each file is read once.
+    """
     key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     with _hashes_lock:
         known = _hashes.get(key)
@@ -166,7 +169,7 @@ def _content_hash(file: BufferedReader, status: os.stat_result) -> str:
 
 
 def _open_beside(photo: IndexedFile, video: Path) -> BinaryIO | None:
-    """The video, open for reading, if no link leads to it from beside the photo; else None.
+    """Return the video, open for reading, if no link leads to it from beside the photo; else None.
 
     One that leads elsewhere into the folder that was indexed may be followed.
     """
@@ -185,7 +188,7 @@ def _open_beside(photo: IndexedFile, video: Path) -> BinaryIO | None:
 def _unchanged(
     photo: Photo, files: Iterable[IndexedFile]
 ) -> Iterator[tuple[IndexedFile, BinaryIO]]:
-    """The files that are still the photo. Whoever gets one closes it."""
+    """Yield the files that are still the photo. Whoever gets one closes it."""
     for indexed in files:
         file = open_unchanged(photo, indexed)
         if file is not None:
@@ -193,7 +196,7 @@ def _unchanged(
 
 
 def no_unchanged_file() -> PhotoError:
-    """The error for a photo none of whose files still has its content."""
+    """Return the error for a photo none of whose files still has its content."""
     return PhotoError(
         Reason.UNREADABLE,
         "The file cannot be read now, or has changed since it was indexed. Connect its drive, or "

@@ -28,7 +28,7 @@ _Sections = dict[str, dict[str, str]]
 
 
 def read_picasa_ini(path: Path, photo: str, source_name: str) -> MetadataSource | None:
-    """The facts in the file at `path` about a photo of this name; None if it has none.
+    """Return the facts in the file at `path` about a photo of this name; None if it has none.
 
     Never raises, whatever the file is. It is parsed once for all photos of a folder.
     """
@@ -58,7 +58,10 @@ def read_picasa_ini(path: Path, photo: str, source_name: str) -> MetadataSource 
 
 @lru_cache(maxsize=32)  # folders, of which a run reads a few at a time
 def _parsed(path: Path, mtime_ns: int, size_bytes: int) -> _Sections:
-    """The sections of a file as it is now; what is no section and no value is passed over."""
+    """Return the sections of a file as it is now.
+
+    What is no section and no value is passed over.
+    """
     if size_bytes > _MAX_BYTES:
         return {}
     try:

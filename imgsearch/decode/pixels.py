@@ -54,7 +54,7 @@ def _reduced(image: Image.Image, min_side_px: int) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """The same image in L, LA, RGB, RGBA, CMYK or LAB."""
+    """Return the same image in L, LA, RGB, RGBA, CMYK or LAB."""
     if image.mode in ("LA", "RGBA", "CMYK", "LAB"):
         return image
     if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
@@ -73,7 +73,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _grey_from_samples(image: Image.Image) -> Image.Image:
-    """Grey from 16-bit, 32-bit or floating-point samples.
+    """Return grey from 16-bit, 32-bit or floating-point samples.
 
     16 bits range from 0 to 65535 and floats from 0 to 1. Other samples have no agreed white, so
     their own range is stretched.
@@ -95,7 +95,7 @@ def _grey_from_samples(image: Image.Image) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """The image in sRGB, converted by the embedded profile where it fits."""
+    """Return the image in sRGB, converted by the embedded profile where it fits."""
     transform = _from_lab() if image.mode == "LAB" else _to_srgb(profile, image.mode)
     if transform is not None:
         with suppress(ImageCms.PyCMSError):  # a profile that only fails when it is used
@@ -105,7 +105,7 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 @lru_cache(maxsize=32)  # building one takes milliseconds, and a library contains few profiles
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The conversion from `profile` to sRGB; None where it is sRGB already or unusable."""
+    """Return the conversion from `profile` to sRGB; None where it is sRGB already or unusable."""
     if not profile:
         return None
     try:

@@ -74,7 +74,7 @@ class DecoderPool:
         self._retrying = threading.Lock()
 
     def decode(self, file: BinaryIO, image_format: ImageFormat, request: DecodeRequest) -> Decoded:
-        """As `decode_in_process`, in another process.
+        """Do as `decode_in_process`, in another process.
 
         A file that crashes its process, or exhausts its memory, gets a second chance: alone, in a
         fresh process, with more memory. So no file is blamed for what another did. Raises, besides
@@ -96,7 +96,7 @@ class DecoderPool:
                     process.close()
 
     def with_maker_notes(self, facts: Facts, file: BinaryIO) -> Facts:
-        """`facts` with what the notes of the camera's maker in the file add; needs exiv2.
+        """Return `facts` with the additions of the maker's notes in the file; needs exiv2.
 
         Notes never fail a photo: the facts stay as they are where reading the notes fails, crashes
         its process, or takes more than ten seconds.
@@ -125,7 +125,7 @@ class DecoderPool:
 
     @contextmanager
     def _process(self) -> Iterator[_DecoderProcess]:
-        """A process, once one of those that may run is free."""
+        """Provide a process, once one of those that may run is free."""
         with self._slots:
             process = self._idle_process() or self._start(self._memory_bytes)
             try:
@@ -244,7 +244,10 @@ class _DecoderProcess:
         return images
 
     def _killed_by(self) -> str:
-        """The signal that ended the process, in parentheses; "" where there is none to name."""
+        """Return the signal that ended the process, in parentheses.
+
+        "" where there is none to name.
+        """
         self.close()
         number = -(self._process.returncode or 0)
         told = {known.value for known in signal.Signals} - {getattr(signal, "SIGKILL", None)}
@@ -254,7 +257,7 @@ class _DecoderProcess:
 
 @contextmanager
 def _with_descriptor(file: BinaryIO) -> Iterator[BinaryIO]:
-    """The same bytes as a file that can be sent to another process."""
+    """Provide the same bytes as a file that can be sent to another process."""
     if not isinstance(file, BytesIO):
         yield file
         return
@@ -265,7 +268,7 @@ def _with_descriptor(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment and import path; libraries use one thread each."""
+    """Return this process's environment and import path; libraries use one thread each."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     return environment | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -278,7 +281,7 @@ _inherited: list[DecoderPool] = []
 
 
 def shared_pool() -> DecoderPool:
-    """The pool that this whole process shares. It is closed at exit."""
+    """Return the pool that this whole process shares. It is closed at exit."""
     return _shared
 
 

@@ -56,7 +56,7 @@ def decode_raw(file: BinaryIO, request: DecodeRequest) -> Decoded:
 
 
 def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:
-    """The embedded JPEG, if it is whole and its short side is as large as requested."""
+    """Return the embedded JPEG, if it is whole and its short side is as large as requested."""
     try:
         thumbnail = raw.extract_thumb()
         if thumbnail.format is not rawpy.ThumbFormat.JPEG or not isinstance(thumbnail.data, bytes):
@@ -73,7 +73,7 @@ def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:
 
 
 def _developed(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image:
-    """The sensor's data as an upright colour image, at half size where that is enough."""
+    """Return the sensor's data as an upright colour image, at half size where that is enough."""
     if min(raw.sizes.width, raw.sizes.height) // 2 >= request.min_side_px:
         with suppress(rawpy.LibRawError):
             return _postprocessed(raw, half_size=True)
@@ -92,7 +92,7 @@ def _postprocessed(raw: rawpy.RawPy, half_size: bool) -> Image.Image:
 
 
 def _exif(file: BinaryIO, image: Image.Image) -> Exif:
-    """The EXIF from where this maker keeps it: TIFF tags, boxes, blocks, or the preview."""
+    """Return the EXIF from where this maker keeps it: TIFF tags, boxes, blocks, or the preview."""
     file.seek(0)
     head = file.read(108)
     if head[4:12] == b"ftypcrx ":

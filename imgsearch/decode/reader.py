@@ -66,7 +66,7 @@ def decode(
     at_s: float | None = None,
     pool: DecoderPool | None = None,
 ) -> Decoded:
-    """The photo at `path`, upright, in sRGB, over white, ready to be scaled to `min_side_px`.
+    """Return the photo at `path`, upright, in sRGB, over white, for scaling to `min_side_px`.
 
     Its short side is at least `min_side_px`, or the photo's own where that is less. The facts
     describe the whole file, corrected by the metadata files beside it, and note the video of a Live
@@ -89,7 +89,7 @@ def decode(
 
 
 def side_to_embed(side_px: int) -> int:
-    """The `min_side_px` with which to decode a photo for a model that sees `side_px`."""
+    """Return the `min_side_px` with which to decode a photo for a model that sees `side_px`."""
     return ceil(_OVERSAMPLING * side_px)
 
 
@@ -101,13 +101,13 @@ def decode_bytes(
     pool: DecoderPool | None = None,
     limits: InProcessLimits | None = None,
 ) -> Decoded:
-    """As `decode`, for the bytes of a photo that is not in a file."""
+    """Do as `decode`, for the bytes of a photo that is not in a file."""
     request = DecodeRequest(min_side_px, max_megapixels)
     return decode_file(BytesIO(data), "", request, pool, limits)
 
 
 def read_facts(path: Path, max_megapixels: float = 200) -> Facts:
-    """The facts of the photo at `path`, as `decode` gives them, for a fraction of the work."""
+    """Return the facts of the photo at `path` as `decode` does, with a fraction of the work."""
     with open_regular_file(path) as file:
         decoded = decode_file(file, path.name, DecodeRequest(1, max_megapixels, facts_only=True))
     return _with_companion_files(decoded.facts, path)
@@ -168,7 +168,7 @@ def decode_file(
 def _exceeds(
     limits: InProcessLimits, file: BinaryIO, head: bytes, image_format: ImageFormat
 ) -> bool:
-    """Whether decoding a JPEG or PNG may take more memory or time than the limits allow."""
+    """Return whether decoding a JPEG or PNG may take more memory or time than the limits allow."""
     if file.seek(0, os.SEEK_END) > limits.file_bytes:
         return True
     if image_format is PNG:
@@ -179,12 +179,12 @@ def _exceeds(
 
 
 def _with_companion_files(facts: Facts, path: Path) -> Facts:
-    """The facts with what the files beside it and the video of a Live Photo add."""
+    """Return the facts with what the files beside it and the video of a Live Photo add."""
     return mark_live_photo(apply_sidecars(facts, path), path)
 
 
 def decoder_fingerprint() -> str:
-    """The installed decoders with their versions, as text.
+    """Return the installed decoders with their versions, as text.
 
     A file that failed deserves another try when this has changed.
     """

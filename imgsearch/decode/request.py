@@ -68,7 +68,7 @@ def open_regular_file(path: Path) -> BufferedReader:
 
 
 def content_hash(file: BufferedReader | BytesIO) -> bytes:
-    """The BLAKE2b hash, by which a photo is known, of an open file from where it is read next."""
+    """Return the BLAKE2b hash of an open file from its position on; a photo is known by it."""
     return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).digest()
 
 
@@ -80,7 +80,7 @@ class DecoderOutOfMemory(PhotoError):
 
 
 def unreadable_error(error: OSError) -> PhotoError:
-    """The PhotoError for a file that the operating system cannot read."""
+    """Return the PhotoError for a file that the operating system cannot read."""
     cause = os.strerror(error.errno) if error.errno else str(error)
     cure = "its permissions" if isinstance(error, PermissionError) else "the disk that it is on"
     return PhotoError(Reason.UNREADABLE, f"It cannot be read ({cause}); check {cure}.")
@@ -102,7 +102,7 @@ _SENTENCE = re.compile(r"[A-Za-z][A-Za-z0-9 ,.:/-]*[A-Za-z0-9.]")
 
 
 def photo_error(error: Exception, title: str) -> PhotoError:
-    """The PhotoError that says what a decoder's exception means for a photo of this format."""
+    """Return the PhotoError that says what a decoder's exception means for this format."""
     if isinstance(error, PhotoError):
         return error
     cause = error.args[0] if error.args else None
@@ -136,7 +136,7 @@ def photo_error(error: Exception, title: str) -> PhotoError:
 
 
 def _first_sentence(error: Exception) -> str:
-    """The first sentence of a decoder's message, printable and at most 120 characters long."""
+    """Return the first sentence of a decoder's message, printable, at most 120 characters."""
     first = error.args[0] if error.args else ""
     text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
     printable = "".join(c if c.isprintable() else " " for c in text)

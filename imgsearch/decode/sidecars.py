@@ -35,22 +35,22 @@ _OTHER_PICTURES = frozenset(
 
 
 def is_other_picture(name: str) -> bool:
-    """Whether a file of this name is a picture of a kind that is not indexed."""
+    """Return whether a file of this name is a picture of a kind that is not indexed."""
     return os.path.splitext(name)[1].lower() in _OTHER_PICTURES  # noqa: PTH122
 
 
 def is_sidecar_name(name: str) -> bool:
-    """Whether a file of this name (no folders) may belong to a photo."""
+    """Return whether a file of this name (no folders) may belong to a photo."""
     return name.endswith((".xmp", ".XMP", takeout.SUFFIX)) or name in picasa.FILE_NAMES
 
 
 def sidecar_paths(photo: str) -> tuple[str, ...]:
-    """The paths where the files that belong to a photo may be, in order of precedence."""
+    """Return the paths where the files that belong to a photo may be, in order of precedence."""
     return xmp_paths(photo) + _takeout_paths(photo) + _picasa_paths(photo)
 
 
 def xmp_paths(photo: str) -> tuple[str, ...]:
-    """The paths where the XMP file of a photo may be, in order of precedence."""
+    """Return the paths where the XMP file of a photo may be, in order of precedence."""
     folder, slash, name = photo.rpartition(os.sep)
     stem = name[: name.rfind(".")] if name.rfind(".") > 0 else name
     return tuple(folder + slash + pattern.format(name=name, stem=stem) for pattern in _XMP_PATTERNS)
@@ -67,7 +67,7 @@ def _picasa_paths(photo: str) -> tuple[str, ...]:
 
 
 def apply_sidecars(facts: Facts, photo: Path) -> Facts:
-    """`facts` corrected by the files beside the photo; unchanged where there are none.
+    """Return `facts` corrected by the files beside the photo; unchanged where there are none.
 
     `IMG.JPG.xmp` counts before `IMG.xmp`, XMP before JSON, and that before Picasa's file. A file
     that cannot be read, or has nothing to say about this photo, is passed over.

@@ -29,7 +29,7 @@ _NEARLY_A_DAY = timedelta(hours=26)  # the widest difference between two time zo
 
 
 def json_names(photo: str) -> tuple[str, ...]:
-    """The names that the JSON file of a photo of this name may have, in order of precedence."""
+    """Return the names that the JSON file of such a photo may have, in order of precedence."""
     names: dict[str, None] = {}
     for name, number in _originals(photo):
         names[f"{(name + _INFIX)[:_MAX_NAME_LENGTH]}{number}{SUFFIX}"] = None
@@ -41,7 +41,7 @@ def json_names(photo: str) -> tuple[str, ...]:
 
 
 def _originals(photo: str) -> Iterator[tuple[str, str]]:
-    """The names under which Google Photos may know a file, and the number that follows them."""
+    """Yield the names under which Google Photos may know a file, and the number after them."""
     yield photo, ""
     name, number = photo, ""
     if (numbered := _NUMBERED.match(photo)) is not None:
@@ -56,7 +56,7 @@ def _originals(photo: str) -> Iterator[tuple[str, str]]:
 def read_json(
     text: bytes, source_name: str, photo: str, dated: datetime | None
 ) -> MetadataSource | None:
-    """The facts in a JSON file of Takeout about a photo of this name. Never raises.
+    """Return the facts in a JSON file of Takeout about a photo of this name. Never raises.
 
     None if it is no such file, or is about another photo whose name is cut off in the same way.
     `dated` is the date that the photo itself states, which is the camera's local time. Google's is
@@ -92,7 +92,9 @@ def read_json(
 
 
 def _is_name_of(title: str, photo: str) -> bool:
-    """Whether a photo of this title can have this file name: Takeout cuts names, replaces signs.
+    """Return whether a photo of this title can have this file name.
+
+    Takeout cuts names and replaces signs.
 
     Only a name that the name of its JSON file has not in full can be mistaken for another.
     """
@@ -107,7 +109,7 @@ def _letters(name: str) -> str:
 
 
 def _moment(value: object) -> datetime | None:
-    """A time in UTC; None for 0, which stands for none."""
+    """Return a time in UTC; None for 0, which stands for none."""
     timestamp = value.get("timestamp") if isinstance(value, Mapping) else None
     with suppress(ValueError, TypeError, OverflowError, OSError):
         seconds = int(timestamp)  # type: ignore[arg-type]  # anything, as a text or a number
@@ -116,13 +118,13 @@ def _moment(value: object) -> datetime | None:
 
 
 def _are_near(taken_at: datetime, dated: datetime) -> bool:
-    """Whether two dates may be the same moment, of which one may be in an unknown time zone."""
+    """Return whether two dates may be the same moment; one may be in an unknown time zone."""
     utc = dated.astimezone(UTC) if dated.tzinfo else dated.replace(tzinfo=UTC)
     return abs(taken_at - utc) <= _NEARLY_A_DAY
 
 
 def _position(*values: object) -> tuple[object, object]:
-    """Latitude and longitude of the first that has any; 0,0 stands for none."""
+    """Return latitude and longitude of the first that has any; 0,0 stands for none."""
     for value in values:
         if isinstance(value, Mapping):
             lat, lon = value.get("latitude"), value.get("longitude")

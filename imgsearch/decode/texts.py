@@ -27,7 +27,10 @@ _SEPARATOR = re.compile(r"[;,\n]")
 
 
 def read_texts(texts: Mapping[str, str]) -> MetadataSource:
-    """The facts in the texts of a PNG, by their names. Never raises, whatever the texts are."""
+    """Return the facts in the texts of a PNG, by their names.
+
+    Never raises, whatever the texts are.
+    """
     by_name = {name.strip().lower(): text[:_MAX_LENGTH] for name, text in texts.items()}
 
     def first(names: tuple[str, ...]) -> str | None:
@@ -49,7 +52,7 @@ def read_texts(texts: Mapping[str, str]) -> MetadataSource:
 
 
 def read_picture_info(block: bytes | None) -> MetadataSource:
-    """The facts in the lines NAME=VALUE of cameras of the nineties: Olympus, Agfa, Polaroid.
+    """Return the facts in the lines NAME=VALUE of cameras of the nineties: Olympus, Agfa, Polaroid.
 
     The date is a number of seconds since 1970, in local time; the exposure time is in
     microseconds; the aperture is written as F2.8.

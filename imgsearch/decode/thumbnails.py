@@ -44,7 +44,7 @@ class Thumbnails:
     def get(
         self, photo: Photo, files: Iterable[IndexedFile], side_px: int, at_s: float | None = None
     ) -> bytes:
-        """A WebP of the photo, upright, its long side at most `side_px`.
+        """Return a WebP of the photo, upright, its long side at most `side_px`.
 
         A video gives the frame at `at_s` seconds, or the one in the middle. The first of `files`
         that can be read, and has not changed since it was indexed, is used. Raises PhotoError where
@@ -66,7 +66,7 @@ class Thumbnails:
         return made
 
     def of_bytes(self, content: bytes, side_px: int) -> bytes:
-        """A WebP of the image in `content`, which is not kept. Raises PhotoError."""
+        """Return a WebP of the image in `content`, which is not kept. Raises PhotoError."""
         with self._decoding:
             decoded = decode_bytes(content, side_px, self._max_megapixels)
             return encode_thumbnail(decoded, side_px)
@@ -91,19 +91,19 @@ class Thumbnails:
 
 
 def encode_thumbnail(decoded: Decoded, side_px: int) -> bytes:
-    """A WebP of the image, its long side at most `side_px`."""
+    """Return a WebP of the image, its long side at most `side_px`."""
     return _encode(_scaled(decoded.image, side_px), quality=80)
 
 
 def kept_thumbnail(decoded: Decoded) -> bytes:
-    """The small WebP that a library keeps of a photo: about 8 kB, long side `KEPT_SIDE_PX`."""
+    """Return the small WebP that a library stores of a photo: ~8 kB, long side `KEPT_SIDE_PX`."""
     # Every photo that is indexed pays for this: the fastest ways, at 5 % more bytes.
     small = _scaled(decoded.image, KEPT_SIDE_PX, is_fast=True)
     return _encode(small, quality=60, method=0)
 
 
 def reduce_thumbnail(content: bytes, side_px: int) -> bytes:
-    """A kept thumbnail with a long side of at most `side_px`."""
+    """Return a kept thumbnail with a long side of at most `side_px`."""
     if side_px >= KEPT_SIDE_PX:
         return content
     with Image.open(BytesIO(content), formats=("WEBP",)) as image:
@@ -119,7 +119,7 @@ def photo_thumbnail(
     at_s: float | None,
     or_kept: bool,
 ) -> bytes:
-    """A WebP of a photo: the kept one where that is large enough, else one made from its files.
+    """Return a WebP of a photo: the stored one if large enough, else one made from its files.
 
     `files` and `kept` are called only when they are needed. Where no file can be read, the kept
     one takes its place if `or_kept`; else raises PhotoError.
@@ -137,7 +137,7 @@ def photo_thumbnail(
 
 
 def _scaled(image: Image.Image, side_px: int, is_fast: bool = False) -> Image.Image:
-    """The image with a long side of at most `side_px`; if fast, in a third of the time."""
+    """Return the image with a long side of at most `side_px`; if fast, in a third of the time."""
     scale = side_px / max(image.size)
     if scale >= 1:
         return image

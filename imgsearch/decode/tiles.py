@@ -38,7 +38,7 @@ DEFAULT_TILING = TilingPolicy()
 def images_to_embed(
     decoded: Decoded, policy: TilingPolicy = DEFAULT_TILING
 ) -> tuple[list[Image], tuple[float, ...]]:
-    """The images to embed of one file, the most general first, and their times in seconds.
+    """Return the images to embed of one file, the most general first, and their times in seconds.
 
     A photo gives the whole image, then its tiles, and no times; a video its frames.
     """
@@ -51,7 +51,10 @@ def images_to_embed(
 
 
 def tiles(width_px: int, height_px: int, policy: TilingPolicy = DEFAULT_TILING) -> list[Box]:
-    """The boxes of the tiles of an image: evenly spaced, from end to end; empty for most images."""
+    """Return the boxes of the tiles of an image: evenly spaced, from end to end.
+
+    Empty for most images.
+    """
     long_px, short_px = max(width_px, height_px), min(width_px, height_px)
     if long_px <= policy.min_aspect * short_px:
         return []

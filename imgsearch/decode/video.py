@@ -80,7 +80,7 @@ def _refuse_open(*_: object) -> None:
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
-    """The stream of moving pictures, which the cover image of a song is not."""
+    """Return the stream of moving pictures, which the cover image of a song is not."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             if stream.codec_context is None:
@@ -114,7 +114,7 @@ class _Clip:
         stream.codec_context.thread_count = 1  # there are as many processes as cores
 
     def decode(self, request: DecodeRequest, xmp: MetadataSource) -> Decoded:
-        """The requested frames, and the facts: those of the container first, then those of XMP."""
+        """Return the requested frames and the facts, the container's first, then those of XMP."""
         request.check_size(self._stream.codec_context.width, self._stream.codec_context.height)
         frames = list(self._frames(request))
         if not frames:
@@ -129,7 +129,7 @@ class _Clip:
         )
 
     def _frames(self, request: DecodeRequest) -> Iterator[_Frame]:
-        """The requested frames in order of time; none twice."""
+        """Yield the requested frames in order of time; none twice."""
         targets_s = _target_times(self._duration_s(), request)
         tolerance_s = _EXACT_S if request.at_s is not None else _step_s(targets_s) / 2
         last_s = -1.0
@@ -143,7 +143,10 @@ class _Clip:
                 yield self._convert(frame, time_s, request)
 
     def _frame_near(self, target_s: float, tolerance_s: float) -> VideoFrame | None:
-        """The first frame from `tolerance_s` before the target on; else the last; else None."""
+        """Return the first frame from `tolerance_s` before the target on.
+
+        Else the last; else None.
+        """
         from_s = target_s - tolerance_s
         if self._is_sparse and self._budget_megapixels > 0:
             frame = self._first_frame_from(from_s)
@@ -164,7 +167,7 @@ class _Clip:
         return self._start - int(1 / self._time_base)
 
     def _first_frame_from(self, from_s: float, jump_to: int | None = None) -> VideoFrame | None:
-        """The first frame from a time on, decoding onwards from the last one or after a jump."""
+        """Return the first frame from a time on, decoding from the last one or after a jump."""
         frame, was_at_s = None, self._at_s
         try:
             if jump_to is not None:
@@ -191,7 +194,7 @@ class _Clip:
         return self._container.duration / 1e6 if self._container.duration else None
 
     def _convert(self, frame: VideoFrame, time_s: float, request: DecodeRequest) -> _Frame:
-        """The frame upright, in sRGB, with square pixels, scaled to about the requested side."""
+        """Return the frame upright, in sRGB, with square pixels, scaled to about a side."""
         pixel_aspect = self._stream.sample_aspect_ratio or Fraction(1)
         if not Fraction(1, 4) <= pixel_aspect <= 4:  # not plausible
             pixel_aspect = Fraction(1)
@@ -229,7 +232,7 @@ class _Clip:
 
 
 def _target_times(duration_s: float | None, request: DecodeRequest) -> Sequence[float]:
-    """The times of the frames to decode: the middles of parts of equal length."""
+    """Return the times of the frames to decode: the middles of parts of equal length."""
     if request.at_s is not None:
         return [request.at_s]
     if duration_s is None:
@@ -248,7 +251,7 @@ def _step_s(targets_s: Sequence[float]) -> float:
 
 
 def read_container_tags(tags: Mapping[str, str]) -> MetadataSource:
-    """The facts in a container's tags: Apple's, Android's, or those of ISO base media files."""
+    """Return the facts in a container's tags: Apple's, Android's, or of ISO base media files."""
 
     def first(*names: str) -> str | None:
         return next((tags[name] for name in names if tags.get(name)), None)
@@ -270,7 +273,7 @@ def _date(text: str | None) -> datetime | None:
 
 
 def _coordinates(text: str | None) -> tuple[float, float] | tuple[None, None]:
-    """Latitude and longitude from ISO 6709, "+48.8577+002.2950/".
+    """Return latitude and longitude from ISO 6709, "+48.8577+002.2950/".
 
     Each is degrees, degrees and minutes, or degrees, minutes and seconds. A position of exactly
     0, 0 is what devices without one write.
@@ -285,7 +288,7 @@ def _coordinates(text: str | None) -> tuple[float, float] | tuple[None, None]:
 
 
 def _degrees(text: str, digits: int) -> float:
-    """Signed degrees from a coordinate whose whole degrees have so many `digits`."""
+    """Return signed degrees from a coordinate whose whole degrees have so many `digits`."""
     whole, point, fraction = text[1:].partition(".")
     parts = [whole[:digits], *(whole[at : at + 2] for at in range(digits, len(whole), 2))]
     parts[-1] += point + fraction

@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def read_x3f(file: BinaryIO) -> MetadataSource:
-    """The facts in the properties of an X3F file.
+    """Return the facts in the properties of an X3F file.
 
     Never raises, whatever the bytes are; reading the file may raise OSError.
     """
@@ -52,7 +52,7 @@ def read_x3f(file: BinaryIO) -> MetadataSource:
 
 
 def _section(file: BinaryIO, kind: bytes) -> bytes:
-    """The first section of this kind; b"" where there is none."""
+    """Return the first section of this kind; b"" where there is none."""
     file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
     file.seek(int.from_bytes(file.read(4), "little"))
     head = file.read(12)

@@ -64,7 +64,7 @@ _COORDINATE = re.compile(r"(\d+),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([NSEW])$")
 
 
 def _date(texts: Iterable[str | None]) -> tuple[datetime | None, DatePrecision | None]:
-    """The first date that exists, and how exact it is."""
+    """Return the first date that exists, and how exact it is."""
     for text in texts:
         if (partial := partial_date(text)) is not None:
             return partial
@@ -74,7 +74,7 @@ def _date(texts: Iterable[str | None]) -> tuple[datetime | None, DatePrecision |
 
 
 def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
-    """The facts in an XMP packet of at most 4 MiB. Never raises, whatever the bytes are."""
+    """Return the facts in an XMP packet of at most 4 MiB. Never raises, whatever the bytes are."""
     if not packet or len(packet) > MAX_PACKET_BYTES:
         return MetadataSource(source_name, {})
     collector = _collect(packet)
@@ -118,7 +118,7 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
 
 
 def _rational(text: str | None) -> float | None:
-    """A number of XMP's type Rational, "1/250", or a plain one."""
+    """Return a number of XMP's type Rational, "1/250", or a plain one."""
     numerator, _, denominator = (text or "").partition("/")
     with suppress(ValueError, ZeroDivisionError):
         return float(numerator) / float(denominator or 1)
@@ -126,7 +126,7 @@ def _rational(text: str | None) -> float | None:
 
 
 def _rating(text: str | None) -> int | None:
-    """Stars from 0 to 5, or -1 for a rejected photo."""
+    """Return stars from 0 to 5, or -1 for a rejected photo."""
     try:
         rating = float(text) if text is not None else None
     except ValueError:
@@ -135,7 +135,9 @@ def _rating(text: str | None) -> int | None:
 
 
 def _degrees(text: str | None, reference: str | None, signs: str, limit: float) -> float | None:
-    """Signed degrees from "48,51.4N" or "48,51,24N"; `signs` are the positive and negative letter.
+    """Return signed degrees from "48,51.4N" or "48,51,24N".
+
+    `signs` are the positive and negative letter.
 
     Apple Photos writes a decimal number, and the letter in a property of its own: `reference`.
     None where the text is something else, or beyond `limit`.
@@ -194,7 +196,7 @@ class _Collector:
         self._flash_depth = 0  # the same of the flash
 
     def faces(self) -> list[str]:
-        """The names of the regions that are faces."""
+        """Return the names of the regions that are faces."""
         return [
             name
             for region in self.regions

@@ -34,12 +34,12 @@ _NAMES = {
 
 
 def new_packet_of_correction(correction: Correction) -> bytes:
-    """A packet that states nothing but this date and place."""
+    """Return a packet that states nothing but this date and place."""
     return new_packet_with(_properties(correction))
 
 
 def with_correction(packet: bytes, correction: Correction) -> bytes:
-    """The packet with this date and place in place of those that it states, or in addition.
+    """Return the packet with this date and place in place of those that it states, or in addition.
 
     Names of another place are emptied where this one has none. The packet is returned as it is if
     it states them already. Raises CannotEdit for a packet that is too large, not UTF-8 or not XMP,
@@ -74,7 +74,10 @@ def _properties(correction: Correction) -> dict[Name, str]:
 
 
 def _date(taken_at: datetime, precision: DatePrecision | None) -> str:
-    """The date as exact as it is known. XMP has no seasons: theirs is the month it begins with."""
+    """Return the date as exact as it is known.
+
+    XMP has no seasons: theirs is the month it begins with.
+    """
     text = taken_at.replace(tzinfo=None).isoformat(timespec="seconds")
     lengths = {"year": 4, "season": 7, "month": 7, "day": 10}
     return text if precision is None else text[: lengths[precision]]
@@ -90,7 +93,7 @@ def _place(place: NamedPoint) -> dict[Name, str]:
 
 
 def _coordinate(degrees: float, signs: str) -> str:
-    """Degrees and minutes, "38,43.320000N": to a fifth of a centimetre."""
+    """Return degrees and minutes, "38,43.320000N": to a fifth of a centimetre."""
     # Rounded before it is split, so that there are never 60 minutes.
     whole, millionths = divmod(round(abs(degrees) * 60e6), 60_000_000)
     return f"{whole},{millionths / 1e6:.6f}{_letter(degrees, signs)}"

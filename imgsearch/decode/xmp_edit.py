@@ -56,7 +56,7 @@ class Element(Struct):
     text: str = ""
 
     def walk(self) -> Iterator[Element]:
-        """This element and all inside it, in their order."""
+        """Yield this element and all inside it, in their order."""
         waiting = [self]
         while waiting:
             element = waiting.pop()
@@ -64,12 +64,12 @@ class Element(Struct):
             waiting.extend(reversed(element.children))
 
     def first(self, *names: Name) -> Element | None:
-        """The first element inside, or this one, of one of these names."""
+        """Return the first element inside, or this one, of one of these names."""
         return next((each for each in self.walk() if each.name in names), None)
 
 
 def parse(packet: bytes) -> Element:
-    """The root element of a packet. Raises CannotEdit unless it is XMP in UTF-8."""
+    """Return the root element of a packet. Raises CannotEdit unless it is XMP in UTF-8."""
     if len(packet) > MAX_PACKET_BYTES:
         raise CannotEdit("it is too large for an XMP file")
     try:
@@ -94,7 +94,7 @@ def parse(packet: bytes) -> Element:
 
 
 def edited(packet: bytes, edits: dict[Span, bytes]) -> bytes:
-    """The packet with these bytes in place of those of the spans, which do not overlap."""
+    """Return the packet with these bytes in place of those of the spans, which do not overlap."""
     parts, end = [], 0
     for (start, stop), new in sorted(edits.items()):
         parts += [packet[end:start], new]
@@ -103,7 +103,7 @@ def edited(packet: bytes, edits: dict[Span, bytes]) -> bytes:
 
 
 def descriptions_in(root: Element) -> list[Element]:
-    """The descriptions of a photo in a packet."""
+    """Return the descriptions of a photo in a packet."""
     return [
         child
         for element in root.walk()
@@ -114,17 +114,20 @@ def descriptions_in(root: Element) -> list[Element]:
 
 
 def packet_of(description: str) -> bytes:
-    """A packet with nothing but this `rdf:Description`, a line or several."""
+    """Return a packet with nothing but this `rdf:Description`, a line or several."""
     return _PACKET.format(version=VERSION, description=description).encode()
 
 
 def new_packet_with(values: Mapping[Name, str]) -> bytes:
-    """A packet that states nothing but these simple properties of a photo."""
+    """Return a packet that states nothing but these simple properties of a photo."""
     return with_properties(packet_of('  <rdf:Description rdf:about=""/>\n'), values)
 
 
 def stated_in(packet: bytes, names: Collection[Name]) -> set[Name]:
-    """The properties of these names that a packet states, even empty ones. Raises as `parse`."""
+    """Return the properties of these names that a packet states, even empty ones.
+
+    Raises as `parse`.
+    """
     return {
         name
         for description in descriptions_in(parse(packet))
@@ -134,7 +137,7 @@ def stated_in(packet: bytes, names: Collection[Name]) -> set[Name]:
 
 
 def with_properties(packet: bytes, values: Mapping[Name, str]) -> bytes:
-    """The packet with these simple properties of a photo, in place of those that it states.
+    """Return the packet with these simple properties of a photo, in place of those that it states.
 
     A property that it does not state is added to the first description. Every other byte stays as
     it is. Raises CannotEdit as `parse` does, for a packet that describes no photo, and where one of
@@ -160,7 +163,7 @@ def with_properties(packet: bytes, values: Mapping[Name, str]) -> bytes:
 
 
 def _places_of(description: Element, name: Name, value: str) -> Iterator[tuple[Span, bytes]]:
-    """The bytes at which a description states a property, each with those of its new value."""
+    """Yield the bytes at which a description states a property, with those of its new value."""
     written = escape(value, {'"': "&quot;", "'": "&apos;"}).encode()
     if name in description.attributes:
         yield description.attributes[name][1], written
@@ -184,7 +187,7 @@ class Prefixes:
         self._declared: dict[str, str] = {}
 
     def of(self, namespace: str, wanted: str) -> str:
-        """The prefix of a namespace, which is `wanted` if none is known and that is free."""
+        """Return the prefix of a namespace, which is `wanted` if none is known and that is free."""
         for prefix, known in self._spaces.items():
             if prefix and known == namespace:
                 return prefix
@@ -252,7 +255,7 @@ class _ElementReader:
             element.content = (element.tag[1], self._parser.CurrentByteIndex + self._offset)
 
     def _attribute_places(self, at: int) -> tuple[dict[str, Span], int]:
-        """Where the values of the attributes of a valid tag are, and where the tag ends."""
+        """Return where the values of the attributes of a valid tag are, and where the tag ends."""
         places = {}
         while (match := _ATTRIBUTE.match(self._packet, at)) is not None:
             places[match[1].decode()] = (match.start(2) + 1, match.end(2) - 1)
@@ -261,7 +264,7 @@ class _ElementReader:
 
 
 def _split(name: str, spaces: dict[str, str]) -> Name:
-    """The namespace of a name and the name without its prefix."""
+    """Return the namespace of a name and the name without its prefix."""
     prefix, colon, local = name.rpartition(":")
     with suppress(KeyError):
         return spaces[prefix if colon else ""], local

@@ -9,18 +9,18 @@ _RATING = (XMP, "Rating")
 
 
 def new_packet(stars: int) -> bytes:
-    """A packet that states nothing but these stars."""
+    """Return a packet that states nothing but these stars."""
     return new_packet_with({_RATING: str(stars)})
 
 
 def rating_in(packet: bytes) -> int | None:
-    """The stars that a packet states, -1 for a rejected photo."""
+    """Return the stars that a packet states, -1 for a rejected photo."""
     rating = read_xmp(packet).facts.get("rating")
     return rating if isinstance(rating, int) else None
 
 
 def with_rating(packet: bytes, stars: int) -> bytes:
-    """The packet with these stars in place of those that it states, or in addition.
+    """Return the packet with these stars in place of those that it states, or in addition.
 
     Raises CannotEdit for a packet that is too large, not UTF-8 or not XMP, and where the result
     would not state exactly the same as before but for the stars.

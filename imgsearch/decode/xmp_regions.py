@@ -67,7 +67,10 @@ class _Region(Struct, frozen=True):
 
 
 def as_stored(box: Box, orientation: int) -> Box:
-    """A box of the upright picture in the picture as it is stored; EXIF's orientation, 1 to 8."""
+    """Return a box of the upright picture in the picture as it is stored.
+
+    EXIF's orientation, 1 to 8.
+    """
     left, top, width, height = box
     right, bottom = left + width, top + height
     if orientation >= 5:  # turned by a quarter: x and y change places
@@ -80,17 +83,17 @@ def as_stored(box: Box, orientation: int) -> Box:
 
 
 def as_stored_faces(faces: Sequence[NamedFace], orientation: int) -> list[NamedFace]:
-    """Faces of the upright picture in the picture as it is stored."""
+    """Return faces of the upright picture in the picture as it is stored."""
     return [replace(face, box=as_stored(face.box, orientation)) for face in faces]
 
 
 def people_in(packet: bytes) -> tuple[str, ...]:
-    """The names of people that a packet states, in regions or otherwise."""
+    """Return the names of people that a packet states, in regions or otherwise."""
     return _people(read_xmp(packet).facts)
 
 
 def new_packet_of_faces(size_px: tuple[int, int], faces: Sequence[NamedFace]) -> EditedPacket:
-    """A packet that states nothing but these faces, of a picture stored with this size."""
+    """Return a packet that states nothing but these faces, of a picture stored with this size."""
     description = _description("rdf", "", size_px, faces)
     packet = packet_of(description)
     names = tuple(face.name for face in faces)
@@ -99,7 +102,7 @@ def new_packet_of_faces(size_px: tuple[int, int], faces: Sequence[NamedFace]) ->
 
 
 def names_all(packet: bytes, faces: Sequence[NamedFace]) -> bool:
-    """Whether the regions of a packet have all of these names. Raises as `with_faces`."""
+    """Return whether the regions of a packet have all of these names. Raises as `with_faces`."""
     stated = {plain_text(region.name) for region in _regions_in(parse(packet))}
     return all(plain_text(face.name) in stated for face in faces)
 
@@ -107,7 +110,7 @@ def names_all(packet: bytes, faces: Sequence[NamedFace]) -> bool:
 def with_faces(
     packet: bytes, size_px: tuple[int, int], faces: Sequence[NamedFace]
 ) -> EditedPacket | None:
-    """The packet with these faces in addition; None where it names all of them already.
+    """Return the packet with these faces in addition; None where it names all of them already.
 
     A face that it names otherwise gets its name only if it is sure. Raises CannotEdit for a packet
     that is too large, not UTF-8 or not XMP, where another name of a face stands in other places as
@@ -142,7 +145,7 @@ def with_faces(
 def _insertion(
     root: Element, size_px: tuple[int, int], faces: Sequence[NamedFace]
 ) -> dict[Span, bytes]:
-    """The edit that adds these faces to the list of regions, or a list with them."""
+    """Return the edit that adds these faces to the list of regions, or a list with them."""
     if not faces:
         return {}
     listed = next((each for each in root.walk() if each.name == _LIST), None)
@@ -186,7 +189,7 @@ def _description(
 
 
 def _item(face: NamedFace, rdf: str, spaces: dict[str, str], indent: str = "") -> str:
-    """A face as an item of a list of regions."""
+    """Return a face as an item of a list of regions."""
     prefixes = Prefixes(spaces)
     mwg, area = prefixes.of(_MWG, "mwg-rs"), prefixes.of(_AREA, "stArea")
     left, top, width, height = face.box
@@ -204,7 +207,7 @@ def _number(value: float) -> str:
 
 
 def _regions_in(root: Element) -> list[_Region]:
-    """The regions of a packet that are faces."""
+    """Return the regions of a packet that are faces."""
     found = []
     for listed in (each for each in root.walk() if each.name == _LIST):
         for item in (child for bag in listed.children for child in bag.children):
@@ -216,7 +219,7 @@ def _regions_in(root: Element) -> list[_Region]:
 
 
 def _box_of(item: Element) -> Box | None:
-    """The box of a region: its place is given by its centre."""
+    """Return the box of a region: its place is given by its centre."""
     area = item.first((_MWG, "Area"))
     values = [None if area is None else _field(area, (_AREA, key)) for key in "xywh"]
     with suppress(TypeError, ValueError):
@@ -226,7 +229,7 @@ def _box_of(item: Element) -> Box | None:
 
 
 def _field(item: Element, name: Name) -> tuple[str, Span] | None:
-    """A text of a structure with its bytes, as an attribute or as an element."""
+    """Return a text of a structure with its bytes, as an attribute or as an element."""
     for element in item.walk():
         if name in element.attributes:
             return element.attributes[name]
@@ -236,7 +239,7 @@ def _field(item: Element, name: Name) -> tuple[str, Span] | None:
 
 
 def _nearest(box: Box, regions: Sequence[_Region]) -> _Region | None:
-    """The region at the place of this box."""
+    """Return the region at the place of this box."""
     shares = {at: overlap(box, each.box) for at, each in enumerate(regions) if each.box}
     best = max(shares, key=shares.__getitem__, default=None)
     return None if best is None or shares[best] < _SAME_PLACE else regions[best]

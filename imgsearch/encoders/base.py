@@ -70,7 +70,7 @@ class Encoder(Protocol):
         """The maximum number of tokens of a text; the rest is cut off."""
 
     def token_count(self, text: str) -> int:
-        """The number of tokens of `text` before it is cut off, including begin and end marks."""
+        """Return the number of tokens of `text` before it is cut off, with begin and end marks."""
 
     def prepare(self, image: Image) -> Pixels:
         """Scale and crop an upright sRGB image to (3, side_px, side_px). Safe in any thread."""

@@ -115,7 +115,7 @@ class BatchScheduler:
             self._slots.put(slot)
 
     def _run(self, slot: int, piece: PixelBatch) -> Vectors | None:
-        """The vectors of a piece; None if memory ran out.
+        """Return the vectors of a piece; None if memory ran out.
 
         An error instead of None would keep alive the frames that hold the memory.
         """
@@ -157,7 +157,10 @@ class BatchScheduler:
         return size
 
     def _images_per_s(self, size: int) -> float | None:
-        """The rate with batches of this size, one after the other; None if one does not fit."""
+        """Return the rate with batches of this size, one after the other.
+
+        None if one does not fit.
+        """
         shape = (size, 3, self._device.side_px, self._device.side_px)
         batch = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         self._embed_all([batch] * self._device.slots)  # the first allocate and choose kernels
@@ -177,7 +180,7 @@ class BatchScheduler:
 
 
 def smallest_fast_size(sizes: Sequence[int], images_per_s: Callable[[int], float | None]) -> int:
-    """The smallest of ascending batch sizes that is about as fast as the fastest.
+    """Return the smallest of ascending batch sizes that is about as fast as the fastest.
 
     `images_per_s` measures one size. It returns None if memory or time does not suffice; then no
     larger size is tried. If the first size already fails, it is the result.
@@ -260,7 +263,7 @@ class BatchingEncoder:
         return request.vectors.result()
 
     def _next_batch(self) -> list[_TextRequest]:
-        """The waiting requests in the order they came, up to `MAX_BATCH_TEXTS` texts.
+        """Return the waiting requests in the order they came, up to `MAX_BATCH_TEXTS` texts.
 
         The batch has at least one request, however many texts that has.
         """

@@ -10,13 +10,13 @@ from imgsearch import private_files
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file's content, in hexadecimal."""
+    """Return the sha256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_noted(note: Path, path: Path, sha256: str) -> bool:
-    """Whether a file has this checksum, which is computed unless the file `note` says so.
+    """Return whether a file has this checksum, which is computed unless the file `note` says so.
 
     The note has the file's path, size and time, and is written when the checksum is right. A folder
     that cannot be written costs time, since the checksum is computed again.

@@ -88,12 +88,14 @@ class CpuDevice:
 
 
 def cpu_batch_size(cores: int) -> int:
-    """The number of photos at once that keep this many cores busy."""
+    """Return the number of photos at once that keep this many cores busy."""
     return max(_MIN_CPU_BATCH, _PHOTOS_PER_CORE * cores)
 
 
 def has_gpu(device: str = "auto") -> bool:
-    """Whether work on `device` runs on a CUDA GPU. torch is loaded only if there is a driver.
+    """Return whether work on `device` runs on a CUDA GPU.
+
+    torch is loaded only if there is a driver.
 
     Without torch, nothing runs on a GPU: `auto` then means the CPU.
     """

@@ -60,7 +60,7 @@ class EncoderLoader:
         return registry.choose(self._settings.encoder, self._settings.device, self._notify)
 
     def choose_new(self, name: str | None = None) -> str:
-        """The name of the encoder for a new library or a rebuild: `name`, else by the settings.
+        """Return the name of the encoder for a new library or a rebuild: `name`, else by settings.
 
         Raises UsageError for an unknown name, and for a name other than that of a given encoder.
         """
@@ -79,13 +79,13 @@ class EncoderLoader:
         return choice.name
 
     def int8_option(self, name: str) -> Int8Option | None:
-        """The int8 variant to try before a new library is made with the encoder `name`, if any."""
+        """Return the int8 variant to try before a library is made with encoder `name`, if any."""
         if self._given is not None:
             return None
         return registry.int8_option(name, self._settings.device)
 
     def name_of(self, encoder: Encoder) -> str:
-        """The name that is stored with the vectors of `encoder`.
+        """Return the name that is stored with the vectors of `encoder`.
 
         For a given encoder that belongs to no kind, this is its id.
         """
@@ -110,7 +110,10 @@ class EncoderLoader:
             )
 
     def dim_of(self, encoder_id: str) -> int | None:
-        """The length of the vectors of an encoder; None if it is not known without a model."""
+        """Return the length of the vectors of an encoder.
+
+        None if it is not known without a model.
+        """
         if self._given is not None:
             return self._given.dim if self._given.id == encoder_id else None
         return registry.dim_of(encoder_id)
@@ -136,7 +139,10 @@ class EncoderLoader:
             return self._loaded
 
     def of(self, row: EncoderRow) -> Encoder:
-        """The encoder that made the vectors of `row`. Raises EncoderMismatch for any other."""
+        """Return the encoder that made the vectors of `row`.
+
+        Raises EncoderMismatch for any other.
+        """
         self.check(row)
         # Found by its id: the stored name `lite` may by now stand for a newer encoder.
         name = row.name if self._given is not None else registry.name_of(row.encoder_id)
@@ -150,11 +156,11 @@ class EncoderLoader:
         return encoder
 
     def shared(self, row: EncoderRow) -> BatchingEncoder:
-        """The encoder as by `of`, for many threads: texts that arrive together form one batch."""
+        """Return the encoder as by `of`, for many threads; it batches texts that come together."""
         return self._shared(lambda: self.of(row))
 
     def shared_by_name(self, name: str) -> BatchingEncoder:
-        """The encoder as by `open`, for many threads."""
+        """Return the encoder as by `open`, for many threads."""
         return self._shared(lambda: self.open(name))
 
     def _shared(self, open_encoder: Callable[[], Encoder]) -> BatchingEncoder:

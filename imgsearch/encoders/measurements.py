@@ -22,7 +22,7 @@ class Measurements:
         self._file = file
 
     def get(self, key: str) -> Any:
-        """The value of a key, as JSON gives it; None if there is none."""
+        """Return the value of a key, as JSON gives it; None if there is none."""
         return self._read().get(key)
 
     def put(self, key: str, value: object) -> None:
@@ -47,7 +47,7 @@ class BatchSizes:
         self._encoder_id = encoder_id
 
     def get(self, device: str) -> int | None:
-        """The stored size for the device with this name, if any."""
+        """Return the stored size for the device with this name, if any."""
         size = self._cache.get(self._key(device))
         return size if type(size) is int and size >= 1 else None
 

@@ -160,7 +160,7 @@ def _session(
 
 
 def load_error(path: Path, reason: str) -> EncoderError:
-    """The error for a file of an export that a runtime cannot load."""
+    """Return the error for a file of an export that a runtime cannot load."""
     return EncoderError(
         f"{path} cannot be loaded ({reason}). Delete the folder {path.parent}; it is exported "
         "again when it is next needed."
@@ -185,7 +185,7 @@ def optimise(model: Path, path: Path) -> None:
 
 
 def read_export(folder: Path, made_for: str) -> ExportFacts | None:
-    """The facts of a complete and undamaged export with this purpose, or None."""
+    """Return the facts of a complete and undamaged export with this purpose, or None."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["made_for"] != made_for:
@@ -201,7 +201,7 @@ def read_export(folder: Path, made_for: str) -> ExportFacts | None:
 
 
 def damaged_exports(cache_dir: Path) -> list[Path]:
-    """The exports below the cache folder with a file that has changed since it was written."""
+    """Return the exports below the cache folder with a file changed since it was written."""
     damaged = []
     for manifest in sorted(cache_dir.rglob(MANIFEST)):
         folder = manifest.parent
@@ -220,7 +220,10 @@ def damaged_exports(cache_dir: Path) -> list[Path]:
 
 
 def exports_left_behind(cache_dir: Path) -> list[Path]:
-    """Folders that killed processes left below the cache folder; running exports are excluded."""
+    """Return folders that killed processes left below the cache folder.
+
+    Running exports are excluded.
+    """
     from filelock import FileLock, Timeout
 
     left = []

@@ -139,7 +139,7 @@ def _compiled_and_cached(path: Path, group: int, form: Form, threads: int) -> An
 
 
 def form_for(path: Path, group: int) -> Form:
-    """The fastest form of a graph on this machine, from a trial or an earlier one."""
+    """Return the fastest form of a graph on this machine, from a trial or an earlier one."""
     candidates = [form for form in FORMS if form.float_type == "f32" or has_bfloat16()]
     trial = FormTrial(path, group)
     return fastest_form(
@@ -153,7 +153,7 @@ def fastest_form(
     machine_name: str,
     is_faster: Callable[[Form, Form], bool],
 ) -> Form:
-    """The fastest form of a graph, by comparisons or an earlier result for the machine.
+    """Return the fastest form of a graph, by comparisons or an earlier result for the machine.
 
     `is_faster` compares a form with the fastest before it. A processor with bfloat16 may be slower
     with it, since it converts numbers at each step. A single candidate is not measured.
@@ -180,7 +180,7 @@ class FormTrial:
         self._requests: dict[Form, Any] = {}
 
     def is_faster(self, form: Form, other: Form) -> bool:
-        """Whether this form takes less time for a few rows of noise, with the same results.
+        """Return whether this form takes less time for a few rows of noise, with the same results.
 
         The shortest times are compared.
         """
@@ -216,19 +216,22 @@ class FormTrial:
 
 
 def least_cosine(rows: NDArray[np.float32], others: NDArray[np.float32]) -> float:
-    """The least cosine of a row with the same row of the others; 0 where one has no direction."""
+    """Return the least cosine of a row with the same row of the others.
+
+    0 where one has no direction.
+    """
     lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
     products = np.einsum("ij,ij->i", rows, others)
     return float(np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0).min())
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; if not, float32 is faster."""
+    """Return whether this processor multiplies bfloat16 in hardware; if not, float32 is faster."""
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def machine() -> str:
-    """The processor and the version of OpenVINO, for which a measurement is valid."""
+    """Return the processor and the version of OpenVINO, for which a measurement is valid."""
     name = str(core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
     return f"OpenVINO {_openvino().get_version()} on {name}"
 
@@ -237,18 +240,18 @@ def machine() -> str:
 
 
 def is_installed() -> bool:
-    """Whether OpenVINO is installed. Does not load it."""
+    """Return whether OpenVINO is installed. Does not load it."""
     return importlib.util.find_spec("openvino") is not None
 
 
 @cache
 def core() -> Any:
-    """The core of OpenVINO, loaded once."""
+    """Return the core of OpenVINO, loaded once."""
     return _openvino().Core()
 
 
 def _openvino() -> Any:
-    """The package OpenVINO. Safe in any thread."""
+    """Return the package OpenVINO. Safe in any thread."""
     with _importing:
         return _imported()
 

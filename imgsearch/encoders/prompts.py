@@ -24,7 +24,7 @@ MAX_SHORT_WORDS = 3  # a longer text is a caption already
 
 
 def prompts_for(encoder_name: str, text: str) -> tuple[str, ...]:
-    """The prompts for a text of a query, whose vector is the average over them."""
+    """Return the prompts for a text of a query, whose vector is the average over them."""
     text = unwrapped(with_emoji_named(text))
     if not is_short(text):
         return (text,)
@@ -43,13 +43,13 @@ def prompts_for(encoder_name: str, text: str) -> tuple[str, ...]:
 
 
 def class_templates(encoder_name: str) -> tuple[str, ...]:
-    """The templates for the name of a class."""
+    """Return the templates for the name of a class."""
     kind = kind_of(encoder_name)
     return kind.class_templates if kind else CLASS_TEMPLATES
 
 
 def is_short(text: str) -> bool:
-    """Whether a text names a thing rather than describing a photo."""
+    """Return whether a text names a thing rather than describing a photo."""
     return len(without_article(text.split())) <= MAX_SHORT_WORDS
 
 

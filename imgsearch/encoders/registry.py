@@ -72,12 +72,12 @@ def unregister(prefix: str) -> None:
 
 
 def registered_prefixes() -> tuple[str, ...]:
-    """The prefixes of kinds from outside: names of what they keep in the cache begin so."""
+    """Return the prefixes of kinds from outside: names of what they keep in the cache begin so."""
     return (*_registered, *entry_points_of(ENCODERS))
 
 
 def kinds() -> tuple[EncoderKind, ...]:
-    """All kinds: the built-in ones, the plug-ins, then the registered ones in their order.
+    """Return all kinds: the built-in ones, the plug-ins, then the registered ones in their order.
 
     Plug-ins that do not work are left out: see `plugin_problems`.
     """
@@ -89,12 +89,12 @@ def kinds() -> tuple[EncoderKind, ...]:
 
 
 def plugin_problems() -> tuple[str, ...]:
-    """A sentence about each plug-in that does not work, and each package that may have some."""
+    """Return a sentence for each broken plug-in, and each package that may have some."""
     return (*_plugins()[1], *unreadable_lists())
 
 
 def _plugins() -> tuple[list[EncoderKind], list[str]]:
-    """The kinds of plug-ins that load and list their encoders, and what is wrong with others."""
+    """Return the kinds of plug-ins that list their encoders, and what is wrong with others."""
     working, problems = [], []
     for name in sorted(entry_points_of(ENCODERS).keys() - _BUILT_IN.keys() - _registered.keys()):
         try:
@@ -108,7 +108,7 @@ def _plugins() -> tuple[list[EncoderKind], list[str]]:
 
 
 def kind_of(name_or_id: str) -> EncoderKind | None:
-    """The kind of an encoder with this name or id; None if no kind has its prefix.
+    """Return the kind of an encoder with this name or id; None if no kind has its prefix.
 
     Raises MissingPackage for a plug-in that does not load.
     """
@@ -157,7 +157,7 @@ def open_encoder(
 
 
 def name_of(encoder_id: str) -> str:
-    """The name of the encoder with this id. Raises UsageError if no kind has its prefix."""
+    """Return the name of the encoder with this id. Raises UsageError if no kind has its prefix."""
     kind = kind_of(encoder_id)
     if kind is None:
         match = _PREFIX.match(encoder_id)
@@ -171,7 +171,7 @@ def name_of(encoder_id: str) -> str:
 
 
 def dim_of(encoder_id: str) -> int | None:
-    """The length of the vectors of the encoder with this id; None if it is unknown here."""
+    """Return the length of the vectors of the encoder with this id; None if it is unknown here."""
     kind = kind_of(encoder_id)
     if kind is None:
         return None
@@ -180,7 +180,7 @@ def dim_of(encoder_id: str) -> int | None:
 
 
 def name_in_library(row: EncoderRow) -> str:
-    """The unique name of a stored encoder in its library.
+    """Return the unique name of a stored encoder in its library.
 
     It follows from the id: the name in the row may stand for a later version of an encoder.
     """
@@ -194,30 +194,30 @@ def verify(name: str) -> None:
 
 
 def satisfies(name: str, requested: str) -> bool:
-    """Whether the encoder `name` of a library satisfies a request for `requested`."""
+    """Return whether the encoder `name` of a library satisfies a request for `requested`."""
     kind = kind_of(requested)
     return name in (kind.names(requested) if kind else (requested,))
 
 
 def stored_name(requested: str) -> str:
-    """The name that a library stores for the requested encoder."""
+    """Return the name that a library stores for the requested encoder."""
     return _known_kind(requested).names(requested)[0]
 
 
 def int8_option(requested: str, device: str) -> Int8Option | None:
-    """The int8 variant that a trial on `device` may favour over `requested`, if any."""
+    """Return the int8 variant that a trial on `device` may favour over `requested`, if any."""
     return _known_kind(requested).int8(requested, device)
 
 
 def encoder_choices() -> tuple[EncoderInfo, ...]:
-    """The recommended encoders, `lite` first, from the disk without the network."""
+    """Return the recommended encoders, `lite` first, from the disk without the network."""
     return tuple(choice for kind in kinds() for choice in kind.choices())
 
 
 def choose(
     name: str = AUTO, device: str = AUTO, notify: Notify = lambda sentence: None
 ) -> EncoderChoice:
-    """The encoder that `name` stands for. Raises UsageError for an unknown name.
+    """Return the encoder that `name` stands for. Raises UsageError for an unknown name.
 
     `notify` is called with a sentence before a request to the network, which only `auto` makes,
     and about a plug-in that does not work and might have been recommended.

@@ -113,14 +113,14 @@ class RemoteEncoders:
         on_download: OnDownload | None = None,
         batch_size: int = 0,
     ) -> Encoder:
-        """The encoder with this name. Where it runs is up to the host.
+        """Return the encoder with this name. Where it runs is up to the host.
 
         Raises as `registry.open_encoder` does, and EncoderError if the host has ended.
         """
         return RemoteEncoder(self, name, self.ask(_Request(name, "", ())))
 
     def ask(self, request: _Request) -> Any:
-        """The answer of the host. Raises what the encoder raises."""
+        """Return the answer of the host. Raises what the encoder raises."""
         try:
             with self._lock:
                 self._pipe.send(request)
@@ -160,7 +160,7 @@ class RemoteEncoder:
             setattr(self, each, properties[each])
 
     def token_count(self, text: str) -> int:
-        """The number of tokens of a text."""
+        """Return the number of tokens of a text."""
         count: int = self._call("token_count", text)
         return count
 

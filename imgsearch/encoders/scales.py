@@ -34,7 +34,10 @@ def with_scales_in_graph(model: Any, group: int) -> Any:
 
 
 def _int8_matrix(product: Any) -> tuple[np.ndarray, Any] | None:
-    """The integers of a product's matrix and the node of their scales; None for other nodes."""
+    """Return the integers of a product's matrix and the node of their scales.
+
+    None for other nodes.
+    """
     if product.get_type_name() != "MatMul":
         return None
     if product.input_value(0).get_partial_shape().rank.is_dynamic:
@@ -74,7 +77,7 @@ def _rewrite(operators: Any, product: Any, integers: np.ndarray, scales: Any, gr
 def _rounded(
     operators: Any, activations: Any, group: int, parts: int
 ) -> tuple[list[Any], list[Any]]:
-    """The activations, rounded to 255 values from -1 to 1, and their factors: each part by itself.
+    """Return the activations, rounded to 255 values from -1 to 1, and the factors, part by part.
 
     Each group has a factor of its own.
     """

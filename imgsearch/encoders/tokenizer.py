@@ -48,11 +48,14 @@ class WholeWordVocabulary:
         self._spec = spec
 
     def __contains__(self, part: bytes) -> bool:
-        """Whether the file contains this text anywhere."""
+        """Return whether the file contains this text anywhere."""
         return self._text.find(part) >= 0
 
     def ids(self, text: str) -> list[int] | None:
-        """The tokens of a clean text with its marks; None if a word is not in the vocabulary."""
+        """Return the tokens of a clean text with its marks.
+
+        None if a word is not in the vocabulary.
+        """
         if not is_plain(text):
             return None
         if self._spec.lower:
@@ -89,7 +92,7 @@ class FastPathTokenizer:
         self._tokenizer: Tokenizer | None = None
 
     def ids(self, text: str) -> list[int]:
-        """The tokens of a clean text, begin and end marks included."""
+        """Return the tokens of a clean text, begin and end marks included."""
         if self._tokenizer is None:
             ids = None if self._words is None else self._words.ids(text)
             if ids is not None:
@@ -99,5 +102,5 @@ class FastPathTokenizer:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text is printable ASCII without mark-up."""
+    """Return whether a text is printable ASCII without mark-up."""
     return text.isascii() and text.isprintable() and not set("&<[") & set(text)

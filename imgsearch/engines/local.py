@@ -147,7 +147,7 @@ class LocalEngine:
     # ------------------------------------------------------------------ opening and closing
 
     def exists(self) -> bool:
-        """Whether there is a library; the first `index` makes one."""
+        """Return whether there is a library; the first `index` makes one."""
         return self._origin.exists()
 
     def raise_if_closed(self) -> None:
@@ -177,7 +177,7 @@ class LocalEngine:
         self.encoders.close()
 
     def database(self) -> Database:
-        """The open database, up to date. Raises UsageError without a library."""
+        """Return the open database, up to date. Raises UsageError without a library."""
         self.raise_if_closed()
         self._origin.refresh(self.new_or_existing)
         return self._opened()
@@ -198,7 +198,7 @@ class LocalEngine:
         private_files.make_private(self.settings.cache_dir, registered_prefixes)
 
     def reads(self) -> Reads:
-        """The reading side of the database. Raises UsageError without a library."""
+        """Return the reading side of the database. Raises UsageError without a library."""
         self.database()  # without the lock: others need not wait until it is up to date
         with self._lock:
             if self._reads is None:
@@ -206,13 +206,13 @@ class LocalEngine:
             return self._reads
 
     def store(self) -> Store:
-        """The whole database. Raises UsageError without a library."""
+        """Return the whole database. Raises UsageError without a library."""
         from imgsearch.store.store import Store
 
         return Store(self.database())
 
     def saved_searches(self) -> SavedSearchStore:
-        """The saved searches in the database."""
+        """Return the saved searches in the database."""
         from imgsearch.store.saved import SavedSearchStore
 
         return SavedSearchStore(self.database())
@@ -224,13 +224,13 @@ class LocalEngine:
         return TrayStore(self.database())
 
     def marks(self) -> MarkStore:
-        """The marks of photos in the database."""
+        """Return the marks of photos in the database."""
         from imgsearch.store.marks import MarkStore
 
         return MarkStore(self.database())
 
     def corrections(self) -> CorrectionStore:
-        """The corrected dates and places in the database."""
+        """Return the corrected dates and places in the database."""
         from imgsearch.store.corrections import CorrectionStore
 
         return CorrectionStore(self.database())
@@ -245,23 +245,23 @@ class LocalEngine:
         return self._origin.reachable_files(self.reads(), photo_ids)
 
     def event_title_store(self) -> EventTitleStore:
-        """The titles of events in the database."""
+        """Return the titles of events in the database."""
         from imgsearch.store.event_titles import EventTitleStore
 
         return EventTitleStore(self.database())
 
     def event_titles(self) -> tuple[EventTitle, ...]:
-        """The titles that somebody has given to events."""
+        """Return the titles that somebody has given to events."""
         return self.event_title_store().all()
 
     def past_queries(self) -> PastQueries:
-        """The queries that were typed before; None where none are kept."""
+        """Return the queries that were typed before; None where none are kept."""
         from imgsearch.store.past_queries import PastQueries
 
         return PastQueries(self.settings.data_dir, self.settings.past_queries)
 
     def new_or_existing(self) -> IndexingContext:
-        """The context of functions that change the library, and make one where there is none."""
+        """Return the context of functions that change the library, which is made if needed."""
         with self._lock:
             self.raise_if_closed()
             if self._indexing is None:
@@ -276,7 +276,10 @@ class LocalEngine:
             return self._indexing
 
     def existing(self) -> IndexingContext:
-        """The context of functions that change the library. Raises UsageError without one."""
+        """Return the context of functions that change the library.
+
+        Raises UsageError without one.
+        """
         self.reads()
         return self.new_or_existing()
 
@@ -298,7 +301,10 @@ class LocalEngine:
     # ------------------------------------------------------------------ contents
 
     def status(self) -> Status:
-        """The contents and state of the library. Raises UsageError or StoreError without one."""
+        """Return the contents and state of the library.
+
+        Raises UsageError or StoreError without one.
+        """
         from imgsearch.analysis.status import status_of
 
         return self._origin.describe(status_of(self.store()))
@@ -310,17 +316,23 @@ class LocalEngine:
         return running_job(self.working_folder) or running_job(self.settings.data_dir)
 
     def unfinished(self) -> tuple[UnfinishedJob, ...]:
-        """The jobs that were begun and have not come to their end. Raises as `status` does."""
+        """Return the jobs that were begun and have not come to their end.
+
+        Raises as `status` does.
+        """
         from imgsearch.store.unfinished import UnfinishedStore
 
         return UnfinishedStore(self.database()).all()
 
     def photo_count(self) -> int:
-        """The number of photos that can be found. Raises as `status` does."""
+        """Return the number of photos that can be found. Raises as `status` does."""
         return self.reads().photos.count()
 
     def version(self) -> tuple[int, int]:
-        """A value that changes whenever anything is written, by any process. Raises as `status`."""
+        """Return a value that changes whenever anything is written, by any process.
+
+        Raises as `status`.
+        """
         return self.database().version()
 
     def browsing(self) -> BrowsingReads:
@@ -328,11 +340,11 @@ class LocalEngine:
         return self.reads().browsing
 
     def suggested_names(self) -> SuggestionReads:
-        """The names that a line can be completed with."""
+        """Return the names that a line can be completed with."""
         return self.reads().suggestions
 
     def photo_at(self, path: Path) -> int | None:
-        """The id of the photo at this absolute path."""
+        """Return the id of the photo at this absolute path."""
         return self.catalogue().photo_at(path)
 
     def why_unknown(self, path: Path) -> str:
@@ -340,7 +352,7 @@ class LocalEngine:
         return self._origin.why_unknown(self.store(), path)
 
     def labels(self, classes: Classes, query: Query | None, k: int) -> list[Label]:
-        """The likeliest class of each photo that a query finds, or of all."""
+        """Return the likeliest class of each photo that a query finds, or of all."""
         from imgsearch.labels.labels import label_photos
 
         context = self.context()
@@ -350,7 +362,10 @@ class LocalEngine:
     # ------------------------------------------------------------------ searching
 
     def context(self) -> SearchContext:
-        """The context of a query. Raises UsageError without a library, and EncoderMismatch."""
+        """Return the context of a query.
+
+        Raises UsageError without a library, and EncoderMismatch.
+        """
         reads = self.reads()
         row = reads.encoders.in_use()
         self.encoders.check(row)
@@ -378,19 +393,19 @@ class LocalEngine:
         return LocalCatalogue(reads, row, index, online, self._origin.note_shown)
 
     def catalogue(self) -> LocalCatalogue:
-        """The photos, whatever encoder the settings name."""
+        """Return the photos, whatever encoder the settings name."""
         reads = self.reads()
         return self._catalogue(reads, reads.encoders.in_use(), self._origin.online(reads))
 
     def understood(self, query: Query) -> Understanding:
-        """The exact query that a query stands for."""
+        """Return the exact query that a query stands for."""
         reads = self.reads()
         cache_dir = self.settings.cache_dir
         return understood(reads.names, reads.definitions, query, date.today(), cache_dir)
 
     @contextmanager
     def kept_answers(self) -> Iterator[KeptAnswers]:
-        """The answers that were given since the library changed last.
+        """Provide the answers that were given since the library changed last.
 
         In the block, what else is cached counts as of the same version of the library.
         """
@@ -399,7 +414,7 @@ class LocalEngine:
             yield KeptAnswers(version, recent)
 
     def live_index(self, row: EncoderRow) -> LiveIndex:
-        """The index of an encoder's vectors, up to date."""
+        """Return the index of an encoder's vectors, up to date."""
         reads = self.reads()
         with self._index_lock:
             index = self._index
@@ -410,7 +425,7 @@ class LocalEngine:
         return index
 
     def replace_index(self, row: EncoderRow, damaged: LiveIndex, damage: str) -> LiveIndex:
-        """The index to search after this one was found to be damaged: rebuilt, or without a file.
+        """Return the index to search in place of a damaged one: rebuilt, or without a file.
 
         `damage` is a sentence for the user.
         """
@@ -443,7 +458,7 @@ class LocalEngine:
     # ------------------------------------------------------------------ pictures
 
     def thumbnails(self) -> Thumbnails:
-        """Makes pictures of photos, and keeps large ones in the cache folder."""
+        """Return the maker of pictures, which stores large ones in the cache folder."""
         with self._lock:
             if self._thumbnails is None:
                 from imgsearch.decode.thumbnails import Thumbnails
@@ -453,7 +468,7 @@ class LocalEngine:
             return self._thumbnails
 
     def kept_thumbnails(self) -> ThumbnailStore:
-        """The small pictures of all photos."""
+        """Return the small pictures of all photos."""
         with self._lock:
             self.raise_if_closed()
             if self._kept_thumbnails is None:
@@ -463,14 +478,14 @@ class LocalEngine:
             return self._kept_thumbnails
 
     def kept_thumbnail(self, content_hash: bytes) -> bytes | None:
-        """The small picture that the library has of a photo."""
+        """Return the small picture that the library has of a photo."""
         own = self._origin.small_picture(content_hash)
         return self.kept_thumbnails().get(content_hash) if own is None else own
 
     def files_of(
         self, photo_id: int, with_video: bool = False
     ) -> Generator[IndexedFile, None, None]:
-        """The files of a photo, each readable until the next one is asked for.
+        """Return the files of a photo, each readable until the next one is asked for.
 
         `with_video` says that the other half of a Live Photo is wanted, too. Raises PhotoError
         where a file cannot be fetched.
@@ -478,27 +493,30 @@ class LocalEngine:
         return self._origin.files_of(self.reads(), photo_id, with_video)
 
     def photo(self, photo_id: int) -> Photo | None:
-        """The photo with this id, also one that no path points to."""
+        """Return the photo with this id, also one that no path points to."""
         return self.reads().photos.records([photo_id]).get(photo_id)
 
     def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
-        """The photos that can be read now, each with what is read of it."""
+        """Return the photos that can be read now, each with what is read of it."""
         return self._origin.pictures_of(self.reads(), ids)
 
     def absolute(self, place: str | Path) -> str:
-        """A path of this machine, or an address where the library has those, in full."""
+        """Return a path of this machine, or an address where the library has those, in full."""
         return self._origin.absolute(place)
 
     # ------------------------------------------------------------------ people
 
     def people(self) -> PeopleStores:
-        """The faces and persons of the library, to read. Raises as opening the library does."""
+        """Return the faces and persons of the library, to read.
+
+        Raises as opening the library does.
+        """
         from imgsearch.store.people_stores import PeopleStores
 
         return PeopleStores(self.database())
 
     def names_in_files(self, photo_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
-        """The names of people that the files of these photos state, by photo."""
+        """Return the names of people that the files of these photos state, by photo."""
         return self.people().people.names_in_files(photo_ids)
 
     def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
@@ -524,7 +542,7 @@ class LocalEngine:
     # ------------------------------------------------------------------ upkeep
 
     def failures(self, reasons: tuple[Reason, ...]) -> tuple[Failure, ...]:
-        """The folders and files that could not be read, folders first."""
+        """Return the folders and files that could not be read, folders first."""
         failures = self.store().failures
         folders = failures.of_folders() if not reasons or Reason.UNREADABLE in reasons else ()
         return (*folders, *failures.of_files(reasons))
@@ -558,7 +576,7 @@ class LocalEngine:
 
 
 def _taste(reads: Reads, row: EncoderRow) -> Taste:
-    """The taste of a library, cached until anything in it changes."""
+    """Return the taste of a library, cached until anything in it changes."""
     from imgsearch.concepts.taste import learn_taste  # for `sort:best` only
 
     return reads.recent.get(("taste", row.key), lambda: learn_taste(reads, row))
@@ -576,7 +594,7 @@ class SearchedIndex(Struct, frozen=True):
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
     ) -> list[Neighbours]:
-        """The k photos nearest to each query: see `LiveIndex.search`."""
+        """Return the k photos nearest to each query: see `LiveIndex.search`."""
         index = self.engine.live_index(self.row)
         try:
             return index.search(queries, k, only, kind=kind)

@@ -38,11 +38,11 @@ class Detections(Struct, frozen=True):
     scores: Floats
 
     def taken(self, rows: NDArray[np.intp]) -> Detections:
-        """The faces of these rows, in their order."""
+        """Return the faces of these rows, in their order."""
         return Detections(self.boxes[rows], self.landmarks[rows], self.scores[rows])
 
     def turns(self) -> Floats:
-        """How far each face is turned to the side, (n,): 0 from the front, 1 in half profile.
+        """Return how far each face is turned aside, (n,): 0 from the front, 1 in half profile.
 
         At 1 the tip of the nose lies on the line from the nearer eye to the corner of the mouth;
         beyond, the face is seen from the side, and the landmarks of its far half are guesses.
@@ -55,13 +55,13 @@ class Detections(Struct, frozen=True):
         return np.asarray(np.abs(2 * place - 1), np.float32)
 
     def plus(self, other: Detections) -> Detections:
-        """The faces of both, each once, the best score first."""
+        """Return the faces of both, each once, the best score first."""
         both = self.beside(other)
         order = np.argsort(-both.scores, kind="stable")
         return both.taken(order[apart(both.boxes[order])])
 
     def beside(self, other: Detections) -> Detections:
-        """The faces of this, then those of the other."""
+        """Return the faces of this, then those of the other."""
         return Detections(
             np.concatenate((self.boxes, other.boxes)),
             np.concatenate((self.landmarks, other.landmarks)),
@@ -69,7 +69,7 @@ class Detections(Struct, frozen=True):
         )
 
     def turned_back(self, turns: int, width: int, height: int) -> Detections:
-        """The same faces in a picture (width, height) of which a copy was looked at.
+        """Return the same faces in a picture (width, height) of which a copy was looked at.
 
         The copy was turned by so many quarter turns, anticlockwise.
         """
@@ -84,7 +84,7 @@ class Detections(Struct, frozen=True):
         return Detections(boxes, landmarks, self.scores)
 
     def scaled(self, factor: float) -> Detections:
-        """The same faces in the pixels of a picture that is `factor` times as large."""
+        """Return the same faces in the pixels of a picture that is `factor` times as large."""
         return Detections(self.boxes * factor, self.landmarks * factor, self.scores)
 
 
@@ -130,7 +130,7 @@ def _decoded(
 
 
 def apart(boxes: Floats) -> NDArray[np.intp]:
-    """The rows of the boxes that no better box overlaps (non-maximum suppression)."""
+    """Return the rows of the boxes that no better box overlaps (non-maximum suppression)."""
     kept: list[int] = []
     left = np.arange(len(boxes))
     while len(left):

@@ -86,7 +86,7 @@ def group_faces(faces: Faces) -> Groups:
 
 
 def _pairs(vectors: Vectors, rows: Rows) -> tuple[Rows, Rows]:
-    """Pairs of rows that are near enough, each once."""
+    """Return pairs of rows that are near enough, each once."""
     from imgsearch.index.ivf import nearest_rows
 
     count = len(vectors)
@@ -143,7 +143,7 @@ class _Clusters:
         return float(self._sums[a] @ self._sums[b] / (self._sizes[a] * self._sizes[b]))
 
     def _pairs_of_groups(self, a: Rows, b: Rows) -> tuple[Rows, Rows, Vector]:
-        """The pairs of different groups among these of faces, each once, that are near enough."""
+        """Return the pairs of different groups among these faces, each once, with near ones."""
         a, b = self._roots[a], self._roots[b]
         pairs = np.minimum(a, b).astype(np.int64) << 32 | np.maximum(a, b)
         pairs = np.unique(pairs[a != b])
@@ -157,7 +157,10 @@ class _Clusters:
         return a[near], b[near], means[near]
 
     def groups(self) -> list[list[int]]:
-        """The rows of groups of two faces or more, and of confirmed faces; the largest first."""
+        """Return the rows of groups of two faces or more, and of confirmed faces.
+
+        The largest first.
+        """
         found = [members for members in self._members.values() if len(members) > 1]
         found += [
             [row]
@@ -167,7 +170,7 @@ class _Clusters:
         return sorted(found, key=lambda each: (-len(each), each[0]))
 
     def person_of(self, row: int) -> int:
-        """The person of the group of a face, -1 where none is confirmed."""
+        """Return the person of the group of a face, -1 where none is confirmed."""
         return int(self._persons[self._roots[row]])
 
     def _join(self, a: int, b: int) -> bool:
@@ -215,7 +218,7 @@ class _Clusters:
         return True
 
     def _leaving(self, a: int, b: int) -> set[int] | None:
-        """The faces of b that leave it so that it can join a; None where it cannot."""
+        """Return the faces of b that leave it so that it can join a; None where it cannot."""
         rows = self._members.get(b, [b])
         if self._persons[a] >= 0:
             there = self._person_moments[self._persons[a]]
@@ -227,7 +230,7 @@ class _Clusters:
 
 
 def _nearest_pairs(a: Rows, b: Rows, means: Vector) -> Rows:
-    """The pairs that are the best of one of their two groups at least; the best first."""
+    """Return the pairs that are the best of one of their two groups at least; the best first."""
     order = np.argsort(-means, kind="stable")
     both = np.empty(2 * len(order), np.int32)
     both[::2], both[1::2] = a[order], b[order]
@@ -236,7 +239,7 @@ def _nearest_pairs(a: Rows, b: Rows, means: Vector) -> Rows:
 
 
 def needed_score(is_weak: Any, is_known: Any) -> Any:
-    """The mean score from which on a face joins a person: a number, or an array of them.
+    """Return the mean score from which on a face joins a person: a number, or an array of them.
 
     `is_known` says that the user has confirmed faces of the person.
     """
@@ -286,7 +289,7 @@ def _with_faces_alone(faces: Faces, groups: Groups) -> Groups:
 
 
 def _near(vectors: Vectors, rows: Rows, means: Vectors) -> Rows:
-    """The rows of faces that are near enough to one of these means to be a known person."""
+    """Return the rows of faces that are near enough to one of these means to be a known person."""
     near = [
         block[(vectors[block] @ means.T).max(axis=1) >= KNOWN_JOIN]
         for block in np.array_split(rows, -(-len(rows) // _ALONE_ROWS) or 1)
@@ -327,7 +330,7 @@ def person_scores(
 def nearest_person(
     vector: Vector, vectors: Vectors, persons: Ids, confirmed: Ids, is_weak: bool
 ) -> int:
-    """The person that a face is beyond doubt, 0 for none. Takes 10 ms for 100,000 faces.
+    """Return the person that a face is beyond doubt, 0 for none. Takes 10 ms for 100,000 faces.
 
     `persons` are those of the rows of `vectors`, `confirmed` those that the user confirmed, 0 for
     none.

@@ -17,7 +17,7 @@ _MOST_GROUPED = 2_000  # faces; the others join the look that they are most like
 
 
 def looks_of(faces: StoredFaces) -> list[Ids]:
-    """The looks of a person, of whom these are all the faces: rows of each, the largest first.
+    """Return the looks of the person with these faces: rows of each, the largest first.
 
     Looks are grouped as persons are. A face that is in no group joins the look that it is most
     like, unless the user has confirmed it and it is not even alike enough to be proposed: then it
@@ -45,14 +45,14 @@ def looks_of(faces: StoredFaces) -> list[Ids]:
 
 
 def best_face(faces: StoredFaces, rows: Ids) -> int:
-    """The id of the face among these rows to show: a confirmed one, large and certain."""
+    """Return the id of the face among these rows to show: a confirmed one, large and certain."""
     worth = faces.scores[rows] * np.minimum(faces.sizes_px[rows], _LARGE_ENOUGH_PX)
     order = np.lexsort((-worth, faces.confirmed[rows] == 0))
     return int(faces.ids[rows[order[0]]])
 
 
 def _chosen(faces: StoredFaces) -> Ids:
-    """The rows to group: all, or of very many the confirmed ones and others evenly spread."""
+    """Return the rows to group: all, or of many the confirmed ones and others evenly spread."""
     count = len(faces.ids)
     if count <= _MOST_GROUPED:
         return np.arange(count)
@@ -62,7 +62,7 @@ def _chosen(faces: StoredFaces) -> Ids:
 
 
 def _means(vectors: Vectors, looks: Ids) -> Vectors:
-    """The mean vector of the faces of each look."""
+    """Return the mean vector of the faces of each look."""
     own = np.flatnonzero(looks >= 0)
     count = int(looks.max()) + 1
     sums = np.zeros((count, vectors.shape[1]), np.float32)

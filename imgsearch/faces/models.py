@@ -47,7 +47,10 @@ class ModelFile(Struct, frozen=True):
     any_size: bool
 
     def verified(self) -> Path:
-        """The path of the file. Raises MissingPackage without it, EncoderError if it differs."""
+        """Return the path of the file.
+
+        Raises MissingPackage without it, EncoderError if it differs.
+        """
         spec = find_spec(PACKAGE)
         folders = list(spec.submodule_search_locations or ()) if spec else []
         paths = (Path(folder, self.inside) for folder in folders)
@@ -65,7 +68,7 @@ class ModelFile(Struct, frozen=True):
         return path
 
     def prepared(self, cache_dir: Path) -> Path:
-        """The path of the model in float32, written to the cache folder now if necessary.
+        """Return the path of the model in float32, written to the cache folder now if necessary.
 
         Raises DiskError if the cache cannot be written, and the errors of `verified`.
         """
@@ -99,12 +102,12 @@ RECOGNISER = ModelFile(
 
 
 def is_installed() -> bool:
-    """Whether the package with the models is installed. Nothing is loaded."""
+    """Return whether the package with the models is installed. Nothing is loaded."""
     return find_spec(PACKAGE) is not None
 
 
 def _in_float32(path: Path, any_size: bool) -> ModelProto:
-    """The model with its weights as float32 constants, and no node that dequantises."""
+    """Return the model with its weights as float32 constants, and no node that dequantises."""
     import onnx
 
     model = onnx.load(path)
@@ -140,7 +143,7 @@ def _in_float32(path: Path, any_size: bool) -> ModelProto:
 
 
 def _dequantised(node: NodeProto, constants: dict[str, NDArray[np.generic]]) -> NDArray[np.float32]:
-    """The float32 values of a `DequantizeLinear` node, whose scales hold for blocks of an axis.
+    """Return the float32 values of a `DequantizeLinear` node with scales for blocks of an axis.
 
     https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html
     """

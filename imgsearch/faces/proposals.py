@@ -21,7 +21,7 @@ _BLOCK_ROWS = 8192
 def proposed(
     faces: StoredFaces, undecided: Collection[int], person_id: int, k: int
 ) -> list[tuple[int, float]]:
-    """Faces that may be a person: (id, score), the one first whose answer helps most.
+    """Return faces that may be a person: (id, score), the one first whose answer helps most.
 
     Of each group in `undecided`, the face that is likest. Faces that the user has decided about,
     and those in photos where the person is already, are left out.
@@ -47,7 +47,7 @@ def proposed(
 
 
 def similar_faces(faces: StoredFaces, face_id: int, k: int) -> list[tuple[int, float]]:
-    """Faces in other photos that may be the person of this one: (id, score), the likeliest first.
+    """Return faces in other photos that may be this person: (id, score), the likeliest first.
 
     At most k, and one of each photo. Empty for a face that is not among these.
     """
@@ -63,7 +63,7 @@ def similar_faces(faces: StoredFaces, face_id: int, k: int) -> list[tuple[int, f
 
 
 def followers_of(faces: StoredFaces, person_id: int, new: Collection[int]) -> list[int]:
-    """Faces of nobody that are a person beyond doubt, once the faces in `new` are that person."""
+    """Return faces of nobody that are surely a person once the faces in `new` are that person."""
     is_new = np.isin(faces.ids, list(new))
     persons = np.where(is_new, person_id, faces.persons)
     confirmed = np.where(is_new, person_id, faces.confirmed)
@@ -81,7 +81,7 @@ def followers_of(faces: StoredFaces, person_id: int, new: Collection[int]) -> li
 
 
 def central_faces(faces: StoredFaces, person_id: int) -> list[int]:
-    """The faces in the middle of a person's group, which stand for it: a few ids.
+    """Return the faces in the middle of a person's group, which stand for it: a few ids.
 
     None where some of them are confirmed already.
     """
@@ -94,7 +94,7 @@ def central_faces(faces: StoredFaces, person_id: int) -> list[int]:
 
 
 def _likeness(vectors: Vectors, is_person: np.ndarray, is_confirmed: np.ndarray) -> Vector:
-    """For every face, its score with a person, as `person_scores` has it; -1 without any face.
+    """Return every face's score with a person, as `person_scores` does; -1 without any face.
 
     `is_person` and `is_confirmed` say of each row whether it is the person.
     """

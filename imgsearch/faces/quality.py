@@ -13,7 +13,9 @@ _UPRIGHT_SCORE = 0.87
 
 
 def may_found_group(size_px: float, score: float, quality: float, turn: float) -> bool:
-    """Whether a face may found a group; `quality` and `turn` are NaN where they are not measured.
+    """Return whether a face may found a group.
+
+    `quality` and `turn` are NaN where they are not measured.
 
     Faces that are small, uncertain, blurred, covered or seen from the side resemble those of
     strangers. They can still join a group and be proposed.
@@ -22,7 +24,9 @@ def may_found_group(size_px: float, score: float, quality: float, turn: float) -
 
 
 def is_surely_upright(score: float, quality: float) -> bool:
-    """Whether a face is certain and clear, so that its picture need not be turned to find others.
+    """Return whether a face is certain and clear.
+
+    Then its picture need not be turned to find others.
 
     Of a face on its head, YuNet often finds a box with landmarks of nothing: its score is low, or
     its feature short.

@@ -151,7 +151,7 @@ class OnnxFaceReader:
         return found.taken(np.argsort(-found.boxes[:, 2:].prod(axis=1), kind="stable"))
 
     def _detected(self, copy: Image, factor: float, least_px: float) -> Detections:
-        """The faces in a copy that is `factor` times as large, from `least_px` of the copy on."""
+        """Return the faces in a copy `factor` times as large, from `least_px` of the copy on."""
         found = self._detector.detect(np.asarray(copy), _LEAST_SCORE)
         large = np.flatnonzero(found.boxes[:, 2:].min(axis=1) >= least_px)
         return found.taken(large).scaled(1 / factor)

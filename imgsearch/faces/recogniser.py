@@ -57,18 +57,18 @@ class Features(Struct, frozen=True):
     lengths: Floats
 
     def taken(self, rows: NDArray[np.intp]) -> Features:
-        """The faces of these rows, in their order."""
+        """Return the faces of these rows, in their order."""
         return Features(self.directions[rows], self.lengths[rows])
 
     def beside(self, other: Features) -> Features:
-        """The faces of this, then those of the other."""
+        """Return the faces of this, then those of the other."""
         return Features(
             np.concatenate((self.directions, other.directions)),
             np.concatenate((self.lengths, other.lengths)),
         )
 
     def vectors(self) -> Floats:
-        """The vectors to compare faces with, of length 1: directions without their mean."""
+        """Return the vectors to compare faces with, of length 1: directions without their mean."""
         centred = self.directions - MEAN
         return np.asarray(centred / np.linalg.norm(centred, axis=1, keepdims=True).clip(1e-9))
 
@@ -93,7 +93,7 @@ class Recogniser:
 
 
 def aligned(image: Image, landmarks: Floats) -> NDArray[np.uint8]:
-    """The face with these landmarks (5, 2) in pixels of the image, upright: RGB (112, 112, 3)."""
+    """Return the face with these landmarks (5, 2, in pixels), upright: RGB (112, 112, 3)."""
     to_picture = similarity(TEMPLATE, np.asarray(landmarks, np.float64))
     scale = float(np.hypot(*to_picture[0, :2]))  # pixels of the picture for one of the face
     picture = image
@@ -114,7 +114,7 @@ def aligned(image: Image, landmarks: Floats) -> NDArray[np.uint8]:
 
 
 def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The (2, 3) matrix of rotation, scale and shift that takes points nearest to others."""
+    """Return the (2, 3) matrix of rotation, scale and shift that takes points nearest to others."""
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     from_mean, to_mean = source - source_mean, target - target_mean
     u, singular, vt = np.linalg.svd(to_mean.T @ from_mean / len(source))

@@ -32,7 +32,7 @@ class VectorIndex(Protocol):
     """Nearest vectors by inner product. Any number of threads may search at once."""
 
     def __len__(self) -> int:
-        """The number of vectors."""
+        """Return the number of vectors."""
 
     @property
     def dim(self) -> int:
@@ -61,7 +61,7 @@ class LeavesOut(Protocol):
     """
 
     def without(self, ids: Ids) -> VectorIndex:
-        """The same index without the vectors of these photos (sorted, unique)."""
+        """Return the same index without the vectors of these photos (sorted, unique)."""
 
 
 class VectorSource(Struct, frozen=True):
@@ -77,15 +77,18 @@ class VectorSource(Struct, frozen=True):
     scratch: Path | None = None
 
     def read_all(self) -> tuple[Ids, Vectors]:
-        """All ids and vectors, in the order of `chunks`."""
+        """Return all ids and vectors, in the order of `chunks`."""
         return self._read([np.arange(self.count)])[0]
 
     def sample(self, count: int, seed: int) -> tuple[Ids, Vectors]:
-        """A sample of at most `count` vectors, in the order of `chunks`; determined by the seed."""
+        """Return a sample of at most `count` vectors, in the order of `chunks`.
+
+        Determined by the seed.
+        """
         return self.samples((count, seed))[0]
 
     def samples(self, *wanted: tuple[int, int]) -> list[tuple[Ids, Vectors]]:
-        """One sample as by `sample` for each pair of count and seed, in a single pass."""
+        """Return one sample as by `sample` for each pair of count and seed, in a single pass."""
         return self._read([self._sampled_rows(count, seed) for count, seed in wanted])
 
     def _sampled_rows(self, count: int, seed: int) -> Ids:
@@ -95,7 +98,7 @@ class VectorSource(Struct, frozen=True):
         return np.sort(generator.choice(self.count, count, replace=False))
 
     def _read(self, wanted: Sequence[Ids]) -> list[tuple[Ids, Vectors]]:
-        """The ids and vectors at each of these sequences of positions (sorted)."""
+        """Return the ids and vectors at each of these sequences of positions (sorted)."""
         ids = [np.empty(len(rows), np.int64) for rows in wanted]
         vectors = [np.empty((len(rows), 0), np.float32) for rows in wanted]
         ends = [0] * len(wanted)

@@ -80,7 +80,7 @@ class CodeLists:
         return int(self._rooms().sum()) * self._bytes_per_vector
 
     def table(self, start: int) -> NDArray[np.uint64]:
-        """The number of vectors, the capacity and the position of each list.
+        """Return the number of vectors, the capacity and the position of each list.
 
         Shape (lists, 3), for a file with the lists from byte `start` on.
         """
@@ -104,7 +104,7 @@ class CodeLists:
             file.write(filled_ids.tobytes())
 
     def _rooms(self) -> Ids:
-        """The number of vectors that fit into the blocks of each list."""
+        """Return the number of vectors that fit into the blocks of each list."""
         return -(-self.sizes // self._block) * self._block
 
 
@@ -117,7 +117,7 @@ def close_scratch(file: IO[bytes]) -> None:
 def mapped_scratch(
     size_bytes: int, scratch: Path | None, map_file: Callable[[str], None]
 ) -> BinaryIO:
-    """A writable file of this size (above 0), mapped by `map_file` from its name.
+    """Return a writable file of this size (above 0), mapped by `map_file` from its name.
 
     The file loses its name at once, so a killed process leaves nothing behind. Raises OSError.
     """

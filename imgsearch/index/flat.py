@@ -91,7 +91,7 @@ class FlatBackend:
 
 
 def contains(haystack: Ids, ids: Ids) -> NDArray[np.bool_]:
-    """A mask, of the shape of `ids`, of the ids in `haystack` (sorted, unique)."""
+    """Return a mask, of the shape of `ids`, of the ids in `haystack` (sorted, unique)."""
     if not len(haystack):
         return np.zeros(len(ids), np.bool_)
     places = np.minimum(np.searchsorted(haystack, ids), len(haystack) - 1)
@@ -99,7 +99,7 @@ def contains(haystack: Ids, ids: Ids) -> NDArray[np.bool_]:
 
 
 def sorted_unique(ids: Ids) -> Ids:
-    """The ids sorted and unique; `np.unique` would take 0.3 s for half a million."""
+    """Return the ids sorted and unique; `np.unique` would take 0.3 s for half a million."""
     if not np.all(ids[1:] > ids[:-1]):
         ids = np.sort(ids)
         ids = ids[np.append(True, ids[1:] != ids[:-1])]
@@ -107,7 +107,7 @@ def sorted_unique(ids: Ids) -> Ids:
 
 
 def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
-    """The k best of the results so far and of new candidates; equal scores by id."""
+    """Return the k best of the results so far and of new candidates; equal scores by id."""
     if len(best.ids) == k:  # most blocks hold few vectors that can still enter
         better = np.flatnonzero(scores >= best.scores[-1])
         ids, scores = ids[better], scores[better]
@@ -119,14 +119,14 @@ def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
 
 
 def merge(left: Neighbours, right: Neighbours, k: int) -> Neighbours:
-    """The k best of two results; equal scores by id."""
+    """Return the k best of two results; equal scores by id."""
     ids, scores = np.append(left.ids, right.ids), np.append(left.scores, right.scores)
     order = np.lexsort((ids, -scores))[:k]
     return Neighbours(ids[order], scores[order])
 
 
 def first_of_each(near: Neighbours, k: int) -> Neighbours:
-    """The k best photos, each once, with the score of its best part."""
+    """Return the k best photos, each once, with the score of its best part."""
     places: dict[int, int] = {}  # `np.unique` would load masked arrays, which takes 20 ms
     for place, photo_id in enumerate(near.ids.tolist()):
         places.setdefault(photo_id, place)

@@ -36,7 +36,7 @@ class RowIndex:
         self._index.add(rows)
 
     def search(self, queries: Vectors, k: int) -> Iterator[tuple[Ids, Vectors]]:
-        """The k nearest rows of each query, best first: blocks of (places, scores), each (m, k).
+        """Yield the k nearest rows of each query, best first: blocks of (places, scores), (m, k).
 
         Where an index by lists finds fewer than k, the places at the end are -1.
         """

@@ -136,7 +136,7 @@ class IvfIndex:
 
 
 def list_count(options: Options, vectors: int) -> int:
-    """The number of lists for this many vectors: the option "nlist", or by the number of vectors.
+    """Return the number of lists for so many vectors: the option "nlist", or by their number.
 
     Without the option it is 2^round(log2(4·√n)), at most 8,192. FAISS wants 39 vectors a list, so
     there may be fewer.
@@ -277,7 +277,7 @@ class CompressedIndex:
         return results
 
     def without(self, ids: Ids) -> CompressedIndex:
-        """The same index, which looks for candidates among the vectors of other photos only.
+        """Return the same index, which looks for candidates among the vectors of other photos only.
 
         Where it scores every vector, those of these photos are among the results.
         """
@@ -287,7 +287,7 @@ class CompressedIndex:
         return others
 
     def candidates(self, queries: Vectors, setting: ScanSetting) -> list[Ids]:
-        """For each query row, the candidates with the best code scores, best first.
+        """Return for each query row the candidates with the best code scores, best first.
 
         This is a search without the exact scores.
         """
@@ -299,7 +299,7 @@ class CompressedIndex:
         return self.rows.search(queries, k, None if passing is None else passing.positions)
 
     def _filter(self, only: Ids) -> _Filter:
-        """The prepared form of a filter, from the cache if it was among the last ones.
+        """Return the prepared form of a filter, from the cache if it was among the last ones.
 
         Only read-only arrays are cached: others may have changed meanwhile.
         """
@@ -329,7 +329,7 @@ class CompressedIndex:
         return found
 
     def _depends_on_query(self, lists: Ids, passing: _Filter) -> bool:
-        """Whether the lists nearest to a query hold fewer matching photos than other lists.
+        """Return whether the lists nearest to a query hold fewer matching photos than other lists.
 
         The results then lie in lists so far off that their order means little. `lists` are the
         nearest ones, nearest first.
@@ -357,7 +357,7 @@ class _LeftIn(Struct, frozen=True):
 
     @classmethod
     def without(cls, positions: Ids, vectors: int) -> _LeftIn:
-        """All of these vectors but those at some positions."""
+        """Return all of these vectors but those at some positions."""
         mask = np.ones(vectors, np.bool_)
         mask[positions] = False
         bitmap = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
@@ -462,7 +462,7 @@ class IvfPqBackend:
 def _reusable(
     context: BuildContext, nlist: int, open_index: Callable[[Path, Details, IndexPolicy], _Opened]
 ) -> _Opened | None:
-    """The previous index, unless it has other lists or the library has outgrown it."""
+    """Return the previous index, unless it has other lists or the library has outgrown it."""
     previous = context.previous
     if previous is None or previous.details.get("nlist") != nlist:
         return None
@@ -513,7 +513,7 @@ def _candidates(
     passing: _Filter | _LeftIn | None = None,
     scores: Vectors | None = None,
 ) -> list[Ids]:
-    """For each query row, the candidates with the best code scores, best first.
+    """Return for each query row the candidates with the best code scores, best first.
 
     The compared lists always hold as many vectors as candidates are wanted, even if few lists are
     near: with too few candidates, every vector would be scored. `scores` are the scores of the
@@ -550,7 +550,7 @@ def _candidates(
 
 
 def _scores_of_centres(index: Any, queries: Vectors) -> Vectors:
-    """The scores of each query row with the centre of each list: (queries, lists)."""
+    """Return the scores of each query row with the centre of each list: (queries, lists)."""
     dim, nlist = int(index.d), int(index.nlist)
     scores = np.empty((len(queries), nlist), np.float32)
     centres = faiss.downcast_index(index.quantizer).get_xb()
@@ -564,7 +564,7 @@ def _scores_of_centres(index: Any, queries: Vectors) -> Vectors:
 
 
 def _nearest_lists(scores: Vector, count: int, least: float = -inf) -> Ids:
-    """The lists with the best centres, best first: at most `count`, with scores of `least` up."""
+    """Return the lists with the best centres, best first: at most `count`, scores from `least`."""
     lists = np.flatnonzero(scores >= least)
     if len(lists) > count:
         lists = lists[np.argpartition(-scores[lists], count - 1)[:count]]
@@ -572,7 +572,7 @@ def _nearest_lists(scores: Vector, count: int, least: float = -inf) -> Ids:
 
 
 def _lists_to_compare(scores: Vector, sizes: Ids, setting: ScanSetting, vectors: float) -> Ids:
-    """The lists that a setting chooses by the scores of their centres, best first.
+    """Return the lists that a setting chooses by the scores of their centres, best first.
 
     Further lists follow if these have fewer vectors than wanted.
     """
@@ -585,7 +585,7 @@ def _lists_to_compare(scores: Vector, sizes: Ids, setting: ScanSetting, vectors:
 
 
 def _cost(index: Any, setting: ScanSetting) -> float:
-    """The cost of a query, as the number of codes compared in the same time."""
+    """Return the cost of a query, as the number of codes compared in the same time."""
     vectors = int(index.ntotal)
     compared = vectors * setting.nprobe / int(index.nlist)
     return compared + CODES_PER_ROW * min(setting.candidates, vectors)
@@ -594,7 +594,7 @@ def _cost(index: Any, setting: ScanSetting) -> float:
 def _recall_by_depth(
     filled: _FilledIndex, benchmark: RecallBenchmark, setting: ScanSetting
 ) -> Vector:
-    """The recall@10 of a benchmark's queries with the first 1, 2, 3, … candidates only."""
+    """Return the recall@10 of a benchmark's queries with the first 1, 2, 3, … candidates only."""
     depth = min(setting.candidates, int(filled.index.ntotal))
     found = filled.candidates(benchmark.queries, setting)
     return benchmark.recall_by_depth([filled.photos.ids[row] for row in found], depth)
@@ -679,7 +679,7 @@ class _FilledIndex:
         return self._codes.sizes
 
     def scanned(self) -> Scanned:
-        """The view of the index that a calibration needs."""
+        """Return the view of the index that a calibration needs."""
         nlist = int(self.index.nlist)
         return Scanned(
             self.photos,
@@ -689,7 +689,7 @@ class _FilledIndex:
         )
 
     def candidates(self, queries: Vectors, setting: ScanSetting) -> list[Ids]:
-        """For each query row, the positions of the best codes' vectors, best first."""
+        """Return for each query row the positions of the best codes' vectors, best first."""
         return _candidates(self.index, self.sizes, queries, setting)
 
     @cached_property
@@ -720,7 +720,7 @@ def _lists_of(index: Any, ids: Ids, vectors: Vectors, known: StoredRows | None) 
 
 
 def _encoded(index: Any, vectors: Vectors, lists: Ids) -> Codes:
-    """The code of each vector for its list."""
+    """Return the code of each vector for its list."""
     codes = np.empty((len(vectors), int(index.code_size)), np.uint8)
     index.encode_vectors(len(vectors), *map(faiss.swig_ptr, (vectors, lists, codes)))
     return codes
@@ -742,7 +742,7 @@ def _observers(benchmarks: Sequence[RecallBenchmark]) -> list[Observer]:
 def _codes_have_drifted(
     filled: _FilledIndex, previous: CompressedIndex, benchmarks: Sequence[RecallBenchmark]
 ) -> bool:
-    """Whether the recall of the old lists and codes, searched as before, is now too low."""
+    """Return whether the recall of the old lists and codes, searched as before, is now too low."""
     floor = previous.policy.recall_target - previous.policy.recall_drift
     return any(
         _recall_by_depth(filled, each, previous.settings[each.kind])[-1] < floor
@@ -845,7 +845,7 @@ def _centroids(index: Any) -> Vectors:
 
 
 def _selector(only: Ids) -> Any:
-    """A filter as a selector of FAISS, which keeps the bitmap alive."""
+    """Return a filter as a selector of FAISS, which keeps the bitmap alive."""
     if int(only[-1]) >= _BITMAP_IDS:
         return faiss.IDSelectorBatch(only)
     mask = np.zeros(int(only[-1]) + 1, np.bool_)
@@ -854,7 +854,7 @@ def _selector(only: Ids) -> Any:
 
 
 def _neighbours(ids: Ids, scores: Vector) -> Neighbours:
-    """A row of FAISS's results without its -1, equal scores in the order of ids."""
+    """Return a row of FAISS's results without its -1, equal scores in the order of ids."""
     found = ids >= 0
     ids, scores = ids[found], scores[found]
     order = np.lexsort((ids, -scores))

@@ -107,7 +107,7 @@ class LiveIndex:
             return view is not old
 
     def _without_deleted(self, view: _View) -> _View:
-        """The view, in which deleted photos of the snapshot cost a search no time."""
+        """Return the view, in which deleted photos of the snapshot cost a search no time."""
         if not isinstance(view.index, LeavesOut):
             return view
         gone = self._reads.photos.gone_ids()
@@ -116,7 +116,10 @@ class LiveIndex:
         return replace(view, gone=gone, without_gone=view.index.without(gone))
 
     def _open(self, info: SnapshotInfo) -> _View:
-        """A view of a snapshot, or of its successor if it is replaced meanwhile; no tail yet."""
+        """Return a view of a snapshot, or of its successor if it is replaced meanwhile.
+
+        No tail yet.
+        """
         while True:
             try:
                 path = verify(self._reads.snapshots_dir, info)
@@ -142,7 +145,7 @@ class LiveIndex:
         *,
         kind: Literal["text", "image"] = "text",
     ) -> list[Neighbours]:
-        """The k photos nearest to each query row (n, dim), best first, each photo once.
+        """Return the k photos nearest to each query row (n, dim), best first, each photo once.
 
         A result is shorter than k only if fewer photos qualify: photos in `only`, if given, that a
         path points at now. `kind` says whether the queries are texts or images. Any number of rows
@@ -235,7 +238,7 @@ class _Tail(Struct, frozen=True):
         return self.count
 
     def extended(self, ids: Ids, vectors: Vectors) -> _Tail:
-        """A longer tail, which shares the arrays of this one and writes only past its end."""
+        """Return a longer tail that shares the arrays of this one and writes only past its end."""
         count = self.count + len(ids)
         all_ids, all_vectors = self.ids, self.vectors
         if all_vectors is None or count > len(all_ids):
@@ -277,7 +280,7 @@ class _View(Struct, frozen=True):
     def candidates(
         self, queries: Vectors, limit: int, only: Ids | None, effort: Effort
     ) -> list[_Candidates]:
-        """The best `limit` vectors of snapshot and tail together, for each query row."""
+        """Return the best `limit` vectors of snapshot and tail together, for each query row."""
         in_tail = self.tail.search(queries, limit, only)
         in_snapshot = [NO_NEIGHBOURS] * len(queries)
         if self.index is not None:

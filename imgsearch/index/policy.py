@@ -44,5 +44,5 @@ class IndexPolicy(Struct, frozen=True):
     dead_share: float = 0.10  # ... or if this share of its vectors has left the library.
 
     def spec_for(self, vectors: int) -> IndexSpec:
-        """The index to build for this many vectors."""
+        """Return the index to build for this many vectors."""
         return [spec for fewest, spec in self.specs if fewest <= vectors][-1]

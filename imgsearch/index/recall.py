@@ -79,7 +79,7 @@ class RecallBenchmark:
             self._exact[row] = merge(self._exact[row], photos, _KEPT)
 
     def score(self, results: Sequence[Neighbours]) -> Recall:
-        """The recall@10 of results for the queries; 1 if nothing can be found.
+        """Return the recall@10 of results for the queries; 1 if nothing can be found.
 
         A photo counts once. A photo with the score of the tenth is as good as the tenth.
         """
@@ -95,7 +95,7 @@ class RecallBenchmark:
         return Recall(float(np.mean(shares)), float(np.std(shares) / np.sqrt(len(shares))))
 
     def recall_by_depth(self, candidates: Sequence[Ids], depth: int) -> Vector:
-        """The recall@10 with only the first 1, 2, … `depth` candidates.
+        """Return the recall@10 with only the first 1, 2, … `depth` candidates.
 
         The candidates of each query are photos, in the order in which they would be scored exactly.
         """
@@ -111,11 +111,11 @@ class RecallBenchmark:
         return np.asarray(np.cumsum(gained) / asked if asked else gained + 1, np.float32)
 
     def wanted(self) -> list[tuple[set[int], int]]:
-        """For each query the right photos, and the number of them that counts as full recall."""
+        """Return for each query the right photos, and the number of them that is full recall."""
         return [self._right(row)[:2] for row in range(len(self.queries))]
 
     def deep_results(self) -> list[set[int]]:
-        """For each query all known exact results, without its own photo."""
+        """Return for each query all known exact results, without its own photo."""
         own = [-1] * len(self.queries) if self.own is None else self.own.tolist()
         return [
             set(exact.ids.tolist()) - {photo_id}
@@ -123,7 +123,7 @@ class RecallBenchmark:
         ]
 
     def _right(self, row: int) -> tuple[set[int], int, int]:
-        """The right photos of a query, the number that counts as full recall, and its own photo."""
+        """Return the right photos of a query, the number for full recall, and its own photo."""
         own = -1 if self.own is None else int(self.own[row])
         exact = self._exact[row]
         best: dict[int, float] = {}
@@ -135,20 +135,20 @@ class RecallBenchmark:
         return {photo_id for photo_id, score in best.items() if score >= floor}, most, own
 
     def recall(self, search: Callable[[Vectors, int], list[Neighbours]]) -> float:
-        """The recall@10 of `search(queries, k)`, which finds the k nearest vectors."""
+        """Return the recall@10 of `search(queries, k)`, which finds the k nearest vectors."""
         # Eleven, since a query's own photo may be among them.
         return self.score(nearest_photos(search, self.queries, AT + 1)).mean
 
 
 def photo_queries(policy: IndexPolicy) -> tuple[int, int]:
-    """The number of photos that serve as queries, and the seed of that sample."""
+    """Return the number of photos that serve as queries, and the seed of that sample."""
     return policy.image_queries, policy.seed + 1
 
 
 def benchmarks_with(
     photos: tuple[Ids, Vectors], encode_texts: EncodeTexts | None
 ) -> list[RecallBenchmark]:
-    """The benchmarks of a calibration, from a sample of photos: see `photo_queries`."""
+    """Return the benchmarks of a calibration, from a sample of photos: see `photo_queries`."""
     ids, vectors = photos
     image = RecallBenchmark("image", vectors, ids)
     if encode_texts is None:

@@ -32,7 +32,7 @@ def register(backend: IndexBackend) -> None:
 
 
 def find_backend(name: str) -> IndexBackend:
-    """The backend with this name.
+    """Return the backend with this name.
 
     Raises SnapshotError if there is none, and MissingPackage for a plug-in that does not load.
     """

@@ -62,11 +62,11 @@ class StoredRows:
         return results
 
     def groups_of(self, ids: Ids) -> NDArray[np.uint32]:
-        """The list of each vector of these photos (sorted, unique)."""
+        """Return the list of each vector of these photos (sorted, unique)."""
         return self.groups[self.positions(ids)]
 
     def groups_of_same(self, ids: Ids, vectors: Vectors) -> Ids:
-        """The list of each of these photos' vectors if the same vector is here, else -1.
+        """Return the list of each of these photos' vectors if the same vector is here, else -1.
 
         The vectors of a photo with several parts also get -1.
         """
@@ -80,7 +80,7 @@ class StoredRows:
         return groups
 
     def positions(self, ids: Ids) -> Ids:
-        """The positions in `self.ids` of each vector of these photos (sorted, unique)."""
+        """Return the positions in `self.ids` of each vector of these photos (sorted, unique)."""
         first, is_there, is_repeated = self._looked_up(ids)
         if not is_repeated.any():  # the usual case, with half the steps
             return np.asarray(first[is_there], np.int64)
@@ -89,7 +89,7 @@ class StoredRows:
         return np.repeat(first - (ends - counts), counts) + np.arange(int(ends[-1]))
 
     def _looked_up(self, ids: Ids) -> tuple[Ids, NDArray[np.bool_], NDArray[np.bool_]]:
-        """The position of each of these photos in `ids`, and masks of found and repeated ones."""
+        """Return these photos' positions in `ids`, and masks of found and repeated ones."""
         first = np.searchsorted(self.ids, ids)
         if not len(self):
             return first, np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.bool_)
@@ -110,7 +110,7 @@ class StoredRows:
         return best
 
     def _scores(self, queries: Vectors, rows: NDArray[np.uint32]) -> NDArray[np.float32]:
-        """The cosines of each query with each of these rows: (queries, rows)."""
+        """Return the cosines of each query with each of these rows: (queries, rows)."""
         scores = np.empty((len(queries), len(rows)), np.float32)
         scaled = queries * _SCALE
         most = min(_PART_ROWS, len(rows))
@@ -169,7 +169,7 @@ class RowsWriter:
         return ids[order], order, groups[order]
 
     def positions(self) -> NDArray[np.uint32]:
-        """The position of each vector in the sorted ids, in the order of `note`."""
+        """Return the position of each vector in the sorted ids, in the order of `note`."""
         _, rows, _ = self.by_id
         positions = np.empty_like(rows)
         positions[rows] = np.arange(len(rows), dtype=np.uint32)
@@ -209,7 +209,7 @@ def open_rows(path: Path, file: BinaryIO) -> StoredRows:
 
 
 def padding(position: int) -> bytes:
-    """The padding at this position of a file that aligns the numbers of an array."""
+    """Return the padding at this position of a file that aligns the numbers of an array."""
     return bytes(-position % _ALIGNMENT)
 
 

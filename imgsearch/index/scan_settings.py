@@ -59,7 +59,7 @@ class ScanSetting(Struct, frozen=True):
     per_result: float = CANDIDATES_PER_RESULT
 
     def for_results(self, k: int, nlist: int) -> ScanSetting:
-        """The setting for so many results; the calibrated one is for ten."""
+        """Return the setting for so many results; the calibrated one is for ten."""
         depth = max(1.0, k / _CALIBRATED_K)
         lists = ceil(self.nprobe * depth ** (_DEEP_LISTS_SHARE * self.nprobe_power))
         return replace(
@@ -70,7 +70,7 @@ class ScanSetting(Struct, frozen=True):
         )
 
     def under_filter(self, share: float, nlist: int) -> ScanSetting:
-        """The setting under a filter that leaves this share of the vectors.
+        """Return the setting under a filter that leaves this share of the vectors.
 
         The ten best results then have ranks up to ten divided by the share among all vectors.
         Reaching them takes far fewer lists than in proportion, if the filter does not depend on
@@ -90,7 +90,10 @@ class ListsOfPhotos(Struct, frozen=True):
     lists: NDArray[np.uint32]
 
     def places(self, ids: Ids, place_of_list: Ids) -> Ids:
-        """The rank of each photo's list in a query's order of lists; the best of its parts."""
+        """Return the rank of each photo's list in a query's order of lists.
+
+        The best of its parts.
+        """
         rows, at = np.arange(len(ids)), np.searchsorted(self.ids, ids)
         places = place_of_list[self.lists[at]]
         while True:  # until no photo has further parts
@@ -120,7 +123,7 @@ class Scanned(Struct, frozen=True):
 def calibrated(
     index: Scanned, policy: IndexPolicy, benchmarks: Sequence[RecallBenchmark]
 ) -> dict[str, float | int | str]:
-    """The cheapest setting that reaches the wanted recall, for each kind of query, and its recall.
+    """Return the cheapest setting with the wanted recall, for each kind of query, and its recall.
 
     The result is for the details of an index: `recall_text`, `nprobe_text` and so on.
     """
@@ -177,7 +180,7 @@ class _SettingsTrial:
         self._deep = benchmark.deep_results()
 
     def cheapest_setting(self, goal: float) -> tuple[ScanSetting, float]:
-        """The cheapest setting whose recall reaches the goal, and that recall.
+        """Return the cheapest setting whose recall reaches the goal, and that recall.
 
         With more lists, fewer candidates may be enough. If no setting reaches the goal (codes are
         rough), a setting that comes close to the best is chosen.
@@ -210,7 +213,7 @@ class _SettingsTrial:
         return setting, recall
 
     def _powers(self, lists: int, gap: float, goal: float) -> tuple[float, float]:
-        """The powers with which lists and gap grow from ten results to the deepest known ones.
+        """Return the powers by which lists and gap grow from ten results to the deepest known.
 
         `lists` and `gap` are enough for ten results. Filters use the same powers, since the ten
         best photos under a filter lie deeper among all photos.
@@ -234,7 +237,7 @@ class _SettingsTrial:
         return round(float(np.quantile(scan.deep, _DEEP_RECALL)) / results, 2)
 
     def _places_of(self, photos: Sequence[Collection[int]]) -> tuple[Ids, Vector]:
-        """The ranks of the lists of each query's photos, and their gaps to the best list."""
+        """Return the ranks of the lists of each query's photos, and their gaps to the best list."""
         places, gaps = [], []
         for row, ids in enumerate(photos):
             own = self._index.photos.places(
@@ -268,7 +271,7 @@ class _SettingsTrial:
         return _WideScan(places, rows, columns, np.concatenate(deep))
 
     def _recall_by_depth(self, scan: _WideScan, limit: int, gap: float) -> Vector:
-        """The recall@10 of a setting with the first 1, 2, 3, … candidates only."""
+        """Return the recall@10 of a setting with the first 1, 2, 3, … candidates only."""
         wanted = np.array([most for _, most in self._wanted], np.int64)
         is_near = scan.places < self._compared_lists(limit, gap)[:, None]
         found = is_near[scan.rows, scan.columns]
@@ -280,17 +283,17 @@ class _SettingsTrial:
         return np.asarray(np.cumsum(gained) / max(1, int(np.count_nonzero(wanted))), np.float32)
 
     def _compared_lists(self, limit: int, gap: float) -> Ids:
-        """The number of lists that each query compares."""
+        """Return the number of lists that each query compares."""
         return np.asarray(np.minimum((self._gaps <= gap).sum(axis=1), limit), np.int64)
 
     def _mean_compared(self, limit: int, gap: float) -> float:
-        """The mean number of codes that a query compares."""
+        """Return the mean number of codes that a query compares."""
         lists = self._compared_lists(limit, gap)
         return float(self._compared[np.arange(len(lists)), lists - 1].mean())
 
 
 def _is_first(ids: Ids) -> NDArray[np.bool_]:
-    """A mask of the ids that occur for the first time."""
+    """Return a mask of the ids that occur for the first time."""
     _, first = np.unique(ids, return_index=True)
     is_first = np.zeros(len(ids), np.bool_)
     is_first[first] = True

@@ -120,7 +120,7 @@ def leftovers(store: Store) -> list[Path]:
 
 
 def rebuild_reason(store: Store, encoder_key: int, policy: IndexPolicy | None = None) -> str | None:
-    """The reason to build a new snapshot now, as half a sentence; None if there is none.
+    """Return the reason to build a new snapshot now, as half a sentence; None if there is none.
 
     The tail has outgrown its share, too many of the snapshot's vectors have left the library, or
     its file is missing or damaged.
@@ -173,7 +173,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def disk_error(folder: Path, error: OSError) -> DiskError:
-    """The error about an index file that cannot be written."""
+    """Return the error about an index file that cannot be written."""
     if error.errno in _FULL:
         return DiskError(
             f"The disk is full: a new index file does not fit into {folder}. The old one stays in "

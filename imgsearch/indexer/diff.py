@@ -76,7 +76,7 @@ class LibraryDiff(Struct, frozen=True):
         )
 
     def with_upserts(self, changed: Iterable[FileStat]) -> LibraryDiff:
-        """The same diff with some of the unchanged files as changed ones."""
+        """Return the same diff with some of the unchanged files as changed ones."""
         by_path = {file.path: file for file in changed}
         scopes = []
         for scope in self.scopes:
@@ -92,7 +92,7 @@ class LibraryDiff(Struct, frozen=True):
         return replace(self, scopes=tuple(scopes))
 
     def limited_to(self, paths: Collection[str]) -> LibraryDiff:
-        """The same diff without the new and changed files that are not among these paths."""
+        """Return the same diff without the new and changed files that are not among these paths."""
         scopes = []
         for scope in self.scopes:
             upserts = tuple(file for file in scope.changes.upserts if file.path in paths)
@@ -104,19 +104,22 @@ class LibraryDiff(Struct, frozen=True):
 
 
 def add_folders(store: Store, folders: Sequence[str]) -> list[Scope]:
-    """The scopes of these folders, which become roots unless they are part of one."""
+    """Return the scopes of these folders, which become roots unless they are part of one."""
     return merge_scopes(Scope(store.files.add_root(folder), folder) for folder in folders)
 
 
 def all_scopes(reads: Reads) -> list[Scope]:
-    """The scopes of all roots that are not paused. Raises UsageError if there are no roots."""
+    """Return the scopes of all roots that are not paused.
+
+    Raises UsageError if there are no roots.
+    """
     if not reads.roots.all():
         raise UsageError("No photo folder is known yet. Name one: imgsearch index FOLDER")
     return [Scope(root_id, root) for root_id, root in reads.roots.active().items()]
 
 
 def merge_scopes(scopes: Iterable[Scope]) -> list[Scope]:
-    """These scopes without those that another one covers, sorted by root and folder."""
+    """Return these scopes without those that another one covers, sorted by root and folder."""
     merged: list[Scope] = []
     recursive: set[tuple[int, str]] = set()
     for scope in sorted(scopes, key=lambda s: (s.root_id, s.folder, not s.recursive)):
@@ -179,7 +182,7 @@ def compare(
 
 
 def diff_of_files(reads: Reads, files: Sequence[FileStat]) -> LibraryDiff:
-    """A diff in which exactly these files of the library have changed. Nothing is scanned.
+    """Return a diff in which exactly these files of the library have changed. Nothing is scanned.
 
     Files of paused roots are left out.
     """
@@ -193,7 +196,7 @@ def diff_of_files(reads: Reads, files: Sequence[FileStat]) -> LibraryDiff:
 def _scan_scope(
     store: Store, scope: Scope, root: str, known: Mapping[str, FileStat], mounts: MountTable
 ) -> tuple[ScanResult, str]:
-    """The files of a scope, and why its root counts as offline; "" if it is online."""
+    """Return the files of a scope, and why its root counts as offline; "" if it is online."""
     identity = folder_identity(root)
     result = scan(scope.folder, is_photo_name, scope.recursive, is_sidecar_name)
     other_drive = is_on_other_drive(root, store.reads.roots.volumes().get(scope.root_id), mounts)
@@ -216,7 +219,7 @@ def _record_volume(store: Store, root_id: int, root: str, mounts: MountTable) ->
 
 
 def _unreadable_folders(result: ScanResult, known: Iterable[str]) -> dict[str, str]:
-    """The folders, and links to known folders, that could not be read: path to message."""
+    """Return the folders, and links to known folders, that could not be read: path to message."""
     messages = dict.fromkeys(result.unreadable, "The folder cannot be read; check its permissions.")
     for link in result.dangling:
         if any(is_inside(path, (link,)) for path in known):

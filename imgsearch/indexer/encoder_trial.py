@@ -171,7 +171,7 @@ def _try_encoder(
 
 
 def _sample(readable: Sequence[tuple[Photo, Path]], size: int) -> Iterator[tuple[int, Path]]:
-    """Photos at random, the same ones each time; sorted by id."""
+    """Yield photos at random, the same ones each time; sorted by id."""
     if len(readable) < MIN_PHOTOS:
         raise UsageError(
             f"A trial needs at least {MIN_PHOTOS} photos that can be read now, and there are "
@@ -186,7 +186,7 @@ def _sample(readable: Sequence[tuple[Photo, Path]], size: int) -> Iterator[tuple
 def _texts(
     photos: Mapping[int, Photo], own: Sequence[_AskedText], past: Sequence[_AskedText]
 ) -> tuple[list[_AskedText], list[_AskedText]]:
-    """The queries to show, ten unless there are more of one's own, and those to measure with."""
+    """Return the queries to show, ten or all of one's own, and the queries to measure with."""
     captions = list(_captions(photos))[:_MAX_CAPTIONS]
     keywords = list(_keywords(photos))[:_MAX_KEYWORDS]
     # With some whose right answers are known, where there are any.
@@ -201,7 +201,7 @@ def _texts(
 
 
 def _unique(asked: Sequence[_AskedText]) -> list[_AskedText]:
-    """The first with each text and filters."""
+    """Return the first with each text and filters."""
     return list({(each.text, each.filters): each for each in reversed(asked)}.values())[::-1]
 
 
@@ -249,7 +249,7 @@ def _past_texts(
     past: Sequence[SourcedQuery],
     sample: Collection[int],
 ) -> Iterator[_AskedText]:
-    """The earlier queries that are a single text, if their filters leave photos of the sample."""
+    """Yield the earlier queries of a single text, if their filters leave photos of the sample."""
     for each in past:
         try:
             text = _single_text(context, store, parse(each.line), each.source)
@@ -262,7 +262,10 @@ def _past_texts(
 def _single_text(
     context: IndexingContext, store: Store, query: Query, source: QuerySource
 ) -> _AskedText | None:
-    """The text of a query, understood as in a search; None unless it is one text, and filters."""
+    """Return the text of a query, understood as in a search.
+
+    None unless it is one text, and filters.
+    """
     exact = understand(store.reads.names, with_saved(store.reads.definitions, query)).query
     texts = [term.what for term in exact.terms if isinstance(term.what, str) and term.weight > 0]
     if not len(texts) == len(exact.terms) == 1:
@@ -274,7 +277,7 @@ def _single_text(
 
 
 def _matching(context: IndexingContext, store: Store, filters: tuple[Filter, ...]) -> Ids:
-    """The photos that pass these filters."""
+    """Return the photos that pass these filters."""
     online = online_roots(store.reads, context.mounts)
     own = frozenset(root_id for root_id, is_online in online.items() if is_online)
     cache_dir = context.settings.cache_dir
@@ -289,7 +292,7 @@ def _matching(context: IndexingContext, store: Store, filters: tuple[Filter, ...
 def _scores_of_both(
     store: Store, ids: Ids, before: tuple[int, Vectors], after: tuple[int, Vectors]
 ) -> tuple[Ids, Vectors, Vectors]:
-    """The photos (n,) that have vectors of both, and the scores (queries, n) by each encoder."""
+    """Return the photos (n,) with vectors of both, and the scores (queries, n) by each encoder."""
     best = [dict(_best_scores(store, key, queries, ids)) for key, queries in (before, after)]
     both = np.array([each for each in ids.tolist() if all(each in one for one in best)], np.int64)
     columns = [[one[photo_id] for photo_id in both.tolist()] for one in best]
@@ -301,7 +304,7 @@ def _scores_of_both(
 def _best_scores(
     store: Store, encoder_key: int, queries: Vectors, ids: Ids
 ) -> Iterator[tuple[int, Vectors]]:
-    """The score of each query with each of these photos, the best of its parts."""
+    """Yield the score of each query with each of these photos, the best of its parts."""
     for _, chunk_ids, vectors in store.reads.vectors.chunks(encoder_key):
         wanted = np.isin(chunk_ids, ids)
         own_ids = chunk_ids[wanted]

@@ -98,7 +98,7 @@ def unread_photos(store: Store, model: str, folders: Sequence[str], again: bool)
 def photos_with_people(
     context: IndexingContext, store: Store, row: EncoderRow, ids: Collection[int]
 ) -> frozenset[int]:
-    """The photos that show people, judged by their stored vectors; none is opened."""
+    """Return the photos that show people, judged by their stored vectors; none is opened."""
     if not ids:
         return frozenset()
     scores = text_gate.gate_scores(
@@ -335,7 +335,7 @@ def group_all(store: Store | PeopleStores, faces: StoredFaces) -> None:
 
 
 def _majority(looks: np.ndarray, persons: np.ndarray, taken: Collection[int]) -> dict[int, int]:
-    """For each look the person without a name that most of its faces had, each person once."""
+    """Return for each look the nameless person that most of its faces had, each person once."""
     pairs, counts = np.unique(np.stack((looks, persons)), axis=1, return_counts=True)
     known: dict[int, int] = {}
     used = set(taken)
@@ -367,7 +367,7 @@ def _join_new(store: Store | PeopleStores, faces: StoredFaces) -> None:
 
 
 def weak_faces(faces: StoredFaces) -> np.ndarray:
-    """Which of these faces may not found a group."""
+    """Return which of these faces may not found a group."""
     each = zip(
         faces.sizes_px.tolist(),
         faces.scores.tolist(),

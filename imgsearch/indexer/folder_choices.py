@@ -42,7 +42,7 @@ _Value = TypeVar("_Value")
 def usual_folders(
     home: Path | None = None, mounts: MountTable = SYSTEM_MOUNTS
 ) -> tuple[FolderChoice, ...]:
-    """The home folder, the folders in it where photos usually are, and the mounted drives.
+    """Return the home folder, the folders in it where photos usually are, and the mounted drives.
 
     Only folders that exist. The home folder is that of this user unless `home` names another.
     """
@@ -59,7 +59,9 @@ def usual_folders(
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:
-    """The folders directly in `folder`, by name without case; those never indexed are left out.
+    """Return the folders directly in `folder`, by name without case.
+
+    Folders that are never indexed are left out.
 
     Raises FolderError if it cannot be read, or does not answer within 5 s.
     """
@@ -153,12 +155,12 @@ class _Background(Generic[_Value]):
             self._error = error
 
     def wait(self, seconds: float) -> bool:
-        """Whether the call has ended within this time."""
+        """Return whether the call has ended within this time."""
         self._thread.join(max(seconds, 0))
         return not self._thread.is_alive()
 
     def result(self) -> _Value:
-        """The result of the call, or its OSError. Only after it has ended."""
+        """Return the result of the call, or its OSError. Only after it has ended."""
         if self._error is not None:
             raise self._error
         return self._values[0]
@@ -168,7 +170,7 @@ class _Background(Generic[_Value]):
 
 
 def _xdg_folders(home: Path) -> Iterator[Path]:
-    """The usual folders below `home`, by the names that its desktop gives them.
+    """Yield the usual folders below `home`, by the names that its desktop gives them.
 
     See https://www.freedesktop.org/wiki/Software/xdg-user-dirs/ for the file.
     """
@@ -185,7 +187,7 @@ def _xdg_folders(home: Path) -> Iterator[Path]:
 
 
 def _drives(mounts: Iterable[Mount]) -> list[str]:
-    """The mount points of drives and network folders, sorted, without those of the system."""
+    """Return the mount points of drives and network folders, sorted, without the system's."""
     return sorted({mount.point for mount in mounts if _is_drive(mount)})
 
 

@@ -14,7 +14,7 @@ _INCOMPLETE_SUFFIXES = (
 
 
 def is_ignored(name: str) -> bool:
-    """Whether the name of a file or folder is hidden, incomplete, or that of another program.
+    """Return whether the name of a file or folder is hidden, incomplete, or another program's.
 
     Picasa's metadata file is hidden, and is not ignored.
     """

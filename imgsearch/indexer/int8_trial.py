@@ -51,7 +51,7 @@ class Int8Comparison(Struct, frozen=True):
         return same and self.times_faster >= _MIN_SPEEDUP
 
     def sentence(self, option: Int8Option) -> str:
-        """The result and what follows, for a person."""
+        """Return the result and what follows, for a person."""
         result = (
             f"int8 is {self.times_faster:.1f} times as fast as float32 here, and its vectors have "
             f"a cosine of {self.cosine_mean:.4f} with those in float32 (at least "
@@ -70,7 +70,7 @@ class ComparisonCache:
         self._key = f"{encoder_id}, {option.conditions()}"
 
     def get(self, photos: int) -> Int8Comparison | None:
-        """An earlier result, if it is over as many photos as could be compared now."""
+        """Return an earlier result, if it is over as many photos as could be compared now."""
         with suppress(TypeError):
             comparison = Int8Comparison(**self._cache.get(self._key))
             if comparison.photos >= min(photos, MAX_PHOTOS):

@@ -32,7 +32,7 @@ _MAX_PICTURE_BYTES = 1 << 20  # of an example from outside of a library
 
 
 def packed_searches(store: Store) -> tuple[PackedSearch, ...]:
-    """All saved searches but those with an example image that is no photo of the library."""
+    """Return all saved searches but those with an example image that is no photo of the library."""
     return tuple(
         PackedSearch(
             search.name,
@@ -48,7 +48,7 @@ def packed_searches(store: Store) -> tuple[PackedSearch, ...]:
 
 
 def packed_concepts(store: Store) -> tuple[PackedConcept, ...]:
-    """All concepts, with their examples."""
+    """Return all concepts, with their examples."""
     return tuple(
         PackedConcept(
             state.name,
@@ -101,7 +101,7 @@ def merge_of_features(
 
 
 def lessons(store: Store, concepts: Sequence[PackedConcept]) -> Iterator[Lesson]:
-    """The lessons of the concepts whose names are free, with the examples that are there."""
+    """Yield the lessons of the concepts whose names are free, with the examples that are there."""
     for concept in concepts:
         examples = tuple(_examples_of(store.reads, concept))
         if examples and store.concepts.state_of(concept.name) is None:
@@ -127,7 +127,10 @@ def _search_of(reads: Reads, packed: PackedSearch) -> SavedSearch | None:
 
 
 def _photo_of(reads: Reads, hashes: Mapping[int, str], example: Example) -> int | None:
-    """The photo here that an example stands for; never a file, which a pack must not name."""
+    """Return the photo here that an example stands for.
+
+    Never a file, which a pack must not name.
+    """
     if not isinstance(example.source, int) or example.source not in hashes:
         return None
     return reads.photos.with_content(bytes.fromhex(hashes[example.source]))

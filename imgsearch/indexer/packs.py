@@ -54,7 +54,7 @@ _SAMPLE_FILES = 200  # that are looked for to find out where the photos are
 
 
 def pack_inside(folder: str) -> Path:
-    """The file of the pack that a folder of photos carries."""
+    """Return the file of the pack that a folder of photos carries."""
     return Path(folder, HIDDEN_FOLDER, PACK_NAME)
 
 
@@ -220,7 +220,7 @@ def find_place(
     roots: Sequence[str],
     mounts: MountTable = SYSTEM_MOUNTS,
 ) -> PackPlace:
-    """The folder that the paths of a pack are below; `at` is the answer of the user, if any.
+    """Return the folder that the paths of a pack are below; `at` is the answer of the user, if any.
 
     Otherwise it is the folder that carries the pack, the one that it was made of if its drive is
     connected, a folder of the library, or the folder beside the pack: the first that has photos of
@@ -279,7 +279,7 @@ def check_encoders(
 def encoder_of_merge(
     reader: PackReader, row: EncoderRow | None, beside: bool
 ) -> PackEncoder | None:
-    """The encoder of the pack that answers queries afterwards; None if that is another one.
+    """Return the encoder of the pack that answers queries afterwards; None if that is another one.
 
     `row` is the encoder of the library. Raises EncoderMismatch if the pack has no vectors of it,
     unless these may be kept beside.
@@ -368,14 +368,14 @@ class _PhotoFiles:
         self._real_folder = lru_cache(maxsize=1000)(os.path.realpath)
 
     def path_of(self, file: PackedFile) -> str | None:
-        """The path of a file of the pack; None for a name that no photo has."""
+        """Return the path of a file of the pack; None for a name that no photo has."""
         *folders, name = file.path.split("/")
         if not is_photo_name(name) or any(map(is_ignored, (*folders, name))):
             return None
         return self._prefix + file.path
 
     def stat_of(self, file: PackedFile) -> FileStat | None:
-        """The stat of a file of the pack; None where there is none of its size."""
+        """Return the stat of a file of the pack; None where there is none of its size."""
         path = self.path_of(file)
         if path is None:
             return None
@@ -394,7 +394,7 @@ class _PhotoFiles:
         return None
 
     def found(self, files: Iterable[tuple[int, PackedFile]], offline: bool) -> list[FoundFile]:
-        """The files, by the id of their photo, that are there or, if `offline`, will be."""
+        """Return the files, by the id of their photo, that are there or, if `offline`, will be."""
         found = []
         for photo_id, file in files:
             path, status = self.path_of(file), None if offline else self.stat_of(file)

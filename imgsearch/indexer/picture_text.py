@@ -99,7 +99,7 @@ def read_text(
 
 
 def ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
-    """The photos below these absolute paths. Raises FolderError for a path without any."""
+    """Return the photos below these absolute paths. Raises FolderError for a path without any."""
     ids: set[int] = set()
     for folder in folders:
         found = reads.selections.ids(Selection((Filter("in", (folder,)),))).tolist()
@@ -289,7 +289,7 @@ def read_pictures(
         return photo, path, load(photo, path, side_px)
 
     def outcome(photo: Photo, path: Path, image: Image | PhotoError | None) -> str:
-        """The field of `TextReport` that counts this photo, once it is recorded."""
+        """Return the field of `TextReport` that counts this photo, once it is recorded."""
         try:
             if photo.id in to_look_at and not isinstance(image, PhotoError) and image is not None:
                 if reader.look(image) < LOOK_THRESHOLD:

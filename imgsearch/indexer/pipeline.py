@@ -222,7 +222,7 @@ class Preparation:
         return Failure(Path(stat.path), reason, message, extra, self._fingerprint)
 
     def _known_failure(self, stat: FileStat, content_hash: bytes) -> Failure | None:
-        """The failure of this content at any path, if it is expected to repeat at this one."""
+        """Return the failure of this content at any path, if it will likely repeat at this one."""
         if self._retry_failures:
             return None
         known = self._failures.known(content_hash, stat.path, self._fingerprint)

@@ -10,7 +10,7 @@ from imgsearch.records.photo import Facts
 
 
 def with_place_names(facts: Facts, gazetteer: Gazetteer) -> Facts:
-    """The facts with town, region and country of their coordinates.
+    """Return the facts with town, region and country of their coordinates.
 
     Names that another program has written stay as they are.
     """
@@ -27,7 +27,7 @@ def with_place_names(facts: Facts, gazetteer: Gazetteer) -> Facts:
 
 
 def place_at(lat: float, lon: float, gazetteer: Gazetteer) -> NamedPoint:
-    """The point with the names of the town that it is in or near, if there is one."""
+    """Return the point with the names of the town that it is in or near, if there is one."""
     found = gazetteer.town_of(lat, lon)
     if found is None:
         return NamedPoint(lat, lon)

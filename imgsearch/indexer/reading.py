@@ -53,7 +53,7 @@ class PhotoDecoder(Struct, frozen=True):
     fingerprint: Callable[[], str] = decoder_fingerprint
 
     def fingerprint_with(self, max_megapixels: float) -> str:
-        """Identifies how files are decoded with this limit."""
+        """Return what identifies how files are decoded with this limit."""
         return f"{self.fingerprint()}; max_megapixels {max_megapixels:g}"
 
 
@@ -74,7 +74,7 @@ class ModelInput(Struct, frozen=True):
 
 
 def content_hash_of(stat: FileStat) -> bytes:
-    """The BLAKE2b hash of a file, by which its photo is known.
+    """Return the BLAKE2b hash of a file, by which its photo is known.
 
     Raises PhotoError, and FileNotFoundError or NotADirectoryError for a file that is gone.
     """
@@ -125,14 +125,14 @@ class PhotoReader(Struct, frozen=True):
         return facts, ModelInput(cast("PixelBatch", pixels), times_s, thumbnail)
 
     def read_facts(self, stat: FileStat) -> Facts:
-        """The facts of one photo, for a fraction of the work. Raises as `read` does."""
+        """Return the facts of one photo, for a fraction of the work. Raises as `read` does."""
         with _read_errors():
             facts = read_facts(Path(stat.path), self.max_megapixels)
         return with_place_names(facts, self.gazetteer)
 
 
 def embed(encoder: Encoder, photos: Mapping[_Key, ModelInput]) -> dict[_Key, PhotoVectors]:
-    """The vectors of each photo, by the same keys. All are embedded in one call."""
+    """Return the vectors of each photo, by the same keys. All are embedded in one call."""
     if not photos:
         return {}
     vectors = encoder.encode_pixels(np.concatenate([photo.pixels for photo in photos.values()]))

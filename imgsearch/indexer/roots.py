@@ -61,7 +61,7 @@ def folders_of_library(data_dir: Path) -> list[str]:
 
 
 def root_id_of(reads: Reads, folder: str) -> int:
-    """The id of the root at `folder`. Raises UsageError if it is not a root."""
+    """Return the id of the root at `folder`. Raises UsageError if it is not a root."""
     roots = reads.roots.all()
     for root_id, root in roots.items():
         if root == folder:
@@ -71,7 +71,7 @@ def root_id_of(reads: Reads, folder: str) -> int:
 
 
 def list_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> tuple[Root, ...]:
-    """All roots, with their numbers of photos and whether they are online."""
+    """Return all roots, with their numbers of photos and whether they are online."""
     from imgsearch.records.status import Root
 
     counts, missing, paused = (
@@ -94,7 +94,7 @@ def list_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> tuple[Root, 
 
 
 def online_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> dict[int, bool]:
-    """Whether each root (by id) is available, on the drive that the library knows.
+    """Return whether each root (by id) is available, on the drive that the library knows.
 
     A root without any known file is online: none of its files can be unavailable.
     """
@@ -137,7 +137,7 @@ def photos_in(reads: Reads, roots: Collection[int], ids: Sequence[int]) -> list[
 
 
 def is_available(folder: str) -> bool:
-    """Whether a folder is there and not empty: an empty one may be an unused mount point."""
+    """Return whether a folder is there and not empty: an empty one may be an unused mount point."""
     try:
         with os.scandir(folder) as entries:
             return any(not is_ignored(entry.name) for entry in entries)
@@ -148,7 +148,7 @@ def is_available(folder: str) -> bool:
 
 
 def is_on_other_drive(folder: str, home: tuple[str, str] | None, mounts: MountTable) -> bool:
-    """Whether a folder is now on another volume than `home`, its volume and path there."""
+    """Return whether a folder is now on another volume than `home`, its volume and path there."""
     if home is None:
         return False
     place = mounts.volume_path(folder)

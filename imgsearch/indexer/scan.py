@@ -21,18 +21,18 @@ from imgsearch.written_beside import is_left_name
 
 
 def is_inside(path: str, folders: Collection[str]) -> bool:
-    """Whether `path` is inside one of these folders, at any depth."""
+    """Return whether `path` is inside one of these folders, at any depth."""
     return any(path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)
 
 
 def stat_of(path: str | os.PathLike[str]) -> FileStat:
-    """The size, modification time and inode of a file now. Raises OSError."""
+    """Return the size, modification time and inode of a file now. Raises OSError."""
     status = os.stat(path)  # noqa: PTH116
     return FileStat.from_status(os.fspath(path), status)
 
 
 def folder_identity(folder: str) -> tuple[int, int] | None:
-    """Device and inode of the folder at this path; None if there is none.
+    """Return device and inode of the folder at this path; None if there is none.
 
     (0, 0) for a folder that may not be accessed: it counts as unchanged.
     """
@@ -145,7 +145,7 @@ class _Walk:
             files[path] = FileStat.from_status(path, status)
 
     def _files_for(self, name: str) -> dict[str, FileStat] | None:
-        """The collection that files of this name belong to, None if they are of no interest."""
+        """Return the collection to which files of this name belong; None for none of interest."""
         if self._is_photo(name):
             return self.files
         return self.sidecars if self._is_sidecar(name) else None
@@ -157,7 +157,7 @@ class _Walk:
 def find_changes(
     result: ScanResult, known: Mapping[str, FileStat], outdated: Collection[str] = ()
 ) -> Changes:
-    """The changes since the known files were recorded, sorted by path.
+    """Return the changes since the known files were recorded, sorted by path.
 
     A file has changed when its size or modification time has. Known files whose path is among
     `outdated` count as changed, too. Files in a folder that could not be read, or behind a

@@ -29,7 +29,7 @@ class SidecarChanges(Struct, frozen=True):
 def compare_sidecars(
     result: ScanResult, known: Mapping[str, FileStat], photo_changes: Changes
 ) -> SidecarChanges:
-    """The changes found by a scan; `known` are the sidecar files as they were last read."""
+    """Return the changes found by a scan; `known` are the sidecar files as they were last read."""
     if not result.sidecars and not known:
         return SidecarChanges()
     sidecars = find_changes(replace(result, files=_of_photos(result)), known)
@@ -46,7 +46,7 @@ def compare_sidecars(
 
 
 def _of_photos(result: ScanResult) -> dict[str, FileStat]:
-    """The XMP files, and those JSON files that can belong to a photo: most others do not."""
+    """Return the XMP files, and those JSON files that can belong to a photo: most others do not."""
     if not any(path.endswith(JSON_SUFFIX) for path in result.sidecars):
         return dict(result.sidecars)
     of_photos = {sidecar for photo in result.files for sidecar in sidecar_paths(photo)}

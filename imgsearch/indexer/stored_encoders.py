@@ -55,7 +55,7 @@ def drop_encoder(context: IndexingContext, name: str) -> DroppedEncoder:
 
 
 def _stored_encoder(store: Store, name: str) -> StoredVectors:
-    """The stored vectors of the encoder with this name or id; of two, those not in use.
+    """Return the stored vectors of the encoder with this name or id; of two, those not in use.
 
     Raises UsageError if there are none.
     """

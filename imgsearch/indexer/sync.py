@@ -138,7 +138,7 @@ def _noted(
     steps: Generator[Progress, None, SyncReport],
     is_part: bool,
 ) -> Generator[Progress, None, SyncReport]:
-    """The same job, noted until it has come to its end.
+    """Yield the same job, noted until it has come to its end.
 
     What is noted of a root counts its files that are left after the last scan of all of it. A job
     for some of its files takes them off that number, and leaves the note if there was one before.
@@ -239,7 +239,10 @@ def _require_readable(store: Store, changes: diff.LibraryDiff) -> None:
 
 
 def _paths_gone(store: Store, changes: diff.LibraryDiff) -> Counter[int]:
-    """The number of paths of each photo (by id) that are gone. Call it before their removal."""
+    """Return the number of paths of each photo (by id) that are gone.
+
+    Call it before their removal.
+    """
     return Counter(
         photo_id
         for scope in changes.scopes
@@ -250,7 +253,10 @@ def _paths_gone(store: Store, changes: diff.LibraryDiff) -> Counter[int]:
 def _metadata_refresh(
     store: Store, changes: diff.LibraryDiff, last_id: int
 ) -> metadata.MetadataRefresh:
-    """The photos whose sidecar files changed; those with ids above `last_id` were just read."""
+    """Return the photos whose sidecar files changed.
+
+    Those with ids above `last_id` were just read.
+    """
     scopes = [scope for scope in changes.scopes if scope.sidecars]
     photo_ids = {
         photo_id

@@ -75,7 +75,7 @@ def gate_scores(
     photo_ids: Collection[int],
     descriptions: Sequence[str] = _DESCRIPTIONS,
 ) -> Mapping[int, float]:
-    """By photo id, how likely each of these photos is to show text; higher is likelier.
+    """Return how likely each of these photos is to show text, by id; higher is likelier.
 
     With other `descriptions`, the likeliness of what they describe.
 

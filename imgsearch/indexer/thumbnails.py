@@ -43,7 +43,10 @@ class ThumbnailKeeper:
         self._has_stopped = False
 
     def hashes(self) -> set[bytes]:
-        """The contents that have a thumbnail; none if the file is damaged, as `keep` then tells."""
+        """Return the contents that have a thumbnail.
+
+        None if the file is damaged, as `keep` then tells.
+        """
         try:
             return self._thumbnails.hashes()
         except StoreError:

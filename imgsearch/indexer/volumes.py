@@ -57,7 +57,10 @@ class MountTable(Struct, frozen=True):
     by_uuid: Path = Path("/dev/disk/by-uuid")  # kept by udev on every common Linux
 
     def mounts(self) -> tuple[Mount, ...]:
-        """All mounts, each later one above the earlier; empty if the system does not list them."""
+        """Return all mounts, each later one above the earlier.
+
+        Empty if the system does not list them.
+        """
         if sys.platform == "darwin":
             import subprocess
 
@@ -71,11 +74,17 @@ class MountTable(Struct, frozen=True):
             return ()
 
     def cheap_mounts(self) -> tuple[Mount, ...]:
-        """All mounts if that takes a file to read and no process to start; otherwise empty."""
+        """Return all mounts if that takes a file to read and no process to start.
+
+        Otherwise empty.
+        """
         return self.mounts() if self.mountinfo.exists() else ()
 
     def mount_of(self, folder: str) -> Mount | None:
-        """The mount that `folder` is on, symbolic links resolved; None if that is unknown."""
+        """Return the mount that `folder` is on, symbolic links resolved.
+
+        None if that is unknown.
+        """
         real = os.path.realpath(folder)
         found = None
         for mount in self.mounts():  # of several at one point, the last hides the others
@@ -86,7 +95,10 @@ class MountTable(Struct, frozen=True):
         return found
 
     def volume_path(self, folder: str) -> VolumePath | None:
-        """The volume of `folder` and its path there; None if the volume cannot be identified."""
+        """Return the volume of `folder` and its path there.
+
+        None if the volume cannot be identified.
+        """
         mount = self.mount_of(folder)
         volume = None if mount is None else self._identity(mount)
         if mount is None or volume is None:
@@ -95,7 +107,7 @@ class MountTable(Struct, frozen=True):
         return VolumePath(volume, _join(mount.inside, below))
 
     def locate(self, place: VolumePath) -> str | None:
-        """The path of `place` now; None if its volume is not mounted."""
+        """Return the path of `place` now; None if its volume is not mounted."""
         for mount in reversed(self.mounts()):
             if (
                 not _is_at_or_below(place.path, mount.inside)
@@ -128,7 +140,7 @@ SYSTEM_MOUNTS = MountTable()
 
 
 def parse_mountinfo(table: bytes) -> Iterable[Mount]:
-    """The mounts in Linux's /proc/self/mountinfo (see proc_pid_mountinfo(5))."""
+    """Return the mounts in Linux's /proc/self/mountinfo (see proc_pid_mountinfo(5))."""
     for line in table.splitlines():
         fields = line.split(b" ")
         if b"-" not in fields[6:]:
@@ -139,7 +151,7 @@ def parse_mountinfo(table: bytes) -> Iterable[Mount]:
 
 
 def parse_mount_command(listing: str) -> Iterable[Mount]:
-    """The mounts in the output of macOS' mount(8): `SOURCE on POINT (KIND, options)`."""
+    """Return the mounts in the output of macOS' mount(8): `SOURCE on POINT (KIND, options)`."""
     for line in listing.splitlines():
         match = re.fullmatch(r"(.+) on (/.*) \(([^,)]+).*\)", line)
         if match:
@@ -151,7 +163,7 @@ def windows_mounts(
     volumes: Callable[[], list[str]] | None = _LIST_VOLUMES,
     points: Callable[[str], list[str]] | None = _LIST_MOUNTS,
 ) -> Iterable[Mount]:
-    """The volumes of Windows with the drive letters and folders where they are.
+    """Return the volumes of Windows with the drive letters and folders where they are.
 
     A volume has a name of its own, whatever its letter. None before Python 3.12, which cannot list
     them: a drive that returns with another letter is then taken for another one.

@@ -173,7 +173,7 @@ class WatchLoop:
     # ------------------------------------------------------------------ drives
 
     def _drives_changed(self) -> bool:
-        """Whether anything was mounted or unmounted, or a root appeared, went or was replaced.
+        """Return whether anything was mounted or unmounted, or a root came, went or was replaced.
 
         A root that was paused went, and one that was resumed appeared.
         """
@@ -196,7 +196,10 @@ class WatchLoop:
         )
 
     def _roots(self) -> tuple[str, ...]:
-        """The folders to watch. They are read anew each time: others may pause and resume them."""
+        """Return the folders to watch.
+
+        They are read anew each time: others may pause and resume them.
+        """
         return () if self._reads is None else tuple(self._reads.roots.active().values())
 
     # ------------------------------------------------------------------ scanning
@@ -312,7 +315,7 @@ class WatchLoop:
 
 
 def _backlogs(context: IndexingContext) -> Iterator[Backlog]:
-    """The photos to look at while there is nothing else to do."""
+    """Yield the photos to look at while there is nothing else to do."""
     settings = context.settings
     if settings.read_text and _can_open(context, context.text_readers.open):
         yield picture_text.TextBacklog(context)
@@ -323,7 +326,7 @@ def _backlogs(context: IndexingContext) -> Iterator[Backlog]:
 def _unfinished_backlogs(
     context: IndexingContext, jobs: Mapping[str, UnfinishedJob]
 ) -> Iterator[Backlog]:
-    """The photos that a reading of text or a finding of faces has left, as it was begun."""
+    """Yield the photos that a reading of text or a finding of faces has left, as it was begun."""
     if "text" in jobs and _can_open(context, context.text_readers.open):
         yield picture_text.TextBacklog(context, jobs["text"])
     if "faces" in jobs and _can_open(context, context.face_readers.open):
@@ -339,7 +342,7 @@ def _unfinished_jobs(context: IndexingContext) -> dict[str, UnfinishedJob]:
 
 
 def _can_open(context: IndexingContext, open_models: Callable[[], object]) -> bool:
-    """Whether the package of these models is installed; if not, the user is told."""
+    """Return whether the package of these models is installed; if not, the user is told."""
     try:
         open_models()
     except MissingPackage as error:
@@ -349,7 +352,7 @@ def _can_open(context: IndexingContext, open_models: Callable[[], object]) -> bo
 
 
 def scopes_of_hints(reads: Reads, hints: Iterable[Hint]) -> list[Scope]:
-    """The scopes to scan for these hints, except folders outside all roots or in paused ones."""
+    """Return the scopes to scan for these hints, without folders outside all roots or paused."""
     roots = sorted(reads.roots.active().items(), key=lambda item: -len(item[1]))
     scopes = []
     for hint in hints:

@@ -120,7 +120,7 @@ class Watcher:
             self._restart()
 
     def hints(self) -> Iterator[frozenset[Hint]]:
-        """Folders to scan, as soon as they are quiet; an empty set at least every `tick_s`.
+        """Yield folders to scan, as soon as they are quiet; an empty set at least every `tick_s`.
 
         Ends when `stop` is set.
         """
@@ -134,7 +134,7 @@ class Watcher:
                 ticked_s = time.monotonic()
 
     def complete_files(self, files: Sequence[FileStat]) -> frozenset[str]:
-        """The paths of those files that have not changed for a quiet period.
+        """Return the paths of those files that have not changed for a quiet period.
 
         Waits for one unless each file was already seen unchanged for so long. The folders of the
         other files are named again later.
@@ -275,7 +275,7 @@ class PendingFolders:
                 self.add(Hint(os.path.dirname(path)))  # noqa: PTH120
 
     def add_all_roots(self) -> None:
-        """Events were lost: anything may have changed."""
+        """Note that events were lost: anything may have changed."""
         for root in self.roots:
             self.add(Hint(root, recursive=True))
 
@@ -302,7 +302,10 @@ class PendingFolders:
         return due
 
     def take_unchanged_since(self, files: Sequence[FileStat]) -> dict[str, float]:
-        """Since when each of these files has matched its stat, if events told; forgets them."""
+        """Return since when each of these files has matched its stat, if events told.
+
+        Forget them.
+        """
         with self._lock:
             recorded = [(file, self._stats.pop(file.path, None)) for file in files]
         return {
@@ -330,7 +333,7 @@ class _EventHandler(events.FileSystemEventHandler):
         self._real_path = real_path
 
     def dispatch(self, event: events.FileSystemEvent) -> None:
-        """Called by watchdog for every event, in a thread of its own."""
+        """Note an event; watchdog calls it in a thread of its own."""
         for path in (os.fsdecode(event.src_path), os.fsdecode(event.dest_path)):
             if path.startswith(self._real_path):
                 root_path = self._root + path[len(self._real_path) :]
@@ -345,7 +348,7 @@ class LostEventHandler(logging.Handler):
         self._on_lost_events = on_lost_events
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Called by `logging` for every warning."""
+        """Note a warning; `logging` calls it for every one."""
         self._on_lost_events()
 
 
@@ -407,7 +410,7 @@ if _ON_LINUX:
 
 
 def _event_queue_length() -> int:
-    """The number of events that Linux stores for a process before it drops some."""
+    """Return the number of events that Linux stores for a process before it drops some."""
     try:
         return int(_EVENT_QUEUE_LENGTH.read_text())
     except (OSError, ValueError):
@@ -415,7 +418,7 @@ def _event_queue_length() -> int:
 
 
 def _cannot_watch(error: OSError) -> str:
-    """A sentence that says why no events can be expected, with the cure."""
+    """Return a sentence that says why no events can be expected, with the cure."""
     reason = f"the system cannot watch it ({error.strerror or error})"
     if error.errno == errno.ENOSPC and _ON_LINUX:
         reason += "; allow more with: sysctl fs.inotify.max_user_watches=1048576"

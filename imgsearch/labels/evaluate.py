@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def photos_by_class(folder: Path) -> dict[str, list[Path]]:
-    """The photos in each subfolder, by class: the subfolder's name, underscores read as spaces.
+    """Return the photos by class: the subfolder's name, its underscores read as spaces.
 
     Raises FolderError where there are none, and for a folder that cannot be read.
     """

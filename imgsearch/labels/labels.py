@@ -65,7 +65,7 @@ def validate(classes: Classes) -> Classes:
 
 
 def class_vectors(classes: Classes, row: EncoderRow, encoder: Encoder) -> Vectors:
-    """The vectors to compare photos with: a row for each class, then "none of these".
+    """Return the vectors to compare photos with: a row for each class, then "none of these".
 
     The rows of that class are captions unrelated to the others; without the class there are none.
     """
@@ -77,7 +77,10 @@ def class_vectors(classes: Classes, row: EncoderRow, encoder: Encoder) -> Vector
 
 
 def make_classifier(classes: Classes, vectors: Vectors, scale: float) -> ZeroShotClassifier:
-    """The classifier for the `class_vectors` of these classes; `scale` is the `logit_scale`."""
+    """Return the classifier for the `class_vectors` of these classes.
+
+    `scale` is the `logit_scale`.
+    """
     count = len(classes.names)
     return ZeroShotClassifier(vectors[:count], vectors[count:], scale)
 
@@ -88,7 +91,7 @@ def make_classifier(classes: Classes, vectors: Vectors, scale: float) -> ZeroSho
 def label_photos(
     store: Store, row: EncoderRow, encoder: Encoder, classes: Classes, among: Ids | None = None
 ) -> list[Label]:
-    """The likeliest class of each photo that has a path, or of those in `among`.
+    """Return the likeliest class of each photo that has a path, or of those in `among`.
 
     In the order in which the photos were indexed. A photo with several parts is as similar to a
     class as the most similar of its parts. Raises UsageError for invalid classes.
@@ -105,7 +108,10 @@ def label_photos(
 def label_catalogued(
     catalogue: Catalogue, encoder: Encoder, classes: Classes, ids: Ids
 ) -> list[Label]:
-    """The likeliest class of each of these photos, in their order; else as `label_photos`."""
+    """Return the likeliest class of each of these photos, in their order.
+
+    Else as `label_photos`.
+    """
     classifier = _new_classifier(classes, catalogue.encoder, encoder)
     labels: list[Label] = []
     for start in range(0, len(ids), CHUNK_ROWS):

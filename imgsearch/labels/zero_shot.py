@@ -33,7 +33,7 @@ class ZeroShotClassifier(Struct, frozen=True):
     scale: float
 
     def classify(self, vectors: Vectors, starts: Ids | None = None) -> tuple[Ids, Vector]:
-        """The likeliest class of each photo (n, dim), and its probability: (n,) and (n,).
+        """Return the likeliest class of each photo (n, dim), and its probability: (n,) and (n,).
 
         Where photos have several parts, `starts` (n,) holds the first row of each photo. A photo
         is then as similar to a class as the most similar of its parts.
@@ -51,7 +51,7 @@ class ZeroShotClassifier(Struct, frozen=True):
         return numbers, best
 
     def probabilities(self, vectors: Vectors, starts: Ids | None = None) -> NDArray[np.float32]:
-        """The probability of each class: (n, c), or (n, c + 1) with "none of these"."""
+        """Return the probability of each class: (n, c), or (n, c + 1) with "none of these"."""
         scores = _best_of_parts(vectors @ self.classes.T, starts)
         if len(self.unrelated):
             unrelated = _best_of_parts(vectors @ self.unrelated.T, starts)

@@ -14,7 +14,7 @@ _DATED = Filter("dated", ("file",), negated=True)  # by something else than the 
 
 
 def in_earlier_years(query: Query, today: date) -> Query:
-    """The query, for the photos of this day in earlier years, newest first.
+    """Return the query, for the photos of this day in earlier years, newest first.
 
     Photos of 29 February are found on the 28th of a year without it.
     """
@@ -30,7 +30,7 @@ def in_earlier_years(query: Query, today: date) -> Query:
 
 
 def a_year_ago(query: Query, today: date) -> Query:
-    """The query, for the photos of the week around this day a year ago, newest first.
+    """Return the query, for the photos of the week around this day a year ago, newest first.
 
     A day that the year before lacks, 29 February, counts as the one before it.
     """

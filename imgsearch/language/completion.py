@@ -36,7 +36,7 @@ class TypedEnd(Struct, frozen=True):
 
 
 def typed_end(line: str) -> TypedEnd | None:
-    """The unfinished end of a line; None if it cannot become a name.
+    """Return the unfinished end of a line; None if it cannot become a name.
 
     Quoted phrases, filters with several values and weighted words cannot.
     """
@@ -63,7 +63,7 @@ def typed_end(line: str) -> TypedEnd | None:
 
 
 def _value(start: int, found: re.Match[str]) -> TypedEnd | None:
-    """The unfinished value of the filter that begins at `start`."""
+    """Return the unfinished value of the filter that begins at `start`."""
     name = found[2].lower()
     name = OTHER_NAMES.get(name, name)
     value = found[3].removeprefix('"')

@@ -12,7 +12,7 @@ _ELIDED = ("l", "d", "dell", "nell", "all", "dall")  # before an apostrophe: "l'
 
 @lru_cache(1000)  # a query looks each word up several times
 def meaning_of(word: str) -> str | None:
-    """The English meaning of a lower-case date word: "june", "last", "since", "of"."""
+    """Return the English meaning of a lower-case date word: "june", "last", "since", "of"."""
     article, _, rest = word.partition("'")
     return _looked_up(word) or (_looked_up(rest) if rest and article in _ELIDED else None)
 
@@ -29,6 +29,9 @@ def _looked_up(word: str) -> str | None:
 
 @cache
 def _table() -> mmap:
-    """The mapped table, a word, a tab and its meaning per line. Parsing it takes milliseconds."""
+    """Return the mapped table, a word, a tab and its meaning per line.
+
+    Parsing it takes milliseconds.
+    """
     with Path(__file__).with_name("date_words.txt").open("rb") as file:
         return mmap(file.fileno(), 0, access=ACCESS_READ)

@@ -64,20 +64,20 @@ class Period(Struct, frozen=True):
     is_relative: bool = False
 
     def filters(self) -> tuple[Filter, ...]:
-        """The equivalent filters."""
+        """Return the equivalent filters."""
         if self.until is not None:
             return (Filter("after", self.parts), Filter("before", (_next(self.until),)))
         return (Filter(self.kind, self.parts),)
 
     def bounded(self, word: str) -> tuple[Filter, ...]:
-        """The filters for "since", "after", "before" or "until" this period."""
+        """Return the filters for "since", "after", "before" or "until" this period."""
         first, after = min(self.parts), _next(self.until or max(self.parts))
         if word in ("since", "after"):
             return (Filter("after", (first if word == "since" else after,)),)
         return (Filter("before", (first if word == "before" else after,)),)
 
     def spans(self) -> tuple[tuple[str, str], ...]:
-        """The first day, and the day after the last one, of each alternative that has a year."""
+        """Return the first day, and the day after the last, of each alternative with a year."""
         if self.kind != "on":
             return ()
         ends = [self.until or part for part in self.parts]
@@ -88,7 +88,7 @@ class Period(Struct, frozen=True):
 
 
 def read_period(words: Sequence[str], today: date) -> Period | None:
-    """The period that these lower-case words name; None if they name none or have other words.
+    """Return the period that these lower-case words name; None if they name none, or more.
 
     A month or a season without a year is one of any year; the caller decides from the words around
     it whether it is meant as a time.
@@ -231,7 +231,7 @@ def _relative(text: str, words: Sequence[str], today: date) -> Period | None:
 
 
 def _latest(what: str, today: date) -> Period | None:
-    """The latest month, season or holiday of this name that has begun before today."""
+    """Return the latest month, season or holiday of this name that has begun before today."""
     for year in (today.year, today.year - 1):
         period = _of_year(what, year)
         if period is not None and what == "winter":  # that of the past two years
@@ -284,7 +284,7 @@ def _first_day(part: str) -> str:
 
 
 def _next(part: str) -> str:
-    """The year, month, day or hour after this one, as precise."""
+    """Return the year, month, day or hour after this one, as precise."""
     if len(part) == 4:
         return str(int(part) + 1)
     if len(part) == 7:

@@ -57,12 +57,12 @@ def named(text: str) -> str:
 
 
 def _is_emoji(character: str) -> bool:
-    """Whether this is an emoji or a part of one."""
+    """Return whether this is an emoji or a part of one."""
     return any(first <= character <= last for first, last in _EMOJI)
 
 
 def _emoji_name(character: str) -> str:
-    """The name of an emoji; empty for a character that joins or colours emoji.
+    """Return the name of an emoji; empty for a character that joins or colours emoji.
 
     It is Unicode's name, without the words that only describe the drawing.
     """

@@ -25,7 +25,7 @@ _VIEWS = (["close-up"], ["closeup"], ["close", "up"], ["portrait"], ["view"])
 
 
 def is_everyday(text: str) -> bool:
-    """Whether a text names only things that nearly every library shows, such as "a man".
+    """Return whether a text names only things that nearly every library shows, such as "a man".
 
     "A close-up of a face" names no more than "a face".
     """
@@ -37,7 +37,7 @@ def is_everyday(text: str) -> bool:
 
 
 def texts_meant(text: str) -> tuple[str, ...]:
-    """The texts that together replace a term in a search: mostly the text itself.
+    """Return the texts that together replace a term in a search: mostly the text itself.
 
     "people" stands for men, women and children. The model recognises any of these much better than
     the bare word (`benchmarks/bench_nouns.py`, `bench_minus.py`).

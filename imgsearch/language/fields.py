@@ -48,7 +48,7 @@ class Field(Struct, frozen=True):
 def number_with_unit(
     units: Mapping[str, float], fractions: bool = False
 ) -> Callable[[str], Interval]:
-    """A reader of numbers and ranges: ">=4", "4+", "<2", "3..5" or "4", each with an optional unit.
+    """Return a reader of numbers and ranges: ">=4", "4+", "<2", "3..5", "4", also with a unit.
 
     `units` maps each suffix to its size in the unit of the result; a number without a suffix is
     in that unit. In a range, a unit after the second number also applies to the first:
@@ -98,7 +98,7 @@ def _lower(unit: str | None) -> str | None:
 
 
 def decimal_text(number: float) -> str:
-    """The shortest decimal that reads back as `number`, never with an exponent."""
+    """Return the shortest decimal that reads back as `number`, never with an exponent."""
     text = format(Decimal(repr(float(number))), "f")
     return text.removesuffix(".0")
 
@@ -128,7 +128,7 @@ def _number_writer(number_text: Callable[[float], str]) -> Callable[[FilterValue
 
 
 def read_date(text: str) -> str:
-    """A date of any precision in normal form: "2023", "2023-06", "2023-06-15T14:30"."""
+    """Return a date of any precision in normal form: "2023", "2023-06", "2023-06-15T14:30"."""
     found = re.match(_DATE, text)
     parts = [part.zfill(2) for part in found.groups() if part is not None] if found else []
     date = "".join(a + b for a, b in zip(_DATE_SEPARATORS, parts, strict=False))
@@ -182,7 +182,7 @@ def _write_place(value: FilterValue) -> str:
 
 
 def read_people(text: str) -> Interval:
-    """A number of people, or a range of them: "0", "2", "3+", ">=2", "2..4"."""
+    """Return a number of people, or a range of them: "0", "2", "3+", ">=2", "2..4"."""
     try:
         return number_with_unit({})(re.sub(r"^(\d+)\+$", r">=\1", text))
     except ValueError:
@@ -203,7 +203,7 @@ def _write_text(value: FilterValue) -> str:
 
 
 def one_of(known: Mapping[str, str]) -> Callable[[str], str]:
-    """A reader of the words in `known`; each stands for its value. Case does not matter."""
+    """Return a reader of the words in `known`; each stands for its value. Case does not matter."""
 
     def read(text: str) -> str:
         word = text.casefold()
@@ -221,7 +221,7 @@ def one_of(known: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def read_day(text: str) -> str:
-    """A month and a day, "12-24". Raises ValueError for a day that no year has."""
+    """Return a month and a day, "12-24". Raises ValueError for a day that no year has."""
     try:
         day = datetime.strptime(f"2000-{text}", "%Y-%m-%d")  # a leap year
     except ValueError:
@@ -230,7 +230,7 @@ def read_day(text: str) -> str:
 
 
 def read_month(text: str) -> str:
-    """A month by its number, "6" or "06". Raises ValueError for any other text."""
+    """Return a month by its number, "6" or "06". Raises ValueError for any other text."""
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:3]) <= 12):
         raise ValueError(f"{text!r} is not a month. Write its number, from 1 to 12.")
     return f"{int(text):02}"
@@ -243,7 +243,7 @@ def _months() -> dict[str, str]:
 
 
 def _formats() -> dict[str, str]:
-    """The formats, the ones that most libraries have first."""
+    """Return the formats, the ones that most libraries have first."""
     from imgsearch.decode.formats import FORMATS_BY_NAME
 
     names = dict.fromkeys(("JPEG", "HEIF", "RAW", "VIDEO", "PNG", *FORMATS_BY_NAME))
@@ -251,7 +251,7 @@ def _formats() -> dict[str, str]:
 
 
 def read_type(text: str) -> str:
-    """The name of a format, from that name or a file suffix."""
+    """Return the name of a format, from that name or a file suffix."""
     from imgsearch.decode.formats import (  # lazy: queries rarely need it
         FORMATS_BY_NAME,
         FORMATS_BY_SUFFIX,
@@ -266,7 +266,7 @@ def read_type(text: str) -> str:
 
 
 def field_of(spec: FilterSpec) -> Field:
-    """The field that reads and writes a filter on one fact of a photo."""
+    """Return the field that reads and writes a filter on one fact of a photo."""
     if spec.kind == "yes/no":
         return _word_field("yes|no", spec.meaning, "yes no")
     if spec.kind == "share":
@@ -283,7 +283,7 @@ def field_of(spec: FilterSpec) -> Field:
 
 
 def text_field(metavar: str, meaning: str, read: Callable[[str], str] = read_text) -> Field:
-    """A field whose values are text: free text, or a date."""
+    """Return a field whose values are text: free text, or a date."""
     return Field(read, metavar, meaning, _write_text)
 
 
@@ -294,7 +294,7 @@ def _choice_field(
 
 
 def _word_field(metavar: str, meaning: str, words: str) -> Field:
-    """A field whose values are some words."""
+    """Return a field whose values are some words."""
     known = {word: word for word in words.split()}
     return _choice_field(metavar, meaning, one_of(known), lambda: known)
 

@@ -15,7 +15,7 @@ _LATIN_ADDITIONAL = ("\u1e00", "\u1eff")
 
 
 def words_in(text: str) -> list[str]:
-    """The words of a text, lower-case; other characters than letters are left out."""
+    """Return the words of a text, lower-case; other characters than letters are left out."""
     letters = "".join(
         character if character.isalpha() or character in "'’" else " " for character in text
     )
@@ -24,7 +24,7 @@ def words_in(text: str) -> list[str]:
 
 
 def is_other_language(text: str, is_name: Callable[[str], bool]) -> bool:
-    """Whether a text is written in a language other than English, or in another script.
+    """Return whether a text is written in a language other than English, or in another script.
 
     `is_name` says whether a word is a name in the library: names belong to no language.
     """

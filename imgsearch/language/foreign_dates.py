@@ -21,7 +21,10 @@ _BOUNDS = ("since", "before", "after")
 
 
 def read_foreign_period(words: Sequence[str], today: date) -> Period | None:
-    """The period that these lower-case words name in another language; None if they name none."""
+    """Return the period that these lower-case words name in another language.
+
+    None if they name none.
+    """
     spoken: list[str] = []
     for word in words:
         meaning, number = meaning_of(word), _NUMBER.match(word)

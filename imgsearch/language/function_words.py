@@ -163,7 +163,7 @@ _TABLE: dict[str, tuple[Role, ...]] = {
 
 
 def words_as(*roles: Role) -> frozenset[str]:
-    """The words, in lower case, that play any of these roles."""
+    """Return the words, in lower case, that play any of these roles."""
     wanted = frozenset(roles)
     return frozenset(word for word, its in _TABLE.items() if not wanted.isdisjoint(its))
 

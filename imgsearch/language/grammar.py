@@ -75,7 +75,7 @@ def parse(line: str) -> Query:
 
 
 def to_text(query: Query, exact: bool = False) -> str:
-    """The normal form of a query: `parse(to_text(query)) == query`.
+    """Return the normal form of a query: `parse(to_text(query)) == query`.
 
     With `exact`, no text is free, so that a search takes no names or dates out of it: words after
     a minus are in quotes.
@@ -105,7 +105,10 @@ def to_text(query: Query, exact: bool = False) -> str:
 
 
 def is_expressible(term: Term) -> bool:
-    """Whether a line can express this term; examples as bytes or with a region have no form."""
+    """Return whether a line can express this term.
+
+    Examples as bytes or with a region have no form.
+    """
     what = term.what
     return not isinstance(what, Example) or not (
         isinstance(what.source, bytes) or what.region is not None
@@ -113,7 +116,7 @@ def is_expressible(term: Term) -> bool:
 
 
 def filter_of(name: str, text: str) -> Filter:
-    """A filter from a name and values that need no quotes: `filter_of("camera", "canon|eos 5")`.
+    """Return a filter from a name and unquoted values: `filter_of("camera", "canon|eos 5")`.
 
     Raises QueryError for an invalid value.
     """
@@ -122,7 +125,7 @@ def filter_of(name: str, text: str) -> Filter:
 
 
 def term_of(text: str, default_weight: float = 1.0) -> Term:
-    """A term from words that need no quotes, with an optional weight: "2:sunset"."""
+    """Return a term from words that need no quotes, with an optional weight: "2:sunset"."""
     weight, rest = _split_weight(text, default_weight)
     if not rest.strip():
         raise QueryError(EMPTY_TEXT)
@@ -130,7 +133,7 @@ def term_of(text: str, default_weight: float = 1.0) -> Term:
 
 
 def example_of(text: str, default_weight: float = 1.0) -> Term:
-    """An example image as [WEIGHT:]FILE or [WEIGHT:]photo:ID."""
+    """Return an example image as [WEIGHT:]FILE or [WEIGHT:]photo:ID."""
     weight, rest = _split_weight(text, default_weight)
     if rest.startswith("photo:"):
         with _query_errors():
@@ -141,7 +144,7 @@ def example_of(text: str, default_weight: float = 1.0) -> Term:
 
 
 def region_of(text: str) -> Region:
-    """A region as "x,y,width,height", all in pixels or all with %."""
+    """Return a region as "x,y,width,height", all in pixels or all with %."""
     found = re.match(_REGION, text.strip())
     units = {found[group] for group in (2, 4, 6, 8)} if found else set()
     if found is None or len(units) != 1:
@@ -174,7 +177,7 @@ class _Reader(Struct):
         return self.at < len(self.line)
 
     def query(self) -> Query:
-        """The query of everything read so far."""
+        """Return the query of everything read so far."""
         terms = list(self.terms)
         words, negated = split_negations(self.words)
         if negated and (asks_for_any_photo(" ".join(words)) or names_anything(words)):
@@ -208,7 +211,7 @@ class _Reader(Struct):
             self.filters.append(Filter(name, self.read_values(name), negated))
 
     def read_values(self, name: str) -> tuple[FilterValue, ...]:
-        """The values of a filter, separated by |."""
+        """Return the values of a filter, separated by |."""
         values: list[FilterValue] = []
         while True:
             at = self.at
@@ -302,7 +305,7 @@ class _Reader(Struct):
             self.fail(f"{text!r} is not a score. t: takes a cosine from -1 to 1.", at)
 
     def _read_value(self, bare: re.Pattern[str], if_missing: str) -> str:
-        """A quoted phrase or a bare word; fails unless the next item can begin after it."""
+        """Return a quoted phrase or a bare word; fails unless the next item can begin after it."""
         at = self.at
         if self.line.startswith('"', at):
             found = _PHRASE.match(self.line, at)
@@ -385,7 +388,7 @@ def _split_weight(text: str, default: float) -> tuple[float, str]:
 
 
 def _reads_as_itself(what: str | Example | TaughtConcept) -> bool:
-    """Whether this is text that `parse` reads as these words without quotes."""
+    """Return whether this is text that `parse` reads as these words without quotes."""
     if not isinstance(what, str) or what != " ".join(what.split()):
         return False
     words = what.split()
@@ -451,7 +454,7 @@ def resolve_query(query: str | Query) -> Query:
 
 
 def _resolved(term: Term) -> Term:
-    """The term with the path of its example absolute, and its id an integer of Python."""
+    """Return the term with the path of its example absolute, and its id an integer of Python."""
     if not isinstance(term.what, Example) or isinstance(term.what.source, bytes):
         return term
     source = term.what.source
@@ -481,14 +484,14 @@ def check_k(k: int, what: str = "results") -> None:
 
 
 def _words_of(term: Term) -> str:
-    """The text of a term or the name of a concept; empty for an example."""
+    """Return the text of a term or the name of a concept; empty for an example."""
     if isinstance(term.what, Example):
         return ""
     return term.what.name if isinstance(term.what, TaughtConcept) else term.what
 
 
 def _source_of(term: Term) -> str | Path | int | bytes:
-    """The text or the name of a term, or the source of its example."""
+    """Return the text or the name of a term, or the source of its example."""
     return term.what.source if isinstance(term.what, Example) else _words_of(term)
 
 

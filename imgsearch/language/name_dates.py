@@ -44,7 +44,7 @@ _Dated: TypeAlias = tuple[datetime, DatePrecision | None]
 
 
 def date_in_path(path: PurePath, today: date) -> NamedDate | None:
-    """The date in the name of a file or else of the nearest folder; None where there is none.
+    """Return the date in the name of a file, or else of the nearest folder; None without one.
 
     Of a folder "2019/05/13" all parts count. Days that do not exist, years before photography and
     days to come are no dates.
@@ -73,7 +73,7 @@ def _in_file(stem: str) -> Iterator[_Dated]:
 
 
 def _in_folders(parts: Sequence[str], at: int) -> Iterator[tuple[_Dated, str]]:
-    """The dates of one folder, with those above it where it is only a month or a day."""
+    """Yield the dates of one folder, with those above it where it is only a month or a day."""
     folder = parts[at]
     for dated in _in_folder(folder):
         yield dated, folder
@@ -93,7 +93,7 @@ def _in_folders(parts: Sequence[str], at: int) -> Iterator[tuple[_Dated, str]]:
 
 
 def _in_folder(name: str) -> Iterator[_Dated]:
-    """The days and months in the name of a folder."""
+    """Yield the days and months in the name of a folder."""
     for found in _DAY.finditer(name):
         year, _, month, day = found.groups()
         yield from _made(year, month, day)
@@ -107,7 +107,7 @@ def _in_folder(name: str) -> Iterator[_Dated]:
 def _made(
     year: str, month: str | None = None, day: str | None = None, *time: str | None
 ) -> Iterator[_Dated]:
-    """The moment, if it exists, and how exact it is."""
+    """Yield the moment, if it exists, and how exact it is."""
     hour, minute, second = (int(each or 0) for each in (*time, None, None, None)[:3])
     precision: DatePrecision | None = None
     if not any(each is not None for each in time):

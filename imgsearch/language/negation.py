@@ -59,12 +59,12 @@ def split_negations(
 
 
 def names_anything(words: Sequence[str]) -> bool:
-    """Whether words say nothing about the content of a photo: "something", "anything"."""
+    """Return whether words say nothing about the content of a photo: "something", "anything"."""
     return len(words) == 1 and words[0].lower().strip(",") in _ANYTHING
 
 
 def has_negation(text: str) -> bool:
-    """Whether a text still has a negation, which was not understood."""
+    """Return whether a text still has a negation, which was not understood."""
     words = text.lower().replace("’", "'").split()
     if any(list(pair) in _OTHER_THAN for pair in pairwise(words)):
         return True
@@ -78,7 +78,7 @@ def has_negation(text: str) -> bool:
 
 
 def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
-    """The end of the negation that begins at a word, and the negated texts, if there is one."""
+    """Return the end of the negation that begins at a word and its texts, if there is one."""
     lower = [word.lower() for word in words]
     if lower[at] == "not":
         starts_text = at == 0 or lower[at - 1].endswith(",") or lower[at - 1] in {"but", "and"}
@@ -106,7 +106,7 @@ def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
 
 
 def _read_phrase(words: Sequence[str], at: int) -> tuple[str, int]:
-    """The negated phrase that begins at a word, without an article, and its end."""
+    """Return the negated phrase that begins at a word, without an article, and its end."""
     if at < len(words) and words[at].lower() in _INDEFINITE:
         at += 1
     start = at

@@ -67,7 +67,7 @@ _MIN_LETTERS = 3
 
 
 def number_forms(word: str) -> tuple[str, str] | None:
-    """The singular and the plural of a noun, lower-case, whichever of them `word` is.
+    """Return the singular and the plural of a noun, lower-case, whichever of them `word` is.
 
     None for text other than letters, and for words that are known to have one form only. Whether
     the word is a noun is not checked.

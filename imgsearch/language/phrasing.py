@@ -65,7 +65,7 @@ def unwrapped(text: str) -> str:
 
 
 def asks_for_any_photo(text: str) -> bool:
-    """Whether a text asks for photos but not for their content: "all my pictures"."""
+    """Return whether a text asks for photos but not for their content: "all my pictures"."""
     words = [word.lower() for word in text.split()]
     rest = words[_after_request(words) :]
     while rest and rest[0] in _DETERMINERS:
@@ -74,12 +74,15 @@ def asks_for_any_photo(text: str) -> bool:
 
 
 def without_article(words: Sequence[str]) -> Sequence[str]:
-    """The words without a leading article."""
+    """Return the words without a leading article."""
     return words[1:] if len(words) > 1 and words[0].lower() in ARTICLES else words
 
 
 def _after_request(words: Sequence[str]) -> int:
-    """The position after a leading "show me", "find all" or similar; 0 without such words."""
+    """Return the position after a leading "show me", "find all" or similar.
+
+    0 without such words.
+    """
     start = _after(_REQUESTS, words, 0)
     if start and words[start] in _QUANTIFIERS and start + 1 < len(words):
         return start + 1
@@ -87,7 +90,7 @@ def _after_request(words: Sequence[str]) -> int:
 
 
 def _after_pictures(words: Sequence[str], start: int) -> int:
-    """The position after "a photo of" or similar at `start`, else `start`."""
+    """Return the position after "a photo of" or similar at `start`, else `start`."""
     at = start
     while at < len(words) and words[at] in _DETERMINERS:
         at += 1
@@ -99,7 +102,7 @@ def _after_pictures(words: Sequence[str], start: int) -> int:
 
 
 def _after(phrases: Sequence[str], words: Sequence[str], start: int) -> int:
-    """The position after the longest of these phrases at `start`; else 0."""
+    """Return the position after the longest of these phrases at `start`; else 0."""
     text = " ".join([*words[start:], ""])
     lengths = [len(phrase.split()) for phrase in phrases if text.startswith(phrase + " ")]
     if not lengths or start + max(lengths) == len(words):

@@ -60,12 +60,12 @@ def corrected(
 
 
 def similarity(word: str, other: str) -> float:
-    """The similarity of two words, from 0 to 1: 1 less the edits between them per letter."""
+    """Return the similarity of two words, from 0 to 1: 1 less the edits between them per letter."""
     return float(OSA.normalized_similarity(word, other))
 
 
 def _closest(word: str, names: Sequence[str]) -> str | None:
-    """The cheapest correction, if its cost is low enough."""
+    """Return the cheapest correction, if its cost is low enough."""
     if len(word) < _MIN_LETTERS:
         return None
     edits = 1 if len(word) < _LONG_WORD else _MAX_EDITS
@@ -99,21 +99,21 @@ def _closest(word: str, names: Sequence[str]) -> str | None:
 
 
 def _sound(word: str) -> str:
-    """A word with one spelling for each sound, roughly: the same for "elefant" and "elephant"."""
+    """Return a word with about one spelling for each sound: "elefant" and "elephant" are equal."""
     for spelling, sound in _SOUNDS:
         word = spelling.sub(sound, word)
     return word
 
 
 def _has_letters_in_order(word: str, letters: str) -> bool:
-    """Whether a word has all these letters in their order, with others between them."""
+    """Return whether a word has all these letters in their order, with others between them."""
     rest = iter(word)
     return all(letter in rest for letter in letters)
 
 
 @cache
 def _choices() -> tuple[str, ...]:
-    """The words to suggest: first words of photo captions, then others, each by frequency.
+    """Return the words to suggest: first words of photo captions, then others, each by frequency.
 
     A query names what a photo shows: "keybord" is a keyboard and no keyword.
     """

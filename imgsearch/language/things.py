@@ -18,7 +18,7 @@ _NEGATIONS = words_as("without", "other_negation") | {"no"}
 
 
 def things_in(text: str) -> tuple[str, ...]:
-    """The things that a short text names, if several: dog and snow in "a dog in snow".
+    """Return the things that a short text names, if several: dog and snow in "a dog in snow".
 
     Words side by side are one thing ("a red car"). What nearly every library shows is left out
     (see `everyday`): of "a man with a dog", only the dog remains. Empty for a text that names one

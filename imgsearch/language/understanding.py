@@ -158,7 +158,7 @@ def understand(
 def _without_names(
     read_words: Callable[..., _Words], query: Query
 ) -> tuple[Query, tuple[UnderstoodPart, ...]]:
-    """The query in which names after a minus, or after "without", are negated filters."""
+    """Return the query in which names after a minus, or after "without", are negated filters."""
     terms, filters, parts = list(query.terms), list(query.filters), []
     for term in query.terms:
         if not (term.is_free and term.weight < 0 and isinstance(term.what, str)):
@@ -181,18 +181,18 @@ def _without_names(
 
 
 def _has_names(query: Query) -> bool:
-    """Whether a filter of the query names a person or a place."""
+    """Return whether a filter of the query names a person or a place."""
     return any(each.field in ("person", "place", "country") for each in query.filters)
 
 
 def _is_in_a_name(names: KnownNames, word: str) -> bool:
-    """Whether a person, place or country of the library has this word in its name."""
+    """Return whether a person, place or country of the library has this word in its name."""
     plain = " ".join(words_of(word.strip(_PUNCTUATION).removesuffix("'s").removesuffix("’s")))
     return plain in _COUNTRIES or plain in _OWN_PERSON or names.has_phrase(plain, _CALLED)
 
 
 def _leftover(words: Sequence[str], matches: Sequence[_Match]) -> list[int]:
-    """The positions of the words that are neither in a match nor links."""
+    """Return the positions of the words that are neither in a match nor links."""
     return [
         at
         for at, word in enumerate(words)
@@ -202,14 +202,14 @@ def _leftover(words: Sequence[str], matches: Sequence[_Match]) -> list[int]:
 
 
 def _with_dates_apart(text: str) -> str:
-    """The text with spaces around dates of Chinese, Japanese and Korean, which have none."""
+    """Return the text with spaces around dates of Chinese, Japanese and Korean, which have none."""
     if not EASTERN_UNITS.intersection(text):
         return text
     return re.sub(_EASTERN_DATE, r" \1 ", text)
 
 
 def exact_line(names: KnownNames, query: Query) -> str:
-    """The line of an exact query; texts that contain names or dates are marked as plain.
+    """Return the line of an exact query; texts that contain names or dates are marked as plain.
 
     Raises ValueError for an example that a line cannot express.
     """
@@ -232,7 +232,7 @@ def _part(query: Query, free: Term, words: Sequence[str], match: _Match) -> Unde
     both = (plain, *rest) if match.start == 0 else (*rest, plain)
 
     def line_with(terms: Sequence[Term]) -> str:
-        """The line of the query with these terms in place of the free words."""
+        """Return the line of the query with these terms in place of the free words."""
         expressible = [
             each
             for term in query.terms
@@ -246,12 +246,12 @@ def _part(query: Query, free: Term, words: Sequence[str], match: _Match) -> Unde
 
 
 def _merged(filters: Sequence[Filter]) -> tuple[Filter, ...]:
-    """The filters without duplicates."""
+    """Return the filters without duplicates."""
     return tuple(dict.fromkeys(filters))
 
 
 def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
-    """The words outside of the matches, without leftover link words; "" for none."""
+    """Return the words outside of the matches, without leftover link words; "" for none."""
     kept = [
         word
         for at, word in enumerate(words)
@@ -296,7 +296,7 @@ class _Words:
         self.empty_dates: list[tuple[int, int]] = []  # see `Understanding`: only the longest
 
     def matches(self) -> list[_Match]:
-        """The names and dates, from left to right; none overlap."""
+        """Return the names and dates, from left to right; none overlap."""
         if self._is_one_name():
             return []
         found: list[_Match] = []
@@ -314,13 +314,16 @@ class _Words:
         return found
 
     def _is_one_name(self) -> bool:
-        """Whether all words together are in one name, such as that of a file or a folder."""
+        """Return whether all words together are in one name, such as that of a file or a folder."""
         return len(self._typed) > 1 and self._names.has_phrase(
             " ".join(self._typed), WHOLE_NAME_FIELDS
         )
 
     def _longest(self, at: int, taken: int) -> _Match | None:
-        """The longest name or date that begins at a word; words before `taken` are used already."""
+        """Return the longest name or date that begins at a word.
+
+        Words before `taken` are used already.
+        """
         for end in range(min(at + _MAX_NAME_WORDS, len(self._typed)), at, -1):
             match = (
                 self._look(at, end, taken)
@@ -335,7 +338,7 @@ class _Words:
         return self._lower[at - 1] if at > taken else ""
 
     def _alternatives(self, first: _Match, second: _Match) -> _Match | None:
-        """One match for "Anna or Bob"; None for anything else."""
+        """Return one match for "Anna or Bob"; None for anything else."""
         is_or = first.end == second.start and self._lower[second.start] == "or"
         fields = {each.field for each in (*first.filters, *second.filters)}
         if not is_or or len(fields) > 1 or len(first.filters) + len(second.filters) > 2:
@@ -347,7 +350,7 @@ class _Words:
     # ------------------------------------------------------------------ looks
 
     def _look(self, at: int, end: int, taken: int) -> _Match | None:
-        """A state of the picture, if the library has such pictures: "blurry photos"."""
+        """Return a state of the picture, if the library has such pictures: "blurry photos"."""
         state = _LOOKS.get(" ".join(self._lower[at:end]))
         if state is None:
             return None
@@ -391,7 +394,7 @@ class _Words:
         return _Match(start, at, end, filters)
 
     def _period(self, words: Sequence[str]) -> Period | None:
-        """The period that these words name in English."""
+        """Return the period that these words name in English."""
         if not (
             (len(words[0]) >= _MIN_DATE_DIGITS and words[0][0].isdecimal())
             or words[0] in DATE_BEGINNINGS
@@ -404,7 +407,7 @@ class _Words:
         return read_period(words, self._today)
 
     def _foreign_period(self, words: Sequence[str]) -> Period | None:
-        """The period that these words name in another language, if none of them is a name here."""
+        """Return the period that these words name in another language, if none is a name here."""
         meanings = [meaning_of(word) or word[:1].isdecimal() for word in words]
         if not all(meanings) or {FUNCTION_WORD, True}.issuperset(meanings):
             return None
@@ -417,11 +420,11 @@ class _Words:
         return None if is_name else period
 
     def _meaning(self, at: int, taken: int) -> str | None:
-        """The English form of a foreign date word; None for a word that is used already."""
+        """Return the English form of a foreign date word; None for a word that is used already."""
         return meaning_of(self._lower[at]) if at >= taken else None
 
     def _is_in_file_name(self, at: int, end: int, taken: int) -> bool:
-        """Whether this number is part of a file name: "IMG 2019"."""
+        """Return whether this number is part of a file name: "IMG 2019"."""
         return (
             end == at + 1
             and at > taken
@@ -429,7 +432,7 @@ class _Words:
         )
 
     def _is_time_of_year(self, period: Period, words: Sequence[str], before: str, end: int) -> bool:
-        """Whether words such as "summer", "may" or "christmas" mean a time here."""
+        """Return whether words such as "summer", "may" or "christmas" mean a time here."""
         if period.kind == "day" and any(word[0].isdecimal() for word in words):
             return True
         is_last = end == len(self._typed) or self._ends_phrase[end - 1]
@@ -473,7 +476,7 @@ class _Words:
         return _Match(start, at, end, (Filter(kind, values),))
 
     def _kinds_after(self, before: str) -> Sequence[_Kind]:
-        """The kinds of names that may follow this word, the likeliest first."""
+        """Return the kinds of names that may follow this word, the likeliest first."""
         if before in _ONLY_PEOPLE:
             return ("person",)
         if before in _ONLY_PLACES:
@@ -485,7 +488,7 @@ class _Words:
     def _place_elsewhere(
         self, typed: str, kinds: Sequence[_Kind]
     ) -> tuple[_Kind | None, tuple[str, ...]]:
-        """The place that has this name in another language, and its names in the library."""
+        """Return the place that has this name in another language, and its names in the library."""
         if self._places is None or (typed.isupper() and self._is_all_in_capitals()):
             return None, ()
         if len(typed) <= _SHORT_NAME and typed.islower():
@@ -500,11 +503,11 @@ class _Words:
         return None, ()
 
     def _is_all_in_capitals(self) -> bool:
-        """Whether capital letters say nothing about one of several words."""
+        """Return whether capital letters say nothing about one of several words."""
         return len(self._typed) > 1 and all(word.upper() == word for word in self._typed)
 
     def _knows_name(self, field: NameField, name: str) -> bool:
-        """Whether some photo has this name; each name is looked up once."""
+        """Return whether some photo has this name; each name is looked up once."""
         if (field, name) not in self._known:
             self._known[field, name] = self._names.knows_name(field, name)
         return self._known[field, name]
@@ -517,7 +520,7 @@ class _Words:
         return self._knows_name("people" if kind == "person" else "place", text)
 
     def _is_meant(self, kind: _Kind, words: Sequence[str], before: str, at: int, end: int) -> bool:
-        """Whether these words, which are a name in the library, mean that name here."""
+        """Return whether these words, which are a name in the library, mean that name here."""
         is_thing = before in _BEFORE_THING
         if kind == "country" and " ".join(words) in _COUNTRIES:
             return True
@@ -535,11 +538,11 @@ class _Words:
         return before in leads and self._is_capitalised(at, end)
 
     def _are_usual(self, words: Sequence[str]) -> bool:
-        """Whether all of these words are English ones, numbers, or words of a date."""
+        """Return whether all of these words are English ones, numbers, or words of a date."""
         return all(word.isdecimal() or word in DATE_BEGINNINGS or is_common(word) for word in words)
 
     def _is_capitalised(self, at: int, end: int) -> bool:
-        """Whether these words have capital letters, and not all words of the query have.
+        """Return whether these words have capital letters, and not all words of the query have.
 
         Words that always have one say nothing about the others: "Lena" in "Paul and Lena in Split".
         """
@@ -553,7 +556,7 @@ class _Words:
         )
 
     def _is_always_capitalised(self, word: str) -> bool:
-        """Whether a word has a capital letter wherever it stands, or is a link that has none."""
+        """Return whether a word has a capital letter wherever it stands, or is a link."""
         lower = word.lower()
         if lower in LINKS or lower in DATE_BEGINNINGS or not is_common(lower):
             return True

@@ -28,54 +28,54 @@ class WordList:
         return self._text.find(b"\n%b\n" % word.encode("utf-8", "replace")) >= 0
 
     def has_frequent(self, word: str) -> bool:
-        """Whether the list has this word before its rare ones."""
+        """Return whether the list has this word before its rare ones."""
         end = self._text.find(f"\n{RARE_MARK}\n".encode())
         return self._text.find(b"\n%b\n" % word.encode("utf-8", "replace"), 0, end + 1) >= 0
 
     def words(self, limit: int) -> list[str]:
-        """The first words of the list, in their order."""
+        """Return the first words of the list, in their order."""
         lines = self._text[:].decode().split("\n", limit + 1)[:-1]
         return [line for line in lines if not line.startswith("#")]
 
 
 @cache
 def english() -> WordList:
-    """English words, the most frequent first, from `training/words.py`."""
+    """Return English words, the most frequent first, from `training/words.py`."""
     return WordList(Path(__file__).with_name("english.txt"))
 
 
 @cache
 def photo_words() -> WordList:
-    """English words in the captions of photos, the most frequent first."""
+    """Return English words in the captions of photos, the most frequent first."""
     return WordList(Path(__file__).with_name("photo_words.txt"))
 
 
 @cache
 def other_languages() -> WordList:
-    """Words of other languages, some of which are English as well."""
+    """Return words of other languages, some of which are English as well."""
     return WordList(Path(__file__).with_name("other_languages.txt"))
 
 
 @cache
 def names_only() -> WordList:
-    """Words of the English list that are almost only used as names."""
+    """Return words of the English list that are almost only used as names."""
     return WordList(Path(__file__).with_name("names_only.txt"))
 
 
 @lru_cache(maxsize=4096)  # a query asks for a word several times
 def is_english(word: str) -> bool:
-    """Whether a lower-case word is English: in the list, or a form of a word in it."""
+    """Return whether a lower-case word is English: in the list, or a form of a word in it."""
     return any(form in english() for form in _forms(word))
 
 
 @lru_cache(maxsize=4096)
 def is_common(word: str) -> bool:
-    """Whether a lower-case word is English and not only a name: "nice", but not "geneva"."""
+    """Return whether a lower-case word is English and not only a name: "nice", but not "geneva"."""
     return any(form in english() and form not in names_only() for form in _forms(word))
 
 
 def _forms(word: str) -> Iterator[str]:
-    """The word, and words that it may be a form of."""
+    """Yield the word, and words that it may be a form of."""
     yield word
     for ending, stem_ending in _ENDINGS:
         stem = word.removesuffix(ending) + stem_ending
@@ -84,7 +84,7 @@ def _forms(word: str) -> Iterator[str]:
 
 
 def plain_words(text: str) -> list[str]:
-    """The words of a text, lower-case: cheaper than `foreign.words_in`, and mostly sufficient.
+    """Return the lower-case words of a text: cheaper than `foreign.words_in`, mostly sufficient.
 
     Words with digits are left out: "dscn0042" is neither an English word nor a misspelt one.
     """

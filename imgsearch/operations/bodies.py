@@ -29,7 +29,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """An object in a request that stands for a record."""
 
     def record(self) -> object:
-        """The record. Raises UsageError and QueryError."""
+        """Return the record. Raises UsageError and QueryError."""
         raise NotImplementedError
 
 
@@ -43,7 +43,7 @@ class RegionBody(Body):
     percent: bool = False
 
     def record(self) -> Region:
-        """The region. Raises QueryError for an empty one."""
+        """Return the region. Raises QueryError for an empty one."""
         largest = max(abs(self.x), abs(self.y), self.width, self.height)
         if not (self.width > 0 and self.height > 0 and largest < float("inf")):
             raise QueryError("The region is empty: width and height must be above 0.")
@@ -58,7 +58,10 @@ class SourceBody(Body):
     path: str | None = None
 
     def record(self) -> Path | int | bytes | Example:
-        """The source. Raises UsageError unless there is exactly one, QueryError for a bad id."""
+        """Return the source.
+
+        Raises UsageError unless there is exactly one, QueryError for a bad id.
+        """
         given = [name for name in _EXAMPLES if getattr(self, name) is not None]
         if len(given) != 1:
             raise UsageError(f"An example needs exactly one of: {', '.join(_EXAMPLES)}.")
@@ -80,7 +83,7 @@ class ExampleBody(SourceBody):
     region: RegionBody | None = None
 
     def record(self) -> Example:
-        """The example. Raises UsageError and QueryError."""
+        """Return the example. Raises UsageError and QueryError."""
         source = super().record()
         assert not isinstance(source, Example)
         return Example(source, None if self.region is None else self.region.record())
@@ -100,7 +103,7 @@ class TermBody(Body):
     is_quoted: bool = False
 
     def record(self) -> Term:
-        """The term. Raises UsageError and QueryError."""
+        """Return the term. Raises UsageError and QueryError."""
         if self.text is None and self.concept is None:
             example = ExampleBody(self.photo_id, self.image, self.path, self.region)
             return Term(example.record(), self.weight)
@@ -122,7 +125,7 @@ class QueryBody(Body):
     sort: str = "relevance"
 
     def record(self) -> Query:
-        """The query. Raises QueryError and UsageError."""
+        """Return the query. Raises QueryError and UsageError."""
         sort = next((sort for sort in _SORTS if sort == self.sort), None)
         if sort is None:
             raise QueryError(f"Unknown sort order {self.sort[:60]!r}. Known: {', '.join(_SORTS)}.")
@@ -144,7 +147,7 @@ def _filter(text: str) -> Filter:
 
 
 def query_form(query: str | Query) -> dict[str, Any]:
-    """A query as JSON, lossless: terms in their order, filters as the query language has them."""
+    """Return a query as lossless JSON: terms in order, filters as the query language has them."""
     query = resolve_query(query)
     return {
         "terms": [_term_form(term) for term in query.terms],
@@ -164,7 +167,7 @@ def _term_form(term: Term) -> dict[str, Any]:
 
 
 def example_form(example: Example) -> dict[str, Any]:
-    """An example image as JSON."""
+    """Return an example image as JSON."""
     form = source_form(example.source)
     if example.region is not None:
         form["region"] = msgspec.structs.asdict(example.region)
@@ -172,7 +175,7 @@ def example_form(example: Example) -> dict[str, Any]:
 
 
 def source_form(source: ExampleSource) -> dict[str, Any]:
-    """The source of an example as JSON."""
+    """Return the source of an example as JSON."""
     if isinstance(source, bytes):
         return {"image": base64.b64encode(source).decode("ascii")}
     if isinstance(source, int):

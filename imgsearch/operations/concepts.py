@@ -102,7 +102,10 @@ class Concepts:
 
 
 def _listed(examples: Iterable[ExampleSource]) -> list[ExampleSource]:
-    """The examples. Raises UsageError for one alone, whose characters would be taken for many."""
+    """Return the examples.
+
+    Raises UsageError for one alone, whose characters would be taken for many.
+    """
     if isinstance(examples, str | bytes | int):
         raise UsageError("Examples are given as a list: library.concepts.teach(name, like=[photo])")
     return list(examples)

@@ -259,7 +259,10 @@ class Corrections:
 
 
 def _given_date(text: str, today: date_) -> tuple[datetime, DatePrecision | None]:
-    """The beginning of a date in words or numbers, and how exact it is. Raises UsageError."""
+    """Return the beginning of a date in words or numbers, and how exact it is.
+
+    Raises UsageError.
+    """
     from imgsearch.language.calendar_words import SEASONS
     from imgsearch.language.dates import read_period
     from imgsearch.language.fields import read_date

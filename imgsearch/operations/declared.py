@@ -81,7 +81,7 @@ def operation(
 
 
 def part_of(operation: Callable[..., object]) -> str | None:
-    """The attribute of a library that has this operation; None for the library itself."""
+    """Return the attribute of a library that has this operation; None for the library itself."""
     for name, part in installed.parts().items():
         if part.made_by.partition(":")[0] == operation.__module__:
             return name
@@ -90,7 +90,10 @@ def part_of(operation: Callable[..., object]) -> str | None:
 
 
 def method_of(library: object, operation: Callable[..., object]) -> Callable[..., Any]:
-    """The operation of this library. Raises UsageError where the library has no such part."""
+    """Return the operation of this library.
+
+    Raises UsageError where the library has no such part.
+    """
     part = part_of(operation)
     owner = library if part is None else getattr(library, part)
     method: Callable[..., Any] = getattr(owner, operation.__name__)

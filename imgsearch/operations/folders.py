@@ -49,7 +49,10 @@ class Folders:
         return next(root for root in list_roots(reads) if root.id == root_id)
 
     def photos_in(self, folder: str | Path) -> tuple[str, int]:
-        """The full name of a folder that `forget` takes, and its number of photos. Raises as it."""
+        """Return the full name of a folder that `forget` takes, and its number of photos.
+
+        Raises as it.
+        """
         place = self._engine.absolute(folder)
         return place, self._engine.photo_changes.photos_in(place)
 
@@ -118,7 +121,7 @@ class Folders:
 
 
 def reason_of(code: str) -> Reason:
-    """The failure reason with this code. Raises UsageError for an unknown one."""
+    """Return the failure reason with this code. Raises UsageError for an unknown one."""
     try:
         return Reason(code)
     except ValueError:

@@ -492,7 +492,7 @@ class People:
 
 
 def _sure(stores: PeopleStores, person_id: int) -> list[int]:
-    """The faces that stand for a person: those in the middle of its group.
+    """Return the faces that stand for a person: those in the middle of its group.
 
     None where some are confirmed already. Of faces that cannot be compared, because another model
     found them, the best ones.
@@ -507,7 +507,7 @@ def _sure(stores: PeopleStores, person_id: int) -> list[int]:
 
 
 def _undecided(stores: PeopleStores) -> frozenset[int]:
-    """The persons without a name of which no face is confirmed."""
+    """Return the persons without a name of which no face is confirmed."""
     return frozenset(
         each.id for each in stores.people.all() if each.name is None and not each.confirmed
     )

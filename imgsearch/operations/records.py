@@ -25,12 +25,12 @@ _IS_OF_IDS = re.compile(r"(_id|_ids|^ids|^photo|^into|^faces)$")  # a field of a
 
 
 def to_json(value: object) -> Any:
-    """A record, or a list of them, as values of JSON."""
+    """Return a record, or a list of them, as values of JSON."""
     return msgspec.to_builtins(value, str_keys=True, enc_hook=_plain)
 
 
 def from_json(form: object, kind: type[_Value]) -> _Value:
-    """The reverse of `to_json`. Raises UsageError for JSON of another form."""
+    """Return the reverse of `to_json`. Raises UsageError for JSON of another form."""
     try:
         return msgspec.convert(form, kind, dec_hook=_special, str_keys=True)
     except msgspec.ValidationError as error:
@@ -62,7 +62,7 @@ def dump_json(value: object, indent: int | None = None) -> str:
 
 
 def encode_json(value: object) -> bytes:
-    """A record, or anything else that `to_json` takes, as JSON in UTF-8, without spaces.
+    """Return a record, or anything else that `to_json` takes, as JSON in UTF-8, without spaces.
 
     A text that UTF-8 cannot hold, such as the name of a file that is not UTF-8, is escaped as by
     `dump_json`.
@@ -74,7 +74,7 @@ def encode_json(value: object) -> bytes:
 
 
 def load_json(text: bytes, object_hook: Callable[[JsonObject], JsonObject] | None = None) -> Any:
-    """The value of a JSON text; lone surrogates of file names that are not UTF-8 survive.
+    """Return the value of a JSON text; lone surrogates of file names that are not UTF-8 survive.
 
     `object_hook` is called with each object and returns what takes its place. Raises UsageError
     for invalid JSON; NaN and Infinity are invalid.
@@ -92,7 +92,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def without_nulls(form: JsonObject) -> JsonObject:
-    """The fields that are not null."""
+    """Return the fields that are not null."""
     return {key: value for key, value in form.items() if value is not None}
 
 

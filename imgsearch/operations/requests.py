@@ -66,7 +66,7 @@ class Operation(Struct, frozen=True):
         return bool(self.result == (bytes | None))
 
     def arguments(self, request: Struct) -> dict[str, Any]:
-        """The arguments that a request stands for. Raises UsageError and QueryError."""
+        """Return the arguments that a request stands for. Raises UsageError and QueryError."""
         hints = hints_of(self.function)
         return {
             name: _argument(getattr(request, name), _takes(hints[name], Query))
@@ -74,7 +74,7 @@ class Operation(Struct, frozen=True):
         }
 
     def form(self, arguments: Sequence[object], named: Mapping[str, object]) -> dict[str, Any]:
-        """These arguments as JSON; an argument with its default is left out."""
+        """Return these arguments as JSON; an argument with its default is left out."""
         parameters = parameters_of(self.function)
         names = [parameter.name for parameter in parameters]
         given = {**dict(zip(names, arguments, strict=False)), **named}
@@ -91,7 +91,10 @@ class Operation(Struct, frozen=True):
         return None if found is None else found.groupdict()
 
     def path_of(self, form: dict[str, Any]) -> str:
-        """The path of a request, with the values that it names; they are taken out of the form."""
+        """Return the path of a request, with the values that it names.
+
+        They are taken out of the form.
+        """
         names = _IN_PATH.findall(self.declared.path)
         values = {name: quote(str(form.pop(name)), safe="") for name in names}
         return self.declared.path.format(**values)
@@ -104,7 +107,7 @@ def _pattern_of(path: str) -> re.Pattern[str]:
 
 @cache
 def operation_of(function: Callable[..., Any]) -> Operation:
-    """The operation that a method is declared as."""
+    """Return the operation that a method is declared as."""
     declared: Declaration = function.declaration  # type: ignore[attr-defined]
     words = [word for word in declared.path.split("/") if word and not word.startswith("{")]
     name = "_".join(words).replace("-", "_")
@@ -120,7 +123,7 @@ def operation_of(function: Callable[..., Any]) -> Operation:
 
 
 def operations_of(owners: Iterable[type]) -> tuple[Operation, ...]:
-    """All operations of these classes, in the order in which they are declared."""
+    """Return all operations of these classes, in the order in which they are declared."""
     return tuple(
         operation_of(member)
         for owner in owners
@@ -134,7 +137,7 @@ def request_type(
     name: str,
     field_of: Callable[[Any, Any], tuple[Any, Any]],
 ) -> type[Struct]:
-    """A Struct with a field for each parameter of a method.
+    """Return a Struct with a field for each parameter of a method.
 
     `field_of` turns the type and the default of a parameter into the type and the default of a
     field. A parameter without a default has `inspect.Parameter.empty`.
@@ -152,7 +155,7 @@ def request_type(
 
 
 def in_request(hint: Any) -> Any:
-    """The type that an argument of this type has in a request."""
+    """Return the type that an argument of this type has in a request."""
     if hint in _BODIES:
         return _BODIES[hint]
     origin, members = get_origin(hint), get_args(hint)
@@ -190,7 +193,7 @@ def _form(value: Any, hint: Any) -> Any:
 
 
 def names_files(value: object) -> bool:
-    """Whether an argument names an example that is a file, which the library would read."""
+    """Return whether an argument names an example that is a file, which the library would read."""
     if isinstance(value, Query):
         return any(names_files(term.what) for term in value.terms)
     if isinstance(value, Example):
@@ -206,11 +209,11 @@ def _as_is(hint: Any, default: Any) -> tuple[Any, Any]:
 
 @cache
 def parameters_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
-    """The parameters of a method, without `self`."""
+    """Return the parameters of a method, without `self`."""
     return tuple(inspect.signature(function).parameters.values())[1:]
 
 
 @cache
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The types of the parameters of a method, and of what it returns."""
+    """Return the types of the parameters of a method, and of what it returns."""
     return get_type_hints(function, include_extras=True)

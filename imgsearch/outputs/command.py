@@ -24,7 +24,7 @@ _GRACE_S = 0.5
 
 
 def read_command(text: str) -> tuple[str, ...]:
-    """The program and its arguments, with quotes as in a shell. Raises UsageError."""
+    """Return the program and its arguments, with quotes as in a shell. Raises UsageError."""
     try:
         words = shlex.split(text)
     except ValueError:

@@ -20,7 +20,7 @@ _GONE = "Its file is gone."
 
 
 def kind_of(file: Path) -> SheetKind:
-    """The kind of the sheet that a file of this name is. Raises UsageError."""
+    """Return the kind of the sheet that a file of this name is. Raises UsageError."""
     kind = _KINDS.get(file.suffix.lower())
     if kind is None:
         raise UsageError(
@@ -37,7 +37,7 @@ def contact_sheet(
     catalogue: Catalogue,
     picture: Callable[[int, int], bytes | None],
 ) -> tuple[bytes, dict[str, str]]:
-    """A sheet of the photos in their order, and why others are not on it, by path or number.
+    """Return a sheet of the photos in their order, and why others are not on it, by path or number.
 
     `picture` makes the picture of a photo with this long side in pixels: see `Pictures.thumbnail`.
     Raises UsageError without a photo and for more than a sheet of this kind has room for.
@@ -66,7 +66,7 @@ def _with_pictures(
     picture: Callable[[int, int], bytes | None],
     missing: dict[str, str],
 ) -> Iterator[SheetPhoto]:
-    """The photos with their pictures; puts those without one into `missing`."""
+    """Yield the photos with their pictures; puts those without one into `missing`."""
     for photo_id in photo_ids:
         found = photos.get(photo_id)
         if found is None or not found.files:
@@ -85,7 +85,10 @@ def _with_pictures(
 
 
 def _about(found: CataloguedPhoto) -> str:
-    """When and where it was taken: "2019-06-15 14:30, Rome"; of its file's date, only the day."""
+    """Return when and where it was taken: "2019-06-15 14:30, Rome".
+
+    Of its file's date, only the day.
+    """
     length = len("2019-06-15") if found.dated_by == "file" else len("2019-06-15 14:30")
     date = found.date.replace("T", " ")[:length]
     return ", ".join(part for part in (date, found.photo.facts.place or "") if part)

@@ -28,7 +28,7 @@ _FIRST_DATE, _LAST_DATE = datetime(1980, 1, 1), datetime(2107, 12, 31, 23, 59, 5
 
 
 def unreadable_photos(original: Original, photos: Mapping[int, str]) -> dict[str, str]:
-    """Why photos cannot be copied now, by their paths, which `photos` has by id."""
+    """Return why photos cannot be copied now, by their paths, which `photos` has by id."""
     missing = {}
     for photo_id, path in photos.items():
         found = opened(original, photo_id)
@@ -42,7 +42,9 @@ def unreadable_photos(original: Original, photos: Mapping[int, str]) -> dict[str
 def zip_of_copies(
     original: Original, photos: Mapping[int, str], missing: dict[str, str] | None = None
 ) -> Iterator[bytes]:
-    """The zip file, piece by piece. Why photos are not in it is added to `missing`, by their paths.
+    """Yield the zip file, piece by piece.
+
+    Why photos are not in it is added to `missing`, by their paths.
 
     Raises ImgsearchError where a file ends before the photo does: a zip file that looks whole, with
     a part of a photo in it, would lose the photo of somebody who then deletes it.
@@ -71,7 +73,7 @@ def zip_of_copies(
 
 
 def opened(original: Original, photo_id: int) -> OriginalFile | str:
-    """The file of a photo, which the caller closes, or why there is none."""
+    """Return the file of a photo, which the caller closes, or why there is none."""
     try:
         found = original(photo_id)
     except ImgsearchError as error:
@@ -80,7 +82,7 @@ def opened(original: Original, photo_id: int) -> OriginalFile | str:
 
 
 def copies_problem(missing: dict[str, str], copied: int) -> str:
-    """A sentence about the photos that cannot be copied; empty if all can be."""
+    """Return a sentence about the photos that cannot be copied; empty if all can be."""
     if not missing:
         return ""
     names = [printable(PurePath(path).name) for path in missing]
@@ -93,7 +95,7 @@ def copies_problem(missing: dict[str, str], copied: int) -> str:
 
 
 def list_of(missing: dict[str, str]) -> bytes:
-    """The text file that lists the photos without a copy, and says why."""
+    """Return the text file that lists the photos without a copy, and says why."""
     lines = [
         "These photos could not be read when this zip file was made, so it has no copy of them. "
         "Do not delete them because of it.",
@@ -114,7 +116,7 @@ def zip_date(modified_at_s: float) -> tuple[int, int, int, int, int, int]:
 
 
 def chunks(found: OriginalFile) -> Iterator[bytes]:
-    """The bytes of the photo and no more, though the file may have grown meanwhile."""
+    """Yield the bytes of the photo and no more, though the file may have grown meanwhile."""
     left = found.size_bytes
     while left:
         chunk = found.file.read(min(_CHUNK_BYTES, left))

@@ -23,7 +23,7 @@ _MAX_NAME_BYTES = 200
 
 
 def safe_name(name: str) -> str:
-    """A file name that every system can unpack into one folder; otherwise as it was."""
+    """Return a file name that every system can unpack into one folder; otherwise as it was."""
     text = os.fsencode(name).decode("utf-8", "replace")
     characters = ("_" if _is_unsafe(each) else each for each in text)
     stem, dot, suffix = "".join(characters).rstrip(". ").rpartition(".")
@@ -42,7 +42,10 @@ def _is_unsafe(character: str) -> bool:
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """The name, or that with a number, if it is taken; also where case is ignored. It is then."""
+    """Return the name, or that with a number, if it is taken.
+
+    Also where case is ignored. It is then.
+    """
     path = PurePath(name)
     unique, number = name, 1
     while folded(unique) in taken:

@@ -25,13 +25,13 @@ class HeldFolder(Protocol):
     """The entries of a folder, by name. Every method raises OSError."""
 
     def names(self) -> list[str]:
-        """All names in it, but that of the lock file."""
+        """Return all names in it, but that of the lock file."""
 
     def exists(self, name: str) -> bool:
-        """Whether there is anything of this name, a link to nowhere for instance."""
+        """Return whether there is anything of this name, a link to nowhere for instance."""
 
     def target(self, name: str) -> str:
-        """The target of a link."""
+        """Return the target of a link."""
 
     def make_link(self, make: MakeLink, target: str, name: str) -> None:
         """Make a symbolic link by `make`, which has the form of `symlink`."""
@@ -40,10 +40,10 @@ class HeldFolder(Protocol):
         """Remove a link or file."""
 
     def open_to_read(self, name: str) -> BinaryIO:
-        """A file in it, not what a link leads to."""
+        """Return a file in it, not what a link leads to."""
 
     def open_to_write(self, name: str) -> BinaryIO:
-        """A new or emptied file in it, not what a link leads to."""
+        """Return a new or emptied file in it, not what a link leads to."""
 
     def replace(self, source: str, target: str) -> None:
         """Give a file in it another name, in place of what has it."""
@@ -56,7 +56,7 @@ def symlink(target: str, name: str, folder: int | None) -> None:
 
 @contextmanager
 def held_folder(folder: Path, can_hold: bool = CAN_HOLD) -> Iterator[HeldFolder]:
-    """The folder, which must exist, under a lock of its own until the block ends.
+    """Provide the folder, which must exist, under a lock of its own until the block ends.
 
     Raises NotADirectoryError for anything else, FileNotFoundError and other kinds of OSError. The
     lock is left out where the disk has none, as on some network drives.

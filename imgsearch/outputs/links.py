@@ -89,7 +89,10 @@ def _plan(
     exists: Callable[[str], bool],
     same: Callable[[str], str],
 ) -> dict[str, OwnLink]:
-    """The links that there should be, by name. Names with one result of `same` are one there."""
+    """Return the links that there should be, by name.
+
+    Names with one result of `same` are one there.
+    """
     plan = {link.name: link for link in ours.values() if link.photo_id in kept}
     known = {link.photo_id: link for link in ours.values()}
     for photo_id, path in wanted.items():
@@ -117,7 +120,7 @@ def _plan(
 
 @contextmanager
 def _opened(folder: Path, can_hold: bool) -> Iterator[HeldFolder]:
-    """The folder, created if need be, under its lock."""
+    """Provide the folder, created if need be, under its lock."""
     try:
         with suppress(FileExistsError):
             folder.mkdir()
@@ -151,7 +154,7 @@ def _make(make_link: MakeLink, folder: Path, link: OwnLink, held: HeldFolder) ->
 
 
 def _target_of(link: str, held: HeldFolder) -> str | None:
-    """The target of a link; None for anything that is not a link."""
+    """Return the target of a link; None for anything that is not a link."""
     try:
         return held.target(link)
     except OSError:

@@ -15,7 +15,7 @@ _PART = ".imgsearch.part"  # behind the name of what is not complete
 
 @contextmanager
 def new_place(place: Path) -> Iterator[Path]:
-    """A path beside `place`, which gets that name at the end; it is removed after an error.
+    """Provide a path beside `place`, which gets that name at the end; it is removed after an error.
 
     Raises UsageError where there is anything at `place`, or no folder to make it in.
     """

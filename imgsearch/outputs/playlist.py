@@ -53,7 +53,7 @@ def write_playlist(
 
 
 def _read(file: Path) -> bytes | None:
-    """The content of the list; None if there is no file of its name."""
+    """Return the content of the list; None if there is no file of its name."""
     if file.is_symlink() or (file.exists() and not file.is_file()):
         raise UsageError(f"{file} is no plain file. Choose another name for the list.")
     try:

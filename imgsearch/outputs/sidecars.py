@@ -256,7 +256,7 @@ def _other_owner(sidecar: Path, photos: Iterable[tuple[Photo, IndexedFile]]) -> 
 
 
 def _sidecar_of(photo: Path, adobe_names: bool) -> Path:
-    """The XMP file that counts for a photo, or the one to make."""
+    """Return the XMP file that counts for a photo, or the one to make."""
     paths = [Path(each) for each in xmp_paths(str(photo))]
     for path in paths:
         if os.path.lexists(path):
@@ -266,7 +266,7 @@ def _sidecar_of(photo: Path, adobe_names: bool) -> Path:
 
 
 def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile[SidecarChange] | None:
-    """The change of one XMP file; None where nothing is to be changed."""
+    """Return the change of one XMP file; None where nothing is to be changed."""
     first = photos[0]
     change = SidecarChange(sidecar, first.file.path, None, first.stars, True)
     try:
@@ -294,7 +294,7 @@ def _plan(sidecar: Path, photos: list[RatedFile]) -> PlannedFile[SidecarChange] 
 def _plan_names(
     sidecar: Path, photos: list[FileWithFaces], orientation_of: Callable[[Path], int]
 ) -> PlannedFile[FaceNamesChange] | None:
-    """The change of one XMP file; None where nothing is to be changed."""
+    """Return the change of one XMP file; None where nothing is to be changed."""
     first = photos[0]
     change = FaceNamesChange(sidecar, first.file.path)
     for name in (face.name for each in photos for face in each.faces):
@@ -344,7 +344,7 @@ def _plan_names(
 def _plan_correction(
     sidecar: Path, photos: list[CorrectedFile]
 ) -> PlannedFile[DateAndPlaceChange] | None:
-    """The change of one XMP file; None where nothing is to be changed."""
+    """Return the change of one XMP file; None where nothing is to be changed."""
     if all(each.states_it for each in photos):
         return None
     first = photos[0]
@@ -378,7 +378,7 @@ def _plan_correction(
 
 
 def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
-    """The names of photos for which a file such as `IMG.xmp` would state what is not so.
+    """Return the names of photos for which a file such as `IMG.xmp` would state what is not so.
 
     `known` is what is to be stated, by the names of the photos.
     """
@@ -400,7 +400,10 @@ def _others_with(sidecar: Path, known: Mapping[str, object]) -> set[str]:
 
 
 def _content(sidecar: Path) -> bytes | None:
-    """The bytes of a file; None without one. Raises OSError and PhotoError, also for a link."""
+    """Return the bytes of a file.
+
+    None without one. Raises OSError and PhotoError, also for a link.
+    """
     if not os.path.lexists(sidecar):
         return None
     if sidecar.is_symlink():

@@ -72,7 +72,7 @@ class Verdict(Struct, frozen=True):
         return self.state == "found"
 
     def level(self, score: float) -> Level:
-        """The level of a hit with this score; a higher score never has a lower level."""
+        """Return the level of a hit with this score; a higher score never has a lower level."""
         if self.sure_from is not None and score >= self.sure_from:
             return "sure"
         if self.likely_from is not None and score >= self.likely_from:
@@ -97,7 +97,7 @@ class Verdict(Struct, frozen=True):
 
 
 def level_of(verdict: Verdict | None, score: float, is_named: bool, is_read: bool) -> Level | None:
-    """The level of a photo in an answer with this verdict.
+    """Return the level of a photo in an answer with this verdict.
 
     A photo that only its name has found has none, and without a verdict no photo has one; but all
     photos are weak that a query finds which the encoder cannot read (`is_read`).
@@ -137,11 +137,11 @@ class Hit(Struct, frozen=True, dict=True):
         return self.paths[0]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The parts of a copy or a pickle: the fields, and the source of the thumbnail."""
+        """Return the parts of a copy or a pickle: the fields, and the source of the thumbnail."""
         return _restored, (astuple(self), self.__dict__.get(_THUMBNAILS))
 
     def _repr_html_(self) -> str:
-        """The picture for a notebook, or the path if no picture can be made now."""
+        """Return the picture for a notebook, or the path if no picture can be made now."""
         from imgsearch.records.notebook import html_picture  # base64 and html: for notebooks only
 
         thumbnails: ThumbnailSource | None = self.__dict__.get(_THUMBNAILS)
@@ -203,7 +203,7 @@ class Answer(Struct, frozen=True):
     understood: tuple[UnderstoodPart, ...] = ()
 
     def without_weak_hits(self) -> Answer:
-        """The answer without its weak hits, which come last, and without the pages after them."""
+        """Return the answer without its weak hits, which come last, and the pages after them."""
         hits = tuple(hit for hit in self.hits if hit.level != "weak")
         return replace(self, hits=hits, cursor=self.cursor if hits == self.hits else None)
 
@@ -273,18 +273,18 @@ class FoundPhotos(Struct, frozen=True, eq=False):
     best: BestOrder | None = None  # with `sort:best`
 
     def level_of(self, photo_id: int, score: float) -> Level | None:
-        """The level of one of these photos: see `Hit.level`."""
+        """Return the level of one of these photos: see `Hit.level`."""
         return level_of(self.verdict, score, photo_id in self.named, self.is_read)
 
     def without_weak(self) -> FoundPhotos:
-        """The photos without the weak ones."""
+        """Return the photos without the weak ones."""
         if self.scores is None:
             return self
         kept = [level != "weak" for level in self.levels()]
         return replace(self, ids=self.ids[kept], scores=self.scores[kept])
 
     def levels(self) -> list[Level | None]:
-        """The level of each photo, in their order."""
+        """Return the level of each photo, in their order."""
         if self.scores is None:
             return [None] * len(self.ids)
         return list(map(self.level_of, self.ids.tolist(), self.scores.tolist()))

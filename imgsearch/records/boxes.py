@@ -8,7 +8,7 @@ Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height
 
 
 def overlap(one: Box, other: Box) -> float:
-    """The area that two boxes share, divided by the area of both together: 0 to 1."""
+    """Return the area that two boxes share, divided by the area of both together: 0 to 1."""
     (x, y, width, height), (left, top, across, down) = one, other
     shared_width = min(x + width, left + across) - max(x, left)
     shared_height = min(y + height, top + down) - max(y, top)

@@ -206,7 +206,10 @@ class Moments(Struct, frozen=True, eq=False):
         towns: Sequence[str | None],
         countries: Sequence[str | None],
     ) -> Moments:
-        """The moments of photos in any order. Times are ISO text; UTC offsets do not count."""
+        """Return the moments of photos in any order.
+
+        Times are ISO text; UTC offsets do not count.
+        """
         import numpy as np
 
         ids, times = np.array(photo_ids, np.int64), _local_times(taken_at)
@@ -223,7 +226,7 @@ class Moments(Struct, frozen=True, eq=False):
 
 
 def _local_times(texts: Sequence[str]) -> NDArray[np.datetime64]:
-    """Times in ISO text, without their UTC offsets, in microseconds."""
+    """Return times in ISO text, without their UTC offsets, in microseconds."""
     import numpy as np
 
     times = np.array([text[:_TO_THE_SECOND] for text in texts], "datetime64[us]")

@@ -36,7 +36,7 @@ class ConceptTest(Struct, frozen=True):
     separates: bool
 
     def sentence(self) -> str:
-        """A sentence about how well the examples separate."""
+        """Return a sentence about how well the examples separate."""
         shares = (
             f"About {self.recall:.0%} of such photos are found, and about {self.precision:.0%} of "
             "what is found is right (cross-validated)."
@@ -67,7 +67,7 @@ class Concept(Struct, frozen=True):
     taught_at: datetime
 
     def sentence(self) -> str:
-        """A sentence about the state of the concept."""
+        """Return a sentence about the state of the concept."""
         if not self.is_ready:
             return "It has no examples left. Teach it again."
         counts = (
@@ -111,16 +111,16 @@ class ConceptProbe(Struct, frozen=True):
     likely_from: float
 
     def probability(self, score: float) -> float:
-        """The probability that a photo with this score shows the concept, from 0 to 1."""
+        """Return the probability that a photo with this score shows the concept, from 0 to 1."""
         z = max(-60.0, min(60.0, self.slope * score + self.intercept))
         return 1 / (1 + math.exp(-z))
 
     def score_of(self, probability: float) -> float:
-        """The score of a photo that shows the concept with this probability, between 0 and 1."""
+        """Return the score of a photo that shows the concept with this probability (0 to 1)."""
         return (math.log(probability / (1 - probability)) - self.intercept) / self.slope
 
     def level(self, score: float) -> ConceptLevel | None:
-        """The verdict on a photo with this score; None below likely."""
+        """Return the verdict on a photo with this score; None below likely."""
         if score >= self.sure_from:
             return "sure"
         return "likely" if score >= self.likely_from else None

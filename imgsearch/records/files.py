@@ -35,7 +35,7 @@ class FileStat(Struct, frozen=True):
 
     @classmethod
     def from_status(cls, path: str, status: os.stat_result) -> Self:
-        """The stat of a file, its numbers in the range of SQLite's integers (64 bits, signed).
+        """Return the stat of a file, its numbers within SQLite's integers (64 bits, signed).
 
         File systems give times before 1678 and inodes of 2^63 and more. A time is cut off at the
         end of the range; an inode wraps around, so that different ones stay different.
@@ -48,7 +48,7 @@ class FileStat(Struct, frozen=True):
         )
 
     def matches(self, other: FileStat) -> bool:
-        """Whether size and modification time are equal, as they are while nobody writes.
+        """Return whether size and modification time are equal, as they are while nobody writes.
 
         Inodes are not compared: they are not stable on FAT and on network drives.
         """

@@ -69,7 +69,7 @@ class Confusion(Struct, frozen=True):
     unread: int = 0
 
     def accuracy_of(self, index: int) -> float:
-        """The share of correct labels among the photos of one class."""
+        """Return the share of correct labels among the photos of one class."""
         return self.counts[index][index] / max(1, sum(self.counts[index]))
 
     @property

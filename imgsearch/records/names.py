@@ -35,12 +35,12 @@ _ONE_NAME: dict[MatchedField, str] = {
 
 
 def names_of_keyword(keyword: str) -> list[str]:
-    """A keyword, and its levels: "Nature|Birds" is also "Nature" and "Birds"."""
+    """Return a keyword and its levels: "Nature|Birds" is also "Nature" and "Birds"."""
     return [keyword, *_LEVELS.split(keyword)]
 
 
 def name_of_field(field: MatchedField) -> str:
-    """The readable word for a name of this field: "file name"."""
+    """Return the readable word for a name of this field: "file name"."""
     return _ONE_NAME.get(field, field)
 
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def html_picture(image: bytes | None, text: str) -> str:
-    """A WebP image as an HTML element, described by `text`; the text alone without an image."""
+    """Return a WebP image as an HTML element, described by `text`.
+
+    The text alone without an image.
+    """
     shown = escape(printable(text))
     if image is None:
         return f"<span>{shown}</span>"
@@ -25,7 +28,10 @@ def html_picture(image: bytes | None, text: str) -> str:
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]], remark: str) -> str:
-    """A table as HTML, with a line below it. The first cell of a row is HTML, others are text."""
+    """Return a table as HTML, with a line below it.
+
+    The first cell of a row is HTML, others are text.
+    """
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join(
         "<tr>"
@@ -38,7 +44,9 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]], remark: st
 
 
 def data_frame(columns: Mapping[str, Sequence[object]], times: str) -> DataFrame:
-    """A pandas DataFrame of these columns. `times` names the column of times, which may lack some.
+    """Return a pandas DataFrame of these columns.
+
+    `times` names the column of times, which may lack some.
 
     Times are local times of the camera; UTC offsets, which only some photos state, are left out.
     Raises MissingPackage without pandas.

@@ -134,7 +134,7 @@ class MergeCounts(Struct, frozen=True):
     marks: int = 0
 
     def plus(self, other: MergeCounts) -> MergeCounts:
-        """The counts of both."""
+        """Return the counts of both."""
         return MergeCounts(
             self.new + other.new,
             self.newer_facts + other.newer_facts,

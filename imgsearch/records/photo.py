@@ -58,7 +58,7 @@ class Fact(Struct, frozen=True):
         return str if self.type is datetime else self.type
 
     def loaded(self, stored: Any) -> Any:
-        """The value that a column holds as this: a date as ISO text, yes and no as 1 and 0.
+        """Return the value that a column holds as this: a date as ISO text, yes and no as 1 and 0.
 
         Null is the value of a photo of which the fact is not known.
         """
@@ -420,7 +420,7 @@ class Facts(Struct, frozen=True):
 
 
 def _with_features(core: "type[Struct]") -> "type[Struct]":
-    """The record of facts with a field for each fact that a feature reads."""
+    """Return the record of facts with a field for each fact that a feature reads."""
     added = [
         (name, Annotated[Optional[each.type], _of_feature(each)], None)  # noqa: UP045  # no literal
         for name, each in installed.facts().items()
@@ -526,7 +526,7 @@ def facts_of(condition: Filter) -> list[str]:
 
 
 def with_measured(facts: Facts, known: Facts) -> Facts:
-    """Facts that were read again, with those of `known` that only decoding measures."""
+    """Return facts that were read again, with those of `known` that only decoding measures."""
     if facts.is_measured:
         return facts
     unknown = [name for name in MEASURED_FACTS if getattr(facts, name) is None]
@@ -555,7 +555,7 @@ class Photo(Struct, frozen=True):
 
 
 def with_people(photo: Photo, names: Iterable[str]) -> Photo:
-    """The photo with the persons whose faces it shows, after those that its metadata names."""
+    """Return the photo with the persons of its faces, after those that its metadata names."""
     known = {plain_text(name) for name in photo.facts.people}
     more = tuple(name for name in names if plain_text(name) not in known)
     return replace(photo, facts=replace(photo.facts, people=(*photo.facts.people, *more)))
@@ -581,7 +581,7 @@ _TO_THE_SECOND = len("2023-06-15T14:30:00")
 def are_raw_pair(
     developed_format: str, raw_format: str, developed_at: str | None, raw_at: str | None
 ) -> bool:
-    """Whether photos of these formats, taken at these times (ISO), can be the two of one shot.
+    """Return whether photos of these formats and times (ISO) can be the two of one shot.
 
     Where both state a time, it is the same second.
     """
@@ -600,5 +600,5 @@ class PhotoVectors(Struct, frozen=True):
     times_s: tuple[float, ...] = ()
 
     def best_part(self, query: "Vector") -> int:
-        """The number of the part with the highest score for a query (dim,)."""
+        """Return the number of the part with the highest score for a query (dim,)."""
         return int((self.vectors @ query).argmax()) if len(self.vectors) > 1 else 0

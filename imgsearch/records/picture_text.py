@@ -69,7 +69,7 @@ class TextCounts(Struct, frozen=True):
 
 
 def words_in_text(text: str) -> list[str]:
-    """The words of a text, without case and accents.
+    """Return the words of a text, without case and accents.
 
     Letters and digits are separate words: "Table12" gives table, 12. Each character of Chinese and
     Japanese is a word, too.
@@ -78,18 +78,18 @@ def words_in_text(text: str) -> list[str]:
 
 
 def longest_with(phrase: str) -> int:
-    """The greatest length of a text of which a phrase is a big part: its words with spaces."""
+    """Return the greatest length of a text of which a phrase (words with spaces) is a big part."""
     return _BIG_PART * len(" ".join(words_in_text(phrase)))
 
 
 def lengths_like(word: str) -> tuple[int, int]:
-    """The least and the greatest length of a word that `differs_by_a_letter` from this one."""
+    """Return the least and greatest length of a word that `differs_by_a_letter` from this one."""
     letters = len(word.replace("ss", "ß"))
     return letters - 1, letters + 1 + max(2, word.count("ss"))
 
 
 def differs_by_a_letter(word: str, other: str) -> bool:
-    """Whether one letter was changed, added, left out, or swapped with the next one.
+    """Return whether one letter was changed, added, left out, or swapped with the next one.
 
     "ss" counts as one letter, since "ß" is written so here and read as "f" or "b". This is one edit
     (OSA), without the import of RapidFuzz, which takes longer than a query.
@@ -105,13 +105,13 @@ def differs_by_a_letter(word: str, other: str) -> bool:
 
 
 def searchable_texts(lines: Sequence[TextLine]) -> list[str]:
-    """The words of all lines, joined with spaces, once for each possible reading order."""
+    """Return the words of all lines, joined with spaces, once for each possible reading order."""
     orders = (" ".join(word for word, _ in order) for order in _reading_orders(lines))
     return list(dict.fromkeys(orders))
 
 
 def lines_with(lines: Sequence[TextLine], phrase: str) -> tuple[TextLine, ...]:
-    """The lines that contain a phrase: its words in sequence, within or across lines.
+    """Return the lines that contain a phrase: its words in sequence, within or across lines.
 
     The result is empty for an absent phrase and for a phrase without words.
     """
@@ -130,7 +130,7 @@ _Words: TypeAlias = list[tuple[str, tuple[int, ...]]]  # with the numbers of the
 
 
 def _reading_orders(lines: Sequence[TextLine]) -> Iterator[_Words]:
-    """The words of all lines from top to bottom, and column by column.
+    """Yield the words of all lines from top to bottom, and column by column.
 
     The words of a sign stand side by side; a menu or a receipt has columns.
     """
@@ -153,7 +153,7 @@ def _words(lines: Sequence[TextLine], order: Sequence[int]) -> _Words:
 
 
 def _by_column(lines: Sequence[TextLine]) -> list[int]:
-    """The numbers of the lines, each followed by the line below it, if any."""
+    """Return the numbers of the lines, each followed by the line below it, if any."""
     by_top = sorted(range(len(lines)), key=lambda each: (lines[each].y, lines[each].x))
     tops = [lines[number].y for number in by_top]
     left = set(by_top)
@@ -172,7 +172,9 @@ def _by_column(lines: Sequence[TextLine]) -> list[int]:
 
 
 def _line_below(lines: Sequence[TextLine], number: int, lower: Iterable[int]) -> int | None:
-    """The next line of the column of a line; `lower` are the lines below its middle, by their top.
+    """Return the next line of the column of a line.
+
+    `lower` are the lines below its middle, by their top.
 
     It stops at the first one that is in the column, or too far below.
     """

@@ -46,7 +46,7 @@ class TrialQuery(Struct, frozen=True):
         return len(set(self.before) & set(self.after))
 
     def right_in(self, photo_ids: tuple[int, ...]) -> int:
-        """The number of these photos that are known to be right."""
+        """Return the number of these photos that are known to be right."""
         return len(set(self.right) & set(photo_ids))
 
 

@@ -69,7 +69,7 @@ class PictureMeasures(Struct, frozen=True, eq=False):
 
     @classmethod
     def of_rows(cls, rows: Iterable[Sequence[Any]]) -> Self:
-        """The measures of pictures, from rows of `MEASURE_COLUMNS`, in their order."""
+        """Return the measures of pictures, from rows of `MEASURE_COLUMNS`, in their order."""
         import numpy as np
 
         columns = list(zip(*rows, strict=True)) or [()] * len(MEASURE_COLUMNS)
@@ -91,7 +91,7 @@ class PictureMeasures(Struct, frozen=True, eq=False):
         detail: Numbers,
         sharpness: Numbers,
     ) -> Self:
-        """The measures of pictures, of which `is_lossy` are JPEGs, from one array (n,) a fact."""
+        """Return the measures of pictures (`is_lossy`: JPEGs) from one array (n,) a fact."""
         import numpy as np
 
         pixels = widths * heights
@@ -101,7 +101,7 @@ class PictureMeasures(Struct, frozen=True, eq=False):
         return cls(ids, lightness, detail, sharpness, pixels / 1e6, bits)
 
     def of(self, rows: Ids) -> Self:
-        """The measures of some pictures, by their rows."""
+        """Return the measures of some pictures, by their rows."""
         return type(self)(*(array[rows] for array in astuple(self)))
 
 

@@ -41,7 +41,7 @@ class Alternative(Struct, frozen=True):
 
 
 def alternative_to(context: SearchContext, condition: Filter) -> Alternative | None:
-    """An alternative to a filter that no photo passes; None if there is none.
+    """Return an alternative to a filter that no photo passes; None if there is none.
 
     Only filters with a single value, a name or a place, have alternatives.
     """
@@ -80,7 +80,10 @@ def alternative_to(context: SearchContext, condition: Filter) -> Alternative | N
 
 
 def _nearest(value: str, known: Sequence[KnownName]) -> KnownName | None:
-    """The name most similar to a value, as a whole or by one of its words; the first of equals."""
+    """Return the name most similar to a value, as a whole or by one of its words.
+
+    The first of equals.
+    """
     from imgsearch.language.spelling import similarity  # lazy: only an empty answer needs it
 
     wanted = " ".join(words_of(value))
@@ -94,7 +97,7 @@ def _nearest(value: str, known: Sequence[KnownName]) -> KnownName | None:
 
 
 def _larger_circle(context: SearchContext, condition: Filter) -> Alternative | None:
-    """The filter with the smallest larger circle around the same place that contains photos."""
+    """Return the filter with the smallest larger circle around its place that contains photos."""
     (place,) = condition.values
     assert isinstance(place, Place | NamedPlace)
     for radius_km in _RADII_KM:

@@ -53,7 +53,7 @@ def search_page(query: PreparedQuery, k: int, cursor: str | None = None) -> Answ
 
 
 def found_ids(query: PreparedQuery, k: int | None, include_weak: bool = False) -> list[int]:
-    """The ids of the photos of an answer, at most k, in its order; each shot once.
+    """Return the ids of the photos of an answer, at most k, in its order; each shot once.
 
     Weak photos are included on request only. A query with terms needs k. Raises QueryError as
     `search_page` does.
@@ -72,7 +72,10 @@ def matching_ids(query: PreparedQuery, k: int) -> Ids:
 
 
 def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:
-    """The ids of `matching_ids`, each shot once; None stands for all photos without a query."""
+    """Return the ids of `matching_ids`, each shot once.
+
+    None stands for all photos without a query.
+    """
     import numpy as np
 
     prepared = None if query is None else prepare(context, query)
@@ -152,7 +155,7 @@ class _FoundPage(Struct, frozen=True):
     best: BestOrder | None = None  # with `sort:best`
 
     def ids_without_weak(self) -> list[int]:
-        """The photos that are not weak."""
+        """Return the photos that are not weak."""
         if self.ranking is None:
             return self.ids
         ranking, scores = self.ranking, dict(self.ranking.photos)
@@ -181,7 +184,7 @@ def _page(query: PreparedQuery, k: int, cursor: str | None = None) -> _FoundPage
 
 
 def _ranked_page(query: PreparedQuery, k: int, after: ByTwoScores) -> _FoundPage:
-    """The best k photos after the pages shown so far."""
+    """Return the best k photos after the pages shown so far."""
     if query.excludes_all:
         return _FoundPage([])
     counts = [0 if each is None else each.count for each in (after.named, after.others)]
@@ -218,7 +221,7 @@ def _end_of_page(
 
 
 def _end(after: ByScore | None, shown: Sequence[Scored]) -> ByScore:
-    """The end of the page of `shown` photos that began after `after`."""
+    """Return the end of the page of `shown` photos that began after `after`."""
     last_score = shown[-1][1]
     alike = [photo_id for photo_id, score in shown if score <= last_score + SCORE_NOISE]
     if after is None:
@@ -231,7 +234,7 @@ def _end(after: ByScore | None, shown: Sequence[Scored]) -> ByScore:
 
 
 def _sorted_page(query: PreparedQuery, k: int, after: ByKey | None) -> _FoundPage:
-    """The most relevant k photos, or all that reach the minimum score, in another order."""
+    """Return the most relevant k photos, or all that reach the minimum score, in another order."""
     if query.excludes_all:
         return _FoundPage([])
     limit = max(COUNTED_HITS, k)
@@ -251,7 +254,7 @@ def _sorted_page(query: PreparedQuery, k: int, after: ByKey | None) -> _FoundPag
 
 
 def _best_among(query: PreparedQuery, ids: Sequence[int]) -> BestOrder:
-    """Photos of a ranking, the most worth keeping first."""
+    """Return photos of a ranking, the most worth keeping first."""
     import numpy as np
 
     return best_order(query.context, query.context.selection((), np.array(ids, np.int64)))
@@ -264,7 +267,7 @@ def _best_page(
     after: ByKey | None,
     ranking: Ranking | None = None,
 ) -> _FoundPage:
-    """The k photos of an order after the page before, which ended with a photo at a position.
+    """Return k photos of an order after the page that ended with a photo at a position.
 
     If that photo was deleted meanwhile, the position counts.
     """
@@ -282,7 +285,10 @@ def _best_page(
 def _in_order(
     query: PreparedQuery, ids: Sequence[int], after: ByKey | None = None, limit: int = -1
 ) -> list[Listed]:
-    """Photos of a ranking in the order of date or path; the ranking has each shot only once."""
+    """Return photos of a ranking in the order of date or path.
+
+    The ranking has each shot only once.
+    """
     import numpy as np
 
     selection = query.context.selection((), np.array(ids, np.int64))
@@ -295,7 +301,10 @@ def _ids_of(listed: Sequence[Listed], k: int) -> list[int]:
 
 
 def _cursor_after(exact: Query, listed: Sequence[Listed], k: int) -> str | None:
-    """The cursor of the page after the first k of these photos; None if there are no more."""
+    """Return the cursor of the page after the first k of these photos.
+
+    None if there are no more.
+    """
     end = listed[k - 1] if len(listed) > k else None
     return None if end is None else cursors.write(exact, ByKey(end.key, end.id))
 

@@ -66,7 +66,7 @@ class LibraryBaseline(Struct, frozen=True):
     def assess(
         self, query: ScoredQuery, hits: Neighbours, among: Selection | None = None
     ) -> Verdict:
-        """The verdict on an answer, given its best hits, best first, all in `among`."""
+        """Return the verdict on an answer, given its best hits, best first, all in `among`."""
         import numpy as np
 
         hits = Neighbours(
@@ -84,7 +84,7 @@ class LibraryBaseline(Struct, frozen=True):
 
 @lru_cache(maxsize=2)  # catalogues give the same baseline until it changes
 def _as_searched_for(scores: ScoreBaseline, encoder_id: str) -> tuple[ScoreBaseline, Vector | None]:
-    """A baseline with its nouns as queries search for them, and the mean of the nouns."""
+    """Return a baseline with its nouns as queries search for them, and the mean of the nouns."""
     mean_noun = mean_noun_of(scores, encoder_id)
     if mean_noun is None:
         return scores, None
@@ -93,7 +93,7 @@ def _as_searched_for(scores: ScoreBaseline, encoder_id: str) -> tuple[ScoreBasel
 
 
 def mean_noun_of(scores: ScoreBaseline | None, encoder_id: str) -> Vector | None:
-    """The mean vector (dim,) of the nouns, a share of which is subtracted from short texts.
+    """Return the mean vector (dim,) of the nouns, a share of which is subtracted from short texts.
 
     None if the encoder subtracts nothing, and without a baseline.
     """
@@ -149,7 +149,7 @@ class GrowingBaseline:
     """
 
     def __init__(self, photos: int, made_from: int, renew: Callable[[], object]) -> None:
-        """The library has `photos` photos, its baseline was made from `made_from`, 0 for none."""
+        """Note that the library has `photos` photos, its baseline `made_from` so many (0: none)."""
         self._photos = photos
         self._renew = renew
         self._due = PROVISIONAL_PHOTOS
@@ -170,7 +170,7 @@ class GrowingBaseline:
 def new_baseline(
     photos: Vectors, mean: Vector, vectors: int, embed_queries: EmbedQueries
 ) -> ScoreBaseline:
-    """The score baseline of a library with this many vectors.
+    """Return the score baseline of a library with this many vectors.
 
     `photos` (n, dim) is a sample of the vectors, and `mean` (dim,) the mean of all or of many.
     """
@@ -180,7 +180,7 @@ def new_baseline(
 
 
 def nouns() -> list[str]:
-    """Things that people search for in a word or two."""
+    """Return things that people search for in a word or two."""
     from importlib.resources import files  # lazy: a query does not need it
 
     text = (files("imgsearch.search") / "nouns.txt").read_text("utf-8")
@@ -188,7 +188,7 @@ def nouns() -> list[str]:
 
 
 def _sample(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:
-    """A sample of the library's photos (n, dim), and the mean (dim,) of all.
+    """Return a sample of the library's photos (n, dim), and the mean (dim,) of all.
 
     The sample are those whose contents have the lowest hashes, which are as good as random. So an
     archive with the same photos draws the same ones, and a library that grows keeps most of them.

@@ -69,7 +69,7 @@ def negative_rows(
     *,
     is_less_mean_noun: bool = False,
 ) -> Vectors:
-    """The contribution of each negative term, as rows (m, dim) whose sum `compose` takes.
+    """Return the contribution of each negative term, as rows (m, dim) whose sum `compose` takes.
 
     `positives` are the kind and weight of each positive term. The negative terms have these
     `kinds` (m,), `weights` (m,), all below 0, and `vectors` (m, dim) of length 1. `usual_caption`
@@ -106,7 +106,7 @@ def negative_rows(
 
 
 def _turn(positive: TermKind, negative: TermKind, is_less_mean_noun: bool) -> float:
-    """The tangent of the angle by which a negative term of weight -1 turns a positive one."""
+    """Return the tangent of the angle by which a term of weight -1 turns a positive one."""
     if negative == "concept":
         return _TURN_FROM_CONCEPT
     if negative == "image":
@@ -129,7 +129,7 @@ def compose(positive: Vectors, negative: Vector) -> Vectors:
 
 
 def factors(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
-    """The factors (n,) of each row of `positive`, and (n,) of `negative`, in `compose`."""
+    """Return the factors (n,) of each row of `positive`, and (n,) of `negative`, in `compose`."""
     import numpy as np
 
     along, orthogonal = _split(positive, negative)
@@ -140,7 +140,7 @@ def factors(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
 
 
 def shared(kinds: Sequence[TermKind], weights: Vector) -> Vector:
-    """The weights (terms,) of a query with the shares of positive concepts and examples.
+    """Return the weights (terms,) of a query with the shares of positive concepts and examples.
 
     A concept has its share in any query, and an example beside positive words.
     """
@@ -157,7 +157,7 @@ def shared(kinds: Sequence[TermKind], weights: Vector) -> Vector:
 
 
 def cancels_out(positive: Vector, negative: Vector) -> bool:
-    """Whether `negative` (dim,) has no direction of its own beside `positive` (dim,).
+    """Return whether `negative` (dim,) has no direction of its own beside `positive` (dim,).
 
     Both are weighted sums of the vectors of terms.
     """

@@ -23,7 +23,9 @@ _POSSIBLE = 0.2  # the probability from which a photo is possible
 
 
 def probe_of(definitions: Definitions, row: EncoderRow, name: str) -> ConceptProbe:
-    """The concept with this name. Raises QueryError for an unknown name and suggests a similar one.
+    """Return the concept with this name.
+
+    Raises QueryError for an unknown name and suggests a similar one.
 
     It also raises QueryError for a concept that this encoder has not learned, because all its liked
     examples have left the library.
@@ -39,7 +41,7 @@ def probe_of(definitions: Definitions, row: EncoderRow, name: str) -> ConceptPro
 
 
 def require_concept(definitions: Definitions, name: str) -> str:
-    """The name of a concept as it was taught. Raises QueryError for an unknown name."""
+    """Return the name of a concept as it was taught. Raises QueryError for an unknown name."""
     known = {plain_text(each): each for each in definitions.concept_names()}
     wanted = plain_text(name)
     if wanted in known:
@@ -71,7 +73,7 @@ def checked(definitions: Definitions, condition: Filter) -> Filter:
 
 
 def only_concept(definitions: Definitions, row: EncoderRow, query: Query) -> ConceptProbe | None:
-    """The concept that is the only term of a query, else None; filters do not count."""
+    """Return the concept that is the only term of a query, else None; filters do not count."""
     if len(query.terms) != 1 or query.terms[0].weight < 0:
         return None
     what = query.terms[0].what
@@ -88,7 +90,7 @@ def learned_concepts(definitions: Definitions, row: EncoderRow, query: Query) ->
 
 
 def concept_verdict(probe: ConceptProbe, verdict: Verdict, scores: Sequence[float]) -> Verdict:
-    """The verdict on an answer to a single concept, from the bounds of the concept itself.
+    """Return the verdict on an answer to a single concept, from the bounds of the concept itself.
 
     `scores` are the scores of the best photos, best first. The strength of `verdict` is kept.
     """
@@ -112,14 +114,14 @@ def concept_verdict(probe: ConceptProbe, verdict: Verdict, scores: Sequence[floa
 
 
 def _reachable(bound: float) -> float | None:
-    """The bound; None if no score can reach it."""
+    """Return the bound; None if no score can reach it."""
     return bound if isfinite(bound) else None
 
 
 def verdicts(
     definitions: Definitions, row: EncoderRow, query: Query, photo_id: int, photo: PhotoVectors
 ) -> tuple[ConceptVerdict, ...]:
-    """The verdict of each concept in the query on one photo."""
+    """Return the verdict of each concept in the query on one photo."""
     names = [term.what.name for term in query.terms if isinstance(term.what, TaughtConcept)]
     for condition in query.filters:
         if condition.field == "shows":

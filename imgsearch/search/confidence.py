@@ -82,7 +82,7 @@ class Thresholds(Struct, frozen=True):
     possible_share: float = 0.5
 
     def unsure_from(self, query: ScoredQuery, candidates: PhotoCount) -> float:
-        """The strength below which nothing is found: the mean over the terms, weighted."""
+        """Return the strength below which nothing is found: the mean over the terms, weighted."""
         by_chance = chance(candidates.vectors)
         of_few = self.unsure_words_of_few / max(candidates.vectors, FEW_PHOTOS)
         words = self.unsure_words_share * by_chance + of_few
@@ -91,7 +91,7 @@ class Thresholds(Struct, frozen=True):
         return _mean_of(of_kind, query)
 
     def found_from(self, query: ScoredQuery) -> float:
-        """The strength from which something is found: the mean over the terms, weighted."""
+        """Return the strength from which something is found: the mean over the terms, weighted."""
         of_kind = {
             "text": self.found_text,
             "short": self.found_short,
@@ -186,7 +186,9 @@ def assess(
 
 
 def unsure_hits(strength: float) -> int:
-    """The number of hits of which one is right in three of four unsure answers to what is there.
+    """Return the number of hits of which one is right in three of four unsure answers.
+
+    These are answers to queries for something that is there.
 
     The stronger the answer, the earlier comes the first right hit.
     """
@@ -195,7 +197,7 @@ def unsure_hits(strength: float) -> int:
 
 
 def _showing_all(baseline: ScoreBaseline, things: Vectors, closest: Vectors) -> int:
-    """The number of hits, from the best one on, that show all things of the query.
+    """Return the number of hits, from the best one on, that show all things of the query.
 
     `closest` (m, dim) are the photos of these hits, `things` (n, dim) the things. A few of the hits
     that are counted may lack one: a photo may show a thing in its own way.
@@ -216,7 +218,7 @@ def _showing_all(baseline: ScoreBaseline, things: Vectors, closest: Vectors) -> 
 def answer_strength(
     baseline: ScoreBaseline, query: ScoredQuery, closest: Vectors, candidates: PhotoCount
 ) -> float:
-    """The strength of an answer: standard deviations above chance; 0 is chance."""
+    """Return the strength of an answer: standard deviations above chance; 0 is chance."""
     others = _compared_with(baseline, query)
     above_chance = _z_score(baseline, query, closest, others) - chance(candidates.vectors)
     spread = _spread_z(baseline, query, others)
@@ -258,7 +260,7 @@ def _others(baseline: ScoreBaseline, query: ScoredQuery) -> _Others:
 def _z_score(
     baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors, others: _Others
 ) -> float:
-    """The highest z-score of the query's scores with photos (m, dim).
+    """Return the highest z-score of the query's scores with photos (m, dim).
 
     An example is left out of its own results. Therefore unrelated queries whose example is the
     photo itself are left out for that photo as well: in a library of fifty, one in fifty unrelated
@@ -280,7 +282,7 @@ def _z_score(
 
 
 def _spread_z(baseline: ScoreBaseline, query: ScoredQuery, others: _Others) -> float:
-    """The spread of the query's scores over the sample photos, as a z-score from -3 to 3.
+    """Return the spread of the query's scores over the sample photos, as a z-score from -3 to 3.
 
     It is compared with the spreads of unrelated queries.
     """
@@ -299,7 +301,7 @@ def _spread_z(baseline: ScoreBaseline, query: ScoredQuery, others: _Others) -> f
 def _usual_spread(
     baseline: ScoreBaseline, query: ScoredQuery, unrelated: Vectors
 ) -> tuple[float, float] | None:
-    """The field `spread` of `_Others`."""
+    """Return the field `spread` of `_Others`."""
     import numpy as np
 
     numbers = np.arange(0, len(unrelated), _SPREAD_STRIDE)
@@ -314,7 +316,7 @@ def _usual_spread(
 
 
 def _row_by_row(rows: Vectors, photos: Vectors) -> Vectors:
-    """The scores (n, m) of rows (n, dim) with photos (m, dim).
+    """Return the scores (n, m) of rows (n, dim) with photos (m, dim).
 
     A product of matrices of this size wakes the threads of BLAS. In a process that makes only one,
     and where other threads have the cores, that takes twenty to fifty times as long as the product
@@ -328,7 +330,7 @@ def _row_by_row(rows: Vectors, photos: Vectors) -> Vectors:
 def _examples(
     baseline: ScoreBaseline, query: ScoredQuery, numbers: NDArray[np.intp]
 ) -> list[Vectors]:
-    """For each example term, the examples (n, dim) in the unrelated queries with these numbers."""
+    """Return for each example term the examples (n, dim) in these unrelated queries."""
     return [
         baseline.photos[_stand_ins(position, numbers, len(baseline.photos))]
         for position, (kind, _) in enumerate(query.terms)
@@ -337,7 +339,7 @@ def _examples(
 
 
 def chance(vectors: int) -> float:
-    """The z-score that the best of this many unrelated vectors reaches by chance.
+    """Return the z-score that the best of this many unrelated vectors reaches by chance.
 
     The expected largest of n normal values, after Blom (1958): quantile (n - 3/8) / (n + 1/4).
     """
@@ -346,7 +348,7 @@ def chance(vectors: int) -> float:
 
 
 def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
-    """Queries (n, dim) about other things but built like this one; rows of length 1.
+    """Return queries (n, dim) about other things but built like this one; rows of length 1.
 
     They have as many positive terms, with the same weights, and the same negative terms, composed
     in the same way.
@@ -372,7 +374,7 @@ def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
 
 
 def _stand_ins(position: int, numbers: NDArray[np.intp], bank_size: int) -> NDArray[np.intp]:
-    """The row of a bank that replaces the term at this position, for each unrelated query (n,).
+    """Return the bank's row that replaces the term at a position, for each unrelated query (n,).
 
     The stride differs from term to term, so that the same two rows do not always meet.
     """

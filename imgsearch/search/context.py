@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def understood(
     names: KnownNames, definitions: Definitions, query: Query, today: date, cache_dir: Path
 ) -> Understanding:
-    """The exact query that a query stands for. Raises QueryError as `with_saved` does.
+    """Return the exact query that a query stands for. Raises QueryError as `with_saved` does.
 
     `cache_dir` holds the names of places in other languages.
     """
@@ -49,7 +49,9 @@ def selection_of(
     online: frozenset[int],
     among: Ids | None = None,
 ) -> Selection:
-    """The photos that pass these filters. Raises QueryError for an unknown town, concept or name.
+    """Return the photos that pass these filters.
+
+    Raises QueryError for an unknown town, concept or name.
 
     `online` are the ids of the roots that are reachable now.
     """
@@ -61,7 +63,7 @@ def selection_of(
 
 
 def no_taste() -> Taste:
-    """The taste of a library without favourites."""
+    """Return the taste of a library without favourites."""
     return Taste(frozenset())
 
 
@@ -105,7 +107,10 @@ class SearchContext(Struct, frozen=True):
         return self.catalogue.encoder
 
     def understood(self, query: Query) -> Understanding:
-        """The exact query that a query stands for. Raises QueryError as `with_saved` does."""
+        """Return the exact query that a query stands for.
+
+        Raises QueryError as `with_saved` does.
+        """
 
         def understand() -> Understanding:
             names = self.catalogue.names
@@ -119,11 +124,11 @@ class SearchContext(Struct, frozen=True):
         return self.recent.get(("understood", query, free, self.today), understand)
 
     def encoder(self) -> Encoder:
-        """The encoder of the catalogue, which is loaded if it is not in memory yet."""
+        """Return the encoder of the catalogue, which is loaded if it is not in memory yet."""
         return self.encoders.shared(self.row)
 
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
-        """The photos that pass these filters, without hidden ones unless a filter names these.
+        """Return the photos that pass these filters, hidden ones only if a filter names these.
 
         Of photos that are given, hidden ones stay. Raises QueryError for an unknown town, concept
         or name.
@@ -136,7 +141,7 @@ class SearchContext(Struct, frozen=True):
         return replace(selection, with_hidden=shows_hidden, rated_by_files=self.rated_by_files)
 
     def among(self, query: Query) -> Selection | None:
-        """The photos that pass the query's filters; None where these are all photos."""
+        """Return the photos that pass the query's filters; None where these are all photos."""
         return self.selection(query.filters) if query.filters or self.hides_photos else None
 
     @property

@@ -31,7 +31,7 @@ class ByScore(Struct, frozen=True):
     count: int  # hits on all pages so far
 
     def is_after(self, photo_id: int, score: float) -> bool:
-        """Whether a photo comes after the pages shown so far."""
+        """Return whether a photo comes after the pages shown so far."""
         return score <= self.score + SCORE_NOISE and photo_id not in self.shown
 
 
@@ -50,7 +50,7 @@ class ByKey(Struct, frozen=True):
 
 
 def write(query: Query, end: ByScore | ByTwoScores | ByKey, learned: bytes = b"") -> str:
-    """The cursor for the page after `end`.
+    """Return the cursor for the page after `end`.
 
     `learned` identifies the current versions of the query's concepts. Teaching them again changes
     all scores, which makes the cursor invalid.
@@ -66,7 +66,7 @@ def write(query: Query, end: ByScore | ByTwoScores | ByKey, learned: bytes = b""
 
 
 def read_by_score(cursor: str | None, query: Query, learned: bytes = b"") -> ByTwoScores:
-    """The end of the previous page of a ranked answer; without a cursor, the beginning.
+    """Return the end of the previous page of a ranked answer; without a cursor, the beginning.
 
     Raises QueryError for a cursor of another query, for a cursor older than the last teaching of a
     concept in the query (see `write`), and for text that is not a cursor.
@@ -92,7 +92,7 @@ def _read_score(fields: Any) -> ByScore:
 
 
 def read_by_key(cursor: str | None, query: Query) -> ByKey | None:
-    """The end of the previous page of a sorted answer; errors as in `read_by_score`."""
+    """Return the end of the previous page of a sorted answer; errors as in `read_by_score`."""
     if cursor is None:
         return None
     with _cursor_errors(cursor):
@@ -101,7 +101,7 @@ def read_by_key(cursor: str | None, query: Query) -> ByKey | None:
 
 
 def position(end: ByKey) -> int:
-    """The number of photos before the end of a page, in an order without keys of its own.
+    """Return the number of photos before the end of a page, in an order without keys of its own.
 
     Raises QueryError for a key that is no such number.
     """

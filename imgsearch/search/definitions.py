@@ -16,7 +16,7 @@ _LISTED_NAMES = 10
 
 
 def nearest_or_all(name: str, names: Sequence[str], to_list: str, title: str) -> str:
-    """The sentence about the names that there are, for a message about one that is not.
+    """Return the sentence about the names that there are, for a message about one that is not.
 
     It asks for the nearest name, and says how `to_list` them all; if none is near, it lists the
     first of them after the `title`.
@@ -35,25 +35,25 @@ class Definitions(Protocol):
     """The saved searches, the concepts and the things of features that queries may name."""
 
     def saved_search(self, name: str) -> SavedSearch | None:
-        """The saved search with this name; case and accents do not count."""
+        """Return the saved search with this name; case and accents do not count."""
 
     def saved_search_names(self) -> list[str]:
-        """The names of all saved searches."""
+        """Return the names of all saved searches."""
 
     def names_for(self, filter_name: str) -> list[str]:
         """Return all names that the filter of a feature finds: see `NamedFilter`."""
 
     def hides_photos(self) -> bool:
-        """Whether any photo is hidden."""
+        """Return whether any photo is hidden."""
 
     def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
-        """The concept with this name, as this encoder has learned it."""
+        """Return the concept with this name, as this encoder has learned it."""
 
     def concept_names(self) -> list[str]:
-        """The names of all concepts."""
+        """Return the names of all concepts."""
 
     def concept_photo_count(self, name: str) -> int:
-        """The number of photos that show a concept."""
+        """Return the number of photos that show a concept."""
 
     def concept_judgements(self, name: str) -> dict[int, bool]:
-        """The photos that are examples of a concept, and whether each is liked."""
+        """Return the photos that are examples of a concept, and whether each is liked."""

@@ -11,7 +11,10 @@ from imgsearch.errors import QueryError
 
 
 def content_hash_of(source: Path | bytes) -> bytes:
-    """The content hash of an example, comparable with the library's hashes. Raises QueryError."""
+    """Return the content hash of an example, comparable with the library's hashes.
+
+    Raises QueryError.
+    """
     if isinstance(source, bytes):
         return content_hash(BytesIO(source))
     try:

@@ -23,7 +23,7 @@ _FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo 
 
 
 def explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
-    """The rank, score, shares, passed filters and text of the photo at `path`."""
+    """Return the rank, score, shares, passed filters and text of the photo at `path`."""
     text = query.context.catalogue.texts([photo_id]).get(photo_id)
     explanation = _with_worth(query, _explain(query, photo_id, path))
     is_named = "text" in explanation.matched_by and query.names is not None
@@ -85,7 +85,7 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
 
 
 def _with_worth(query: PreparedQuery, explanation: Explanation) -> Explanation:
-    """The explanation with the reasons for the place of a photo, where the order is `sort:best`.
+    """Return the explanation with the reasons for a photo's place in the order `sort:best`.
 
     With terms, the photo is compared with the most relevant ones.
     """
@@ -107,7 +107,7 @@ def _with_worth(query: PreparedQuery, explanation: Explanation) -> Explanation:
 
 
 def _term_text(term: Term) -> str:
-    """A term as a query line, or in words if it has no such form."""
+    """Return a term as a query line, or in words if it has no such form."""
     if is_expressible(term):
         return to_text(Query((term,)))
     sign = "-" if term.weight < 0 else ""
@@ -123,7 +123,7 @@ def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:
 
 
 def _rank_of(query: PreparedQuery, photo_id: int) -> int | None:
-    """The rank of a photo, from 1; None if it is not found."""
+    """Return the rank of a photo, from 1; None if it is not found."""
     limit = _FIRST_LIMIT
     while True:
         ranking = rank(query, limit)

@@ -137,7 +137,7 @@ def _rated(
 
 
 def _raw_paths(catalogue: Catalogue, ids: Sequence[int]) -> dict[int, list[Path]]:
-    """The paths of the RAW files that belong to these photos."""
+    """Return the paths of the RAW files that belong to these photos."""
     shown = set(ids)
     pairs = [(jpeg, raw) for jpeg, raw in catalogue.raw_pairs(ids) if jpeg in shown]
     photos = catalogue.photos([raw for _, raw in pairs])

@@ -25,7 +25,7 @@ _ALIKE = 0.95  # cosine from which two photos are redundant as examples
 
 
 def judged_example(context: SearchContext, source: ExampleSource, is_like: bool) -> ConceptExample:
-    """A judged photo: by its path, "photo:ID", its id, or the bytes of an image file.
+    """Return a judged photo: by its path, "photo:ID", its id, or the bytes of an image file.
 
     A file with the content of a photo of the library stands for that photo. Any other file gets a
     reduced copy.
@@ -40,12 +40,12 @@ def judged_example(context: SearchContext, source: ExampleSource, is_like: bool)
 
 
 def example_hash(context: SearchContext, source: ExampleSource) -> bytes:
-    """The content hash of a photo that `judged_example` takes. Raises as that does."""
+    """Return the content hash of a photo that `judged_example` takes. Raises as that does."""
     return _identity(context, source)[0]
 
 
 def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
-    """The ids of up to k photos whose judgement would help a concept most, the best first.
+    """Return the ids of up to k photos whose judgement would help a concept most, the best first.
 
     These are the photos that its probe is least certain of (uncertainty sampling, Lewis and Gale
     1994), among those that score highest. Of photos that are nearly alike, all but
@@ -76,7 +76,7 @@ def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
 def _identity(
     context: SearchContext, source: ExampleSource
 ) -> tuple[bytes, int | None, Path | bytes | None]:
-    """The content hash, the id if the library has the photo, and the file if one was named."""
+    """Return the content hash, the photo's id if there is one, and the file if one is named."""
     if isinstance(source, str) and source.startswith(_PHOTO):
         example = example_of(source).what
         assert isinstance(example, Example) and isinstance(example.source, int)

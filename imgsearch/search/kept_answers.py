@@ -22,7 +22,7 @@ class AnswerCache(Protocol):
     """A cache of answers by their keys and the versions of the library they were found in."""
 
     def known(self, key: Hashable, version: Hashable) -> object | None:
-        """The answer with this key in a version of the library; None if there is none."""
+        """Return the answer with this key in a version of the library; None if there is none."""
 
     def keep(self, key: Hashable, version: Hashable, value: object, size_bytes: int) -> None:
         """Cache an answer that was found in a version of the library."""
@@ -58,7 +58,7 @@ def kept_or_found(
 
 
 def key_of(context: SearchContext, query: Query, k: int, cursor: str | None) -> Hashable | None:
-    """The key of an answer: all that it depends on besides the content of the library.
+    """Return the key of an answer: all that it depends on besides the content of the library.
 
     None for a query with an example that is not a photo of the library: its file may change, and
     its bytes are too many to cache.

@@ -47,7 +47,7 @@ class KeptExamples:
         return example_id
 
     def get(self, example_id: str) -> bytes:
-        """The bytes of the image. Raises PhotoError if it is not stored, or no longer."""
+        """Return the bytes of the image. Raises PhotoError if it is not stored, or no longer."""
         content = self._files.get(example_id) if _ID.fullmatch(example_id) else None
         if content is None:
             raise PhotoError(

@@ -63,7 +63,7 @@ class NameMatches(Struct, frozen=True):
 
 
 def find_names(catalogue: Catalogue, query: Query, among: Selection | None) -> NameMatches | None:
-    """The photos, restricted to `among` if given, with the names in this query; None for none.
+    """Return the photos, only of `among` if given, with the names in this query; None for none.
 
     Photos with all names are returned, or if there are none, photos with all words in quotes, or
     photos with any name. A common English word is looked up alone only if it is the whole text, and
@@ -101,20 +101,23 @@ def find_names(catalogue: Catalogue, query: Query, among: Selection | None) -> N
 
 
 def fused_score(rank_by_name: int | None, rank_by_meaning: int | None) -> float:
-    """The fused score of a photo from its two ranks, from 1; None where a ranking lacks it."""
+    """Return the fused score of a photo from its two ranks, from 1.
+
+    None where a ranking lacks it.
+    """
     ranks = (rank_by_name, rank_by_meaning)
     return sum(1 / (RANK_OFFSET + rank) for rank in ranks if rank is not None)
 
 
 def quoted_words(query: Query) -> Iterator[str]:
-    """The words in quotes of a query that can be looked up, each phrase as it was typed."""
+    """Yield the words in quotes of a query that can be looked up, each phrase as it was typed."""
     for term in query.terms:
         if term.is_quoted and words_of(str(term.what)):
             yield str(term.what)
 
 
 def is_quoted_phrase(names: KnownNames, text: str) -> bool:
-    """Whether some photo has exactly these words in a name or in its text."""
+    """Return whether some photo has exactly these words in a name or in its text."""
     return _quoted_phrase(names, text) is not None
 
 
@@ -124,7 +127,7 @@ def _quoted_phrase(names: KnownNames, text: str) -> NamedPhrase | None:
 
 
 def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
-    """The phrases of a text that are names."""
+    """Return the phrases of a text that are names."""
     words = words_of(" ".join(without_article(unwrapped(text).split())))
     if not words or len(words) > MAX_WORDS:
         return []
@@ -159,7 +162,7 @@ def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
 def _known_phrase(
     names: KnownNames, words: Sequence[str], is_whole: bool, misread: _Misread
 ) -> NamedPhrase | None:
-    """The phrase of these words if some photo has it, in its text with one word misread."""
+    """Return the phrase of these words if some photo has it, in its text with one word misread."""
     phrase = " ".join(words)
     others = tuple(
         other
@@ -173,7 +176,7 @@ def _known_phrase(
 
 
 def _misread(names: KnownNames, word: str) -> list[str]:
-    """The words of text in pictures that stand for this one, with one letter wrong.
+    """Return the words of text in pictures that stand for this one, with one letter wrong.
 
     A word that is correct, in English or as a name here, is no other frequent word: "parking" is
     not "barking", but may be "parkine".
@@ -188,12 +191,12 @@ def _misread(names: KnownNames, word: str) -> list[str]:
 
 @lru_cache(maxsize=10_000)
 def _is_frequent(word: str) -> bool:
-    """Whether a word is a frequent English one; a rare one may well be misread."""
+    """Return whether a word is a frequent English one; a rare one may well be misread."""
     return english().has_frequent(word)
 
 
 def _named_phrase(names: KnownNames, words: Sequence[str], misread: _Misread) -> NamedPhrase | None:
-    """The phrase of these words if they are a name that a query may mean, else None."""
+    """Return the phrase of these words if they are a name that a query may mean, else None."""
     if words[0] in _NO_NAMES or words[-1] in _NO_NAMES:
         return None
     is_distinctive = any(map(_is_distinctive, words))
@@ -203,7 +206,7 @@ def _named_phrase(names: KnownNames, words: Sequence[str], misread: _Misread) ->
 
 
 def _is_distinctive(word: str) -> bool:
-    """Whether a word is hardly anything but a name: "geneve", "dscn0042", "2041"."""
+    """Return whether a word is hardly anything but a name: "geneve", "dscn0042", "2041"."""
     if word in _SUFFIXES or word in _NO_NAMES:
         return False
     if any(character.isdecimal() for character in word):

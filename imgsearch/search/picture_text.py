@@ -33,7 +33,7 @@ def with_text_lines(
 def lines_of_query(
     text: PhotoText | None, query: Query, named: Sequence[str] = ()
 ) -> tuple[TextLine, ...]:
-    """The lines of one photo that match a query, in reading order: see `with_text_lines`."""
+    """Return the lines of one photo that match a query, in reading order: see `with_text_lines`."""
     return _lines(text, (*_phrases(query), *named))
 
 

@@ -48,7 +48,7 @@ def _located(names: KnownNames, cache_dir: Path, value: FilterValue) -> FilterVa
 
 
 def towns_beginning(cache_dir: Path, text: str, limit: int) -> list[Town]:
-    """The most populous towns that begin like this, else those called so in another language."""
+    """Return the most populous towns that begin so, else the ones called so in other languages."""
     from imgsearch.gazetteer import Gazetteer
 
     with closing(Gazetteer(cache_dir)) as gazetteer:
@@ -57,6 +57,6 @@ def towns_beginning(cache_dir: Path, text: str, limit: int) -> list[Town]:
 
 
 def _named_elsewhere(gazetteer: Gazetteer, cache_dir: Path, name: str) -> list[Town]:
-    """The towns that have this name in another language."""
+    """Return the towns that have this name in another language."""
     english = place_names(cache_dir).english(name)
     return [town for each in english if each.kind == "place" for town in gazetteer.named(each.name)]

@@ -64,32 +64,32 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
 
     @lazily
     def among(self) -> Selection | None:
-        """The photos that pass the filters; None without filters."""
+        """Return the photos that pass the filters; None without filters."""
         return self.context.among(self.exact)
 
     @lazily
     def excludes_all(self) -> bool:
-        """Whether no photo passes the filters."""
+        """Return whether no photo passes the filters."""
         return self.among is not None and not self.context.catalogue.count(self.among).photos
 
     @lazily
     def baseline(self) -> LibraryBaseline | None:
-        """The score baseline of the library; None in a library that is too small for one."""
+        """Return the score baseline of the library; None in a library that is too small for one."""
         return LibraryBaseline.read(self.context.catalogue)
 
     @lazily
     def vector(self) -> QueryVector:
-        """The query as a vector. Raises as `embed` does."""
+        """Return the query as a vector. Raises as `embed` does."""
         return embed(self.context, self.exact, self.baseline)
 
     @lazily
     def names(self) -> NameMatches | None:
-        """The photos that the query finds by their names; None if it finds none by name."""
+        """Return the photos that the query finds by their names; None if it finds none by name."""
         return find_names(self.context.catalogue, self.exact, self.among)
 
     @lazily
     def learned(self) -> bytes:
-        """The current versions of the concepts in the query: see `learned_concepts`."""
+        """Return the current versions of the concepts in the query: see `learned_concepts`."""
         return learned_concepts(self.context.definitions, self.context.row, self.exact)
 
 

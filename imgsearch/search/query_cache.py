@@ -32,7 +32,7 @@ class QueryCache:
     def texts(
         self, encoder_name: str, texts: Sequence[str], embed: Callable[[list[str]], Vectors]
     ) -> list[Vector]:
-        """The query vector of each text; `embed` makes the vectors that are not cached."""
+        """Return the query vector of each text; `embed` makes the vectors that are not cached."""
         keys = [_text_key(encoder_name, text) for text in texts]
         found = self._find(keys)
         missing = [position for position, key in enumerate(keys) if key not in found]
@@ -44,7 +44,7 @@ class QueryCache:
         return [found[key] for key in keys]
 
     def get(self, content: bytes) -> Vector | None:
-        """The cached vector of this content; None if there is none."""
+        """Return the cached vector of this content; None if there is none."""
         return self._find([content]).get(content)
 
     def put(self, content: bytes, vector: Vector) -> None:

@@ -35,7 +35,7 @@ class Ranking(Struct, frozen=True):
     named: frozenset[int] = frozenset()
 
     def level_of(self, photo_id: int, score: float) -> Level | None:
-        """The level of one of these photos: see `Hit.level`."""
+        """Return the level of one of these photos: see `Hit.level`."""
         return level_of(self.verdict, score, photo_id in self.named, self.is_read)
 
 
@@ -83,12 +83,12 @@ class _Nearest(Struct, frozen=True):
     is_complete: bool  # no further photos exist
 
     def ends_below(self, min_score: float | None) -> bool:
-        """Whether the last photo is below the minimum score."""
+        """Return whether the last photo is below the minimum score."""
         return min_score is not None and bool(self.photos) and self.photos[-1][1] < min_score
 
 
 def _nearest(query: PreparedQuery, among: Selection | None, limit: int) -> _Nearest:
-    """The nearest `limit` photos, or slightly more, restricted to `among` if given.
+    """Return the nearest `limit` photos, or slightly more, restricted to `among` if given.
 
     The query's own examples are left out, and so are RAW files that are hidden by their JPEG.
     """
@@ -129,5 +129,5 @@ def _joined(
 
 
 def _reaching(photos: list[Scored], min_score: float | None) -> list[Scored]:
-    """The photos that reach the minimum score, if there is one."""
+    """Return the photos that reach the minimum score, if there is one."""
     return photos if min_score is None else [each for each in photos if each[1] >= min_score]

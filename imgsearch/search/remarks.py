@@ -66,7 +66,7 @@ def with_remarks(query: PreparedQuery, answer: Answer) -> Answer:
 
 
 def _known_examples(context: SearchContext, query: Query) -> Iterator[str]:
-    """A remark for each example that is a copy of a photo of the library.
+    """Yield a remark for each example that is a copy of a photo of the library.
 
     A search by such a copy leaves out the photo, which may be the one that the user wants.
     """
@@ -88,13 +88,13 @@ def _known_examples(context: SearchContext, query: Query) -> Iterator[str]:
 
 
 def _empty_dates(understanding: Understanding) -> Iterator[str]:
-    """A remark for each date in the query without photos in the library."""
+    """Yield a remark for each date in the query without photos in the library."""
     for date in understanding.empty_dates:
         yield f"The library has no photo of {date}. The photos shown are of a longer time."
 
 
 def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
-    """A remark for each filter on a fact that some photos were never read for."""
+    """Yield a remark for each filter on a fact that some photos were never read for."""
     for condition in query.filters:
         for fact in facts_of(condition):
             unread = context.catalogue.without_fact(fact)
@@ -108,7 +108,7 @@ def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
 
 
 def _negations(query: Query) -> Iterator[str]:
-    """A remark if the words have a negation that was not understood."""
+    """Yield a remark if the words have a negation that was not understood."""
     if any(
         has_negation(with_emoji_named(term.what))
         for term in query.terms
@@ -121,7 +121,7 @@ def _negations(query: Query) -> Iterator[str]:
 
 
 def _doubt(query: PreparedQuery, answer: Answer) -> Iterator[str]:
-    """A remark for an unsure answer of all photos that pass filters: what is unsure."""
+    """Yield a remark for an unsure answer of all photos that pass filters: what is unsure."""
     exact, verdict = query.exact, answer.verdict
     if verdict is None or not answer.hits or not has_all_that_pass(verdict):
         return
@@ -134,7 +134,7 @@ def _doubt(query: PreparedQuery, answer: Answer) -> Iterator[str]:
 
 
 def _only_exclusions(query: Query) -> Iterator[str]:
-    """A remark if the words say only what not to find."""
+    """Yield a remark if the words say only what not to find."""
     if query.terms and not query.filters and all(term.weight < 0 for term in query.terms):
         yield (
             "The query says only what to leave out. Say what to look for as well, for example: "
@@ -143,7 +143,7 @@ def _only_exclusions(query: Query) -> Iterator[str]:
 
 
 def _quoted(context: SearchContext, query: Query) -> Iterator[str]:
-    """A remark for words in quotes that no photo has."""
+    """Yield a remark for words in quotes that no photo has."""
     for text in quoted_words(query):
         if not is_quoted_phrase(context.catalogue.names, text):
             yield (
@@ -153,7 +153,7 @@ def _quoted(context: SearchContext, query: Query) -> Iterator[str]:
 
 
 def _unread(query: PreparedQuery) -> Iterator[str]:
-    """A remark if the encoder cannot read a text, with a model that can."""
+    """Yield a remark if the encoder cannot read a text, with a model that can."""
     exact, reading = query.understanding.query, query.reading
     if not reading.unread:
         return
@@ -198,7 +198,10 @@ def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) ->
 
 
 def _without_one(context: SearchContext, query: Query) -> str:
-    """A sentence with the number of photos without the strictest filter; "" if still none pass."""
+    """Return a sentence with the number of photos without the strictest filter.
+
+    "" if still none pass.
+    """
     counts = []
     for number, condition in enumerate(query.filters):
         others = query.filters[:number] + query.filters[number + 1 :]
@@ -210,7 +213,7 @@ def _without_one(context: SearchContext, query: Query) -> str:
 
 
 def _every(filters: Sequence[Filter]) -> str:
-    """All filters: "of 2019 in Italy with Anna"."""
+    """Return all filters: "of 2019 in Italy with Anna"."""
     order = list(_PREPOSITIONS)
     ordered = sorted(
         filters, key=lambda each: order.index(each.field) if each.field in order else len(order)
@@ -227,20 +230,20 @@ def _with_preposition(condition: Filter) -> str:
 
 
 def _value(condition: Filter) -> str:
-    """The value of a filter as people read it, else the filter as a query has it."""
+    """Return the value of a filter as people read it, else the filter as a query has it."""
     if condition.field not in _PREPOSITIONS or condition.negated:
         return to_text(Query(filters=(condition,)))
     return " or ".join(map(str, condition.values))
 
 
 def _name_of(condition: Filter) -> str:
-    """The name of a filter without its preposition."""
+    """Return the name of a filter without its preposition."""
     is_bound = condition.field in ("after", "before")
     return to_text(Query(filters=(condition,))) if is_bound else _value(condition)
 
 
 def _corrected(query: PreparedQuery) -> str | None:
-    """The query as a line with its misspelt words corrected; None if none is misspelt."""
+    """Return the query as a line with its misspelt words corrected; None if none is misspelt."""
     exact, reading = query.understanding.query, query.reading
     texts = [str(term.what) for term in reading.uncertain if term not in reading.foreign]
     if not texts:

@@ -18,7 +18,7 @@ MAX_RANKED = 1000  # photos of a search with words or an example, unless it has 
 
 
 def photos_of(context: SearchContext, search: SavedSearch) -> list[int]:
-    """The ids of the photos that a saved search finds, in its order. Raises QueryError."""
+    """Return the ids of the photos that a saved search finds, in its order. Raises QueryError."""
     query = query_of(search)
     k = search.k or (MAX_RANKED if query.terms else None)
     return found_ids(prepare(context, query), k, search.include_weak)
@@ -27,7 +27,7 @@ def photos_of(context: SearchContext, search: SavedSearch) -> list[int]:
 def summary_of(
     context: SearchContext, search: SavedSearch, seen: Collection[int]
 ) -> SavedSearchSummary:
-    """The summary of a saved search and its current photos; `seen` are the photos that are not new.
+    """Return the summary of a saved search and its photos; those in `seen` are not new.
 
     A search that cannot be answered, for instance because its example is gone, has a message.
     """

@@ -31,7 +31,7 @@ _NOT_IN_NAMES = '|"\\/=:'
 
 
 def with_saved(definitions: Definitions, query: Query) -> Query:
-    """The query with the saved searches that it names in place of their names.
+    """Return the query with the saved searches that it names in place of their names.
 
     Their terms come first, and free words join those of the query, as if the saved query had been
     typed at its beginning. The query's own order and least score win over those of the saved
@@ -49,7 +49,7 @@ def with_saved(definitions: Definitions, query: Query) -> Query:
 
 
 def saved_name_of(query: Query) -> str | None:
-    """The name of the saved search if the query consists of nothing else, else None."""
+    """Return the name of the saved search if the query consists of nothing else, else None."""
     if len(query.filters) != 1 or query != Query(filters=query.filters):
         return None
     (condition,) = query.filters
@@ -57,12 +57,12 @@ def saved_name_of(query: Query) -> str | None:
 
 
 def saved_names(query: Query) -> tuple[str, ...]:
-    """The names of the saved searches in a query."""
+    """Return the names of the saved searches in a query."""
     return tuple(str(each.values[0]) for each in query.filters if each.field == SAVED)
 
 
 def find_saved(definitions: Definitions, name: str) -> SavedSearch:
-    """The saved search with this name. Raises QueryError, which suggests a similar name."""
+    """Return the saved search with this name. Raises QueryError, which suggests a similar name."""
     found = definitions.saved_search(name)
     if found is None:
         raise QueryError(unknown_name(name, definitions.saved_search_names()))
@@ -70,7 +70,7 @@ def find_saved(definitions: Definitions, name: str) -> SavedSearch:
 
 
 def unknown_name(name: str, names: Sequence[str]) -> str:
-    """The message about an unknown saved search; `names` are the existing ones."""
+    """Return the message about an unknown saved search; `names` are the existing ones."""
     if not names:
         return (
             f"No search is saved as {name!r}, and none at all. To save one: imgsearch save "
@@ -81,7 +81,7 @@ def unknown_name(name: str, names: Sequence[str]) -> str:
 
 
 def query_of(search: SavedSearch) -> Query:
-    """The query of a saved search. Raises QueryError if this version cannot read it."""
+    """Return the query of a saved search. Raises QueryError if this version cannot read it."""
     try:
         query = parse(search.line) if search.line else Query()
     except QueryError as error:
@@ -121,7 +121,7 @@ def read_name(name: str, what: str = "saved search", without: str = _NOT_IN_NAME
 
 
 def _a(what: str) -> str:
-    """The word with its article."""
+    """Return the word with its article."""
     return f"an {what}" if what[0] in "aeiou" else f"a {what}"
 
 
@@ -132,7 +132,7 @@ def new_search(
     k: int | None = None,
     include_weak: bool = False,
 ) -> SavedSearch:
-    """A new saved search, created now, that does not depend on other saved searches.
+    """Return a new saved search, created now, that does not depend on other saved searches.
 
     The query has no example files: see `with_kept_examples`. Raises UsageError for a bad name
     and for a filter value that is not UTF-8, and QueryError for an empty query and a k

@@ -34,7 +34,7 @@ def text_kind(encoder_name: str, text: str) -> TermKind:
 
 
 def mean_noun_share(encoder_id: str) -> float:
-    """The share of the mean noun that is subtracted from short texts, 0 to 1; 0 for other kinds.
+    """Return the share (0 to 1) of the mean noun to subtract from short texts; 0 for other kinds.
 
     Each kind of encoder has its own, chosen by measurement.
     """
@@ -43,7 +43,7 @@ def mean_noun_share(encoder_id: str) -> float:
 
 
 def texts_meant(encoder_id: str, text: str, negative: bool = False) -> tuple[str, ...]:
-    """The texts whose vectors replace a term of a query: mostly its own text.
+    """Return the texts whose vectors replace a term of a query: mostly its own text.
 
     See `everyday.texts_meant`. Encoders without a share of the mean noun were not measured, so only
     their negative terms are replaced.
@@ -54,7 +54,7 @@ def texts_meant(encoder_id: str, text: str, negative: bool = False) -> tuple[str
 
 
 def distinct_texts(groups: Iterable[Sequence[str]]) -> list[str]:
-    """The texts of groups, each once: `meant_vectors` takes their vectors."""
+    """Return the texts of groups, each once: `meant_vectors` takes their vectors."""
     return list(dict.fromkeys(text for group in groups for text in group))
 
 
@@ -65,7 +65,7 @@ def meant_vectors(
     mean_noun: Vector | None,
     share: float | None = None,
 ) -> Vectors:
-    """The vector of each group of texts, as `texts_meant` returns them: rows (n, dim) of length 1.
+    """Return the vector of each group of texts of `texts_meant`: rows (n, dim) of length 1.
 
     `vectors` are those of the `distinct_texts` of the groups, embedded as queries. `mean_noun`
     (dim,) is the mean of the vectors of many nouns; this share of it, or by default the encoder's,
@@ -88,7 +88,7 @@ def embed_alone(
     mean_noun: Vector | None,
     embed: Callable[[list[str]], Sequence[Vector] | Vectors],
 ) -> Vectors:
-    """The search vectors of queries with one of these texts each: rows (n, dim) of length 1.
+    """Return the search vectors of queries with one of these texts each: rows (n, dim) of length 1.
 
     `embed` embeds distinct texts as queries.
     """

@@ -100,7 +100,7 @@ def list_photos(
     after: Listed | None,
     limit: int,
 ) -> list[Listed]:
-    """At most `limit` photos of a selection, sorted, after a given photo; each shot once."""
+    """Return at most `limit` photos of a selection after a photo, sorted; each shot once."""
     among = selection if selection.filters else None
     shown: list[Listed] = []
     while True:

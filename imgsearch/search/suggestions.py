@@ -107,7 +107,7 @@ def suggest(
     limit: int,
     places: PlaceNames | None = None,
 ) -> list[Suggestion]:
-    """At most `limit` completions of a line, for a cursor at its end, the best first.
+    """Return at most `limit` completions of a line, for a cursor at its end, the best first.
 
     Past queries, if recorded, come first, at most three of them unless nothing was typed yet. Names
     follow: first names that match most of the typed words, then names that begin with them, then
@@ -144,7 +144,7 @@ class _End(Struct, frozen=True):
 
 
 def _as_words(line: str) -> _End | None:
-    """The end of a line; None if no name is being typed."""
+    """Return the end of a line; None if no name is being typed."""
     end = typed_end(line)
     if end is None:
         return None
@@ -177,7 +177,7 @@ def _of_names(known: SuggestedNames, line: str, end: _End, limit: int) -> Iterat
 def _of_places(
     known: SuggestedNames, places: PlaceNames, line: str, end: _End
 ) -> Iterator[Suggestion]:
-    """Places of the library by their names in other languages, those of longer phrases first."""
+    """Yield places of the library by names in other languages, longer phrases first."""
     fields = [field for field in _fields_of(end.field) if field in _PLACE_FIELDS]
     if not fields:
         return
@@ -218,7 +218,7 @@ def _of_values(known: SuggestedNames, line: str, end: _End) -> list[Suggestion]:
 
 
 def _values_of(known: SuggestedNames, field: str, line: str) -> list[tuple[str, str]]:
-    """All values of a filter, each as people call it and as the filter takes it."""
+    """Return all values of a filter, each as people call it and as the filter takes it."""
     names: dict[str, Callable[[], list[str]]] = {
         "camera": lambda: known.distinct_values("camera"),
         "lens": lambda: known.distinct_values("lens"),
@@ -238,7 +238,7 @@ def _values_of(known: SuggestedNames, field: str, line: str) -> list[tuple[str, 
 
 
 def _labels(known: SuggestedNames, with_facet: bool) -> list[str]:
-    """The labels, with their facet if there are several; all of them on request."""
+    """Return the labels, with their facet if there are several; all of them on request."""
     facets = known.label_names()
     times = Counter(label for labels in facets.values() for label in labels)
     return [label for label, number in times.items() if number == 1] + [
@@ -250,14 +250,14 @@ def _labels(known: SuggestedNames, with_facet: bool) -> list[str]:
 
 
 def _roots(known: SuggestedNames) -> list[str]:
-    """The indexed folders by name, or by path where two have the same name."""
+    """Return the indexed folders by name, or by path where two have the same name."""
     name_of = {path: PurePath(path).name for path in known.roots().values()}
     times = Counter(name_of.values())
     return [name if name and times[name] == 1 else path for path, name in name_of.items()]
 
 
 def _fields_of(field: str | None) -> list[NameField]:
-    """The fields of names that complete a filter, or free words for None."""
+    """Return the fields of names that complete a filter, or free words for None."""
     if field is None:
         return list(_NAMES)
     own = [each for each, (_, filter_name) in _NAMES.items() if filter_name == field]
@@ -274,7 +274,7 @@ def _suggestion(
     value: str,
     photos: int | None = None,
 ) -> Iterator[Suggestion]:
-    """The suggestion of a name, or of a value called `text`; None if it cannot be typed."""
+    """Yield the suggestion of a name, or of a value called `text`; None if it cannot be typed."""
     text, value = _typeable(text), _typeable(value)
     if not (text and value):
         return
@@ -286,7 +286,7 @@ def _suggestion(
 
 
 def _query_of(field: str, value: str, negated: bool) -> Query:
-    """A query with only this value, of a filter or another name before a colon."""
+    """Return a query with only this value, of a filter or another name before a colon."""
     if field == "concept":
         return Query((Term(TaughtConcept(value), -MINUS_WEIGHT if negated else 1.0),))
     if field == "sort":
@@ -295,7 +295,10 @@ def _query_of(field: str, value: str, negated: bool) -> Query:
 
 
 def _typeable(text: str) -> str:
-    """A name without invisible marks such as direction; "" if it has a line break or similar."""
+    """Return a name without invisible marks such as direction.
+
+    "" if it has a line break or similar.
+    """
     kept = "".join(each for each in text if unicodedata.category(each) != "Cf").strip()
     return "" if any(unicodedata.category(each)[0] == "C" for each in kept) else kept
 

@@ -55,7 +55,7 @@ class QueryVector(Struct, frozen=True):
         return sum(array.nbytes for array in self._arrays())
 
     def read_only(self) -> QueryVector:
-        """The same vector, which nobody can change any more."""
+        """Return the same vector, which nobody can change any more."""
         for array in self._arrays():
             array.flags.writeable = False
         return self
@@ -68,7 +68,7 @@ class QueryVector(Struct, frozen=True):
 
 
 def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None) -> QueryVector:
-    """The vector of a query. The model is loaded only for terms that are not in the cache.
+    """Return the vector of a query. The model is loaded only for terms that are not in the cache.
 
     A library that is too small for a baseline has neither a mean noun nor a usual caption, and the
     query is composed without them. The vector is kept until anything in the library changes, unless
@@ -88,7 +88,7 @@ def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None
 
 
 def depends_on_files(query: Query) -> bool:
-    """Whether an example of a query is an image file, which may change, or the bytes of one."""
+    """Return whether an example of a query is an image file, which may change, or its bytes."""
     return any(
         isinstance(term.what, Example) and not isinstance(term.what.source, int)
         for term in query.terms
@@ -152,7 +152,7 @@ def _embed(context: SearchContext, query: Query, baseline: LibraryBaseline | Non
 def _text_vectors(
     context: SearchContext, query: Query, baseline: LibraryBaseline | None
 ) -> dict[tuple[str, ...], Vector]:
-    """The search vectors of the texts of a query, for positive and for negative terms."""
+    """Return the search vectors of the texts of a query, for positive and for negative terms."""
     encoder_id = context.row.encoder_id
     texts = [(term.what.strip(), term.weight) for term in query.terms if isinstance(term.what, str)]
     groups = [texts_meant(encoder_id, text) for text, _ in texts]
@@ -170,7 +170,7 @@ def _text_vectors(
 def _things(
     encoder_id: str, query: Query, baseline: LibraryBaseline | None
 ) -> list[tuple[str, ...]]:
-    """The things that the only text to search for names, if several, each as `texts_meant`.
+    """Return the things that the only text to search for names, if several, each as `texts_meant`.
 
     None with an encoder whose short texts were not measured: see `short_texts`.
     """
@@ -206,7 +206,7 @@ def _composed(
     meant: Vectors,
     baseline: LibraryBaseline | None,
 ) -> tuple[Vectors, Vector | None]:
-    """The contributions of the terms to the vector of the query, which has length 1: (terms, dim).
+    """Return the contributions (terms, dim) of the terms to the query's vector of length 1.
 
     Returns also the contribution of the negative terms as `composition.compose` takes it (dim,),
     None if all terms have one sign. Raises QueryError where the terms cancel each other out.
@@ -284,7 +284,7 @@ def _check_length(encoder: Encoder, text: str) -> None:
 
 
 def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, int | None]:
-    """The vector of an example, and its photo id if the library has that photo."""
+    """Return the vector of an example, and its photo id if the library has that photo."""
     source, region = example.source, example.region
     photo_id = None
     if isinstance(source, int):
@@ -307,7 +307,7 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
 
 
 def stored_vector(context: SearchContext, photo_id: int) -> Vector:
-    """The vector of a photo of the library. Raises QueryError for an unknown photo."""
+    """Return the vector of a photo of the library. Raises QueryError for an unknown photo."""
     stored = context.catalogue.vectors_of([photo_id]).get(photo_id)
     if stored is None:
         raise QueryError(
@@ -319,7 +319,7 @@ def stored_vector(context: SearchContext, photo_id: int) -> Vector:
 
 
 def _file_of(context: SearchContext, photo_id: int) -> Path:
-    """A file of this photo that is readable now."""
+    """Return a file of this photo that is readable now."""
     stored_vector(context, photo_id)
     photo = context.catalogue.photos([photo_id]).get(photo_id)
     for file in () if photo is None else photo.files:

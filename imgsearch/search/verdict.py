@@ -61,17 +61,17 @@ def decide(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> Decisi
 
 
 def narrows(query: Query) -> bool:
-    """Whether a filter of the query names a person, a place or a time to look at."""
+    """Return whether a filter of the query names a person, a place or a time to look at."""
     return any(each.field in NARROWING and not each.negated for each in query.filters)
 
 
 def has_all_that_pass(verdict: Verdict) -> bool:
-    """Whether an answer is unsure of all photos that pass its filters, and shows them all."""
+    """Return whether an answer is unsure of all photos that pass its filters and shows them."""
     return verdict.state == "unsure" and verdict.possible_from == _LOWEST_SCORE
 
 
 def _all_possible(verdict: Verdict, nearest: int) -> Verdict:
-    """An unsure verdict in which all photos are possible, given how many are nearest."""
+    """Return an unsure verdict in which all photos are possible, given how many are nearest."""
     counted = min(nearest, COUNTED_HITS)
     return Verdict(
         "unsure",

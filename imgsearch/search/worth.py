@@ -54,7 +54,7 @@ _LIKE_FAVOURITES = 0.15  # points from which people are told so: one standard de
 
 
 def light_points(lightness: Numbers) -> Numbers:
-    """The points (n,) for the mean lightness of pictures; NaN where it is unknown."""
+    """Return the points (n,) for the mean lightness of pictures; NaN where it is unknown."""
     import numpy as np
 
     dark = (_DARK_FROM - lightness) / (_DARK_FROM - _DARK)
@@ -66,7 +66,7 @@ def light_points(lightness: Numbers) -> Numbers:
 
 
 def sharpness_points(detail: Numbers) -> Numbers:
-    """The points (n,) for the detail of pictures; NaN where it is unknown."""
+    """Return the points (n,) for the detail of pictures; NaN where it is unknown."""
     import numpy as np
 
     doublings = np.log2(np.maximum(detail, 1e-4) / _SOFT)
@@ -90,7 +90,7 @@ def _compression_points(bits: Numbers) -> Numbers:
 
 
 def _points_of(measures: PictureMeasures) -> dict[ReasonName, Numbers]:
-    """The points of pictures by the name of their reason."""
+    """Return the points of pictures by the name of their reason."""
     return {
         "sharpness": sharpness_points(measures.detail),
         "light": light_points(measures.lightness),
@@ -100,7 +100,10 @@ def _points_of(measures: PictureMeasures) -> dict[ReasonName, Numbers]:
 
 
 def look_points(photos: Iterable[Photo]) -> dict[int, float]:
-    """The points for light and sharpness of each photo, by its id. Unknown facts count as good."""
+    """Return the points for light and sharpness of each photo, by its id.
+
+    Unknown facts count as good.
+    """
     import numpy as np
 
     measures = _measures_of(photos)
@@ -128,7 +131,7 @@ def _measures_of(photos: Iterable[Photo]) -> PictureMeasures:
 
 
 def best_order(context: SearchContext, selection: Selection) -> BestOrder:
-    """The photos of a selection, the most worth keeping first; each shot once.
+    """Return the photos of a selection, the most worth keeping first; each shot once.
 
     Raises QueryError for more than `MAX_ORDERED` photos.
     """
@@ -182,7 +185,7 @@ def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
 def _frame_points(
     measures: PictureMeasures, stacks: Sequence[Sequence[int]]
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """How the frames of each stack are compared: two changes of their points, by their ids.
+    """Return how the frames of each stack are compared: two changes of their points, by their ids.
 
     The first is what they lose to a sharper frame, the second what they gain so that none loses
     more for its light than the best lit frame: a passing cloud does not tell frames apart. Frames
@@ -214,7 +217,10 @@ def _frame_points(
 
 
 def _taste_points(context: SearchContext, ids: Sequence[int]) -> dict[int, float]:
-    """The points of photos for their closeness to favourites; empty where nothing was learned."""
+    """Return the points of photos for their closeness to favourites.
+
+    Empty where nothing was learned.
+    """
     taste = context.taste()
     if taste.direction is None:
         return {}
@@ -232,7 +238,7 @@ def _taste_points(context: SearchContext, ids: Sequence[int]) -> dict[int, float
 def worths_of(
     context: SearchContext, order: BestOrder, photos: Iterable[Photo]
 ) -> dict[int, Worth]:
-    """How much each of these photos of an order is worth keeping, by its id."""
+    """Return how much each of these photos of an order is worth keeping, by its id."""
     measures = _measures_of(photos)
     points = _points_of(measures)
     ids: list[int] = measures.ids.tolist()
@@ -265,7 +271,7 @@ def worths_of(
 
 
 def _texts(measures: PictureMeasures, row: int) -> Mapping[ReasonName, str]:
-    """The reasons for one picture in words, by their names; unknown ones are left out."""
+    """Return the reasons for one picture in words, by their names; unknown ones are left out."""
     detail, lightness = float(measures.detail[row]), float(measures.lightness[row])
     megapixels, bits = float(measures.megapixels[row]), float(measures.bits[row])
     texts: dict[ReasonName, str] = {}

@@ -49,13 +49,19 @@ class PrivateAddress(Protocol):
     """How the services of this user are reached, by the folder of each."""
 
     def file(self, folder: Path) -> Path:
-        """The file that is there while a service runs, and after one was killed."""
+        """Return the file that is there while a service runs, and after one was killed."""
 
     def bound(self, folder: Path) -> PrivateListener:
-        """A socket at the address; the caller holds the lock of the folder. Raises OSError."""
+        """Return a socket at the address.
+
+        The caller holds the lock of the folder. Raises OSError.
+        """
 
     def connected(self, folder: Path, time_limit_s: float) -> PrivateStream:
-        """A connection to the service. Raises OSError, at once where no service was started."""
+        """Return a connection to the service.
+
+        Raises OSError, at once where no service was started.
+        """
 
 
 class UnixAddress:
@@ -97,7 +103,7 @@ class UnixAddress:
 
 
 def tcp_socket() -> socket.socket:
-    """A new socket for IPv4 whose answers are sent at once."""
+    """Return a new socket for IPv4 whose answers are sent at once."""
     # asyncio sends small packets at once (TCP_NODELAY) only where the protocol is named. Without,
     # each answer waits for up to 40 ms, until the client has acknowledged its headers.
     return socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -152,7 +158,7 @@ def remove_address(folder: Path, address: PrivateAddress = PRIVATE_ADDRESS) -> N
 
 @contextmanager
 def _short_path(folder: Path) -> Iterator[str]:
-    """A path of the socket that is short enough for the system. Raises OSError.
+    """Provide a path of the socket that is short enough for the system. Raises OSError.
 
     It is valid within the block only: on Linux a long path is reached through an open folder.
     """

@@ -54,7 +54,7 @@ class Answering:
         return CapacityLimiter(CONCURRENT_PICTURES)  # can be created only in a running loop
 
     async def answer(self, operation: Operation, request: Request) -> Response:
-        """The answer to a request of an operation."""
+        """Return the answer to a request of an operation."""
         try:
             # What nobody asked for in a GET is not read: see `RequestDeadlines`.
             content = b"" if operation.declared.method == "GET" else await _content(request)
@@ -143,7 +143,7 @@ def _operation_at(library: Library, method: str, path: str) -> tuple[Operation, 
 
 
 def read_body(operation: Operation, content: bytes) -> dict[str, Any]:
-    """The arguments that the body of a request stands for. Raises UsageError and QueryError.
+    """Return the arguments that the body of a request stands for. Raises UsageError and QueryError.
 
     A field that is null counts as absent, and an unknown field is refused. An id may be a text.
     """
@@ -154,7 +154,7 @@ def read_body(operation: Operation, content: bytes) -> dict[str, Any]:
 
 
 def read_address(operation: Operation, fields: Mapping[str, str]) -> dict[str, Any]:
-    """As `read_body`, of the fields in the address of a request."""
+    """Do as `read_body`, with the fields in the address of a request."""
     _refuse_half_characters(list(fields.values()))
     request = converted(fields, operation.request, "field", "The address", _CURE, from_texts=True)
     return operation.arguments(request)
@@ -189,7 +189,7 @@ def _response(result: object) -> Response:
 
 
 async def _content(request: Request) -> bytes | None:
-    """The body of a request; None if it is too large, without reading beyond the limit."""
+    """Return the body of a request; None if it is too large, without reading beyond the limit."""
     content = bytearray()
     async with asyncio.timeout_at(deadline_of(request.scope)):
         async for chunk in request.stream():
@@ -200,23 +200,23 @@ async def _content(request: Request) -> bytes | None:
 
 
 def json_response(value: object, status: int = 200) -> Response:
-    """A record, or a value of JSON, as JSON."""
+    """Return a record, or a value of JSON, as JSON."""
     return Response(encode_json(value), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 def refusal(error: ImgsearchError, status: int | None = None) -> Response:
-    """An error as JSON, with the status code of its class."""
+    """Return an error as JSON, with the status code of its class."""
     code = status or _STATUS_CODES.get(error.exit_code, 500)
     return json_response(refusal_of(error), code)
 
 
 async def no_route(request: Request, error: Exception) -> Response:
-    """The answer to a request that no route has."""
+    """Return the answer to a request that no route has."""
     assert isinstance(error, HTTPException)
     message = "Not found." if error.status_code == 404 else "Method not allowed."
     return refusal(UsageError(f"{message} See /openapi.json"), error.status_code)
 
 
 async def unexpected(request: Request, error: Exception) -> Response:
-    """The answer where something failed that is nobody's mistake."""
+    """Return the answer where something failed that is nobody's mistake."""
     return refusal(ImgsearchError("Something unexpected went wrong in the service."), 500)

@@ -43,7 +43,7 @@ class Asking:
         *arguments: _Parameters.args,
         **named: _Parameters.kwargs,
     ) -> _Result:
-        """The result of an operation, such as `ask(Library.find, "a dog")`.
+        """Return the result of an operation, such as `ask(Library.find, "a dog")`.
 
         Raises what the library raises.
         """

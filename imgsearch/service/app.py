@@ -34,7 +34,7 @@ def create_app(
     on_request: Callable[[], None],
     secret: str | None = None,
 ) -> Starlette:
-    """The service of a library. `on_request` is called at each use of it.
+    """Return the service of a library. `on_request` is called at each use of it.
 
     `token` is that of clients on the network, `secret` that of this user where there are no Unix
     sockets.

@@ -49,7 +49,7 @@ class TokenAuth:
 
 
 def is_private(scope: Scope) -> bool:
-    """Whether a request that passed `TokenAuth` came from this user, by the private address."""
+    """Return whether a request that passed `TokenAuth` came by the private address of this user."""
     return bool(scope.get(_IS_PRIVATE))
 
 
@@ -65,13 +65,13 @@ def _is_equal(sent: str | None, expected: str | None) -> bool:
 
 
 def _is_unix(scope: Scope) -> bool:
-    """Whether the address of the server is that of a Unix socket: a path and no port."""
+    """Return whether the address of the server is that of a Unix socket: a path and no port."""
     server = scope.get("server")
     return server is not None and server[1] is None
 
 
 def stored_token(data_dir: Path) -> str:
-    """The token in the data folder, created if there is none, readable by this user only.
+    """Return the token in the data folder, created if there is none, readable by this user only.
 
     Raises DiskError if it cannot be read or written, and UsageError if it is not secret.
     """

@@ -39,12 +39,12 @@ class ConnectionBalance:
                 end.setblocking(False)
 
     def on_the_way(self, worker: int) -> int:
-        """How many connections were passed on to a worker that has not taken them yet."""
+        """Return how many connections were passed on to a worker that has not taken them yet."""
         passed: int = sum(self.passed[worker :: self.workers])
         return passed - int(self.taken[worker])
 
     def load(self, worker: int) -> int:
-        """The number of connections that a worker has, with those on the way to it."""
+        """Return the number of connections that a worker has, with those on the way to it."""
         return int(self.open[worker]) + self.on_the_way(worker)
 
     def has_ended(self, worker: int) -> None:
@@ -61,12 +61,12 @@ class WorkerConnections:
         balance.open[number] = 0  # also where this worker takes the place of another
 
     def sockets(self, listening: list[socket.socket]) -> list[socket.socket]:
-        """The sockets to accept connections from, in place of those that all workers listen to."""
+        """Return the sockets to accept connections from, in place of the workers' common ones."""
         inbox, _ = self._balance.inboxes[self._number]
         return [*(_Listening(each, self) for each in listening), _Inbox(inbox, self)]
 
     def closed(self) -> None:
-        """One of this worker's connections was closed."""
+        """Note that one of this worker's connections was closed."""
         self._balance.open[self._number] -= 1
 
     def kept(self) -> None:

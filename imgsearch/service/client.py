@@ -61,7 +61,7 @@ class Client:
         *arguments: _Parameters.args,
         **named: _Parameters.kwargs,
     ) -> _Result:
-        """The result of an operation, such as `client.call(Library.find, "a dog", 5)`.
+        """Return the result of an operation, such as `client.call(Library.find, "a dog", 5)`.
 
         Raises ServiceUnavailable if no service runs, if it runs with other settings or in another
         version, if it takes no such request, and if it does not answer. An error in the request is
@@ -86,7 +86,7 @@ class Client:
         return result
 
     def _exchange(self, operation: Operation, form: JsonObject) -> object:
-        """The JSON that the service answers to a request."""
+        """Return the JSON that the service answers to a request."""
         if self._settings.service == "off":
             raise ServiceUnavailable
         method, path, body = operation.declared.method, operation.path_of(form), None
@@ -112,7 +112,7 @@ class Client:
 
 
 def handshake(settings: Settings) -> JsonObject:
-    """The version and settings that must be equal in client and service."""
+    """Return the version and settings that must be equal in client and service."""
     relevant = [name for name in settings.__struct_fields__ if name not in _IRRELEVANT_SETTINGS]
     return {"version": VERSION, **{name: getattr(settings, name) for name in relevant}}
 
@@ -124,7 +124,10 @@ class ServiceConnection(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
 
     def exchange(self, method: str, path: str, body: bytes | None = None) -> tuple[int, object]:
-        """The status code and the JSON that the service answers. Raises OSError and ValueError."""
+        """Return the status code and the JSON that the service answers.
+
+        Raises OSError and ValueError.
+        """
         kind = {} if body is None else {"Content-Type": "application/json"}
         self.http.request(method, path, body, {**self.headers, **kind})
         response = self.http.getresponse()
@@ -133,7 +136,10 @@ class ServiceConnection(msgspec.Struct, frozen=True):
 
 @contextmanager
 def connect(folder: Path, address: PrivateAddress = PRIVATE_ADDRESS) -> Iterator[ServiceConnection]:
-    """A connection to the service. Raises OSError, without delay if no service was started."""
+    """Provide a connection to the service.
+
+    Raises OSError, without delay if no service was started.
+    """
     stream = address.connected(folder, CONNECT_S)
     connection = HTTPConnection("localhost")
     connection.sock = stream.socket

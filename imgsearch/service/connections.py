@@ -133,12 +133,12 @@ class Connection(asyncio.Protocol):
     # ------------------------------------------------------------------ waiting and answering
 
     def begin_answer(self) -> float:
-        """A request has arrived, perhaps without its body, which is due at the time returned."""
+        """Note that a request has arrived; its body is due at the time returned."""
         self._stop_waiting()
         return self._deadline_s
 
     def end_answer(self) -> None:
-        """The answer is complete. The next request may come, or the rest of this one."""
+        """Note that the answer is complete: the next request may come, or the rest of this one."""
         self._follow_protocol()  # a request to change that has come meanwhile
         if self._transport is not None and not self._transport.is_closing():
             self._wait()
@@ -205,5 +205,5 @@ class RequestDeadlines:
 
 
 def deadline_of(scope: Scope) -> float:
-    """The time of the loop by which this request has to be complete."""
+    """Return the time of the loop by which this request has to be complete."""
     return cast(float, scope["state"][_DEADLINE])

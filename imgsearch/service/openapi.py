@@ -28,7 +28,7 @@ _REFUSALS = {
 
 
 def openapi_document(operations: Sequence[Operation]) -> JsonObject:
-    """The description of a service with these operations."""
+    """Return the description of a service with these operations."""
     requests, bodies = _schemas([each.request for each in operations])
     answers, records = _schemas([RefusedRequest, *map(_answer_of, operations)])
     for each in records.values():
@@ -123,14 +123,14 @@ def _json(schema: JsonObject) -> JsonObject:
 
 
 def _schemas(kinds: Sequence[Any]) -> tuple[tuple[JsonObject, ...], JsonObject]:
-    """The schema of each type, and the schemas that they refer to."""
+    """Return the schema of each type, and the schemas that they refer to."""
     return msgspec.json.schema_components(
         kinds, schema_hook=_schema_of, ref_template="#/components/schemas/{name}"
     )
 
 
 def _answer_of(operation: Operation) -> Any:
-    """The type of an answer in JSON."""
+    """Return the type of an answer in JSON."""
     return list[Hit] if operation.result is Hits else operation.result
 
 

@@ -42,14 +42,14 @@ class RefusedRequest(Struct, frozen=True):
 
 
 def refusal_of(error: ImgsearchError) -> RefusedRequest:
-    """The answer with the sentence of an error."""
+    """Return the answer with the sentence of an error."""
     line = error.line if isinstance(error, QueryError) else None
     at = error.at if isinstance(error, QueryError) and line is not None else None
     return RefusedRequest(Refusal(type(error).__name__, str(error), line, at))
 
 
 def error_of(form: object) -> UsageError | None:
-    """The error in the answer to a refused request, if the request was wrong; else None."""
+    """Return the error in the answer to a refused request, if the request was wrong; else None."""
     refusal = from_json(form, RefusedRequest).error
     kind = getattr(errors, refusal.kind, None)
     if kind is QueryError:
@@ -68,7 +68,9 @@ def converted(
     *,
     from_texts: bool = False,
 ) -> _Request:
-    """The request that a JSON value stands for. Raises UsageError that names what is at fault.
+    """Return the request that a JSON value stands for.
+
+    Raises UsageError that names what is at fault.
 
     A place in the value is a `noun`, the value itself is `whole`, and `cure` is the sentence that
     says where to find the names of its fields. With `from_texts`, numbers may be texts, as they are
@@ -83,7 +85,7 @@ def converted(
 
 
 def _in_words(message: str, noun: str, whole: str, cure: str) -> str:
-    """The message of msgspec about an invalid value as a sentence.
+    """Return the message of msgspec about an invalid value as a sentence.
 
     It says, for instance, "Expected `int | null`, got `str` - at `$.query.terms[0].weight`".
     """

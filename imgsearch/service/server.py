@@ -121,7 +121,7 @@ def serve(
 
 @contextmanager
 def _single_service(folder: Path) -> Iterator[None]:
-    """The right to serve from this folder: a lock of the system, which ends with its process."""
+    """Provide the right to serve from this folder, by a lock that ends with its process."""
     lock = FileLock(folder / LOCK_FILE, timeout=0, mode=private_files.FILE_MODE)
     try:
         lock.acquire()
@@ -143,7 +143,7 @@ def _single_service(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _private_socket(folder: Path, address: PrivateAddress) -> Iterator[PrivateListener]:
-    """The socket that clients of this user look for. Its file is removed at the end."""
+    """Provide the socket that clients of this user look for. Its file is removed at the end."""
     try:
         bound = address.bound(folder)
     except OSError as error:
@@ -160,7 +160,7 @@ def _private_socket(folder: Path, address: PrivateAddress) -> Iterator[PrivateLi
 
 
 def network_socket(port: int) -> socket.socket:
-    """A socket at a port of this machine only."""
+    """Return a socket at a port of this machine only."""
     listening = tcp_socket()
     if sys.platform != "win32":  # where it would let another program take the port over
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

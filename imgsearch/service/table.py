@@ -26,7 +26,7 @@ _ALWAYS = (None, "browse", "lines", "memory", "pictures")  # see `capabilities`
 
 @cache
 def operations() -> tuple[Operation, ...]:
-    """Every declared operation."""
+    """Return every declared operation."""
     of_all = (Library, Lines, Pictures, Browse)
     of_kept = (Saved, Tray, Marks, Corrections, ChangeHistory, Concepts, Labels, People)
     of_features = (load(part.made_by) for part in installed.parts().values())
@@ -34,6 +34,6 @@ def operations() -> tuple[Operation, ...]:
 
 
 def operations_for(library: Library) -> tuple[Operation, ...]:
-    """The operations that this library has."""
+    """Return the operations that this library has."""
     parts = {*_ALWAYS, *library.capabilities}
     return tuple(each for each in operations() if each.part in parts)

@@ -165,7 +165,7 @@ def run_workers(
 
 @contextmanager
 def _told_to_stop() -> Iterator[Connection]:
-    """A pipe at which something arrives when the process is told to end."""
+    """Provide a pipe at which something arrives when the process is told to end."""
     stop, tell = multiprocessing.Pipe(duplex=False)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -200,7 +200,7 @@ def _work(
     encoder: Connection,
     told: Connection,
 ) -> None:
-    """The main function of the worker with this number."""
+    """Run the worker with this number."""
     from imgsearch.library import Library
 
     # The garbage collector writes to each object that it looks at, and a page that is written to is

@@ -126,7 +126,7 @@ class ChangeStore:
         self._database = database
 
     def all(self) -> tuple[Change, ...]:
-        """The last changes, the newest first."""
+        """Return the last changes, the newest first."""
         rows = self._database.fetch_all(f"SELECT {_COLUMNS} FROM changes ORDER BY id DESC")
         return tuple(map(_change_of, rows))
 
@@ -208,12 +208,12 @@ def record(
 
 
 def unchanged(title: str) -> Change:
-    """The change that was none, with a sentence about it."""
+    """Return the change that was none, with a sentence about it."""
     return Change(None, title, 0, datetime.fromisoformat(now()))
 
 
 def rows_before(connection: sqlite3.Connection, table: str, keys: Iterable[Sequence[Any]]) -> Step:
-    """The rows that these keys have now, for `record`."""
+    """Return the rows that these keys have now, for `record`."""
     of = _TABLES[table]
     listed = [list(key) for key in keys]
     columns = (f"hex({each})" if each == of.hex_column else each for each in of.columns)
@@ -225,7 +225,7 @@ def rows_before(connection: sqlite3.Connection, table: str, keys: Iterable[Seque
 
 
 def joined(before: Sequence[Step]) -> list[Step]:
-    """One step for each table, in the order in which rows refer to each other.
+    """Return one step for each table, in the order in which rows refer to each other.
 
     Of several rows of one key, the first is the one that was there before.
     """
@@ -242,7 +242,7 @@ def joined(before: Sequence[Step]) -> list[Step]:
 
 
 def only_changed(connection: sqlite3.Connection, before: Sequence[Step]) -> list[Step]:
-    """The steps with the keys of which the row is another one now, or came, or went."""
+    """Return the steps with the keys of which the row is another one now, or came, or went."""
     steps = []
     for step in before:
         was = _by_key(step)
@@ -267,14 +267,14 @@ def forget_people(connection: sqlite3.Connection) -> None:
 
 
 def _children_before(connection: sqlite3.Connection, table: str, column: str, parent: int) -> Step:
-    """The rows of a table that belong to a row of another one now."""
+    """Return the rows of a table that belong to a row of another one now."""
     key = ", ".join(_TABLES[table].key)
     keys = connection.execute(f"SELECT {key} FROM {table} WHERE {column} = ?", (parent,))
     return rows_before(connection, table, keys.fetchall())
 
 
 def _with_children(connection: sqlite3.Connection, steps: Sequence[Step]) -> list[Step]:
-    """The steps, and where an album or a person will be deleted, what it has got since."""
+    """Return the steps, and where an album or a person will be deleted, what it has got since."""
     listed: dict[str, set[tuple[Any, ...]]] = {}
     for step in steps:
         listed.setdefault(step.table, set()).update(map(tuple, step.keys))
@@ -364,7 +364,7 @@ def _refuse_rows_of_others(
 
 
 def _keys_of(steps: Iterable[Step]) -> Iterator[tuple[Any, ...]]:
-    """The keys of all rows of steps, each behind the name of its table."""
+    """Yield the keys of all rows of steps, each behind the name of its table."""
     for step in steps:
         for key in step.keys:
             yield step.table, *key
@@ -373,7 +373,7 @@ def _keys_of(steps: Iterable[Step]) -> Iterator[tuple[Any, ...]]:
 def _missing_parents(
     connection: sqlite3.Connection, steps: Sequence[Step]
 ) -> Iterator[tuple[Any, ...]]:
-    """The albums and persons that rows of these steps refer to, and that nobody would bring back.
+    """Yield the albums and persons to which rows of these steps refer and nobody would bring back.
 
     Each behind the name of its table, as in `_keys_of`.
     """
@@ -431,7 +431,7 @@ def _restore(connection: sqlite3.Connection, step: Step) -> None:
 
 
 def _value(of: _Table, column: str, number: int | None = None) -> str:
-    """The parameter of a column: null where the row that it refers to is gone."""
+    """Return the parameter of a column: null where the row that it refers to is gone."""
     parameter = f"?{number or ''}"
     if column not in of.links:
         return parameter
@@ -470,7 +470,10 @@ def _packed(steps: Sequence[Step]) -> bytes:
 
 
 def _unpacked(content: bytes) -> list[Step]:
-    """The steps of a change. Rows from before a table got its last columns are null there."""
+    """Return the steps of a change.
+
+    Rows from before a table got its last columns are null there.
+    """
     steps = msgspec.json.decode(zlib.decompress(content), type=list[Step])
     for step in steps:
         columns = len(_TABLES[step.table].columns)
@@ -486,7 +489,7 @@ def _first_table(start: bytes) -> str:
 
 
 def _precise_now() -> str:
-    """The current moment: of two changes undone in a second, the later one is known."""
+    """Return the current moment: of two changes undone in a second, the later one is known."""
     return datetime.now(UTC).isoformat()
 
 

@@ -37,7 +37,7 @@ class ConceptStore:
         self._database = database
 
     def all(self, encoder_key: int) -> tuple[Concept, ...]:
-        """All concepts, sorted by name, as this encoder has learned them."""
+        """Return all concepts, sorted by name, as this encoder has learned them."""
         live = select(schema.paths.c.photo_id).where(schema.paths.c.photo_id.is_not(None))
         judged = select(_examples.concept_id, _examples.is_like, func.count())
         judged = judged.group_by(_examples.concept_id, _examples.is_like)
@@ -64,7 +64,7 @@ class ConceptStore:
         )
 
     def states(self) -> list[ConceptState]:
-        """The state of each concept, sorted by name."""
+        """Return the state of each concept, sorted by name."""
         columns = (
             _concepts.id,
             _concepts.name,
@@ -78,12 +78,15 @@ class ConceptStore:
         return [ConceptState(*row) for row in rows]
 
     def state_of(self, name: str) -> ConceptState | None:
-        """The same for the concept of this name, whatever its case and accents; None if unknown."""
+        """Return the same for the concept of this name, whatever its case and accents.
+
+        None if unknown.
+        """
         wanted = plain_text(name)
         return next((each for each in self.states() if plain_text(each.name) == wanted), None)
 
     def examples(self, concept_id: int) -> list[ConceptExample]:
-        """The examples of a concept, those of the library first, in the order of their ids."""
+        """Return the examples of a concept, the library's photos first, in the order of ids."""
         query = select(schema.concept_examples).where(_examples.concept_id == concept_id)
         query = query.order_by(_examples.photo_id.is_(None), _examples.photo_id)
         with self._database.engine.connect() as connection:

@@ -30,7 +30,7 @@ class CorrectionStore:
         self._database = database
 
     def of(self, photo_ids: Iterable[int]) -> dict[int, StatedFacts]:
-        """What the files of these photos state; photos without a correction are left out."""
+        """Return the facts that the files of these photos state, for those with a correction."""
         rows = self._database.fetch_all(
             "SELECT photo_id, taken_at IS NOT NULL, lat IS NOT NULL, file_taken_at, file_dated_by, "
             "file_lat, file_lon, file_town, file_region, file_country, "
@@ -57,7 +57,7 @@ class CorrectionStore:
         }
 
     def all(self) -> dict[int, Correction]:
-        """The corrections of all photos, by id."""
+        """Return the corrections of all photos, by id."""
         rows = self._database.fetch_all(
             f"SELECT photo_id, taken_at, date_precision, {', '.join(_PLACE)} FROM corrections "
             "ORDER BY photo_id"
@@ -161,7 +161,7 @@ class CorrectionStore:
 
 
 def as_stated(facts: Facts, stated: StatedFacts) -> Facts:
-    """The facts of a corrected photo as its files state them."""
+    """Return the facts of a corrected photo as its files state them."""
     return replace(
         facts,
         taken_at=stated.taken_at,

@@ -161,7 +161,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection in one read transaction: everything read on it is of one moment."""
+        """Provide a connection in one read transaction: everything read on it is of one moment."""
         connection = self._borrowed()
         try:
             connection.execute("BEGIN")
@@ -173,7 +173,7 @@ class Database:
         self._give_back(connection)
 
     def _borrowed(self) -> sqlite3.Connection:
-        """A connection that only reads, for one thread until it is given back."""
+        """Return a connection that only reads, for one thread until it is given back."""
         try:
             return self._idle.pop()
         except IndexError:
@@ -194,7 +194,7 @@ class Database:
     def _read(
         self, query: str, parameters: Sequence[object], take: Callable[[Any], _Taken]
     ) -> _Taken:
-        """What `take` makes of the rows of a query. A statement alone is of one moment."""
+        """Run a query and pass its rows to `take`, in one snapshot."""
         connection = self._borrowed()
         try:
             taken = take(connection.execute(query, parameters))
@@ -205,7 +205,7 @@ class Database:
         return taken
 
     def version(self) -> tuple[int, int]:
-        """Changes whenever anything is committed to the library, by any process."""
+        """Return a value that changes with every commit to the library, by any process."""
         with self._watching_lock:
             try:
                 # For one connection, SQLite counts the commits of all others.
@@ -225,7 +225,7 @@ class Database:
 
     @contextmanager
     def brief_transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection in one short write transaction, also of a database opened to read.
+        """Provide a connection in one short write transaction, also of a database opened to read.
 
         For what does not follow from the disk, so the writer's lock is not needed: another
         process's transaction, a batch of photos for instance, is waited for. Raises DiskError where
@@ -241,15 +241,15 @@ class Database:
                 raise_translated(error, self._file)
 
     def fetch_all(self, query: str, *parameters: object) -> list[Any]:
-        """All rows of one plain SQL query, all of one moment."""
+        """Return all rows of one plain SQL query, all of one moment."""
         return self._read(query, parameters, sqlite3.Cursor.fetchall)
 
     def fetch_ids(self, query: str, *parameters: object) -> Ids:
-        """The ids in the first column of one plain SQL query, all of one moment."""
+        """Return the ids in the first column of one plain SQL query, all of one moment."""
         return self._read(query, parameters, ids_of)
 
     def fetch_one(self, query: str, *parameters: object) -> Any:
-        """The first row of one plain SQL query, or None."""
+        """Return the first row of one plain SQL query, or None."""
         return self._read(query, parameters, sqlite3.Cursor.fetchone)
 
     def raise_if_damaged(self, error: Exception) -> None:
@@ -280,14 +280,14 @@ class Database:
         return len(self.fetch_all("PRAGMA foreign_key_check"))
 
     def free_bytes(self) -> int:
-        """The space in the file that deleted rows have left, and that new ones will use."""
+        """Return the space in the file that deleted rows have left, and that new ones will use."""
         with self.reading() as connection:
             (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
             (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
         return int(pages) * int(page_bytes)
 
     def has_much_room(self) -> bool:
-        """Whether so much of the file is free that writing it anew is worth it."""
+        """Return whether so much of the file is free that writing it anew is worth it."""
         size_bytes = self._file.stat().st_size
         return self.free_bytes() >= max(_MUCH_ROOM_BYTES, _MUCH_ROOM * size_bytes)
 
@@ -326,7 +326,7 @@ class Database:
 
 
 def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Connection:
-    """A connection to the database `file` for use in any thread, in autocommit mode.
+    """Return a connection to the database `file` for use in any thread, in autocommit mode.
 
     Its user issues BEGIN and COMMIT, so that schema changes are transactional too.
     """
@@ -345,7 +345,7 @@ def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Co
 
 
 def uri_of(file: Path, writable: bool) -> str:
-    """The URI by which SQLite opens a database."""
+    """Return the URI by which SQLite opens a database."""
     if writable:
         return database_uri(file, "mode=rwc")
     log = file.with_name(file.name + "-wal")
@@ -430,13 +430,13 @@ def raise_translated(error: sqlite3.Error | UnicodeDecodeError, file: Path) -> N
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite means a damaged file, and not one that cannot be opened, read or written."""
+    """Return whether SQLite means a damaged file, not one that it could not open or read."""
     text = str(error).lower()
     return any(word in text for word in ("malformed", "not a database", "corrupt", "decode"))
 
 
 def damage(file: Path, problem: str) -> StoreError:
-    """The error for a damaged database, with its cure."""
+    """Return the error for a damaged database, with its cure."""
     cure = (
         "Restore it from a backup; or move it away and run imgsearch index FOLDER, which reads the "
         "photos again."

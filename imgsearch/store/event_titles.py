@@ -22,7 +22,7 @@ class EventTitleStore:
         self._database = database
 
     def all(self) -> tuple[EventTitle, ...]:
-        """All titles, in the order in which they were given."""
+        """Return all titles, in the order in which they were given."""
         rows = self._database.fetch_all("SELECT title, start, end_at FROM event_titles ORDER BY id")
         return tuple(
             EventTitle(title, datetime.fromisoformat(start), datetime.fromisoformat(end))

@@ -128,7 +128,7 @@ def link_again(connection: sqlite3.Connection, decisions: Iterable[int]) -> None
 def decisions_at(
     connection: sqlite3.Connection, content_hash: bytes, at_s: float | None, box: Box
 ) -> list[tuple[int, bool]]:
-    """The decisions about the face at a place of a photo: the person, and whether it is it."""
+    """Return the decisions about the face at a place of a photo: person, and whether it is it."""
     rows = connection.execute(
         "SELECT person_id, is_person, at_s, x, y, width, height FROM face_decisions "
         "WHERE content_hash = ? ORDER BY id",
@@ -163,7 +163,7 @@ def _face_at(
     at_s: float | None,
     box: Box,
 ) -> int | None:
-    """The id of the face at this place, at this moment of a video."""
+    """Return the id of the face at this place, at this moment of a video."""
     best, best_share = None, _SAME_PLACE
     for face_id, moment, *place in faces:
         if _is_same_moment(at_s, moment):

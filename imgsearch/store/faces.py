@@ -41,7 +41,7 @@ _LIVE = "photo_id IN (SELECT photo_id FROM paths WHERE photo_id IS NOT NULL)"
 
 @contextmanager
 def changing(database: Database) -> Iterator[sqlite3.Connection]:
-    """A short write transaction after which the names of photos are in step."""
+    """Provide a short write transaction after which the names of photos are in step."""
     with database.brief_transaction() as connection:
         yield connection
         names.refresh(connection)
@@ -56,7 +56,7 @@ class FaceStore:
     # ------------------------------------------------------------------ reading photos
 
     def unread(self, model: str, again: bool = False) -> list[int]:
-        """The photos with a path in which faces should be looked for: ids, sorted.
+        """Return the photos with a path in which faces should be looked for: ids, sorted.
 
         Those that were not tried, and those that failed with another model than this one; with
         `again`, also those in which another model has looked.
@@ -130,12 +130,15 @@ class FaceStore:
         return FaceCounts(found, none, failed, unread, faces, persons, groups, alone, other_model)
 
     def model(self) -> str | None:
-        """The model that found the faces of most photos; None without any."""
+        """Return the model that found the faces of most photos; None without any."""
         row = self._database.fetch_one(f"SELECT {_MAIN_MODEL}")
         return None if row is None else row[0]
 
     def readings(self, photo_ids: Iterable[int]) -> dict[bytes, PhotoFaces]:
-        """The results of looking for faces in these photos, by content; failures are left out."""
+        """Return the results of looking for faces in these photos, by content.
+
+        Failures are left out.
+        """
         parameter = ids_parameter(photo_ids)
         with self._database.reading() as connection:
             readings = connection.execute(
@@ -162,7 +165,7 @@ class FaceStore:
     # ------------------------------------------------------------------ grouping
 
     def all(self, person_id: int | None = None) -> StoredFaces:
-        """The faces that can be compared, by id; those of a person, if one is given.
+        """Return the faces that can be compared, by id; those of a person, if one is given.
 
         Takes about 0.3 s and 100 MB for 100,000. They are those of the model that found the faces
         of most photos. Faces of another model keep their persons until their photos are looked at
@@ -263,24 +266,24 @@ def forget_rows(connection: sqlite3.Connection, with_names: bool) -> int:
 
 
 def packed(vector: Vectors) -> bytes:
-    """A vector as it is stored."""
+    """Return a vector as it is stored."""
     return vector.astype("<f2").tobytes()
 
 
 def unpacked(vectors: bytes, count: int) -> Vectors:
-    """Stored vectors as rows of length 1."""
+    """Return stored vectors as rows of length 1."""
     rows = np.frombuffer(vectors, "<f2").reshape(count, -1 if count else 0).astype(np.float32)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9), np.float32)
 
 
 def most_at_once(faces: Sequence[FoundFace]) -> int:
-    """The largest number of these faces that are of one moment; in a photo, all of them."""
+    """Return the largest number of these faces that are of one moment; in a photo, all of them."""
     moments = [face.at_s for face in faces]
     return max(map(moments.count, moments), default=0)
 
 
 def columns_of(face: FoundFace) -> tuple[object, ...]:
-    """The values of `FACE_COLUMNS` of a face."""
+    """Return the values of `FACE_COLUMNS` of a face."""
     return tuple(
         packed(face.vector) if column == "vector" else getattr(face, column)
         for column in FACE_COLUMNS

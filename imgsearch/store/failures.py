@@ -41,7 +41,10 @@ class FailureStore:
         self._reads = reads
 
     def of_files(self, reasons: Collection[Reason] = ()) -> tuple[Failure, ...]:
-        """Every file that could not be indexed, sorted by path; with `reasons`, only for these."""
+        """Return every file that could not be indexed, sorted by path.
+
+        With `reasons`, only for these.
+        """
         query = _WITH_PATH.order_by(schema.roots.c.path, schema.paths.c.name)
         if reasons:
             query = query.where(_c.reason.in_([reason.value for reason in reasons]))
@@ -49,7 +52,7 @@ class FailureStore:
             return tuple(_failure(row) for row in connection.execute(query))
 
     def to_retry(self, fingerprint: str) -> set[str]:
-        """The unchanged files that failed and are worth another attempt.
+        """Return the unchanged files that failed and are worth another attempt.
 
         The failure may be transient, or the decoders, identified by `fingerprint`, have changed.
         """
@@ -58,7 +61,7 @@ class FailureStore:
             return {prefix_of(row.root) + row.name for row in connection.execute(query)}
 
     def known(self, content_hash: bytes, name: str, fingerprint: str) -> Failure | None:
-        """The failure of a file with this content and suffix, if decoding would fail again.
+        """Return the failure of a file with this content and suffix, if decoding would fail again.
 
         The suffix counts because it may decide how content is decoded.
         """
@@ -76,7 +79,7 @@ class FailureStore:
     # ------------------------------------------------------------------ folders
 
     def of_folders(self) -> tuple[Failure, ...]:
-        """Every folder that could not be read in the last scan, sorted by path."""
+        """Return every folder that could not be read in the last scan, sorted by path."""
         roots, folders = schema.roots.c, schema.folders.c
         query = (
             select(roots.path, folders.name, folders.message)

@@ -79,7 +79,7 @@ class FileStore:
     # ------------------------------------------------------------------ files seen
 
     def known(self, root_id: int, folder: str = "", recursive: bool = True) -> dict[str, FileStat]:
-        """The files of a root as last seen, by path; with `folder`, those below that folder only.
+        """Return the files of a root as last seen, by path; with `folder`, only those below it.
 
         Without `recursive`, only files directly in that folder.
         """
@@ -88,7 +88,7 @@ class FileStore:
     def sidecars(
         self, root_id: int, folder: str = "", recursive: bool = True
     ) -> dict[str, FileStat]:
-        """The sidecar files of a root as last read, by path; arguments as for `known`."""
+        """Return the sidecar files of a root as last read, by path; arguments as for `known`."""
         return self._stats("sidecars", root_id, folder, recursive)
 
     def _stats(self, table: str, root_id: int, folder: str, recursive: bool) -> dict[str, FileStat]:
@@ -112,7 +112,7 @@ class FileStore:
         return stats
 
     def hashes(self) -> dict[str, bytes]:
-        """The content hash of every known photo file, by path."""
+        """Return the content hash of every known photo file, by path."""
         query = (
             select(schema.roots.c.path, schema.paths.c.name, schema.photos.c.content_hash)
             .join_from(schema.paths, schema.roots, schema.roots.c.id == schema.paths.c.root_id)
@@ -125,7 +125,10 @@ class FileStore:
             }
 
     def photo_ids(self, root_id: int, paths: Iterable[str]) -> dict[str, int]:
-        """The photos at these paths of a root, by path; paths without a photo are left out."""
+        """Return the photos at these paths of a root, by path.
+
+        Paths without a photo are left out.
+        """
         prefix = prefix_of(self._reads.roots.all()[root_id])
         c = schema.paths.c
         query = select(c.photo_id).where(c.root_id == root_id, c.name == bindparam("file_name"))
@@ -168,7 +171,7 @@ class FileStore:
                 connection.execute(statement_of_removal, names)
 
     def last_path_id(self) -> int:
-        """The id of the newest path, 0 without any; paths recorded later have higher ids."""
+        """Return the id of the newest path, 0 without any; paths recorded later have higher ids."""
         with self._database.engine.connect() as connection:
             return connection.execute(select(func.max(schema.paths.c.id))).scalar() or 0
 
@@ -232,7 +235,7 @@ class FileStore:
         self._update_root(root_id, values)
 
     def last_paths(self, removed: Mapping[int, Collection[str]]) -> dict[int, set[str]]:
-        """The removed paths (by root id) that were the last path of their photo.
+        """Return the removed paths (by root id) that were the last path of their photo.
 
         A path whose own removal is held does not count as another path.
         """
@@ -263,7 +266,7 @@ class FileStore:
         return last
 
     def held(self, root_id: int) -> set[str]:
-        """The paths of one root whose removal is held."""
+        """Return the paths of one root whose removal is held."""
         c = schema.paths.c
         query = select(c.name).where(c.missing_since.is_not(None), c.root_id == root_id)
         prefix = prefix_of(self._reads.roots.all()[root_id])

@@ -64,7 +64,7 @@ class SqlCondition(NamedTuple):
 
 
 def matching(connection: sqlite3.Connection, selection: Selection) -> Ids:
-    """The photos of a selection: ids, sorted, unique."""
+    """Return the photos of a selection: ids, sorted, unique."""
     import numpy as np
 
     # Many photos may be near a place. As a parameter of SQL, their ids would take a second.
@@ -83,7 +83,7 @@ def matching(connection: sqlite3.Connection, selection: Selection) -> Ids:
 
 
 def has_any(connection: sqlite3.Connection, selection: Selection) -> bool:
-    """Whether a selection has a photo."""
+    """Return whether a selection has a photo."""
     where = _where(connection, selection)
     query = f"SELECT 1 FROM photos WHERE {where.text} LIMIT 1"
     return connection.execute(query, where.parameters).fetchone() is not None
@@ -96,7 +96,7 @@ def listing(
     after: Listed | None = None,
     limit: int = -1,
 ) -> list[Listed]:
-    """The photos of a selection, newest first or by path; only those after `after`."""
+    """Return the photos of a selection, newest first or by path; only those after `after`."""
     key = DATE_TAKEN if sort == "date" else _FIRST_PATH
     where = _where(connection, selection)
     text, parameters = where.text, list(where.parameters)
@@ -115,7 +115,7 @@ def listing(
 
 
 def measures(connection: sqlite3.Connection, selection: Selection) -> PictureMeasures:
-    """What is stored about the pictures of a selection, in the order of their ids."""
+    """Return the stored measures of the pictures of a selection, in the order of their ids."""
     where = _where(connection, selection)
     columns = ", ".join(f"photos.{name}" for name in MEASURE_COLUMNS)
     return PictureMeasures.of_rows(
@@ -128,7 +128,10 @@ def measures(connection: sqlite3.Connection, selection: Selection) -> PictureMea
 def _where(
     connection: sqlite3.Connection, selection: Selection, there: str = HAS_PATH
 ) -> SqlCondition:
-    """The condition that a photo is in a selection; `there` is that it is in the library at all."""
+    """Return the condition that a photo is in a selection.
+
+    `there` is that it is in the library at all.
+    """
     connection.create_function("lies_in", 3, lies_in, deterministic=True)
     connection.create_function("is_called", 2, is_called, deterministic=True)
     context = ConditionContext(connection, selection.online, selection.rated_by_files)
@@ -152,7 +155,7 @@ def _where(
 
 
 def _was_read_for(connection: sqlite3.Connection, condition: Filter) -> list[SqlCondition]:
-    """The conditions that a photo was read for the facts of a filter, where some were not.
+    """Return the conditions that a photo was read for the facts of a filter, where some were not.
 
     A photo of which a fact was never read is unknown: no negated filter on that fact finds it.
     """
@@ -188,7 +191,7 @@ class ConditionContext(Struct, frozen=True):
     rated_by_files: bool = False
 
     def rows_with(self, table: str, column: str, matches: Callable[[str], bool]) -> SqlCondition:
-        """The condition that the text in a column matches.
+        """Return the condition that the text in a column matches.
 
         The different texts are few, so Python's rules decide.
         """
@@ -216,7 +219,7 @@ def _on(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 
 def _dated_by_either(own: str, any_date: str, value: FilterValue) -> SqlCondition:
-    """A condition on the date of a photo: its own, by the index, or else that of its file."""
+    """Return a condition on the date of a photo: its own, by the index, or else its file's."""
     count = own.count("?")
     return SqlCondition(
         f"({own} OR photos.taken_at IS NULL AND {any_date})", (value,) * (count + 1)
@@ -294,7 +297,7 @@ def _rating(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 
 def _marked(kind: str) -> str:
-    """The condition that a photo has a mark: see `imgsearch.store.marks`."""
+    """Return the condition that a photo has a mark: see `imgsearch.store.marks`."""
     return f"photos.id IN (SELECT photo_id FROM marks WHERE kind = '{kind}')"
 
 
@@ -303,7 +306,7 @@ def _near(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 
 def _ids_near(connection: sqlite3.Connection, place: FilterValue) -> Ids:
-    """The photos in a circle around a place, also those without a path."""
+    """Return the photos in a circle around a place, also those without a path."""
     import numpy as np
 
     assert isinstance(place, Place)
@@ -317,7 +320,7 @@ def _ids_near(connection: sqlite3.Connection, place: FilterValue) -> Ids:
 
 
 def _box(place: Place) -> SqlCondition:
-    """A box in degrees that contains the whole circle, so that the index on (lat, lon) is used."""
+    """Return a box in degrees around the whole circle, so that the index on (lat, lon) is used."""
     latitudes, longitudes = box_around(place.lat, place.lon, place.radius_km)
     between = " OR ".join(["lon BETWEEN ? AND ?"] * len(longitudes))
     return SqlCondition(
@@ -327,7 +330,10 @@ def _box(place: Place) -> SqlCondition:
 
 
 def _number(number: str, tolerance: float = 0.0) -> Condition:
-    """A bound or a range of a column; ends are widened by `tolerance`, a share of their value."""
+    """Return a bound or a range of a column.
+
+    Ends are widened by `tolerance`, a share of their value.
+    """
 
     def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
         assert isinstance(value, Interval)
@@ -364,7 +370,7 @@ def _name(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 
 def _words(*fields: NameField) -> Condition:
-    """The words of the value in their order, in one of these fields of a photo's names."""
+    """Return the words of the value in their order, in one of these fields of a photo's names."""
 
     def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
         words = names.words_expression(str(value), fields)
@@ -374,13 +380,13 @@ def _words(*fields: NameField) -> Condition:
 
 
 def _text(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    """The words of the value in their order, in the text that was read in the picture."""
+    """Return the words of the value in their order, in the text that was read in the picture."""
     words = names.text_expression(str(value))
     return SqlCondition(_NEVER) if words is None else _named("photos.id", "text_words", words)
 
 
 def _named(column: str, table: str, expression: str) -> SqlCondition:
-    """The condition that a full-text expression matches the photo with this id."""
+    """Return the condition that a full-text expression matches the photo with this id."""
     return SqlCondition(
         f"{column} IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", (expression,)
     )
@@ -398,7 +404,10 @@ def _people(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 
 def _person(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    """The name in its order of words; "me" is the person that the user is, and nobody else."""
+    """Return the name in its order of words.
+
+    "me" is the person that the user is, and nobody else.
+    """
     own = _own_name(context, words_of(str(value)))
     if own is None:
         return _words("people")(context, value)
@@ -411,7 +420,7 @@ def _own_name(context: ConditionContext, words: Sequence[str]) -> str | None:
 
 
 def _only(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    """Each of these persons, no other name, and no face of anybody else."""
+    """Return each of these persons, no other name, and no face of anybody else."""
     wanted = [" ".join(words) for name in str(value).split(",") if (words := words_of(name))]
     if not wanted:
         return SqlCondition(_NEVER)
@@ -531,7 +540,7 @@ CONDITIONS: dict[str, Condition] = {
 
 
 def _folder(text: str) -> str:
-    """A folder as a user names it: a path if it begins with / or ~, an address, or a name."""
+    """Return a folder as a user names it: a path from / or ~ on, an address, or a name."""
     if text.startswith(("/", "~")):
         return absolute(text)
     if SCHEME.match(text):

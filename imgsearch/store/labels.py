@@ -26,7 +26,7 @@ class LabelStore:
         self._database = database
 
     def facets(self) -> tuple[Facet, ...]:
-        """All facets, sorted by name."""
+        """Return all facets, sorted by name."""
         with self._database.engine.connect() as connection:
             rows = connection.execute(select(schema.facets).order_by(_facets.name)).all()
         return tuple(
@@ -61,7 +61,7 @@ class LabelStore:
     # ------------------------------------------------------------------ labelling
 
     def class_vectors(self, facet_id: int, encoder_key: int) -> tuple[Vectors, int] | None:
-        """The vectors of a facet's classes, and the last `seq` that is labelled.
+        """Return the vectors of a facet's classes, and the last `seq` that is labelled.
 
         None before `start_facet` with this encoder.
         """
@@ -119,7 +119,7 @@ class LabelStore:
             return {row.label: row.photos for row in connection.execute(query)}
 
     def of_photo(self, photo_id: int) -> dict[str, Label]:
-        """The labels of one photo, by facet name."""
+        """Return the labels of one photo, by facet name."""
         c = schema.labels.c
         query = select(_facets.name, c.label, c.probability)
         query = query.join_from(schema.labels, schema.facets, _facets.id == c.facet_id)

@@ -15,7 +15,7 @@ TIMEOUT_S = 0.3  # `running_job` holds the lock for a moment
 
 
 def is_held(data_dir: Path) -> bool:
-    """Whether a process holds the writer's lock now. Creates nothing."""
+    """Return whether a process holds the writer's lock now. Creates nothing."""
     from filelock import FileLock, Timeout
 
     if not (data_dir / LOCK_FILE).exists():
@@ -31,7 +31,7 @@ def is_held(data_dir: Path) -> bool:
 
 @contextmanager
 def writing(data_dir: Path) -> Iterator[Store]:
-    """The store in `data_dir`, created if needed, under the lock until the block ends.
+    """Provide the store in `data_dir`, created if needed, under the lock until the block ends.
 
     The lock is one of the operating system, so it ends with the process, also with one that is
     killed. Raises LibraryLocked, DiskError and what `Store.open` raises.

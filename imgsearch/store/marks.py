@@ -32,7 +32,7 @@ class MarkStore:
         self._database = database
 
     def of(self, photo_ids: Iterable[int]) -> dict[int, PhotoMarks]:
-        """The marks of these photos; photos without any are left out."""
+        """Return the marks of these photos; photos without any are left out."""
         rows = self._database.fetch_all(
             f"SELECT photo_id, kind, value FROM marks WHERE photo_id {IN_IDS}",
             ids_parameter(photo_ids),
@@ -50,7 +50,7 @@ class MarkStore:
         return {kind for (kind,) in self._database.fetch_all("SELECT DISTINCT kind FROM marks")}
 
     def ratings(self) -> dict[int, int]:
-        """The stars that were given here, by photo."""
+        """Return the stars that were given here, by photo."""
         query = "SELECT photo_id, value FROM marks WHERE kind = 'rating' ORDER BY photo_id"
         return dict(self._database.fetch_all(query))
 

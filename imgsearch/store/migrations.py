@@ -951,7 +951,7 @@ MIGRATIONS: dict[str, str] = {
 
 
 def pending(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """The migrations that this database lacks, in order.
+    """Return the migrations that this database lacks, in order.
 
     Raises StoreError for a database that is not ours, SchemaTooOld for one from before the first
     release, and SchemaTooNew for one that a newer imgsearch has migrated.
@@ -984,12 +984,12 @@ def pending(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def is_current(connection: sqlite3.Connection) -> bool:
-    """Whether a database has the schema of this version. Raises as `pending` does."""
+    """Return whether a database has the schema of this version. Raises as `pending` does."""
     return not pending(connection) and not _lacking_columns(connection)
 
 
 def _lacking_columns(connection: sqlite3.Connection) -> dict[str, str]:
-    """The columns of facts that `photos` lacks, by fact, as SQL declares them."""
+    """Return the columns of facts that `photos` lacks, by fact, as SQL declares them."""
     known = {name for _, name, *_ in connection.execute("PRAGMA table_info(photos)")}
     return {fact.name: column_of(fact) for fact in FACT_COLUMNS if fact.name not in known}
 

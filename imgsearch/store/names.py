@@ -96,7 +96,10 @@ def refresh(connection: sqlite3.Connection) -> None:
 
 
 def _names_of(connection: sqlite3.Connection, parameter: str) -> dict[int, tuple[str, ...]]:
-    """The rows of these photos, as `names` holds them; photos without a path are left out."""
+    """Return the rows of these photos, as `names` holds them.
+
+    Photos without a path are left out.
+    """
     return {
         photo_id: tuple(_joined(of_photo[field]) for field in NAME_FIELDS)
         for photo_id, of_photo in _spelled_names(connection, parameter).items()
@@ -106,7 +109,10 @@ def _names_of(connection: sqlite3.Connection, parameter: str) -> dict[int, tuple
 def _spelled_names(
     connection: sqlite3.Connection, parameter: str
 ) -> dict[int, dict[str, list[str]]]:
-    """The names of these photos by field, as they are spelled; none of photos without a path."""
+    """Return the names of these photos by field, as they are spelled.
+
+    None of photos without a path.
+    """
     names: dict[int, dict[str, list[str]]] = {}
     paths = connection.execute(
         "SELECT photo_id, roots.path, name FROM paths JOIN roots ON roots.id = root_id "
@@ -138,7 +144,7 @@ def _spelled_names(
 
 
 def names_of_faces(connection: sqlite3.Connection, parameter: str) -> list[tuple[int, str]]:
-    """The named persons whose faces are in these photos: (photo id, name), each once.
+    """Return the named persons whose faces are in these photos: (photo id, name), each once.
 
     A name that the user gave to a face stays when the face was forgotten.
     """
@@ -184,12 +190,12 @@ def _refresh_terms(
 
 
 def _terms(text: str) -> set[str]:
-    """The words of a text that are long enough to be found with a wrong letter."""
+    """Return the words of a text that are long enough to be found with a wrong letter."""
     return {word for word in text.split() if len(word) >= _MIN_TERM_LETTERS and word.isalpha()}
 
 
 def read_lines(connection: sqlite3.Connection, parameter: str) -> dict[int, list[TextLine]]:
-    """The lines of text of the photos that `IN_IDS` takes as this parameter, in their order."""
+    """Return the lines of text of the photos that `IN_IDS` takes as this parameter, in order."""
     query = (
         "SELECT photo_id, line, x, y, width, height, confidence FROM text_lines "
         f"WHERE photo_id {IN_IDS} ORDER BY photo_id, place"
@@ -201,12 +207,12 @@ def read_lines(connection: sqlite3.Connection, parameter: str) -> dict[int, list
 
 
 def _joined(names: Iterable[str]) -> str:
-    """Names as words, each once."""
+    """Return names as words, each once."""
     return _SEPARATOR.join(filter(None, dict.fromkeys(" ".join(words_of(name)) for name in names)))
 
 
 def separate(joined: str) -> list[str]:
-    """The names in a column of the table `names`, as words."""
+    """Return the names in a column of the table `names`, as words."""
     return joined.split(_SEPARATOR) if joined else []
 
 
@@ -214,7 +220,7 @@ def separate(joined: str) -> list[str]:
 
 
 def words_expression(phrase: str, fields: Collection[NameField]) -> str | None:
-    """The expression of `names_words` for photos with this phrase in one of these fields.
+    """Return the expression of `names_words` for photos with this phrase in one of these fields.
 
     None if the phrase has no word.
     """
@@ -223,7 +229,7 @@ def words_expression(phrase: str, fields: Collection[NameField]) -> str | None:
 
 
 def file_name_expression(part: str) -> str | None:
-    """The expression of `names_parts` for photos with this part in the name of a file.
+    """Return the expression of `names_parts` for photos with this part in the name of a file.
 
     None if the part has fewer than three characters.
     """
@@ -261,7 +267,7 @@ def is_named_person(connection: sqlite3.Connection, name: str) -> bool:
 
 
 def own_person(connection: sqlite3.Connection) -> str | None:
-    """The words of the name of the person that the user is; None if that is not known."""
+    """Return the words of the name of the person that the user is; None if that is not known."""
     row = connection.execute(
         f"SELECT name FROM persons JOIN own_person ON person_id = persons.id WHERE {_SHOWN}"
     ).fetchone()
@@ -288,7 +294,7 @@ def called(
 def exact_names(
     connection: sqlite3.Connection, names: Sequence[str], fields: Collection[NameField]
 ) -> list[_RankedName]:
-    """The names of `SuggestionReads.names_called`, as `ranked_names` has them."""
+    """Return the names of `SuggestionReads.names_called`, as `ranked_names` has them."""
     return connection.execute(
         f"SELECT field, name, photos, 0 FROM known_names WHERE {_IN_FIELDS} "
         "AND name IN (SELECT value FROM json_each(?)) ORDER BY photos DESC, name, field",
@@ -297,7 +303,7 @@ def exact_names(
 
 
 def _spelled(connection: sqlite3.Connection, rows: Sequence[_RankedName]) -> list[KnownName]:
-    """These names as they are spelled in a photo."""
+    """Return these names as they are spelled in a photo."""
     photos = [_photo_named(connection, field, name) for field, name, _, _ in rows]
     known = [photo_id for photo_id in photos if photo_id is not None]
     spelled = _spelled_names(connection, ids_parameter(known))
@@ -317,7 +323,7 @@ def ranked_names(
     fields: Collection[NameField],
     limit: int,
 ) -> list[_RankedName]:
-    """The names of `SuggestionReads.names_beginning` as words: (field, name, photos, phrase).
+    """Return the names of `SuggestionReads.names_beginning`: (field, name, photos, phrase).
 
     The table `known_names` is all that is read.
     """
@@ -347,7 +353,7 @@ def _with_phrases(
     fields: Collection[NameField],
     limit: int,
 ) -> list[Any]:
-    """Names with a word that begins with one of these phrases, the longest phrase first.
+    """Return names with a word that begins with one of these phrases, the longest phrase first.
 
     Each ends with the next, so a name that has any of them has the last.
     """
@@ -372,7 +378,7 @@ def _with_phrases(
 def _starting_with(
     connection: sqlite3.Connection, phrase: str, fields: Collection[NameField], limit: int
 ) -> list[Any]:
-    """Names whose first words begin with this phrase."""
+    """Return names whose first words begin with this phrase."""
     first = phrase.rstrip()
     return connection.execute(
         f"SELECT field, name, photos, NULL FROM known_names WHERE {_IN_FIELDS} "
@@ -385,7 +391,7 @@ def _starting_with(
 def _with_later_words(
     connection: sqlite3.Connection, phrase: str, fields: Collection[NameField], limit: int
 ) -> list[Any]:
-    """Names with a word after the first that begins with this phrase."""
+    """Return names with a word after the first that begins with this phrase."""
     return connection.execute(
         f"SELECT field, name, photos, NULL FROM known_names WHERE {_IN_FIELDS} "
         "AND instr(name, ?) AND instr(name || ' ', ?) "
@@ -395,7 +401,7 @@ def _with_later_words(
 
 
 def _photo_named(connection: sqlite3.Connection, field: NameField, name: str) -> int | None:
-    """A photo that has exactly this known name in a field."""
+    """Return a photo that has exactly this known name in a field."""
     separated = f"'{_SEPARATOR}' || names.{field} || '{_SEPARATOR}'"
     row = connection.execute(
         "SELECT photo_id FROM names_words(?) AS found JOIN names ON photo_id = found.rowid "
@@ -406,7 +412,7 @@ def _photo_named(connection: sqlite3.Connection, field: NameField, name: str) ->
 
 
 def _spelling(names: Sequence[str], words: str) -> str:
-    """The name with these words, as it is spelled."""
+    """Return the name with these words, as it is spelled."""
     return next((name for name in names if " ".join(words_of(name)) == words), words)
 
 
@@ -437,7 +443,7 @@ def ids_with(
 def _ids_with_text(
     connection: sqlite3.Connection, phrase: str, is_big: bool, limit: int
 ) -> list[int]:
-    """The photos whose text has a phrase; with `is_big`, as a big part of it."""
+    """Return the photos whose text has a phrase; with `is_big`, as a big part of it."""
     expression = text_expression(phrase)
     if expression is None:
         return []
@@ -455,7 +461,7 @@ def _ids_with_text(
 def _ids_with_name(
     connection: sqlite3.Connection, phrase: str, is_whole: bool, limit: int
 ) -> list[int]:
-    """The photos that have a phrase in a name, or as a whole name."""
+    """Return the photos that have a phrase in a name, or as a whole name."""
     words = " ".join(words_of(phrase))
     expression = words_expression(words, WHOLE_NAME_FIELDS if is_whole else NAME_FIELDS)
     if expression is None:
@@ -482,7 +488,7 @@ def _ids_with_name(
 
 
 def _is_file_name(words: str, file_names: str) -> bool:
-    """Whether one of these names of files is these words and a suffix, which is one more word."""
+    """Return whether one of these file names is these words and a suffix (one more word)."""
     return any(name.rpartition(" ")[0] == words for name in file_names.split(_SEPARATOR))
 
 
@@ -557,7 +563,7 @@ def terms_like(connection: sqlite3.Connection, word: str) -> list[str]:
 
 
 def text_expression(phrase: str) -> str | None:
-    """The expression of `text_words` for photos whose text has this phrase.
+    """Return the expression of `text_words` for photos whose text has this phrase.
 
     None if the phrase has no word.
     """
@@ -566,5 +572,5 @@ def text_expression(phrase: str) -> str | None:
 
 
 def _plain(phrases: Iterable[str]) -> list[str]:
-    """The phrases as the index has them, those with a word."""
+    """Return the phrases as the index has them, those with a word."""
     return [plain for phrase in phrases if (plain := " ".join(words_of(phrase)))]

@@ -155,14 +155,14 @@ def check_info(info: PackInfo) -> None:
 
 
 def hash_text(content_hash: bytes) -> str:
-    """A content hash, checked, in hexadecimal."""
+    """Return a content hash, checked, in hexadecimal."""
     if len(content_hash) != _HASH_BYTES:
         raise ValueError("a photo has no content")
     return content_hash.hex()
 
 
 def file_of(name: bytes, size_bytes: int, mtime_ns: int) -> PackedFile:
-    """A file of the table `paths`, with its path checked."""
+    """Return a file of the table `paths`, with its path checked."""
     path = os.fsdecode(name)
     parts = PurePosixPath(path).parts
     # A path that leads out of the folder would show files that are no photos.
@@ -214,7 +214,7 @@ def _utc_text(text: str) -> str:
 
 
 def moment_of(text: str) -> datetime:
-    """A moment of a pack, in UTC."""
+    """Return a moment of a pack, in UTC."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time has no time zone")
@@ -222,6 +222,6 @@ def moment_of(text: str) -> datetime:
 
 
 def is_webp(content: bytes) -> bool:
-    """Whether a thumbnail begins as WebP does, and is not too large for one."""
+    """Return whether a thumbnail begins as WebP does, and is not too large for one."""
     is_riff = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
     return is_riff and len(content) <= _MAX_THUMBNAIL_BYTES

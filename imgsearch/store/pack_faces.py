@@ -154,7 +154,7 @@ class FaceMerger:
         known: Iterable[tuple[int, bool]],
         is_person: bool,
     ) -> int | None:
-        """The person here that stands for one of the pack, made if there is none.
+        """Return the person here that stands for one of the pack, made if there is none.
 
         Without a name, it is the one that the same face is here. None where only a no is known of
         such a person, which says nothing to anybody.

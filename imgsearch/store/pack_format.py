@@ -147,12 +147,12 @@ NO_EXTRAS = Extras()
 
 
 def batch_rows(has_faces: bool) -> Mapping[str, str]:
-    """The queries for the rows of one batch, by table, in the order of the checksum."""
+    """Return the queries for the rows of one batch, by table, in the order of the checksum."""
     return {**_BATCH_ROWS, **(_BATCH_FACES if has_faces else {})}
 
 
 def common_rows(extras: Extras) -> Mapping[str, str]:
-    """The queries for the rows of the whole pack, by table, in the order of the checksum."""
+    """Return the queries for the rows of the whole pack, by table, in the order of the checksum."""
     persons = {table: f"SELECT * FROM {table} ORDER BY id" for table in PERSON_TABLES}
     of_features = {table: f"SELECT * FROM {table} ORDER BY 1, 2" for table in extras.feature_tables}
     return {
@@ -163,7 +163,7 @@ def common_rows(extras: Extras) -> Mapping[str, str]:
 
 
 def version_of(extras: Extras) -> int:
-    """The version of the schema of the packs that are made now."""
+    """Return the version of the schema of the packs that are made now."""
     steps = list(migrations.MIGRATIONS)
     return max(
         VERSION,
@@ -218,7 +218,7 @@ def check_schema(connection: sqlite3.Connection, version: int) -> tuple[tuple[st
 
 
 def _later_facts(expected: str, found: str) -> tuple[str, ...]:
-    """The columns that a table has after the expected ones: facts and marks, and nothing else."""
+    """Return the columns that a table has after the expected ones: only facts and marks."""
     start = expected.removesuffix(")")
     columns = tuple(found[len(start) : -1].split(", ")[1:])
     declared = {fact.name: column_of(fact) for fact in FACT_COLUMNS} | {
@@ -251,7 +251,7 @@ def create_batch(
 
 @cache
 def _statements(version: int, extras: Extras) -> tuple[str, ...]:
-    """The statements that create the tables of a library that packs have."""
+    """Return the statements that create the tables of a library that packs have."""
     with closing(in_memory()) as connection:
         migrations.apply_first(connection, version)
         rows = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY rowid")
@@ -264,7 +264,7 @@ def _statements(version: int, extras: Extras) -> tuple[str, ...]:
 
 @cache
 def _expected(version: int, extras: Extras) -> Mapping[tuple[str, str, str], str | None]:
-    """The schema of a pack: the statement of each entry, by kind, name and table."""
+    """Return the schema of a pack: the statement of each entry, by kind, name and table."""
     with closing(in_memory()) as connection:
         for statement in (*_statements(version, extras), *_OWN_TABLES):
             connection.execute(statement)
@@ -273,7 +273,7 @@ def _expected(version: int, extras: Extras) -> Mapping[tuple[str, str, str], str
 
 
 def in_memory() -> sqlite3.Connection:
-    """A connection to a new database in memory, in autocommit mode."""
+    """Return a connection to a new database in memory, in autocommit mode."""
     return sqlite3.connect(":memory:", isolation_level=None)
 
 
@@ -285,7 +285,7 @@ class Digest:
         self._encode = msgspec.msgpack.Encoder().encode
 
     def rows(self, table: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        """The same rows, included in the checksum as they are taken."""
+        """Yield the same rows, included in the checksum as they are taken."""
         self._hash.update(table.encode())
         for row in rows:
             self._hash.update(self._encode(row))
@@ -298,12 +298,12 @@ class Digest:
             self._hash.update(self._encode(row))
 
     def text(self) -> str:
-        """The checksum, hexadecimal."""
+        """Return the checksum, hexadecimal."""
         return self._hash.hexdigest()
 
 
 def common_checksum(connection: sqlite3.Connection, extras: Extras = NO_EXTRAS) -> str:
-    """The checksum of everything but the rows of photos, which the batches have."""
+    """Return the checksum of everything but the rows of photos, which the batches have."""
     digest = Digest()
     for table, query in common_rows(extras).items():
         digest.add(table, connection.execute(query))
@@ -311,7 +311,7 @@ def common_checksum(connection: sqlite3.Connection, extras: Extras = NO_EXTRAS) 
 
 
 def is_pack(path: Path) -> bool:
-    """Whether a file begins as a pack does."""
+    """Return whether a file begins as a pack does."""
     try:
         with path.open("rb") as file:
             return application_of(file.read(HEADER_BYTES)) == APPLICATION_ID
@@ -320,11 +320,14 @@ def is_pack(path: Path) -> bool:
 
 
 def application_of(header: bytes) -> int | None:
-    """The application id that the header of an SQLite database states; None for another file."""
+    """Return the application id that the header of an SQLite database states.
+
+    None for another file.
+    """
     is_whole = len(header) == HEADER_BYTES and header.startswith(MAGIC)
     return int.from_bytes(header[68:72], "big") if is_whole else None
 
 
 def moment_text(moment: datetime) -> str:
-    """A moment as the database has it: UTC, to the second."""
+    """Return a moment as the database has it: UTC, to the second."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")

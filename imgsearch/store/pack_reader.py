@@ -95,7 +95,10 @@ class PackReader:
     # ------------------------------------------------------------------ opening
 
     def _checked_version(self) -> int:
-        """The version of the schema, which the header states; its other fields are checked."""
+        """Return the version of the schema, which the header states.
+
+        Its other fields are checked.
+        """
         try:
             status = self.path.stat()
             if not stat.S_ISREG(status.st_mode):
@@ -275,7 +278,7 @@ class PackReader:
         return found[0] if found else None
 
     def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """Rows of the tables of a feature, whose types were checked.
+        """Yield rows of the tables of a feature, whose types were checked.
 
         Raises PackError for damage, and for rows that take too much memory.
         """
@@ -288,7 +291,7 @@ class PackReader:
             return things_of_absent(self._connection)
 
     def _notes(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """Rows that are not of single photos, unless they take too much memory."""
+        """Yield rows that are not of single photos, unless they take too much memory."""
         left = _MAX_NOTES_BYTES
         for row in self._connection.execute(query, values):
             left -= 1000 + sum(len(value) for value in row if isinstance(value, str | bytes))
@@ -300,7 +303,7 @@ class PackReader:
             yield row
 
     def _make_empty_batch(self) -> bytes:
-        """A database for the photos of a batch, with the folder and the encoders of the pack."""
+        """Return a database for the photos of a batch, with folder and encoders of the pack."""
         with closing(pack_format.in_memory()) as batch:
             pack_format.create_batch(batch, self._version, self._facts, self._extras)
             persons = pack_format.PERSON_TABLES if self._extras.faces else ()
@@ -311,7 +314,7 @@ class PackReader:
     # ------------------------------------------------------------------ photos
 
     def sample_files(self, count: int) -> list[PackedFile]:
-        """At most this many files, from all over the pack."""
+        """Return at most this many files, from all over the pack."""
         with self._reading():
             execute = self._connection.execute
             (last,) = execute("SELECT coalesce(max(id), 0) FROM paths").fetchone()
@@ -324,7 +327,7 @@ class PackReader:
             return list(files.values())
 
     def batches(self) -> Iterator[PackedBatch]:
-        """The photos, checked, in the order of the pack."""
+        """Yield the photos, checked, in the order of the pack."""
         query = (
             "SELECT last_photo_id, photos, sha256 FROM batches WHERE last_photo_id > ? "
             "ORDER BY last_photo_id LIMIT 1"
@@ -397,7 +400,7 @@ class PackReader:
     def thumbnails(
         self, batch: PackedBatch, wanted: Collection[bytes]
     ) -> Iterator[dict[bytes, bytes]]:
-        """The thumbnails of those photos of a batch, by their content hash, a few at a time."""
+        """Yield the thumbnails of these photos of a batch, by content hash, a few at a time."""
         some: dict[bytes, bytes] = {}
         size = 0
         for photo_id, (content_hash, crc32) in batch.thumbnails.items():

@@ -41,7 +41,7 @@ class FacesToPack(Protocol):
     def sizes(
         self, connection: sqlite3.Connection, photos: Sequence[PackedPhoto]
     ) -> Mapping[bytes, int]:
-        """About how many bytes the faces of these photos take, by content."""
+        """Return roughly how many bytes the faces of these photos take, by content."""
 
     def copy(self, connection: sqlite3.Connection, photos: Mapping[int, PackedPhoto]) -> None:
         """Write the faces of these photos of the pack, by their ids there."""
@@ -331,7 +331,7 @@ def writing_pack(
 
 @contextmanager
 def _open_locked(draft: Path, path: Path) -> Iterator[BinaryIO]:
-    """The draft, open for writing by this process alone; the lock ends with the process."""
+    """Provide the draft, open for writing by this process alone; the lock ends with the process."""
     while True:
         private_files.create_file(draft)
         with draft.open("r+b") as file:
@@ -348,7 +348,7 @@ def _open_locked(draft: Path, path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _open_with_lock_file(draft: Path, path: Path) -> Iterator[BinaryIO]:
-    """The same under the lock of a file beside it, for Windows."""
+    """Provide the same under the lock of a file beside it, for Windows."""
     try:
         with file_locks.lock_file_beside(draft.with_name(f"{draft.name}.lock"), wait=False):
             private_files.create_file(draft)

@@ -207,12 +207,12 @@ class PackStore:
         pack.execute("DETACH library")
 
     def photo_ids(self, folder: str) -> Ids:
-        """The photos with a file below an absolute path, sorted."""
+        """Return the photos with a file below an absolute path, sorted."""
         with self._database.reading() as connection:
             return _photo_ids(connection, self._parts(folder))
 
     def photos(self, ids: Iterable[int], folder: str) -> list[PackedPhoto]:
-        """These photos, sorted by id, with their files below a folder and without thumbnails.
+        """Return these photos by id, with their files below a folder and without thumbnails.
 
         Those that were deleted meanwhile are left out.
         """
@@ -300,7 +300,7 @@ class PackStore:
 
 
 def _photo_ids(connection: sqlite3.Connection, parts: Iterable[_Part], schema: str = "") -> Ids:
-    """The photos with a file in one of these parts of roots, sorted."""
+    """Return the photos with a file in one of these parts of roots, sorted."""
     import numpy as np
 
     query = (

@@ -15,7 +15,7 @@ KEY_BYTES = 32
 
 
 def page_key(data_dir: Path) -> bytes:
-    """The key in the data folder, created if there is none, readable by this user only.
+    """Return the key in the data folder, created if there is none, readable by this user only.
 
     One that others can read, or that is damaged, is replaced: every browser has to log in again
     then. Raises DiskError if it cannot be read or written.

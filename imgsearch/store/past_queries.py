@@ -64,7 +64,7 @@ class PastQueries:
                 self._file.unlink()
 
     def newest(self, limit: int, beginning: str = "") -> list[str]:
-        """At most `limit` lines, the newest first; only those with these words.
+        """Return at most `limit` lines with these words, the newest first.
 
         The last of the words may be the beginning of one. Case and accents do not matter.
         """

@@ -53,17 +53,17 @@ class PeopleStore:
     # ------------------------------------------------------------------ reading
 
     def all(self, hidden: bool = False) -> tuple[Person, ...]:
-        """All persons, those with the most photos first; hidden ones only with `hidden`."""
+        """Return all persons, those with the most photos first; hidden ones only with `hidden`."""
         found = self._persons("1" if hidden else "NOT is_hidden", "1")
         return tuple(each for each in found if each.faces or each.confirmed)
 
     def get(self, person_id: int) -> Person | None:
-        """A person, also one that has no face any more; None for an unknown id."""
+        """Return a person, also one that has no face any more; None for an unknown id."""
         found = self._persons("persons.id = ?1", "person_id = ?1", person_id)
         return found[0] if found else None
 
     def _persons(self, which: str, whose: str, *parameters: int) -> list[Person]:
-        """The persons of one condition, whose faces fulfil the other."""
+        """Return the persons of one condition, whose faces fulfil the other."""
         query = (
             "SELECT persons.id, name, is_hidden, count(faces.id), count(DISTINCT photo_id), "
             "(SELECT count(*) FROM face_decisions WHERE person_id = persons.id AND is_person), "
@@ -86,7 +86,7 @@ class PeopleStore:
             ]
 
     def has(self, person_id: int) -> bool:
-        """Whether there is such a person: one that `all` lists, hidden or not."""
+        """Return whether there is such a person: one that `all` lists, hidden or not."""
         query = (
             "SELECT 1 FROM persons WHERE id = ? AND ("
             f"EXISTS (SELECT 1 FROM faces WHERE person_id = persons.id AND {_LIVE}) OR "
@@ -95,14 +95,14 @@ class PeopleStore:
         return self._database.fetch_one(query, person_id) is not None
 
     def named(self, name: str) -> int | None:
-        """The id of the person of this name, without case and accents."""
+        """Return the id of the person of this name, without case and accents."""
         row = self._database.fetch_one(
             "SELECT id FROM persons WHERE plain_name = ?", plain_text(name)
         )
         return None if row is None else int(row[0])
 
     def faces_of(self, person_id: int, limit: int = -1) -> tuple[Face, ...]:
-        """The faces of a person, the best first."""
+        """Return the faces of a person, the best first."""
         rows = self._database.fetch_all(
             f"{_FACES} WHERE faces.person_id = ? AND {_LIVE} ORDER BY {_RANK} LIMIT ?",
             person_id,
@@ -111,19 +111,22 @@ class PeopleStore:
         return tuple(_face(row) for row in rows)
 
     def faces_in(self, photo_id: int) -> tuple[Face, ...]:
-        """The faces in a photo, from left to right."""
+        """Return the faces in a photo, from left to right."""
         rows = self._database.fetch_all(
             f"{_FACES} WHERE faces.photo_id = ? ORDER BY faces.at_s, faces.x, faces.id", photo_id
         )
         return tuple(_face(row) for row in rows)
 
     def faces(self, ids: Iterable[int]) -> dict[int, Face]:
-        """Faces by their ids; unknown ones are left out."""
+        """Return faces by their ids; unknown ones are left out."""
         rows = self._database.fetch_all(f"{_FACES} WHERE faces.id {IN_IDS}", ids_parameter(ids))
         return {row[0]: _face(row) for row in rows}
 
     def named_faces(self) -> dict[int, list[Face]]:
-        """The faces of persons with a name in photos, no videos, by photo; hidden ones not."""
+        """Return the faces of persons with a name in photos, no videos, by photo.
+
+        Hidden ones not.
+        """
         rows = self._database.fetch_all(
             f"{_FACES} WHERE persons.name IS NOT NULL AND NOT persons.is_hidden "
             f"AND faces.at_s IS NULL AND {_LIVE} ORDER BY faces.photo_id, faces.x, faces.id"
@@ -134,7 +137,7 @@ class PeopleStore:
         return found
 
     def names_in_files(self, photo_ids: Iterable[int]) -> dict[int, list[str]]:
-        """The names of people that the files of these photos state, by photo."""
+        """Return the names of people that the files of these photos state, by photo."""
         found: dict[int, list[str]] = {}
         for photo_id, name in self._database.fetch_all(
             list_query("people"), ids_parameter(photo_ids)
@@ -291,7 +294,10 @@ class PeopleStore:
 
     @contextmanager
     def _changing(self, faces: Sequence[int] = ()) -> Iterator[_Change]:
-        """One decision in one transaction; these faces and decisions about them may change."""
+        """Provide one decision in one transaction.
+
+        These faces and decisions about them may change.
+        """
         with changing(self._database) as connection:
             change = _Change(connection)
             change.keep(faces=faces)
@@ -359,7 +365,7 @@ class _Change:
 
 
 def _require(connection: sqlite3.Connection, person_id: int) -> str | None:
-    """The name of a person, None where it has none. Raises UsageError for an unknown one."""
+    """Return the name of a person, None where it has none. Raises UsageError for an unknown one."""
     row = connection.execute("SELECT name FROM persons WHERE id = ?", (person_id,)).fetchone()
     if row is None:
         raise UsageError(

@@ -56,12 +56,12 @@ class PhotoStore:
         self._reads = reads
 
     def last_id(self) -> int:
-        """The id of the newest photo, 0 without any; photos added later have higher ids."""
+        """Return the id of the newest photo, 0 without any; photos added later have higher ids."""
         with self._database.engine.connect() as connection:
             return connection.execute(select(func.max(_c.id))).scalar() or 0
 
     def unembedded(self, encoder_key: int | None) -> dict[int, Path]:
-        """Photos with a path and without a vector of this encoder: id to one of its paths.
+        """Return photos with a path and without a vector of this encoder: id to one of its paths.
 
         None stands for an encoder that has embedded nothing yet.
         """
@@ -128,7 +128,10 @@ class PhotoStore:
         return and_(_c.gone_at < limit, ~some_path.exists())
 
     def counts(self) -> Counts:
-        """Photos by camera, format, month taken and day added; files by top folder of a root."""
+        """Return photos by camera, format, month taken and day added.
+
+        Files by top folder of a root.
+        """
         return Counts(
             cameras=self._count_by(_c.camera),
             formats=self._count_by(_c.format),
@@ -148,7 +151,10 @@ class PhotoStore:
             return dict(connection.execute(query).all())
 
     def _count_by_folder(self) -> dict[Path, int]:
-        """Files by folder directly inside each root; files directly in a root count for it."""
+        """Return files by folder directly inside each root.
+
+        Files directly in a root count for it.
+        """
         # Text, because SQLAlchemy would decode the bytes of the names before they are cut.
         query = (
             "SELECT roots.path, CASE instr(name, ?) WHEN 0 THEN x'' "

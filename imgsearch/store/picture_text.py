@@ -46,7 +46,7 @@ class PictureTextStore:
                 connection.execute(statement)
 
     def passed_over(self, reader: str | None = None) -> set[int]:
-        """The photos that were passed over, by any reader or by this one."""
+        """Return the photos that were passed over, by any reader or by this one."""
         query = select(_looks.photo_id)
         if reader is not None:
             query = query.where(_looks.reader == reader)
@@ -86,7 +86,7 @@ class PictureTextStore:
                 connection.execute(insert(schema.text_lines), rows)
 
     def unread(self, reader: str, again: bool = False) -> list[int]:
-        """The photos with a path whose text should be read: ids, sorted.
+        """Return the photos with a path whose text should be read: ids, sorted.
 
         Those that were not tried, and those that failed with another reader than this one; with
         `again`, also those that another one has read.

@@ -28,7 +28,10 @@ _Report = TypeVar("_Report")
 def publish_progress(
     data_dir: Path, doing: str, steps: Generator[Progress, None, _Report]
 ) -> Generator[Progress, None, _Report]:
-    """The same job, with progress that other processes can see. The caller must hold the lock."""
+    """Yield the same job, with progress that other processes can see.
+
+    The caller must hold the lock.
+    """
     file = _ProgressFile(data_dir, doing)
     try:
         file.publish(Progress(0, 0))
@@ -47,7 +50,7 @@ def publish_progress(
 def announced(
     folder: Path, doing: str, steps: Generator[Progress, None, _Report]
 ) -> Generator[Progress, None, _Report]:
-    """The same job, with progress that other processes can see in `folder`, which is made.
+    """Yield the same job, with progress that other processes can see in `folder`, which is made.
 
     It takes the lock there. Where another job has it, or the folder cannot be written, the job runs
     all the same and is not seen: for jobs of which several may run at once.
@@ -67,7 +70,7 @@ def announced(
 
 
 def running_job(data_dir: Path) -> RunningJob | None:
-    """The job that a process, perhaps this one, is doing with the library, or None."""
+    """Return the job that a process, perhaps this one, is doing with the library, or None."""
     try:
         fields = json.loads((data_dir / PROGRESS_FILE).read_bytes())
         job = RunningJob(
@@ -116,7 +119,7 @@ class _ProgressFile:
 
 
 def _remove_if_stale(data_dir: Path) -> bool:
-    """Whether no process holds the lock; if so, the file is removed."""
+    """Return whether no process holds the lock; if so, the file is removed."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(data_dir / LOCK_FILE, timeout=0, mode=private_files.FILE_MODE)

@@ -48,7 +48,7 @@ class RecentReads:
         read: Callable[[list[int]], Mapping[int, _Read]],
         size_bytes: int,
     ) -> dict[int, _Read]:
-        """The values that `read` gives for these ids, each cached by kind and id as `get` does.
+        """Return the values of `read` for these ids, each cached by kind and id as `get` does.
 
         Only those that are not cached are read, all at once. The values are in the order of the
         ids; an id without a value is left out. Each takes about `size_bytes`.
@@ -64,12 +64,12 @@ class RecentReads:
         return {each: found[key] for each, key in keys.items() if key in found}
 
     def version(self) -> tuple[int, int]:
-        """The version of the library as it is now, or as it was when `one_version` began."""
+        """Return the version of the library as it is now, or as it was when `one_version` began."""
         return self._pinned.version or self._database.version()
 
     @contextmanager
     def one_version(self) -> Iterator[tuple[int, int]]:
-        """In this block, the thread asks for the version of the library, which is given, only once.
+        """Let the thread ask for the version of the library, which is given, once in this block.
 
         What changes meanwhile shows after the block at the latest.
         """
@@ -81,7 +81,7 @@ class RecentReads:
             self._pinned.version = outer
 
     def known(self, key: Hashable, version: Hashable) -> object | None:
-        """The value of a key for this version of the library; None if there is none.
+        """Return the value of a key for this version of the library; None if there is none.
 
         Nobody may change the value.
         """
@@ -93,7 +93,7 @@ class RecentReads:
 
 
 def read_only(ids: Ids) -> Ids:
-    """The same array, which nobody can change any more: several threads may be given it."""
+    """Return the same array, which nobody can change any more: several threads may be given it."""
     ids.flags.writeable = False
     return ids
 

@@ -32,13 +32,13 @@ class SavedSearchStore:
         self._database = database
 
     def all(self) -> tuple[SavedSearch, ...]:
-        """All saved searches, sorted by name."""
+        """Return all saved searches, sorted by name."""
         with self._database.reading() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM saved_searches ORDER BY key")
             return tuple(_search_of(connection, row) for row in rows.fetchall())
 
     def named(self, name: str) -> SavedSearch | None:
-        """The saved search of this name."""
+        """Return the saved search of this name."""
         with self._database.reading() as connection:
             row = connection.execute(
                 f"SELECT {_COLUMNS} FROM saved_searches WHERE key = ?", (plain_text(name),)
@@ -46,7 +46,7 @@ class SavedSearchStore:
             return None if row is None else _search_of(connection, row)
 
     def names(self) -> list[str]:
-        """The names of all saved searches, sorted."""
+        """Return the names of all saved searches, sorted."""
         rows = self._database.fetch_all("SELECT name FROM saved_searches ORDER BY key")
         return [name for (name,) in rows]
 
@@ -99,7 +99,7 @@ class SavedSearchStore:
     # ------------------------------------------------------------------ photos
 
     def seen(self, name: str) -> frozenset[int]:
-        """The ids of the photos that the search found when its user last looked."""
+        """Return the ids of the photos that the search found when its user last looked."""
         return self._ids("seen", name)
 
     def set_seen(self, name: str, photo_ids: Iterable[int]) -> bool:
@@ -111,7 +111,7 @@ class SavedSearchStore:
             return bool(connection.execute(statement, values).rowcount)
 
     def announced(self, name: str) -> frozenset[int]:
-        """The ids of the photos that a command was told about, or that there were before."""
+        """Return the ids of the photos that a command was told about, or that there were before."""
         return self._ids("announced", name)
 
     def set_announced(self, name: str, photo_ids: Iterable[int]) -> bool:
@@ -128,7 +128,7 @@ class SavedSearchStore:
 
 
 def pack_ids(ids: Iterable[int]) -> bytes:
-    """A set of ids as bytes: the steps between the sorted ids, compressed."""
+    """Return a set of ids as bytes: the steps between the sorted ids, compressed."""
     import numpy as np
 
     steps = np.diff(np.array(sorted(set(ids)), "<i8"), prepend=np.int64(0))
@@ -136,7 +136,7 @@ def pack_ids(ids: Iterable[int]) -> bytes:
 
 
 def unpack_ids(packed: bytes) -> frozenset[int]:
-    """The reverse of `pack_ids`."""
+    """Return the reverse of `pack_ids`."""
     import numpy as np
 
     return frozenset(np.frombuffer(zlib.decompress(packed), "<i8").cumsum().tolist())

@@ -253,6 +253,6 @@ concept_photos = table(
 
 
 def ids_subquery(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
-    """Ids as a subquery, since SQLite limits the parameters of a statement."""
+    """Return ids as a subquery, since SQLite limits the parameters of a statement."""
     parameter: BindParameter[str] = bindparam("ids", json.dumps(list(ids)), unique=True)
     return text("SELECT value FROM json_each(:ids)").bindparams(parameter)

@@ -38,7 +38,7 @@ IN_IDS = "IN (SELECT value FROM json_each(?))"  # SQLite limits the parameters o
 
 
 def ids_of(rows: Iterable[Sequence[Any]]) -> Ids:
-    """The ids in the first column of rows.
+    """Return the ids in the first column of rows.
 
     They are taken from a cursor row by row: as tuples, those of ten million photos take a gigabyte.
     """
@@ -48,7 +48,7 @@ def ids_of(rows: Iterable[Sequence[Any]]) -> Ids:
 
 
 def ids_from_text(text: str | None) -> Ids:
-    """The ids that `group_concat` joined, sorted; it makes NULL of none.
+    """Return the ids that `group_concat` joined, sorted; it makes NULL of none.
 
     This takes a quarter of the time of reading them row by row.
     """
@@ -58,12 +58,12 @@ def ids_from_text(text: str | None) -> Ids:
 
 
 def ids_parameter(ids: Iterable[int]) -> str:
-    """Ids as the one parameter that `IN_IDS` takes."""
+    """Return ids as the one parameter that `IN_IDS` takes."""
     return msgspec.json.encode(list(ids)).decode()
 
 
 def with_pragmas(connection: sqlite3.Connection, *pragmas: str) -> sqlite3.Connection:
-    """A new connection with these pragmas, which is closed if one fails.
+    """Return a new connection with these pragmas, which is closed if one fails.
 
     Raises sqlite3.Error, for instance on a file that is no database.
     """
@@ -77,17 +77,17 @@ def with_pragmas(connection: sqlite3.Connection, *pragmas: str) -> sqlite3.Conne
 
 
 def now() -> str:
-    """The current second in UTC, as the database stores it."""
+    """Return the current second in UTC, as the database stores it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def prefix_of(folder: str) -> str:
-    """The prefix of the paths inside `folder`."""
+    """Return the prefix of the paths inside `folder`."""
     return folder if folder.endswith(os.sep) else folder + os.sep
 
 
 def text_parameter(text: str) -> str | bytes:
-    """A text as a parameter: as bytes if SQLite cannot take it as text.
+    """Return a text as a parameter: as bytes if SQLite cannot take it as text.
 
     Those are texts with halves of surrogate pairs, which stand for the bytes of file names that are
     not UTF-8.
@@ -104,7 +104,7 @@ def _text(parameter: str | bytes) -> str:
 
 
 def lies_in(root: bytes, name: bytes, folder: str | bytes) -> bool:
-    """SQL function: whether a file is in a folder of this name, or below this path or address.
+    """Return in SQL whether a file is in a folder of this name, or below a path or address.
 
     `folder` is as `text_parameter` gives it.
     """
@@ -122,7 +122,7 @@ def _folder_lies_in(root: bytes, inside: bytes, folder: str) -> bool:
 
 
 def is_called(name: bytes, text: str | bytes) -> bool:
-    """SQL function: whether a file's name, without its folders, contains this plain text.
+    """Return in SQL whether a file's name, without its folders, contains this plain text.
 
     `text` is as `text_parameter` gives it.
     """
@@ -156,7 +156,10 @@ LIST_FACTS = {"keywords": "keyword_id", "people": "person_id"}
 
 
 def column_of(fact: Fact) -> str:
-    """The column of a fact as SQL declares it: null, or 0 for no, where the fact is not known."""
+    """Return the column of a fact as SQL declares it.
+
+    It is null, or 0 for no, where the fact is not known.
+    """
     declared = f"{fact.name} {SQL_TYPES[fact.type]}"
     if fact.unknown is False:
         return f"{declared} NOT NULL DEFAULT 0"
@@ -164,7 +167,7 @@ def column_of(fact: Fact) -> str:
 
 
 def to_columns(facts: Facts) -> dict[str, object]:
-    """The facts as the columns of `photos` hold them: a date is ISO text."""
+    """Return the facts as the columns of `photos` hold them: a date is ISO text."""
     values = dict(zip(_FACT_NAMES, _FACT_VALUES(facts), strict=True))
     for name in _DATES:
         moment = values[name]
@@ -173,7 +176,7 @@ def to_columns(facts: Facts) -> dict[str, object]:
 
 
 def list_query(fact: str) -> str:
-    """The query for (photo id, text) of one of `LIST_FACTS`, for photos as `IN_IDS` takes them."""
+    """Return the query for (photo id, text) of one of `LIST_FACTS`, for photos of `IN_IDS`."""
     return (
         f"SELECT photo_id, name FROM photo_{fact} JOIN {fact} ON {fact}.id = {LIST_FACTS[fact]} "
         f"WHERE photo_id {IN_IDS} ORDER BY photo_id, place"
@@ -181,7 +184,7 @@ def list_query(fact: str) -> str:
 
 
 def from_columns(values: Sequence[Any], lists: Mapping[str, tuple[str, ...]]) -> Facts:
-    """The facts of a row of `FACT_COLUMNS`, in their order, and those of `LIST_FACTS` by name."""
+    """Return the facts of a row of `FACT_COLUMNS`, in order, and of `LIST_FACTS` by name."""
     row = list(values)
     for place, unknown, load in _CONVERTED:
         stored = row[place]

@@ -65,7 +65,7 @@ class ThumbnailStore:
     # ------------------------------------------------------------------ reading
 
     def get(self, content_hash: bytes) -> bytes | None:
-        """The picture of the photo with this content, as WebP.
+        """Return the picture of the photo with this content, as WebP.
 
         None where none is kept, and where it or the file is damaged: `damaged` tells.
         """
@@ -77,7 +77,10 @@ class ThumbnailStore:
         return None
 
     def lacking(self, content_hashes: Iterable[bytes]) -> set[bytes]:
-        """The contents among these without a thumbnail. Raises StoreError for a damaged file."""
+        """Return the contents among these without a thumbnail.
+
+        Raises StoreError for a damaged file.
+        """
         wanted = set(content_hashes)
         if not wanted or not self._file.exists():
             return wanted
@@ -94,7 +97,7 @@ class ThumbnailStore:
             return int(connection.execute("SELECT count(*) FROM thumbnails").fetchone()[0])
 
     def counts(self) -> ThumbnailCounts:
-        """The number of thumbnails, and the size of their file, 0 without one."""
+        """Return the number of thumbnails, and the size of their file, 0 without one."""
         if not self._file.exists():
             return ThumbnailCounts(0, 0)
         try:
@@ -104,7 +107,7 @@ class ThumbnailStore:
         return ThumbnailCounts(photos, self._file.stat().st_size)
 
     def hashes(self) -> set[bytes]:
-        """The contents that have a thumbnail. Raises StoreError for a damaged file."""
+        """Return the contents that have a thumbnail. Raises StoreError for a damaged file."""
         if not self._file.exists():
             return set()
         with self._reading() as connection:
@@ -209,7 +212,10 @@ class ThumbnailStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """The reading connection, for one thread at a time; a new one where the file is new."""
+        """Provide the reading connection, for one thread at a time.
+
+        A new one where the file is new.
+        """
         with self._lock, self._translating():
             inode = self._file.stat().st_ino
             if self._reader is None or self._reader_inode != inode:
@@ -221,7 +227,7 @@ class ThumbnailStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """The writing connection, for one thread at a time."""
+        """Provide the writing connection, for one thread at a time."""
         with self._lock, self._translating():
             if self._writer is None:
                 if not self._file.exists():
@@ -260,7 +266,9 @@ class ThumbnailStore:
 
 
 def _create_draft(draft: Path) -> sqlite3.Connection:
-    """A new file with an empty table, and a connection to it. Close it before it gets its name.
+    """Return a new file with an empty table, and a connection to it.
+
+    Close it before it gets its name.
 
     It has its write-ahead log from the start: a reader cannot undo a change that a kill has left in
     a journal.
@@ -281,7 +289,7 @@ def _delete(file: Path) -> None:
 
 
 def checksum(content_hash: bytes, image: bytes) -> int:
-    """The CRC-32 of a picture and of the hash of its photo's content."""
+    """Return the CRC-32 of a picture and of the hash of its photo's content."""
     return zlib.crc32(image, zlib.crc32(content_hash))
 
 

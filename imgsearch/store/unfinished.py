@@ -59,7 +59,7 @@ class UnfinishedStore:
     # ------------------------------------------------------------------ indexing
 
     def indexing(self) -> frozenset[int]:
-        """The roots that are not indexed completely, by id."""
+        """Return the roots that are not indexed completely, by id."""
         rows = self._database.fetch_all("SELECT root_id FROM unfinished_indexing")
         return frozenset(root_id for (root_id,) in rows)
 
@@ -87,7 +87,7 @@ class UnfinishedStore:
     # ------------------------------------------------------------------ other jobs
 
     def of(self, name: str) -> UnfinishedJob | None:
-        """The unfinished job of this name."""
+        """Return the unfinished job of this name."""
         return next((job for job in self.all() if job.job == name), None)
 
     def put(self, job: UnfinishedJob) -> None:
@@ -129,7 +129,7 @@ def noted(
     again: bool = False,
     everything: bool = False,
 ) -> Generator[Progress, None, _Report]:
-    """The same job, noted until it has come to its end.
+    """Yield the same job, noted until it has come to its end.
 
     Where such a job is unfinished already, what is noted covers both; if this one covers less, the
     earlier one is noted again at its end.

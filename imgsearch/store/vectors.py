@@ -83,7 +83,7 @@ class VectorStore:
         return EncoderRow(key, encoder_id, name, dim)
 
     def all_encoders(self) -> dict[EncoderRow, bool]:
-        """Every encoder that the library has vectors of, and whether it is the current one."""
+        """Return every encoder with vectors in the library, and whether it is the current one."""
         c = schema.encoders.c
         query = select(c.key, c.encoder_id, c.name, c.dim, c.state).order_by(c.key)
         with self._database.engine.connect() as connection:
@@ -110,7 +110,7 @@ class VectorStore:
             connection.execute(statement)
 
     def stored_encoders(self) -> list[StoredVectors]:
-        """The stored vectors of each encoder, in the order in which they were added."""
+        """Return the stored vectors of each encoder, in the order in which they were added."""
         e, s = schema.encoders.c, schema.snapshots.c
         query = (
             select(
@@ -148,7 +148,7 @@ class VectorStore:
                 insert_vectors(connection, encoder_key, photo_id, photo_vectors)
 
     def invalid(self, row: EncoderRow) -> list[tuple[int, str]]:
-        """Photos with a vector that cannot be right: (photo id, what is wrong), sorted by id.
+        """Return photos with a vector that cannot be right: (id, what is wrong), sorted by id.
 
         A vector has `row.dim` fp16 numbers, all finite, and a length of 1, give or take rounding.
         """
@@ -218,14 +218,14 @@ class VectorStore:
             connection.execute(statement)
 
     def snapshot_file_names(self) -> set[str]:
-        """The files of all current snapshots; any other file may be deleted."""
+        """Return the files of all current snapshots; any other file may be deleted."""
         with self._database.engine.connect() as connection:
             return set(connection.execute(select(schema.snapshots.c.file_name)).scalars())
 
     # ------------------------------------------------------------------ baselines
 
     def baseline_source(self, encoder_key: int) -> tuple[str, int] | None:
-        """The source of the baseline: the sha256 of its texts, and the vector count."""
+        """Return the source of the baseline: the sha256 of its texts, and the vector count."""
         c = schema.baselines.c
         query = select(c.prompts_sha256, c.vectors).where(c.encoder_key == encoder_key)
         with self._database.engine.connect() as connection:

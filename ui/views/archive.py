@@ -11,7 +11,7 @@ from ui.session import session
 
 
 def show() -> None:
-    """The state of the archive and of its copy on this machine."""
+    """Show the state of the archive and of its copy on this machine."""
     show_coming_photos()
     status = session().library.status()
     st.header("Archive", anchor=False)

@@ -20,13 +20,13 @@ _event = component_files.component(
 
 
 def title() -> str:
-    """The title of the event that the address names; empty if it names none."""
+    """Return the title of the event that the address names; empty if it names none."""
     event = event_at(_named()) if _named() and session().photo_count() else None
     return "" if event is None else printable(event.title)
 
 
 def show() -> None:
-    """One event if the address names it, else all, or those of a search."""
+    """Show one event if the address names it, else all, or those of a search."""
     moment = _named()
     search_input = SearchInput.of_address()
     show_coming_photos(query_line().note_click)
@@ -67,5 +67,5 @@ def _show_all(search_input: SearchInput) -> None:
 
 
 def _version(search_input: SearchInput) -> str:
-    """Changes whenever the photos do."""
+    """Return a value that changes whenever the photos do."""
     return photos_by_day(search_input).version

@@ -19,7 +19,7 @@ EXAMPLES = ("cat, dog, horse, bird", "indoors, outdoors", "people, landscape, fo
 
 
 def show() -> None:
-    """The class names, the saved labels, and the photos by class."""
+    """Show the class names, the saved labels, and the photos by class."""
     state = st.session_state
     state.setdefault("classes", st.query_params.get("c", ""))
     # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
@@ -38,7 +38,7 @@ def show() -> None:
 
 
 def _class_inputs() -> Classes | None:
-    """The classes that the visitor typed; None if there are none yet."""
+    """Return the classes that the visitor typed; None if there are none yet."""
     box, button = st.columns([8, 1.4], vertical_alignment="bottom")
     line = box.text_input(
         "Classes, separated by commas",
@@ -76,7 +76,10 @@ def _set_classes(line: str) -> None:
 
 
 def _labels_by_class(classes: Classes) -> dict[str, list[Label]]:
-    """The label of every photo, by class, the most probable first. The last result is reused."""
+    """Return the label of every photo, by class, the most probable first.
+
+    The last result is reused.
+    """
     key = (classes, session().photo_count())
     cached = st.session_state.get("labels_by_class")
     if cached is not None and cached[0] == key:
@@ -105,7 +108,7 @@ def _class_choice(labels: dict[str, list[Label]], classes: Classes) -> str | Non
 
 
 def _show_class(name: str, labels: Sequence[Label]) -> None:
-    """The photos of one class, the most probable first."""
+    """Show the photos of one class, the most probable first."""
     if not labels:
         cards.card(
             "No photos in this class",
@@ -128,7 +131,7 @@ def _show_class(name: str, labels: Sequence[Label]) -> None:
 
 
 def _hits_of(labels: Sequence[Label]) -> list[Hit]:
-    """The labelled photos, with the probability of the label as the score."""
+    """Return the labelled photos, with the probability of the label as the score."""
     probability = {label.photo_id: label.probability for label in labels}
     hits = session().library.photos(list(probability))
     return [replace(hit, score=probability[hit.photo.id]) for hit in hits]
@@ -149,7 +152,7 @@ def _save_form(classes: Classes) -> None:
 
 
 def _saved_labels() -> None:
-    """The saved labels. A click searches for a label."""
+    """Show the saved labels. A click searches for a label."""
     facets = session().library.labels.facets()
     if not facets:
         return

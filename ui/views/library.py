@@ -103,7 +103,7 @@ def _outcome(name: str, task: Task) -> None:
 
 
 def _report(report: object) -> str:
-    """The report of a job as a sentence: "Done in 3.2 s: 21 new, 1 failed."."""
+    """Return the report of a job as a sentence: "Done in 3.2 s: 21 new, 1 failed."."""
     if isinstance(report, EncoderTrial):
         photos = format_count(report.photos, "photo")
         return f"{escape_markdown(report.encoder)} was tried on {photos}. See below."
@@ -123,7 +123,7 @@ def _report(report: object) -> str:
 
 
 def _numbers(busy: bool) -> None:
-    """The size of the library; while something changes it, the numbers follow."""
+    """Show the size of the library; while something changes it, the numbers follow."""
     st.fragment(_current_numbers, run_every=NUMBERS_EVERY_S if busy else None)()
 
 
@@ -138,7 +138,7 @@ def _current_numbers() -> None:
 
 
 def _folders(roots: Sequence[Root], busy: bool) -> None:
-    """The photo folders, with buttons to update, pause and remove each, and to add one."""
+    """Show the photo folders, with buttons to update, pause and remove each, and to add one."""
     st.header("Folders", anchor=False)
     for root in roots:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -200,7 +200,7 @@ def _resume_button(root: Root, busy: bool) -> None:
 
 
 def _remove_button(root: Root, busy: bool) -> None:
-    """Removes a folder from the library, after a second click."""
+    """Remove a folder from the library, after a second click."""
     with st.popover("Remove", icon=":material/folder_off:", disabled=busy, key=f"sure {root.id}"):
         photos = format_count(root.photos, "photo")
         st.markdown(
@@ -232,7 +232,7 @@ def _missing_photos(root: Root, busy: bool) -> None:
 
 
 def _add_folder_form(busy: bool) -> None:
-    """Adds a folder; while others are being indexed, it waits for them."""
+    """Add a folder; while others are being indexed, it waits for them."""
     indexing = session().tasks.get(INDEX)
     can_wait = indexing is not None and indexing.running
     is_refused = busy and not can_wait
@@ -268,7 +268,7 @@ def _index_typed() -> None:
 
 
 def _waiting_folders() -> None:
-    """The folders that are indexed next, each with a button that takes it back."""
+    """Show the folders that are indexed next, each with a button that takes it back."""
     for title in session().tasks.waiting(INDEX):
         with st.container(horizontal=True, vertical_alignment="center", key=f"next {title!r}"):
             st.badge("next", icon=":material/hourglass_top:", color="gray")
@@ -298,7 +298,7 @@ def _start_rebuild(encoder: str | None = None) -> None:
 
 
 def _failures(status: Status, busy: bool) -> None:
-    """The files that could not be read, why, what would help, and a button to retry."""
+    """Show the files that could not be read, why, what would help, and a button to retry."""
     if not status.failures:
         return
     reasons = Counter(failure.reason.value for failure in status.failures)
@@ -332,7 +332,7 @@ def _failures(status: Status, busy: bool) -> None:
 
 
 def _index(status: Status, busy: bool) -> None:
-    """The index file, its size, and its recall."""
+    """Show the index file, its size, and its recall."""
     st.header("Index", anchor=False)
     snapshot = status.snapshot
     if snapshot is None:
@@ -362,7 +362,7 @@ def _index(status: Status, busy: bool) -> None:
 
 
 def _model(status: Status, busy: bool) -> None:
-    """The model and its properties, and a form to change it."""
+    """Show the model and its properties, and a form to change it."""
     st.header("Model", anchor=False)
     models = {info.name: info for info in session().library.encoders.choices()}
     info = models.get(status.encoder or "")
@@ -380,7 +380,7 @@ def _model(status: Status, busy: bool) -> None:
 
 
 def _change_form(models: Mapping[str, EncoderInfo], busy: bool) -> None:
-    """Tries another model on a sample, or changes to it."""
+    """Try another model on a sample, or changes to it."""
     st.markdown(
         "Try a model first: it embeds a sample, and answers the same queries as the one in use. "
         "You see what a change would cost and bring, and nothing is decided."
@@ -400,7 +400,7 @@ def _change_form(models: Mapping[str, EncoderInfo], busy: bool) -> None:
 
 
 def _other_models(busy: bool) -> None:
-    """The models that the library has vectors of but does not use, each with what can be done."""
+    """Show the models with vectors in the library that it does not use, with their actions."""
     error = st.session_state.pop("model_error", None)
     if error is not None:
         cards.error_card(error)
@@ -432,7 +432,7 @@ def _use_button(stored: StoredEncoder, busy: bool) -> None:
 
 
 def _delete_button(stored: StoredEncoder, busy: bool) -> None:
-    """Deletes the vectors of a model, after a second click."""
+    """Delete the vectors of a model, after a second click."""
     with st.popover(
         "Delete", icon=":material/delete:", disabled=busy, key=f"drop {stored.name} {stored.state}"
     ):
@@ -514,7 +514,7 @@ def _query_name(query: TrialQuery) -> str:
 
 
 def _judged(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
-    """A sentence about the quality of an answer, as far as it is known."""
+    """Return a sentence about the quality of an answer, as far as it is known."""
     if not query.right:
         return f"{query.shared} of {len(photo_ids)} photos are in both answers."
     right = query.right_in(photo_ids)
@@ -566,7 +566,7 @@ def _choice(info: EncoderInfo) -> str:
 
 
 def _over_time() -> None:
-    """Photos by year taken, and by day added to the library."""
+    """Show photos by year taken, and by day added to the library."""
     counts = session().library.folders.counts()
     if not counts.months and not counts.added:
         return
@@ -589,7 +589,7 @@ def _over_time() -> None:
 
 
 def _without_gaps(years: Mapping[str, int]) -> dict[str, int]:
-    """Every year from the first to the last; a year without photos has 0."""
+    """Return every year from the first to the last; a year without photos has 0."""
     numbers = range(int(min(years)), int(max(years)) + 1)
     return {f"{number:04}": years.get(f"{number:04}", 0) for number in numbers}
 

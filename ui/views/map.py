@@ -17,7 +17,7 @@ _map = component_files.component(
 
 
 def show() -> None:
-    """The map; of the photos that a search finds, if there is one."""
+    """Show the map; of the photos that a search finds, if there is one."""
     search_input = SearchInput.of_address()
     positions = photo_positions(search_input)  # raises what is wrong with the query
     elements.fill_window()
@@ -58,6 +58,6 @@ def _heading(search_input: SearchInput, positions: PhotoPositions) -> None:
 
 
 def _area(positions: PhotoPositions) -> list[list[float]]:
-    """The area that the map shows at first: south-west and north-east corner of all photos."""
+    """Return the area that the map shows first: south-west and north-east corner of all photos."""
     lat, lon = positions.lat, positions.lon
     return [[float(lat.min()), float(lon.min())], [float(lat.max()), float(lon.max())]]

@@ -17,7 +17,7 @@ _people = component_files.component("people")
 
 
 def show() -> None:
-    """The persons of the library, or how to find faces."""
+    """Show the persons of the library, or how to find faces."""
     here = session()
     state = library_state()
     task = here.tasks.get(TASK)

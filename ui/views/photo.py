@@ -24,13 +24,13 @@ from ui.timeline_data import days_around
 
 
 def title() -> str:
-    """The name of the photo's file; empty if the library lacks the photo."""
+    """Return the name of the photo's file; empty if the library lacks the photo."""
     found = _photo_of(st.query_params.get("id", ""))
     return printable(found[0].path.name) if found else ""
 
 
 def show() -> None:
-    """The photo that the address names."""
+    """Show the photo that the address names."""
     parameters = parameters_here()
     found = _photo_of(parameters.pop("id", ""))
     if not found:
@@ -63,7 +63,7 @@ def show() -> None:
 
 
 def _photo_of(text: str) -> list[Hit]:
-    """The photo with the id that the address names, if there is one."""
+    """Return the photo with the id that the address names, if there is one."""
     photo_id = number_of(text)
     if photo_id is None or not session().photo_count():
         return []
@@ -73,7 +73,7 @@ def _photo_of(text: str) -> list[Hit]:
 def _list_of(
     parameters: Mapping[str, str], search_input: SearchInput, shown: Hit
 ) -> tuple[Sequence[Hit], int, str]:
-    """The photos that the arrow keys step through, how many come before these, and all, as text."""
+    """Return the photos for the arrow keys, how many come before them, and all, as text."""
     hits = remembered_list(parameters.get("from", ""))
     if any(hit.photo.id == shown.photo.id for hit in hits):
         return hits, 0, f"{len(hits):,}"
@@ -107,7 +107,7 @@ def _list_of(
 def _results_address(
     parameters: Mapping[str, str], search_input: SearchInput, photo_id: int
 ) -> str:
-    """The address of the view that the photo was opened from."""
+    """Return the address of the view that the photo was opened from."""
     view = parameters.get("from", "").split(" ")[0]
     if view == "timeline":
         return address_of(view, {**search_input.parameters, "at": str(photo_id)})

@@ -36,7 +36,7 @@ keyboard shortcuts.
 
 
 def show() -> None:
-    """The first view of the page."""
+    """Show the first view of the page."""
     search_input = SearchInput.of_address()
     show_coming_photos(query_line().note_click)
     if search_input:
@@ -86,7 +86,7 @@ def _suggestions() -> None:
 
 
 def _show_results(search_input: SearchInput) -> None:
-    """The results, what they are worth, and what can be done with them."""
+    """Show the results, what they are worth, and what can be done with them."""
     state = st.session_state
     if state.get("shown_token") != search_input.token:
         state.update(shown_token=search_input.token, show_weak=False)
@@ -135,7 +135,7 @@ def result_heading(answer: WholeAnswer, photos: PhotoList) -> tuple[str, str]:
 
 
 def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
-    """Views that show the same photos in another way: icon, label and address."""
+    """Return the views that show the same photos in another way: icon, label and address."""
     return tuple(
         (view.icon, view.link, address_of(name, search_input.parameters))
         for name, view in linked_views(session().has).items()
@@ -144,7 +144,10 @@ def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
 
 @st.fragment
 def _result_grid(search_input: SearchInput, answer: WholeAnswer, with_weak: bool) -> None:
-    """The grid of the photos. Stacking them reruns only this fragment."""
+    """Show the grid of the photos.
+
+    Stacking them reruns only this fragment.
+    """
     state = st.session_state
     stacked = state.get("stacked", False) if answer.can_be_stacked else None
     events = elements.answer(

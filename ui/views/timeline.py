@@ -25,7 +25,7 @@ _timeline = component_files.component(
 
 
 def show() -> None:
-    """The timeline; of the photos that a search finds, if there is one."""
+    """Show the timeline; of the photos that a search finds, if there is one."""
     search_input = SearchInput.of_address()
     show_coming_photos(query_line().note_click)
     photos = photos_by_day(search_input)  # raises what is wrong with the query

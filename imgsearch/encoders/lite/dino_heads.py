@@ -49,7 +49,7 @@ CURRENT = HeadsFile(
 
 
 def features_of(member: str, features: Floats, dino: Floats) -> Floats:
-    """The features that the head of a member reads, of those of both towers."""
+    """Return the features that the head of a member reads, of those of both towers."""
     if member == "both":
         return np.concatenate([features, dino], axis=1)
     return dino if member == "dino" else features

@@ -121,7 +121,7 @@ class Lite:
         return self._images(batch)
 
     def token_count(self, text: str) -> int:
-        """The number of word pieces of `text` before it is cut off, with begin and end marks."""
+        """Return the number of word pieces of `text` before a cut, with begin and end marks."""
         return self._texts.token_count(text)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:

@@ -143,7 +143,7 @@ class ConvLayer(Struct, frozen=True):
 
 
 def layers(tensors: Tensors) -> Iterator[ConvLayer]:
-    """The network as a sequence of convolutions, in the order they run."""
+    """Yield the network as a sequence of convolutions, in the order they run."""
     yield ConvLayer(*_folded(tensors, "_conv_stem", "_bn0"), stride=2)
     for number, stride in enumerate(_BLOCK_STRIDES):
         block = f"_blocks.{number}."
@@ -169,7 +169,7 @@ def _folded(tensors: Tensors, conv: str, norm: str) -> tuple[Floats, Floats]:
 
 
 def image_model_float32(tensors: Tensors, *, with_ranges: bool = False) -> onnx.ModelProto:
-    """The model from uint8 pixels (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000).
+    """Return the model: uint8 pixels (n, 3, 260, 260) to `features` (n, 2048), `logits` (n, 1000).
 
     It computes in float32. `with_ranges` adds `lows` and `highs`, (n, 35): for each image, the
     extremes of every value that `image_model_int8` needs a range for.
@@ -219,7 +219,7 @@ class _Quantised(Struct, frozen=True):
 
 
 def image_model_int8(tensors: Tensors, ranges: Floats) -> onnx.ModelProto:
-    """The model of `image_model_float32` in int8.
+    """Return the model of `image_model_float32` in int8.
 
     `ranges`, (35, 2), has low and high of each value without ReLU6, in order of computation.
     """

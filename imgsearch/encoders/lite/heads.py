@@ -38,7 +38,10 @@ class HeadsFile(Struct, frozen=True):
     sha256: str
 
     def verified(self) -> Path:
-        """The path, after checking the content. Raises EncoderError for any other content."""
+        """Return the path, after checking the content.
+
+        Raises EncoderError for any other content.
+        """
         return OwnFile(self.path, self.sha256).verified()
 
 
@@ -114,7 +117,7 @@ class Heads(Struct, frozen=True):
 
 
 def conse(logits: Floats, class_texts: Floats, classes: int) -> Floats:
-    """The positions of photos among the texts of their likeliest classes: rows of length 1."""
+    """Return the positions of photos among texts of their likeliest classes: rows of length 1."""
     return unit(product(class_shares(logits, classes), class_texts))
 
 
@@ -128,7 +131,7 @@ def class_shares(logits: Floats, classes: int) -> Floats:
 
 
 def product(rows: Floats, matrix: Floats) -> Floats:
-    """The matrix product, on one core.
+    """Return the matrix product, on one core.
 
     NumPy's own would wake a thread for each core, which then spins for a while and takes the core
     from the decoders: a fifth of the processor time of all indexing.
@@ -192,16 +195,16 @@ def save_arrays(arrays: Mapping[str, ArrayLike], path: Path) -> None:
 
 
 def base_of(stored: Mapping[str, Floats]) -> Base:
-    """The base among the arrays of a file."""
+    """Return the base among the arrays of a file."""
     classes = int(number_of(stored, "conse_classes"))
     return Base(stored["class_texts"], classes, stored["text_mean"])
 
 
 def head_of(stored: Mapping[str, Floats], prefix: str = "") -> Head:
-    """The head among the arrays of a file, whose names begin with `prefix`."""
+    """Return the head among the arrays of a file, whose names begin with `prefix`."""
     return Head(**{name: stored[prefix + name] for name in Head.__struct_fields__})
 
 
 def number_of(stored: Mapping[str, Floats], name: str) -> float:
-    """A number among the arrays of a file, with six digits."""
+    """Return a number among the arrays of a file, with six digits."""
     return round(stored[name].item(), 6)

@@ -25,7 +25,7 @@ _DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Each tensor of a state dict by its name, as float32.
+    """Return each tensor of a state dict by its name, as float32.
 
     Raises EncoderError for any other file. Of the functions that a file names, only those that
     assemble tensors are run.
@@ -62,7 +62,7 @@ class _TensorUnpickler(pickle.Unpickler):
         raise EncoderError(f"A file of tensors has no need of {module}.{name}.")
 
     def persistent_load(self, pid: Any) -> NDArray[Any]:
-        """The storage, empty so far, for ("storage", dtype, key, place, count, …)."""
+        """Return the storage, empty so far, for ("storage", dtype, key, place, count, …)."""
         _, dtype, key, _, count, *_ = pid
         return self.storages.setdefault(key, np.empty(count, dtype))
 
@@ -70,7 +70,7 @@ class _TensorUnpickler(pickle.Unpickler):
 def _tensor(
     storage: NDArray[Any], offset: int, shape: Sequence[int], strides: Sequence[int], *_: object
 ) -> NDArray[Any]:
-    """A view of the storage; torch counts strides in elements."""
+    """Return a view of the storage; torch counts strides in elements."""
     size = storage.itemsize
     return np.ndarray(
         tuple(shape), storage.dtype, storage.data, offset * size, tuple(size * s for s in strides)

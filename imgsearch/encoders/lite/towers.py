@@ -66,7 +66,9 @@ class TowerRecipe(Struct, frozen=True):
 
 
 def export_tower(recipe: TowerRecipe, cache_dir: Path) -> Path:
-    """The path of the tower's undamaged ONNX file, made now if necessary. Safe in any process.
+    """Return the path of the tower's undamaged ONNX file, made if necessary.
+
+    Safe in any process.
 
     Raises DiskError if the cache cannot be written, and the errors of the weight files.
     """
@@ -153,7 +155,7 @@ class TextTower:
         return encode(self._tower, self._word_pieces(), texts)
 
     def token_count(self, text: str) -> int:
-        """The number of word pieces of `text` before it is cut off, with begin and end marks."""
+        """Return the number of word pieces of `text` before a cut, with begin and end marks."""
         return len(self._word_pieces().ids(text))
 
     def _word_pieces(self) -> WordPieces:
@@ -175,7 +177,7 @@ class WordPieces:
         self._tokenizer = FastPathTokenizer(vocabulary, lambda: _load_tokenizer(path))
 
     def ids(self, text: str) -> list[int]:
-        """The tokens of a text, begin and end marks included."""
+        """Return the tokens of a text, begin and end marks included."""
         # A file name may carry bytes that are not text.
         return self._tokenizer.ids(text.encode("utf-8", "replace").decode("utf-8"))
 
@@ -207,7 +209,7 @@ def encode(tower: InferenceSession, pieces: WordPieces, texts: Sequence[str]) ->
 
 
 def truncated(tokens: list[int]) -> list[int]:
-    """At most CONTEXT_LENGTH tokens, the end mark kept."""
+    """Return at most CONTEXT_LENGTH tokens, with the end mark."""
     return tokens if len(tokens) <= CONTEXT_LENGTH else [*tokens[: CONTEXT_LENGTH - 1], tokens[-1]]
 
 

@@ -29,7 +29,7 @@ def of_both(embed: Callable[[PixelBatch], Vectors]) -> Callable[[PixelBatch], Ve
 
 
 def _middle(batch: PixelBatch) -> PixelBatch:
-    """The middle of each prepared image, (n, 3, SIDE_PX, SIDE_PX)."""
+    """Return the middle of each prepared image, (n, 3, SIDE_PX, SIDE_PX)."""
     start = (batch.shape[2] - SIDE_PX) // 2
     middle = slice(start, start + SIDE_PX)
     return np.ascontiguousarray(batch[:, :, middle, middle], np.uint8)

@@ -107,12 +107,12 @@ def _positions(model: onnx.ModelProto) -> Floats:
 
 
 def model_int8(tensors: Tensors) -> onnx.ModelProto:
-    """The model from uint8 `pixels` (n, 3, 224, 224) to `features` (n, DINO_FEATURES)."""
+    """Return the model from uint8 `pixels` (n, 3, 224, 224) to `features` (n, DINO_FEATURES)."""
     return _VitBuilder(tensors, int8=True).model()
 
 
 def model_float32(tensors: Tensors) -> onnx.ModelProto:
-    """The same model with all products in float32."""
+    """Return the same model with all products in float32."""
     return _VitBuilder(tensors, int8=False).model()
 
 
@@ -141,7 +141,7 @@ class _VitBuilder:
         )
 
     def tokens(self) -> str:
-        """The class token and the patches, with their positions: (n, 257, 384)."""
+        """Return the class token and the patches, with their positions: (n, 257, 384)."""
         graph, name = self.graph, _TOWER + "embeddings.patch_embeddings.projection."
         weight, bias = self._tensors[name + "weight"], self._tensors[name + "bias"]
         # The pixels enter as they are: mean and deviation go into the convolution.
@@ -223,7 +223,7 @@ class _VitBuilder:
         return self._dense(prefix + "attention.output.dense", mixed, scale)
 
     def _dense(self, name: str, value: str, scale: Floats | None = None) -> str:
-        """A matrix and its bias; the scale of the layer, if it has one, goes into both."""
+        """Return a matrix and its bias; the scale of the layer, if it has one, goes into both."""
         weight, bias = self._tensors[name + ".weight"], self._tensors[name + ".bias"]
         if scale is not None:
             weight, bias = weight * scale, bias * scale

@@ -35,7 +35,10 @@ class WeightFile(Struct, frozen=True):
     is_alone: bool = False  # whether the package is installed without what it requires
 
     def path(self) -> Path:
-        """The path of the file. Raises EncoderUnavailable if its package is not installed."""
+        """Return the path of the file.
+
+        Raises EncoderUnavailable if its package is not installed.
+        """
         spec = find_spec(self.package)
         folders = list(spec.submodule_search_locations or ()) if spec else []
         paths = (Path(folder, self.inside) for folder in folders)
@@ -49,14 +52,17 @@ class WeightFile(Struct, frozen=True):
         return path
 
     def verified(self) -> Path:
-        """The path, after checking the content. Raises EncoderError for any other content."""
+        """Return the path, after checking the content.
+
+        Raises EncoderError for any other content.
+        """
         path = self.path()
         if sha256_of(path) != self.sha256:
             raise self._is_another(path)
         return path
 
     def verified_once(self, note: Path) -> Path:
-        """The path; its content is checked unless `note` says that this file has been.
+        """Return the path; its content is checked unless `note` says that this file has been.
 
         Reading 23 MB takes longer than a query. A file whose size and time are those of the note is
         trusted, as the files of an export are. Raises as `verified` does.
@@ -84,7 +90,10 @@ class OwnFile(Struct, frozen=True):
     sha256: str
 
     def verified(self) -> Path:
-        """The path, after checking the content. Raises EncoderError for any other content."""
+        """Return the path, after checking the content.
+
+        Raises EncoderError for any other content.
+        """
         path = self.path
         if not path.is_file() or sha256_of(path) != self.sha256:
             raise EncoderError(f"{path} is damaged or missing. Restore it: {restore_command(path)}")
@@ -124,7 +133,7 @@ DINO_FILES = (*LITE_FILES, DINO)
 
 
 def are_installed(files: Sequence[WeightFile]) -> bool:
-    """Whether the packages with the weight files are installed. Looks for no file."""
+    """Return whether the packages with the weight files are installed. Looks for no file."""
     return all(find_spec(file.package) for file in files)
 
 

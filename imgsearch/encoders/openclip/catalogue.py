@@ -102,7 +102,7 @@ MODELS = (
 
 
 def plain(name: str) -> str:
-    """A name without its precision."""
+    """Return a name without its precision."""
     return name.removesuffix(int8_of(name)).removesuffix(FP32)
 
 
@@ -112,12 +112,12 @@ def int8_of(name: str) -> str:
 
 
 def reads_only_english(name: str) -> bool:
-    """Whether a model reads English only, as most of open_clip's do."""
+    """Return whether a model reads English only, as most of open_clip's do."""
     return not any(part in name for part in _MULTILINGUAL_ARCHITECTURES)
 
 
 def find(name: str) -> RecommendedModel | None:
-    """The recommended model with this name, with or without a precision; None for others."""
+    """Return the recommended model with this name, with or without a precision; None for others."""
     return next((model for model in MODELS if model.name == plain(name)), None)
 
 
@@ -141,7 +141,10 @@ def split(name: str) -> tuple[str, str]:
 
 
 def unknown_tag(name: str, arch: str, tags: list[str]) -> UsageError:
-    """The error for weights that open_clip does not know for `arch`; `tags` are those it knows."""
+    """Return the error for weights that open_clip does not know for `arch`.
+
+    `tags` are those it knows.
+    """
     import difflib
 
     requested = name.rpartition("/")[2]
@@ -151,13 +154,13 @@ def unknown_tag(name: str, arch: str, tags: list[str]) -> UsageError:
 
 
 def is_installed() -> bool:
-    """Whether open_clip is installed, which a prepared model does not need."""
+    """Return whether open_clip is installed, which a prepared model does not need."""
     return find_spec("open_clip") is not None
 
 
 @cache
 def architectures() -> tuple[str, ...]:
-    """The architectures of the installed open_clip, by the names of its configuration files."""
+    """Return the architectures of the installed open_clip, by names of configuration files."""
     spec = find_spec("open_clip")
     assert spec is not None and spec.origin is not None
     folder = Path(spec.origin).parent / "model_configs"

@@ -97,5 +97,5 @@ class OpenClip:
 
 
 def _without_surrogates(text: str) -> str:
-    """The text in valid Unicode: a file name may carry bytes that no tokenizer takes."""
+    """Return the text in valid Unicode: a file name may carry bytes that no tokenizer takes."""
     return text.encode("utf-8", "replace").decode("utf-8")

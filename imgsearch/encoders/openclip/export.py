@@ -123,7 +123,7 @@ def _attend(
 
 
 def cuts_padding(module: torch.nn.Module) -> bool:
-    """Whether tokens after a text's end mark, its highest token, have no influence.
+    """Return whether tokens after a text's end mark, its highest token, have no influence.
 
     They have none in CLIP as published: each token attends to earlier ones only, and the output at
     the end mark is used. Other towers run at their full length.
@@ -167,7 +167,10 @@ def _write(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The tracing exporter prints, and warns that it is old; the newer one needs onnxscript."""
+    """Keep the tracing exporter quiet, which prints, and warns that it is old.
+
+    The newer one needs onnxscript.
+    """
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

@@ -54,14 +54,14 @@ _OLD_PART_S = 24 * 3600.0
 
 
 def weight_files(filename: str) -> tuple[str, ...]:
-    """The possible names of the weights, the preferred one (safetensors) first."""
+    """Return the possible names of the weights, the preferred one (safetensors) first."""
     if not filename:
         return WEIGHT_FILES
     return (str(Path(filename).with_suffix(".safetensors")), filename)
 
 
 def cached(repo: str, files: Sequence[str]) -> Path | None:
-    """The first of `files` of the repository's main branch that is in the cache, or None."""
+    """Return the first of `files` of the repository's main branch that is in the cache, or None."""
     from huggingface_hub import try_to_load_from_cache
 
     paths = (try_to_load_from_cache(repo, file) for file in files)
@@ -69,7 +69,7 @@ def cached(repo: str, files: Sequence[str]) -> Path | None:
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a cached file, from the name of its blob if possible, else computed."""
+    """Return the sha256 of a cached file, from the name of its blob if possible, else computed."""
     return _named_sha256(path) or checksums.sha256_of(path)
 
 
@@ -93,7 +93,7 @@ def verify(path: Path, note: Path | None = None) -> None:
 
 
 def _named_sha256(path: Path) -> str | None:
-    """The sha256 in the name of a cached file; small files have another hash there.
+    """Return the sha256 in the name of a cached file; small files have another hash there.
 
     It is the name that the link in the snapshot leads to. That may be a link in turn, to a file
     shared by several models, with another hash in its name.
@@ -107,7 +107,7 @@ def _is_hash(text: str, characters: int) -> bool:
 
 
 def is_offline() -> bool:
-    """Whether the environment forbids the network (HF_HUB_OFFLINE)."""
+    """Return whether the environment forbids the network (HF_HUB_OFFLINE)."""
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
@@ -121,7 +121,7 @@ def find(repo: str, files: Sequence[str], within_s: float = 4.0) -> HubFile | Hu
 
 
 def fetch(repo: str, files: Sequence[str], on_download: OnDownload | None = None) -> Path:
-    """The first of `files` that the repository has, from the cache or downloaded.
+    """Return the first of `files` that the repository has, from the cache or downloaded.
 
     Raises EncoderUnavailable if it is not cached and cannot be downloaded, EncoderError if other
     content arrives than the hub states, DiskError on a full disk.
@@ -249,7 +249,7 @@ class _Transfer:
             self._file = answer
 
     def _is_right(self, path: Path) -> bool:
-        """Whether a file has the content that the hub states, by checksum or else by size."""
+        """Return whether a file has the content that the hub states, by checksum or by size."""
         etag, size_bytes = self._file.etag, path.stat().st_size
         if _is_hash(etag, _SHA256_CHARS):
             return checksums.sha256_of(path) == etag
@@ -340,7 +340,7 @@ def _lock_of(repo: str, etag: str) -> Path:
 
 
 def _timeout_s() -> float:
-    """How long a connection may be silent (HF_HUB_DOWNLOAD_TIMEOUT)."""
+    """Return how long a connection may be silent (HF_HUB_DOWNLOAD_TIMEOUT)."""
     from huggingface_hub import constants
 
     return float(constants.HF_HUB_DOWNLOAD_TIMEOUT)

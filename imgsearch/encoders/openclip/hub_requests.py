@@ -69,7 +69,7 @@ class Refused(Exception):
 
 
 def endpoint() -> str:
-    """The address of the model hub."""
+    """Return the address of the model hub."""
     from huggingface_hub import constants
 
     return str(constants.ENDPOINT)
@@ -211,7 +211,7 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 
 def _token() -> str | None:
-    """The user's token for the hub, as its own client finds it: HF_TOKEN, or a login on disk."""
+    """Return the user's token for the hub, as its client finds it: HF_TOKEN, or a login on disk."""
     from huggingface_hub import constants, get_token
 
     return None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
@@ -306,7 +306,10 @@ def _in_words(headers: Message) -> str:
 
 
 def _wait(headers: Message) -> str:
-    """When a request may be tried again, by the headers Retry-After or RateLimit; "" if unsaid."""
+    """Return when a request may be tried again, by the headers Retry-After or RateLimit.
+
+    "" if unsaid.
+    """
     said = str(headers.get("Retry-After", "")).strip()
     limit = re.search(r"\bt=(\d+)", str(headers.get("RateLimit", "")))
     if said.isdecimal():
@@ -324,14 +327,14 @@ def _wait(headers: Message) -> str:
 
 
 def _shown(url: str) -> str:
-    """An address without a signature or a password."""
+    """Return an address without a signature or a password."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def _proxy(url: str) -> str | None:
-    """The proxy of a request, from the environment or the system's settings."""
+    """Return the proxy of a request, from the environment or the system's settings."""
     parts = urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     host = parts.netloc.rpartition("@")[2]

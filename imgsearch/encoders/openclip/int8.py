@@ -119,7 +119,7 @@ def _write(model: onnx.ModelProto, target: Path, group: int) -> int:
 def _norms_before_products(
     graph: onnx.GraphProto,
 ) -> list[tuple[onnx.NodeProto, list[onnx.NodeProto]]]:
-    """Each layer norm whose output goes only into products with large matrices, with them."""
+    """Return each layer norm with an output only for products with large matrices, and these."""
     constants = {constant.name: constant for constant in graph.initializer}
     users = consumers(graph)
     products = {node.output[0]: node.input[1] for node in _products(graph)}
@@ -127,7 +127,7 @@ def _norms_before_products(
     outputs = {output.name for output in graph.output}
 
     def products_of(name: str) -> list[onnx.NodeProto] | None:
-        """The products that take this value; None if any other node takes it."""
+        """Return the products that take this value; None if any other node takes it."""
         found: list[onnx.NodeProto] = []
         for user in users.get(name, []):
             matrix = products.get(user.output[0]) if user.input[0] == name else None
@@ -154,7 +154,7 @@ def _norms_before_products(
 
 
 def _keeps_channels(node: onnx.NodeProto) -> bool:
-    """Whether a node only rearranges tokens and leaves the last axis of its input in place."""
+    """Return whether a node only rearranges tokens and leaves the input's last axis in place."""
     if node.op_type != "Transpose":
         return False
     order = next(list(a.ints) for a in node.attribute if a.name == "perm")
@@ -164,7 +164,7 @@ def _keeps_channels(node: onnx.NodeProto) -> bool:
 def _largest_activations(
     source: Path, target: Path, samples: Sequence[NDArray[np.generic]]
 ) -> dict[str, NDArray[np.float32]]:
-    """The largest activation of each channel of these layer norms, by the output's name."""
+    """Return the largest activation of each channel of these layer norms, by the output's name."""
     model = onnx.load(source)
     names = [norm.output[0] for norm, _ in _norms_before_products(model.graph)]
     if not names:
@@ -216,7 +216,7 @@ def _smooth(
 
 
 def _usual_depth(graph: onnx.GraphProto) -> int:
-    """The depth of most large matrices, which is the width of the tower."""
+    """Return the depth of most large matrices, which is the width of the tower."""
     dims = {constant.name: constant.dims for constant in graph.initializer}
     depths = Counter(dims[node.input[1]][_depth_axis(node)] for node in _products(graph))
     return depths.most_common(1)[0][0] if depths else _DEFAULT_GROUP
@@ -226,7 +226,7 @@ def _usual_depth(graph: onnx.GraphProto) -> int:
 
 
 def _products(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """The products with a large matrix of constants."""
+    """Yield the products with a large matrix of constants."""
     dims = {constant.name: constant.dims for constant in graph.initializer}
     for node in graph.node:
         if node.op_type in ("MatMul", "Gemm"):
@@ -236,7 +236,7 @@ def _products(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def _depth_axis(product: onnx.NodeProto) -> int:
-    """The axis of the matrix that products are summed along."""
+    """Return the axis of the matrix that products are summed along."""
     return int(any(a.name == "transB" and a.i for a in product.attribute))
 
 

@@ -67,7 +67,7 @@ def _choices() -> tuple[EncoderInfo, ...]:
 
 
 def is_downloaded(model: catalogue.RecommendedModel) -> bool:
-    """Whether all files of a recommended model are in the hub's cache on this machine."""
+    """Return whether all files of a recommended model are in the hub's cache on this machine."""
     if hub.cached(model.repo, hub.WEIGHT_FILES) is None:
         return False
     return (
@@ -83,7 +83,7 @@ def _verify(name: str) -> None:
 
 
 def _recommend(device: str, notify: Notify) -> Recommendation:
-    """The default for the device if it is cached or can be downloaded, else the other if cached."""
+    """Return the device's default if it is cached or downloadable, else the other if cached."""
     gpu = has_gpu(device)
     names = (catalogue.GPU_DEFAULT, catalogue.CPU_DEFAULT)
     by_name = {model.name: model for model in catalogue.MODELS}

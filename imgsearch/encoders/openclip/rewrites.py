@@ -81,7 +81,7 @@ def keep_one_token(graph: onnx.GraphProto) -> None:
 
 
 def _takes_first_token(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> bool:
-    """Whether the node selects the first of the tokens, as the output of a tower does."""
+    """Return whether the node selects the first of the tokens, as the output of a tower does."""
     if node.op_type != "Gather" or node.input[1] not in constants:
         return False
     index = numpy_helper.to_array(constants[node.input[1]])
@@ -92,7 +92,7 @@ def _takes_first_token(node: onnx.NodeProto, constants: Mapping[str, onnx.Tensor
 def _takes_each_token_by_itself(
     node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
 ) -> bool:
-    """Whether each row of the result, (n, tokens, width), depends only on that input row."""
+    """Return whether each row of the result, (n, tokens, width), depends only on that input row."""
     dims = [len(constants[name].dims) for name in node.input[1:] if name in constants]
     if node.op_type == "LayerNormalization":
         return is_along_channels(node)
@@ -137,7 +137,7 @@ def _product(
 def _has_disjoint_patches(
     conv: onnx.NodeProto, dims: Sequence[int], side_px: int, group: int
 ) -> bool:
-    """Whether kernels of these `dims` take each pixel once, and patches consist of whole groups."""
+    """Return whether kernels of `dims` take each pixel once, and patches are whole groups."""
     attributes = {a.name: helper.get_attribute_value(a) for a in conv.attribute}
     patch_px = dims[-1]
     return (
@@ -155,12 +155,12 @@ def _has_disjoint_patches(
 
 
 def is_along_channels(norm: onnx.NodeProto) -> bool:
-    """Whether a layer norm is over the last axis."""
+    """Return whether a layer norm is over the last axis."""
     return next((a.i for a in norm.attribute if a.name == "axis"), -1) == -1
 
 
 def consumers(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
-    """The nodes that take each value, by its name."""
+    """Return the nodes that take each value, by its name."""
     by_name: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:
         for name in node.input:

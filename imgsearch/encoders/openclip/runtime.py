@@ -119,7 +119,7 @@ class OnnxRuntime:
         self.preprocess = Preprocess.of(facts["preprocess"])
 
     def in_int8(self, tower: Int8Tower) -> OnnxRuntime:
-        """The same model with this int8 image tower."""
+        """Return the same model with this int8 image tower."""
         return OnnxRuntime(self._arch, self.folder, self._facts, tower)
 
     @property
@@ -205,7 +205,7 @@ def open_runtime(
 
 
 def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None) -> Runtime:
-    """The model with its image tower in int8, converted from the export in float32."""
+    """Return the model with its image tower in int8, converted from the export in float32."""
     float32 = open_runtime(replace(spec, int8=""), cache_dir, "cpu", on_download)
     if not isinstance(float32, OnnxRuntime):
         raise EncoderError(

@@ -41,7 +41,7 @@ class ModelSpec(Struct, frozen=True):
 
     @classmethod
     def of(cls, name: str) -> ModelSpec:
-        """The model with a name, with or without prefix and precision. Raises UsageError."""
+        """Return the model with a name, with or without prefix and precision. Raises UsageError."""
         arch, tag = split(name)
         return cls(arch, tag, seed_of(tag), int8_of(name))
 
@@ -50,13 +50,13 @@ class ModelSpec(Struct, frozen=True):
         return f"{PREFIX}{self.arch}/{self.tag}{self.int8}"
 
     def export_folder(self, cache_dir: Path) -> Path:
-        """The folder of this model's export."""
+        """Return the folder of this model's export."""
         name = self.name.removeprefix(PREFIX)
         return cache_dir / "openclip" / name.replace("/", "--", 1).replace(":", "-")
 
 
 def seed_of(tag: str) -> int | None:
-    """The seed of `random` or `random:SEED`; None for trained weights."""
+    """Return the seed of `random` or `random:SEED`; None for trained weights."""
     word, _, seed = tag.partition(":")
     if word != _RANDOM:
         return None
@@ -81,7 +81,7 @@ class Preprocess(Struct, frozen=True):
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Preprocess:
-        """The preprocessing that `asdict` wrote, read back from JSON."""
+        """Return the preprocessing that `asdict` wrote, read back from JSON."""
         return cls(**{**facts, "mean": tuple(facts["mean"]), "std": tuple(facts["std"])})
 
     @property
@@ -115,7 +115,10 @@ class Preprocess(Struct, frozen=True):
         return int(side * width / height), side
 
     def _cropped(self, image: Image, filter_: Resampling) -> Image:
-        """The middle of the scaled image. The rest, a quarter of a photo, is not computed."""
+        """Return the middle of the scaled image.
+
+        The rest, a quarter of a photo, is not computed.
+        """
         side, (width, height) = self.side_px, self._scaled_size(image)
         left, top = round((width - side) / 2), round((height - side) / 2)
         unit_x, unit_y = image.width / width, image.height / height

@@ -86,7 +86,10 @@ class FileTokens:
         self.context_length = context_length
 
     def ids(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Token ids, shape (n, context_length). A longer text is cut off, its end mark kept."""
+        """Return token ids, shape (n, context_length).
+
+        A longer text is cut off, its end mark kept.
+        """
         rows = np.full((len(texts), self.context_length), self._pad_id, np.int64)
         for row, text in zip(rows, texts, strict=True):
             ids = self._encode(text)
@@ -96,7 +99,7 @@ class FileTokens:
         return rows
 
     def count(self, text: str) -> int:
-        """The number of tokens of a text before it is cut off, including begin and end marks."""
+        """Return the number of tokens of a text before it is cut off, with begin and end marks."""
         return len(self._encode(text))
 
     def _encode(self, text: str) -> list[int]:

@@ -60,7 +60,10 @@ class TorchModel:
         return 256 if self.device.type == "cuda" else 16
 
     def image_device(self) -> Device:
-        """The GPU, if the model is on one; else the CPU, through which torch also drives mps."""
+        """Return the GPU, if the model is on one.
+
+        Else the CPU, through which torch also drives mps.
+        """
         if self.device.type == "cuda":
             return CudaDevice(self.device, self.image_rows, self.dim, self.preprocess.side_px)
         return CpuDevice(self.images, self.dim, self.preprocess.side_px, slots=1)
@@ -100,7 +103,10 @@ def _rows(features: torch.Tensor) -> torch.Tensor:
 
 
 def _device(name: str) -> torch.device:
-    """The torch device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`; auto: CUDA, else the CPU."""
+    """Return the torch device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Auto: CUDA, else the CPU.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -115,7 +121,7 @@ def _device(name: str) -> torch.device:
 
 
 def pretrained_config(arch: str, tag: str) -> dict[str, object]:
-    """The entry of open_clip for weights, with their source and the preprocessing of photos.
+    """Return the entry of open_clip for weights, with their source and the preprocessing of photos.
 
     Raises UsageError for weights that open_clip does not know.
     """
@@ -127,7 +133,7 @@ def pretrained_config(arch: str, tag: str) -> dict[str, object]:
 
 
 def random_model(arch: str, seed: int, device: str) -> TorchModel:
-    """The architecture with random weights, the same for a seed: for tests and measurements."""
+    """Return the architecture with a seed's random weights, for tests and measurements."""
     with torch.random.fork_rng(devices=[]), _quiet_root_logger():
         torch.manual_seed(seed)
         module = _create(arch, None, {})
@@ -135,7 +141,7 @@ def random_model(arch: str, seed: int, device: str) -> TorchModel:
 
 
 def pretrained_model(arch: str, tag: str, weights: Path, device: str) -> TorchModel:
-    """The architecture with the weights of a file. Code in a pickle is not run."""
+    """Return the architecture with the weights of a file. Code in a pickle is not run."""
     module = _create(arch, weights, pretrained_config(arch, tag))
     return TorchModel(arch, module, hub.sha256_of(weights)[:16], _device(device))
 
@@ -185,7 +191,7 @@ def _preprocess_of(module: torch.nn.Module) -> Preprocess:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message: pages may follow."""
+    """Return the first line of an error's message: pages may follow."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
@@ -226,13 +232,13 @@ class TorchTokens:
         self.context_length = int(self._inner.context_length)
 
     def ids(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Token ids, shape (n, context_length), longer texts cut off."""
+        """Return token ids, shape (n, context_length), longer texts cut off."""
         if not texts:
             return np.zeros((0, self.context_length), np.int64)
         return np.asarray(self._inner(list(texts)).numpy(), dtype=np.int64)
 
     def count(self, text: str) -> int:
-        """The number of tokens of a text before it is cut off, including begin and end marks."""
+        """Return the number of tokens of a text before it is cut off, with begin and end marks."""
         if isinstance(self._inner, HFTokenizer):
             return len(self._inner.tokenizer(self._inner.clean_fn(text))["input_ids"])
         return len(self._inner.encode(text)) + 2
@@ -258,7 +264,7 @@ class TorchTokens:
 
 
 def _from_hub(repo: str, config: dict[str, object]) -> HFTokenizer:
-    """The tokenizer read by path from the cache folder, without contacting the network."""
+    """Return the tokenizer read by path from the cache folder, without contacting the network."""
     folder = hub.fetch(repo, ("tokenizer.json",)).parent
     for companion in ("tokenizer_config.json", "special_tokens_map.json"):
         hub.fetch_optional(repo, companion)

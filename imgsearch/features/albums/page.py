@@ -47,7 +47,7 @@ def _link_to(album: Album) -> ShelfEntry:
 
 
 def header(search_input: SearchInput) -> None:
-    """Above the photos of an album: which it is, what is missing, and how to change it.
+    """Show above the photos of an album its name, missing photos, and how to change it.
 
     Raises QueryError for an unknown name.
     """
@@ -72,7 +72,7 @@ def header(search_input: SearchInput) -> None:
 
 
 def _album_name(search_input: SearchInput) -> str | None:
-    """The album that is all of this input."""
+    """Return the album that is all of this input."""
     if search_input.has_example or not search_input.line.strip():
         return None
     try:

@@ -88,7 +88,7 @@ class _Handlers:
     async def _call_tool(
         self, context: ServerRequestContext, params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        """An error is a result too, with a sentence that an assistant can act upon."""
+        """Return an error is a result too, with a sentence that an assistant can act upon."""
         arguments = params.arguments or {}
         try:
             answer = await to_thread.run_sync(
@@ -106,7 +106,7 @@ class _Handlers:
     async def _list_resources(
         self, context: ServerRequestContext, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        """None: a client may read all that is listed, and photos are shown only when asked for."""
+        """Return None: a client may read all that is listed, and photos are shown on request."""
         return types.ListResourcesResult(resources=[])
 
     async def _list_templates(
@@ -163,7 +163,7 @@ def _tool(tool: Tool) -> types.Tool:
 
 
 def _content(answer: ToolAnswer) -> list[types.ContentBlock]:
-    """The answer for clients that read only text, and the picture."""
+    """Return the answer for clients that read only text, and the picture."""
     text = types.TextContent(type="text", text=json.dumps(answer.content, ensure_ascii=False))
     if answer.picture is None:
         return [text]

@@ -109,7 +109,9 @@ class PhotoTools:
         self._ask = Asking(library.settings, lambda: nullcontext(library), library.working_folder)
 
     def call(self, name: str, form: Mapping[str, object]) -> ToolAnswer:
-        """The answer of a tool. Raises UsageError for an unknown name and for invalid arguments,
+        """Return the answer of a tool.
+
+        Raises UsageError for an unknown name and for invalid arguments,.
         and as the library does. An argument that is null counts as absent.
         """
         tool = next((tool for tool in self.tools if tool.name == name), None)
@@ -141,11 +143,14 @@ class PhotoTools:
         return ToolAnswer({"picture": "It follows."}, picture)
 
     def details(self, photo_id: int) -> JsonObject:
-        """All data of a photo, without its picture. Raises UsageError for an unknown id."""
+        """Return all data of a photo, without its picture. Raises UsageError for an unknown id."""
         return self.call("photo", {"photo_id": photo_id}).content
 
     def picture(self, photo_id: int) -> bytes:
-        """A WebP image of a photo. Raises UsageError where none may be sent, and PhotoError."""
+        """Return a WebP image of a photo.
+
+        Raises UsageError where none may be sent, and PhotoError.
+        """
         if not self._pictures:
             raise UsageError("This server was started with --no-pictures and sends none.")
         arguments = {"photo_id": photo_id, "side_px": MAX_SIDE_PX}
@@ -158,7 +163,7 @@ class PhotoTools:
 
 
 def _with_ids(form: Mapping[str, object]) -> JsonObject:
-    """The arguments that are not null, with ids that are texts as numbers."""
+    """Return the arguments that are not null, with ids that are texts as numbers."""
     plain = {
         key: _with_ids(value) if isinstance(value, dict) else value for key, value in form.items()
     }
@@ -178,7 +183,7 @@ def _let_ids_be_texts(schema: object) -> None:
 
 
 def _for_assistants(hint: Any, default: Any) -> tuple[Any, Any]:
-    """The type and the default of an argument: queries are lines, examples photos, counts small."""
+    """Return an argument's type and default: queries are lines, examples photos, counts small."""
     if hint == ResultCount:
         count = Meta(ge=1, le=MAX_PHOTOS, description="How many photos to return at most.")
         return Annotated[int, count], min(default, USUAL_PHOTOS)
@@ -204,12 +209,12 @@ class _PhotoExample(Body):
     photo_id: PhotoId
 
     def record(self) -> Example:
-        """The photo as an example."""
+        """Return the photo as an example."""
         return Example(self.photo_id)
 
 
 def query_help() -> str:
-    """The query language in a paragraph, with all filters."""
+    """Return the query language in a paragraph, with all filters."""
     filters = "; ".join(f"{name}:{field.metavar} {field.meaning}" for name, field in FIELDS.items())
     return (
         "A query is a description in plain words, such as: a dog in snow. Names of people, places "
@@ -225,7 +230,7 @@ def query_help() -> str:
 
 
 def _content(operation: Operation, result: object) -> JsonObject:
-    """A result for an assistant: an object without unknown values, with lists of limited length.
+    """Return a result for an assistant: an object without unknown values, its lists limited.
 
     A list that was cut is followed by the number of rows that it lacks.
     """
@@ -241,7 +246,7 @@ def _content(operation: Operation, result: object) -> JsonObject:
 
 
 def _row(row: object) -> object:
-    """A row of a list, with the data of its photos as a list of results has them."""
+    """Return a row of a list, with the data of its photos as a list of results has them."""
     form = to_json(row)
     if isinstance(row, Struct):
         fields = {name: getattr(row, name) for name in row.__struct_fields__}
@@ -250,7 +255,7 @@ def _row(row: object) -> object:
 
 
 def _summary(hit: Hit) -> JsonObject:
-    """The data of a photo in a list of results.
+    """Return the data of a photo in a list of results.
 
     Exact coordinates, keywords and the rest are left to the tool `photo`: whatever an assistant
     sees goes to its provider (docs/mcp.md).

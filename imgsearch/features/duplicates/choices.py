@@ -17,7 +17,7 @@ class DuplicateChoices:
         self._database = database
 
     def all(self) -> dict[int, bool]:
-        """Whether a photo is to be kept, by its id, where that was chosen."""
+        """Return whether a photo is to be kept, by its id, where that was chosen."""
         rows = self._database.fetch_all(
             "SELECT photos.id, is_kept FROM duplicate_choices JOIN photos USING (content_hash)"
         )

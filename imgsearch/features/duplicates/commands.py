@@ -117,7 +117,7 @@ def command(
 
 
 def _line(photo: GroupedPhoto) -> str:
-    """The line of a photo: keep or not, its score with a kept photo, its path, the reason."""
+    """Return the line of a photo: keep or not, its score with a kept photo, path and reason."""
     hit = photo.hit
     marks = [photo.reason]
     if len(hit.paths) > 1:

@@ -109,7 +109,7 @@ def _show_comparison(search_input: SearchInput, parameters: Mapping[str, str]) -
 
 
 def _introduction() -> None:
-    """Before the comparison, or after it was stopped or failed."""
+    """Show the view before the comparison, or after it was stopped or failed."""
     cards.card(
         "Find near-duplicates",
         "Every photo is compared with every other: this takes seconds for thousands of photos, "
@@ -127,7 +127,10 @@ def _start() -> None:
 
 
 def _settings(pairs: Pairs, search_input: SearchInput, parameters: Mapping[str, str]) -> Grouping:
-    """The settings, which the address has at first; beside them the button that compares again."""
+    """Return the settings, which the address has at first.
+
+    Beside them the button that compares again.
+    """
     in_address = Grouping.from_address(parameters)
     slider, folders, button = st.columns([3, 3, 1.4], vertical_alignment="bottom")
     lowest = round(max(pairs.min_score, MIN_SCORE), 3)

@@ -74,7 +74,7 @@ class Grouping(Struct, frozen=True):
 
     @classmethod
     def from_address(cls, parameters: Mapping[str, str]) -> Grouping:
-        """The grouping that the query string of an address names."""
+        """Return the grouping that the query string of an address names."""
         search_input = SearchInput.from_address(parameters)
         return cls(search_input, _score_of(parameters), _folders_of(parameters))
 
@@ -123,7 +123,7 @@ class ProposedGroups(Struct, frozen=True, dict=True):  # for what is computed on
         }
 
     def with_choices(self, choices: Mapping[int, bool]) -> list[DuplicateGroup]:
-        """The groups, in which the photos are kept that somebody has chosen."""
+        """Return the groups, in which the photos are kept that somebody has chosen."""
         groups = list(self.groups)
         for number in {self.numbers[each] for each in choices if each in self.numbers}:
             members = self.groups[number].photos
@@ -135,7 +135,7 @@ class ProposedGroups(Struct, frozen=True, dict=True):  # for what is computed on
 
 
 def groups_of(grouping: Grouping) -> ProposedGroups:
-    """The groups of the last comparison; none before there is one, and while one runs.
+    """Return the groups of the last comparison; none before there is one, and while one runs.
 
     They are computed anew where the library has another number of photos. Raises the errors of the
     query language and of the library.
@@ -197,7 +197,7 @@ def start_comparing() -> None:
 
 
 def comparison() -> Comparison | None:
-    """The last comparison, also of an earlier process; None while one runs, and without one.
+    """Return the last comparison, also of an earlier process; None while one runs, and without one.
 
     One that was stopped or has failed leaves that of before. Raises as `Library` does.
     """
@@ -211,19 +211,19 @@ def comparison() -> Comparison | None:
 
 @lru_cache(maxsize=2)
 def _remembered(here: Session, task: Task | None) -> Comparison | None:
-    """The comparison that the library remembers, read anew after each task."""
+    """Return the comparison that the library remembers, read anew after each task."""
     return here.library.duplicates.remembered()
 
 
 def _pairs_among(pairs: Pairs, photo_ids: np.ndarray) -> Pairs:
-    """The pairs of which both photos are among these."""
+    """Return the pairs of which both photos are among these."""
     known = set(photo_ids.tolist())
     both = (pair for pair in pairs.pairs if pair.a in known and pair.b in known)
     return replace(pairs, pairs=tuple(both))
 
 
 def group_hits(grouping: Grouping, photo_id: int) -> list[Hit]:
-    """The photos of the group that has a photo, in their order; none if no group has it.
+    """Return the photos of the group that has a photo, in their order; none if no group has it.
 
     Raises as `groups_of` does.
     """
@@ -233,7 +233,7 @@ def group_hits(grouping: Grouping, photo_id: int) -> list[Hit]:
 
 
 def _in_order(group: DuplicateGroup) -> list[GroupedPhoto]:
-    """The largest photo first: they keep their places, whatever is chosen."""
+    """Return the largest photo first: they keep their places, whatever is chosen."""
     return sorted(
         group.photos, key=lambda each: -each.hit.photo.width_px * each.hit.photo.height_px
     )
@@ -261,7 +261,7 @@ class ChoicesRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def groups(request: Request) -> Response:
-    """Groups `first` to `first + count - 1` with their photos, and the numbers of all groups."""
+    """Return `count` groups from `first` on with their photos, and the numbers of all groups."""
     return await _answer(request, GroupsRequest, _listed)
 
 
@@ -271,7 +271,7 @@ async def choose(request: Request) -> Response:
 
 
 async def export(request: Request) -> Response:
-    """All groups as a script, as a list of paths, or as CSV."""
+    """Return all groups as a script, as a list of paths, or as CSV."""
     kind = request.path_params["kind"]
     if kind not in ("script", "paths", "csv"):
         return PlainTextResponse("Not found.", 404, NOT_STORED)
@@ -294,7 +294,7 @@ async def _answer(
 
 
 def _choices(given: Mapping[int, bool]) -> Mapping[int, bool]:
-    """Whether photos are to be kept, by their ids, where somebody has chosen that."""
+    """Return whether photos are to be kept, by their ids, where somebody has chosen that."""
     return session().library.duplicates.choices() if session().has("choices") else given
 
 
@@ -323,7 +323,7 @@ def _listed(asked: GroupsRequest) -> Response:
 
 
 def _as_proposed(proposed: DuplicateGroup, current: DuplicateGroup) -> list[GroupedPhoto]:
-    """The photos as they are now, in the order of the proposal."""
+    """Return the photos as they are now, in the order of the proposal."""
     now = {photo.hit.photo.id: photo for photo in current.photos}
     return [now[photo.hit.photo.id] for photo in _in_order(proposed)]
 
@@ -356,7 +356,10 @@ def _choice_json(photo: GroupedPhoto) -> dict[str, object]:
 def _summary(
     proposed: ProposedGroups, current: Sequence[DuplicateGroup], choices: Mapping[int, bool]
 ) -> dict[str, object]:
-    """The numbers of all groups. A group of which no photo is kept is in no export but the CSV."""
+    """Return the numbers of all groups.
+
+    A group of which no photo is kept is in no export but the CSV.
+    """
     usable = [group for group in current if group.kept]
     size_bytes = sum(photo.hit.photo.size_bytes for group in usable for photo in group.others)
     return {
@@ -414,13 +417,13 @@ def _exported(asked: GroupsRequest, kind: str) -> Response:
 
 
 def folders_of(grouping: Grouping, folders: Sequence[Path]) -> list[Path]:
-    """Those of the photo folders whose photos are to be kept, the best first."""
+    """Return the photo folders whose photos are to be kept, the best first."""
     known = {path_text(folder): folder for folder in folders}
     return [known[each] for each in grouping.prefer if each in known]
 
 
 def _csv_of(groups: Iterable[DuplicateGroup]) -> bytes:
-    """Groups of near-duplicates as one row per file, those to keep first."""
+    """Return groups of near-duplicates as one row per file, those to keep first."""
     text = StringIO()
     table = csv.writer(text)
     columns = ["group", "keep", "reason", "width_px", "height_px", "size_bytes", "taken_at", "path"]

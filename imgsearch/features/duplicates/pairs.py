@@ -51,7 +51,7 @@ def find_pairs(
     blocks_per_step: int = BLOCKS_PER_STEP,
     exact_photos: int = EXACT_PHOTOS,
 ) -> Generator[Progress, None, Pairs]:
-    """Every two photos whose score is at least `min_score`, best first.
+    """Yield every two photos whose score is at least `min_score`, best first.
 
     A photo with several parts is compared as a whole: two panoramas with the same sky at one end
     are not duplicates. Up to `exact_photos` all photos are compared, in blocks of `block_rows`. Of
@@ -99,7 +99,10 @@ class _VectorFile:
             self._file.write(rows.tobytes())
 
     def read(self) -> tuple[Ids, HalfVectors]:
-        """All ids (n,) and rows (n, dim); the rows are read from the file when they are used."""
+        """Return all ids (n,) and rows (n, dim).
+
+        The rows are read from the file when they are used.
+        """
         if not len(self):
             return np.zeros(0, np.int64), np.zeros((0, 0), np.float16)
         with self._disk_errors():
@@ -162,7 +165,7 @@ class _Found:
         self._pair_ids, self._scores, self._count = [ids], [scores], len(scores)
 
     def pairs(self) -> Pairs:
-        """The result: best first, each once."""
+        """Return the result: best first, each once."""
         self._cut()
         (ids,), (scores,) = self._pair_ids, self._scores
         rows = zip(ids.tolist(), np.minimum(scores, 1).tolist(), strict=True)
@@ -170,7 +173,7 @@ class _Found:
 
 
 def _compare_all(found: _Found, block_rows: int, blocks_per_step: int) -> Iterator[Progress]:
-    """Every photo with every other."""
+    """Yield every photo with every other."""
     total, step_rows = len(found.ids), blocks_per_step * block_rows
     rows = np.arange(total)
     for start in range(0, total, block_rows):
@@ -183,7 +186,7 @@ def _compare_all(found: _Found, block_rows: int, blocks_per_step: int) -> Iterat
 
 
 def _compare_neighbours(found: _Found, block_rows: int, blocks_per_step: int) -> Iterator[Progress]:
-    """Photos that resemble the same photos.
+    """Yield photos that resemble the same photos.
 
     Some photos, taken at random, are pivots. Each photo belongs to the pivot that it is most
     similar to, and is compared with those whose pivot is among its nearest. So a pair is missed
@@ -218,7 +221,7 @@ def _compare_neighbours(found: _Found, block_rows: int, blocks_per_step: int) ->
 
 
 def _nearest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """The places of the `count` best scores of each row, the best of all first."""
+    """Return the places of the `count` best scores of each row, the best of all first."""
     best = np.argpartition(scores, -count, axis=1)[:, -count:]
     first = np.argmax(np.take_along_axis(scores, best, 1), axis=1)[:, None]
     top = np.take_along_axis(best, first, 1)
@@ -230,7 +233,7 @@ def _nearest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 def measure_photos(
     pairs: Pairs, pictures: Sequence[tuple[Photo, Picture]], settings: Settings
 ) -> Generator[Progress, None, Pairs]:
-    """The pairs with the sharpness of their photos in these pictures; one Progress a photo.
+    """Yield the pairs with the sharpness of their photos in these pictures; one Progress a photo.
 
     Pictures that cannot be read are left out, and files whose size is another than when they were
     indexed.
@@ -259,12 +262,12 @@ def measure_photos(
 
 
 def photos_to_measure(pairs: Pairs) -> list[int]:
-    """The photos of the best pairs, at most `MAX_MEASURED`."""
+    """Return the photos of the best pairs, at most `MAX_MEASURED`."""
     return pairs.photo_ids()[:MAX_MEASURED]
 
 
 def _rows_done(start: int, end: int, total: int, block_rows: int) -> int:
-    """The finished work as a number of `total` rows: early blocks meet the most others.
+    """Return the finished work as a number of `total` rows: early blocks meet the most others.
 
     Done are all blocks before `start`, and the block at `start` with the rows up to `end`.
     """
@@ -275,7 +278,7 @@ def _rows_done(start: int, end: int, total: int, block_rows: int) -> int:
 
 
 def _best(ids: Ids, scores: NDArray[np.float32]) -> tuple[Ids, NDArray[np.float32]]:
-    """Each pair once, with its best score, best first."""
+    """Return each pair once, with its best score, best first."""
     order = np.lexsort((ids[:, 1], ids[:, 0], -scores))
     ids, scores = ids[order], scores[order]
     _, first = np.unique(ids, axis=0, return_index=True)

@@ -61,7 +61,7 @@ class _Criterion(Struct, frozen=True):
 
 
 def group_pairs(pairs: Iterable[Pair]) -> tuple[tuple[int, ...], ...]:
-    """The ids of photos that these pairs, best first, link directly or through others.
+    """Return the ids of photos that these pairs, best first, link directly or through others.
 
     The group with the best pair comes first; inside a group ids ascend.
     """
@@ -87,7 +87,7 @@ def propose(
     raw_pairs: Collection[tuple[int, int]] = (),
     prefer: Sequence[Path] = (),
 ) -> tuple[DuplicateGroup, ...]:
-    """The groups that pairs of at least `min_score` form, with a proposal for each photo.
+    """Return the groups that pairs of at least `min_score` form, with a proposal for each photo.
 
     `hits` has the photos by id; pairs of others are left out. `raw_pairs` are the (developed, RAW)
     photos of one shot. The kept photo is chosen by these criteria, in order: a photo in one of the
@@ -128,7 +128,7 @@ def propose_among(
 
 
 def with_kept(group: DuplicateGroup, kept_ids: Collection[int]) -> DuplicateGroup:
-    """The group with another choice: the photos with these ids are kept, and no others.
+    """Return the group with another choice: the photos with these ids are kept, and no others.
 
     Where that differs from the proposal, the reason says that it was chosen.
     """
@@ -183,7 +183,7 @@ def _propose_for(
 def _best(
     remaining: Sequence[int], criteria: Sequence[_Criterion]
 ) -> tuple[int, dict[int, _Criterion]]:
-    """The best of these photos, and the criterion at which each other lost."""
+    """Return the best of these photos, and the criterion at which each other lost."""
     left = remaining
     lost_at: dict[int, _Criterion] = {}
     for step in criteria:
@@ -265,7 +265,7 @@ def _criteria(
 def _highest(
     ids: Sequence[int], values: Mapping[int, float], *, share: float = 1.0, within: float = 0.0
 ) -> Sequence[int]:
-    """The photos with the highest value, at least that share of it, or at most `within` less."""
+    """Return the photos with the highest value, a share of it, or at most `within` less."""
     highest = max(values[one] for one in ids)
     return [one for one in ids if values[one] >= share * highest - within]
 
@@ -277,7 +277,9 @@ def _can_replace(one: Hit, other: Hit) -> bool:
 
 
 def _are_two_moments(one: Hit, other: Hit) -> bool:
-    """Whether these were taken at different times, by their metadata: neither is the other's copy.
+    """Return whether these were taken at different times by their metadata.
+
+    Then neither is the other's copy.
 
     The offset from UTC, which many photos do not state, is ignored.
     """
@@ -288,7 +290,7 @@ def _are_two_moments(one: Hit, other: Hit) -> bool:
 
 
 def _rank(hit: Hit, prefer: Sequence[Path]) -> int:
-    """The place of the photo's folder among the preferred ones; after them for any other."""
+    """Return the place of the photo's folder among the preferred ones; after them for any other."""
     places = (
         place
         for place, folder in enumerate(prefer)
@@ -298,14 +300,17 @@ def _rank(hit: Hit, prefer: Sequence[Path]) -> int:
 
 
 def _seconds(hit: Hit) -> float:
-    """The date in seconds; its offset from UTC, which many photos do not state, is ignored."""
+    """Return the date in seconds.
+
+    Its offset from UTC, which many photos do not state, is ignored.
+    """
     if hit.date is None:
         return inf
     return (hit.date.replace(tzinfo=None) - datetime(1, 1, 1)).total_seconds()
 
 
 def _is_among_copies(hit: Hit) -> bool:
-    """Whether every file of the photo is in a folder where copies end up."""
+    """Return whether every file of the photo is in a folder where copies end up."""
     return all(_COPY_WORDS.intersection(words_of(str(path.parent))) for path in hit.paths)
 
 

@@ -33,7 +33,7 @@ class Pairs(Struct, frozen=True):
     sharpness: Mapping[int, Sharpness] = field(default_factory=dict)
 
     def photo_ids(self, min_score: float = -1.0) -> list[int]:
-        """The photos of all pairs with at least this score, each once, the best pairs first."""
+        """Return the photos of all pairs with at least this score, each once, best pairs first."""
         linked = (pair for pair in self.pairs if pair.score >= min_score)
         return list(dict.fromkeys(photo_id for pair in linked for photo_id in (pair.a, pair.b)))
 

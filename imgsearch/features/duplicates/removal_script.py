@@ -144,7 +144,7 @@ fi
 
 
 def removal_script(groups: Sequence[DuplicateGroup]) -> bytes:
-    """The script that moves all photos of these groups that are not kept.
+    """Return the script that moves all photos of these groups that are not kept.
 
     Without an argument it only says what it would do; with `--trash` or `--to DIR` it moves. It
     leaves a file alone where the file has changed, or all of its group that are kept have. Its
@@ -161,7 +161,10 @@ def removal_script(groups: Sequence[DuplicateGroup]) -> bytes:
 
 
 def has_objects(groups: Iterable[DuplicateGroup]) -> bool:
-    """Whether some photos of these groups are in object storage, where no script moves them."""
+    """Return whether some photos of these groups are in object storage.
+
+    No script moves them there.
+    """
     return any(
         SCHEME.match(path_text(path))
         for group in groups
@@ -171,7 +174,7 @@ def has_objects(groups: Iterable[DuplicateGroup]) -> bool:
 
 
 def removal_paths(groups: Iterable[DuplicateGroup]) -> list[Path]:
-    """The files of all photos of these groups that are not kept."""
+    """Return the files of all photos of these groups that are not kept."""
     return [path for group in groups for photo in group.others for path in photo.hit.paths]
 
 
@@ -199,5 +202,8 @@ def _commands(name: str, photo: GroupedPhoto) -> Iterator[bytes]:
 
 
 def _quoted(path: Path) -> bytes:
-    """The path as one word of the shell: between single quotes, only a single quote is special."""
+    """Return the path as one word of the shell.
+
+    Between single quotes, only a single quote is special.
+    """
     return b"'" + os.fsencode(path).replace(b"'", b"'\\''") + b"'"

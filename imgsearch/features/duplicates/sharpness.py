@@ -21,7 +21,10 @@ SHARPER_RATIO = 2.0
 
 
 def measure_sharpness(image: Image.Image) -> Sharpness:
-    """The sharpness at each of `SIDES_PX` that the long side of the image reaches; 0 is flat."""
+    """Return the sharpness at each of `SIDES_PX` that the long side of the image reaches.
+
+    0 is flat.
+    """
     grey = image.convert("L")
     long_px = max(grey.size)
     measured = []
@@ -36,7 +39,7 @@ def measure_sharpness(image: Image.Image) -> Sharpness:
 
 
 def is_sharper(one: Sharpness, other: Sharpness, ratio: float = SHARPER_RATIO) -> bool:
-    """Whether one picture is clearly sharper than another, at the largest size that both have.
+    """Return whether one picture is clearly sharper than another at the largest size of both.
 
     False where one of them is smaller than all of `SIDES_PX`.
     """

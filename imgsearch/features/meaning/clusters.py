@@ -32,7 +32,7 @@ class FoundCluster(Struct, frozen=True):
 
 
 def find_clusters(points: Points) -> tuple[list[FoundCluster], Ids]:
-    """The clusters of points (n, 2) in the unit square, coarse ones first.
+    """Return the clusters of points (n, 2) in the unit square, coarse ones first.
 
     With them, the finest cluster of each point, as places in that list: (n,).
     """
@@ -64,7 +64,9 @@ def find_clusters(points: Points) -> tuple[list[FoundCluster], Ids]:
 
 
 def _large_hills(hills: Ids, outer: Ids, least: int) -> Ids:
-    """The hill of each point; those of a small hill go to the largest in the same outer cluster.
+    """Return the hill of each point.
+
+    Points of a small hill go to the largest one in the same outer cluster.
 
     A hill on the border of two outer clusters counts in each of them by itself.
     """
@@ -88,7 +90,7 @@ def _large_hills(hills: Ids, outer: Ids, least: int) -> Ids:
 
 
 def _blurred(counts: NDArray[np.float64], cells: float) -> NDArray[np.float64]:
-    """Counts after a Gaussian blur with a standard deviation of so many cells."""
+    """Return counts after a Gaussian blur with a standard deviation of so many cells."""
     shape = (2 * GRID, 2 * GRID)  # with a margin, so that one edge does not reach the other
     rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
     gain = np.exp(-2 * (np.pi * cells) ** 2 * (rows**2 + columns**2))
@@ -97,7 +99,7 @@ def _blurred(counts: NDArray[np.float64], cells: float) -> NDArray[np.float64]:
 
 
 def _hills(density: NDArray[np.float64]) -> Ids:
-    """The cell of the top of the hill that each cell is on: (cells,)."""
+    """Return the cell of the top of the hill that each cell is on: (cells,)."""
     padded = np.pad(density, 1, constant_values=-np.inf)
     best, uphill = density.copy(), np.arange(GRID * GRID).reshape(GRID, GRID)
     numbers = np.pad(uphill, 1)

@@ -119,7 +119,7 @@ def _print_tree(clusters: Sequence[MeaningCluster]) -> None:
 def _in_order(
     inside: Mapping[int | None, Sequence[MeaningCluster]], parent: int | None, depth: int
 ) -> Iterator[tuple[int, MeaningCluster]]:
-    """The clusters in this one, each before those in it, with their depths."""
+    """Yield the clusters in this one, each before those in it, with their depths."""
     for cluster in inside.get(parent, ()):
         yield depth, cluster
         yield from _in_order(inside, cluster.number, depth + 1)

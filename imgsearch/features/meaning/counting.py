@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def counted_map(known: StoredMap, points: MeaningPoints, ids: Ids, level: int) -> MeaningMap:
-    """The map with its clusters up to this level that have any of these photos.
+    """Return the map with its clusters up to this level that have any of these photos.
 
     Coarse clusters come first, and of each level those with the most photos.
     """

@@ -122,7 +122,7 @@ def _lay_out(
 
 
 def _sample(ids: Ids) -> Ids:
-    """These photos, or of many a random sample, in ascending order."""
+    """Return these photos, or of many a random sample, in ascending order."""
     if len(ids) <= MOST_LAID_OUT:
         return np.sort(ids)
     chosen = np.random.default_rng(_SEED).choice(len(ids), MOST_LAID_OUT, replace=False)
@@ -132,7 +132,7 @@ def _sample(ids: Ids) -> Ids:
 def _read(
     store: Store, row: EncoderRow, wanted: Ids
 ) -> Generator[Progress, None, tuple[Ids, Vectors]]:
-    """The photos among these that have vectors, in order, and the mean vector of each."""
+    """Yield the photos among these that have vectors, in order, and the mean vector of each."""
     rows = np.empty((len(wanted), row.dim), np.float32)
     is_known = np.zeros(len(wanted), bool)
     yield Progress(0, len(wanted), None, READING)
@@ -161,7 +161,7 @@ def _name(
     of_photo: Ids,
     rows: Vectors,
 ) -> Generator[Progress, None, list[StoredCluster]]:
-    """The clusters with their names."""
+    """Yield the clusters with their names."""
     own = chain.from_iterable(facet.classes.names for facet in store.labels.facets())
     words = naming.vocabulary(list(own))
     vectors = []

@@ -59,7 +59,7 @@ class Axes(Struct, frozen=True):
         return cls(mean, np.ascontiguousarray(directions[:, ::-1][:, :axes], np.float32))
 
     def along(self, rows: Vectors) -> Vectors:
-        """Rows along the axes (n, axes), of length 1; of length 0 for the mean itself."""
+        """Return rows along the axes (n, axes), of length 1; of length 0 for the mean itself."""
         along = (rows - self.mean) @ self.directions
         lengths = np.linalg.norm(along, axis=1, keepdims=True)
         return np.ascontiguousarray(along / np.where(lengths < 1e-4, np.inf, lengths), np.float32)
@@ -90,7 +90,7 @@ def lay_out(rows: Vectors, index: RowIndex, threads: int) -> Generator[Progress,
 
 
 def _neighbours(rows: Vectors, index: RowIndex) -> Generator[Progress, None, Ids]:
-    """The places of the nearest other rows of each row: (n, k); -1 where there are fewer."""
+    """Yield the places of the nearest other rows of each row: (n, k); -1 where there are fewer."""
     few = max(_FEWEST_NEIGHBOURS, round(_OF_ROOT * sqrt(len(rows))))
     k = min(NEIGHBOURS, few, len(rows) - 1)
     found = np.full((len(rows), k), -1, np.int64)
@@ -137,7 +137,7 @@ def _optimise(rows: Vectors, places: Ids, threads: int) -> Generator[Progress, N
 
 
 def _attraction(places: Ids) -> Any:
-    """How strongly each two photos attract each other: a symmetric sparse matrix (n, n)."""
+    """Return how strongly each two photos attract each other: a symmetric sparse matrix (n, n)."""
     from scipy.sparse import csr_matrix
 
     count = len(places)

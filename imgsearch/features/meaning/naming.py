@@ -31,7 +31,7 @@ _BLOCK_ROWS = 4_096
 
 
 def vocabulary(own: Sequence[str] = ()) -> tuple[str, ...]:
-    """The words that clusters can be named by: the classes of saved labels, and common things."""
+    """Return the words for naming clusters: the classes of saved labels, and common things."""
     text = (files("imgsearch.features.meaning") / "vocabulary.txt").read_text("utf-8")
     common = [line for line in text.splitlines() if line and not line.startswith("#")]
     names = {name.casefold(): name for name in [*common, *own]}  # as the user spells it
@@ -45,7 +45,7 @@ def name_clusters(
     words: Vectors,
     unrelated: Vectors,
 ) -> list[int | None]:
-    """The place of the word that names each cluster; None for a cluster without a name.
+    """Return the place of the word that names each cluster; None for a cluster without a name.
 
     `photos` are rows (n, dim), `of_photo` (n,) their finest clusters; `words` (w, dim), and
     `unrelated` captions (u, dim).
@@ -101,7 +101,7 @@ def _best_word(
     is_most: bool,
     outer: int | None,
 ) -> int | None:
-    """The word that fits the photos best, of those that tell them from the photos around.
+    """Return the word that fits the photos best, of those that tell them from the photos around.
 
     The name of the `outer` cluster needs no such lift, nor does any where the cluster has most of
     the photos around. No name fits much worse than another word does.

@@ -65,19 +65,19 @@ def place_new_photos(context: IndexingContext, store: Store, row: EncoderRow) ->
 
 
 def points_of(photos: MeaningPoints) -> Points:
-    """The points (n, 2) of photos on a map."""
+    """Return the points (n, 2) of photos on a map."""
     return np.stack([photos.x, photos.y], axis=1).astype(np.float64)
 
 
 def record_of(ids: Ids, points: Points, clusters: Ids) -> MeaningPoints:
-    """Photos with their points (n, 2) and clusters (n,), as a record."""
+    """Return photos with their points (n, 2) and clusters (n,), as a record."""
     return MeaningPoints(
         ids, points[:, 0].astype(np.float32), points[:, 1].astype(np.float32), clusters
     )
 
 
 def mean_rows(ids: Ids, vectors: Vectors) -> tuple[Ids, Vectors]:
-    """Each photo once, with the mean of its parts, of length 1: ids (m,) and rows (m, dim)."""
+    """Return each photo once, with the mean of its parts: ids (m,), rows (m, dim) of length 1."""
     starts = photo_starts(ids)
     if len(starts) == len(ids):
         return ids, vectors
@@ -91,7 +91,10 @@ def _unit(rows: Vectors) -> Vectors:
 
 
 def _index_of(context: IndexingContext, store: Store, row: EncoderRow) -> LiveIndex:
-    """The index of the library; the stored vectors where its file is damaged, as `doctor` tells."""
+    """Return the index of the library.
+
+    The stored vectors where its file is damaged, as `doctor` tells.
+    """
     try:
         return LiveIndex(store.reads, row.key, context.policy)
     except SnapshotError:

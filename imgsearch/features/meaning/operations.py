@@ -59,7 +59,7 @@ class Meaning:
         return self.lay_out().run()
 
     def exists(self) -> bool:
-        """Whether the encoder in use has a map."""
+        """Return whether the encoder in use has a map."""
         engine = self._engine
         row = engine.reads().encoders.current()
         return row is not None and self._maps().made_at(row.key) is not None

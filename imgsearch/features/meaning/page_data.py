@@ -31,7 +31,7 @@ class DrawnMap(Struct, frozen=True):
 
 
 def drawn_map() -> DrawnMap:
-    """The map with all photos that are not hidden, up to a minute old.
+    """Return the map with all photos that are not hidden, up to a minute old.
 
     Raises UsageError before it was laid out.
     """
@@ -48,7 +48,7 @@ def _draw(_: str) -> DrawnMap:
 
 
 def found_photos(search_input: SearchInput) -> np.ndarray:
-    """The ids (n,) of the photos that a search finds, of those on the map; up to a minute old.
+    """Return the ids (n,) of photos on the map that a search finds; up to a minute old.
 
     Raises the errors of the query language and of the library.
     """
@@ -70,7 +70,7 @@ def _find(search_input: SearchInput) -> np.ndarray:
 
 
 def clusters(request: Request) -> Response:
-    """The clusters of the map with a picture of each, and the version of its points."""
+    """Return the clusters of the map with a picture of each, and the version of its points."""
     try:
         drawn = drawn_map()
         wanted = [cluster.example for cluster in drawn.meaning.clusters]
@@ -98,7 +98,7 @@ def clusters(request: Request) -> Response:
 
 
 def points(request: Request) -> Response:
-    """The photos of one version of the map, as columns of little-endian numbers.
+    """Return the photos of one version of the map, as columns of little-endian numbers.
 
     Their ids (64-bit floats, exact up to 2^53), x and y in steps of the map, and the numbers of
     their finest clusters (16 bits each).
@@ -121,7 +121,7 @@ def points(request: Request) -> Response:
 
 
 def found(request: Request) -> Response:
-    """Which photos of one version of the map a search finds: a bit each, in the order of points."""
+    """Return which photos of a map's version a search finds: a bit each, in the order of points."""
     search_input = SearchInput.from_address(request.query_params)
     try:
         drawn = drawn_map()
@@ -135,7 +135,10 @@ def found(request: Request) -> Response:
 
 
 def tiles(request: Request) -> Response:
-    """The tiles of these photos, `ids` with commas between them; null for a photo that is gone."""
+    """Return the tiles of these photos, `ids` with commas between them.
+
+    Null for a photo that is gone.
+    """
     ids = [number_of(each) for each in request.query_params.get("ids", "").split(",")]
     known = [each for each in ids if each is not None]
     if len(known) != len(ids) or len(ids) > MAX_TILES:

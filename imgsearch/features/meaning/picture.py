@@ -67,7 +67,7 @@ def write_picture(
 
 
 def _squares(points: MeaningPoints) -> Iterator[tuple[int, tuple[int, int]]]:
-    """The photo of each square that has any, with the left upper corner of the square."""
+    """Yield the photo of each square that has any, with the left upper corner of the square."""
     at = np.stack([points.x, points.y], axis=1) * (SIDE_PX - 1)
     squares = at.astype(np.int64) // SQUARE_PX
     gaps = np.linalg.norm(at - (squares + 0.5) * SQUARE_PX, axis=1)
@@ -79,7 +79,7 @@ def _squares(points: MeaningPoints) -> Iterator[tuple[int, tuple[int, int]]]:
 
 
 def _square(image: Image.Image) -> Image.Image:
-    """The middle of a picture, as a square of the grid."""
+    """Return the middle of a picture, as a square of the grid."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.resize((SQUARE_PX, SQUARE_PX), box=(left, top, left + side, top + side))

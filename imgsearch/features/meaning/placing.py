@@ -19,7 +19,7 @@ _SCATTER, _MOST_SCATTER = 0.7, 0.01
 
 
 def place(points: Points, near: Ids, scores: Vectors, ids: Ids) -> Points:
-    """Points (m, 2) for photos whose nearest laid-out photos have these places and scores (m, k).
+    """Return points (m, 2) for photos by the places and scores (m, k) of their nearest ones.
 
     `points` (n, 2) are those of the laid-out photos, and a place of -1 stands for none. The nearest
     photos may lie in several parts of the map: the part with most weight is chosen, and a photo is
@@ -43,7 +43,7 @@ def place(points: Points, near: Ids, scores: Vectors, ids: Ids) -> Points:
 
 
 def _scatter(ids: Ids) -> Points:
-    """A point in the unit circle for each id, the same each time: (m, 2)."""
+    """Return a point in the unit circle for each id, the same each time: (m, 2)."""
     mixed = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)

@@ -55,12 +55,12 @@ def apart(points: Points, ids: Ids, taken: Points | None = None) -> Points:
 
 
 def quantised(points: Points) -> NDArray[np.uint16]:
-    """Points as steps of the square: (n, 2)."""
+    """Return points as steps of the square: (n, 2)."""
     return np.round(np.clip(points, 0.0, 1.0) * STEPS).astype(np.uint16)
 
 
 def _cells(points: Points) -> Ids:
-    """A number for the step of the square that each point is on: (n,)."""
+    """Return a number for the step of the square that each point is on: (n,)."""
     steps = quantised(points).astype(np.int64)
     cells: Ids = steps[:, 0] * (STEPS + 1) + steps[:, 1]
     return cells

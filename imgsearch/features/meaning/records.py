@@ -63,7 +63,7 @@ class MeaningPoints(Struct, frozen=True):
     clusters: Ids  # (n,)
 
     def steps(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """The places as steps of the map, x and y, each (n,), from 0 to `STEPS`."""
+        """Return the places as steps of the map, x and y, each (n,), from 0 to `STEPS`."""
         import numpy as np
 
         x, y = (np.round(np.clip(each, 0.0, 1.0) * STEPS) for each in (self.x, self.y))

@@ -34,12 +34,12 @@ class MeaningStore:
         self._database = database
 
     def made_at(self, encoder_key: int) -> datetime | None:
-        """When the map of an encoder was laid out; None before."""
+        """Return when the map of an encoder was laid out; None before."""
         rows = self._database.fetch_all(_MADE_AT, encoder_key)
         return datetime.fromisoformat(rows[0][0]) if rows else None
 
     def map_of(self, encoder_key: int) -> StoredMap | None:
-        """The map of an encoder; None before it was laid out."""
+        """Return the map of an encoder; None before it was laid out."""
         with self._database.reading() as connection:
             row = connection.execute(_MADE_AT, (encoder_key,)).fetchone()
             if row is None:
@@ -57,7 +57,10 @@ class MeaningStore:
         return StoredMap(made_at, placed, tuple(StoredCluster(*each) for each in clusters))
 
     def points(self, encoder_key: int, laid_out_only: bool = False) -> MeaningPoints:
-        """The photos of a map that a path points to; those that were laid out, also without one."""
+        """Return the photos of a map that a path points to.
+
+        Those that were laid out, also without one.
+        """
         condition = "NOT is_placed" if laid_out_only else IS_LIVE
         rows = self._database.fetch_all(
             "SELECT photo_id, x, y, cluster FROM meaning_positions "
@@ -74,7 +77,7 @@ class MeaningStore:
         )
 
     def waiting(self, encoder_key: int) -> Ids:
-        """The photos that a path points to and that have vectors, but are not on the map."""
+        """Return the photos that a path points to and that have vectors, but are not on the map."""
         return self._database.fetch_ids(
             f"SELECT id FROM photos WHERE {IS_LIVE} "
             "AND NOT EXISTS (SELECT 1 FROM meaning_positions "
@@ -138,7 +141,7 @@ class MeaningStore:
 def _rows(
     encoder_key: int, points: MeaningPoints, *, is_placed: bool
 ) -> Iterator[tuple[object, ...]]:
-    """The values of `_INSERT`, a row a photo."""
+    """Yield the values of `_INSERT`, a row a photo."""
     columns = (points.photo_ids, points.x, points.y, points.clusters)
     for photo_id, x, y, cluster in zip(*(each.tolist() for each in columns), strict=True):
         yield encoder_key, x, y, cluster, is_placed, photo_id

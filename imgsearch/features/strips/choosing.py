@@ -34,7 +34,7 @@ _UNITS: Mapping[str, Literal["Y", "M"]] = {"year": "Y", "month": "M"}  # of NumP
 def find_strip(
     context: SearchContext, photos: BrowsedPhotos, found: FoundPhotos, by: PeriodLength
 ) -> tuple[StripPeriod, ...]:
-    """The strip of what a query has found."""
+    """Return the strip of what a query has found."""
     scores = {}
     if found.scores is not None:
         scores = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
@@ -46,7 +46,7 @@ def find_strip(
 def strip_of_all(
     context: SearchContext, photos: BrowsedPhotos, ids: Ids | None, by: PeriodLength
 ) -> tuple[StripPeriod, ...]:
-    """The strip of these photos, or of all, without a query."""
+    """Return the strip of these photos, or of all, without a query."""
 
     def hits(chosen: Sequence[int]) -> Sequence[Hit]:
         return make_hits(context.catalogue, chosen, stack_raw=context.stack_raw)
@@ -114,7 +114,7 @@ def _compared(ids: Sequence[int], scores: Mapping[int, float]) -> Sequence[int]:
 def _best_of(
     periods: Sequence[StripPhotos], looks: Mapping[int, float], scores: Mapping[int, float]
 ) -> list[int | None]:
-    """The id of the best photo of each period; None where there is none.
+    """Return the id of the best photo of each period; None where there is none.
 
     `looks` are the points of photos for light and sharpness. Photos without them were deleted
     meanwhile, and are left out. Of equal photos, the first one of the period is the best.

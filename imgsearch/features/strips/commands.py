@@ -84,7 +84,7 @@ def _print_lines(strip: Sequence[StripPeriod]) -> None:
 
 
 def _rows(strip: Sequence[StripPeriod]) -> Iterator[tuple[str, int, str]]:
-    """The name, the number of photos and the path of each line."""
+    """Yield the name, the number of photos and the path of each line."""
     for is_gap, group in groupby(strip, lambda period: period.best is None):
         periods = list(group)
         if is_gap:

@@ -52,7 +52,7 @@ class _Frames:
         self.missing: list[Path] = []
 
     def read(self, side_px: int) -> Iterator[StripFrame]:
-        """Each photo, and one gap for consecutive periods without a picture."""
+        """Yield each photo, and one gap for consecutive periods without a picture."""
         for is_gap, group in groupby(self._strip, lambda period: period.best is None):
             periods = list(group)
             if is_gap:
@@ -93,14 +93,17 @@ def write_strip(
 def strip_bytes(
     strip: Sequence[StripPeriod], suffix: StripSuffix, picture_of: PictureSource
 ) -> bytes:
-    """The same as the content of a file."""
+    """Return the same as the content of a file."""
     kind, file = _kind_of(strip, f".{suffix}", suffix), BytesIO()
     kind.write(_Frames(strip, picture_of), file)
     return file.getvalue()
 
 
 def _kind_of(strip: Sequence[StripPeriod], suffix: str, name: str) -> _Kind:
-    """The kind of file with this end of its name. Raises UsageError where it cannot be written."""
+    """Return the kind of file with this end of its name.
+
+    Raises UsageError where it cannot be written.
+    """
     kind = _KINDS.get(suffix)
     if kind is None:
         raise UsageError(
@@ -143,7 +146,7 @@ def _write_sheet(frames: _Frames, file: IO[bytes], image_format: str) -> None:
 
 
 def _cell(frame: StripFrame) -> Image.Image:
-    """A picture of the height of a row with its label below."""
+    """Return a picture of the height of a row with its label below."""
     picture = frame.picture
     if picture is None:
         picture = Image.new("RGB", (_GAP_WIDTH_PX, _ROW_PX), _GAP)
@@ -165,7 +168,7 @@ def _cell(frame: StripFrame) -> Image.Image:
 
 
 def _drawn(frame: StripFrame) -> Image.Image:
-    """The whole frame of an animation: the picture, with its label in a corner."""
+    """Return the whole frame of an animation: the picture, with its label in a corner."""
     width_px, height_px = _FRAME_PX
     drawn = Image.new("RGB", _FRAME_PX, _PAPER)
     if frame.picture is not None:

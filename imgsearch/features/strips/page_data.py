@@ -29,7 +29,7 @@ _TYPES: Mapping[Literal["jpg", "webp", "mp4"], str] = {
 
 
 def strip(request: Request) -> Response:
-    """Each period of a search, from the first to the last with photos, with its best one."""
+    """Return each period of a search, from the first to the last with photos, with its best one."""
     search_input = SearchInput.from_address(request.query_params)
     try:
         periods = _strip_of(request)
@@ -39,7 +39,7 @@ def strip(request: Request) -> Response:
 
 
 def filmstrip(request: Request) -> Response:
-    """The pictures of a strip as a file: side by side, or one after the other."""
+    """Return the pictures of a strip as a file: side by side, or one after the other."""
     found = (each for each in _TYPES if each == request.query_params.get("kind"))
     suffix = next(found, None)
     if suffix is None:
@@ -66,7 +66,7 @@ def _find_strip(key: tuple[SearchInput, PeriodLength]) -> tuple[StripPeriod, ...
 
 
 def _json(period: StripPeriod, search_input: SearchInput) -> dict[str, object]:
-    """A period with its picture and the address of all its photos, as the strip counts them."""
+    """Return a period with its picture and the address of its photos, as the strip counts them."""
     # Photos with no date but that of their file are in no period.
     line = f"{search_input.line} on:{period.period} -dated:file".strip()
     best = period.best

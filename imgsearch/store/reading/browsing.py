@@ -37,7 +37,7 @@ class BrowsingReads:
         return [MonthCount(*row) for row in self._counts_of_live_photos(query, ids)]
 
     def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
-        """The day of each of these photos, or of all, newest first: (id, day as ISO text, …).
+        """Return the day of each of these photos, or of all, newest first: (id, ISO day, …).
 
         The last says whether only the file has a date. The order is that of `listing` by date.
         """
@@ -49,7 +49,7 @@ class BrowsingReads:
         return [(photo_id, date[:_TO_THE_DAY], bool(by_file)) for photo_id, date, by_file in rows]
 
     def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
-        """The coordinates of these photos, or of all, newest first: (id, latitude, longitude).
+        """Return the places of these photos, or of all, newest first: (id, latitude, longitude).
 
         Both are None where the photo has none. An older version stored impossible ones, too.
         """
@@ -106,7 +106,7 @@ class BrowsingReads:
         return self._counts_of_live_photos(query, ids)
 
     def moments(self, ids: Ids | None = None) -> Moments:
-        """When and where these photos, or all, were taken, in order of time.
+        """Return when and where these photos, or all, were taken, in order of time.
 
         Photos whose metadata has no date are left out.
         """
@@ -118,7 +118,7 @@ class BrowsingReads:
         return Moments.of(*(zip(*rows, strict=True) if rows else [()] * 6))
 
     def _counts_of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
-        """As `_of_live_photos`; of all photos, what was read last is kept until a change."""
+        """Do as `_of_live_photos`; the result for all photos is cached until a change."""
 
         def read() -> list[Any]:
             return self._of_live_photos(query, ids)
@@ -126,7 +126,7 @@ class BrowsingReads:
         return read() if ids is not None else self._recent.get(query, read)
 
     def _of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
-        """The rows of a query about photos that have a path, and are among `ids` if given."""
+        """Return the rows of a query about photos with a path that are among `ids` if given."""
         if ids is None:
             return self._database.fetch_all(query.format(IS_LIVE))
         condition = f"{HAS_PATH} AND photos.id {IN_IDS}"

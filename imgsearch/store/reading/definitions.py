@@ -24,13 +24,13 @@ class DefinitionReads:
         self._recent = recent
 
     def saved_search(self, name: str) -> SavedSearch | None:
-        """The search that is saved under this name, compared without case and accents."""
+        """Return the search that is saved under this name, compared without case and accents."""
         from imgsearch.store.saved import SavedSearchStore  # lazy: few queries name one
 
         return SavedSearchStore(self._database).named(name)
 
     def saved_search_names(self) -> list[str]:
-        """The names of all saved searches, sorted."""
+        """Return the names of all saved searches, sorted."""
         from imgsearch.store.saved import SavedSearchStore
 
         return SavedSearchStore(self._database).names()
@@ -41,17 +41,17 @@ class DefinitionReads:
         return names
 
     def hides_photos(self) -> bool:
-        """Whether any photo is hidden."""
+        """Return whether any photo is hidden."""
         query = "SELECT 1 FROM marks WHERE kind = 'hidden' LIMIT 1"
         return self._recent.get(query, lambda: self._database.fetch_one(query) is not None)
 
     def favourites(self) -> list[int]:
-        """The photos that are marked as favourites: ids, sorted."""
+        """Return the photos that are marked as favourites: ids, sorted."""
         query = "SELECT photo_id FROM marks WHERE kind = 'favourite' ORDER BY photo_id"
         return [photo_id for (photo_id,) in self._database.fetch_all(query)]
 
     def label_names(self) -> dict[str, tuple[str, ...]]:
-        """The labels that photos may get, by the name of their facet."""
+        """Return the labels that photos may get, by the name of their facet."""
         from imgsearch.records.labels import Classes  # lazy: few queries ask
 
         rows = self._database.fetch_all(
@@ -63,14 +63,14 @@ class DefinitionReads:
         }
 
     def concept_names(self) -> list[str]:
-        """The names of all concepts, sorted."""
+        """Return the names of all concepts, sorted."""
         return [
             name
             for (name,) in self._database.fetch_all("SELECT name FROM concepts ORDER BY plain_name")
         ]
 
     def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
-        """The concept of this name, whatever its case and accents, as this encoder has learned it.
+        """Return the concept of this name, in any case and accents, as this encoder has learned it.
 
         None for an unknown one, and for one that the encoder has not learned.
         """
@@ -92,7 +92,7 @@ class DefinitionReads:
         return ConceptProbe(name, vector, slope, intercept, sure_from, likely_from)
 
     def concept_photo_count(self, name: str) -> int:
-        """In how many photos a concept is likely or sure to be."""
+        """Count the photos in which a concept is likely or sure to be."""
         query = (
             "SELECT count(*) FROM concept_photos JOIN concepts ON id = concept_id "
             "WHERE plain_name = ?"
@@ -100,7 +100,7 @@ class DefinitionReads:
         return int(self._database.fetch_one(query, plain_text(name))[0])
 
     def concept_judgements(self, name: str) -> dict[int, bool]:
-        """The photos of the library that are examples of a concept, and whether each is liked."""
+        """Return the library's photos that are examples of a concept, and whether each is liked."""
         query = (
             "SELECT photo_id, is_like FROM concept_examples JOIN concepts ON id = concept_id "
             "WHERE plain_name = ? AND photo_id IS NOT NULL ORDER BY photo_id"

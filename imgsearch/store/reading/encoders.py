@@ -22,7 +22,7 @@ class EncoderReads:
         self._baseline: tuple[tuple[int, object], ScoreBaseline | None] | None = None
 
     def current(self) -> EncoderRow | None:
-        """The encoder that answers queries; None before the first indexing run."""
+        """Return the encoder that answers queries; None before the first indexing run."""
         query = "SELECT key, encoder_id, name, dim FROM encoders WHERE state = 'current'"
 
         def read() -> EncoderRow | None:
@@ -32,18 +32,18 @@ class EncoderReads:
         return self._recent.get(query, read)
 
     def in_use(self) -> EncoderRow:
-        """The encoder that answers queries. Raises UsageError for an empty library."""
+        """Return the encoder that answers queries. Raises UsageError for an empty library."""
         row = self.current()
         if row is None:
             raise UsageError("The library is empty. Add photos: imgsearch index FOLDER")
         return row
 
     def dims(self) -> dict[str, int]:
-        """The length of a vector of each encoder that the library knows, by its id."""
+        """Return the length of a vector of each encoder that the library knows, by its id."""
         return dict(self._database.fetch_all("SELECT encoder_id, dim FROM encoders"))
 
     def current_snapshot(self, encoder_key: int) -> SnapshotInfo | None:
-        """The index snapshot that readers should open, if there is one."""
+        """Return the index snapshot that readers should open, if there is one."""
         query = (
             "SELECT file_name, encoder_id, kind, last_seq, vectors, size_bytes, sha256, built_at, "
             "details FROM snapshots JOIN encoders ON encoders.key = encoder_key "
@@ -66,7 +66,7 @@ class EncoderReads:
         )
 
     def baseline(self, encoder_key: int) -> ScoreBaseline | None:
-        """The score baseline of this encoder, None before it was first computed.
+        """Return the score baseline of this encoder, None before it was first computed.
 
         It is the same object until it changes: every query asks for it, and reading it takes longer
         than many a search.
@@ -74,7 +74,7 @@ class EncoderReads:
         return self._recent.get(("baseline", encoder_key), lambda: self._same_baseline(encoder_key))
 
     def _same_baseline(self, encoder_key: int) -> ScoreBaseline | None:
-        """The baseline that was read last, unless it has changed."""
+        """Return the baseline that was read last, unless it has changed."""
         query = (
             "SELECT prompts_sha256, vectors, mean, length(photos), length(nouns) FROM nulls "
             "WHERE encoder_key = ?"

@@ -25,7 +25,7 @@ class NameReads:
         self._recent = recent
 
     def knows_name(self, field: NameField, name: str) -> bool:
-        """Whether some photo has exactly this name in a field, without case, accents and marks.
+        """Return whether some photo has exactly this name in a field, without case and accents.
 
         The field is `folder`, `keywords`, `people`, `place` or `country`. The first words of a
         person's name are enough, and so are the last: "Anna" or "Smith" for Anna Smith.
@@ -34,22 +34,22 @@ class NameReads:
             return names.is_known(connection, field, name)
 
     def knows_own_person(self) -> bool:
-        """Whether the user has said which person they are: `person:me` finds that one."""
+        """Return whether the user has said which person they are: `person:me` finds that one."""
         with self._database.reading() as connection:
             return names.own_person(connection) is not None
 
     def knows_named_person(self, name: str) -> bool:
-        """Whether the user has named a person so: by the whole name, its first or last words."""
+        """Return whether the user has named a person so: by the whole name, first or last words."""
         with self._database.reading() as connection:
             return names.is_named_person(connection, name)
 
     def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:
-        """Whether some photo has this phrase in one of these fields: see `named`."""
+        """Return whether some photo has this phrase in one of these fields: see `named`."""
         with self._database.reading() as connection:
             return names.is_phrase(connection, phrase, fields)
 
     def fields_named(self, phrase: str) -> tuple[NameField, ...]:
-        """The fields in which some photo has this phrase, in a fraction of a millisecond.
+        """Return the fields in which some photo has this phrase, in a fraction of a millisecond.
 
         So a query knows whether "anna" is a person, a place or a folder of this library.
         """
@@ -57,7 +57,7 @@ class NameReads:
             return names.fields_with(connection, phrase)
 
     def ids_named(self, phrase: str, is_whole: bool = False, misread: tuple[str, ...] = ()) -> Ids:
-        """The photos that have this phrase in a name, or in the text read in them; sorted, unique.
+        """Return the photos with this phrase in a name, or in their read text; sorted, unique.
 
         With `is_whole`, as a whole name: of a file, without its suffix, a folder, a title, a
         headline or a keyword, or as a big part of the text. Text may also have one of the phrases
@@ -74,7 +74,7 @@ class NameReads:
         return self._recent.get(("named", phrase, is_whole, misread), read)
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
-        """Whether `ids_named` finds a photo."""
+        """Return whether `ids_named` finds a photo."""
 
         def read() -> bool:
             with self._database.reading() as connection:
@@ -83,7 +83,7 @@ class NameReads:
         return self._recent.get(("has named", phrase, is_whole), read)
 
     def words_like(self, word: str) -> list[str]:
-        """The words of text in pictures that differ from this one by a letter, most photos first.
+        """Return the words in pictures that differ from this one by a letter, most photos first.
 
         See `imgsearch.records.picture_text.differs_by_a_letter`.
         """
@@ -93,12 +93,12 @@ class NameReads:
     def fields_with_any(
         self, ids: Iterable[int], phrases: Sequence[str]
     ) -> dict[int, tuple[MatchedField, ...]]:
-        """The fields in which each of these photos has any of these phrases, or its text."""
+        """Return the fields in which each of these photos has any of these phrases, or its text."""
         with self._database.reading() as connection:
             return names.fields_of(connection, ids, phrases)
 
     def has_date_from(self, first: str, end: str) -> bool:
-        """Whether some photo was taken from the day `first` until before the day `end` (ISO).
+        """Return whether some photo was taken from the day `first` until before `end` (ISO).
 
         Photos without a date of their own count by that of their file, as everywhere.
         """
@@ -115,14 +115,14 @@ class NameReads:
         return self._database.fetch_one(by_file, *times_ns) is not None
 
     def has_any(self, conditions: Sequence[Filter]) -> bool:
-        """Whether some photo passes all of these filters, none of which names a town or root."""
+        """Return whether some photo passes all these filters; none names a town or root."""
         from imgsearch.store import filters
 
         with self._database.reading() as connection:
             return filters.has_any(connection, Selection(tuple(conditions)))
 
     def words_of_names(self, limit: int) -> list[str]:
-        """The words of all names, of three letters or more and without digits.
+        """Return the words of all names, of three letters or more and without digits.
 
         Those that most photos have come first.
         """

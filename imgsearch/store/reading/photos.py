@@ -101,7 +101,7 @@ class PhotoReads:
         )
 
     def live_ids(self, ids: Ids | None = None) -> Ids:
-        """The photos, among these or all, that have at least one path; sorted, unique."""
+        """Return the photos, among these or all, that have at least one path; sorted, unique."""
         among = "IS NOT NULL" if ids is None else IN_IDS
         parameters = () if ids is None else (ids_parameter(ids.tolist()),)
         each = f"SELECT DISTINCT photo_id FROM paths WHERE photo_id {among}"
@@ -109,7 +109,7 @@ class PhotoReads:
         return ids_from_text(self._database.fetch_one(query, *parameters)[0])
 
     def gone_ids(self) -> Ids:
-        """The photos whose last path was removed: ids, sorted, unique, and read-only."""
+        """Return the photos whose last path was removed: ids, sorted, unique, and read-only."""
         query = "SELECT group_concat(id) FROM photos WHERE gone_at IS NOT NULL"
 
         def read() -> Ids:
@@ -118,7 +118,7 @@ class PhotoReads:
         return self._recent.get(query, read)
 
     def ids_without_path(self, ids: Ids) -> Ids:
-        """The photos among these (sorted, unique) that no path points at, in their order.
+        """Return the photos among these (sorted, unique) that no path points at, in their order.
 
         There are few, so a search asks for these: `live_ids` would give nearly all back. The answer
         for a photo is kept until anything in the library changes.
@@ -137,12 +137,12 @@ class PhotoReads:
         return self._recent.get("have paths", known).ids_without(ids, ask)
 
     def records(self, ids: Iterable[int]) -> dict[int, Photo]:
-        """The photos with these ids; unknown ids are left out."""
+        """Return the photos with these ids; unknown ids are left out."""
         with self._database.reading() as connection:
             return {photo.id: photo for photo, _, _ in _photos(connection, ids_parameter(ids))}
 
     def with_files(self, ids: Iterable[int]) -> dict[int, PhotoWithFiles]:
-        """The photos with these ids, their files and dates; photos without a path are left out.
+        """Return the photos with these ids that have a path, their files and dates.
 
         All of it is of one moment.
         """
@@ -162,7 +162,7 @@ class PhotoReads:
         }
 
     def paths(self, ids: Iterable[int]) -> dict[int, list[tuple[int, Path]]]:
-        """The files of these photos: id to (root id, absolute path), sorted by path."""
+        """Return the files of these photos: id to (root id, absolute path), sorted by path."""
         with self._database.reading() as connection:
             found = _files(connection, ids_parameter(ids))
         return {
@@ -171,7 +171,7 @@ class PhotoReads:
         }
 
     def has_any(self, ids: Iterable[int]) -> bool:
-        """Whether the library knows one of these photos, with a file or without."""
+        """Return whether the library knows one of these photos, with a file or without."""
         query = f"SELECT 1 FROM photos WHERE id {IN_IDS} LIMIT 1"
         return self._database.fetch_one(query, ids_parameter(ids)) is not None
 
@@ -188,7 +188,7 @@ class PhotoReads:
         return found
 
     def at(self, path: Path) -> int | None:
-        """The id of the photo at this absolute path."""
+        """Return the id of the photo at this absolute path."""
         query = "SELECT photo_id FROM paths WHERE root_id = ? AND name = ?"
         for root_id, root in self._roots.all().items():
             name = _name_below(path, root)
@@ -199,12 +199,15 @@ class PhotoReads:
         return None
 
     def with_content(self, content_hash: bytes) -> int | None:
-        """The id of the photo with this content."""
+        """Return the id of the photo with this content."""
         row = self._database.fetch_one("SELECT id FROM photos WHERE content_hash = ?", content_hash)
         return None if row is None else int(row[0])
 
     def ids_of_contents(self, content_hashes: Iterable[bytes]) -> list[int]:
-        """The ids of the photos with these contents, in this order; unknown ones are left out."""
+        """Return the ids of the photos with these contents, in this order.
+
+        Unknown ones are left out.
+        """
         query = "SELECT id FROM photos WHERE content_hash = ?"
         with self._database.reading() as connection:
             rows = (
@@ -214,7 +217,7 @@ class PhotoReads:
             return [photo_id for (photo_id,) in filter(None, rows)]
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
-        """The text read in these photos; photos that were not tried are left out."""
+        """Return the text read in these photos; photos that were not tried are left out."""
         query = (
             "SELECT photo_id, state, reader, read_at, message FROM text_readings "
             f"WHERE photo_id {IN_IDS}"
@@ -236,7 +239,7 @@ class PhotoReads:
             }
 
     def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
-        """Pairs of photos (developed, RAW) of one exposure, of which one is among `ids`.
+        """Return pairs of photos (developed, RAW) of one exposure, of which one is among `ids`.
 
         Their files are in one folder and have one name up to the suffix; where both state a time,
         it is the same second.
@@ -265,7 +268,9 @@ def _name_below(path: Path, root: str) -> str | Path | None:
 
 
 def _photos(connection: sqlite3.Connection, parameter: str) -> list[tuple[Photo, str, str | None]]:
-    """Photos with their dates, as ISO text, and the sources of these; ids as `IN_IDS` takes them.
+    """Return photos with their dates, as ISO text, and the sources of these.
+
+    Ids as `IN_IDS` takes them.
 
     The date of a photo without a path may be null.
     """
@@ -286,7 +291,7 @@ def _photos(connection: sqlite3.Connection, parameter: str) -> list[tuple[Photo,
 
 
 def _files(connection: sqlite3.Connection, parameter: str) -> dict[int, list[StoredFile]]:
-    """The files of photos, sorted by path; ids as `IN_IDS` takes them."""
+    """Return the files of photos, sorted by path; ids as `IN_IDS` takes them."""
     found: dict[int, list[StoredFile]] = {}
     for photo_id, root_id, root, name, is_held in connection.execute(_PATHS, (parameter,)):
         found.setdefault(photo_id, []).append(StoredFile(root_id, _path(root, name), bool(is_held)))
@@ -323,7 +328,7 @@ class _HavePaths:
         return self._states.nbytes
 
     def ids_without(self, ids: Ids, ask: Callable[[Ids], Ids]) -> Ids:
-        """The ids (sorted, unique) of photos without a path; `ask` finds them among unknown ones.
+        """Return the ids (sorted, unique) of photos without a path; `ask` finds the unknown ones.
 
         Safe in any thread: all of them would write the same.
         """

@@ -15,15 +15,15 @@ class RootReads:
         self._recent = recent
 
     def all(self) -> dict[int, str]:
-        """The photo folders that the library follows: id to absolute path."""
+        """Return the photo folders that the library follows: id to absolute path."""
         return self._where("1")
 
     def paused(self) -> dict[int, str]:
-        """The roots that are paused: id to absolute path."""
+        """Return the roots that are paused: id to absolute path."""
         return self._where("paused_at IS NOT NULL")
 
     def active(self) -> dict[int, str]:
-        """The roots that are not paused: id to absolute path."""
+        """Return the roots that are not paused: id to absolute path."""
         return self._where("paused_at IS NULL")
 
     def _where(self, condition: str) -> dict[int, str]:
@@ -45,7 +45,7 @@ class RootReads:
         return dict(self._recent.get(query, read))
 
     def filled(self) -> frozenset[int]:
-        """The roots with at least one known file."""
+        """Return the roots with at least one known file."""
         query = "SELECT id FROM roots WHERE EXISTS (SELECT 1 FROM paths WHERE root_id = roots.id)"
 
         def read() -> frozenset[int]:

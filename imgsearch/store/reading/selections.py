@@ -22,7 +22,7 @@ class SelectionReads:
         self._recent = recent
 
     def ids(self, selection: Selection) -> Ids:
-        """The photos of a selection: ids, sorted, unique, and read-only."""
+        """Return the photos of a selection: ids, sorted, unique, and read-only."""
 
         def read() -> Ids:
             with self._database.reading() as connection:
@@ -40,11 +40,11 @@ class SelectionReads:
         after: Listed | None = None,
         limit: int = -1,
     ) -> list[Listed]:
-        """The photos of a selection, newest first or by path; only those after `after`."""
+        """Return the photos of a selection, newest first or by path; only those after `after`."""
         with self._database.reading() as connection:
             return filters.listing(connection, selection, sort, after, limit)
 
     def measures(self, selection: Selection) -> PictureMeasures:
-        """What is stored about the pictures of a selection, in the order of their ids."""
+        """Return the stored measures of the pictures of a selection, in the order of their ids."""
         with self._database.reading() as connection:
             return filters.measures(connection, selection)

@@ -24,7 +24,7 @@ class SuggestionReads:
     def names_beginning(
         self, phrases: Sequence[str], fields: Collection[NameField], limit: int
     ) -> list[KnownName]:
-        """The names in these fields of which words begin with one of these phrases, best first.
+        """Return the names in these fields with words that begin with these phrases, best first.
 
         The phrases are words as in `words_of`, the longest first, and each ends with the next. The
         last word of a phrase may be the beginning of one, unless a space follows it. The fields are
@@ -35,7 +35,7 @@ class SuggestionReads:
             return names.beginning(connection, phrases, fields, limit)
 
     def names_called(self, called: Sequence[str], fields: Collection[NameField]) -> list[KnownName]:
-        """The names in these fields that are exactly one of these, most photos first.
+        """Return the names in these fields that are exactly one of these, most photos first.
 
         Case, accents and punctuation do not matter.
         """
@@ -43,7 +43,7 @@ class SuggestionReads:
             return names.called(connection, called, fields)
 
     def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]:
-        """The cameras, the lenses or the creators of the photos of the library, sorted."""
+        """Return the cameras, the lenses or the creators of the photos of the library, sorted."""
         # Each step is one look-up in the index of the column: far fewer than there are photos.
         query = (
             f"WITH RECURSIVE each (value) AS (SELECT min({kind}) FROM photos UNION ALL "
@@ -54,15 +54,15 @@ class SuggestionReads:
         return [value for (value,) in self._database.fetch_all(query)]
 
     def label_names(self) -> dict[str, tuple[str, ...]]:
-        """The labels that photos may get, by the name of their facet."""
+        """Return the labels that photos may get, by the name of their facet."""
         return self._definitions.label_names()
 
     def concept_names(self) -> list[str]:
-        """The names of all concepts, sorted."""
+        """Return the names of all concepts, sorted."""
         return self._definitions.concept_names()
 
     def saved_search_names(self) -> list[str]:
-        """The names of all saved searches, sorted."""
+        """Return the names of all saved searches, sorted."""
         return self._definitions.saved_search_names()
 
     def names_for(self, filter_name: str) -> list[str]:
@@ -70,5 +70,5 @@ class SuggestionReads:
         return self._definitions.names_for(filter_name)
 
     def roots(self) -> dict[int, str]:
-        """The photo folders that the library follows: id to absolute path."""
+        """Return the photo folders that the library follows: id to absolute path."""
         return self._roots.all()

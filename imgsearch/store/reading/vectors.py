@@ -50,7 +50,10 @@ class VectorReads:
     def parts(
         self, encoder_key: int, ids: Iterable[int], only_several: bool = False
     ) -> dict[int, PhotoVectors]:
-        """All vectors of each of these photos; with `only_several`, of those with several parts."""
+        """Return all vectors of each of these photos.
+
+        With `only_several`, of those with several parts.
+        """
         if only_several:
             several_ids, _ = self.further_parts(encoder_key)
             if not len(several_ids):  # as in most libraries
@@ -79,7 +82,7 @@ class VectorReads:
         return photos
 
     def further_parts(self, encoder_key: int) -> tuple[Ids, Ids]:
-        """Photos with several parts: ids, ascending, and the parts of each besides the first.
+        """Return photos with several parts: ids, ascending, and each one's parts but the first.
 
         The arrays are read-only.
         """
@@ -98,7 +101,7 @@ class VectorReads:
         return self._recent.get(("further parts", encoder_key), read)
 
     def first_by_content(self, encoder_key: int, count: int) -> Vectors:
-        """The vectors (n, dim) of the `count` photos with the lowest content hashes, in this order.
+        """Return the vectors (n, dim) of the `count` photos with the lowest hashes, in this order.
 
         Of each photo that has a path, that of the whole photo.
         """
@@ -112,14 +115,14 @@ class VectorReads:
         return _to_float32([vector for (vector,) in rows])
 
     def last_seq(self, encoder_key: int) -> int:
-        """The newest committed `seq` of an encoder; 0 if it has no vector."""
+        """Return the newest committed `seq` of an encoder; 0 if it has no vector."""
         row = self._database.fetch_one(
             "SELECT max(seq) FROM vectors WHERE encoder_key = ?", encoder_key
         )
         return row[0] or 0
 
     def has(self, content_hash: bytes, encoder_key: int) -> bool:
-        """Whether a photo with this content is known and already embedded."""
+        """Return whether a photo with this content is known and already embedded."""
         query = (
             "SELECT 1 FROM photos JOIN vectors ON photo_id = photos.id "
             "WHERE content_hash = ? AND encoder_key = ? LIMIT 1"
@@ -128,7 +131,7 @@ class VectorReads:
 
 
 def photo_starts(ids: Ids) -> Ids:
-    """The positions at which photos begin in a chunk of vectors, for `np.maximum.reduceat`."""
+    """Return the positions where photos begin in a chunk of vectors, for `np.maximum.reduceat`."""
     import numpy as np
 
     return np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else ids

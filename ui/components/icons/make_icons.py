@@ -29,7 +29,7 @@ FONT = "MaterialSymbols-Rounded.*.woff2"
 
 
 def used_names() -> list[str]:
-    """The icons that the page or Streamlit names, sorted.
+    """Return the icons that the page or Streamlit names, sorted.
 
     Any word of our sources that is the name of an icon counts, so there are some too many.
     """
@@ -46,7 +46,7 @@ def _text(path: Path) -> str:
 
 
 def ligatures_of(font: TTFont) -> dict[str, str]:
-    """The glyph of each icon, by its name: some icons have several names."""
+    """Return the glyph of each icon, by its name: some icons have several names."""
     letters = {glyph: chr(code) for code, glyph in font.getBestCmap().items()}
     found = {}
     for lookup in font["GSUB"].table.LookupList.Lookup:

@@ -60,7 +60,7 @@ FOLDER = Path(__file__).parent
 
 
 def shapes_of(content: bytes) -> Iterator[list[list[Point]]]:
-    """The parts of each polygon or line of a shapefile (ESRI's technical description, 1998)."""
+    """Yield parts of each polygon or line of a shapefile (ESRI's technical description, 1998)."""
     at = 100
     while at < len(content):
         _, words = struct.unpack_from(">ii", content, at)
@@ -76,7 +76,7 @@ def shapes_of(content: bytes) -> Iterator[list[list[Point]]]:
 
 
 def rings_of(content: bytes) -> Iterator[list[Point]]:
-    """The rings of a file of Marble in the form pn2, version 2, without colours.
+    """Yield the rings of a file of Marble in the form pn2, version 2, without colours.
 
     Its numbers are big-endian. A ring is a flag, an id, and a number of nodes: a latitude and a
     longitude in half minutes, and the number of nodes after it, which are differences to it in one
@@ -116,7 +116,7 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def clipped_ring(ring: Sequence[Point], box: tuple[float, float, float, float]) -> list[Point]:
-    """The part of a ring in a box of west, south, east and north (Sutherland and Hodgman 1974)."""
+    """Return the part of a ring in a box: west, south, east, north (Sutherland, Hodgman 1974)."""
     west, south, east, north = box
     sides: tuple[tuple[int, float, Callable[[Point], bool]], ...] = (
         (0, west, lambda point: point[0] >= west),
@@ -147,7 +147,10 @@ def _crossing(one: Point, other: Point, axis: int, bound: float) -> Point:
 def clipped_line(
     line: Sequence[Point], box: tuple[float, float, float, float]
 ) -> Iterator[list[Point]]:
-    """The pieces of a line with a point in a box; each reaches to the next point outside of it."""
+    """Yield the pieces of a line with a point in a box.
+
+    Each reaches to the next point outside of it.
+    """
     west, south, east, north = box
     is_inside = [west <= x <= east and south <= y <= north for x, y in line]
     piece: list[Point] = []
@@ -163,7 +166,7 @@ def clipped_line(
 
 
 def simplified(line: Sequence[Point], tolerance: float) -> list[Point]:
-    """The line without points that leave it by less than this (Douglas and Peucker 1973)."""
+    """Return the line without points that leave it by less than this (Douglas and Peucker 1973)."""
     points = np.array(line, np.float64).reshape(-1, 2)
     kept = np.zeros(len(points), bool)
     kept[[0, -1]] = True
@@ -188,13 +191,13 @@ def simplified(line: Sequence[Point], tolerance: float) -> list[Point]:
 
 
 def area_of(ring: Sequence[Point]) -> float:
-    """The area of a ring in square degrees."""
+    """Return the area of a ring in square degrees."""
     x, y = np.array(ring, np.float64).reshape(-1, 2).T
     return abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
 
 
 def differences(line: Sequence[Point], steps: int) -> list[int]:
-    """A line in whole steps, as the files have it; points that fall together become one."""
+    """Return a line in whole steps, as the files have it; points that fall together become one."""
     points: list[tuple[int, int]] = []
     for x, y in line:
         point = (round(x * steps), round(y * steps))
@@ -221,7 +224,7 @@ class Layer:
         )
 
     def inside(self, box: tuple[float, float, float, float]) -> list[list[int]]:
-        """The lines in a box, as the files have them."""
+        """Return the lines in a box, as the files have them."""
         west, south, east, north = box
         low_x, low_y, high_x, high_y = self.boxes.T
         near = (high_x >= west) & (low_x <= east) & (high_y >= south) & (low_y <= north)
@@ -237,7 +240,7 @@ class Layer:
 
 
 def _prepared(line: Sequence[Point], is_filled: bool) -> list[Point]:
-    """The line, simplified. A ring is cut in two: its first and last point are one."""
+    """Return the line, simplified. A ring is cut in two: its first and last point are one."""
     if not is_filled:
         return simplified(line, TOLERANCE)
     middle = len(line) // 2
@@ -248,7 +251,7 @@ def _prepared(line: Sequence[Point], is_filled: bool) -> list[Point]:
 
 
 def tiles_of(layers: dict[str, Layer]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The name and the content of each tile with land."""
+    """Yield the name and the content of each tile with land."""
     for south in range(-90, 90, TILE_DEGREES):
         for west in range(-180, 180, TILE_DEGREES):
             box = (
@@ -263,12 +266,12 @@ def tiles_of(layers: dict[str, Layer]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def tile_name(south: int, west: int) -> str:
-    """The name of the tile with this corner: "N40E000"."""
+    """Return the name of the tile with this corner: "N40E000"."""
     return f"{'S' if south < 0 else 'N'}{abs(south):02}{'W' if west < 0 else 'E'}{abs(west):03}"
 
 
 def water_of(lakes: dict[str, Any], rivers: dict[str, Any]) -> dict[str, Any]:
-    """The large lakes and rivers of the world."""
+    """Return the large lakes and rivers of the world."""
     rings = [
         simplified([(x, y) for x, y in ring], WORLD_TOLERANCE)
         for feature in lakes["features"]

@@ -30,7 +30,7 @@ OUTPUT = Path(__file__).with_name("world.json")
 
 
 def world_of(topology: dict[str, Any]) -> dict[str, Any]:
-    """The contents of `world.json`. Lines that no ring and no border needs are left out."""
+    """Return the contents of `world.json`. Lines that no ring and no border needs are left out."""
     lines = [_line(arc, topology["transform"]) for arc in topology["arcs"]]
     land = [
         [ring for ring in polygon if _length(ring, lines) > 2]
@@ -61,7 +61,10 @@ def world_of(topology: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(arc: list[list[int]], transform: dict[str, list[float]]) -> list[tuple[int, int]]:
-    """The points of a line in hundredths of a degree; those that fall together become one."""
+    """Return the points of a line in hundredths of a degree.
+
+    Those that fall together become one.
+    """
     points: list[tuple[int, int]] = []
     x = y = 0
     for dx, dy in arc:
