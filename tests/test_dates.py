@@ -54,6 +54,21 @@ def test_so_long_ago(words: str, filters: list[str] | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "filters"),
+    [
+        ("2019年1月", ["on:2019-01"]),
+        ("2019年12月", ["on:2019-12"]),
+        ("2019年13月", None),
+        ("2月29日", ["day:02-29"]),  # of leap years
+        ("2月30日", None),
+        ("4月", None),
+    ],
+)
+def test_months_and_days_in_chinese_and_japanese(words: str, filters: list[str] | None) -> None:
+    assert written(words) == filters
+
+
+@pytest.mark.parametrize(
     ("words", "bound", "filters"),
     [
         ("2019", "since", ["after:2019"]),
