@@ -15,6 +15,7 @@ GROUPS = {
         "test_archive*.py",
         "test_catalogue.py",
         "test_copied_items.py",
+        "test_copies_of_archives.py",
         "test_deploy.py",
         "test_direct_search.py",
         "test_fleet*.py",

@@ -56,14 +56,14 @@ TAKEN = Feature("taken", commands={"album": ListedCommand("Find", "Not this one.
 UNFIT = Feature("unfit", facts={"order": StatedFact(str, "Order", 0xA403, "nowhere:read")})
 NAMESAKE = Feature("albums")
 CORE_COMMAND = Feature("core", commands={"search": ListedCommand("Find", "Other.", "nowhere")})
-CORE_FILTER = Feature("core", filters={"tag": NamedFilter("tags", "TAG", "with it", "tag", "none")})
+CORE_FILTER = Feature("core", filters={"tag": NamedFilter("TAG", "with it", "tag", "none")})
 FILTER = FactFilter("iso", "number", "with this noise")
 CORE_FACT_FILTER = Feature(
     "core", facts={"noise_level": StatedFact(int, "Noise", 0xA403, "nowhere:read", filter=FILTER)}
 )
 CORE_PART = Feature("core", parts={"browse": Part("nowhere:Lists")})
-CORE_DETAIL = Feature("core", details={"albums_count": Detail(int, "nowhere:count", 0),
-                                       "hit": Detail(int, "nowhere:count", 0)})
+CORE_DETAIL = Feature("core", details={"albums_count": Detail(int, "nowhere:count"),
+                                       "hit": Detail(int, "nowhere:count")})
 CORE_JOB = Feature("core", jobs={"index": FeatureJob("Not done.", "x", "nowhere:x", "nowhere:y")})
 CORE_FACT = Feature("core", facts={"focal_mm": StatedFact(str, "Lens", 0xA403, "nowhere:read")})
 """

@@ -59,7 +59,7 @@ class PhotoPositions(Struct, frozen=True):
     unknown: int  # photos without coordinates
 
 
-class MapArea(Struct, frozen=True):
+class MapArea(Struct, frozen=True, forbid_unknown_fields=True):
     """An area between two latitudes and two longitudes, in degrees."""
 
     south: float

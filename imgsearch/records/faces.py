@@ -187,7 +187,7 @@ class PeopleOverview(Struct, frozen=True):
     person: PersonDetails | None = None
 
 
-class ShownPerson(Struct, frozen=True):
+class ShownPerson(Struct, frozen=True, forbid_unknown_fields=True):
     """How a person was shown to somebody who decides: its name, and the ids of some of its faces.
 
     A decision is refused where the person has another name by now, or not all of these faces.

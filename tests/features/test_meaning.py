@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, MeaningCluster, MeaningPoints, Settings, UsageError
-from imgsearch.errors import LibraryLocked, MissingPackage
+from imgsearch.errors import LibraryLocked, MissingPackage, StoreError
 from imgsearch.features.meaning import laying_out as job
 from imgsearch.features.meaning import layout
 from imgsearch.features.meaning.clusters import FoundCluster, find_clusters
@@ -368,7 +368,7 @@ def test_the_command_lays_out_and_forgets(things: Library) -> None:
     both = run_cli("meaning", "--lay-out", "--forget", data=data)
     assert both.returncode == 2
     archive = run_cli("meaning", "--lay-out", "--library", str(data / "archive"), data=data)
-    assert archive.returncode == 2 and "archive" in archive.stderr
+    assert archive.returncode == StoreError.exit_code and "archive" in archive.stderr
 
 
 def test_the_map_is_written_as_a_picture(things: Library, tmp_path: Path) -> None:
