@@ -383,12 +383,6 @@ def _between_ends(names: Iterable[str]) -> str:
 # ------------------------------------------------------------------------- marks
 
 
-def mark_rows(marks: Mapping[str, PhotoMarks], schema: pa.Schema) -> pa.Table:
-    """The rows of the table of marks, by content in hexadecimal."""
-    rows = [{"hash": each, **mark_columns(own)} for each, own in marks.items()]
-    return pa.Table.from_pylist(rows, schema)
-
-
 def mark_columns(marks: PhotoMarks | None) -> dict[str, Any]:
     """The columns of a photo with its marks; null where it has none."""
     if marks is None:

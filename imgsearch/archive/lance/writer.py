@@ -38,11 +38,9 @@ from imgsearch.archive.lance.nearest import (
 )
 from imgsearch.archive.lance.people_rows import (
     SHOWN_COLUMNS,
-    ShownPeople,
     people_columns,
     reading_rows,
     shown_in,
-    shown_rows,
 )
 from imgsearch.archive.lance.rows import (
     HAS_READING,
@@ -56,7 +54,6 @@ from imgsearch.archive.lance.rows import (
     file_columns,
     id_of,
     mark_columns,
-    mark_rows,
     marks_of,
     photo_rows,
     place_columns,
@@ -79,7 +76,6 @@ from imgsearch.archive.lance.tables import (
     MARK_COLUMNS,
     MARKED,
     OTHER_FACES,
-    OWN_PERSON,
     PEOPLE_WORDS,
     PUBLISHED,
     TEXT_COLUMN,
@@ -393,77 +389,17 @@ class LanceWriter:
                     self._step(self._texts, _set("looked_by", literal(reader), others))
 
     def put_faces(self, readings: Mapping[bytes, PhotoFaces]) -> None:
-        """Record the faces in photos, by their content, in place of those of earlier readings.
-
-        Columns of the photos follow when `put_photo_people` is told of the readings.
-        """
+        """Record the faces in photos, by their content, in place of those of earlier readings."""
         if readings:
             with lance_errors(self.address):
                 self._faces.merge(reading_rows(readings, self._faces.schema), update=True)
-
-    def put_photo_people(self, shown: Mapping[str, ShownPeople], revision: int) -> None:
-        """Record what is shown of people in photos, by their content in hexadecimal.
-
-        It follows from this revision of the decisions about people. What follows from a later one
-        stays. If others decide meanwhile, it has to be recorded again for the newest revision.
-        """
-        hashes = list(shown)
-        for start in range(0, len(hashes), IDS_AT_ONCE):
-            some = hashes[start : start + IDS_AT_ONCE]
-            with lance_errors(self.address), self._change(set(some)) as changing:
-                table = self._photo_people
-                columns = [*SHOWN_COLUMNS, "revision"]
-                rows = table.newest().read_with("hash", some, columns).to_pylist()
-                known, later = shown_in(rows), {r["hash"] for r in rows if r["revision"] > revision}
-                new = {
-                    each: shown[each]
-                    for each in some
-                    if each not in later and known.get(each) != shown[each]
-                }
-                if new:
-                    table.merge(shown_rows(new, revision, table.schema), update=True)
-                self._follow(changing, {})
-
-    def set_own_person(self, words: str | None) -> None:
-        """Record the words of the name of the person that the user is; None: nobody."""
-        with lance_errors(self.address):
-            if self._photos.newest().own_person != words:
-                own = {OWN_PERSON: words or ""}
-                self._step(self._photos, lambda dataset: dataset.update_config(own))
-
-    def put_marks(self, marks: Mapping[bytes, PhotoMarks], *, adding: bool = False) -> int:
-        """Record the marks of photos, by their content; returns of how many photos they changed.
-
-        They take the place of earlier ones or, with `adding`, are added where a photo has none of
-        that kind. Contents that no photo has are passed over.
-        """
-        changed = 0
-        hashes = [each.hex() for each in marks]
-        columns = ["hash", *MARK_COLUMNS]
-        for start in range(0, len(hashes), IDS_AT_ONCE):
-            some = hashes[start : start + IDS_AT_ONCE]
-            with lance_errors(self.address):
-                rows = self._marks.newest().read_with("hash", some, columns).to_pylist()
-                before = {row["hash"]: marks_of(row) for row in rows}
-                new = {}
-                for each in some:
-                    known, own = before.get(each, PhotoMarks()), marks[bytes.fromhex(each)]
-                    now = _joined_marks(known, own) if adding else own
-                    if now != known:
-                        new[each] = now
-                if new:
-                    self._note_marked(new.values())
-                    with self._change(set(new)) as changing:
-                        self._marks.merge(mark_rows(new, self._marks.schema), update=True)
-                        self._follow(changing, {})
-                changed += len(new)
-        return changed
 
     def _note_marked(self, marks: Iterable[PhotoMarks]) -> None:
         """Record which kinds of marks photos have, before they have them."""
         columns = [mark_columns(each) for each in marks]
         kinds = {name for each in columns for name, value in each.items() if value is not None}
-        known = self._photos.newest().marked
+        noted = self._photos.newest().dataset.config().get(MARKED, "")
+        known = set(filter(None, noted.split(",")))
         if not kinds <= known:
             own = {MARKED: ",".join(sorted(kinds | known))}
             self._step(self._photos, lambda dataset: dataset.update_config(own))
@@ -922,15 +858,6 @@ class LanceWriter:
             dataset.cleanup_old_versions(
                 timedelta(minutes=self._policy.keep_minutes), error_if_tagged_old_versions=False
             )
-
-
-def _joined_marks(known: PhotoMarks, more: PhotoMarks) -> PhotoMarks:
-    """Marks with those of another library, where the first have none of that kind."""
-    return PhotoMarks(
-        known.favourite or more.favourite,
-        more.rating if known.rating is None else known.rating,
-        known.hidden or more.hidden,
-    )
 
 
 def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:
