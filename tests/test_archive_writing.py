@@ -204,6 +204,17 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[LanceWriter, LanceP
     return writer, policy
 
 
+def test_settling_publishes_the_words_of_names_for_version_0_1_0(writer: LanceWriter) -> None:
+    named = [
+        photo(n, path_of(n), Facts("JPEG", 40, 30, title=f"Quiet harbour x1 {n}")) for n in range(3)
+    ]
+    writer.put([*named, photo(9, "/harbour/9.jpg", Facts("JPEG", 40, 30, people=("Zoë Adler",)))])
+    writer.settle()
+    row = ArchivePhotos(writer.address).published()
+    assert row["words"] == ["harbour", "jpg", "photos", "quiet", "adler", "zoe"]
+    assert row["vocabulary"] is None
+
+
 @pytest.mark.slow
 def test_an_index_is_calibrated_and_keeps_its_recall(
     large: tuple[LanceWriter, LancePolicy],

@@ -24,6 +24,7 @@ from msgspec import Struct, field
 
 from imgsearch.addresses import as_path, normal_address
 from imgsearch.archive.lance import tables
+from imgsearch.archive.lance.name_words import words_of_names
 from imgsearch.archive.lance.nearest import (
     CONFIG_KEY,
     INDEX_NAME,
@@ -86,14 +87,6 @@ from imgsearch.archive.lance.tables import (
     lance_errors,
     literal,
     loaded,
-)
-from imgsearch.archive.lance.vocabulary import (
-    Joined,
-    Published,
-    after_joining,
-    encoded,
-    published_in,
-    renewed,
 )
 from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError
 from imgsearch.index.base import EncodeTexts
@@ -646,20 +639,15 @@ class LanceWriter:
             self._complete()
             self._delete_removed_items()
             yield next(steps)
-            words = Published()
             for table in indexed:
-                if table is self._photos:
-                    words = renewed(self._published_words(), table.newest())
                 if not self._has_few_changes(table):
-                    joined: list[Joined] = []
-                    self._step(table, partial(self._compact, table, joined))
-                    words = after_joining(words, joined) if table is self._photos else words
+                    self._step(table, partial(self._compact, table))
                     self._index_columns(table)
                 yield next(steps)
             settings = self._index_vectors()
             yield next(steps)
-            self._publish(settings, words)
-            self._step(self._pending, partial(self._compact, self._pending, []))
+            self._publish(settings)
+            self._step(self._pending, partial(self._compact, self._pending))
             for table in (*indexed, self._pending, self._baselines):
                 self._clean(table)
         tables.make_files_private(self.address)
@@ -707,14 +695,13 @@ class LanceWriter:
             and all(each.num_deletions <= _FEW * each.physical_rows for each in fragments)
         )
 
-    def _compact(self, table: Table, joined: list[Joined], dataset: Any) -> None:
-        """Join the small fragments of a table; `joined` gets what was joined."""
+    def _compact(self, table: Table, dataset: Any) -> None:
+        """Join the small fragments of a table."""
         rows = _ROWS_PER_FRAGMENT.get(table.name, self._policy.rows_per_fragment)
         plan = Compaction.plan(dataset, {"target_rows_per_fragment": rows})
         results = [task.execute(dataset) for task in plan.tasks]
         if results:
             Compaction.commit(dataset, results)
-        joined += map(Joined.by, results)
 
     def _index_columns(self, table: Table) -> None:
         """Index what is not indexed yet of the columns that filters and look-ups use."""
@@ -762,13 +749,11 @@ class LanceWriter:
         partitions = len(found.view.dataset.get_ivf_model(INDEX_NAME).centroids)
         return calibrated(found, partitions, (ids, vectors), texts)
 
-    def _publish(self, settings: SearchSettings | None, words: Published) -> None:
+    def _publish(self, settings: SearchSettings | None) -> None:
         numbers = self._baselines.newest().read(["number"])["number"].to_pylist()
         columns: dict[str, Any] = {
             "number": max(numbers, default=0) + 1,
-            "words": words.vocabulary.frequent_words(),
-            "vocabulary": encoded(words),
-            **self._baseline_columns(max(numbers, default=0)),
+            **self._published_columns(max(numbers, default=0)),
         }
         self._baselines.merge(pa.Table.from_pylist([columns], self._baselines.schema))
         self._baselines.delete(f"number < {columns['number'] - 1}")
@@ -777,20 +762,24 @@ class LanceWriter:
         for table in (self._photos, self._files):
             self._tag(table, table.newest().version)
 
-    def _baseline_columns(self, published: int) -> dict[str, Any]:
-        """The score baseline, as the columns for it have it.
+    def _published_columns(self, published: int) -> dict[str, Any]:
+        """The score baseline and the words of names, as the columns for them have them.
 
-        That with the number `published` is published again unless the archive has changed enough.
+        Those with the number `published` are published again unless the archive has changed enough.
         """
         view = self._photos.newest()
         count = view.count()
-        if self._make_baseline is None or not count:
-            return {}
-        columns = [*_BASELINE_COLUMNS, "vectors", "made_by"]
+        columns = [*_BASELINE_COLUMNS, "vectors", "made_by", "words"]
         for row in self._baselines.newest().read(columns, f"number = {published}").to_pylist():
             is_close = row["vectors"] and abs(count - row["vectors"]) <= _FEW * row["vectors"]
             if is_close and row["made_by"] == VERSION:
                 return dict(row)
+        return {"words": words_of_names(view), **self._baseline_columns(view, count)}
+
+    def _baseline_columns(self, view: View, count: int) -> dict[str, Any]:
+        """The score baseline of these vectors; nothing for too few."""
+        if self._make_baseline is None or not count:
+            return {}
         vectors = first_by_content(view, self._policy.sample)
         mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         baseline = self._make_baseline(vectors[:SAMPLE_PHOTOS], mean, count)
@@ -847,11 +836,6 @@ class LanceWriter:
         """A value that changes with `go_back`: what was put since may not be here any more."""
         with lance_errors(self.address):
             return str(self._photos.newest().dataset.config().get(LINEAGE, ""))
-
-    def _published_words(self) -> Published:
-        """The vocabulary that was published last; an empty one before."""
-        rows = self._baselines.newest().read(["number", "vocabulary"]).sort_by("number")
-        return published_in(rows["vocabulary"][-1].as_py() if rows.num_rows else None)
 
     def _clean(self, table: Table) -> None:
         with table.changing() as dataset:
