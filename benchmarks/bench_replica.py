@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_replica FOLDER --photos 100000 [--new 1000]
 
-The archive is made in FOLDER/index/archive as by `bench_archive`, unless it is there, and its
+The archive is made in FOLDER/index/archive of made photos, unless it is there, and its
 replica in FOLDER/replica, anew. Times are processor time of this process with all its threads. The
 first copy includes the index and the score baseline. Then so many new photos are put into the
 archive, which is settled, and the replica takes them. At last searches in the replica take turns
@@ -25,8 +25,16 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.bench_archive import BUCKET, NAME, SyntheticEncoder, fill, library_settings, named
-from benchmarks.bench_catalogue import results, space_for
+from benchmarks.made_archive import (
+    BUCKET,
+    NAME,
+    SyntheticEncoder,
+    fill,
+    library_settings,
+    named,
+    results,
+    space_for,
+)
 from imgsearch import Library
 from imgsearch.archive.replica.replica import Replica
 from imgsearch.engines.local import LocalEngine

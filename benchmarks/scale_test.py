@@ -43,16 +43,15 @@ from imgsearch.archive.fleet.cluster import ray_workers
 from imgsearch.archive.fleet.embedding import FleetRun, embed_photos
 from imgsearch.archive.fleet.worker import WorkPlan
 from imgsearch.archive.items.table import ArchiveItems
-from imgsearch.archive.lance.reader import LanceCatalogue
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.archive.replica.replica import Replica
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.engines.replicas import replica_engine
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.index import EncoderRow
-from imgsearch.records.query import Selection
 from imgsearch.store.store import Store
 from imgsearch.text import path_text
+from tests.archive_photos import ArchivePhotos
 from tests.object_storage import S3Server, is_ceph_there, s3_server
 
 HOUSE = Path(__file__).parent.parent
@@ -236,14 +235,10 @@ def of_library(data_dir: Path, folder: Path) -> dict[str, Any]:
 
 def of_catalogue(address: str, source: str) -> dict[str, Any]:
     """The same of a catalogue."""
-    import lance
-
-    catalogue = LanceCatalogue(address)
-    ids = [listed.id for listed in catalogue.listing(Selection(), "path")]
-    if len(ids) != len(set(ids)):
+    archive = ArchivePhotos(address)
+    photos, vectors, files = archive.photos(), archive.vectors(), archive.files()
+    if len(photos) != archive.count().photos:
         raise SystemExit("the catalogue lists photos twice")
-    photos, vectors = catalogue.photos(ids), catalogue.vectors_of(ids)
-    files = lance.dataset(f"{address}/files.lance").to_table().to_pylist()
     return {
         "vectors": {
             each.photo.content_hash: vectors[photo_id].vectors.astype("<f2").tobytes()
@@ -257,8 +252,8 @@ def of_catalogue(address: str, source: str) -> dict[str, Any]:
             for each in photos.values()
         },
         "failures": {
-            row["path"].partition(f"{source}/")[2]: row["reason"]
-            for row in files
+            path.partition(f"{source}/")[2]: row["reason"]
+            for path, row in files.items()
             if row["reason"] is not None
         },
     }

@@ -21,8 +21,6 @@ GROUPS = {
         "test_fleet*.py",
         "test_mounts.py",
         "test_replica*.py",
-        "test_vector_files.py",
-        "test_vocabulary.py",
         "e2e/test_page_archive.py",
         "e2e/test_serve_archive.py",
     ),

@@ -20,25 +20,27 @@ import pyarrow as pa
 
 from imgsearch import Settings
 from imgsearch.archive.items.table import ArchiveItems
-from imgsearch.archive.lance.reader import LanceCatalogue
-from imgsearch.archive.lance.rows import marks_of
-from imgsearch.archive.lance.tables import MARK_COLUMNS, Table
+from imgsearch.archive.lance.rows import id_of, marks_of
+from imgsearch.archive.lance.tables import MARK_COLUMNS
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.archive.replica.applying import ReplicaRows
 from imgsearch.archive.replica.changes import ArchiveTables, Reached
 from imgsearch.archive.replica.replica import Replica
 from imgsearch.archive.replica.updating import take_changes
-from imgsearch.catalogue.base import Catalogue
+from imgsearch.catalogue.base import CataloguedPhoto
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.engines.local import LocalEngine
 from imgsearch.engines.replicas import replica_engine
 from imgsearch.indexer.context import indexing_context
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.marks import PhotoMarks
+from imgsearch.records.photo import PhotoVectors
+from imgsearch.records.picture_text import PhotoText
 from imgsearch.store.database import DATABASE_FILE, connect
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.text import path_text
+from tests.archive_photos import ArchivePhotos
 from tests.catalogue_writer import DIM
 
 ENCODER = EncoderRow(1, "test/1", "test", DIM)
@@ -72,48 +74,53 @@ said: list[str] = []
 
 
 def of_archive(address: str | Path) -> dict[str, Any]:
-    """Describe the photos of an archive, by content."""
-    catalogue = LanceCatalogue(address)
-    marks = Table(str(address), "photos").newest().read(["hash", *MARK_COLUMNS], "part = 0")
-    by_hash = {row["hash"]: marks_of(row) for row in marks.to_pylist()}
-    return _described(catalogue, by_hash, catalogue.file_times(list(by_hash)))
+    """Describe the photos of an archive, by content, as its tables have them."""
+    archive = ArchivePhotos(address)
+    marks = archive.newest("marks").read(["hash", *MARK_COLUMNS]).to_pylist()
+    return _described(
+        archive.photos(),
+        archive.vectors(),
+        {id_of(content): text for content, text in archive.texts().items()},
+        {id_of(row["hash"]): marks_of(row) for row in marks},
+        {path: row["mtime_ns"] for path, row in archive.files().items()},
+    )
 
 
 def of_replica(engine: LocalEngine) -> dict[str, Any]:
     """Describe the photos of a replica in the same way."""
-    store = engine.store()
+    store, catalogue = engine.store(), engine.catalogue()
     ids = store.reads.photos.live_ids().tolist()
-    photos = store.reads.photos.records(ids)
-    marks = store.marks.of(ids)
     times = {
         path_text(file.path): file.mtime_ns or 0
         for files in store.reads.photos.indexed_files(ids).values()
         for file in files
     }
-    by_hash = {
-        photo.content_hash: marks.get(photo_id, PhotoMarks()) for photo_id, photo in photos.items()
-    }
-    return _described(engine.catalogue(), by_hash, times)
+    return _described(
+        catalogue.photos(ids),
+        catalogue.vectors_of(ids),
+        catalogue.texts(ids),
+        store.marks.of(ids),
+        times,
+    )
 
 
 def _described(
-    catalogue: Catalogue, marks: Mapping[str, PhotoMarks], times: Mapping[str, int]
+    photos: Mapping[int, CataloguedPhoto],
+    vectors: Mapping[int, PhotoVectors],
+    texts: Mapping[int, PhotoText],
+    marks: Mapping[int, PhotoMarks],
+    times: Mapping[str, int],
 ) -> dict[str, Any]:
-    ids = {each: catalogue.photo_with(bytes.fromhex(each)) for each in marks}
-    numbers = [each for each in ids.values() if each is not None]
-    photos, texts = catalogue.photos(numbers), catalogue.texts(numbers)
-    vectors = catalogue.vectors_of(numbers)
     described = {}
-    for content, number in ids.items():
-        assert number is not None
-        known, own = photos[number], vectors[number]
+    for number, known in photos.items():
+        own = vectors[number]
         paths = sorted(path_text(file.path) for file in known.files)
-        described[content] = (
+        described[known.photo.content_hash] = (
             (known.photo.size_bytes, known.photo.facts, known.date, known.dated_by),
             [(path, times[path]) for path in paths],
             (own.vectors.tolist(), own.times_s),
             texts.get(number),
-            marks[content],
+            marks.get(number, PhotoMarks()),
         )
     return described
 

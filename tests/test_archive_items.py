@@ -995,7 +995,8 @@ def test_many_writers_at_once_lose_nothing_and_a_reader_misses_nothing(
 ) -> None:
     shared = ArchiveItems(archive)
     if is_settled:  # with an index of keys, Lance inserts a new key as often as there are writers
-        shared.put([UserItem("duplicate choice", ONE.hex(), None, 0, "first")])
+        mark = encoded(MarkItem(1))  # settling deletes what was removed
+        shared.put([UserItem("mark", f"{ONE.hex()}/favourite", mark, 0, "first")])
         LanceWriter(archive, policy=replace(USUAL_POLICY, scalar_index_from=1)).settle()
     best: dict[str, UserItem] = {}
     rounds: list[list[UserItem]] = []

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from imgsearch.engines.local import LocalEngine
 from imgsearch.errors import SchemaTooNew
 from imgsearch.language.grammar import parse
 from imgsearch.records.index import EncoderRow
@@ -25,12 +26,12 @@ from tests.test_filters import random_facts
 lance = pytest.importorskip("lance", reason="needs the extra scale")
 pa = pytest.importorskip("pyarrow")
 
-from imgsearch.archive.lance.browsing import LanceBrowsing  # noqa: E402
 from imgsearch.archive.lance.nearest import LancePolicy  # noqa: E402
-from imgsearch.archive.lance.reader import LanceCatalogue  # noqa: E402
 from imgsearch.archive.lance.rows import NewPhoto, id_of, photo_rows  # noqa: E402
 from imgsearch.archive.lance.tables import Table  # noqa: E402
 from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
+from tests import replicas  # noqa: E402
+from tests.archive_photos import ArchivePhotos  # noqa: E402
 from tests.catalogue_writer import DIM, content_of, photo  # noqa: E402
 
 ENCODER = EncoderRow(1, "test/1", "test", DIM)
@@ -83,17 +84,20 @@ def an_archive(folder: Path, lacking: Iterable[str] = ()) -> str:
     return str(writer.address)
 
 
-def ids(catalogue: LanceCatalogue, line: str) -> list[int]:
-    found: list[int] = catalogue.ids(Selection(parse(line).filters)).tolist()
-    return found
-
-
 def number_id(number: int) -> int:
     return id_of(content_of(number).hex())
 
 
-def fact_of(catalogue: LanceCatalogue, number: int) -> Facts:
-    return catalogue.photos([number_id(number)])[number_id(number)].photo.facts
+def fact_of(archive: ArchivePhotos, number: int) -> Facts:
+    return archive.photos()[number_id(number)].photo.facts
+
+
+def by_content(engine: LocalEngine, line: str) -> dict[str, Facts]:
+    """The facts of the photos of a replica that a line finds."""
+    catalogue = engine.catalogue()
+    ids = catalogue.ids(Selection(parse(line).filters)).tolist()
+    photos = [each.photo for each in catalogue.photos(ids).values()]
+    return {each.content_hash: each.facts for each in photos}
 
 
 @pytest.mark.parametrize("what", LACKING)
@@ -102,52 +106,33 @@ def test_a_fact_that_an_archive_lacks_is_unknown(
     tmp_path: Path, what: str, is_written: bool
 ) -> None:
     columns, unknown = LACKING[what]
-    catalogue = LanceCatalogue(an_archive(tmp_path / "older", columns))
+    address = an_archive(tmp_path / "older", columns)
     like = LanceWriter.open(tmp_path / "like", ENCODER, policy=POLICY)
     numbers = [number for number in range(30) if number != 9]
     facts = {n: replace(facts_of(1007 if n == 7 else n), **unknown) for n in numbers}
     like.put([photo(n, f"/photos/{n}.jpg", facts[n]) for n in numbers])
     if is_written:
-        LanceWriter(catalogue.address).put([])
-        LanceWriter(catalogue.address, policy=POLICY).settle()
-    expected = LanceCatalogue(like.address)
-    some = 0
-    for line in LINES:
-        assert ids(catalogue, line) == ids(expected, line), line
-        some += len(ids(catalogue, line))
-        selection = Selection(parse(line).filters)
-        assert catalogue.count(selection) == expected.count(selection)
-        assert catalogue.listing(selection, "date") == expected.listing(selection, "date")
-        assert catalogue.names.has_any(selection.filters) == bool(ids(expected, line))
-        inside = catalogue.within([number_id(n) for n in numbers], selection)
-        assert inside == set(ids(expected, line))
-        query = np.eye(DIM, dtype=np.float32)[0]
-        found = catalogue.nearest(query, 5, selection, kind="text")
-        assert found.ids.tolist() == expected.nearest(query, 5, selection, kind="text").ids.tolist()
-    assert some, "the lines would find nothing anyway"
-    for number in numbers:
-        assert fact_of(catalogue, number) == facts[number]
-    names, named = catalogue.names, expected.names
-    for phrase in ("lake", "oma", "anna"):
-        assert names.has_phrase(phrase) == named.has_phrase(phrase)
-        assert names.fields_named(phrase) == named.fields_named(phrase)
-        assert names.fields_with_any([number_id(1)], [phrase]) == named.fields_with_any(
-            [number_id(1)], [phrase]
-        )
-    for field in NAME_FIELDS:
-        assert names.knows_name(field, "oma") == named.knows_name(field, "oma")
-    browsed, browsed_like = LanceBrowsing(catalogue), LanceBrowsing(expected)
-    assert browsed.positions() == browsed_like.positions()
-    assert browsed.text_counts_of("keywords") == browsed_like.text_counts_of("keywords")
-    assert sorted(browsed.value_counts("lens"), key=str) == sorted(
-        browsed_like.value_counts("lens"), key=str
-    )
+        LanceWriter(address).put([])
+        LanceWriter(address, policy=POLICY).settle()
+    engine, _ = replicas.opened(address, tmp_path / "of older")
+    expected, _ = replicas.opened(like.address, tmp_path / "of like")
+    with closing(engine), closing(expected):
+        found = {line: by_content(engine, line) for line in LINES}
+        assert found == {line: by_content(expected, line) for line in LINES}
+        assert any(found.values()), "the lines would find nothing anyway"
+        everything = by_content(engine, "width:>0")
+        assert everything == {content_of(n).hex(): facts[n] for n in numbers}
+        names, named = engine.catalogue().names, expected.catalogue().names
+        for phrase in ("lake", "oma", "anna"):
+            assert names.fields_named(phrase) == named.fields_named(phrase)
+        for field in NAME_FIELDS:
+            assert names.knows_name(field, "oma") == named.knows_name(field, "oma")
 
 
 def test_a_writer_adds_the_facts_that_an_archive_lacks(tmp_path: Path) -> None:
     address = an_archive(tmp_path, ("focal_mm", "title", "words_title"))
     rows_before = lanced(address, "photos").count_rows()
-    reader = LanceCatalogue(address)
+    reader = ArchivePhotos(address)
     writer = LanceWriter.open(address, ENCODER, policy=POLICY)
     for name in ("photos", "kept"):
         assert "focal_mm" in lanced(address, name).schema.names
@@ -155,16 +140,17 @@ def test_a_writer_adds_the_facts_that_an_archive_lacks(tmp_path: Path) -> None:
     known = replace(facts_of(1), focal_mm=35.0, title="Night train")
     writer.put([photo(40, "/photos/40.jpg", known)])
     assert fact_of(reader, 40) == known
-    assert ids(reader, "focal:35") == ids(reader, "title:train") == [number_id(40)]
+    assert reader.ids("focal_mm = 35") == [number_id(40)]
+    assert reader.ids("contains(words_title, ' train ')") == [number_id(40)]
     # Facts that are read again; a photo that has lost its file, and comes back.
     writer.put_facts({content_of(3): replace(facts_of(3), focal_mm=35.0)})
     writer.put([replace(photo(9, "/photos/again.jpg"), vectors=None, facts=None)])
-    assert ids(reader, "focal:35") == sorted([number_id(3), number_id(40)])
+    assert reader.ids("focal_mm = 35") == sorted([number_id(3), number_id(40)])
     assert fact_of(reader, 9) == replace(facts_of(9), focal_mm=None, title=None)
     writer.forget(["/photos/40.jpg"])
     writer.settle()
     writer.put([replace(photo(40, "/photos/back.jpg"), vectors=None, facts=None)])
-    assert fact_of(LanceCatalogue(address), 40) == known
+    assert fact_of(ArchivePhotos(address), 40) == known
 
 
 def test_a_program_that_knows_fewer_facts_goes_on_writing(tmp_path: Path) -> None:
@@ -180,9 +166,9 @@ def test_a_program_that_knows_fewer_facts_goes_on_writing(tmp_path: Path) -> Non
     rows = photo_rows([(new, name | {"date": "2020-01-01T00:00:00", "paths": []})], schema)
     older.merge(rows)
     older.merge(rows, update=True)
-    reader = LanceCatalogue(address)
-    assert number_id(50) in ids(reader, "-focal:>0")
-    assert not ids(reader, "focal:>0")
+    reader = ArchivePhotos(address)
+    assert number_id(50) in reader.ids("focal_mm IS NULL")
+    assert not reader.ids("focal_mm > 0")
 
 
 def test_going_back_to_a_version_without_a_fact_does_not_lose_it(tmp_path: Path) -> None:
@@ -194,11 +180,11 @@ def test_going_back_to_a_version_without_a_fact_does_not_lose_it(tmp_path: Path)
     table = lanced(address, "photos")
     table.tags.update("before", table.version)
     writer.put([photo(41, "/photos/41.jpg", replace(facts_of(1), focal_mm=35.0))])
-    assert ids(LanceCatalogue(address), "focal:35") == [number_id(41)]
+    assert ArchivePhotos(address).ids("focal_mm = 35") == [number_id(41)]
     writer.go_back()
-    assert ids(LanceCatalogue(address), "focal:35") == []
+    assert ArchivePhotos(address).ids("focal_mm = 35") == []
     writer.put([photo(42, "/photos/42.jpg", replace(facts_of(1), focal_mm=35.0))])
-    assert ids(LanceCatalogue(address), "focal:35") == [number_id(42)]
+    assert ArchivePhotos(address).ids("focal_mm = 35") == [number_id(42)]
 
 
 def test_writers_that_open_an_archive_at_once_all_add_what_it_lacks(tmp_path: Path) -> None:
@@ -216,7 +202,7 @@ def test_writers_that_open_an_archive_at_once_all_add_what_it_lacks(tmp_path: Pa
     names = lanced(address, "photos").schema.names
     assert names.count("focal_mm") == 1
     expected = sorted(number_id(number) for number in range(40, 44))
-    assert ids(LanceCatalogue(address), "focal:35") == expected
+    assert ArchivePhotos(address).ids("focal_mm = 35") == expected
 
 
 def test_columns_that_others_add_at_the_same_time_are_no_error(tmp_path: Path) -> None:
@@ -256,16 +242,16 @@ def test_an_archive_from_before_there_were_the_numbers_is_read_and_written(tmp_p
         marks = {key.decode(): text.decode() for key, text in table.schema.metadata.items()}
         del marks["imgsearch:reads"], marks["imgsearch:writes"]
         table.update_schema_metadata(marks | {"imgsearch:format": "1"}, replace=True)
-    assert LanceCatalogue(address).count().photos == 29
+    assert ArchivePhotos(address).count().photos == 29
     LanceWriter(address).put([photo(40, "/photos/40.jpg")])
-    assert LanceCatalogue(address).count().photos == 30
+    assert ArchivePhotos(address).count().photos == 30
 
 
 def test_an_archive_that_a_newer_imgsearch_has_made_is_refused(tmp_path: Path) -> None:
     address = an_archive(tmp_path)
-    reader, writer = LanceCatalogue(address), LanceWriter(address)
+    reader, writer = ArchivePhotos(address), LanceWriter(address)
     mark(address, reads=2, writes=2)
-    for opened in (LanceCatalogue, LanceWriter):
+    for opened in (ArchivePhotos, LanceWriter):
         with pytest.raises(SchemaTooNew, match=r"by a newer imgsearch \(version 2 .* Update it"):
             opened(address)
     # Those that have it open learn of it as well.
@@ -283,9 +269,9 @@ def test_an_archive_that_only_a_newer_imgsearch_may_change_is_read(tmp_path: Pat
     address = an_archive(tmp_path)
     writer = LanceWriter(address)
     mark(address, writes=2)
-    catalogue = LanceCatalogue(address)
-    assert catalogue.count().photos == 29
-    assert ids(catalogue, "iso:>0")
+    archive = ArchivePhotos(address)
+    assert archive.count().photos == 29
+    assert archive.ids("iso > 0")
     with pytest.raises(SchemaTooNew, match="can search it, but not write to it"):
         LanceWriter.open(address, ENCODER)
     versions = len(lanced(address, "photos").versions())

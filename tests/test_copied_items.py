@@ -15,6 +15,7 @@ from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.records.marks import PhotoMarks
 from tests.catalogue_writer import content_of, photo
 from tests.item_replicas import CONTENTS, Sharer, new_archive, settle
+from tests.old_archives import write_marks
 from tests.replicas import new_archive as archive_with_photos
 
 ONE, TWO, THREE, FOUR = CONTENTS[:4]
@@ -112,7 +113,7 @@ def test_people_are_added_once_and_what_is_there_stays(make: Callable[[str], Sha
 def test_what_an_archive_had_before_there_were_items_stays(tmp_path: Path) -> None:
     writer = archive_with_photos(tmp_path / "archive")
     writer.put([photo(number, f"/photos/{number}.jpg") for number in range(3)])
-    writer.put_marks({content_of(1): PhotoMarks(False, 2, False)})
+    write_marks(writer.address, {content_of(1): PhotoMarks(False, 2, False)})
     with closing(Sharer(tmp_path / "library", writer.address, [content_of(1)])) as library:
         library.store.marks.set(library.ids(content_of(1)), {"rating": 5})
         shared = ArchiveItems(writer.address)

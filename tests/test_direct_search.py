@@ -13,12 +13,13 @@ from msgspec.structs import replace
 pytest.importorskip("lance", reason="needs the extra scale")
 
 from imgsearch import Library, Settings
-from imgsearch.archive.direct import DirectSearch
+from imgsearch.archive.direct import _CONDITIONS, DirectSearch
 from imgsearch.archive.items.item import MarkItem, UserItem, encoded
 from imgsearch.archive.items.table import ArchiveItems
 from imgsearch.cli import commands
 from imgsearch.errors import QueryError
 from imgsearch.records.picture_text import TextLine
+from imgsearch.records.query import Interval
 from imgsearch.store.lock import writing
 from tests.counted_storage import counted_storage
 from tests.factories import run_cli
@@ -171,3 +172,18 @@ def test_the_command(address: str, library: Library, tmp_path: Path) -> None:
     assert run("boat", "--preview")[0] == 2
     done = CliRunner().invoke(commands, ["search", "boat", "--direct"], obj=StandIn())
     assert done.exit_code == 2 and "--direct needs --library" in done.stderr
+
+
+def test_intervals_of_whole_numbers_have_the_ends_they_state() -> None:
+    """Lance compares a column of whole numbers with whole numbers only."""
+
+    def make(value: Interval) -> str:
+        return _CONDITIONS["iso"](str, value)
+
+    assert make(Interval(low=12.5)) == "(iso >= 13)"
+    assert make(Interval(low=12.0, low_open=True)) == "(iso >= 13)"
+    assert make(Interval(high=12.5, high_open=True)) == "(iso <= 12)"
+    assert make(Interval(high=12.0, high_open=True)) == "(iso <= 11)"
+    assert (
+        make(Interval(low=-1e300, high=1e300)) == f"(iso >= {1 - 2**63}) AND (iso <= {2**63 - 1})"
+    )

@@ -43,9 +43,11 @@ from tests.small_catalogue import SmallCatalogue
 if find_spec("ray") is None:  # not imported here: it would read its environment too early
     pytest.skip("needs the extra scale", allow_module_level=True)
 
+from imgsearch.archive.lance.contents import ArchiveContents
 from imgsearch.archive.lance.nearest import LancePolicy
-from imgsearch.archive.lance.reader import LanceCatalogue
+from imgsearch.archive.lance.rows import id_of
 from imgsearch.archive.lance.writer import LanceWriter
+from tests.archive_photos import ArchivePhotos
 from tests.catalogue_writer import DIM, content_of, photo, vectors_of
 
 HEAD = "127.0.0.1:6379"
@@ -241,13 +243,13 @@ def test_the_cluster_indexes_vectors_that_are_then_searched(
         writer.put([photo(each, f"/photos/{each}.jpg") for each in range(first, first + 300)])
     writer.settle()
     assert indexed == [policy.bits]
-    catalogue = LanceCatalogue(address, policy)
-    assert catalogue.indexed_vectors() == sum(len(vectors_of(each)) for each in range(900))
-    settings = catalogue.search_settings
+    contents, photos = ArchiveContents(str(address)), ArchivePhotos(address, policy)
+    assert contents.indexed_vectors() == sum(len(vectors_of(each)) for each in range(900))
+    settings = contents.search_settings()
     assert settings is not None and settings.image.recall >= 0.95
     for number in range(0, 900, 100):
-        best = catalogue.nearest(vectors_of(number)[0], 1, kind="image")
-        assert best.ids.tolist() == [catalogue.photo_with(content_of(number))]
+        best = photos.nearest(vectors_of(number)[0], 1, kind="image")
+        assert best.ids.tolist() == [id_of(content_of(number).hex())]
 
 
 @pytest.mark.slow

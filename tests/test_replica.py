@@ -30,6 +30,7 @@ from imgsearch.store.lock import writing
 from tests.catalogue_writer import content_of, photo
 from tests.counted_storage import counted_storage
 from tests.factories import CHECKOUT
+from tests.old_archives import write_marks
 from tests.replicas import new_archive, of_archive, of_replica, opened, said
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,7 +79,7 @@ def test_a_new_replica_has_what_the_archive_has(writer: LanceWriter, engine: Loc
     writer.put([photo(3, "s3://bucket/photos/a//3 copy.jpg"), failed("/photos/broken.jpg")])
     writer.put_texts({content_of(4): reading("Platform 9"), content_of(5): reading("")})
     writer.pass_over_texts([content_of(6)], "reader 1")
-    writer.put_marks({content_of(7): PhotoMarks(True, 4, False)})
+    write_marks(writer.address, {content_of(7): PhotoMarks(True, 4, False)})
     assert_same(writer, engine)
     assert [str(each.path) for each in engine.failures(())] == ["/photos/broken.jpg"]
     counts = engine.text_counts()

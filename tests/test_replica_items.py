@@ -25,6 +25,7 @@ from tests.catalogue_writer import content_of, photo
 from tests.counted_storage import counted_storage
 from tests.factories import CHECKOUT, wait_until
 from tests.object_storage import s3_server
+from tests.old_archives import write_marks
 from tests.replicas import new_archive, opened, said
 
 
@@ -176,7 +177,7 @@ def test_marks_are_carried_over_once_by_any_number_of_machines(
     writer: LanceWriter, tmp_path: Path
 ) -> None:
     marks = {content_of(n): PhotoMarks(n % 2 == 0, n, n == 3) for n in range(1, 6)}
-    writer.put_marks(marks)
+    write_marks(writer.address, marks)
     code = (
         "import sys; from imgsearch.archive.items.carrying import carry_over; "
         "from imgsearch.archive.items.table import ArchiveItems; "
@@ -199,7 +200,7 @@ def test_marks_are_carried_over_once_by_any_number_of_machines(
 def test_a_change_by_somebody_is_later_than_what_is_carried_over(
     writer: LanceWriter, tmp_path: Path
 ) -> None:
-    writer.put_marks({content_of(1): PhotoMarks(True)})
+    write_marks(writer.address, {content_of(1): PhotoMarks(True)})
     shared = ArchiveItems(writer.address)
     with replica_in(tmp_path / "anna", writer.address) as (anna, _):
         assert favourites(anna) == {"1"}
@@ -217,7 +218,7 @@ def test_a_change_by_somebody_is_later_than_what_is_carried_over(
 def test_who_may_only_read_has_what_was_made_before(tmp_path: Path) -> None:
     writer = new_archive(tmp_path / "index" / "archive")
     writer.put([photo(number, f"/photos/{number}.jpg") for number in range(6)])
-    writer.put_marks({content_of(2): PhotoMarks(True)})
+    write_marks(writer.address, {content_of(2): PhotoMarks(True)})
     with (
         counted_storage(tmp_path),
         replica_in(tmp_path / "ben", "s3://index/archive") as (ben, replica),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from imgsearch.archive.lance.reader import LanceCatalogue
+from imgsearch.archive.lance.contents import ArchiveContents
 from imgsearch.errors import ImgsearchError, StoreError
 from imgsearch.records.status import Finding
 from imgsearch.text import format_count, shell_word
@@ -19,49 +19,40 @@ def examine(address: str) -> Iterator[Finding]:
     """Yield all findings about the archive at an address, area by area."""
     yield Finding("versions", "ok", f"imgsearch {VERSION}, Lance {version('pylance')}.")
     try:
-        catalogue = LanceCatalogue(address).pinned()
-        for name, rows in catalogue.rows_of_tables().items():
+        contents = ArchiveContents(address)
+        for name, rows in contents.rows_of_tables().items():
             yield Finding("tables", "ok", f"{name}: {format_count(rows, 'row')}.")
         settle = f"Settle it: imgsearch settle --library {shell_word(address)}"
-        yield from _index(catalogue, settle)
-        yield _words(catalogue, settle)
-        yield _changes(catalogue, settle)
-        yield _vectors(catalogue)
+        yield from _index(contents, settle)
+        yield _changes(contents, settle)
+        yield _vectors(contents)
     except ImgsearchError as error:
         yield Finding("tables", "error", str(error), exit_code=error.exit_code)
 
 
-def _index(catalogue: LanceCatalogue, settle: str) -> Iterator[Finding]:
-    count = catalogue.count()
-    others = count.vectors - catalogue.indexed_vectors()
-    settings = catalogue.search_settings
+def _index(contents: ArchiveContents, settle: str) -> Iterator[Finding]:
+    others = contents.unindexed_vectors()
+    settings = contents.search_settings()
     if others > _MOST_UNINDEXED:
         message = f"{format_count(others, 'vector')} are in no index: searches compare each."
         yield Finding("index", "warning", message, settle, repairable=True, exit_code=1)
-    elif catalogue.indexed_vectors() and settings is None:
+    elif contents.indexed_vectors() and settings is None:
         message = "The index is not calibrated: searches look at all of it."
         yield Finding("index", "warning", message, settle, repairable=True, exit_code=1)
     else:
         yield Finding("index", "ok", f"{format_count(others, 'vector')} are in no index.")
 
 
-def _words(catalogue: LanceCatalogue, settle: str) -> Finding:
-    if catalogue.known_words() is None:
-        message = "The words of many photos are in no vocabulary: searches look them up."
-        return Finding("words", "warning", message, settle, repairable=True, exit_code=1)
-    return Finding("words", "ok", "The words of all photos are known.")
-
-
-def _changes(catalogue: LanceCatalogue, settle: str) -> Finding:
-    pending = catalogue.pending_changes()
+def _changes(contents: ArchiveContents, settle: str) -> Finding:
+    pending = contents.pending_changes()
     if not pending:
         return Finding("changes", "ok", "No change was interrupted.")
     message = f"{format_count(pending, 'change')} are in progress, or were interrupted."
     return Finding("changes", "note", message, settle, repairable=True)
 
 
-def _vectors(catalogue: LanceCatalogue) -> Finding:
-    checked, damaged = catalogue.check_vectors(_SAMPLE)
+def _vectors(contents: ArchiveContents) -> Finding:
+    checked, damaged = contents.check_vectors(_SAMPLE)
     if not damaged:
         return Finding("vectors", "ok", f"{format_count(checked, 'vector')} have their checksums.")
     number = len(damaged)

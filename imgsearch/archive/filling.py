@@ -23,7 +23,7 @@ from imgsearch.store.progress_file import announced
 if TYPE_CHECKING:
     from imgsearch.archive.fleet.base import Workers
     from imgsearch.archive.fleet.worker import WorkPlan
-    from imgsearch.archive.lance.reader import LanceCatalogue
+    from imgsearch.archive.lance.contents import ArchiveContents
     from imgsearch.archive.lance.writer import BuildIndex, LanceWriter
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
@@ -237,15 +237,15 @@ class Filling:
 
         started_s = time.monotonic()
         yield from self.writer().settling()
-        catalogue = self._catalogue()
-        count, indexed = catalogue.count(), catalogue.indexed_vectors()
+        contents = self._contents()
+        count, indexed = contents.count(), contents.indexed_vectors()
         seconds = round(time.monotonic() - started_s, 3)
         return SettleReport(count.photos, count.vectors, indexed, seconds)
 
-    def _catalogue(self) -> LanceCatalogue:
-        from imgsearch.archive.lance.reader import LanceCatalogue
+    def _contents(self) -> ArchiveContents:
+        from imgsearch.archive.lance.contents import ArchiveContents
 
-        return LanceCatalogue(self.address)
+        return ArchiveContents(self.address)
 
     def forget_faces(self) -> None:
         """Delete all faces that were found, also from the disk; all replicas forget them."""
@@ -269,12 +269,12 @@ class Filling:
         """
         from imgsearch.archive.fleet.manifest import forget_below
 
-        catalogue, writer = self._catalogue(), self.writer()
-        before = catalogue.count().photos
+        contents, writer = self._contents(), self.writer()
+        before = contents.count().photos
         forget_below(self.working_folder, folder)
-        writer.forget(catalogue.paths_below(folder))
+        writer.forget(contents.paths_below(folder))
         self._changed()
-        return max(0, before - catalogue.count().photos)
+        return max(0, before - contents.count().photos)
 
     def _new_encoder(self) -> EncoderRow:
         from imgsearch.records.index import EncoderRow

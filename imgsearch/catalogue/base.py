@@ -2,9 +2,8 @@
 
 A catalogue stores everything that is known about photos: vectors, facts, paths, names, and text in
 pictures. The query language, encoders, verdicts and the page do not depend on its implementation. A
-library on one machine is SQLite and FAISS (`local`); an archive is Lance tables (`lance`). The
-identity of a photo is its content hash; its `id` is a number of 63 bits that belongs to one
-catalogue.
+library is SQLite and FAISS (`local`); an archive, Lance tables, has a writer alone. The identity of
+a photo is its content hash; its `id` is a number of 63 bits that belongs to one catalogue.
 """
 
 from __future__ import annotations

@@ -30,10 +30,10 @@ from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.progress import MergeReport, PackReport, Progress
 from imgsearch.records.files import FileStat
-from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackEncoder, PackInfo
-from imgsearch.store.pack_format import NO_EXTRAS, Extras
+from imgsearch.records.pack import MergeCounts, PackedFile, PackEncoder, PackInfo
+from imgsearch.store.pack_format import Extras
 from imgsearch.store.pack_reader import PackedBatch, PackReader
-from imgsearch.store.pack_writer import FacesToPack, PackWriter, writing_pack
+from imgsearch.store.pack_writer import PackWriter, writing_pack
 from imgsearch.store.packs import FoundFile
 from imgsearch.store.sql import prefix_of
 from imgsearch.version import VERSION
@@ -114,39 +114,12 @@ def make_pack(
     return (yield from _write(file, info, write, total, extras))
 
 
-def write_pack(
-    file: Path,
-    info: PackInfo,
-    photos: Iterable[Sequence[PackedPhoto]],
-    total: int,
-    faces: FacesToPack | None = None,
-    has_marks: bool = False,
-) -> Generator[Progress, None, PackReport]:
-    """Write photos into a pack, at most two thousand at once; there are about `total`.
-
-    Their faces and persons go with them where `faces` are given, their marks with `has_marks`.
-    Raises as `writing_pack` does.
-    """
-
-    def write(writer: PackWriter) -> Iterator[int]:
-        done = 0
-        for some in photos:
-            writer.add(some, faces)
-            done += len(some)
-            yield done
-        if faces is not None:
-            faces.finish(writer.connection)
-
-    extras = Extras(faces=faces is not None, marks=has_marks)
-    return (yield from _write(file, info, write, total, extras))
-
-
 def _write(
     file: Path,
     info: PackInfo,
     write: Callable[[PackWriter], Iterator[int]],
     total: int,
-    extras: Extras = NO_EXTRAS,
+    extras: Extras,
 ) -> Generator[Progress, None, PackReport]:
     """Write a pack with a function that yields how many photos it has written."""
     started = monotonic()

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from imgsearch import file_locks, private_files
 from imgsearch.errors import DiskError, PackLocked, UsageError
@@ -33,21 +33,6 @@ _BATCH_BYTES = 6_000_000
 _CACHE_KB = 64_000  # hashes of photos come in no order, and an index has them sorted
 _TEXTS = attrgetter(*(fact.name for fact in FACTS if fact.type is str))
 _LISTS = attrgetter(*LIST_FACTS)
-
-
-class FacesToPack(Protocol):
-    """Copies faces and persons into a pack, whose connection it is given."""
-
-    def sizes(
-        self, connection: sqlite3.Connection, photos: Sequence[PackedPhoto]
-    ) -> Mapping[bytes, int]:
-        """Return roughly how many bytes the faces of these photos take, by content."""
-
-    def copy(self, connection: sqlite3.Connection, photos: Mapping[int, PackedPhoto]) -> None:
-        """Write the faces of these photos of the pack, by their ids there."""
-
-    def finish(self, connection: sqlite3.Connection) -> None:
-        """Write the persons that faces in the pack belong to."""
 
 
 class PackWriter:
@@ -128,24 +113,16 @@ class PackWriter:
                 ],
             )
 
-    def add(self, photos: Sequence[PackedPhoto], faces: FacesToPack | None = None) -> None:
+    def add(self, photos: Sequence[PackedPhoto]) -> None:
         """Write photos, at most `PHOTOS_AT_ONCE`; `writing_pack` translates its errors."""
         of_id = dict(enumerate(photos, self._last_id + 1))
-        sizes = {} if faces is None else faces.sizes(self.connection, photos)
         with self._transaction():
-            for ids in batches_of(
-                {
-                    id: size_of(photo) + sizes.get(photo.content_hash, 0)
-                    for id, photo in of_id.items()
-                }
-            ):
+            for ids in batches_of({id: size_of(photo) for id, photo in of_id.items()}):
                 some = {id: of_id[id] for id in ids}
                 insert_photos(self.connection, some, with_marks=self.extras.marks)
                 self.add_thumbnails(
                     (id, photo.content_hash, photo.thumbnail) for id, photo in some.items()
                 )
-                if faces is not None:
-                    faces.copy(self.connection, some)
                 self.end_batch(ids[-1], len(ids))
 
     def add_thumbnails(self, images: Iterable[tuple[int, bytes, bytes | None]]) -> None:

@@ -38,10 +38,9 @@ _LONGEST_PAUSE_S = 0.5
 class ArchiveItems:
     """The items of the archive at an address; implements `SharedItems`. Safe in any thread."""
 
-    def __init__(self, address: str, unchecked_s: float = 0.0) -> None:
-        """For `unchecked_s` seconds, what others have written may not be seen."""
+    def __init__(self, address: str) -> None:
+        """Nothing is read before it is needed."""
         self.address = address
-        self._unchecked_s = unchecked_s
         self._lock = Lock()
         self._table: Table | None = None
 
@@ -105,7 +104,7 @@ class ArchiveItems:
     def _opened(self) -> Table | None:
         with self._lock:
             if self._table is None:
-                self._table = Table.if_there(self.address, "items", self._unchecked_s)
+                self._table = Table.if_there(self.address, "items")
             return self._table
 
 

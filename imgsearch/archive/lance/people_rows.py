@@ -116,22 +116,6 @@ class ShownPeople(Struct, frozen=True):
 SHOWN_COLUMNS = ("hash", "names", "faces", "others", "reading")
 
 
-def shown_rows(shown: Mapping[str, ShownPeople], revision: int, schema: pa.Schema) -> pa.Table:
-    """The rows of the table `photo_people`, by content in hexadecimal."""
-    rows = [
-        {
-            "hash": content_hash,
-            "names": [stored(name) for name in each.names],
-            "faces": each.faces,
-            "others": each.others,
-            "reading": each.reading,
-            "revision": revision,
-        }
-        for content_hash, each in shown.items()
-    ]
-    return pa.Table.from_pylist(rows, schema)
-
-
 def shown_in(rows: Sequence[Mapping[str, Any]]) -> dict[str, ShownPeople]:
     """What rows of the table `photo_people` say, by content in hexadecimal."""
     return {

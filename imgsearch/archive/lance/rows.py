@@ -26,7 +26,7 @@ from imgsearch.archive.lance.tables import (
     stored,
     words_column,
 )
-from imgsearch.records.arrays import HalfVectors, Vectors
+from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.marks import PhotoMarks
 from imgsearch.records.names import NAME_FIELDS, names_of_keyword
@@ -293,7 +293,10 @@ _LOADERS = tuple((fact.name, _loader_of(fact), fact.unknown) for fact in FACTS)
 
 def vectors_in(rows: pa.Table) -> Vectors:
     """The vectors of rows, float32 of length 1."""
-    return of_length_1(stored_in(rows))
+    vectors = stored_in(rows).astype(np.float32)
+    # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors, np.float32)
 
 
 def stored_in(rows: pa.Table) -> Vectors:
@@ -301,14 +304,6 @@ def stored_in(rows: pa.Table) -> Vectors:
     column = rows["vector"].combine_chunks()
     vectors: Vectors = column.flatten().to_numpy(zero_copy_only=False)
     return vectors.reshape(len(column), -1)
-
-
-def of_length_1(stored_vectors: Vectors | HalfVectors) -> Vectors:
-    """Vectors as they are stored, made float32 of length 1."""
-    vectors = stored_vectors.astype(np.float32)
-    # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors, np.float32)
 
 
 def images_by_hash(rows: pa.Table) -> dict[str, bytes]:
@@ -381,12 +376,6 @@ def _between_ends(names: Iterable[str]) -> str:
 
 
 # ------------------------------------------------------------------------- marks
-
-
-def mark_rows(marks: Mapping[str, PhotoMarks], schema: pa.Schema) -> pa.Table:
-    """The rows of the table of marks, by content in hexadecimal."""
-    rows = [{"hash": each, **mark_columns(own)} for each, own in marks.items()]
-    return pa.Table.from_pylist(rows, schema)
 
 
 def mark_columns(marks: PhotoMarks | None) -> dict[str, Any]:

@@ -19,7 +19,8 @@
   for each thing, also after it was removed. A program that searches the tables does without it, and
   it is made when the first item is put there.
 - `pending` has the contents of changes in progress: an interrupted one is completed.
-- `baselines` has the score baseline that was published last, and the words of all names.
+- `baselines` has the score baseline that was published last, and the words of all names. Version
+  0.1.0 searches by them, and publishes a vocabulary beside them.
 
 A change is a commit: whole or not at all, and Lance lets two writers at once commit one after the
 other. Two that insert the same new key would both succeed, unless the schema marks the key: so each
@@ -42,11 +43,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import quote
 from uuid import uuid4
 
-import numpy as np
 from msgspec import Struct, field
 
 from imgsearch import private_files
@@ -116,13 +116,12 @@ _KEY_MARK = b"lance-schema:unenforced-primary-key"
 LISTED_WORDS = "listed_words"
 # Of a column that the table was made with, so that every row has a value.
 _WHOLE_MARK = b"imgsearch:whole"
-_FROM_START = frozenset({LISTED_WORDS})  # columns that are only used where they have the mark
+_FROM_START = frozenset({LISTED_WORDS})  # columns that 0.1.0 uses only where they have the mark
 _RETRIES = 1000  # of a commit, while others commit; the time is the limit
 _PATIENCE = timedelta(minutes=10)
 _ATTEMPTS = 100  # to add columns, while others commit
-# In the configuration of the table of photos: the words of the name of the user, as one person.
-OWN_PERSON = "imgsearch.own-person"
-# In the same configuration: the columns of marks in which a photo may have one, "favourite,hidden".
+# In the configuration of the table of photos: the columns of marks in which a photo may have one,
+# "favourite,hidden". Version 0.1.0 asks no others.
 MARKED = "imgsearch.marked"
 # In the configuration of photos, another text after the archive went back to an earlier version; in
 # the one of faces, after all faces were deleted.
@@ -130,7 +129,6 @@ LINEAGE = "imgsearch.lineage"
 # In the configuration of items, the version up to which rows of removed items may be deleted.
 CLEANED = "imgsearch.cleaned"
 PUBLISHED = "published"  # the tag of the version that was published last
-_OFFSET_BITS = 32  # of an address
 CHANGED_IN = "_row_last_updated_at_version"  # a column that Lance keeps itself
 _KEYS: dict[TableName, str] = {
     "photos": "key",
@@ -380,8 +378,8 @@ def _baseline_columns(dim: int) -> Columns:
         **dict.fromkeys(("prompts", "nouns", "photos", "mean"), bytes),  # float32
         "vectors": int,
         "made_by": str,  # the version of imgsearch: another one may compare with other queries
-        "words": tuple,  # of names; also in the vocabulary, which older programs do not know
-        "vocabulary": bytes,  # see `imgsearch.archive.lance.vocabulary`
+        "words": tuple,  # of names
+        "vocabulary": bytes,  # of version 0.1.0; where it is null, that version asks the tables
     }
 
 
@@ -506,45 +504,24 @@ class View(Struct, frozen=True, eq=False):
     """A version of a table, which no writer changes any more.
 
     `known` is the schema that the table has in a new catalogue. A column of it that this table
-    lacks is null in every row. `encoder` is what the catalogue was made for, and `own_person` has
-    the words of the name of the person that the user is, None if that is not known. `marked` are
-    the columns of marks in which a photo of the catalogue may have one. `counts` has
-    the conditions whose rows were counted, and `found` those of which a row was looked for: one
-    answer asks for the same several times. Lance makes the schema anew whenever it is asked for it,
-    so what an answer needs of it is read once.
+    lacks is null in every row. `encoder` is what the catalogue was made for. `counts` has the
+    conditions whose rows were counted: one answer asks for the same several times. Lance makes the
+    schema anew whenever it is asked for it, so what an answer needs of it is read once.
     """
 
     dataset: Any  # lance.LanceDataset
     known: pa.Schema
     version: int
     names: frozenset[str]  # of the columns that the table has
-    usable: frozenset[str]  # of those in a condition: see `column`
     encoder: EncoderRow
-    own_person: str | None
-    marked: frozenset[str] = frozenset()
     counts: MemoryCache[str | None] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
-    found: MemoryCache[str] = field(default_factory=lambda: MemoryCache(_MOST_COUNTS))
 
     @classmethod
     def of(cls, dataset: Any, known: pa.Schema) -> Self:
         """The version that a dataset (lance.LanceDataset) is at."""
         schema = dataset.schema
-        usable = (
-            each.name
-            for each in schema
-            if each.name not in _FROM_START or (each.metadata or {}).get(_WHOLE_MARK) == b"true"
-        )
-        config = dataset.config()
-        return cls(
-            dataset,
-            known,
-            int(dataset.version),
-            frozenset(schema.names),
-            frozenset(usable),
-            _encoder_of(schema),
-            config.get(OWN_PERSON) or None,
-            frozenset(filter(None, config.get(MARKED, "").split(","))),
-        )
+        names = frozenset(schema.names)
+        return cls(dataset, known, int(dataset.version), names, _encoder_of(schema))
 
     @property
     def identity(self) -> str:
@@ -614,51 +591,9 @@ class View(Struct, frozen=True, eq=False):
             if batch.num_rows:
                 yield self._with_nulls(pa.Table.from_batches([batch]), lacking, columns)
 
-    def addresses(self, condition: str | None = None, **options: Any) -> Any:
-        """The addresses (n,) of the rows that fulfil an SQL condition, as uint64.
-
-        The number of the fragment times 2^32, plus the position in it. No column is read that is in
-        an index.
-        """
-        rows = self.dataset.to_table(columns=[], filter=condition, with_row_address=True, **options)
-        return rows["_rowaddr"].to_numpy()
-
-    def addresses_in(self, fragments: Sequence[Any], condition: str | None = None) -> Any:
-        """The addresses of the rows of some fragments (lance.LanceFragment): see `addresses`."""
-        if not fragments:
-            return np.empty(0, np.uint64)
-        scanner = self.dataset.scanner(
-            columns=[], filter=condition, fragments=list(fragments), with_row_address=True
-        )
-        return scanner.to_table()["_rowaddr"].to_numpy()
-
-    def rows_at(self, addresses: Any, columns: Sequence[str]) -> Any:
-        """The rows at these addresses, which are sorted."""
-        places, before, found = [], 0, 0
-        for fragment in self.dataset.get_fragments():
-            own = addresses[addresses >> _OFFSET_BITS == fragment.fragment_id]
-            if len(own):
-                there = self.addresses_in([fragment])
-                places += (before + there.searchsorted(own)).tolist()
-                found += len(own)
-            before += fragment.physical_rows - fragment.num_deletions
-        assert found == len(addresses), "an address is in no fragment"
-        lacking = self._lacking(columns)
-        rows = self.dataset.take(places, columns=self._without(lacking, columns))
-        return self._with_nulls(rows, lacking, columns)
-
-    def tagged(self, tag: str) -> View | None:
-        """The version of the table with this tag; None without one."""
-        if tag not in self.dataset.tags.list():
-            return None
-        return View.of(self.dataset.checkout_version(tag), self.known)
-
     def column(self, name: str) -> str:
-        """A column in SQL: its name, or a null of its type if the table lacks it.
-
-        A column that is only used where every row has it counts as lacking elsewhere.
-        """
-        if name in self.usable:
+        """A column in SQL: its name, or a null of its type if the table lacks it."""
+        if name in self.names:
             return name
         sql_type = _SQL_TYPES.get(self.known.field(name).type)
         return "NULL" if sql_type is None else f"CAST(NULL AS {sql_type})"
@@ -680,22 +615,15 @@ class View(Struct, frozen=True, eq=False):
 
     def has(self, condition: str) -> bool:
         """Whether a row fulfils an SQL condition."""
-        return self.found.get(
+        return bool(self.read([self.known.names[0]], condition, limit=1).num_rows)
+
+    def count(self, condition: str | None = None) -> int:
+        """Count the rows that fulfil an SQL condition."""
+        return self.counts.get(
             condition,
-            lambda: bool(self.read(["id"], condition, limit=1).num_rows),
+            lambda: int(self.dataset.count_rows(condition)),
             lambda: self.version,
         )
-
-    def count(
-        self, condition: str | None = None, known: Callable[[], int | None] = lambda: None
-    ) -> int:
-        """Count the rows that fulfil an SQL condition, unless `known` returns their number."""
-
-        def count() -> int:
-            rows = known()
-            return int(self.dataset.count_rows(condition)) if rows is None else rows
-
-        return self.counts.get(condition, count, lambda: self.version)
 
     def read_with(
         self, column: str, values: Sequence[object], columns: Sequence[str], also: str = ""
@@ -714,29 +642,6 @@ class View(Struct, frozen=True, eq=False):
         there = self.dataset.schema
         fields = [there.field(c) if c in self.names else self.known.field(c) for c in columns]
         return pa.schema(fields).empty_table()
-
-
-class Versions(Protocol):
-    """The versions of a table that a reader asks for: the newest ones, or always the same one."""
-
-    def newest(self) -> View:
-        """The newest version that the reader is to see."""
-
-    def is_due(self) -> bool:
-        """Whether `newest` would look at the storage."""
-
-
-class Pinned(Struct, frozen=True):
-    """A table at one version, whatever is written to it."""
-
-    view: View
-
-    def newest(self) -> View:
-        """That version."""
-        return self.view
-
-    def is_due(self) -> bool:
-        return False
 
 
 class _Commits:
@@ -768,15 +673,13 @@ class Table:
         self,
         address: str,
         name: TableName,
-        index_cache_bytes: int | None = None,
         *,
         writable: bool = False,
         unchecked_s: float = 0.0,
     ) -> None:
         """Open a table; columns that it lacks are added to one that is opened for writing.
 
-        Raises StoreError for one that is missing, foreign or damaged, and SchemaTooNew. Of its
-        indexes at most `index_cache_bytes` stay in memory; None: as many as Lance chooses. For
+        Raises StoreError for one that is missing, foreign or damaged, and SchemaTooNew. For
         `unchecked_s` seconds, a version counts as the newest without another look at the storage.
         """
         self.address = address
@@ -788,7 +691,7 @@ class Table:
         self._seen = (_commits.of(self._uri), time.monotonic())
         with lance_errors(address):
             try:
-                dataset = lance.dataset(self._uri, index_cache_size_bytes=index_cache_bytes)
+                dataset = lance.dataset(self._uri)
             except (ValueError, OSError) as error:
                 if not _is_not_found(error):
                     raise
@@ -895,7 +798,7 @@ class Table:
     def newest(self) -> View:
         """The newest version; of commits by other processes, as of `unchecked_s` ago at most."""
         with self._lock, lance_errors(self.address):
-            if not self.is_due():
+            if not self._is_due():
                 return self._view
             commits, now_s = _commits.of(self._uri), time.monotonic()
             latest = self._view.dataset.latest_version
@@ -904,7 +807,7 @@ class Table:
             self._seen = (commits, now_s)
             return self._view
 
-    def is_due(self) -> bool:
+    def _is_due(self) -> bool:
         """Whether this process has committed to the table since, or `unchecked_s` are over."""
         commits, seen_s = self._seen
         return commits != _commits.of(self._uri) or time.monotonic() - seen_s >= self._unchecked_s

@@ -24,6 +24,7 @@ from msgspec import Struct, field
 
 from imgsearch.addresses import as_path, normal_address
 from imgsearch.archive.lance import tables
+from imgsearch.archive.lance.name_words import words_of_names
 from imgsearch.archive.lance.nearest import (
     CONFIG_KEY,
     INDEX_NAME,
@@ -38,11 +39,9 @@ from imgsearch.archive.lance.nearest import (
 )
 from imgsearch.archive.lance.people_rows import (
     SHOWN_COLUMNS,
-    ShownPeople,
     people_columns,
     reading_rows,
     shown_in,
-    shown_rows,
 )
 from imgsearch.archive.lance.rows import (
     HAS_READING,
@@ -56,7 +55,6 @@ from imgsearch.archive.lance.rows import (
     file_columns,
     id_of,
     mark_columns,
-    mark_rows,
     marks_of,
     photo_rows,
     place_columns,
@@ -79,7 +77,6 @@ from imgsearch.archive.lance.tables import (
     MARK_COLUMNS,
     MARKED,
     OTHER_FACES,
-    OWN_PERSON,
     PEOPLE_WORDS,
     PUBLISHED,
     TEXT_COLUMN,
@@ -90,14 +87,6 @@ from imgsearch.archive.lance.tables import (
     lance_errors,
     literal,
     loaded,
-)
-from imgsearch.archive.lance.vocabulary import (
-    Joined,
-    Published,
-    after_joining,
-    encoded,
-    published_in,
-    renewed,
 )
 from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError
 from imgsearch.index.base import EncodeTexts
@@ -393,77 +382,17 @@ class LanceWriter:
                     self._step(self._texts, _set("looked_by", literal(reader), others))
 
     def put_faces(self, readings: Mapping[bytes, PhotoFaces]) -> None:
-        """Record the faces in photos, by their content, in place of those of earlier readings.
-
-        Columns of the photos follow when `put_photo_people` is told of the readings.
-        """
+        """Record the faces in photos, by their content, in place of those of earlier readings."""
         if readings:
             with lance_errors(self.address):
                 self._faces.merge(reading_rows(readings, self._faces.schema), update=True)
-
-    def put_photo_people(self, shown: Mapping[str, ShownPeople], revision: int) -> None:
-        """Record what is shown of people in photos, by their content in hexadecimal.
-
-        It follows from this revision of the decisions about people. What follows from a later one
-        stays. If others decide meanwhile, it has to be recorded again for the newest revision.
-        """
-        hashes = list(shown)
-        for start in range(0, len(hashes), IDS_AT_ONCE):
-            some = hashes[start : start + IDS_AT_ONCE]
-            with lance_errors(self.address), self._change(set(some)) as changing:
-                table = self._photo_people
-                columns = [*SHOWN_COLUMNS, "revision"]
-                rows = table.newest().read_with("hash", some, columns).to_pylist()
-                known, later = shown_in(rows), {r["hash"] for r in rows if r["revision"] > revision}
-                new = {
-                    each: shown[each]
-                    for each in some
-                    if each not in later and known.get(each) != shown[each]
-                }
-                if new:
-                    table.merge(shown_rows(new, revision, table.schema), update=True)
-                self._follow(changing, {})
-
-    def set_own_person(self, words: str | None) -> None:
-        """Record the words of the name of the person that the user is; None: nobody."""
-        with lance_errors(self.address):
-            if self._photos.newest().own_person != words:
-                own = {OWN_PERSON: words or ""}
-                self._step(self._photos, lambda dataset: dataset.update_config(own))
-
-    def put_marks(self, marks: Mapping[bytes, PhotoMarks], *, adding: bool = False) -> int:
-        """Record the marks of photos, by their content; returns of how many photos they changed.
-
-        They take the place of earlier ones or, with `adding`, are added where a photo has none of
-        that kind. Contents that no photo has are passed over.
-        """
-        changed = 0
-        hashes = [each.hex() for each in marks]
-        columns = ["hash", *MARK_COLUMNS]
-        for start in range(0, len(hashes), IDS_AT_ONCE):
-            some = hashes[start : start + IDS_AT_ONCE]
-            with lance_errors(self.address):
-                rows = self._marks.newest().read_with("hash", some, columns).to_pylist()
-                before = {row["hash"]: marks_of(row) for row in rows}
-                new = {}
-                for each in some:
-                    known, own = before.get(each, PhotoMarks()), marks[bytes.fromhex(each)]
-                    now = _joined_marks(known, own) if adding else own
-                    if now != known:
-                        new[each] = now
-                if new:
-                    self._note_marked(new.values())
-                    with self._change(set(new)) as changing:
-                        self._marks.merge(mark_rows(new, self._marks.schema), update=True)
-                        self._follow(changing, {})
-                changed += len(new)
-        return changed
 
     def _note_marked(self, marks: Iterable[PhotoMarks]) -> None:
         """Record which kinds of marks photos have, before they have them."""
         columns = [mark_columns(each) for each in marks]
         kinds = {name for each in columns for name, value in each.items() if value is not None}
-        known = self._photos.newest().marked
+        noted = self._photos.newest().dataset.config().get(MARKED, "")
+        known = set(filter(None, noted.split(",")))
         if not kinds <= known:
             own = {MARKED: ",".join(sorted(kinds | known))}
             self._step(self._photos, lambda dataset: dataset.update_config(own))
@@ -710,20 +639,15 @@ class LanceWriter:
             self._complete()
             self._delete_removed_items()
             yield next(steps)
-            words = Published()
             for table in indexed:
-                if table is self._photos:
-                    words = renewed(self._published_words(), table.newest())
                 if not self._has_few_changes(table):
-                    joined: list[Joined] = []
-                    self._step(table, partial(self._compact, table, joined))
-                    words = after_joining(words, joined) if table is self._photos else words
+                    self._step(table, partial(self._compact, table))
                     self._index_columns(table)
                 yield next(steps)
             settings = self._index_vectors()
             yield next(steps)
-            self._publish(settings, words)
-            self._step(self._pending, partial(self._compact, self._pending, []))
+            self._publish(settings)
+            self._step(self._pending, partial(self._compact, self._pending))
             for table in (*indexed, self._pending, self._baselines):
                 self._clean(table)
         tables.make_files_private(self.address)
@@ -771,14 +695,13 @@ class LanceWriter:
             and all(each.num_deletions <= _FEW * each.physical_rows for each in fragments)
         )
 
-    def _compact(self, table: Table, joined: list[Joined], dataset: Any) -> None:
-        """Join the small fragments of a table; `joined` gets what was joined."""
+    def _compact(self, table: Table, dataset: Any) -> None:
+        """Join the small fragments of a table."""
         rows = _ROWS_PER_FRAGMENT.get(table.name, self._policy.rows_per_fragment)
         plan = Compaction.plan(dataset, {"target_rows_per_fragment": rows})
         results = [task.execute(dataset) for task in plan.tasks]
         if results:
             Compaction.commit(dataset, results)
-        joined += map(Joined.by, results)
 
     def _index_columns(self, table: Table) -> None:
         """Index what is not indexed yet of the columns that filters and look-ups use."""
@@ -826,13 +749,11 @@ class LanceWriter:
         partitions = len(found.view.dataset.get_ivf_model(INDEX_NAME).centroids)
         return calibrated(found, partitions, (ids, vectors), texts)
 
-    def _publish(self, settings: SearchSettings | None, words: Published) -> None:
+    def _publish(self, settings: SearchSettings | None) -> None:
         numbers = self._baselines.newest().read(["number"])["number"].to_pylist()
         columns: dict[str, Any] = {
             "number": max(numbers, default=0) + 1,
-            "words": words.vocabulary.frequent_words(),
-            "vocabulary": encoded(words),
-            **self._baseline_columns(max(numbers, default=0)),
+            **self._published_columns(max(numbers, default=0)),
         }
         self._baselines.merge(pa.Table.from_pylist([columns], self._baselines.schema))
         self._baselines.delete(f"number < {columns['number'] - 1}")
@@ -841,20 +762,24 @@ class LanceWriter:
         for table in (self._photos, self._files):
             self._tag(table, table.newest().version)
 
-    def _baseline_columns(self, published: int) -> dict[str, Any]:
-        """The score baseline, as the columns for it have it.
+    def _published_columns(self, published: int) -> dict[str, Any]:
+        """The score baseline and the words of names, as the columns for them have them.
 
-        That with the number `published` is published again unless the archive has changed enough.
+        Those with the number `published` are published again unless the archive has changed enough.
         """
         view = self._photos.newest()
         count = view.count()
-        if self._make_baseline is None or not count:
-            return {}
-        columns = [*_BASELINE_COLUMNS, "vectors", "made_by"]
+        columns = [*_BASELINE_COLUMNS, "vectors", "made_by", "words"]
         for row in self._baselines.newest().read(columns, f"number = {published}").to_pylist():
             is_close = row["vectors"] and abs(count - row["vectors"]) <= _FEW * row["vectors"]
             if is_close and row["made_by"] == VERSION:
                 return dict(row)
+        return {"words": words_of_names(view), **self._baseline_columns(view, count)}
+
+    def _baseline_columns(self, view: View, count: int) -> dict[str, Any]:
+        """The score baseline of these vectors; nothing for too few."""
+        if self._make_baseline is None or not count:
+            return {}
         vectors = first_by_content(view, self._policy.sample)
         mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         baseline = self._make_baseline(vectors[:SAMPLE_PHOTOS], mean, count)
@@ -912,25 +837,11 @@ class LanceWriter:
         with lance_errors(self.address):
             return str(self._photos.newest().dataset.config().get(LINEAGE, ""))
 
-    def _published_words(self) -> Published:
-        """The vocabulary that was published last; an empty one before."""
-        rows = self._baselines.newest().read(["number", "vocabulary"]).sort_by("number")
-        return published_in(rows["vocabulary"][-1].as_py() if rows.num_rows else None)
-
     def _clean(self, table: Table) -> None:
         with table.changing() as dataset:
             dataset.cleanup_old_versions(
                 timedelta(minutes=self._policy.keep_minutes), error_if_tagged_old_versions=False
             )
-
-
-def _joined_marks(known: PhotoMarks, more: PhotoMarks) -> PhotoMarks:
-    """Marks with those of another library, where the first have none of that kind."""
-    return PhotoMarks(
-        known.favourite or more.favourite,
-        more.rating if known.rating is None else known.rating,
-        known.hidden or more.hidden,
-    )
 
 
 def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:
