@@ -20,7 +20,7 @@ class CommitClock:
         self.restart()
 
     def is_due(self, waiting: int) -> bool:
-        """Whether to commit now that so many photos are waiting."""
+        """Return whether to commit now that so many photos are waiting."""
         is_late = time.monotonic() - self._committed_s >= _COMMIT_EVERY_S
         return waiting >= _PHOTOS_PER_COMMIT or is_late
 

@@ -187,7 +187,7 @@ def _of_encoder(photo: PackedPhoto, encoder: EncoderRow) -> PackedVectors | None
 def _results_of(
     photo: PackedPhoto, vectors: PackedVectors | None, is_known: bool
 ) -> Iterator[IngestResult]:
-    """Results that record a photo and all its files; none for a photo without vectors."""
+    """Yield results that record a photo and all its files; none for a photo without vectors."""
     if vectors is None and not is_known:
         return
     for number, file in enumerate(photo.files):
@@ -217,7 +217,7 @@ def _thumbnails_of(
 
 
 def _failures(store: Store) -> Iterator[IngestResult]:
-    """Results that record the files that could not be read."""
+    """Yield results that record the files that could not be read."""
     by_folder = defaultdict(list)
     for failure in store.failures.of_files():
         by_folder[failure.path.parent].append(failure)

@@ -72,19 +72,21 @@ class Filling:
         return working_folder(self.settings.data_dir, self.address)
 
     def exists(self) -> bool:
-        """Whether there is an archive at the address."""
+        """Return whether there is an archive at the address."""
         from imgsearch.archive.lance.tables import exists
 
         return exists(self.address)
 
     def _encoder(self) -> EncoderRow:
-        """The encoder of the archive. Raises StoreError where there is none."""
+        """Return the encoder of the archive. Raises StoreError where there is none."""
         from imgsearch.archive.lance.tables import Table
 
         return Table(self.address, "photos").encoder
 
     def writer(self, encoder: EncoderRow | None = None) -> LanceWriter:
-        """The writer of the archive; with `encoder`, the archive is created if there is none.
+        """Return the writer of the archive.
+
+        With `encoder`, the archive is created if there is none.
 
         Settling embeds sample queries. Raises EncoderMismatch for vectors of another encoder, and
         StoreError where there is no archive.

@@ -26,7 +26,7 @@ class Originals:
         self._mounts = MountPoints.parse(mounts)
 
     def file_at(self, path: str) -> Path | None:
-        """The file at a path of the archive; None for an object that is not mounted here."""
+        """Return the file at a path of the archive; None for an object that is not mounted here."""
         return self._mounts.file_of(path) if is_object(path) else Path(path)
 
     def fetched(self, path: str, with_video: bool) -> AbstractContextManager[Path]:
@@ -50,7 +50,9 @@ class Originals:
                 yield IndexedFile(fetched)  # the copy has another time
 
     def read_first(self, places: Iterable[Path], read: Callable[[Path], _Result]) -> _Result | None:
-        """The result of reading the first of these files that can be reached; objects are fetched.
+        """Return the result of reading the first of these files that can be reached.
+
+        Objects are fetched.
 
         `read` returns None for a file that cannot be reached now, and so does this.
         """
@@ -70,13 +72,13 @@ class Originals:
         return None
 
     def openable(self, path: str | Path, valid_s: int) -> str:
-        """The file at a path of the archive, or an address that opens its object."""
+        """Return the file at a path of the archive, or an address that opens its object."""
         address = path_text(path)
         file = self.file_at(address)
         return self._objects.signed_address(address, valid_s) if file is None else str(file)
 
 
 def absolute_place(place: str | Path) -> str:
-    """An absolute path, or the address of an object as it is."""
+    """Return an absolute path, or the address of an object as it is."""
     text = path_text(place)
     return text if SCHEME.match(text) else absolute(text)

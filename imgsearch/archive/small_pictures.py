@@ -41,7 +41,10 @@ class SmallPictures:
         self._reading = Lock()  # the other pictures of a page wait until the first has read all
 
     def get(self, content_hash: str) -> bytes | None:
-        """The picture (WebP) of the photo with this content, in hexadecimal; None without one."""
+        """Return the picture (WebP) of the photo with this content, in hexadecimal.
+
+        None without one.
+        """
         known = self._known(content_hash)
         if known is not None:
             return known
@@ -56,7 +59,7 @@ class SmallPictures:
             return images.get(content_hash)
 
     def of(self, content_hashes: Sequence[str]) -> dict[str, bytes]:
-        """The pictures of these photos, where there are any."""
+        """Return the pictures of these photos, where there are any."""
         known = {each: self._known(each) for each in content_hashes}
         images = self._archive().thumbnails([each for each in known if known[each] is None])
         self._keep(images)

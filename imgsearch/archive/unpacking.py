@@ -128,7 +128,10 @@ def merge_pack(
 
 
 def _encoder_of(target: MergeTarget, reader: PackReader) -> EncoderRow:
-    """The encoder of the archive, of which the pack has vectors; of a new one that of the pack."""
+    """Return the encoder of the archive, of which the pack has vectors.
+
+    Of a new one that of the pack.
+    """
     encoders = reader.info.encoders
     if target.encoder is not None:
         if any(each.encoder_id == target.encoder.encoder_id for each in encoders):
@@ -161,7 +164,10 @@ def _leave_other_photos(store: Store, writer: LanceWriter) -> None:
 
 @contextmanager
 def _folder_for_a_library(cache_dir: Path) -> Iterator[Path]:
-    """A new private folder, deleted in the end; those of killed processes are deleted before."""
+    """Provide a new private folder, deleted in the end.
+
+    Those of killed processes are deleted before.
+    """
     parent = cache_dir / "archives" / _FOLDER
     try:
         private_files.make_folder(parent)

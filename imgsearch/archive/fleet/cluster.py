@@ -64,7 +64,7 @@ class WorkerShape(Struct, frozen=True):
 
 
 def shape_of(nodes: Sequence[tuple[int, int]], head: str) -> WorkerShape:
-    """The workers for a cluster whose nodes have these numbers of CPUs and GPUs.
+    """Return the workers for a cluster whose nodes have these numbers of CPUs and GPUs.
 
     Each GPU gets a worker with a share of its node's CPUs; without GPUs, each node gets one. All
     workers are alike: the smallest share decides. `head` is the address of the cluster, for the
@@ -225,7 +225,7 @@ def _connect(address: str) -> None:
 
 
 def _current_cluster() -> str:
-    """The address of the cluster of this machine, as recorded by `ray start`."""
+    """Return the address of the cluster of this machine, as recorded by `ray start`."""
     if address := os.environ.get("RAY_ADDRESS"):
         return address
     folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
@@ -356,7 +356,7 @@ def _watched(steps: Iterable[_Step]) -> Iterator[_Step]:
 
 
 def _shape() -> WorkerShape:
-    """The workers for the connected cluster."""
+    """Return the workers for the connected cluster."""
     import ray
 
     nodes = [_resources(node) for node in ray.nodes() if node["Alive"]]
@@ -383,7 +383,7 @@ def _unpickle(data: bytes) -> Any:
 
 
 def _next(results: queue.Queue[_Result], control: str) -> _Result:
-    """The next result. Raises FleetError if the cluster's head stops answering."""
+    """Return the next result. Raises FleetError if the cluster's head stops answering."""
     silent_s = 0.0
     while True:
         try:
@@ -412,7 +412,7 @@ def _answers(address: str) -> bool:
 
 
 def _error_of(error: BaseException) -> BaseException:
-    """The error to show: the error of a worker, or one that says that Ray has failed."""
+    """Return the error to show: the error of a worker, or one that says that Ray has failed."""
     import ray
 
     is_defect = isinstance(error, ray.exceptions.RayTaskError)  # of imgsearch: with its traceback

@@ -60,7 +60,7 @@ class FleetRun(Struct, frozen=True):
     settle_every: int = _SETTLE_EVERY
 
     def accepting_removals(self, sources: Iterable[str]) -> str:
-        """The command that removes the photos that are gone from these sources."""
+        """Return the command that removes the photos that are gone from these sources."""
         words = " ".join(map(shell_word, sources))
         return f"imgsearch index {words} --accept-removals --library {shell_word(self.address)}"
 
@@ -249,7 +249,7 @@ def _thumbnails(outcomes: Sequence[FileOutcome]) -> Mapping[bytes, bytes]:
 
 
 def _is_final(outcome: FileOutcome) -> bool:
-    """Whether later runs skip this version of the file."""
+    """Return whether later runs skip this version of the file."""
     if outcome.is_gone:
         return False
     failure = None if outcome.result is None else outcome.result.failure

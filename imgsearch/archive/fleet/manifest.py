@@ -90,7 +90,7 @@ class Manifest:
     @classmethod
     @contextmanager
     def open(cls, folder: Path) -> Iterator[Self]:
-        """The manifest in a working folder, created if needed.
+        """Provide the manifest in a working folder, created if needed.
 
         Raises LibraryLocked while another run uses it, and DiskError.
         """
@@ -130,7 +130,9 @@ class Manifest:
     # ------------------------------------------------------------------ listing
 
     def resume(self, address: str, anew: bool) -> str | None:
-        """The path after which the listing of a source continues or begins; None if it is complete.
+        """Return the path after which the listing of a source continues or begins.
+
+        None if it is complete.
 
         A new listing begins once all work of the last one is done, or with `anew` at once.
         """
@@ -184,7 +186,7 @@ class Manifest:
             )
 
     def _photos_of_changed(self, address: str, listing: int) -> Iterator[bytes]:
-        """The paths of finished photos with a changed sidecar file."""
+        """Yield the paths of finished photos with a changed sidecar file."""
         changed = self._connection.execute(
             f"SELECT path FROM files WHERE {_CHANGED_BESIDE} ORDER BY path", (address, listing)
         )
@@ -210,13 +212,13 @@ class Manifest:
     # ------------------------------------------------------------------ work
 
     def count(self, address: str) -> int:
-        """The number of photos in the current listing of a source."""
+        """Return the number of photos in the current listing of a source."""
         return self._count(
             "source = ? AND listing = ? AND is_photo", address, self._listing(address)
         )
 
     def count_to_do(self, address: str, fingerprint: str) -> int:
-        """The number of photos to read: new, changed, or failed with other decoders."""
+        """Return the number of photos to read: new, changed, or failed with other decoders."""
         return self._count(_TO_DO, address, self._listing(address), fingerprint)
 
     def to_do(self, address: str, fingerprint: str, limit: int) -> Iterator[list[ListedFile]]:
@@ -224,7 +226,7 @@ class Manifest:
         return self._pages(address, limit, _TO_DO, fingerprint)
 
     def make_facts_due(self, address: str) -> None:
-        """The facts of all photos of a source that are done are due to be read again."""
+        """Note that the facts of all photos of a source that are done are due to be read again."""
         self._connection.execute(
             "UPDATE files SET facts_due = 1 WHERE source = ? AND listing = ? AND is_photo "
             "AND content_hash IS NOT NULL",
@@ -232,7 +234,7 @@ class Manifest:
         )
 
     def count_facts_due(self, address: str) -> int:
-        """The number of photos whose facts alone must be read again."""
+        """Return the number of photos whose facts alone must be read again."""
         return self._count(_FACTS_DUE, address, self._listing(address))
 
     def facts_due(self, address: str, limit: int) -> Iterator[list[ListedFile]]:
@@ -330,7 +332,7 @@ class Manifest:
             )
 
     def _is_of(self, lineage: str) -> bool:
-        """Whether the catalogue had this lineage in the last run, which is recorded."""
+        """Return whether the catalogue had this lineage in the last run, which is recorded."""
         row = self._connection.execute("SELECT lineage FROM catalogue").fetchone()
         known = "" if row is None else row[0]
         if row is None or known != lineage:
@@ -342,7 +344,7 @@ class Manifest:
     # ------------------------------------------------------------------ gone
 
     def count_gone(self, address: str) -> tuple[int, int]:
-        """The number of photos only in earlier listings of a source, and the number in any."""
+        """Return the number of photos only in earlier listings of a source, and in any of them."""
         is_known = "is_photo AND done_version IS NOT NULL"
         gone = self._count(f"{_GONE} AND {is_known}", address, self._listing(address))
         return gone, self._count(f"source = ? AND {is_known}", address)

@@ -46,7 +46,7 @@ class MountPoints(Struct, frozen=True):
         return cls({mounted: folders[mounted] for mounted in longest_first})
 
     def file_of(self, address: str) -> Path | None:
-        """The file of an object; None if it is not mounted or does not exist now."""
+        """Return the file of an object; None if it is not mounted or does not exist now."""
         for mounted, folder in self.folders.items():
             if address.startswith(mounted):
                 names = address.removeprefix(mounted).split("/")

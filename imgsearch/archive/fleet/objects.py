@@ -63,7 +63,7 @@ class S3Address(Struct, frozen=True):
 
 
 def is_object(path: str) -> bool:
-    """Whether a path names an object, not a file."""
+    """Return whether a path names an object, not a file."""
     return path.startswith(SCHEME)
 
 
@@ -75,7 +75,7 @@ class ShownObjects:
         return ObjectStorage(attempts=_ATTEMPTS_WAITED_FOR)  # takes 0.1 s, so only once
 
     def signed_address(self, path: str, valid_s: int) -> str:
-        """An address that opens an object without credentials for a time, at most seven days.
+        """Return an address that opens an object without credentials for up to seven days.
 
         It is computed on this machine, without checking that the object exists. Raises
         ObjectStorageError without credentials.
@@ -105,7 +105,7 @@ class ShownObjects:
 
 
 def name_of(path: str) -> str:
-    """The last part of a path or of a key."""
+    """Return the last part of a path or of a key."""
     return path.rpartition("/")[2]
 
 
@@ -117,7 +117,7 @@ class ObjectStorage:
     """
 
     def __init__(self, connections: int = 10, attempts: int | None = None) -> None:
-        """`attempts` is the number of tries over a broken connection; None: `ATTEMPTS`."""
+        """Try `attempts` times over a broken connection; None: `ATTEMPTS` times."""
         if find_spec("boto3") is None:
             raise MissingPackage(f"s3:// needs more packages: {install_command('scale')}")
         import boto3

@@ -54,7 +54,7 @@ class PhotoSource(Protocol):
 
 
 def source_of(address: str) -> PhotoSource:
-    """The source at an address. Raises UsageError, FolderError and MissingPackage."""
+    """Return the source at an address. Raises UsageError, FolderError and MissingPackage."""
     if is_object(address):
         return _Objects(S3Address.parse(address))
     folder = absolute(address)
@@ -118,7 +118,7 @@ class _Objects:
 
 
 def beside_paths(path: str) -> tuple[str, ...]:
-    """Possible paths of sidecar files of an object; none for a file."""
+    """Return possible paths of sidecar files of an object; none for a file."""
     return (*sidecar_paths(path), *live_photo_paths(path)) if is_object(path) else ()
 
 

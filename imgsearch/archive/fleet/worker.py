@@ -119,7 +119,7 @@ class PhotoWorker:
         self._folder.cleanup()
 
     def embed(self, files: Sequence[ListedFile]) -> list[FileOutcome]:
-        """The outcome of each file. Equal contents are embedded once."""
+        """Return the outcome of each file. Equal contents are embedded once."""
         if any(is_object(file.path) for file in files):
             self._fetcher.prepare()
         outcomes: list[FileOutcome] = []
@@ -163,7 +163,7 @@ class PhotoWorker:
     def _reading(
         self, fetched: Iterator[_Fetched], known: set[bytes]
     ) -> Iterator[Callable[[], _Fetched]]:
-        """A task for each file that reads it."""
+        """Return a task for each file that reads it."""
         return (partial(self._read, *item) for item in self._to_read(fetched, known))
 
     def _to_read(

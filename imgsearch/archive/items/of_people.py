@@ -401,7 +401,7 @@ def _counting(
 
 
 def _excludes(name: ItemName, face: FaceItem, other_name: ItemName, other: FaceItem) -> bool:
-    """Whether a decision excludes an earlier one: a face is one person, and a person or not."""
+    """Return whether a decision excludes an earlier one: a face is one person at most."""
     both_are = name[0] == other_name[0] == "face"
     return (both_are or face.person == other.person) and is_same_face(
         face.at_s,

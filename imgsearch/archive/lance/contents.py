@@ -44,30 +44,33 @@ class ArchiveContents:
             return PhotoCount(view.count(FIRST_PARTS), view.count())
 
     def indexed_vectors(self) -> int:
-        """The number of vectors in the index."""
+        """Return the number of vectors in the index."""
         with lance_errors(self._address):
             return indexed_rows(self._photos().dataset)
 
     def unindexed_vectors(self) -> int:
-        """The number of vectors that are in no index."""
+        """Return the number of vectors that are in no index."""
         with lance_errors(self._address):
             view = self._photos()
             return view.count() - indexed_rows(view.dataset)
 
     def search_settings(self) -> SearchSettings | None:
-        """The search settings of the index and its recall; None where every vector is compared."""
+        """Return the search settings of the index and its recall.
+
+        None where every vector is compared.
+        """
         with lance_errors(self._address):
             return PhotoVectorsView.of(self._photos(), USUAL_POLICY).settings
 
     def paths_below(self, place: str) -> list[str]:
-        """The paths of all files below a folder or address, without a slash at its end."""
+        """Return the paths of all files below a folder or address, without a slash at its end."""
         below = f"path >= {literal(f'{place}/')} AND path < {literal(f'{place}0')}"  # after "/"
         with lance_errors(self._address):
             rows = self._tables["files"].newest().read(["path"], below)
         return [loaded(path) for path in rows["path"].to_pylist()]
 
     def rows_of_tables(self) -> dict[str, int]:
-        """The number of rows of each table. Raises StoreError for damage."""
+        """Return the number of rows of each table. Raises StoreError for damage."""
         with lance_errors(self._address):
             return {name: table.newest().count() for name, table in self._tables.items()}
 

@@ -17,7 +17,7 @@ _ROWS_AT_ONCE = 65_536
 
 
 def words_of_names(view: View) -> list[str]:
-    """The words of the names of photos, of three letters or more, without digits.
+    """Return the words of the names of photos, of three letters or more, without digits.
 
     Those that most photos have come first.
     """
@@ -29,7 +29,7 @@ def words_of_names(view: View) -> list[str]:
 
 
 def _photos_with_words(rows: Any) -> dict[str, int]:
-    """The number of rows (a pyarrow.Table) with each word in any of their columns."""
+    """Return the number of rows (a pyarrow.Table) with each word in any of their columns."""
     columns = [column.combine_chunks() for column in rows.columns]
     texts = pc.binary_join_element_wise(*columns, " ", null_handling="replace", null_replacement="")
     words = pc.split_pattern(texts, " ")

@@ -73,7 +73,7 @@ class SearchEffort(Struct, frozen=True):
     filtered_recall: float
 
     def depth_for(self, k: int, share: float) -> int:
-        """The number of candidates to score for k results, for the share that passes a filter."""
+        """Return the number of candidates to score for k results, by the share that passes."""
         power = min(log(share) / log(SAMPLE_SHARE), _LARGEST_POWER)
         growth = max(1.0, self.filtered_depth / self.depth)
         return ceil(self.depth * float(growth**power)) + 3 * max(0, k - _CALIBRATED_K)
@@ -92,7 +92,7 @@ class SearchSettings(Struct, frozen=True):
     text: SearchEffort | None
 
     def effort(self, kind: QueryKind) -> SearchEffort:
-        """The settings for a kind of query."""
+        """Return the settings for a kind of query."""
         return self.text if kind == "text" and self.text is not None else self.image
 
 
@@ -100,12 +100,12 @@ _settings_of = msgspec.json.Decoder(SearchSettings).decode
 
 
 def settings_text(settings: SearchSettings) -> str:
-    """The settings as the table's configuration has them."""
+    """Return the settings as the table's configuration has them."""
     return msgspec.json.encode(settings).decode()
 
 
 def segments_of(dataset: Any) -> tuple[str, ...]:
-    """The parts of the index of vectors; none without an index."""
+    """Return the parts of the index of vectors; none without an index."""
     return tuple(
         sorted(
             str(segment.uuid)
@@ -117,7 +117,7 @@ def segments_of(dataset: Any) -> tuple[str, ...]:
 
 
 def indexed_rows(dataset: Any) -> int:
-    """The number of rows in the index of vectors."""
+    """Return the number of rows in the index of vectors."""
     indexes = dataset.describe_indices()
     return sum(index.num_rows_indexed for index in indexes if index.name == INDEX_NAME)
 
@@ -137,7 +137,7 @@ class PhotoVectorsView(Struct, frozen=True):
 
     @classmethod
     def of(cls, view: View, policy: LancePolicy) -> PhotoVectorsView:
-        """The vectors of a version."""
+        """Return the vectors of a version."""
         segments = segments_of(view.dataset)
         settings = None
         with suppress(msgspec.DecodeError):  # none, or settings of another version
@@ -147,7 +147,7 @@ class PhotoVectorsView(Struct, frozen=True):
         return cls(view, segments, settings, view.count(), policy)
 
     def nearest(self, query: Vector, k: int, condition: str | None, kind: QueryKind) -> Neighbours:
-        """The k nearest photos that fulfil a condition: best first, equal scores by id."""
+        """Return the k nearest photos that fulfil a condition: best first, equal scores by id."""
         matching = self.rows if condition is None else self.view.count(condition)
         if k <= 0 or not matching:
             return NO_NEIGHBOURS
@@ -174,7 +174,7 @@ class PhotoVectorsView(Struct, frozen=True):
         condition: str | None,
         share: float,
     ) -> Any:
-        """The rows (a pyarrow.Table) that the index takes for the nearest.
+        """Return the rows (a pyarrow.Table) that the index takes for the nearest.
 
         The condition is fulfilled by this share of all rows.
         """
@@ -187,7 +187,7 @@ class PhotoVectorsView(Struct, frozen=True):
         return self.view.read(("id", "vector"), condition, **options)
 
     def nearest_exactly(self, query: Vector, k: int, condition: str | None) -> Neighbours:
-        """The k nearest photos, by comparing every vector that fulfils the condition."""
+        """Return the k nearest photos, by comparing every vector that fulfils the condition."""
         ids: list[Ids] = []
         scores: list[Vector] = []
         for batch in self.view.batches(["id", "vector"], condition, _SCAN_ROWS):
@@ -201,7 +201,7 @@ class PhotoVectorsView(Struct, frozen=True):
 def _options(
     query: Vector, depth: int, probes: int | None, condition: str | None
 ) -> dict[str, Any]:
-    """The options of a search for `depth` candidates, in all partitions without `probes`."""
+    """Return the options of a search for `depth` candidates, in all partitions without `probes`."""
     nearest: dict[str, Any] = {"column": "vector", "q": query, "k": depth}
     if probes is None:
         nearest["search_effort"] = 1.0
@@ -215,7 +215,7 @@ def _options(
 
 
 def _best(k: int, ids: Ids, scores: Vector) -> Neighbours:
-    """The k best photos of rows, each by its best part; equal scores by id."""
+    """Return the k best photos of rows, each by its best part; equal scores by id."""
     order = np.lexsort((ids, -scores))
     _, first = np.unique(ids[order], return_index=True)
     chosen = order[np.sort(first)[:k]]
@@ -247,7 +247,7 @@ class _Trial(Struct, frozen=True):
 def calibrated(
     found: PhotoVectorsView, partitions: int, images: tuple[Ids, Vectors], texts: Vectors | None
 ) -> SearchSettings:
-    """The settings with which an index reaches the recall wanted at the least cost.
+    """Return the settings with which an index reaches the recall wanted at the least cost.
 
     `images` are photos, and texts are vectors of captions, to search by. Every vector is read once,
     for the exact results.
@@ -288,7 +288,10 @@ def _cheapest(found: PhotoVectorsView, partitions: int, trial: _Trial) -> Search
 
 
 def _enough(curve: Vector, goal: float) -> int:
-    """The fewest candidates whose recall reaches the goal; all of the curve where none does."""
+    """Return the fewest candidates whose recall reaches the goal.
+
+    All of the curve where none does.
+    """
     reached = np.flatnonzero(curve >= goal)
     fewest = int(reached[0]) + 1 if len(reached) else len(curve)
     return min(max(fewest, 2 * _CALIBRATED_K), len(curve))
@@ -317,7 +320,7 @@ def _recall_by_depth(
 
 
 def first_by_content(view: View, count: int) -> Vectors:
-    """The vectors (n, dim) of the `count` whole photos with the lowest content hashes, in order.
+    """Return the vectors (n, dim) of the `count` whole photos with the lowest hashes, in order.
 
     An id is the beginning of a hash, so an index finds them.
     """
@@ -332,7 +335,10 @@ def first_by_content(view: View, count: int) -> Vectors:
 
 
 def sample_rows(view: View, count: int, seed: int) -> tuple[Ids, Vectors]:
-    """A random sample of whole photos: ids and vectors; the same seed gives the same ones."""
+    """Return a random sample of whole photos: ids and vectors.
+
+    The same seed gives the same ones.
+    """
     total = view.count()
     generator = np.random.default_rng(seed)
     rows = np.sort(generator.choice(total, min(count, total), replace=False))

@@ -40,7 +40,7 @@ READING_COLUMNS = ("hash", "faces", "state", "model", "read_at", "people", "mess
 
 
 def reading_rows(readings: Mapping[bytes, PhotoFaces], schema: pa.Schema) -> pa.Table:
-    """The rows of the table of faces, by content."""
+    """Return the rows of the table of faces, by content."""
     rows = [
         {
             "hash": content_hash.hex(),
@@ -59,7 +59,7 @@ def reading_rows(readings: Mapping[bytes, PhotoFaces], schema: pa.Schema) -> pa.
 
 
 def faces_in(row: Mapping[str, Any]) -> dict[int, tuple[Any, ...]]:
-    """The faces of a row of the table of faces: the values of `FACE_COLUMNS` by id.
+    """Return the faces of a row of the table of faces: the values of `FACE_COLUMNS` by id.
 
     The id of a face follows from its photo, the reading and its place among the faces, so it is the
     same wherever the row is read, and none is given again.
@@ -77,7 +77,7 @@ def _face_id(content_hash: str, reading: str, place: int) -> int:
 
 
 def reading_name(row: Mapping[str, Any]) -> str:
-    """What tells a reading of a photo from its others."""
+    """Return the name that tells a reading of a photo from its others."""
     return f"{row['read_at']} {row['model']}"
 
 
@@ -87,7 +87,7 @@ def reading_name(row: Mapping[str, Any]) -> str:
 def people_rows(
     rows: Mapping[str, Mapping[str, Any] | None], revision: int, schema: pa.Schema
 ) -> pa.Table:
-    """The rows of the table of people, by their keys; None for a row that was deleted."""
+    """Return the rows of the table of people, by their keys; None for a row that was deleted."""
     columns = {
         "row": list(rows),
         "content": [None if each is None else _encode(each) for each in rows.values()],
@@ -97,7 +97,7 @@ def people_rows(
 
 
 def people_row(content: bytes) -> dict[str, Any]:
-    """The columns in a row of the table of people."""
+    """Return the columns in a row of the table of people."""
     return _decode_row(content)
 
 
@@ -117,7 +117,7 @@ SHOWN_COLUMNS = ("hash", "names", "faces", "others", "reading")
 
 
 def shown_in(rows: Sequence[Mapping[str, Any]]) -> dict[str, ShownPeople]:
-    """What rows of the table `photo_people` say, by content in hexadecimal."""
+    """Return the rows of the table `photo_people`, by content in hexadecimal."""
     return {
         row["hash"]: ShownPeople(
             tuple(map(loaded, row["names"] or ())), row["faces"], row["others"], row["reading"]
@@ -127,7 +127,7 @@ def shown_in(rows: Sequence[Mapping[str, Any]]) -> dict[str, ShownPeople]:
 
 
 def people_columns(facts: Facts, shown: ShownPeople | None) -> dict[str, Any]:
-    """The columns of a photo that follow from its faces, and from the people in its facts."""
+    """Return the columns of a photo that follow from its faces and the people in its facts."""
     names: Iterable[str] = () if shown is None else shown.names
     return {
         FACE_NAMES: [stored(name) for name in names] or None,

@@ -99,7 +99,7 @@ class PeopleTables:
 
 
 def head_in(view: View | None) -> PeopleHead:
-    """What the newest commit to people states."""
+    """Return the statements of the newest commit to people."""
     return PeopleHead() if view is None else _head_in(view.dataset)
 
 
@@ -109,7 +109,7 @@ def _head_in(dataset: Any) -> PeopleHead:
 
 
 def rows_since(view: View, revision: int) -> Iterator[tuple[str, int, dict[str, Any] | None]]:
-    """The rows that were committed after a revision: table, id, and columns unless deleted."""
+    """Yield the rows committed after a revision: table, id, and columns unless deleted."""
     for rows in view.batches(["row", "content"], f"revision > {revision}", _ROWS_AT_ONCE):
         for row in rows.to_pylist():
             table, _, number = row["row"].partition("/")

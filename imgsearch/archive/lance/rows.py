@@ -51,7 +51,7 @@ _TEXT_FACTS = tuple(
 
 
 def id_of(content_hash: str) -> int:
-    """The id of the photo with this content (hexadecimal): the first 63 bits of the hash.
+    """Return the id of the photo with this content (hexadecimal): the first 63 bits of the hash.
 
     Two of n photos share an id with a chance of about n^2 / 2^64: 1 in 1,800 at 10^8 photos, 1 in
     18 at 10^9. The key of a row has the id, not the hash, so such a photo cannot get in beside the
@@ -71,7 +71,7 @@ class KnownFile(Struct, frozen=True):
 
 
 def file_columns(results: Sequence[IngestResult], schema: pa.Schema) -> pa.Table:
-    """The rows of these files; of several results for one path, the last counts."""
+    """Return the rows of these files; of several results for one path, the last counts."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     by_path = {path_text(result.stat.path): result for result in results}
     rows = []
@@ -94,7 +94,7 @@ def file_columns(results: Sequence[IngestResult], schema: pa.Schema) -> pa.Table
 
 
 def stem_of(path: str) -> str:
-    """The path without its suffix."""
+    """Return the path without its suffix."""
     return os.path.splitext(path)[0]  # noqa: PTH122  # an address is no path of this system
 
 
@@ -108,7 +108,7 @@ def _failure_columns(failure: Failure) -> dict[str, object]:
 
 
 def refused(row: Mapping[str, Any], failure: Failure) -> IngestResult:
-    """The result for a file whose photo the catalogue cannot take: a failure."""
+    """Return the result for a file whose photo the catalogue cannot take: a failure."""
     stat = FileStat(loaded(row["path"]), row["size_bytes"], row["mtime_ns"], row["inode"])
     return IngestResult(stat, failure=failure)
 
@@ -140,13 +140,13 @@ class NewPhoto(Struct, frozen=True):
 
 
 def facts_rows(facts: Mapping[str, Facts], schema: pa.Schema) -> pa.Table:
-    """The rows of the table of facts, by content in hexadecimal."""
+    """Return the rows of the table of facts, by content in hexadecimal."""
     rows = [{"hash": each, **_fact_columns(own)} for each, own in facts.items()]
     return pa.Table.from_pylist(rows, schema)
 
 
 def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Schema) -> pa.Table:
-    """The rows of new photos; with each, the columns of its files and of its text."""
+    """Return the rows of new photos; with each, the columns of its files and of its text."""
     rows: list[dict[str, object]] = []
     for photo, derived in photos:
         own = _content_columns(photo) | derived
@@ -176,12 +176,12 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
 
 
 def checksums_of(stored_vectors: Vectors) -> list[int]:
-    """The checksum of each vector (n, dim), as it is stored."""
+    """Return the checksum of each vector (n, dim), as it is stored."""
     return [zlib.crc32(row.tobytes()) for row in stored_vectors]
 
 
 def with_columns(rows: pa.Table, derived: Mapping[str, Mapping[str, object]]) -> pa.Table:
-    """Rows of photos with these columns in place of theirs, by hash."""
+    """Return rows of photos with these columns in place of theirs, by hash."""
     schema = rows.schema
     hashes = rows["hash"].to_pylist()
     for name in dict.fromkeys(name for columns in derived.values() for name in columns):
@@ -204,7 +204,7 @@ def with_columns(rows: pa.Table, derived: Mapping[str, Mapping[str, object]]) ->
 
 
 def _listed_words(all_words: str) -> list[str]:
-    """The words of a row that the index of trigrams cannot find, each once."""
+    """Return the words of a row that the index of trigrams cannot find, each once."""
     return sorted({each for each in all_words.split() if each != _END and not is_in_trigrams(each)})
 
 
@@ -218,7 +218,7 @@ def _content_columns(photo: NewPhoto) -> dict[str, Any]:
 
 
 def facts_columns(facts: Facts) -> dict[str, Any]:
-    """The facts of a photo, and what filters and names ask of them."""
+    """Return the facts of a photo, and what filters and names ask of them."""
     names: dict[str, Iterable[str]] = {
         **{field: [getattr(facts, field) or ""] for field in _TEXT_FACTS},
         "keywords": [name for each in facts.keywords for name in names_of_keyword(each)],
@@ -261,12 +261,12 @@ PHOTO_COLUMNS = ("id", "hash", "size_bytes", *(fact.name for fact in FACTS))
 
 
 def photo_of(row: Mapping[str, Any]) -> Photo:
-    """The photo of a row."""
+    """Return the photo of a row."""
     return Photo(row["id"], row["hash"], row["size_bytes"], facts_of(row))
 
 
 def facts_of(row: Mapping[str, Any]) -> Facts:
-    """The facts in a row of photos or facts."""
+    """Return the facts in a row of photos or facts."""
     facts: dict[str, Any] = {}
     for name, load, unknown in _LOADERS:
         value = row[name]
@@ -279,7 +279,7 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
 
 
 def _loader_of(fact: Fact) -> Callable[[Any], Any] | None:
-    """What makes a fact of a value in its column; None where the value is the fact."""
+    """Return the function from a column's value to the fact; None where they are equal."""
     if fact.type is tuple:
         return lambda texts: tuple(map(loaded, texts))
     if fact.type is str:
@@ -292,7 +292,7 @@ _LOADERS = tuple((fact.name, _loader_of(fact), fact.unknown) for fact in FACTS)
 
 
 def vectors_in(rows: pa.Table) -> Vectors:
-    """The vectors of rows, float32 of length 1."""
+    """Return the vectors of rows, float32 of length 1."""
     vectors = stored_in(rows).astype(np.float32)
     # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -300,14 +300,14 @@ def vectors_in(rows: pa.Table) -> Vectors:
 
 
 def stored_in(rows: pa.Table) -> Vectors:
-    """The vectors of rows as they are stored."""
+    """Return the vectors of rows as they are stored."""
     column = rows["vector"].combine_chunks()
     vectors: Vectors = column.flatten().to_numpy(zero_copy_only=False)
     return vectors.reshape(len(column), -1)
 
 
 def images_by_hash(rows: pa.Table) -> dict[str, bytes]:
-    """The small pictures (WebP) in rows of the table `thumbnails`, by content in hexadecimal."""
+    """Return the small pictures (WebP) in rows of `thumbnails`, by content in hexadecimal."""
     return dict(zip(rows["hash"].to_pylist(), rows["image"].to_pylist(), strict=True))
 
 
@@ -315,7 +315,7 @@ def images_by_hash(rows: pa.Table) -> dict[str, bytes]:
 
 
 def place_columns(files: Iterable[KnownFile], facts: Facts) -> dict[str, Any]:
-    """Columns that are derived from the files of a photo, at least one."""
+    """Return columns that are derived from the files of a photo, at least one."""
     files = sorted(files, key=lambda file: os.fsencode(file.path))
     paths = [file.path for file in files]
     parts = [_folders_and_name(path) for path in paths]
@@ -338,12 +338,12 @@ def place_columns(files: Iterable[KnownFile], facts: Facts) -> dict[str, Any]:
 
 
 def folder_names(path: str) -> list[str]:
-    """The names of the folders of a file, from the outermost on."""
+    """Return the names of the folders of a file, from the outermost on."""
     return _folders_and_name(path)[0]
 
 
 def _folders_and_name(path: str) -> tuple[list[str], str, str]:
-    """The names of the folders of a file, their folded path, and the name of the file."""
+    """Return the names of the folders of a file, their folded path, and the name of the file."""
     scheme = SCHEME.match(path)
     *names, file_name = path[scheme.end() if scheme else 0 :].split("/")
     names = [name for name in names if name]
@@ -351,7 +351,7 @@ def _folders_and_name(path: str) -> tuple[list[str], str, str]:
 
 
 def _ancestors(path: str) -> list[str]:
-    """The paths of all folders of a file: "/", "/a", "/a/b"."""
+    """Return the paths of all folders of a file: "/", "/a", "/a/b"."""
     scheme = SCHEME.match(path)
     start = scheme[0] if scheme else "/"
     *names, _ = path[len(start) :].split("/")
@@ -360,13 +360,16 @@ def _ancestors(path: str) -> list[str]:
 
 
 def text_columns(reading: PhotoText | None) -> dict[str, Any]:
-    """Columns that are derived from the text in a photo."""
+    """Return columns that are derived from the text in a photo."""
     texts = [] if reading is None else searchable_texts(reading.lines)
     return {TEXT_COLUMN: _between_ends(texts)}
 
 
 def words_text(names: Iterable[str]) -> str:
-    """Names as words, each name once, with `NAME_END` around each; empty without any word."""
+    """Return names as words, each name once, with `NAME_END` around each.
+
+    Empty without any word.
+    """
     return _between_ends(dict.fromkeys(" ".join(words_of(name)) for name in names))
 
 
@@ -379,7 +382,7 @@ def _between_ends(names: Iterable[str]) -> str:
 
 
 def mark_columns(marks: PhotoMarks | None) -> dict[str, Any]:
-    """The columns of a photo with its marks; null where it has none."""
+    """Return the columns of a photo with its marks; null where it has none."""
     if marks is None:
         marks = PhotoMarks()
     return {
@@ -390,7 +393,7 @@ def mark_columns(marks: PhotoMarks | None) -> dict[str, Any]:
 
 
 def marks_of(row: Mapping[str, Any]) -> PhotoMarks:
-    """The marks in a row of photos or marks."""
+    """Return the marks in a row of photos or marks."""
     return PhotoMarks(bool(row["favourite"]), row["own_rating"], bool(row["hidden"]))
 
 
@@ -403,7 +406,7 @@ _read_text = msgspec.json.Decoder(PhotoText).decode
 
 
 def text_rows(readings: Mapping[bytes, PhotoText], schema: pa.Schema) -> pa.Table:
-    """The rows of the table of texts, by content."""
+    """Return the rows of the table of texts, by content."""
     rows = [
         {
             "hash": content_hash.hex(),

@@ -156,12 +156,12 @@ TEXTS = "text"  # of pictures: its column of words is beside those of `NAME_FIEL
 
 
 def plain_column(fact: str) -> str:
-    """The column with a text fact in which a filter finds parts."""
+    """Return the column with a text fact in which a filter finds parts."""
     return f"plain_{fact}"
 
 
 def words_column(field: str) -> str:
-    """The column with the words of one of `NAME_FIELDS`, or of `TEXTS`."""
+    """Return the column with the words of one of `NAME_FIELDS`, or of `TEXTS`."""
     return f"words_{field}"
 
 
@@ -223,12 +223,12 @@ _OTHER_COLUMNS: Columns = {
 
 
 def is_in_trigrams(word: str) -> bool:
-    """Whether Lance's index of trigrams finds a word: it has three ASCII letters or digits."""
+    """Return whether Lance's index of trigrams finds a word: three ASCII letters or digits."""
     return _TRIGRAM.search(word) is not None
 
 
 def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
-    """The schema that a table of a new catalogue gets."""
+    """Return the schema that a table of a new catalogue gets."""
     key = _KEYS[name]
     columns = {
         "photos": _photo_columns,
@@ -387,7 +387,7 @@ def _baseline_columns(dim: int) -> Columns:
 
 
 def exists(address: str, name: TableName = "photos") -> bool:
-    """Whether there is a catalogue at this address, of any version; or this table of it."""
+    """Return whether there is a catalogue at this address, of any version; or this table of it."""
     with lance_errors(address):
         try:
             lance.dataset(_uri(address, name))
@@ -447,7 +447,10 @@ def make_files_private(address: str) -> None:
 
 
 def _missing(address: str, name: TableName) -> StoreError:
-    """The error for a table that is not there; of a catalogue being made, `photos` comes last."""
+    """Return the error for a table that is not there.
+
+    Of a catalogue being made, `photos` comes last.
+    """
     is_begun = name == "photos" and any(_is_begun(address, each) for each in _KEYS)
     if is_begun and not _lists_files(address):
         word = shell_word(address)
@@ -462,12 +465,12 @@ def _missing(address: str, name: TableName) -> StoreError:
 
 
 def _is_begun(address: str, name: TableName) -> bool:
-    """Whether there is a table, or the folder for one."""
+    """Return whether there is a table, or the folder for one."""
     return Path(_uri(address, name)).is_dir() if is_folder(address) else exists(address, name)
 
 
 def _lists_files(address: str) -> bool:
-    """Whether the table of files has rows: then a table that is missing was lost."""
+    """Return whether the table of files has rows: then a table that is missing was lost."""
     return exists(address, "files") and lance.dataset(_uri(address, "files")).count_rows() > 0
 
 
@@ -476,7 +479,7 @@ def _uri(address: str, name: str) -> str:
 
 
 def _uri_for_tags(address: str, name: str) -> str:
-    """The address of a table by which Lance writes tags at the same place as all else.
+    """Return the address of a table by which Lance writes tags at the same place as all else.
 
     By the path of a folder, it makes the folder of a tag at the percent-encoded path as well.
     """
@@ -485,7 +488,7 @@ def _uri_for_tags(address: str, name: str) -> str:
 
 
 def _is_not_found(error: Exception) -> bool:
-    """Whether a table is not there, though its folder or its bucket may be."""
+    """Return whether a table is not there, though its folder or its bucket may be."""
     text = str(error).lower()
     return "not found" in text and "nosuchbucket" not in text
 
@@ -518,7 +521,7 @@ class View(Struct, frozen=True, eq=False):
 
     @classmethod
     def of(cls, dataset: Any, known: pa.Schema) -> Self:
-        """The version that a dataset (lance.LanceDataset) is at."""
+        """Return the version that a dataset (lance.LanceDataset) is at."""
         schema = dataset.schema
         names = frozenset(schema.names)
         return cls(dataset, known, int(dataset.version), names, _encoder_of(schema))
@@ -566,7 +569,7 @@ class View(Struct, frozen=True, eq=False):
                 yield found.slice(start, rows)
 
     def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
-        """The rows (a pyarrow.Table) that fulfil an SQL condition."""
+        """Return the rows (a pyarrow.Table) that fulfil an SQL condition."""
         lacking = self._lacking(columns)
         stored = self._without(lacking, columns)
         rows = self.dataset.to_table(columns=stored, filter=condition, **options)
@@ -592,29 +595,29 @@ class View(Struct, frozen=True, eq=False):
                 yield self._with_nulls(pa.Table.from_batches([batch]), lacking, columns)
 
     def column(self, name: str) -> str:
-        """A column in SQL: its name, or a null of its type if the table lacks it."""
+        """Return a column in SQL: its name, or a null of its type if the table lacks it."""
         if name in self.names:
             return name
         sql_type = _SQL_TYPES.get(self.known.field(name).type)
         return "NULL" if sql_type is None else f"CAST(NULL AS {sql_type})"
 
     def _lacking(self, columns: Sequence[str]) -> list[str]:
-        """The known columns among these that the table lacks."""
+        """Return the known columns among these that the table lacks."""
         return [each for each in columns if each not in self.names and each in self.known.names]
 
     def _without(self, lacking: Sequence[str], columns: Sequence[str]) -> list[str]:
-        """The other columns; the key of the table if there are none."""
+        """Return the other columns; the key of the table if there are none."""
         return [each for each in columns if each not in lacking] or [self.known.names[0]]
 
     def _with_nulls(self, rows: Any, lacking: Sequence[str], columns: Sequence[str]) -> Any:
-        """Rows with nulls for the columns that the table lacks."""
+        """Return rows with nulls for the columns that the table lacks."""
         for name in lacking:
             kind = self.known.field(name).type
             rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
         return rows.select(list(columns)) if lacking else rows
 
     def has(self, condition: str) -> bool:
-        """Whether a row fulfils an SQL condition."""
+        """Return whether a row fulfils an SQL condition."""
         return bool(self.read([self.known.names[0]], condition, limit=1).num_rows)
 
     def count(self, condition: str | None = None) -> int:
@@ -628,7 +631,7 @@ class View(Struct, frozen=True, eq=False):
     def read_with(
         self, column: str, values: Sequence[object], columns: Sequence[str], also: str = ""
     ) -> Any:
-        """The rows that have one of these values in a column; `also` begins with AND.
+        """Return the rows that have one of these values in a column; `also` begins with AND.
 
         Without a value, nothing is read: Lance would read a whole column to find nothing.
         """
@@ -704,7 +707,10 @@ class Table:
 
     @classmethod
     def if_there(cls, address: str, name: TableName, unchecked_s: float = 0.0) -> Table | None:
-        """A table that a catalogue may lack, None where it does. Raises as opening one does."""
+        """Return a table that a catalogue may lack, None where it does.
+
+        Raises as opening one does.
+        """
         return cls(address, name, unchecked_s=unchecked_s) if exists(address, name) else None
 
     def _check(self, dataset: Any) -> None:
@@ -796,7 +802,7 @@ class Table:
                 change(dataset)
 
     def newest(self) -> View:
-        """The newest version; of commits by other processes, as of `unchecked_s` ago at most."""
+        """Return the newest version; others' commits may be unseen for `unchecked_s`."""
         with self._lock, lance_errors(self.address):
             if not self._is_due():
                 return self._view
@@ -808,12 +814,12 @@ class Table:
             return self._view
 
     def _is_due(self) -> bool:
-        """Whether this process has committed to the table since, or `unchecked_s` are over."""
+        """Return whether this process has committed to the table, or `unchecked_s` are over."""
         commits, seen_s = self._seen
         return commits != _commits.of(self._uri) or time.monotonic() - seen_s >= self._unchecked_s
 
     def before(self, version: int) -> View:
-        """The version before this one."""
+        """Return the version before this one."""
         with lance_errors(self.address):
             return self._view_of(self.newest().dataset.checkout_version(max(1, version - 1)))
 
@@ -848,7 +854,7 @@ class Table:
 
     @contextmanager
     def changing(self) -> Iterator[Any]:
-        """A dataset at the newest version, to call methods of Lance that commit."""
+        """Provide a dataset at the newest version, to call methods of Lance that commit."""
         with lance_errors(self.address):
             # One of its own: views share the other, and a commit moves the dataset it is made by.
             dataset = lance.dataset(self._uri)
@@ -860,7 +866,7 @@ class Table:
 
     @contextmanager
     def tagging(self) -> Iterator[Any]:
-        """A dataset at the newest version, to write tags."""
+        """Provide a dataset at the newest version, to write tags."""
         with lance_errors(self.address):
             yield lance.dataset(_uri_for_tags(self.address, self.name))
 
@@ -879,12 +885,12 @@ def _encoder_of(schema: pa.Schema) -> EncoderRow:
 
 
 def literal(text: str) -> str:
-    """A text in SQL."""
+    """Return a text in SQL."""
     return "'" + stored(text).replace("'", "''") + "'"
 
 
 def is_one_of(column: str, values: Sequence[object]) -> str:
-    """The condition that a column has one of these numbers or texts."""
+    """Return the condition that a column has one of these numbers or texts."""
     if not len(values):
         return "false"
     listed = ", ".join(literal(each) if isinstance(each, str) else str(each) for each in values)
@@ -901,12 +907,12 @@ _ESCAPE = 0x10FF00
 
 
 def stored(text: str) -> str:
-    """A text as columns hold it: see `loaded`."""
+    """Return a text as columns hold it: see `loaded`."""
     return text if text.isascii() else _UNSTORABLE.sub(_escape, text)
 
 
 def loaded(text: str) -> str:
-    """The text behind a column's text: the reverse of `stored`."""
+    """Return the text behind a column's text: the reverse of `stored`."""
     return text if text.isascii() else _ESCAPED.sub(_unescape, text)
 
 

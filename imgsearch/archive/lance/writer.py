@@ -236,7 +236,7 @@ class LanceWriter:
     # ------------------------------------------------------------------ changing
 
     def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
-        """The contents among these that have vectors already."""
+        """Return the contents among these that have vectors already."""
         wanted = {each.hex() for each in content_hashes}
         found: set[str] = set()
         with lance_errors(self.address):
@@ -247,7 +247,7 @@ class LanceWriter:
         return {bytes.fromhex(each) for each in found}
 
     def contents_at(self, paths: Sequence[str]) -> dict[str, bytes]:
-        """The contents at those of these paths at which there is a photo."""
+        """Return the contents at those of these paths at which there is a photo."""
         with lance_errors(self.address):
             rows = self._files.newest().read_with("path", paths, ["path", "hash"], _HAS_PHOTO)
             return {loaded(row["path"]): bytes.fromhex(row["hash"]) for row in rows.to_pylist()}
@@ -355,7 +355,7 @@ class LanceWriter:
             self._follow(set(hashes), {})
 
     def newer_texts(self, readings: Mapping[bytes, PhotoText]) -> dict[bytes, PhotoText]:
-        """The readings among these that are later than those of the same photos here."""
+        """Return the readings among these that are later than those of the same photos here."""
         with lance_errors(self.address):
             hashes = [each.hex() for each in readings]
             rows = self._texts.newest().read_with("hash", hashes, READING_COLUMNS, HAS_READING)
@@ -435,19 +435,19 @@ class LanceWriter:
         return self._later_table("items")
 
     def _later_table(self, name: TableName) -> Table:
-        """A table that older catalogues lack; it is made where it is missing."""
+        """Return a table that older catalogues lack; it is made where it is missing."""
         if not tables.exists(self.address, name):
             tables.create(self.address, self.encoder)
         return Table(self.address, name, writable=True)
 
     def _hashes_at(self, files: View, paths: Sequence[str]) -> set[str]:
-        """The contents at these paths in a version of the table of files."""
+        """Return the contents at these paths in a version of the table of files."""
         rows = files.read_with("path", paths, ["hash"])
         return {each for each in rows["hash"].to_pylist() if each is not None}
 
     @contextmanager
     def _change(self, hashes: set[str]) -> Iterator[set[str]]:
-        """A change to these contents, noted for `settle` to complete it if it is cut off.
+        """Provide a change to these contents, noted for `settle` to complete it if it is cut off.
 
         Earlier changes that failed in this process are done with the one that tries them again.
         """
@@ -579,7 +579,7 @@ class LanceWriter:
         return files
 
     def _rows(self, table: Table, hashes: Iterable[str], target: Table) -> Any:
-        """The photos with these contents, with the columns that another table has as well.
+        """Return the photos with these contents, with the columns that another table has as well.
 
         A newer imgsearch may have added one to one of the tables, and not yet to the other.
         """
@@ -677,7 +677,7 @@ class LanceWriter:
                 return
 
     def _has_few_changes(self, table: Table) -> bool:
-        """Whether joining fragments and extending indexes costs more than it spares.
+        """Return whether joining fragments and extending indexes costs more than it spares.
 
         Both read and write large parts of a table anew, however little was put since.
         """
@@ -763,7 +763,7 @@ class LanceWriter:
             self._tag(table, table.newest().version)
 
     def _published_columns(self, published: int) -> dict[str, Any]:
-        """The score baseline and the words of names, as the columns for them have them.
+        """Return the score baseline and the words of names, as the columns for them have them.
 
         Those with the number `published` are published again unless the archive has changed enough.
         """
@@ -777,7 +777,7 @@ class LanceWriter:
         return {"words": words_of_names(view), **self._baseline_columns(view, count)}
 
     def _baseline_columns(self, view: View, count: int) -> dict[str, Any]:
-        """The score baseline of these vectors; nothing for too few."""
+        """Return the score baseline of these vectors; nothing for too few."""
         if self._make_baseline is None or not count:
             return {}
         vectors = first_by_content(view, self._policy.sample)
@@ -833,7 +833,7 @@ class LanceWriter:
             self._step(self._photos, lambda dataset: dataset.update_config(mark))
 
     def lineage(self) -> str:
-        """A value that changes with `go_back`: what was put since may not be here any more."""
+        """Return a value that changes with `go_back`: later photos may not be here any more."""
         with lance_errors(self.address):
             return str(self._photos.newest().dataset.config().get(LINEAGE, ""))
 
@@ -845,12 +845,12 @@ class LanceWriter:
 
 
 def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:
-    """The step that indexes a column."""
+    """Return the step that indexes a column."""
     return lambda dataset: dataset.create_scalar_index(column, kind, name=name)
 
 
 def _set(column: str, value: str, condition: str) -> Callable[[Any], object]:
-    """The step that gives a column a value, in SQL, in the rows that fulfil a condition."""
+    """Return the step that gives a column a value, in SQL, in the rows that fulfil a condition."""
     return lambda dataset: dataset.update({column: value}, where=condition)
 
 
@@ -862,5 +862,5 @@ def _build_index(dataset: Any, name: str, bits: int) -> None:
 
 
 def _extend(name: str) -> Callable[[Any], object]:
-    """The step that adds to an index what it does not have yet."""
+    """Return the step that adds to an index what it does not have yet."""
     return lambda dataset: dataset.optimize.optimize_indices(index_names=[name])

@@ -86,7 +86,7 @@ class ReplicaRows:
     """Writes changes of an archive into a replica, on one connection in autocommit mode."""
 
     def __init__(self, connection: sqlite3.Connection, encoder: EncoderRow) -> None:
-        """The caller holds the writer's lock; `encoder` made the vectors of the archive."""
+        """Write with a lock that the caller holds; `encoder` made the vectors of the archive."""
         self._connection = connection
         self._rows = BatchRows(connection, [fact.name for fact in FACTS])
         self._empty_batch = _empty_batch(encoder)
