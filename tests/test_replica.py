@@ -265,15 +265,18 @@ def test_who_asks_during_the_first_copy_is_told(tmp_path: Path) -> None:
     writer.put([photo(number, path_of(number)) for number in range(4500)])
     process = copying(writer.address, tmp_path, "batch")
     try:
-        engine, _ = opened(writer.address, tmp_path)
+        engine, replica = opened(writer.address, tmp_path)
+        replica.checked_s = 3600.0
         said.clear()
         assert engine.photo_count() == 2000
         assert len(said) == 1 and "of 4,500 photos)" in said[0] and "are found" in said[0]
         assert (running := engine.running()) is not None and running.total == 4500
-        engine.close()
     finally:
         process.kill()
         process.communicate()
+    # Who asks next goes on with it at once.
+    assert engine.photo_count() == 4500
+    engine.close()
 
 
 def test_threads_that_ask_at_once_get_whole_answers(writer: LanceWriter, tmp_path: Path) -> None:

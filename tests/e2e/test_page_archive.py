@@ -23,7 +23,7 @@ from tests.browsing import (
     wait_for_first,
     wait_until_shown,
 )
-from tests.factories import run_cli
+from tests.factories import run_cli, wait_until
 from tests.test_faces import ColourReader, write_people
 from tests.travels import state_beside
 
@@ -351,9 +351,15 @@ def test_the_page_shows_how_far_the_first_copy_is(tmp_path: Path, open_tab: Open
             tab.get_by_text("not complete yet").wait_for()
             held.kill()
             held.communicate()
-            tab.reload()
+
+            def is_complete() -> bool:
+                """Whether it is after a reload. A page that was just drawn does not follow."""
+                tab.reload()
+                tab.get_by_text("Its size").wait_for()
+                return tab.get_by_text(", complete").count() > 0
+
+            wait_until(is_complete)
             tab.get_by_text("4,500", exact=True).wait_for()
-            tab.get_by_text(", complete").wait_for()
     finally:
         held.kill()
         held.communicate()

@@ -98,6 +98,7 @@ class Replica:
         self._opening = Lock()  # what is opened when it is first needed
         self._taken: tuple[int, ...] | None = None  # the versions that were taken last
         self._is_complete = False  # the first copy, as far as is known
+        self._is_copied_elsewhere = False  # another process made it when that was looked at last
         self._has_told = False
         self._is_use_noted = False
 
@@ -167,28 +168,42 @@ class Replica:
         answers. Raises LibraryLocked and ObjectStorageError where nothing is there yet, and
         StoreError for a damaged copy.
         """
-        if time.monotonic() < self._due_s:
+        if not self._is_due():
             return
         # A thread that finds another one at it waits for the first copy only.
         if not self._lock.acquire(blocking=not self._is_complete):
             return
         try:
-            if time.monotonic() >= self._due_s:
+            if self._is_due():
                 self._refresh(context)
         finally:
             self._lock.release()
+
+    def _is_due(self) -> bool:
+        """Return whether changes are to be looked for now.
+
+        If another process made the first copy and has ended before its end, that is at once.
+        """
+        if time.monotonic() >= self._due_s:
+            return True
+        if not self._is_copied_elsewhere:
+            return False
+        from imgsearch.store.lock import is_held
+
+        return not is_held(self._folder)
 
     def _refresh(self, context: Callable[[], IndexingContext]) -> None:
         wait_s = self.checked_s
         try:
             for _ in self._steps(context):
                 pass
-            self._is_complete = True
+            self._is_complete, self._is_copied_elsewhere = True, False
             self._item_sending().send_waiting()
         except LibraryLocked:
             if not self._is_there():
                 raise
             self._is_complete = self._state().is_complete
+            self._is_copied_elsewhere = not self._is_complete
             if not self._is_complete:
                 self._tell_of_first_copy()
         except StorageUnreachable as error:
