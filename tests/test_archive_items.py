@@ -846,7 +846,7 @@ def test_a_place_without_an_archive_is_refused(tmp_path: Path) -> None:
     anna = Sharer(tmp_path / "anna", str(tmp_path / "nothing"))
     with closing(anna):
         mark(anna)
-        with pytest.raises(StoreError, match="There is no catalogue at"):
+        with pytest.raises(StoreError, match="There is no archive at"):
             anna.synchronise()
         assert not (tmp_path / "nothing").exists()
         assert len(anna.rows("SELECT * FROM user_items WHERE NOT is_sent")) == 5

@@ -229,4 +229,4 @@ def test_mistakes_are_said_in_a_sentence(tmp_path: Path) -> None:
     inside = run_cli("pack", tmp_path, "--inside", *archive, data=tmp_path / "data")
     assert inside.returncode == 2 and "name the file instead" in inside.stderr
     missing = run_cli("pack", tmp_path, tmp_path / "p.imgsearch", *archive, data=tmp_path / "data")
-    assert missing.returncode == 8 and "There is no catalogue" in missing.stderr
+    assert missing.returncode == 8 and "There is no archive" in missing.stderr

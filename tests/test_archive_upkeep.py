@@ -142,7 +142,7 @@ def test_an_interrupted_change_is_completed_by_the_command_that_doctor_names(
     reported = run_cli("settle", "--json", "--library", address, data=tmp_path / "data")
     assert json.loads(reported.stdout)["photos"] == 3
     missing = run_cli("settle", "--library", tmp_path / "none", data=tmp_path / "data")
-    assert missing.returncode == 8 and "There is no catalogue at" in missing.stderr
+    assert missing.returncode == 8 and "There is no archive at" in missing.stderr
     assert run_cli("settle", data=tmp_path / "data").returncode == 2
 
 

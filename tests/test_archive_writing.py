@@ -638,7 +638,7 @@ def test_a_catalogue_in_object_storage_is_like_one_in_a_folder(bucket: str) -> N
     writer.forget(["s3://photos/a/3.jpg"])
     assert_answer(archive, [number for number in range(30) if number != 3])
     assert archive.files()["s3://photos/a/1.jpg"]["hash"] == content_of(1).hex()
-    with pytest.raises(StoreError, match="There is no catalogue at s3://index/other"):
+    with pytest.raises(StoreError, match="There is no archive at s3://index/other"):
         ArchivePhotos(f"{bucket}/other")
     with pytest.raises(ObjectStorageError, match="a bucket of this name does not exist"):
         ArchivePhotos("s3://nowhere/archive")
@@ -690,7 +690,7 @@ def test_a_table_that_is_not_as_it_must_be_is_refused(
 def test_a_place_without_a_catalogue_says_so(tmp_path: Path) -> None:
     (tmp_path / "foreign.txt").write_text("not ours")
     for address in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(StoreError, match="There is no catalogue at"):
+        with pytest.raises(StoreError, match="There is no archive at"):
             ArchivePhotos(address)
     (tmp_path / "photos.lance").write_text("a file, not a table")
     with pytest.raises(StoreError):

@@ -283,7 +283,7 @@ def test_selected_photos_of_an_archive_can_be_exported(
 def test_without_an_archive_there_no_page_opens(tmp_path: Path) -> None:
     done = run_cli("ui", "--library", tmp_path / "none", "--no-browser", data=tmp_path / "data")
     assert done.returncode == 8
-    assert f"There is no catalogue at {tmp_path / 'none'}" in done.stderr
+    assert f"There is no archive at {tmp_path / 'none'}" in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -160,7 +160,7 @@ def test_an_archive_is_served_once_for_a_data_folder(served: ServedArchive, tmp_
     second = run_cli("serve", "--library", served.address, data=served.data)
     assert second.returncode == 2 and "is served already" in second.stderr
     nothing = run_cli("serve", "--library", tmp_path / "none", data=served.data)
-    assert nothing.returncode == 8 and "There is no catalogue" in nothing.stderr
+    assert nothing.returncode == 8 and "There is no archive" in nothing.stderr
     assert not working_folder(served.data, tmp_path / "none").exists()
     with serving(tmp_path / "other", "--library", str(served.address)):
         pass  # another data folder may serve it, too

@@ -451,16 +451,17 @@ def _missing(address: str, name: TableName) -> StoreError:
 
     Of a catalogue being made, `photos` comes last.
     """
+    word = shell_word(address)
     is_begun = name == "photos" and any(_is_begun(address, each) for each in _KEYS)
     if is_begun and not _lists_files(address):
-        word = shell_word(address)
         return StoreError(
             f"The archive at {address} was begun and has no photos yet: its first run was stopped "
             f"early, or is under way. Run it again: imgsearch index FOLDER --library {word} (or: "
             f"imgsearch copy --to {word})"
         )
     return StoreError(
-        f"There is no catalogue at {address}, or its table {name} is missing. Check the address."
+        f"There is no archive at {address}, or its table {name} is missing. Check the address. To "
+        f"make an archive there: imgsearch index FOLDER --library {word}"
     )
 
 
