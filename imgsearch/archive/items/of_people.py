@@ -282,6 +282,10 @@ def _person_with(connection: sqlite3.Connection, identity: str) -> int | None:
         person_id = number_of(connection, _PERSON, identity)
         if _row_of(connection, person_id) is not None:
             return person_id
+        # Where two were joined here a moment ago, the items do not say so yet.
+        if (into := _joined_with(connection, identity)) is not None:
+            identity = into
+            continue
         person = _item(connection, _PERSON, identity)
         if isinstance(person, PersonItem):
             return _put(connection, identity, person)
