@@ -318,9 +318,13 @@ def test_two_albums_exchange_their_names(anna: Sharer, ben: Sharer) -> None:
     assert settle(anna, ben)["albums"] == {"One": ["02"], "Two": ["01"]}
 
 
-def test_two_persons_of_one_name_become_one(anna: Sharer, ben: Sharer) -> None:
+@pytest.mark.parametrize("stays", ["anna's", "ben's"])
+def test_two_persons_of_one_name_become_one(anna: Sharer, ben: Sharer, stays: str) -> None:
     anna.store.people.make([anna.face(ONE)], "Maria")
     ben.store.people.make([ben.face(TWO)], "maria")
+    earlier = anna if stays == "anna's" else ben
+    with earlier.store.database.brief_transaction() as connection:
+        connection.execute("UPDATE persons SET made_at = '2020-01-01T00:00:00+00:00'")
     ben.store.people.decide(ben.person("Maria"), [], [ben.face(THREE)])
     said = settle(anna, ben)
     assert len(said["persons"]) == 1
