@@ -16,7 +16,6 @@ from imgsearch.store.reading.vectors import photo_starts
 from imgsearch.text import is_utf8
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.index import EncoderRow
@@ -96,38 +95,14 @@ def label_photos(
     In the order in which the photos were indexed. A photo with several parts is as similar to a
     class as the most similar of its parts. Raises UsageError for invalid classes.
     """
-    classifier = _new_classifier(classes, row, encoder)
+    vectors = class_vectors(validate(classes), row, encoder)
+    classifier = make_classifier(classes, vectors, encoder.logit_scale)
     wanted = store.reads.photos.live_ids(among)
     labels: list[Label] = []
     for _, ids, chunk in store.reads.vectors.chunks(row.key):
         rows = np.isin(ids, wanted)
         labels += _classify(classifier, classes, ids[rows], chunk[rows])
     return labels
-
-
-def label_catalogued(
-    catalogue: Catalogue, encoder: Encoder, classes: Classes, ids: Ids
-) -> list[Label]:
-    """Return the likeliest class of each of these photos, in their order.
-
-    Else as `label_photos`.
-    """
-    classifier = _new_classifier(classes, catalogue.encoder, encoder)
-    labels: list[Label] = []
-    for start in range(0, len(ids), CHUNK_ROWS):
-        some = ids[start : start + CHUNK_ROWS].tolist()
-        photos = catalogue.vectors_of(some)
-        found = [each for each in some if each in photos]
-        if found:
-            parts = [photos[each].vectors.astype(np.float32) for each in found]
-            rows = np.repeat(np.array(found, np.int64), [len(each) for each in parts])
-            labels += _classify(classifier, classes, rows, np.concatenate(parts))
-    return labels
-
-
-def _new_classifier(classes: Classes, row: EncoderRow, encoder: Encoder) -> ZeroShotClassifier:
-    vectors = class_vectors(validate(classes), row, encoder)
-    return make_classifier(classes, vectors, encoder.logit_scale)
 
 
 def _classify(

@@ -48,10 +48,6 @@ COPY_PERSONS = (
     f"plain_name, is_hidden, {UTC_TEXT.format('made_at')} FROM library.persons WHERE id IN (SELECT "
     "person_id FROM main.faces UNION SELECT person_id FROM main.face_decisions) ORDER BY id"
 )
-ADD_READING = (
-    "INSERT INTO main.face_readings (photo_id, state, model, read_at, people) "
-    f"VALUES (?, ?, ?, {UTC_TEXT.format('?')}, ?)"
-)
 # About how many bytes the rows of each photo take.
 SIZES = (
     f"SELECT photo_id, 150 + length(vector) FROM library.faces WHERE photo_id {_THESE}",
@@ -75,12 +71,6 @@ _ADD_FACES = (
     f"INSERT INTO main.faces (photo_id, {_FACE}) SELECT new.id, {_FACE} "
     "FROM batch.new_readings AS new JOIN batch.faces ON photo_id = pack_id "
     "ORDER BY new.id, faces.id",
-)
-# The decisions of a library about all photos, as `FaceMerger.decide` takes them.
-ALL_DECISIONS = (
-    f"SELECT photos.id, content_hash, {_PLACE}, person_id, is_person, decided_at "
-    "FROM face_decisions JOIN photos USING (content_hash) ORDER BY is_person DESC, "
-    "face_decisions.id"
 )
 _MODEL = "SELECT model FROM {}.face_readings WHERE state = 'found' LIMIT 1"
 _DECISIONS = (
@@ -115,12 +105,12 @@ class FaceMerger:
         faces = 0
         for statement in _ADD_FACES:
             faces = connection.execute(statement).rowcount  # of the last one
-        decided = self.decide(connection, connection.execute(_DECISIONS).fetchall())
+        decided = self._decide(connection, connection.execute(_DECISIONS).fetchall())
         for photo_id, content_hash in {*decided, *connection.execute(_TO_LINK).fetchall()}:
             face_decisions.link(connection, photo_id, content_hash)
         return faces
 
-    def decide(
+    def _decide(
         self, connection: sqlite3.Connection, rows: Iterable[Sequence[Any]]
     ) -> set[tuple[int, bytes]]:
         """Add decisions; returns the photos, with the hashes of their content.
