@@ -13,6 +13,7 @@ import hashlib
 import sys
 
 import numpy as np
+from msgspec.structs import replace
 
 from imgsearch.archive.lance.writer import LanceWriter
 from imgsearch.records.arrays import Vectors
@@ -45,6 +46,21 @@ def photo(number: int, path: str, facts: Facts | None = None) -> IngestResult:
         vectors,
         times_s=tuple(map(float, range(len(vectors)))) if len(vectors) > 1 else (),
     )
+
+
+def path_of(number: int) -> str:
+    """The path of a photo of `some_photos`."""
+    return f"/photos/{number % 3}/{number:03}.jpg"
+
+
+def some_photos(count: int) -> list[IngestResult]:
+    """The first photos, each at its path."""
+    return [photo(number, path_of(number)) for number in range(count)]
+
+
+def at_path(result: IngestResult, path: str) -> IngestResult:
+    """Known content at another path."""
+    return IngestResult(replace(result.stat, path=path), result.content_hash)
 
 
 def main(address: str, name: str, first: str, last: str, batch: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from imgsearch import Library, Settings
 from imgsearch.indexer import sync
@@ -50,6 +52,16 @@ def library_with_faces(place: Path, photos: Path) -> Iterator[Library]:
     run(find_faces(context, (), False))
     with Library.open(settings, encoder=StandIn()) as library:
         yield library
+
+
+def set_face_models(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Set the model that finds faces to one of colours; returns a function that sets another."""
+
+    def set_model(model: str) -> None:
+        monkeypatch.setattr("imgsearch.faces.reader.open_reader", lambda cache: ColourReader(model))
+
+    set_model("colours/1")
+    return set_model
 
 
 def undo_changes(library: Library) -> bool:

@@ -27,7 +27,7 @@ from imgsearch.records.faces import Person
 from imgsearch.service.client import Client
 from tests.factories import PATIENCE_S, cli_environment, wait_until
 from tests.object_storage import S3Server
-from tests.people import library_with_faces, write_three_persons
+from tests.people import library_with_faces, set_face_models, write_three_persons
 from tests.services import serving
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, needs_models, write_people
@@ -52,12 +52,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def found_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Sets the model that finds faces from here on."""
-
-    def set_model(model: str) -> None:
-        monkeypatch.setattr("imgsearch.faces.reader.open_reader", lambda cache: ColourReader(model))
-
-    set_model("colours/1")
-    return set_model
+    return set_face_models(monkeypatch)
 
 
 @pytest.fixture

@@ -45,22 +45,17 @@ from imgsearch.archive.lance.nearest import LancePolicy  # noqa: E402
 from imgsearch.archive.lance.rows import id_of  # noqa: E402
 from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
 from tests.archive_photos import ArchivePhotos, files_of  # noqa: E402
-from tests.catalogue_writer import DIM, content_of, photo, vectors_of  # noqa: E402
+from tests.catalogue_writer import (  # noqa: E402
+    DIM,
+    at_path,
+    content_of,
+    path_of,
+    photo,
+    some_photos,
+    vectors_of,
+)
 
 ENCODER = EncoderRow(1, "test/1", "test", DIM)
-
-
-def path_of(number: int) -> str:
-    return f"/photos/{number % 3}/{number:03}.jpg"
-
-
-def at_path(result: IngestResult, path: str) -> IngestResult:
-    """Known content at another path."""
-    return IngestResult(replace(result.stat, path=path), result.content_hash)
-
-
-def some_photos(count: int) -> list[IngestResult]:
-    return [photo(number, path_of(number)) for number in range(count)]
 
 
 def id_in(number: int) -> int:

@@ -43,7 +43,15 @@ pa = pytest.importorskip("pyarrow")
 from imgsearch.archive.lance.nearest import LancePolicy  # noqa: E402
 from imgsearch.archive.lance.writer import LanceWriter  # noqa: E402
 from tests import replicas  # noqa: E402
-from tests.catalogue_writer import DIM, content_of, photo, vectors_of  # noqa: E402
+from tests.catalogue_writer import (  # noqa: E402
+    DIM,
+    at_path,
+    content_of,
+    path_of,
+    photo,
+    some_photos,
+    vectors_of,
+)
 
 ENCODER = EncoderRow(1, "test/1", "test", DIM)
 
@@ -141,19 +149,6 @@ ENGINES: dict[str, Callable[[Path], CatalogueKind]] = {
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CatalogueKind]:
     with closing(ENGINES[request.param](tmp_path)) as engine:
         yield engine
-
-
-def path_of(number: int) -> str:
-    return f"/photos/{number % 3}/{number:03}.jpg"
-
-
-def at_path(result: IngestResult, path: str) -> IngestResult:
-    """Known content at another path."""
-    return IngestResult(replace(result.stat, path=path), result.content_hash)
-
-
-def some_photos(count: int) -> list[IngestResult]:
-    return [photo(number, path_of(number)) for number in range(count)]
 
 
 def id_in(catalogue: Catalogue, number: int) -> int:

@@ -26,10 +26,9 @@ from imgsearch.archive.replica.replica import Replica
 from imgsearch.engines.replicas import replica_engine
 from imgsearch.store.database import DATABASE_FILE, connect
 from tests.factories import wait_until
-from tests.people import library_with_faces, write_three_persons
+from tests.people import library_with_faces, set_face_models, write_three_persons
 from tests.stand_in import StandIn
 from tests.test_archive_people import decisions, found, of_colour, open_archive, told
-from tests.test_faces import ColourReader
 
 LINES = ("person:zoe", "only:zoe", "person:cleo", "only:cleo,zoe", "person:me")
 
@@ -43,12 +42,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def found_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Sets the model that finds faces from here on."""
-
-    def set_model(model: str) -> None:
-        monkeypatch.setattr("imgsearch.faces.reader.open_reader", lambda cache: ColourReader(model))
-
-    set_model("colours/1")
-    return set_model
+    return set_face_models(monkeypatch)
 
 
 @pytest.fixture
