@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from imgsearch import Library, Settings
 from imgsearch.errors import UsageError
+from imgsearch.store.database import connect
 from tests.factories import run_cli, write_photos
 from tests.stand_in import StandIn
 
@@ -97,6 +99,28 @@ def test_doctor_names_a_copy_that_is_used_no_more(tmp_path: Path) -> None:
     with opened(tmp_path) as archive:
         archive.photo_count()
     assert named() == [], "it was used again"
+
+
+def test_a_copy_with_changes_that_the_archive_lacks_is_not_to_be_deleted(tmp_path: Path) -> None:
+    address = filled(tmp_path)
+    with opened(tmp_path) as archive:
+        archive.marks.set([archive.find(ALL).hits[0].photo.id], favourite=True)
+    own = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    (database,) = (tmp_path / "cache").rglob("library.db")
+    with closing(connect(database, writable=True)) as connection:
+        connection.execute("UPDATE user_items SET is_sent = 0")
+        connection.commit()
+    old_s = time.time() - 40 * 86_400
+    os.utime(database.parent, (old_s, old_s))
+    with Library.open(own) as library:
+        (finding,) = (each for each in library.upkeep.doctor() if each.area == "archives")
+    assert finding.message.endswith("It has 1 change that the archive lacks.")
+    assert finding.cure == f"To send them: imgsearch status --library {address}"
+    with opened(tmp_path) as archive:
+        archive.status()
+    with opened(tmp_path) as archive:
+        copy = archive.status().copy
+    assert copy is not None and copy.waiting == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")

@@ -40,6 +40,7 @@ from imgsearch.store.feature_rows import things_of_absent
 from imgsearch.store.progress_file import PROGRESS_FILE, running_job
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
+from imgsearch.store.unsent import unsent_count
 from imgsearch.text import format_count, path_text, shell_word
 from imgsearch.version import VERSION
 
@@ -207,21 +208,29 @@ def _unused_copies(settings: Settings) -> Iterator[Finding]:
         days = (time.time() - copy.stat().st_mtime) / 86_400
         if days >= _UNUSED_DAYS:
             size_mb = sum(each.stat().st_size for each in copy.rglob("*") if each.is_file()) / 1e6
+            address, unsent = _archive_of(copy)
             message = (
-                f"The copy of the archive {_archive_of(copy)} in {copy}, {size_mb:,.1f} MB, was "
-                f"not used for {days:,.0f} days."
+                f"The copy of the archive {address or 'that cannot be read'} in {copy}, "
+                f"{size_mb:,.1f} MB, was not used for {days:,.0f} days."
             )
             cure = f"If it is needed no more: rm -r {shell_word(path_text(copy))}"
+            if address and unsent:  # with the folder, they would be lost
+                message += f" It has {format_count(unsent, 'change')} that the archive lacks."
+                cure = f"To send them: imgsearch status --library {shell_word(address)}"
             yield Finding("archives", "note", message, cure)
 
 
-def _archive_of(copy: Path) -> str:
+def _archive_of(copy: Path) -> tuple[str, int]:
+    """Return the address of a copy's archive, and how many changes the archive lacks.
+
+    The address is empty if the copy cannot be read.
+    """
     try:
         with closing(Database.open(copy)) as database:
             row = database.fetch_one("SELECT address FROM replica")
+            return ("" if row is None else str(row[0])), unsent_count(database)
     except ImgsearchError:
-        row = None
-    return "that cannot be read" if row is None else str(row[0])
+        return "", 0
 
 
 def _left_behind(cache_dir: Path) -> list[Path]:

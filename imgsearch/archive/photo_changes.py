@@ -145,7 +145,10 @@ class ArchiveChanges:
 
         yield from examine_archive(self._replica.address)
         settings = self._context().settings
-        cure = f"Delete the folder {settings.data_dir}: the archive is copied again."
+        cure = (
+            f"Delete the folder {settings.data_dir}: the archive is copied again, with all changes "
+            "that were sent to it."
+        )
         if not (settings.data_dir / DATABASE_FILE).exists():
             message = f"The archive was not copied to this machine yet, to {settings.data_dir}."
             yield Finding("copy", "note", message)

@@ -92,18 +92,6 @@ def has_items_of(database: Database, writer: str) -> bool:
     return bool(database.fetch_one(query, writer)[0])
 
 
-def waiting_count(database: Database) -> int:
-    """Return the number of changes that were made here and are not in the archive yet.
-
-    Several changes of one thing since it was last sent are one.
-    """
-    query = (
-        "SELECT (SELECT count(*) FROM user_items WHERE NOT is_sent) + "
-        "(SELECT count(*) FROM (SELECT DISTINCT kind, subject FROM outbox))"
-    )
-    return int(database.fetch_one(query)[0])
-
-
 def has_new_photos(database: Database) -> bool:
     """Return whether photos have come for which an item may have waited."""
     query = (

@@ -248,7 +248,7 @@ class Replica:
                 raise  # it was written by a newer imgsearch
             raise StoreError(
                 f"The copy of the archive {self._address} in {self._folder} is damaged. Delete "
-                "that folder: the archive is copied again."
+                "that folder: the archive is copied again, with all changes that were sent to it."
             ) from error
 
     def updating(self, context: Callable[[], IndexingContext]) -> Job[ReplicaReport]:

@@ -18,6 +18,7 @@ from imgsearch.archive.items import local
 from imgsearch.archive.items.synchronising import SharedItems, push
 from imgsearch.errors import ImgsearchError, StoreError
 from imgsearch.store.database import DATABASE_FILE, Database
+from imgsearch.store.unsent import unsent_count
 from imgsearch.text import format_count
 
 _AGAIN_S = 30.0  # after the storage could not be reached, or refused
@@ -64,7 +65,7 @@ class ItemSending:
         """Return the number of changes that are not in the archive yet."""
         if not (self._folder / DATABASE_FILE).exists():
             return 0
-        return local.waiting_count(self._database())
+        return unsent_count(self._database())
 
     def close(self) -> None:
         """Wait for what is being sent, for a minute at most; the rest is sent another time."""

@@ -132,8 +132,9 @@ def _encoder(store: Store, version: ArchiveVersion) -> EncoderRow:
         others = ", ".join(each.encoder_id for each in known)
         raise EncoderMismatch(
             f"The archive {version.address} was made anew with vectors of {wanted.encoder_id}, and "
-            f"its copy in {store.data_dir} has those of {others}. Delete that folder: the archive "
-            "is copied again."
+            f"its copy in {store.data_dir} has those of {others}. Delete that folder if nothing "
+            "that was made in it is needed, or name another folder with --replica: then the "
+            "archive is copied again."
         )
     return store.vectors.adopt_encoder(wanted.encoder_id, wanted.name, wanted.dim)
 
