@@ -13,8 +13,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
-    open_archive,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.text import printable
@@ -38,7 +37,7 @@ def command(repair: bool, as_json: bool, address: str | None, data_dir: str | No
     well, 1 for a warning, and the code of the error otherwise, such as 7 for the index and 8 for
     the database.
     """
-    with open_library(data_dir) if address is None else open_archive(address, data_dir) as library:
+    with open_either(data_dir, address, updates_copy=False) as library:
         if repair:
             for sentence in library.upkeep.repair():
                 info(sentence)

@@ -159,15 +159,17 @@ def open_archive(
     return Library.open_archive(address, settings, info, DownloadPrinter(), encoder=context.obj)
 
 
-def open_either(data_dir: str | None, address: str | None) -> Library:
+def open_either(data_dir: str | None, address: str | None, *, updates_copy: bool = True) -> Library:
     """Open the archive at an address, or without one the library of the data folder.
 
-    The copy of the archive on this machine is brought up to date, with progress.
+    The copy of the archive on this machine is brought up to date, with progress, unless the command
+    has no need of it.
     """
     if address is None:
         return open_library(data_dir)
     archive = open_archive(address, data_dir)
-    update_copy(archive)
+    if updates_copy:
+        update_copy(archive)
     return archive
 
 

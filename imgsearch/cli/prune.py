@@ -8,8 +8,7 @@ from imgsearch.cli.output import (
     archive_option,
     data_option,
     json_option,
-    open_archive,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.text import format_count
@@ -32,7 +31,7 @@ def command(days: int, as_json: bool, address: str | None, data_dir: str | None)
     Before that, a photo that returns from a recycle bin or a backup is recognised at once. Offline
     and missing photos are not affected. imgsearch watch does this automatically.
     """
-    with open_library(data_dir) if address is None else open_archive(address, data_dir) as library:
+    with open_either(data_dir, address, updates_copy=False) as library:
         photos = library.folders.prune(days)
     if as_json:
         print_json({"photos": photos})

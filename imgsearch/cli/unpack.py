@@ -15,8 +15,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
-    open_archive,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
@@ -81,7 +80,7 @@ def command(
     """
     if faces and address is None:
         raise click.UsageError("--faces belongs to --library: a library always takes faces.")
-    with open_library(data_dir) if address is None else open_archive(address, data_dir) as library:
+    with open_either(data_dir, address, updates_copy=False) as library:
 
         def merge(folder: str | None) -> MergeReport:
             job = library.packs.merge(pack, at=folder, offline=offline, beside=beside, faces=faces)

@@ -313,7 +313,9 @@ class LocalEngine:
         """Return a job of this machine that changes the library now; None without one."""
         from imgsearch.store.progress_file import running_job
 
-        return running_job(self.working_folder) or running_job(self.settings.data_dir)
+        # Those of an archive are two: jobs that fill it, and its copy.
+        folders = dict.fromkeys((self.working_folder, self.settings.data_dir))
+        return next(filter(None, map(running_job, folders)), None)
 
     def unfinished(self) -> tuple[UnfinishedJob, ...]:
         """Return the jobs that were begun and have not come to their end.
@@ -507,10 +509,7 @@ class LocalEngine:
     # ------------------------------------------------------------------ people
 
     def people(self) -> PeopleStores:
-        """Return the faces and persons of the library, to read.
-
-        Raises as opening the library does.
-        """
+        """Return the faces and persons of the library. Raises as opening the library does."""
         from imgsearch.store.people_stores import PeopleStores
 
         return PeopleStores(self.database())
@@ -518,14 +517,6 @@ class LocalEngine:
     def names_in_files(self, photo_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
         """Return the names of people that the files of these photos state, by photo."""
         return self.people().people.names_in_files(photo_ids)
-
-    def deciding(self, decide: Callable[[PeopleStores], _Result]) -> _Result:
-        """Decide something about people, or undo a change; returns the result of `decide`.
-
-        `decide` makes one transaction. It is called again where another process of another machine
-        has decided something in the meantime. Raises as it does, and LibraryLocked.
-        """
-        return decide(self.people())
 
     def regroup_faces(self) -> None:
         """Group all faces anew."""

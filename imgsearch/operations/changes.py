@@ -16,7 +16,7 @@ class ChangeHistory:
     """The last changes that people have made: a thousand at most.
 
     They are changes of everything that people make or decide in a library, such as marks, persons,
-    corrected dates and places; of an archive, those of persons.
+    corrected dates and places.
     """
 
     def __init__(self, engine: LocalEngine) -> None:
@@ -39,7 +39,7 @@ class ChangeHistory:
         Raises UsageError where there is nothing to undo, where a later change of the same photos or
         names counts, which has to be undone first, or where a name is taken; DiskError.
         """
-        change = self._engine.deciding(lambda stores: stores.changes.undo(change_id))
+        change = self._engine.people().changes.undo(change_id)
         if change is None:
             which = "There is no change" if change_id is None else f"There is no change {change_id}"
             raise UsageError(f"{which} to undo. To list the changes: imgsearch undo --list")
@@ -51,7 +51,7 @@ class ChangeHistory:
 
         A new change ends the list of undone ones.
         """
-        change = self._engine.deciding(lambda stores: stores.changes.redo(change_id))
+        change = self._engine.people().changes.redo(change_id)
         if change is None:
             raise UsageError(
                 "There is no undone change to do again. To list the changes: imgsearch undo --list"

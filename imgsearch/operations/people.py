@@ -13,7 +13,6 @@ from msgspec import Meta
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import check_k
 from imgsearch.operations.declared import MAX_K, PhotoId, ResultCount, operation
-from imgsearch.records.changes import Change
 from imgsearch.records.faces import (
     DatedFace,
     Face,
@@ -283,12 +282,11 @@ class People:
         name, number = _checked_name(name), as_id(person_id)
         self._require_as_shown(shown)
 
-        def named(stores: PeopleStores) -> tuple[int, Change]:
-            if not name:
-                return number, stores.people.unname(number)
-            return stores.people.name(number, name, _sure(stores, number))
-
-        number, change = self._engine.deciding(named)
+        stores = self._engine.people()
+        if name:
+            number, change = stores.people.name(number, name, _sure(stores, number))
+        else:
+            change = stores.people.unname(number)
         return PersonChange(self.get(number), change)
 
     def get(self, person_id: int) -> Person:
@@ -342,15 +340,13 @@ class People:
         if both := sorted(set(yes) & set(no)):
             raise UsageError(f"Face {both[0]} has both yes and no. Say one of them.")
 
-        def decided(stores: PeopleStores) -> tuple[int, Change]:
-            followers: Sequence[int] = ()
-            if yes:
-                from imgsearch.faces.proposals import followers_of
+        stores = self._engine.people()
+        followers: Sequence[int] = ()
+        if yes:
+            from imgsearch.faces.proposals import followers_of
 
-                followers = followers_of(stores.faces.all(), number, yes)
-            return stores.people.decide(number, yes, no, followers)
-
-        count, change = self._engine.deciding(decided)
+            followers = followers_of(stores.faces.all(), number, yes)
+        count, change = stores.people.decide(number, yes, no, followers)
         return PersonChange(self.get(number), change, count)
 
     @operation("POST /people/faces/name")
@@ -368,18 +364,14 @@ class People:
             raise UsageError("Say the name of the person.")
         ids = [as_id(face) for face in faces]
 
-        def named(stores: PeopleStores) -> tuple[int, int, Change]:
-            known = stores.people.named(name)
-            followers = followers_of(
-                stores.faces.all(), _NOBODY_YET if known is None else known, ids
-            )
-            if known is not None:
-                return (known, *stores.people.decide(known, ids, (), followers))
-            new, change = stores.people.make(ids, name, followers)
-            return new, len(set(ids)), change
-
-        person, count, change = self._engine.deciding(named)
-        return PersonChange(self.get(person), change, count)
+        stores = self._engine.people()
+        known = stores.people.named(name)
+        followers = followers_of(stores.faces.all(), _NOBODY_YET if known is None else known, ids)
+        if known is not None:
+            count, change = stores.people.decide(known, ids, (), followers)
+            return PersonChange(self.get(known), change, count)
+        new, change = stores.people.make(ids, name, followers)
+        return PersonChange(self.get(new), change, len(set(ids)))
 
     @operation("POST /people/merge")
     def merge(self, person_id: PersonId, into: PersonId, shown: Shown = None) -> PersonChange:
@@ -392,11 +384,9 @@ class People:
             raise UsageError("These are one person already.")
         self._require_as_shown(shown)
         one, other = as_id(person_id), as_id(into)
-        change = self._engine.deciding(
-            lambda stores: stores.people.merge(
-                one, other, [*_sure(stores, one), *_sure(stores, other)]
-            )
-        )
+        stores = self._engine.people()
+        sure = [*_sure(stores, one), *_sure(stores, other)]
+        change = stores.people.merge(one, other, sure)
         return PersonChange(self.get(other), change)
 
     @operation("POST /people/split")
@@ -406,7 +396,7 @@ class People:
         Raises UsageError for an unknown person, and where none of the faces is in the library.
         """
         ids, number = [as_id(face) for face in faces], as_id(person_id)
-        new, change = self._engine.deciding(lambda stores: stores.people.split(ids, number))
+        new, change = self._people().split(ids, number)
         return PersonChange(self.get(new), change, len(set(ids)))
 
     @operation("POST /people/hide")
@@ -417,9 +407,8 @@ class People:
         """
         number = as_id(person_id)
         self._require_as_shown(shown)
-        change = self._engine.deciding(
-            lambda stores: stores.people.hide(number, hidden, _sure(stores, number))
-        )
+        stores = self._engine.people()
+        change = stores.people.hide(number, hidden, _sure(stores, number))
         return PersonChange(self.get(number), change)
 
     @operation("POST /people/me")
@@ -431,7 +420,7 @@ class People:
         """
         number = as_id(person_id)
         self._require_as_shown(shown)
-        change = self._engine.deciding(lambda stores: stores.people.set_own(number, is_me))
+        change = self._people().set_own(number, is_me)
         return PersonChange(self.get(number), change)
 
     # ------------------------------------------------------------------ names for other programs
