@@ -126,6 +126,22 @@ def test_another_view_keeps_the_search(open_tab: OpenTab, address: str, width: i
         settle(tab)
 
 
+def test_a_view_keeps_the_search_though_the_bar_is_still_that_of_this_view(
+    open_tab: OpenTab, address: str
+) -> None:
+    tab = open_tab(address, 700)
+    traffic = Traffic(tab)
+    open_view(tab, address, f"?{WRITTEN}")
+    views = tab.get_by_role("navigation", name="Views")
+    with traffic.requests_held() as wait_for_requests:
+        views.get_by_role("link", name="Timeline").click()
+        wait_for_requests(1)
+        views.get_by_role("link", name="Search").click()
+        assert urlsplit(tab.url).path == "/", "at once"
+        assert urlsplit(tab.url).query == WRITTEN, "at once"
+    wait_for_view(tab, LINE, "/")
+
+
 def test_a_click_on_the_view_that_is_shown_shows_all_of_it(page: Page, address: str) -> None:
     open_view(page, address, f"timeline?{WRITTEN}")
     wait_for_line(page, LINE)

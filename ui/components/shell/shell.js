@@ -57,7 +57,7 @@ export default function (box, { data, setTriggerValue }) {
     link.href = view.address;
     link.append(icon(view.icon), element("span", "", view.title));
     if (view.isShown) link.ariaCurrent = "page";
-    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(view.isShown ? view.address : addressKeepingSearch(view.address)); } };
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(addressOfView(view.address)); } };
     if (place < FIRST_VIEWS) bar.append(link); else menu.list.append(link);
   }
   menu.list.classList.add("views-list");
@@ -96,6 +96,10 @@ function begin(box, data) {
   addEventListener("resize", state.refold);
   return state;
 }
+
+// Where a click on the name of a view leads. The view of the address counts, not the one that is shown: it may be on its way.
+/** @param {string} path */
+const addressOfView = (path) => (path === location.pathname ? path : addressKeepingSearch(path));
 
 // The modules of features, by their paths among the components.
 /** @param {string[]} paths @returns {Promise<FeatureModule[]>} */
