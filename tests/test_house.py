@@ -42,7 +42,7 @@ FLOORS = (
     },
     {"decode", "gazetteer", "place_names", "store"},
     {"index", "language"},
-    {"catalogue", "encoders"},
+    {"encoders"},
     {"concepts", "faces", "labels", "ocr", "search"},
     {"indexer"},
     {"analysis", "outputs"},
@@ -185,7 +185,7 @@ CALLED_IN_FEATURES = (".commands", ".operations", ".records")
 # further ones only where a query needs them: see tests/test_cold_start.py. Processes that decode
 # hostile files load one decoder each.
 PATH_OF_A_QUERY = (
-    *("catalogue", "config", "encoders", "gazetteer", "language", "records", "search", "sphere"),
+    *("config", "encoders", "gazetteer", "language", "records", "search", "sphere"),
     *("store", "indexer.roots", "indexer.volumes", "c_memory", "installation", "decode", "plugins"),
 )
 # Packages of extras, and of what few runs need. `index.ivf` stands for FAISS.
