@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec.structs import replace
 
+from imgsearch.records.answer import Neighbours
 from imgsearch.records.photo import PhotoCount, PhotoFile, ShownPhoto, with_people
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Neighbours, ScoreBaseline
+    from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import HalfVectors, Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import PhotoVectors
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # Photos that are shown are shown again soon: on the next page, alone, or in another answer. More of
 # them at once are a list or a copy of all.
 _MOST_KEPT = 1_000
+_FETCHED_SHARE, _FETCHED_MORE = 3, 50  # of k, so that hubness can reorder them: mostly enough
 _PHOTO_BYTES = 2_000  # with its facts and paths
 
 
@@ -85,15 +87,49 @@ class LibraryPhotos:
         among: Selection | None = None,
         *,
         kind: Literal["text", "image"],
+        hubness_share: float = 0.0,
     ) -> Neighbours:
         """Find the k photos nearest to a query (dim,) of length 1: best first, equal scores by id.
 
         The result is shorter than k only if fewer photos qualify. `kind` says whether the query is
-        a text or an image: an approximate index compares more for texts. Scores are exact.
+        a text or an image: an approximate index compares more for texts. Scores are exact: cosines,
+        less this share of what the hubness of a photo is above the mean of the library.
         """
         only = None if among is None else self.ids(among)
-        (found,) = self._vectors.search(query[None], k, only, kind=kind)
-        return found
+        usual = self._reads.vectors.usual_hubness(self._encoder.key) if hubness_share else None
+        if usual is None:
+            (found,) = self._vectors.search(query[None], k, only, kind=kind)
+            return found
+        mean, least = usual
+        # No photo gains more than this, so those that are not fetched cannot be among the best k.
+        most_gained = hubness_share * (mean - least)
+        fetched = _FETCHED_SHARE * k + _FETCHED_MORE
+        while True:
+            (found,) = self._vectors.search(query[None], fetched, only, kind=kind)
+            best = self._less_hubness(found, hubness_share, mean)
+            is_all = len(found.ids) < fetched
+            if is_all or found.scores[-1] + most_gained <= best.scores[k - 1]:
+                return Neighbours(best.ids[:k], best.scores[:k])
+            fetched *= 2
+
+    def less_hubness(self, photo_id: int, score: float, share: float) -> float:
+        """Return the score of a photo as `nearest` does, given its cosine."""
+        import numpy as np
+
+        usual = self._reads.vectors.usual_hubness(self._encoder.key) if share else None
+        if usual is None:
+            return score
+        only = Neighbours(np.array([photo_id]), np.array([score], np.float32))
+        return float(self._less_hubness(only, share, usual[0]).scores[0])
+
+    def _less_hubness(self, found: Neighbours, share: float, mean: float) -> Neighbours:
+        """Return photos with a share of their hubness subtracted from their scores, best first."""
+        import numpy as np
+
+        values = self._reads.vectors.hubness(self._encoder.key, found.ids, mean)
+        scores = found.scores - np.float32(share) * (values - np.float32(mean))
+        order = np.lexsort((found.ids, -scores))
+        return Neighbours(found.ids[order], scores[order])
 
     def ids(self, among: Selection) -> Ids:
         """Return the ids of a selection, sorted, unique: for views of all photos, not searches."""

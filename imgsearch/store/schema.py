@@ -188,6 +188,22 @@ baselines = table(
     column("vectors"),  # how many vectors photos and mean represent
 )
 
+# How near a photo is to texts of all kinds, see `imgsearch.search.hubness`.
+hubness = table(
+    "hubness",
+    column("photo_id"),
+    column("encoder_key"),
+    column("value"),
+)
+querybanks = table(
+    "querybanks",
+    column("encoder_key"),
+    column("texts_sha256"),
+    column("last_seq"),  # vectors up to it have a value
+    column("mean"),  # of the values, as is `least`; NULL until all have one
+    column("least"),
+)
+
 # What reading the text of a photo gave: see `PhotoText`. A photo that was not tried has no row.
 text_readings = table(
     "text_readings",
