@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DefinitionReads:
-    """The part of `Reads` that knows definitions: see `imgsearch.search.definitions`."""
+    """The part of `Reads` that knows what users have defined, and queries may name."""
 
     def __init__(self, database: Database, recent: RecentReads) -> None:
         self._database = database
