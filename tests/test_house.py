@@ -239,16 +239,22 @@ def test_the_page_uses_only_what_the_package_exports() -> None:
 
 
 def test_archives_come_in_by_one_door() -> None:
-    """What belongs to archives is imported where one is opened; elsewhere only as types."""
+    """What belongs to archives is imported where one is opened; elsewhere only as types.
+
+    The groups of items of a feature are loaded by `imgsearch.archive.items.groups`.
+    """
     doors = set()
     for file in MODULES:
         if part_of(name_of(file)) == "archive":
             continue
+        is_item_group = part_of(name_of(file)).startswith(OWN) and file.name == "items.py"
         tree = ast.parse(file.read_text())
         types = set(type_nodes(tree))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom | ast.Import) and node not in types:
                 named = ast.unparse(node)
+                if is_item_group and "imgsearch.archive.items" in named:
+                    continue
                 if "imgsearch.archive" in named:
                     doors.add((name_of(file), named))
     assert doors == {
