@@ -238,10 +238,14 @@ def test_the_page_uses_only_what_the_package_exports() -> None:
 
 
 def test_archives_come_in_by_one_door() -> None:
-    """What belongs to archives is imported where one is opened; elsewhere only as types."""
+    """What belongs to archives is imported where one is opened; elsewhere only as types.
+
+    A module of a feature that writes to archives says so with its name.
+    """
     doors = set()
     for file in MODULES:
-        if part_of(name_of(file)) == "archive":
+        here = part_of(name_of(file))
+        if here == "archive" or (here.startswith(OWN) and file.name.endswith("_archives.py")):
             continue
         tree = ast.parse(file.read_text())
         types = set(type_nodes(tree))
