@@ -504,8 +504,8 @@ class Library:
         """Return these photos, in this order, with their paths; unknown ids are left out."""
         from imgsearch.search.hits import make_hits
 
-        catalogue, stack_raw = self._engine.catalogue(), self.settings.stack_raw
-        return Hits(self._shown(make_hits(catalogue, as_ids(ids), stack_raw=stack_raw)))
+        photos, stack_raw = self._engine.photos(), self.settings.stack_raw
+        return Hits(self._shown(make_hits(photos, as_ids(ids), stack_raw=stack_raw)))
 
     @operation("GET /photo/{photo_id}", tool="Describe a photo")
     def photo(self, photo_id: PhotoId) -> PhotoDetails:

@@ -316,15 +316,15 @@ class ReplicaReport(Struct, frozen=True):
 
 
 class CopyReport(Struct, frozen=True):
-    """The report of copying a library to another catalogue."""
+    """The report of copying a library into an archive."""
 
     photos: int = 0  # of the library
-    new: int = 0  # the catalogue did not have
+    new: int = 0  # the archive did not have
     files: int = 0
     texts: int = 0  # photos whose text was carried over
     failures: int = 0
-    lacking: int = 0  # have no vectors of the catalogue's encoder, and were left out
-    reread: int = 0  # the catalogue had, with other facts
+    lacking: int = 0  # have no vectors of the archive's encoder, and were left out
+    reread: int = 0  # the archive had, with other facts
     seconds: float = 0.0
     faces: int = 0
     marked: int = 0  # photos whose marks differed from those of the library

@@ -355,8 +355,8 @@ def test_pictures_come_from_the_archive_and_files_from_where_they_lie(tmp_path: 
         engine, _ = opened("s3://index/archive", tmp_path)
         ids = {
             str(hit.files[0].path): each
-            for each, hit in engine.catalogue()
-            .photos(engine.reads().photos.live_ids().tolist())
+            for each, hit in engine.photos()
+            .records(engine.reads().photos.live_ids().tolist())
             .items()
         }
         assert ids.keys() == {str(here), there}

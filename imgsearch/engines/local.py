@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from msgspec import Struct
 
 from imgsearch import private_files
-from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.registry import registered_prefixes
 from imgsearch.engines.origin import LocalFolders, Origin
@@ -27,6 +26,7 @@ from imgsearch.features import installed
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext, understood
 from imgsearch.search.kept_answers import KeptAnswers
+from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.search.prepared import prepare
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
@@ -346,7 +346,7 @@ class LocalEngine:
 
     def photo_at(self, path: Path) -> int | None:
         """Return the id of the photo at this absolute path."""
-        return self.catalogue().photo_at(path)
+        return self.photos().photo_at(path)
 
     def why_unknown(self, path: Path) -> str:
         """Return a sentence that says why there is no photo at this path."""
@@ -372,7 +372,7 @@ class LocalEngine:
         self.encoders.check(row)
         online = self._origin.online(reads)
         return SearchContext(
-            self._catalogue(reads, row, online),
+            self._photos(reads, row, online),
             reads.definitions,
             self.encoders,
             frozenset(root_id for root_id, is_online in online.items() if is_online),
@@ -387,16 +387,14 @@ class LocalEngine:
             reads.recent,
         )
 
-    def _catalogue(
-        self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]
-    ) -> LocalCatalogue:
+    def _photos(self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]) -> LibraryPhotos:
         index = SearchedIndex(self, row)
-        return LocalCatalogue(reads, row, index, online, self._origin.note_shown)
+        return LibraryPhotos(reads, row, index, online, self._origin.note_shown)
 
-    def catalogue(self) -> LocalCatalogue:
+    def photos(self) -> LibraryPhotos:
         """Return the photos, whatever encoder the settings name."""
         reads = self.reads()
-        return self._catalogue(reads, reads.encoders.in_use(), self._origin.online(reads))
+        return self._photos(reads, reads.encoders.in_use(), self._origin.online(reads))
 
     def understood(self, query: Query) -> Understanding:
         """Return the exact query that a query stands for."""

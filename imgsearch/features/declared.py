@@ -150,7 +150,9 @@ class Feature(NamedTuple):
 
     The name of a fact has small letters, digits and an underscore: `white_balance`.
     `needs` are the features without which this one is left out. `taken` says, by table, why a
-    change cannot be undone where a unique column has the value already, with the cure.
+    change cannot be undone where a unique column has the value already, with the cure. `items`
+    names the groups of items by which an archive shares what people make with the feature, in the
+    order in which their rows refer to each other: see `imgsearch.archive.items.base`.
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
     called with the context of the indexer, the store and the row of the encoder. `page` names
     a function that returns its share in the web page, and `components` the package with its ES
@@ -167,6 +169,7 @@ class Feature(NamedTuple):
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None
     taken: Mapping[str, str] = {}
+    items: str | None = None
     after_indexing: str | None = None
     jobs: Mapping[str, FeatureJob] = {}
     page: str | None = None

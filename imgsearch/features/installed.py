@@ -188,6 +188,12 @@ def taken() -> dict[str, str]:
     return _all(lambda feature: feature.taken)
 
 
+def items() -> tuple[str, ...]:
+    """Return the names of the groups of items of features: see `Feature.items`."""
+    named = (feature.items for feature in features().values())
+    return tuple(each for each in named if each is not None)
+
+
 def after_indexing() -> tuple[str, ...]:
     """Return the names of functions that follow the vectors: see `Feature.after_indexing`."""
     named = (feature.after_indexing for feature in features().values())

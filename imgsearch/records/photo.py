@@ -561,6 +561,33 @@ def with_people(photo: Photo, names: Iterable[str]) -> Photo:
     return replace(photo, facts=replace(photo.facts, people=(*photo.facts.people, *more)))
 
 
+class PhotoCount(Struct, frozen=True):
+    """A number of photos, and the number of their vectors."""
+
+    photos: int
+    vectors: int
+
+
+class PhotoFile(Struct, frozen=True):
+    """A file of a photo. If it `is_missing`, its removal is on hold: see `Hit.missing`."""
+
+    path: Path
+    is_online: bool = True
+    is_missing: bool = False
+
+
+class ShownPhoto(Struct, frozen=True):
+    """A photo with its files, the best first: readable files, then the others, by path.
+
+    `date` and `dated_by` are as in `Hit`; the date is ISO text.
+    """
+
+    photo: Photo
+    files: tuple[PhotoFile, ...]
+    date: str
+    dated_by: str | None
+
+
 class IndexedFile(Struct, frozen=True):
     """A file of a photo, as it was when it was indexed, by which it is recognised.
 

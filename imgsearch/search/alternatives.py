@@ -104,7 +104,7 @@ def _larger_circle(context: SearchContext, condition: Filter) -> Alternative | N
         if radius_km <= place.radius_km:
             continue
         wider = Filter("near", (replace(place, radius_km=radius_km),))
-        photos = context.catalogue.count(context.selection((wider,))).photos
+        photos = context.photos.count(context.selection((wider,))).photos
         if photos:
             found = format_count(photos, "photo")
             return Alternative(

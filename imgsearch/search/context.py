@@ -1,4 +1,4 @@
-"""The context of a search: encoder, catalogue, definitions and settings."""
+"""The context of a search: encoder, photos, definitions and settings."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from imgsearch.search.places import located
 from imgsearch.search.saved_queries import with_saved
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.loader import EncoderLoader
     from imgsearch.language.known_names import KnownNames
     from imgsearch.records.arrays import Ids
     from imgsearch.records.index import EncoderRow
     from imgsearch.search.definitions import Definitions
+    from imgsearch.search.library_photos import LibraryPhotos
     from imgsearch.search.suggestions import SuggestedNames
     from imgsearch.store.recent_reads import RecentReads
 
@@ -75,7 +75,7 @@ class KeptOrders(Protocol):
 
 
 class SearchContext(Struct, frozen=True):
-    """The encoder, catalogue, definitions and settings of a search.
+    """The encoder, photos, definitions and settings of a search.
 
     `catalogue` has the photos, and `definitions` the saved searches and concepts. `encoders` loads
     the encoder. `online_roots` are the ids of the roots that are reachable now, and `cache_dir`
@@ -87,7 +87,7 @@ class SearchContext(Struct, frozen=True):
     the favourites of the library. `best_orders` keeps orders of `sort:best` for their next pages.
     """
 
-    catalogue: Catalogue
+    photos: LibraryPhotos
     definitions: Definitions
     encoders: EncoderLoader
     online_roots: frozenset[int]
@@ -104,7 +104,7 @@ class SearchContext(Struct, frozen=True):
     @property
     def row(self) -> EncoderRow:
         """The encoder whose vectors are searched."""
-        return self.catalogue.encoder
+        return self.photos.encoder
 
     def understood(self, query: Query) -> Understanding:
         """Return the exact query that a query stands for.
@@ -113,7 +113,7 @@ class SearchContext(Struct, frozen=True):
         """
 
         def understand() -> Understanding:
-            names = self.catalogue.names
+            names = self.photos.names
             return understood(names, self.definitions, query, self.today, self.cache_dir)
 
         # An equal query may have words that are not free: see `Term`.
@@ -124,7 +124,7 @@ class SearchContext(Struct, frozen=True):
         return self.recent.get(("understood", query, free, self.today), understand)
 
     def encoder(self) -> Encoder:
-        """Return the encoder of the catalogue, which is loaded if it is not in memory yet."""
+        """Return the encoder of the photos, which is loaded if it is not in memory yet."""
         return self.encoders.shared(self.row)
 
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
@@ -133,7 +133,7 @@ class SearchContext(Struct, frozen=True):
         Of photos that are given, hidden ones stay. Raises QueryError for an unknown town, concept
         or name.
         """
-        names = self.catalogue.names
+        names = self.photos.names
         selection = selection_of(
             self.definitions, names, self.cache_dir, filters, self.online_roots, among
         )

@@ -19,8 +19,8 @@ from imgsearch.search.example_files import content_hash_of
 from imgsearch.text import is_utf8, plain_text
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
     from imgsearch.records.saved import SavedSearch
+    from imgsearch.search.library_photos import LibraryPhotos
 
 SAVED = "saved"  # the filter
 MAX_NAME_CHARACTERS = 100
@@ -187,23 +187,22 @@ def _joined(saved: Query, query: Query) -> Query:
     )
 
 
-def with_kept_examples(catalogue: Catalogue, query: Query) -> Query:
+def with_kept_examples(photos: LibraryPhotos, query: Query) -> Query:
     """Replace each example file of a query by a photo of the library, or else by its bytes.
 
     Raises QueryError for an example that is too large or cannot be read.
     """
-    return replace(query, terms=tuple(_kept_term(catalogue, term) for term in query.terms))
+    return replace(query, terms=tuple(_kept_term(photos, term) for term in query.terms))
 
 
-def _kept_term(catalogue: Catalogue, term: Term) -> Term:
+def _kept_term(photos: LibraryPhotos, term: Term) -> Term:
     """Replace the example file of a term by a photo of the library, or else by its bytes."""
     what = term.what
     if not isinstance(what, Example) or isinstance(what.source, int):
         return term
-    photo_id = catalogue.photo_with(content_hash_of(what.source))
-    if photo_id is not None and photo_id in catalogue.photos(
-        [photo_id]
-    ):  # else `prune` will take it
+    photo_id = photos.photo_with(content_hash_of(what.source))
+    # A photo without a path goes with the next `prune`.
+    if photo_id is not None and photo_id in photos.records([photo_id]):
         return dataclasses.replace(term, what=replace(what, source=photo_id))
     return dataclasses.replace(term, what=replace(what, source=_read(what.source)))
 

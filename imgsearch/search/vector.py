@@ -292,9 +292,9 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
             return stored_vector(context, source), source
         photo_id, source = source, _file_of(context, source)
     digest = content_hash_of(source)
-    photo_id = context.catalogue.photo_with(digest) if photo_id is None else photo_id
+    photo_id = context.photos.photo_with(digest) if photo_id is None else photo_id
     if region is None and photo_id is not None:
-        stored = context.catalogue.vectors_of([photo_id]).get(photo_id)
+        stored = context.photos.vectors_of([photo_id]).get(photo_id)
         if stored is not None:
             return stored.vectors[0], photo_id
     cache = QueryCache(context.cache_dir, context.row.encoder_id)
@@ -308,7 +308,7 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
 
 def stored_vector(context: SearchContext, photo_id: int) -> Vector:
     """Return the vector of a photo of the library. Raises QueryError for an unknown photo."""
-    stored = context.catalogue.vectors_of([photo_id]).get(photo_id)
+    stored = context.photos.vectors_of([photo_id]).get(photo_id)
     if stored is None:
         raise QueryError(
             f"The library has no photo with the id {photo_id}. `imgsearch search --json` shows "
@@ -321,7 +321,7 @@ def stored_vector(context: SearchContext, photo_id: int) -> Vector:
 def _file_of(context: SearchContext, photo_id: int) -> Path:
     """Return a file of this photo that is readable now."""
     stored_vector(context, photo_id)
-    photo = context.catalogue.photos([photo_id]).get(photo_id)
+    photo = context.photos.records([photo_id]).get(photo_id)
     for file in () if photo is None else photo.files:
         if file.is_online and file.path.is_file():
             return file.path

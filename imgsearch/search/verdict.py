@@ -54,8 +54,8 @@ def decide(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> Decisi
         is_denied = nearest and narrows(query.exact) and by_meaning.state == "nothing"
         verdict = _all_possible(by_meaning, len(nearest)) if is_denied else by_meaning
         return Decision(verdict, by_meaning)
-    catalogue, names = query.context.catalogue, query.names
-    examples = catalogue.within(list(query.vector.example_ids), names.selection)
+    photos, names = query.context.photos, query.names
+    examples = photos.within(list(query.vector.example_ids), names.selection)
     named = names.photos - len(examples)  # examples are no results
     return Decision(replace(by_meaning, state="found", named=named), by_meaning)
 

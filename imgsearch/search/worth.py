@@ -145,13 +145,13 @@ def best_order(context: SearchContext, selection: Selection) -> BestOrder:
 def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
     import numpy as np
 
-    count = context.catalogue.count(selection).photos
+    count = context.photos.count(selection).photos
     if count > MAX_ORDERED:
         raise QueryError(
             f"sort:best orders at most {MAX_ORDERED:,} photos, and {count:,} were found. Add a "
             "filter, for example after:2023"
         )
-    measures = context.catalogue.measures(selection)
+    measures = context.photos.measures(selection)
     among = selection if selection.filters else None
     hidden = hidden_by_stack(context, measures.ids.tolist(), among)
     points = np.nansum(np.stack(list(_points_of(measures).values())), axis=0)
@@ -225,7 +225,7 @@ def _taste_points(context: SearchContext, ids: Sequence[int]) -> dict[int, float
     if taste.direction is None:
         return {}
     points = {}
-    for photo_id, photo in context.catalogue.vectors_of(ids).items():
+    for photo_id, photo in context.photos.vectors_of(ids).items():
         deviations = (float(photo.vectors[0] @ taste.direction) - taste.mean) / taste.deviation
         bounded = min(max(deviations, -_MOST_DEVIATIONS), _MOST_DEVIATIONS)
         points[photo_id] = _TASTE_SLOPE * bounded
@@ -244,8 +244,7 @@ def worths_of(
     ids: list[int] = measures.ids.tolist()
     better = {order.twins[photo_id] for photo_id in ids if photo_id in order.twins}
     paths = {
-        photo_id: found.files[0].path
-        for photo_id, found in context.catalogue.photos(better).items()
+        photo_id: found.files[0].path for photo_id, found in context.photos.records(better).items()
     }
     favourites = context.taste().favourites
     worths = {}

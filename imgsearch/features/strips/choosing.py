@@ -49,7 +49,7 @@ def strip_of_all(
     """Return the strip of these photos, or of all, without a query."""
 
     def hits(chosen: Sequence[int]) -> Sequence[Hit]:
-        return make_hits(context.catalogue, chosen, stack_raw=context.stack_raw)
+        return make_hits(context.photos, chosen, stack_raw=context.stack_raw)
 
     return _strip(context, photos.moments(ids), {}, by, hits)
 
@@ -62,7 +62,7 @@ def _strip(
     hits: Callable[[Sequence[int]], Sequence[Hit]],
 ) -> tuple[StripPeriod, ...]:
     periods = _periods_of(moments, scores, by)
-    compared = context.catalogue.photos(each for period in periods for each in period.ids)
+    compared = context.photos.records(each for period in periods for each in period.ids)
     looks = look_points(found.photo for found in compared.values())
     best = _best_of(periods, looks, scores)
     shown = {hit.photo.id: hit for hit in hits([each for each in best if each is not None])}

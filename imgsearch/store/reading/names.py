@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class NameReads:
-    """The part of `Reads` that knows names and dates: see `imgsearch.catalogue.base.KnownNames`."""
+    """The part of `Reads` that knows names and dates: see `imgsearch.language.known_names`."""
 
     def __init__(self, database: Database, recent: RecentReads) -> None:
         self._database = database
