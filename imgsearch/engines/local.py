@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
-    from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Failure, Status, UnfinishedJob
     from imgsearch.store.corrections import CorrectionStore
@@ -528,10 +527,6 @@ class LocalEngine:
         failures = self.store().failures
         folders = failures.of_folders() if not reasons or Reason.UNREADABLE in reasons else ()
         return (*folders, *failures.of_files(reasons))
-
-    def text_counts(self) -> TextCounts:
-        """Count the photos that have text, have none, could not be read, and were not tried."""
-        return self.store().picture_text.counts()
 
     # ------------------------------------------------------------------ filling
 
