@@ -50,10 +50,8 @@ if TYPE_CHECKING:
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
-    from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Failure, Status, UnfinishedJob
-    from imgsearch.records.worth import Taste
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.marks import MarkStore
@@ -374,18 +372,14 @@ class LocalEngine:
         online = self._origin.online(reads)
         return SearchContext(
             self._photos(reads, row, online),
-            reads.definitions,
+            reads,
             self.encoders,
             frozenset(root_id for root_id, is_online in online.items() if is_online),
             self.settings.max_megapixels,
             self.settings.cache_dir,
-            lambda: reads.suggestions,
             date.today(),
             self.settings.stack_raw,
             self.settings.rating == "files",
-            reads.recent,
-            lambda: _taste(reads, row),
-            reads.recent,
         )
 
     def _photos(self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]) -> LibraryPhotos:
@@ -399,9 +393,7 @@ class LocalEngine:
 
     def understood(self, query: Query) -> Understanding:
         """Return the exact query that a query stands for."""
-        reads = self.reads()
-        cache_dir = self.settings.cache_dir
-        return understood(reads.names, reads.definitions, query, date.today(), cache_dir)
+        return understood(self.reads(), query, date.today(), self.settings.cache_dir)
 
     @contextmanager
     def kept_answers(self) -> Iterator[KeptAnswers]:
@@ -536,10 +528,6 @@ class LocalEngine:
         folders = failures.of_folders() if not reasons or Reason.UNREADABLE in reasons else ()
         return (*folders, *failures.of_files(reasons))
 
-    def text_counts(self) -> TextCounts:
-        """Count the photos that have text, have none, could not be read, and were not tried."""
-        return self.store().picture_text.counts()
-
     # ------------------------------------------------------------------ filling
 
     def pack(
@@ -562,13 +550,6 @@ class LocalEngine:
 
         dims = self.reads().encoders.dims() if self.exists() else {}
         return verify_pack(pack, dims, self.encoders.dim_of)
-
-
-def _taste(reads: Reads, row: EncoderRow) -> Taste:
-    """Return the taste of a library, cached until anything in it changes."""
-    from imgsearch.concepts.taste import learn_taste  # for `sort:best` only
-
-    return reads.recent.get(("taste", row.key), lambda: learn_taste(reads, row))
 
 
 class SearchedIndex(Struct, frozen=True):

@@ -78,7 +78,7 @@ class Saved:
 
         context, store = self._engine.context(), self._engine.saved_searches()
         kept = with_kept_examples(context.photos, resolve_query(query))
-        search = new_search(context.definitions, name, kept, k, include_weak)
+        search = new_search(context.reads.definitions, name, kept, k, include_weak)
         photos = photos_of(context, search)
         if not store.save(search, photos, replace):
             taken = store.named(search.name)

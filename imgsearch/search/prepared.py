@@ -90,7 +90,7 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
     @lazily
     def learned(self) -> bytes:
         """Return the current versions of the concepts in the query: see `learned_concepts`."""
-        return learned_concepts(self.context.definitions, self.context.row, self.exact)
+        return learned_concepts(self.context.reads.definitions, self.context.row, self.exact)
 
 
 def prepare(context: SearchContext, query: Query) -> PreparedQuery:

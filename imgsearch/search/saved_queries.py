@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.language.grammar import check_k, check_size, is_expressible, parse, to_text
 from imgsearch.records.query import Example, Filter, Query, Term
-from imgsearch.search.definitions import Definitions, nearest_or_all
+from imgsearch.search.definitions import nearest_or_all
 from imgsearch.search.example_files import content_hash_of
+from imgsearch.store.reading.definitions import DefinitionReads
 from imgsearch.text import is_utf8, plain_text
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ MAX_IMAGE_BYTES = 32 << 20  # of an example outside the library, which is copied
 _NOT_IN_NAMES = '|"\\/=:'
 
 
-def with_saved(definitions: Definitions, query: Query) -> Query:
+def with_saved(definitions: DefinitionReads, query: Query) -> Query:
     """Return the query with the saved searches that it names in place of their names.
 
     Their terms come first, and free words join those of the query, as if the saved query had been
@@ -61,7 +62,7 @@ def saved_names(query: Query) -> tuple[str, ...]:
     return tuple(str(each.values[0]) for each in query.filters if each.field == SAVED)
 
 
-def find_saved(definitions: Definitions, name: str) -> SavedSearch:
+def find_saved(definitions: DefinitionReads, name: str) -> SavedSearch:
     """Return the saved search with this name. Raises QueryError, which suggests a similar name."""
     found = definitions.saved_search(name)
     if found is None:
@@ -126,7 +127,7 @@ def _a(what: str) -> str:
 
 
 def new_search(
-    definitions: Definitions,
+    definitions: DefinitionReads,
     name: str,
     query: Query,
     k: int | None = None,
