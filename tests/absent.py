@@ -26,7 +26,8 @@ from imgsearch.features.installed import OWN, features
 from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
-_COMMON_WORDS = {"meaning"}  # of which only addresses and names in code are of a feature
+# Of these words, only addresses, filters, names in code, and these phrases are of a feature.
+_COMMON_WORDS = {"meaning": "map of meaning", "saved": "saved search(?:es)?"}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -38,6 +39,10 @@ def _fill_duplicates(library: Library) -> None:
     library.duplicates.choose(1, is_kept=True)
 
 
+def _fill_saved(library: Library) -> None:
+    library.saved.save("Book", "a cat")
+
+
 def _fill_meaning(library: Library) -> None:
     library.meaning.lay_out().run()
 
@@ -47,11 +52,13 @@ FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "duplicates": _fill_duplicates,
     "meaning": _fill_meaning,
+    "saved": _fill_saved,
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "duplicates": lambda library: library.duplicates.choices(),
     "meaning": lambda library: library.meaning.clusters(),
+    "saved": lambda library: library.saved.get("Book"),
 }
 
 
@@ -83,13 +90,15 @@ def words_of(name: str) -> re.Pattern[str]:
     """
     feature = features()[name]
     shown = called(feature.page) if feature.page is not None else PageFeature()
-    brought = {*feature.parts, *feature.filters, *feature.details, *feature.facts}
-    stems = {re.sub("[-_]", "[- _]", each) for each in brought - _COMMON_WORDS}
-    views = shown.views.keys() - vars(Library).keys() - _COMMON_WORDS
+    brought = {*feature.parts, *feature.filters, *feature.queries, *feature.details, *feature.facts}
+    stems = {re.sub("[-_]", "[- _]", each) for each in brought - _COMMON_WORDS.keys()}
+    stems |= {_COMMON_WORDS[each] for each in brought & _COMMON_WORDS.keys()}
+    views = shown.views.keys() - vars(Library).keys() - _COMMON_WORDS.keys()
     stems |= {each.replace("-", "[-_]") for each in views}
     names = "|".join(sorted(stems))
     patterns = [rf"(?<![^\W_])(?:{names})s?(?![^\W_])"] if names else []
-    patterns += [rf"(?:/|\blibrary\.){each}\b" for each in sorted(brought & _COMMON_WORDS)]
+    common = sorted(brought & _COMMON_WORDS.keys())
+    patterns += [rf"(?:/|\blibrary\.|--){each}\b|\b{each}:" for each in common]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 

@@ -20,8 +20,10 @@ from imgsearch.features.declared import (
     InPacks,
     ListedCommand,
     NamedFilter,
+    NamedQuery,
     Part,
     StatedFact,
+    WhileWatching,
     called,
 )
 from imgsearch.plugins import (
@@ -32,7 +34,7 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "assistant", "duplicates", "meaning", "strips", "terminal")
+OWN = ("albums", "assistant", "duplicates", "meaning", "saved", "strips", "terminal")
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
@@ -152,6 +154,11 @@ def filters() -> dict[str, NamedFilter]:
     return _all(_filters)
 
 
+def queries() -> dict[str, NamedQuery]:
+    """Return the names that stand for queries, of all features."""
+    return _all(_queries)
+
+
 def parts() -> dict[str, Part]:
     """Return the parts of a library that features bring, by name."""
     return _all(_parts)
@@ -182,6 +189,12 @@ def after_indexing() -> tuple[str, ...]:
     """Return the names of functions that follow the vectors: see `Feature.after_indexing`."""
     named = (feature.after_indexing for feature in features().values())
     return tuple(each for each in named if each is not None)
+
+
+def watching() -> tuple[WhileWatching, ...]:
+    """Return what features do while a watch runs."""
+    shares = (feature.watching for feature in features().values())
+    return tuple(each for each in shares if each is not None)
 
 
 def jobs() -> dict[str, FeatureJob]:
@@ -242,6 +255,10 @@ def _filters(feature: Feature) -> Mapping[str, NamedFilter]:
     return feature.filters
 
 
+def _queries(feature: Feature) -> Mapping[str, NamedQuery]:
+    return feature.queries
+
+
 def _parts(feature: Feature) -> Mapping[str, Part]:
     return feature.parts
 
@@ -252,7 +269,8 @@ def _facts(feature: Feature) -> Mapping[str, StatedFact]:
 
 def _filter_names(feature: Feature) -> Mapping[str, object]:
     of_facts = (fact.filter for fact in feature.facts.values())
-    return {**feature.filters, **{each.name: each for each in of_facts if each is not None}}
+    named = {**feature.filters, **feature.queries}
+    return {**named, **{each.name: each for each in of_facts if each is not None}}
 
 
 def _jobs(feature: Feature) -> Mapping[str, FeatureJob]:

@@ -16,8 +16,8 @@ from imgsearch.records.query import Example, Filter, Query, Selection, Understan
 from imgsearch.records.worth import BestOrder, Taste
 from imgsearch.search.concepts import checked
 from imgsearch.search.named import names_hidden, with_known_names
+from imgsearch.search.named_queries import with_named_queries
 from imgsearch.search.places import located
-from imgsearch.search.saved_queries import with_saved
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 def understood(
     names: KnownNames, definitions: Definitions, query: Query, today: date, cache_dir: Path
 ) -> Understanding:
-    """Return the exact query that a query stands for. Raises QueryError as `with_saved` does.
+    """Return the exact query that a query stands for.
 
-    `cache_dir` holds the names of places in other languages.
+    `cache_dir` holds the names of places in other languages. Raises QueryError as
+    `with_named_queries` does.
     """
-    return understand(names, with_saved(definitions, query), today, place_names(cache_dir))
+    return understand(names, with_named_queries(definitions, query), today, place_names(cache_dir))
 
 
 def selection_of(
@@ -77,7 +78,7 @@ class KeptOrders(Protocol):
 class SearchContext(Struct, frozen=True):
     """The encoder, catalogue, definitions and settings of a search.
 
-    `catalogue` has the photos, and `definitions` the saved searches and concepts. `encoders` loads
+    `catalogue` has the photos, and `definitions` what queries may name. `encoders` loads
     the encoder. `online_roots` are the ids of the roots that are reachable now, and `cache_dir`
     holds the vectors of past queries. `name_list` returns all names of the library, for queries
     with an unknown name; an archive reads them on its first call. "Yesterday" is the day before
@@ -109,7 +110,7 @@ class SearchContext(Struct, frozen=True):
     def understood(self, query: Query) -> Understanding:
         """Return the exact query that a query stands for.
 
-        Raises QueryError as `with_saved` does.
+        Raises QueryError as `with_named_queries` does.
         """
 
         def understand() -> Understanding:
