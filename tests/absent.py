@@ -23,11 +23,14 @@ import click
 from imgsearch import Library
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
+from imgsearch.records.picture_text import TextLine
+from imgsearch.store.store import Store
 from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
-# Of these words, only addresses, filters, names in code, and these phrases are of a feature.
-_COMMON_WORDS = {"meaning": "map of meaning", "saved": "saved search(?:es)?"}
+# Of these words, only addresses, filters, names in code, and phrases are of a feature.
+_COMMON_WORDS = {"meaning", "saved", "text"}
+_PHRASES = {"saved": "saved search(?:es)?"}
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -47,18 +50,26 @@ def _fill_meaning(library: Library) -> None:
     library.meaning.lay_out().run()
 
 
+def _fill_text(library: Library) -> None:
+    line = TextLine("Platform 9", 0.1, 0.2, 0.3, 0.1, 0.9)
+    with Store.open(library.settings.data_dir, writable=True) as store:
+        store.picture_text.record(1, "reader 1", [line])
+
+
 # How a library gets rows of each feature, and what it has of them then.
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "duplicates": _fill_duplicates,
     "meaning": _fill_meaning,
     "saved": _fill_saved,
+    "text": _fill_text,
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "duplicates": lambda library: library.duplicates.choices(),
     "meaning": lambda library: library.meaning.clusters(),
     "saved": lambda library: library.saved.get("Book"),
+    "text": lambda library: library.pictures.text_of(1),
 }
 
 
@@ -91,14 +102,16 @@ def words_of(name: str) -> re.Pattern[str]:
     feature = features()[name]
     shown = called(feature.page) if feature.page is not None else PageFeature()
     brought = {*feature.parts, *feature.filters, *feature.queries, *feature.details, *feature.facts}
-    stems = {re.sub("[-_]", "[- _]", each) for each in brought - _COMMON_WORDS.keys()}
-    stems |= {_COMMON_WORDS[each] for each in brought & _COMMON_WORDS.keys()}
-    views = shown.views.keys() - vars(Library).keys() - _COMMON_WORDS.keys()
+    stems = {re.sub("[-_]", "[- _]", each) for each in brought - _COMMON_WORDS}
+    stems |= {_PHRASES[each] for each in brought & _PHRASES.keys()}
+    views = shown.views.keys() - vars(Library).keys() - _COMMON_WORDS
     stems |= {each.replace("-", "[-_]") for each in views}
     names = "|".join(sorted(stems))
     patterns = [rf"(?<![^\W_])(?:{names})s?(?![^\W_])"] if names else []
-    common = sorted(brought & _COMMON_WORDS.keys())
-    patterns += [rf"(?:/|\blibrary\.|--){each}\b|\b{each}:" for each in common]
+    common = sorted(brought & _COMMON_WORDS)
+    patterns += [rf"(?:/|\blibrary\.){each}\b(?!\.)" for each in common]
+    filters = sorted((feature.filters.keys() | feature.queries.keys()) & _COMMON_WORDS)
+    patterns += [rf"--{each}\b|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 

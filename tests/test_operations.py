@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import os
@@ -15,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from imgsearch import Library, answered
+from imgsearch import Library, Settings, answered
 from imgsearch.errors import (
     EncoderError,
     ImgsearchError,
+    PhotoError,
     QueryError,
     Reason,
     SettingsError,
@@ -272,6 +274,39 @@ def test_queries_come_back_unchanged(line: str) -> None:
     assert search({"query": line})["query"] == query
 
 
+def test_a_line_is_part_of_a_query_with_an_example() -> None:
+    region = {"x": 10, "y": 20, "width": 30, "height": 40, "percent": True}
+    example = {"photo_id": 7, "region": region}
+    line = "Anna -rain in:Italy t:0.2 sort:date"
+    query = search({"query": {"line": line, "terms": [example], "filters": ["type:png"]}})["query"]
+    alone, png = parse(line), parse("type:png")
+    assert query.terms == (*alone.terms, Term(Example(7, Region(10, 20, 30, 40, True))))
+    assert query.terms[0].is_free, "its words are searched for names, as in any line"
+    assert query.filters == (*alone.filters, *png.filters)
+    assert (query.min_score, query.sort) == (0.2, "date")
+    beside = search({"query": {"line": line, "min_score": 0.3, "sort": "path"}})["query"]
+    assert (beside.min_score, beside.sort) == (0.3, "path"), "what is given beside it counts"
+    assert search({"query": {"line": " ", "filters": ["type:png"]}})["query"] == png
+    with pytest.raises(QueryError, match="Unknown filter"):
+        search({"query": {"line": "contry:Italy", "terms": [example]}})
+
+
+def test_an_image_is_sent_once_and_named_in_searches(demo_data: Path, tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=demo_data, cache_dir=tmp_path)
+    with Library.open(settings) as library:
+        image = library.photos([1])[0].path.read_bytes()
+        sent_image = json.dumps({"image": base64.b64encode(image).decode()}).encode()
+        kept = load_json(answered(library, "POST", "/examples", sent_image, {}).json)
+        body = json.dumps({"example": {"kept_image": kept}, "k": 3}).encode()
+        found = from_json(load_json(answered(library, "POST", "/similar", body, {}).json), Answer)
+        assert found == library.similar(Example(image), 3)
+        other = json.dumps({"example": {"kept_image": "0" * 16}}).encode()
+        with pytest.raises(PhotoError, match="not on this machine"):
+            answered(library, "POST", "/similar", other, {})
+    with pytest.raises(UsageError, match="cannot name a kept image. Send its bytes"):
+        search({"query": {"terms": [{"kept_image": kept}]}})
+
+
 def test_words_stay_free_and_exact_texts_exact() -> None:
     query = parse('Anna "in Italy"')
     sent_query = search({"query": query_form(query)})["query"]
@@ -321,7 +356,7 @@ JSON = st.recursive(
             st.one_of(
                 st.text(max_size=3),
                 st.sampled_from(
-                    ["query", "k", "cursor", "terms", "text", "photo_id", "path", "image", "region",
+                    ["query", "k", "cursor", "line", "kept_image", "terms", "text", "photo_id", "path", "image", "region",
                      "weight", "filters", "min_score", "sort", "x", "y", "width", "height",
                      "classes", "template", "is_free"]
                 ),

@@ -27,7 +27,6 @@ from imgsearch.progress import (
     FeatureReport,
     Progress,
     SyncReport,
-    TextReport,
     WatchEvent,
     Watching,
 )
@@ -88,7 +87,7 @@ def command(
             for share in _OF_FEATURES.values()
         ]
         for event in library.watch(folders, stop=stop):
-            if isinstance(event, SyncReport | TextReport | FaceReport):
+            if isinstance(event, SyncReport | FaceReport | FeatureReport):
                 for notice in notices:
                     notice()
             if isinstance(event, Progress) and event.done < event.total:
@@ -108,8 +107,6 @@ def _described(event: WatchEvent) -> tuple[str, Values]:
     if isinstance(event, Progress):
         values: Values = {"done": event.done, "total": event.total}
         return "progress", values if event.part is None else {**values, "part": event.part}
-    if isinstance(event, TextReport):
-        return "text", {name: getattr(event, name) for name in ("read", "none", "failed")}
     if isinstance(event, FaceReport):
         return "faces", {name: getattr(event, name) for name in ("found", "none", "failed")}
     if isinstance(event, FeatureReport):
@@ -156,9 +153,6 @@ def _print_status(event: str, values: Values) -> None:
         done = done or "up to date"
         photos = format_count(int(str(values["photos"])), "photo")
         _print_state(f"{done}; {photos}. Watching …")
-    elif event == "text":
-        photos = format_count(int(str(values["read"])), "photo")
-        _print_state(f"Found text in {photos}. Watching …")
     elif event == "faces":
         photos = format_count(int(str(values["found"])), "photo")
         _print_state(f"Found faces in {photos}. Watching …")

@@ -33,7 +33,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "people",
         "places",
         "prune",
-        "read-text",
         "rebuild",
         "search",
         "serve",
@@ -102,7 +101,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "subject",
         "tag",
         "taken",
-        "text",
         "title",
         "type",
         "until",
@@ -196,6 +194,5 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
     "job": (
         "faces",
         "index",
-        "text",
     ),
 }

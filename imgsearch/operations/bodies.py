@@ -1,14 +1,15 @@
 """The JSON of queries and examples in requests, which their fields alone do not describe.
 
-A query is a line of the query language or an object of its parts. The image of an example is
-Base64 in JSON, its file an absolute path.
+A query is a line of the query language or an object of its parts, one of which may be a line. The
+image of an example is Base64 in JSON or the id of a kept one, its file an absolute path.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import msgspec
 from msgspec import field
@@ -20,16 +21,21 @@ from imgsearch.records.concepts import ExampleSource
 from imgsearch.records.query import Example, Filter, Query, Region, Sort, TaughtConcept, Term
 from imgsearch.text import path_text
 
+KeptImages: TypeAlias = Callable[[str], bytes]  # returns the bytes of a kept image, by its id
+
 _MAX_PHOTO_ID = (1 << 63) - 1
-_EXAMPLES = ("photo_id", "image", "path")
+_EXAMPLES = ("photo_id", "image", "path", "kept_image")
 _SORTS: tuple[Sort, ...] = get_args(Sort)
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """An object in a request that stands for a record."""
 
-    def record(self) -> object:
-        """Return the record. Raises UsageError and QueryError."""
+    def record(self, kept_images: KeptImages | None) -> object:
+        """Return the record; without `kept_images`, the body can name none.
+
+        Raises UsageError and QueryError, and PhotoError for an image that is not kept.
+        """
         raise NotImplementedError
 
 
@@ -42,7 +48,7 @@ class RegionBody(Body):
     height: float
     percent: bool = False
 
-    def record(self) -> Region:
+    def record(self, kept_images: KeptImages | None = None) -> Region:
         """Return the region. Raises QueryError for an empty one."""
         largest = max(abs(self.x), abs(self.y), self.width, self.height)
         if not (self.width > 0 and self.height > 0 and largest < float("inf")):
@@ -51,16 +57,21 @@ class RegionBody(Body):
 
 
 class SourceBody(Body):
-    """An image to learn from: exactly one of photo_id, image and path."""
+    """An image to learn from: exactly one of photo_id, image, path and kept_image.
+
+    `kept_image` is the id of an image that was kept by `POST /examples`.
+    """
 
     photo_id: int | None = None
     image: bytes | None = None  # Base64 in JSON
     path: str | None = None
+    kept_image: str | None = None
 
-    def record(self) -> Path | int | bytes | Example:
+    def record(self, kept_images: KeptImages | None) -> Path | int | bytes | Example:
         """Return the source.
 
-        Raises UsageError unless there is exactly one, QueryError for a bad id.
+        Raises UsageError unless there is exactly one, QueryError for a bad id, and PhotoError for
+        an image that is not kept.
         """
         given = [name for name in _EXAMPLES if getattr(self, name) is not None]
         if len(given) != 1:
@@ -69,6 +80,10 @@ class SourceBody(Body):
             if not 0 < self.photo_id <= _MAX_PHOTO_ID:
                 raise QueryError(f"{str(self.photo_id)[:30]} is not a photo id.")
             return self.photo_id
+        if self.kept_image is not None:
+            if kept_images is None:
+                raise UsageError("This request cannot name a kept image. Send its bytes as image.")
+            return kept_images(self.kept_image)
         if self.path is None:
             assert self.image is not None
             return self.image
@@ -78,13 +93,13 @@ class SourceBody(Body):
 
 
 class ExampleBody(SourceBody):
-    """An image to search by: exactly one of photo_id, image and path, and a part of it."""
+    """An image to search by, named as an image to learn from, or with `region` a part of it."""
 
     region: RegionBody | None = None
 
-    def record(self) -> Example:
-        """Return the example. Raises UsageError and QueryError."""
-        source = super().record()
+    def record(self, kept_images: KeptImages | None) -> Example:
+        """Return the example. Raises as `SourceBody.record` does."""
+        source = super().record(kept_images)
         assert not isinstance(source, Example)
         return Example(source, None if self.region is None else self.region.record())
 
@@ -97,18 +112,18 @@ class TermBody(Body):
     photo_id: int | None = None
     image: bytes | None = None
     path: str | None = None
+    kept_image: str | None = None
     region: RegionBody | None = None
     weight: float = field(default=1.0)
     is_free: bool = False
     is_quoted: bool = False
 
-    def record(self) -> Term:
-        """Return the term. Raises UsageError and QueryError."""
+    def record(self, kept_images: KeptImages | None) -> Term:
+        """Return the term. Raises UsageError and QueryError, and PhotoError as `SourceBody`."""
+        others = (self.photo_id, self.image, self.path, self.kept_image, self.region)
         if self.text is None and self.concept is None:
-            example = ExampleBody(self.photo_id, self.image, self.path, self.region)
-            return Term(example.record(), self.weight)
-        others = (self.photo_id, self.image, self.path, self.region)
-        if others != (None, None, None, None) or None not in (self.text, self.concept):
+            return Term(ExampleBody(*others).record(kept_images), self.weight)
+        if set(others) != {None} or None not in (self.text, self.concept):
             raise UsageError("A term is a text, an example or a concept: one of them.")
         if self.concept is not None:
             return Term(TaughtConcept(self.concept), self.weight)
@@ -117,23 +132,37 @@ class TermBody(Body):
 
 
 class QueryBody(Body):
-    """A query in parts: terms, filters as lines of the query language, and an order."""
+    """A query in parts: terms, filters as lines of the query language, and an order.
 
+    All parts of `line`, a line of the query language, come first; a minimum score and an order that
+    are given beside it count in place of its own.
+    """
+
+    line: str | None = None
     terms: tuple[TermBody, ...] = ()
     filters: tuple[str, ...] = ()
     min_score: float | None = None
-    sort: str = "relevance"
+    sort: str | None = None
 
-    def record(self) -> Query:
-        """Return the query. Raises QueryError and UsageError."""
-        sort = next((sort for sort in _SORTS if sort == self.sort), None)
-        if sort is None:
-            raise QueryError(f"Unknown sort order {self.sort[:60]!r}. Known: {', '.join(_SORTS)}.")
-        if self.min_score is not None and not -1 <= self.min_score <= 1:
-            raise QueryError(f"min_score is a cosine from -1 to 1, not {self.min_score}.")
-        query = Query(tuple(term.record() for term in self.terms), (), self.min_score, sort)
-        check_size(query, filters=len(self.filters))  # before each of them is parsed
-        return replace(query, filters=tuple(map(_filter, self.filters)))
+    def record(self, kept_images: KeptImages | None) -> Query:
+        """Return the query. Raises QueryError and UsageError, and PhotoError as `SourceBody`."""
+        line = parse(self.line) if self.line is not None and self.line.strip() else Query()
+        sort = line.sort if self.sort is None else _sort(self.sort)
+        min_score = line.min_score if self.min_score is None else self.min_score
+        if min_score is not None and not -1 <= min_score <= 1:
+            raise QueryError(f"min_score is a cosine from -1 to 1, not {min_score}.")
+        terms = (*line.terms, *(term.record(kept_images) for term in self.terms))
+        query = Query(terms, line.filters, min_score, sort)
+        # Before each of them is parsed.
+        check_size(query, filters=len(line.filters) + len(self.filters))
+        return replace(query, filters=(*line.filters, *map(_filter, self.filters)))
+
+
+def _sort(name: str) -> Sort:
+    sort = next((sort for sort in _SORTS if sort == name), None)
+    if sort is None:
+        raise QueryError(f"Unknown sort order {name[:60]!r}. Known: {', '.join(_SORTS)}.")
+    return sort
 
 
 def _filter(text: str) -> Filter:

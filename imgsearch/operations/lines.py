@@ -55,7 +55,7 @@ class Lines:
             raise QueryError(
                 "A query line cannot express a part of an image, or one without a file."
             )
-        return exact_line(self._engine.catalogue().names, understood)
+        return exact_line(self._engine.photos().names, understood)
 
     def named_in(self, query: str | Query) -> tuple[StoredQuery, ...]:
         """Return the stored queries that a query names, such as saved searches, in its order.

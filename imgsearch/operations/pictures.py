@@ -88,21 +88,23 @@ class Pictures:
         """
         from imgsearch.outputs.contact_sheet import contact_sheet
 
-        catalogue = self._engine.catalogue()
-        return contact_sheet(title, kind, as_ids(photo_ids), catalogue, self.thumbnail)[0]
+        photos = self._engine.photos()
+        return contact_sheet(title, kind, as_ids(photo_ids), photos, self.thumbnail)[0]
 
     def text_of(self, photo_id: int) -> PhotoText | None:
         """Return the text in a photo; None if it was not read yet."""
         number = as_id(photo_id)
-        return self._engine.catalogue().texts([number]).get(number)
+        return self._engine.photos().texts([number]).get(number)
 
-    def keep_example(self, content: bytes) -> str:
-        """Keep the bytes of an example image for `kept_example`; returns a short id.
+    @operation("POST /examples", reads=True)
+    def keep_example(self, image: bytes) -> str:
+        """Keep the bytes of an example image for searches; returns the short id that names it.
 
-        It is kept in the cache folder, where only this user can read it: up to 30 days after its
-        last use, and up to 200 MB of images. Raises DiskError if the folder cannot be written.
+        Requests name it as `kept_image` of an example. It is kept in the cache folder, where only
+        this user can read it: up to 30 days after its last use, and up to 200 MB of images. Raises
+        DiskError if the folder cannot be written.
         """
-        return self._examples().keep(content)
+        return self._examples().keep(image)
 
     def kept_example(self, example_id: str) -> bytes:
         """Return the bytes of a kept example image. Raises PhotoError if it is not kept."""

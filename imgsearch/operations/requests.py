@@ -18,6 +18,7 @@ from imgsearch.language.grammar import parse
 from imgsearch.operations.bodies import (
     Body,
     ExampleBody,
+    KeptImages,
     QueryBody,
     SourceBody,
     example_form,
@@ -65,11 +66,14 @@ class Operation(Struct, frozen=True):
         """Whether the result is a WebP image as bytes, or None without one."""
         return bool(self.result == (bytes | None))
 
-    def arguments(self, request: Struct) -> dict[str, Any]:
-        """Return the arguments that a request stands for. Raises UsageError and QueryError."""
+    def arguments(self, request: Struct, kept_images: KeptImages | None = None) -> dict[str, Any]:
+        """Return the arguments that a request stands for; only with `kept_images` it can name some.
+
+        Raises UsageError, QueryError, and PhotoError for an image that is not kept.
+        """
         hints = hints_of(self.function)
         return {
-            name: _argument(getattr(request, name), _takes(hints[name], Query))
+            name: _argument(getattr(request, name), _takes(hints[name], Query), kept_images)
             for name in request.__struct_fields__
         }
 
@@ -170,11 +174,11 @@ def _takes(hint: Any, record: type) -> bool:
     return hint is record or record in get_args(hint)
 
 
-def _argument(value: object, is_query: bool) -> object:
+def _argument(value: object, is_query: bool, kept_images: KeptImages | None) -> object:
     if isinstance(value, Body):
-        return value.record()
+        return value.record(kept_images)
     if isinstance(value, tuple):
-        return tuple(_argument(each, is_query) for each in value)
+        return tuple(_argument(each, is_query, kept_images) for each in value)
     return parse(value) if is_query and isinstance(value, str) else value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -13,26 +12,17 @@ from imgsearch.search.answers import search_page
 from imgsearch.search.context import SearchContext
 from imgsearch.search.prepared import prepare
 from imgsearch.search.vector import depends_on_files
+from imgsearch.store.recent_reads import RecentReads
 
 _ANSWER_BYTES = 10_000
 _HIT_BYTES = 2_000  # with its paths and the facts of its photo
-
-
-class AnswerCache(Protocol):
-    """A cache of answers by their keys and the versions of the library they were found in."""
-
-    def known(self, key: Hashable, version: Hashable) -> object | None:
-        """Return the answer with this key in a version of the library; None if there is none."""
-
-    def keep(self, key: Hashable, version: Hashable, value: object, size_bytes: int) -> None:
-        """Cache an answer that was found in a version of the library."""
 
 
 class KeptAnswers(Struct, frozen=True):
     """The answers that were given in one version of a library: the newest one, when asked for."""
 
     version: Hashable
-    cache: AnswerCache
+    cache: RecentReads
 
 
 def kept_or_found(

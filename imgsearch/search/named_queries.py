@@ -8,10 +8,10 @@ from imgsearch.errors import QueryError
 from imgsearch.features import installed
 from imgsearch.language.grammar import check_size
 from imgsearch.records.query import Filter, Query, Term
-from imgsearch.search.definitions import Definitions
+from imgsearch.store.reading.definitions import DefinitionReads
 
 
-def with_named_queries(definitions: Definitions, query: Query) -> Query:
+def with_named_queries(definitions: DefinitionReads, query: Query) -> Query:
     """Return the query with the queries that it names in place of their names.
 
     Their terms come first, and free words join those of the query, as if the named query had been

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.library import Library
+from imgsearch.operations.bodies import KeptImages
 from imgsearch.operations.declared import method_of
 from imgsearch.operations.records import (
     as_request,
@@ -77,7 +78,7 @@ class Answering:
             if operation.declared.method == "GET":
                 arguments = read_address(operation, {**request.query_params, **request.path_params})
             else:
-                arguments = read_body(operation, content)
+                arguments = read_body(operation, content, self._library.pictures.kept_example)
             if names_files(tuple(arguments.values())) and not is_private(request.scope):
                 raise _Forbidden(
                     "The service reads example files only for requests over its socket. Send the "
@@ -125,7 +126,7 @@ def answered(
     if method == "GET":
         arguments = read_address(operation, {**fields, **in_path})
     else:
-        arguments = read_body(operation, content)
+        arguments = read_body(operation, content, library.pictures.kept_example)
     if names_files(tuple(arguments.values())):
         raise UsageError("Send the bytes of the image and not the path of a file.")
     result: object = method_of(library, operation.function)(**arguments)
@@ -142,15 +143,17 @@ def _operation_at(library: Library, method: str, path: str) -> tuple[Operation, 
     raise UsageError(f"This library has no operation {method} {printable(path[:60])}.")
 
 
-def read_body(operation: Operation, content: bytes) -> dict[str, Any]:
-    """Return the arguments that the body of a request stands for. Raises UsageError and QueryError.
+def read_body(
+    operation: Operation, content: bytes, kept_images: KeptImages | None = None
+) -> dict[str, Any]:
+    """Return the arguments that the body of a request stands for: see `Operation.arguments`.
 
     A field that is null counts as absent, and an unknown field is refused. An id may be a text.
     """
     form = load_json(content, as_request)
     _refuse_half_characters(form)
     request = converted(form, operation.request, "field", "The request body", _CURE)
-    return operation.arguments(request)
+    return operation.arguments(request, kept_images)
 
 
 def read_address(operation: Operation, fields: Mapping[str, str]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ export interface PostOperations {
   "explain": { request: { photo: number | string; query: string | QueryBody }; answer: Explanation };
   "label": { request: { classes: Classes; query?: string | QueryBody | null; k?: number }; answer: (Label)[] };
   "photos": { request: { ids: (number)[] }; answer: (Hit)[] };
+  "examples": { request: { image: string }; answer: string };
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
   "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
@@ -94,13 +95,13 @@ export interface DeleteOperations {
   "duplicates/choices": { request: {}; answer: number };
 }
 
-export type QueryBody = { terms?: (TermBody)[]; filters?: (string)[]; min_score?: number | null; sort?: string };
+export type QueryBody = { line?: string | null; terms?: (TermBody)[]; filters?: (string)[]; min_score?: number | null; sort?: string | null };
 
-export type TermBody = { text?: string | null; concept?: string | null; photo_id?: number | null; image?: string | null; path?: string | null; region?: RegionBody | null; weight?: number; is_free?: boolean; is_quoted?: boolean };
+export type TermBody = { text?: string | null; concept?: string | null; photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null; region?: RegionBody | null; weight?: number; is_free?: boolean; is_quoted?: boolean };
 
 export type RegionBody = { x: number; y: number; width: number; height: number; percent?: boolean };
 
-export type ExampleBody = { photo_id?: number | null; image?: string | null; path?: string | null; region?: RegionBody | null };
+export type ExampleBody = { photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null; region?: RegionBody | null };
 
 export type Classes = { names: (string)[]; template?: string | null; none_of_these?: boolean };
 
@@ -108,7 +109,7 @@ export type MapArea = { south: number; west: number; north: number; east: number
 
 export type PhotoDate = { photo_id: number; taken_at: string; precision?: "day" | "month" | "season" | "year" | null };
 
-export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null };
+export type SourceBody = { photo_id?: number | null; image?: string | null; path?: string | null; kept_image?: string | null };
 
 export type ShownPerson = { person_id: number; faces?: (number)[]; name?: string | null };
 

@@ -208,7 +208,7 @@ class _PhotoExample(Body):
 
     photo_id: PhotoId
 
-    def record(self) -> Example:
+    def record(self, kept_images: Callable[[str], bytes] | None = None) -> Example:
         """Return the photo as an example."""
         return Example(self.photo_id)
 

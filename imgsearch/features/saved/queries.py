@@ -16,14 +16,14 @@ from imgsearch.features.saved.store import SavedSearchStore
 from imgsearch.language.given_names import nearest_or_all, read_name
 from imgsearch.language.grammar import check_k, is_expressible, parse, to_text
 from imgsearch.records.query import Example, Query, StoredQuery, Term
-from imgsearch.search.definitions import Definitions
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.named_queries import only_named_query, with_named_queries
 from imgsearch.store.database import Database
+from imgsearch.store.reading.definitions import DefinitionReads
 from imgsearch.text import is_utf8
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
+    from imgsearch.search.library_photos import LibraryPhotos
 
 SAVED = "saved"  # the filter
 MAX_IMAGE_BYTES = 32 << 20  # of an example outside the library, which is copied
@@ -81,7 +81,7 @@ def query_of(search: SavedSearch) -> Query:
 
 
 def new_search(
-    definitions: Definitions,
+    definitions: DefinitionReads,
     name: str,
     query: Query,
     k: int | None = None,
@@ -115,23 +115,22 @@ def new_search(
     return search
 
 
-def with_kept_examples(catalogue: Catalogue, query: Query) -> Query:
+def with_kept_examples(photos: LibraryPhotos, query: Query) -> Query:
     """Replace each example file of a query by a photo of the library, or else by its bytes.
 
     Raises QueryError for an example that is too large or cannot be read.
     """
-    return replace(query, terms=tuple(_kept_term(catalogue, term) for term in query.terms))
+    return replace(query, terms=tuple(_kept_term(photos, term) for term in query.terms))
 
 
-def _kept_term(catalogue: Catalogue, term: Term) -> Term:
+def _kept_term(photos: LibraryPhotos, term: Term) -> Term:
     """Replace the example file of a term by a photo of the library, or else by its bytes."""
     what = term.what
     if not isinstance(what, Example) or isinstance(what.source, int):
         return term
-    photo_id = catalogue.photo_with(content_hash_of(what.source))
-    if photo_id is not None and photo_id in catalogue.photos(
-        [photo_id]
-    ):  # else `prune` will take it
+    photo_id = photos.photo_with(content_hash_of(what.source))
+    # A photo without a path goes with the next `prune`.
+    if photo_id is not None and photo_id in photos.records([photo_id]):
         return dataclasses.replace(term, what=replace(what, source=photo_id))
     return dataclasses.replace(term, what=replace(what, source=_read(what.source)))
 

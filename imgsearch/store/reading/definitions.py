@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DefinitionReads:
-    """The part of `Reads` that knows definitions: see `imgsearch.search.definitions`."""
+    """The part of `Reads` that knows what users have defined, and queries may name."""
 
     def __init__(self, database: Database, recent: RecentReads) -> None:
         self._database = database
@@ -32,7 +32,7 @@ class DefinitionReads:
         """Return all names that a filter of a feature takes."""
         modules = {
             name: declared.module
-            for of_features in (installed.filters(), installed.queries())
+            for of_features in (installed.named_filters(), installed.queries())
             for name, declared in of_features.items()
         }
         names: list[str] = load(modules[filter_name]).names(self._database)
