@@ -43,7 +43,6 @@ from PIL import Image
 from benchmarks.processes import Command, Cost, run
 from benchmarks.synthetic import SyntheticSpace
 from imgsearch import Library, Query, Settings, Term
-from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.index.live import LiveIndex
@@ -51,6 +50,7 @@ from imgsearch.language.understanding import understand
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
+from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.search.name_search import find_names
 from imgsearch.store import names
 from imgsearch.store.reads import Reads
@@ -378,7 +378,7 @@ def recall_at_10(
     ids = np.concatenate([chunk for chunk, _ in chunks])
     vectors = np.concatenate([chunk for _, chunk in chunks])
     texts = embed_texts(encoder, row.name, [text for _, text in captions])
-    catalogue = LocalCatalogue(reads, row, LiveIndex(reads, row.key), {})
+    catalogue = LibraryPhotos(reads, row, LiveIndex(reads, row.key), {})
     alone = typed = changed = 0
     for (photo, text), vector in zip(captions, texts, strict=True):
         best = ids[np.argsort(-(vectors @ vector))[:10]]

@@ -46,7 +46,6 @@ from benchmarks.bench_confidence import (
     stems,
     worded,
 )
-from imgsearch.catalogue.base import PhotoCount
 from imgsearch.concepts import probe
 from imgsearch.concepts.probe import TrainingSet
 from imgsearch.config import default_cache_dir
@@ -55,6 +54,7 @@ from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
+from imgsearch.records.photo import PhotoCount
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
 from imgsearch.search.composition import CONCEPT_SHARE, TermKind
 from imgsearch.search.confidence import (

@@ -39,7 +39,6 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
-from imgsearch.catalogue.base import PhotoCount
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts, prompts_for
@@ -49,6 +48,7 @@ from imgsearch.language.everyday import is_everyday
 from imgsearch.language.things import things_in
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.records.arrays import Vector, Vectors
+from imgsearch.records.photo import PhotoCount
 from imgsearch.search import confidence
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
 from imgsearch.search.confidence import (

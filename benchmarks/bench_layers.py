@@ -141,8 +141,8 @@ STAGES = (
     ("scaling for the model", "imgsearch.encoders.lite.encoder.Lite.prepare"),
     ("colours, detail, sharpness", "imgsearch.indexer.reading.with_look"),
     ("thumbnail", "imgsearch.indexer.reading.kept_thumbnail"),
-    ("database: is the photo known", "imgsearch.catalogue.local_writer.LocalWriter.known"),
-    ("database: photos and vectors", "imgsearch.catalogue.local_writer.LocalWriter.put"),
+    ("database: is the photo known", "imgsearch.store.reading.vectors.VectorReads.has"),
+    ("database: photos and vectors", "imgsearch.store.store.Store.put"),
     ("database: thumbnails", "imgsearch.store.thumbnails.ThumbnailStore.add"),
     (MODEL, "imgsearch.encoders.onnx.OnnxModel.run"),
 )

@@ -32,7 +32,6 @@ from benchmarks.bench_confidence import (
     load,
     searched_nouns,
 )
-from imgsearch.catalogue.base import PhotoCount
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
@@ -40,6 +39,7 @@ from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.records.arrays import Vectors
+from imgsearch.records.photo import PhotoCount
 from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.baseline import SAMPLE_PHOTOS
 from imgsearch.search.composition import TermKind, compose, negative_rows

@@ -32,13 +32,13 @@ from benchmarks.bench_confidence import (
     things,
     worded,
 )
-from imgsearch.catalogue.base import PhotoCount
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.index.recall import prompts
 from imgsearch.language.everyday import is_everyday
 from imgsearch.language.things import things_in
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
+from imgsearch.records.photo import PhotoCount
 from imgsearch.search.baseline import SAMPLE_PHOTOS
 from imgsearch.search.confidence import COMPARED_HITS, COUNTED_HITS, ScoredQuery, assess
 from imgsearch.search.short_texts import text_kind

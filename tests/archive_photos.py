@@ -32,10 +32,9 @@ from imgsearch.archive.lance.tables import (
     lance_errors,
     loaded,
 )
-from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.records.arrays import Vector
-from imgsearch.records.photo import PhotoVectors
+from imgsearch.records.photo import PhotoCount, PhotoFile, PhotoVectors, ShownPhoto
 from imgsearch.records.picture_text import PhotoText
 
 
@@ -64,12 +63,12 @@ class ArchivePhotos:
         rows = self.newest().read(["id"], f"{FIRST_PARTS} AND ({condition})")
         return sorted(rows["id"].to_pylist())
 
-    def photos(self) -> dict[int, CataloguedPhoto]:
+    def photos(self) -> dict[int, ShownPhoto]:
         """All photos that can be found."""
         columns = [*PHOTO_COLUMNS, "paths", "date", "date_source"]
         rows = self.newest().read(columns, FIRST_PARTS).to_pylist()
         return {
-            row["id"]: CataloguedPhoto(
+            row["id"]: ShownPhoto(
                 photo_of(row),
                 tuple(PhotoFile(as_path(loaded(path))) for path in row["paths"]),
                 row["date"],
@@ -134,6 +133,6 @@ class ArchivePhotos:
         return ScoreBaseline(prompts, nouns, photos, mean, row["vectors"])
 
 
-def files_of(photos: Iterable[CataloguedPhoto]) -> dict[str, list[str]]:
+def files_of(photos: Iterable[ShownPhoto]) -> dict[str, list[str]]:
     """The paths of photos, by content in hexadecimal."""
     return {each.photo.content_hash: [str(file.path) for file in each.files] for each in photos}

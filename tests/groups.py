@@ -13,7 +13,7 @@ GROUPS = {
     # Catalogues in Lance tables, fleets that fill them, object storage and clusters.
     "archives": (
         "test_archive*.py",
-        "test_catalogue.py",
+        "test_library_photos.py",
         "test_copied_items.py",
         "test_copies_of_archives.py",
         "test_deploy.py",

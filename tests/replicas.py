@@ -27,14 +27,13 @@ from imgsearch.archive.replica.applying import ReplicaRows
 from imgsearch.archive.replica.changes import ArchiveTables, Reached
 from imgsearch.archive.replica.replica import Replica
 from imgsearch.archive.replica.updating import take_changes
-from imgsearch.catalogue.base import CataloguedPhoto
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.engines.local import LocalEngine
 from imgsearch.engines.replicas import replica_engine
 from imgsearch.indexer.context import indexing_context
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.marks import PhotoMarks
-from imgsearch.records.photo import PhotoVectors
+from imgsearch.records.photo import PhotoVectors, ShownPhoto
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.store.database import DATABASE_FILE, connect
 from imgsearch.store.lock import writing
@@ -88,7 +87,7 @@ def of_archive(address: str | Path) -> dict[str, Any]:
 
 def of_replica(engine: LocalEngine) -> dict[str, Any]:
     """Describe the photos of a replica in the same way."""
-    store, catalogue = engine.store(), engine.catalogue()
+    store, photos = engine.store(), engine.photos()
     ids = store.reads.photos.live_ids().tolist()
     times = {
         path_text(file.path): file.mtime_ns or 0
@@ -96,16 +95,16 @@ def of_replica(engine: LocalEngine) -> dict[str, Any]:
         for file in files
     }
     return _described(
-        catalogue.photos(ids),
-        catalogue.vectors_of(ids),
-        catalogue.texts(ids),
+        photos.records(ids),
+        photos.vectors_of(ids),
+        photos.texts(ids),
         store.marks.of(ids),
         times,
     )
 
 
 def _described(
-    photos: Mapping[int, CataloguedPhoto],
+    photos: Mapping[int, ShownPhoto],
     vectors: Mapping[int, PhotoVectors],
     texts: Mapping[int, PhotoText],
     marks: Mapping[int, PhotoMarks],

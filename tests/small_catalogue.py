@@ -37,7 +37,7 @@ class SmallPhoto:
 
 
 class SmallCatalogue:
-    """Implements `imgsearch.catalogue.base.CatalogueWriter`."""
+    """Implements `imgsearch.archive.fleet.base.ArchiveWriter`."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

@@ -94,10 +94,10 @@ def fact_of(archive: ArchivePhotos, number: int) -> Facts:
 
 def by_content(engine: LocalEngine, line: str) -> dict[str, Facts]:
     """The facts of the photos of a replica that a line finds."""
-    catalogue = engine.catalogue()
-    ids = catalogue.ids(Selection(parse(line).filters)).tolist()
-    photos = [each.photo for each in catalogue.photos(ids).values()]
-    return {each.content_hash: each.facts for each in photos}
+    photos = engine.photos()
+    ids = photos.ids(Selection(parse(line).filters)).tolist()
+    found = [each.photo for each in photos.records(ids).values()]
+    return {each.content_hash: each.facts for each in found}
 
 
 @pytest.mark.parametrize("what", LACKING)
@@ -122,7 +122,7 @@ def test_a_fact_that_an_archive_lacks_is_unknown(
         assert any(found.values()), "the lines would find nothing anyway"
         everything = by_content(engine, "width:>0")
         assert everything == {content_of(n).hex(): facts[n] for n in numbers}
-        names, named = engine.catalogue().names, expected.catalogue().names
+        names, named = engine.photos().names, expected.photos().names
         for phrase in ("lake", "oma", "anna"):
             assert names.fields_named(phrase) == named.fields_named(phrase)
         for field in NAME_FIELDS:

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from imgsearch.catalogue.base import PhotoCount
 from imgsearch.errors import (
     EncoderMismatch,
     ImgsearchError,
@@ -31,7 +30,7 @@ from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.index import EncoderRow
-from imgsearch.records.photo import Facts
+from imgsearch.records.photo import Facts, PhotoCount
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.records.status import Failure
 from tests.factories import CHECKOUT, PATIENCE_S, run_cli, unit

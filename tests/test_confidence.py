@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from imgsearch import Library
-from imgsearch.catalogue.base import PhotoCount
 from imgsearch.language.everyday import is_everyday
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
+from imgsearch.records.photo import PhotoCount
 from imgsearch.search.composition import compose
 from imgsearch.search.confidence import (
     MIN_PHOTOS,

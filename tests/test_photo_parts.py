@@ -14,7 +14,6 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.analysis import captions
-from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.decode.reader import decode
 from imgsearch.decode.tiles import DEFAULT_TILING, images_to_embed, tiles
 from imgsearch.index.build import build_snapshot
@@ -28,6 +27,7 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
 from imgsearch.search import baseline
+from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.store.reading.vectors import photo_starts
 from imgsearch.store.store import Store
 from tests.factories import ingested, random_vectors, unit
@@ -317,7 +317,7 @@ def test_captions_are_ranked_among_photos(store: Store) -> None:
     index = LiveIndex(store.reads, row.key)
     evaluation = captions.evaluate_captions(
         store,
-        LocalCatalogue(store.reads, row, index, {}),
+        LibraryPhotos(store.reads, row, index, {}),
         FixedTexts(texts, queries),
         index,
         captions.Captions(texts, tuple(photos), 0),
@@ -354,6 +354,6 @@ def test_duplicates_are_compared_as_whole_photos(store: Store, tmp_path: Path) -
     store.record(root_id, key, [ingested(f"/photos/{n}", rows) for n, rows in enumerate(photos)])
     reads = store.reads
     index = LiveIndex(reads, key)
-    catalogue = LocalCatalogue(reads, reads.encoders.in_use(), index, {})
+    catalogue = LibraryPhotos(reads, reads.encoders.in_use(), index, {})
     found = Job(pairs.find_pairs(catalogue, tmp_path, 0.9)).run()
     assert {(pair.a, pair.b) for pair in found.pairs} == {(1, 3), (1, 4), (3, 4)}

@@ -82,7 +82,7 @@ def test_a_new_replica_has_what_the_archive_has(writer: LanceWriter, engine: Loc
     write_marks(writer.address, {content_of(7): PhotoMarks(True, 4, False)})
     assert_same(writer, engine)
     assert [str(each.path) for each in engine.failures(())] == ["/photos/broken.jpg"]
-    counts = engine.text_counts()
+    counts = engine.store().picture_text.counts()
     assert (counts.read, counts.none, counts.unread, counts.passed_over) == (1, 1, 18, 1)
     ids = engine.store().reads.photos.live_ids()
     assert ids.max() <= 20, "ids are small"
@@ -355,8 +355,8 @@ def test_pictures_come_from_the_archive_and_files_from_where_they_lie(tmp_path: 
         engine, _ = opened("s3://index/archive", tmp_path)
         ids = {
             str(hit.files[0].path): each
-            for each, hit in engine.catalogue()
-            .photos(engine.reads().photos.live_ids().tolist())
+            for each, hit in engine.photos()
+            .records(engine.reads().photos.live_ids().tolist())
             .items()
         }
         assert ids.keys() == {str(here), there}

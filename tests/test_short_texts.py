@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.index.live import LiveIndex
 from imgsearch.search.baseline import LibraryBaseline, mean_noun_of, nouns
 from imgsearch.search.confidence import MIN_PHOTOS
+from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.search.short_texts import (
     distinct_texts,
     less_mean_noun,
@@ -130,7 +130,7 @@ def test_explain_gives_the_score_of_the_search(small: Library, demo: Library) ->
 def test_the_nouns_of_the_baseline_are_searched_for_in_the_same_way(demo: Library) -> None:
     reads = Reads.open(demo.settings.data_dir)
     row = reads.encoders.in_use()
-    catalogue = LocalCatalogue(reads, row, LiveIndex(reads, row.key), {})
+    catalogue = LibraryPhotos(reads, row, LiveIndex(reads, row.key), {})
     stored, baseline = reads.encoders.baseline(row.key), LibraryBaseline.read(catalogue)
     assert stored is not None and baseline is not None and baseline.mean_noun is not None
     assert all(text_kind(NAME, text) == "short" for text in nouns()[:50])

@@ -22,11 +22,10 @@ from imgsearch.search.short_texts import embed_alone, text_kind
 from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
-    from imgsearch.catalogue.local import SearchableVectors
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
+    from imgsearch.search.library_photos import LibraryPhotos, SearchableVectors
     from imgsearch.store.store import Store
 
 _SAMPLE_CAPTIONS = 500  # for the index and the verdicts; spread evenly over all captions
@@ -117,7 +116,7 @@ class _PhotoNames:
 
 def evaluate_captions(
     store: Store,
-    catalogue: Catalogue,
+    photos: LibraryPhotos,
     encoder: Encoder,
     index: SearchableVectors,
     captions: Captions,
@@ -126,7 +125,7 @@ def evaluate_captions(
 
     The recall of the index and the verdicts are measured on at most 500 of the captions.
     """
-    row, baseline = catalogue.encoder, LibraryBaseline.read(catalogue)
+    row, baseline = photos.encoder, LibraryBaseline.read(photos)
     queries = embed_alone(
         row.encoder_id,
         captions.texts,
@@ -136,11 +135,11 @@ def evaluate_captions(
     own_scores = _own_scores(store, row, queries, np.array(captions.photo_ids))
     sample = np.unique(np.linspace(0, len(queries) - 1, _SAMPLE_CAPTIONS).astype(np.int64))
     benchmark = RecallBenchmark("text", queries[sample])
-    ranks, photos = np.zeros(len(queries), np.int64), 0
+    ranks, photo_count = np.zeros(len(queries), np.int64), 0
     for ids, vectors in _live_vectors(store, row):
         benchmark.observe(ids, vectors)
         starts = photo_starts(ids)
-        photos += len(starts)
+        photo_count += len(starts)
         for start in range(0, len(queries), _BLOCK_CAPTIONS):
             block = slice(start, start + _BLOCK_CAPTIONS)
             scores = np.maximum.reduceat(queries[block] @ vectors.T, starts, axis=1)
@@ -150,7 +149,7 @@ def evaluate_captions(
     neighbours = index.search(benchmark.queries, AT + 1, kind="text")
     return Evaluation(
         captions=len(queries),
-        photos=photos,
+        photos=photo_count,
         unknown=captions.unknown,
         recall_at_1=metrics.recall_at_1,
         recall_at_5=metrics.recall_at_5,

@@ -22,7 +22,7 @@ def cover_of(context: SearchContext, photo_ids: Sequence[int]) -> Hit | None:
     and the last of an occasion are seldom what it was about.
     """
     compared = spread_over(photo_ids, MAX_COMPARED)
-    found = context.catalogue.photos(compared)
+    found = context.photos.records(compared)
     looks = look_points(each.photo for each in found.values())
     middle = (len(compared) - 1) / 2
     places = {photo_id: place for place, photo_id in enumerate(compared) if photo_id in found}
@@ -37,4 +37,4 @@ def cover_of(context: SearchContext, photo_ids: Sequence[int]) -> Hit | None:
     )
     if best is None:
         return None
-    return next(iter(make_hits(context.catalogue, [best], stack_raw=context.stack_raw)), None)
+    return next(iter(make_hits(context.photos, [best], stack_raw=context.stack_raw)), None)

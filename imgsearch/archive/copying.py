@@ -20,9 +20,9 @@ from imgsearch.progress import CopyReport, Progress
 from imgsearch.records.files import FileStat, IngestResult
 
 if TYPE_CHECKING:
+    from imgsearch.archive.fleet.base import ArchiveWriter
     from imgsearch.archive.lance.people_tables import PeopleTables
     from imgsearch.archive.lance.writer import LanceWriter
-    from imgsearch.catalogue.base import CatalogueWriter
     from imgsearch.indexer.reading import KeepThumbnails
     from imgsearch.records.arrays import Vectors
     from imgsearch.records.index import EncoderRow
@@ -64,7 +64,7 @@ def check_encoder(store: Store, encoder: EncoderRow) -> None:
 
 def copy_library(
     store: Store,
-    writer: CatalogueWriter,
+    writer: ArchiveWriter,
     encoder: EncoderRow,
     put_texts: PutTexts | None = None,
     thumbnails: ThumbnailStore | None = None,

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from msgspec import Struct
 
 from imgsearch import private_files
-from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.registry import registered_prefixes
 from imgsearch.engines.origin import LocalFolders, Origin
@@ -27,6 +26,7 @@ from imgsearch.features import installed
 from imgsearch.search.answers import matching_ids
 from imgsearch.search.context import SearchContext, understood
 from imgsearch.search.kept_answers import KeptAnswers
+from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.search.prepared import prepare
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
@@ -50,10 +50,8 @@ if TYPE_CHECKING:
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import IndexedFile, Photo
-    from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Failure, Status, UnfinishedJob
-    from imgsearch.records.worth import Taste
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.marks import MarkStore
@@ -347,7 +345,7 @@ class LocalEngine:
 
     def photo_at(self, path: Path) -> int | None:
         """Return the id of the photo at this absolute path."""
-        return self.catalogue().photo_at(path)
+        return self.photos().photo_at(path)
 
     def why_unknown(self, path: Path) -> str:
         """Return a sentence that says why there is no photo at this path."""
@@ -373,37 +371,29 @@ class LocalEngine:
         self.encoders.check(row)
         online = self._origin.online(reads)
         return SearchContext(
-            self._catalogue(reads, row, online),
-            reads.definitions,
+            self._photos(reads, row, online),
+            reads,
             self.encoders,
             frozenset(root_id for root_id, is_online in online.items() if is_online),
             self.settings.max_megapixels,
             self.settings.cache_dir,
-            lambda: reads.suggestions,
             date.today(),
             self.settings.stack_raw,
             self.settings.rating == "files",
-            reads.recent,
-            lambda: _taste(reads, row),
-            reads.recent,
         )
 
-    def _catalogue(
-        self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]
-    ) -> LocalCatalogue:
+    def _photos(self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]) -> LibraryPhotos:
         index = SearchedIndex(self, row)
-        return LocalCatalogue(reads, row, index, online, self._origin.note_shown)
+        return LibraryPhotos(reads, row, index, online, self._origin.note_shown)
 
-    def catalogue(self) -> LocalCatalogue:
+    def photos(self) -> LibraryPhotos:
         """Return the photos, whatever encoder the settings name."""
         reads = self.reads()
-        return self._catalogue(reads, reads.encoders.in_use(), self._origin.online(reads))
+        return self._photos(reads, reads.encoders.in_use(), self._origin.online(reads))
 
     def understood(self, query: Query) -> Understanding:
         """Return the exact query that a query stands for."""
-        reads = self.reads()
-        cache_dir = self.settings.cache_dir
-        return understood(reads.names, reads.definitions, query, date.today(), cache_dir)
+        return understood(self.reads(), query, date.today(), self.settings.cache_dir)
 
     @contextmanager
     def kept_answers(self) -> Iterator[KeptAnswers]:
@@ -538,10 +528,6 @@ class LocalEngine:
         folders = failures.of_folders() if not reasons or Reason.UNREADABLE in reasons else ()
         return (*folders, *failures.of_files(reasons))
 
-    def text_counts(self) -> TextCounts:
-        """Count the photos that have text, have none, could not be read, and were not tried."""
-        return self.store().picture_text.counts()
-
     # ------------------------------------------------------------------ filling
 
     def pack(
@@ -564,13 +550,6 @@ class LocalEngine:
 
         dims = self.reads().encoders.dims() if self.exists() else {}
         return verify_pack(pack, dims, self.encoders.dim_of)
-
-
-def _taste(reads: Reads, row: EncoderRow) -> Taste:
-    """Return the taste of a library, cached until anything in it changes."""
-    from imgsearch.concepts.taste import learn_taste  # for `sort:best` only
-
-    return reads.recent.get(("taste", row.key), lambda: learn_taste(reads, row))
 
 
 class SearchedIndex(Struct, frozen=True):

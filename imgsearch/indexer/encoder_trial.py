@@ -282,7 +282,7 @@ def _matching(context: IndexingContext, store: Store, filters: tuple[Filter, ...
     own = frozenset(root_id for root_id, is_online in online.items() if is_online)
     cache_dir = context.settings.cache_dir
     reads = store.reads
-    selection = selection_of(reads.definitions, reads.names, cache_dir, filters, own)
+    selection = selection_of(reads, cache_dir, filters, own)
     return reads.selections.ids(selection)
 
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from imgsearch.catalogue.local_writer import LocalWriter
 from imgsearch.concurrency import ClaimedHashes, prefetch, write_behind
 from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.errors import PhotoError
@@ -178,7 +177,8 @@ class Preparation:
     def __init__(self, run: EmbeddingRun, retry_failures: bool) -> None:
         self.claims = ClaimedHashes()
         self._reader = run.reader()
-        self._writer = LocalWriter(run.store, run.row.key)
+        self._vectors = run.store.reads.vectors
+        self._encoder_key = run.row.key
         self._failures = run.store.failures
         self._fingerprint = run.context.fingerprint
         self._makes_thumbnails = run.thumbnails is not None
@@ -204,7 +204,7 @@ class Preparation:
             return Candidate(stat, failure=self._failure(stat, error))
         if not self.claims.claim(content_hash):
             return Candidate(stat, content_hash, is_copy=True)
-        if self._writer.known([content_hash]):
+        if self._vectors.has(content_hash, self._encoder_key):
             return Candidate(stat, content_hash)
         known = self._known_failure(stat, content_hash)
         if known is not None:
@@ -317,14 +317,13 @@ class Recording:
     def __init__(self, run: EmbeddingRun, baseline: GrowingBaseline | None) -> None:
         self.report = SyncReport()
         self._run = run
-        self._writer = LocalWriter(run.store, run.row.key)
         self._baseline = baseline
 
     def record(self, batch: EmbeddedBatch) -> None:
         """Store a batch. Used by one thread at a time."""
         # First: what a kill leaves without its photo is replaced when the photo is read again.
         self._run.keep(batch.thumbnails)
-        self._writer.put(batch.results)
+        self._run.store.put(self._run.row.key, batch.results)
         failed = sum(result.failure is not None for result in batch.results)
         new = sum(result.vectors is not None for result in batch.results)
         readable = sum(

@@ -130,7 +130,7 @@ class Browse:
             return None
         days = day_counts_of(self.days_of(event.photo_ids)[::-1], None).days
         stops = route_of(self.positions(), event.photo_ids)
-        photos = self._engine.catalogue().photos([stop.first_id for stop in stops])
+        photos = self._engine.photos().photos([stop.first_id for stop in stops])
         towns = {each: found.photo.facts.town for each, found in photos.items()}
         named = {photo_id: town for photo_id, town in towns.items() if town}
         return photos_of_event(event, days, stops, named)

@@ -91,7 +91,7 @@ class Concepts:
         engine = self._engine
         ids = photos_to_judge(engine.context(), self.get(name).name, k)
         stack_raw = engine.settings.stack_raw
-        return Hits(make_hits(engine.catalogue(), ids, stack_raw=stack_raw))
+        return Hits(make_hits(engine.photos(), ids, stack_raw=stack_raw))
 
     @operation("POST /concepts/forget")
     def forget(self, name: str) -> bool:

@@ -84,7 +84,7 @@ class Corrections:
         planned = []
         require_any(self._engine, photo_ids)
         chosen = chosen_photos(self._engine, photo_ids, query, k, include_weak)
-        for photo_id, photo in self._engine.catalogue().photos(chosen).items():
+        for photo_id, photo in self._engine.photos().records(chosen).items():
             before, path = datetime.fromisoformat(photo.date), photo.files[0].path
             because = ""
             after, precision = (None, None) if given is None else given
@@ -138,7 +138,7 @@ class Corrections:
         require_any(self._engine, photo_ids)
         chosen = chosen_photos(self._engine, photo_ids, query, k, include_weak)
         planned = []
-        for photo_id, photo in self._engine.catalogue().photos(chosen).items():
+        for photo_id, photo in self._engine.photos().records(chosen).items():
             before = _place_of(photo.photo.facts)
             if before != after:
                 planned.append(PlannedPlace(photo_id, photo.files[0].path, before, after))
@@ -250,7 +250,7 @@ class Corrections:
             raise UsageError(str(error)) from None
         cache_dir = self._engine.settings.cache_dir
         if isinstance(value, NamedPlace):
-            names = self._engine.catalogue().names
+            names = self._engine.photos().names
             (value,) = located(names, cache_dir, Filter("near", (value,))).values
         if not isinstance(value, Place):
             raise QueryError(f"{text!r} is not a place. Write a town, or 48.85,2.35.")

@@ -129,7 +129,7 @@ class Encoders:
         context, store = engine.context(), engine.store()
         parsed = read_captions(store, Path(absolute(captions)))
         index = engine.live_index(context.row)
-        return evaluate_captions(store, context.catalogue, context.encoder(), index, parsed)
+        return evaluate_captions(store, context.photos, context.encoder(), index, parsed)
 
     def check_recall(self) -> RecallReport:
         """Measure how much of the exact answer the index finds, for texts and example images.

@@ -55,7 +55,7 @@ class Lines:
             raise QueryError(
                 "A query line cannot express a part of an image, or one without a file."
             )
-        return exact_line(self._engine.catalogue().names, understood)
+        return exact_line(self._engine.photos().names, understood)
 
     def remember(self, line: str) -> None:
         """Keep a line, so that `suggest` suggests it. The page does so with what is typed.

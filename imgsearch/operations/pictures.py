@@ -88,13 +88,13 @@ class Pictures:
         """
         from imgsearch.outputs.contact_sheet import contact_sheet
 
-        catalogue = self._engine.catalogue()
-        return contact_sheet(title, kind, as_ids(photo_ids), catalogue, self.thumbnail)[0]
+        photos = self._engine.photos()
+        return contact_sheet(title, kind, as_ids(photo_ids), photos, self.thumbnail)[0]
 
     def text_of(self, photo_id: int) -> PhotoText | None:
         """Return the text in a photo; None if it was not read yet."""
         number = as_id(photo_id)
-        return self._engine.catalogue().texts([number]).get(number)
+        return self._engine.photos().texts([number]).get(number)
 
     @operation("POST /examples", reads=True)
     def keep_example(self, image: bytes) -> str:

@@ -77,8 +77,8 @@ class Saved:
         from imgsearch.search.saved_queries import new_search, with_kept_examples
 
         context, store = self._engine.context(), self._engine.saved_searches()
-        kept = with_kept_examples(context.catalogue, resolve_query(query))
-        search = new_search(context.definitions, name, kept, k, include_weak)
+        kept = with_kept_examples(context.photos, resolve_query(query))
+        search = new_search(context.reads.definitions, name, kept, k, include_weak)
         photos = photos_of(context, search)
         if not store.save(search, photos, replace):
             taken = store.named(search.name)
@@ -145,7 +145,7 @@ class Saved:
         settings = engine.settings
         return update_outputs(
             replaced(outputs, name=search.name),
-            make_hits(engine.catalogue(), ids, stack_raw=settings.stack_raw),
+            make_hits(engine.photos(), ids, stack_raw=settings.stack_raw),
             engine.saved_searches(),
             list(engine.reads().roots.all().values()),
             (settings.data_dir, settings.cache_dir),

@@ -7,9 +7,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from imgsearch.catalogue.base import Catalogue, CataloguedPhoto
 from imgsearch.decode.contact_sheet import SheetPhoto, jpeg_sheet, pdf_sheet
 from imgsearch.errors import PhotoError, UsageError
+from imgsearch.records.photo import ShownPhoto
+from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.text import path_text
 
 SheetKind: TypeAlias = Literal["pdf", "jpeg"]
@@ -34,7 +35,7 @@ def contact_sheet(
     title: str,
     kind: SheetKind,
     photo_ids: Sequence[int],
-    catalogue: Catalogue,
+    photos: LibraryPhotos,
     picture: Callable[[int, int], bytes | None],
 ) -> tuple[bytes, dict[str, str]]:
     """Return a sheet of the photos in their order, and why others are not on it, by path or number.
@@ -50,19 +51,19 @@ def contact_sheet(
             + other
         )
     missing: dict[str, str] = {}
-    photos = _with_pictures(photo_ids, catalogue.photos(photo_ids), picture, missing)
-    first = next(photos, None)
+    shown = _with_pictures(photo_ids, photos.records(photo_ids), picture, missing)
+    first = next(shown, None)
     if first is None:
         reason = next(iter(missing.values()), "No photo was chosen.")
         raise UsageError(f"There is nothing to put on a contact sheet. {reason}")
-    every = chain([first], photos)
+    every = chain([first], shown)
     content = pdf_sheet(title, every) if kind == "pdf" else jpeg_sheet(title, tuple(every))
     return content, missing
 
 
 def _with_pictures(
     photo_ids: Sequence[int],
-    photos: Mapping[int, CataloguedPhoto],
+    photos: Mapping[int, ShownPhoto],
     picture: Callable[[int, int], bytes | None],
     missing: dict[str, str],
 ) -> Iterator[SheetPhoto]:
@@ -84,7 +85,7 @@ def _with_pictures(
             yield SheetPhoto(content, path.name, _about(found))
 
 
-def _about(found: CataloguedPhoto) -> str:
+def _about(found: ShownPhoto) -> str:
     """Return when and where it was taken: "2019-06-15 14:30, Rome".
 
     Of its file's date, only the day.

@@ -49,7 +49,7 @@ class Fact(Struct, frozen=True):
 
     @property
     def is_stored_as_is(self) -> bool:
-        """Whether a column holds the very value: see `loaded`."""
+        """Whether a column holds the very value: see `load`."""
         return self.unknown is None and self.type in (str, int, float)
 
     @property
@@ -57,16 +57,12 @@ class Fact(Struct, frozen=True):
         """The type of the values in a column: a date is stored as ISO text."""
         return str if self.type is datetime else self.type
 
-    def loaded(self, stored: Any) -> Any:
-        """Return the value that a column holds as this: a date as ISO text, yes and no as 1 and 0.
-
-        Null is the value of a photo of which the fact is not known.
-        """
-        return self.unknown if stored is None else self.load(stored)
-
     @property
     def load(self) -> Callable[[Any], Any]:
-        """As `loaded`, of a value that is not null: one function for all photos of a query."""
+        """The function that turns what a column holds, which is not null, into the value.
+
+        A date is held as ISO text, yes and no as 1 and 0. Null stands for `unknown`.
+        """
         if self.type is datetime:
             return datetime.fromisoformat
         return self.type if self.type in (bool, tuple) else _as_is
@@ -559,6 +555,33 @@ def with_people(photo: Photo, names: Iterable[str]) -> Photo:
     known = {plain_text(name) for name in photo.facts.people}
     more = tuple(name for name in names if plain_text(name) not in known)
     return replace(photo, facts=replace(photo.facts, people=(*photo.facts.people, *more)))
+
+
+class PhotoCount(Struct, frozen=True):
+    """A number of photos, and the number of their vectors."""
+
+    photos: int
+    vectors: int
+
+
+class PhotoFile(Struct, frozen=True):
+    """A file of a photo. If it `is_missing`, its removal is on hold: see `Hit.missing`."""
+
+    path: Path
+    is_online: bool = True
+    is_missing: bool = False
+
+
+class ShownPhoto(Struct, frozen=True):
+    """A photo with its files, the best first: readable files, then the others, by path.
+
+    `date` and `dated_by` are as in `Hit`; the date is ISO text.
+    """
+
+    photo: Photo
+    files: tuple[PhotoFile, ...]
+    date: str
+    dated_by: str | None
 
 
 class IndexedFile(Struct, frozen=True):

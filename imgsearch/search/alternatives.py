@@ -55,7 +55,7 @@ def alternative_to(context: SearchContext, condition: Filter) -> Alternative | N
         return None
     value = str(value)
     fields, kind = _FIELDS[condition.field]
-    suggested = context.name_list()
+    suggested = context.reads.suggestions
     if condition.field in _PLACE_FIELDS:
         others = place_names(context.cache_dir).others(value)
         for name in suggested.names_called([each.name for each in others], fields):
@@ -104,7 +104,7 @@ def _larger_circle(context: SearchContext, condition: Filter) -> Alternative | N
         if radius_km <= place.radius_km:
             continue
         wider = Filter("near", (replace(place, radius_km=radius_km),))
-        photos = context.catalogue.count(context.selection((wider,))).photos
+        photos = context.photos.count(context.selection((wider,))).photos
         if photos:
             found = format_count(photos, "photo")
             return Alternative(

@@ -68,7 +68,7 @@ def matching_ids(query: PreparedQuery, k: int) -> Ids:
 
     if query.exact.terms:
         return np.array(found_ids(query, k), np.int64)
-    return query.context.catalogue.ids(query.context.selection(query.exact.filters))
+    return query.context.photos.ids(query.context.selection(query.exact.filters))
 
 
 def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:
@@ -83,7 +83,7 @@ def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | No
     if prepared is None and not is_stacked and not context.hides_photos:
         return None
     among = context.selection(())
-    ids = context.catalogue.ids(among) if prepared is None else matching_ids(prepared, k)
+    ids = context.photos.ids(among) if prepared is None else matching_ids(prepared, k)
     if not is_stacked:
         return ids
     if prepared is not None:
@@ -293,7 +293,7 @@ def _in_order(
 
     selection = query.context.selection((), np.array(ids, np.int64))
     sort = _sort_key(query.exact)
-    return query.context.catalogue.listing(selection, sort, _listed(after), limit)
+    return query.context.photos.listing(selection, sort, _listed(after), limit)
 
 
 def _ids_of(listed: Sequence[Listed], k: int) -> list[int]:

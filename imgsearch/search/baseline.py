@@ -18,11 +18,11 @@ from imgsearch.search.short_texts import less_mean_noun, mean_noun_share
 from imgsearch.store.reading.vectors import photo_starts
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
     from imgsearch.records.answer import Verdict
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.query import Selection
+    from imgsearch.search.library_photos import LibraryPhotos
     from imgsearch.store.store import Store
 
 SAMPLE_PHOTOS = 256
@@ -45,17 +45,17 @@ class LibraryBaseline(Struct, frozen=True):
     is None if this encoder subtracts nothing.
     """
 
-    catalogue: Catalogue
+    photos: LibraryPhotos
     scores: ScoreBaseline
     mean_noun: Vector | None
 
     @classmethod
-    def read(cls, catalogue: Catalogue) -> Self | None:
+    def read(cls, photos: LibraryPhotos) -> Self | None:
         """Read it; None if the library had fewer than `MIN_PHOTOS` photos when last indexed."""
-        scores = catalogue.baseline()
+        scores = photos.baseline()
         if scores is None:
             return None
-        return cls(catalogue, *_as_searched_for(scores, catalogue.encoder.encoder_id))
+        return cls(photos, *_as_searched_for(scores, photos.encoder.encoder_id))
 
     @property
     def usual_caption(self) -> Vector:
@@ -73,12 +73,12 @@ class LibraryBaseline(Struct, frozen=True):
             hits.ids[: confidence.COUNTED_HITS], hits.scores[: confidence.COUNTED_HITS]
         )
         ids = hits.ids[: confidence.COMPARED_HITS].tolist()
-        stored = self.catalogue.vectors_of(ids)
+        stored = self.photos.vectors_of(ids)
         photos = [stored[photo_id] for photo_id in ids if photo_id in stored]
         closest = np.array(
             [photo.vectors[photo.best_part(query.vector)] for photo in photos], np.float32
         )
-        candidates = self.catalogue.count(among)
+        candidates = self.photos.count(among)
         return confidence.assess(self.scores, query, hits, closest, candidates)
 
 

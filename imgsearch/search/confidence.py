@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from imgsearch.catalogue.base import PhotoCount
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Vector, Vectors
+    from imgsearch.records.photo import PhotoCount
 
 MIN_PHOTOS = 12  # with fewer, a library has no meaningful mean score
 FEW_PHOTOS = 32

@@ -24,7 +24,7 @@ _FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo 
 
 def explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     """Return the rank, score, shares, passed filters and text of the photo at `path`."""
-    text = query.context.catalogue.texts([photo_id]).get(photo_id)
+    text = query.context.photos.texts([photo_id]).get(photo_id)
     explanation = _with_worth(query, _explain(query, photo_id, path))
     is_named = "text" in explanation.matched_by and query.names is not None
     named = query.names.phrases if is_named and query.names is not None else ()
@@ -33,16 +33,16 @@ def explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
 
 def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     context, exact = query.context, query.exact
-    photo = context.catalogue.photos([photo_id])[photo_id].photo
+    photo = context.photos.records([photo_id])[photo_id].photo
     filters = tuple(
         FilterResult(to_text(Query(filters=(each,))), _passes(context, photo_id, each))
         for each in exact.filters
     )
-    parts = context.catalogue.vectors_of([photo_id]).get(photo_id)
+    parts = context.photos.vectors_of([photo_id]).get(photo_id)
     if parts is None:
         no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
         return Explanation(path, no_vector, photo, filters=filters)
-    concepts = verdicts(context.definitions, context.row, exact, photo_id, parts)
+    concepts = verdicts(context.reads.definitions, context.row, exact, photo_id, parts)
     if not exact.terms:
         hidden = _why_hidden(query, photo_id)
         return Explanation(path, hidden, photo, filters=filters, concepts=concepts)
@@ -68,8 +68,8 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
         names = query.names
         if not reason:
             position = _rank_of(query, photo_id)
-        if names is not None and context.catalogue.within([photo_id], names.selection):
-            fields = context.catalogue.names.fields_with_any([photo_id], names.phrases)
+        if names is not None and context.photos.within([photo_id], names.selection):
+            fields = context.photos.names.fields_with_any([photo_id], names.phrases)
             matched_by = fields[photo_id]
     return Explanation(
         path,
@@ -119,7 +119,7 @@ def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:
     import numpy as np
 
     only_it = np.array([photo_id], np.int64)
-    return context.catalogue.count(context.selection((filter_,), only_it)).photos > 0
+    return context.photos.count(context.selection((filter_,), only_it)).photos > 0
 
 
 def _rank_of(query: PreparedQuery, photo_id: int) -> int | None:
@@ -139,7 +139,7 @@ def _why_hidden(query: PreparedQuery, photo_id: int) -> str | None:
     context = query.context
     if not context.hides_photos or names_hidden(query.exact.filters):
         return None
-    if context.catalogue.within([photo_id], context.selection(())):
+    if context.photos.within([photo_id], context.selection(())):
         return None
     return "It is hidden, and only is:hidden finds hidden photos."
 
@@ -148,5 +148,5 @@ def _why_stacked(context: SearchContext, photo_id: int, among: Selection | None)
     jpeg = hidden_by_stack(context, [photo_id], among).get(photo_id)
     if jpeg is None:
         return None
-    path = context.catalogue.photos([jpeg])[jpeg].files[0].path
+    path = context.photos.records([jpeg])[jpeg].files[0].path
     return f"It is shown as one result with {path}, because stack_raw is on."

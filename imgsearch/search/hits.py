@@ -14,18 +14,18 @@ from imgsearch.search.picture_text import with_text_lines
 from imgsearch.search.worth import worths_of
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
     from imgsearch.records.answer import Level
     from imgsearch.records.arrays import Vector
     from imgsearch.records.names import MatchedField
     from imgsearch.records.worth import BestOrder
     from imgsearch.search.context import SearchContext
+    from imgsearch.search.library_photos import LibraryPhotos
     from imgsearch.search.prepared import PreparedQuery
     from imgsearch.search.ranking import Ranking
 
 
 def make_hits(
-    catalogue: Catalogue,
+    photos: LibraryPhotos,
     ids: Sequence[int],
     scores: Mapping[int, float] | None = None,
     stack_raw: bool = False,
@@ -35,11 +35,11 @@ def make_hits(
     With `stack_raw`, the paths of the RAW file of the same shot follow a photo's own.
     """
     scores = scores or {}
-    photos = catalogue.photos(ids)
-    raw_paths = _raw_paths(catalogue, ids) if stack_raw else {}
+    records = photos.records(ids)
+    raw_paths = _raw_paths(photos, ids) if stack_raw else {}
     hits = []
     for photo_id in ids:
-        found = photos.get(photo_id)
+        found = records.get(photo_id)
         if found is None:
             continue  # deleted since the search
         best = found.files[0]
@@ -71,15 +71,15 @@ def hits_on_page(
     context = query.context
     phrases: tuple[str, ...] = ()
     if ranking is None:
-        hits = make_hits(context.catalogue, ids, stack_raw=context.stack_raw)
+        hits = make_hits(context.photos, ids, stack_raw=context.stack_raw)
     else:
         scores = dict(ranking.photos)
         levels = {photo_id: ranking.level_of(photo_id, scores[photo_id]) for photo_id in ids}
         phrases = () if query.names is None else query.names.phrases
-        hits = make_hits(context.catalogue, ids, scores, context.stack_raw)
+        hits = make_hits(context.photos, ids, scores, context.stack_raw)
         hits = _rated(context, hits, levels, ranking.named, phrases, query.vector.vector)
     hits = _with_worth(context, hits, best)
-    return with_text_lines(context.catalogue, query.exact, hits, phrases)
+    return with_text_lines(context.photos, query.exact, hits, phrases)
 
 
 def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> tuple[Hit, ...]:
@@ -89,12 +89,12 @@ def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> t
         wanted = set(ids)
         pairs = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
         scores = {photo_id: score for photo_id, score in pairs if photo_id in wanted}
-    hits = make_hits(context.catalogue, ids, scores, context.stack_raw)
+    hits = make_hits(context.photos, ids, scores, context.stack_raw)
     if found.vector is not None:
         levels = {photo_id: found.level_of(photo_id, score) for photo_id, score in scores.items()}
         hits = _rated(context, hits, levels, found.named, found.phrases, found.vector)
     hits = _with_worth(context, hits, found.best)
-    return with_text_lines(context.catalogue, found.query, hits, found.phrases)
+    return with_text_lines(context.photos, found.query, hits, found.phrases)
 
 
 def _with_worth(context: SearchContext, hits: Sequence[Hit], best: BestOrder | None) -> list[Hit]:
@@ -115,7 +115,7 @@ def _rated(
 ) -> list[Hit]:
     """Add to each hit its level, the names that matched, and the frame nearest to `vector`."""
     ids = [hit.photo.id for hit in hits]
-    parts = context.catalogue.vectors_of(ids, only_several=True)
+    parts = context.photos.vectors_of(ids, only_several=True)
     times_s = {
         photo_id: photo.times_s[photo.best_part(vector)]
         for photo_id, photo in parts.items()
@@ -124,7 +124,7 @@ def _rated(
     named_here = named.intersection(ids)
     fields: Mapping[int, tuple[MatchedField, ...]] = {}
     if named_here:
-        fields = context.catalogue.names.fields_with_any(named_here, phrases)
+        fields = context.photos.names.fields_with_any(named_here, phrases)
     return [
         replace(
             hit,
@@ -136,13 +136,13 @@ def _rated(
     ]
 
 
-def _raw_paths(catalogue: Catalogue, ids: Sequence[int]) -> dict[int, list[Path]]:
+def _raw_paths(photos: LibraryPhotos, ids: Sequence[int]) -> dict[int, list[Path]]:
     """Return the paths of the RAW files that belong to these photos."""
     shown = set(ids)
-    pairs = [(jpeg, raw) for jpeg, raw in catalogue.raw_pairs(ids) if jpeg in shown]
-    photos = catalogue.photos([raw for _, raw in pairs])
+    pairs = [(jpeg, raw) for jpeg, raw in photos.raw_pairs(ids) if jpeg in shown]
+    records = photos.records([raw for _, raw in pairs])
     paths: dict[int, list[Path]] = {}
     for jpeg, raw in pairs:
-        if raw in photos:
-            paths.setdefault(jpeg, []).extend(sorted(file.path for file in photos[raw].files))
+        if raw in records:
+            paths.setdefault(jpeg, []).extend(sorted(file.path for file in records[raw].files))
     return paths

@@ -51,17 +51,17 @@ def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
     1994), among those that score highest. Of photos that are nearly alike, all but
     one come last. Raises QueryError for an unknown concept.
     """
-    probe = probe_of(context.definitions, context.row, name)
-    judged = context.definitions.concept_judgements(name)
-    wanted = _CANDIDATES + len(judged) + context.definitions.concept_photo_count(name)
-    found = context.catalogue.nearest(probe.direction, wanted, kind="text")
+    probe = probe_of(context.reads.definitions, context.row, name)
+    judged = context.reads.definitions.concept_judgements(name)
+    wanted = _CANDIDATES + len(judged) + context.reads.definitions.concept_photo_count(name)
+    found = context.photos.nearest(probe.direction, wanted, kind="text")
     scored = [
         (abs(probe.probability(score) - 0.5), photo_id)
         for photo_id, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True)
         if photo_id not in judged
     ]
     candidates = [photo_id for _, photo_id in sorted(scored)[:_CANDIDATES]]
-    parts = context.catalogue.vectors_of(candidates)
+    parts = context.photos.vectors_of(candidates)
     chosen: list[int] = []
     alike: list[int] = []
     for photo_id in candidates:
@@ -84,12 +84,12 @@ def _identity(
     if not isinstance(source, str | Path | bytes):
         source = as_id(source)
         stored_vector(context, source)
-        photo = context.catalogue.photos([source])[source].photo
+        photo = context.photos.records([source])[source].photo
         return bytes.fromhex(photo.content_hash), source, None
     file = source if isinstance(source, bytes) else Path(absolute(source))
     content_hash = content_hash_of(file)
-    photo_id = context.catalogue.photo_with(content_hash)
-    if photo_id is not None and photo_id not in context.catalogue.vectors_of([photo_id]):
+    photo_id = context.photos.photo_with(content_hash)
+    if photo_id is not None and photo_id not in context.photos.vectors_of([photo_id]):
         photo_id = None  # not embedded yet
     return content_hash, photo_id, file
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,26 +14,17 @@ from imgsearch.search.answers import search_page
 from imgsearch.search.context import SearchContext
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.prepared import prepare
+from imgsearch.store.recent_reads import RecentReads
 
 _ANSWER_BYTES = 10_000
 _HIT_BYTES = 2_000  # with its paths and the facts of its photo
-
-
-class AnswerCache(Protocol):
-    """A cache of answers by their keys and the versions of the library they were found in."""
-
-    def known(self, key: Hashable, version: Hashable) -> object | None:
-        """Return the answer with this key in a version of the library; None if there is none."""
-
-    def keep(self, key: Hashable, version: Hashable, value: object, size_bytes: int) -> None:
-        """Cache an answer that was found in a version of the library."""
 
 
 class KeptAnswers(Struct, frozen=True):
     """The answers that were given in one version of a library: the newest one, when asked for."""
 
     version: Hashable
-    cache: AnswerCache
+    cache: RecentReads
 
 
 def kept_or_found(

@@ -22,8 +22,8 @@ from imgsearch.records.query import NamedPhrase, Query, Selection
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
-    from imgsearch.language.known_names import KnownNames
+    from imgsearch.search.library_photos import LibraryPhotos
+    from imgsearch.store.reading.names import NameReads
 
 RANK_OFFSET = 60  # k of the paper
 FUSED_RANKS = 200  # ranks by meaning that count for a photo found by name
@@ -62,7 +62,7 @@ class NameMatches(Struct, frozen=True):
         return tuple(text for phrase in named for text in (phrase.text, *phrase.misread))
 
 
-def find_names(catalogue: Catalogue, query: Query, among: Selection | None) -> NameMatches | None:
+def find_names(photos: LibraryPhotos, query: Query, among: Selection | None) -> NameMatches | None:
     """Return the photos, only of `among` if given, with the names in this query; None for none.
 
     Photos with all names are returned, or if there are none, photos with all words in quotes, or
@@ -71,7 +71,7 @@ def find_names(catalogue: Catalogue, query: Query, among: Selection | None) -> N
     not "dog-beach-2.jpg". In longer words of such text, one letter may be wrong. Words in quotes
     are looked up as they are.
     """
-    names = catalogue.names
+    names = photos.names
     texts = [each for each in query.terms if isinstance(each.what, str) and each.weight > 0]
     quoted = {
         phrase: None
@@ -89,15 +89,15 @@ def find_names(catalogue: Catalogue, query: Query, among: Selection | None) -> N
     anywhere = Selection(named=tuple(phrases), any_named=True)
     for all_of in (phrases, quoted):
         with_all = Selection(named=tuple(all_of))
-        if all_of and catalogue.count(with_all).photos:
+        if all_of and photos.count(with_all).photos:
             anywhere = with_all
             break
     selection = anywhere
     if among is not None:
         selection = replace(among, named=anywhere.named, any_named=anywhere.any_named)
-    photos = catalogue.count(selection).photos
+    found = photos.count(selection).photos
     is_exact = bool(quoted) and not anywhere.any_named
-    return NameMatches(selection, photos, is_exact) if photos else None
+    return NameMatches(selection, found, is_exact) if found else None
 
 
 def fused_score(rank_by_name: int | None, rank_by_meaning: int | None) -> float:
@@ -116,17 +116,17 @@ def quoted_words(query: Query) -> Iterator[str]:
             yield str(term.what)
 
 
-def is_quoted_phrase(names: KnownNames, text: str) -> bool:
+def is_quoted_phrase(names: NameReads, text: str) -> bool:
     """Return whether some photo has exactly these words in a name or in its text."""
     return _quoted_phrase(names, text) is not None
 
 
-def _quoted_phrase(names: KnownNames, text: str) -> NamedPhrase | None:
+def _quoted_phrase(names: NameReads, text: str) -> NamedPhrase | None:
     phrase = NamedPhrase(" ".join(words_of(text)), is_whole=False)
     return phrase if names.has_named(phrase.text) else None
 
 
-def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
+def _phrases_in(names: NameReads, text: str) -> list[NamedPhrase]:
     """Return the phrases of a text that are names."""
     words = words_of(" ".join(without_article(unwrapped(text).split())))
     if not words or len(words) > MAX_WORDS:
@@ -160,7 +160,7 @@ def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
 
 
 def _known_phrase(
-    names: KnownNames, words: Sequence[str], is_whole: bool, misread: _Misread
+    names: NameReads, words: Sequence[str], is_whole: bool, misread: _Misread
 ) -> NamedPhrase | None:
     """Return the phrase of these words if some photo has it, in its text with one word misread."""
     phrase = " ".join(words)
@@ -175,7 +175,7 @@ def _known_phrase(
     return NamedPhrase(phrase, is_whole, others)
 
 
-def _misread(names: KnownNames, word: str) -> list[str]:
+def _misread(names: NameReads, word: str) -> list[str]:
     """Return the words of text in pictures that stand for this one, with one letter wrong.
 
     A word that is correct, in English or as a name here, is no other frequent word: "parking" is
@@ -195,7 +195,7 @@ def _is_frequent(word: str) -> bool:
     return english().has_frequent(word)
 
 
-def _named_phrase(names: KnownNames, words: Sequence[str], misread: _Misread) -> NamedPhrase | None:
+def _named_phrase(names: NameReads, words: Sequence[str], misread: _Misread) -> NamedPhrase | None:
     """Return the phrase of these words if they are a name that a query may mean, else None."""
     if words[0] in _NO_NAMES or words[-1] in _NO_NAMES:
         return None

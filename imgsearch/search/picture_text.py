@@ -12,11 +12,11 @@ from imgsearch.records.picture_text import PhotoText, TextLine, lines_with
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
+    from imgsearch.search.library_photos import LibraryPhotos
 
 
 def with_text_lines(
-    catalogue: Catalogue, query: Query, hits: Sequence[Hit], named: Sequence[str] = ()
+    photos: LibraryPhotos, query: Query, hits: Sequence[Hit], named: Sequence[str] = ()
 ) -> tuple[Hit, ...]:
     """Add `text_lines` to the hits that match a `text:` filter of a query, or words of it.
 
@@ -26,7 +26,7 @@ def with_text_lines(
     ids = [hit.photo.id for hit in hits if filtered or "text" in hit.matched_by]
     if not ids:
         return tuple(hits)
-    texts, phrases = catalogue.texts(ids), (*filtered, *named)
+    texts, phrases = photos.texts(ids), (*filtered, *named)
     return tuple(replace(hit, text_lines=_lines(texts.get(hit.photo.id), phrases)) for hit in hits)
 
 

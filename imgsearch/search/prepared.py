@@ -70,12 +70,12 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
     @lazily
     def excludes_all(self) -> bool:
         """Return whether no photo passes the filters."""
-        return self.among is not None and not self.context.catalogue.count(self.among).photos
+        return self.among is not None and not self.context.photos.count(self.among).photos
 
     @lazily
     def baseline(self) -> LibraryBaseline | None:
         """Return the score baseline of the library; None in a library that is too small for one."""
-        return LibraryBaseline.read(self.context.catalogue)
+        return LibraryBaseline.read(self.context.photos)
 
     @lazily
     def vector(self) -> QueryVector:
@@ -85,12 +85,12 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
     @lazily
     def names(self) -> NameMatches | None:
         """Return the photos that the query finds by their names; None if it finds none by name."""
-        return find_names(self.context.catalogue, self.exact, self.among)
+        return find_names(self.context.photos, self.exact, self.among)
 
     @lazily
     def learned(self) -> bytes:
         """Return the current versions of the concepts in the query: see `learned_concepts`."""
-        return learned_concepts(self.context.definitions, self.context.row, self.exact)
+        return learned_concepts(self.context.reads.definitions, self.context.row, self.exact)
 
 
 def prepare(context: SearchContext, query: Query) -> PreparedQuery:

@@ -57,7 +57,7 @@ def rank(query: PreparedQuery, limit: int) -> Ranking:
         )
     by_name = _nearest(query, query.names.selection, limit)
     found = {photo_id for photo_id, _ in (*nearest.photos, *by_name.photos)}
-    named = frozenset(query.context.catalogue.within(list(found), query.names.selection))
+    named = frozenset(query.context.photos.within(list(found), query.names.selection))
     is_trusted = (
         query.is_read
         and not query.names.is_exact
@@ -94,7 +94,7 @@ def _nearest(query: PreparedQuery, among: Selection | None, limit: int) -> _Near
     """
     context, vector = query.context, query.vector
     k = limit + len(vector.example_ids)
-    found = context.catalogue.nearest(vector.vector, k, among, kind=vector.kind)
+    found = context.photos.nearest(vector.vector, k, among, kind=vector.kind)
     ids = found.ids.tolist()
     left_out = vector.example_ids | hidden_by_stack(context, ids, among).keys()
     pairs = zip(ids, found.scores.tolist(), strict=True)

@@ -74,10 +74,10 @@ def _known_examples(context: SearchContext, query: Query) -> Iterator[str]:
         example = term.what
         if not isinstance(example, Example) or isinstance(example.source, int) or term.weight < 0:
             continue
-        photo_id = context.catalogue.photo_with(content_hash_of(example.source))
+        photo_id = context.photos.photo_with(content_hash_of(example.source))
         if photo_id is None:
             continue
-        photo = context.catalogue.photos([photo_id]).get(photo_id)
+        photo = context.photos.records([photo_id]).get(photo_id)
         files = [] if photo is None else [file.path for file in photo.files]
         is_one = isinstance(example.source, Path) and example.source.absolute() in files
         if files and not is_one:
@@ -97,9 +97,9 @@ def _unread_facts(context: SearchContext, query: Query) -> Iterator[str]:
     """Yield a remark for each filter on a fact that some photos were never read for."""
     for condition in query.filters:
         for fact in facts_of(condition):
-            unread = context.catalogue.without_fact(fact)
+            unread = context.photos.without_fact(fact)
             if unread:
-                photos = format_count(context.catalogue.count(Selection()).photos, "photo")
+                photos = format_count(context.photos.count(Selection()).photos, "photo")
                 yield (
                     f"{unread:,} of {photos} were indexed before imgsearch read "
                     f"{to_text(Query(filters=(replace(condition, negated=False),)))}, and are left "
@@ -145,7 +145,7 @@ def _only_exclusions(query: Query) -> Iterator[str]:
 def _quoted(context: SearchContext, query: Query) -> Iterator[str]:
     """Yield a remark for words in quotes that no photo has."""
     for text in quoted_words(query):
-        if not is_quoted_phrase(context.catalogue.names, text):
+        if not is_quoted_phrase(context.photos.names, text):
             yield (
                 f'No photo has exactly "{text}" in a name or in its text. These are ranked by '
                 "what they show."
@@ -175,12 +175,12 @@ def _with_emptying_part(context: SearchContext, query: Query, answer: Answer) ->
     """
     if not query.filters or len(query.filters) > _MAX_FILTERS:
         return answer
-    if context.catalogue.count(context.selection(query.filters)).photos:
+    if context.photos.count(context.selection(query.filters)).photos:
         return answer  # the score was too low
     every = f"No photo {_every(query.filters)}"
     known, filters = [], []
     for condition in query.filters:
-        is_empty = not context.catalogue.count(context.selection((condition,))).photos
+        is_empty = not context.photos.count(context.selection((condition,))).photos
         alternative = alternative_to(context, condition) if is_empty else None
         known += [] if alternative is None else [alternative.sentence]
         meant = None if alternative is None else alternative.filter
@@ -205,7 +205,7 @@ def _without_one(context: SearchContext, query: Query) -> str:
     counts = []
     for number, condition in enumerate(query.filters):
         others = query.filters[:number] + query.filters[number + 1 :]
-        counts.append((context.catalogue.count(context.selection(others)).photos, condition))
+        counts.append((context.photos.count(context.selection(others)).photos, condition))
     best, emptying = max(counts, key=lambda each: each[0])
     if not best:
         return ""
@@ -250,7 +250,7 @@ def _corrected(query: PreparedQuery) -> str | None:
         return None
     from imgsearch.language.foreign import words_in
 
-    known_names = query.context.catalogue.names
+    known_names = query.context.photos.names
 
     @cache
     def is_name(word: str) -> bool:

@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.language.grammar import check_k, check_size, is_expressible, parse, to_text
 from imgsearch.records.query import Example, Filter, Query, Term
-from imgsearch.search.definitions import Definitions, nearest_or_all
+from imgsearch.search.definitions import nearest_or_all
 from imgsearch.search.example_files import content_hash_of
+from imgsearch.store.reading.definitions import DefinitionReads
 from imgsearch.text import is_utf8, plain_text
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
     from imgsearch.records.saved import SavedSearch
+    from imgsearch.search.library_photos import LibraryPhotos
 
 SAVED = "saved"  # the filter
 MAX_NAME_CHARACTERS = 100
@@ -30,7 +31,7 @@ MAX_IMAGE_BYTES = 32 << 20  # of an example outside the library, which is copied
 _NOT_IN_NAMES = '|"\\/=:'
 
 
-def with_saved(definitions: Definitions, query: Query) -> Query:
+def with_saved(definitions: DefinitionReads, query: Query) -> Query:
     """Return the query with the saved searches that it names in place of their names.
 
     Their terms come first, and free words join those of the query, as if the saved query had been
@@ -61,7 +62,7 @@ def saved_names(query: Query) -> tuple[str, ...]:
     return tuple(str(each.values[0]) for each in query.filters if each.field == SAVED)
 
 
-def find_saved(definitions: Definitions, name: str) -> SavedSearch:
+def find_saved(definitions: DefinitionReads, name: str) -> SavedSearch:
     """Return the saved search with this name. Raises QueryError, which suggests a similar name."""
     found = definitions.saved_search(name)
     if found is None:
@@ -126,7 +127,7 @@ def _a(what: str) -> str:
 
 
 def new_search(
-    definitions: Definitions,
+    definitions: DefinitionReads,
     name: str,
     query: Query,
     k: int | None = None,
@@ -187,23 +188,22 @@ def _joined(saved: Query, query: Query) -> Query:
     )
 
 
-def with_kept_examples(catalogue: Catalogue, query: Query) -> Query:
+def with_kept_examples(photos: LibraryPhotos, query: Query) -> Query:
     """Replace each example file of a query by a photo of the library, or else by its bytes.
 
     Raises QueryError for an example that is too large or cannot be read.
     """
-    return replace(query, terms=tuple(_kept_term(catalogue, term) for term in query.terms))
+    return replace(query, terms=tuple(_kept_term(photos, term) for term in query.terms))
 
 
-def _kept_term(catalogue: Catalogue, term: Term) -> Term:
+def _kept_term(photos: LibraryPhotos, term: Term) -> Term:
     """Replace the example file of a term by a photo of the library, or else by its bytes."""
     what = term.what
     if not isinstance(what, Example) or isinstance(what.source, int):
         return term
-    photo_id = catalogue.photo_with(content_hash_of(what.source))
-    if photo_id is not None and photo_id in catalogue.photos(
-        [photo_id]
-    ):  # else `prune` will take it
+    photo_id = photos.photo_with(content_hash_of(what.source))
+    # A photo without a path goes with the next `prune`.
+    if photo_id is not None and photo_id in photos.records([photo_id]):
         return dataclasses.replace(term, what=replace(what, source=photo_id))
     return dataclasses.replace(term, what=replace(what, source=_read(what.source)))
 

@@ -30,13 +30,13 @@ def stacks_of(
     """
     import numpy as np
 
-    parts = context.catalogue.vectors_of(ids)
+    parts = context.photos.vectors_of(ids)
     order = [photo_id for photo_id in ids if photo_id in parts]
     if not order:
         return {}
     vectors = np.stack([parts[photo_id].vectors[0] for photo_id in order])
     is_video = np.array([bool(parts[photo_id].times_s) for photo_id in order])
-    photos = context.catalogue.photos(order)
+    photos = context.photos.records(order)
     moments = [
         None
         if photo_id not in photos or photos[photo_id].dated_by == "file"
@@ -86,9 +86,9 @@ def hidden_by_stack(
     if not context.stack_raw or not ids:
         return {}
     raws = set(ids)
-    pairs = [(jpeg, raw) for jpeg, raw in context.catalogue.raw_pairs(ids) if raw in raws]
+    pairs = [(jpeg, raw) for jpeg, raw in context.photos.raw_pairs(ids) if raw in raws]
     if among is not None and pairs:
-        passing = context.catalogue.within([jpeg for jpeg, _ in pairs], among)
+        passing = context.photos.within([jpeg for jpeg, _ in pairs], among)
         pairs = [pair for pair in pairs if pair[0] in passing]
     return {raw: jpeg for jpeg, raw in pairs}
 
@@ -104,7 +104,7 @@ def list_photos(
     among = selection if selection.filters else None
     shown: list[Listed] = []
     while True:
-        batch = context.catalogue.listing(selection, sort, after, limit)
+        batch = context.photos.listing(selection, sort, after, limit)
         hidden = hidden_by_stack(context, [photo.id for photo in batch], among)
         shown += [photo for photo in batch if photo.id not in hidden]
         if len(batch) < limit or len(shown) >= limit:

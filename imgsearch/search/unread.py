@@ -52,7 +52,7 @@ def read_words(context: SearchContext, query: Query) -> Reading:
 
     @cache
     def is_name(word: str) -> bool:
-        return bool(context.catalogue.names.fields_named(word))
+        return bool(context.photos.names.fields_named(word))
 
     foreign = tuple(
         term for term in uncertain if is_other_language(with_emoji_named(str(term.what)), is_name)
@@ -64,6 +64,6 @@ def read_words(context: SearchContext, query: Query) -> Reading:
     if not all(term in foreign for term in positive):
         return Reading(query, uncertain, foreign, unread=foreign)
     among = context.among(query)
-    if among is None or find_names(context.catalogue, query, among) is not None:
+    if among is None or find_names(context.photos, query, among) is not None:
         return Reading(query, uncertain, foreign, unread=foreign, is_read=False)
     return Reading(replace(query, terms=(), min_score=None), uncertain, foreign, unread=foreign)

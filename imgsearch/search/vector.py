@@ -81,10 +81,10 @@ def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None
     def compute() -> QueryVector:
         return _embed(context, query, baseline).read_only()
 
-    if context.recent is None or depends_on_files(query):
+    if depends_on_files(query):
         return compute()
     scores = None if baseline is None else baseline.scores  # the same object until it changes
-    return context.recent.get(("query vector", context.row, query.terms, scores), compute)
+    return context.reads.recent.get(("query vector", context.row, query.terms, scores), compute)
 
 
 def depends_on_files(query: Query) -> bool:
@@ -106,7 +106,9 @@ def _embed(context: SearchContext, query: Query, baseline: LibraryBaseline | Non
         if isinstance(term.what, str):
             vectors.append(text_vectors[texts_meant(encoder_id, term.what.strip())])
         elif isinstance(term.what, TaughtConcept):
-            vectors.append(probe_of(context.definitions, context.row, term.what.name).direction)
+            vectors.append(
+                probe_of(context.reads.definitions, context.row, term.what.name).direction
+            )
         else:
             vector, photo_id = _embed_example(context, term.what)
             vectors.append(vector)
@@ -292,9 +294,9 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
             return stored_vector(context, source), source
         photo_id, source = source, _file_of(context, source)
     digest = content_hash_of(source)
-    photo_id = context.catalogue.photo_with(digest) if photo_id is None else photo_id
+    photo_id = context.photos.photo_with(digest) if photo_id is None else photo_id
     if region is None and photo_id is not None:
-        stored = context.catalogue.vectors_of([photo_id]).get(photo_id)
+        stored = context.photos.vectors_of([photo_id]).get(photo_id)
         if stored is not None:
             return stored.vectors[0], photo_id
     cache = QueryCache(context.cache_dir, context.row.encoder_id)
@@ -308,7 +310,7 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
 
 def stored_vector(context: SearchContext, photo_id: int) -> Vector:
     """Return the vector of a photo of the library. Raises QueryError for an unknown photo."""
-    stored = context.catalogue.vectors_of([photo_id]).get(photo_id)
+    stored = context.photos.vectors_of([photo_id]).get(photo_id)
     if stored is None:
         raise QueryError(
             f"The library has no photo with the id {photo_id}. `imgsearch search --json` shows "
@@ -321,7 +323,7 @@ def stored_vector(context: SearchContext, photo_id: int) -> Vector:
 def _file_of(context: SearchContext, photo_id: int) -> Path:
     """Return a file of this photo that is readable now."""
     stored_vector(context, photo_id)
-    photo = context.catalogue.photos([photo_id]).get(photo_id)
+    photo = context.photos.records([photo_id]).get(photo_id)
     for file in () if photo is None else photo.files:
         if file.is_online and file.path.is_file():
             return file.path

@@ -54,8 +54,8 @@ def decide(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> Decisi
         is_denied = nearest and narrows(query.exact) and by_meaning.state == "nothing"
         verdict = _all_possible(by_meaning, len(nearest)) if is_denied else by_meaning
         return Decision(verdict, by_meaning)
-    catalogue, names = query.context.catalogue, query.names
-    examples = catalogue.within(list(query.vector.example_ids), names.selection)
+    photos, names = query.context.photos, query.names
+    examples = photos.within(list(query.vector.example_ids), names.selection)
     named = names.photos - len(examples)  # examples are no results
     return Decision(replace(by_meaning, state="found", named=named), by_meaning)
 
@@ -91,7 +91,7 @@ def _by_meaning(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> V
     scores = np.array([score for _, score in nearest[:COUNTED_HITS]], np.float32)
     verdict = query.baseline.assess(query.vector.scored, Neighbours(ids, scores), query.among)
     context = query.context
-    probe = only_concept(context.definitions, context.row, query.exact)
+    probe = only_concept(context.reads.definitions, context.row, query.exact)
     if probe is None:
         return verdict
     return concept_verdict(probe, verdict, [score for _, score in nearest])

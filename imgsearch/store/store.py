@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from imgsearch.errors import UsageError
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
@@ -90,6 +92,18 @@ class Store:
         """The folder of the index snapshots."""
         return self.database.snapshots_dir
 
+    def put(self, encoder_key: int, results: Sequence[IngestResult]) -> None:
+        """Store the results of files of any roots, each root all or nothing.
+
+        Raises UsageError for a file that is below no root.
+        """
+        roots = self.reads.roots.all()
+        # New photos of all roots first: a copy in one root may have its original in another.
+        for is_new in (True, False):
+            chosen = [result for result in results if (result.vectors is not None) is is_new]
+            for root_id, of_root in _by_root(chosen, roots).items():
+                self.record(root_id, encoder_key, of_root)
+
     def record(self, root_id: int, encoder_key: int, results: Sequence[IngestResult]) -> None:
         """Store the results of a batch of files of one root, all or nothing."""
         prefix = prefix_of(self.reads.roots.all()[root_id])
@@ -105,6 +119,25 @@ class Store:
                 path_id = _record_path(connection, root_id, name, photo_id, result.stat)
                 record_failure(connection, path_id, result.failure, result.content_hash)
             recorded(connection, root_id, len(results))
+
+
+def _by_root(
+    results: Sequence[IngestResult], roots: Mapping[int, str]
+) -> dict[int, list[IngestResult]]:
+    """Return the results of the files of each root, by its id, in the order of ids."""
+    by_root = defaultdict(list)
+    for result in results:
+        by_root[_root_of(result.stat.path, roots)].append(result)
+    return dict(sorted(by_root.items()))
+
+
+def _root_of(path: str, roots: Mapping[int, str]) -> int:
+    for root_id, root in roots.items():
+        if path.startswith(prefix_of(root)):
+            return root_id
+    raise UsageError(
+        f"{path} is in none of the folders of this library. Add its folder: imgsearch index FOLDER"
+    )
 
 
 def _record_path(

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from benchmarks.synthetic import SyntheticSpace
-from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.features.duplicates import pairs as duplicates
 from imgsearch.features.duplicates.proposal import group_pairs
 from imgsearch.features.duplicates.records import Pair, Pairs
 from imgsearch.progress import Job, Progress
+from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.store.store import Store
 from tests.factories import ingested, random_vectors
 
@@ -37,7 +37,7 @@ def fill(store: Store, vectors: np.ndarray) -> None:
 def find_pairs(store: Store, min_score: float, **options: int) -> Generator[Progress, None, Pairs]:
     """As `duplicates.find_pairs`, for the photos of a store."""
     reads = store.reads
-    catalogue = LocalCatalogue(reads, reads.encoders.in_use(), NoIndex(), {})
+    catalogue = LibraryPhotos(reads, reads.encoders.in_use(), NoIndex(), {})
     return duplicates.find_pairs(catalogue, Path(gettempdir()), min_score, **options)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from imgsearch.errors import StorageUnreachable
 
 if TYPE_CHECKING:
     from imgsearch.records.files import IngestResult
+    from imgsearch.records.photo import Facts
 
 _Result = TypeVar("_Result")
 
@@ -51,9 +52,43 @@ class FileOutcome(Struct, frozen=True):
 
 
 class KnownContents(Protocol):
-    """The part of a `CatalogueWriter` that workers need."""
+    """The part of an `ArchiveWriter` that workers need."""
 
-    def known(self, content_hashes: Sequence[bytes]) -> set[bytes]: ...
+    def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
+        """Return the contents among these that have vectors already."""
+
+
+class ArchiveWriter(Protocol):
+    """The write side of an archive, for one encoder, as far as a fleet needs it.
+
+    A fleet knows nothing of Lance: `imgsearch.archive.lance.writer` implements this. Photos are
+    identified by their content: putting one twice, in one process or in two at once, adds nothing.
+    The photos are stored when `put` returns.
+    """
+
+    def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
+        """Return the contents among these that have vectors already."""
+
+    def lineage(self) -> str:
+        """Return a value that changes when what was put may have been taken back since."""
+
+    def put(self, results: Sequence[IngestResult]) -> None:
+        """Record new photos with facts and vectors, known contents at new paths, and failures."""
+
+    def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
+        """Replace the facts of photos, by their content; returns how many changed.
+
+        Unknown contents are skipped.
+        """
+
+    def forget(self, paths: Sequence[str]) -> int:
+        """Remove paths; returns how many existed. A photo without a path is not found any more.
+
+        Its vectors stay: when a path points at it again, it returns without being embedded.
+        """
+
+    def settle(self) -> None:
+        """Compact, index and calibrate new photos, and publish the result to readers."""
 
 
 def patiently(action: Callable[[], _Result], attempts: int = 8) -> _Result:

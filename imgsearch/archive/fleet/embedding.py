@@ -27,10 +27,9 @@ from imgsearch.store.failures import TRANSIENT
 from imgsearch.text import format_count, shell_word
 
 if TYPE_CHECKING:
-    from imgsearch.archive.fleet.base import FileOutcome, ListedFile, Workers
+    from imgsearch.archive.fleet.base import ArchiveWriter, FileOutcome, ListedFile, Workers
     from imgsearch.archive.fleet.sources import PhotoSource
     from imgsearch.archive.fleet.worker import WorkPlan
-    from imgsearch.catalogue.base import CatalogueWriter
     from imgsearch.indexer.reading import KeepThumbnails
 
 FILES_PER_ROUND = 100_000  # that the workers get at once; all of them wait at the end of a round
@@ -49,7 +48,7 @@ class FleetRun(Struct, frozen=True):
     called with sentences for a person.
     """
 
-    writer: CatalogueWriter
+    writer: ArchiveWriter
     plan: WorkPlan
     folder: Path
     notify: Callable[[str], None]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from imgsearch.archive.items.item import ItemName
+from imgsearch.archive.items.item import ItemName, KindOfItem
 
 
 class LiveItem(Struct, frozen=True):
@@ -29,8 +29,15 @@ class ItemGroup(Protocol):
         """The name of the group in the outbox."""
 
     @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of its items."""
+    def kinds(self) -> Mapping[str, KindOfItem]:
+        """The kinds of its items, by name."""
+
+    @property
+    def noted_columns(self) -> Mapping[str, str]:
+        """The tables with a row for each of its items, and a column of each.
+
+        To write its value again is a change that the triggers note.
+        """
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         """Return the subject that the outbox names; None for one that has no identity."""

@@ -18,36 +18,15 @@ from uuid import uuid4
 from msgspec import Struct
 
 from imgsearch.archive.items.base import ItemGroup, LiveItem
-from imgsearch.archive.items.groups import GROUP_OF, GROUPS
-from imgsearch.archive.items.item import (
-    ItemName,
-    UserItem,
-    content_in,
-    decoded,
-    encoded,
-    is_known,
-    subject_in,
-)
+from imgsearch.archive.items.groups import GROUPS, decoded, group_of
+from imgsearch.archive.items.item import ItemName, UserItem, encoded
 from imgsearch.store import names
 from imgsearch.store.database import Database
 from imgsearch.store.face_decisions import delete_empty_groups
 
-# Tables of items with a column each. To write its value again is a change that the triggers note.
-_NOTED = {
-    "albums": "name",
-    "album_photos": "place",
-    "marks": "value",
-    "corrections": "lat",
-    "duplicate_choices": "is_kept",
-    "persons": "name",
-    "own_person": "person_id",
-    "face_decisions": "person_id",
-    "facets": "template",
-    "concepts": "name",
-    "saved_searches": "name",
-    "event_titles": "title",
-}
 _ORDER = {name: place for place, name in enumerate(GROUPS)}
+# What the outbox notes of a feature that this installation lacks stays there until it is back.
+_IS_OURS = f"kind IN ({', '.join(map(repr, GROUPS))})"
 _LAST_PHOTO = "(SELECT coalesce(max(id), 0) FROM photos)"
 _LATEST_US = 1 << 62  # of a change that can be true: no later one could replace it
 _ITEM = "kind, key, value, changed_us, writer"
@@ -71,8 +50,9 @@ def prepare(database: Database) -> None:
     with database.brief_transaction() as connection:
         if connection.execute("SELECT 1 FROM item_state").fetchone() is None:
             connection.execute("INSERT INTO item_state (id, writer) VALUES (1, ?)", (uuid4().hex,))
-            for table, column in _NOTED.items():
-                connection.execute(f"UPDATE {table} SET {column} = {column}")
+            for group in GROUPS.values():
+                for table, column in group.noted_columns.items():
+                    connection.execute(f"UPDATE {table} SET {column} = {column}")
             names.refresh(connection)
 
 
@@ -83,7 +63,7 @@ def position_of(database: Database) -> int:
 
 def has_changes(database: Database) -> bool:
     """Return whether somebody has changed something that is to be taken in."""
-    return bool(database.fetch_one("SELECT EXISTS (SELECT 1 FROM outbox)")[0])
+    return bool(database.fetch_one(f"SELECT EXISTS (SELECT 1 FROM outbox WHERE {_IS_OURS})")[0])
 
 
 def has_items_of(database: Database, writer: str) -> bool:
@@ -110,7 +90,7 @@ def take_in(connection: sqlite3.Connection) -> None:
     A photo takes its rows with it, so this comes before photos are deleted.
     """
     noted = connection.execute(
-        "SELECT kind, subject, max(changed_us) FROM outbox GROUP BY kind, subject"
+        f"SELECT kind, subject, max(changed_us) FROM outbox WHERE {_IS_OURS} GROUP BY kind, subject"
     ).fetchall()
     if not noted:
         return
@@ -121,7 +101,7 @@ def take_in(connection: sqlite3.Connection) -> None:
         subject = GROUPS[name].noted(connection, noted_subject)
         if subject is not None:
             _take_in_subject(connection, GROUPS[name], subject, changed_us, writer)
-    connection.execute("DELETE FROM outbox")
+    connection.execute(f"DELETE FROM outbox WHERE {_IS_OURS}")
 
 
 def _take_in_subject(
@@ -176,8 +156,8 @@ def _write(
         "writer, is_sent, is_waiting) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *item.name,
-            item.key if group is None else subject_in(*item.name),
-            None if group is None else content_in(*item.name),
+            item.key if group is None else group.kinds[item.kind].subject_in(item.key),
+            None if group is None else group.kinds[item.kind].content_in(item.key),
             *(item.value, item.changed_us, item.writer),
             *(is_sent, is_waiting),
         ),
@@ -222,10 +202,11 @@ def apply(connection: sqlite3.Connection, items: Sequence[UserItem]) -> int:
         if (known is not None and known >= item.order) or item.changed_us > _LATEST_US:
             continue
         applied += 1
-        group = GROUP_OF[item.kind] if is_known(*item.name) else None
+        group = group_of(*item.name)
         _write(connection, item, group, is_sent=True, is_waiting=group is None)
         if group is not None:
-            touched.setdefault(group.name, set()).add(subject_in(*item.name))
+            subject = group.kinds[item.kind].subject_in(item.key)
+            touched.setdefault(group.name, set()).add(subject)
     _follow(connection, touched)
     return applied
 
@@ -255,9 +236,9 @@ def finish(connection: sqlite3.Connection, position: int) -> int:
     touched: dict[str, set[str]] = {}
     for *columns, noted_subject in rows.fetchall():
         item = UserItem(*columns)
-        if is_known(*item.name):
-            group = GROUP_OF[item.kind]
-            subject = subject_in(*item.name)
+        group = group_of(*item.name)
+        if group is not None:
+            subject = group.kinds[item.kind].subject_in(item.key)
             if subject != noted_subject:  # it is from before this version knew the kind
                 _write(connection, item, group, is_sent=True, is_waiting=True)
             touched.setdefault(group.name, set()).add(subject)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
+from typing import ClassVar
 
 from msgspec import Struct
 
 from imgsearch.archive.items.base import LiveItem
-from imgsearch.archive.items.item import EventTitleItem, ItemName
+from imgsearch.archive.items.item import EventTitleItem, ItemName, KindOfItem
 
 
 class EventTitleItems:
     """All titles of events."""
 
     name = "event title"
-    kinds = ("event title",)
+    kinds: ClassVar = {"event title": KindOfItem(EventTitleItem, ".+/.+", subject="all")}
+    noted_columns: ClassVar = {"event_titles": "title"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject

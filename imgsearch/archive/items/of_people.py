@@ -11,19 +11,22 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.archive.items.base import LiveItem
 from imgsearch.archive.items.item import (
+    CONTENT,
+    IDENTITY,
     FaceItem,
     HiddenPersonItem,
     ItemName,
     JoinedPersonItem,
+    KindOfItem,
     OwnPersonItem,
     PersonItem,
-    decoded,
 )
 from imgsearch.archive.items.rows import (
     identity_of,
@@ -50,7 +53,12 @@ class PersonItems:
     """The names of persons, and which are of no interest; the subject is the identity."""
 
     name = _PERSON
-    kinds = (_PERSON, "hidden person", "joined person")
+    kinds: ClassVar = {
+        _PERSON: KindOfItem(PersonItem, IDENTITY),
+        "hidden person": KindOfItem(HiddenPersonItem, IDENTITY),
+        "joined person": KindOfItem(JoinedPersonItem, IDENTITY),
+    }
+    noted_columns: ClassVar = {"persons": "name"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         person_id = int(subject)
@@ -242,7 +250,8 @@ class OwnPersonItems:
     """Which person the user is: one item."""
 
     name = "own person"
-    kinds = ("own person",)
+    kinds: ClassVar = {"own person": KindOfItem(OwnPersonItem, "me")}
+    noted_columns: ClassVar = {"own_person": "person_id"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
@@ -300,7 +309,7 @@ def _item(connection: sqlite3.Connection, kind: str, key: str) -> Struct | None:
     row = connection.execute(
         "SELECT value FROM user_items WHERE kind = ? AND key = ? AND value IS NOT NULL", (kind, key)
     ).fetchone()
-    return None if row is None else decoded(kind, key, row[0])
+    return None if row is None else PersonItems.kinds[kind].decoded(row[0])
 
 
 _DECISION = "content_hash, at_s, x, y, width, height, person_id, is_person, decided_at"
@@ -314,7 +323,12 @@ class FaceItems:
     """
 
     name = "face"
-    kinds = ("face", "not face")
+    # A decision about a face outlasts the photo in the library.
+    kinds: ClassVar = {
+        "face": KindOfItem(FaceItem, f"(?P<subject>{CONTENT})/[^/]+"),
+        "not face": KindOfItem(FaceItem, f"(?P<subject>{CONTENT})/[^/]+/{IDENTITY}"),
+    }
+    noted_columns: ClassVar = {"face_decisions": "person_id"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject

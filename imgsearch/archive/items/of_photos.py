@@ -1,16 +1,23 @@
-"""Marks, corrections and choices of near-duplicates as items: each belongs to a content."""
+"""Marks and corrections as items: each belongs to a content."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
 from imgsearch.archive.items.base import LiveItem
-from imgsearch.archive.items.item import DateItem, DuplicateItem, ItemName, MarkItem, PlaceItem
+from imgsearch.archive.items.item import (
+    OF_PHOTO,
+    DateItem,
+    ItemName,
+    KindOfItem,
+    MarkItem,
+    PlaceItem,
+)
 from imgsearch.archive.items.rows import photo_with
 
 _CORRECTED = (
@@ -23,7 +30,10 @@ class MarkItems:
     """The marks of photos; the subject is the content."""
 
     name = "mark"
-    kinds = ("mark",)
+    kinds: ClassVar = {
+        "mark": KindOfItem(MarkItem, f"(?P<subject>{OF_PHOTO})/(favourite|rating|hidden)")
+    }
+    noted_columns: ClassVar = {"marks": "value"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
@@ -69,7 +79,11 @@ class CorrectionItems:
     """The corrected dates and places of photos; the subject is the content."""
 
     name = "correction"
-    kinds = ("date", "place")
+    kinds: ClassVar = {
+        "date": KindOfItem(DateItem, OF_PHOTO),
+        "place": KindOfItem(PlaceItem, OF_PHOTO),
+    }
+    noted_columns: ClassVar = {"corrections": "lat"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
@@ -129,35 +143,3 @@ def _correct(
         + ", ".join(f"{name} = excluded.{name}" for name in _CORRECTED),
         (photo_id, *columns.values()),
     )
-
-
-class DuplicateItems:
-    """Which near-duplicates to keep; the subject is the content, in the library or not."""
-
-    name = "duplicate choice"
-    kinds = ("duplicate choice",)
-
-    def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
-        return subject
-
-    def present(self, connection: sqlite3.Connection, subject: str) -> dict[ItemName, Struct]:
-        row = connection.execute(
-            "SELECT is_kept FROM duplicate_choices WHERE content_hash = ?",
-            (bytes.fromhex(subject),),
-        ).fetchone()
-        return {} if row is None else {(self.name, subject): DuplicateItem(bool(row[0]))}
-
-    def follow(
-        self,
-        connection: sqlite3.Connection,
-        subjects: Mapping[str, Mapping[ItemName, LiveItem]],
-    ) -> set[ItemName]:
-        for content, items in subjects.items():
-            own = (bytes.fromhex(content),)
-            connection.execute("DELETE FROM duplicate_choices WHERE content_hash = ?", own)
-            for item in items.values():
-                if isinstance(item.value, DuplicateItem):
-                    connection.execute(
-                        "INSERT INTO duplicate_choices VALUES (?, ?)", (*own, item.value.is_kept)
-                    )
-        return set()

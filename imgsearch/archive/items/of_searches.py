@@ -12,18 +12,18 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated, ClassVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from imgsearch.archive.items.base import LiveItem
 from imgsearch.archive.items.item import (
-    ConceptExampleItem,
-    ConceptItem,
+    CONTENT,
     ItemName,
-    LabelItem,
-    SavedExampleItem,
-    SavedSearchItem,
+    KindOfItem,
+    Moment,
+    Number,
 )
 from imgsearch.archive.items.rows import content_of, photo_with
 from imgsearch.records.query import Region
@@ -31,11 +31,37 @@ from imgsearch.store.saved import pack_ids
 from imgsearch.store.sql import now
 
 
+class SavedExampleItem(Struct, frozen=True):
+    """An example image in a saved search: a photo, by content, or an image file."""
+
+    position: Number
+    weight: float
+    content: str | None = None
+    image: bytes | None = None
+    region: Region | None = None
+
+
+class SavedSearchItem(Struct, frozen=True):
+    """A saved search. Key: its name without case and accents."""
+
+    name: str
+    line: str
+    k: Number | None
+    include_weak: bool
+    saved_at: Moment
+    examples: tuple[SavedExampleItem, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len({each.position for each in self.examples}) < len(self.examples):
+            raise ValueError("Two examples have one position.")
+
+
 class SavedSearchItems:
     """Saved searches with their examples; the subject is the name, without case and accents."""
 
     name = "saved search"
-    kinds = ("saved search",)
+    kinds: ClassVar = {"saved search": KindOfItem(SavedSearchItem, ".+")}
+    noted_columns: ClassVar = {"saved_searches": "name"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
@@ -125,11 +151,20 @@ def _save(
     )
 
 
+class LabelItem(Struct, frozen=True):
+    """The classes of labels. Key: the name of the labels."""
+
+    classes: Annotated[tuple[str, ...], Meta(min_length=1)]
+    template: str | None
+    none_of_these: bool
+
+
 class LabelItems:
     """The classes of labels; the subject is their name."""
 
     name = "label"
-    kinds = ("label",)
+    kinds: ClassVar = {"label": KindOfItem(LabelItem, ".+")}
+    noted_columns: ClassVar = {"facets": "template"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject
@@ -168,11 +203,36 @@ class LabelItems:
         return set()
 
 
+class ConceptItem(Struct, frozen=True):
+    """A concept. Key: its name without case and accents."""
+
+    name: str
+    words: str | None
+    taught_at: Moment
+
+
+class ConceptExampleItem(Struct, frozen=True):
+    """An example of a concept. Key: the content, "/", the key of the concept.
+
+    A picture (WebP) that is not in the archive has its `source`, a path on the machine where the
+    concept was taught.
+    """
+
+    is_like: bool
+    source: bytes | None = None
+    picture: bytes | None = None
+
+
 class ConceptItems:
     """Concepts and their examples; the subject is the name, without case and accents."""
 
     name = "concept"
-    kinds = ("concept", "concept example")
+    kinds: ClassVar = {
+        "concept": KindOfItem(ConceptItem, ".+"),
+        # An example that is no photo of the archive has its picture.
+        "concept example": KindOfItem(ConceptExampleItem, f"{CONTENT}/(?P<subject>.+)"),
+    }
+    noted_columns: ClassVar = {"concepts": "name"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         return subject

@@ -23,7 +23,7 @@ from imgsearch.archive.lance.tables import (
     literal,
     loaded,
 )
-from imgsearch.catalogue.base import PhotoCount
+from imgsearch.records.photo import PhotoCount
 
 _Counted: TypeAlias = Literal["photos", "kept", "files", "texts", "baselines"]
 _COUNTED: tuple[_Counted, ...] = ("photos", "kept", "files", "texts", "baselines")

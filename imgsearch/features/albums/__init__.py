@@ -31,6 +31,7 @@ FEATURE = Feature(
         "albums": "another album has the name. Rename that one first: imgsearch album rename NAME "
         "NEW_NAME"
     },
+    items="imgsearch.features.albums.items:GROUPS",
     page="imgsearch.features.albums.page:page",
     components="imgsearch.features.albums",
     exports={

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from imgsearch.catalogue.base import Catalogue
 from imgsearch.decode.original import OriginalFile
 from imgsearch.errors import PhotoError, Reason, UsageError
 from imgsearch.features.albums.records import ExportReport
@@ -21,6 +20,7 @@ from imgsearch.outputs.links import update_links
 from imgsearch.outputs.new_place import new_place
 from imgsearch.outputs.places import refuse_inside
 from imgsearch.outputs.playlist import write_playlist
+from imgsearch.search.library_photos import LibraryPhotos
 from imgsearch.text import path_text, shell_word
 
 _NO_FILE = "Its file is gone."
@@ -32,7 +32,7 @@ def export_photos(
     photo_ids: Sequence[int],
     place: Path,
     kind: Literal["copies", "zip", "links", "list", "sheet"],
-    catalogue: Catalogue,
+    photos: LibraryPhotos,
     original: Original,
     picture: Callable[[int, int], bytes | None],
     roots: Collection[str],
@@ -51,14 +51,14 @@ def export_photos(
             f"add {shell_word(name)} QUERY"
         )
     if kind == "sheet":
-        content, missing = contact_sheet(name, kind_of(place), photo_ids, catalogue, picture)
+        content, missing = contact_sheet(name, kind_of(place), photo_ids, photos, picture)
         with new_place(place) as part, part.open("xb") as writer:
             writer.write(content)
         return ExportReport(name, place, len(photo_ids) - len(missing), missing)
-    photos = catalogue.photos(photo_ids)
+    records = photos.records(photo_ids)
     paths = {
-        photo_id: path_text(photos[photo_id].files[0].path)
-        if photo_id in photos
+        photo_id: path_text(records[photo_id].files[0].path)
+        if photo_id in records
         else f"photo {photo_id}"
         for photo_id in photo_ids
     }
@@ -68,7 +68,7 @@ def export_photos(
     reached = {}
     missing = {}
     for photo_id, path in paths.items():
-        files = photos[photo_id].files if photo_id in photos else ()
+        files = records[photo_id].files if photo_id in records else ()
         if not files:
             missing[path] = _NO_FILE
         elif not files[0].is_online or files[0].is_missing:
@@ -79,7 +79,7 @@ def export_photos(
     if kind == "list":
         write_playlist(place, name, list(reached.values()), "album")
     else:
-        kept = set(photos) - reached.keys()
+        kept = set(records) - reached.keys()
         update_links(place, f"album:{name}", reached, kept)
     return ExportReport(name, place, len(reached), missing)
 

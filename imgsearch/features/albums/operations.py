@@ -162,7 +162,7 @@ class Albums:
             ids,
             Path(absolute(place)),
             kind,
-            engine.catalogue(),
+            engine.photos(),
             pictures.original,
             pictures.thumbnail,
             engine.photo_folders(),

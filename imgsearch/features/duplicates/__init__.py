@@ -15,6 +15,7 @@ FEATURE = Feature(
             before="undo",
         )
     },
+    items="imgsearch.features.duplicates.items:GROUPS",
     page="imgsearch.features.duplicates.page:page",
     components="imgsearch.features.duplicates",
     exports={

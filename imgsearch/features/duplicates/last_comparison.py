@@ -20,7 +20,7 @@ from imgsearch.errors import DiskError
 from imgsearch.features.duplicates.records import Comparison, Pair, Pairs, Sharpness
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
+    from imgsearch.search.library_photos import LibraryPhotos
 
 FILE = "near-duplicates"  # its name
 _VERSION = 1  # of its content
@@ -41,21 +41,21 @@ class _Stored(Struct, frozen=True, array_like=True):
     sharpness: tuple[Sharpness, ...]
 
 
-def remember(folder: Path, catalogue: Catalogue, pairs: Pairs) -> Comparison:
-    """Write the pairs of the photos that a catalogue has, in place of those before.
+def remember(folder: Path, photos: LibraryPhotos, pairs: Pairs) -> Comparison:
+    """Write the pairs of a library, in place of those before.
 
     Raises DiskError.
     """
-    photos = catalogue.photos(pairs.photo_ids())
-    ids = tuple(photos)
+    records = photos.records(pairs.photo_ids())
+    ids = tuple(records)
     places = {photo_id: place for place, photo_id in enumerate(ids)}
     stored = _Stored(
         _VERSION,
-        catalogue.encoder.encoder_id,
+        photos.encoder.encoder_id,
         datetime.now(UTC),
         pairs.min_score,
         ids,
-        tuple(_hash(photos[each].photo.content_hash) for each in ids),
+        tuple(_hash(records[each].photo.content_hash) for each in ids),
         tuple(
             (places[pair.a], places[pair.b], pair.score)
             for pair in pairs.pairs
@@ -75,18 +75,18 @@ def remember(folder: Path, catalogue: Catalogue, pairs: Pairs) -> Comparison:
     return Comparison(pairs, stored.compared_at)
 
 
-def remembered(folder: Path, catalogue: Catalogue) -> Comparison | None:
-    """Read what was written last, of the photos that are in the catalogue still.
+def remembered(folder: Path, photos: LibraryPhotos) -> Comparison | None:
+    """Read what was written last, of the photos that are in the library still.
 
     None without a file, for a damaged one, and for one made with another encoder than that of the
-    catalogue. Raises DiskError for a file that cannot be read.
+    photos. Raises DiskError for a file that cannot be read.
     """
     stored = _read(folder / FILE)
-    if stored is None or stored.encoder_id != catalogue.encoder.encoder_id:
+    if stored is None or stored.encoder_id != photos.encoder.encoder_id:
         return None
-    photos = catalogue.photos(stored.ids)
+    records = photos.records(stored.ids)
     known = [
-        photo_id in photos and _hash(photos[photo_id].photo.content_hash) == content
+        photo_id in records and _hash(records[photo_id].photo.content_hash) == content
         for photo_id, content in zip(stored.ids, stored.hashes, strict=True)
     ]
     pairs = tuple(

@@ -56,7 +56,7 @@ class Duplicates:
         )
 
         engine = self._engine
-        pairs = yield from find_pairs(engine.catalogue(), engine.settings.cache_dir, min_score)
+        pairs = yield from find_pairs(engine.photos(), engine.settings.cache_dir, min_score)
         pictures = engine.pictures_of(photos_to_measure(pairs))
         return (yield from measure_photos(pairs, pictures, engine.settings))
 
@@ -67,7 +67,7 @@ class Duplicates:
         """
         from imgsearch.features.duplicates.last_comparison import remember
 
-        return remember(self._engine.working_folder, self._engine.catalogue(), pairs)
+        return remember(self._engine.working_folder, self._engine.photos(), pairs)
 
     def remembered(self) -> Comparison | None:
         """Return the pairs that were remembered last, of the photos that the library still has.
@@ -76,7 +76,7 @@ class Duplicates:
         """
         from imgsearch.features.duplicates.last_comparison import remembered
 
-        return remembered(self._engine.working_folder, self._engine.catalogue())
+        return remembered(self._engine.working_folder, self._engine.photos())
 
     def groups(
         self, pairs: Pairs, min_score: float = 0.9, prefer: Iterable[str | Path] = ()
@@ -93,7 +93,7 @@ class Duplicates:
         from imgsearch.features.duplicates.proposal import propose_among
 
         folders = [as_path(self._engine.absolute(folder)) for folder in prefer]
-        return propose_among(self._engine.catalogue(), pairs, min_score, folders)
+        return propose_among(self._engine.photos(), pairs, min_score, folders)
 
     @operation("GET /duplicates", tool="List near-duplicates")
     def proposed(

@@ -26,10 +26,10 @@ from imgsearch.records.files import Picture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from imgsearch.catalogue.base import Catalogue
     from imgsearch.config import Settings
     from imgsearch.records.arrays import HalfVectors, Ids
     from imgsearch.records.photo import Photo
+    from imgsearch.search.library_photos import LibraryPhotos
 
     Rows = NDArray[np.int64]  # row numbers
 
@@ -43,7 +43,7 @@ MAX_MEASURED = 20_000  # photos whose sharpness is measured: ten minutes of work
 
 
 def find_pairs(
-    catalogue: Catalogue,
+    photos: LibraryPhotos,
     scratch_dir: Path,
     min_score: float,
     max_pairs: int = MAX_PAIRS,
@@ -64,9 +64,9 @@ def find_pairs(
     by the share of the work done; its steps are short, so that the job stops quickly. Raises
     DiskError.
     """
-    expected = catalogue.count().photos
+    expected = photos.count().photos
     with closing(_VectorFile(scratch_dir)) as file:
-        for ids, rows in catalogue.whole_vectors():
+        for ids, rows in photos.whole_vectors():
             file.append(ids, rows)
             yield Progress(len(file), max(len(file), expected), part="Reading vectors")
         found = _Found(*file.read(), min_score, max_pairs)

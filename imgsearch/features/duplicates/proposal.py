@@ -30,7 +30,7 @@ from imgsearch.search.hits import make_hits
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
-    from imgsearch.catalogue.base import Catalogue
+    from imgsearch.search.library_photos import LibraryPhotos
 
 # Of the numbers of pixels: above it, a photo is a smaller copy, whose sharpness does not count.
 LARGER_RATIO = 1.05
@@ -119,12 +119,12 @@ def propose(
 
 
 def propose_among(
-    catalogue: Catalogue, pairs: Pairs, min_score: float, prefer: Sequence[Path]
+    photos: LibraryPhotos, pairs: Pairs, min_score: float, prefer: Sequence[Path]
 ) -> tuple[DuplicateGroup, ...]:
-    """Propose as `propose` does, for the photos of a catalogue; deleted photos are left out."""
+    """Propose as `propose` does, for the photos of a library; deleted photos are left out."""
     ids = pairs.photo_ids(min_score)
-    hits = {hit.photo.id: hit for hit in make_hits(catalogue, ids)}
-    return propose(pairs, hits, min_score, catalogue.raw_pairs(ids), prefer)
+    hits = {hit.photo.id: hit for hit in make_hits(photos, ids)}
+    return propose(pairs, hits, min_score, photos.raw_pairs(ids), prefer)
 
 
 def with_kept(group: DuplicateGroup, kept_ids: Collection[int]) -> DuplicateGroup:

@@ -14,7 +14,7 @@ from imgsearch.store.sql import IS_LIVE
 
 
 class SuggestionReads:
-    """The part of `Reads` that suggests: see `imgsearch.search.suggestions.SuggestedNames`."""
+    """The part of `Reads` with the names and values from which lines are completed."""
 
     def __init__(self, database: Database, definitions: DefinitionReads, roots: RootReads) -> None:
         self._database = database

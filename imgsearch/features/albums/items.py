@@ -10,11 +10,12 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
+from typing import ClassVar
 
 from msgspec import Struct
 
-from imgsearch.archive.items.base import LiveItem
-from imgsearch.archive.items.item import AlbumItem, AlbumPhotoItem, ItemName
+from imgsearch.archive.items.base import ItemGroup, LiveItem
+from imgsearch.archive.items.item import IDENTITY, OF_PHOTO, ItemName, KindOfItem, Moment, Number
 from imgsearch.archive.items.rows import (
     identity_of,
     keep_identity,
@@ -28,11 +29,29 @@ from imgsearch.text import plain_text
 _ALBUM = "album"
 
 
+class AlbumItem(Struct, frozen=True):
+    """The title of an album. Key: its identity."""
+
+    name: str
+    made_at: Moment
+
+    def __post_init__(self) -> None:
+        if not plain_text(self.name):  # the tray is the album without a name
+            raise ValueError("An album has a name.")
+
+
+class AlbumPhotoItem(Struct, frozen=True):
+    """A photo in an album. Key: the album's identity, "/", the content."""
+
+    place: Number
+
+
 class AlbumItems:
     """The titles of albums; the subject is the identity."""
 
     name = _ALBUM
-    kinds = (_ALBUM,)
+    kinds: ClassVar = {_ALBUM: KindOfItem(AlbumItem, IDENTITY)}
+    noted_columns: ClassVar = {"albums": "name"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         album_id = int(subject)
@@ -151,7 +170,8 @@ class AlbumPhotoItems:
     """The photos in albums, each a subject of its own: the album's identity and the content."""
 
     name = "album photo"
-    kinds = ("album photo",)
+    kinds: ClassVar = {"album photo": KindOfItem(AlbumPhotoItem, f"{IDENTITY}/{OF_PHOTO}")}
+    noted_columns: ClassVar = {"album_photos": "place"}
 
     def noted(self, connection: sqlite3.Connection, subject: str) -> str | None:
         number, _, content = subject.partition("/")
@@ -195,3 +215,6 @@ class AlbumPhotoItems:
 def _ids(connection: sqlite3.Connection, subject: str) -> tuple[int | None, int | None]:
     identity, _, content = subject.partition("/")
     return number_of(connection, _ALBUM, identity), photo_with(connection, content)
+
+
+GROUPS: tuple[ItemGroup, ...] = (AlbumItems(), AlbumPhotoItems())

@@ -1,4 +1,4 @@
-"""The catalogue of a library on one machine: SQLite, and an index file of FAISS."""
+"""The photos of a library, as a search reads them: SQLite, and an index file of FAISS."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec.structs import replace
 
-from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
-from imgsearch.records.photo import with_people
+from imgsearch.records.photo import PhotoCount, PhotoFile, ShownPhoto, with_people
 
 if TYPE_CHECKING:
-    from imgsearch.language.known_names import KnownNames
     from imgsearch.records.answer import Neighbours, ScoreBaseline
     from imgsearch.records.arrays import HalfVectors, Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from imgsearch.records.picture_text import PhotoText
     from imgsearch.records.query import Listed, NamedPhrase, Selection
     from imgsearch.records.worth import PictureMeasures
+    from imgsearch.store.reading.names import NameReads
     from imgsearch.store.reads import Reads
 
 
@@ -33,7 +32,8 @@ _PHOTO_BYTES = 2_000  # with its facts and paths
 class SearchableVectors(Protocol):
     """Every committed vector of one encoder, searchable; never a photo without a path.
 
-    The first search may open an index file.
+    `LiveIndex` is one. That of an open library opens its index file at the first search and
+    rebuilds a damaged one, for which it needs the indexer: it is above this package.
     """
 
     def search(
@@ -41,10 +41,12 @@ class SearchableVectors(Protocol):
     ) -> list[Neighbours]: ...
 
 
-class LocalCatalogue:
-    """A library in a data folder, as one request sees it: make a new one for each.
+class LibraryPhotos:
+    """The photos of a library as one request sees them, for one encoder: make one for each.
 
-    `vectors` are searched, and `online` maps each root id to whether it can be reached now.
+    A photo is found only while a path points at it, and only once, whatever its number of parts;
+    its score is the score of its best part. `among` of None stands for all photos. `vectors` are
+    searched, and `online` maps each root id to whether it can be reached now.
     """
 
     def __init__(
@@ -68,10 +70,12 @@ class LocalCatalogue:
 
     @property
     def encoder(self) -> EncoderRow:
+        """The encoder whose vectors are searched."""
         return self._encoder
 
     @property
-    def names(self) -> KnownNames:
+    def names(self) -> NameReads:
+        """The names of its photos."""
         return self._reads.names
 
     def nearest(
@@ -82,11 +86,17 @@ class LocalCatalogue:
         *,
         kind: Literal["text", "image"],
     ) -> Neighbours:
+        """Find the k photos nearest to a query (dim,) of length 1: best first, equal scores by id.
+
+        The result is shorter than k only if fewer photos qualify. `kind` says whether the query is
+        a text or an image: an approximate index compares more for texts. Scores are exact.
+        """
         only = None if among is None else self.ids(among)
         (found,) = self._vectors.search(query[None], k, only, kind=kind)
         return found
 
     def ids(self, among: Selection) -> Ids:
+        """Return the ids of a selection, sorted, unique: for views of all photos, not searches."""
         own = (among.filters, among.online, None if among.among is None else id(among.among))
         marks = (among.with_hidden, among.rated_by_files)
         key = (*own, among.named, among.any_named, *marks)
@@ -115,6 +125,10 @@ class LocalCatalogue:
         return ids
 
     def count(self, among: Selection | None = None) -> PhotoCount:
+        """Return the number of photos in a selection; for all photos, at the last update.
+
+        Without a baseline the number of all photos is 0.
+        """
         import numpy as np
 
         with_several, further = self._further_parts
@@ -127,9 +141,11 @@ class LocalCatalogue:
         return PhotoCount(len(ids), len(ids) + int(further[np.isin(with_several, ids)].sum()))
 
     def without_fact(self, fact: str) -> int:
+        """Return the number of photos that an older version read, which did not know a fact."""
         return self._reads.photos.without_fact(fact)
 
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
+        """Return the photos among these that are in a selection."""
         import numpy as np
 
         selected = self.ids(among)
@@ -146,19 +162,22 @@ class LocalCatalogue:
         after: Listed | None = None,
         limit: int = -1,
     ) -> list[Listed]:
+        """Return the photos of a selection, newest first or by path; only those after `after`."""
         return self._reads.selections.listing(among, sort, after, limit)
 
     def measures(self, among: Selection) -> PictureMeasures:
+        """Return the stored measures of the pictures of a selection, in any order: `sort:best`."""
         return self._reads.selections.measures(among)
 
-    def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
+    def records(self, ids: Iterable[int]) -> dict[int, ShownPhoto]:
+        """Return the records of these photos; photos without a path are left out."""
         wanted = list(ids)
         if len(wanted) > _MOST_KEPT:
-            return self._read_photos(wanted)
+            return self._read_records(wanted)
         kind = ("photos", tuple(self._online.items()))
-        return self._reads.recent.get_each(kind, wanted, self._read_photos, _PHOTO_BYTES)
+        return self._reads.recent.get_each(kind, wanted, self._read_records, _PHOTO_BYTES)
 
-    def _read_photos(self, wanted: Sequence[int]) -> dict[int, CataloguedPhoto]:
+    def _read_records(self, wanted: Sequence[int]) -> dict[int, ShownPhoto]:
         stored = self._reads.photos.with_files(wanted)
         found = {}
         for photo_id in wanted:
@@ -173,7 +192,7 @@ class LocalCatalogue:
             ]
             if len(files) > 1:
                 files.sort(key=lambda file: (not file.is_online, file.is_missing))
-            found[photo_id] = CataloguedPhoto(photo, tuple(files), known.date, known.dated_by)
+            found[photo_id] = ShownPhoto(photo, tuple(files), known.date, known.dated_by)
         if self._note_shown is not None:
             self._note_shown([each.photo.content_hash for each in found.values()])
         return found
@@ -181,9 +200,14 @@ class LocalCatalogue:
     def vectors_of(
         self, ids: Iterable[int], *, only_several: bool = False
     ) -> dict[int, PhotoVectors]:
+        """Return the vectors of these photos; with `only_several`, of photos with several parts."""
         return self._reads.vectors.parts(self._encoder.key, list(ids), only_several=only_several)
 
     def whole_vectors(self) -> Iterator[tuple[Ids, HalfVectors]]:
+        """Yield the vectors of whole photos, some thousands at a time: ids (n,), rows (n, dim).
+
+        This is for work on all photos: it takes time in proportion to their number.
+        """
         import numpy as np
 
         from imgsearch.store.reading.vectors import photo_starts
@@ -195,18 +219,23 @@ class LocalCatalogue:
             yield ids[shown], rows[shown].astype(np.float16)
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
+        """Return the text in these photos; photos that were not read are left out."""
         return self._reads.photos.texts(ids)
 
     def photo_with(self, content_hash: bytes) -> int | None:
+        """Return the id of the photo with this content."""
         return self._reads.photos.with_content(content_hash)
 
     def photo_at(self, path: Path) -> int | None:
+        """Return the id of the photo at this absolute path."""
         return self._reads.photos.at(path)
 
     def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
+        """Return pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
         return self._reads.photos.raw_pairs(ids)
 
     def baseline(self) -> ScoreBaseline | None:
+        """Return the scores of unrelated queries with these photos; None for too few photos."""
         return self._baseline
 
     @cached_property
