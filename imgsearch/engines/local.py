@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from imgsearch.store.people_stores import PeopleStores
     from imgsearch.store.reading.browsing import BrowsingReads
     from imgsearch.store.reading.suggestions import SuggestionReads
-    from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
     from imgsearch.store.tray import TrayStore
@@ -71,7 +70,7 @@ _ALWAYS = frozenset(
     {
         *installed.parts(),
         *("changes", "choices", "concepts", "corrections", "labels", "marks"),
-        *("packs", "people", "saved", "titles", "tray"),
+        *("packs", "people", "titles", "tray"),
     }
 )
 
@@ -208,12 +207,6 @@ class LocalEngine:
         from imgsearch.store.store import Store
 
         return Store(self.database())
-
-    def saved_searches(self) -> SavedSearchStore:
-        """Return the saved searches in the database."""
-        from imgsearch.store.saved import SavedSearchStore
-
-        return SavedSearchStore(self.database())
 
     def tray(self) -> TrayStore:
         """Return the tray in the database."""
