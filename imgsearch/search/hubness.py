@@ -85,7 +85,8 @@ def refresh(
     identity = hashlib.sha256("\n".join(texts).encode()).hexdigest()
     source, last_seq = store.vectors.hubness_source(row.key), store.reads.vectors.last_seq(row.key)
     after_seq = 0 if source is None or source[0] != identity else source[1]
-    if after_seq == last_seq:
+    is_complete = store.reads.vectors.usual_hubness(row.key) is not None
+    if after_seq == last_seq and (is_complete or not last_seq):
         return False
     bank = _bank(cache_dir, f"{row.encoder_id}\n{identity}", texts, embed)
     for seq, ids, vectors in store.reads.vectors.chunks(row.key, after_seq):
