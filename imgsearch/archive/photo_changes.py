@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.opening import Indexing
     from imgsearch.progress import FaceReport, MergeReport, SyncReport, TextReport
 
 
 class ArchiveChanges:
-    """Implements `imgsearch.engines.photo_changes.PhotoChanges`, which describes the methods.
+    """Implements `imgsearch.opened.photo_changes.PhotoChanges`, which describes the methods.
 
     What was changed is found from the next question on: the copy on this machine takes it then.
     """
@@ -34,14 +35,17 @@ class ArchiveChanges:
         self,
         replica: Replica,
         filling: Filling,
-        context: Callable[[], IndexingContext],
-        up_to_date: Callable[[], IndexingContext],
+        indexing: Indexing,
     ) -> None:
-        """`context` is that of the copy on this machine; `up_to_date` takes changes before."""
+        """`indexing` is that of the copy on this machine."""
         self._replica = replica
         self._filling = filling
-        self._context = context
-        self._up_to_date = up_to_date
+        self._indexing = indexing
+
+    def _up_to_date(self) -> IndexingContext:
+        """Return the context of the copy on this machine, which takes changes before."""
+        self._replica.refresh(self._indexing)
+        return self._indexing.existing()
 
     def index(
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
@@ -129,7 +133,7 @@ class ArchiveChanges:
     ) -> Generator[Progress, None, FaceReport]:
         report = yield from steps
         with suppress(LibraryLocked):  # another process is taking them
-            yield from self._replica.updating(self._context)
+            yield from self._replica.updating(self._indexing)
         return report
 
     def forget_faces(self, with_names: bool) -> int:
@@ -144,7 +148,7 @@ class ArchiveChanges:
         from imgsearch.archive.examination import examine as examine_archive
 
         yield from examine_archive(self._replica.address)
-        settings = self._context().settings
+        settings = self._indexing.settings
         cure = (
             f"Delete the folder {settings.data_dir}: the archive is copied again, with all changes "
             "that were sent to it."
@@ -162,11 +166,11 @@ class ArchiveChanges:
         from imgsearch.analysis.doctor import repair_cache
         from imgsearch.indexer.repair import repair
 
-        done = repair_cache(self._context().settings.cache_dir)
+        done = repair_cache(self._indexing.settings.cache_dir)
         self._filling.settle().run()
         done.append(f"Settled the archive {self._replica.address}.")
         return [*done, *repair(self._up_to_date(), has_folders=False)]
 
     def fleet(self) -> Fleet:
         """Return the part that fills the archive."""
-        return Fleet(self._filling, self._replica, self._context)
+        return Fleet(self._filling, self._replica, self._indexing)

@@ -29,7 +29,7 @@ from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.records.answer import Hit
     from imgsearch.records.arrays import Ids
 
@@ -52,8 +52,8 @@ class Browse:
     none counts by the date of its file. All methods raise as `Library.search` does.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("POST /timeline", tool="Count photos by time")
     def timeline(self, query: str | Query | None = None, k: CountedPhotos = 1000) -> Timeline:
@@ -63,7 +63,7 @@ class Browse:
         """
         from imgsearch.analysis.browse import timeline_of
 
-        return timeline_of(self._engine.browsing(), self._counted(query, k))
+        return timeline_of(self._opened.reads().browsing, self._counted(query, k))
 
     @operation("POST /places", tool="Count photos by place")
     def places(self, query: str | Query | None = None, k: CountedPhotos = 1000) -> PlaceCounts:
@@ -73,7 +73,7 @@ class Browse:
         """
         from imgsearch.analysis.browse import places_of
 
-        return places_of(self._engine.browsing(), self._counted(query, k))
+        return places_of(self._opened.reads().browsing, self._counted(query, k))
 
     @operation("POST /events", tool="List events", newest_last=True)
     def events(
@@ -86,8 +86,8 @@ class Browse:
         from imgsearch.analysis.event_titles import with_titles
         from imgsearch.analysis.events import find_events
 
-        events = find_events(self._engine.browsing().moments(self._counted(query, k)))
-        return with_titles(events, self._engine.event_titles())
+        events = find_events(self._opened.reads().browsing.moments(self._counted(query, k)))
+        return with_titles(events, self._opened.event_titles())
 
     @operation("POST /events/title")
     def title_event(self, start: datetime, title: str) -> Change:
@@ -99,12 +99,12 @@ class Browse:
         """
         from imgsearch.analysis.events import find_events
 
-        store = self._engine.event_title_store()
+        store = self._opened.event_title_store()
         words = " ".join(title.split())
         if len(words) > _MAX_TITLE:
             raise UsageError(f"The title has {len(words)} characters. Use {_MAX_TITLE} at most.")
         moment = start.replace(tzinfo=None)
-        for event in find_events(self._engine.browsing().moments(self._counted(None, 1))):
+        for event in find_events(self._opened.reads().browsing.moments(self._counted(None, 1))):
             if event.start <= moment <= event.end:
                 return store.set(event, words)
         raise UsageError(f"No event has the moment {moment}. To list them: imgsearch events --json")
@@ -116,7 +116,7 @@ class Browse:
         """
         from imgsearch.analysis.covers import cover_of
 
-        return cover_of(self._engine.context(), as_ids(photo_ids))
+        return cover_of(self._opened.context(), as_ids(photo_ids))
 
     @operation("POST /cameras", tool="Count photos by camera")
     def cameras(
@@ -128,7 +128,7 @@ class Browse:
         """
         from imgsearch.analysis.browse import value_counts_of
 
-        return value_counts_of(self._engine.browsing(), "camera", self._counted(query, k))
+        return value_counts_of(self._opened.reads().browsing, "camera", self._counted(query, k))
 
     def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
         """Find which of these photos are nearly the same as one before them, or of the same burst.
@@ -137,13 +137,13 @@ class Browse:
         """
         from imgsearch.search.stacking import stacks_of
 
-        return stacks_of(self._engine.context(), as_ids(photo_ids))
+        return stacks_of(self._opened.context(), as_ids(photo_ids))
 
     def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
         """List the photos of each day, the newest day first."""
         from imgsearch.analysis.browse import days_of
 
-        return days_of(self._engine.browsing(), self._counted(query, k))
+        return days_of(self._opened.reads().browsing, self._counted(query, k))
 
     def days_of(self, photo_ids: Iterable[int]) -> tuple[DayPhotos, ...]:
         """Sort these photos by day, newest first, as `sort:date` has them."""
@@ -151,13 +151,13 @@ class Browse:
 
         from imgsearch.analysis.browse import days_of
 
-        return days_of(self._engine.browsing(), np.array(as_ids(photo_ids), np.int64))
+        return days_of(self._opened.reads().browsing, np.array(as_ids(photo_ids), np.int64))
 
     def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
         """List where the photos were taken."""
         from imgsearch.analysis.browse import positions_of
 
-        return positions_of(self._engine.browsing(), self._counted(query, k))
+        return positions_of(self._opened.reads().browsing, self._counted(query, k))
 
     @operation("POST /map/towns", reads=True)
     def towns_on_map(self, area: MapArea, zoom: Zoom) -> tuple[MapTown, ...]:
@@ -174,7 +174,7 @@ class Browse:
         from imgsearch.analysis.clusters import towns_on_map
         from imgsearch.gazetteer import Gazetteer
 
-        with closing(Gazetteer(self._engine.settings.cache_dir)) as gazetteer:
+        with closing(Gazetteer(self._opened.settings.cache_dir)) as gazetteer:
             return tuple(towns_on_map(gazetteer, area, zoom))
 
     @operation("GET /filters/choices")
@@ -192,9 +192,9 @@ class Browse:
             place_tree,
         )
 
-        engine, names = self._engine, self.names()
-        roots = engine.photo_folders() if "folders" in engine.capabilities else []
-        labels = engine.store().labels
+        opened, names = self._opened, self.names()
+        roots = opened.reads().roots.all().values() if "folders" in opened.origin.parts else ()
+        labels = opened.store().labels
         facets = {facet.name: labels.counts(facet.id) for facet in labels.facets()}
         return FilterChoices(
             folder_tree(names.folders, map(Path, roots)),
@@ -208,17 +208,17 @@ class Browse:
         """Count the photos of each folder, person and keyword."""
         from imgsearch.analysis.browse import name_counts_of
 
-        return name_counts_of(self._engine.browsing())
+        return name_counts_of(self._opened.reads().browsing)
 
     def values(self, fact: Literal["camera", "format"]) -> dict[str, int]:
         """Count the photos with each value of a fact, most first; unknown values are left out."""
         from imgsearch.analysis.browse import value_counts_of
 
-        counts = value_counts_of(self._engine.browsing(), fact, None)
+        counts = value_counts_of(self._opened.reads().browsing, fact, None)
         return {each.value: each.photos for each in counts if each.value is not None}
 
     def _counted(self, query: str | Query | None, k: int) -> Ids | None:
         from imgsearch.search.answers import counted_ids
 
         resolved = None if query is None else resolve_query(query)
-        return counted_ids(self._engine.context(), resolved, k)
+        return counted_ids(self._opened.context(), resolved, k)

@@ -18,15 +18,15 @@ from imgsearch.records.query import Query
 from imgsearch.records.saved import SavedSearch, SavedSearchSummary
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.records.saved import OutputsReport, SavedSearchOutputs
 
 
 class Saved:
     """The saved searches of a library."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     @operation("GET /saved", tool="List saved searches")
     def all(self) -> tuple[SavedSearchSummary, ...]:
@@ -37,11 +37,11 @@ class Saved:
         """
         from imgsearch.search.saved_hits import summary_of
 
-        store = self._engine.saved_searches()
+        store = self._opened.saved_searches()
         searches = store.all()
         if not searches:
             return ()
-        context = self._engine.context()
+        context = self._opened.context()
         return tuple(summary_of(context, each, store.seen(each.name)) for each in searches)
 
     def get(self, name: str) -> SavedSearch:
@@ -51,7 +51,7 @@ class Saved:
         """
         from imgsearch.search.saved_queries import find_saved
 
-        return find_saved(self._engine.reads().definitions, name)
+        return find_saved(self._opened.reads().definitions, name)
 
     @operation("POST /saved")
     def save(
@@ -76,7 +76,7 @@ class Saved:
         from imgsearch.search.saved_hits import photos_of, summary_of
         from imgsearch.search.saved_queries import new_search, with_kept_examples
 
-        context, store = self._engine.context(), self._engine.saved_searches()
+        context, store = self._opened.context(), self._opened.saved_searches()
         kept = with_kept_examples(context.photos, resolve_query(query))
         search = new_search(context.reads.definitions, name, kept, k, include_weak)
         photos = photos_of(context, search)
@@ -98,8 +98,8 @@ class Saved:
         """
         from imgsearch.search.saved_hits import photos_of
 
-        search, store = self.get(name), self._engine.saved_searches()
-        photos, seen = photos_of(self._engine.context(), search), store.seen(name)
+        search, store = self.get(name), self._opened.saved_searches()
+        photos, seen = photos_of(self._opened.context(), search), store.seen(name)
         store.set_seen(name, photos)
         return tuple(photo_id for photo_id in photos if photo_id not in seen)
 
@@ -113,13 +113,13 @@ class Saved:
         from imgsearch.search.saved_queries import read_name
 
         search, wanted = self.get(name), read_name(new_name)
-        if not self._engine.saved_searches().rename(search.name, wanted):
+        if not self._opened.saved_searches().rename(search.name, wanted):
             raise UsageError(f"A search is saved as {wanted!r} already. Choose another name.")
 
     @operation("POST /saved/remove")
     def remove(self, name: str) -> None:
         """Delete a saved search; no photo is touched. Raises QueryError for an unknown name."""
-        self._engine.saved_searches().remove(self.get(name).name)
+        self._opened.saved_searches().remove(self.get(name).name)
 
     def update_outputs(
         self, outputs: SavedSearchOutputs, stop: Event | None = None
@@ -139,15 +139,15 @@ class Saved:
         from imgsearch.search.hits import make_hits
         from imgsearch.search.saved_hits import photos_of
 
-        engine = self._engine
+        opened = self._opened
         search = self.get(outputs.name)
-        ids = photos_of(engine.context(), search)
-        settings = engine.settings
+        ids = photos_of(opened.context(), search)
+        settings = opened.settings
         return update_outputs(
             replaced(outputs, name=search.name),
-            make_hits(engine.photos(), ids, stack_raw=settings.stack_raw),
-            engine.saved_searches(),
-            list(engine.reads().roots.all().values()),
+            make_hits(opened.photos(), ids, stack_raw=settings.stack_raw),
+            opened.saved_searches(),
+            list(opened.reads().roots.all().values()),
             (settings.data_dir, settings.cache_dir),
             stop or Event(),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.progress import Job, MetadataReport, TextReport, ThumbnailReport
     from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.status import Finding
@@ -22,8 +22,8 @@ class Upkeep:
     UsageError.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     def doctor(self) -> tuple[Finding, ...]:
         """Examine files, database, index, cache and encoder; reads all of them, slowly.
@@ -31,7 +31,7 @@ class Upkeep:
         Of an archive, the tables and indexes, and the checksums of a sample of the vectors. Damage
         is a finding, not an error. Nothing is changed, and no photo is opened.
         """
-        return tuple(self._engine.photo_changes.examine())
+        return tuple(self._opened.photo_changes.examine())
 
     def repair(self) -> list[str]:
         """Repair the findings of `doctor` that are safe to repair; returns a sentence for each.
@@ -39,7 +39,7 @@ class Upkeep:
         An archive is settled. Raises LibraryLocked, DiskError where the disk lacks the space to
         write the database anew, and StoreError for a damaged database, which is left as it is.
         """
-        return self._engine.photo_changes.repair()
+        return self._opened.photo_changes.repair()
 
     def read_metadata(self) -> Job[MetadataReport]:
         """Read the metadata of all photos again, from their files and sidecar files.
@@ -49,8 +49,8 @@ class Upkeep:
         from imgsearch.indexer.metadata import read_metadata
         from imgsearch.progress import Job
 
-        self._engine.require_folders("metadata of its own")
-        return Job(read_metadata(self._engine.existing()))
+        self._opened.origin.require_folders("metadata of its own")
+        return Job(read_metadata(self._opened.existing()))
 
     def read_text(
         self,
@@ -70,12 +70,12 @@ class Upkeep:
         """
         from imgsearch.progress import Job
 
-        places = tuple(map(self._engine.absolute, folders))
-        return Job(self._engine.photo_changes.read_text(places, everything, again))
+        places = tuple(map(self._opened.origin.absolute, folders))
+        return Job(self._opened.photo_changes.read_text(places, everything, again))
 
     def text_counts(self) -> TextCounts:
         """Count the photos that have text, have none, could not be read, and were not tried."""
-        return self._engine.text_counts()
+        return self._opened.text_counts()
 
     def make_thumbnails(self) -> Job[ThumbnailReport]:
         """Make the kept thumbnails of all photos that have none, as those indexed before.
@@ -86,8 +86,8 @@ class Upkeep:
         from imgsearch.indexer.thumbnails import make_thumbnails
         from imgsearch.progress import Job
 
-        self._engine.require_folders("thumbnails to make")
-        context = self._engine.existing()
-        if not self._engine.settings.thumbnails_mb:
+        self._opened.origin.require_folders("thumbnails to make")
+        context = self._opened.existing()
+        if not self._opened.settings.thumbnails_mb:
             raise UsageError("The setting thumbnails_mb is 0, so no thumbnails are kept.")
         return Job(make_thumbnails(context))
