@@ -23,8 +23,9 @@ from imgsearch import Library, Settings
 from imgsearch.decode.reader import decode
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.encoders.registry import open_encoder
-from imgsearch.indexer.text_gate import CERTAIN, gate_scores
-from imgsearch.ocr import LOOK_SIDE_PX, LOOK_THRESHOLD, open_reader
+from imgsearch.features.text.reader import LOOK_SIDE_PX, LOOK_THRESHOLD, open_reader
+from imgsearch.features.text.reading import CERTAIN, DESCRIPTIONS
+from imgsearch.indexer.likely_photos import likeliness
 from imgsearch.records.picture_text import searchable_texts, words_in_text
 from imgsearch.store.reads import Reads
 
@@ -139,7 +140,7 @@ def main() -> None:
     with Library.open(settings, print) as library:
         print(library.index([folder]).run())
         started_s, cpu_s = time.monotonic(), time.process_time()
-        report = library.upkeep.read_text(everything=True).run()
+        report = library.text.read(everything=True).run()
         wall_s, cpu_s = time.monotonic() - started_s, time.process_time() - cpu_s
         print(report)
         if report.tried:
@@ -158,8 +159,12 @@ def main() -> None:
         if photo_id in texts
     }
     row = reads.encoders.in_use()
-    by_id = gate_scores(
-        reads, row.key, lambda each: embed_texts(encoder, row.name, each), ids.values()
+    by_id = likeliness(
+        reads,
+        row.key,
+        lambda each: embed_texts(encoder, row.name, each),
+        ids.values(),
+        DESCRIPTIONS,
     )
     scores = {photo: by_id[each] for photo, each in ids.items() if each in by_id}
     print(f"{len(scores)} of {len(words)} photos have a vector, {len(read)} were read.")

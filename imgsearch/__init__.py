@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
+    from imgsearch.features.text.operations import PictureText as PictureText
     from imgsearch.features.installed import (
         component_packages as component_packages,
         page_parts as page_parts,

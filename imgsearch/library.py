@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.meaning.operations import Meaning
     from imgsearch.features.strips.operations import Strips
+    from imgsearch.features.text.operations import PictureText
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.opened.library import OpenedLibrary
@@ -245,6 +246,7 @@ class Library:
         duplicates: Duplicates
         meaning: Meaning
         strips: Strips
+        text: PictureText
     else:
 
         def __getattr__(self, name: str) -> object:

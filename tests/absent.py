@@ -23,10 +23,12 @@ import click
 from imgsearch import Library
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
+from imgsearch.records.picture_text import TextLine
+from imgsearch.store.store import Store
 from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
-_COMMON_WORDS = {"meaning"}  # of which only addresses and names in code are of a feature
+_COMMON_WORDS = {"meaning", "text"}  # of which only addresses and names in code are of a feature
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -42,16 +44,24 @@ def _fill_meaning(library: Library) -> None:
     library.meaning.lay_out().run()
 
 
+def _fill_text(library: Library) -> None:
+    line = TextLine("Platform 9", 0.1, 0.2, 0.3, 0.1, 0.9)
+    with Store.open(library.settings.data_dir, writable=True) as store:
+        store.picture_text.record(1, "reader 1", [line])
+
+
 # How a library gets rows of each feature, and what it has of them then.
 FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "duplicates": _fill_duplicates,
     "meaning": _fill_meaning,
+    "text": _fill_text,
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "duplicates": lambda library: library.duplicates.choices(),
     "meaning": lambda library: library.meaning.clusters(),
+    "text": lambda library: library.pictures.text_of(1),
 }
 
 
@@ -89,7 +99,9 @@ def words_of(name: str) -> re.Pattern[str]:
     stems |= {each.replace("-", "[-_]") for each in views}
     names = "|".join(sorted(stems))
     patterns = [rf"(?<![^\W_])(?:{names})s?(?![^\W_])"] if names else []
-    patterns += [rf"(?:/|\blibrary\.){each}\b" for each in sorted(brought & _COMMON_WORDS)]
+    patterns += [rf"(?:/|\blibrary\.){each}\b(?!\.)" for each in sorted(brought & _COMMON_WORDS)]
+    filters = sorted(feature.filters.keys() & _COMMON_WORDS)
+    patterns += [rf"--{each}\b|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 

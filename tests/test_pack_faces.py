@@ -16,12 +16,11 @@ from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
 from imgsearch.store import pack_format
 from imgsearch.store.faces import packed
-from tests.factories import context_of, run_cli
+from tests.factories import context_of, run, run_cli
 from tests.pack_factory import change
 from tests.stand_in import StandIn
 from tests.test_faces import DIRECTIONS, ColourReader, write_people
 from tests.test_people import found, of_colour, rows
-from tests.test_picture_text import run
 
 RED = packed(DIRECTIONS[0].astype(np.float32))
 

@@ -27,12 +27,11 @@ from imgsearch.service.client import Client
 from imgsearch.store import changes as journal
 from imgsearch.store import migrations
 from imgsearch.store.store import Store
-from tests.factories import context_of, run_cli, wait_until
+from tests.factories import context_of, run, run_cli, wait_until
 from tests.people import library_with_faces, write_three_persons
 from tests.services import serving
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader
-from tests.test_picture_text import run
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_a_new_replica_has_what_the_archive_has(
     assert [str(each.path) for each in library.store().failures.of_files(())] == [
         "/photos/broken.jpg"
     ]
-    counts = library.text_counts()
+    counts = library.store().picture_text.counts()
     assert (counts.read, counts.none, counts.unread, counts.passed_over) == (1, 1, 18, 1)
     ids = library.store().reads.photos.live_ids()
     assert ids.max() <= 20, "ids are small"

@@ -15,11 +15,10 @@ from imgsearch.errors import UsageError
 from imgsearch.indexer import sync
 from imgsearch.indexer.faces import find_faces
 from imgsearch.records.faces import Face
-from tests.factories import context_of
+from tests.factories import context_of, run
 from tests.people import library_with_faces
 from tests.stand_in import StandIn
 from tests.test_faces import ColourReader, write_people
-from tests.test_picture_text import run
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from imgsearch.errors import (
     StorageUnreachable,
     UsageError,
 )
-from imgsearch.ocr import is_installed
+from imgsearch.features.text.reader import is_installed
 from imgsearch.progress import Progress
 from tests.factories import SimulatedClock, wait_until
 from tests.page_requests import json_of, put

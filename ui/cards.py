@@ -8,6 +8,7 @@ import streamlit as st
 
 from imgsearch import ImgsearchError, printable
 from ui.addresses import address_of
+from ui.features import CommandButton, page_features
 from ui.formatting import escape_markdown
 from ui.navigation import go_to
 from ui.query_line import query_line
@@ -26,19 +27,16 @@ _TITLES = {
     10: ("Cannot write to the disk", ":material/hard_drive:"),
     11: ("A package is missing", ":material/extension_off:"),
 }
-# Commands that messages name: the view that does the same, the part that it needs, the label and
-# the icon of a button that leads there.
-_VIEWS_OF_COMMANDS = {
-    "imgsearch rebuild --encoder": (
-        "library",
-        "encoders",
-        "Change the model",
-        ":material/model_training:",
+# By the beginning of a command; a longer one comes before its beginning.
+_BUTTONS = {
+    "imgsearch rebuild --encoder": CommandButton(
+        "library", "encoders", "Change the model", ":material/model_training:"
     ),
-    "imgsearch rebuild": ("library", "encoders", "Rebuild the index", ":material/build:"),
-    "imgsearch index": ("library", "folders", "Update the folders", ":material/sync:"),
-    "imgsearch read-text": ("library", "folders", "Read text", ":material/document_scanner:"),
-    "imgsearch faces": ("people", "people", "Find faces", ":material/group:"),
+    "imgsearch rebuild": CommandButton(
+        "library", "encoders", "Rebuild the index", ":material/build:"
+    ),
+    "imgsearch index": CommandButton("library", "folders", "Update the folders", ":material/sync:"),
+    "imgsearch faces": CommandButton("people", "people", "Find faces", ":material/group:"),
 }
 
 
@@ -110,8 +108,9 @@ def view_button(
 
 def command_buttons(message: str) -> None:
     """Show for each command that a message names a button to the view that does the same."""
-    for command, (view, part, label, icon) in _VIEWS_OF_COMMANDS.items():
-        if command not in message or not session().has(part):
+    of_features = {name: each for own in page_features() for name, each in own.commands.items()}
+    for command, button in {**_BUTTONS, **of_features}.items():
+        if command not in message or not session().has(button.part):
             continue
         message = message.replace(command, "")  # a shorter command may be its beginning
-        view_button(view, label, icon, "secondary")
+        view_button(button.view, button.label, button.icon, "secondary")

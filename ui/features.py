@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from msgspec import Struct
 from starlette.routing import Route
 
-from imgsearch import Hit, page_parts
+from imgsearch import Hit, Status, UnfinishedJob, page_parts
 from ui.page_view import CORE_VIEWS, PageView
 from ui.search_state import SearchInput
 from ui.session import session
@@ -59,11 +60,29 @@ class ShownView(Struct, frozen=True):
 
 
 class PageJob(Struct, frozen=True):
-    """A long job of a feature: the task of the page that does it, and the views that say so."""
+    """A long job of a feature: the task of the page that does it, and the views that say so.
+
+    `start` goes on with an unfinished job. With a title, the view of the library shows the progress
+    of the task, and then what `outcome` says of its report.
+    """
 
     task: str
     views: tuple[str, ...]
-    start: Callable[[], None]
+    start: Callable[[UnfinishedJob], None]
+    title: str = ""
+    outcome: Callable[[Any], str] = str
+
+
+class CommandButton(Struct, frozen=True):
+    """A button in place of a command that a message names: it leads to a view that does the same.
+
+    It is shown where the library has the part `part`. `icon` is Markdown: ":material/sync:".
+    """
+
+    view: str
+    part: str
+    label: str
+    icon: str
 
 
 class PageFeature(Struct, frozen=True):
@@ -74,6 +93,9 @@ class PageFeature(Struct, frozen=True):
     the results of a search, and `shelf` returns links for the start page, to what `shelf_title`
     names. `card` returns a card for the viewer of a photo, or None. `views` are by the path of
     their address, and `jobs` by their names in `imgsearch.features.declared.Feature`.
+    `library_section` draws a section in the view of the library; it is called with the status, and
+    whether something changes the library. `commands` are by the beginning of a command:
+    "imgsearch read-text".
     """
 
     part: str | None = None
@@ -85,6 +107,8 @@ class PageFeature(Struct, frozen=True):
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
     jobs: Mapping[str, PageJob] = {}
+    library_section: Callable[[Status, bool], None] | None = None
+    commands: Mapping[str, CommandButton] = {}
 
 
 def page_features() -> tuple[PageFeature, ...]:

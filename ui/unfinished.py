@@ -16,20 +16,18 @@ from ui.query_line import query_line
 from ui.session import Session, session
 from ui.tasks import INDEX, Task, is_indexing, other_job
 from ui.view_table import all_views
-from ui.views import library, people
+from ui.views import people
 
 _LOOK_S = 0.5
 _OF_FEATURES = {name: job for each in page_features() for name, job in each.jobs.items()}
 _TASKS: Mapping[str, str] = {
     "index": INDEX,
     "faces": people.TASK,
-    "text": library.READ_TEXT,
     **{name: job.task for name, job in _OF_FEATURES.items()},
 }
 # The views that show what these jobs find; the index concerns all of them.
 _VIEWS: Mapping[str, tuple[str, ...]] = {
     "faces": ("people", "library"),
-    "text": ("library",),
     **{name: job.views for name, job in _OF_FEATURES.items()},
 }
 
@@ -77,15 +75,11 @@ def _start(here: Session, job: UnfinishedJob) -> None:
             people.TASK,
             lambda opened: opened.people.find_faces(job.folders, again=job.again),
         ),
-        "text": lambda: here.start(
-            library.READ_TEXT,
-            lambda opened: opened.upkeep.read_text(
-                job.folders, everything=job.everything, again=job.again
-            ),
-        ),
-        **{name: each.start for name, each in _OF_FEATURES.items()},
     }
-    start[job.job]()
+    if job.job in _OF_FEATURES:
+        _OF_FEATURES[job.job].start(job)
+    else:
+        start[job.job]()
 
 
 def show(view: str) -> None:

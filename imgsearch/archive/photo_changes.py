@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -19,10 +19,14 @@ from imgsearch.text import shell_word
 
 if TYPE_CHECKING:
     from imgsearch.archive.filling import Filling
+    from imgsearch.archive.lance.writer import LanceWriter
+    from imgsearch.archive.originals import Originals
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.indexer.opening import Indexing
-    from imgsearch.progress import FaceReport, MergeReport, SyncReport, TextReport
+    from imgsearch.progress import FaceReport, MergeReport, SyncReport
+
+_Report = TypeVar("_Report")
 
 
 class ArchiveChanges:
@@ -41,11 +45,6 @@ class ArchiveChanges:
         self._replica = replica
         self._filling = filling
         self._indexing = indexing
-
-    def _up_to_date(self) -> IndexingContext:
-        """Return the context of the copy on this machine, which takes changes before."""
-        self._replica.refresh(self._indexing)
-        return self._indexing.existing()
 
     def index(
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
@@ -68,10 +67,10 @@ class ArchiveChanges:
         )
 
     def photos_in(self, folder: str) -> int:
-        from imgsearch.indexer.picture_text import ids_below
+        from imgsearch.indexer.roots import ids_below
         from imgsearch.store.reads import Reads
 
-        reads = Reads.open(self._up_to_date().data_dir)
+        reads = Reads.open(self.up_to_date().data_dir)
         try:
             return len(ids_below(reads, [folder.rstrip("/")]))
         except FolderError as error:
@@ -89,7 +88,7 @@ class ArchiveChanges:
         from imgsearch.indexer import folders
 
         photos = self._filling.prune(days)
-        folders.prune(self._up_to_date(), days)
+        folders.prune(self.up_to_date(), days)
         return photos
 
     def merge(
@@ -105,24 +104,13 @@ class ArchiveChanges:
             )
         return self._filling.merge(pack, place, offline, faces)
 
-    def read_text(
-        self, folders: Sequence[str], everything: bool, again: bool
-    ) -> Generator[Progress, None, TextReport]:
-        from imgsearch.archive.reading_text import read_texts
-
-        context = self._up_to_date()
-        context.text_readers.open()  # raises without its package
-        writer, originals = self._filling.writer(), self._replica.originals
-        steps = read_texts(context, writer, originals, folders, everything, again)
-        return self._filling.announced("Reading text", steps)
-
     def find_faces(
         self, folders: Sequence[str], again: bool
     ) -> Generator[Progress, None, FaceReport]:
         """Find faces and put them into the archive; the copy here takes and groups them."""
         from imgsearch.archive.finding_faces import find_faces
 
-        context = self._up_to_date()
+        context = self.up_to_date()
         context.face_readers.open()  # raises without its package
         writer, originals = self._filling.writer(), self._replica.originals
         steps = find_faces(context, writer, originals, folders, again)
@@ -139,7 +127,7 @@ class ArchiveChanges:
     def forget_faces(self, with_names: bool) -> int:
         from imgsearch.indexer.faces import forget_faces
 
-        faces = forget_faces(self._up_to_date(), with_names)
+        faces = forget_faces(self.up_to_date(), with_names)
         self._filling.forget_faces()
         return faces
 
@@ -169,7 +157,33 @@ class ArchiveChanges:
         done = repair_cache(self._indexing.settings.cache_dir)
         self._filling.settle().run()
         done.append(f"Settled the archive {self._replica.address}.")
-        return [*done, *repair(self._up_to_date(), has_folders=False)]
+        return [*done, *repair(self.up_to_date(), has_folders=False)]
+
+    # ------------------------------------------------------------------ for jobs of features
+
+    def archive(self) -> ArchiveChanges:
+        """Return these changes, with everything that a job needs which writes to the archive."""
+        return self
+
+    @property
+    def originals(self) -> Originals:
+        """Opens the files of the archive's photos that this machine reaches."""
+        return self._replica.originals
+
+    def up_to_date(self) -> IndexingContext:
+        """Return the context of the copy on this machine, which takes changes before."""
+        self._replica.refresh(self._indexing)
+        return self._indexing.existing()
+
+    def writer(self) -> LanceWriter:
+        """Return the writer of the archive. Raises StoreError where there is none."""
+        return self._filling.writer()
+
+    def announced(
+        self, doing: str, steps: Generator[Progress, None, _Report]
+    ) -> Generator[Progress, None, _Report]:
+        """Run a job that writes to the archive, with progress that other processes can see."""
+        return self._filling.announced(doing, steps)
 
     def fleet(self) -> Fleet:
         """Return the part that fills the archive."""

@@ -69,7 +69,6 @@ _CORE_GROUPS: Mapping[str, Mapping[str, str]] = {
         "watch": "Keep the library up to date while it runs.",
         "serve": "Keep the library open so that searches answer faster.",
         "folders": "List, pause and resume the folders of the library.",
-        "read-text": "Read the text in photos, to search for it.",
         "forget": "Remove a folder from the library; its files stay.",
     },
     "Share": {

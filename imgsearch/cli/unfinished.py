@@ -22,7 +22,6 @@ _SILENT = frozenset(
 )
 _OF = {  # else in all commands
     "faces": {"people"},
-    "text": {"read-text"},
     **{name: {job.command.split()[0]} for name, job in installed.jobs().items()},
 }
 
@@ -30,8 +29,8 @@ _OF = {  # else in all commands
 def say_what_is_unfinished(context: click.Context) -> None:
     """Print to standard error which jobs of this machine's library were not finished.
 
-    `context` is that of `imgsearch`, after a command. The finding of faces, the reading of text and
-    jobs of features are said by commands that show what these find. Nothing is said where there is
+    `context` is that of `imgsearch`, after a command. The finding of faces and jobs of features
+    are said by commands that show what these find. Nothing is said where there is
     no library, or an archive was named.
     """
     name = context.invoked_subcommand

@@ -23,7 +23,6 @@ from imgsearch.progress import (
     FeatureReport,
     Progress,
     SyncReport,
-    TextReport,
     WatchEvent,
     Watching,
 )
@@ -85,7 +84,7 @@ def command(
         updating(library, outputs, report, notify, stop) as notice,
     ):
         for event in library.watch(folders, stop=stop):
-            if isinstance(event, SyncReport | TextReport | FaceReport):
+            if isinstance(event, SyncReport | FaceReport | FeatureReport):
                 notice()
             if isinstance(event, Progress) and event.done < event.total:
                 too_soon = time.monotonic() - printed_s < PROGRESS_EVERY_S
@@ -104,8 +103,6 @@ def _described(event: WatchEvent) -> tuple[str, Values]:
     if isinstance(event, Progress):
         values: Values = {"done": event.done, "total": event.total}
         return "progress", values if event.part is None else {**values, "part": event.part}
-    if isinstance(event, TextReport):
-        return "text", {name: getattr(event, name) for name in ("read", "none", "failed")}
     if isinstance(event, FaceReport):
         return "faces", {name: getattr(event, name) for name in ("found", "none", "failed")}
     if isinstance(event, FeatureReport):
@@ -152,9 +149,6 @@ def _print_status(event: str, values: Values) -> None:
         done = done or "up to date"
         photos = format_count(int(str(values["photos"])), "photo")
         _print_state(f"{done}; {photos}. Watching …")
-    elif event == "text":
-        photos = format_count(int(str(values["read"])), "photo")
-        _print_state(f"Found text in {photos}. Watching …")
     elif event == "faces":
         photos = format_count(int(str(values["found"])), "photo")
         _print_state(f"Found faces in {photos}. Watching …")

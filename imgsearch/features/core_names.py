@@ -33,7 +33,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "people",
         "places",
         "prune",
-        "read-text",
         "rebuild",
         "save",
         "saved",
@@ -105,7 +104,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "subject",
         "tag",
         "taken",
-        "text",
         "title",
         "type",
         "until",
@@ -200,6 +198,5 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
     "job": (
         "faces",
         "index",
-        "text",
     ),
 }

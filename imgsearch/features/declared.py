@@ -49,6 +49,20 @@ class NamedFilter(NamedTuple):
     module: str
 
 
+class ValueFilter(NamedTuple):
+    """A filter whose values are no names: any text, as `condition` understands it.
+
+    `condition` names a function that is called with the value and returns the SQL condition of a
+    photo (`imgsearch.store.filters.SqlCondition`). `other_names` are names that other programs give
+    the filter, which are read as well.
+    """
+
+    metavar: str
+    meaning: str  # completes the sentence "Photos …"
+    condition: str
+    other_names: tuple[str, ...] = ()
+
+
 class Part(NamedTuple):
     """A part of a library, with the operations of the feature.
 
@@ -110,17 +124,25 @@ class InPacks(NamedTuple):
 class FeatureJob(NamedTuple):
     """A long job of a feature, by the name under which a library notes that it is not finished.
 
-    `sentence` says what is not finished, and `command`, behind "imgsearch", goes on with it.
-    `steps` names a function that is called with the context of an indexer and yields `Progress`: a
-    watcher goes on with it in pieces, when there is nothing else to do, so it takes no lock of the
-    library in between. `told` names one that is called with its report and returns numbers by name,
-    for programs, and a sentence about them.
+    `title` says what it does, and `consequence` completes the sentence that it was not finished, of
+    a job that does not count the photos that are left. `command`, behind "imgsearch", goes on with
+    it. `told` names a function that is called with its report and returns numbers by name, for
+    programs, and a sentence about them.
+
+    A watcher goes on with the job in pieces, when there is nothing else to do. It has one of two
+    functions for this. `steps` names one that is called with the context of an indexer and yields
+    `Progress`, and takes no lock of the library in between. `backlog` names one that is called with
+    the context and the unfinished job, and returns a `Backlog` (`imgsearch.indexer.backlogs`),
+    whose steps write to the library. It is called with None as well: for what the settings ask a
+    watcher to do with new photos, it returns another one, or None.
     """
 
-    sentence: str
+    title: str
     command: str
-    steps: str
     told: str
+    consequence: str = ""
+    steps: str | None = None
+    backlog: str | None = None
 
 
 class Feature(NamedTuple):
@@ -142,7 +164,7 @@ class Feature(NamedTuple):
     needs: tuple[str, ...] = ()
     parts: Mapping[str, Part] = {}
     commands: Mapping[str, ListedCommand] = {}
-    filters: Mapping[str, NamedFilter] = {}
+    filters: Mapping[str, NamedFilter | ValueFilter] = {}
     details: Mapping[str, Detail] = {}
     facts: Mapping[str, StatedFact] = {}
     packs: InPacks | None = None

@@ -22,6 +22,7 @@ from imgsearch.features.declared import (
     NamedFilter,
     Part,
     StatedFact,
+    ValueFilter,
     called,
 )
 from imgsearch.plugins import (
@@ -32,7 +33,7 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "assistant", "duplicates", "meaning", "strips", "terminal")
+OWN = ("albums", "assistant", "duplicates", "meaning", "strips", "terminal", "text")
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
@@ -147,9 +148,24 @@ def commands() -> dict[str, ListedCommand]:
     return _all(_commands)
 
 
-def filters() -> dict[str, NamedFilter]:
+def filters() -> dict[str, NamedFilter | ValueFilter]:
     """Return the filters of all features by name."""
     return _all(_filters)
+
+
+def named_filters() -> dict[str, NamedFilter]:
+    """Return the filters whose values are names that people have given, by name."""
+    return {name: each for name, each in filters().items() if isinstance(each, NamedFilter)}
+
+
+def other_filter_names() -> dict[str, str]:
+    """Return names that other programs give to filters of features, and these filters."""
+    return {
+        other: name
+        for name, each in filters().items()
+        if isinstance(each, ValueFilter)
+        for other in each.other_names
+    }
 
 
 def parts() -> dict[str, Part]:
@@ -238,7 +254,7 @@ def _commands(feature: Feature) -> Mapping[str, ListedCommand]:
     return feature.commands
 
 
-def _filters(feature: Feature) -> Mapping[str, NamedFilter]:
+def _filters(feature: Feature) -> Mapping[str, NamedFilter | ValueFilter]:
     return feature.filters
 
 
@@ -252,7 +268,12 @@ def _facts(feature: Feature) -> Mapping[str, StatedFact]:
 
 def _filter_names(feature: Feature) -> Mapping[str, object]:
     of_facts = (fact.filter for fact in feature.facts.values())
-    return {**feature.filters, **{each.name: each for each in of_facts if each is not None}}
+    values = (each for each in feature.filters.values() if isinstance(each, ValueFilter))
+    return {
+        **feature.filters,
+        **{each.name: each for each in of_facts if each is not None},
+        **{name: each for each in values for name in each.other_names},
+    }
 
 
 def _jobs(feature: Feature) -> Mapping[str, FeatureJob]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from msgspec import Struct, field
 
-from imgsearch import ocr
 from imgsearch.faces import reader as faces
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.indexer.reading import PhotoDecoder
@@ -41,6 +40,27 @@ class ReaderLoader(Generic[_Reader]):
         self._reader = None
 
 
+class OpenModels:
+    """The models that features look at photos with, by name: each stays open for the next photo.
+
+    `openers` open models in place of the usual ones.
+    """
+
+    def __init__(self, openers: Mapping[str, Callable[[], object]] | None = None) -> None:
+        self._openers = openers or {}
+        self._open: dict[str, object] = {}
+
+    def open(self, name: str, usual: Callable[[], _Reader]) -> _Reader:
+        """Return the model of this name, opened if need be. Raises what its opener raises."""
+        if name not in self._open:
+            self._open[name] = self._openers.get(name, usual)()
+        return cast("_Reader", self._open[name])
+
+    def release(self) -> None:
+        """Release all models and their memory; `open` opens them again."""
+        self._open.clear()
+
+
 class IndexingContext(Struct, frozen=True):
     """The settings, models and readers with which a function changes a library.
 
@@ -53,7 +73,7 @@ class IndexingContext(Struct, frozen=True):
     encoders: EncoderLoader
     notify: Callable[[str], None]
     gazetteer: Gazetteer
-    text_readers: ReaderLoader[ocr.TextReader]
+    models: OpenModels
     face_readers: ReaderLoader[faces.FaceReader]
     policy: IndexPolicy | None = None
     decoder: PhotoDecoder = field(default_factory=PhotoDecoder)
@@ -82,7 +102,7 @@ def indexing_context(
         encoders,
         notify,
         Gazetteer(settings.cache_dir),
-        ReaderLoader(partial(ocr.open_reader, settings.thread_count)),
+        OpenModels(),
         ReaderLoader(partial(faces.open_reader, settings.cache_dir)),
         policy,
     )

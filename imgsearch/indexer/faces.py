@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from msgspec.structs import replace
@@ -24,10 +24,9 @@ from imgsearch.errors import PhotoError, Reason
 from imgsearch.faces import grouping
 from imgsearch.faces.quality import is_surely_upright, may_found_group
 from imgsearch.faces.reader import CLOSE_SIDE_PX, LOOK_SIDE_PX
-from imgsearch.indexer import text_gate
 from imgsearch.indexer.embedding import embed_queries
-from imgsearch.indexer.picture_text import ids_below
-from imgsearch.indexer.roots import readable_photos
+from imgsearch.indexer.likely_photos import likeliness
+from imgsearch.indexer.roots import ids_below, readable_photos
 from imgsearch.progress import FaceReport, Job, Progress
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
@@ -101,7 +100,7 @@ def photos_with_people(
     """Return the photos that show people, judged by their stored vectors; none is opened."""
     if not ids:
         return frozenset()
-    scores = text_gate.gate_scores(
+    scores = likeliness(
         store.reads, row.key, partial(embed_queries, context, row), ids, DESCRIPTIONS_OF_PEOPLE
     )
     return frozenset(each for each, score in scores.items() if score >= SHOWS_PEOPLE)
@@ -128,7 +127,7 @@ class FaceBacklog:
     """
 
     doing = DOING
-    job: Literal["faces"] = "faces"
+    job = "faces"
 
     def __init__(self, context: IndexingContext, unfinished: UnfinishedJob | None = None) -> None:
         """Look at all photos, or go on with a job that was not finished."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import FolderError, UsageError
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
+from imgsearch.records.query import Filter, Selection
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.text import shell_word
 
@@ -176,3 +177,16 @@ def follow_moved_drives(
 def _overlaps(folder: str, others: Iterable[str]) -> bool:
     path = Path(folder)
     return any(path.is_relative_to(other) or Path(other).is_relative_to(path) for other in others)
+
+
+def ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
+    """Return the photos below these absolute paths. Raises FolderError for a path without any."""
+    ids: set[int] = set()
+    for folder in folders:
+        found = reads.selections.ids(Selection((Filter("in", (folder,)),))).tolist()
+        if not found:
+            raise FolderError(
+                f"No photo of the library is in {folder}. To add it: imgsearch index FOLDER"
+            )
+        ids.update(found)
+    return ids

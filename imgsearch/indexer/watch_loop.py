@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked, MissingPackage, UsageError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
-from imgsearch.indexer import faces, picture_text
+from imgsearch.indexer import faces
 from imgsearch.indexer.diff import Scope, add_folders, all_scopes, compare, merge_scopes
 from imgsearch.indexer.folders import prune_store
 from imgsearch.indexer.ignored import is_ignored
@@ -28,7 +28,7 @@ from imgsearch.indexer.roots import follow_moved_drives, is_available
 from imgsearch.indexer.scan import folder_identity
 from imgsearch.indexer.sync import apply_changes, check_folders
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
-from imgsearch.progress import FeatureReport, Progress, WatchEvent, Watching
+from imgsearch.progress import FaceReport, FeatureReport, Progress, WatchEvent, Watching
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
@@ -37,11 +37,9 @@ from imgsearch.store.store import Store
 from imgsearch.store.unfinished import UnfinishedStore
 
 if TYPE_CHECKING:
+    from imgsearch.indexer.backlogs import Backlog
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.status import UnfinishedJob
-
-
-Backlog: TypeAlias = picture_text.TextBacklog | faces.FaceBacklog
 
 
 class WatchSchedule(Struct, frozen=True):
@@ -105,7 +103,9 @@ class WatchLoop:
         jobs = _unfinished_jobs(context)  # what somebody began, until it is done
         self._once = list(_unfinished_backlogs(context, jobs))
         self._of_features: dict[str, Generator[Progress, None, object]] = {
-            name: self._begun(name) for name in installed.jobs() if name in jobs
+            name: self._begun(job.steps)
+            for name, job in installed.jobs().items()
+            if name in jobs and job.steps is not None
         }
         self._schedule = schedule
         self._watcher = watcher
@@ -167,7 +167,7 @@ class WatchLoop:
         elif now - self._indexed_s >= self._schedule.idle_s:
             self._indexed_s = now
             self._context.encoders.release()
-            self._context.text_readers.release()
+            self._context.models.release()
             self._context.face_readers.release()
 
     # ------------------------------------------------------------------ drives
@@ -277,16 +277,15 @@ class WatchLoop:
                             self._once.remove(backlog)
                         store.unfinished.end(backlog.job)
                         self._indexed_s = time.monotonic()
-                        if end.value.tried:
-                            yield end.value
+                        yield from _reported(backlog.job, end.value)
                         return
         except (LibraryLocked, DiskError) as error:
             self._notify_once(str(error))
             self._not_before_s = time.monotonic() + self._schedule.retry_s
 
-    def _begun(self, name: str) -> Generator[Progress, None, object]:
-        """Begin a job of a feature."""
-        steps: Generator[Progress, None, object] = load(installed.jobs()[name].steps)(self._context)
+    def _begun(self, named: str) -> Generator[Progress, None, object]:
+        """Begin a job of a feature, by the name of the function that returns its steps."""
+        steps: Generator[Progress, None, object] = load(named)(self._context)
         return steps
 
     def _go_on(self, name: str, steps: Generator[Progress, None, object]) -> Iterator[WatchEvent]:
@@ -303,7 +302,7 @@ class WatchLoop:
             del self._of_features[name]
             self._notify_once(str(error))
         except (LibraryLocked, DiskError) as error:
-            self._of_features[name] = self._begun(name)
+            self._of_features[name] = self._begun(str(installed.jobs()[name].steps))
             self._notify_once(str(error))
             self._not_before_s = time.monotonic() + self._schedule.retry_s
 
@@ -316,21 +315,46 @@ class WatchLoop:
 
 def _backlogs(context: IndexingContext) -> Iterator[Backlog]:
     """Yield the photos to look at while there is nothing else to do."""
-    settings = context.settings
-    if settings.read_text and _can_open(context, context.text_readers.open):
-        yield picture_text.TextBacklog(context)
-    if settings.find_faces and _can_open(context, context.face_readers.open):
+    for job in installed.jobs().values():
+        if job.backlog is not None:
+            yield from _backlog(context, job.backlog, None)
+    if context.settings.find_faces and _can_open(context, context.face_readers.open):
         yield faces.FaceBacklog(context)
 
 
 def _unfinished_backlogs(
     context: IndexingContext, jobs: Mapping[str, UnfinishedJob]
 ) -> Iterator[Backlog]:
-    """Yield the photos that a reading of text or a finding of faces has left, as it was begun."""
-    if "text" in jobs and _can_open(context, context.text_readers.open):
-        yield picture_text.TextBacklog(context, jobs["text"])
+    """Yield the photos that a job has left, as it was begun."""
+    for name, job in installed.jobs().items():
+        if name in jobs and job.backlog is not None:
+            yield from _backlog(context, job.backlog, jobs[name])
     if "faces" in jobs and _can_open(context, context.face_readers.open):
         yield faces.FaceBacklog(context, jobs["faces"])
+
+
+def _backlog(
+    context: IndexingContext, named: str, unfinished: UnfinishedJob | None
+) -> Iterator[Backlog]:
+    """Yield the backlog of a job, if there is any; where a package is missing, the user is told."""
+    try:
+        backlog: Backlog | None = load(named)(context, unfinished)
+    except MissingPackage as error:
+        context.notify(str(error))
+        return
+    if backlog is not None:
+        yield backlog
+
+
+def _reported(job: str, report: object) -> Iterator[WatchEvent]:
+    """Yield the event of a backlog that was worked off, if it has changed anything."""
+    if isinstance(report, FaceReport):
+        if report.tried:
+            yield report
+        return
+    values, sentence = load(installed.jobs()[job].told)(report)
+    if any(values.values()):
+        yield FeatureReport(job, values, sentence)
 
 
 def _unfinished_jobs(context: IndexingContext) -> dict[str, UnfinishedJob]:

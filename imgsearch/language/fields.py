@@ -340,9 +340,6 @@ _CORE_FIELDS: dict[str, Field] = {
         "in which imgsearch faces has found this many faces: 0, 2, 3+",
         _number_writer(decimal_text),
     ),
-    "text": text_field(
-        "TEXT", "that show the words TEXT, as imgsearch read-text has read them in the picture"
-    ),
     "label": text_field(
         "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
     ),
@@ -377,6 +374,7 @@ FIELDS: dict[str, Field] = {
 
 # Filter names of other programs, and the filters that they stand for.
 OTHER_NAMES = {
+    **installed.other_filter_names(),
     "artist": "creator",
     "author": "creator",
     "caption": "description",
@@ -389,7 +387,6 @@ OTHER_NAMES = {
     "from": "after",
     "geo": "near",
     "make": "camera",
-    "ocr": "text",
     "path": "in",
     "since": "after",
     "stars": "rating",

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.photo import IndexedFile, Photo
-    from imgsearch.records.picture_text import TextCounts
     from imgsearch.records.query import Query
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.event_titles import EventTitleStore
@@ -340,10 +339,6 @@ class OpenedLibrary:
         return self.people().faces.counts()
 
     # ------------------------------------------------------------------ upkeep
-
-    def text_counts(self) -> TextCounts:
-        """Count the photos that have text, have none, could not be read, and were not tried."""
-        return self.store().picture_text.counts()
 
 
 class SearchedIndex(Struct, frozen=True):

@@ -16,6 +16,7 @@ from imgsearch.store.database import DATABASE_FILE
 
 if TYPE_CHECKING:
     from imgsearch.archive.operations import Fleet
+    from imgsearch.archive.photo_changes import ArchiveChanges
     from imgsearch.indexer.opening import Indexing
     from imgsearch.progress import (
         FaceReport,
@@ -23,13 +24,12 @@ if TYPE_CHECKING:
         MergeReport,
         Progress,
         SyncReport,
-        TextReport,
     )
     from imgsearch.records.status import Finding
 
 
 class PhotoChanges(Protocol):
-    """Changes photos, and the texts and faces that are found in them."""
+    """Changes photos, and the faces that are found in them."""
 
     def index(
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
@@ -53,11 +53,6 @@ class PhotoChanges(Protocol):
     ) -> Generator[Progress, None, MergeReport]:
         """Merge a pack: see `imgsearch.operations.packs.Packs.merge`."""
 
-    def read_text(
-        self, folders: Sequence[str], everything: bool, again: bool
-    ) -> Generator[Progress, None, TextReport]:
-        """Read the text in photos: see `imgsearch.operations.upkeep.Upkeep.read_text`."""
-
     def find_faces(
         self, folders: Sequence[str], again: bool
     ) -> Generator[Progress, None, FaceReport]:
@@ -71,6 +66,9 @@ class PhotoChanges(Protocol):
 
     def repair(self) -> list[str]:
         """Repair the findings that are safe to repair; returns a sentence for each."""
+
+    def archive(self) -> ArchiveChanges | None:
+        """Return the changes of an archive, for jobs that write to it; None for folders."""
 
     def fleet(self) -> Fleet:
         """Return the part that fills an archive. Raises UsageError for a library with folders."""
@@ -129,13 +127,6 @@ class FolderChanges:
 
         return unpack(self._indexing.context(), pack, place, offline, beside)
 
-    def read_text(
-        self, folders: Sequence[str], everything: bool, again: bool
-    ) -> Generator[Progress, None, TextReport]:
-        from imgsearch.indexer.picture_text import read_text
-
-        return read_text(self._indexing.existing(), folders, everything, again)
-
     def find_faces(
         self, folders: Sequence[str], again: bool
     ) -> Generator[Progress, None, FaceReport]:
@@ -161,6 +152,9 @@ class FolderChanges:
         if not (self._indexing.settings.data_dir / DATABASE_FILE).exists():
             return done
         return [*done, *repair(self._indexing.existing())]
+
+    def archive(self) -> None:
+        """Return None: what is found in photos of folders goes to their library."""
 
     def fleet(self) -> Fleet:
         """Raise UsageError: folders are indexed by this machine."""

@@ -1,25 +1,21 @@
-"""Upkeep: reading metadata and text again, small pictures, and finding and repairing damage."""
+"""Upkeep: reading metadata again, small pictures, and finding and repairing damage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
     from imgsearch.opened.library import OpenedLibrary
-    from imgsearch.progress import Job, MetadataReport, TextReport, ThumbnailReport
-    from imgsearch.records.picture_text import TextCounts
+    from imgsearch.progress import Job, MetadataReport, ThumbnailReport
     from imgsearch.records.status import Finding
 
 
 class Upkeep:
     """Keeps the data of a library complete and sound.
 
-    Of an archive, `doctor`, `repair`, `read_text` and `text_counts` can be used; the rest raises
-    UsageError.
+    Of an archive, `doctor` and `repair` can be used; the rest raises UsageError.
     """
 
     def __init__(self, opened: OpenedLibrary) -> None:
@@ -51,31 +47,6 @@ class Upkeep:
 
         self._opened.origin.require_folders("metadata of its own")
         return Job(read_metadata(self._opened.existing()))
-
-    def read_text(
-        self,
-        folders: Iterable[str | Path] = (),
-        *,
-        everything: bool = False,
-        again: bool = False,
-    ) -> Job[TextReport]:
-        """Read the text in photos, so that `text:` finds it; in all folders if none are given.
-
-        Each photo is read once, the likeliest first. Photos in whose small copy no text is seen are
-        passed over, unless `everything` is set. `again` includes photos that another version of the
-        reader has read or passed over. Needs the extra `ocr`. Folders of an archive may also be
-        `s3://BUCKET/FOLDER`. Raises MissingPackage, FolderError for a folder without photos of the
-        library, UsageError if there is no library, StoreError if there is no archive, and
-        LibraryLocked.
-        """
-        from imgsearch.progress import Job
-
-        places = tuple(map(self._opened.origin.absolute, folders))
-        return Job(self._opened.photo_changes.read_text(places, everything, again))
-
-    def text_counts(self) -> TextCounts:
-        """Count the photos that have text, have none, could not be read, and were not tried."""
-        return self._opened.text_counts()
 
     def make_thumbnails(self) -> Job[ThumbnailReport]:
         """Make the kept thumbnails of all photos that have none, as those indexed before.

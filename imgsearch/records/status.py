@@ -75,7 +75,7 @@ class UnfinishedJob(Struct, frozen=True):
     that it was begun with.
     """
 
-    job: str  # "index", "faces", "text", or the name of a job of a feature
+    job: str  # "index", "faces", or the name of a job of a feature
     left: int | None
     begun_at: datetime  # UTC
     folders: tuple[Path, ...] = ()
@@ -87,12 +87,12 @@ class UnfinishedJob(Struct, frozen=True):
         """Say what is not finished, and what that means."""
         of_feature = installed.jobs().get(self.job)
         if of_feature is not None:
-            return of_feature.sentence
-        title, thing = {
-            "index": ("Indexing", "file"),
-            "faces": ("Finding faces", "photo"),
-            "text": ("Reading text", "photo"),
-        }[self.job]
+            title, thing, consequence = of_feature.title, "photo", of_feature.consequence
+        else:
+            titles = {"index": ("Indexing", "file"), "faces": ("Finding faces", "photo")}
+            (title, thing), consequence = titles[self.job], ""
+        if consequence:
+            return f"{title} was not finished, {consequence}."
         if not self.left:
             return f"{title} was not finished."
         return f"{title} was not finished: {format_count(self.left, thing)} left."
@@ -106,7 +106,7 @@ class UnfinishedJob(Struct, frozen=True):
         ]
         folders = () if self.job == "index" else map(shell_word, self.folders)
         of_features = {name: job.command for name, job in installed.jobs().items()}
-        name = {"index": "index", "faces": "faces", "text": "read-text", **of_features}[self.job]
+        name = {"index": "index", "faces": "faces", **of_features}[self.job]
         return " ".join(["imgsearch", name, *options, *folders])
 
 

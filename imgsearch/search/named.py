@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def with_known_names(definitions: DefinitionReads, condition: Filter) -> Filter:
     """Return the filter. Raises QueryError if it is one of a feature, with an unknown name."""
-    declared = installed.filters().get(condition.field)
+    declared = installed.named_filters().get(condition.field)
     if declared is not None:
         names = definitions.names_for(condition.field)
         known = set(map(plain_text, names))

@@ -56,9 +56,9 @@ _VALUES: dict[str, str] = {
     "sort": "order",
     "color": "color",
     **dict.fromkeys(YES_OR_NO_FILTERS, "choice"),
-    **{name: declared.suggested_as for name, declared in installed.filters().items()},
+    **{name: declared.suggested_as for name, declared in installed.named_filters().items()},
 }
-_NAMED = ("camera", "lens", "label", "shows", "saved", *installed.filters())
+_NAMED = ("camera", "lens", "label", "shows", "saved", *installed.named_filters())
 _MAX_VALUES = 3  # among names of all kinds
 _PLACE_FIELDS: tuple[NameField, ...] = ("country", "place")
 _MAX_PLACES = 10  # names in other languages that are looked up for one phrase
@@ -206,7 +206,7 @@ def _values_of(known: SuggestionReads, field: str, line: str) -> list[tuple[str,
         "root": lambda: _roots(known),
         "sort": lambda: [sort for sort in get_args(Sort) if sort != Query().sort],
     }
-    if field in installed.filters():
+    if field in installed.named_filters():
         return [(name, name) for name in known.names_for(field)]
     if field in names:
         return [(name, name) for name in names[field]()]

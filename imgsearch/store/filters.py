@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.features import installed
-from imgsearch.features.declared import NamedFilter, load
+from imgsearch.features.declared import NamedFilter, ValueFilter, load
 from imgsearch.paths import absolute, path_of, stored_path
 from imgsearch.records.names import NAME_FIELDS, NameField, names_of_keyword
 from imgsearch.records.photo import FACTS, LOOKS, Fact, facts_of
@@ -366,7 +366,7 @@ def _name(context: ConditionContext, value: FilterValue) -> SqlCondition:
     parts = names.file_name_expression(str(value))
     if parts is None:  # too short for the index of parts: every file is looked at
         return _some_path(called)
-    return _some_path(_joined(" AND ", [_named("photo_id", "names_parts", parts), called]))
+    return _some_path(_joined(" AND ", [full_text("photo_id", "names_parts", parts), called]))
 
 
 def _words(*fields: NameField) -> Condition:
@@ -374,19 +374,18 @@ def _words(*fields: NameField) -> Condition:
 
     def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
         words = names.words_expression(str(value), fields)
-        return SqlCondition(_NEVER) if words is None else _named("photos.id", "names_words", words)
+        return full_text("photos.id", "names_words", words)
 
     return condition
 
 
-def _text(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    """Return the words of the value in their order, in the text that was read in the picture."""
-    words = names.text_expression(str(value))
-    return SqlCondition(_NEVER) if words is None else _named("photos.id", "text_words", words)
+def full_text(column: str, table: str, expression: str | None) -> SqlCondition:
+    """Return the condition that a full-text expression matches the photo with this id.
 
-
-def _named(column: str, table: str, expression: str) -> SqlCondition:
-    """Return the condition that a full-text expression matches the photo with this id."""
+    Without an expression no photo passes.
+    """
+    if expression is None:
+        return SqlCondition(_NEVER)
     return SqlCondition(
         f"{column} IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", (expression,)
     )
@@ -501,9 +500,14 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
     return _number(column, tolerance=FACT_TOLERANCE if fact.type is float else 0.0)
 
 
-def _of_feature(declared: NamedFilter) -> Condition:
+def _of_feature(declared: NamedFilter | ValueFilter) -> Condition:
+    if isinstance(declared, NamedFilter):
+        function = f"{declared.module}:condition"
+    else:
+        function = declared.condition
+
     def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
-        made: SqlCondition = load(declared.module).condition(str(value))
+        made: SqlCondition = load(function)(str(value))
         return made
 
     return condition
@@ -528,7 +532,6 @@ CONDITIONS: dict[str, Condition] = {
     "place": _words("place", "country"),
     "only": _only,
     "people": _people,
-    "text": _text,
     "type": _type,
     "orientation": _orientation,
     "megapixels": _number("photos.width_px * photos.height_px / 1e6"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _Report = TypeVar("_Report")
 
-CORE_JOBS = ("faces", "text")  # besides the index
+CORE_JOBS = ("faces",)  # besides the index
 _UPDATE_S = 2.0  # between two notes of how much is left
 
 

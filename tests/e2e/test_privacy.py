@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imgsearch import ocr
 from imgsearch.cli import COMMANDS
 from imgsearch.faces import models
+from imgsearch.features.text import reader as ocr
 from imgsearch.written_beside import is_left_name
 from tests.programs import need_programs
 

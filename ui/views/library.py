@@ -22,12 +22,13 @@ from imgsearch import (
     printable,
 )
 from ui import cards, elements, folder_picker
+from ui.features import PageJob, shown_features
 from ui.formatting import escape_markdown, format_datetime, format_size
 from ui.library_state import follow, library_state
 from ui.session import session
 from ui.tasks import INDEX, Task, other_process_bar, progress_bar
 
-REBUILD, READ_TEXT, TRY = "rebuild", "read text", "try"  # names of tasks
+REBUILD, TRY = "rebuild", "try"  # names of tasks
 TRIED_PHOTOS = 2000  # in a trial of another model, unless the visitor says otherwise
 NUMBERS_EVERY_S = 3.0  # while something changes the library
 MAX_FAILURES_SHOWN = 500
@@ -42,7 +43,7 @@ def show() -> None:
     titles = {
         INDEX: "Indexing",
         REBUILD: "Rebuilding",
-        READ_TEXT: "Reading text",
+        **{name: job.title for name, job in _jobs_of_features().items()},
         TRY: "Trying a model",
     }
     for name, title in titles.items():
@@ -62,7 +63,9 @@ def show() -> None:
         with left:
             _index(status, busy)
             _model(status, busy)
-            _text(status, busy)
+            for feature in shown_features():
+                if feature.library_section is not None:
+                    feature.library_section(status, busy)
         with right:
             _over_time()
         _trial(busy)
@@ -84,13 +87,21 @@ def show() -> None:
     follow(state)
 
 
+def _jobs_of_features() -> dict[str, PageJob]:
+    """Return the jobs of features that this view shows, by the names of their tasks."""
+    jobs = (job for feature in shown_features() for job in feature.jobs.values())
+    return {job.task: job for job in jobs if job.title}
+
+
 def _outcome(name: str, task: Task) -> None:
     """Show the outcome of a job until the visitor dismisses it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"outcome {name}"):
         if task.error is not None:
             cards.error_card(task.error)
         elif task.report is not None:
-            st.success(_report(task.report), icon=":material/check_circle:")
+            of_feature = _jobs_of_features().get(name)
+            outcome = _report if of_feature is None else of_feature.outcome
+            st.success(outcome(task.report), icon=":material/check_circle:")
         else:
             st.info("Stopped. The work done so far is kept; start it again to continue.")
         st.button(
@@ -114,9 +125,7 @@ def _report(report: object) -> str:
         (copied, "copied"),
     ]
     names = ("unchanged", "gone", "offline", "missing", "failed", "vectors")
-    names_of_text = {"read": "with text", "none": "without text", "unreached": "not reached"}
     counts += [(getattr(report, name, 0), name) for name in names]
-    counts += [(getattr(report, name, 0), words) for name, words in names_of_text.items()]
     parts = [f"{number:,} {name}" for number, name in counts if number]
     seconds = getattr(report, "seconds", 0.0)
     return f"Done in {seconds:.1f} s: {', '.join(parts) or 'nothing to do'}."
@@ -524,40 +533,6 @@ def _judged(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
     if not right:
         return "The photo with this caption is not among the first ten."
     return f"The photo with this caption has rank {photo_ids.index(query.right[0]) + 1}."
-
-
-def _text(status: Status, busy: bool) -> None:
-    """Show how much text in pictures was read, with buttons to read more."""
-    st.header("Text in pictures", anchor=False)
-    counts = session().library.upkeep.text_counts()
-    rows = [
-        ("With text", format_count(counts.read, "photo")),
-        ("Without text", format_count(counts.none, "photo")),
-        ("Could not be read", format_count(counts.failed, "photo") if counts.failed else ""),
-        ("Passed over", format_count(counts.passed_over, "photo") if counts.passed_over else ""),
-        ("Not tried yet", format_count(counts.unread - counts.passed_over, "photo")),
-    ]
-    elements.facts([(name, value) for name, value in rows if value], "text facts")
-    with st.container(horizontal=True):
-        st.button(
-            "Read text",
-            disabled=busy or not status.photos,
-            icon=":material/document_scanner:",
-            on_click=_start_reading_text,
-            help="Looks at a small copy of each photo, and reads those that seem to have text, so "
-            "that text:exit finds them. Nothing leaves this machine.",
-        )
-        st.button(
-            "Read all photos",
-            disabled=busy or not counts.unread,
-            on_click=_start_reading_text,
-            args=(True,),
-            help="Also reads the photos in which no text was seen.",
-        )
-
-
-def _start_reading_text(everything: bool = False) -> None:
-    session().start(READ_TEXT, lambda library: library.upkeep.read_text(everything=everything))
 
 
 def _choice(info: EncoderInfo) -> str:

@@ -19,8 +19,8 @@ FEATURE = Feature(
     after_indexing="imgsearch.features.meaning.new_photos:place_new_photos",
     jobs={
         "meaning": FeatureJob(
-            sentence="Laying out the map of meaning was not finished, so the map is the earlier "
-            "one.",
+            title="Laying out the map of meaning",
+            consequence="so the map is the earlier one",
             command="meaning --lay-out",
             steps="imgsearch.features.meaning.laying_out:lay_out_photos",
             told="imgsearch.features.meaning.laying_out:told",

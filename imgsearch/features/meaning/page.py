@@ -35,7 +35,7 @@ def page() -> PageFeature:
             Route("/meaning/found", page_data.found),
             Route("/meaning/tiles", page_data.tiles),
         ),
-        jobs={"meaning": PageJob(_TASK, ("meaning", "library"), _start)},
+        jobs={"meaning": PageJob(_TASK, ("meaning", "library"), lambda job: _start())},
     )
 
 

@@ -37,7 +37,7 @@ class DefinitionReads:
 
     def names_for(self, filter_name: str) -> list[str]:
         """Return all names that the filter of a feature finds."""
-        names: list[str] = load(installed.filters()[filter_name].module).names(self._database)
+        names: list[str] = load(installed.named_filters()[filter_name].module).names(self._database)
         return names
 
     def hides_photos(self) -> bool:

@@ -15,12 +15,13 @@ from PIL import Image, ImageDraw, ImageFont
 pytest.importorskip("lance", reason="needs the extra scale")
 
 from imgsearch import Library, Settings
-from imgsearch.archive import commits, reading_text
+from imgsearch.archive import commits
 from imgsearch.archive.originals import Originals
 from imgsearch.cli import commands
 from imgsearch.errors import FolderError, MissingPackage, PhotoError, Reason
-from imgsearch.ocr import is_installed
-from imgsearch.progress import TextReport
+from imgsearch.features.text import reading_archives
+from imgsearch.features.text.reader import is_installed
+from imgsearch.features.text.records import TextReport
 from imgsearch.records.picture_text import TextCounts, TextLine
 from tests.factories import write_photos
 from tests.object_storage import S3Server
@@ -74,9 +75,9 @@ def read(
         *folders: Path | str, version: str = "sizes 1", **options: Any
     ) -> tuple[Any, SizeReader]:
         reader = SizeReader(version)
-        monkeypatch.setattr("imgsearch.ocr.open_reader", lambda threads: reader)
+        monkeypatch.setattr("imgsearch.features.text.reading.open_reader", lambda threads: reader)
         with open_archive(tmp_path) as archive:
-            return archive.upkeep.read_text(folders, **options).run(), reader
+            return archive.text.read(folders, **options).run(), reader
 
     return run
 
@@ -96,14 +97,14 @@ def test_text_is_read_found_and_counted(
 ) -> None:
     with open_archive(tmp_path) as archive:
         archive.index([photos]).run()
-        assert archive.upkeep.text_counts() == TextCounts(0, 0, 0, 4, 0)
+        assert archive.text.counts() == TextCounts(0, 0, 0, 4, 0)
     report, reader = read(everything=True)
     assert (report.read, report.none, report.failed, report.unreached) == (2, 1, 1, 0)
     assert reader.looked == 0
     assert found(tmp_path, "text:80") == ["80.png"]
     assert found(tmp_path, 'text:"width"') == ["55.png", "80.png"]
     with open_archive(tmp_path) as archive:
-        assert archive.upkeep.text_counts() == TextCounts(2, 1, 1, 0, 0)
+        assert archive.text.counts() == TextCounts(2, 1, 1, 0, 0)
         hit = archive.find("text:80").hits[0]
         text = archive.pictures.text_of(hit.photo.id)
         assert text is not None and (text.state, text.reader) == ("read", "sizes 1")
@@ -121,14 +122,14 @@ def test_photos_without_visible_text_are_passed_over(
     read: Callable[..., tuple[TextReport, SizeReader]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("imgsearch.indexer.text_gate.CERTAIN", 1e9)
+    monkeypatch.setattr("imgsearch.features.text.reading.CERTAIN", 1e9)
     with open_archive(tmp_path) as archive:
         archive.index([photos]).run()
     report, reader = read()
     assert (report.read, report.failed, report.below_gate) == (1, 1, 2)
     assert (reader.looked, reader.read_count) == (4, 2)
     with open_archive(tmp_path) as archive:
-        assert archive.upkeep.text_counts() == TextCounts(1, 0, 1, 2, 2)
+        assert archive.text.counts() == TextCounts(1, 0, 1, 2, 2)
         archive.fleet.settle().run()
     report, reader = read()
     assert (report.tried, report.below_gate, reader.looked) == (0, 2, 0)
@@ -147,12 +148,12 @@ def test_a_stopped_run_has_recorded_what_it_has_read(
         archive.index([photos]).run()
     reader = SizeReader()
     with pytest.MonkeyPatch.context() as patch, open_archive(tmp_path) as archive:
-        patch.setattr("imgsearch.ocr.open_reader", lambda threads: reader)
-        steps = iter(archive.upkeep.read_text(everything=True))
+        patch.setattr("imgsearch.features.text.reading.open_reader", lambda threads: reader)
+        steps = iter(archive.text.read(everything=True))
         for _ in range(3):
             next(steps)
         steps.close()  # type: ignore[attr-defined]
-        counts = archive.upkeep.text_counts()
+        counts = archive.text.counts()
         assert counts.unread == 1
     report, _ = read(everything=True)
     assert report.tried == 1
@@ -168,18 +169,18 @@ def test_a_killed_run_loses_only_what_was_not_committed(
         archive.index([photos]).run()
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         patch.setattr(commits, "_PHOTOS_PER_COMMIT", 2)
-        commit, done = reading_text._Readings.commit, list[int]()
+        commit, done = reading_archives._Readings.commit, list[int]()
 
-        def stop_after_one(readings: reading_text._Readings) -> None:
+        def stop_after_one(readings: reading_archives._Readings) -> None:
             if done:
                 raise KeyboardInterrupt
             done.append(1)
             commit(readings)
 
-        patch.setattr(reading_text._Readings, "commit", stop_after_one)
+        patch.setattr(reading_archives._Readings, "commit", stop_after_one)
         read(everything=True)
     with open_archive(tmp_path) as archive:
-        assert archive.upkeep.text_counts().unread == 2
+        assert archive.text.counts().unread == 2
     report, _ = read(everything=True)
     assert report.tried == 2
 
@@ -209,7 +210,7 @@ def test_objects_are_fetched_once_to_be_read(
     read: Callable[..., tuple[TextReport, SizeReader]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("imgsearch.indexer.text_gate.CERTAIN", 1e9)
+    monkeypatch.setattr("imgsearch.features.text.reading.CERTAIN", 1e9)
     s3.put({f"signs/{each.name}": each.read_bytes() for each in photos.iterdir()})
     with open_archive(tmp_path) as archive:
         archive.index(["s3://photos"]).run()
@@ -233,9 +234,9 @@ def test_without_the_extra_the_command_says_what_to_install(
 ) -> None:
     with open_archive(tmp_path) as archive:
         archive.index([photos]).run()
-        monkeypatch.setattr("imgsearch.ocr.is_installed", lambda package="": False)
+        monkeypatch.setattr("imgsearch.features.text.reader.is_installed", lambda package="": False)
         with pytest.raises(MissingPackage, match="ocr"):
-            archive.upkeep.read_text().run()
+            archive.text.read().run()
 
 
 @needs_reader

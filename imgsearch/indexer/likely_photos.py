@@ -1,9 +1,8 @@
-"""Scores how likely photos are to show text, by their stored vectors. No photo is opened.
+"""Scores how likely photos are to show something, by their stored vectors. No photo is opened.
 
-A photo is compared with descriptions of photos that show text, as in zero-shot classification
+A photo is compared with descriptions of photos that show it, as in zero-shot classification
 (Radford et al. 2021, section 3.1). Its mean cosine with the three that fit best is put in standard
-deviations from its mean cosine with unrelated captions (in speaker verification: T-norm). That
-orders the photos; whether one is read is decided by a look at it, unless its score is high.
+deviations from its mean cosine with unrelated captions (in speaker verification: T-norm).
 """
 
 from __future__ import annotations
@@ -22,37 +21,11 @@ if TYPE_CHECKING:
 
 EmbedTexts: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 
-# Chosen on 560 photos of Flickr8k's train split and 304 of ImageNet, of which OCR found text in 93.
-# Documents and screenshots have scores above 2.
-_DESCRIPTIONS = (
-    "a sign with writing",
-    "a street sign",
-    "a shop front with its name",
-    "an advertisement",
-    "a poster with words",
-    "a banner with letters",
-    "a race car with advertising",
-    "a sports jersey with a number",
-    "the name on a bus",
-    "a label on a bottle",
-    "a newspaper",
-    "a receipt",
-    "a document",
-    "a screenshot of a computer screen",
-    "a whiteboard with writing",
-    "a menu",
-    "a page of a book",
-    "written text",
-    "text",
-)
 _BEST = 3
-CERTAIN = 2.2  # from here on a photo is read without a look; a twelfth of those photos
 _FEW = 1000  # photos whose vectors are looked up one by one
 
 
-def scorer(
-    embed: EmbedTexts, descriptions: Sequence[str] = _DESCRIPTIONS
-) -> Callable[[Vectors], Vector]:
+def scorer(embed: EmbedTexts, descriptions: Sequence[str]) -> Callable[[Vectors], Vector]:
     """Return the function that scores vectors (n, dim) of photos; the scores are (n,).
 
     `embed` embeds texts as those of queries are.
@@ -68,19 +41,17 @@ def scorer(
     return score
 
 
-def gate_scores(
+def likeliness(
     reads: Reads,
     encoder_key: int,
     embed: EmbedTexts,
     photo_ids: Collection[int],
-    descriptions: Sequence[str] = _DESCRIPTIONS,
+    descriptions: Sequence[str],
 ) -> Mapping[int, float]:
-    """Return how likely each of these photos is to show text, by id; higher is likelier.
+    """Return how likely each of these photos is to show what is described, by id.
 
-    With other `descriptions`, the likeliness of what they describe.
-
-    The score of a photo with several parts is that of the likeliest. Photos without a vector are
-    left out. `embed` embeds texts as those of queries are.
+    Higher is likelier; of several parts of a photo, the likeliest counts. Photos without a vector
+    are left out. `embed` embeds texts as the texts of queries are embedded.
     """
     score = scorer(embed, descriptions)
     if len(photo_ids) <= _FEW:

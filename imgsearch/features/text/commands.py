@@ -60,9 +60,9 @@ def command(
     Photos in object storage are fetched.
     """
     with open_either(data_dir, address) as library:
-        job = library.upkeep.read_text(folders, everything=everything, again=again)
+        job = library.text.read(folders, everything=everything, again=again)
         report = run_with_progress(job, "Reading text", ends_soon=address is None)
-        counts = library.upkeep.text_counts()
+        counts = library.text.counts()
     if as_json:
         print_json({**asdict(report), "library": counts})
         return
@@ -76,7 +76,7 @@ def command(
         info(
             "Skipped because a small copy shows no text: "
             f"{format_count(report.below_gate, 'photo')}. To read them as well: "
-            f"imgsearch read-text --all"
+            "imgsearch read-text --all"
         )
     if counts.read:
         photos = format_count(counts.read, "photo")

@@ -1,4 +1,4 @@
-"""Reads the text in photos of an archive, as `imgsearch.indexer.picture_text` does in folders.
+"""Reads the text in photos of an archive, as `reading` does in folders.
 
 Texts are committed some at a time, since a commit takes a tenth of a second and more; a run that is
 killed has the photos since the last commit read again by the next one.
@@ -16,9 +16,17 @@ from msgspec.structs import replace
 from imgsearch.archive.commits import PHOTOS_AT_ONCE, CommitClock
 from imgsearch.archive.fleet.base import patiently
 from imgsearch.errors import PhotoError
-from imgsearch.indexer.picture_text import ids_below, load_picture, plan_reading, read_pictures
-from imgsearch.ocr import MIN_SIDE_PX
-from imgsearch.progress import Job, Progress, TextReport
+from imgsearch.features.text.reader import MIN_SIDE_PX
+from imgsearch.features.text.reading import (
+    DOING,
+    load_picture,
+    plan_reading,
+    read_pictures,
+    reader_of,
+)
+from imgsearch.features.text.records import TextReport
+from imgsearch.indexer.roots import ids_below
+from imgsearch.progress import Job, Progress
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.store.store import Store
 
@@ -29,12 +37,29 @@ if TYPE_CHECKING:
 
     from imgsearch.archive.lance.writer import LanceWriter
     from imgsearch.archive.originals import Originals
+    from imgsearch.archive.photo_changes import ArchiveChanges
     from imgsearch.indexer.context import IndexingContext
     from imgsearch.records.photo import Photo
     from imgsearch.records.picture_text import TextState
 
 
-def read_texts(
+def read_archive_text(
+    archive: ArchiveChanges, folders: Sequence[str], everything: bool, again: bool
+) -> Generator[Progress, None, TextReport]:
+    """Read the text in photos that were not tried yet, below these folders if any are given.
+
+    An up-to-date copy of the archive says which photos these are, and does not change. Of each
+    photo, the first file that can be read here counts; objects are fetched. Raises MissingPackage
+    without the extra `ocr`, and FolderError for a folder without photos of the archive.
+    """
+    context = archive.up_to_date()
+    reader_of(context)  # before anything is written
+    writer, originals = archive.writer(), archive.originals
+    steps = _read(context, writer, originals, folders, everything, again)
+    return archive.announced(DOING, steps)
+
+
+def _read(
     context: IndexingContext,
     writer: LanceWriter,
     originals: Originals,
@@ -42,12 +67,6 @@ def read_texts(
     everything: bool,
     again: bool,
 ) -> Generator[Progress, None, TextReport]:
-    """Read the text in photos that were not tried yet, below these folders if any are given.
-
-    `context` is that of an up-to-date copy of the archive, which says which photos these are, and
-    does not change. Of each photo, the first file that can be read here counts; objects are
-    fetched. Raises FolderError for a folder without photos of the archive.
-    """
     started_s = time.monotonic()
     with Store.open(context.data_dir) as store:
         row = store.reads.encoders.in_use()
@@ -89,7 +108,7 @@ def _read_some(
 
         return originals.read_first(files[photo.id], read)
 
-    reader = context.text_readers.open()
+    reader = reader_of(context)
     steps = read_pictures(
         reader, readings, photos, to_look_at, load, settings.thread_count, MIN_SIDE_PX
     )
