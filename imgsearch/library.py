@@ -1,7 +1,7 @@
 """Library: the one object that the command line, the page, the service and a notebook hold.
 
 A library on this machine and an archive are searched and shown alike. The methods of one subject
-are a part: `library.saved`, `library.concepts`, `library.folders` and others.
+are a part: `library.browse`, `library.marks`, `library.folders` and others.
 Methods import what they need, beyond records, when they are called: a client of the service only
 reads the declarations, and has to start fast.
 """
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.meaning.operations import Meaning
+    from imgsearch.features.saved.operations import Saved
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
     from imgsearch.index.policy import IndexPolicy
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.packs import Packs
     from imgsearch.operations.people import People
     from imgsearch.operations.pictures import Pictures
-    from imgsearch.operations.saved import Saved
     from imgsearch.operations.tray import Tray
     from imgsearch.operations.upkeep import Upkeep
     from imgsearch.progress import (
@@ -86,7 +86,7 @@ if TYPE_CHECKING:
 _ALWAYS = frozenset(
     {
         *("changes", "choices", "concepts", "corrections", "labels", "marks"),
-        *("packs", "people", "saved", "titles", "tray"),
+        *("packs", "people", "titles", "tray"),
     }
 )
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -245,6 +245,7 @@ class Library:
         albums: Albums
         duplicates: Duplicates
         meaning: Meaning
+        saved: Saved
         strips: Strips
         text: PictureText
     else:
@@ -283,13 +284,6 @@ class Library:
         from imgsearch.operations.memory import Memory
 
         return Memory(self._opened)
-
-    @property
-    def saved(self) -> Saved:
-        """Saved searches."""
-        from imgsearch.operations.saved import Saved
-
-        return Saved(self._opened)
 
     @property
     def tray(self) -> Tray:

@@ -182,7 +182,7 @@ LOADED_WHEN_CALLED = (
     "archive.replica.replica",
     "indexer.opening",
 )
-CALLED_IN_FEATURES = (".commands", ".operations", ".records")
+CALLED_IN_FEATURES = (".commands", ".operations", ".records", ".store")
 # A query on the command line is a process of its own, so the modules that it goes through load
 # further ones only where a query needs them: see tests/test_cold_start.py. Processes that decode
 # hostile files load one decoder each.

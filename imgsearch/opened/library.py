@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.marks import MarkStore
     from imgsearch.store.people_stores import PeopleStores
-    from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -154,12 +153,6 @@ class OpenedLibrary:
         from imgsearch.store.store import Store
 
         return Store(self.database())
-
-    def saved_searches(self) -> SavedSearchStore:
-        """Return the saved searches in the database."""
-        from imgsearch.store.saved import SavedSearchStore
-
-        return SavedSearchStore(self.database())
 
     def marks(self) -> MarkStore:
         """Return the marks of photos in the database."""
