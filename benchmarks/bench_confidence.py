@@ -37,6 +37,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from msgspec import structs
 from PIL import Image
 
 from imgsearch.config import default_cache_dir
@@ -586,7 +587,7 @@ def fit(outcomes: BenchAnswers) -> Thresholds:
     right = np.concatenate([matches for _, matches in ranked])
     order = np.argsort(-share)
     precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    return replace(
+    return structs.replace(
         THRESHOLDS,
         unsure_words_share=float(np.quantile(limits, 0.04, method="lower")),
         found_text=float(np.quantile(scenes, 0.9)),
