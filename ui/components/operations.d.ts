@@ -50,6 +50,7 @@ export interface PostOperations {
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
   "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
   "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
+  "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
   "saved/looked": { request: { name: string }; answer: (number)[] };
@@ -206,6 +207,8 @@ export type ValueCount = { value: string | null; photos: number };
 export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
 
 export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
+
+export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
 
 export type MapTown = { name: string; lat: number; lon: number; population: number };
 
