@@ -280,8 +280,8 @@ export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: num
 
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 
-export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[] };
+export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
 
-export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number };
+export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
 
 export type StripPeriod = { period: string; photos: number; best: Hit | null };
