@@ -89,13 +89,12 @@ def scores(library: Library, text: str) -> dict[str, float]:
     hits = library.find(f'"{text}"', k=50).hits
     reads = Reads.open(library.settings.data_dir)
     row = reads.encoders.in_use()
-    (mean, _) = reads.vectors.usual_hubness(row.key) or (0.0, 0.0)
-    values = reads.vectors.hubness(row.key, np.array([hit.photo.id for hit in hits]), mean)
-    reads.close()
     shares = hubness_shares(row.encoder_id)
+    values = reads.vectors.hubness(row.key, np.array([hit.photo.id for hit in hits]), shares.usual)
+    reads.close()
     share = shares.short if text_kind(NAME, text) == "short" else shares.text
     return {
-        hit.path.name: hit.score + share * (value - mean)
+        hit.path.name: hit.score + share * (value - shares.usual)
         for hit, value in zip(hits, values.tolist(), strict=True)
         if hit.score is not None
     }

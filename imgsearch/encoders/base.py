@@ -139,11 +139,13 @@ def _before_at(encoder_id: str) -> str:
 class HubnessShares(Struct, frozen=True):
     """The shares (0 to 1) of a photo's hubness that are subtracted from its scores with texts.
 
-    `text` is that of a description, `short` that of a text of a few words.
+    `text` is that of a description, `short` that of a text of a few words. `usual` is the hubness
+    of a usual photo, whose scores stay what they are.
     """
 
     text: float = 0.0
     short: float = 0.0
+    usual: float = 0.0
 
 
 class EncoderKind(Struct, frozen=True, kw_only=True):

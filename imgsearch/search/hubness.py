@@ -6,8 +6,9 @@ Bogolin et al. 2022, "Cross Modal Retrieval with Querybank Normalisation", norma
 a bank. The bank, querybank.txt, covers evenly what photos show: one of a single kind would lower
 the photos of that kind. `benchmarks/bench_hubness.py` measures the gain.
 
-What is subtracted is a share of the hubness less the mean of the library. So scores stay what they
-are, cosines, a little lower for hubs and a little higher for other photos.
+What is subtracted is a share of the hubness less that of a usual photo. So scores stay what they
+are, cosines, a little lower for hubs and a little higher for other photos; and the score of a photo
+does not depend on the rest of its library.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def refresh(
     identity = hashlib.sha256("\n".join(texts).encode()).hexdigest()
     source, last_seq = store.vectors.hubness_source(row.key), store.reads.vectors.last_seq(row.key)
     after_seq = 0 if source is None or source[0] != identity else source[1]
-    is_complete = store.reads.vectors.usual_hubness(row.key) is not None
+    is_complete = store.reads.vectors.least_hubness(row.key) is not None
     if after_seq == last_seq and (is_complete or not last_seq):
         return False
     bank = _bank(cache_dir, f"{row.encoder_id}\n{identity}", texts, embed)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from imgsearch.records.answer import Neighbours
 from imgsearch.records.photo import PhotoCount, PhotoFile, ShownPhoto, with_people
+from imgsearch.search.hubness import hubness_shares
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import ScoreBaseline
@@ -93,20 +94,19 @@ class LibraryPhotos:
 
         The result is shorter than k only if fewer photos qualify. `kind` says whether the query is
         a text or an image: an approximate index compares more for texts. Scores are exact: cosines,
-        less this share of what the hubness of a photo is above the mean of the library.
+        less this share of what the hubness of a photo is above that of a usual one.
         """
         only = None if among is None else self.ids(among)
-        usual = self._reads.vectors.usual_hubness(self._encoder.key) if hubness_share else None
-        if usual is None:
+        least = self._least_hubness(hubness_share)
+        if least is None:
             (found,) = self._vectors.search(query[None], k, only, kind=kind)
             return found
-        mean, least = usual
         # No photo gains more than this, so those that are not fetched cannot be among the best k.
-        most_gained = hubness_share * (mean - least)
+        most_gained = hubness_share * (self._usual_hubness - least)
         fetched = _FETCHED_SHARE * k + _FETCHED_MORE
         while True:
             (found,) = self._vectors.search(query[None], fetched, only, kind=kind)
-            best = self._less_hubness(found, hubness_share, mean)
+            best = self._less_hubness(found, hubness_share)
             is_all = len(found.ids) < fetched
             if is_all or found.scores[-1] + most_gained <= best.scores[k - 1]:
                 return Neighbours(best.ids[:k], best.scores[:k])
@@ -116,20 +116,29 @@ class LibraryPhotos:
         """Return the score of a photo as `nearest` does, given its cosine."""
         import numpy as np
 
-        usual = self._reads.vectors.usual_hubness(self._encoder.key) if share else None
-        if usual is None:
+        if self._least_hubness(share) is None:
             return score
         only = Neighbours(np.array([photo_id]), np.array([score], np.float32))
-        return float(self._less_hubness(only, share, usual[0]).scores[0])
+        return float(self._less_hubness(only, share).scores[0])
 
-    def _less_hubness(self, found: Neighbours, share: float, mean: float) -> Neighbours:
+    def _less_hubness(self, found: Neighbours, share: float) -> Neighbours:
         """Return photos with a share of their hubness subtracted from their scores, best first."""
         import numpy as np
 
-        values = self._reads.vectors.hubness(self._encoder.key, found.ids, mean)
-        scores = found.scores - np.float32(share) * (values - np.float32(mean))
+        usual = self._usual_hubness
+        values = self._reads.vectors.hubness(self._encoder.key, found.ids, usual)
+        scores = found.scores - np.float32(share) * (values - np.float32(usual))
         order = np.lexsort((found.ids, -scores))
         return Neighbours(found.ids[order], scores[order])
+
+    def _least_hubness(self, share: float) -> float | None:
+        """Return the least hubness of a photo; None if nothing is to be subtracted."""
+        least = self._reads.vectors.least_hubness(self._encoder.key) if share else None
+        return None if least is None else min(least, self._usual_hubness)
+
+    @cached_property
+    def _usual_hubness(self) -> float:
+        return hubness_shares(self._encoder.encoder_id).usual
 
     def ids(self, among: Selection) -> Ids:
         """Return the ids of a selection, sorted, unique: for views of all photos, not searches."""

@@ -767,7 +767,7 @@ CREATE TABLE replicated_photos (
 """
 
 # How near photos are to texts of all kinds: see `imgsearch.search.hubness`. Photos have a value up
-# to the vector `last_seq`. `mean` and `least` are NULL until all have one.
+# to the vector `last_seq`. `least` is NULL until all have one.
 _HUBNESS = """
 CREATE TABLE hubness (
     photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
@@ -779,7 +779,6 @@ CREATE TABLE querybanks (
     encoder_key INTEGER NOT NULL PRIMARY KEY REFERENCES encoders (key) ON DELETE CASCADE,
     texts_sha256 TEXT NOT NULL,
     last_seq INTEGER NOT NULL,
-    mean REAL,
     least REAL
 );
 """

@@ -200,8 +200,7 @@ querybanks = table(
     column("encoder_key"),
     column("texts_sha256"),
     column("last_seq"),  # vectors up to it have a value
-    column("mean"),  # of the values, as is `least`; NULL until all have one
-    column("least"),
+    column("least"),  # of the values; NULL until all photos have one
 )
 
 # What reading the text of a photo gave: see `PhotoText`. A photo that was not tried has no row.

@@ -250,7 +250,6 @@ class VectorStore:
             set_={
                 "texts_sha256": new.texts_sha256,
                 "last_seq": new.last_seq,
-                "mean": case((is_same, known.mean)),
                 "least": case((is_same, known.least)),
             },
         )
@@ -267,18 +266,13 @@ class VectorStore:
             connection.execute(photo, rows)
 
     def complete_hubness(self, encoder_key: int) -> None:
-        """Note the mean and the least hubness, now that all photos have one."""
-        of_encoder = select(schema.hubness.c.value).where(
-            schema.hubness.c.encoder_key == encoder_key
-        )
-        value = of_encoder.subquery().c.value
+        """Note the least hubness, now that all photos have one."""
+        value = schema.hubness.c.value
+        least = select(func.min(value)).where(schema.hubness.c.encoder_key == encoder_key)
         statement = (
             update(schema.querybanks)
             .where(schema.querybanks.c.encoder_key == encoder_key)
-            .values(
-                mean=select(func.avg(value)).scalar_subquery(),
-                least=select(func.min(value)).scalar_subquery(),
-            )
+            .values(least=least.scalar_subquery())
         )
         with self._database.engine.begin() as connection:
             connection.execute(statement)

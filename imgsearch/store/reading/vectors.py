@@ -114,15 +114,15 @@ class VectorReads:
         rows = self._database.fetch_all(query, encoder_key, count)
         return _to_float32([vector for (vector,) in rows])
 
-    def usual_hubness(self, encoder_key: int) -> tuple[float, float] | None:
-        """Return the mean and the least hubness of photos; None until all were compared."""
+    def least_hubness(self, encoder_key: int) -> float | None:
+        """Return the least hubness of a photo; None until all were compared."""
 
-        def read() -> tuple[float, float] | None:
-            query = "SELECT mean, least FROM querybanks WHERE encoder_key = ?"
+        def read() -> float | None:
+            query = "SELECT least FROM querybanks WHERE encoder_key = ?"
             row = self._database.fetch_one(query, encoder_key)
-            return None if row is None or row[0] is None else (row[0], row[1])
+            return None if row is None else row[0]
 
-        return self._recent.get(("usual hubness", encoder_key), read)
+        return self._recent.get(("least hubness", encoder_key), read)
 
     def hubness(self, encoder_key: int, ids: Ids, usual: float) -> Vector:
         """Return the hubness of photos (n,); that of photos that were not compared is `usual`."""
