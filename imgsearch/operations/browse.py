@@ -19,6 +19,7 @@ from imgsearch.records.browse import (
     EventSummary,
     FilterChoices,
     MapArea,
+    MapCluster,
     MapTown,
     NameCounts,
     PhotoEvent,
@@ -130,7 +131,7 @@ class Browse:
             return None
         days = day_counts_of(self.days_of(event.photo_ids)[::-1], None).days
         stops = route_of(self.positions(), event.photo_ids)
-        photos = self._opened.photos().records([stop.first_id for stop in stops])
+        photos = self._opened.photos().records(stop.first_id for stop in stops)
         towns = {each: found.photo.facts.town for each, found in photos.items()}
         named = {photo_id: town for photo_id, town in towns.items() if town}
         return photos_of_event(event, days, stops, named)
@@ -253,16 +254,34 @@ class Browse:
             "positions", query, k, lambda ids: positions_of(opened.reads().browsing, ids)
         )
 
+    @operation("POST /map/clusters", reads=True)
+    def clusters_on_map(
+        self,
+        area: MapArea,
+        zoom: Zoom,
+        query: str | Query | None = None,
+        k: CountedPhotos = 1000,
+    ) -> tuple[MapCluster, ...]:
+        """Group photos that are close to each other on a map, and name the groups; largest first.
+
+        Groups lie still while the map moves. Raises UsageError for an area that is too wide for the
+        zoom.
+        """
+        from imgsearch.analysis.clusters import cluster_photos, named_clusters
+
+        _check_area(area, zoom)
+        found = cluster_photos(self.positions(query, k), area, zoom)
+        samples = {photo_id for cluster in found for photo_id in cluster.sample_ids}
+        shown = self._opened.photos().records(samples)
+        return named_clusters(found, {each: known.photo for each, known in shown.items()})
+
     @operation("POST /map/towns", reads=True)
     def towns_on_map(self, area: MapArea, zoom: Zoom) -> tuple[MapTown, ...]:
         """List the towns whose names fit on a map, with or without photos; most people first.
 
         Raises UsageError for an area that is too wide for the zoom.
         """
-        if not area.fits_on_screen(zoom):
-            raise UsageError(
-                "The area is too wide for this zoom. Ask for a part, or for a lower zoom."
-            )
+        _check_area(area, zoom)
         from contextlib import closing
 
         from imgsearch.analysis.clusters import towns_on_map
@@ -339,3 +358,9 @@ class Browse:
         return self._opened.reads().recent.get(
             (what, resolved is None, key), lambda: compute(counted_ids(context, resolved, k))
         )
+
+
+def _check_area(area: MapArea, zoom: float) -> None:
+    """Raise UsageError for an area that no screen has at this zoom."""
+    if not area.fits_on_screen(zoom):
+        raise UsageError("The area is too wide for this zoom. Ask for a part, or for a lower zoom.")

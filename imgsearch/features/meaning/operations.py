@@ -14,6 +14,7 @@ from imgsearch.language.grammar import resolve_query
 from imgsearch.operations.declared import CountedPhotos, operation
 from imgsearch.paths import absolute
 from imgsearch.records.query import Query
+from imgsearch.store.recent_reads import read_only
 
 if TYPE_CHECKING:
     from imgsearch.features.meaning.store import MeaningStore
@@ -76,7 +77,14 @@ class Meaning:
         Coarse clusters come first, and finer ones are in them. Raises UsageError before the map was
         laid out, and as `Library.search` does.
         """
-        from imgsearch.features.meaning.counting import counted_map
+        if query is None:  # what the page asks for
+            recent = self._opened.reads().recent
+            key = ("clusters of meaning", self._opened.reads().encoders.in_use().key, level)
+            return recent.get(key, lambda: self._clusters(None, k, level))
+        return self._clusters(query, k, level)
+
+    def _clusters(self, query: str | Query | None, k: int, level: int) -> MeaningMap:
+        from imgsearch.features.meaning.counting import counted_map, with_versions
 
         opened = self._opened
         store, row = opened.store(), opened.reads().encoders.in_use()
@@ -88,7 +96,10 @@ class Meaning:
             )
         asked = self._asked(query, k)
         ids = store.reads.photos.live_ids() if asked is None else asked
-        return counted_map(known, self._maps().points(row.key), ids, level)
+        found = counted_map(known, self._all_points(), ids, level)
+        shown = opened.photos().records(cluster.example for cluster in found.clusters)
+        hashes = {photo_id: each.photo.content_hash for photo_id, each in shown.items()}
+        return with_versions(found, hashes, self.points())
 
     def points(self, query: str | Query | None = None, k: int = 1000) -> MeaningPoints:
         """Return the points of all photos on the map, or of those that a query finds.
@@ -96,9 +107,7 @@ class Meaning:
         Photos that are not on the map are left out; without a map, all are. Raises as
         `Library.search` does.
         """
-        opened = self._opened
-        points = self._maps().points(opened.reads().encoders.in_use().key)
-        asked = self._asked(query, k)
+        points, asked = self._all_points(), self._asked(query, k)
         if asked is None:
             return points
         chosen = np.isin(points.photo_ids, asked)
@@ -141,6 +150,19 @@ class Meaning:
         from imgsearch.features.meaning.store import MeaningStore
 
         return MeaningStore(self._opened.database())
+
+    def _all_points(self) -> MeaningPoints:
+        """Return the points of all photos, the same until anything changes."""
+        reads = self._opened.reads()
+        encoder_key = reads.encoders.in_use().key
+
+        def read() -> MeaningPoints:
+            points = self._maps().points(encoder_key)
+            for column in (points.photo_ids, points.x, points.y, points.clusters):
+                read_only(column)
+            return points
+
+        return reads.recent.get(("points of meaning", encoder_key), read)
 
     def _asked(self, query: str | Query | None, k: int) -> Ids | None:
         from imgsearch.search.answers import counted_ids
