@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         MeaningMap as MeaningMap,
         MeaningPoints as MeaningPoints,
     )
+    from imgsearch.features.people.operations import People as People
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.text.operations import PictureText as PictureText

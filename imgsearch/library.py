@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from imgsearch.features.albums.operations import Albums
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.meaning.operations import Meaning
+    from imgsearch.features.people.operations import People
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
     from imgsearch.index.policy import IndexPolicy
@@ -68,7 +69,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.marks import Marks
     from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
-    from imgsearch.operations.people import People
     from imgsearch.operations.pictures import Pictures
     from imgsearch.operations.saved import Saved
     from imgsearch.operations.tray import Tray
@@ -238,6 +238,7 @@ class Library:
         albums: Albums
         duplicates: Duplicates
         meaning: Meaning
+        people: People
         strips: Strips
         text: PictureText
     else:
@@ -325,13 +326,6 @@ class Library:
         from imgsearch.operations.labels import Labels
 
         return Labels(self._engine)
-
-    @property
-    def people(self) -> People:
-        """Faces in photos, and the persons that they belong to."""
-        from imgsearch.operations.people import People
-
-        return People(self._engine)
 
     @property
     def encoders(self) -> Encoders:

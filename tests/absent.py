@@ -19,16 +19,23 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
+import numpy as np
 
 from imgsearch import Library
 from imgsearch.features.declared import called
 from imgsearch.features.installed import OWN, features
+from imgsearch.records.faces import FoundFace
 from imgsearch.records.picture_text import TextLine
 from imgsearch.store.store import Store
 from ui.features import PageFeature
 
 CHECKOUT = Path(__file__).parent.parent
-_COMMON_WORDS = {"meaning", "text"}  # of which only addresses and names in code are of a feature
+_COMMON_WORDS = {
+    "meaning",
+    "only",
+    "people",
+    "text",
+}  # of which only addresses and names in code are of a feature
 _CODE = ("imgsearch", "ui", "pyproject.toml")  # what a process runs from
 
 
@@ -44,6 +51,14 @@ def _fill_meaning(library: Library) -> None:
     library.meaning.lay_out().run()
 
 
+def _fill_people(library: Library) -> None:
+    face = FoundFace(0.2, 0.3, 0.1, 0.2, 0.9, 60.0, np.eye(1, 128, dtype=np.float32)[0])
+    with Store.open(library.settings.data_dir, writable=True) as store:
+        store.faces.record(1, "model 1", [face])
+    (found,) = library.people.faces_in(1)
+    library.people.name_faces((found.id,), "Ada Lovelace")
+
+
 def _fill_text(library: Library) -> None:
     line = TextLine("Platform 9", 0.1, 0.2, 0.3, 0.1, 0.9)
     with Store.open(library.settings.data_dir, writable=True) as store:
@@ -55,12 +70,14 @@ FILL: dict[str, Callable[[Library], object]] = {
     "albums": _fill_albums,
     "duplicates": _fill_duplicates,
     "meaning": _fill_meaning,
+    "people": _fill_people,
     "text": _fill_text,
 }
 ROWS: dict[str, Callable[[Library], object]] = {
     "albums": lambda library: library.albums.photos("Book"),
     "duplicates": lambda library: library.duplicates.choices(),
     "meaning": lambda library: library.meaning.clusters(),
+    "people": lambda library: library.people.all(),
     "text": lambda library: library.pictures.text_of(1),
 }
 

@@ -12,6 +12,7 @@ from imgsearch import Library, errors
 from imgsearch.archive.operations import Fleet
 from imgsearch.features import installed
 from imgsearch.features.declared import load
+from imgsearch.features.people.operations import People
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
@@ -23,7 +24,6 @@ from imgsearch.operations.lines import Lines
 from imgsearch.operations.marks import Marks
 from imgsearch.operations.memory import Memory
 from imgsearch.operations.packs import Packs
-from imgsearch.operations.people import People
 from imgsearch.operations.pictures import Pictures
 from imgsearch.operations.saved import Saved
 from imgsearch.operations.tray import Tray

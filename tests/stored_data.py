@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 
 from imgsearch import Library, Settings
-from imgsearch.indexer.faces import group_stored
+from imgsearch.features.people.finding import group_stored
 from imgsearch.records.corrections import PhotoDate
 from imgsearch.records.faces import FoundFace
 from imgsearch.records.labels import Classes

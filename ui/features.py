@@ -44,6 +44,18 @@ class Card(Struct, frozen=True):
     rows: Sequence[tuple[str, str]]
 
 
+class FaceLink(Struct, frozen=True):
+    """A face among the details of a photo, with its name and the address that it leads to.
+
+    Its picture is at `/face/small/ID`. A face that is single was seen once.
+    """
+
+    id: str
+    name: str
+    is_single: bool
+    address: str
+
+
 class ShownView(Struct, frozen=True):
     """A view of a feature, and the functions that draw it and that return its title.
 
@@ -91,8 +103,9 @@ class PageFeature(Struct, frozen=True):
     Nothing of it is shown for a library that lacks `part`, if it names one. `actions` is an ES
     module with actions for photos: see `components/shared/tray.js`. `header` draws something above
     the results of a search, and `shelf` returns links for the start page, to what `shelf_title`
-    names. `card` returns a card for the viewer of a photo, or None. `views` are by the path of
-    their address, and `jobs` by their names in `imgsearch.features.declared.Feature`.
+    names. `card` returns a card for the viewer of a photo, or None, and `faces` the faces in it.
+    `views` are by the path of their address, and `jobs` by their names in
+    `imgsearch.features.declared.Feature`.
     `library_section` draws a section in the view of the library; it is called with the status, and
     whether something changes the library. `commands` are by the beginning of a command:
     "imgsearch read-text".
@@ -104,6 +117,7 @@ class PageFeature(Struct, frozen=True):
     shelf: Callable[[], Sequence[ShelfEntry]] | None = None
     shelf_title: str = ""
     card: Callable[[Hit], Card | None] | None = None
+    faces: Callable[[Hit], Sequence[FaceLink]] | None = None
     views: Mapping[str, ShownView] = {}
     routes: Sequence[Route] = ()
     jobs: Mapping[str, PageJob] = {}

@@ -18,14 +18,7 @@ from imgsearch import c_memory
 from imgsearch.cli.output import PATH, complete_folder, data_option, no_archive_option, open_library
 from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options, updating
 from imgsearch.cli.stopping import GRACE_S
-from imgsearch.progress import (
-    FaceReport,
-    FeatureReport,
-    Progress,
-    SyncReport,
-    WatchEvent,
-    Watching,
-)
+from imgsearch.progress import FeatureReport, Progress, SyncReport, WatchEvent, Watching
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -84,7 +77,7 @@ def command(
         updating(library, outputs, report, notify, stop) as notice,
     ):
         for event in library.watch(folders, stop=stop):
-            if isinstance(event, SyncReport | FaceReport | FeatureReport):
+            if isinstance(event, SyncReport | FeatureReport):
                 notice()
             if isinstance(event, Progress) and event.done < event.total:
                 too_soon = time.monotonic() - printed_s < PROGRESS_EVERY_S
@@ -103,8 +96,6 @@ def _described(event: WatchEvent) -> tuple[str, Values]:
     if isinstance(event, Progress):
         values: Values = {"done": event.done, "total": event.total}
         return "progress", values if event.part is None else {**values, "part": event.part}
-    if isinstance(event, FaceReport):
-        return "faces", {name: getattr(event, name) for name in ("found", "none", "failed")}
     if isinstance(event, FeatureReport):
         return event.job, {**event.values}
     if isinstance(event, SyncReport):
@@ -149,9 +140,6 @@ def _print_status(event: str, values: Values) -> None:
         done = done or "up to date"
         photos = format_count(int(str(values["photos"])), "photo")
         _print_state(f"{done}; {photos}. Watching …")
-    elif event == "faces":
-        photos = format_count(int(str(values["found"])), "photo")
-        _print_state(f"Found faces in {photos}. Watching …")
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
     elif event == "saved":

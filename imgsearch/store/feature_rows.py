@@ -35,6 +35,7 @@ FEATURE_ROWS: Mapping[str, FeatureRows] = {  # by the name of the feature
     ),
     "duplicates": FeatureRows("duplicate_choices"),
     "meaning": FeatureRows("meaning_maps"),
+    "people": FeatureRows("persons"),
     "text": FeatureRows("text_readings"),
 }
 

@@ -14,6 +14,13 @@ export interface GetOperations {
   "changes": { request: {}; answer: (Change)[] };
   "concepts": { request: {}; answer: (Concept)[] };
   "labels": { request: {}; answer: (SavedLabels)[] };
+  "encoders": { request: {}; answer: (EncoderInfo)[] };
+  "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
+  "encoders/trial": { request: {}; answer: EncoderTrial | null };
+  "albums": { request: {}; answer: (Album)[] };
+  "albums/photos": { request: { name: string }; answer: AlbumPhotos };
+  "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
+  "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "people/counts": { request: {}; answer: FaceCounts };
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
@@ -24,13 +31,6 @@ export interface GetOperations {
   "face/{face_id}/picture": { request: { face_id: number; side_px?: number }; answer: Blob };
   "people/{person_id}/proposals": { request: { person_id: number; k?: number }; answer: (Proposal)[] };
   "face/{face_id}/similar": { request: { face_id: number; k?: number }; answer: (SimilarFace)[] };
-  "encoders": { request: {}; answer: (EncoderInfo)[] };
-  "encoders/stored": { request: {}; answer: (StoredEncoder)[] };
-  "encoders/trial": { request: {}; answer: EncoderTrial | null };
-  "albums": { request: {}; answer: (Album)[] };
-  "albums/photos": { request: { name: string }; answer: AlbumPhotos };
-  "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
-  "duplicates/choices": { request: {}; answer: Record<string, boolean> };
 }
 
 /** What each operation by POST is given, and its answer. */
@@ -68,13 +68,6 @@ export interface PostOperations {
   "concepts/teach": { request: { name: string; like?: (SourceBody)[]; unlike?: (SourceBody)[]; withdraw?: (SourceBody)[]; words?: string | null; new?: boolean }; answer: Concept };
   "concepts/judge": { request: { name: string; k?: number }; answer: (Hit)[] };
   "concepts/forget": { request: { name: string }; answer: boolean };
-  "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
-  "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
-  "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
-  "people/merge": { request: { person_id: number; into: number; shown?: ShownPerson | null }; answer: PersonChange };
-  "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
-  "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
-  "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "encoders/use": { request: { name: string }; answer: StoredEncoder };
   "encoders/drop": { request: { name: string }; answer: DroppedEncoder };
   "encoders/trial": { request: { name: string; photos?: number; queries?: (string)[] }; answer: EncoderTrial };
@@ -86,6 +79,13 @@ export interface PostOperations {
   "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
+  "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/decide": { request: { faces: (number)[]; person_id: number; is_person: boolean; others?: (number)[] }; answer: PersonChange };
+  "people/faces/name": { request: { faces: (number)[]; name: string }; answer: PersonChange };
+  "people/merge": { request: { person_id: number; into: number; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
+  "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
 }
 
@@ -215,26 +215,6 @@ export type SavedLabels = { name: string; counts: (LabelCount)[] };
 
 export type LabelCount = { label: string; photos: number };
 
-export type FaceCounts = { found: number; none: number; failed: number; unread: number; faces: number; persons: number; groups: number; alone: number; other_model: number };
-
-export type Person = { id: number; name: string | null; is_hidden: boolean; faces: number; photos: number; confirmed: number; best_face: number | null; is_me: boolean };
-
-export type Face = { id: number; photo_id: number; x: number; y: number; width: number; height: number; score: number; at_s: number | null; person_id: number | null; name: string | null; is_confirmed: boolean };
-
-export type PersonLook = { faces: number; confirmed: number; best_face: number; first: string | null; last: string | null };
-
-export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (DatedFace)[]; proposals: (DatedFace)[] };
-
-export type DatedFace = { id: number; photo_id: number; day: string | null; is_confirmed: boolean };
-
-export type PeopleOverview = { people: (Person)[]; alone: number; last_change: Change | null; person: PersonDetails | null };
-
-export type Proposal = { face: Face; person_id: number; score: number };
-
-export type SimilarFace = { face: Face; score: number; day: string | null };
-
-export type PersonChange = { person: Person; change: Change; faces: number };
-
 export type EncoderInfo = { name: string; dim: number; size_mb: number; licence: string; accuracy: string; weights_here: boolean; note: string };
 
 export type StoredEncoder = { name: string; encoder_id: string; state: "building" | "current" | "kept"; photos: number; missing: number; vectors: number; size_bytes: number };
@@ -262,5 +242,25 @@ export type LayoutReport = { photos: number; clusters: number; named: number; se
 export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[] };
 
 export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number };
+
+export type FaceCounts = { found: number; none: number; failed: number; unread: number; faces: number; persons: number; groups: number; alone: number; other_model: number };
+
+export type Person = { id: number; name: string | null; is_hidden: boolean; faces: number; photos: number; confirmed: number; best_face: number | null; is_me: boolean };
+
+export type Face = { id: number; photo_id: number; x: number; y: number; width: number; height: number; score: number; at_s: number | null; person_id: number | null; name: string | null; is_confirmed: boolean };
+
+export type PersonLook = { faces: number; confirmed: number; best_face: number; first: string | null; last: string | null };
+
+export type PersonDetails = { person: Person; looks: (PersonLook)[]; faces: (DatedFace)[]; proposals: (DatedFace)[] };
+
+export type DatedFace = { id: number; photo_id: number; day: string | null; is_confirmed: boolean };
+
+export type PeopleOverview = { people: (Person)[]; alone: number; last_change: Change | null; person: PersonDetails | null };
+
+export type Proposal = { face: Face; person_id: number; score: number };
+
+export type SimilarFace = { face: Face; score: number; day: string | null };
+
+export type PersonChange = { person: Person; change: Change; faces: number };
 
 export type StripPeriod = { period: string; photos: number; best: Hit | null };
