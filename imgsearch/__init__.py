@@ -19,10 +19,15 @@ from imgsearch.version import VERSION
 # compares the two.
 if TYPE_CHECKING:
     # isort: off
+    from imgsearch.analysis.browse import version_of_days as version_of_days
     from imgsearch.analysis.clusters import (
         cluster_photos as cluster_photos,
         ids_within as ids_within,
         name_of_cluster as name_of_cluster,
+    )
+    from imgsearch.analysis.event_summaries import (
+        summary_of as summary_of,
+        version_of_event as version_of_event,
     )
     from imgsearch.analysis.route import route_of as route_of
     from imgsearch.caches import FileCache as FileCache, MemoryCache as MemoryCache
@@ -56,6 +61,14 @@ if TYPE_CHECKING:
         MeaningPoints as MeaningPoints,
     )
     from imgsearch.features.people.operations import People as People
+    from imgsearch.features.saved.operations import Saved as Saved
+    from imgsearch.features.saved.queries import saved_name_of as saved_name_of
+    from imgsearch.features.saved.records import (
+        OutputsReport as OutputsReport,
+        SavedSearch as SavedSearch,
+        SavedSearchOutputs as SavedSearchOutputs,
+        SavedSearchSummary as SavedSearchSummary,
+    )
     from imgsearch.features.strips.operations import Strips as Strips
     from imgsearch.features.strips.records import StripPeriod as StripPeriod
     from imgsearch.features.text.operations import PictureText as PictureText
@@ -80,7 +93,6 @@ if TYPE_CHECKING:
     from imgsearch.library import Library as Library
     from imgsearch.operations.changes import ChangeHistory as ChangeHistory
     from imgsearch.operations.marks import Marks as Marks
-    from imgsearch.operations.saved import Saved as Saved
     from imgsearch.operations.tray import Tray as Tray
     from imgsearch.outputs.copies import (
         copies_problem as copies_problem,
@@ -159,12 +171,6 @@ if TYPE_CHECKING:
         Understanding as Understanding,
         UnderstoodPart as UnderstoodPart,
     )
-    from imgsearch.records.saved import (
-        OutputsReport as OutputsReport,
-        SavedSearch as SavedSearch,
-        SavedSearchOutputs as SavedSearchOutputs,
-        SavedSearchSummary as SavedSearchSummary,
-    )
     from imgsearch.records.status import (
         Counts as Counts,
         EncoderInfo as EncoderInfo,
@@ -181,9 +187,11 @@ if TYPE_CHECKING:
         EncoderTrial as EncoderTrial,
         TrialQuery as TrialQuery,
     )
-    from imgsearch.search.saved_queries import saved_name_of as saved_name_of
-    from imgsearch.service.answering import OperationAnswer as OperationAnswer
-    from imgsearch.service.answering import answered as answered
+    from imgsearch.service.answering import (
+        OperationAnswer as OperationAnswer,
+        RequestedOperation as RequestedOperation,
+        requested as requested,
+    )
     from imgsearch.service.api import Asking as Asking
     from imgsearch.service.connections import (
         ConnectionLimits as ConnectionLimits,
@@ -210,7 +218,9 @@ __version__ = VERSION
 # `import imgsearch` and `imgsearch --help` must not load NumPy, SQLAlchemy and the rest, which
 # takes a third of a second: each name is imported when it is first used.
 _NAMES = {
+    "imgsearch.analysis.browse": ("version_of_days",),
     "imgsearch.analysis.clusters": ("cluster_photos", "ids_within", "name_of_cluster"),
+    "imgsearch.analysis.event_summaries": ("summary_of", "version_of_event"),
     "imgsearch.analysis.route": ("route_of",),
     "imgsearch.caches": ("FileCache", "MemoryCache"),
     "imgsearch.config": ("Settings",),
@@ -227,7 +237,6 @@ _NAMES = {
     "imgsearch.library": ("Library",),
     "imgsearch.operations.changes": ("ChangeHistory",),
     "imgsearch.operations.marks": ("Marks",),
-    "imgsearch.operations.saved": ("Saved",),
     "imgsearch.operations.tray": ("Tray",),
     "imgsearch.outputs.copies": (
         "copies_problem",
@@ -285,12 +294,6 @@ _NAMES = {
         "Understanding",
         "UnderstoodPart",
     ),
-    "imgsearch.records.saved": (
-        "OutputsReport",
-        "SavedSearch",
-        "SavedSearchOutputs",
-        "SavedSearchSummary",
-    ),
     "imgsearch.records.status": (
         "Counts",
         "EncoderInfo",
@@ -304,8 +307,7 @@ _NAMES = {
     "imgsearch.records.suggestion": ("Suggestion",),
     "imgsearch.records.tray": ("PickedPhotos",),
     "imgsearch.records.trial": ("EncoderTrial", "TrialQuery"),
-    "imgsearch.search.saved_queries": ("saved_name_of",),
-    "imgsearch.service.answering": ("OperationAnswer", "answered"),
+    "imgsearch.service.answering": ("OperationAnswer", "RequestedOperation", "requested"),
     "imgsearch.service.api": ("Asking",),
     "imgsearch.service.connections": (
         "ConnectionLimits",

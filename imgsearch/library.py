@@ -1,7 +1,7 @@
 """Library: the one object that the command line, the page, the service and a notebook hold.
 
 A library on this machine and an archive are searched and shown alike. The methods of one subject
-are a part: `library.saved`, `library.concepts`, `library.folders` and others.
+are a part: `library.browse`, `library.marks`, `library.folders` and others.
 Methods import what they need, beyond records, when they are called: a client of the service only
 reads the declarations, and has to start fast.
 """
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from imgsearch.features.duplicates.operations import Duplicates
     from imgsearch.features.meaning.operations import Meaning
     from imgsearch.features.people.operations import People
+    from imgsearch.features.saved.operations import Saved
     from imgsearch.features.strips.operations import Strips
     from imgsearch.features.text.operations import PictureText
     from imgsearch.index.policy import IndexPolicy
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
     from imgsearch.operations.memory import Memory
     from imgsearch.operations.packs import Packs
     from imgsearch.operations.pictures import Pictures
-    from imgsearch.operations.saved import Saved
     from imgsearch.operations.tray import Tray
     from imgsearch.operations.upkeep import Upkeep
     from imgsearch.progress import (
@@ -239,6 +239,7 @@ class Library:
         duplicates: Duplicates
         meaning: Meaning
         people: People
+        saved: Saved
         strips: Strips
         text: PictureText
     else:
@@ -277,13 +278,6 @@ class Library:
         from imgsearch.operations.memory import Memory
 
         return Memory(self._engine)
-
-    @property
-    def saved(self) -> Saved:
-        """Saved searches."""
-        from imgsearch.operations.saved import Saved
-
-        return Saved(self._engine)
 
     @property
     def tray(self) -> Tray:

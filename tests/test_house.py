@@ -43,7 +43,8 @@ FLOORS = (
     {"decode", "gazetteer", "place_names", "store"},
     {"index", "language"},
     {"encoders"},
-    {"concepts", "labels", "search"},
+    {"concepts", "labels"},
+    {"search"},
     {"indexer"},
     {"analysis", "outputs"},
     {"archive"},
@@ -180,7 +181,7 @@ LOADED_WHEN_CALLED = (
     *("archive.filling", "archive.operations", "archive.photo_changes"),
     "archive.replica.replica",
 )
-CALLED_IN_FEATURES = (".commands", ".operations", ".records")
+CALLED_IN_FEATURES = (".commands", ".operations", ".records", ".store")
 # A query on the command line is a process of its own, so the modules that it goes through load
 # further ones only where a query needs them: see tests/test_cold_start.py. Processes that decode
 # hostile files load one decoder each.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imgsearch.records.browse import (
     CountryCount,
+    DayCount,
+    DayCounts,
     DayPhotos,
     MonthCount,
     NameCounts,
@@ -23,51 +26,14 @@ from imgsearch.records.browse import (
     ValueCount,
     YearCount,
 )
+from imgsearch.store.recent_reads import read_only
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from imgsearch.records.arrays import Ids
-    from imgsearch.records.browse import Moments
+    from imgsearch.store.reading.browsing import BrowsingReads
 
 
-class BrowsedPhotos(Protocol):
-    """The photos of a library or an archive; each method is of some of them, or of all."""
-
-    def month_counts(self, ids: Ids | None = None) -> list[MonthCount]:
-        """Count the photos of each month, in order."""
-
-    def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
-        """Return the day of each photo, newest first: (id, day as ISO text, …).
-
-        The last says whether only the file has a date.
-        """
-
-    def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
-        """Return the position of each photo, newest first: (id, latitude, longitude) or None twice.
-
-        Not all need be possible: older versions did not check them.
-        """
-
-    def place_counts(
-        self, ids: Ids | None = None
-    ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
-        """Count the photos of each place: ((country, region, town), photos, located photos)."""
-
-    def folder_counts(self) -> dict[Path, int]:
-        """Count the photo files of each folder, without its subfolders; sorted."""
-
-    def text_counts_of(self, fact: str) -> dict[str, int]:
-        """Count the photos of each person or keyword; most first, then by text."""
-
-    def value_counts(self, fact: str, ids: Ids | None = None) -> list[tuple[str | None, int]]:
-        """Count the photos with each text of a fact, None where it is unknown; in any order."""
-
-    def moments(self, ids: Ids | None = None) -> Moments:
-        """Return the time and place of each photo with a date in its metadata, in order of time."""
-
-
-def timeline_of(photos: BrowsedPhotos, ids: Ids | None) -> Timeline:
+def timeline_of(photos: BrowsingReads, ids: Ids | None) -> Timeline:
     """Return these photos, or all, by year and month."""
     months = photos.month_counts(ids)
     if not months:
@@ -80,16 +46,39 @@ def timeline_of(photos: BrowsedPhotos, ids: Ids | None) -> Timeline:
     )
 
 
-def days_of(photos: BrowsedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
+def days_of(photos: BrowsingReads, ids: Ids | None) -> tuple[DayPhotos, ...]:
     """Return these photos, or all, by day, newest first."""
     days = []
     for day, rows in groupby(photos.dated(ids), lambda row: row[1]):
         photo_ids, _, by_file = zip(*rows, strict=True)
-        days.append(DayPhotos(date.fromisoformat(day), np.array(photo_ids, np.int64), sum(by_file)))
+        ids_of_day = read_only(np.array(photo_ids, np.int64))
+        days.append(DayPhotos(date.fromisoformat(day), ids_of_day, sum(by_file)))
     return tuple(days)
 
 
-def positions_of(photos: BrowsedPhotos, ids: Ids | None) -> PhotoPositions:
+def version_of_days(days: Sequence[DayPhotos]) -> str:
+    """Return a text that changes whenever the photos of these days, or their order, do."""
+    digest = hashlib.sha256()
+    for each in days:
+        digest.update(f"{each.day} {each.dated_by_file} ".encode())
+        digest.update(each.photo_ids.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def day_counts_of(days: Sequence[DayPhotos], photo_id: int | None) -> DayCounts:
+    """Return the numbers of photos of days, and how many photos come before one of them."""
+    counts = tuple(DayCount(day.day, len(day.photo_ids), day.dated_by_file) for day in days)
+    before, offset = 0, None
+    for day in days if photo_id is not None else ():
+        (places,) = np.nonzero(day.photo_ids == photo_id)
+        if len(places):
+            offset = before + int(places[0])
+            break
+        before += len(day.photo_ids)
+    return DayCounts(version_of_days(days), counts, offset)
+
+
+def positions_of(photos: BrowsingReads, ids: Ids | None) -> PhotoPositions:
     """Return the positions of these photos, or of all."""
     rows = photos.positions(ids)
     located = [
@@ -97,19 +86,19 @@ def positions_of(photos: BrowsedPhotos, ids: Ids | None) -> PhotoPositions:
         for photo_id, lat, lon in rows
         if lat is not None and lon is not None and abs(lat) <= 90 and abs(lon) <= 180
     ]
-    table = np.array(located, np.float64).reshape(-1, 3)
-    photo_ids = np.array([row[0] for row in located], np.int64)
+    table = read_only(np.array(located, np.float64).reshape(-1, 3))
+    photo_ids = read_only(np.array([row[0] for row in located], np.int64))
     return PhotoPositions(photo_ids, table[:, 1], table[:, 2], len(rows) - len(located))
 
 
-def name_counts_of(photos: BrowsedPhotos) -> NameCounts:
+def name_counts_of(photos: BrowsingReads) -> NameCounts:
     """Return the folders, people and keywords of all photos, with their numbers of photos."""
     return NameCounts(
         photos.folder_counts(), photos.text_counts_of("people"), photos.text_counts_of("keywords")
     )
 
 
-def value_counts_of(photos: BrowsedPhotos, fact: str, ids: Ids | None) -> tuple[ValueCount, ...]:
+def value_counts_of(photos: BrowsingReads, fact: str, ids: Ids | None) -> tuple[ValueCount, ...]:
     """Count these photos, or all, by the value of a fact; most first, then by name."""
     counts = sorted(photos.value_counts(fact, ids), key=lambda row: _rank(row[1], row[0]))
     return tuple(ValueCount(value, number) for value, number in counts)
@@ -125,7 +114,7 @@ def _year(year: int, months: Iterable[MonthCount]) -> YearCount:
     )
 
 
-def places_of(photos: BrowsedPhotos, ids: Ids | None) -> PlaceCounts:
+def places_of(photos: BrowsingReads, ids: Ids | None) -> PlaceCounts:
     """Return these photos, or all, by country, region and town."""
     tree: dict[str | None, dict[str | None, list[TownCount]]] = {}
     unnamed = unknown = 0

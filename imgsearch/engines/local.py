@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Failure, Status, UnfinishedJob
-    from imgsearch.records.worth import Taste
     from imgsearch.store.corrections import CorrectionStore
     from imgsearch.store.event_titles import EventTitleStore
     from imgsearch.store.marks import MarkStore
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
     from imgsearch.store.people_stores import PeopleStores
     from imgsearch.store.reading.browsing import BrowsingReads
     from imgsearch.store.reading.suggestions import SuggestionReads
-    from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
     from imgsearch.store.tray import TrayStore
@@ -71,7 +69,7 @@ _ALWAYS = frozenset(
     {
         *installed.parts(),
         *("changes", "choices", "concepts", "corrections", "labels", "marks"),
-        *("packs", "saved", "titles", "tray"),
+        *("packs", "titles", "tray"),
     }
 )
 
@@ -208,12 +206,6 @@ class LocalEngine:
         from imgsearch.store.store import Store
 
         return Store(self.database())
-
-    def saved_searches(self) -> SavedSearchStore:
-        """Return the saved searches in the database."""
-        from imgsearch.store.saved import SavedSearchStore
-
-        return SavedSearchStore(self.database())
 
     def tray(self) -> TrayStore:
         """Return the tray in the database."""
@@ -372,18 +364,14 @@ class LocalEngine:
         online = self._origin.online(reads)
         return SearchContext(
             self._photos(reads, row, online),
-            reads.definitions,
+            reads,
             self.encoders,
             frozenset(root_id for root_id, is_online in online.items() if is_online),
             self.settings.max_megapixels,
             self.settings.cache_dir,
-            lambda: reads.suggestions,
             date.today(),
             self.settings.stack_raw,
             self.settings.rating == "files",
-            reads.recent,
-            lambda: _taste(reads, row),
-            reads.recent,
         )
 
     def _photos(self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]) -> LibraryPhotos:
@@ -397,9 +385,7 @@ class LocalEngine:
 
     def understood(self, query: Query) -> Understanding:
         """Return the exact query that a query stands for."""
-        reads = self.reads()
-        cache_dir = self.settings.cache_dir
-        return understood(reads.names, reads.definitions, query, date.today(), cache_dir)
+        return understood(self.reads(), query, date.today(), self.settings.cache_dir)
 
     @contextmanager
     def kept_answers(self) -> Iterator[KeptAnswers]:
@@ -540,13 +526,6 @@ class LocalEngine:
 
         dims = self.reads().encoders.dims() if self.exists() else {}
         return verify_pack(pack, dims, self.encoders.dim_of)
-
-
-def _taste(reads: Reads, row: EncoderRow) -> Taste:
-    """Return the taste of a library, cached until anything in it changes."""
-    from imgsearch.concepts.taste import learn_taste  # for `sort:best` only
-
-    return reads.recent.get(("taste", row.key), lambda: learn_taste(reads, row))
 
 
 class SearchedIndex(Struct, frozen=True):

@@ -32,8 +32,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "places",
         "prune",
         "rebuild",
-        "save",
-        "saved",
         "search",
         "serve",
         "settle",
@@ -93,7 +91,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "place",
         "rating",
         "root",
-        "saved",
         "shows",
         "since",
         "stars",
@@ -136,7 +133,6 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "pictures",
         "rebuild",
         "running",
-        "saved",
         "search",
         "settings",
         "similar",
@@ -190,5 +186,7 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "town",
         "width_px",
     ),
-    "job": ("index",),
+    "job": (
+        "index",
+    ),
 }

@@ -20,9 +20,11 @@ from imgsearch.features.declared import (
     InPacks,
     ListedCommand,
     NamedFilter,
+    NamedQuery,
     Part,
     StatedFact,
     ValueFilter,
+    WhileWatching,
     called,
 )
 from imgsearch.plugins import (
@@ -33,7 +35,10 @@ from imgsearch.plugins import (
 )
 
 # Our own: the folders of this package, in the order in which users see what they bring.
-OWN = ("albums", "assistant", "duplicates", "meaning", "people", "strips", "terminal", "text")
+OWN = (
+    *("albums", "assistant", "duplicates", "meaning", "people", "saved", "strips", "terminal"),
+    "text",
+)
 GROUP = "imgsearch.features"  # of the entry points of other packages
 
 _Brought = TypeVar("_Brought")
@@ -168,6 +173,11 @@ def other_filter_names() -> dict[str, str]:
     }
 
 
+def queries() -> dict[str, NamedQuery]:
+    """Return the names that stand for queries, of all features."""
+    return _all(_queries)
+
+
 def parts() -> dict[str, Part]:
     """Return the parts of a library that features bring, by name."""
     return _all(_parts)
@@ -204,6 +214,12 @@ def after_faces() -> tuple[str, ...]:
     """Return the names of functions that follow faces: see `Feature.after_faces`."""
     named = (feature.after_faces for feature in features().values())
     return tuple(each for each in named if each is not None)
+
+
+def watching() -> tuple[WhileWatching, ...]:
+    """Return what features do while a watch runs."""
+    shares = (feature.watching for feature in features().values())
+    return tuple(each for each in shares if each is not None)
 
 
 def jobs() -> dict[str, FeatureJob]:
@@ -264,6 +280,10 @@ def _filters(feature: Feature) -> Mapping[str, NamedFilter | ValueFilter]:
     return feature.filters
 
 
+def _queries(feature: Feature) -> Mapping[str, NamedQuery]:
+    return feature.queries
+
+
 def _parts(feature: Feature) -> Mapping[str, Part]:
     return feature.parts
 
@@ -277,6 +297,7 @@ def _filter_names(feature: Feature) -> Mapping[str, object]:
     values = (each for each in feature.filters.values() if isinstance(each, ValueFilter))
     return {
         **feature.filters,
+        **feature.queries,
         **{each.name: each for each in of_facts if each is not None},
         **{name: each for each in values for name in each.other_names},
     }

@@ -343,7 +343,6 @@ _CORE_FIELDS: dict[str, Field] = {
     "label": text_field(
         "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
     ),
-    "saved": text_field("NAME", "of the search that imgsearch save has saved under this name"),
     "shows": text_field(
         "CONCEPT",
         "that show this concept, taught with imgsearch teach, surely or likely; or CONCEPT/sure",
@@ -367,6 +366,10 @@ _CORE_FIELDS: dict[str, Field] = {
 FIELDS: dict[str, Field] = {
     **_CORE_FIELDS,
     **{name: _field_of_feature(declared) for name, declared in installed.filters().items()},
+    **{
+        name: text_field(declared.metavar, declared.meaning)
+        for name, declared in installed.queries().items()
+    },
 }
 
 # Filter names of other programs, and the filters that they stand for.

@@ -41,8 +41,8 @@ from imgsearch.text import words_of
 
 if TYPE_CHECKING:
     from imgsearch.language.dates import Period
-    from imgsearch.language.known_names import KnownNames
     from imgsearch.place_names import PlaceNames
+    from imgsearch.store.reading.names import NameReads
 
 MAX_WORDS = 30  # a longer text is a caption, and is taken as it is
 _MAX_NAME_WORDS = 5
@@ -100,15 +100,16 @@ class _Match(Struct, frozen=True):
 
 
 def understand(
-    names: KnownNames,
+    names: NameReads,
     query: Query,
     today: date | None = None,
     places: PlaceNames | None = None,
 ) -> Understanding:
     """Turn a query with free words into an exact query, and list the parts understood.
 
-    `query` names no saved search: see `with_saved`. "last summer" counts from `today`. `places` has
-    the names of the library's places in other languages; None if these are not understood.
+    `query` names no stored query: see `with_named_queries`. "last summer" counts from `today`.
+    `places` has the names of the library's places in other languages; None if these are not
+    understood.
     """
     read_words = partial(_Words, names, today=today or date.today(), places=places)
     query, excluded = _without_names(read_words, query)
@@ -185,7 +186,7 @@ def _has_names(query: Query) -> bool:
     return any(each.field in ("person", "place", "country") for each in query.filters)
 
 
-def _is_in_a_name(names: KnownNames, word: str) -> bool:
+def _is_in_a_name(names: NameReads, word: str) -> bool:
     """Return whether a person, place or country of the library has this word in its name."""
     plain = " ".join(words_of(word.strip(_PUNCTUATION).removesuffix("'s").removesuffix("’s")))
     return plain in _COUNTRIES or plain in _OWN_PERSON or names.has_phrase(plain, _CALLED)
@@ -208,7 +209,7 @@ def _with_dates_apart(text: str) -> str:
     return re.sub(_EASTERN_DATE, r" \1 ", text)
 
 
-def exact_line(names: KnownNames, query: Query) -> str:
+def exact_line(names: NameReads, query: Query) -> str:
     """Return the line of an exact query; texts that contain names or dates are marked as plain.
 
     Raises ValueError for an example that a line cannot express.
@@ -277,7 +278,7 @@ class _Words:
 
     def __init__(
         self,
-        names: KnownNames,
+        names: NameReads,
         words: Sequence[str],
         today: date,
         places: PlaceNames | None,

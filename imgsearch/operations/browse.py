@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from msgspec import Meta
 
 from imgsearch.errors import UsageError
 from imgsearch.language.grammar import resolve_query
-from imgsearch.operations.declared import CountedPhotos, operation
+from imgsearch.operations.declared import AskedPhoto, CountedPhotos, operation
 from imgsearch.records.browse import (
+    DayCounts,
     DayPhotos,
+    EventPhotos,
+    EventSummary,
     FilterChoices,
     MapArea,
     MapTown,
@@ -22,10 +25,11 @@ from imgsearch.records.browse import (
     PhotoPositions,
     PlaceCounts,
     Timeline,
+    TimelineHeadings,
     ValueCount,
 )
 from imgsearch.records.changes import Change
-from imgsearch.records.ids import as_ids
+from imgsearch.records.ids import as_id, as_ids
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
@@ -42,6 +46,8 @@ Zoom = Annotated[
     ),
 ]
 _MAX_TITLE = 200  # characters
+
+_Value = TypeVar("_Value")
 
 
 class Browse:
@@ -86,8 +92,61 @@ class Browse:
         from imgsearch.analysis.event_titles import with_titles
         from imgsearch.analysis.events import find_events
 
-        events = find_events(self._engine.browsing().moments(self._counted(query, k)))
-        return with_titles(events, self._engine.event_titles())
+        engine = self._engine
+        return self._of_counted(
+            "events",
+            query,
+            k,
+            lambda ids: with_titles(
+                find_events(engine.browsing().moments(ids)), engine.event_titles()
+            ),
+        )
+
+    @operation("POST /events/summaries", reads=True)
+    def event_summaries(
+        self, query: str | Query | None = None, k: CountedPhotos = 1000
+    ) -> tuple[EventSummary, ...]:
+        """List the events of all photos, in order of time, without their photos.
+
+        With a query, the events with photos that it finds, and how many these are: an event is the
+        same one, with the same title, whatever is searched for.
+        """
+        from imgsearch.analysis.event_summaries import summaries_of
+
+        found = None
+        if query is not None:
+            found = [each for day in self.days(query, k) for each in day.photo_ids.tolist()]
+        return summaries_of(self.events(), found)
+
+    @operation("POST /events/photos", reads=True)
+    def event_photos(self, start: datetime, photo_id: AskedPhoto = None) -> EventPhotos | None:
+        """Return one event with its photos, its days and its way; see `event_at`."""
+        from imgsearch.analysis.browse import day_counts_of
+        from imgsearch.analysis.event_summaries import photos_of_event
+        from imgsearch.analysis.route import route_of
+
+        event = self.event_at(start, photo_id)
+        if event is None:
+            return None
+        days = day_counts_of(self.days_of(event.photo_ids)[::-1], None).days
+        stops = route_of(self.positions(), event.photo_ids)
+        photos = self._engine.photos().records([stop.first_id for stop in stops])
+        towns = {each: found.photo.facts.town for each, found in photos.items()}
+        named = {photo_id: town for photo_id, town in towns.items() if town}
+        return photos_of_event(event, days, stops, named)
+
+    def event_at(self, start: datetime, photo_id: int | None = None) -> PhotoEvent | None:
+        """Return the event that a moment is in, such as its start; None where there is none.
+
+        The time is local, and an offset from UTC does not count. Where no event has the moment any
+        more, since dates were corrected, the one with the photo `photo_id` is returned.
+        """
+        moment, events = start.replace(tzinfo=None), self.events()
+        found = next((each for each in events if each.start <= moment <= each.end), None)
+        if found is None and photo_id is not None:
+            number = as_id(photo_id)
+            found = next((each for each in events if number in each.photo_ids), None)
+        return found
 
     @operation("POST /events/title")
     def title_event(self, start: datetime, title: str) -> Change:
@@ -97,17 +156,17 @@ class Browse:
         title stays when photos come or go, and the change can be undone. Raises UsageError where no
         event has that moment, for a title of more than 200 characters; and DiskError.
         """
-        from imgsearch.analysis.events import find_events
-
         store = self._engine.event_title_store()
         words = " ".join(title.split())
         if len(words) > _MAX_TITLE:
             raise UsageError(f"The title has {len(words)} characters. Use {_MAX_TITLE} at most.")
-        moment = start.replace(tzinfo=None)
-        for event in find_events(self._engine.browsing().moments(self._counted(None, 1))):
-            if event.start <= moment <= event.end:
-                return store.set(event, words)
-        raise UsageError(f"No event has the moment {moment}. To list them: imgsearch events --json")
+        event = self.event_at(start)
+        if event is None:
+            raise UsageError(
+                f"No event has the moment {start.replace(tzinfo=None)}. To list them: imgsearch "
+                "events --json"
+            )
+        return store.set(event, words)
 
     def cover(self, photo_ids: Sequence[int]) -> Hit | None:
         """Choose the photo that stands for these, which are in order of time: a clear one.
@@ -143,7 +202,39 @@ class Browse:
         """List the photos of each day, the newest day first."""
         from imgsearch.analysis.browse import days_of
 
-        return days_of(self._engine.browsing(), self._counted(query, k))
+        engine = self._engine
+        return self._of_counted("days", query, k, lambda ids: days_of(engine.browsing(), ids))
+
+    @operation("POST /timeline/days", reads=True)
+    def day_counts(
+        self,
+        query: str | Query | None = None,
+        k: CountedPhotos = 1000,
+        photo_id: AskedPhoto = None,
+    ) -> DayCounts:
+        """Count the photos of each day, the newest day first.
+
+        With a photo, also how many photos come before it: those of newer days, and those of its day
+        that were taken later.
+        """
+        from imgsearch.analysis.browse import day_counts_of
+
+        return day_counts_of(self.days(query, k), None if photo_id is None else as_id(photo_id))
+
+    @operation("POST /timeline/headings", reads=True)
+    def headings(
+        self, query: str | Query | None = None, k: CountedPhotos = 1000
+    ) -> TimelineHeadings:
+        """Find the trips with five photos or more, and the towns of each day that is no trip.
+
+        They are those of the photos that filters leave. A query with words or an example has none:
+        the photos that match it best are no whole trip.
+        """
+        from imgsearch.analysis.event_summaries import headings_of
+
+        resolved = None if query is None else resolve_query(query)
+        is_of_filters = resolved is None or not resolved.terms
+        return headings_of(self.events(resolved, k) if is_of_filters else ())
 
     def days_of(self, photo_ids: Iterable[int]) -> tuple[DayPhotos, ...]:
         """Sort these photos by day, newest first, as `sort:date` has them."""
@@ -157,7 +248,10 @@ class Browse:
         """List where the photos were taken."""
         from imgsearch.analysis.browse import positions_of
 
-        return positions_of(self._engine.browsing(), self._counted(query, k))
+        engine = self._engine
+        return self._of_counted(
+            "positions", query, k, lambda ids: positions_of(engine.browsing(), ids)
+        )
 
     @operation("POST /map/towns", reads=True)
     def towns_on_map(self, area: MapArea, zoom: Zoom) -> tuple[MapTown, ...]:
@@ -222,3 +316,26 @@ class Browse:
 
         resolved = None if query is None else resolve_query(query)
         return counted_ids(self._engine.context(), resolved, k)
+
+    def _of_counted(
+        self,
+        what: str,
+        query: str | Query | None,
+        k: int,
+        compute: Callable[[Ids | None], _Value],
+    ) -> _Value:
+        """Return what `compute` makes of the photos that count, the same until anything changes.
+
+        One view asks for it several times, and events of 100,000 photos take a second to find.
+        """
+        from imgsearch.search.answers import counted_ids
+        from imgsearch.search.kept_answers import key_of
+
+        context = self._engine.context()
+        resolved = None if query is None else resolve_query(query)
+        key = key_of(context, Query() if resolved is None else resolved, k, None)
+        if key is None:
+            return compute(counted_ids(context, resolved, k))
+        return self._engine.reads().recent.get(
+            (what, resolved is None, key), lambda: compute(counted_ids(context, resolved, k))
+        )

@@ -25,9 +25,8 @@ def chosen_photos(
     ids = as_ids(photo_ids)
     if query is None:
         return ids
-    from imgsearch.search.answers import found_ids
+    from imgsearch.search.answers import MAX_RANKED, found_ids
     from imgsearch.search.prepared import prepare
-    from imgsearch.search.saved_hits import MAX_RANKED
 
     prepared = prepare(engine.context(), resolve_query(query))
     most = k if k is not None else MAX_RANKED if prepared.exact.terms else None

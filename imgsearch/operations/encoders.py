@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.features import installed
 from imgsearch.operations.declared import operation
 from imgsearch.paths import absolute
 from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
@@ -80,10 +82,10 @@ class Encoders:
 
         The report says how long all photos would take, what they would take on the disk, and how
         both answer the same ten queries among the photos of the sample: `queries` first, then
-        recent ones of the page and saved searches, then captions and keywords of the photos, of
-        which the right answer is known. Nothing changes for searches; the vectors are kept, and
-        `rebuild(name)` goes on from there. Raises UsageError for an unknown encoder, for that in
-        use, and for a sample of fewer than 20 photos; and as `Library.index` does.
+        recent ones of the page and those stored under names, then captions and keywords of the
+        photos, of which the right answer is known. Nothing changes for searches; the vectors are
+        kept, and `rebuild(name)` goes on from there. Raises UsageError for an unknown encoder, for
+        that in use, and for a sample of fewer than 20 photos; and as `Library.index` does.
         """
         from imgsearch.indexer.encoder_trial import try_encoder
         from imgsearch.progress import Job
@@ -96,9 +98,15 @@ class Encoders:
             raise UsageError("A query is empty. Name what to look for, such as: a dog in snow")
         engine = self._engine
         recent = [SourcedQuery(line, "recent") for line in engine.past_queries().newest(_RECENT)]
-        saved = [SourcedQuery(each.line, "saved") for each in engine.saved_searches().all()]
-        past = (*recent, *saved)
+        past = (*recent, *self._stored_queries())
         return Job(try_encoder(engine.new_or_existing(), name, photos, tuple(queries), past))
+
+    def _stored_queries(self) -> Iterator[SourcedQuery]:
+        definitions = self._engine.reads().definitions
+        for field in installed.queries():
+            for name in definitions.names_for(field):
+                with suppress(QueryError):  # of a newer version
+                    yield SourcedQuery(definitions.stored_query(field, name).line, field)
 
     @operation("POST /encoders/trial")
     def run_trial(self, name: str, photos: int = 2000, queries: Sequence[str] = ()) -> EncoderTrial:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import QueryError
 from imgsearch.language.grammar import is_expressible, resolve_query
 from imgsearch.operations.declared import ResultCount, operation
-from imgsearch.records.query import Query, Understanding
+from imgsearch.records.query import Query, StoredQuery, Understanding
 from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 
 if TYPE_CHECKING:
@@ -56,6 +56,19 @@ class Lines:
                 "A query line cannot express a part of an image, or one without a file."
             )
         return exact_line(self._engine.photos().names, understood)
+
+    def named_in(self, query: str | Query) -> tuple[StoredQuery, ...]:
+        """Return the stored queries that a query names, such as saved searches, in its order.
+
+        Raises QueryError for an unknown name, and as `understand` does.
+        """
+        from imgsearch.search.named_queries import named_queries
+
+        definitions = self._engine.reads().definitions
+        return tuple(
+            definitions.stored_query(each.field, str(each.values[0]))
+            for each in named_queries(resolve_query(query))
+        )
 
     def remember(self, line: str) -> None:
         """Keep a line, so that `suggest` suggests it. The page does so with what is typed.

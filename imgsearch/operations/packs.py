@@ -33,7 +33,7 @@ class Packs:
 
         `pack` is the file to write, whole or not at all; it may not be in a photo folder. With
         `inside`, the folder carries its pack in a hidden folder. What people made with the photos,
-        such as saved searches, concepts, favourites and stars, goes with it, unless `photos_only`
+        such as concepts, favourites and stars, goes with it, unless `photos_only`
         is set; hidden photos stay hidden in any case. Faces with their vectors, which are biometric
         data, and the persons that they belong to go with it only if `faces` is set. docs/packs.md
         describes the file. Raises UsageError, FolderError for a folder without photos of the
@@ -68,8 +68,8 @@ class Packs:
         """Merge a pack into the library, which is created if needed.
 
         Photos are recognised by their content, facts that were read later win, and what is there
-        already stays: merging again, also after an interruption, adds nothing twice. Saved
-        searches, concepts and the like are added where their names are free, and marks where a
+        already stays: merging again, also after an interruption, adds nothing twice. Concepts
+        and the like are added where their names are free, and marks where a
         photo has none of that kind. If the pack has faces, they are added where nobody has looked
         for faces here, and persons of one name are joined. `pack` may be a folder that carries its
         pack. `at` is the folder where its photos are; without it they are looked for. With
@@ -78,8 +78,8 @@ class Packs:
 
         An archive takes photos with their facts, text, pictures, marks and vectors, and keeps the
         facts that it has. It takes faces and persons only with `faces`, since everybody who can
-        read the archive can read them; a library always does. It takes no searches, no concepts and
-        the like, and no photo of which no file is in the folder.
+        read the archive can read them; a library always does. It takes no concepts and the like,
+        and no photo of which no file is in the folder.
 
         Raises PackError, PhotosNotFound, EncoderMismatch, UsageError, LibraryLocked and DiskError.
         """

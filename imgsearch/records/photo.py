@@ -49,7 +49,7 @@ class Fact(Struct, frozen=True):
 
     @property
     def is_stored_as_is(self) -> bool:
-        """Whether a column holds the very value: see `loaded`."""
+        """Whether a column holds the very value: see `load`."""
         return self.unknown is None and self.type in (str, int, float)
 
     @property
@@ -57,16 +57,12 @@ class Fact(Struct, frozen=True):
         """The type of the values in a column: a date is stored as ISO text."""
         return str if self.type is datetime else self.type
 
-    def loaded(self, stored: Any) -> Any:
-        """Return the value that a column holds as this: a date as ISO text, yes and no as 1 and 0.
-
-        Null is the value of a photo of which the fact is not known.
-        """
-        return self.unknown if stored is None else self.load(stored)
-
     @property
     def load(self) -> Callable[[Any], Any]:
-        """As `loaded`, of a value that is not null: one function for all photos of a query."""
+        """The function that turns what a column holds, which is not null, into the value.
+
+        A date is held as ISO text, yes and no as 1 and 0. Null stands for `unknown`.
+        """
         if self.type is datetime:
             return datetime.fromisoformat
         return self.type if self.type in (bool, tuple) else _as_is

@@ -55,7 +55,7 @@ def alternative_to(context: SearchContext, condition: Filter) -> Alternative | N
         return None
     value = str(value)
     fields, kind = _FIELDS[condition.field]
-    suggested = context.name_list()
+    suggested = context.reads.suggestions
     if condition.field in _PLACE_FIELDS:
         others = place_names(context.cache_dir).others(value)
         for name in suggested.names_called([each.name for each in others], fields):

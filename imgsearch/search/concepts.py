@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from imgsearch.records.concepts import ConceptProbe
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import PhotoVectors
-    from imgsearch.search.definitions import Definitions
+    from imgsearch.store.reading.definitions import DefinitionReads
 
 LEVELS = ("sure", "likely")
 _POSSIBLE = 0.2  # the probability from which a photo is possible
 
 
-def probe_of(definitions: Definitions, row: EncoderRow, name: str) -> ConceptProbe:
+def probe_of(definitions: DefinitionReads, row: EncoderRow, name: str) -> ConceptProbe:
     """Return the concept with this name.
 
     Raises QueryError for an unknown name and suggests a similar one.
@@ -40,7 +40,7 @@ def probe_of(definitions: Definitions, row: EncoderRow, name: str) -> ConceptPro
     return probe
 
 
-def require_concept(definitions: Definitions, name: str) -> str:
+def require_concept(definitions: DefinitionReads, name: str) -> str:
     """Return the name of a concept as it was taught. Raises QueryError for an unknown name."""
     known = {plain_text(each): each for each in definitions.concept_names()}
     wanted = plain_text(name)
@@ -58,7 +58,7 @@ def require_concept(definitions: Definitions, name: str) -> str:
     raise QueryError(f"Unknown concept {name!r}. {hint}To list the concepts: imgsearch teach")
 
 
-def checked(definitions: Definitions, condition: Filter) -> Filter:
+def checked(definitions: DefinitionReads, condition: Filter) -> Filter:
     """Return the filter. Raises QueryError if it is `shows:` with an unknown name or level."""
     if condition.field == "shows":
         for value in condition.values:
@@ -72,7 +72,9 @@ def checked(definitions: Definitions, condition: Filter) -> Filter:
     return condition
 
 
-def only_concept(definitions: Definitions, row: EncoderRow, query: Query) -> ConceptProbe | None:
+def only_concept(
+    definitions: DefinitionReads, row: EncoderRow, query: Query
+) -> ConceptProbe | None:
     """Return the concept that is the only term of a query, else None; filters do not count."""
     if len(query.terms) != 1 or query.terms[0].weight < 0:
         return None
@@ -80,7 +82,7 @@ def only_concept(definitions: Definitions, row: EncoderRow, query: Query) -> Con
     return probe_of(definitions, row, what.name) if isinstance(what, TaughtConcept) else None
 
 
-def learned_concepts(definitions: Definitions, row: EncoderRow, query: Query) -> bytes:
+def learned_concepts(definitions: DefinitionReads, row: EncoderRow, query: Query) -> bytes:
     """Identify the current versions of the concepts in a query; empty without any.
 
     The result changes when one of them is taught again.
@@ -119,7 +121,7 @@ def _reachable(bound: float) -> float | None:
 
 
 def verdicts(
-    definitions: Definitions, row: EncoderRow, query: Query, photo_id: int, photo: PhotoVectors
+    definitions: DefinitionReads, row: EncoderRow, query: Query, photo_id: int, photo: PhotoVectors
 ) -> tuple[ConceptVerdict, ...]:
     """Return the verdict of each concept in the query on one photo."""
     names = [term.what.name for term in query.terms if isinstance(term.what, TaughtConcept)]

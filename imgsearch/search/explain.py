@@ -42,7 +42,7 @@ def _explain(query: PreparedQuery, photo_id: int, path: Path) -> Explanation:
     if parts is None:
         no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
         return Explanation(path, no_vector, photo, filters=filters)
-    concepts = verdicts(context.definitions, context.row, exact, photo_id, parts)
+    concepts = verdicts(context.reads.definitions, context.row, exact, photo_id, parts)
     if not exact.terms:
         hidden = _why_hidden(query, photo_id)
         return Explanation(path, hidden, photo, filters=filters, concepts=concepts)

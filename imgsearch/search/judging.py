@@ -51,9 +51,9 @@ def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
     1994), among those that score highest. Of photos that are nearly alike, all but
     one come last. Raises QueryError for an unknown concept.
     """
-    probe = probe_of(context.definitions, context.row, name)
-    judged = context.definitions.concept_judgements(name)
-    wanted = _CANDIDATES + len(judged) + context.definitions.concept_photo_count(name)
+    probe = probe_of(context.reads.definitions, context.row, name)
+    judged = context.reads.definitions.concept_judgements(name)
+    wanted = _CANDIDATES + len(judged) + context.reads.definitions.concept_photo_count(name)
     found = context.photos.nearest(probe.direction, wanted, kind="text")
     scored = [
         (abs(probe.probability(score) - 0.5), photo_id)

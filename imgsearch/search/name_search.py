@@ -22,8 +22,8 @@ from imgsearch.records.query import NamedPhrase, Query, Selection
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
-    from imgsearch.language.known_names import KnownNames
     from imgsearch.search.library_photos import LibraryPhotos
+    from imgsearch.store.reading.names import NameReads
 
 RANK_OFFSET = 60  # k of the paper
 FUSED_RANKS = 200  # ranks by meaning that count for a photo found by name
@@ -116,17 +116,17 @@ def quoted_words(query: Query) -> Iterator[str]:
             yield str(term.what)
 
 
-def is_quoted_phrase(names: KnownNames, text: str) -> bool:
+def is_quoted_phrase(names: NameReads, text: str) -> bool:
     """Return whether some photo has exactly these words in a name or in its text."""
     return _quoted_phrase(names, text) is not None
 
 
-def _quoted_phrase(names: KnownNames, text: str) -> NamedPhrase | None:
+def _quoted_phrase(names: NameReads, text: str) -> NamedPhrase | None:
     phrase = NamedPhrase(" ".join(words_of(text)), is_whole=False)
     return phrase if names.has_named(phrase.text) else None
 
 
-def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
+def _phrases_in(names: NameReads, text: str) -> list[NamedPhrase]:
     """Return the phrases of a text that are names."""
     words = words_of(" ".join(without_article(unwrapped(text).split())))
     if not words or len(words) > MAX_WORDS:
@@ -160,7 +160,7 @@ def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
 
 
 def _known_phrase(
-    names: KnownNames, words: Sequence[str], is_whole: bool, misread: _Misread
+    names: NameReads, words: Sequence[str], is_whole: bool, misread: _Misread
 ) -> NamedPhrase | None:
     """Return the phrase of these words if some photo has it, in its text with one word misread."""
     phrase = " ".join(words)
@@ -175,7 +175,7 @@ def _known_phrase(
     return NamedPhrase(phrase, is_whole, others)
 
 
-def _misread(names: KnownNames, word: str) -> list[str]:
+def _misread(names: NameReads, word: str) -> list[str]:
     """Return the words of text in pictures that stand for this one, with one letter wrong.
 
     A word that is correct, in English or as a name here, is no other frequent word: "parking" is
@@ -195,7 +195,7 @@ def _is_frequent(word: str) -> bool:
     return english().has_frequent(word)
 
 
-def _named_phrase(names: KnownNames, words: Sequence[str], misread: _Misread) -> NamedPhrase | None:
+def _named_phrase(names: NameReads, words: Sequence[str], misread: _Misread) -> NamedPhrase | None:
     """Return the phrase of these words if they are a name that a query may mean, else None."""
     if words[0] in _NO_NAMES or words[-1] in _NO_NAMES:
         return None

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import QueryError
 from imgsearch.features import installed
 from imgsearch.features.declared import load
-from imgsearch.search.definitions import Definitions
+from imgsearch.store.reading.definitions import DefinitionReads
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Filter
 
 
-def with_known_names(definitions: Definitions, condition: Filter) -> Filter:
+def with_known_names(definitions: DefinitionReads, condition: Filter) -> Filter:
     """Return the filter. Raises QueryError if it is one of a feature, with an unknown name."""
     declared = installed.named_filters().get(condition.field)
     if declared is not None:

@@ -14,10 +14,10 @@ from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place
 
 if TYPE_CHECKING:
     from imgsearch.gazetteer import Gazetteer, Town
-    from imgsearch.language.known_names import KnownNames
+    from imgsearch.store.reading.names import NameReads
 
 
-def located(names: KnownNames, cache_dir: Path, condition: Filter) -> Filter:
+def located(names: NameReads, cache_dir: Path, condition: Filter) -> Filter:
     """Add to the filter a circle on the Earth for each town that it names.
 
     Raises QueryError for an unknown town.
@@ -27,7 +27,7 @@ def located(names: KnownNames, cache_dir: Path, condition: Filter) -> Filter:
     return replace(condition, values=tuple(_located(names, cache_dir, v) for v in condition.values))
 
 
-def _located(names: KnownNames, cache_dir: Path, value: FilterValue) -> FilterValue:
+def _located(names: NameReads, cache_dir: Path, value: FilterValue) -> FilterValue:
     if not isinstance(value, NamedPlace):
         return value
     from imgsearch.gazetteer import Gazetteer  # only for a query that names a town

@@ -90,13 +90,13 @@ class PreparedQuery(Struct, frozen=True, dict=True):  # a dict for what is compu
     @lazily
     def learned(self) -> bytes:
         """Return the current versions of the concepts in the query: see `learned_concepts`."""
-        return learned_concepts(self.context.definitions, self.context.row, self.exact)
+        return learned_concepts(self.context.reads.definitions, self.context.row, self.exact)
 
 
 def prepare(context: SearchContext, query: Query) -> PreparedQuery:
-    """Prepare a query: insert saved searches, understand names and dates, leave out unread words.
+    """Prepare a query: insert queries that it names, understand it, leave out unread words.
 
-    Raises QueryError for an unknown saved search, and for a minimum score without terms.
+    Raises QueryError for an unknown name, and for a minimum score without terms.
     """
     understanding = context.understood(query)
     reading = read_words(context, understanding.query)

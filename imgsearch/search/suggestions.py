@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, get_args
 
 from msgspec import Struct
 
@@ -24,8 +24,8 @@ from imgsearch.text import words_of
 
 if TYPE_CHECKING:
     from imgsearch.place_names import PlaceNames
-    from imgsearch.records.names import KnownName
     from imgsearch.store.past_queries import PastQueries
+    from imgsearch.store.reading.suggestions import SuggestionReads
 
 MAX_PAST_QUERIES = 3  # among other suggestions
 _MAX_CHARS = 500  # of a line, beyond which nothing is suggested
@@ -45,7 +45,6 @@ _VALUES: dict[str, str] = {
     "creator": "creator",
     "label": "label",
     "shows": "concept",
-    "saved": "saved",
     "concept": "concept",
     "root": "folder",
     "type": "format",
@@ -57,12 +56,14 @@ _VALUES: dict[str, str] = {
     "color": "color",
     **dict.fromkeys(YES_OR_NO_FILTERS, "choice"),
     **{name: declared.suggested_as for name, declared in installed.named_filters().items()},
+    **{name: declared.suggested_as for name, declared in installed.queries().items()},
 }
-_NAMED = ("camera", "lens", "label", "shows", "saved", *installed.named_filters())
+_OF_FEATURES = (*installed.queries(), *installed.named_filters())
+_NAMED = ("camera", "lens", "label", "shows", *_OF_FEATURES)
 _MAX_VALUES = 3  # among names of all kinds
 _PLACE_FIELDS: tuple[NameField, ...] = ("country", "place")
 _MAX_PLACES = 10  # names in other languages that are looked up for one phrase
-_NOT_NEGATED = ("saved", "sort")
+_NOT_NEGATED = (*installed.queries(), "sort")
 # Where a filter also takes names of other fields.
 _ALSO: dict[str, tuple[NameField, ...]] = {"place": ("country",)}
 # Words before a name that lose their meaning once it is a filter: "with" in "a dog with Anna".
@@ -76,32 +77,8 @@ _LINKS_BEFORE: dict[str, frozenset[str]] = {
 }
 
 
-class SuggestedNames(Protocol):
-    """The names and values that a library or an archive has. See `imgsearch.store.reads.Reads`."""
-
-    def names_beginning(
-        self, phrases: Sequence[str], fields: Collection[NameField], limit: int
-    ) -> list[KnownName]: ...
-
-    def names_called(
-        self, names: Sequence[str], fields: Collection[NameField]
-    ) -> list[KnownName]: ...
-
-    def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]: ...
-
-    def label_names(self) -> dict[str, tuple[str, ...]]: ...
-
-    def concept_names(self) -> list[str]: ...
-
-    def saved_search_names(self) -> list[str]: ...
-
-    def names_for(self, filter_name: str) -> list[str]: ...
-
-    def roots(self) -> dict[int, str]: ...
-
-
 def suggest(
-    known: SuggestedNames,
+    known: SuggestionReads,
     past: PastQueries | None,
     line: str,
     limit: int,
@@ -162,7 +139,7 @@ def _as_words(line: str) -> _End | None:
     return _End(texts, starts, end.field, end.negated)
 
 
-def _of_names(known: SuggestedNames, line: str, end: _End, limit: int) -> Iterator[Suggestion]:
+def _of_names(known: SuggestionReads, line: str, end: _End, limit: int) -> Iterator[Suggestion]:
     fields = _fields_of(end.field)
     if not (fields and limit):
         return
@@ -175,7 +152,7 @@ def _of_names(known: SuggestedNames, line: str, end: _End, limit: int) -> Iterat
 
 
 def _of_places(
-    known: SuggestedNames, places: PlaceNames, line: str, end: _End
+    known: SuggestionReads, places: PlaceNames, line: str, end: _End
 ) -> Iterator[Suggestion]:
     """Yield places of the library by names in other languages, longer phrases first."""
     fields = [field for field in _fields_of(end.field) if field in _PLACE_FIELDS]
@@ -198,7 +175,7 @@ def _of_places(
                 yield from _suggestion(line, phrase, end, kind, field, text, each.text, each.photos)
 
 
-def _of_values(known: SuggestedNames, line: str, end: _End) -> list[Suggestion]:
+def _of_values(known: SuggestionReads, line: str, end: _End) -> list[Suggestion]:
     """Filter values with a word that begins like this; matches of longer phrases come first.
 
     Values of equal rank keep their order.
@@ -217,7 +194,7 @@ def _of_values(known: SuggestedNames, line: str, end: _End) -> list[Suggestion]:
     return [each for _, _, each in sorted(found, key=lambda one: one[:2])]
 
 
-def _values_of(known: SuggestedNames, field: str, line: str) -> list[tuple[str, str]]:
+def _values_of(known: SuggestionReads, field: str, line: str) -> list[tuple[str, str]]:
     """Return all values of a filter, each as people call it and as the filter takes it."""
     names: dict[str, Callable[[], list[str]]] = {
         "camera": lambda: known.distinct_values("camera"),
@@ -226,18 +203,17 @@ def _values_of(known: SuggestedNames, field: str, line: str) -> list[tuple[str, 
         "label": lambda: _labels(known, with_facet="/" in line),
         "shows": known.concept_names,
         "concept": known.concept_names,
-        "saved": known.saved_search_names,
         "root": lambda: _roots(known),
         "sort": lambda: [sort for sort in get_args(Sort) if sort != Query().sort],
     }
-    if field in installed.named_filters():
+    if field in _OF_FEATURES:
         return [(name, name) for name in known.names_for(field)]
     if field in names:
         return [(name, name) for name in names[field]()]
     return list(FIELDS[field].choices().items())
 
 
-def _labels(known: SuggestedNames, with_facet: bool) -> list[str]:
+def _labels(known: SuggestionReads, with_facet: bool) -> list[str]:
     """Return the labels, with their facet if there are several; all of them on request."""
     facets = known.label_names()
     times = Counter(label for labels in facets.values() for label in labels)
@@ -249,7 +225,7 @@ def _labels(known: SuggestedNames, with_facet: bool) -> list[str]:
     ]
 
 
-def _roots(known: SuggestedNames) -> list[str]:
+def _roots(known: SuggestionReads) -> list[str]:
     """Return the indexed folders by name, or by path where two have the same name."""
     name_of = {path: PurePath(path).name for path in known.roots().values()}
     times = Counter(name_of.values())

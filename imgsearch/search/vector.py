@@ -81,10 +81,10 @@ def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None
     def compute() -> QueryVector:
         return _embed(context, query, baseline).read_only()
 
-    if context.recent is None or depends_on_files(query):
+    if depends_on_files(query):
         return compute()
     scores = None if baseline is None else baseline.scores  # the same object until it changes
-    return context.recent.get(("query vector", context.row, query.terms, scores), compute)
+    return context.reads.recent.get(("query vector", context.row, query.terms, scores), compute)
 
 
 def depends_on_files(query: Query) -> bool:
@@ -106,7 +106,9 @@ def _embed(context: SearchContext, query: Query, baseline: LibraryBaseline | Non
         if isinstance(term.what, str):
             vectors.append(text_vectors[texts_meant(encoder_id, term.what.strip())])
         elif isinstance(term.what, TaughtConcept):
-            vectors.append(probe_of(context.definitions, context.row, term.what.name).direction)
+            vectors.append(
+                probe_of(context.reads.definitions, context.row, term.what.name).direction
+            )
         else:
             vector, photo_id = _embed_example(context, term.what)
             vectors.append(vector)

@@ -91,7 +91,7 @@ def _by_meaning(query: PreparedQuery, nearest: Sequence[tuple[int, float]]) -> V
     scores = np.array([score for _, score in nearest[:COUNTED_HITS]], np.float32)
     verdict = query.baseline.assess(query.vector.scored, Neighbours(ids, scores), query.among)
     context = query.context
-    probe = only_concept(context.definitions, context.row, query.exact)
+    probe = only_concept(context.reads.definitions, context.row, query.exact)
     if probe is None:
         return verdict
     return concept_verdict(probe, verdict, [score for _, score in nearest])

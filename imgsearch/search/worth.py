@@ -26,7 +26,7 @@ from imgsearch.search.stacking import hidden_by_stack, stacks_of
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Selection
-    from imgsearch.records.worth import Numbers
+    from imgsearch.records.worth import Numbers, Taste
     from imgsearch.search.context import SearchContext
 
 MAX_ORDERED = 1_000_000  # photos of one answer
@@ -135,11 +135,11 @@ def best_order(context: SearchContext, selection: Selection) -> BestOrder:
 
     Raises QueryError for more than `MAX_ORDERED` photos.
     """
-    if context.best_orders is None or selection.among is not None:
+    if selection.among is not None:
         return _best_order(context, selection)
     # Who sees the first page of a million photos asks for the next one soon.
     key = ("best order", context.row, selection)
-    return context.best_orders.get(key, lambda: _best_order(context, selection))
+    return context.reads.recent.get(key, lambda: _best_order(context, selection))
 
 
 def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
@@ -155,7 +155,7 @@ def _best_order(context: SearchContext, selection: Selection) -> BestOrder:
     among = selection if selection.filters else None
     hidden = hidden_by_stack(context, measures.ids.tolist(), among)
     points = np.nansum(np.stack(list(_points_of(measures).values())), axis=0)
-    taste = context.taste()
+    taste = _taste(context)
     points[np.isin(measures.ids, list(taste.favourites))] += _FAVOURITE
     order = np.lexsort((measures.ids, -points))
     ids = [photo_id for photo_id in measures.ids[order].tolist() if photo_id not in hidden]
@@ -216,12 +216,20 @@ def _frame_points(
     return softer, evened
 
 
+def _taste(context: SearchContext) -> Taste:
+    """Return the taste of a library, cached until anything in it changes."""
+    from imgsearch.concepts.taste import learn_taste  # for `sort:best` only
+
+    reads, row = context.reads, context.row
+    return reads.recent.get(("taste", row.key), lambda: learn_taste(reads, row))
+
+
 def _taste_points(context: SearchContext, ids: Sequence[int]) -> dict[int, float]:
     """Return the points of photos for their closeness to favourites.
 
     Empty where nothing was learned.
     """
-    taste = context.taste()
+    taste = _taste(context)
     if taste.direction is None:
         return {}
     points = {}
@@ -246,7 +254,7 @@ def worths_of(
     paths = {
         photo_id: found.files[0].path for photo_id, found in context.photos.records(better).items()
     }
-    favourites = context.taste().favourites
+    favourites = _taste(context).favourites
     worths = {}
     for row, photo_id in enumerate(ids):
         gained = {"light": order.evened.get(photo_id, 0.0)}

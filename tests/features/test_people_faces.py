@@ -34,7 +34,7 @@ from imgsearch.indexer import sync
 from imgsearch.indexer.context import IndexingContext
 from imgsearch.indexer.watch_loop import WatchSchedule, watch
 from imgsearch.indexer.watcher import WatchTiming
-from imgsearch.progress import SyncReport
+from imgsearch.progress import FeatureReport, SyncReport
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.faces import StoredFaces
 from imgsearch.records.query import Filter, Selection
@@ -663,8 +663,8 @@ def test_a_watcher_finds_the_faces_of_new_photos(tmp_path: Path) -> None:
     timing = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
     reports = []
     for event in watch(context, [str(folder)], stop, WatchSchedule(timing)):
-        if isinstance(event, FaceReport):
-            reports.append(event.found)
+        if isinstance(event, FeatureReport):
+            reports.append(event.values["found"])
             if len(reports) == 1:
                 write_people(folder / "later.png", "red", size_px=(90, 40))
             else:
@@ -688,8 +688,8 @@ def test_a_watcher_goes_on_with_what_was_begun_and_looks_at_nothing_else(
     timing = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
     tried = []
     for event in watch(context, (), stop, WatchSchedule(timing)):
-        if isinstance(event, FaceReport):
-            tried.append(event.tried)
+        if isinstance(event, FeatureReport):
+            tried.append(sum(event.values.values()))
             write_people(photos / "b" / "later.png", "red", size_px=(90, 40))
         elif isinstance(event, SyncReport) and event.new:
             stop.set()

@@ -8,7 +8,6 @@ export interface GetOperations {
   "suggest": { request: { line?: string; k?: number }; answer: (Suggestion)[] };
   "thumbnail/{photo_id}": { request: { photo_id: number; side_px?: number; at_s?: number | null; or_kept?: boolean }; answer: Blob };
   "filters/choices": { request: {}; answer: FilterChoices };
-  "saved": { request: {}; answer: (SavedSearchSummary)[] };
   "tray": { request: {}; answer: PickedPhotos };
   "corrections/places": { request: { text: string; k?: number }; answer: (NamedPoint)[] };
   "changes": { request: {}; answer: (Change)[] };
@@ -31,6 +30,7 @@ export interface GetOperations {
   "face/{face_id}/picture": { request: { face_id: number; side_px?: number }; answer: Blob };
   "people/{person_id}/proposals": { request: { person_id: number; k?: number }; answer: (Proposal)[] };
   "face/{face_id}/similar": { request: { face_id: number; k?: number }; answer: (SimilarFace)[] };
+  "saved": { request: {}; answer: (SavedSearchSummary)[] };
 }
 
 /** What each operation by POST is given, and its answer. */
@@ -44,13 +44,13 @@ export interface PostOperations {
   "timeline": { request: { query?: string | QueryBody | null; k?: number }; answer: Timeline };
   "places": { request: { query?: string | QueryBody | null; k?: number }; answer: PlaceCounts };
   "events": { request: { query?: string | QueryBody | null; k?: number }; answer: (PhotoEvent)[] };
+  "events/summaries": { request: { query?: string | QueryBody | null; k?: number }; answer: (EventSummary)[] };
+  "events/photos": { request: { start: string; photo_id?: number | null }; answer: EventPhotos | null };
   "events/title": { request: { start: string; title: string }; answer: Change };
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
+  "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
+  "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
-  "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
-  "saved/looked": { request: { name: string }; answer: (number)[] };
-  "saved/rename": { request: { name: string; new_name: string }; answer: null };
-  "saved/remove": { request: { name: string }; answer: null };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
   "tray/clear": { request: {}; answer: Change };
@@ -86,6 +86,10 @@ export interface PostOperations {
   "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
   "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
+  "saved/looked": { request: { name: string }; answer: (number)[] };
+  "saved/rename": { request: { name: string; new_name: string }; answer: null };
+  "saved/remove": { request: { name: string }; answer: null };
   "over-time": { request: { query?: string | QueryBody | null; k?: number; by?: "month" | "year" }; answer: (StripPeriod)[] };
 }
 
@@ -185,17 +189,29 @@ export type TownCount = { town: string | null; photos: number };
 
 export type PhotoEvent = { start: string; end: string; is_trip: boolean; photo_ids: (number)[]; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean };
 
+export type EventSummary = { start: string; end: string; is_trip: boolean; photos: number; found: number; towns: (string)[]; countries: (string)[]; title: string; is_titled: boolean; version: string };
+
+export type EventPhotos = { event: EventSummary; photo_ids: (number)[]; days: (DayCount)[]; stops: (RouteStop)[]; towns: (RouteTown)[] };
+
+export type DayCount = { day: string; photos: number; dated_by_file: number };
+
+export type RouteStop = { lat: number; lon: number; first_id: number; photos: number };
+
+export type RouteTown = { name: string; stop: number };
+
 export type Change = { id: number | null; title: string; photos: number; changed_at: string; undone: boolean };
 
 export type ValueCount = { value: string | null; photos: number };
+
+export type DayCounts = { version: string; days: (DayCount)[]; offset: number | null };
+
+export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
 
 export type MapTown = { name: string; lat: number; lon: number; population: number };
 
 export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; labels: (FilterChoice)[] };
 
 export type FilterChoice = { label: string; field: string; value: string; photos: number; below: (FilterChoice)[] };
-
-export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 
 export type PickedPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
 
@@ -223,9 +239,9 @@ export type DroppedEncoder = { name: string; size_bytes: number; freed_bytes: nu
 
 export type EncoderTrial = { encoder: string; encoder_in_use: string; photos: number; left: number; photos_per_s: number | null; size_bytes: number; memory_bytes: number; known_items: (KnownItems)[]; queries: (TrialQuery)[]; made_at: string };
 
-export type KnownItems = { source: "caption" | "keyword" | "own" | "recent" | "saved" | "usual"; queries: number; before: number; after: number };
+export type KnownItems = { source: string; queries: number; before: number; after: number };
 
-export type TrialQuery = { text: string; source: "caption" | "keyword" | "own" | "recent" | "saved" | "usual"; right: (number)[]; before: (number)[]; after: (number)[]; filters: string };
+export type TrialQuery = { text: string; source: string; right: (number)[]; before: (number)[]; after: (number)[]; filters: string };
 
 export type Album = { name: string; photos: number; missing: number; made_at: string; cover_id: number | null };
 
@@ -262,5 +278,7 @@ export type Proposal = { face: Face; person_id: number; score: number };
 export type SimilarFace = { face: Face; score: number; day: string | null };
 
 export type PersonChange = { person: Person; change: Change; faces: number };
+
+export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 
 export type StripPeriod = { period: string; photos: number; best: Hit | null };

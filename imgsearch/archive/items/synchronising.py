@@ -32,7 +32,10 @@ class ItemChanges(Struct, frozen=True):
 
 
 class SharedItems(Protocol):
-    """The items of an archive, which many replicas read and write."""
+    """The items of an archive, which many replicas read and write.
+
+    `imgsearch.archive.items.table` implements it, and imports this module.
+    """
 
     def since(self, version: int) -> ItemChanges:
         """Return the items that were changed after a version; all where that is not known."""

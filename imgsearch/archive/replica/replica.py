@@ -22,7 +22,6 @@ from msgspec.structs import replace
 from imgsearch.addresses import is_folder, normal_address, replicas_folder, working_folder
 from imgsearch.archive.fleet.objects import is_object
 from imgsearch.archive.originals import Originals, absolute_place
-from imgsearch.archive.small_pictures import SmallPictures
 from imgsearch.caches import FileCache
 from imgsearch.errors import LibraryLocked, StorageUnreachable, StoreError, UsageError
 from imgsearch.indexer.roots import folders_of_library
@@ -36,7 +35,7 @@ from imgsearch.text import path_text
 if TYPE_CHECKING:
     from imgsearch.archive.items.table import ArchiveItems
     from imgsearch.archive.replica.changes import ArchiveTables
-    from imgsearch.archive.replica.pictures import ArchivePictures
+    from imgsearch.archive.replica.pictures import SmallPictures
     from imgsearch.archive.replica.sending import ItemSending
     from imgsearch.archive.replica.state import ReplicaState
     from imgsearch.config import Settings
@@ -83,13 +82,12 @@ class Replica:
         self._notify = notify
         self.checked_s = checked_s
         self.originals = Originals(settings.mounts)
-        pictures = None
+        self._picture_files: FileCache | None = None
         if settings.archive_cache_mb and not is_folder(self._address):
             most_bytes = settings.archive_cache_mb * 1_000_000 // _PICTURES_SHARE
             kept = settings.cache_dir / "archives" / "pictures"
-            pictures = FileCache(kept, most_bytes, parts=256)
-        self._stored_pictures: ArchivePictures | None = None
-        self._pictures = SmallPictures(self._opened_pictures, pictures)
+            self._picture_files = FileCache(kept, most_bytes, parts=256)
+        self._small_pictures: SmallPictures | None = None
         self._lock = Lock()  # one thread at a time looks for changes
         self._due_s = 0.0
         self._tables: ArchiveTables | None = None
@@ -115,12 +113,13 @@ class Replica:
 
         return self._is_there() or exists(self._address)
 
-    def _opened_pictures(self) -> ArchivePictures:
-        if self._stored_pictures is None:
-            from imgsearch.archive.replica.pictures import ArchivePictures
+    def _pictures(self) -> SmallPictures:
+        with self._opening:
+            if self._small_pictures is None:
+                from imgsearch.archive.replica.pictures import SmallPictures
 
-            self._stored_pictures = ArchivePictures(self._address)
-        return self._stored_pictures
+                self._small_pictures = SmallPictures(self._address, self._picture_files)
+            return self._small_pictures
 
     def _is_there(self) -> bool:
         return (self._folder / DATABASE_FILE).exists()
@@ -328,10 +327,10 @@ class Replica:
         return dict.fromkeys(reads.roots.all(), True)
 
     def note_shown(self, content_hashes: Sequence[str]) -> None:
-        self._opened_pictures().note_shown(content_hashes)
+        self._pictures().note_shown(content_hashes)
 
     def small_picture(self, content_hash: bytes) -> bytes | None:
-        return self._pictures.get(content_hash.hex())
+        return self._pictures().get(content_hash.hex())
 
     def files_of(
         self, reads: Reads, photo_id: int, with_video: bool
@@ -354,7 +353,7 @@ class Replica:
             if first is not None:
                 files[each.photo.id] = first
         objects = [each.photo.content_hash for each in found if each.photo.id not in files]
-        images: Mapping[str, Picture] = self._pictures.of(objects)
+        images: Mapping[str, Picture] = self._pictures().of(objects)
         pictures = [
             (each.photo, files.get(each.photo.id) or images.get(each.photo.content_hash))
             for each in found

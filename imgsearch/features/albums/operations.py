@@ -69,7 +69,7 @@ class Albums:
         Works while another process writes. Raises UsageError for a name that is taken or cannot be
         used, QueryError as `find` does, and DiskError.
         """
-        from imgsearch.search.saved_queries import read_name
+        from imgsearch.language.given_names import read_name
 
         wanted = read_name(name, "album", without="")
         photos = chosen_photos(self._engine, photo_ids, query, k, include_weak)
@@ -120,7 +120,7 @@ class Albums:
         Raises QueryError for an unknown album, and UsageError for a new name that is taken or
         cannot be used.
         """
-        from imgsearch.search.saved_queries import read_name
+        from imgsearch.language.given_names import read_name
 
         wanted, known = read_name(new_name, "album", without=""), self.photos(name).name
         change = self._albums().rename(known, wanted)

@@ -21,18 +21,18 @@ from imgsearch.search.hits import hits_of, make_hits
 from imgsearch.search.worth import look_points
 
 if TYPE_CHECKING:
-    from imgsearch.analysis.browse import BrowsedPhotos
     from imgsearch.records.answer import FoundPhotos, Hit
     from imgsearch.records.arrays import Ids
     from imgsearch.records.browse import Moments
     from imgsearch.records.query import PeriodLength
     from imgsearch.search.context import SearchContext
+    from imgsearch.store.reading.browsing import BrowsingReads
 
 _UNITS: Mapping[str, Literal["Y", "M"]] = {"year": "Y", "month": "M"}  # of NumPy's dates
 
 
 def find_strip(
-    context: SearchContext, photos: BrowsedPhotos, found: FoundPhotos, by: PeriodLength
+    context: SearchContext, photos: BrowsingReads, found: FoundPhotos, by: PeriodLength
 ) -> tuple[StripPeriod, ...]:
     """Return the strip of what a query has found."""
     scores = {}
@@ -44,7 +44,7 @@ def find_strip(
 
 
 def strip_of_all(
-    context: SearchContext, photos: BrowsedPhotos, ids: Ids | None, by: PeriodLength
+    context: SearchContext, photos: BrowsingReads, ids: Ids | None, by: PeriodLength
 ) -> tuple[StripPeriod, ...]:
     """Return the strip of these photos, or of all, without a query."""
 

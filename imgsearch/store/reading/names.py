@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class NameReads:
-    """The part of `Reads` that knows names and dates: see `imgsearch.language.known_names`."""
+    """The part of `Reads` that knows names and dates, from which queries are understood.
+
+    Case, accents and punctuation of names do not matter.
+    """
 
     def __init__(self, database: Database, recent: RecentReads) -> None:
         self._database = database
