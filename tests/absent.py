@@ -123,7 +123,7 @@ def words_of(name: str) -> re.Pattern[str]:
     common = sorted(brought & _COMMON_WORDS)
     patterns += [rf"(?:/|\blibrary\.){each}\b(?!\.)" for each in common]
     filters = sorted((feature.filters.keys() | feature.queries.keys()) & _COMMON_WORDS)
-    patterns += [rf"--{each}\b|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
+    patterns += [rf"--{each}(?![-\w])|(?<![\w\"]){each}:(?=[\w\"])" for each in filters]
     patterns += [rf"\bimgsearch {each}\b|^ +{each}  " for each in feature.commands]
     return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 

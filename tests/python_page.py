@@ -12,7 +12,6 @@ from imgsearch import Library, errors
 from imgsearch.archive.operations import Fleet
 from imgsearch.features import installed
 from imgsearch.features.declared import load
-from imgsearch.features.people.operations import People
 from imgsearch.operations.browse import Browse
 from imgsearch.operations.changes import ChangeHistory
 from imgsearch.operations.concepts import Concepts
@@ -43,7 +42,6 @@ PARTS: dict[str, type] = {
     "changes": ChangeHistory,
     "concepts": Concepts,
     "labels": Labels,
-    "people": People,
     "encoders": Encoders,
     "folders": Folders,
     "packs": Packs,

@@ -103,6 +103,7 @@ def test_a_job_of_the_library_is_not_one_of_the_archive(tmp_path: Path) -> None:
         steps.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.features("people")
 def test_other_processes_see_a_job_of_an_archive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,6 +182,7 @@ def steps(total: int) -> Generator[Progress, None, None]:
         yield Progress(done, total)
 
 
+@pytest.mark.features("people")
 def test_a_job_is_noted_until_its_end_with_its_options(library: Library, photos: Path) -> None:
     library.index([photos]).run()
     with Store.open(library.settings.data_dir, writable=True) as store:

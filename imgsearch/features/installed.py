@@ -36,7 +36,7 @@ from imgsearch.plugins import (
 
 # Our own: the folders of this package, in the order in which users see what they bring.
 OWN = (
-    *("albums", "assistant", "duplicates", "meaning", "people", "saved", "strips", "terminal"),
+    *("albums", "assistant", "meaning", "people", "duplicates", "saved", "strips", "terminal"),
     "text",
 )
 GROUP = "imgsearch.features"  # of the entry points of other packages

@@ -18,8 +18,6 @@ export interface GetOperations {
   "encoders/trial": { request: {}; answer: EncoderTrial | null };
   "albums": { request: {}; answer: (Album)[] };
   "albums/photos": { request: { name: string }; answer: AlbumPhotos };
-  "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
-  "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "people/counts": { request: {}; answer: FaceCounts };
   "people": { request: { hidden?: boolean }; answer: (Person)[] };
   "people/{person_id}/faces": { request: { person_id: number; k?: number }; answer: (Face)[] };
@@ -30,6 +28,8 @@ export interface GetOperations {
   "face/{face_id}/picture": { request: { face_id: number; side_px?: number }; answer: Blob };
   "people/{person_id}/proposals": { request: { person_id: number; k?: number }; answer: (Proposal)[] };
   "face/{face_id}/similar": { request: { face_id: number; k?: number }; answer: (SimilarFace)[] };
+  "duplicates": { request: { min_score?: number | null; prefer?: (string)[]; k?: number }; answer: DuplicateGroups };
+  "duplicates/choices": { request: {}; answer: Record<string, boolean> };
   "saved": { request: {}; answer: (SavedSearchSummary)[] };
 }
 
@@ -76,7 +76,6 @@ export interface PostOperations {
   "albums/take-out": { request: { name: string; photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "albums/rename": { request: { name: string; new_name: string }; answer: Change };
   "albums/remove": { request: { name: string }; answer: Change };
-  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "meaning/lay-out": { request: {}; answer: LayoutReport };
   "meaning": { request: { query?: string | QueryBody | null; k?: number; level?: number }; answer: MeaningMap };
   "people/name": { request: { person_id: number; name: string; shown?: ShownPerson | null }; answer: PersonChange };
@@ -86,6 +85,7 @@ export interface PostOperations {
   "people/split": { request: { faces: (number)[]; person_id: number }; answer: PersonChange };
   "people/hide": { request: { person_id: number; hidden?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
   "people/me": { request: { person_id: number; is_me?: boolean; shown?: ShownPerson | null }; answer: PersonChange };
+  "duplicates/choices": { request: { photo_id: number; is_kept: boolean | null }; answer: null };
   "saved": { request: { name: string; query: string | QueryBody; k?: number | null; include_weak?: boolean; replace?: boolean }; answer: SavedSearchSummary };
   "saved/looked": { request: { name: string }; answer: (number)[] };
   "saved/rename": { request: { name: string; new_name: string }; answer: null };
@@ -247,12 +247,6 @@ export type Album = { name: string; photos: number; missing: number; made_at: st
 
 export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (number)[] };
 
-export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
-
-export type DuplicateGroup = { photos: (GroupedPhoto)[] };
-
-export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
-
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 
 export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[] };
@@ -278,6 +272,12 @@ export type Proposal = { face: Face; person_id: number; score: number };
 export type SimilarFace = { face: Face; score: number; day: string | null };
 
 export type PersonChange = { person: Person; change: Change; faces: number };
+
+export type DuplicateGroups = { groups: (DuplicateGroup)[]; total: number; compared_at: string };
+
+export type DuplicateGroup = { photos: (GroupedPhoto)[] };
+
+export type GroupedPhoto = { hit: Hit; keep: boolean; reason: string; score: number | null };
 
 export type SavedSearchSummary = { name: string; line: string; example_count: number; k: number | null; include_weak: boolean; saved_at: string; looked_at: string; photos: number; new: number; cover_id: number | null; problem: string | null };
 
