@@ -152,6 +152,13 @@ def kept_image(library: Library) -> object:
     return library.pictures.keep_example(b"an image")
 
 
+def clusters(library: Library) -> object:
+    from imgsearch import MapArea
+
+    found = library.browse.clusters_on_map(MapArea(-90, -180, 90, 180), 3, "width:>0")
+    return [(each.place, each.photos, each.lat, each.radius_km) for each in found]
+
+
 def towns(library: Library) -> object:
     from imgsearch import MapArea
 
@@ -199,6 +206,7 @@ ANSWERED: dict[str, Callable[[Library], object]] = {
     "Browse.days": days,
     "Browse.days_of": days_of_some,
     "Browse.positions": positions,
+    "map_clusters": clusters,
     "map_towns": towns,
     "Browse.names": lambda library: library.browse.names(),
     "Browse.values": lambda library: library.browse.values("format"),

@@ -131,13 +131,11 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             # PUT, which no other web site may send without asking first.
             Route("/example", example_upload.keep, methods=["PUT"]),
             Route(library_state.ROUTE, library_state.state),
-            Route("/map/clusters", map_data.clusters),
             Route("/map/circle", map_data.circle),
             Route("/timeline/tiles", timeline_data.tiles),
             Route("/events/tiles", events_data.tiles),
             Route("/events/cover", events_data.cover),
             Route("/photo/details", photo_data.details),
-            Route("/photo/why", photo_data.why),
             Route("/photo/file", photo_data.show_in_file_manager, methods=["PUT"]),
             Route(operations.ROUTE, operations.operate, methods=list(operations.METHODS)),
             Route("/exports/{kind}", exports.export, methods=["PUT"]),

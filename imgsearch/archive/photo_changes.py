@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from imgsearch.archive.originals import Originals
     from imgsearch.archive.replica.replica import Replica
     from imgsearch.indexer.context import IndexingContext
+    from imgsearch.indexer.opening import Indexing
     from imgsearch.progress import MergeReport, SyncReport
 
 _Report = TypeVar("_Report")
 
 
 class ArchiveChanges:
-    """Implements `imgsearch.engines.photo_changes.PhotoChanges`, which describes the methods.
+    """Implements `imgsearch.opened.photo_changes.PhotoChanges`, which describes the methods.
 
     What was changed is found from the next question on: the copy on this machine takes it then.
     """
@@ -38,14 +39,12 @@ class ArchiveChanges:
         self,
         replica: Replica,
         filling: Filling,
-        context: Callable[[], IndexingContext],
-        up_to_date: Callable[[], IndexingContext],
+        indexing: Indexing,
     ) -> None:
-        """`context` is that of the copy on this machine; `up_to_date` takes changes before."""
+        """`indexing` is that of the copy on this machine."""
         self._replica = replica
         self._filling = filling
-        self._context = context
-        self._up_to_date = up_to_date
+        self._indexing = indexing
 
     def index(
         self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
@@ -71,7 +70,7 @@ class ArchiveChanges:
         from imgsearch.indexer.roots import ids_below
         from imgsearch.store.reads import Reads
 
-        reads = Reads.open(self._up_to_date().data_dir)
+        reads = Reads.open(self.up_to_date().data_dir)
         try:
             return len(ids_below(reads, [folder.rstrip("/")]))
         except FolderError as error:
@@ -89,7 +88,7 @@ class ArchiveChanges:
         from imgsearch.indexer import folders
 
         photos = self._filling.prune(days)
-        folders.prune(self._up_to_date(), days)
+        folders.prune(self.up_to_date(), days)
         return photos
 
     def merge(
@@ -110,7 +109,7 @@ class ArchiveChanges:
         from imgsearch.archive.examination import examine as examine_archive
 
         yield from examine_archive(self._replica.address)
-        settings = self._context().settings
+        settings = self._indexing.settings
         cure = (
             f"Delete the folder {settings.data_dir}: the archive is copied again, with all changes "
             "that were sent to it."
@@ -128,10 +127,10 @@ class ArchiveChanges:
         from imgsearch.analysis.doctor import repair_cache
         from imgsearch.indexer.repair import repair
 
-        done = repair_cache(self._context().settings.cache_dir)
+        done = repair_cache(self._indexing.settings.cache_dir)
         self._filling.settle().run()
         done.append(f"Settled the archive {self._replica.address}.")
-        return [*done, *repair(self._up_to_date(), has_folders=False)]
+        return [*done, *repair(self.up_to_date(), has_folders=False)]
 
     # ------------------------------------------------------------------ for jobs of features
 
@@ -146,7 +145,8 @@ class ArchiveChanges:
 
     def up_to_date(self) -> IndexingContext:
         """Return the context of the copy on this machine, which takes changes before."""
-        return self._up_to_date()
+        self._replica.refresh(self._indexing)
+        return self._indexing.existing()
 
     def writer(self) -> LanceWriter:
         """Return the writer of the archive. Raises StoreError where there is none."""
@@ -164,7 +164,7 @@ class ArchiveChanges:
         """Run such a job, and let the copy on this machine take what it has written."""
         report = yield from steps
         with suppress(LibraryLocked):  # another process is taking it
-            yield from self._replica.updating(self._context)
+            yield from self._replica.updating(self._indexing)
         return report
 
     def forget_faces(self) -> None:
@@ -173,4 +173,4 @@ class ArchiveChanges:
 
     def fleet(self) -> Fleet:
         """Return the part that fills the archive."""
-        return Fleet(self._filling, self._replica, self._context)
+        return Fleet(self._filling, self._replica, self._indexing)

@@ -186,5 +186,7 @@ CORE_NAMES: Mapping[str, tuple[str, ...]] = {
         "town",
         "width_px",
     ),
-    "job": ("index",),
+    "job": (
+        "index",
+    ),
 }

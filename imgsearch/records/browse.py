@@ -120,6 +120,23 @@ class PhotoCluster(Struct, frozen=True):
     sample_ids: tuple[int, ...] = ()  # a few of its photos, spread over all
 
 
+class MapCluster(Struct, frozen=True):
+    """Photos that are close to each other on a map, in a circle with rounded numbers.
+
+    `latest_id` is the photo taken last, and `latest_version` changes with the content of its file.
+    `place` is the town of most of them, or their countries; empty where no place is known.
+    """
+
+    latest_id: int
+    latest_version: str
+    photos: int
+    lat: float
+    lon: float
+    radius_km: float
+    area: MapArea
+    place: str
+
+
 class MapTown(Struct, frozen=True):
     """A town whose name is on a map: degrees (WGS 84)."""
 

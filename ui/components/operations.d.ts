@@ -50,6 +50,7 @@ export interface PostOperations {
   "cameras": { request: { query?: string | QueryBody | null; k?: number }; answer: (ValueCount)[] };
   "timeline/days": { request: { query?: string | QueryBody | null; k?: number; photo_id?: number | null }; answer: DayCounts };
   "timeline/headings": { request: { query?: string | QueryBody | null; k?: number }; answer: TimelineHeadings };
+  "map/clusters": { request: { area: MapArea; zoom: number; query?: string | QueryBody | null; k?: number }; answer: (MapCluster)[] };
   "map/towns": { request: { area: MapArea; zoom: number }; answer: (MapTown)[] };
   "tray/add": { request: { photo_ids?: (number)[]; query?: string | QueryBody | null; k?: number | null; include_weak?: boolean }; answer: Change };
   "tray/take-out": { request: { photo_ids: (number)[] }; answer: Change };
@@ -207,6 +208,8 @@ export type DayCounts = { version: string; days: (DayCount)[]; offset: number | 
 
 export type TimelineHeadings = { trips: (EventSummary)[]; towns: Record<string, (string)[]> };
 
+export type MapCluster = { latest_id: number; latest_version: string; photos: number; lat: number; lon: number; radius_km: number; area: MapArea; place: string };
+
 export type MapTown = { name: string; lat: number; lon: number; population: number };
 
 export type FilterChoices = { folders: (FilterChoice)[]; places: (FilterChoice)[]; people: (FilterChoice)[]; keywords: (FilterChoice)[]; labels: (FilterChoice)[] };
@@ -249,9 +252,9 @@ export type AlbumPhotos = { name: string; photo_ids: (number)[]; missing_ids: (n
 
 export type LayoutReport = { photos: number; clusters: number; named: number; seconds: number };
 
-export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[] };
+export type MeaningMap = { made_at: string; photos: number; unplaced: number; placed: number; clusters: (MeaningCluster)[]; version: string };
 
-export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number };
+export type MeaningCluster = { number: number; level: number; parent: number | null; name: string; photos: number; example: number; x: number; y: number; example_version: string };
 
 export type FaceCounts = { found: number; none: number; failed: number; unread: number; faces: number; persons: number; groups: number; alone: number; other_model: number };
 

@@ -31,8 +31,8 @@ from imgsearch.records.ids import as_id
 from imgsearch.text import character_of_no_name, printable
 
 if TYPE_CHECKING:
-    from imgsearch.engines.local import LocalEngine
     from imgsearch.features.people.records import FaceReport
+    from imgsearch.opened.library import OpenedLibrary
     from imgsearch.outputs.sidecars import PlannedFile
     from imgsearch.progress import Job
     from imgsearch.store.people import PeopleStore
@@ -64,8 +64,8 @@ class People:
     it.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
+    def __init__(self, opened: OpenedLibrary) -> None:
+        self._opened = opened
 
     # ------------------------------------------------------------------ finding faces
 
@@ -81,12 +81,12 @@ class People:
         """
         from imgsearch.progress import Job
 
-        places = tuple(self._engine.absolute(folder) for folder in folders)
-        archive = self._engine.photo_changes.archive()
+        places = tuple(self._opened.origin.absolute(folder) for folder in folders)
+        archive = self._opened.photo_changes.archive()
         if archive is None:
             from imgsearch.features.people.finding import find_faces
 
-            return Job(find_faces(self._engine.existing(), places, again))
+            return Job(find_faces(self._opened.existing(), places, again))
         from imgsearch.features.people.finding_archives import find_faces_of_archive
 
         return Job(find_faces_of_archive(archive, places, again))
@@ -96,7 +96,7 @@ class People:
         from imgsearch.features.people.finding import faces_came
         from imgsearch.store.lock import writing
 
-        with writing(self._engine.existing().data_dir) as store:
+        with writing(self._opened.existing().data_dir) as store:
             faces_came(store, None)
 
     def forget(self, *, with_names: bool = False) -> int:
@@ -107,9 +107,9 @@ class People:
         """
         from imgsearch.features.people.finding import forget_faces
 
-        archive = self._engine.photo_changes.archive()
+        archive = self._opened.photo_changes.archive()
         if archive is None:
-            return forget_faces(self._engine.existing(), with_names)
+            return forget_faces(self._opened.existing(), with_names)
         faces = forget_faces(archive.up_to_date(), with_names)
         archive.forget_faces()
         return faces
@@ -117,7 +117,7 @@ class People:
     @operation("GET /people/counts")
     def counts(self) -> FaceCounts:
         """Count the photos that have faces, have none, failed and were not tried, and persons."""
-        return self._engine.people().faces.counts()
+        return self._opened.people().faces.counts()
 
     # ------------------------------------------------------------------ reading
 
@@ -154,10 +154,11 @@ class People:
 
         number = as_id(person_id)
         self._require(number)
-        faces = self._engine.people().faces.all(number)
+        faces = self._opened.people().faces.all(number)
+        browsing = self._opened.reads().browsing
         days = {
             photo_id: None if by_file else date.fromisoformat(day)
-            for photo_id, day, by_file in self._engine.browsing().dated(np.unique(faces.photo_ids))
+            for photo_id, day, by_file in browsing.dated(np.unique(faces.photo_ids))
         }
         looks = []
         for whole in looks_of(faces):
@@ -205,7 +206,7 @@ class People:
         return PeopleOverview(
             self.all(hidden=True),
             self.counts().alone,
-            self._engine.people().changes.last_of_people(),
+            self._opened.people().changes.last_of_people(),
             self.details(person_id, k, proposed) if is_known and person_id is not None else None,
         )
 
@@ -214,7 +215,7 @@ class People:
         import numpy as np
 
         photo_ids = np.unique(np.array([face.photo_id for face in faces], np.int64))
-        dated = self._engine.browsing().dated(photo_ids)
+        dated = self._opened.reads().browsing.dated(photo_ids)
         return {photo_id: date.fromisoformat(day) for photo_id, day, _ in dated}
 
     @operation("GET /photo/{photo_id}/faces")
@@ -235,8 +236,8 @@ class People:
             return None
         from imgsearch.features.people.face_pictures import face_picture, photo_side
 
-        pictures = Pictures(self._engine)
-        photo = self._engine.photo(face.photo_id)
+        pictures = Pictures(self._opened)
+        photo = self._opened.reads().photos.records([face.photo_id]).get(face.photo_id)
         if photo is None:
             return None
         shape = photo.facts.width_px, photo.facts.height_px
@@ -254,7 +255,7 @@ class People:
 
         check_k(k, "faces")
         self._require(as_id(person_id))
-        stores = self._engine.people()
+        stores = self._opened.people()
         pairs = proposed(stores.faces.all(), _undecided(stores), as_id(person_id), k)
         faces = stores.people.faces([face for face, _ in pairs])
         return tuple(
@@ -273,7 +274,7 @@ class People:
         from imgsearch.features.people.proposals import similar_faces
 
         check_k(k, "faces")
-        stores, number = self._engine.people(), as_id(face_id)
+        stores, number = self._opened.people(), as_id(face_id)
         faces = stores.faces.all()
         if number not in faces.ids:
             raise UsageError(
@@ -301,7 +302,7 @@ class People:
         name, number = _checked_name(name), as_id(person_id)
         self._require_as_shown(shown)
 
-        stores = self._engine.people()
+        stores = self._opened.people()
         if name:
             number, change = stores.people.name(number, name, _sure(stores, number))
         else:
@@ -359,7 +360,7 @@ class People:
         if both := sorted(set(yes) & set(no)):
             raise UsageError(f"Face {both[0]} has both yes and no. Say one of them.")
 
-        stores = self._engine.people()
+        stores = self._opened.people()
         followers: Sequence[int] = ()
         if yes:
             from imgsearch.features.people.proposals import followers_of
@@ -383,7 +384,7 @@ class People:
             raise UsageError("Say the name of the person.")
         ids = [as_id(face) for face in faces]
 
-        stores = self._engine.people()
+        stores = self._opened.people()
         known = stores.people.named(name)
         followers = followers_of(stores.faces.all(), _NOBODY_YET if known is None else known, ids)
         if known is not None:
@@ -403,7 +404,7 @@ class People:
             raise UsageError("These are one person already.")
         self._require_as_shown(shown)
         one, other = as_id(person_id), as_id(into)
-        stores = self._engine.people()
+        stores = self._opened.people()
         sure = [*_sure(stores, one), *_sure(stores, other)]
         change = stores.people.merge(one, other, sure)
         return PersonChange(self.get(other), change)
@@ -426,7 +427,7 @@ class People:
         """
         number = as_id(person_id)
         self._require_as_shown(shown)
-        stores = self._engine.people()
+        stores = self._opened.people()
         change = stores.people.hide(number, hidden, _sure(stores, number))
         return PersonChange(self.get(number), change)
 
@@ -458,7 +459,7 @@ class People:
         from imgsearch.outputs.sidecars import FileWithFaces, plan_face_names
         from imgsearch.progress import Job
 
-        engine = self._engine
+        opened = self._opened
         faces = self._people().named_faces()
         stated = self._people().names_in_files(faces)
         files = [
@@ -475,9 +476,9 @@ class People:
                 ),
                 tuple(stated.get(photo.id, ())),
             )
-            for photo, file in engine.reachable_files(faces)
+            for photo, file in opened.reachable_files(faces)
         ]
-        orientation_of = partial(read_orientation, max_megapixels=engine.settings.max_megapixels)
+        orientation_of = partial(read_orientation, max_megapixels=opened.settings.max_megapixels)
         return Job(plan_face_names(files, orientation_of, adobe_names))
 
     def write_sidecars(
@@ -496,7 +497,7 @@ class People:
         return Job(write_sidecars(planned))
 
     def _people(self) -> PeopleStore:
-        return self._engine.people().people
+        return self._opened.people().people
 
 
 def _sure(stores: PeopleStores, person_id: int) -> list[int]:
