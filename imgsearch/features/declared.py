@@ -194,10 +194,9 @@ class Feature(NamedTuple):
     `after_indexing` names a function that brings up to date what is made of the vectors: it is
     called with the context of the indexer, the store and the row of the encoder. `after_faces`
     names one that follows faces from a pack or an archive: it is called with the store, and how
-    many came, or None for any number. `page` names
-    a function that returns its share in the web page, and `components` the package with its ES
-    modules: see `ui.features`. `exports` are the public names of the package `imgsearch`, by the
-    module that defines them.
+    many came, or None for any number. `page` names a function that returns its share in the web
+    page, and `components` the package with its ES modules: see `ui.features`. `exports` are the
+    public names of the package `imgsearch`, by the module that defines them.
     """
 
     name: str
